@@ -1,0 +1,217 @@
+//! Identifiers: `<prefix>_` and a ULID, one type per kind of resource, so that a webhook's id is never taken for an event's.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+    str::FromStr,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// What an id names.
+pub trait Kind {
+    /// The part before the underscore.
+    const PREFIX: &'static str;
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident $alias:ident $prefix:literal),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub enum $kind {}
+        impl Kind for $kind {
+            const PREFIX: &'static str = $prefix;
+        }
+        $(#[$doc])*
+        pub type $alias = Id<$kind>;
+    )*};
+}
+
+kinds! {
+    /// A person or system that holds credentials.
+    UserKind UserId "usr",
+    /// An integration credential.
+    CredentialKind CredentialId "cred",
+    /// A webhook: where events go.
+    WebhookKind WebhookId "wh",
+    /// An event that was accepted.
+    EventKind EventId "evt",
+}
+
+/// An id of one kind: the time of its making in milliseconds and 80 random bits.
+pub struct Id<K>(Ulid, PhantomData<fn() -> K>);
+
+impl<K> Id<K> {
+    /// The id made at `now` from `random`, of which the lower 80 bits count.
+    pub fn new(now: Timestamp, random: u128) -> Self {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Self(Ulid::from_parts(millis, random), PhantomData)
+    }
+
+    /// The id that wraps this ULID.
+    pub const fn from_ulid(ulid: Ulid) -> Self {
+        Self(ulid, PhantomData)
+    }
+
+    /// The part behind the prefix.
+    pub const fn ulid(self) -> Ulid {
+        self.0
+    }
+
+    /// When the id was made, to the millisecond.
+    pub fn made_at(self) -> Timestamp {
+        i64::try_from(self.0.timestamp_ms())
+            .ok()
+            .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+            .unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl<K> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Id<K> {}
+impl<K> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<K> Eq for Id<K> {}
+impl<K> PartialOrd for Id<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<K> Ord for Id<K> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<K> Hash for Id<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+impl<K: Kind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", K::PREFIX, self.0)
+    }
+}
+impl<K: Kind> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is no id of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not an id of this kind: expected `{0}_` and a ULID")]
+pub struct NotAnId(pub &'static str);
+
+impl<K: Kind> FromStr for Id<K> {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        text.strip_prefix(K::PREFIX)
+            .and_then(|rest| rest.strip_prefix('_'))
+            .and_then(parse_ulid)
+            .map(Self::from_ulid)
+            .ok_or(NotAnId(K::PREFIX))
+    }
+}
+
+impl<K: Kind> TryFrom<String> for Id<K> {
+    type Error = NotAnId;
+
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        text.parse()
+    }
+}
+
+impl<K: Kind> Serialize for Id<K> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, K: Kind> Deserialize<'de> for Id<K> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Only the canonical spelling counts (26 upper-case characters), so that one resource has one name.
+fn parse_ulid(text: &str) -> Option<Ulid> {
+    Ulid::from_string(text).ok().filter(|ulid| ulid.to_string() == text)
+}
+
+/// A delivery's id names its webhook and its event: `dlv_` and both ULIDs. To clients it is opaque.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct DeliveryId {
+    /// Which event.
+    pub event: EventId,
+    /// To which webhook.
+    pub webhook: WebhookId,
+}
+
+impl DeliveryId {
+    const PREFIX: &'static str = "dlv";
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}{}", Self::PREFIX, self.webhook.ulid(), self.event.ulid())
+    }
+}
+
+impl From<DeliveryId> for String {
+    fn from(id: DeliveryId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for DeliveryId {
+    type Error = NotAnId;
+
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        text.parse()
+    }
+}
+
+impl FromStr for DeliveryId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        text.strip_prefix("dlv_")
+            .and_then(|rest| rest.split_at_checked(26))
+            .and_then(|(webhook, event)| {
+                Some(Self { webhook: Id::from_ulid(parse_ulid(webhook)?), event: Id::from_ulid(parse_ulid(event)?) })
+            })
+            .ok_or(NotAnId(Self::PREFIX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_what_it_writes_and_nothing_else() {
+        let id = EventId::new("2026-01-02T03:04:05.678Z".parse().expect("time"), 7);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.made_at().to_string(), "2026-01-02T03:04:05.678Z");
+        let text = id.to_string();
+        for wrong in ["", "evt_", "wh_01", &text.to_lowercase(), &text.replace("evt", "wh"), &format!("{text}0")] {
+            assert_eq!(wrong.parse::<EventId>(), Err(NotAnId("evt")), "{wrong}");
+        }
+        let delivery = DeliveryId { event: id, webhook: WebhookId::new(Timestamp::UNIX_EPOCH, 9) };
+        assert_eq!(delivery.to_string().parse(), Ok(delivery));
+        assert!("dlv_é".parse::<DeliveryId>().is_err());
+    }
+}

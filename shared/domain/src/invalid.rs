@@ -1,0 +1,218 @@
+//! Reading a JSON document field by field, keeping everything that is wrong with it: missing, unknown and invalid
+//! fields come out of one reading, each with its JSON pointer (RFC 6901).
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// One wrong field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Invalid {
+    /// Where it stands in the document, an RFC 6901 pointer; empty for the document itself.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// Everything that is wrong with a value, at least one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Invalid>);
+
+/// What a parser of input returns.
+pub type Checked<T> = Result<T, Problems>;
+
+impl Problems {
+    /// The value itself is wrong.
+    pub fn here(detail: impl Into<String>) -> Self {
+        Self(vec![Invalid { pointer: String::new(), detail: detail.into() }])
+    }
+
+    /// The same problems, seen from the value that holds this one in `token`.
+    #[must_use]
+    pub fn under(mut self, token: &str) -> Self {
+        let token = token.replace('~', "~0").replace('/', "~1");
+        for invalid in &mut self.0 {
+            invalid.pointer = format!("/{token}{}", invalid.pointer);
+        }
+        self
+    }
+}
+
+/// Any error of a parser is a problem with the value that it parsed.
+impl<E: std::error::Error> From<E> for Problems {
+    fn from(error: E) -> Self {
+        Self::here(error.to_string())
+    }
+}
+
+/// Reads the fields of one JSON object. Each field is taken once; `finish` names those that nobody took.
+/// An explicit `null` counts as absent, as in a merge patch (RFC 7396).
+#[derive(Debug)]
+pub struct Fields {
+    left: Map<String, Value>,
+    problems: Vec<Invalid>,
+}
+
+impl Fields {
+    /// The fields of `value`, which must be an object.
+    pub fn of(value: Value) -> Checked<Self> {
+        match value {
+            Value::Object(left) => Ok(Self { left, problems: Vec::new() }),
+            _ => Err(Problems::here("must be an object")),
+        }
+    }
+
+    /// The field, if it is there and valid; what is wrong is kept for `finish`.
+    pub fn optional<T>(&mut self, name: &str, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
+        let value = self.left.remove(name).filter(|value| !value.is_null())?;
+        self.keep(name, parse(value))
+    }
+
+    /// Like `optional`, but its absence is a problem.
+    pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
+        if self.left.get(name).is_none_or(Value::is_null) {
+            self.left.remove(name);
+            return self.keep(name, Err(Problems::here("is required")));
+        }
+        self.optional(name, parse)
+    }
+
+    /// The field, or `default` when it is absent. `None` only where it is invalid.
+    pub fn defaulted<T>(&mut self, name: &str, default: T, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
+        match self.left.remove(name).filter(|value| !value.is_null()) {
+            Some(value) => self.keep(name, parse(value)),
+            None => Some(default),
+        }
+    }
+
+    /// Whether the field is there and not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Notes a problem that concerns `name` (empty: the object).
+    pub fn refuse(&mut self, name: &str, detail: impl Into<String>) {
+        let problems = Problems::here(detail);
+        self.problems.extend(if name.is_empty() { problems } else { problems.under(name) }.0);
+    }
+
+    /// `whole` when nothing was wrong, else every problem; fields that nobody asked for are problems.
+    pub fn finish<T>(mut self, whole: Option<T>) -> Checked<T> {
+        for name in self.left.keys() {
+            self.problems.extend(Problems::here("is not a known field").under(name).0);
+        }
+        match whole {
+            Some(whole) if self.problems.is_empty() => Ok(whole),
+            _ => Err(Problems(self.problems)),
+        }
+    }
+
+    fn keep<T>(&mut self, name: &str, parsed: Checked<T>) -> Option<T> {
+        parsed.map_err(|problems| self.problems.extend(problems.under(name).0)).ok()
+    }
+}
+
+/// The value must be a string.
+pub fn string(value: Value) -> Checked<String> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err(Problems::here("must be a string")),
+    }
+}
+
+/// The value must be true or false.
+pub fn boolean(value: Value) -> Checked<bool> {
+    value.as_bool().ok_or_else(|| Problems::here("must be true or false"))
+}
+
+/// The value must be a whole number from `least` to `most`.
+pub fn whole(least: u64, most: u64) -> impl FnOnce(Value) -> Checked<u64> {
+    move |value| {
+        value
+            .as_u64()
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| Problems::here(format!("must be a whole number from {least} to {most}")))
+    }
+}
+
+/// The value must be one of these strings.
+pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Value) -> Checked<T> {
+    move |value| {
+        let found = value.as_str().and_then(|text| choices.iter().find(|(name, _)| *name == text));
+        found.map(|(_, choice)| *choice).ok_or_else(|| {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            Problems::here(format!("must be one of: {}", names.join(", ")))
+        })
+    }
+}
+
+/// The value must be an array of `least` to `most` values; problems carry the index.
+pub fn list<T>(least: usize, most: usize, each: impl Fn(Value) -> Checked<T>) -> impl FnOnce(Value) -> Checked<Vec<T>> {
+    move |value| {
+        let Value::Array(values) = value else { return Err(Problems::here("must be an array")) };
+        if !(least..=most).contains(&values.len()) {
+            return Err(Problems::here(format!("must hold {least} to {most} values")));
+        }
+        gather(values.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)), |_, value| each(value))
+            .map(|pairs| pairs.into_iter().map(|(_, value)| value).collect())
+    }
+}
+
+/// The value must be an object of at most `most` entries; `each` gets name and value, problems carry the name.
+pub fn entries<T>(
+    most: usize,
+    each: impl Fn(&str, Value) -> Checked<T>,
+) -> impl FnOnce(Value) -> Checked<Vec<(String, T)>> {
+    move |value| {
+        let Value::Object(values) = value else { return Err(Problems::here("must be an object")) };
+        if values.len() > most {
+            return Err(Problems::here(format!("must hold at most {most} entries")));
+        }
+        gather(values, each)
+    }
+}
+
+fn gather<T>(
+    values: impl IntoIterator<Item = (String, Value)>,
+    each: impl Fn(&str, Value) -> Checked<T>,
+) -> Checked<Vec<(String, T)>> {
+    let mut problems = Vec::new();
+    let mut parsed = Vec::new();
+    for (token, value) in values {
+        match each(&token, value) {
+            Ok(value) => parsed.push((token, value)),
+            Err(found) => problems.extend(found.under(&token).0),
+        }
+    }
+    if problems.is_empty() { Ok(parsed) } else { Err(Problems(problems)) }
+}
+
+/// A resource's name: trimmed, 1 to 100 characters, no control characters.
+pub fn name(value: Value) -> Checked<String> {
+    let text = string(value)?.trim().to_owned();
+    match text.chars().count() {
+        0 => Err(Problems::here("must not be empty")),
+        1..=100 if !text.chars().any(char::is_control) => Ok(text),
+        1..=100 => Err(Problems::here("must hold no control characters")),
+        _ => Err(Problems::here("must have at most 100 characters")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let mut fields = Fields::of(json!({"name": " ", "tags": ["a", 1], "a/b": 1, "size": 9})).expect("object");
+        let name = fields.required("name", name);
+        let size = fields.defaulted("size", 1, whole(1, 5));
+        let tags = fields.optional("tags", list(1, 3, string));
+        let url = fields.required("url", string);
+        let whole = name.zip(size).zip(tags).zip(url);
+        let pointers: Vec<String> = fields.finish(whole).expect_err("problems").0.into_iter().map(|i| i.pointer).collect();
+        assert_eq!(pointers, ["/name", "/size", "/tags/1", "/url", "/a~1b"]);
+    }
+}

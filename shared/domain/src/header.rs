@@ -1,0 +1,158 @@
+//! Header fields that users add to outgoing requests: which names they may set, what a value may hold, and which
+//! values are secrets.
+
+use http::HeaderName;
+
+/// Why a header field is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// Not a token (RFC 9110, section 5.6.2).
+    #[error("must be a header name: letters, digits and hyphens")]
+    Syntax,
+    /// Framing, routing and signing are not the user's to change.
+    #[error("is a header that can't be set")]
+    Reserved,
+    /// A control character, or something outside ASCII.
+    #[error("must hold printable ASCII characters and tabs only")]
+    Characters,
+    /// Longer than [`VALUE_LIMIT`].
+    #[error("must have at most {VALUE_LIMIT} characters")]
+    Long,
+}
+
+/// Longest value, in bytes.
+pub const VALUE_LIMIT: usize = 4096;
+
+/// Names that decide where a message ends or goes, or who seems to have sent it.
+const RESERVED: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Families of such names; `webhook-` are those of the signature (Standard Webhooks 1.0).
+const RESERVED_PREFIXES: [&str; 4] = ["proxy-", "webhook-", "x-amzn-", "x-forwarded-"];
+
+/// Parts of names whose values are masked when they are read back.
+const SENSITIVE: [&str; 7] = ["authorization", "cookie", "key", "password", "secret", "signature", "token"];
+
+/// The name in lower case, if a user may set a header of that name.
+pub fn check_name(name: &str) -> Result<HeaderName, HeaderError> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::Syntax)?;
+    let text = name.as_str();
+    if RESERVED.contains(&text) || RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+        return Err(HeaderError::Reserved);
+    }
+    Ok(name)
+}
+
+/// Whether `value` can be sent as it is.
+pub fn check_value(value: &str) -> Result<(), HeaderError> {
+    if value.len() > VALUE_LIMIT {
+        return Err(HeaderError::Long);
+    }
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) { Ok(()) } else { Err(HeaderError::Characters) }
+}
+
+/// Whether the values of this header are secrets, as far as its name tells.
+pub fn is_sensitive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SENSITIVE.iter().any(|part| name.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_that_users_may_set() {
+        for name in [
+            "Accept",
+            "Authorization",
+            "Content-Type",
+            "User-Agent",
+            "X-Api-Key",
+            "x_custom",
+            "X-Forwarded",
+            "X-Amz-Date",
+            "Hosts",
+            "webhooks-x",
+            "Web.Hook!",
+        ] {
+            assert_eq!(check_name(name).expect(name).as_str(), name.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn names_that_they_may_not() {
+        for name in [
+            "Host",
+            "hOST",
+            "Content-Length",
+            "Transfer-Encoding",
+            "Connection",
+            "TE",
+            "Trailer",
+            "Upgrade",
+            "Expect",
+            "Keep-Alive",
+            "Forwarded",
+            "X-Forwarded-For",
+            "x-forwarded-",
+            "X-Amzn-Trace-Id",
+            "Proxy-Authorization",
+            "proxy-connection",
+            "Webhook-Id",
+            "webhook-signature",
+            "WEBHOOK-anything",
+        ] {
+            assert_eq!(check_name(name), Err(HeaderError::Reserved), "{name}");
+        }
+        for name in ["", " ", "a b", "a:", "a\r\nb", "a\0", "é", "Host ", "(x)", "a\"b", "{tag}"] {
+            assert_eq!(check_name(name), Err(HeaderError::Syntax), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn values() {
+        for value in ["", " a\tb~", "Bearer x", &"a".repeat(4096)] {
+            assert_eq!(check_value(value), Ok(()), "{value:?}");
+        }
+        for value in ["a\r\nb", "\n", "\0", "\x1f", "\x7f", "é", "\u{200b}"] {
+            assert_eq!(check_value(value), Err(HeaderError::Characters), "{value:?}");
+        }
+        assert_eq!(check_value(&"a".repeat(4097)), Err(HeaderError::Long));
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        for name in ["Authorization", "Cookie", "X-API-Key", "X-Auth-Token", "my_secret", "X-Signature-256", "Password"]
+        {
+            assert!(is_sensitive(name), "{name}");
+        }
+        for name in ["Accept", "Content-Type", "X-Request-Id", ""] {
+            assert!(!is_sensitive(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_passes_can_be_sent(name in "\\PC{0,12}", value in "\\PC{0,40}") {
+            if let Ok(parsed) = check_name(&name) {
+                prop_assert!(parsed.as_str().eq_ignore_ascii_case(&name));
+            }
+            if check_value(&value).is_ok() {
+                prop_assert!(http::HeaderValue::from_str(&value).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Why there is no answer. The texts are for users: they name no URL, no address and no library.
+
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+};
+
+use domain::target::TargetError;
+use rustls::CertificateError;
+
+/// Why a call has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The target is refused, and will be the next time too.
+    #[error("blocked: {0}")]
+    Blocked(#[from] TargetError),
+    /// The call's time ran out.
+    #[error("no complete answer within the timeout")]
+    Timeout,
+    /// The exchange failed on the way.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+}
+
+/// How the exchange failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreachable {
+    /// The name has no address.
+    #[error("the host's name could not be resolved")]
+    Dns,
+    /// Nobody listens there.
+    #[error("the connection was refused")]
+    Refused,
+    /// Nothing came back in the time given to connecting.
+    #[error("no connection within 5 seconds")]
+    ConnectTimeout,
+    /// Another reason, such as a missing route.
+    #[error("no connection could be made")]
+    Connect,
+    /// The TLS handshake failed, and why.
+    #[error("TLS failed: {0}")]
+    Tls(&'static str),
+    /// The other end left before its answer was complete.
+    #[error("the connection was closed before the answer was complete")]
+    Closed,
+    /// What came back is not HTTP.
+    #[error("the answer was not valid HTTP")]
+    Protocol,
+}
+
+/// Only the kind of a client's error is kept: its text holds the URL.
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        if let Some(refusal) = find::<TargetError>(&error) {
+            return Self::Blocked(*refusal);
+        }
+        Self::Unreachable(if error.is_dns() {
+            Unreachable::Dns
+        } else if let Some(error) = find::<rustls::Error>(&error) {
+            Unreachable::Tls(tls_fault(error))
+        } else if error.is_connect() && error.is_timeout() {
+            Unreachable::ConnectTimeout
+        } else {
+            broken(&error)
+        })
+    }
+}
+
+fn broken(error: &reqwest::Error) -> Unreachable {
+    let kind = find::<io::Error>(error).map(io::Error::kind);
+    match kind {
+        Some(ErrorKind::ConnectionRefused) => Unreachable::Refused,
+        Some(
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof,
+        ) => Unreachable::Closed,
+        _ if error.is_connect() => Unreachable::Connect,
+        _ if find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message) => Unreachable::Closed,
+        _ => Unreachable::Protocol,
+    }
+}
+
+fn tls_fault(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(error) => match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "the certificate is not valid yet"
+            }
+            CertificateError::UnknownIssuer => "the certificate is not signed by a public authority",
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "the certificate is for another name"
+            }
+            _ => "the certificate is not valid",
+        },
+        rustls::Error::InvalidMessage(_) => "the server does not speak TLS",
+        rustls::Error::AlertReceived(_) => "the server refused the handshake",
+        _ => "no common version or cipher, or a broken handshake",
+    }
+}
+
+/// The first error of this type among the causes. One that wraps another in an [`io::Error`] hides it from `source`.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    if let Some(found) = error.downcast_ref::<E>() {
+        return Some(found);
+    }
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    match wrapped {
+        Some(inner) => find(inner),
+        None => find(error.source()?),
+    }
+}

@@ -1,0 +1,87 @@
+//! From names to addresses that may be dialled.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use domain::target::{Allow, TargetError, check_address};
+use futures::future::BoxFuture;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+tokio::task_local! {
+    /// The port of the call that runs. A resolver is told the name only, and the allow-list is one of pairs.
+    pub(super) static PORT: u16;
+}
+
+/// All addresses of a name.
+pub(super) type Lookup = fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
+
+/// The resolver of the guarded client: hands out only addresses that pass the check, and those are dialled.
+pub(super) struct Guard {
+    allow: Allow,
+    lookup: Lookup,
+}
+
+impl Guard {
+    pub(super) fn new(allow: Allow, lookup: Lookup) -> Self {
+        Self { allow, lookup }
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let port = PORT.try_with(|port| *port);
+        let allow = self.allow.clone();
+        let addresses = (self.lookup)(name.as_str().to_owned());
+        Box::pin(async move {
+            let dialable = dialable(addresses.await?, port?, &allow)?;
+            Ok(Box::new(dialable.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Those of `addresses` that may be dialled; an error when there were some and none may.
+fn dialable(addresses: Vec<IpAddr>, port: u16, allow: &Allow) -> Result<Vec<SocketAddr>, TargetError> {
+    let mut refused = None;
+    let mut dialable = Vec::new();
+    for ip in addresses {
+        match check_address(ip, port, allow) {
+            Ok(()) => dialable.push(SocketAddr::new(ip, port)),
+            Err(error) => refused = Some(error),
+        }
+    }
+    match refused {
+        Some(error) if dialable.is_empty() => Err(error),
+        _ => Ok(dialable),
+    }
+}
+
+/// What the system's resolver says.
+pub(super) fn system_lookup(name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ips(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().expect("address")).collect()
+    }
+
+    #[test]
+    fn only_what_passes_the_check_is_dialled() {
+        let allow: Allow = "10.0.0.5:8443".parse().expect("allow-list");
+        let mixed = ips(&["127.0.0.1", "8.8.8.8", "10.0.0.5", "::1", "2606:4700::1111"]);
+        for (addresses, port, expected) in [
+            (mixed.clone(), 443, Ok(ips(&["8.8.8.8", "2606:4700::1111"]))),
+            (mixed, 8443, Ok(ips(&["8.8.8.8", "10.0.0.5", "2606:4700::1111"]))),
+            (ips(&["127.0.0.1", "::ffff:10.0.0.5"]), 443, Err(TargetError::Resolved)),
+            (vec![], 443, Ok(vec![])),
+        ] {
+            let expected = expected.map(|ips| ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect());
+            assert_eq!(dialable(addresses, port, &allow), expected);
+        }
+    }
+}

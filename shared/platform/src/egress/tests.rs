@@ -1,0 +1,266 @@
+use std::{net::Ipv4Addr, time::Instant};
+
+use domain::target::TargetError;
+use futures::FutureExt;
+use http::HeaderValue;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+
+/// A client for which every name stands for this machine and only `port` is open there.
+fn egress(port: u16, roots: RootCertStore) -> Egress {
+    let allow: Allow = format!("127.0.0.1:{port}").parse().expect("allow-list");
+    let loopback: Lookup = |_| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }.boxed();
+    Egress(Arc::new(Inner { allow: allow.clone(), client: build(allow, loopback, roots).into() }))
+}
+
+fn get(url: &str) -> Call {
+    Call {
+        method: Method::GET,
+        url: url.parse().expect(url),
+        headers: HeaderMap::new(),
+        body: None,
+        timeout: Duration::from_secs(10),
+        limit: WEBHOOK_ANSWER_LIMIT,
+    }
+}
+
+async fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("address").port();
+    (listener, port)
+}
+
+/// Reads one request up to the end of its body and returns it, head in lower case.
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut read = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&read).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().expect("length")) {
+                return text;
+            }
+        }
+        assert_ne!(stream.read_buf(&mut read).await.expect("request"), 0, "the request is cut: {text}");
+    }
+}
+
+/// Sends `call` (to `/` on a fresh port) to a server that answers with `reply` and closes; the result and the request.
+async fn exchange_with(reply: &[u8], call: impl FnOnce(&mut Call)) -> (Result<Answer, CallError>, String) {
+    let (listener, port) = listen().await;
+    let mut made = get(&format!("http://127.0.0.1:{port}/"));
+    call(&mut made);
+    let egress = egress(port, RootCertStore::empty());
+    let server = async {
+        let (mut stream, _) = listener.accept().await.expect("connection");
+        let request = request(&mut stream).await;
+        // The client may leave once it has what it wants.
+        drop(stream.write_all(reply).await);
+        request
+    };
+    tokio::join!(egress.call(made), server)
+}
+
+async fn failure_with(reply: &[u8]) -> CallError {
+    exchange_with(reply, |_| ()).await.0.expect_err("no answer")
+}
+
+#[tokio::test]
+async fn a_request_arrives_as_it_was_made() {
+    let (answer, request) = exchange_with(b"HTTP/1.1 201 Created\r\nx-a: b\r\ncontent-length: 2\r\n\r\nok", |call| {
+        call.method = Method::PUT;
+        call.headers.insert("x-key", HeaderValue::from_static("v"));
+        call.body = Some(b"hello".to_vec());
+    })
+    .await;
+    let answer = answer.expect("answer");
+    assert_eq!((answer.status, answer.body.as_slice(), answer.truncated), (StatusCode::CREATED, &b"ok"[..], false));
+    assert_eq!(answer.headers["x-a"], "b");
+    assert!(request.starts_with("put / http/1.1\r\n") && request.ends_with("\r\n\r\nhello"), "{request}");
+    for line in ["x-key: v", "content-length: 5", concat!("user-agent: tieline/", env!("CARGO_PKG_VERSION"))] {
+        assert!(request.contains(&format!("\r\n{line}\r\n")), "{line} is missing: {request}");
+    }
+    assert!(!request.contains("accept-encoding"), "{request}");
+}
+
+#[tokio::test]
+async fn a_get_has_no_content() {
+    let (answer, request) = exchange_with(b"HTTP/1.1 204 No Content\r\n\r\n", |_| ()).await;
+    assert_eq!(answer.expect("answer").status, StatusCode::NO_CONTENT);
+    assert!(!request.contains("content-length") && !request.contains("transfer-encoding"), "{request}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer() {
+    // A second connection would never be accepted, so following it would time out.
+    let reply = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
+    let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
+    assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(answer.headers["location"], "/elsewhere");
+}
+
+#[tokio::test]
+async fn a_body_is_cut_at_the_limit() {
+    for (sent, limit, kept) in
+        [(99, 100, 99), (100, 100, 100), (101, 100, 100), (1_000_000, WEBHOOK_ANSWER_LIMIT, 16_384)]
+    {
+        let mut reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {sent}\r\n\r\n").into_bytes();
+        reply.resize(reply.len() + sent, b'x');
+        let answer = exchange_with(&reply, |call| call.limit = limit).await.0.expect("answer");
+        assert_eq!((answer.body.len(), answer.truncated), (kept, kept < sent), "{sent}");
+    }
+    let empty = exchange_with(b"HTTP/1.1 200 OK\r\n\r\nx", |call| call.limit = 0).await.0.expect("answer");
+    assert_eq!((empty.body.len(), empty.truncated), (0, true));
+}
+
+#[tokio::test]
+async fn a_packed_body_stays_packed() {
+    let reply = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00";
+    let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
+    assert_eq!(answer.body, b"\x1f\x8b\x08\x00");
+    assert_eq!(answer.headers["content-encoding"], "gzip");
+}
+
+#[tokio::test]
+async fn the_timeout_covers_silence_and_dripping() {
+    for head in ["", "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"] {
+        let (listener, port) = listen().await;
+        let drip = async {
+            let (mut stream, _) = listener.accept().await.expect("connection");
+            request(&mut stream).await;
+            stream.write_all(head.as_bytes()).await.expect("head");
+            let mut tick = tokio::time::interval(Duration::from_millis(20));
+            while head.is_empty() || stream.write_all(b"x").await.is_ok() {
+                tick.tick().await;
+            }
+        };
+        let egress = egress(port, RootCertStore::empty());
+        let mut call = get(&format!("http://127.0.0.1:{port}/"));
+        call.timeout = Duration::from_millis(300);
+        let start = Instant::now();
+        let outcome = tokio::select! {
+            outcome = egress.call(call) => outcome,
+            () = drip => panic!("the client left before its time"),
+        };
+        assert_eq!(outcome.expect_err("no answer"), CallError::Timeout);
+        assert!(start.elapsed() < Duration::from_secs(3));
+    }
+}
+
+#[tokio::test]
+async fn failures_are_told_apart() {
+    assert_eq!(failure_with(b"").await, Unreachable::Closed.into());
+    assert_eq!(failure_with(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx").await, Unreachable::Closed.into());
+    assert_eq!(failure_with(b"220 mail.example ESMTP\r\n").await, Unreachable::Protocol.into());
+    assert_eq!(failure_with(b"HTTP/1.1 200 OK\r\nco ntent: 9\r\n\r\nx").await, Unreachable::Protocol.into());
+
+    let (listener, port) = listen().await;
+    drop(listener);
+    let refused = egress(port, RootCertStore::empty()).call(get(&format!("http://127.0.0.1:{port}/"))).await;
+    assert_eq!(refused.expect_err("no answer"), Unreachable::Refused.into());
+
+    let nowhere: Lookup = |_| async { Err(std::io::Error::other("no such name")) }.boxed();
+    let client = build(Allow::default(), nowhere, RootCertStore::empty());
+    let egress = Egress(Arc::new(Inner { allow: Allow::default(), client: client.into() }));
+    let unknown = egress.call(get("https://hook.test/")).await;
+    assert_eq!(unknown.expect_err("no answer"), Unreachable::Dns.into());
+}
+
+#[tokio::test]
+async fn refused_targets_are_blocked() {
+    for (url, why) in [
+        ("https://hook.test/", TargetError::Resolved),
+        ("https://hook.test:8443/", TargetError::Resolved),
+        ("http://hook.test:9000/", TargetError::Scheme),
+        ("https://localhost/", TargetError::LocalName),
+        ("https://127.0.0.1:9001/", TargetError::Address),
+        ("https://0x7f.1/", TargetError::Address),
+        ("https://hook.test:22/", TargetError::Port(22)),
+    ] {
+        let outcome = egress(9000, RootCertStore::empty()).call(get(url)).await;
+        assert_eq!(outcome.expect_err(url), CallError::Blocked(why), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn https_checks_the_certificate_and_the_name() {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["hook.test".to_owned()]).expect("certificate");
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let server = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key.into())
+        .expect("server");
+    let acceptor = TlsAcceptor::from(Arc::new(server));
+    let mut trusted = RootCertStore::empty();
+    trusted.add(cert.der().clone()).expect("root");
+
+    let (listener, port) = listen().await;
+    let serve = async {
+        loop {
+            let (stream, _) = listener.accept().await.expect("connection");
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                request(&mut stream).await;
+                answer_ok(&mut stream).await;
+            }
+        }
+    };
+    let calls = async {
+        let call = |host: &str| get(&format!("https://{host}:{port}/"));
+        let answer = egress(port, trusted.clone()).call(call("hook.test")).await.expect("answer");
+        assert_eq!(answer.body, b"ok");
+        let stranger = egress(port, public_roots()).call(call("hook.test")).await.expect_err("no trust");
+        assert_eq!(stranger, Unreachable::Tls("the certificate is not signed by a public authority").into());
+        let other = egress(port, trusted).call(call("other.test")).await.expect_err("another name");
+        assert_eq!(other, Unreachable::Tls("the certificate is for another name").into());
+    };
+    tokio::select! { () = serve => unreachable!(), () = calls => () }
+}
+
+async fn answer_ok(stream: &mut (impl AsyncWrite + Unpin)) {
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.expect("answer");
+    stream.flush().await.expect("answer");
+}
+
+#[tokio::test]
+async fn a_plain_server_is_named_as_such() {
+    let (listener, port) = listen().await;
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.expect("connection");
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("answer");
+        stream.read_to_end(&mut Vec::new()).await
+    };
+    let egress = egress(port, RootCertStore::empty());
+    let (outcome, _) = tokio::join!(egress.call(get(&format!("https://hook.test:{port}/"))), serve);
+    assert_eq!(outcome.expect_err("no TLS"), Unreachable::Tls("the server does not speak TLS").into());
+}
+
+/// The variables of a process can't be set safely from within, so another test runs in a process that has them.
+#[test]
+fn a_proxy_of_the_environment_is_not_used() {
+    let proxy = "http://127.0.0.1:1";
+    let status = std::process::Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "egress::tests::a_request_arrives_as_it_was_made"])
+        .envs(
+            ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+                .map(|name| (name, proxy)),
+        )
+        .env_remove("no_proxy")
+        .env_remove("NO_PROXY")
+        .output()
+        .expect("run");
+    let text = String::from_utf8_lossy(&status.stdout);
+    assert!(status.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn the_public_authorities_are_known() {
+    assert_eq!(public_roots().len(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
+}

@@ -1,3 +1,14 @@
-//! x
+//! How Tieline reaches the world: AWS clients, guarded HTTP, queues, keys, environment, clock, randomness and logs.
+//!
+//! The functions decide with `shared/domain` and act through these modules. Each concern has one home: nobody else reads
+//! a clock, an environment variable or the random source.
 
+pub mod aws;
+pub mod clock;
+pub mod config;
 pub mod egress;
+pub mod keyring;
+pub mod queue;
+pub mod random;
+pub mod seal;
+pub mod telemetry;

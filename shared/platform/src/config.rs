@@ -1,0 +1,112 @@
+//! The one reader of environment variables.
+//!
+//! A function asks for what it needs when it starts, so that a missing variable stops it there, by name; what other
+//! functions need may be absent. Variables without which there is a sensible way have that as their default.
+
+use std::str::FromStr;
+
+/// An environment variable is missing, empty, or cannot be understood.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is needed, and is not set or empty.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// Its value is none that it can have.
+    #[error("the environment variable {0} has a value that cannot be used")]
+    Wrong(&'static str),
+}
+
+/// `TABLE`: the `DynamoDB` table's name.
+pub fn table() -> Result<String, ConfigError> {
+    required("TABLE")
+}
+
+/// `EVENTS_QUEUE_URL`: the queue of accepted events.
+pub fn events_queue() -> Result<String, ConfigError> {
+    required("EVENTS_QUEUE_URL")
+}
+
+/// `DELIVERIES_QUEUE_URL`: the queue of first attempts.
+pub fn deliveries_queue() -> Result<String, ConfigError> {
+    required("DELIVERIES_QUEUE_URL")
+}
+
+/// `RETRIES_QUEUE_URL`: the queue of later attempts.
+pub fn retries_queue() -> Result<String, ConfigError> {
+    required("RETRIES_QUEUE_URL")
+}
+
+/// `DEAD_QUEUE_URL`: the queue of what cannot be processed.
+pub fn dead_queue() -> Result<String, ConfigError> {
+    required("DEAD_QUEUE_URL")
+}
+
+/// `KEYRING_SECRET_ID`: name or ARN of the Secrets Manager secret that holds the keyring.
+pub fn keyring_secret() -> Result<String, ConfigError> {
+    required("KEYRING_SECRET_ID")
+}
+
+/// `EGRESS_ALLOW`: private addresses and ports that may be called none the less; none by default.
+pub fn egress_allow() -> String {
+    variable("EGRESS_ALLOW").unwrap_or_default()
+}
+
+/// `PUBLIC_URL`: how the outside addresses the API, without a slash at the end.
+pub fn public_url() -> Result<String, ConfigError> {
+    required("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned())
+}
+
+/// `RETENTION_DAYS`: how long events, deliveries, messages and audit entries stay; 30 by default, at least 1.
+pub fn retention_days() -> Result<u32, ConfigError> {
+    match parsed("RETENTION_DAYS", variable("RETENTION_DAYS"), 30)? {
+        0 => Err(ConfigError::Wrong("RETENTION_DAYS")),
+        days => Ok(days),
+    }
+}
+
+/// `LOG_LEVEL`: from which level on our own events are logged; `info` by default.
+pub fn log_level() -> Result<tracing::Level, ConfigError> {
+    parsed("LOG_LEVEL", variable("LOG_LEVEL"), tracing::Level::INFO)
+}
+
+/// `AWS_REGION`, which Lambda sets.
+pub fn aws_region() -> Result<String, ConfigError> {
+    required("AWS_REGION")
+}
+
+/// `AWS_ENDPOINT_URL`: where every AWS service is reached, for an emulator; absent on AWS.
+pub fn aws_endpoint() -> Option<String> {
+    variable("AWS_ENDPOINT_URL")
+}
+
+fn required(name: &'static str) -> Result<String, ConfigError> {
+    variable(name).ok_or(ConfigError::Missing(name))
+}
+
+/// `CloudFormation` sets a variable without a value to the empty text, so that counts as absent.
+fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the home of environment variables")]
+    let value = std::env::var(name).ok()?;
+    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+fn parsed<T: FromStr>(name: &'static str, value: Option<String>, default: T) -> Result<T, ConfigError> {
+    value.map_or(Ok(default), |value| value.parse().map_err(|_| ConfigError::Wrong(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        assert_eq!(
+            required("TIELINE_NO_SUCH").expect_err("unset").to_string(),
+            "the environment variable TIELINE_NO_SUCH is not set"
+        );
+        assert_eq!(parsed("DAYS", None, 30), Ok(30));
+        assert_eq!(parsed("DAYS", Some("7".into()), 30), Ok(7));
+        assert_eq!(parsed("DAYS", Some("-1".into()), 30_u32), Err(ConfigError::Wrong("DAYS")));
+        assert_eq!(parsed("LEVEL", Some("debug".into()), tracing::Level::INFO), Ok(tracing::Level::DEBUG));
+    }
+}

@@ -1,0 +1,255 @@
+//! The keyring's home: one secret in Secrets Manager, read at first use and kept in memory for 300 s.
+//!
+//! However many callers ask, there is one request at a time. A text sealed under a key that the copy in memory lacks
+//! (one made since) leads to another read, at most every 5 s. While Secrets Manager fails, the copy in memory serves on:
+//! keys are only ever added.
+
+use std::sync::Arc;
+
+use aws_sdk_secretsmanager::Client;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+
+use crate::{
+    aws::AwsError,
+    clock,
+    seal::{Keyring, NotAKeyring, Place, SealError},
+};
+
+const FRESH: SignedDuration = SignedDuration::from_secs(300);
+const BETWEEN_READS: SignedDuration = SignedDuration::from_secs(5);
+/// The version id of the first keyring. A second one under the same id is refused by Secrets Manager, so that of two
+/// bootstraps at once one wins, and nothing is sealed under a keyring that is then replaced. 32 to 64 characters.
+const FIRST_VERSION: &str = "tieline-first-keyring-00000000000";
+
+/// The keyring, through a cache. Share it by reference or in an `Arc`.
+#[derive(Debug)]
+pub struct Keys {
+    client: Client,
+    secret: String,
+    cached: Mutex<Option<Cached>>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    ring: Arc<Keyring>,
+    read_at: Timestamp,
+}
+
+/// Why there is no keyring, or a sealed text does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The secret has no value yet: [`Keys::bootstrap`] has not run.
+    #[error("there is no keyring yet")]
+    Missing,
+    /// Secrets Manager failed.
+    #[error("Secrets Manager: {0}")]
+    Aws(#[from] AwsError),
+    /// The secret's value is something else.
+    #[error(transparent)]
+    NotAKeyring(#[from] NotAKeyring),
+    /// The text does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl Keys {
+    /// The keyring in the secret of this name or ARN; nothing is read yet.
+    pub fn new(client: Client, secret: String) -> Self {
+        Self { client, secret, cached: Mutex::new(None) }
+    }
+
+    /// The keyring, at most 300 s old unless Secrets Manager fails.
+    pub async fn get(&self) -> Result<Arc<Keyring>, KeyringError> {
+        self.not_older_than(FRESH, clock::now()).await
+    }
+
+    /// Opens a sealed text; a key that is not in memory is looked for in Secrets Manager.
+    pub async fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, KeyringError> {
+        self.open_at(place, sealed, clock::now()).await
+    }
+
+    /// Stores the first keyring when the secret has no value, and returns the one that is stored then. Safe to repeat
+    /// and to run twice at once: an existing keyring is never replaced.
+    pub async fn bootstrap(&self) -> Result<Arc<Keyring>, KeyringError> {
+        match self.get().await {
+            Err(KeyringError::Missing) => {}
+            done => return done,
+        }
+        let put = self
+            .client
+            .put_secret_value()
+            .secret_id(&self.secret)
+            .client_request_token(FIRST_VERSION)
+            .secret_string(Keyring::generate().to_json().expose_secret())
+            .send()
+            .await;
+        match put.map_err(AwsError::from) {
+            // Refused: another bootstrap was quicker.
+            Err(AwsError::Refused { code, .. }) if code == "ResourceExistsException" => {}
+            done => drop(done?),
+        }
+        self.get().await
+    }
+
+    async fn open_at(&self, place: Place<'_>, sealed: &str, now: Timestamp) -> Result<SecretString, KeyringError> {
+        match self.not_older_than(FRESH, now).await?.open(place, sealed) {
+            Err(SealError::UnknownKey(_)) => Ok(self.not_older_than(BETWEEN_READS, now).await?.open(place, sealed)?),
+            done => Ok(done?),
+        }
+    }
+
+    /// The lock is held while the secret is read, so that others wait for that one request. Ages are taken from the
+    /// wall clock: a monotonic one may stand still while Lambda freezes the process.
+    async fn not_older_than(&self, age: SignedDuration, now: Timestamp) -> Result<Arc<Keyring>, KeyringError> {
+        let mut cached = self.cached.lock().await;
+        if let Some(Cached { ring, read_at }) = &*cached
+            && now.duration_since(*read_at).abs() < age
+        {
+            return Ok(Arc::clone(ring));
+        }
+        let ring = match (self.read().await, &*cached) {
+            (Ok(ring), _) => Arc::new(ring),
+            (Err(error), Some(Cached { ring, .. })) => {
+                tracing::warn!(%error, "the keyring could not be read again; the known one serves on");
+                Arc::clone(ring)
+            }
+            (Err(error), None) => return Err(error),
+        };
+        *cached = Some(Cached { ring: Arc::clone(&ring), read_at: now });
+        Ok(ring)
+    }
+
+    async fn read(&self) -> Result<Keyring, KeyringError> {
+        let answer = self.client.get_secret_value().secret_id(&self.secret).send().await;
+        let answer = answer.map_err(AwsError::from).map_err(|error| match error {
+            AwsError::Refused { code, .. } if code == "ResourceNotFoundException" => KeyringError::Missing,
+            error => error.into(),
+        })?;
+        // An emulator gives a secret without a value the empty text.
+        let json = answer.secret_string.filter(|text| !text.is_empty()).ok_or(KeyringError::Missing)?;
+        Ok(Keyring::from_json(&SecretString::from(json))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws;
+
+    const PLACE: Place<'_> = Place { resource: "webhook", id: "wh_1", field: "secret" };
+
+    /// Secrets Manager with one secret, as AWS does it.
+    #[derive(Default)]
+    struct Secret {
+        value: Option<String>,
+        version: Option<Value>,
+        reads: usize,
+        down: bool,
+    }
+
+    fn keys(secret: &Arc<Mutex<Secret>>) -> Keys {
+        let secret = Arc::clone(secret);
+        let aws = aws::fake(move |action, body| {
+            let mut secret = secret.lock().expect("lock");
+            match action {
+                _ if secret.down => (500, json!({"__type": "InternalServiceError", "message": "down"})),
+                "GetSecretValue" => {
+                    secret.reads += 1;
+                    match &secret.value {
+                        Some(value) => (200, json!({"SecretString": value})),
+                        None => (400, json!({"__type": "ResourceNotFoundException", "message": "no value"})),
+                    }
+                }
+                "PutSecretValue" if secret.version.as_ref() == Some(&body["ClientRequestToken"]) => {
+                    (400, json!({"__type": "ResourceExistsException", "message": "it exists"}))
+                }
+                "PutSecretValue" => {
+                    secret.version = Some(body["ClientRequestToken"].clone());
+                    secret.value = body["SecretString"].as_str().map(ToOwned::to_owned);
+                    (200, json!({}))
+                }
+                other => panic!("unexpected {other}"),
+            }
+        });
+        Keys::new(aws.secrets_manager(), "keyring".into())
+    }
+
+    fn holding(ring: &Keyring) -> Arc<Mutex<Secret>> {
+        let value = Some(ring.to_json().expose_secret().to_owned());
+        Arc::new(Mutex::new(Secret { value, ..Secret::default() }))
+    }
+
+    fn after(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    #[tokio::test]
+    async fn one_read_serves_everybody_for_300_seconds() {
+        let secret = holding(&Keyring::generate());
+        let keys = keys(&secret);
+        let (one, two) = tokio::join!(keys.not_older_than(FRESH, after(0)), keys.not_older_than(FRESH, after(0)));
+        assert!(one.is_ok() && two.is_ok());
+        for (seconds, reads) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3)] {
+            keys.not_older_than(FRESH, after(seconds)).await.expect("keyring");
+            assert_eq!(secret.lock().expect("lock").reads, reads, "{seconds}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_key_is_looked_for_once_in_five_seconds() {
+        let old = Keyring::generate();
+        let secret = holding(&old);
+        let keys = keys(&secret);
+        let new = Keyring::from_json(&old.to_json()).expect("keyring").with_new_key();
+        let sealed = new.seal(PLACE, "s3cret");
+        for (seconds, reads) in [(0, 1), (4, 1), (5, 2), (6, 2)] {
+            let error = keys.open_at(PLACE, &sealed, after(seconds)).await.expect_err("unknown");
+            assert!(matches!(error, KeyringError::Seal(SealError::UnknownKey(_))), "{error}");
+            assert_eq!(secret.lock().expect("lock").reads, reads, "{seconds}");
+        }
+        secret.lock().expect("lock").value = Some(new.to_json().expose_secret().to_owned());
+        let plain = keys.open_at(PLACE, &sealed, after(11)).await.expect("opens");
+        assert_eq!(plain.expose_secret(), "s3cret");
+        assert_eq!(secret.lock().expect("lock").reads, 3);
+    }
+
+    #[tokio::test]
+    async fn the_known_keyring_serves_on_while_secrets_manager_fails() {
+        let secret = holding(&Keyring::generate());
+        let keys = keys(&secret);
+        keys.not_older_than(FRESH, after(0)).await.expect("keyring");
+        secret.lock().expect("lock").down = true;
+        keys.not_older_than(FRESH, after(1_000)).await.expect("the known one");
+    }
+
+    #[tokio::test]
+    async fn the_first_keyring_is_made_once() {
+        let secret = Arc::new(Mutex::new(Secret::default()));
+        let (one, two) = (keys(&secret), keys(&secret));
+        assert!(matches!(one.get().await, Err(KeyringError::Missing)));
+        let (first, second) = tokio::join!(one.bootstrap(), two.bootstrap());
+        let token = first.expect("keyring").token_key("t");
+        assert_eq!(second.expect("keyring").token_key("t"), token);
+        assert_eq!(keys(&secret).bootstrap().await.expect("keyring").token_key("t"), token);
+
+        // A value without its version: what is there is never replaced.
+        let other = holding(&Keyring::generate());
+        let before = other.lock().expect("lock").value.clone();
+        keys(&other).bootstrap().await.expect("keyring");
+        assert_eq!(other.lock().expect("lock").value, before);
+    }
+
+    #[tokio::test]
+    async fn a_value_that_is_no_keyring_is_not_replaced() {
+        let secret = holding(&Keyring::generate());
+        secret.lock().expect("lock").value = Some("hunter2".into());
+        let error = keys(&secret).bootstrap().await.expect_err("no keyring");
+        assert!(matches!(error, KeyringError::NotAKeyring(_)) && !error.to_string().contains("hunter2"));
+    }
+}

@@ -1,0 +1,275 @@
+//! Sending to SQS, within its limits: a delay of at most 900 s, at most 10 messages and 1 MiB in sum per batch.
+//!
+//! In come message bodies, pure ASCII JSON from [`ascii_json`]; when a send returns `Ok`, each of them is stored by SQS.
+//! After an error some may be stored, so senders repeat the whole and receivers cope with copies.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::{
+    Client,
+    types::{BatchResultErrorEntry, SendMessageBatchRequestEntry},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+
+use crate::aws::AwsError;
+
+/// The longest delay of a message, in seconds (SQS `DelaySeconds`).
+pub const MAX_DELAY: u32 = 900;
+/// The largest message, and the largest sum of a batch, in bytes (SQS quotas).
+pub const MAX_BYTES: usize = 1 << 20;
+/// The most messages in a batch (SQS quota).
+const MAX_COUNT: usize = 10;
+/// How many batches are under way at once.
+const CONCURRENT: usize = 8;
+/// How often a batch is sent, each time what is left of it.
+const ROUNDS: u32 = 4;
+
+/// One queue.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its text, from [`ascii_json`].
+    pub body: String,
+    /// Seconds until it is received; more than [`MAX_DELAY`] counts as that, and the receiver sends it on.
+    pub delay_seconds: u32,
+    /// Its `MessageGroupId`: on standard queues, groups share the receivers fairly. 1 to 128 characters.
+    pub group: Option<String>,
+}
+
+/// Why messages were not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// A message larger than SQS takes; nothing was sent.
+    #[error("a message of {0} bytes is larger than SQS takes")]
+    TooLarge(usize),
+    /// The call failed.
+    #[error("SQS: {0}")]
+    Aws(#[from] AwsError),
+    /// Some messages of a batch were refused, again and again.
+    #[error("SQS refused {left} messages of a batch: {code}")]
+    Partly {
+        /// How many were left.
+        left: usize,
+        /// The error of the first.
+        code: String,
+    },
+}
+
+impl Queue {
+    /// The queue at `url`.
+    pub fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Sends one message.
+    pub async fn send(&self, message: Outgoing) -> Result<(), QueueError> {
+        fits(&message)?;
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(message.body)
+            .set_delay_seconds(delay(message.delay_seconds))
+            .set_message_group_id(message.group)
+            .send()
+            .await;
+        sent.map(drop).map_err(|error| AwsError::from(error).into())
+    }
+
+    /// Sends any number of messages, in batches. What a batch leaves behind is sent again a few times.
+    pub async fn send_all(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
+        messages.iter().try_for_each(fits)?;
+        stream::iter(batches(messages))
+            .map(|batch| self.send_batch(batch))
+            .buffer_unordered(CONCURRENT)
+            .try_collect()
+            .await
+    }
+
+    async fn send_batch(&self, batch: Vec<Outgoing>) -> Result<(), QueueError> {
+        let mut left: Vec<_> = batch.into_iter().enumerate().map(|(index, message)| entry(index, message)).collect();
+        for round in 1.. {
+            let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(left.clone()));
+            let answer = request.send().await.map_err(AwsError::from)?;
+            left.retain(|entry| answer.successful().iter().all(|sent| sent.id() != entry.id()));
+            if left.is_empty() {
+                break;
+            }
+            if round == ROUNDS || answer.failed().iter().any(BatchResultErrorEntry::sender_fault) {
+                let code = answer.failed().first().map_or("unknown", |failed| failed.code()).to_owned();
+                return Err(QueueError::Partly { left: left.len(), code });
+            }
+            tokio::time::sleep(Duration::from_millis(25) * 2_u32.pow(round)).await;
+        }
+        Ok(())
+    }
+}
+
+/// JSON in pure ASCII: SQS refuses some code points that JSON allows, so all that is not ASCII is escaped as `\uXXXX`.
+pub fn ascii_json<T: Serialize>(value: &T) -> serde_json::Result<String> {
+    let json = serde_json::to_string(value)?;
+    if json.is_ascii() {
+        return Ok(json);
+    }
+    let mut ascii = String::with_capacity(json.len() * 2);
+    for char in json.chars() {
+        if char.is_ascii() {
+            ascii.push(char);
+        } else {
+            // Outside of strings JSON is ASCII, so an escape is right wherever this comes up (RFC 8259, section 7).
+            ascii.extend(char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    Ok(ascii)
+}
+
+fn fits(message: &Outgoing) -> Result<(), QueueError> {
+    if message.body.len() > MAX_BYTES { Err(QueueError::TooLarge(message.body.len())) } else { Ok(()) }
+}
+
+/// No delay is left out: the queue's own holds, which is none.
+fn delay(seconds: u32) -> Option<i32> {
+    i32::try_from(seconds.min(MAX_DELAY)).ok().filter(|seconds| *seconds > 0)
+}
+
+/// Cuts messages into batches of at most 10 and 1 MiB, in their order.
+fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
+    let mut batches: Vec<Vec<Outgoing>> = Vec::new();
+    let mut room = 0;
+    for message in messages {
+        let size = message.body.len();
+        if let Some(batch) = batches.last_mut().filter(|batch| batch.len() < MAX_COUNT && size <= room) {
+            room -= size;
+            batch.push(message);
+        } else {
+            room = MAX_BYTES.saturating_sub(size);
+            batches.push(vec![message]);
+        }
+    }
+    batches
+}
+
+fn entry(index: usize, message: Outgoing) -> SendMessageBatchRequestEntry {
+    SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_body(message.body)
+        .set_delay_seconds(delay(message.delay_seconds))
+        .set_message_group_id(message.group)
+        .build()
+        .expect("id and body are set")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws;
+
+    fn message(body: impl Into<String>) -> Outgoing {
+        Outgoing { body: body.into(), delay_seconds: 0, group: None }
+    }
+
+    /// A queue, and the bodies of each request that it got; `failed` says what it does with the n-th.
+    fn queue(
+        failed: impl Fn(usize, &str) -> Option<Value> + Send + Sync + 'static,
+    ) -> (Queue, Arc<Mutex<Vec<Vec<Value>>>>) {
+        let requests = Arc::new(Mutex::new(Vec::<Vec<Value>>::new()));
+        let seen = Arc::clone(&requests);
+        let aws = aws::fake(move |_, body| {
+            let mut seen = seen.lock().expect("lock");
+            let entries = body["Entries"].as_array().cloned().unwrap_or_else(|| vec![body]);
+            let round = seen.len();
+            seen.push(entries.clone());
+            let (mut good, mut bad) = (Vec::new(), Vec::new());
+            for entry in entries {
+                match failed(round, entry["MessageBody"].as_str().expect("body")) {
+                    Some(Value::String(code)) => {
+                        bad.push(json!({"Id": entry["Id"], "Code": code, "SenderFault": false}));
+                    }
+                    Some(_) => {
+                        bad.push(json!({"Id": entry["Id"], "Code": "InvalidMessageContents", "SenderFault": true}));
+                    }
+                    None => good.push(json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x"})),
+                }
+            }
+            (200, json!({"Successful": good, "Failed": bad}))
+        });
+        (Queue::new(aws.sqs(), "https://sqs.us-east-1.amazonaws.com/1/q".into()), requests)
+    }
+
+    #[tokio::test]
+    async fn what_a_batch_leaves_behind_is_sent_again() {
+        let (queue, requests) = queue(|round, body| (round == 0 && body == "b").then(|| json!("InternalError")));
+        queue.send_all(vec![message("a"), message("b"), message("c")]).await.expect("sent");
+        let bodies: Vec<Vec<Value>> = requests
+            .lock()
+            .expect("lock")
+            .iter()
+            .map(|entries| entries.iter().map(|entry| entry["MessageBody"].clone()).collect())
+            .collect();
+        assert_eq!(bodies, [vec![json!("a"), json!("b"), json!("c")], vec![json!("b")]]);
+    }
+
+    #[tokio::test]
+    async fn what_stays_refused_is_an_error() {
+        for (answer, rounds) in [(json!("InternalError"), ROUNDS as usize), (json!(1), 1)] {
+            let (queue, requests) = queue(move |_, body| (body == "b").then(|| answer.clone()));
+            let error = queue.send_all(vec![message("a"), message("b")]).await.expect_err("refused");
+            assert!(matches!(error, QueueError::Partly { left: 1, .. }), "{error}");
+            assert_eq!(requests.lock().expect("lock").len(), rounds);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_message_keeps_to_the_limits_of_sqs() {
+        let (queue, requests) = queue(|_, _| None);
+        queue.send(Outgoing { body: "a".into(), delay_seconds: 86_400, group: Some("wh".into()) }).await.expect("sent");
+        queue.send(message("b")).await.expect("sent");
+        let seen = requests.lock().expect("lock").concat();
+        assert_eq!((&seen[0]["DelaySeconds"], &seen[0]["MessageGroupId"]), (&json!(900), &json!("wh")));
+        assert_eq!((&seen[1]["DelaySeconds"], &seen[1]["MessageGroupId"]), (&Value::Null, &Value::Null));
+        let error = queue.send_all(vec![message("a".repeat(MAX_BYTES + 1))]).await.expect_err("too large");
+        assert!(matches!(error, QueueError::TooLarge(_)));
+    }
+
+    #[test]
+    fn json_is_escaped_to_ascii() {
+        assert_eq!(
+            ascii_json(&json!({"ä": "\u{1f600}\u{ffff}\n"})).expect("json"),
+            r#"{"\u00e4":"\ud83d\ude00\uffff\n"}"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn ascii_json_reads_back(text in any::<String>(), name in any::<String>()) {
+            let value = json!({name: text});
+            let json = ascii_json(&value).expect("json");
+            prop_assert!(json.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == 0x7f));
+            prop_assert_eq!(serde_json::from_str::<Value>(&json).expect("json"), value);
+        }
+
+        #[test]
+        fn batches_keep_the_limits_the_order_and_every_message(sizes in prop::collection::vec(1..=MAX_BYTES / 2, 0..25), small: bool) {
+            let messages: Vec<Outgoing> =
+                sizes.iter().map(|size| message("x".repeat(if small { size / 100 + 1 } else { *size }))).collect();
+            let batches = batches(messages.clone());
+            for batch in &batches {
+                prop_assert!((1..=MAX_COUNT).contains(&batch.len()));
+                prop_assert!(batch.iter().map(|message| message.body.len()).sum::<usize>() <= MAX_BYTES);
+            }
+            prop_assert_eq!(batches.concat(), messages);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Sealing of stored secrets: AES-256-GCM under a keyring's current key, bound to the place where the text is kept.
+//!
+//! A sealed text is `<key id>.<base64url of nonce, ciphertext and tag>`. Its additional data is
+//! `v1|<resource type>|<id>|<field>|<key id>`, so a text that is moved to another row, field or key does not open.
+//! The keyring is one JSON document: `{"current": "<key id>", "keys": {"<key id>": "<32 bytes, base64url>"},
+//! "pepper": "<32 bytes, base64url>"}`. Old keys stay in it for reading.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::random;
+
+type Key = SecretBox<[u8; 32]>;
+
+/// The keys that seal stored secrets, and the pepper under which tokens are looked up.
+#[derive(Debug)]
+pub struct Keyring {
+    current: String,
+    keys: BTreeMap<String, Key>,
+    pepper: Key,
+}
+
+/// Where a sealed text is kept. `resource` and `id` hold no `|`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The type of resource, such as `webhook`.
+    pub resource: &'a str,
+    /// Which one.
+    pub id: &'a str,
+    /// Which field of it.
+    pub field: &'a str,
+}
+
+/// Why a sealed text does not open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The text does not have the form of a sealed one.
+    #[error("this is no sealed text")]
+    Malformed,
+    /// It was sealed under a key that this keyring does not have.
+    #[error("the keyring has no key {0}")]
+    UnknownKey(String),
+    /// It was changed, or sealed for another place.
+    #[error("the sealed text was changed, or belongs to another place")]
+    Refused,
+}
+
+/// The document is no keyring. It says no more, because what is wrong may hold a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret's value is no keyring")]
+pub struct NotAKeyring;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    current: String,
+    keys: BTreeMap<String, String>,
+    pepper: String,
+}
+
+impl Keyring {
+    /// A keyring of one new key and a new pepper.
+    pub fn generate() -> Self {
+        let empty = Self { current: String::new(), keys: BTreeMap::new(), pepper: new_key() };
+        empty.with_new_key()
+    }
+
+    /// The same keyring with one more key, which is the current one.
+    #[must_use]
+    pub fn with_new_key(mut self) -> Self {
+        self.current = URL_SAFE_NO_PAD.encode(random::bytes::<6>());
+        self.keys.insert(self.current.clone(), new_key());
+        self
+    }
+
+    /// Reads the stored document.
+    pub fn from_json(json: &SecretString) -> Result<Self, NotAKeyring> {
+        let document: Document = serde_json::from_str(json.expose_secret()).map_err(|_| NotAKeyring)?;
+        let keys = document.keys.iter().map(|(id, text)| Ok((id.clone(), key(text)?))).collect::<Result<_, _>>()?;
+        let ring = Self { current: document.current, keys, pepper: key(&document.pepper)? };
+        let sound = ring.keys.contains_key(&ring.current) && ring.keys.keys().all(|id| !id.contains(['.', '|']));
+        if sound { Ok(ring) } else { Err(NotAKeyring) }
+    }
+
+    /// The document to be stored.
+    ///
+    /// # Panics
+    /// Never: it consists of texts.
+    pub fn to_json(&self) -> SecretString {
+        let text = |key: &Key| URL_SAFE_NO_PAD.encode(key.expose_secret());
+        let document = Document {
+            current: self.current.clone(),
+            keys: self.keys.iter().map(|(id, key)| (id.clone(), text(key))).collect(),
+            pepper: text(&self.pepper),
+        };
+        serde_json::to_string(&document).expect("texts serialize").into()
+    }
+
+    /// The id of the key that seals.
+    pub fn current(&self) -> &str {
+        &self.current
+    }
+
+    /// Seals `plain` for `place` under the current key.
+    ///
+    /// # Panics
+    /// When the text is larger than AES-GCM allows, some 64 GiB.
+    pub fn seal(&self, place: Place<'_>, plain: &str) -> String {
+        let nonce = random::bytes::<NONCE_LEN>();
+        let mut sealed = plain.as_bytes().to_vec();
+        let tag = cipher(&self.keys[&self.current])
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), place.aad(&self.current), &mut sealed)
+            .expect("a text within AES-GCM's limit");
+        let whole = [&nonce[..], &sealed, tag.as_ref()].concat();
+        format!("{}.{}", self.current, URL_SAFE_NO_PAD.encode(whole))
+    }
+
+    /// Opens what was sealed for the same place.
+    pub fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, SealError> {
+        let (id, text) = sealed.split_once('.').ok_or(SealError::Malformed)?;
+        let mut whole = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Malformed)?;
+        let (nonce, ciphertext) = whole.split_first_chunk_mut::<NONCE_LEN>().ok_or(SealError::Malformed)?;
+        let key = self.keys.get(id).ok_or_else(|| SealError::UnknownKey(id.to_owned()))?;
+        let plain = cipher(key)
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), place.aad(id), ciphertext)
+            .map_err(|_| SealError::Refused)?;
+        str::from_utf8(plain).map(SecretString::from).map_err(|_| SealError::Malformed)
+    }
+
+    /// Under what a token is looked up: HMAC-SHA-256 of it with the pepper, 43 characters of base64url. The same token
+    /// gives the same text as long as there is this keyring, with whatever keys.
+    pub fn token_key(&self, token: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.pepper.expose_secret());
+        URL_SAFE_NO_PAD.encode(hmac::sign(&key, token.as_bytes()))
+    }
+}
+
+impl Place<'_> {
+    fn aad(&self, key: &str) -> Aad<String> {
+        debug_assert!(!self.resource.contains('|') && !self.id.contains('|'), "only then no two places look alike");
+        Aad::from(format!("v1|{}|{}|{}|{key}", self.resource, self.id, self.field))
+    }
+}
+
+fn new_key() -> Key {
+    Key::new(Box::new(random::bytes()))
+}
+
+fn key(text: &str) -> Result<Key, NotAKeyring> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAKeyring)?;
+    bytes.try_into().map(|bytes| Key::new(Box::new(bytes))).map_err(|_| NotAKeyring)
+}
+
+fn cipher(key: &Key) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.expose_secret()).expect("a key of 32 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLACE: Place<'_> = Place { resource: "webhook", id: "wh_1", field: "secret" };
+
+    fn fixed() -> Keyring {
+        let zeros = URL_SAFE_NO_PAD.encode([0; 32]);
+        let json = format!(r#"{{"current":"k1","keys":{{"k1":"{zeros}"}},"pepper":"{zeros}"}}"#);
+        Keyring::from_json(&json.into()).expect("keyring")
+    }
+
+    fn opened(ring: &Keyring, place: Place<'_>, sealed: &str) -> Result<String, SealError> {
+        ring.open(place, sealed).map(|plain| plain.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn a_keyring_is_stored_and_read_back() {
+        let ring = Keyring::generate();
+        let sealed = ring.seal(PLACE, "old");
+        let more = Keyring::from_json(&ring.to_json()).expect("keyring").with_new_key();
+        assert_ne!(more.current(), ring.current());
+        assert_eq!(opened(&more, PLACE, &sealed).as_deref(), Ok("old"));
+        assert_eq!(more.token_key("t"), ring.token_key("t"));
+        let newer = more.seal(PLACE, "new");
+        assert_eq!(opened(&ring, PLACE, &newer), Err(SealError::UnknownKey(more.current().to_owned())));
+        let read = Keyring::from_json(&more.to_json()).expect("keyring");
+        assert_eq!(read.to_json().expose_secret(), more.to_json().expose_secret());
+    }
+
+    #[test]
+    fn what_is_no_keyring_is_refused() {
+        let key = "A".repeat(43);
+        for wrong in [
+            String::new(),
+            "{}".into(),
+            format!(r#"{{"current":"a","keys":{{"b":"{key}"}},"pepper":"{key}"}}"#),
+            format!(r#"{{"current":"a.b","keys":{{"a.b":"{key}"}},"pepper":"{key}"}}"#),
+            format!(r#"{{"current":"a","keys":{{"a":"AA"}},"pepper":"{key}"}}"#),
+        ] {
+            assert_eq!(Keyring::from_json(&wrong.clone().into()).expect_err("no keyring"), NotAKeyring, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let shown = format!("{:?}", fixed());
+        assert!(shown.contains("REDACTED") && !shown.contains("0, 0"), "{shown}");
+    }
+
+    /// Vectors that were made with another implementation of AES-GCM and HMAC.
+    #[test]
+    fn the_stored_forms_are_fixed() {
+        let sealed = "k1.AAECAwQFBgcICQoL-_hQIGWJ8kJohUhQzJuX8-Q6yiJwlQ";
+        assert_eq!(opened(&fixed(), PLACE, sealed).as_deref(), Ok("s3cret"));
+        assert_eq!(fixed().token_key("token"), "OmpwtX-RnZIYvTXCT5jD565zPmCy6MgcO-j8894j4GU");
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_opens_only_unchanged_and_in_its_place(plain in any::<String>(), flip in any::<prop::sample::Index>()) {
+            let ring = Keyring::generate();
+            let sealed = ring.seal(PLACE, &plain);
+            prop_assert_eq!(opened(&ring, PLACE, &sealed), Ok(plain.clone()));
+            prop_assert_ne!(&ring.seal(PLACE, &plain), &sealed);
+            for place in [
+                Place { resource: "account", ..PLACE },
+                Place { id: "wh_2", ..PLACE },
+                Place { field: "url", ..PLACE },
+            ] {
+                prop_assert_eq!(opened(&ring, place, &sealed), Err(SealError::Refused));
+            }
+            let (id, text) = sealed.split_once('.').expect("dot");
+            let mut whole = URL_SAFE_NO_PAD.decode(text).expect("base64");
+            let bit = flip.index(whole.len() * 8);
+            whole[bit / 8] ^= 1 << (bit % 8);
+            let changed = format!("{id}.{}", URL_SAFE_NO_PAD.encode(whole));
+            prop_assert_eq!(opened(&ring, PLACE, &changed), Err(SealError::Refused));
+        }
+
+        #[test]
+        fn the_key_id_is_sealed_in(plain in any::<String>()) {
+            // The same key under two names: a text that is renamed does not open.
+            let mut ring = fixed();
+            ring.keys.insert("k2".into(), Key::new(Box::new([0; 32])));
+            let renamed = ring.seal(PLACE, &plain).replacen("k1.", "k2.", 1);
+            prop_assert_eq!(opened(&ring, PLACE, &renamed), Err(SealError::Refused));
+        }
+
+        #[test]
+        fn any_text_is_refused_in_peace(text in any::<String>()) {
+            prop_assert!(fixed().open(PLACE, &text).is_err());
+            let keyed = format!("k1.{text}");
+            prop_assert!(fixed().open(PLACE, &keyed).is_err());
+        }
+    }
+}

@@ -3,8 +3,15 @@
 //! Nothing here does input or output, reads a clock or draws randomness: times and random values are arguments, and what
 //! is to be done is returned. The functions under `functions/` act on it through `shared/platform`.
 
+pub mod condition;
+pub mod event_type;
 pub mod header;
 pub mod id;
 pub mod invalid;
 pub mod path;
+pub mod pattern;
+pub mod retry;
+pub mod scope;
+pub mod signature;
 pub mod target;
+pub mod token;

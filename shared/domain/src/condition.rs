@@ -1,0 +1,203 @@
+//! Conditions: which events of a type a webhook wants, by their data.
+//!
+//! In comes the JSON that a webhook was saved with; out comes a tree that is checked as a whole, and that judges an
+//! event's `data` without ever failing. A condition is `{"all": […]}`, `{"any": […]}`, `{"not": …}`, or a comparison
+//! `{"field", "op", "value"}`; what each `op` means is told in [`op`]. At most 50 comparisons, nested at most 10 deep.
+
+pub mod op;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, schema::ArrayBuilder, schema::Type},
+};
+
+use crate::{
+    invalid::{self, Checked, Fields, Problems},
+    path::Path,
+};
+
+use op::Op;
+
+/// A condition on an event's data.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Every one of these holds.
+    All(Vec<Condition>),
+    /// One of these holds.
+    Any(Vec<Condition>),
+    /// This does not hold.
+    Not(Box<Condition>),
+    /// What stands at a field compares so.
+    Compare {
+        /// Where in the event's `data`.
+        field: Path,
+        /// How, and with what.
+        op: Op,
+    },
+}
+
+/// Why an event matched or did not.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Verdict {
+    /// Whether the whole condition holds.
+    pub matched: bool,
+    /// Every comparison in the order in which it is written, also those that could not change the result any more.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// One comparison, made.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Comparison {
+    /// Where in the event's `data`.
+    pub field: String,
+    /// The operator.
+    pub op: &'static str,
+    /// What the field was compared with.
+    pub value: Value,
+    /// What stood there; null also when there was nothing.
+    pub actual: Option<Value>,
+    /// Whether the comparison holds.
+    pub outcome: bool,
+}
+
+const MOST_COMPARISONS: usize = 50;
+const DEEPEST: usize = 10;
+
+impl Condition {
+    /// The condition that this JSON describes.
+    pub fn parse(value: Value) -> Checked<Self> {
+        let condition = Self::parse_at(1, value)?;
+        if condition.size() > MOST_COMPARISONS {
+            return Err(Problems::here(format!("must hold at most {MOST_COMPARISONS} comparisons")));
+        }
+        Ok(condition)
+    }
+
+    /// The JSON that `parse` reads.
+    pub fn to_value(&self) -> Value {
+        let values = |parts: &[Self]| parts.iter().map(Self::to_value).collect::<Vec<_>>();
+        match self {
+            Self::All(parts) => json!({"all": values(parts)}),
+            Self::Any(parts) => json!({"any": values(parts)}),
+            Self::Not(part) => json!({"not": part.to_value()}),
+            Self::Compare { field, op } => json!({"field": field.as_str(), "op": op.name(), "value": op.value()}),
+        }
+    }
+
+    /// Whether the condition holds for an event with this `data`.
+    pub fn matches(&self, data: &Value) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.matches(data)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(data)),
+            Self::Not(part) => !part.matches(data),
+            Self::Compare { field, op } => op.holds(field.find(data)),
+        }
+    }
+
+    /// The same, with every comparison's outcome.
+    pub fn explain(&self, data: &Value) -> Verdict {
+        let mut comparisons = Vec::new();
+        let matched = self.explain_into(data, &mut comparisons);
+        Verdict { matched, comparisons }
+    }
+
+    fn explain_into(&self, data: &Value, comparisons: &mut Vec<Comparison>) -> bool {
+        // No part is passed over, so that every comparison is listed.
+        let mut each =
+            |parts: &[Self]| -> Vec<bool> { parts.iter().map(|part| part.explain_into(data, comparisons)).collect() };
+        match self {
+            Self::All(parts) => !each(parts).contains(&false),
+            Self::Any(parts) => each(parts).contains(&true),
+            Self::Not(part) => !part.explain_into(data, comparisons),
+            Self::Compare { field, op } => {
+                let actual = field.find(data);
+                let outcome = op.holds(actual);
+                comparisons.push(Comparison {
+                    field: field.as_str().to_owned(),
+                    op: op.name(),
+                    value: op.value(),
+                    actual: actual.cloned(),
+                    outcome,
+                });
+                outcome
+            }
+        }
+    }
+
+    fn parse_at(depth: usize, value: Value) -> Checked<Self> {
+        if depth > DEEPEST {
+            return Err(Problems::here(format!("is nested deeper than {DEEPEST}")));
+        }
+        // A null is a value to compare with here, where `Fields` would take it for an absent one.
+        let mut value = value;
+        let comparison = value.get("field").or(value.get("op")).is_some();
+        let operand = value.as_object_mut().filter(|_| comparison).and_then(|object| object.remove("value"));
+        let mut fields = Fields::of(value)?;
+        let part = |value| Self::parse_at(depth + 1, value);
+        let parts = || invalid::list(1, MOST_COMPARISONS, part);
+        let condition = if fields.has("all") {
+            fields.required("all", parts()).map(Self::All)
+        } else if fields.has("any") {
+            fields.required("any", parts()).map(Self::Any)
+        } else if fields.has("not") {
+            fields.required("not", part).map(|part| Self::Not(Box::new(part)))
+        } else if comparison {
+            let field = fields.required("field", |value| Ok(Path::parse(&invalid::string(value)?)?));
+            let parse = fields.required("op", invalid::one_of(&op::PARSERS));
+            let op = parse.and_then(|parse| parse(operand).map_err(|why| fields.refuse("value", why.to_string())).ok());
+            field.zip(op).map(|(field, op)| Self::Compare { field, op })
+        } else {
+            fields.refuse("", "must have `all`, `any` or `not`, or `field` and `op`");
+            None
+        };
+        fields.finish(condition)
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::size).sum(),
+            Self::Not(part) => part.size(),
+            Self::Compare { .. } => 1,
+        }
+    }
+}
+
+impl Serialize for Condition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_value().serialize(serializer)
+    }
+}
+
+impl PartialSchema for Condition {
+    fn schema() -> RefOr<Schema> {
+        let this = || Ref::from_schema_name("Condition");
+        let group = |name: &str| {
+            let parts = ArrayBuilder::new().items(this()).min_items(Some(1)).max_items(Some(MOST_COMPARISONS));
+            ObjectBuilder::new().property(name, parts).required(name)
+        };
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let comparison = ObjectBuilder::new()
+            .property("field", text().description(Some("Where in the event's data, such as `last_reply.author`.")))
+            .required("field")
+            .property("op", text().enum_values(Some(op::PARSERS.map(|(name, _)| name))))
+            .required("op")
+            .property("value", ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue))
+            .examples([json!({"field": "last_reply.author", "op": "eq", "value": "end_user"})]);
+        OneOfBuilder::new()
+            .description(Some(
+                "Which events are wanted, by their data: at most 50 comparisons, nested at most 10 deep.",
+            ))
+            .item(group("all"))
+            .item(group("any"))
+            .item(ObjectBuilder::new().property("not", this()).required("not"))
+            .item(comparison)
+            .into()
+    }
+}
+
+impl ToSchema for Condition {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn condition(value: &Value) -> Condition {
+    Condition::parse(value.clone()).unwrap_or_else(|problems| panic!("{value}: {problems:?}"))
+}
+
+fn ticket() -> Value {
+    json!({
+        "id": 18_446_744_073_709_551_615_u64,
+        "below": -9_007_199_254_740_993_i64,
+        "price": 1.5,
+        "one": 1.0,
+        "text": "Grüße, Ana",
+        "digits": "10",
+        "at": "2026-03-02T10:00:00+02:00",
+        "day": "2026-03-02",
+        "none": null,
+        "flag": false,
+        "tags": ["vip", 3, {"a": [1]}],
+        "last_reply": {"author": "end_user"},
+    })
+}
+
+#[test]
+fn operators() {
+    for (field, op, value, expected) in [
+        ("last_reply.author", "eq", json!("end_user"), true),
+        ("last_reply.author", "eq", json!("End_user"), false),
+        ("last_reply", "eq", json!({"author": "end_user"}), true),
+        ("last_reply", "eq", json!({"author": "end_user", "x": 1}), false),
+        ("last_reply", "ne", json!({}), true),
+        ("one", "eq", json!(1), true),
+        ("one", "eq", json!("1"), false),
+        ("one", "eq", json!(true), false),
+        ("digits", "eq", json!(10), false),
+        ("none", "eq", json!(null), true),
+        ("none", "ne", json!(null), false),
+        ("none", "eq", json!(0), false),
+        ("flag", "eq", json!(false), true),
+        ("id", "eq", json!(18_446_744_073_709_551_615_u64), true),
+        ("id", "eq", json!(18_446_744_073_709_551_614_u64), false),
+        ("id", "eq", json!(18_446_744_073_709_551_616.0_f64), false),
+        ("id", "lt", json!(18_446_744_073_709_551_616.0_f64), true),
+        ("id", "gt", json!(-1), true),
+        ("below", "lt", json!(-9_007_199_254_740_992.0_f64), true),
+        ("below", "lt", json!(-9_007_199_254_740_992_i64), true),
+        ("below", "gt", json!(-1e300), true),
+        ("below", "lt", json!(0.5), true),
+        ("tags.2.a", "eq", json!([1.0]), true),
+        ("tags.2", "eq", json!({"a": [1, 2]}), false),
+        ("one", "in", json!(["1", 1]), true),
+        ("one", "in", json!([[1]]), false),
+        ("one", "not_in", json!([2, 3]), true),
+        ("one", "not_in", json!([2, 1]), false),
+        ("text", "contains", json!("üß"), true),
+        ("text", "contains", json!("ana"), false),
+        ("text", "contains", json!(1), false),
+        ("tags", "contains", json!(3.0), true),
+        ("tags", "contains", json!({"a": [1]}), true),
+        ("tags", "contains", json!("vi"), false),
+        ("last_reply", "contains", json!("author"), false),
+        ("tags", "not_contains", json!("vip"), false),
+        ("one", "not_contains", json!(1), true),
+        ("text", "starts_with", json!("Grü"), true),
+        ("text", "starts_with", json!("grü"), false),
+        ("text", "starts_with", json!(""), true),
+        ("one", "starts_with", json!("1"), false),
+        ("text", "ends_with", json!("Ana"), true),
+        ("text", "ends_with", json!("Grüße"), false),
+        ("price", "gt", json!(1), true),
+        ("price", "gt", json!(1.5), false),
+        ("price", "gte", json!(1.5), true),
+        ("price", "lt", json!(2), true),
+        ("price", "lte", json!(1), false),
+        ("one", "gte", json!(1), true),
+        ("one", "lte", json!(1), true),
+        ("price", "gt", json!("1"), false),
+        ("price", "lt", json!("1"), false),
+        ("digits", "lt", json!("9"), true),
+        ("at", "eq", json!("2026-03-02T08:00:00Z"), false),
+        ("at", "gte", json!("2026-03-02T08:00:00Z"), true),
+        ("at", "lte", json!("2026-03-02T08:00:00.000Z"), true),
+        ("at", "lt", json!("2026-03-02T08:00:00.001Z"), true),
+        ("at", "lt", json!("2026-03-02T09:00:00Z"), true),
+        ("at", "gt", json!("2026-03-02"), true),
+        ("day", "lt", json!("2026-03-10"), true),
+        ("tags", "gt", json!(0), false),
+        ("none", "lte", json!(0), false),
+        ("text", "exists", json!(true), true),
+        ("none", "exists", json!(true), true),
+        ("none", "exists", json!(false), false),
+        ("tags.1", "exists", json!(true), true),
+        ("tags.3", "exists", json!(true), false),
+        ("text", "matches", json!("^Gr.{2}e, A"), true),
+        ("text", "matches", json!("(?i)ANA$"), true),
+        ("text", "matches", json!("^Ana"), false),
+        ("digits", "matches", json!(r"^\d+$"), true),
+        ("one", "matches", json!("1"), false),
+    ] {
+        let comparison = condition(&json!({"field": field, "op": op, "value": value}));
+        assert_eq!(comparison.matches(&ticket()), expected, "{field} {op} {value}");
+    }
+}
+
+#[test]
+fn what_is_missing_holds_only_for_the_negated() {
+    for (op, value, expected) in [
+        ("eq", json!(null), false),
+        ("ne", json!(1), true),
+        ("ne", json!(null), true),
+        ("in", json!([null]), false),
+        ("not_in", json!([1]), true),
+        ("contains", json!(""), false),
+        ("not_contains", json!(""), true),
+        ("starts_with", json!(""), false),
+        ("ends_with", json!(""), false),
+        ("gt", json!(-1), false),
+        ("gte", json!(""), false),
+        ("lt", json!(1), false),
+        ("lte", json!("z"), false),
+        ("exists", json!(true), false),
+        ("exists", json!(false), true),
+        ("matches", json!(""), false),
+    ] {
+        for field in ["gone", "text.author", "last_reply.author.0", "tags.vip"] {
+            let comparison = condition(&json!({"field": field, "op": op, "value": value}));
+            assert_eq!(comparison.matches(&ticket()), expected, "{field} {op} {value}");
+        }
+    }
+    assert!(condition(&json!({"field": "text", "op": "exists"})).matches(&ticket()));
+}
+
+#[test]
+fn groups_and_their_explanation() {
+    let both = condition(&json!({"any": [
+        {"all": [{"field": "one", "op": "eq", "value": 2}, {"not": {"field": "flag", "op": "eq", "value": true}}]},
+        {"field": "gone", "op": "exists", "value": false},
+    ]}));
+    let verdict = both.explain(&ticket());
+    assert!(verdict.matched && both.matches(&ticket()));
+    assert_eq!(
+        serde_json::to_value(&verdict.comparisons).expect("json"),
+        json!([
+            {"field": "one", "op": "eq", "value": 2, "actual": 1.0, "outcome": false},
+            {"field": "flag", "op": "eq", "value": true, "actual": false, "outcome": false},
+            {"field": "gone", "op": "exists", "value": false, "actual": null, "outcome": true},
+        ])
+    );
+}
+
+#[test]
+fn wrong_conditions_are_pointed_at() {
+    let nested =
+        |depth: usize| (1..depth).fold(json!({"field": "a", "op": "exists"}), |inner, _| json!({"not": inner}));
+    let many = |each: usize| json!({"all": vec![json!({"any": vec![nested(1); each]}); 5]});
+    assert!(Condition::parse(nested(10)).is_ok() && Condition::parse(many(10)).is_ok());
+    for (wrong, pointers) in [
+        (json!([]), vec![""]),
+        (json!({}), vec![""]),
+        (json!({"value": 1}), vec!["", "/value"]),
+        (json!({"all": []}), vec!["/all"]),
+        (json!({"any": {}}), vec!["/any"]),
+        (json!({"not": []}), vec!["/not"]),
+        (json!({"all": [nested(1)], "any": [nested(1)]}), vec!["/any"]),
+        (json!({"field": "a"}), vec!["/op"]),
+        (json!({"field": "a", "value": 1}), vec!["/op"]),
+        (json!({"op": "eq"}), vec!["/field", "/value"]),
+        (json!({"field": "a..b", "op": "equals", "value": 1, "x": 1}), vec!["/field", "/op", "/x"]),
+        (json!({"field": "a", "op": "eq"}), vec!["/value"]),
+        (json!({"field": "a", "op": "in", "value": "x"}), vec!["/value"]),
+        (json!({"field": "a", "op": "in", "value": []}), vec!["/value"]),
+        (json!({"field": "a", "op": "not_in", "value": vec![1; 101]}), vec!["/value"]),
+        (json!({"field": "a", "op": "gt", "value": null}), vec!["/value"]),
+        (json!({"field": "a", "op": "lte", "value": true}), vec!["/value"]),
+        (json!({"field": "a", "op": "starts_with", "value": 1}), vec!["/value"]),
+        (json!({"field": "a", "op": "exists", "value": 1}), vec!["/value"]),
+        (json!({"field": "a", "op": "matches", "value": "("}), vec!["/value"]),
+        (json!({"field": "a", "op": "matches", "value": "(?=x)"}), vec!["/value"]),
+        (json!({"field": "a", "op": "matches", "value": "((x{100}){100}){100}"}), vec!["/value"]),
+        (json!({"field": "a", "op": "matches", "value": "x".repeat(1_001)}), vec!["/value"]),
+        (json!({"not": {"all": [nested(1), {"field": 1, "op": "exists"}]}}), vec!["/not/all/1/field"]),
+        (many(11), vec![""]),
+    ] {
+        let problems = Condition::parse(wrong.clone()).expect_err("problems").0;
+        let found: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(found, pointers, "{wrong}");
+    }
+    let deep = Condition::parse(nested(11)).expect_err("problems").0;
+    assert_eq!(deep[0].pointer, "/not".repeat(10));
+    let regex = Condition::parse(json!({"field": "a", "op": "matches", "value": "a("})).expect_err("problems").0;
+    assert_eq!(regex[0].detail, "is not a regular expression: unclosed group");
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (-2..3i8).prop_map(Value::from),
+        "[ab]{0,2}".prop_map(Value::from),
+        ".*".prop_map(Value::from),
+        Just(json!("2026-03-02T08:00:00Z")),
+    ];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[ab]", inner, 0..3).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// JSON that is mostly a condition.
+fn any_condition() -> impl Strategy<Value = Value> {
+    let name = prop::sample::select(op::PARSERS.map(|(name, _)| name).to_vec());
+    let comparison = ("[ab](\\.[ab0])?", name, any_json())
+        .prop_map(|(field, op, value)| json!({"field": field, "op": op, "value": value}));
+    comparison.prop_recursive(3, 16, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| json!({"all": parts})),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| json!({"any": parts})),
+            inner.prop_map(|part| json!({"not": part})),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_parses_reads_back_and_explains_itself(value in any_condition(), data in any_json()) {
+        if let Ok(condition) = Condition::parse(value.clone()) {
+            prop_assert_eq!(condition.to_value(), value);
+            let not = |condition: &Condition| Condition::Not(Box::new(condition.clone()));
+            let matched = condition.matches(&data);
+            prop_assert_eq!(condition.explain(&data).matched, matched);
+            prop_assert_eq!(condition.explain(&data).comparisons.len(), condition.size());
+            prop_assert_eq!(not(&condition).matches(&data), !matched);
+            prop_assert_eq!(not(&not(&condition)).matches(&data), matched);
+        }
+    }
+
+    #[test]
+    fn no_input_panics(value in any_json()) {
+        let _ = Condition::parse(value.clone());
+        let _ = Condition::parse(json!({"field": "a", "op": "matches", "value": value}));
+    }
+
+    #[test]
+    fn order_and_equality_agree(left in any_json(), right in any_json()) {
+        let data = json!({"a": left});
+        let holds = |op: &str| {
+            Condition::parse(json!({"field": "a", "op": op, "value": right})).is_ok_and(|it| it.matches(&data))
+        };
+        prop_assert_eq!(holds("eq"), !holds("ne"));
+        prop_assert_eq!(holds("contains"), !holds("not_contains"));
+        if left.is_number() && right.is_number() {
+            prop_assert_eq!(holds("lt"), !holds("gte"));
+            prop_assert_eq!(holds("gt"), !holds("lte"));
+            prop_assert_eq!(holds("eq"), holds("lte") && holds("gte"));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Names of event types, and the patterns by which webhooks ask for them.
+//!
+//! In comes text; out come valid names and patterns. [`EventType::patterns`] lists exactly the patterns that match a
+//! type, so that the webhooks that want an event are found by a few lookups instead of trying each.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The name of an event type: words of `a-z0-9_` joined by dots, at most 100 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schema(value_type = String, max_length = 100, pattern = "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", example = "ticket.created")]
+pub struct EventType(String);
+
+/// Which event types a webhook wants: one by its name (`message`), all below a prefix (`insight.*`), or all (`*`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schema(
+    value_type = String,
+    max_length = 102,
+    pattern = "^(\\*|[a-z0-9_]+(\\.[a-z0-9_]+)*(\\.\\*)?)$",
+    example = "insight.*"
+)]
+pub struct Pattern(String);
+
+/// The text is no name of an event type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be words of a-z, 0-9 and _, joined by dots, at most {MOST} characters")]
+pub struct NotAnEventType;
+
+/// The text is no pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an event type (`message`), a prefix with `.*` (`insight.*`), or `*`")]
+pub struct NotAPattern;
+
+const MOST: usize = 100;
+const ALL: &str = "*";
+const BELOW: &str = ".*";
+
+impl EventType {
+    /// The name that `text` is.
+    pub fn parse(text: &str) -> Result<Self, NotAnEventType> {
+        if is_name(text) { Ok(Self(text.to_owned())) } else { Err(NotAnEventType) }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Every pattern that matches this type, the closest first: its name, each prefix with `.*`, and `*`.
+    pub fn patterns(&self) -> Vec<Pattern> {
+        let dots = self.0.rmatch_indices('.').map(|(at, _)| format!("{}{BELOW}", &self.0[..at]));
+        let exact = std::iter::once(self.0.clone());
+        exact.chain(dots).chain(std::iter::once(ALL.to_owned())).map(Pattern).collect()
+    }
+}
+
+impl Pattern {
+    /// The pattern that `text` writes.
+    pub fn parse(text: &str) -> Result<Self, NotAPattern> {
+        let valid = text == ALL || is_name(text.strip_suffix(BELOW).unwrap_or(text));
+        if valid { Ok(Self(text.to_owned())) } else { Err(NotAPattern) }
+    }
+
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether events of this type are wanted. `a.*` wants what starts with `a.`, not `a` itself.
+    pub fn matches(&self, event_type: &EventType) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(prefix) => event_type.0.starts_with(prefix),
+            None => self.0 == event_type.0,
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    text.len() <= MOST && text.split('.').all(word)
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<EventType> for String {
+    fn from(event_type: EventType) -> Self {
+        event_type.0
+    }
+}
+
+impl TryFrom<String> for EventType {
+    type Error = NotAnEventType;
+
+    fn try_from(text: String) -> Result<Self, NotAnEventType> {
+        Self::parse(&text)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.0
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = NotAPattern;
+
+    fn try_from(text: String) -> Result<Self, NotAPattern> {
+        Self::parse(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event_type(text: &str) -> EventType {
+        EventType::parse(text).expect(text)
+    }
+
+    #[test]
+    fn only_words_joined_by_dots_are_names() {
+        for right in ["chat", "ticket.reply_added", "a.b.c.9", "_", &"x".repeat(100)] {
+            assert_eq!(event_type(right).as_str(), right);
+            assert!(Pattern::parse(right).is_ok() && Pattern::parse(&format!("{right}.*")).is_ok(), "{right}");
+        }
+        for wrong in ["", ".", "a.", ".a", "a..b", "A", "a-b", "a b", "é", "a\n", &"x".repeat(101)] {
+            assert_eq!(EventType::parse(wrong), Err(NotAnEventType), "{wrong}");
+            assert_eq!(Pattern::parse(wrong), Err(NotAPattern), "{wrong}");
+        }
+        for wrong in ["**", ".*", "a*", "*.a", "a.*.b", "*.*", "a.*.*"] {
+            assert_eq!(Pattern::parse(wrong), Err(NotAPattern), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_type_lists_its_patterns_closest_first() {
+        let listed: Vec<String> = event_type("a.b.c").patterns().into_iter().map(String::from).collect();
+        assert_eq!(listed, ["a.b.c", "a.b.*", "a.*", "*"]);
+        assert!(!Pattern::parse("a.*").expect("pattern").matches(&event_type("a")));
+        assert!(!Pattern::parse("a.*").expect("pattern").matches(&event_type("ab.c")));
+    }
+
+    #[test]
+    fn both_read_back_as_json() {
+        let pattern: Pattern = serde_json::from_str("\"insight.*\"").expect("pattern");
+        assert_eq!(serde_json::to_string(&pattern).expect("json"), "\"insight.*\"");
+        assert!(serde_json::from_str::<EventType>("\"insight.*\"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn the_listed_patterns_are_those_that_match(name in "[ab](\\.[ab]){0,3}", other in "\\*|[ab](\\.[ab]){0,3}(\\.\\*)?") {
+            let (name, other) = (event_type(&name), Pattern::parse(&other).expect("pattern"));
+            prop_assert!(name.patterns().iter().all(|pattern| pattern.matches(&name)));
+            prop_assert!(name.patterns().iter().all(|pattern| Pattern::parse(pattern.as_str()).as_ref() == Ok(pattern)));
+            prop_assert_eq!(other.matches(&name), name.patterns().contains(&other));
+        }
+    }
+}

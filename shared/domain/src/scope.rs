@@ -1,0 +1,174 @@
+//! What a credential may do.
+//!
+//! In come the names of scopes; out come sets that answer whether they grant one, and whether they cover another set
+//! (nobody hands on what they do not hold). `admin` grants everything; a `*:write` does not grant its `*:read`.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::invalid::{self, Checked, Problems};
+
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $scope:ident $name:literal),* $(,)?) => {
+        /// One permission.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        pub enum Scope {
+            $($(#[$doc])* #[serde(rename = $name)] $scope,)*
+        }
+
+        impl Scope {
+            /// Every scope there is.
+            pub const ALL: &[Self] = &[$(Self::$scope),*];
+
+            /// The scope's name, such as `users:read`.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$scope => $name,)*
+                }
+            }
+        }
+    };
+}
+
+scopes! {
+    /// Everything.
+    Admin "admin",
+    /// Read users.
+    UsersRead "users:read",
+    /// Create, change and delete users.
+    UsersWrite "users:write",
+    /// Read credentials.
+    CredentialsRead "credentials:read",
+    /// Create, change, rotate, revoke and delete credentials.
+    CredentialsWrite "credentials:write",
+    /// Read providers.
+    ProvidersRead "providers:read",
+    /// Create, change and delete providers.
+    ProvidersWrite "providers:write",
+    /// Read connected services and their accounts.
+    ServicesRead "services:read",
+    /// Create, change and delete connected services and their accounts.
+    ServicesWrite "services:write",
+    /// Send requests to connected services.
+    ServicesSend "services:send",
+    /// Read webhooks.
+    WebhooksRead "webhooks:read",
+    /// Create, change, test, replay and delete webhooks.
+    WebhooksWrite "webhooks:write",
+    /// Read events and event types.
+    EventsRead "events:read",
+    /// Publish events and create event types.
+    EventsWrite "events:write",
+    /// Read messages.
+    MessagesRead "messages:read",
+    /// Send messages.
+    MessagesSend "messages:send",
+    /// Read calls.
+    CallsRead "calls:read",
+    /// Trigger calls.
+    CallsTrigger "calls:trigger",
+    /// Read deliveries.
+    DeliveriesRead "deliveries:read",
+    /// Retry deliveries.
+    DeliveriesRetry "deliveries:retry",
+    /// Read and export campaigns.
+    CampaignsRead "campaigns:read",
+    /// Create, change, import and delete campaigns.
+    CampaignsWrite "campaigns:write",
+    /// Read the audit log.
+    AuditRead "audit:read",
+}
+
+/// The text names no scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a known scope")]
+pub struct NotAScope;
+
+impl FromStr for Scope {
+    type Err = NotAScope;
+
+    fn from_str(text: &str) -> Result<Self, NotAScope> {
+        Self::ALL.iter().copied().find(|scope| scope.as_str() == text).ok_or(NotAScope)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The scopes that a credential holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Scopes(BTreeSet<Scope>);
+
+impl Scopes {
+    /// A set from JSON: an array of at least one scope; one that is named twice counts once.
+    pub fn parse(value: Value) -> Checked<Self> {
+        let scope = |value| Ok::<_, Problems>(invalid::string(value)?.parse::<Scope>()?);
+        invalid::list(1, 100, scope)(value).map(Self::from_iter)
+    }
+
+    /// Whether these allow what `scope` allows.
+    pub fn grants(&self, scope: Scope) -> bool {
+        self.0.contains(&scope) || self.0.contains(&Scope::Admin)
+    }
+
+    /// Whether these allow all that `others` allow, so that their holder may hand `others` on.
+    pub fn covers(&self, others: &Self) -> bool {
+        others.iter().all(|scope| self.grants(scope))
+    }
+
+    /// The scopes, in the order of [`Scope::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = Scope> {
+        self.0.iter().copied()
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.as_str().parse(), Ok(*scope));
+            assert_eq!(serde_json::to_value(scope).expect("json"), json!(scope.as_str()));
+        }
+        for wrong in ["", "Admin", "users", "users:", "*", "webhooks:*"] {
+            assert_eq!(wrong.parse::<Scope>(), Err(NotAScope), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn admin_covers_all_and_writing_is_not_reading() {
+        let set = |scopes: &[Scope]| scopes.iter().copied().collect::<Scopes>();
+        let (admin, writer) = (set(&[Scope::Admin]), set(&[Scope::UsersWrite]));
+        assert!(Scope::ALL.iter().all(|scope| admin.grants(*scope)) && admin.covers(&set(Scope::ALL)));
+        assert!(writer.grants(Scope::UsersWrite) && !writer.grants(Scope::UsersRead) && !writer.grants(Scope::Admin));
+        assert!(!set(&Scope::ALL[1..]).covers(&admin));
+        assert!(writer.covers(&Scopes::default()) && !Scopes::default().covers(&writer));
+    }
+
+    #[test]
+    fn a_set_is_an_array_and_every_wrong_name_is_pointed_at() {
+        let scopes = Scopes::parse(json!(["users:read", "admin", "admin"])).expect("scopes");
+        assert_eq!(serde_json::to_value(&scopes).expect("json"), json!(["admin", "users:read"]));
+        let problems = Scopes::parse(json!(["admin", "root", 1])).expect_err("problems").0;
+        assert_eq!(problems.iter().map(|problem| problem.pointer.as_str()).collect::<Vec<_>>(), ["/1", "/2"]);
+        for wrong in [json!([]), json!("admin"), json!({})] {
+            assert!(Scopes::parse(wrong).is_err());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Signatures on what Tieline sends, after Standard Webhooks 1.0 (symmetric, HMAC-SHA256).
+//!
+//! In come a webhook's secrets and the bytes of one request; out comes the value of `webhook-signature`. A receiver
+//! checks it over `<webhook-id>.<webhook-timestamp>.<body>` with any Standard Webhooks library.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use sha2::Sha256;
+
+const PREFIX: &str = "whsec_";
+
+/// A webhook's secret: 24 to 75 characters whose bytes are the key, or `whsec_` and the base64 of a key of 24 to 64
+/// bytes. Its `Debug` hides it.
+#[derive(Debug, Clone)]
+pub struct SigningSecret {
+    text: SecretString,
+    key: SecretSlice<u8>,
+}
+
+/// Why a text is no signing secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// A plain text that is too short or too long.
+    #[error("must have 24 to 75 characters, or be whsec_ and the base64 of 24 to 64 bytes")]
+    Length,
+    /// A key that is too short or too long.
+    #[error("must hold 24 to 64 bytes after whsec_")]
+    KeyLength,
+    /// What follows `whsec_` cannot be decoded.
+    #[error("must be base64 (RFC 4648, with padding) after whsec_")]
+    Base64,
+    /// Line breaks and the like, which no header could carry.
+    #[error("must hold no control characters")]
+    Control,
+}
+
+impl SigningSecret {
+    /// The secret that `text` is.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let key = match text.strip_prefix(PREFIX) {
+            Some(encoded) => {
+                let key = SecretSlice::from(BASE64.decode(encoded).map_err(|_| SecretError::Base64)?);
+                if !(24..=64).contains(&key.expose_secret().len()) {
+                    return Err(SecretError::KeyLength);
+                }
+                key
+            }
+            None if !(24..=75).contains(&text.chars().count()) => return Err(SecretError::Length),
+            None if text.chars().any(char::is_control) => return Err(SecretError::Control),
+            None => text.as_bytes().to_vec().into(),
+        };
+        Ok(Self { text: text.into(), key })
+    }
+
+    /// The secret of these random bytes, which must come from the system's generator.
+    pub fn generated(random: [u8; 32]) -> Self {
+        Self { text: format!("{PREFIX}{}", BASE64.encode(random)).into(), key: random.to_vec().into() }
+    }
+
+    /// The secret as text, to be sealed, shown once, or sent where a webhook asks for the secret itself.
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+}
+
+/// The value of `webhook-signature`: `v1,<base64>` for each secret in turn, separated by spaces. Two secrets sign while
+/// one replaces the other. `timestamp_seconds` is the Unix time that `webhook-timestamp` says.
+pub fn sign(id: &str, timestamp_seconds: i64, body: &[u8], secrets: &[&SigningSecret]) -> String {
+    let signed = [format!("{id}.{timestamp_seconds}.").as_bytes(), body].concat();
+    let signatures: Vec<String> = secrets.iter().map(|secret| signature(&signed, secret)).collect();
+    signatures.join(" ")
+}
+
+fn signature(signed: &[u8], secret: &SigningSecret) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.key.expose_secret()).expect("HMAC takes keys of any length");
+    mac.update(signed);
+    format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    const BODY: &[u8] = br#"{"type":"chat","data":{}}"#;
+
+    fn headers(signature: &str, timestamp: i64) -> HeaderMap {
+        let value = |text: &str| HeaderValue::from_str(text).expect("header");
+        HeaderMap::from_iter([
+            (http::HeaderName::from_static("webhook-id"), value("evt_1")),
+            (http::HeaderName::from_static("webhook-timestamp"), value(&timestamp.to_string())),
+            (http::HeaderName::from_static("webhook-signature"), value(signature)),
+        ])
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the public verifier compares with the system's clock")]
+    fn the_public_verifier_takes_our_signatures() {
+        let generated = SigningSecret::generated([7; 32]);
+        let plain = SigningSecret::parse("a plain secret of 24 ch.").expect("secret");
+        let by_generated = standardwebhooks::Webhook::new(generated.expose()).expect("verifier");
+        let by_plain = standardwebhooks::Webhook::from_bytes(plain.expose().into()).expect("verifier");
+        let now = jiff::Timestamp::now().as_second();
+        let both = headers(&sign("evt_1", now, BODY, &[&generated, &plain]), now);
+        let one = headers(&sign("evt_1", now, BODY, &[&generated]), now);
+        let later = headers(&sign("evt_1", now, BODY, &[&generated]), now + 1);
+        for (verifier, headers, body, expected) in [
+            (&by_generated, &one, BODY, true),
+            (&by_generated, &both, BODY, true),
+            (&by_plain, &both, BODY, true),
+            (&by_plain, &one, BODY, false),
+            (&by_generated, &one, b"{}".as_slice(), false),
+            (&by_generated, &later, BODY, false),
+        ] {
+            assert_eq!(verifier.verify(body, headers).is_ok(), expected);
+        }
+    }
+
+    /// The example of the specification's reference libraries.
+    #[test]
+    fn a_known_signature() {
+        let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("secret");
+        assert_eq!(
+            sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#, &[&secret]),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+    }
+
+    #[test]
+    fn secrets_of_either_form() {
+        let encoded = |bytes: usize| format!("{PREFIX}{}", BASE64.encode(vec![1; bytes]));
+        for right in ["x".repeat(24), "x".repeat(75), "é".repeat(24), encoded(24), encoded(64)] {
+            assert_eq!(SigningSecret::parse(&right).expect("secret").expose(), right);
+        }
+        for (wrong, why) in [
+            (String::new(), SecretError::Length),
+            ("x".repeat(23), SecretError::Length),
+            ("x".repeat(76), SecretError::Length),
+            (format!("{}\n", "x".repeat(30)), SecretError::Control),
+            (encoded(23), SecretError::KeyLength),
+            (encoded(65), SecretError::KeyLength),
+            (PREFIX.to_owned(), SecretError::KeyLength),
+            (format!("{PREFIX}{}", "!".repeat(32)), SecretError::Base64),
+        ] {
+            assert_eq!(SigningSecret::parse(&wrong).map(|_| ()), Err(why), "{wrong}");
+        }
+        let secret = SigningSecret::generated([7; 32]);
+        assert_eq!(SigningSecret::parse(secret.expose()).expect("secret").key.expose_secret(), [7; 32]);
+        assert!(!format!("{secret:?}").contains(secret.expose()) && !format!("{secret:?}").contains('7'));
+    }
+}

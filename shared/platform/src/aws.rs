@@ -58,7 +58,7 @@ impl Aws {
         Self(config)
     }
 
-    /// A client of `DynamoDB`. Each call makes one, so keep it: it holds the connections' credentials cache.
+    /// A client of `DynamoDB`. Make one and clone it: each that is made here keeps credentials of its own.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.0)
     }

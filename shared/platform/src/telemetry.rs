@@ -15,7 +15,7 @@ use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::Subsc
 
 use crate::{clock, config};
 
-/// Our crates, and the span of `lambda_runtime` that holds the request's id.
+/// Our crates.
 const OURS: [&str; 7] = ["config_api", "inbound", "dispatch", "delivery", "rotation", "platform", "domain"];
 /// The namespace of our metrics in `CloudWatch`.
 const NAMESPACE: &str = "Tieline";
@@ -29,6 +29,7 @@ const SHORTEST: usize = 8;
 pub fn init() {
     let level = config::log_level();
     let ours = OURS.map(|target| (target, *level.as_ref().unwrap_or(&Level::INFO)));
+    // The span of `lambda_runtime` puts the request's id on every line.
     let filter = Targets::new().with_default(Level::WARN).with_target("lambda_runtime", Level::INFO).with_targets(ours);
     let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(|| Redacting(io::stdout()));
     tracing_subscriber::registry().with(lines).with(filter).init();

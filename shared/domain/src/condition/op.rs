@@ -81,7 +81,7 @@ pub enum OperandError {
     #[error("is not a regular expression: {0}")]
     NotAnExpression(String),
     /// The expression would take too much memory.
-    #[error("is too large a regular expression")]
+    #[error("is too large a regular expression; `[0-9]` takes much less room than `\\d`, `[A-Za-z0-9_]` than `\\w`")]
     TooLarge,
 }
 
@@ -110,7 +110,7 @@ const MOST_IN_LIST: usize = 100;
 /// Longest text of an expression, in characters.
 const LONGEST_EXPRESSION: usize = 1_000;
 /// Memory for one compiled expression, in bytes. The time of a match grows with it, too.
-const LARGEST_EXPRESSION: usize = 256 * 1024;
+const LARGEST_EXPRESSION: usize = 512 * 1024;
 
 impl Op {
     /// Its name in JSON.

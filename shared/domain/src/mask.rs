@@ -1,0 +1,214 @@
+//! Keeps secrets out of what people read: URLs in records and logs, and the hints that stand in for a secret.
+
+use percent_encoding::percent_decode_str;
+
+use crate::template::tag_at;
+
+/// What stands in place of a secret.
+pub const MASK: &str = "•••";
+
+/// From how many characters on a run of letters and digits counts as random.
+const RUN: usize = 24;
+
+/// Query parameters with one of these in their name hold a secret.
+const SECRET_WORDS: [&str; 7] = ["key", "token", "secret", "signature", "passw", "auth", "credential"];
+
+/// Query parameters with one of these names hold a secret.
+const SECRET_NAMES: [&str; 6] = ["sig", "pwd", "pass", "code", "jwt", "hmac"];
+
+/// The URL with every part masked that looks like a secret: user info, a path segment with a colon (`bot123:AbC…`), a run
+/// of 24 or more letters and digits, a query value whose name says key, token, secret or the like. Scheme, host and tags
+/// (`{a.b}`) stay readable. Any text may come; one without a scheme is taken for a path.
+pub fn url(text: &str) -> String {
+    let authority = text.find("://").map_or(0, |at| at + 3);
+    let path = if authority == 0 { 0 } else { end(text, authority, &['/', '\\', '?', '#']) };
+    let query = end(text, path, &['?', '#']);
+    let mut out = text[..authority].to_owned();
+    match text[authority..path].rsplit_once('@') {
+        Some((_, host)) => out.extend([MASK, "@", host]),
+        None => out.push_str(&text[authority..path]),
+    }
+    for segment in text[path..query].split_inclusive(['/', '\\']) {
+        let name = segment.trim_end_matches(['/', '\\']);
+        let colon = literals(name).any(|literal| literal.contains(':') || literal.to_ascii_lowercase().contains("%3a"));
+        each_literal(&mut out, name, if colon { whole } else { runs });
+        out.push_str(&segment[name.len()..]);
+    }
+    for pair in text[query..].split_inclusive(['&', ';', '?', '#']) {
+        let (pair, separator) = pair.split_at(pair.len() - usize::from(pair.ends_with(['&', ';', '?', '#'])));
+        match pair.split_once('=') {
+            Some((name, value)) => {
+                each_literal(&mut out, name, runs);
+                out.push('=');
+                each_literal(&mut out, value, if names_secret(name) { whole } else { runs });
+            }
+            None => each_literal(&mut out, pair, runs),
+        }
+        out.push_str(separator);
+    }
+    out
+}
+
+/// The last 4 characters of a secret that has 16 or more; of a shorter one nothing may be shown.
+pub fn hint(secret: &str) -> Option<String> {
+    let count = secret.chars().count();
+    (count >= 16).then(|| secret.chars().skip(count - 4).collect())
+}
+
+fn end(text: &str, from: usize, stops: &[char]) -> usize {
+    text[from..].find(stops).map_or(text.len(), |at| from + at)
+}
+
+fn names_secret(name: &str) -> bool {
+    let name = percent_decode_str(name).decode_utf8_lossy().to_lowercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word)) || SECRET_NAMES.contains(&name.as_str())
+}
+
+/// What lies between the text's tags.
+fn literals(text: &str) -> impl Iterator<Item = &str> {
+    pieces(text).filter_map(|(literal, is_tag)| (!is_tag).then_some(literal))
+}
+
+/// Appends the text with its tags as they are and `mask` applied to what lies between them.
+fn each_literal(out: &mut String, text: &str, mask: fn(&mut String, &str)) {
+    for (piece, is_tag) in pieces(text) {
+        if is_tag { out.push_str(piece) } else { mask(out, piece) }
+    }
+}
+
+/// The text cut up, each piece with whether it is a tag; none is empty.
+fn pieces(mut text: &str) -> impl Iterator<Item = (&str, bool)> {
+    std::iter::from_fn(move || {
+        let next = text.match_indices('{').find_map(|(at, _)| Some((at, tag_at(&text[at..])?.1)));
+        let (length, is_tag) = match next {
+            Some((0, length)) => (length, true),
+            Some((at, _)) => (at, false),
+            None => (text.len(), false),
+        };
+        let piece = text.split_at(length);
+        text = piece.1;
+        (length > 0).then_some((piece.0, is_tag))
+    })
+}
+
+fn whole(out: &mut String, _: &str) {
+    out.push_str(MASK);
+}
+
+/// Masks the random runs of a text; all of it where one shows only once it is decoded.
+fn runs(out: &mut String, text: &str) {
+    let joins = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let decoded = percent_decode_str(text).decode_utf8_lossy();
+    let base64 = |c: char| joins(c) || "+/=".contains(c);
+    let shows = |run: &&str| looks_random(run);
+    if !text.split(|c| !joins(c)).any(|run| shows(&run))
+        && decoded != text
+        && decoded.split(|c| !base64(c)).any(|run| shows(&run))
+    {
+        return out.push_str(MASK);
+    }
+    let mut rest = text;
+    while !rest.is_empty() {
+        let run = rest.split(|c| !joins(c)).next().unwrap_or_default();
+        out.push_str(if looks_random(run) { MASK } else { run });
+        rest = &rest[run.len()..];
+        let other = rest.len() - rest.trim_start_matches(|c| !joins(c)).len();
+        out.push_str(&rest[..other]);
+        rest = &rest[other..];
+    }
+}
+
+/// Long, and either without a break or (unlike a UUID or a title in a path) a mix of lower case, upper case and digits.
+fn looks_random(run: &str) -> bool {
+    let has = |class: fn(&u8) -> bool| run.bytes().any(|byte| class(&byte));
+    run.len() >= RUN
+        && (run.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part.len() >= RUN)
+            || has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_token_is_masked_and_nothing_else() {
+        for (text, masked) in [
+            ("https://api.telegram.org/bot123:AbC-d/sendMessage", "https://api.telegram.org/•••/sendMessage"),
+            ("https://api.telegram.org/bot123%3aAbC/sendMessage", "https://api.telegram.org/•••/sendMessage"),
+            (
+                "https://api.telegram.org/bot{secret.bot_token}/sendMessage",
+                "https://api.telegram.org/bot{secret.bot_token}/sendMessage",
+            ),
+            ("https://h.example/bot12:{secret.bot_token}/x", "https://h.example/•••{secret.bot_token}/x"),
+            (
+                "https://x.example.com/api/v2/tickets/{parent_ticket_id}/comments/",
+                "https://x.example.com/api/v2/tickets/{parent_ticket_id}/comments/",
+            ),
+            (
+                "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+                "https://hooks.slack.com/services/T00000000/B00000000/•••",
+            ),
+            ("https://h.example/a/abcdefghijklmnopqrstuvw/b", "https://h.example/a/abcdefghijklmnopqrstuvw/b"),
+            ("https://h.example/a/abcdefghijklmnopqrstuvwx.json", "https://h.example/a/•••.json"),
+            ("https://h.example/a/aB3-aB3-aB3-aB3-aB3-aB3_", "https://h.example/a/•••"),
+            ("https://h.example/a/how-to-connect-your-help-desk", "https://h.example/a/how-to-connect-your-help-desk"),
+            (
+                "https://h.example/a/{a_very_long_tag_name_that_goes_on_1A}",
+                "https://h.example/a/{a_very_long_tag_name_that_goes_on_1A}",
+            ),
+            (
+                "https://h.example/550e8400-e29b-41d4-a716-446655440000",
+                "https://h.example/550e8400-e29b-41d4-a716-446655440000",
+            ),
+            ("https://h.example/aB3aB3aB3aB3a%2BaB3aB3aB3aB3", "https://h.example/•••"),
+            (
+                "https://h.example/?text=Your%20ticket%2012%20was%20closed%20now",
+                "https://h.example/?text=Your%20ticket%2012%20was%20closed%20now",
+            ),
+            (
+                "https://h.example/?api_key=abc&page=2&Sig=x&design=y",
+                "https://h.example/?api_key=•••&page=2&Sig=•••&design=y",
+            ),
+            (
+                "https://h.example/?%74oken=abc&token=&token={secret.t}&token",
+                "https://h.example/?%74oken=•••&token=&token={secret.t}&token",
+            ),
+            ("https://h.example/?q=ABCDEFGHIJKLMNOPQRSTUVWXYZ#token=x", "https://h.example/?q=•••#token=•••"),
+            ("https://user:pass@h.example:8443/x", "https://•••@h.example:8443/x"),
+            ("https://us@er:pass@h.example", "https://•••@h.example"),
+            ("/bot1:x/send?key=é", "/•••/send?key=•••"),
+            ("", ""),
+        ] {
+            assert_eq!(url(text), masked, "{text}");
+            assert_eq!(url(masked), masked, "{masked}");
+        }
+    }
+
+    #[test]
+    fn a_hint_shows_the_end_of_a_long_secret_only() {
+        assert_eq!(hint("0123456789abcde"), None);
+        assert_eq!(hint("0123456789abcdef").as_deref(), Some("cdef"));
+        assert_eq!(hint("ééééééééééééabcd").as_deref(), Some("abcd"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_masked_without_panic(text in ".*", parts in proptest::collection::vec("[a-zA-Z0-9:/?#&=@{}%.é-]{0,30}", 0..6)) {
+            url(&text);
+            let once = url(&parts.join("://"));
+            prop_assert_eq!(url(&once), once);
+        }
+
+        #[test]
+        fn a_long_token_never_shows(token in "[A-Za-z0-9]{24,80}", place in 0..3_usize) {
+            let text = match place {
+                0 => format!("https://h.example/a/{token}/b"),
+                1 => format!("https://h.example/a?x={token}"),
+                _ => format!("https://h.example/a.{token}"),
+            };
+            prop_assert!(!url(&text).contains(&token));
+        }
+    }
+}

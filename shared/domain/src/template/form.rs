@@ -1,0 +1,35 @@
+//! Form bodies: pairs `name=value` separated by `&`, which may stand on lines of their own.
+
+use super::{
+    TemplateError,
+    part::{Part, Place, check_percent, percent, split},
+};
+
+/// White space around a pair is dropped, and so are empty pairs. In the literal text, percent-encoded bytes and `+` (a
+/// space) stay; whatever else a form cannot hold is percent-encoded here.
+pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
+    let pairs = text.split('&').map(|pair| pair.trim_matches(|c: char| c.is_ascii_whitespace()));
+    let mut parts = Vec::new();
+    for pair in pairs.filter(|pair| !pair.is_empty()) {
+        if !parts.is_empty() {
+            parts.push(Part::Text("&".to_owned()));
+        }
+        // A name alone gets its `=`: a pair whose tag is empty must not vanish.
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        parts.extend(split(name, Place::Percent, literal)?);
+        parts.push(Part::Text("=".to_owned()));
+        parts.extend(split(value, Place::Percent, literal)?);
+    }
+    Ok(parts)
+}
+
+fn literal(text: &str) -> Result<String, TemplateError> {
+    check_percent(text)?;
+    let mut out = String::with_capacity(text.len());
+    for run in text.split_inclusive(['%', '+']) {
+        let kept = run.trim_end_matches(['%', '+']);
+        percent(&mut out, kept);
+        out.push_str(&run[kept.len()..]);
+    }
+    Ok(out)
+}

@@ -1,0 +1,125 @@
+//! JSON bodies. A tag inside a string takes its value's text, JSON-escaped; one where a value stands takes it as JSON.
+
+use serde_json::Value;
+
+use super::{
+    Missing, Reason, Scope, TemplateError, Unfit, View,
+    part::{Part, Place, tag_at},
+    scope::Found,
+};
+use crate::mask::MASK;
+
+/// Finds the tags by a scan that knows only strings and their escapes, then has a real parser judge the text with each tag
+/// replaced by something that is valid just where the scan says that it stands.
+pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
+    let parts = scan(text);
+    let filled = parts.iter().fold(String::with_capacity(text.len()), |mut out, part| {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            // As long as the tag, so that line and column in a message are those of the template. `~` completes no escape
+            // sequence, and `[]` neither a number nor a key.
+            Part::Tag(path, Place::JsonValue) => {
+                out.push_str("[]");
+                out.push_str(&" ".repeat(path.as_str().len()));
+            }
+            Part::Tag(path, _) => out.push_str(&"~".repeat(path.as_str().len() + 2)),
+        }
+        out
+    });
+    match serde_json::from_str::<serde::de::IgnoredAny>(&filled) {
+        Ok(_) => Ok(parts),
+        Err(error) => Err(TemplateError::Json(error.to_string())),
+    }
+}
+
+fn scan(text: &str) -> Vec<Part> {
+    let bytes = text.as_bytes();
+    let mut parts = Vec::new();
+    // Since when inside a string, as an index into `parts`.
+    let mut string: Option<usize> = None;
+    let (mut at, mut done) = (0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' if string.is_some() => at += 1,
+            b'"' => match string.take() {
+                Some(since) if text.get(at + 1..).is_some_and(|rest| rest.trim_start().starts_with(':')) => {
+                    mark_keys(&mut parts[since..]);
+                }
+                Some(_) => {}
+                None => string = Some(parts.len()),
+            },
+            b'{' => {
+                if let Some((path, length)) = tag_at(&text[at..]) {
+                    parts.push(Part::Text(text[done..at].to_owned()));
+                    parts.push(Part::Tag(path, if string.is_some() { Place::JsonString } else { Place::JsonValue }));
+                    done = at + length;
+                    at = done - 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    parts.push(Part::Text(text[done..].to_owned()));
+    parts
+}
+
+fn mark_keys(parts: &mut [Part]) {
+    for part in parts {
+        if let Part::Tag(_, place) = part {
+            *place = Place::JsonKey;
+        }
+    }
+}
+
+/// No value of a tag in a key may repeat another key of its object: receivers disagree on which of the two counts.
+pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>) -> Result<(), Unfit> {
+    let first = parts.iter().find_map(|part| match part {
+        Part::Tag(path, Place::JsonKey) => Some(path),
+        _ => None,
+    });
+    let Some(path) = first else { return Ok(()) };
+    let distinct = members(&skeleton(parts, |index, _| format!("\u{e000}{index}")));
+    let rendered = members(&skeleton(parts, |_, path| {
+        scope.find(path, View::Wire, &mut Missing::default()).map(|found| found.text().into_owned()).unwrap_or_default()
+    }));
+    if rendered < distinct { Err(Unfit::new(path, Reason::RepeatedKey)) } else { Ok(()) }
+}
+
+/// The template's own JSON, without the values.
+fn skeleton(parts: &[Part], key: impl Fn(usize, &crate::path::Path) -> String) -> Value {
+    let mut out = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Tag(path, Place::JsonKey) => escape(&mut out, &key(index, path)),
+            Part::Tag(_, Place::JsonValue) => out.push_str("null"),
+            Part::Tag(..) => {}
+        }
+    }
+    serde_json::from_str(&out).unwrap_or_default()
+}
+
+fn members(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => map.len() + map.values().map(members).sum::<usize>(),
+        Value::Array(items) => items.iter().map(members).sum(),
+        _ => 0,
+    }
+}
+
+/// Appends the text as the inside of a JSON string.
+pub(super) fn escape(out: &mut String, text: &str) {
+    let quoted = Value::from(text).to_string();
+    out.push_str(&quoted[1..quoted.len() - 1]);
+}
+
+/// Appends a value as JSON; a masked one is a string, so that the preview still is JSON.
+pub(super) fn write_value(out: &mut String, found: Option<&Found<'_>>) {
+    match found {
+        None => out.push_str("null"),
+        Some(Found::Json(value)) => out.push_str(&value.to_string()),
+        Some(Found::Text(text)) => out.push_str(&Value::from(*text).to_string()),
+        Some(Found::Masked) => out.push_str(&Value::from(MASK).to_string()),
+    }
+}

@@ -1,0 +1,117 @@
+//! The parts of a parsed template: literal text, and tags with the place where each stands.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{TemplateError, json, scope::Found, xml};
+use crate::path::Path;
+
+/// Everything but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Goes out as it is.
+    Text(String),
+    /// Goes out as its value, escaped for the place.
+    Tag(Path, Place),
+}
+
+/// Where a tag stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Inside a JSON string that is a value.
+    JsonString,
+    /// Inside a JSON string that is a key of an object.
+    JsonKey,
+    /// Where a JSON value stands.
+    JsonValue,
+    /// Between XML tags.
+    XmlText,
+    /// Inside an XML attribute's quotes.
+    XmlAttribute,
+    /// Inside a CDATA section.
+    XmlCdata,
+    /// In a form or URL.
+    Percent,
+    /// In a header value: nothing is escaped, what does not fit is refused.
+    Plain,
+}
+
+impl Place {
+    /// Appends a value, or what stands for a missing one.
+    pub(super) fn write(self, out: &mut String, found: Option<&Found<'_>>) {
+        match (found, self) {
+            (found, Self::JsonValue) => json::write_value(out, found),
+            (None, _) => {}
+            (Some(Found::Masked), _) => out.push_str(crate::mask::MASK),
+            (Some(found), Self::JsonString | Self::JsonKey) => json::escape(out, &found.text()),
+            (Some(found), Self::XmlText) => xml::escape_text(out, &found.text()),
+            (Some(found), Self::XmlAttribute) => xml::escape_attribute(out, &found.text()),
+            (Some(found), Self::XmlCdata) => xml::split_cdata(out, &found.text()),
+            (Some(found), Self::Percent) => percent(out, &found.text()),
+            (Some(found), Self::Plain) => out.push_str(&found.text()),
+        }
+    }
+}
+
+/// The names of the tags, in their order.
+pub(super) fn tags(parts: &[Part]) -> impl Iterator<Item = &str> {
+    parts.iter().filter_map(|part| match part {
+        Part::Tag(path, _) => Some(path.as_str()),
+        Part::Text(_) => None,
+    })
+}
+
+/// The tag that `text` begins with, and its length in bytes.
+pub(crate) fn tag_at(text: &str) -> Option<(Path, usize)> {
+    let inner = text.strip_prefix('{')?;
+    // A path has at most 200 bytes; looking no further keeps a text full of braces linear.
+    let end = inner.bytes().take(201).position(|byte| byte == b'}')?;
+    Path::parse(&inner[..end]).ok().map(|path| (path, end + 2))
+}
+
+/// Whether a tag stands anywhere in the text.
+pub(super) fn has_tag(text: &str) -> bool {
+    text.match_indices('{').any(|(at, _)| tag_at(&text[at..]).is_some())
+}
+
+/// Splits a text in which every tag stands in the same kind of place. `literal` turns the text between tags into what goes
+/// out for it.
+pub(super) fn split(
+    text: &str,
+    place: Place,
+    mut literal: impl FnMut(&str) -> Result<String, TemplateError>,
+) -> Result<Vec<Part>, TemplateError> {
+    let mut parts = Vec::new();
+    let mut done = 0;
+    for (at, _) in text.match_indices('{') {
+        if let Some((path, length)) = tag_at(&text[at..]) {
+            if done < at {
+                parts.push(Part::Text(literal(&text[done..at])?));
+            }
+            parts.push(Part::Tag(path, place));
+            done = at + length;
+        }
+    }
+    if done < text.len() {
+        parts.push(Part::Text(literal(&text[done..])?));
+    }
+    Ok(parts)
+}
+
+/// Appends the text with all but unreserved characters percent-encoded.
+pub(super) fn percent(out: &mut String, text: &str) {
+    out.extend(utf8_percent_encode(text, RESERVED));
+}
+
+/// Every `%` begins a percent-encoded byte, so that no value can complete one.
+pub(super) fn check_percent(literal: &str) -> Result<(), TemplateError> {
+    let mut rest = literal.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        match rest[at + 1..] {
+            [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = &rest[at + 3..],
+            _ => return Err(TemplateError::Percent),
+        }
+    }
+    Ok(())
+}

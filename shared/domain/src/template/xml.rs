@@ -1,0 +1,217 @@
+//! XML bodies. A tag can stand in text, in an attribute's value and in CDATA; names, comments and processing instructions
+//! hold none. A DOCTYPE is refused, and with it every entity but the five predefined ones.
+
+use quick_xml::{
+    Reader,
+    escape::{resolve_xml_entity, unescape},
+    events::{BytesDecl, BytesStart, Event},
+};
+
+use super::{
+    TemplateError,
+    part::{Part, Place, has_tag, split},
+};
+
+/// Reads the template, tags and all, with a real parser: braces are plain characters to it. Each event's slice of the
+/// source then tells where its tags stand.
+pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
+    if let Some(at) = text.find(|c| !is_char(c)) {
+        return Err(error(text, at, "a character that XML does not allow"));
+    }
+    if text.starts_with('\u{feff}') {
+        return Err(error(text, 0, "a byte order mark, which is not needed"));
+    }
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().check_comments = true;
+    let mut document = Document::default();
+    let mut parts = Vec::new();
+    let mut start = 0;
+    loop {
+        let event =
+            reader.read_event().map_err(|cause| error(text, offset(reader.error_position()), cause.to_string()))?;
+        let end = offset(reader.buffer_position());
+        let slice = text.get(start..end).unwrap_or_default();
+        let place = document.read(&event, slice, start).map_err(|message| error(text, start, message))?;
+        match place {
+            Some(Place::XmlCdata) => parts.extend(cdata(slice)?),
+            // A `>` that a value could turn into `]]>` goes out escaped.
+            Some(Place::XmlText) => parts.extend(split(slice, Place::XmlText, |text| Ok(text.replace('>', "&gt;")))?),
+            Some(place) => parts.extend(split(slice, place, |text| Ok(text.to_owned()))?),
+            None if has_tag(slice) => {
+                return Err(error(text, start, "a tag outside text, attribute values and CDATA"));
+            }
+            None => parts.push(Part::Text(slice.to_owned())),
+        }
+        if matches!(event, Event::Eof) {
+            return Ok(parts);
+        }
+        start = end;
+    }
+}
+
+/// How far the document is.
+#[derive(Default)]
+struct Document {
+    depth: usize,
+    root: bool,
+}
+
+impl Document {
+    /// Whether tags may stand in the event's slice, and how their values are escaped.
+    fn read(&mut self, event: &Event<'_>, slice: &str, start: usize) -> Result<Option<Place>, String> {
+        let inside = self.depth > 0;
+        match event {
+            Event::Start(element) | Event::Empty(element) => {
+                if !inside && self.root {
+                    return Err("a second root element".to_owned());
+                }
+                self.root = true;
+                self.depth += usize::from(matches!(event, Event::Start(_)));
+                check_element(element)?;
+                Ok(Some(Place::XmlAttribute))
+            }
+            Event::End(_) => {
+                self.depth = self.depth.saturating_sub(1);
+                Ok(None)
+            }
+            Event::Text(_) if slice.contains("]]>") => Err("`]]>` in text".to_owned()),
+            Event::Text(_) if inside => Ok(Some(Place::XmlText)),
+            Event::Text(_) if slice.trim_matches([' ', '\t', '\r', '\n']).is_empty() => Ok(None),
+            Event::CData(_) if inside => Ok(Some(Place::XmlCdata)),
+            Event::GeneralRef(name) if inside => {
+                let known = match name.resolve_char_ref() {
+                    Ok(None) => resolve_xml_entity(name).is_some(),
+                    Ok(Some(c)) => is_char(c),
+                    Err(_) => false,
+                };
+                if known { Ok(None) } else { Err(format!("an unknown entity `{slice}`")) }
+            }
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => Err("text outside the root element".to_owned()),
+            Event::PI(instruction) if is_name(instruction.target()) => Ok(None),
+            Event::PI(_) => Err("a processing instruction without a name".to_owned()),
+            Event::Decl(declaration) => check_declaration(declaration, start).map(|()| None),
+            Event::DocType(_) => Err("a DOCTYPE, which is not allowed".to_owned()),
+            Event::Eof if inside => Err("an element that is not closed".to_owned()),
+            Event::Eof if !self.root => Err("no root element".to_owned()),
+            Event::Comment(_) | Event::Eof => Ok(None),
+        }
+    }
+}
+
+/// Once every name is a name, a tag between `<` and `>` can only stand in a value.
+fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
+    if !is_name(element.name().as_ref()) {
+        return Err(format!("`{}` is not an element name", element.name().as_ref()));
+    }
+    for attribute in element.attributes() {
+        let attribute = attribute.map_err(|cause| cause.to_string())?;
+        if !is_name(attribute.key.as_ref()) {
+            return Err(format!("`{}` is not an attribute name", attribute.key.as_ref()));
+        }
+        if attribute.value.contains('<') {
+            return Err("`<` in an attribute value".to_owned());
+        }
+        let value = unescape(&attribute.value).map_err(|cause| cause.to_string())?;
+        if !value.chars().all(is_char) {
+            return Err("a character that XML does not allow".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Bodies are sent as UTF-8, and escaped for XML 1.0.
+fn check_declaration(declaration: &BytesDecl<'_>, start: usize) -> Result<(), String> {
+    let version = declaration.version().map_err(|cause| cause.to_string())?;
+    let encoding = declaration.encoding().transpose().map_err(|cause| cause.to_string())?;
+    let utf8 = encoding.is_none_or(|encoding| encoding.eq_ignore_ascii_case("utf-8"));
+    if start == 0 && version == "1.0" && utf8 {
+        Ok(())
+    } else {
+        Err("the declaration must come first and say version 1.0 and, if any, encoding UTF-8".to_owned())
+    }
+}
+
+/// The parts of a whole CDATA section. A literal `>` that a value before it could complete to `]]>` starts a new section.
+fn cdata(slice: &str) -> Result<Vec<Part>, TemplateError> {
+    let mut parts = split(slice, Place::XmlCdata, |text| Ok(text.to_owned()))?;
+    let last = parts.len() - 1;
+    for (index, part) in parts.iter_mut().enumerate().skip(1) {
+        if let Part::Text(text) = part {
+            let brackets = text.len() - text.trim_start_matches(']').len();
+            let end_of_section = index == last && text[brackets..] == *">";
+            if text[brackets..].starts_with('>') && !end_of_section {
+                text.insert_str(brackets, "]]><![CDATA[");
+            }
+        }
+    }
+    Ok(parts)
+}
+
+pub(super) fn escape_text(out: &mut String, text: &str) {
+    text.chars().for_each(|c| escape_char(out, c));
+}
+
+/// Parsers turn line ends and tabs of an attribute's value into spaces, unless they are character references.
+pub(super) fn escape_attribute(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("&#10;"),
+            '\t' => out.push_str("&#9;"),
+            c => escape_char(out, c),
+        }
+    }
+}
+
+fn escape_char(out: &mut String, c: char) {
+    match c {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '"' => out.push_str("&quot;"),
+        '\'' => out.push_str("&apos;"),
+        // Parsers turn a bare one into a line feed.
+        '\r' => out.push_str("&#13;"),
+        c => out.push(if is_char(c) { c } else { char::REPLACEMENT_CHARACTER }),
+    }
+}
+
+/// Appends text to an open CDATA section: `]]>` is split over two, also when part of it is already there.
+pub(super) fn split_cdata(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '>' if out.ends_with("]]") => out.push_str("]]><![CDATA[>"),
+            '\r' => out.push_str("]]>&#13;<![CDATA["),
+            c if is_char(c) => out.push(c),
+            _ => out.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+}
+
+/// A character of XML 1.0 (§2.2).
+fn is_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// A name of XML 1.0 (§2.3).
+pub(super) fn is_name(text: &str) -> bool {
+    let starts = |c: char| {
+        matches!(c, ':' | '_' | 'A'..='Z' | 'a'..='z' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
+            | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}'..='\u{200d}' | '\u{2070}'..='\u{218f}'
+            | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}'
+            | '\u{10000}'..='\u{effff}')
+    };
+    let goes_on = |c: char| {
+        starts(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
+    };
+    text.starts_with(starts) && text.chars().all(goes_on)
+}
+
+fn error(text: &str, at: usize, message: impl Into<String>) -> TemplateError {
+    let before = text.get(..at).unwrap_or(text);
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    TemplateError::Xml { message: message.into(), line: before.matches('\n').count() + 1, column }
+}
+
+fn offset(position: u64) -> usize {
+    usize::try_from(position).unwrap_or(usize::MAX)
+}

@@ -26,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
         }
         out
     });
-    match serde_json::from_str::<serde::de::IgnoredAny>(&filled) {
+    match serde_json::from_str::<Value>(&filled) {
         Ok(_) => Ok(parts),
         Err(error) => Err(TemplateError::Json(error.to_string())),
     }

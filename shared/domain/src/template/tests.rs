@@ -83,6 +83,7 @@ fn bodies_render() {
         ),
         (Xml, "<a><![CDATA[{s}{cut}]]></a>", "<a><![CDATA[a\"<&>'b c]]]]><![CDATA[>]]></a>"),
         (Xml, "<a><![CDATA[{br}>{br}]]></a>", "<a><![CDATA[]]]]><![CDATA[>]]]]></a>"),
+        (Xml, "<a b='\"' c = \"'\" >{n}</a >", "<a b='\"' c = \"'\" >1.5</a >"),
         (Xml, "<a>]{gone}]{gone}></a>", "<a>]]&gt;</a>"),
         (
             Xml,
@@ -143,6 +144,7 @@ fn wrong_templates_are_refused() {
         (Xml, "<a b='&#1;'/>"),
         (Xml, "<a>&#{x};</a>"),
         (Xml, "<a b='1' b='{x}'/>"),
+        (Xml, "<a b='1'c='{x}'/>"),
         (Xml, "<a><![CDATA[{x}</a>"),
         (Xml, "<?xml version='1.1'?><a/>"),
         (Xml, "<?xml version='1.0' encoding='latin1'?><a/>"),

@@ -112,23 +112,7 @@ impl UrlTemplate {
         let mut unfit = None;
         for segment in &self.segments {
             out.push('/');
-            // The segment with its values as they came: what a receiver sees after it decodes them.
-            let mut whole = String::new();
-            for part in segment {
-                match part {
-                    Part::Text(text) => whole.push_str(text),
-                    Part::Tag(path, _) => {
-                        let value = scope.find(path, View::Wire, missing).map(|found| found.text()).unwrap_or_default();
-                        if value.is_empty() {
-                            unfit.get_or_insert(Unfit::new(path, Reason::EmptySegment));
-                        }
-                        whole.push_str(&value);
-                        if is_dots(&value) || is_dots(&whole) && segment.ends_with(std::slice::from_ref(part)) {
-                            unfit.get_or_insert(Unfit::new(path, Reason::DotSegment));
-                        }
-                    }
-                }
-            }
+            unfit = unfit.or(check_segment(segment, scope));
             unfit = unfit.or(write(&mut out, segment, scope, view, missing));
         }
         if let Some(query) = &self.query {
@@ -148,6 +132,20 @@ impl fmt::Debug for UrlTemplate {
 
 fn parts(text: &str) -> Result<Vec<Part>, TemplateError> {
     part::split(text, Place::Percent, |literal| part::check_percent(literal).map(|()| literal.to_owned()))
+}
+
+/// Only a value that is a dot segment itself can make its segment one: of a longer value, something is left besides the
+/// dots, and its `%` goes out encoded.
+fn check_segment(segment: &[Part], scope: &Scope<'_>) -> Option<Unfit> {
+    segment.iter().find_map(|part| {
+        let Part::Tag(path, _) = part else { return None };
+        let found = scope.find(path, View::Wire, &mut Missing::default());
+        match found.map(|found| found.text()).unwrap_or_default() {
+            value if value.is_empty() => Some(Unfit::new(path, Reason::EmptySegment)),
+            value if is_dots(&value) => Some(Unfit::new(path, Reason::DotSegment)),
+            _ => None,
+        }
+    })
 }
 
 /// Appends the parts; stops, and tells so, where the URL gets too long.

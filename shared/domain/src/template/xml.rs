@@ -103,6 +103,9 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
     if !is_name(element.name().as_ref()) {
         return Err(format!("`{}` is not an element name", element.name().as_ref()));
     }
+    if !are_apart(element.attributes_raw()) {
+        return Err("no space between two attributes".to_owned());
+    }
     for attribute in element.attributes() {
         let attribute = attribute.map_err(|cause| cause.to_string())?;
         if !is_name(attribute.key.as_ref()) {
@@ -117,6 +120,22 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether white space follows each attribute, which the parser does not ask for but XML does (§3.1).
+fn are_apart(attributes: &str) -> bool {
+    let mut quote = None;
+    let mut closed = false;
+    attributes.chars().all(|c| {
+        let apart = !closed || matches!(c, ' ' | '\t' | '\r' | '\n');
+        closed = quote == Some(c);
+        quote = match quote {
+            None if c == '"' || c == '\'' => Some(c),
+            Some(_) if closed => None,
+            open => open,
+        };
+        apart
+    })
 }
 
 /// Bodies are sent as UTF-8, and escaped for XML 1.0.

@@ -1,1 +1,71 @@
-//! x
+//! The HTTP API under `/v1`, for admins and integration credentials.
+//!
+//! A request comes in through API Gateway, [`http::access`] decides whether its token may use the route, a handler under
+//! [`routes`] parses it in full, and an answer goes out in the frame of [`http::frame`]. Events are accepted by one
+//! message on the queue `events` and nothing else: what is answered with 202 is on that queue.
+
+pub mod http;
+pub mod openapi;
+pub mod publish;
+pub mod routes;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use domain::target::Allow;
+use platform::{egress::Egress, keyring::Keys, queue::Queue, table::Table};
+
+/// What the handlers work with.
+pub struct App {
+    /// The table.
+    pub table: Table,
+    /// The keyring.
+    pub keys: Keys,
+    /// Where accepted events go.
+    pub events: Queue,
+    /// Where attempts are asked for.
+    pub deliveries: Queue,
+    /// Outgoing HTTP, for tests of webhooks.
+    pub egress: Egress,
+    /// What egress allows beside public hosts.
+    pub allow: Allow,
+    /// Who may use which route.
+    pub rules: http::access::Rules,
+    /// The OpenAPI document.
+    pub document: serde_json::Value,
+}
+
+/// The clients that an [`App`] is made of.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the fields of App")]
+pub struct Clients {
+    pub table: Table,
+    pub keys: Keys,
+    pub events: Queue,
+    pub deliveries: Queue,
+    pub allow: Allow,
+}
+
+/// The whole API.
+pub fn router(clients: Clients) -> Router {
+    let (routes, document) = routes::all().split_for_parts();
+    let document = openapi::complete(document);
+    let Clients { table, keys, events, deliveries, allow } = clients;
+    let app = App {
+        table,
+        keys,
+        events,
+        deliveries,
+        egress: Egress::new(allow.clone()),
+        allow,
+        rules: http::access::Rules::of(&document),
+        document,
+    };
+    let app = Arc::new(app);
+    routes
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), http::access::check))
+        .fallback(|| async { http::Problem::not_found("resource") })
+        .method_not_allowed_fallback(|| async { http::Problem::method_not_allowed() })
+        .layer(middleware::from_fn(http::frame::around))
+        .with_state(app)
+}

@@ -1,2 +1,18 @@
-//! x
-fn main() {}
+//! Starts the config API as a Lambda function.
+
+use config_api::{Clients, router};
+use platform::{aws::Aws, config, keyring::Keys, queue::Queue, table::Table, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let aws = Aws::from_env()?;
+    let router = router(Clients {
+        table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
+        keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+        events: Queue::new(aws.sqs(), config::events_queue()?),
+        deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
+        allow: config::egress_allow().parse()?,
+    });
+    lambda_http::run(router).await
+}

@@ -1,1 +1,206 @@
-//! x
+//! From a message to one attempt, and from its outcome to what follows.
+//!
+//! In: batches of the queues `deliveries` and `retries`. Out: HTTP calls, delivery rows, messages to `retries`, events about
+//! ends without success. Messages that came early are sent on without any other call. For the rest there is one read for
+//! the whole batch, the attempts run side by side, and each ends in one write. What a message means is decided by
+//! [`domain::delivery::arrive`]; what a crash may have left undone is repeated when the message comes again.
+
+mod follow_up;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::{
+    delivery::{Arrival, Attempt, Delivery, Made, Message, arrive, message::Due},
+    event::Event,
+    webhook::Webhook,
+};
+use futures::future::join_all;
+use platform::{
+    attempt, clock,
+    egress::Egress,
+    keyring::Keys,
+    queue::{Outgoing, Queue, QueueError, ascii_json},
+    random,
+    table::{Table, TableError, Written, deliveries::Context},
+};
+
+/// What delivery works with.
+pub struct App {
+    /// The table.
+    pub table: Table,
+    /// The keyring.
+    pub keys: Keys,
+    /// Outgoing HTTP.
+    pub egress: Egress,
+    /// Where later attempts wait.
+    pub retries: Queue,
+    /// Where events about deliveries go.
+    pub events: Queue,
+    /// Where messages go that nobody can work on.
+    pub dead: Queue,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum DeliverError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error("a message could not be written: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the webhook changes too often to be disabled")]
+    Busy,
+}
+
+/// A message of the batch, with the text that it came as.
+struct Received {
+    message_id: String,
+    body: String,
+    message: Message,
+}
+
+/// Works on a batch, and names the messages that have to come again.
+pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
+    let now = clock::now();
+    let mut due = Vec::with_capacity(batch.records.len());
+    let mut rest = Vec::new();
+    for record in batch.records {
+        let (message_id, body) = (record.message_id.unwrap_or_default(), record.body.unwrap_or_default());
+        match serde_json::from_str::<Message>(&body).map(|message| message.due(now)) {
+            Ok(Due::Now(message)) => due.push(Received { message_id, body, message }),
+            Ok(Due::Later { message, delay_seconds }) => rest.push((message_id, Rest::Wait(message, delay_seconds))),
+            Ok(Due::Lost) => rest.push((message_id, Rest::Bury(body, "it went round too often".to_owned()))),
+            Err(error) => rest.push((message_id, Rest::Bury(body, error.to_string()))),
+        }
+    }
+    let (worked, put_aside) =
+        futures::join!(work(app, due), join_all(rest.into_iter().map(|(id, rest)| rest.act(app, id))));
+    let mut response = SqsBatchResponse::default();
+    response.set_failures(worked.into_iter().chain(put_aside).flatten());
+    response
+}
+
+/// The ids of the messages that failed.
+async fn work(app: &App, due: Vec<Received>) -> Vec<Option<String>> {
+    let messages: Vec<Message> = due.iter().map(|received| received.message.clone()).collect();
+    if messages.is_empty() {
+        return Vec::new();
+    }
+    match app.table.context(&messages).await {
+        Ok(context) => join_all(due.into_iter().map(|received| one(app, &context, received))).await,
+        Err(error) => {
+            tracing::error!(%error, "batch not read");
+            due.into_iter().map(|received| Some(received.message_id)).collect()
+        }
+    }
+}
+
+/// The message's id when it failed.
+async fn one(app: &App, context: &Context, received: Received) -> Option<String> {
+    let Received { message_id, body, message } = received;
+    let result = match arrive(context.delivery(message.delivery).as_ref(), &message) {
+        Arrival::Stale => Ok(()),
+        Arrival::FollowUp => follow_up::repeat(app, message.delivery).await,
+        Arrival::Attempt => {
+            let event = message.event.clone().or_else(|| Some(context.event(message.delivery.event)?.event.clone()));
+            match event {
+                Some(event) => deliver(app, context, &message, &event).await,
+                None => bury(app, body, "its event is not there any more").await,
+            }
+        }
+    };
+    result.err().map(|error| {
+        tracing::error!(delivery = %message.delivery, number = message.ticket.number, %error, "message failed");
+        message_id
+    })
+}
+
+/// Makes the attempt, unless the webhook was stopped; records what came of it; does what follows.
+async fn deliver(app: &App, context: &Context, message: &Message, event: &Event) -> Result<(), DeliverError> {
+    let was = context.delivery(message.delivery);
+    let webhook = match context.webhook(message.delivery.webhook) {
+        Some(row) if !row.stopped().covers(message.queued_at) => row.open(&app.keys).await?,
+        _ => return cancel(app, was, message, event).await,
+    };
+    let (made, outcome) =
+        attempt::make(&app.egress, &webhook, event, message.ticket.number, attempt::timeout(&webhook)).await;
+    let row = Delivery::after(
+        was.clone(),
+        &Made { message, event_type: &event.kind, attempt: &made, outcome: &outcome },
+        &webhook.settings.retry,
+        clock::now(),
+        random::token(),
+    );
+    log(&row, &made);
+    match app.table.record(&row, was.as_ref(), message, Some(&made)).await? {
+        Written::Yes => follow_up::first(app, &row, Some(&webhook), &made).await,
+        Written::Refused => after_twin(app, message).await,
+    }
+}
+
+async fn cancel(app: &App, was: Option<Delivery>, message: &Message, event: &Event) -> Result<(), DeliverError> {
+    let row = Delivery::cancelled(was.clone(), message, &event.kind, clock::now());
+    tracing::info!(delivery = %row.id, number = message.ticket.number, status = row.status.as_str(), "cancelled");
+    // Refused: a twin came first, or a manual retry: either way this message has had its day.
+    let (Written::Yes | Written::Refused) = app.table.record(&row, was.as_ref(), message, None).await?;
+    Ok(())
+}
+
+/// Somebody else recorded since the batch was read. Were it this very message, its follow-up may be missing.
+async fn after_twin(app: &App, message: &Message) -> Result<(), DeliverError> {
+    let row = app.table.delivery(message.delivery).await?;
+    match arrive(row.as_ref(), message) {
+        Arrival::FollowUp => follow_up::repeat(app, message.delivery).await,
+        Arrival::Attempt | Arrival::Stale => Ok(()),
+    }
+}
+
+fn log(row: &Delivery, made: &Attempt) {
+    tracing::info!(
+        delivery = %row.id,
+        webhook = %row.id.webhook,
+        event = %row.id.event,
+        number = made.number,
+        status_code = made.status_code,
+        error = made.error,
+        duration_ms = made.duration_ms,
+        status = row.status.as_str(),
+        "attempt"
+    );
+}
+
+/// What is done with messages that no attempt is made for.
+enum Rest {
+    Wait(Message, u32),
+    Bury(String, String),
+}
+
+impl Rest {
+    /// The message's id when it failed.
+    async fn act(self, app: &App, message_id: String) -> Option<String> {
+        let result = match self {
+            Self::Wait(message, delay_seconds) => send(&app.retries, &message, delay_seconds).await,
+            Self::Bury(body, why) => bury(app, body, &why).await,
+        };
+        result.err().map(|error| {
+            tracing::error!(%error, "message not sent on");
+            message_id
+        })
+    }
+}
+
+/// Queues a message for its attempt.
+async fn send(queue: &Queue, message: &Message, delay_seconds: u32) -> Result<(), DeliverError> {
+    let group = Some(message.delivery.webhook.to_string());
+    Ok(queue.send(Outgoing { body: ascii_json(message)?, delay_seconds, group }).await?)
+}
+
+/// Sends what can't be worked on to `dead`, where an alarm watches.
+async fn bury(app: &App, body: String, why: &str) -> Result<(), DeliverError> {
+    tracing::error!(why, "message sent to the dead letters");
+    Ok(app.dead.send(Outgoing { body, delay_seconds: 0, group: None }).await?)
+}
+
+/// The webhook of a delivery whose row is known; none when it was deleted.
+async fn webhook_of(app: &App, row: &Delivery) -> Result<Option<Webhook>, DeliverError> {
+    Ok(app.table.webhook(row.id.webhook, &app.keys).await?)
+}

@@ -1,2 +1,25 @@
-//! x
-fn main() {}
+//! Starts delivery as a Lambda function.
+
+use aws_lambda_events::sqs::SqsEvent;
+use delivery::{App, handle};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use platform::{aws::Aws, config, egress::Egress, keyring::Keys, queue::Queue, table::Table, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let aws = Aws::from_env()?;
+    let app = App {
+        table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
+        keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+        egress: Egress::new(config::egress_allow().parse()?),
+        retries: Queue::new(aws.sqs(), config::retries_queue()?),
+        events: Queue::new(aws.sqs(), config::events_queue()?),
+        dead: Queue::new(aws.sqs(), config::dead_queue()?),
+    };
+    let app = &app;
+    lambda_runtime::run(service_fn(async |batch: LambdaEvent<SqsEvent>| {
+        Ok::<_, Error>(handle(app, batch.payload).await)
+    }))
+    .await
+}

@@ -1,1 +1,145 @@
-//! x
+//! From an accepted event to its deliveries.
+//!
+//! In: batches of the queue `events`. Out: the event's row with the webhooks that matched, and one message to
+//! `deliveries` for each. The row is written if absent and the messages are *always* sent: a crash at any point is
+//! repaired by the redelivery, and once the row exists its matches stand, nothing is evaluated anew.
+
+use std::collections::HashMap;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::{
+    delivery::Message,
+    event::Event,
+    id::{DeliveryId, WebhookId},
+    pattern::EventType,
+};
+use futures::future::join_all;
+use platform::{
+    clock,
+    queue::{Outgoing, Queue, QueueError, ascii_json},
+    random,
+    table::{Table, TableError, events::Dispatched, webhooks::Subscriber},
+};
+
+/// What dispatch works with.
+#[derive(Debug)]
+pub struct App {
+    /// The table.
+    pub table: Table,
+    /// Where attempts are asked for.
+    pub deliveries: Queue,
+    /// Where messages go that nobody can read.
+    pub dead: Queue,
+}
+
+/// First messages carry an event of up to this many bytes, so that its delivery need not read it.
+const MOST_CARRIED: usize = 32 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+enum DispatchError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error("a message could not be written: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the subscriptions of {0} could not be read")]
+    Subscriptions(EventType),
+}
+
+/// Dispatches a batch, and names the messages that have to come again.
+pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
+    let mut failed = Vec::new();
+    let mut events = Vec::with_capacity(batch.records.len());
+    for record in batch.records {
+        match serde_json::from_str::<Event>(record.body.as_deref().unwrap_or_default()) {
+            Ok(event) => events.push((record.message_id.unwrap_or_default(), event)),
+            Err(error) => failed.extend(bury(app, record, &error).await),
+        }
+    }
+    let subscribers = subscribers(app, &events).await;
+    let results = join_all(events.iter().map(|(_, event)| matched(app, event, &subscribers))).await;
+    let mut outgoing = Vec::new();
+    let mut sent = Vec::with_capacity(events.len());
+    for ((message_id, event), result) in events.into_iter().zip(results) {
+        match result.and_then(|dispatched| Ok((messages(&dispatched)?, dispatched))) {
+            Ok((messages, dispatched)) => {
+                tracing::info!(event = %event.id, kind = %event.kind, matches = dispatched.matches.len(), "dispatched");
+                if !messages.is_empty() {
+                    sent.push(message_id);
+                }
+                outgoing.extend(messages);
+            }
+            Err(error) => {
+                tracing::error!(event = %event.id, %error, "not dispatched");
+                failed.push(message_id);
+            }
+        }
+    }
+    // One batch for all events: which of them got through a failure is unknown, so all that had messages come again.
+    if let Err(error) = app.deliveries.send_all(outgoing).await {
+        tracing::error!(%error, "deliveries not queued");
+        failed.extend(sent);
+    }
+    let mut response = SqsBatchResponse::default();
+    response.set_failures(failed);
+    response
+}
+
+/// The subscribers of each type in the batch, read once a type. A type whose reading failed is left out.
+async fn subscribers(app: &App, events: &[(String, Event)]) -> HashMap<EventType, Vec<Subscriber>> {
+    let mut kinds: Vec<&EventType> = events.iter().map(|(_, event)| &event.kind).collect();
+    kinds.sort();
+    kinds.dedup();
+    let reads = kinds.into_iter().map(|kind| async move {
+        match app.table.subscribers(kind).await {
+            Ok(found) => Some((kind.clone(), found)),
+            Err(error) => {
+                tracing::error!(%kind, %error, "subscriptions not read");
+                None
+            }
+        }
+    });
+    join_all(reads).await.into_iter().flatten().collect()
+}
+
+/// The event with its matches: those that stand in the table, or else those of now, which then stand there.
+async fn matched(
+    app: &App,
+    event: &Event,
+    subscribers: &HashMap<EventType, Vec<Subscriber>>,
+) -> Result<Dispatched, DispatchError> {
+    let candidates = subscribers.get(&event.kind).ok_or_else(|| DispatchError::Subscriptions(event.kind.clone()))?;
+    let wants = |subscriber: &&Subscriber| {
+        subscriber.conditions.as_ref().is_none_or(|conditions| conditions.matches(&event.data))
+    };
+    let matches: Vec<WebhookId> = candidates.iter().filter(wants).map(|subscriber| subscriber.webhook).collect();
+    let dispatched = Dispatched { event: event.clone(), matches, dispatched_at: clock::now() };
+    Ok(app.table.put_event(dispatched).await?)
+}
+
+fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
+    let Dispatched { event, matches, dispatched_at } = dispatched;
+    if matches.is_empty() {
+        return Ok(Vec::new());
+    }
+    let carried = (ascii_json(event)?.len() <= MOST_CARRIED).then(|| event.clone());
+    let message = |webhook: &WebhookId| {
+        let delivery = DeliveryId { event: event.id, webhook: *webhook };
+        let message = Message::first(delivery, random::token(), *dispatched_at, carried.clone());
+        // A group of its own for each webhook: SQS's fair queues keep one with a backlog from holding up the others.
+        Ok(Outgoing { body: ascii_json(&message)?, delay_seconds: 0, group: Some(webhook.to_string()) })
+    };
+    matches.iter().map(message).collect()
+}
+
+/// Sends what can't be read to `dead`; its id comes back when that fails, so that nothing is lost.
+async fn bury(app: &App, record: SqsMessage, error: &serde_json::Error) -> Option<String> {
+    tracing::error!(message_id = record.message_id, %error, "not an event: sent to the dead letters");
+    let body = record.body.unwrap_or_default();
+    let sent = app.dead.send(Outgoing { body, delay_seconds: 0, group: None }).await;
+    sent.err().and_then(|error| {
+        tracing::error!(%error, "dead letter not sent");
+        record.message_id
+    })
+}

@@ -1,2 +1,22 @@
-//! x
-fn main() {}
+//! Starts dispatch as a Lambda function.
+
+use aws_lambda_events::sqs::SqsEvent;
+use dispatch::{App, handle};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use platform::{aws::Aws, config, queue::Queue, table::Table, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let aws = Aws::from_env()?;
+    let app = App {
+        table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
+        deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
+        dead: Queue::new(aws.sqs(), config::dead_queue()?),
+    };
+    let app = &app;
+    lambda_runtime::run(service_fn(async |batch: LambdaEvent<SqsEvent>| {
+        Ok::<_, Error>(handle(app, batch.payload).await)
+    }))
+    .await
+}

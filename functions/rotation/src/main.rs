@@ -1,2 +1,20 @@
-//! x
-fn main() {}
+//! Starts rotation as a Lambda function.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use platform::{aws::Aws, config, keyring::Keys, table::Table, telemetry};
+use rotation::{App, Request, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let aws = Aws::from_env()?;
+    let app = App {
+        table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
+        keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+    };
+    let app = &app;
+    lambda_runtime::run(service_fn(async |request: LambdaEvent<Request>| {
+        handle(app, request.payload).await.map_err(Error::from)
+    }))
+    .await
+}

@@ -121,6 +121,7 @@ pub fn string(value: Value) -> Checked<String> {
 }
 
 /// The value must be true or false.
+#[expect(clippy::needless_pass_by_value, reason = "parsers take the value that they parse")]
 pub fn boolean(value: Value) -> Checked<bool> {
     value.as_bool().ok_or_else(|| Problems::here("must be true or false"))
 }
@@ -212,7 +213,8 @@ mod tests {
         let tags = fields.optional("tags", list(1, 3, string));
         let url = fields.required("url", string);
         let whole = name.zip(size).zip(tags).zip(url);
-        let pointers: Vec<String> = fields.finish(whole).expect_err("problems").0.into_iter().map(|i| i.pointer).collect();
+        let pointers: Vec<String> =
+            fields.finish(whole).expect_err("problems").0.into_iter().map(|i| i.pointer).collect();
         assert_eq!(pointers, ["/name", "/size", "/tags/1", "/url", "/a~1b"]);
     }
 }

@@ -4,6 +4,9 @@
 //! is to be done is returned. The functions under `functions/` act on it through `shared/platform`.
 
 pub mod condition;
+pub mod credential;
+pub mod delivery;
+pub mod event;
 pub mod event_type;
 pub mod header;
 pub mod id;
@@ -17,3 +20,4 @@ pub mod signature;
 pub mod target;
 pub mod template;
 pub mod token;
+pub mod webhook;

@@ -17,7 +17,11 @@ impl Path {
         let valid = text.split('.').all(|segment| {
             !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         });
-        if valid && text.len() <= 200 { Ok(Self(text.to_owned())) } else { Err(NotAPath(text.chars().take(200).collect())) }
+        if valid && text.len() <= 200 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAPath(text.chars().take(200).collect()))
+        }
     }
 
     /// The path as written.

@@ -45,6 +45,16 @@ impl EventType {
         if is_name(text) { Ok(Self(text.to_owned())) } else { Err(NotAnEventType) }
     }
 
+    /// The built-in type that tells of a delivery's end without success.
+    pub fn delivery_failed() -> Self {
+        Self("webhook.delivery_failed".to_owned())
+    }
+
+    /// The built-in type that tells of a webhook that Tieline disabled.
+    pub fn webhook_disabled() -> Self {
+        Self("webhook.disabled".to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,6 +3,7 @@
 //! The functions decide with `shared/domain` and act through these modules. Each concern has one home: nobody else reads
 //! a clock, an environment variable or the random source.
 
+pub mod attempt;
 pub mod aws;
 pub mod clock;
 pub mod config;
@@ -11,4 +12,5 @@ pub mod keyring;
 pub mod queue;
 pub mod random;
 pub mod seal;
+pub mod table;
 pub mod telemetry;

@@ -1,0 +1,137 @@
+//! Who may call a route: the scope that its OpenAPI operation names, and no one when it names none.
+//!
+//! The same document that clients read decides, so that a route can't be documented one way and guarded another.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::Response,
+};
+use domain::{
+    id::{CredentialId, UserId},
+    scope::Scope,
+    token::Token,
+};
+use http::{HeaderMap, Method, header::AUTHORIZATION};
+use platform::clock;
+use serde_json::Value;
+
+use super::{Answer, Problem};
+use crate::App;
+
+/// Who calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    /// The credential whose token was sent.
+    pub credential: CredentialId,
+    /// The user who holds it.
+    pub user: UserId,
+}
+
+/// What a route asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Public,
+    Scope(Scope),
+}
+
+/// The rules of all routes; `None` where the document names none that can be kept.
+#[derive(Debug)]
+pub struct Rules(HashMap<(Method, String), Option<Rule>>);
+
+/// The name of the security scheme in the OpenAPI document.
+pub const SCHEME: &str = "token";
+
+impl Rules {
+    /// Reads them from the OpenAPI document. An operation without `security`, or with a scope that does not exist, has
+    /// no rule, and is refused to everybody.
+    pub fn of(document: &Value) -> Self {
+        let mut rules = HashMap::new();
+        for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+            for (method, operation) in operations.as_object().into_iter().flatten() {
+                let rule = match operation["security"].as_array().map(Vec::as_slice) {
+                    Some([]) => Some(Rule::Public),
+                    Some([security]) if security.as_object().is_some_and(serde_json::Map::is_empty) => {
+                        Some(Rule::Public)
+                    }
+                    Some([security]) => {
+                        security[SCHEME][0].as_str().and_then(|name| name.parse().ok()).map(Rule::Scope)
+                    }
+                    _ => None,
+                };
+                if let Ok(method) = method.to_uppercase().parse() {
+                    rules.insert((method, path.clone()), rule);
+                }
+            }
+        }
+        Self(rules)
+    }
+
+    fn find(&self, method: &Method, path: &str) -> Option<Option<Rule>> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.0.get(&(method.clone(), path.to_owned())).copied()
+    }
+}
+
+/// Lets the request pass if its token may use the route.
+pub async fn check(
+    State(app): State<Arc<App>>,
+    path: MatchedPath,
+    mut request: Request,
+    next: Next,
+) -> Answer<Response> {
+    match app.rules.find(request.method(), path.as_str()) {
+        Some(Some(Rule::Public)) => {}
+        Some(Some(Rule::Scope(scope))) => {
+            let caller = authorize(&app, request.headers(), scope).await?;
+            request.extensions_mut().insert(caller);
+        }
+        Some(None) => return Err(Problem::internal("a route names no scope")),
+        None => return Err(Problem::method_not_allowed()),
+    }
+    Ok(next.run(request).await)
+}
+
+async fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Answer<Caller> {
+    // A malformed token is refused by its checksum, without a read.
+    let token = bearer(headers).and_then(|text| Token::parse(text).ok()).ok_or_else(Problem::unauthorized)?;
+    let hash = app.keys.get().await?.token_key(token.expose());
+    let grant = app.table.grant(&hash).await?.filter(|grant| grant.is_live(clock::now()));
+    let grant = grant.ok_or_else(Problem::unauthorized)?;
+    if !grant.scopes.grants(scope) {
+        return Err(Problem::forbidden(scope.as_str()));
+    }
+    Ok(Caller { credential: grant.credential, user: grant.user })
+}
+
+/// The scheme's name does not regard case (RFC 9110 §11.1). Two such headers are none.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_document_decides_and_what_it_leaves_open_is_closed() {
+        let rules = Rules::of(&json!({"paths": {
+            "/a": {"get": {"security": []}, "post": {"security": [{"token": ["events:write"]}]}},
+            "/b": {"get": {}, "post": {"security": [{"token": []}]}, "put": {"security": [{"token": ["no:such"]}]}},
+        }}));
+        assert_eq!(rules.find(&Method::GET, "/a"), Some(Some(Rule::Public)));
+        assert_eq!(rules.find(&Method::HEAD, "/a"), Some(Some(Rule::Public)));
+        assert_eq!(rules.find(&Method::POST, "/a"), Some(Some(Rule::Scope(Scope::EventsWrite))));
+        for method in [Method::GET, Method::POST, Method::PUT] {
+            assert_eq!(rules.find(&method, "/b"), Some(None), "{method}");
+        }
+        assert_eq!(rules.find(&Method::PUT, "/a"), None);
+    }
+}

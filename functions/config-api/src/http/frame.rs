@@ -1,0 +1,56 @@
+//! The frame around every answer: request id, common headers, problem documents, one log line.
+
+use std::time::Instant;
+
+use axum::{
+    Json,
+    extract::{MatchedPath, Request},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use lambda_http::RequestExt;
+use serde_json::{Value, json};
+
+use super::Problem;
+
+/// Runs the request and completes its answer.
+pub async fn around(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = document(&problem, &id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(&id) {
+        headers.insert("x-request-id", id);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let status = response.status().as_u16();
+    tracing::info!(request_id = %id, %method, route = route.unwrap_or_default(), status, duration_ms, "request");
+    response
+}
+
+/// Lambda's own id of the invocation, by which its log is found; one of ours outside Lambda.
+fn request_id(request: &Request) -> String {
+    let context = request.lambda_context_ref().map(|context| context.request_id.clone());
+    context.filter(|id| !id.is_empty()).unwrap_or_else(platform::random::token)
+}
+
+fn document(problem: &Problem, request_id: &str) -> Response {
+    let mut body = json!(problem);
+    if let Value::Object(map) = &mut body {
+        map.insert("request_id".to_owned(), request_id.into());
+    }
+    let mut response = (problem.status, Json(body)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some((name, value)) = problem.header.clone() {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}

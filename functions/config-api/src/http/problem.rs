@@ -1,0 +1,163 @@
+//! Errors as clients see them: problem documents (RFC 9457).
+
+use axum::response::{IntoResponse, Response};
+use domain::invalid::{Invalid, Problems};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a handler returns.
+pub type Answer<T = Response> = Result<T, Problem>;
+
+/// A problem document, without its request id: the frame around every answer adds that.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// A stable URI reference for the kind of problem, such as `/problems/validation`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub kind: &'static str,
+    /// The kind in words.
+    #[schema(value_type = String)]
+    pub title: &'static str,
+    /// The HTTP status.
+    #[serde(serialize_with = "code")]
+    #[schema(value_type = u16)]
+    pub status: StatusCode,
+    /// What is wrong this time.
+    pub detail: String,
+    /// Every wrong field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<Invalid>,
+    /// A header that goes with the status.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub header: Option<(HeaderName, HeaderValue)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn code<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { kind, title, status, detail: detail.into(), errors: Vec::new(), header: None }
+    }
+
+    /// 400: not JSON, or a forged cursor.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "/problems/bad-request", "Bad request", detail)
+    }
+
+    /// 401: the same for a missing, malformed, unknown, revoked and expired token.
+    pub fn unauthorized() -> Self {
+        let problem = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "/problems/unauthorized",
+            "Unauthorized",
+            "Send a valid token: Authorization: Bearer <token>",
+        );
+        Self { header: Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))), ..problem }
+    }
+
+    /// 403: the token lacks the scope.
+    pub fn forbidden(scope: &str) -> Self {
+        let detail = format!("The token lacks the scope {scope}");
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden", detail)
+    }
+
+    /// 404.
+    pub fn not_found(what: &str) -> Self {
+        let detail = format!("There is no such {what}");
+        Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "Not found", detail)
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        let detail = "This resource does not take this method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "/problems/method-not-allowed", "Method not allowed", detail)
+    }
+
+    /// 409: a name that is taken, or a state that does not allow it.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "/problems/conflict", "Conflict", detail)
+    }
+
+    /// 412: the resource has changed since the client read it.
+    pub fn stale() -> Self {
+        let detail = "The resource has changed: read it again and use its new ETag";
+        Self::new(StatusCode::PRECONDITION_FAILED, "/problems/stale", "Precondition failed", detail)
+    }
+
+    /// 413.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Content too large", detail)
+    }
+
+    /// 415.
+    pub fn unsupported_media_type() -> Self {
+        let detail = "Send JSON, with Content-Type: application/json";
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "/problems/unsupported-media-type",
+            "Unsupported media type",
+            detail,
+        )
+    }
+
+    /// 422: everything that is wrong with the fields.
+    pub fn validation(problems: Problems) -> Self {
+        let detail = match problems.0.len() {
+            1 => "One field is wrong".to_owned(),
+            count => format!("{count} fields are wrong"),
+        };
+        let problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/validation", "The request is not valid", detail);
+        Self { errors: problems.0, ..problem }
+    }
+
+    /// 500: `error` is logged, and stays inside.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "request failed");
+        let detail = "Something went wrong on our side; the request id tells us what";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Internal error", detail)
+    }
+}
+
+impl From<Problems> for Problem {
+    fn from(problems: Problems) -> Self {
+        Self::validation(problems)
+    }
+}
+
+macro_rules! internal {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                Self::internal(error)
+            }
+        }
+    )*};
+}
+internal!(platform::table::TableError, platform::queue::QueueError, platform::keyring::KeyringError, serde_json::Error);
+
+impl From<platform::table::webhooks::WebhookWrite> for Problem {
+    fn from(error: platform::table::webhooks::WebhookWrite) -> Self {
+        use platform::table::webhooks::WebhookWrite;
+        match error {
+            WebhookWrite::NameTaken => Self::conflict("Another webhook has this name (case does not count)"),
+            WebhookWrite::Changed => Self::conflict("The webhook is being changed by somebody else: try again"),
+            WebhookWrite::Table(error) => Self::internal(error),
+        }
+    }
+}
+
+/// The document itself is written by the frame, which knows the request's id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

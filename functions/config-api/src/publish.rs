@@ -1,0 +1,153 @@
+//! Accepting events: parse, know the type, claim the idempotency key, put the event on its queue.
+
+use std::collections::HashMap;
+
+use domain::{
+    event::{Event, NewEvent},
+    event_type,
+    id::EventId,
+    invalid::{Checked, Problems},
+    pattern::EventType,
+};
+use jiff::Timestamp;
+use platform::{
+    clock,
+    queue::{Outgoing, ascii_json},
+    random,
+    table::{
+        claims::Claim,
+        events::{MOST_EVENT_BYTES, stored_bytes},
+    },
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    App,
+    http::{Answer, Problem},
+};
+
+/// An idempotency key: 1 to 255 printable ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The key that `text` is.
+    pub fn parse(text: &str) -> Checked<Self> {
+        let legal = (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        if legal {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Problems::here("must have 1 to 255 printable ASCII characters"))
+        }
+    }
+}
+
+/// An event to publish.
+#[derive(Debug)]
+pub struct Request {
+    /// What the client gave.
+    pub new: NewEvent,
+    /// What makes a repeat of this request one.
+    pub key: Option<IdempotencyKey>,
+    /// The event's document: a repeat must have the same.
+    pub document: Value,
+}
+
+/// Publishes one event on behalf of `route`.
+pub async fn one(app: &App, route: &str, request: Request) -> Answer<Event> {
+    let mut accepted = many(app, route, vec![request]).await?;
+    accepted.pop().unwrap_or_else(|| Err(Problem::internal("a published event has no result")))
+}
+
+/// Publishes events, each by itself: the results are in their order. The outer error is that of a whole that failed.
+pub async fn many(app: &App, route: &str, requests: Vec<Request>) -> Answer<Vec<Answer<Event>>> {
+    let now = clock::now();
+    let mut types = Types::default();
+    let mut accepted = Vec::with_capacity(requests.len());
+    // One after another: of two with the same key in one batch, the first makes the claim.
+    for request in requests {
+        accepted.push(accept(app, route, request, &mut types, now).await?);
+    }
+    let mut outgoing: HashMap<EventId, Outgoing> = HashMap::new();
+    for Accepted { event, queued, .. } in accepted.iter().flatten() {
+        if !queued {
+            let message = Outgoing { body: ascii_json(event)?, delay_seconds: 0, group: None };
+            outgoing.insert(event.id, message);
+        }
+    }
+    app.events.send_all(outgoing.into_values().collect()).await?;
+    for Accepted { claim, .. } in accepted.iter().flatten() {
+        if let Some((hash, claim)) = claim {
+            app.table.claim_done(route, hash, claim).await?;
+        }
+    }
+    Ok(accepted.into_iter().map(|result| result.map(|accepted| accepted.event)).collect())
+}
+
+struct Accepted {
+    event: Event,
+    /// Whether an earlier request has put it on the queue already.
+    queued: bool,
+    /// The claim to be marked once the event is on the queue, with the hash of its key.
+    claim: Option<(String, Claim)>,
+}
+
+/// The outer error is ours, the inner one the client's.
+async fn accept(
+    app: &App,
+    route: &str,
+    request: Request,
+    types: &mut Types,
+    now: Timestamp,
+) -> Answer<Answer<Accepted>> {
+    let Request { new, key, document } = request;
+    if !types.knows(app, &new.kind).await? {
+        return Ok(Err(Problems::here("is not a known event type").under("type").into()));
+    }
+    let mut event = new.accept(random::id(), now);
+    if stored_bytes(&event) > MOST_EVENT_BYTES {
+        return Ok(Err(Problem::too_large("The event takes more than 350 KiB in store")));
+    }
+    let Some(IdempotencyKey(key)) = key else {
+        return Ok(Ok(Accepted { event, queued: false, claim: None }));
+    };
+    let hash = digest(&key);
+    let body = digest(&document.to_string());
+    let claim = app.table.claim(route, &hash, Claim::new(event.id, body.clone(), now)).await?;
+    if claim.body != body {
+        let problem = Problems::here("was used for another body within the last 24 hours").under("idempotency_key");
+        return Ok(Err(problem.into()));
+    }
+    if claim.event != event.id {
+        event.id = claim.event;
+        if document["timestamp"].is_null() {
+            event.timestamp = claim.at;
+        }
+    }
+    let queued = claim.done;
+    Ok(Ok(Accepted { event, queued, claim: (!queued).then_some((hash, claim)) }))
+}
+
+/// What stands for a text where its length or its characters are in the way.
+fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The event types that were looked up for one request.
+#[derive(Default)]
+struct Types(HashMap<EventType, bool>);
+
+impl Types {
+    async fn knows(&mut self, app: &App, kind: &EventType) -> Answer<bool> {
+        if event_type::find(kind.as_str()).is_some() {
+            return Ok(true);
+        }
+        if let Some(known) = self.0.get(kind) {
+            return Ok(*known);
+        }
+        let known = app.table.event_type(kind).await?.is_some();
+        self.0.insert(kind.clone(), known);
+        Ok(known)
+    }
+}

@@ -1,0 +1,105 @@
+//! Event types: the built-in ones and one's own.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    event, event_type,
+    invalid::{Checked, Fields, Problems, string},
+    pattern::EventType,
+};
+use http::StatusCode;
+use platform::{
+    clock,
+    table::{Written, event_types::CustomType},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        query::{self, Query},
+    },
+    openapi::schema,
+};
+
+const ROUTE: &str = "event-types";
+
+/// Lists event types: one's own first, then the built-in ones.
+#[utoipa::path(get, path = "/v1/event-types", tag = "events", security(("token" = ["events:read"])),
+    params(schema::Paging),
+    responses((status = 200, body = schema::List<schema::EventType>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    let paging = query.paging()?;
+    let mut slice = paging.slice(&app, ROUTE).await?;
+    let catalogue = event_type::catalogue();
+    // The cursor is the name of one's own last type, or how many of the built-in ones were shown.
+    let shown: Option<usize> = slice.after.as_deref().and_then(|after| after.strip_prefix('#')?.parse().ok());
+    let mut data = Vec::new();
+    if shown.is_none() {
+        let own = app.table.event_types(&slice).await?;
+        data.extend(own.items.iter().map(view));
+        if own.next.is_some() {
+            return query::page(&app, ROUTE, data, own.next).await.map(Json);
+        }
+    }
+    slice.limit -= data.len();
+    let from = shown.unwrap_or(0);
+    let to = catalogue.len().min(from + slice.limit);
+    data.extend(catalogue[from..to].iter().map(|known| {
+        json!({"name": known.name, "description": known.description, "example": known.example, "built_in": true})
+    }));
+    let next = (to < catalogue.len()).then(|| format!("#{to}"));
+    query::page(&app, ROUTE, data, next).await.map(Json)
+}
+
+/// Defines an event type.
+#[utoipa::path(post, path = "/v1/event-types", tag = "events", security(("token" = ["events:write"])),
+    request_body = schema::EventTypeInput,
+    responses((status = 201, body = schema::EventType), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, body: Document) -> Answer<Response> {
+    let new = parse(body.required()?)?;
+    let taken = || Problem::conflict("There is an event type of this name");
+    if event_type::find(new.name.as_str()).is_some() {
+        return Err(taken());
+    }
+    match app.table.create_event_type(&new).await? {
+        Written::Yes => Ok((StatusCode::CREATED, Json(view(&new))).into_response()),
+        Written::Refused => Err(taken()),
+    }
+}
+
+fn parse(value: Value) -> Checked<CustomType> {
+    let mut fields = Fields::of(value)?;
+    let name = fields.required("name", |value| Ok(EventType::parse(&string(value)?)?));
+    let description = fields.defaulted("description", None, |value| description(value).map(Some));
+    let example =
+        fields.defaulted("example", None, |value| event::object(value).map(|map| Some(Value::from(map).to_string())));
+    let parsed = name.zip(description).zip(example);
+    let created_at = clock::now();
+    fields.finish(parsed.map(|((name, description), example)| CustomType { name, description, example, created_at }))
+}
+
+fn description(value: Value) -> Checked<String> {
+    let text = string(value)?;
+    if text.chars().count() > 1000 {
+        return Err(Problems::here("must have at most 1,000 characters"));
+    }
+    Ok(text)
+}
+
+fn view(own: &CustomType) -> Value {
+    let example: Option<Value> = own.example.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    json!({
+        "name": own.name,
+        "description": own.description,
+        "example": example,
+        "built_in": false,
+        "created_at": own.created_at,
+    })
+}

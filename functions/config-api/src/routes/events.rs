@@ -1,0 +1,151 @@
+//! Events: publish, list, read.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use domain::{
+    event::{Event, NewEvent},
+    id::EventId,
+    invalid::{Checked, Fields, Problems, list as array, string},
+    pattern::EventType,
+};
+use http::{HeaderMap, StatusCode};
+use platform::table::{
+    events::Dispatched,
+    walk::{Page, Slice},
+};
+use serde_json::{Value, json};
+
+use super::deliveries;
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        query::{self, Query},
+    },
+    openapi::schema,
+    publish::{self, IdempotencyKey, Request},
+};
+
+const ROUTE: &str = "events";
+const BATCH_ROUTE: &str = "events-batch";
+const MOST_IN_BATCH: usize = 100;
+
+/// Publishes an event. The answer comes once it is durable; it goes out, and can be read back, within seconds.
+#[utoipa::path(post, path = "/v1/events", tag = "events", security(("token" = ["events:write"])),
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
+    request_body = schema::EventInput,
+    responses((status = 202, body = schema::Accepted), schema::Refused))]
+pub async fn publish(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer<(StatusCode, Json<Value>)> {
+    let document = body.required()?;
+    let (key, new) = (header_key(&headers), NewEvent::parse(document.clone()));
+    let (key, new) = match (key, new) {
+        (Ok(key), Ok(new)) => (key, new),
+        (key, new) => {
+            let problems = [key.err(), new.err()].into_iter().flatten().flat_map(|problems| problems.0).collect();
+            return Err(Problems(problems).into());
+        }
+    };
+    let event = publish::one(&app, ROUTE, Request { new, key, document }).await?;
+    Ok((StatusCode::ACCEPTED, Json(accepted(&event))))
+}
+
+/// Publishes up to 100 events. Each has its own result, in their order.
+#[utoipa::path(post, path = "/v1/events/batch", tag = "events", security(("token" = ["events:write"])),
+    request_body = schema::BatchInput,
+    responses((status = 202, body = schema::BatchResults), schema::Refused))]
+pub async fn publish_batch(State(app): State<Arc<App>>, body: Document) -> Answer<(StatusCode, Json<Value>)> {
+    let mut fields = Fields::of(body.required()?).map_err(Problem::from)?;
+    let entries = fields.required("events", array(1, MOST_IN_BATCH, Ok));
+    let parsed: Vec<Checked<Request>> = fields.finish(entries)?.into_iter().map(batch_entry).collect();
+    let mut wrong = Vec::with_capacity(parsed.len());
+    let mut requests = Vec::with_capacity(parsed.len());
+    for entry in parsed {
+        match entry {
+            Ok(request) => {
+                requests.push(request);
+                wrong.push(None);
+            }
+            Err(problems) => wrong.push(Some(Problem::from(problems))),
+        }
+    }
+    let mut published = publish::many(&app, BATCH_ROUTE, requests).await?.into_iter();
+    let results = wrong.into_iter().filter_map(|problem| problem.map_or_else(|| published.next(), |p| Some(Err(p))));
+    let results: Vec<Value> = results
+        .map(|result| match result {
+        Ok(event) => accepted(&event),
+        Err(problem) => {
+            json!({"error": {"status": problem.status.as_u16(), "detail": problem.detail, "errors": problem.errors}})
+        }
+    })
+    .collect();
+    Ok((StatusCode::ACCEPTED, Json(json!({"results": results}))))
+}
+
+/// Lists events that were dispatched, newest first.
+#[utoipa::path(get, path = "/v1/events", tag = "events", security(("token" = ["events:read"])),
+    params(
+        ("type" = Option<String>, Query, description = "Only this type; pages may be short"),
+        ("since" = Option<String>, Query, description = "Accepted at this RFC 3339 time or later"),
+        ("until" = Option<String>, Query, description = "Accepted at this RFC 3339 time or earlier"),
+        schema::Paging,
+    ),
+    responses((status = 200, body = schema::List<schema::Event>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let kind = query.filter("type", |text| Ok(EventType::parse(text)?));
+    let span = deliveries::span(&app, &mut query);
+    let paging = query.paging()?;
+    let slice = paging.slice(&app, ROUTE).await?;
+    let app = &*app;
+    let read = |slice: Slice| async move { Ok(app.table.events(span, &slice).await?) };
+    let wanted = |item: &Dispatched| kind.as_ref().is_none_or(|kind| item.event.kind == *kind);
+    let Page { items, next } = query::filled(slice, read, wanted).await?;
+    query::page(app, ROUTE, items.iter().map(view).collect(), next).await.map(Json)
+}
+
+/// Reads an event with its deliveries.
+#[utoipa::path(get, path = "/v1/events/{id}", tag = "events", security(("token" = ["events:read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, body = schema::EventWithDeliveries), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<Json<Value>> {
+    let id: EventId = id.parse().map_err(|_| Problem::not_found("event"))?;
+    let dispatched = app.table.event(id).await?.ok_or_else(|| Problem::not_found("event"))?;
+    let mut answer = view(&dispatched);
+    answer["deliveries"] = json!(deliveries::of_events(&app, std::slice::from_ref(&dispatched)).await?);
+    Ok(Json(answer))
+}
+
+fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|_| values.next().is_none()).unwrap_or_default();
+    IdempotencyKey::parse(text).map(Some).map_err(|problems| problems.under("idempotency_key"))
+}
+
+fn batch_entry(value: Value) -> Checked<Request> {
+    let mut document = value.clone();
+    if let Value::Object(map) = &mut document {
+        map.remove("idempotency_key");
+    }
+    let mut fields = Fields::of(value)?;
+    let key = fields.defaulted("idempotency_key", None, |value| IdempotencyKey::parse(&string(value)?).map(Some));
+    let new = NewEvent::take(&mut fields);
+    fields.finish(new.zip(key).map(|(new, key)| Request { new, key, document }))
+}
+
+fn accepted(event: &Event) -> Value {
+    json!({"id": event.id, "type": event.kind, "timestamp": event.timestamp})
+}
+
+fn view(dispatched: &Dispatched) -> Value {
+    let Event { id, kind, timestamp, data, .. } = &dispatched.event;
+    json!({"id": id, "type": kind, "timestamp": timestamp, "data": data})
+}

@@ -1,0 +1,33 @@
+//! The routes: a handler, its line here, and its documentation beside it.
+
+pub mod deliveries;
+pub mod event_types;
+pub mod events;
+pub mod meta;
+pub mod webhook_actions;
+pub mod webhooks;
+
+use std::sync::Arc;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{App, openapi};
+
+/// Every route with its documentation.
+pub fn all() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(meta::healthz))
+        .routes(routes!(meta::openapi))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::patch, webhooks::delete))
+        .routes(routes!(webhook_actions::test))
+        .routes(routes!(webhook_actions::render))
+        .routes(routes!(webhook_actions::rotate_secret))
+        .routes(routes!(event_types::list, event_types::create))
+        .routes(routes!(events::list, events::publish))
+        .routes(routes!(events::publish_batch))
+        .routes(routes!(events::get))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::get))
+        .routes(routes!(deliveries::retry))
+}

@@ -1,0 +1,128 @@
+//! What can be done with a webhook beside changing it: a test, a preview, a new secret.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use domain::{
+    event::{Event, NewEvent},
+    event_type,
+    invalid::{Checked, Fields, whole},
+    signature::SigningSecret,
+    webhook::{Webhook, request},
+};
+use http::HeaderMap;
+use jiff::SignedDuration;
+use platform::{attempt, clock, random};
+use serde_json::{Map, Value, json};
+
+use super::webhooks::{change, find};
+use crate::{
+    App,
+    http::{Answer, Document, Problem},
+    openapi::schema,
+};
+
+/// API Gateway answers for us after 30 s.
+const MOST_TEST_TIME: Duration = Duration::from_secs(25);
+
+/// Sends an event to the webhook now, whatever its conditions: the one given, or a sample of a type that it wants.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/test", tag = "webhooks", security(("token" = ["webhooks:write"])),
+    params(("id" = String, Path)), request_body = schema::TestInput,
+    responses((status = 200, body = schema::Tested), schema::Refused))]
+pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
+    let mut fields = Fields::of(body.or_empty()).map_err(Problem::from)?;
+    let given = fields.defaulted("event", None, |value| NewEvent::parse(value).map(Some));
+    let given = fields.finish(given)?;
+    let webhook = find(&app, &id).await?;
+    let event = match given {
+        Some(new) => new.accept(random::id(), clock::now()),
+        None => sample(&app, &webhook).await?,
+    };
+    let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);
+    let (attempt, _) = attempt::make(&app.egress, &webhook, &event, 1, timeout).await;
+    Ok(Json(json!({"attempt": attempt})))
+}
+
+/// Shows the request that an event would lead to, and how the conditions judge it. Nothing is sent.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/render", tag = "webhooks", security(("token" = ["webhooks:read"])),
+    params(("id" = String, Path)), request_body = schema::RenderInput,
+    responses((status = 200, body = schema::Rendered), schema::Refused))]
+pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
+    let mut fields = Fields::of(body.required()?).map_err(Problem::from)?;
+    let new = fields.required("event", NewEvent::parse);
+    let event = fields.finish(new)?.accept(random::id(), clock::now());
+    let webhook = find(&app, &id).await?;
+    let verdict = webhook.settings.conditions.as_ref().map(|conditions| conditions.explain(&event.data));
+    let wanted = webhook.settings.events.iter().any(|pattern| pattern.matches(&event.kind));
+    let mut answer = json!({
+        "matched": wanted && verdict.as_ref().is_none_or(|verdict| verdict.matched),
+        "conditions": verdict.map(|verdict| verdict.comparisons).unwrap_or_default(),
+    });
+    match request::preview(&webhook, &event) {
+        Ok((request, missing)) => {
+            answer["request"] = json!(request);
+            answer["missing_tags"] = json!(missing.names().collect::<Vec<_>>());
+        }
+        // Such a delivery ends `blocked`.
+        Err(unfit) => {
+            answer["request"] = Value::Null;
+            answer["blocked"] = json!(unfit.to_string());
+            answer["missing_tags"] = json!([]);
+        }
+    }
+    Ok(Json(answer))
+}
+
+/// Makes a new signing secret, shown in this answer only. The old one signs beside it for `overlap_seconds`.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", tag = "webhooks",
+    security(("token" = ["webhooks:write"])), params(("id" = String, Path), schema::IfMatch),
+    request_body = schema::RotateSecretInput,
+    responses((status = 200, body = schema::Webhook), schema::Refused))]
+pub async fn rotate_secret(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let overlap = overlap(body.or_empty())?;
+    change(&app, &id, &headers, |mut webhook| {
+        let now = clock::now();
+        let fresh = SigningSecret::generated(random::bytes());
+        webhook.secrets = webhook.secrets.rotated(fresh.clone(), overlap, now);
+        Ok((webhook.touched(now), Some(fresh)))
+    })
+    .await
+}
+
+fn overlap(body: Value) -> Checked<SignedDuration> {
+    const WEEK: u64 = 7 * 24 * 3600;
+    let mut fields = Fields::of(body)?;
+    let seconds = fields.defaulted("overlap_seconds", 86_400, whole(0, WEEK));
+    let seconds = fields.finish(seconds)?;
+    Ok(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)))
+}
+
+/// A sample event of the first type that the webhook's patterns take.
+async fn sample(app: &App, webhook: &Webhook) -> Answer<Event> {
+    let now = clock::now();
+    let event =
+        |kind: domain::pattern::EventType, data| Event { id: random::id(), kind, timestamp: now, data, hops: 0 };
+    for pattern in &webhook.settings.events {
+        for known in event_type::catalogue() {
+            let kind = domain::pattern::EventType::parse(known.name).map_err(Problem::internal)?;
+            if pattern.matches(&kind) {
+                return Ok(event(kind, known.example.clone()));
+            }
+        }
+        if let Ok(kind) = domain::pattern::EventType::parse(pattern.as_str()) {
+            let example = app.table.event_type(&kind).await?.and_then(|own| own.example);
+            let data = example.and_then(|text| serde_json::from_str(&text).ok());
+            return Ok(event(kind, data.unwrap_or_else(|| Value::Object(Map::new()))));
+        }
+    }
+    let kind = domain::pattern::EventType::parse("message").map_err(Problem::internal)?;
+    Ok(event(kind, Value::Object(Map::new())))
+}

@@ -1,0 +1,207 @@
+//! Webhooks: create, read, change, delete.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    id::WebhookId,
+    pattern::EventType,
+    signature::SigningSecret,
+    webhook::{Settings, Webhook, settings::Reveal},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use platform::{
+    clock, random,
+    table::walk::{Page, Slice},
+    table::webhooks::WebhookWrite,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        etag::{self, Precondition},
+        query::{self, Query},
+    },
+    openapi::schema,
+};
+
+const ROUTE: &str = "webhooks";
+
+/// Lists webhooks, newest first.
+#[utoipa::path(get, path = "/v1/webhooks", tag = "webhooks", security(("token" = ["webhooks:read"])),
+    params(
+        ("event" = Option<String>, Query, description = "Only those that would get an event of this type"),
+        ("enabled" = Option<bool>, Query, description = "Only those that are, or are not, enabled"),
+        schema::Paging,
+    ),
+    responses((status = 200, body = schema::List<schema::Webhook>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let event = query.filter("event", |text| Ok(EventType::parse(text)?));
+    let enabled = query.filter("enabled", query::boolean);
+    let paging = query.paging()?;
+    let slice = paging.slice(&app, ROUTE).await?;
+    let wanted = |webhook: &Webhook| {
+        let settings = &webhook.settings;
+        let takes = event.as_ref().is_none_or(|kind| settings.events.iter().any(|pattern| pattern.matches(kind)));
+        // A webhook that is off gets no events, unless it was those that were asked for.
+        let enabled = enabled.or(event.as_ref().map(|_| true));
+        takes && enabled.is_none_or(|enabled| enabled == settings.enabled)
+    };
+    let app = &*app;
+    let read = |slice: Slice| async move { Ok(app.table.webhooks(&slice, &app.keys).await?) };
+    let Page { items, next } = query::filled(slice, read, wanted).await?;
+    query::page(app, ROUTE, items.iter().map(view).collect(), next).await.map(Json)
+}
+
+/// Creates a webhook. Without a `secret` one is made, and shown in this answer only.
+#[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", security(("token" = ["webhooks:write"])),
+    request_body = schema::WebhookInput,
+    responses((status = 201, body = schema::Webhook), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, body: Document) -> Answer {
+    let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
+    let (secret, shown) = secret_or_new(secret);
+    let webhook = Webhook::new(random::id(), settings, secret, clock::now());
+    app.table.create_webhook(&webhook, &app.keys).await?;
+    let mut response = (StatusCode::CREATED, answer(&webhook, shown)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/webhooks/{}", webhook.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Reads a webhook.
+#[utoipa::path(get, path = "/v1/webhooks/{id}", tag = "webhooks", security(("token" = ["webhooks:read"])),
+    params(("id" = String, Path)),
+    responses((status = 200, body = schema::Webhook), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    Ok(answer(&find(&app, &id).await?, None))
+}
+
+/// Changes a webhook: a JSON merge patch (RFC 7396). What is left out stays, secrets included.
+#[utoipa::path(patch, path = "/v1/webhooks/{id}", tag = "webhooks", security(("token" = ["webhooks:write"])),
+    params(("id" = String, Path), schema::IfMatch), request_body = schema::WebhookPatch,
+    responses((status = 200, body = schema::Webhook), schema::Refused))]
+pub async fn patch(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Document) -> Answer {
+    let patch = body.required()?;
+    change(&app, &id, &headers, |webhook| {
+        let mut document = webhook.settings.to_map(Reveal::Full);
+        document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
+        let mut document = Value::Object(document);
+        merge(&mut document, &patch);
+        let (settings, secret) = Settings::parse(document, &app.allow)?;
+        let (secret, shown) = secret_or_new(secret);
+        let mut changed = webhook.changed(settings, clock::now());
+        if changed.secrets.current.expose() != secret.expose() {
+            changed.secrets = domain::webhook::SigningSecrets::only(secret);
+        }
+        Ok((changed, shown))
+    })
+    .await
+}
+
+/// Deletes a webhook. No call to it begins after that, queued retries included.
+#[utoipa::path(delete, path = "/v1/webhooks/{id}", tag = "webhooks", security(("token" = ["webhooks:write"])),
+    params(("id" = String, Path), schema::IfMatch),
+    responses((status = 204, description = "It is gone"), schema::Refused))]
+pub async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answer<StatusCode> {
+    for _ in 0..TRIES {
+        let webhook = find(&app, &id).await?;
+        let precondition = etag::check(&headers, webhook.state.version)?;
+        match (app.table.delete_webhook(&webhook).await, precondition) {
+            (Ok(()), _) => return Ok(StatusCode::NO_CONTENT),
+            (Err(WebhookWrite::Changed), Precondition::Held) => return Err(Problem::stale()),
+            (Err(WebhookWrite::Changed), Precondition::None) => {}
+            (Err(error), _) => return Err(error.into()),
+        }
+    }
+    Err(WebhookWrite::Changed.into())
+}
+
+/// How often a change is tried anew on what somebody else has just changed.
+const TRIES: usize = 5;
+
+/// Changes a webhook by `change`, which also says whether to show a new secret.
+pub(super) async fn change(
+    app: &App,
+    id: &str,
+    headers: &HeaderMap,
+    change: impl Fn(Webhook) -> Answer<(Webhook, Option<SigningSecret>)>,
+) -> Answer {
+    for _ in 0..TRIES {
+        let before = find(app, id).await?;
+        let precondition = etag::check(headers, before.state.version)?;
+        let (after, shown) = change(before.clone())?;
+        match (app.table.update_webhook(&before, &after, &app.keys).await, precondition) {
+            (Ok(()), _) => return Ok(answer(&after, shown)),
+            (Err(WebhookWrite::Changed), Precondition::Held) => return Err(Problem::stale()),
+            (Err(WebhookWrite::Changed), Precondition::None) => {}
+            (Err(error), _) => return Err(error.into()),
+        }
+    }
+    Err(WebhookWrite::Changed.into())
+}
+
+/// The webhook of this id.
+pub(super) async fn find(app: &App, id: &str) -> Answer<Webhook> {
+    let id: WebhookId = id.parse().map_err(|_| Problem::not_found("webhook"))?;
+    app.table.webhook(id, &app.keys).await?.ok_or_else(|| Problem::not_found("webhook"))
+}
+
+/// The secret given, or a new one, which is to be shown.
+fn secret_or_new(given: Option<SigningSecret>) -> (SigningSecret, Option<SigningSecret>) {
+    given.map_or_else(
+        || {
+            let fresh = SigningSecret::generated(random::bytes());
+            (fresh.clone(), Some(fresh))
+        },
+        |secret| (secret, None),
+    )
+}
+
+fn answer(webhook: &Webhook, shown: Option<SigningSecret>) -> Response {
+    let mut body = view(webhook);
+    if let Some(secret) = shown {
+        body.insert("secret".to_owned(), secret.expose().into());
+    }
+    ([(header::ETAG, etag::of(webhook.state.version))], Json(body)).into_response()
+}
+
+fn view(webhook: &Webhook) -> Map<String, Value> {
+    let Webhook { id, settings, secrets, state } = webhook;
+    let mut map = settings.to_map(Reveal::Hints);
+    map.extend([
+        ("id".to_owned(), json!(id)),
+        ("secret_hint".to_owned(), json!(domain::mask::hint(secrets.current.expose()))),
+        ("status".to_owned(), json!(if settings.enabled { "active" } else { "disabled" })),
+        ("disabled_reason".to_owned(), json!(state.disabled_reason)),
+        ("failing_since".to_owned(), json!(state.failing_since)),
+        ("created_at".to_owned(), json!(state.created_at)),
+        ("updated_at".to_owned(), json!(state.updated_at)),
+    ]);
+    map
+}
+
+/// RFC 7396, section 2.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        target.clone_from(patch);
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            target.remove(name);
+        } else {
+            merge(target.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}

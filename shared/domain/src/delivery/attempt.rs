@@ -1,0 +1,102 @@
+//! One attempt of a delivery: how it ended, and what is kept of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver answered with a status that counts as success.
+    Delivered {
+        /// The status.
+        code: u16,
+    },
+    /// It can be tried again.
+    Failed(Failure),
+    /// It can't: the request does not come about, or its target is refused.
+    Blocked {
+        /// Why, without internal addresses.
+        reason: String,
+    },
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The receiver answered with another status.
+    Status {
+        /// The status.
+        code: u16,
+        /// What it asked for with `Retry-After`, where that counts (429 and 503).
+        retry_after: Option<Duration>,
+    },
+    /// No answer within the webhook's timeout.
+    Timeout,
+    /// No connection, or one that broke.
+    Unreachable(String),
+}
+
+impl Failure {
+    /// How long the receiver asks to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { code: 429 | 503, retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// The status that the receiver answered with.
+    pub fn status_code(&self) -> Option<u16> {
+        match self {
+            Self::Delivered { code } | Self::Failed(Failure::Status { code, .. }) => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// What went wrong, in words for the webhook's owner.
+    pub fn error(&self) -> Option<String> {
+        match self {
+            Self::Delivered { .. } => None,
+            Self::Failed(Failure::Status { code, .. }) => Some(format!("the receiver answered {code}")),
+            Self::Failed(Failure::Timeout) => Some("no answer within the timeout".to_owned()),
+            Self::Failed(Failure::Unreachable(why)) => Some(format!("unreachable: {why}")),
+            Self::Blocked { reason } => Some(format!("blocked: {reason}")),
+        }
+    }
+}
+
+/// The record of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Attempt {
+    /// Counts from 1.
+    pub number: u32,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// The status of the answer, if one came.
+    pub status_code: Option<u16>,
+    /// What went wrong, if something did.
+    pub error: Option<String>,
+    /// What was sent: only what holds no secrets.
+    pub request: Requested,
+    /// The answer's body, at most 16 KiB; none without an answer.
+    pub response_body: Option<String>,
+    /// Tags of the templates that named nothing.
+    #[serde(default)]
+    pub missing_tags: Vec<String>,
+}
+
+/// The request of an attempt, as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Requested {
+    /// The method.
+    pub method: String,
+    /// The address, what looks like a token masked.
+    pub url: String,
+}

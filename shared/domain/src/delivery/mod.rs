@@ -1,0 +1,324 @@
+//! Deliveries: one event on its way to one webhook, over as many attempts as its schedule allows.
+//!
+//! **The row names the one message that it waits for.** A message carries the delivery, the number of the attempt that it
+//! asks for and a random token. Recording attempt *n* stores the token that it ran under, and the number and token of the
+//! next. So an arriving message is either the awaited one ([`Arrival::Attempt`]), one whose attempt was recorded but whose
+//! follow-up may have been lost in a crash ([`Arrival::FollowUp`]), or a stale copy ([`Arrival::Stale`]). A copy of a first
+//! message costs at most one repeated call, and a manual retry sets a new awaited pair, so that an older chain dies by itself.
+
+pub mod attempt;
+pub mod message;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use self::{
+    attempt::{Attempt, Failure, Outcome},
+    message::Message,
+};
+use crate::{
+    event::Event,
+    id::{DeliveryId, EventId},
+    pattern::EventType,
+    retry::{RetryPolicy, Schedule},
+};
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// No attempt has been made yet.
+    Pending,
+    /// An attempt succeeded.
+    Succeeded,
+    /// The last attempt failed, or another was asked for; the next one has its time.
+    Retrying,
+    /// The schedule ended without success.
+    Failed,
+    /// The request could not be made, or its target is refused.
+    Blocked,
+    /// The webhook was deleted or disabled before the delivery came to an end.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status with its name.
+    pub const ALL: [(&str, Self); 6] = [
+        ("pending", Self::Pending),
+        ("succeeded", Self::Succeeded),
+        ("retrying", Self::Retrying),
+        ("failed", Self::Failed),
+        ("blocked", Self::Blocked),
+        ("cancelled", Self::Cancelled),
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// A delivery as it is kept once something happened to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Which event to which webhook.
+    pub id: DeliveryId,
+    /// The event's type.
+    pub event_type: EventType,
+    /// Where it stands.
+    pub status: Status,
+    /// When the present chain of attempts was asked for: by dispatch, or by a manual retry.
+    pub queued_at: Timestamp,
+    /// The number of the first attempt of the present chain, and when that was made.
+    pub schedule: Chain,
+    /// The last attempt on record and the token that it ran under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Ticket>,
+    /// The message that this delivery waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited: Option<Awaited>,
+    /// Whether the receiver answered 410 Gone to the last attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// The first attempt. Later ones are kept beside the row: 49 answers of 16 KiB would pass DynamoDB's 400 KB an item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_attempt: Option<Attempt>,
+    /// When the row last changed.
+    pub updated_at: Timestamp,
+}
+
+/// One run of the retry schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain {
+    /// The number of its first attempt.
+    pub first_number: u32,
+    /// When that attempt was made; none while it has not been.
+    pub started_at: Option<Timestamp>,
+}
+
+/// The number of an attempt and the random token of the message that asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Counts from 1 over the whole life of the delivery.
+    pub number: u32,
+    /// Told apart from every other message for that number.
+    pub token: String,
+}
+
+/// The message that comes next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Its number and token.
+    #[serde(flatten)]
+    pub ticket: Ticket,
+    /// When its attempt is due.
+    pub due_at: Timestamp,
+}
+
+/// What to do with a message that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Make the attempt.
+    Attempt,
+    /// The attempt is on record; what follows from it may not have happened: repeat that.
+    FollowUp,
+    /// Drop it: another message is awaited, or none.
+    Stale,
+}
+
+/// Decides about a message by the row that is there, if one is.
+pub fn arrive(row: Option<&Delivery>, message: &Message) -> Arrival {
+    match row {
+        None if message.ticket.number == 1 => Arrival::Attempt,
+        None => Arrival::Stale,
+        Some(row) if row.awaited.as_ref().is_some_and(|awaited| awaited.ticket == message.ticket) => Arrival::Attempt,
+        Some(row) if row.last.as_ref() == Some(&message.ticket) => Arrival::FollowUp,
+        Some(_) => Arrival::Stale,
+    }
+}
+
+/// What comes after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It succeeded.
+    Done,
+    /// Another attempt at this time.
+    Retry {
+        /// When it is due.
+        at: Timestamp,
+    },
+    /// None: the delivery ends with this status.
+    Dead(Status),
+}
+
+/// Decides what comes after an attempt of `chain` that ended with `outcome` at `now`.
+pub fn next(policy: &RetryPolicy, chain: Chain, number: u32, outcome: &Outcome, now: Timestamp) -> Next {
+    let failure = match outcome {
+        Outcome::Delivered { .. } => return Next::Done,
+        Outcome::Blocked { .. } => return Next::Dead(Status::Blocked),
+        Outcome::Failed(Failure::Status { code: 410, .. }) => return Next::Dead(Status::Failed),
+        Outcome::Failed(failure) => failure,
+    };
+    let schedule = Schedule {
+        started_at: chain.started_at.unwrap_or(now),
+        attempts_made: number.saturating_sub(chain.first_number).saturating_add(1),
+    };
+    policy.next(&schedule, now, failure.retry_after()).map_or(Next::Dead(Status::Failed), |at| Next::Retry { at })
+}
+
+/// An attempt that was made, with the message that asked for it.
+#[derive(Debug)]
+pub struct Made<'a> {
+    /// What asked for it.
+    pub message: &'a Message,
+    /// The event's type.
+    pub event_type: &'a EventType,
+    /// The record of it.
+    pub attempt: &'a Attempt,
+    /// How it ended.
+    pub outcome: &'a Outcome,
+}
+
+impl Delivery {
+    /// The row after an attempt that ended at `now`. `token` is for the message that comes next, if one does.
+    pub fn after(before: Option<Self>, made: &Made<'_>, policy: &RetryPolicy, now: Timestamp, token: String) -> Self {
+        let Made { message, event_type, attempt, outcome } = *made;
+        let number = message.ticket.number;
+        let schedule = before.as_ref().map_or(Chain { first_number: number, started_at: None }, |row| row.schedule);
+        let schedule = Chain { started_at: schedule.started_at.or(Some(attempt.at)), ..schedule };
+        let (status, awaited) = match next(policy, schedule, number, outcome, now) {
+            Next::Done => (Status::Succeeded, None),
+            Next::Dead(status) => (status, None),
+            Next::Retry { at } => {
+                let ticket = Ticket { number: number.saturating_add(1), token };
+                (Status::Retrying, Some(Awaited { ticket, due_at: at }))
+            }
+        };
+        let first_attempt = if number == 1 { Some(attempt.clone()) } else { before.and_then(|row| row.first_attempt) };
+        Self {
+            id: message.delivery,
+            event_type: event_type.clone(),
+            status,
+            queued_at: message.queued_at,
+            schedule,
+            last: Some(message.ticket.clone()),
+            awaited,
+            gone: matches!(outcome, Outcome::Failed(Failure::Status { code: 410, .. })),
+            first_attempt,
+            updated_at: now,
+        }
+    }
+
+    /// The row of a delivery that was stopped before the attempt that `message` asks for.
+    pub fn cancelled(before: Option<Self>, message: &Message, event_type: &EventType, now: Timestamp) -> Self {
+        let fresh = Self {
+            id: message.delivery,
+            event_type: event_type.clone(),
+            status: Status::Cancelled,
+            queued_at: message.queued_at,
+            schedule: Chain { first_number: message.ticket.number, started_at: None },
+            last: None,
+            awaited: None,
+            gone: false,
+            first_attempt: None,
+            updated_at: now,
+        };
+        before.map_or(fresh, |row| Self { status: Status::Cancelled, awaited: None, updated_at: now, ..row })
+    }
+
+    /// The row once another try is asked for: the next number under a fresh schedule. What an older chain still has
+    /// queued is not awaited any more.
+    #[must_use]
+    pub fn retried(self, now: Timestamp, token: String) -> Self {
+        let number = self.last.as_ref().map_or(1, |last| last.number.saturating_add(1));
+        Self {
+            status: Status::Retrying,
+            queued_at: now,
+            schedule: Chain { first_number: number, started_at: None },
+            awaited: Some(Awaited { ticket: Ticket { number, token }, due_at: now }),
+            gone: false,
+            updated_at: now,
+            ..self
+        }
+    }
+
+    /// The message that this row waits for.
+    pub fn awaited_message(&self) -> Option<Message> {
+        let Awaited { ticket, due_at } = self.awaited.clone()?;
+        Some(Message {
+            delivery: self.id,
+            ticket,
+            queued_at: self.queued_at,
+            due_at: Some(due_at),
+            waits: 0,
+            event: None,
+        })
+    }
+
+    /// The status as a reader should see it: a delivery whose webhook was stopped since it was queued is cancelled,
+    /// though no message has come by yet to find that out.
+    pub fn status_seen(&self, stopped: Stopped) -> Status {
+        match self.status {
+            Status::Retrying if stopped.covers(self.queued_at) => Status::Cancelled,
+            status => status,
+        }
+    }
+}
+
+/// Until when a webhook's queued deliveries are cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Never stopped.
+    Never,
+    /// Those queued until then.
+    Until(Timestamp),
+    /// All: it is deleted, or switched off.
+    Always,
+}
+
+impl Stopped {
+    /// Whether a delivery queued then is cancelled.
+    pub fn covers(self, queued_at: Timestamp) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Until(stopped_at) => queued_at <= stopped_at,
+            Self::Always => true,
+        }
+    }
+}
+
+/// The id of an event that follows from a delivery: the same however often it is made.
+pub fn derived_event_id(delivery: DeliveryId, kind: &str, number: u32, at: Timestamp) -> EventId {
+    let digest = Sha256::digest(format!("{kind}|{delivery}|{number}"));
+    let random = digest.iter().take(16).fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
+    EventId::new(at, random)
+}
+
+/// The events about a webhook's own failures begin with this; their deliveries make no further ones.
+pub fn is_about_webhooks(kind: &EventType) -> bool {
+    kind.as_str().starts_with("webhook.")
+}
+
+/// The event that tells of a delivery's end without success; none for deliveries that tell of such an end themselves.
+pub fn delivery_failed(row: &Delivery, webhook_name: &str, last: Option<&Attempt>) -> Option<Event> {
+    let number = row.last.as_ref()?.number;
+    let over = matches!(row.status, Status::Failed | Status::Blocked) && !is_about_webhooks(&row.event_type);
+    over.then(|| Event {
+        id: derived_event_id(row.id, "webhook.delivery_failed", number, row.updated_at),
+        kind: EventType::delivery_failed(),
+        timestamp: row.updated_at,
+        data: serde_json::json!({
+            "delivery_id": row.id,
+            "webhook_id": row.id.webhook,
+            "webhook_name": webhook_name,
+            "event_id": row.id.event,
+            "event_type": row.event_type,
+            "status": row.status,
+            "attempts": number,
+            "status_code": last.and_then(|attempt| attempt.status_code),
+            "error": last.and_then(|attempt| attempt.error.clone()),
+        }),
+        hops: 0,
+    })
+}

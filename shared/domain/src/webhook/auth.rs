@@ -1,0 +1,122 @@
+//! How a request authenticates itself to its receiver.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderName, header::AUTHORIZATION};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::settings::Reveal;
+use crate::{
+    header,
+    invalid::{Checked, Fields, Problems, string},
+    mask,
+};
+
+/// The authentication of a webhook's requests.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// None.
+    None,
+    /// RFC 7617.
+    Basic {
+        /// The user's name, without a colon.
+        username: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// A key in a header.
+    ApiKey {
+        /// Which header.
+        header: HeaderName,
+        /// The key.
+        value: SecretString,
+    },
+}
+
+impl Auth {
+    /// Reads `{"type": "none" | "basic" | "api_key", …}`.
+    pub fn parse(value: Value) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let auth = match fields.required("type", string).as_deref() {
+            Some("none") => Some(Self::None),
+            Some("basic") => {
+                let username = fields.required("username", username);
+                let password = fields.required("password", secret);
+                username.zip(password).map(|(username, password)| Self::Basic { username, password })
+            }
+            Some("api_key") => {
+                let header = fields.required("header", header_name);
+                let value = fields.required("value", secret);
+                header.zip(value).map(|(header, value)| Self::ApiKey { header, value })
+            }
+            Some(_) => return Err(Problems::here("must be one of: none, basic, api_key").under("type")),
+            None => None,
+        };
+        fields.finish(auth)
+    }
+
+    /// The document that [`Auth::parse`] reads, or with hints in place of secrets.
+    pub fn to_value(&self, reveal: Reveal) -> Value {
+        match (self, reveal) {
+            (Self::None, _) => json!({"type": "none"}),
+            (Self::Basic { username, password }, Reveal::Full) => {
+                json!({"type": "basic", "username": username, "password": password.expose_secret()})
+            }
+            (Self::Basic { username, password }, Reveal::Hints) => {
+                json!({"type": "basic", "username": username, "password_hint": mask::hint(password.expose_secret())})
+            }
+            (Self::ApiKey { header, value }, Reveal::Full) => {
+                json!({"type": "api_key", "header": header.as_str(), "value": value.expose_secret()})
+            }
+            (Self::ApiKey { header, value }, Reveal::Hints) => {
+                json!({"type": "api_key", "header": header.as_str(), "value_hint": mask::hint(value.expose_secret())})
+            }
+        }
+    }
+
+    /// The header that authenticates a request.
+    pub fn header(&self) -> Option<(HeaderName, SecretString)> {
+        match self {
+            Self::None => None,
+            Self::Basic { username, password } => {
+                let pair = BASE64_STANDARD.encode(format!("{username}:{}", password.expose_secret()));
+                Some((AUTHORIZATION, format!("Basic {pair}").into()))
+            }
+            Self::ApiKey { header, value } => Some((header.clone(), value.clone())),
+        }
+    }
+
+    /// The secret in it.
+    pub fn secret(&self) -> Option<&SecretString> {
+        match self {
+            Self::None => None,
+            Self::Basic { password: secret, .. } | Self::ApiKey { value: secret, .. } => Some(secret),
+        }
+    }
+}
+
+fn username(value: Value) -> Checked<String> {
+    let text = string(value)?;
+    match text.as_str() {
+        "" => Err(Problems::here("must not be empty")),
+        text if text.contains(':') || text.chars().any(char::is_control) => {
+            Err(Problems::here("must hold no colon and no control characters"))
+        }
+        _ => Ok(text),
+    }
+}
+
+/// A header's name that is the user's to set.
+pub(super) fn header_name(value: Value) -> Checked<HeaderName> {
+    Ok(header::check_name(&string(value)?)?)
+}
+
+/// A secret that goes into a header: not empty, printable ASCII.
+fn secret(value: Value) -> Checked<SecretString> {
+    let text = string(value)?;
+    if text.is_empty() {
+        return Err(Problems::here("must not be empty"));
+    }
+    header::check_value(&text)?;
+    Ok(text.into())
+}

@@ -1,0 +1,179 @@
+//! From a webhook and an event to the HTTP request that goes out.
+
+use http::{
+    HeaderName, HeaderValue, Method,
+    header::{CONTENT_TYPE, HeaderMap},
+};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use url::Url;
+
+use super::{Webhook, settings::Signing};
+use crate::{
+    event::Event,
+    mask::MASK,
+    signature,
+    template::{self, Missing, Reason, Scope, Unfit, View},
+};
+
+/// Names our own hops: how many times this chain of events left Tieline. Inbound URLs read it to end loops.
+pub const HOPS_HEADER: HeaderName = HeaderName::from_static("tieline-hops");
+
+/// A request that is ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The address.
+    pub url: Url,
+    /// The address as records show it: without secrets.
+    pub shown_url: String,
+    /// Every header, signature included.
+    pub headers: HeaderMap,
+    /// The body, where there is one.
+    pub body: Option<String>,
+    /// Tags that named nothing.
+    pub missing: Missing,
+}
+
+/// A request as previews show it: without secrets, and without what only the moment of sending adds.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Preview {
+    /// The method.
+    pub method: String,
+    /// The address, secrets masked.
+    pub url: String,
+    /// The headers, secrets masked.
+    pub headers: std::collections::BTreeMap<String, String>,
+    /// The body, secrets masked.
+    pub body: Option<String>,
+}
+
+/// The signed request that takes `event` to `webhook` at `now`.
+pub fn build(webhook: &Webhook, event: &Event, now: Timestamp) -> Result<Request, Unfit> {
+    let names = Names::of(webhook, event);
+    let scope = names.scope(webhook, event);
+    let mut missing = Missing::default();
+    let settings = &webhook.settings;
+    let url = settings.url.render(&scope, View::Wire, &mut missing)?;
+    let shown_url = settings.url.render_masked(&scope, &mut missing);
+    let body = body(webhook, &scope, View::Wire, &mut missing)?;
+    let mut headers = HeaderMap::new();
+    for (name, text) in plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)? {
+        headers.insert(name, text);
+    }
+    if let Some((name, secret)) = settings.auth.header() {
+        headers.insert(name, sensitive(secret.expose_secret())?);
+    }
+    let id = event.id.to_string();
+    headers.insert("webhook-id", sensitive(&id)?);
+    headers.insert("webhook-timestamp", now.as_second().into());
+    headers.insert(HOPS_HEADER, u16::from(event.hops.saturating_add(1)).into());
+    match &settings.signing {
+        Signing::Standard => {
+            let bytes = body.as_deref().unwrap_or_default().as_bytes();
+            let signatures = signature::sign(&id, now.as_second(), bytes, &webhook.secrets.at(now));
+            headers.insert("webhook-signature", sensitive(&signatures)?);
+        }
+        Signing::Header(name) => {
+            headers.insert(name.clone(), sensitive(webhook.secrets.current.expose())?);
+        }
+    }
+    Ok(Request { method: settings.method.clone(), url, shown_url, headers, body, missing })
+}
+
+/// What [`build`] would send, with secrets masked.
+pub fn preview(webhook: &Webhook, event: &Event) -> Result<(Preview, Missing), Unfit> {
+    let names = Names::of(webhook, event);
+    let scope = names.scope(webhook, event);
+    let mut missing = Missing::default();
+    let settings = &webhook.settings;
+    settings.url.render(&scope, View::Wire, &mut missing)?;
+    let body = body(webhook, &scope, View::Masked, &mut missing)?;
+    let plain = plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)?;
+    let mut headers: std::collections::BTreeMap<String, String> =
+        plain.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect();
+    for (name, template) in &settings.headers {
+        let shown = template.render(&scope, View::Masked, &mut missing)?;
+        let shown = if crate::header::is_sensitive(name.as_str()) { MASK.to_owned() } else { shown };
+        headers.insert(name.to_string(), shown);
+    }
+    if let Some((name, _)) = settings.auth.header() {
+        headers.insert(name.to_string(), MASK.to_owned());
+    }
+    let signature = match &settings.signing {
+        Signing::Standard => "webhook-signature",
+        Signing::Header(name) => name.as_str(),
+    };
+    headers.insert("webhook-id".to_owned(), event.id.to_string());
+    headers.insert(signature.to_owned(), MASK.to_owned());
+    let url = settings.url.render_masked(&scope, &mut missing);
+    Ok((Preview { method: settings.method.to_string(), url, headers, body }, missing))
+}
+
+/// The texts that a scope borrows.
+struct Names {
+    event_id: String,
+    event_timestamp: String,
+    webhook_id: String,
+}
+
+impl Names {
+    fn of(webhook: &Webhook, event: &Event) -> Self {
+        Self {
+            event_id: event.id.to_string(),
+            event_timestamp: event.timestamp.to_string(),
+            webhook_id: webhook.id.to_string(),
+        }
+    }
+
+    fn scope<'a>(&'a self, webhook: &'a Webhook, event: &'a Event) -> Scope<'a> {
+        Scope {
+            event_id: &self.event_id,
+            event_type: event.kind.as_str(),
+            event_timestamp: &self.event_timestamp,
+            webhook_id: &self.webhook_id,
+            webhook_name: &webhook.settings.name,
+            secrets: &webhook.settings.secrets,
+            data: &event.data,
+        }
+    }
+}
+
+fn body(webhook: &Webhook, scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<Option<String>, Unfit> {
+    let settings = &webhook.settings;
+    match &settings.body {
+        Some(template) => template.render(scope, view, missing).map(Some),
+        None if settings.method == Method::GET => Ok(None),
+        None => Ok(Some(template::envelope(settings.format, scope))),
+    }
+}
+
+/// The headers that are not secret by themselves; the webhook's own win over ours.
+fn plain_headers(
+    webhook: &Webhook,
+    scope: &Scope<'_>,
+    has_body: bool,
+    view: View,
+    missing: &mut Missing,
+) -> Result<Vec<(HeaderName, HeaderValue)>, Unfit> {
+    let settings = &webhook.settings;
+    let mut headers = Vec::with_capacity(settings.headers.len() + 1);
+    if has_body {
+        headers.push((CONTENT_TYPE, HeaderValue::from_static(settings.format.content_type())));
+    }
+    for (name, template) in &settings.headers {
+        let text = template.render(scope, view, missing)?;
+        headers.push((name.clone(), sensitive(&text)?));
+    }
+    Ok(headers)
+}
+
+/// A value that must not be printed by HTTP libraries.
+fn sensitive(text: &str) -> Result<HeaderValue, Unfit> {
+    let mut value = HeaderValue::from_bytes(text.as_bytes())
+        .map_err(|_| Unfit { tag: "secret".to_owned(), reason: Reason::HeaderCharacter })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

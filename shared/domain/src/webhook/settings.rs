@@ -1,0 +1,299 @@
+//! A webhook's settings: read from JSON with everything that is wrong named at once, and written back.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderName, Method};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::auth::{Auth, header_name};
+use crate::{
+    condition::Condition,
+    header,
+    invalid::{Checked, Fields, Problems, boolean, entries, list, name, one_of, string, whole},
+    mask::{self, MASK},
+    pattern::Pattern,
+    retry::RetryPolicy,
+    signature::SigningSecret,
+    target::{self, Allow},
+    template::{BodyTemplate, Format, HeaderTemplate, UrlTemplate},
+};
+
+/// What an admin writes about a webhook, but its signing secret.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each field is documented where the API documents it")]
+pub struct Settings {
+    pub name: String,
+    pub url: UrlTemplate,
+    pub events: Vec<Pattern>,
+    pub conditions: Option<Condition>,
+    pub enabled: bool,
+    pub method: Method,
+    pub format: Format,
+    pub body: Option<BodyTemplate>,
+    pub headers: Vec<(HeaderName, HeaderTemplate)>,
+    pub auth: Auth,
+    pub secrets: Secrets,
+    pub signing: Signing,
+    pub retry: RetryPolicy,
+    pub timeout_seconds: u32,
+    pub success: Success,
+    pub rate_limit_per_second: Option<u32>,
+}
+
+/// Named values for tags (`{secret.bot_token}`).
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(pub BTreeMap<String, SecretString>);
+
+impl std::ops::Deref for Secrets {
+    type Target = BTreeMap<String, SecretString>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+/// How a receiver knows that a request is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signing {
+    /// Standard Webhooks signature headers.
+    Standard,
+    /// The secret itself in a header.
+    Header(HeaderName),
+}
+
+/// Which answers count as success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Success {
+    /// 200 to 399.
+    TwoOrThreeHundreds,
+    /// 200 to 299.
+    TwoHundreds,
+}
+
+impl Success {
+    const NAMES: [(&str, Self); 2] = [("2xx-3xx", Self::TwoOrThreeHundreds), ("2xx", Self::TwoHundreds)];
+
+    /// Whether this status is one.
+    pub fn accepts(self, status: u16) -> bool {
+        match self {
+            Self::TwoOrThreeHundreds => (200..400).contains(&status),
+            Self::TwoHundreds => (200..300).contains(&status),
+        }
+    }
+}
+
+/// Whether a document shows secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reveal {
+    /// In full: for the sealed copy and as the base of a merge patch.
+    Full,
+    /// Hints and masks: for answers.
+    Hints,
+}
+
+const METHODS: [(&str, Method); 5] = [
+    ("GET", Method::GET),
+    ("POST", Method::POST),
+    ("PUT", Method::PUT),
+    ("PATCH", Method::PATCH),
+    ("DELETE", Method::DELETE),
+];
+const FORMATS: [(&str, Format); 3] = [("json", Format::Json), ("xml", Format::Xml), ("form", Format::Form)];
+/// Bounds on what one webhook holds.
+const MOST_PATTERNS: usize = 40;
+const MOST_HEADERS: usize = 20;
+const MOST_SECRETS: usize = 20;
+
+impl Settings {
+    /// Reads the settings and the signing secret, if one is given. `allow` is the deployment's list of extra targets.
+    pub fn parse(value: Value, allow: &Allow) -> Checked<(Self, Option<SigningSecret>)> {
+        Self::read(value, |url| Ok(target::check_url(url, allow)?))
+    }
+
+    /// Reads settings that were saved. Whether the target is allowed by now is for the sending to check.
+    pub fn restore(value: Value) -> Checked<Self> {
+        Self::read(value, |_| Ok(())).map(|(settings, _)| settings)
+    }
+
+    fn read(value: Value, check: impl Fn(&Url) -> Checked<()>) -> Checked<(Self, Option<SigningSecret>)> {
+        let mut fields = Fields::of(value)?;
+        let name = fields.required("name", name);
+        let url = fields.required("url", |value| {
+            let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
+            check(template.origin_url()).map(|()| template)
+        });
+        let events = fields.required("events", list(1, MOST_PATTERNS, |value| Ok(Pattern::parse(&string(value)?)?)));
+        let conditions = fields.defaulted("conditions", None, |value| Condition::parse(value).map(Some));
+        let enabled = fields.defaulted("enabled", true, boolean);
+        let method = fields.defaulted("method", Method::POST, method);
+        let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
+        let body = fields.defaulted("body", None, |value| {
+            // Where the format itself is wrong, that is the problem to report.
+            let Some(format) = format else { return string(value).map(|_| None) };
+            Ok(Some(BodyTemplate::parse(format, &string(value)?)?))
+        });
+        let headers = fields.defaulted("headers", Vec::new(), headers);
+        let auth = fields.defaulted("auth", Auth::None, Auth::parse);
+        let secrets = fields.defaulted("secrets", Secrets::default(), secrets);
+        let secret = fields.defaulted("secret", None, |value| Ok(Some(SigningSecret::parse(&string(value)?)?)));
+        let signing = fields.defaulted("signing", Signing::Standard, Signing::parse);
+        let retry = fields.defaulted("retry", RetryPolicy::default(), RetryPolicy::parse);
+        let timeout_seconds = fields.defaulted("timeout_seconds", 15, whole(1, 30));
+        let success = fields.defaulted("success", Success::TwoOrThreeHundreds, one_of(&Success::NAMES));
+        let rate = fields.defaulted("rate_limit_per_second", None, |value| whole(1, 1000)(value).map(Some));
+        let parsed = (|| {
+            let settings = Self {
+                name: name?,
+                url: url?,
+                events: events.map(distinct)?,
+                conditions: conditions?,
+                enabled: enabled?,
+                method: method?,
+                format: format?,
+                body: body?,
+                headers: headers?,
+                auth: auth?,
+                secrets: secrets?,
+                signing: signing?,
+                retry: retry?,
+                timeout_seconds: u32::try_from(timeout_seconds?).ok()?,
+                success: success?,
+                rate_limit_per_second: rate?.and_then(|rate| u32::try_from(rate).ok()),
+            };
+            Some((settings, secret?))
+        })();
+        if fields.has("service_id") || fields.has("path") {
+            fields.refuse("", "give a url; there are no connected services here");
+        }
+        fields.finish(parsed)
+    }
+
+    /// The address as it is shown: what looks like a token masked, tags as written.
+    pub fn shown_url(&self) -> String {
+        mask::url(self.url.as_str())
+    }
+
+    /// The document that [`Settings::parse`] reads, without the signing secret; or the form that answers show.
+    pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
+        let headers: Map<String, Value> = self
+            .headers
+            .iter()
+            .map(|(name, template)| {
+                let shown = reveal == Reveal::Full || !header::is_sensitive(name.as_str());
+                (name.to_string(), json!(if shown { template.as_str() } else { MASK }))
+            })
+            .collect();
+        let url = match reveal {
+            Reveal::Full => self.url.as_str().to_owned(),
+            Reveal::Hints => self.shown_url(),
+        };
+        let mut map = Map::new();
+        let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
+        put("name", json!(self.name));
+        put("url", json!(url));
+        put("events", json!(self.events));
+        put("conditions", self.conditions.as_ref().map_or(Value::Null, Condition::to_value));
+        put("enabled", json!(self.enabled));
+        put("method", json!(self.method.as_str()));
+        put("format", json!(self.format));
+        put("body", json!(self.body.as_ref().map(BodyTemplate::as_str)));
+        put("headers", headers.into());
+        put("auth", self.auth.to_value(reveal));
+        match reveal {
+            Reveal::Full => put("secrets", self.secrets.each(|secret| json!(secret))),
+            Reveal::Hints => put("secrets_hint", self.secrets.each(|secret| json!(mask::hint(secret)))),
+        };
+        put("signing", self.signing.to_value());
+        put("retry", self.retry.to_value());
+        put("timeout_seconds", json!(self.timeout_seconds));
+        put(
+            "success",
+            json!(Success::NAMES.iter().find(|(_, success)| *success == self.success).map(|(name, _)| name)),
+        );
+        put("rate_limit_per_second", json!(self.rate_limit_per_second));
+        map
+    }
+}
+
+impl Secrets {
+    fn each(&self, show: impl Fn(&str) -> Value) -> Value {
+        self.iter().map(|(name, value)| (name.clone(), show(value.expose_secret()))).collect::<Map<_, _>>().into()
+    }
+}
+
+impl Signing {
+    fn parse(value: Value) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let signing = match fields.required("type", string).as_deref() {
+            Some("standard") => Some(Self::Standard),
+            Some("header") => fields.required("name", header_name).map(Self::Header),
+            Some(_) => return Err(Problems::here("must be one of: standard, header").under("type")),
+            None => None,
+        };
+        fields.finish(signing)
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Standard => json!({"type": "standard"}),
+            Self::Header(name) => json!({"type": "header", "name": name.as_str()}),
+        }
+    }
+}
+
+fn headers(value: Value) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {
+    let pairs = entries(MOST_HEADERS, |name, value| {
+        let template = HeaderTemplate::parse(&unmasked(string(value)?)?)?;
+        Ok((header::check_name(name)?, template))
+    })(value)?;
+    let mut headers: Vec<(HeaderName, HeaderTemplate)> = Vec::with_capacity(pairs.len());
+    for (written, (name, template)) in pairs {
+        if headers.iter().any(|(other, _)| *other == name) {
+            return Err(Problems::here("stands twice: the case of a header's name does not count").under(&written));
+        }
+        headers.push((name, template));
+    }
+    Ok(headers)
+}
+
+fn secrets(value: Value) -> Checked<Secrets> {
+    let pairs = entries(MOST_SECRETS, |name, value| {
+        let legal = !name.is_empty()
+            && name.len() <= 64
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        if !legal {
+            return Err(Problems::here("its name must be 1 to 64 letters, digits, `_` or `-`"));
+        }
+        let text = string(value)?;
+        if text.is_empty() || text.len() > 4096 {
+            return Err(Problems::here("must have 1 to 4096 bytes"));
+        }
+        Ok(SecretString::from(text))
+    })(value)?;
+    Ok(Secrets(pairs.into_iter().collect()))
+}
+
+/// A masked value that was read and is written back would replace the real one.
+fn unmasked(text: String) -> Checked<String> {
+    if text.contains(MASK) {
+        return Err(Problems::here("holds a mask (•••): write the whole value, or leave the field out to keep it"));
+    }
+    Ok(text)
+}
+
+fn method(value: Value) -> Checked<Method> {
+    let text = string(value)?;
+    METHODS
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, method)| method.clone())
+        .ok_or_else(|| Problems::here("must be one of: GET, POST, PUT, PATCH, DELETE"))
+}
+
+fn distinct(mut patterns: Vec<Pattern>) -> Vec<Pattern> {
+    let mut seen = std::collections::BTreeSet::new();
+    patterns.retain(|pattern| seen.insert(pattern.clone()));
+    patterns
+}

@@ -1,0 +1,54 @@
+//! Idempotency keys: the first request with a key claims an id for it, and every repeat gets that id.
+
+use domain::id::EventId;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, Key, Table, TableError, Written, item, number};
+
+/// How long a key is remembered.
+pub const CLAIM_TIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a key stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The event that the first request made.
+    pub event: EventId,
+    /// A hash of its body: the same key with another body is a mistake.
+    pub body: String,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// Whether the event is on its queue for sure; until it is, a repeat sends it again.
+    pub done: bool,
+    expires_at: i64,
+}
+
+impl Claim {
+    /// A claim made at `at`.
+    pub fn new(event: EventId, body: String, at: Timestamp) -> Self {
+        Self { event, body, at, done: false, expires_at: at.as_second().saturating_add(CLAIM_TIME.as_secs()) }
+    }
+}
+
+impl Table {
+    /// Claims `key` (a hash) on `route`. When it is claimed already, the claim that holds comes back.
+    pub async fn claim(&self, route: &str, key: &str, claim: Claim) -> Result<Claim, TableError> {
+        let key = Key::claim(route, key);
+        // TTL deletes late: a claim that is past its time counts as absent.
+        let free = Condition::that(
+            "attribute_not_exists(pk) OR #expires_at <= :now",
+            [(":now", number(claim.at.as_second()))],
+        );
+        match self.put(item(&key, None, &claim)?, Some(free)).await? {
+            Written::Yes => Ok(claim),
+            Written::Refused => Ok(self.get(&key).await?.unwrap_or(claim)),
+        }
+    }
+
+    /// Marks the claim: its event is on the queue.
+    pub async fn claim_done(&self, route: &str, key: &str, claim: &Claim) -> Result<(), TableError> {
+        let done = Claim { done: true, ..claim.clone() };
+        let _ = self.put(item(&Key::claim(route, key), None, &done)?, None).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! Deliveries and their attempts.
+//!
+//! A first attempt that succeeds is one write: the row, with the attempt in it. Every later attempt is an item of its own,
+//! written in one transaction with the row. Only what has not succeeded is listed by status.
+
+use std::collections::HashMap;
+
+use domain::{
+    delivery::{Attempt, Delivery, Message, Status},
+    id::{DeliveryId, EventId, WebhookId},
+};
+use futures::future::try_join;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Condition, Item, Key, Table, TableError, Written,
+    events::Dispatched,
+    item, key, number, text,
+    walk::{Page, Slice, Span},
+    webhooks,
+};
+
+#[derive(Serialize, Deserialize)]
+struct Row<T> {
+    #[serde(flatten)]
+    row: T,
+    expires_at: i64,
+}
+
+/// What the messages of one batch need to know.
+#[derive(Debug, Default)]
+pub struct Context {
+    webhooks: HashMap<WebhookId, webhooks::Row>,
+    deliveries: HashMap<DeliveryId, Delivery>,
+    events: HashMap<EventId, Dispatched>,
+}
+
+impl Context {
+    /// The webhook, unless it was deleted.
+    pub fn webhook(&self, id: WebhookId) -> Option<webhooks::Row> {
+        self.webhooks.get(&id).cloned()
+    }
+
+    /// The delivery's row, if something has happened to it.
+    pub fn delivery(&self, id: DeliveryId) -> Option<Delivery> {
+        self.deliveries.get(&id).cloned()
+    }
+
+    /// The event, where the message did not carry it.
+    pub fn event(&self, id: EventId) -> Option<&Dispatched> {
+        self.events.get(&id)
+    }
+}
+
+impl Table {
+    /// One `BatchGetItem` for everything that these messages need: webhooks, delivery rows, and events that did not come along.
+    pub async fn context(&self, messages: &[Message]) -> Result<Context, TableError> {
+        let mut keys = Vec::with_capacity(3 * messages.len());
+        for message in messages {
+            keys.push(Key::webhook(message.delivery.webhook));
+            keys.push(Key::delivery(message.delivery));
+            if message.event.is_none() {
+                keys.push(Key::event(message.delivery.event));
+            }
+        }
+        let mut items = self.get_all(&keys).await?;
+        let mut context = Context::default();
+        for message in messages {
+            let id = message.delivery;
+            if let Some(item) = items.remove(&Key::webhook(id.webhook)) {
+                context.webhooks.insert(id.webhook, serde_dynamo::from_item(item)?);
+            }
+            if let Some(item) = items.remove(&Key::delivery(id)) {
+                context.deliveries.insert(id, from_item(item)?);
+            }
+            if let Some(item) = items.remove(&Key::event(id.event)) {
+                context.events.insert(id.event, Dispatched::from_item(item)?);
+            }
+        }
+        Ok(context)
+    }
+
+    /// Writes the row that follows from `message`, with its attempt when that is not the first (which lies in the row).
+    /// Refused when the row has come to await another message, or exists where none was.
+    pub async fn record(
+        &self,
+        row: &Delivery,
+        was: Option<&Delivery>,
+        message: &Message,
+        attempt: Option<&Attempt>,
+    ) -> Result<Written, TableError> {
+        let condition = match was {
+            None => Condition::absent(),
+            Some(_) => Condition::that(
+                "#awaited.#number = :number AND #awaited.#token = :token",
+                [(":number", number(message.ticket.number)), (":token", text(&message.ticket.token))],
+            ),
+        };
+        let row_item = self.delivery_item(row)?;
+        let Some(attempt) = attempt.filter(|attempt| attempt.number > 1) else {
+            return self.put(row_item, Some(condition)).await;
+        };
+        let stored = Row { row: attempt, expires_at: self.expiry(row.id.event.made_at()) };
+        let attempt_item = item(&Key::attempt(row.id, attempt.number), None, stored)?;
+        let writes = vec![self.write(row_item, Some(condition))?, self.write(attempt_item, None)?];
+        Ok(self.transact(writes).await?.map_or(Written::Refused, |()| Written::Yes))
+    }
+
+    /// Replaces the row if nothing has happened to it since `was` was read.
+    pub async fn replace_delivery(&self, row: &Delivery, was: Option<&Delivery>) -> Result<Written, TableError> {
+        let condition = was.map_or_else(Condition::absent, |was| {
+            Condition::that("#updated_at = :updated_at", [(":updated_at", text(was.updated_at.to_string()))])
+        });
+        self.put(self.delivery_item(row)?, Some(condition)).await
+    }
+
+    /// One delivery's row.
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, TableError> {
+        Ok(self.get::<Row<Delivery>>(&Key::delivery(id)).await?.map(|stored| stored.row))
+    }
+
+    /// The rows of these deliveries, where there are any.
+    pub async fn deliveries(&self, ids: &[DeliveryId]) -> Result<HashMap<DeliveryId, Delivery>, TableError> {
+        let keys: Vec<Key> = ids.iter().map(|id| Key::delivery(*id)).collect();
+        let rows = self.get_all(&keys).await?.into_values().map(from_item).collect::<Result<Vec<_>, _>>()?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+
+    /// A delivery with all its attempts in their order.
+    pub async fn delivery_with_attempts(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, TableError> {
+        let later = key::attempts(id);
+        let (row, later) = try_join(self.delivery(id), self.all::<Row<Attempt>>(&later)).await?;
+        Ok(row.map(|row| {
+            let attempts =
+                row.first_attempt.iter().cloned().chain(later.into_iter().map(|stored| stored.row)).collect();
+            (row, attempts)
+        }))
+    }
+
+    /// The deliveries of one webhook whose events were made in a span of time, newest first.
+    pub async fn deliveries_of(
+        &self,
+        webhook: WebhookId,
+        span: Span,
+        slice: &Slice,
+    ) -> Result<Page<Delivery>, TableError> {
+        let page = self.by_day::<Row<Delivery>>(|day, shard| key::deliveries(webhook, day, shard), span, slice).await?;
+        Ok(rows(page))
+    }
+
+    /// The deliveries that have this status (any but `pending` and `succeeded`), newest first.
+    pub async fn deliveries_with(&self, status: Status, slice: &Slice) -> Result<Page<Delivery>, TableError> {
+        let partitions: Vec<String> = (0..key::SHARDS).map(|shard| key::deliveries_with(status, shard)).collect();
+        Ok(rows(self.listed_shards::<Row<Delivery>>(&partitions, slice).await?))
+    }
+
+    fn delivery_item(&self, row: &Delivery) -> Result<Item, TableError> {
+        let ulid = row.id.event.ulid();
+        let listing = (row.status != Status::Succeeded).then(|| key::deliveries_with(row.status, key::shard(ulid)));
+        let listing = listing.as_deref().map(|pk| (pk, format!("{ulid}{}", row.id.webhook.ulid())));
+        item(&Key::delivery(row.id), listing, Row { row, expires_at: self.expiry(row.id.event.made_at()) })
+    }
+}
+
+fn from_item(item: Item) -> Result<Delivery, TableError> {
+    Ok(serde_dynamo::from_item::<_, Row<Delivery>>(item)?.row)
+}
+
+fn rows(page: Page<Row<Delivery>>) -> Page<Delivery> {
+    Page { items: page.items.into_iter().map(|stored| stored.row).collect(), next: page.next }
+}

@@ -1,0 +1,43 @@
+//! Event types of one's own, beside the built-in ones.
+
+use domain::pattern::EventType;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Condition, Key, Table, TableError, Written, item,
+    walk::{Page, Slice},
+};
+
+const KIND: &str = "event-type";
+
+/// An event type that an admin defined.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CustomType {
+    /// Its name.
+    pub name: EventType,
+    /// What it tells.
+    pub description: Option<String>,
+    /// A sample of its `data`, as JSON text.
+    pub example: Option<String>,
+    /// When it was defined.
+    pub created_at: Timestamp,
+}
+
+impl Table {
+    /// Adds a type; refused when the name is taken.
+    pub async fn create_event_type(&self, new: &CustomType) -> Result<Written, TableError> {
+        let listing = Some((KIND, new.name.to_string()));
+        self.put(item(&Key::event_type(&new.name), listing, new)?, Some(Condition::absent())).await
+    }
+
+    /// The type of this name.
+    pub async fn event_type(&self, name: &EventType) -> Result<Option<CustomType>, TableError> {
+        self.get(&Key::event_type(name)).await
+    }
+
+    /// The types of one's own.
+    pub async fn event_types(&self, slice: &Slice) -> Result<Page<CustomType>, TableError> {
+        self.listed(KIND, slice).await
+    }
+}

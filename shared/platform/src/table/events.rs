@@ -1,0 +1,98 @@
+//! Events, each with the webhooks that matched it when it was dispatched.
+
+use domain::{
+    event::Event,
+    id::{EventId, WebhookId},
+    pattern::EventType,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Condition, Item, Key, Table, TableError, Written, item, key,
+    walk::{Page, Slice, Span},
+};
+
+/// DynamoDB's limit for an item is 400 KB; the matches of an event take up to 30 KB of it.
+pub const MOST_EVENT_BYTES: usize = 350 * 1024;
+
+/// An event that was dispatched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dispatched {
+    /// The event.
+    pub event: Event,
+    /// The webhooks that matched: they and no others get it.
+    pub matches: Vec<WebhookId>,
+    /// When.
+    pub dispatched_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    id: EventId,
+    #[serde(rename = "type")]
+    kind: EventType,
+    timestamp: Timestamp,
+    /// JSON text: DynamoDB's own numbers would change some values.
+    data: String,
+    #[serde(default)]
+    hops: u8,
+    matches: Vec<WebhookId>,
+    dispatched_at: Timestamp,
+    expires_at: i64,
+}
+
+impl TryFrom<Row> for Dispatched {
+    type Error = TableError;
+
+    fn try_from(row: Row) -> Result<Self, TableError> {
+        let data = serde_json::from_str(&row.data).map_err(|error| TableError::Document(error.to_string()))?;
+        let event = Event { id: row.id, kind: row.kind, timestamp: row.timestamp, data, hops: row.hops };
+        Ok(Self { event, matches: row.matches, dispatched_at: row.dispatched_at })
+    }
+}
+
+impl Dispatched {
+    /// Reads the row of an event.
+    pub(crate) fn from_item(item: Item) -> Result<Self, TableError> {
+        serde_dynamo::from_item::<_, Row>(item)?.try_into()
+    }
+}
+
+/// How many bytes the event takes in the table.
+pub fn stored_bytes(event: &Event) -> usize {
+    event.data.to_string().len() + event.kind.as_str().len()
+}
+
+impl Table {
+    /// Writes the event unless it is there; then what is there counts, and comes back.
+    pub async fn put_event(&self, dispatched: Dispatched) -> Result<Dispatched, TableError> {
+        let Dispatched { event, matches, dispatched_at } = &dispatched;
+        let row = Row {
+            id: event.id,
+            kind: event.kind.clone(),
+            timestamp: event.timestamp,
+            data: event.data.to_string(),
+            hops: event.hops,
+            matches: matches.clone(),
+            dispatched_at: *dispatched_at,
+            expires_at: self.expiry(event.id.made_at()),
+        };
+        match self.put(item(&Key::event(event.id), None, row)?, Some(Condition::absent())).await? {
+            Written::Yes => Ok(dispatched),
+            Written::Refused => Ok(self.event(event.id).await?.unwrap_or(dispatched)),
+        }
+    }
+
+    /// One event.
+    pub async fn event(&self, id: EventId) -> Result<Option<Dispatched>, TableError> {
+        self.get::<Row>(&Key::event(id)).await?.map(Dispatched::try_from).transpose()
+    }
+
+    /// The events of a span of time, newest first.
+    pub async fn events(&self, span: Span, slice: &Slice) -> Result<Page<Dispatched>, TableError> {
+        let page = self.by_day::<Row>(key::events, span, slice).await?;
+        let items = page.items.into_iter().map(Dispatched::try_from).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: page.next })
+    }
+}

@@ -1,0 +1,150 @@
+//! How keys are spelled. One place: nobody else writes a partition key.
+//!
+//! | item | `pk` | `sk` | index `listing` |
+//! |---|---|---|---|
+//! | webhook | `webhook#<id>` | `webhook` | `webhook` / ULID |
+//! | a name that is taken | `name#<resource>#<lower case>` | `name` | |
+//! | subscription | `subscription#<pattern>` | webhook id | |
+//! | event type of one's own | `event-type#<name>` | `event-type` | `event-type` / name |
+//! | user, credential | `user#<id>`, `credential#<id>` | `user`, `credential` | the kind / ULID |
+//! | token | `token#<keyed hash>` | `token` | |
+//! | first admin | `admin` | `admin` | |
+//! | event | `events#<day>#<shard>` | event's ULID | |
+//! | delivery | `deliveries#<webhook>#<day>#<shard>` | event's ULID | by status, while it has not succeeded |
+//! | later attempts | `attempts#<delivery>` | number, five digits | |
+//! | idempotency claim | `claim#<route>#<hash of the key>` | `claim` | |
+//!
+//! A partition takes about 1,000 writes a second, so what is hot is spread over [`SHARDS`] partitions a day, and day and
+//! shard follow from the ULID: an id is enough to read the row.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    delivery::Status,
+    id::{CredentialId, DeliveryId, EventId, UserId, WebhookId},
+    pattern::{EventType, Pattern},
+};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use ulid::Ulid;
+
+/// How many partitions a day has.
+pub const SHARDS: u8 = 4;
+
+/// The primary key of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The partition.
+    pub pk: String,
+    /// The place in it.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    pub(super) fn attributes(&self) -> HashMap<String, AttributeValue> {
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk.clone())),
+            ("sk".to_owned(), AttributeValue::S(self.sk.clone())),
+        ])
+    }
+
+    /// A webhook.
+    pub fn webhook(id: WebhookId) -> Self {
+        Self::new(format!("webhook#{id}"), "webhook")
+    }
+
+    /// A name that is taken, without regard to case.
+    pub fn name(resource: &str, name: &str) -> Self {
+        Self::new(format!("name#{resource}#{}", name.to_lowercase()), "name")
+    }
+
+    /// One webhook's subscription to a pattern.
+    pub fn subscription(pattern: &Pattern, webhook: WebhookId) -> Self {
+        Self::new(subscriptions(pattern), webhook.to_string())
+    }
+
+    /// An event type of one's own.
+    pub fn event_type(name: &EventType) -> Self {
+        Self::new(format!("event-type#{name}"), "event-type")
+    }
+
+    /// A user.
+    pub fn user(id: UserId) -> Self {
+        Self::new(format!("user#{id}"), "user")
+    }
+
+    /// A credential.
+    pub fn credential(id: CredentialId) -> Self {
+        Self::new(format!("credential#{id}"), "credential")
+    }
+
+    /// A token, by its keyed hash.
+    pub fn token(hash: &str) -> Self {
+        Self::new(format!("token#{hash}"), "token")
+    }
+
+    /// The mark that the first admin was made.
+    pub fn admin() -> Self {
+        Self::new("admin", "admin")
+    }
+
+    /// An event.
+    pub fn event(id: EventId) -> Self {
+        Self::new(events(day(id.made_at()), shard(id.ulid())), id.ulid().to_string())
+    }
+
+    /// A delivery.
+    pub fn delivery(id: DeliveryId) -> Self {
+        let ulid = id.event.ulid();
+        Self::new(deliveries(id.webhook, day(id.event.made_at()), shard(ulid)), ulid.to_string())
+    }
+
+    /// An attempt after the first.
+    pub fn attempt(id: DeliveryId, number: u32) -> Self {
+        Self::new(attempts(id), format!("{number:05}"))
+    }
+
+    /// The claim of an idempotency key (its hash) on a route.
+    pub fn claim(route: &str, hash: &str) -> Self {
+        Self::new(format!("claim#{route}#{hash}"), "claim")
+    }
+}
+
+/// The partition of a pattern's subscriptions.
+pub fn subscriptions(pattern: &Pattern) -> String {
+    format!("subscription#{}", pattern.as_str())
+}
+
+/// A partition of events.
+pub fn events(day: Date, shard: u8) -> String {
+    format!("events#{day}#{shard}")
+}
+
+/// A partition of one webhook's deliveries.
+pub fn deliveries(webhook: WebhookId, day: Date, shard: u8) -> String {
+    format!("deliveries#{webhook}#{day}#{shard}")
+}
+
+/// The partition of a delivery's later attempts.
+pub fn attempts(id: DeliveryId) -> String {
+    format!("attempts#{id}")
+}
+
+/// The index partition of the deliveries that have this status.
+pub fn deliveries_with(status: Status, shard: u8) -> String {
+    format!("delivery#{}#{shard}", status.as_str())
+}
+
+/// The UTC day of a time.
+pub fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+/// The shard of an event, from the random part of its id.
+pub fn shard(ulid: Ulid) -> u8 {
+    u8::try_from(ulid.random() % u128::from(SHARDS)).unwrap_or(0)
+}

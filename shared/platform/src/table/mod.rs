@@ -1,0 +1,233 @@
+//! The table: every item shape and every access to DynamoDB.
+//!
+//! Each access pattern is one query, get or transaction, never a scan. Reads that decisions rest on are strongly
+//! consistent. Items that expire carry `expires_at` (epoch seconds, DynamoDB's TTL attribute); as TTL deletes late, reads
+//! check it too.
+
+pub mod access;
+pub mod claims;
+pub mod deliveries;
+pub mod event_types;
+pub mod events;
+pub mod key;
+pub mod walk;
+pub mod webhooks;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem},
+};
+use futures::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use self::key::Key;
+use crate::aws::AwsError;
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+    retention: SignedDuration,
+}
+
+/// An item as DynamoDB has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Why an access failed. None of these is the caller's fault: the work can be tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// DynamoDB did not do what it was asked.
+    #[error("DynamoDB: {0}")]
+    Aws(#[from] AwsError),
+    /// A request that cannot be built, or keys that stay unread.
+    #[error("DynamoDB: {0}")]
+    Request(String),
+    /// An item has another shape than this code writes.
+    #[error("an item could not be read or written: {0}")]
+    Shape(#[from] serde_dynamo::Error),
+    /// A document inside an item has another shape than this code writes.
+    #[error("a document could not be read or written: {0}")]
+    Document(String),
+    /// A sealed value could not be sealed or opened.
+    #[error(transparent)]
+    Keys(#[from] crate::keyring::KeyringError),
+}
+
+impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for TableError {
+    fn from(error: SdkError<E, R>) -> Self {
+        Self::Aws(error.into())
+    }
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Written {
+    /// It was made.
+    Yes,
+    /// Its condition did not hold; nothing was written.
+    Refused,
+}
+
+impl Table {
+    /// The table of this name, whose events and deliveries are kept for `retention_days`.
+    pub fn new(client: Client, name: impl Into<String>, retention_days: u32) -> Self {
+        Self { client, name: name.into(), retention: SignedDuration::from_hours(24 * i64::from(retention_days)) }
+    }
+
+    /// How long events and deliveries are kept.
+    pub fn retention(&self) -> SignedDuration {
+        self.retention
+    }
+
+    /// When something that was made at `from` expires, in epoch seconds.
+    fn expiry(&self, from: Timestamp) -> i64 {
+        from.as_second().saturating_add(self.retention.as_secs())
+    }
+
+    async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, TableError> {
+        let request =
+            self.client.get_item().table_name(&self.name).set_key(Some(key.attributes())).consistent_read(true);
+        request.send().await?.item.map(serde_dynamo::from_item).transpose().map_err(TableError::from)
+    }
+
+    /// Writes an item if `condition` holds; `None`: whatever is there.
+    async fn put(&self, item: Item, condition: Option<Condition>) -> Result<Written, TableError> {
+        let Condition { expression, names, values } = condition.unwrap_or_default();
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        let put = put.set_condition_expression(expression).set_expression_attribute_names(names);
+        let put = put.set_expression_attribute_values(values);
+        match put.send().await {
+            Ok(_) => Ok(Written::Yes),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Written::Refused),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads many items at once, in calls of at most 100 keys (DynamoDB's limit). What is not there is left out.
+    pub(crate) async fn get_all(&self, keys: &[Key]) -> Result<HashMap<Key, Item>, TableError> {
+        let mut distinct: Vec<&Key> = keys.iter().collect();
+        distinct.sort_by(|a, b| (&a.pk, &a.sk).cmp(&(&b.pk, &b.sk)));
+        distinct.dedup();
+        let parts = try_join_all(distinct.chunks(100).map(|chunk| self.get_hundred(chunk))).await?;
+        Ok(parts.into_iter().flatten().filter_map(|item| Some((key_of(&item)?, item))).collect())
+    }
+
+    async fn get_hundred(&self, keys: &[&Key]) -> Result<Vec<Item>, TableError> {
+        let mut left: Vec<_> = keys.iter().map(|key| key.attributes()).collect();
+        let mut items = Vec::with_capacity(left.len());
+        // DynamoDB answers with at most 16 MB and names what it left out.
+        while !left.is_empty() {
+            let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(left)).build();
+            let wanted = wanted.map_err(|error| TableError::Request(error.to_string()))?;
+            let answer = self.client.batch_get_item().request_items(&self.name, wanted).send().await?;
+            let found: usize = items.len();
+            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
+            let unread = answer.unprocessed_keys.unwrap_or_default();
+            left = unread.into_values().flat_map(|rest| rest.keys).collect();
+            if items.len() == found && !left.is_empty() {
+                return Err(TableError::Request("throttled: no key of a batch was read".to_owned()));
+            }
+        }
+        Ok(items)
+    }
+
+    /// The items of one partition in the order of their sort keys, to the end.
+    async fn all<T: DeserializeOwned>(&self, pk: &str) -> Result<Vec<T>, TableError> {
+        let query = self.client.query().table_name(&self.name).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(pk));
+        let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
+        Ok(serde_dynamo::from_items(items)?)
+    }
+
+    /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold.
+    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Result<(), usize>, TableError> {
+        let request = self.client.transact_write_items().set_transact_items(Some(writes));
+        let error = match request.send().await {
+            Ok(_) => return Ok(Ok(())),
+            Err(error) => error,
+        };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
+            let refused = cancelled
+                .cancellation_reasons()
+                .iter()
+                .position(|reason| reason.code() == Some("ConditionalCheckFailed"));
+            if let Some(index) = refused {
+                return Ok(Err(index));
+            }
+        }
+        Err(error.into())
+    }
+
+    fn write(&self, item: Item, condition: Option<Condition>) -> Result<TransactWriteItem, TableError> {
+        let Condition { expression, names, values } = condition.unwrap_or_default();
+        let put = Put::builder().table_name(&self.name).set_item(Some(item));
+        let put = put.set_condition_expression(expression).set_expression_attribute_names(names);
+        let put = put.set_expression_attribute_values(values);
+        let put = put.build().map_err(|error| TableError::Request(error.to_string()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn erase(&self, key: &Key, condition: Option<Condition>) -> Result<TransactWriteItem, TableError> {
+        let Condition { expression, names, values } = condition.unwrap_or_default();
+        let delete = Delete::builder().table_name(&self.name).set_key(Some(key.attributes()));
+        let delete = delete.set_condition_expression(expression).set_expression_attribute_names(names);
+        let delete = delete.set_expression_attribute_values(values);
+        let delete = delete.build().map_err(|error| TableError::Request(error.to_string()))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+}
+
+/// A condition expression with its names and values.
+#[derive(Debug, Default)]
+struct Condition {
+    expression: Option<String>,
+    names: Option<HashMap<String, String>>,
+    values: Option<HashMap<String, AttributeValue>>,
+}
+
+impl Condition {
+    /// The item is not there.
+    fn absent() -> Self {
+        Self { expression: Some("attribute_not_exists(pk)".to_owned()), ..Self::default() }
+    }
+
+    /// `expression`, in which `#name` stands for the attribute `name` (many plain names are reserved words), over `values`.
+    fn that(expression: &str, values: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Self {
+        let names = expression.split(|c: char| !c.is_alphanumeric() && !"#_".contains(c));
+        let names = names.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned()))).collect();
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { expression: Some(expression.to_owned()), names: Some(names), values: Some(values) }
+    }
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn key_of(item: &Item) -> Option<Key> {
+    let part = |name: &str| item.get(name)?.as_s().ok().cloned();
+    Some(Key { pk: part("pk")?, sk: part("sk")? })
+}
+
+/// The item of a serializable row under its key, with where it is listed, if it is.
+fn item<T: Serialize>(key: &Key, listing: Option<(&str, String)>, row: T) -> Result<Item, TableError> {
+    let mut item: Item = serde_dynamo::to_item(row)?;
+    item.retain(|_, value| !value.is_null());
+    item.extend(key.attributes());
+    if let Some((list_pk, list_sk)) = listing {
+        item.insert("list_pk".to_owned(), text(list_pk));
+        item.insert("list_sk".to_owned(), text(list_sk));
+    }
+    Ok(item)
+}

@@ -1,0 +1,262 @@
+//! Webhooks and their subscriptions.
+//!
+//! A webhook's settings and signing secrets are one sealed document: a copy of the table shows names and states, no
+//! addresses, headers or secrets. Each pattern of an enabled webhook has a subscription, which carries the conditions, so
+//! that dispatch reads what matches and nothing else.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    condition,
+    delivery::Stopped,
+    id::WebhookId,
+    pattern::{EventType, Pattern},
+    signature::SigningSecret,
+    webhook::{Settings, SigningSecrets, State, Webhook, settings::Reveal},
+};
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    Condition, Item, Key, Table, TableError, item, key, number,
+    walk::{Page, Slice},
+};
+use crate::{keyring::Keys, seal::Place};
+
+const KIND: &str = "webhook";
+
+/// A webhook's row: what is in clear about it, and the sealed rest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Row {
+    id: WebhookId,
+    name: String,
+    enabled: bool,
+    events: Vec<Pattern>,
+    #[serde(flatten)]
+    state: State,
+    sealed: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Private {
+    settings: Map<String, Value>,
+    secret: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<(String, Timestamp)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Subscription {
+    webhook_id: WebhookId,
+    /// JSON text: DynamoDB's own numbers would change some values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conditions: Option<String>,
+}
+
+/// A webhook that may want an event, with what decides about it.
+#[derive(Debug, Clone)]
+pub struct Subscriber {
+    /// Which webhook.
+    pub webhook: WebhookId,
+    /// Its conditions.
+    pub conditions: Option<condition::Condition>,
+}
+
+/// Why a webhook was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookWrite {
+    /// Another webhook has this name.
+    #[error("another webhook has this name")]
+    NameTaken,
+    /// It changed, or went away, since it was read.
+    #[error("the webhook has changed since it was read")]
+    Changed,
+    /// The table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl Row {
+    /// Until when its queued deliveries are cancelled.
+    pub fn stopped(&self) -> Stopped {
+        match (self.enabled, self.state.stopped_at) {
+            (false, _) => Stopped::Always,
+            (true, Some(stopped_at)) => Stopped::Until(stopped_at),
+            (true, None) => Stopped::Never,
+        }
+    }
+
+    async fn seal(webhook: &Webhook, keys: &Keys) -> Result<Self, TableError> {
+        let private = Private {
+            settings: webhook.settings.to_map(Reveal::Full),
+            secret: webhook.secrets.current.expose().to_owned(),
+            previous: webhook.secrets.previous.as_ref().map(|(secret, until)| (secret.expose().to_owned(), *until)),
+        };
+        let document = serde_json::to_string(&private).map_err(|error| TableError::Document(error.to_string()))?;
+        let sealed = keys.get().await?.seal(place(&webhook.id.to_string()), &document);
+        Ok(Self {
+            id: webhook.id,
+            name: webhook.settings.name.clone(),
+            enabled: webhook.settings.enabled,
+            events: webhook.settings.events.clone(),
+            state: webhook.state.clone(),
+            sealed,
+        })
+    }
+
+    /// The whole webhook.
+    pub async fn open(self, keys: &Keys) -> Result<Webhook, TableError> {
+        let document = keys.open(place(&self.id.to_string()), &self.sealed).await?;
+        let unreadable = |what: String| TableError::Document(format!("webhook {}: {what}", self.id));
+        let private: Private =
+            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
+        // What was saved under an older list of extra targets must be read all the same: sending checks it anew.
+        let settings =
+            Settings::restore(private.settings.into()).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+        let secret = |text: &str| SigningSecret::parse(text).map_err(|error| unreadable(error.to_string()));
+        let previous = match private.previous {
+            Some((text, until)) => Some((secret(&text)?, until)),
+            None => None,
+        };
+        let secrets = SigningSecrets { current: secret(&private.secret)?, previous };
+        Ok(Webhook { id: self.id, settings, secrets, state: self.state })
+    }
+}
+
+fn place(id: &str) -> Place<'_> {
+    Place { resource: KIND, id, field: "private" }
+}
+
+impl Table {
+    /// Adds a webhook.
+    pub async fn create_webhook(&self, webhook: &Webhook, keys: &Keys) -> Result<(), WebhookWrite> {
+        let mut writes = vec![
+            self.write(self.webhook_item(webhook, keys).await?, Some(Condition::absent()))?,
+            self.write(name_item(webhook)?, Some(Condition::absent()))?,
+        ];
+        for pattern in subscribed(webhook) {
+            writes.push(self.write(subscription_item(webhook, pattern)?, None)?);
+        }
+        match self.transact(writes).await? {
+            Ok(()) => Ok(()),
+            Err(0) => Err(WebhookWrite::Changed),
+            Err(_) => Err(WebhookWrite::NameTaken),
+        }
+    }
+
+    /// Replaces `before` by `after`, unless it has changed meanwhile.
+    pub async fn update_webhook(&self, before: &Webhook, after: &Webhook, keys: &Keys) -> Result<(), WebhookWrite> {
+        let row = self.webhook_item(after, keys).await?;
+        let mut writes = vec![self.write(row, Some(unchanged(before)))?];
+        let (old_name, new_name) = (name_key(before), name_key(after));
+        if old_name != new_name {
+            writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
+            writes.push(self.erase(&old_name, None)?);
+        }
+        let kept: BTreeSet<&Pattern> = subscribed(after).collect();
+        for pattern in subscribed(before).filter(|pattern| !kept.contains(pattern)) {
+            writes.push(self.erase(&Key::subscription(pattern, before.id), None)?);
+        }
+        for pattern in kept {
+            writes.push(self.write(subscription_item(after, pattern)?, None)?);
+        }
+        match self.transact(writes).await? {
+            Ok(()) => Ok(()),
+            Err(0) => Err(WebhookWrite::Changed),
+            Err(_) => Err(WebhookWrite::NameTaken),
+        }
+    }
+
+    /// Removes a webhook, unless it has changed meanwhile.
+    pub async fn delete_webhook(&self, webhook: &Webhook) -> Result<(), WebhookWrite> {
+        let mut writes = vec![
+            self.erase(&Key::webhook(webhook.id), Some(unchanged(webhook)))?,
+            self.erase(&name_key(webhook), None)?,
+        ];
+        for pattern in subscribed(webhook) {
+            writes.push(self.erase(&Key::subscription(pattern, webhook.id), None)?);
+        }
+        self.transact(writes).await?.map_err(|_| WebhookWrite::Changed)
+    }
+
+    /// One webhook.
+    pub async fn webhook(&self, id: WebhookId, keys: &Keys) -> Result<Option<Webhook>, TableError> {
+        match self.get::<Row>(&Key::webhook(id)).await? {
+            Some(row) => row.open(keys).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All webhooks, newest first.
+    pub async fn webhooks(&self, slice: &Slice, keys: &Keys) -> Result<Page<Webhook>, TableError> {
+        let page = self.listed::<Row>(KIND, slice).await?;
+        let items = try_join_all(page.items.into_iter().map(|row| row.open(keys))).await?;
+        Ok(Page { items, next: page.next })
+    }
+
+    /// Until when the queued deliveries of these webhooks are cancelled.
+    pub async fn stops(&self, ids: &[WebhookId]) -> Result<impl Fn(WebhookId) -> Stopped + use<>, TableError> {
+        let keys: Vec<Key> = ids.iter().map(|id| Key::webhook(*id)).collect();
+        let mut stops = std::collections::HashMap::new();
+        for (_, item) in self.get_all(&keys).await? {
+            let row: Row = serde_dynamo::from_item(item)?;
+            stops.insert(row.id, row.stopped());
+        }
+        Ok(move |id| stops.get(&id).copied().unwrap_or(Stopped::Always))
+    }
+
+    /// The enabled webhooks with a pattern that takes this type, each once.
+    pub async fn subscribers(&self, kind: &EventType) -> Result<Vec<Subscriber>, TableError> {
+        let patterns = kind.patterns();
+        let partitions = patterns.iter().map(key::subscriptions);
+        let found = try_join_all(partitions.map(|pk| async move { self.all::<Subscription>(&pk).await })).await?;
+        let mut seen = BTreeSet::new();
+        let distinct = found.into_iter().flatten().filter(|subscription| seen.insert(subscription.webhook_id));
+        distinct.map(Subscriber::try_from).collect()
+    }
+
+    async fn webhook_item(&self, webhook: &Webhook, keys: &Keys) -> Result<Item, TableError> {
+        let listing = Some((KIND, webhook.id.ulid().to_string()));
+        item(&Key::webhook(webhook.id), listing, Row::seal(webhook, keys).await?)
+    }
+}
+
+impl TryFrom<Subscription> for Subscriber {
+    type Error = TableError;
+
+    fn try_from(Subscription { webhook_id, conditions }: Subscription) -> Result<Self, TableError> {
+        let unreadable = |what: String| TableError::Document(format!("conditions of {webhook_id}: {what}"));
+        let conditions = conditions
+            .map(|text| {
+                let value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+                condition::Condition::parse(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))
+            })
+            .transpose()?;
+        Ok(Self { webhook: webhook_id, conditions })
+    }
+}
+
+/// The patterns under which dispatch finds the webhook.
+fn subscribed(webhook: &Webhook) -> impl Iterator<Item = &Pattern> {
+    webhook.settings.events.iter().filter(|_| webhook.settings.enabled)
+}
+
+fn unchanged(webhook: &Webhook) -> Condition {
+    Condition::that("#version = :version", [(":version", number(webhook.state.version))])
+}
+
+fn name_key(webhook: &Webhook) -> Key {
+    Key::name(KIND, &webhook.settings.name)
+}
+
+fn name_item(webhook: &Webhook) -> Result<Item, TableError> {
+    item(&name_key(webhook), None, serde_json::json!({"id": webhook.id}))
+}
+
+fn subscription_item(webhook: &Webhook, pattern: &Pattern) -> Result<Item, TableError> {
+    let conditions = webhook.settings.conditions.as_ref().map(|conditions| conditions.to_value().to_string());
+    item(&Key::subscription(pattern, webhook.id), None, Subscription { webhook_id: webhook.id, conditions })
+}

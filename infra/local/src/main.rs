@@ -1,2 +1,98 @@
-//! x
-fn main() {}
+//! `cargo dev`: the stack on this machine until Ctrl-C.
+#![expect(clippy::print_stdout, reason = "it talks to a person on a terminal")]
+
+mod arguments;
+mod watch;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use arguments::{Arguments, Command};
+use local::{Options, Running, Stack, UpError};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// What a shell answers for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let arguments = match Command::parse(std::env::args().skip(1)) {
+        Ok(Command::Start(arguments)) => arguments,
+        Ok(Command::Help) => {
+            println!("{}", arguments::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("error: {error}\n\n{}", arguments::HELP);
+            return ExitCode::from(2);
+        }
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).expect("these signals can be caught");
+    }
+    match run(&arguments, &stop) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) if stop.load(Ordering::Relaxed) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments, stop: &AtomicBool) -> Result<(), UpError> {
+    let mut running = local::up(&Options {
+        directory: "dev".to_owned(),
+        port: arguments.port,
+        fresh: arguments.fresh,
+        parameters: Vec::new(),
+        say: |step| println!("{step} …"),
+    })?;
+    println!("{}", greeting(running.stack()));
+    let mut watch = arguments.watch.then(watch::Watch::new);
+    while !stop.load(Ordering::Relaxed) {
+        if !running.alive() {
+            return Err(UpError::Emulator { log: running.log("emulator"), tail: "it ended by itself".to_owned() });
+        }
+        if watch.as_mut().is_some_and(watch::Watch::changed) {
+            redeploy(&running);
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+    println!("\nStopping; the state stays in target/dev …");
+    running.down();
+    Ok(())
+}
+
+fn redeploy(running: &Running) {
+    println!("Something changed: building and deploying …");
+    match running.redeploy() {
+        Ok(()) => println!("The new code runs."),
+        Err(error) => eprintln!("error: {error}\nThe former code goes on."),
+    }
+}
+
+fn greeting(stack: &Stack) -> String {
+    // Single quotes in the commands: the URL has a dollar sign.
+    let url = &stack.api_url;
+    let bearer = format!("-H 'authorization: Bearer {}'", stack.admin_token);
+    let post = format!("curl -sS {bearer} -H 'content-type: application/json'");
+    format!(
+        "
+Tieline is up.
+  API     {url}
+  token   {token}
+  names   target/dev/stack.json      logs   target/dev/*.log
+
+Try, with a receiver on port 9000:
+  {post} '{url}/v1/webhooks' -d '{{\"name\":\"first\",\"url\":\"http://127.0.0.1:9000/hook\",\"events\":[\"message\"]}}'
+  {post} '{url}/v1/events' -d '{{\"type\":\"message\",\"data\":{{\"text\":\"hello\"}}}}'
+  curl -sS {bearer} '{url}/v1/deliveries'
+
+Ctrl-C stops it.",
+        token = stack.admin_token,
+    )
+}

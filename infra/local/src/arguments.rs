@@ -1,0 +1,92 @@
+//! The command line of `cargo dev`.
+
+pub(crate) const HELP: &str = "\
+Runs infra/template.yaml on this machine until Ctrl-C.
+
+Usage: cargo dev [--port <port>] [--fresh] [--watch]
+
+  --port <port>  where it listens on 127.0.0.1 (4566)
+  --fresh        forget what the last start left in target/dev
+  --watch        build and deploy again whenever a source file changes";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Start(Arguments),
+    Help,
+}
+
+/// How to start.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    pub(crate) port: u16,
+    pub(crate) fresh: bool,
+    pub(crate) watch: bool,
+}
+
+impl Command {
+    /// Parse what follows `cargo dev`.
+    ///
+    /// # Errors
+    /// The first argument that is unknown or has no good value, in words.
+    pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = Arguments { port: 4566, fresh: false, watch: false };
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+            match (name, value) {
+                ("--fresh", None) => arguments.fresh = true,
+                ("--watch", None) => arguments.watch = true,
+                ("--help" | "-h", None) => return Ok(Self::Help),
+                ("--port", value) => arguments.port = port(value.map(str::to_owned).or_else(|| words.next()))?,
+                _ => return Err(format!("unknown argument {word}")),
+            }
+        }
+        Ok(Self::Start(arguments))
+    }
+}
+
+fn port(value: Option<String>) -> Result<u16, String> {
+    let value = value.ok_or("--port needs a number")?;
+    value
+        .parse()
+        .ok()
+        .filter(|port| *port >= 1024)
+        .ok_or_else(|| format!("--port {value}: not a number from 1024 to 65535"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        Command::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn understands_every_argument() {
+        for (line, port, fresh, watch) in [
+            ("", 4566, false, false),
+            ("--port 4600 --fresh", 4600, true, false),
+            ("--watch --port=1024", 1024, false, true),
+        ] {
+            assert_eq!(parse(line), Ok(Command::Start(Arguments { port, fresh, watch })), "{line}");
+        }
+        assert_eq!(parse("--fresh --help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        for (line, reason) in [
+            ("--prot 1", "unknown argument --prot"),
+            ("--fresh=yes", "unknown argument --fresh=yes"),
+            ("4600", "unknown argument 4600"),
+            ("--port", "--port needs a number"),
+            ("--port http", "--port http: not a number from 1024 to 65535"),
+            ("--port 80", "--port 80: not a number from 1024 to 65535"),
+            ("--port 70000", "--port 70000: not a number from 1024 to 65535"),
+        ] {
+            assert_eq!(parse(line), Err(reason.to_owned()), "{line}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The first administrator: made once, its token kept in `stack.json`.
+
+use serde_json::{Value, json};
+
+use crate::deploy::Deployed;
+use crate::emulator::Emulator;
+use crate::stack::Stack;
+use crate::{Place, UpError, http};
+
+/// The administrator's token: of an earlier start, or a new one.
+pub(crate) fn administrator(emulator: &Emulator, place: &Place, deployed: &Deployed) -> Result<String, UpError> {
+    let kept = Stack::read(&place.file("stack.json"));
+    if let (Some(stack), false) = (kept, deployed.created) {
+        return Ok(stack.admin_token);
+    }
+    // It refuses when there is one already, whose token was lost with the file.
+    invoke(emulator, place, deployed, &json!({"action": "bootstrap"}))
+        .or_else(|_| invoke(emulator, place, deployed, &json!({"action": "bootstrap", "reissue": true})))
+}
+
+fn invoke(emulator: &Emulator, place: &Place, deployed: &Deployed, event: &Value) -> Result<String, UpError> {
+    let failed = |reason: String| UpError::Bootstrap { reason, log: place.log("rotation") };
+    let name = &deployed.functions["rotation"];
+    let url = format!("{}/2015-03-31/functions/{name}/invocations", emulator.base());
+    let answer = http::post(&url, "application/json", &event.to_string())?;
+    let body: Value = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
+    if answer.function_error {
+        return Err(failed(body["errorMessage"].as_str().map_or_else(|| body.to_string(), str::to_owned)));
+    }
+    let token = body["token"].as_str().ok_or_else(|| failed("its answer has no token".to_owned()))?;
+    Ok(token.to_owned())
+}

@@ -1,0 +1,229 @@
+//! The stack: packages to the bucket, then `CreateStack` or `UpdateStack`, and what it made.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use quick_xml::escape::unescape;
+use url::form_urlencoded::Serializer;
+
+use crate::emulator::{API_ID, Emulator};
+use crate::functions::{self, FUNCTIONS, Package};
+use crate::http::{self, HttpError};
+use crate::stack::Queues;
+use crate::{Place, UpError, at, template};
+
+const BUCKET: &str = "deploy";
+const STACK: &str = "tieline";
+
+/// What the stack is made of.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    /// There was no such stack before.
+    pub(crate) created: bool,
+    pub(crate) api_url: String,
+    pub(crate) table: String,
+    pub(crate) queues: Queues,
+    pub(crate) functions: BTreeMap<String, String>,
+}
+
+/// Create the stack, or bring it to this code, template and these parameters; nothing happens when it has them already.
+pub(crate) fn deploy(
+    emulator: &Emulator,
+    place: &Place,
+    packages: &[Package],
+    parameters: &[(String, String)],
+) -> Result<Deployed, UpError> {
+    let path = place.root.join("infra/template.yaml");
+    let text = fs::read_to_string(&path).map_err(at(&path))?;
+    let keys: Vec<_> = packages.iter().map(|package| (package.function, package.key.as_str())).collect();
+    let body = template::packaged(&text, BUCKET, &keys)
+        .map_err(|function| UpError::Deploy(format!("the template has no CodeUri of the function {function}")))?;
+    let body = template::with_numbers(&body, parameters);
+    http::put(&format!("{}/{BUCKET}", emulator.base()), &[])?;
+    for package in packages {
+        http::put(&format!("{}/{BUCKET}/{}", emulator.base(), package.key), &package.zip)?;
+    }
+
+    let created = matches!(describe(emulator)?.as_deref().map(status), None | Some("ROLLBACK_COMPLETE"));
+    let action = if created { "CreateStack" } else { "UpdateStack" };
+    match call(emulator, action, &stack_form(&body, parameters)) {
+        Err(HttpError::Refused { body, .. }) if body.contains("No updates are to be performed") => {}
+        Err(HttpError::Refused { body, .. }) => return Err(UpError::Deploy(message(&body))),
+        other => {
+            other?;
+        }
+    }
+    let description = settled(emulator)?;
+    if !["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status(&description)) {
+        return Err(UpError::Deploy(failures(emulator)?));
+    }
+    functions::prune(place, packages);
+    deployed(created, &outputs(&description))
+        .map_err(|name| UpError::Deploy(format!("the template has no output {name}")))
+}
+
+fn stack_form(template: &str, parameters: &[(String, String)]) -> Vec<(String, String)> {
+    let mut form = vec![
+        ("TemplateBody".to_owned(), template.to_owned()),
+        ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
+        ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
+        ("Tags.member.1.Key".to_owned(), "ms-custom-id".to_owned()),
+        ("Tags.member.1.Value".to_owned(), API_ID.to_owned()),
+    ];
+    for (index, (key, value)) in (1..).zip(parameters) {
+        form.push((format!("Parameters.member.{index}.ParameterKey"), key.clone()));
+        form.push((format!("Parameters.member.{index}.ParameterValue"), value.clone()));
+    }
+    form
+}
+
+fn call(emulator: &Emulator, action: &str, form: &[(String, String)]) -> Result<String, HttpError> {
+    let body = Serializer::new(String::new())
+        .append_pair("Action", action)
+        .append_pair("Version", "2010-05-15")
+        .append_pair("StackName", STACK)
+        .extend_pairs(form)
+        .finish();
+    Ok(http::post(&emulator.base(), "application/x-www-form-urlencoded", &body)?.body)
+}
+
+/// The stack's description, if there is one.
+fn describe(emulator: &Emulator) -> Result<Option<String>, HttpError> {
+    match call(emulator, "DescribeStacks", &[]) {
+        Err(HttpError::Refused { body, .. }) if body.contains("does not exist") => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The description once nothing is in progress.
+fn settled(emulator: &Emulator) -> Result<String, UpError> {
+    loop {
+        let description = describe(emulator)?.unwrap_or_default();
+        if !status(&description).ends_with("_IN_PROGRESS") {
+            return Ok(description);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn status(description: &str) -> &str {
+    first(description, "StackStatus").unwrap_or_default()
+}
+
+/// Each failed resource with its reason, the first to fail first.
+fn failures(emulator: &Emulator) -> Result<String, HttpError> {
+    let events = call(emulator, "DescribeStackEvents", &[])?;
+    Ok(reasons(&events))
+}
+
+fn reasons(events: &str) -> String {
+    let mut lines: Vec<_> = all(events, "member")
+        .filter(|event| first(event, "ResourceStatus").is_some_and(|status| status.ends_with("_FAILED")))
+        .map(|event| {
+            let resource = first(event, "LogicalResourceId").unwrap_or_default();
+            let reason = first(event, "ResourceStatusReason").unwrap_or_default();
+            format!("{resource}: {}", plain(reason))
+        })
+        .collect();
+    lines.reverse();
+    lines.join("\n")
+}
+
+fn message(error: &str) -> String {
+    first(error, "Message").map_or_else(|| error.to_owned(), plain)
+}
+
+fn outputs(description: &str) -> BTreeMap<String, String> {
+    first(description, "Outputs")
+        .into_iter()
+        .flat_map(|outputs| all(outputs, "member"))
+        .filter_map(|output| Some((first(output, "OutputKey")?.to_owned(), plain(first(output, "OutputValue")?))))
+        .collect()
+}
+
+/// Names from the outputs, or the output that is missing.
+fn deployed(created: bool, outputs: &BTreeMap<String, String>) -> Result<Deployed, String> {
+    let output = |name: &str| outputs.get(name).cloned().ok_or_else(|| name.to_owned());
+    let functions =
+        FUNCTIONS.into_iter().map(|name| Ok((name.to_owned(), output(&format!("{}FunctionName", pascal(name)))?)));
+    Ok(Deployed {
+        created,
+        api_url: output("ApiUrl")?,
+        table: output("TableName")?,
+        queues: Queues {
+            events: output("EventsQueueUrl")?,
+            deliveries: output("DeliveriesQueueUrl")?,
+            retries: output("RetriesQueueUrl")?,
+            dead: output("DeadQueueUrl")?,
+        },
+        functions: functions.collect::<Result<_, String>>()?,
+    })
+}
+
+/// `config-api` as the template writes it: `ConfigApi`.
+fn pascal(name: &str) -> String {
+    name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+/// The contents of the first element of that name. The emulator's answers are flat enough for this.
+fn first<'a>(xml: &'a str, element: &str) -> Option<&'a str> {
+    all(xml, element).next()
+}
+
+fn all<'a>(xml: &'a str, element: &str) -> impl Iterator<Item = &'a str> {
+    let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+    let mut rest = xml;
+    std::iter::from_fn(move || {
+        let start = rest.find(&open)? + open.len();
+        let end = start + rest[start..].find(&close)?;
+        let contents = &rest[start..end];
+        rest = &rest[end..];
+        Some(contents)
+    })
+}
+
+fn plain(text: &str) -> String {
+    unescape(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_outputs_without_their_markup() {
+        let xml = "<Stacks><member><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>\
+            <member><OutputKey>TableName</OutputKey><OutputValue>t&amp;1</OutputValue></member>\
+            <member><OutputKey>ApiUrl</OutputKey><OutputValue>http://h/$default</OutputValue></member>\
+            </Outputs></member></Stacks>";
+        assert_eq!(status(xml), "CREATE_COMPLETE");
+        let outputs = outputs(xml);
+        assert_eq!(outputs["TableName"], "t&1");
+        assert_eq!(outputs["ApiUrl"], "http://h/$default");
+        assert_eq!(deployed(true, &outputs).unwrap_err(), "EventsQueueUrl");
+    }
+
+    #[test]
+    fn tells_what_failed_in_the_order_it_did() {
+        let event = |resource: &str, status: &str, reason: &str| {
+            format!(
+                "<member><LogicalResourceId>{resource}</LogicalResourceId><ResourceStatus>{status}</ResourceStatus>\
+                 <ResourceStatusReason>{reason}</ResourceStatusReason></member>"
+            )
+        };
+        let events = [
+            event("tieline", "CREATE_FAILED", "[Table]"),
+            event("Keyring", "CREATE_COMPLETE", ""),
+            event("Table", "CREATE_FAILED", "&quot;KeySchema&quot; is missing"),
+        ];
+        assert_eq!(reasons(&events.concat()), "Table: \"KeySchema\" is missing\ntieline: [Table]");
+    }
+
+    #[test]
+    fn names_functions_as_the_template_does() {
+        assert_eq!(pascal("config-api"), "ConfigApi");
+        assert_eq!(pascal("delivery"), "Delivery");
+    }
+}

@@ -1,0 +1,151 @@
+//! The functions, built for this machine and packed as deployment packages.
+//!
+//! `cargo lambda build` always names a target, so it would compile every crate a second time next to what `cargo test`
+//! has. The emulator runs binaries as they are, so a plain build of the workspace does, which shares all of it. And its
+//! packages hold a script that starts the binary rather than the binary: five debug builds in zips take seconds to pack,
+//! to upload and to keep. The script also sends the function's log lines to a file.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::UNIX_EPOCH;
+
+use serde_json::Value;
+
+use crate::{Place, UpError, at, create_directory};
+
+/// Every function: the names of their packages, and of their `CodeUri` in the template.
+pub const FUNCTIONS: [&str; 5] = ["config-api", "inbound", "dispatch", "delivery", "rotation"];
+
+/// A function's deployment package.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) function: &'static str,
+    /// Changes when the binary does.
+    pub(crate) key: String,
+    pub(crate) zip: Vec<u8>,
+}
+
+/// The template's word for this machine.
+pub(crate) fn architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
+}
+
+pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+        .args(["build", "--quiet", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
+        .current_dir(&place.root)
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| !is_cargos_own(&name.to_string_lossy())))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(at(Path::new("cargo")))?;
+    if !built.status.success() {
+        return Err(UpError::Build);
+    }
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let binaries = place.file("functions");
+    create_directory(&binaries)?;
+    FUNCTIONS
+        .into_iter()
+        .map(|function| package(place, &binaries, function, &executable(&messages, function).ok_or(UpError::Build)?))
+        .collect()
+}
+
+/// What `cargo run` and `cargo test` set for their program. Build scripts watch some of these (ring's does), and would
+/// compile anew each time.
+fn is_cargos_own(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
+}
+
+/// Where cargo says that the binary is.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find(|message| message["target"]["name"] == name && message["executable"].is_string())
+        .and_then(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+}
+
+fn package(place: &Place, binaries: &Path, function: &'static str, binary: &Path) -> Result<Package, UpError> {
+    let file = fs::metadata(binary).map_err(at(binary))?;
+    let changed = file.modified().map_err(at(binary))?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let key = format!("{function}-{:x}-{:x}", changed.as_nanos(), file.len());
+    // A copy, so that a build does not replace the binary under a stack that runs.
+    let copy = binaries.join(&key);
+    if !copy.exists() {
+        let partial = binaries.join(format!("{key}.partial"));
+        fs::copy(binary, &partial).map_err(at(&partial))?;
+        fs::rename(&partial, &copy).map_err(at(&copy))?;
+    }
+    let script = format!("#!/bin/sh\nexec {} >>{} 2>&1\n", quoted(&copy), quoted(&place.log(function)));
+    Ok(Package { function, zip: zipped(&script).map_err(at(&copy))?, key })
+}
+
+/// Remove the binaries of earlier builds.
+pub(crate) fn prune(place: &Place, current: &[Package]) {
+    for entry in fs::read_dir(place.file("functions")).into_iter().flatten().flatten() {
+        if current.iter().all(|package| entry.file_name() != package.key.as_str()) {
+            // One that is left over does no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
+}
+
+fn zipped(script: &str) -> std::io::Result<Vec<u8>> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .unix_permissions(0o755);
+    zip.start_file("bootstrap", options)?;
+    zip.write_all(script.as_bytes())?;
+    Ok(zip.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_executable_that_cargo_names() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"delivery"},"executable":null}"#,
+            "\nnot json\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"delivery"},"executable":"/t/debug/delivery"}"#,
+        );
+        assert_eq!(executable(messages, "delivery"), Some(PathBuf::from("/t/debug/delivery")));
+        assert_eq!(executable(messages, "dispatch"), None);
+    }
+
+    #[test]
+    fn quotes_paths_for_the_shell() {
+        assert_eq!(quoted(Path::new("/it's here/$x")), r"'/it'\''s here/$x'");
+    }
+
+    #[test]
+    fn hides_what_cargo_set_for_us_but_not_the_users_settings() {
+        for own in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO_BIN_NAME"] {
+            assert!(is_cargos_own(own), "{own}");
+        }
+        for users in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "PATH"] {
+            assert!(!is_cargos_own(users), "{users}");
+        }
+    }
+
+    #[test]
+    fn a_package_holds_an_executable_bootstrap() {
+        let bytes = zipped("#!/bin/sh\n").unwrap();
+        let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+        let file = zip.by_name("bootstrap").unwrap();
+        assert_eq!(file.unix_mode().unwrap() & 0o777, 0o755);
+    }
+}

@@ -1,0 +1,62 @@
+//! Calls to the emulator, which speaks AWS's protocols without asking for a signature.
+
+use std::time::Duration;
+
+/// The emulator did not answer, or not with success.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No answer.
+    #[error("no answer ({0})")]
+    NoAnswer(Box<ureq::Error>),
+    /// An answer, but an error.
+    #[error("{status}: {body}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The body as it came.
+        body: String,
+    },
+}
+
+/// An answer with a 2xx status.
+pub(crate) struct Answer {
+    pub(crate) body: String,
+    /// Lambda's mark of a handler that failed.
+    pub(crate) function_error: bool,
+}
+
+/// Functions may take a minute.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+pub(crate) fn get(url: &str) -> Result<Answer, HttpError> {
+    answer(builder("GET", url), &[])
+}
+
+pub(crate) fn put(url: &str, body: &[u8]) -> Result<Answer, HttpError> {
+    answer(builder("PUT", url), body)
+}
+
+pub(crate) fn post(url: &str, content_type: &str, body: &str) -> Result<Answer, HttpError> {
+    answer(builder("POST", url).header("content-type", content_type), body.as_bytes())
+}
+
+fn builder(method: &str, url: &str) -> ureq::http::request::Builder {
+    ureq::http::Request::builder().method(method).uri(url)
+}
+
+fn answer(request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, HttpError> {
+    let no_answer = |error: ureq::Error| HttpError::NoAnswer(Box::new(error));
+    let request = request.body(body).map_err(|error| no_answer(error.into()))?;
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .timeout_global(Some(TIMEOUT))
+        .build()
+        .into();
+    let mut response = agent.run(request).map_err(no_answer)?;
+    let body = response.body_mut().read_to_string().map_err(no_answer)?;
+    if !response.status().is_success() {
+        return Err(HttpError::Refused { status: response.status().as_u16(), body });
+    }
+    Ok(Answer { body, function_error: response.headers().contains_key("x-amz-function-error") })
+}

@@ -1,0 +1,256 @@
+//! The production template on this machine: no AWS account, no Docker.
+//!
+//! In come [`Options`]; out comes a [`Running`] stack that answers HTTP, with everything in it that `infra/template.yaml`
+//! names. The steps: install the emulator (once, pinned, under `target/tools/`), build the functions as `cargo test`
+//! builds them, start the emulator on 127.0.0.1, create or update the stack, make the first administrator.
+//!
+//! Guaranteed: nothing listens beyond loopback; every process that was started ends when its [`Running`] is dropped, and
+//! also when this process dies, however it dies; a second start finds the state of the first.
+
+mod bootstrap;
+mod deploy;
+mod emulator;
+mod functions;
+mod http;
+mod stack;
+mod template;
+mod tools;
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use emulator::Emulator;
+pub use functions::FUNCTIONS;
+pub use stack::{Aws, Queues, Stack};
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where state, logs and `stack.json` go: below the repository's `target/`, such as `dev`. One stack at a time.
+    pub directory: String,
+    /// The emulator's port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Forget what an earlier start left in the directory.
+    pub fresh: bool,
+    /// Template parameters that differ from [`PARAMETERS`].
+    pub parameters: Vec<(String, String)>,
+    /// Told about each step as it begins.
+    pub say: fn(&str),
+}
+
+/// How the template's parameters differ from production, on every machine: a function that died is noticed within a
+/// minute, and webhooks may go to receivers on this machine.
+pub const PARAMETERS: [(&str, &str); 6] = [
+    ("EgressAllow", "127.0.0.1:9000-9999"),
+    ("EnableKeyringRotation", "false"),
+    ("LogLevel", "debug"),
+    ("MaximumConcurrency", "4"),
+    ("VisibilityTimeout", "60"),
+    ("WorkerTimeout", "50"),
+];
+
+/// Why the stack did not come up: one message for the user.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// There is no Python that could run the emulator.
+    #[error(
+        "Python 3.10 or newer, with venv and pip, is needed to run the AWS emulator, and was not found (tried {tried}).\nOn Debian or Ubuntu: apt install python3 python3-venv; on macOS: brew install python3"
+    )]
+    NoPython {
+        /// The commands that were tried.
+        tried: String,
+    },
+    /// pip could not install the emulator.
+    #[error("the AWS emulator could not be installed into {}:\n{output}", place.display())]
+    Install {
+        /// The virtual environment.
+        place: PathBuf,
+        /// What pip said.
+        output: String,
+    },
+    /// The functions do not compile; cargo has said why.
+    #[error("the functions do not build: see above")]
+    Build,
+    /// Something else listens there.
+    #[error(
+        "port {0} on 127.0.0.1 is taken by another program: end that one, or choose another port (cargo dev --port …)"
+    )]
+    PortTaken(u16),
+    /// Another process uses the directory.
+    #[error("{} is in use: is `cargo dev` running already?", .0.display())]
+    Busy(PathBuf),
+    /// The emulator ended, or never answered.
+    #[error("the AWS emulator did not start; the end of {}:\n{tail}", log.display())]
+    Emulator {
+        /// Its log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// The emulator listens on more than loopback.
+    #[error("the AWS emulator listens beyond 127.0.0.1; it was stopped")]
+    Exposed,
+    /// `CloudFormation` refused the stack.
+    #[error("the stack could not be deployed:\n{0}")]
+    Deploy(String),
+    /// The rotation function could not make the administrator.
+    #[error("the first administrator could not be created: {reason}\nThe function's log: {}", log.display())]
+    Bootstrap {
+        /// What the function answered.
+        reason: String,
+        /// The function's log.
+        log: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The emulator did not answer as AWS would.
+    #[error("the AWS emulator: {0}")]
+    Http(#[from] http::HttpError),
+}
+
+/// A stack that is up. Dropping it ends the emulator and the functions gently, so that their state is kept.
+#[derive(Debug)]
+pub struct Running {
+    stack: Stack,
+    parameters: Vec<(String, String)>,
+    place: Place,
+    emulator: Emulator,
+}
+
+/// Paths of one stack.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    root: PathBuf,
+    directory: PathBuf,
+}
+
+impl Place {
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn log(&self, function: &str) -> PathBuf {
+        self.file(&format!("{function}.log"))
+    }
+}
+
+/// Start the stack, and return when it answers.
+///
+/// # Errors
+/// Each step's own; whatever was started by then has ended.
+pub fn up(options: &Options) -> Result<Running, UpError> {
+    let root = root();
+    let place = Place { directory: root.join("target").join(&options.directory), root };
+    create_directory(&place.directory)?;
+    let log = lock(&place)?;
+    if options.fresh {
+        (options.say)("Forgetting the former state");
+        forget(&place)?;
+    }
+    let python = tools::emulator(&place.root.join("target/tools"), options.say)?;
+    (options.say)("Building the functions");
+    let built = functions::build(&place)?;
+    (options.say)("Starting the AWS emulator");
+    let emulator = Emulator::start(&python, &place, &log, options.port)?;
+
+    let parameters = parameters(&options.parameters, &emulator);
+    (options.say)("Deploying infra/template.yaml");
+    let deployed = deploy::deploy(&emulator, &place, &built, &parameters)?;
+    let token = bootstrap::administrator(&emulator, &place, &deployed)?;
+    let stack = Stack::new(&emulator.base(), deployed, token);
+    stack.write(&place.file("stack.json")).map_err(at(&place.file("stack.json")))?;
+    Ok(Running { stack, parameters, place, emulator })
+}
+
+impl Running {
+    /// Where everything is: the contents of `stack.json`.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The file that a function (`"delivery"`) writes its log lines to; it need not exist before the first call.
+    pub fn log(&self, function: &str) -> PathBuf {
+        self.place.log(function)
+    }
+
+    /// Whether the emulator still runs.
+    pub fn alive(&mut self) -> bool {
+        self.emulator.alive()
+    }
+
+    /// Build again, and replace the functions and the stack's resources where they changed.
+    ///
+    /// # Errors
+    /// When it does not build or deploy; the stack goes on as it was.
+    pub fn redeploy(&self) -> Result<(), UpError> {
+        let built = functions::build(&self.place)?;
+        deploy::deploy(&self.emulator, &self.place, &built, &self.parameters)?;
+        Ok(())
+    }
+
+    /// End it, as dropping does, and wait for that.
+    pub fn down(self) {
+        drop(self);
+    }
+}
+
+/// The repository that this was built from.
+pub fn root() -> PathBuf {
+    // The manifest is in <root>/infra/local.
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map_or_else(PathBuf::new, Path::to_owned)
+}
+
+fn parameters(own: &[(String, String)], emulator: &Emulator) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = PARAMETERS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    all.push(("Architecture".to_owned(), functions::architecture().to_owned()));
+    all.push(("PublicUrl".to_owned(), emulator.api_url()));
+    all.retain(|(name, _)| own.iter().all(|(mine, _)| mine != name));
+    all.extend_from_slice(own);
+    all
+}
+
+/// The emulator's log, locked. The emulator inherits the lock with the file, so that it is held until both have ended.
+fn lock(place: &Place) -> Result<File, UpError> {
+    let path = place.file("emulator.log");
+    let file = File::options().create(true).append(true).open(&path).map_err(at(&path))?;
+    let patience = Instant::now() + Duration::from_secs(5);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(UpError::File { path, source }),
+            // The one before may still be saving its state.
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(TryLockError::WouldBlock) => return Err(UpError::Busy(place.directory.clone())),
+        }
+    }
+}
+
+fn forget(place: &Place) -> Result<(), UpError> {
+    for entry in fs::read_dir(&place.directory).map_err(at(&place.directory))?.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            fs::remove_dir_all(&path).map_err(at(&path))?;
+        } else if !path.ends_with("emulator.log") {
+            fs::remove_file(&path).map_err(at(&path))?;
+        }
+    }
+    Ok(())
+}
+
+fn create_directory(path: &Path) -> Result<(), UpError> {
+    fs::create_dir_all(path).map_err(at(path))
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> UpError {
+    let path = path.to_owned();
+    move |source| UpError::File { path, source }
+}

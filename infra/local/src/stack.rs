@@ -1,0 +1,87 @@
+//! `stack.json`: where everything is, for scripts and tests.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::deploy::Deployed;
+
+/// A running stack's addresses and names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// `/v1/…` and `/in/…` lie under it.
+    pub api_url: String,
+    /// The first administrator's token, scope `admin`.
+    pub admin_token: String,
+    /// How an AWS client reaches the emulator.
+    pub aws: Aws,
+    /// The deployed name of each function.
+    pub functions: BTreeMap<String, String>,
+    /// The table's name.
+    pub table: String,
+    /// The queues' URLs.
+    pub queues: Queues,
+}
+
+/// Settings of an AWS client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aws {
+    /// The emulator.
+    pub endpoint_url: String,
+    /// Any other would be another, empty account there.
+    pub region: String,
+    /// Not a secret.
+    pub access_key_id: String,
+    /// Not a secret.
+    pub secret_access_key: String,
+}
+
+/// Queue URLs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// Accepted events.
+    pub events: String,
+    /// First attempts.
+    pub deliveries: String,
+    /// Later attempts.
+    pub retries: String,
+    /// What no function could handle.
+    pub dead: String,
+}
+
+impl Stack {
+    pub(crate) fn new(base: &str, deployed: Deployed, admin_token: String) -> Self {
+        Self {
+            api_url: deployed.api_url,
+            admin_token,
+            aws: Aws {
+                endpoint_url: base.to_owned(),
+                region: "us-east-1".to_owned(),
+                access_key_id: "test".to_owned(),
+                secret_access_key: "test".to_owned(),
+            },
+            functions: deployed.functions,
+            table: deployed.table,
+            queues: deployed.queues,
+        }
+    }
+
+    /// Whole or not at all, and for this user only: it holds a token.
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
+        let partial = path.with_extension("partial");
+        let _ = fs::remove_file(&partial);
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&partial)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.write_all(b"\n")?;
+        fs::rename(&partial, path)
+    }
+
+    /// What an earlier start wrote, if that can be read.
+    pub(crate) fn read(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+}

@@ -1,0 +1,66 @@
+//! The template as `aws cloudformation package` would upload it: packages by their place in the bucket. And with numbers in
+//! place of the parameters that are numbers, since the emulator hands them on as strings, which its queue pollers refuse.
+
+/// `text` with each function's `CodeUri` pointing to the bucket, or the name of a function that has none.
+///
+/// `packages` are pairs of a function's name and the key of its package.
+pub(crate) fn packaged<'a>(text: &str, bucket: &str, packages: &[(&'a str, &str)]) -> Result<String, &'a str> {
+    let mut text = text.to_owned();
+    for (function, key) in packages {
+        let local = format!("CodeUri: ../target/lambda/{function}/bootstrap.zip\n");
+        if !text.contains(&local) {
+            return Err(function);
+        }
+        text = text.replace(&local, &format!("CodeUri: s3://{bucket}/{key}\n"));
+    }
+    Ok(text)
+}
+
+/// `text` with the values of numeric parameters where they are referred to.
+pub(crate) fn with_numbers(text: &str, parameters: &[(String, String)]) -> String {
+    parameters
+        .iter()
+        .filter(|(_, value)| value.parse::<u32>().is_ok())
+        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!(" !Ref {name}\n"), &format!(" {value}\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FUNCTIONS;
+
+    const TEMPLATE: &str = include_str!("../../template.yaml");
+
+    #[test]
+    fn every_function_of_the_template_is_packaged() {
+        let packages: Vec<_> = FUNCTIONS.iter().map(|name| (*name, *name)).collect();
+        let text = packaged(TEMPLATE, "deploy", &packages).unwrap();
+        assert!(!text.contains("../target"));
+        assert_eq!(text.matches("CodeUri: s3://deploy/").count(), FUNCTIONS.len());
+        assert_eq!(text.lines().count(), TEMPLATE.lines().count());
+    }
+
+    #[test]
+    fn a_function_without_code_is_named() {
+        assert_eq!(packaged(TEMPLATE, "deploy", &[("billing", "k")]), Err("billing"));
+    }
+
+    #[test]
+    fn numbers_stand_where_their_parameters_were() {
+        let parameters = [("MaximumConcurrency", "4"), ("EgressAllow", "127.0.0.1:9000-9999")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let text = with_numbers(TEMPLATE, &parameters);
+        assert_eq!(text.matches("MaximumConcurrency: 4\n").count(), 3);
+        assert!(text.contains("EGRESS_ALLOW: !Ref EgressAllow\n"));
+    }
+
+    #[test]
+    fn only_the_delivery_function_may_feed_its_own_queue() {
+        let allowing: Vec<_> = TEMPLATE
+            .split("\n\n")
+            .filter(|resource| resource.lines().any(|line| line.trim() == "RecursiveLoop: Allow"))
+            .map(|resource| resource.trim().lines().next().unwrap())
+            .collect();
+        assert_eq!(allowing, ["DeliveryFunction:"]);
+    }
+}

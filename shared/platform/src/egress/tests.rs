@@ -64,7 +64,8 @@ async fn exchange_with(reply: &[u8], call: impl FnOnce(&mut Call)) -> (Result<An
         drop(stream.write_all(reply).await);
         request
     };
-    tokio::join!(egress.call(made), server)
+    let both = async { tokio::join!(egress.call(made), server) };
+    tokio::time::timeout(Duration::from_secs(20), both).await.expect("the request went elsewhere")
 }
 
 async fn failure_with(reply: &[u8]) -> CallError {

@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use lambda_http::RequestExt;
 use serde_json::{Value, json};
 
@@ -49,8 +49,8 @@ fn document(problem: &Problem, request_id: &str) -> Response {
     }
     let mut response = (problem.status, Json(body)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Some((name, value)) = problem.header.clone() {
-        response.headers_mut().insert(name, value);
+    if problem.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }

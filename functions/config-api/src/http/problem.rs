@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use domain::invalid::{Invalid, Problems};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,10 +29,6 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<Invalid>,
-    /// A header that goes with the status.
-    #[serde(skip)]
-    #[schema(ignore)]
-    pub header: Option<(HeaderName, HeaderValue)>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -42,7 +38,7 @@ fn code<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::O
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, title, status, detail: detail.into(), errors: Vec::new(), header: None }
+        Self { kind, title, status, detail: detail.into(), errors: Vec::new() }
     }
 
     /// 400: not JSON, or a forged cursor.
@@ -52,13 +48,8 @@ impl Problem {
 
     /// 401: the same for a missing, malformed, unknown, revoked and expired token.
     pub fn unauthorized() -> Self {
-        let problem = Self::new(
-            StatusCode::UNAUTHORIZED,
-            "/problems/unauthorized",
-            "Unauthorized",
-            "Send a valid token: Authorization: Bearer <token>",
-        );
-        Self { header: Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))), ..problem }
+        let detail = "Send a valid token: Authorization: Bearer <token>";
+        Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "Unauthorized", detail)
     }
 
     /// 403: the token lacks the scope.

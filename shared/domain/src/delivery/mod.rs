@@ -131,10 +131,9 @@ pub enum Arrival {
 pub fn arrive(row: Option<&Delivery>, message: &Message) -> Arrival {
     match row {
         None if message.ticket.number == 1 => Arrival::Attempt,
-        None => Arrival::Stale,
         Some(row) if row.awaited.as_ref().is_some_and(|awaited| awaited.ticket == message.ticket) => Arrival::Attempt,
         Some(row) if row.last.as_ref() == Some(&message.ticket) => Arrival::FollowUp,
-        Some(_) => Arrival::Stale,
+        _ => Arrival::Stale,
     }
 }
 

@@ -149,10 +149,7 @@ impl Table {
     /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold.
     async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Result<(), usize>, TableError> {
         let request = self.client.transact_write_items().set_transact_items(Some(writes));
-        let error = match request.send().await {
-            Ok(_) => return Ok(Ok(())),
-            Err(error) => error,
-        };
+        let Err(error) = request.send().await else { return Ok(Ok(())) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
             let refused = cancelled
                 .cancellation_reasons()
@@ -211,8 +208,8 @@ fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }
 
 fn key_of(item: &Item) -> Option<Key> {

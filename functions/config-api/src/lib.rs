@@ -49,7 +49,7 @@ pub struct Clients {
 /// The whole API.
 pub fn router(clients: Clients) -> Router {
     let (routes, document) = routes::all().split_for_parts();
-    let document = openapi::complete(document);
+    let document = openapi::complete(&document);
     let Clients { table, keys, events, deliveries, allow } = clients;
     let app = App {
         table,

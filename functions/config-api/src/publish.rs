@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
     event::{Event, NewEvent},
     event_type,
@@ -131,7 +132,7 @@ async fn accept(
 
 /// What stands for a text where its length or its characters are in the way.
 fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }
 
 /// The event types that were looked up for one request.

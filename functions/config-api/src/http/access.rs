@@ -16,7 +16,7 @@ use domain::{
 };
 use http::{HeaderMap, Method, header::AUTHORIZATION};
 use platform::clock;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Answer, Problem};
 use crate::App;
@@ -33,13 +33,17 @@ pub struct Caller {
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
+    /// Nothing.
     Public,
+    /// A token with this scope.
     Scope(Scope),
+    /// The document says nothing that could be kept: nobody may.
+    Closed,
 }
 
-/// The rules of all routes; `None` where the document names none that can be kept.
+/// The rules of all routes.
 #[derive(Debug)]
-pub struct Rules(HashMap<(Method, String), Option<Rule>>);
+pub struct Rules(HashMap<(Method, String), Rule>);
 
 /// The name of the security scheme in the OpenAPI document.
 pub const SCHEME: &str = "token";
@@ -52,14 +56,13 @@ impl Rules {
         for (path, operations) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in operations.as_object().into_iter().flatten() {
                 let rule = match operation["security"].as_array().map(Vec::as_slice) {
-                    Some([]) => Some(Rule::Public),
-                    Some([security]) if security.as_object().is_some_and(serde_json::Map::is_empty) => {
-                        Some(Rule::Public)
-                    }
+                    Some([]) => Rule::Public,
+                    Some([security]) if *security == json!({}) => Rule::Public,
                     Some([security]) => {
-                        security[SCHEME][0].as_str().and_then(|name| name.parse().ok()).map(Rule::Scope)
+                        let scope = security[SCHEME][0].as_str().and_then(|name| name.parse().ok());
+                        scope.map_or(Rule::Closed, Rule::Scope)
                     }
-                    _ => None,
+                    _ => Rule::Closed,
                 };
                 if let Ok(method) = method.to_uppercase().parse() {
                     rules.insert((method, path.clone()), rule);
@@ -69,7 +72,7 @@ impl Rules {
         Self(rules)
     }
 
-    fn find(&self, method: &Method, path: &str) -> Option<Option<Rule>> {
+    fn find(&self, method: &Method, path: &str) -> Option<Rule> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.0.get(&(method.clone(), path.to_owned())).copied()
     }
@@ -83,12 +86,12 @@ pub async fn check(
     next: Next,
 ) -> Answer<Response> {
     match app.rules.find(request.method(), path.as_str()) {
-        Some(Some(Rule::Public)) => {}
-        Some(Some(Rule::Scope(scope))) => {
+        Some(Rule::Public) => {}
+        Some(Rule::Scope(scope)) => {
             let caller = authorize(&app, request.headers(), scope).await?;
             request.extensions_mut().insert(caller);
         }
-        Some(None) => return Err(Problem::internal("a route names no scope")),
+        Some(Rule::Closed) => return Err(Problem::internal("a route names no scope")),
         None => return Err(Problem::method_not_allowed()),
     }
     Ok(next.run(request).await)
@@ -116,8 +119,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -126,11 +127,11 @@ mod tests {
             "/a": {"get": {"security": []}, "post": {"security": [{"token": ["events:write"]}]}},
             "/b": {"get": {}, "post": {"security": [{"token": []}]}, "put": {"security": [{"token": ["no:such"]}]}},
         }}));
-        assert_eq!(rules.find(&Method::GET, "/a"), Some(Some(Rule::Public)));
-        assert_eq!(rules.find(&Method::HEAD, "/a"), Some(Some(Rule::Public)));
-        assert_eq!(rules.find(&Method::POST, "/a"), Some(Some(Rule::Scope(Scope::EventsWrite))));
+        assert_eq!(rules.find(&Method::GET, "/a"), Some(Rule::Public));
+        assert_eq!(rules.find(&Method::HEAD, "/a"), Some(Rule::Public));
+        assert_eq!(rules.find(&Method::POST, "/a"), Some(Rule::Scope(Scope::EventsWrite)));
         for method in [Method::GET, Method::POST, Method::PUT] {
-            assert_eq!(rules.find(&method, "/b"), Some(None), "{method}");
+            assert_eq!(rules.find(&method, "/b"), Some(Rule::Closed), "{method}");
         }
         assert_eq!(rules.find(&Method::PUT, "/a"), None);
     }

@@ -27,7 +27,7 @@ pub fn base() -> OpenApi {
 }
 
 /// The document as it is served: every operation can fail in the same ways.
-pub fn complete(document: OpenApi) -> Value {
+pub fn complete(document: &OpenApi) -> Value {
     let mut document = json!(document);
     let common = [
         ("401", "No valid token"),

@@ -321,3 +321,6 @@ pub fn delivery_failed(row: &Delivery, webhook_name: &str, last: Option<&Attempt
         hops: 0,
     })
 }
+
+#[cfg(test)]
+mod tests;

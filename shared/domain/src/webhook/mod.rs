@@ -150,3 +150,6 @@ impl Webhook {
             .fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
     }
 }
+
+#[cfg(test)]
+mod tests;

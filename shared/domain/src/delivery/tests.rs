@@ -1,0 +1,175 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{message::Due, *};
+use crate::id::WebhookId;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("a time of this century")
+}
+
+fn kind(name: &str) -> EventType {
+    EventType::parse(name).expect("an event type")
+}
+
+fn id() -> DeliveryId {
+    DeliveryId { event: EventId::new(at(0), 1), webhook: WebhookId::new(at(0), 2) }
+}
+
+fn first_message() -> Message {
+    Message::first(id(), "t1".to_owned(), at(0), None)
+}
+
+fn attempt(number: u32, now: Timestamp, outcome: &Outcome) -> Attempt {
+    Attempt {
+        number,
+        at: now,
+        duration_ms: 5,
+        status_code: outcome.status_code(),
+        error: outcome.error(),
+        request: attempt::Requested { method: "POST".to_owned(), url: "https://example.com/".to_owned() },
+        response_body: None,
+        missing_tags: Vec::new(),
+    }
+}
+
+/// The row after the attempt that `message` asks for.
+fn settle(
+    before: Option<Delivery>,
+    message: &Message,
+    outcome: &Outcome,
+    policy: &RetryPolicy,
+    now: Timestamp,
+) -> Delivery {
+    let attempt = attempt(message.ticket.number, now, outcome);
+    let made = Made { message, event_type: &kind("message"), attempt: &attempt, outcome };
+    Delivery::after(before, &made, policy, now, format!("t{}", message.ticket.number + 1))
+}
+
+fn failed(code: u16) -> Outcome {
+    Outcome::Failed(Failure::Status { code, retry_after: None })
+}
+
+#[test]
+fn the_default_schedule_is_48_retries_half_an_hour_apart() {
+    let (policy, mut message, mut row, mut now) = (RetryPolicy::default(), first_message(), None, at(0));
+    let mut retries = 0;
+    let last = loop {
+        assert_eq!(arrive(row.as_ref(), &message), Arrival::Attempt);
+        let after = settle(row, &message, &failed(500), &policy, now);
+        assert_eq!(arrive(Some(&after), &message), Arrival::FollowUp, "its own message repeats the follow-up");
+        let Some(next) = after.awaited_message() else { break after };
+        assert_eq!(next.due_at, Some(at(1800 * i64::from(retries + 1))));
+        retries += 1;
+        now = at(1800 * i64::from(retries));
+        (row, message) = (Some(after), next);
+    };
+    assert_eq!((retries, last.status), (48, Status::Failed));
+}
+
+#[test]
+fn the_row_takes_the_message_it_names_and_no_other() {
+    let first = first_message();
+    assert_eq!(arrive(None, &first), Arrival::Attempt);
+    let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
+    let second = row.awaited_message().expect("a retry");
+    let twin = Message { ticket: Ticket { number: 1, token: "other".to_owned() }, ..first.clone() };
+    let forged = Message { ticket: Ticket { number: 2, token: "other".to_owned() }, ..second.clone() };
+    for (message, arrival) in
+        [(&first, Arrival::FollowUp), (&twin, Arrival::Stale), (&second, Arrival::Attempt), (&forged, Arrival::Stale)]
+    {
+        assert_eq!(arrive(Some(&row), message), arrival, "{:?}", message.ticket);
+    }
+    assert_eq!(arrive(None, &second), Arrival::Stale, "a retry without a row: it has expired");
+}
+
+#[test]
+fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
+    let first = first_message();
+    let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
+    let older = row.awaited_message().expect("a retry");
+    let row = row.retried(at(10), "manual".to_owned());
+    let manual = row.awaited_message().expect("the retry asked for");
+    assert_eq!((manual.ticket.number, manual.queued_at, manual.delay(at(10))), (2, at(10), 0));
+    assert_eq!(arrive(Some(&row), &older), Arrival::Stale);
+    assert_eq!(arrive(Some(&row), &manual), Arrival::Attempt);
+    // The schedule begins anew: 48 more retries, counted from this attempt.
+    let row = settle(Some(row), &manual, &failed(500), &RetryPolicy::default(), at(20));
+    assert_eq!(row.awaited.as_ref().map(|awaited| (awaited.ticket.number, awaited.due_at)), Some((3, at(1820))));
+    assert_eq!(row.first_attempt.map(|attempt| attempt.number), Some(1));
+}
+
+#[test]
+fn what_ends_a_delivery_is_told_once_and_never_about_itself() {
+    let first = first_message();
+    let blocked = Outcome::Blocked { reason: "no".to_owned() };
+    for (outcome, status, gone) in
+        [(failed(500), Status::Failed, false), (failed(410), Status::Failed, true), (blocked, Status::Blocked, false)]
+    {
+        let row = settle(None, &first, &outcome, &RetryPolicy::None, at(1));
+        assert_eq!((row.status, row.gone, &row.awaited), (status, gone, &None));
+        let event = delivery_failed(&row, "name", None).expect("an event");
+        assert_eq!(event.id, delivery_failed(&row, "name", None).expect("an event").id);
+        let about_itself = Delivery { event_type: kind("webhook.failing"), ..row };
+        assert_eq!(delivery_failed(&about_itself, "name", None), None);
+    }
+    assert_eq!(settle(None, &first, &failed(410), &RetryPolicy::default(), at(1)).status, Status::Failed);
+    let delivered = settle(None, &first, &Outcome::Delivered { code: 204 }, &RetryPolicy::default(), at(1));
+    assert_eq!((delivered.status, delivered.awaited_message()), (Status::Succeeded, None));
+    assert_eq!(delivery_failed(&delivered, "name", None), None);
+}
+
+#[test]
+fn stopping_a_webhook_cancels_what_was_queued_until_then() {
+    let row = settle(None, &first_message(), &failed(500), &RetryPolicy::default(), at(1));
+    for (stopped, seen) in [
+        (Stopped::Never, Status::Retrying),
+        (Stopped::Until(at(-1)), Status::Retrying),
+        (Stopped::Until(at(0)), Status::Cancelled),
+        (Stopped::Always, Status::Cancelled),
+    ] {
+        assert_eq!(row.status_seen(stopped), seen, "{stopped:?}");
+    }
+    let ended = settle(None, &first_message(), &Outcome::Delivered { code: 200 }, &RetryPolicy::default(), at(1));
+    assert_eq!(ended.status_seen(Stopped::Always), Status::Succeeded);
+}
+
+#[test]
+fn a_message_reads_back_what_it_writes() {
+    let event = Event { id: id().event, kind: kind("message"), timestamp: at(0), data: json!({"a": 1}), hops: 2 };
+    let message = Message { due_at: Some(at(5)), waits: 3, event: Some(event), ..first_message() };
+    let text = serde_json::to_string(&message).expect("json");
+    assert_eq!(serde_json::from_str::<Message>(&text).expect("a message"), message);
+}
+
+proptest! {
+    /// However long the wait and however late each hop arrives: legal delays, never early, and in the end it is due.
+    #[test]
+    fn waits_are_made_of_legal_hops(wait in 0_i64..700_000, late in proptest::collection::vec(0_i64..30, 900)) {
+        let due_at = at(wait);
+        let mut message = Message { due_at: Some(due_at), ..first_message() };
+        let mut now = at(0);
+        let mut due = false;
+        for late in late {
+            match message.due(now) {
+                Due::Now(_) => {
+                    due = true;
+                    break;
+                }
+                Due::Later { message: next, delay_seconds } => {
+                    prop_assert!((1..=900).contains(&delay_seconds));
+                    now += jiff::SignedDuration::from_secs(i64::from(delay_seconds) + late);
+                    message = next;
+                }
+                Due::Lost => break,
+            }
+        }
+        prop_assert!(due && now >= due_at);
+    }
+}
+
+#[test]
+fn a_message_that_never_gets_due_is_given_up() {
+    let message = Message { due_at: Some(at(1)), waits: 1000, ..first_message() };
+    assert_eq!(message.due(at(0)), Due::Lost);
+}

@@ -1,0 +1,192 @@
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::{request, settings::Reveal, *};
+use crate::{event::Event, id::EventId, invalid::Problems, pattern::EventType, target::Allow};
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("a time of this century")
+}
+
+fn minimal() -> Value {
+    json!({"name": "CRM", "url": "https://example.com/hook", "events": ["message"]})
+}
+
+fn with(change: &Value) -> Value {
+    let mut document = minimal();
+    document.as_object_mut().expect("object").extend(change.as_object().expect("object").clone());
+    document
+}
+
+fn settings(change: &Value) -> Result<Settings, Problems> {
+    Settings::parse(with(change), &Allow::default()).map(|(settings, _)| settings)
+}
+
+fn webhook(change: &Value) -> Webhook {
+    let secret = SigningSecret::parse(SECRET).expect("a secret");
+    Webhook::new(WebhookId::new(at(0), 1), settings(change).expect("valid settings"), secret, at(0))
+}
+
+fn event(data: Value) -> Event {
+    let kind = EventType::parse("message").expect("an event type");
+    Event { id: EventId::new(at(0), 2), kind, timestamp: at(0), data, hops: 0 }
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let shown = Value::Object(settings(&json!({})).expect("valid").to_map(Reveal::Hints));
+    assert_eq!(
+        shown,
+        json!({
+            "name": "CRM", "url": "https://example.com/hook", "events": ["message"], "conditions": null,
+            "enabled": true, "method": "POST", "format": "json", "body": null, "headers": {},
+            "auth": {"type": "none"}, "secrets_hint": {}, "signing": {"type": "standard"},
+            "retry": {"type": "fixed", "interval_seconds": 1800, "duration_seconds": 86400},
+            "timeout_seconds": 15, "success": "2xx-3xx", "rate_limit_per_second": null,
+        })
+    );
+}
+
+#[test]
+fn settings_read_back_what_they_write_and_show_no_secret() {
+    let full = json!({
+        "url": "https://api.example.com/bot123:AbCdEf/send?key={secret.k}", "method": "PUT", "format": "xml",
+        "body": "<a>{x}</a>", "headers": {"x-api-token": "hush-hush", "x-tenant": "7"},
+        "auth": {"type": "basic", "username": "u", "password": "password-of-length"},
+        "secrets": {"k": "0123456789abcdefghij", "short": "short"}, "signing": {"type": "header", "name": "x-secret"},
+        "retry": {"type": "custom", "delays_seconds": [1, 2]}, "timeout_seconds": 3, "success": "2xx",
+        "rate_limit_per_second": 5, "enabled": false, "events": ["insight.*", "*"],
+        "conditions": {"field": "a.b", "op": "eq", "value": 1},
+    });
+    let first = settings(&full).expect("valid");
+    let written = Value::Object(first.to_map(Reveal::Full));
+    let again = Settings::restore(written.clone()).expect("valid");
+    assert_eq!(Value::Object(again.to_map(Reveal::Full)), written);
+    let shown = Value::Object(first.to_map(Reveal::Hints));
+    assert_eq!(shown["url"], "https://api.example.com/•••/send?key={secret.k}");
+    assert_eq!(shown["headers"], json!({"x-api-token": "•••", "x-tenant": "7"}));
+    assert_eq!(shown["auth"], json!({"type": "basic", "username": "u", "password_hint": "ngth"}));
+    assert_eq!(shown["secrets_hint"], json!({"k": "ghij", "short": null}));
+}
+
+#[test]
+fn everything_wrong_is_named_at_once() {
+    let wrong = json!({
+        "name": "", "url": "http://10.0.0.1/", "events": [], "conditions": {"field": "a"}, "enabled": "yes",
+        "method": "TRACE", "format": "yaml", "headers": {"Host": "x", "X-A": "1", "x-a": "2"}, "auth": {"type": "basic"},
+        "secrets": {"a b": "x"}, "secret": "short", "signing": {"type": "x"}, "retry": {"type": "none", "x": 1},
+        "timeout_seconds": 31, "success": "all", "rate_limit_per_second": 0, "colour": "red",
+    });
+    let problems = Settings::parse(wrong, &Allow::default()).expect_err("all wrong").0;
+    let mut pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+    pointers.sort_unstable();
+    pointers.dedup();
+    assert_eq!(
+        pointers,
+        [
+            "/auth/password",
+            "/auth/username",
+            "/colour",
+            "/conditions/op",
+            "/enabled",
+            "/events",
+            "/format",
+            "/headers/Host",
+            "/method",
+            "/name",
+            "/rate_limit_per_second",
+            "/retry/x",
+            "/secret",
+            "/secrets/a b",
+            "/signing/type",
+            "/success",
+            "/timeout_seconds",
+            "/url",
+        ]
+    );
+}
+
+#[test]
+fn masks_are_not_written_back() {
+    for change in [json!({"url": "https://example.com/•••"}), json!({"headers": {"x-token": "•••"}})] {
+        assert!(settings(&change).is_err(), "{change}");
+    }
+}
+
+#[test]
+fn a_request_is_signed_and_authenticated_and_verifies_elsewhere() {
+    let webhook = webhook(&json!({
+        "auth": {"type": "api_key", "header": "x-key", "value": "k-1"}, "headers": {"x-id": "{event.id}"},
+    }));
+    let event = event(json!({"text": "hi"}));
+    let now = Timestamp::from_second(
+        i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970").as_secs()).expect("seconds"),
+    )
+    .expect("now");
+    let request = request::build(&webhook, &event, now).expect("a request");
+    let body = request.body.as_deref().expect("a body");
+    assert_eq!(serde_json::from_str::<Value>(body).expect("JSON")["data"], json!({"text": "hi"}));
+    assert_eq!(request.headers["x-key"], "k-1");
+    assert_eq!(request.headers["x-id"], event.id.to_string());
+    assert_eq!(request.headers["content-type"], "application/json");
+    assert_eq!(request.headers[request::HOPS_HEADER], "1");
+    let verifier = standardwebhooks::Webhook::new(SECRET).expect("a verifier");
+    verifier.verify(body.as_bytes(), &request.headers).expect("a valid signature");
+}
+
+#[test]
+fn a_get_has_no_body_unless_one_is_written() {
+    let now = at(0);
+    let bare = request::build(&webhook(&json!({"method": "GET"})), &event(json!({})), now).expect("a request");
+    assert_eq!((bare.body, bare.headers.get("content-type")), (None, None));
+    let written = webhook(&json!({"method": "GET", "body": "{\"a\": {b}}"}));
+    let request = request::build(&written, &event(json!({"b": [1]})), now).expect("a request");
+    assert_eq!(request.body.as_deref(), Some("{\"a\": [1]}"));
+}
+
+#[test]
+fn previews_and_echoes_hold_no_secret() {
+    let secrets = json!({"k": "0123456789abcdefghij"});
+    let webhook = webhook(&json!({
+        "url": "https://example.com/{secret.k}/x", "body": "{\"k\": \"{secret.k}\"}", "headers": {"x-k": "{secret.k}"},
+        "secrets": secrets, "auth": {"type": "basic", "username": "user", "password": "pass-word"},
+    }));
+    let (preview, _) = request::preview(&webhook, &event(json!({}))).expect("a preview");
+    let shown = json!(preview).to_string();
+    let request = request::build(&webhook, &event(json!({})), at(0)).expect("a request");
+    let basic = request.headers["authorization"].to_str().expect("text").to_owned();
+    let echo = webhook.redact(&format!("you sent 0123456789abcdefghij, {SECRET}, pass-word and {basic}"));
+    for secret in ["0123456789abcdefghij", SECRET, "pass-word", basic.as_str()] {
+        assert!(!shown.contains(secret) && !echo.contains(secret), "{secret} in {shown} or {echo}");
+        assert!(!request.shown_url.contains(secret));
+    }
+}
+
+#[test]
+fn the_old_secret_signs_along_until_its_time_is_over() {
+    let secrets = SigningSecrets::only(SigningSecret::parse(SECRET).expect("a secret"));
+    let fresh = SigningSecret::generated([7; 32]);
+    let rotated = secrets.clone().rotated(fresh.clone(), SignedDuration::from_secs(60), at(0));
+    assert_eq!(rotated.at(at(59)).iter().map(|secret| secret.expose()).collect::<Vec<_>>(), [fresh.expose(), SECRET]);
+    assert_eq!(rotated.at(at(60)).len(), 1);
+    assert_eq!(secrets.rotated(fresh, SignedDuration::ZERO, at(0)).at(at(0)).len(), 1);
+}
+
+#[test]
+fn stopping_is_for_good_for_what_was_queued() {
+    let off = |webhook: &Webhook| Settings { enabled: false, ..webhook.settings.clone() };
+    let on = |webhook: &Webhook| Settings { enabled: true, ..webhook.settings.clone() };
+    let webhook = webhook(&json!({}));
+    assert!(webhook.takes(at(0)));
+    let stopped = webhook.clone().changed(off(&webhook), at(5));
+    assert!(!stopped.takes(at(9)));
+    let again = stopped.clone().changed(on(&stopped), at(10));
+    assert!(!again.takes(at(5)) && again.takes(at(6)));
+    let gone = again.disabled(DisabledReason::Gone, at(20));
+    assert_eq!((gone.settings.enabled, gone.state.disabled_reason), (false, Some(DisabledReason::Gone)));
+    let back = gone.clone().changed(on(&gone), at(30));
+    assert_eq!(back.state.disabled_reason, None);
+    assert_eq!(back.state.version, 5);
+}

@@ -44,7 +44,8 @@ fn request_id(request: &Request) -> String {
 
 fn document(problem: &Problem, request_id: &str) -> Response {
     let mut body = json!(problem);
-    if let Value::Object(map) = &mut body {
+    // Only where we have to look into it: refusals of tokens must not differ in anything.
+    if let (true, Value::Object(map)) = (problem.status.is_server_error(), &mut body) {
         map.insert("request_id".to_owned(), request_id.into());
     }
     let mut response = (problem.status, Json(body)).into_response();

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 /// What a handler returns.
 pub type Answer<T = Response> = Result<T, Problem>;
 
-/// A problem document, without its request id: the frame around every answer adds that.
+/// A problem document. Where the fault is ours, the frame around every answer adds the request's id.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
     /// A stable URI reference for the kind of problem, such as `/problems/validation`.

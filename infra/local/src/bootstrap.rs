@@ -22,7 +22,7 @@ fn invoke(emulator: &Emulator, place: &Place, deployed: &Deployed, event: &Value
     let failed = |reason: String| UpError::Bootstrap { reason, log: place.log("rotation") };
     let name = &deployed.functions["rotation"];
     let url = format!("{}/2015-03-31/functions/{name}/invocations", emulator.base());
-    let answer = http::post(&url, "application/json", &event.to_string())?;
+    let answer = http::post(&url, "lambda", "application/json", &event.to_string())?;
     let body: Value = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
     if answer.function_error {
         return Err(failed(body["errorMessage"].as_str().map_or_else(|| body.to_string(), str::to_owned)));

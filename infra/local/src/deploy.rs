@@ -86,7 +86,7 @@ fn call(emulator: &Emulator, action: &str, form: &[(String, String)]) -> Result<
         .append_pair("StackName", STACK)
         .extend_pairs(form)
         .finish();
-    Ok(http::post(&emulator.base(), "application/x-www-form-urlencoded", &body)?.body)
+    Ok(http::post(&emulator.base(), "cloudformation", "application/x-www-form-urlencoded", &body)?.body)
 }
 
 /// The stack's description, if there is one.
@@ -115,20 +115,30 @@ fn status(description: &str) -> &str {
 /// Each failed resource with its reason, the first to fail first.
 fn failures(emulator: &Emulator) -> Result<String, HttpError> {
     let events = call(emulator, "DescribeStackEvents", &[])?;
-    Ok(reasons(&events))
+    // What was found before any resource was made is told apart from the rest.
+    let validations = call(emulator, "DescribeEvents", &[])?;
+    Ok([reasons(&validations), reasons(&events)].concat().join("\n"))
 }
 
-fn reasons(events: &str) -> String {
+/// Of the events, which come newest first, those since the stack's last operation began.
+fn reasons(events: &str) -> Vec<String> {
+    let began = |event: &&str| {
+        first(event, "LogicalResourceId") == Some(STACK)
+            && ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"]
+                .contains(&first(event, "ResourceStatus").unwrap_or_default())
+    };
     let mut lines: Vec<_> = all(events, "member")
-        .filter(|event| first(event, "ResourceStatus").is_some_and(|status| status.ends_with("_FAILED")))
-        .map(|event| {
-            let resource = first(event, "LogicalResourceId").unwrap_or_default();
-            let reason = first(event, "ResourceStatusReason").unwrap_or_default();
-            format!("{resource}: {}", plain(reason))
+        .take_while(|event| !began(event))
+        .filter_map(|event| {
+            let resource = first(event, "LogicalResourceId").filter(|resource| *resource != STACK)?;
+            let failed = first(event, "ResourceStatus").is_some_and(|status| status.ends_with("_FAILED"));
+            let reason = first(event, "ValidationStatusReason")
+                .or_else(|| first(event, "ResourceStatusReason").filter(|_| failed))?;
+            Some(format!("{resource}: {}", plain(reason)))
         })
         .collect();
     lines.reverse();
-    lines.join("\n")
+    lines
 }
 
 fn message(error: &str) -> String {
@@ -214,11 +224,17 @@ mod tests {
             )
         };
         let events = [
-            event("tieline", "CREATE_FAILED", "[Table]"),
+            event("tieline", "ROLLBACK_IN_PROGRESS", "[Queue, Table]"),
             event("Keyring", "CREATE_COMPLETE", ""),
             event("Table", "CREATE_FAILED", "&quot;KeySchema&quot; is missing"),
+            event("Queue", "CREATE_FAILED", "too late"),
+            event("tieline", "CREATE_IN_PROGRESS", "User Initiated"),
+            event("Queue", "UPDATE_FAILED", "of an earlier try"),
         ];
-        assert_eq!(reasons(&events.concat()), "Table: \"KeySchema\" is missing\ntieline: [Table]");
+        assert_eq!(reasons(&events.concat()), ["Queue: too late", "Table: \"KeySchema\" is missing"]);
+        let validation = "<member><LogicalResourceId>Bucket</LogicalResourceId>\
+            <ValidationStatusReason>taken</ValidationStatusReason></member>";
+        assert_eq!(reasons(validation), ["Bucket: taken"]);
     }
 
     #[test]

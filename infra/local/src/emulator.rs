@@ -126,7 +126,7 @@ impl Drop for Emulator {
 }
 
 /// `port` when nobody listens there, or any free one for 0.
-fn free(port: u16) -> Result<u16, UpError> {
+pub(crate) fn free(port: u16) -> Result<u16, UpError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| UpError::PortTaken(port))?;
     listener.local_addr().map(|address| address.port()).map_err(|_| UpError::PortTaken(port))
 }

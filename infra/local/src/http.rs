@@ -36,8 +36,11 @@ pub(crate) fn put(url: &str, body: &[u8]) -> Result<Answer, HttpError> {
     answer(builder("PUT", url), body)
 }
 
-pub(crate) fn post(url: &str, content_type: &str, body: &str) -> Result<Answer, HttpError> {
-    answer(builder("POST", url).header("content-type", content_type), body.as_bytes())
+/// `service` is what AWS calls it in a signature: several services have actions of the same name.
+pub(crate) fn post(url: &str, service: &str, content_type: &str, body: &str) -> Result<Answer, HttpError> {
+    let unsigned = format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request");
+    let request = builder("POST", url).header("authorization", unsigned).header("content-type", content_type);
+    answer(request, body.as_bytes())
 }
 
 fn builder(method: &str, url: &str) -> ureq::http::request::Builder {

@@ -154,6 +154,8 @@ pub fn up(options: &Options) -> Result<Running, UpError> {
         (options.say)("Forgetting the former state");
         forget(&place)?;
     }
+    // Before the steps that take long.
+    emulator::free(options.port)?;
     let python = tools::emulator(&place.root.join("target/tools"), options.say)?;
     (options.say)("Building the functions");
     let built = functions::build(&place)?;

@@ -1,9 +1,9 @@
 //! `cargo dev`: the stack on this machine until Ctrl-C.
-#![expect(clippy::print_stdout, reason = "it talks to a person on a terminal")]
 
 mod arguments;
 mod watch;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let arguments = match Command::parse(std::env::args().skip(1)) {
         Ok(Command::Start(arguments)) => arguments,
         Ok(Command::Help) => {
-            println!("{}", arguments::HELP);
+            say(arguments::HELP);
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -49,9 +49,9 @@ fn run(arguments: &Arguments, stop: &AtomicBool) -> Result<(), UpError> {
         port: arguments.port,
         fresh: arguments.fresh,
         parameters: Vec::new(),
-        say: |step| println!("{step} …"),
+        say: |step| say(&format!("{step} …")),
     })?;
-    println!("{}", greeting(running.stack()));
+    say(&greeting(running.stack()));
     let mut watch = arguments.watch.then(watch::Watch::new);
     while !stop.load(Ordering::Relaxed) {
         if !running.alive() {
@@ -62,17 +62,22 @@ fn run(arguments: &Arguments, stop: &AtomicBool) -> Result<(), UpError> {
         }
         thread::sleep(Duration::from_millis(200));
     }
-    println!("\nStopping; the state stays in target/dev …");
+    say("\nStopping; the state stays in target/dev …");
     running.down();
     Ok(())
 }
 
 fn redeploy(running: &Running) {
-    println!("Something changed: building and deploying …");
+    say("Something changed: building and deploying …");
     match running.redeploy() {
-        Ok(()) => println!("The new code runs."),
+        Ok(()) => say("The new code runs."),
         Err(error) => eprintln!("error: {error}\nThe former code goes on."),
     }
+}
+
+/// Nobody may be reading any more, which is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 fn greeting(stack: &Stack) -> String {

@@ -18,9 +18,10 @@ use crate::{Place, UpError, at, create_directory, http};
 pub(crate) const API_ID: &str = "tieline";
 
 const PROGRAM: &str = "\
-import os, signal, sys, threading
+import os, signal, threading
 def watch():
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):
+        pass
     os.killpg(0, signal.SIGTERM)
 threading.Thread(target=watch, daemon=True).start()
 from ministack.app import main

@@ -157,6 +157,10 @@ pub fn up(options: &Options) -> Result<Running, UpError> {
     // Before the steps that take long.
     emulator::free(options.port)?;
     let python = tools::emulator(&place.root.join("target/tools"), options.say)?;
+    for function in FUNCTIONS {
+        // A log tells of this start alone.
+        let _ = fs::remove_file(place.log(function));
+    }
     (options.say)("Building the functions");
     let built = functions::build(&place)?;
     (options.say)("Starting the AWS emulator");

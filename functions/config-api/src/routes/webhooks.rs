@@ -1,6 +1,6 @@
 //! Webhooks: create, read, change, delete.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
@@ -8,8 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
+    event_type,
     id::WebhookId,
-    pattern::EventType,
+    invalid::Problems,
+    pattern::{EventType, Pattern},
     signature::SigningSecret,
     webhook::{Settings, Webhook, settings::Reveal},
 };
@@ -65,6 +67,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     responses((status = 201, body = schema::Webhook), schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, body: Document) -> Answer {
     let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
+    room_for(&app, &settings, &[]).await?;
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     app.table.create_webhook(&webhook, &app.keys).await?;
@@ -137,6 +140,8 @@ pub(super) async fn change(
         let before = find(app, id).await?;
         let precondition = etag::check(headers, before.state.version)?;
         let (after, shown) = change(before.clone())?;
+        let subscribed = if before.settings.enabled { before.settings.events.as_slice() } else { &[] };
+        room_for(app, &after.settings, subscribed).await?;
         match (app.table.update_webhook(&before, &after, &app.keys).await, precondition) {
             (Ok(()), _) => return Ok(answer(&after, shown)),
             (Err(WebhookWrite::Changed), Precondition::Held) => return Err(Problem::stale()),
@@ -145,6 +150,29 @@ pub(super) async fn change(
         }
     }
     Err(WebhookWrite::Changed.into())
+}
+
+/// An event's row has room for this many matches.
+const MOST_MATCHES: usize = 1000;
+
+/// Refuses patterns beside `subscribed` through which one event could match more webhooks than its row has room for.
+async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Answer<()> {
+    let added: Vec<&Pattern> = settings.events.iter().filter(|pattern| !subscribed.contains(pattern)).collect();
+    if added.is_empty() || !settings.enabled {
+        return Ok(());
+    }
+    // What a wildcard stands for beside the built-in types fills up like these.
+    let known = event_type::catalogue().iter().map(|known| known.name);
+    let named = added.iter().map(|pattern| pattern.as_str());
+    let kinds: BTreeSet<EventType> = known.chain(named).filter_map(|name| EventType::parse(name).ok()).collect();
+    let kinds: Vec<EventType> =
+        kinds.into_iter().filter(|kind| added.iter().any(|pattern| pattern.matches(kind))).collect();
+    if app.table.most_subscribers(&kinds).await? >= MOST_MATCHES {
+        return Err(Problems::here("1,000 webhooks, the most there can be, get such events already")
+            .under("events")
+            .into());
+    }
+    Ok(())
 }
 
 /// The webhook of this id.

@@ -4,7 +4,7 @@
 //! addresses, headers or secrets. Each pattern of an enabled webhook has a subscription, which carries the conditions, so
 //! that dispatch reads what matches and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{
     condition,
@@ -200,7 +200,7 @@ impl Table {
     /// Until when the queued deliveries of these webhooks are cancelled.
     pub async fn stops(&self, ids: &[WebhookId]) -> Result<impl Fn(WebhookId) -> Stopped + use<>, TableError> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::webhook(*id)).collect();
-        let mut stops = std::collections::HashMap::new();
+        let mut stops = HashMap::new();
         for (_, item) in self.get_all(&keys).await? {
             let row: Row = serde_dynamo::from_item(item)?;
             stops.insert(row.id, row.stopped());
@@ -216,6 +216,21 @@ impl Table {
         let mut seen = BTreeSet::new();
         let distinct = found.into_iter().flatten().filter(|subscription| seen.insert(subscription.webhook_id));
         distinct.map(Subscriber::try_from).collect()
+    }
+
+    /// How many webhooks get the event type of `kinds` that most of them want.
+    pub async fn most_subscribers(&self, kinds: &[EventType]) -> Result<usize, TableError> {
+        let patterns: BTreeSet<Pattern> = kinds.iter().flat_map(EventType::patterns).collect();
+        let counts = patterns.into_iter().map(|pattern| async move {
+            let found = self.all::<Subscription>(&key::subscriptions(&pattern)).await?;
+            Ok::<_, TableError>((pattern, found))
+        });
+        let found: HashMap<Pattern, Vec<Subscription>> = try_join_all(counts).await?.into_iter().collect();
+        let webhooks = |kind: &EventType| {
+            let subscriptions = kind.patterns().into_iter().filter_map(|pattern| found.get(&pattern));
+            subscriptions.flatten().map(|subscription| subscription.webhook_id).collect::<BTreeSet<_>>().len()
+        };
+        Ok(kinds.iter().map(webhooks).max().unwrap_or(0))
     }
 
     async fn webhook_item(&self, webhook: &Webhook, keys: &Keys) -> Result<Item, TableError> {

@@ -1,7 +1,7 @@
 //! The functions, built for this machine and packed as deployment packages.
 //!
 //! `cargo lambda build` always names a target, so it would compile every crate a second time next to what `cargo test`
-//! has. The emulator runs binaries as they are, so a plain build of the workspace does, which shares all of it. And its
+//! has. The emulator runs binaries as they are, so a plain build of the workspace does, which shares all of it. Its
 //! packages hold a script that starts the binary rather than the binary: five debug builds in zips take seconds to pack,
 //! to upload and to keep. The script also sends the function's log lines to a file.
 
@@ -35,7 +35,9 @@ pub(crate) fn architecture() -> &'static str {
 
 pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
-        .args(["build", "--quiet", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
+        // There are no examples; asking for them makes cargo count the features of test dependencies, as `cargo test` does.
+        // Without those, tokio and all above it would be compiled twice.
+        .args(["build", "--quiet", "--workspace", "--bins", "--examples", "--message-format=json-render-diagnostics"])
         .current_dir(&place.root)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| !is_cargos_own(&name.to_string_lossy())))

@@ -29,3 +29,19 @@ pub fn check(headers: &HeaderMap, version: u64) -> Answer<Precondition> {
     let held = named.into_iter().any(|tag| tag == "*" || current == tag);
     if held { Ok(Precondition::Held) } else { Err(Problem::stale()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_current_version_passes() {
+        let with = |value: &str| HeaderMap::from_iter([(IF_MATCH, HeaderValue::try_from(value).expect("a value"))]);
+        assert_eq!(check(&HeaderMap::new(), 3).ok(), Some(Precondition::None));
+        for (value, held) in
+            [("\"3\"", true), ("*", true), ("\"1\", \"3\"", true), ("\"2\"", false), ("3", false), ("W/\"3\"", false)]
+        {
+            assert_eq!(check(&with(value), 3).ok(), held.then_some(Precondition::Held), "{value}");
+        }
+    }
+}

@@ -354,3 +354,33 @@ pub struct DeliveryWithAttempts {
     pub updated_at: String,
     pub attempts: Vec<Attempt>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::{event::NewEvent, invalid::Problems, target::Allow, webhook::Settings};
+    use serde_json::{Map, json};
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    /// Gives every described field a value of a wrong type: the parser must know each, and miss none.
+    fn assert_described<T: PartialSchema>(parse: impl Fn(Value) -> Result<(), Problems>) {
+        let described = json!(T::schema());
+        let names = described["properties"].as_object().expect("an object schema").keys();
+        let document: Map<String, Value> = names.map(|name| (name.clone(), json!(-0.5))).collect();
+        let described: BTreeSet<String> = document.keys().map(|name| format!("/{name}")).collect();
+        let problems = parse(document.into()).expect_err("every field is wrong").0;
+        assert!(problems.iter().all(|problem| !problem.detail.contains("known field")), "{problems:?}");
+        let known: BTreeSet<String> = problems.into_iter().map(|problem| problem.pointer).collect();
+        assert_eq!(known, described);
+    }
+
+    #[test]
+    fn what_is_described_is_what_is_parsed() {
+        assert_described::<WebhookInput>(|value| Settings::parse(value, &Allow::default()).map(drop));
+        assert_described::<EventInput>(|value| NewEvent::parse(value).map(drop));
+        assert_described::<EventTypeInput>(|value| crate::routes::event_types::parse(value).map(drop));
+    }
+}

@@ -74,7 +74,7 @@ pub async fn create(State(app): State<Arc<App>>, body: Document) -> Answer<Respo
     }
 }
 
-fn parse(value: Value) -> Checked<CustomType> {
+pub(crate) fn parse(value: Value) -> Checked<CustomType> {
     let mut fields = Fields::of(value)?;
     let name = fields.required("name", |value| Ok(EventType::parse(&string(value)?)?));
     let description = fields.defaulted("description", None, |value| description(value).map(Some));

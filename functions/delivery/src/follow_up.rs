@@ -2,6 +2,7 @@
 //! disabling of a webhook that is gone. All of it follows from the row, so that it can be repeated after a crash.
 
 use domain::{
+    audit::{Actor, Entry},
     delivery::{Attempt, Delivery, Status, delivery_failed, derived_event_id, is_about_webhooks},
     event::Event,
     id::DeliveryId,
@@ -11,7 +12,8 @@ use domain::{
 use platform::{
     clock,
     queue::{Outgoing, ascii_json},
-    table::webhooks::WebhookWrite,
+    random,
+    table::WriteError,
 };
 
 use super::{App, DeliverError, send, webhook_of};
@@ -65,10 +67,18 @@ async fn disable(app: &App, row: &Delivery) -> Result<Option<Event>, DeliverErro
         let Some(webhook) = webhook_of(app, row).await? else { return Ok(None) };
         if webhook.settings.enabled {
             let disabled = webhook.clone().disabled(DisabledReason::Gone, clock::now());
-            match app.table.update_webhook(&webhook, &disabled, &app.keys).await {
+            let entry = Entry {
+                id: random::id(),
+                at: clock::now(),
+                actor: Actor::System,
+                action: "webhook.disabled".to_owned(),
+                resource: webhook.id.to_string(),
+                changes: vec!["enabled".to_owned()],
+            };
+            match app.table.update_webhook(&webhook, &disabled, &app.keys, &entry).await {
                 Ok(()) => {}
-                Err(WebhookWrite::Changed | WebhookWrite::NameTaken) => continue,
-                Err(WebhookWrite::Table(error)) => return Err(error.into()),
+                Err(WriteError::Changed | WriteError::NameTaken) => continue,
+                Err(WriteError::Table(error)) => return Err(error.into()),
             }
             tracing::warn!(webhook = %webhook.id, "disabled: the receiver answered 410 Gone");
         } else if webhook.state.disabled_reason != Some(DisabledReason::Gone) {

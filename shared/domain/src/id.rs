@@ -39,6 +39,8 @@ kinds! {
     WebhookKind WebhookId "wh",
     /// An event that was accepted.
     EventKind EventId "evt",
+    /// An entry of the audit log.
+    AuditKind AuditId "aud",
 }
 
 /// An id of one kind: the time of its making in milliseconds and 80 random bits.

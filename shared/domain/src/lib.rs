@@ -3,6 +3,7 @@
 //! Nothing here does input or output, reads a clock or draws randomness: times and random values are arguments, and what
 //! is to be done is returned. The functions under `functions/` act on it through `shared/platform`.
 
+pub mod audit;
 pub mod condition;
 pub mod credential;
 pub mod delivery;
@@ -20,4 +21,5 @@ pub mod signature;
 pub mod target;
 pub mod template;
 pub mod token;
+pub mod user;
 pub mod webhook;

@@ -50,6 +50,16 @@ impl EventType {
         Self("webhook.delivery_failed".to_owned())
     }
 
+    /// The built-in type that warns of a credential that is to be rotated.
+    pub fn rotation_due_soon() -> Self {
+        Self("credential.rotation_due_soon".to_owned())
+    }
+
+    /// The built-in type that tells of a credential that is to be rotated by now.
+    pub fn rotation_due() -> Self {
+        Self("credential.rotation_due".to_owned())
+    }
+
     /// The built-in type that tells of a webhook that Tieline disabled.
     pub fn webhook_disabled() -> Self {
         Self("webhook.disabled".to_owned())

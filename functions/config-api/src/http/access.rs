@@ -10,24 +10,46 @@ use axum::{
     response::Response,
 };
 use domain::{
+    audit::{Actor, Entry},
     id::{CredentialId, UserId},
-    scope::Scope,
+    scope::{Scope, Scopes},
     token::Token,
 };
 use http::{HeaderMap, Method, header::AUTHORIZATION};
-use platform::clock;
+use platform::{clock, random};
 use serde_json::{Value, json};
 
 use super::{Answer, Problem};
 use crate::App;
 
 /// Who calls.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The credential whose token was sent.
     pub credential: CredentialId,
     /// The user who holds it.
     pub user: UserId,
+    /// What it may do, and so what it may hand on.
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    /// The audit entry of what the caller does now.
+    pub fn entry(&self, action: &str, resource: impl ToString, changes: Vec<String>) -> Entry {
+        entry(self.credential, action, resource, changes)
+    }
+}
+
+fn entry(actor: CredentialId, action: &str, resource: impl ToString, changes: Vec<String>) -> Entry {
+    let (id, at) = (random::id(), clock::now());
+    Entry {
+        id,
+        at,
+        actor: Actor::Credential(actor),
+        action: action.to_owned(),
+        resource: resource.to_string(),
+        changes,
+    }
 }
 
 /// What a route asks of its caller.
@@ -101,12 +123,23 @@ async fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Answer<Calle
     // A malformed token is refused by its checksum, without a read.
     let token = bearer(headers).and_then(|text| Token::parse(text).ok()).ok_or_else(Problem::unauthorized)?;
     let hash = app.keys.get().await?.token_key(token.expose());
-    let grant = app.table.grant(&hash).await?.filter(|grant| grant.is_live(clock::now()));
-    let grant = grant.ok_or_else(Problem::unauthorized)?;
+    let grant = app.table.grant(&hash).await?.ok_or_else(Problem::unauthorized)?;
+    let now = clock::now();
+    let counts =
+        grant.is_live(now) && app.table.user(grant.user).await?.is_some_and(|holder| holder.user.settings.active);
+    if grant.use_is_news(now) {
+        app.table.token_used(&hash, now).await?;
+        if !counts {
+            app.table.note(&entry(grant.credential, "sign_in.refused", grant.credential, Vec::new())).await?;
+        }
+    }
+    if !counts {
+        return Err(Problem::unauthorized());
+    }
     if !grant.scopes.grants(scope) {
         return Err(Problem::forbidden(scope.as_str()));
     }
-    Ok(Caller { credential: grant.credential, user: grant.user })
+    Ok(Caller { credential: grant.credential, user: grant.user, scopes: grant.scopes })
 }
 
 /// The scheme's name does not regard case (RFC 9110 §11.1). Two such headers are none.

@@ -1,6 +1,8 @@
-//! Entity tags: a resource's version, quoted.
+//! Entity tags (a resource's version, quoted), and changes that lose nobody else's.
 
+use domain::invalid::Problems;
 use http::{HeaderMap, HeaderValue, header::IF_MATCH};
+use platform::table::{TableError, WriteError};
 
 use super::{Answer, Problem};
 
@@ -9,9 +11,42 @@ pub fn of(version: u64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+/// Why a change was not made.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The client asked for what can't be.
+    Problem(Problem),
+    /// The table refused it.
+    Write(WriteError),
+}
+
+impl From<WriteError> for Refusal {
+    fn from(error: WriteError) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Problems> for Refusal {
+    fn from(problems: Problems) -> Self {
+        Self::Problem(problems.into())
+    }
+}
+
+impl From<TableError> for Refusal {
+    fn from(error: TableError) -> Self {
+        Self::Write(error.into())
+    }
+}
+
 /// What `If-Match` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precondition {
+enum Precondition {
     /// Nothing: the latest version will do.
     None,
     /// The version that was checked.
@@ -19,7 +54,7 @@ pub enum Precondition {
 }
 
 /// Refuses a version that `If-Match` does not name (RFC 9110 §13.1.1).
-pub fn check(headers: &HeaderMap, version: u64) -> Answer<Precondition> {
+fn check(headers: &HeaderMap, version: u64) -> Answer<Precondition> {
     let mut tags = headers.get_all(IF_MATCH).iter().peekable();
     if tags.peek().is_none() {
         return Ok(Precondition::None);
@@ -28,6 +63,35 @@ pub fn check(headers: &HeaderMap, version: u64) -> Answer<Precondition> {
     let named = tags.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim);
     let held = named.into_iter().any(|tag| tag == "*" || current == tag);
     if held { Ok(Precondition::Held) } else { Err(Problem::stale()) }
+}
+
+/// How often a change is tried anew on what somebody else has just changed.
+const TRIES: usize = 5;
+
+/// Changes what `read` reads, by `write`, which fails where it has changed meanwhile. A client that named a version learns
+/// of that; for others the change is tried anew on what is there now.
+pub async fn change<T, D, F, G>(
+    headers: &HeaderMap,
+    version: impl Fn(&T) -> u64,
+    read: impl Fn() -> F,
+    write: impl Fn(T) -> G,
+) -> Answer<D>
+where
+    F: Future<Output = Answer<T>>,
+    G: Future<Output = Result<D, Refusal>>,
+{
+    for _ in 0..TRIES {
+        let before = read().await?;
+        let precondition = check(headers, version(&before))?;
+        match (write(before).await, precondition) {
+            (Err(Refusal::Write(WriteError::Changed)), Precondition::Held) => return Err(Problem::stale()),
+            (Err(Refusal::Write(WriteError::Changed)), Precondition::None) => {}
+            (Err(Refusal::Write(error)), _) => return Err(error.into()),
+            (Err(Refusal::Problem(problem)), _) => return Err(problem),
+            (Ok(done), _) => return Ok(done),
+        }
+    }
+    Err(WriteError::Changed.into())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod access;
 pub mod body;
 pub mod etag;
 pub mod frame;
+pub mod patch;
 pub mod problem;
 pub mod query;
 

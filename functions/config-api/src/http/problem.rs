@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use domain::invalid::{Invalid, Problems};
 use http::StatusCode;
+use platform::table::WriteError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -55,6 +56,12 @@ impl Problem {
     /// 403: the token lacks the scope.
     pub fn forbidden(scope: &str) -> Self {
         let detail = format!("The token lacks the scope {scope}");
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden", detail)
+    }
+
+    /// 403: the credential to be granted or changed may do more than the caller.
+    pub fn beyond() -> Self {
+        let detail = "The credential holds scopes that your token lacks";
         Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden", detail)
     }
 
@@ -133,13 +140,12 @@ macro_rules! internal {
 }
 internal!(platform::table::TableError, platform::queue::QueueError, platform::keyring::KeyringError, serde_json::Error);
 
-impl From<platform::table::webhooks::WebhookWrite> for Problem {
-    fn from(error: platform::table::webhooks::WebhookWrite) -> Self {
-        use platform::table::webhooks::WebhookWrite;
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
         match error {
-            WebhookWrite::NameTaken => Self::conflict("Another webhook has this name (case does not count)"),
-            WebhookWrite::Changed => Self::conflict("The webhook is being changed by somebody else: try again"),
-            WebhookWrite::Table(error) => Self::internal(error),
+            WriteError::NameTaken => Self::conflict("The name is taken (its case does not count)"),
+            WriteError::Changed => Self::conflict("Somebody else is changing it: try again"),
+            WriteError::Table(error) => Self::internal(error),
         }
     }
 }

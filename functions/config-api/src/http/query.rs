@@ -1,7 +1,7 @@
 //! Query parameters of lists: filters, `limit`, and sealed cursors.
 
 use axum::extract::{FromRequestParts, RawQuery};
-use domain::invalid::{Checked, Fields, Problems, string};
+use domain::invalid::{Checked, Fields, Problems, one_of, string};
 use http::request::Parts;
 use platform::{
     seal::Place,
@@ -122,4 +122,9 @@ pub fn boolean(text: &str) -> Checked<bool> {
 /// A filter that is a time.
 pub fn time(text: &str) -> Checked<jiff::Timestamp> {
     domain::event::timestamp(text.into())
+}
+
+/// A filter that is one of these names.
+pub fn choice<'a, T: Copy>(choices: &'a [(&'a str, T)]) -> impl FnOnce(&str) -> Checked<T> + 'a {
+    move |text| one_of(choices)(text.into())
 }

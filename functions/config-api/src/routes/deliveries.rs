@@ -9,7 +9,6 @@ use axum::{
 use domain::{
     delivery::{Attempt, Delivery, Message, Status, Stopped},
     id::{DeliveryId, EventId, WebhookId},
-    invalid::Problems,
 };
 use http::StatusCode;
 use jiff::Timestamp;
@@ -51,7 +50,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     let filter = Filter {
         webhook: query.filter("webhook_id", |text| Ok(text.parse()?)),
         event: query.filter("event_id", |text| Ok(text.parse()?)),
-        status: query.filter("status", status),
+        status: query.filter("status", query::choice(&Status::ALL)),
         span: span(&app, &mut query),
     };
     let paging = query.paging()?;
@@ -299,12 +298,4 @@ pub(super) fn span(app: &App, query: &mut Query) -> Span {
         since: query.filter("since", query::time).unwrap_or(oldest).max(oldest),
         until: query.filter("until", query::time).unwrap_or(Timestamp::MAX).min(now),
     }
-}
-
-fn status(text: &str) -> domain::invalid::Checked<Status> {
-    let found = Status::ALL.iter().find(|(name, _)| *name == text).map(|(_, status)| *status);
-    found.ok_or_else(|| {
-        let names: Vec<&str> = Status::ALL.iter().map(|(name, _)| *name).collect();
-        Problems::here(format!("must be one of: {}", names.join(", ")))
-    })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -23,6 +23,7 @@ use crate::{
     App,
     http::{
         Answer, Document, Problem,
+        access::Caller,
         query::{self, Query},
     },
     openapi::schema,
@@ -62,13 +63,18 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
 #[utoipa::path(post, path = "/v1/event-types", tag = "events", security(("token" = ["events:write"])),
     request_body = schema::EventTypeInput,
     responses((status = 201, body = schema::EventType), schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, body: Document) -> Answer<Response> {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer<Response> {
     let new = parse(body.required()?)?;
     let taken = || Problem::conflict("There is an event type of this name");
     if event_type::find(new.name.as_str()).is_some() {
         return Err(taken());
     }
-    match app.table.create_event_type(&new).await? {
+    let entry = caller.entry("event_type.created", &new.name, Vec::new());
+    match app.table.create_event_type(&new, &entry).await? {
         Written::Yes => Ok((StatusCode::CREATED, Json(view(&new))).into_response()),
         Written::Refused => Err(taken()),
     }

@@ -1,9 +1,12 @@
 //! The routes: a handler, its line here, and its documentation beside it.
 
+pub mod audit;
+pub mod credentials;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
 pub mod meta;
+pub mod users;
 pub mod webhook_actions;
 pub mod webhooks;
 
@@ -18,6 +21,13 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(meta::healthz))
         .routes(routes!(meta::openapi))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::get, users::patch, users::delete))
+        .routes(routes!(credentials::list, credentials::create))
+        .routes(routes!(credentials::get, credentials::patch, credentials::delete))
+        .routes(routes!(credentials::rotate))
+        .routes(routes!(credentials::revoke))
+        .routes(routes!(audit::list))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::patch, webhooks::delete))
         .routes(routes!(webhook_actions::test))

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use domain::{
@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use super::webhooks::{change, find};
 use crate::{
     App,
-    http::{Answer, Document, Problem},
+    http::{Answer, Document, Problem, access::Caller},
     openapi::schema,
 };
 
@@ -83,12 +83,13 @@ pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
     responses((status = 200, body = schema::Webhook), schema::Refused))]
 pub async fn rotate_secret(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let overlap = overlap(body.or_empty())?;
-    change(&app, &id, &headers, |mut webhook| {
+    let overlap = overlap(body.or_empty(), 86_400)?;
+    change(&app, &id, &headers, &caller, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());
         webhook.secrets = webhook.secrets.rotated(fresh.clone(), overlap, now);
@@ -97,10 +98,11 @@ pub async fn rotate_secret(
     .await
 }
 
-fn overlap(body: Value) -> Checked<SignedDuration> {
+/// Reads `{"overlap_seconds"}`: at most a week, `default` when absent.
+pub(super) fn overlap(body: Value, default: u64) -> Checked<SignedDuration> {
     const WEEK: u64 = 7 * 24 * 3600;
     let mut fields = Fields::of(body)?;
-    let seconds = fields.defaulted("overlap_seconds", 86_400, whole(0, WEEK));
+    let seconds = fields.defaulted("overlap_seconds", default, whole(0, WEEK));
     let seconds = fields.finish(seconds)?;
     Ok(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)))
 }

@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use domain::{
-    event_type,
+    audit, event_type,
     id::WebhookId,
     invalid::Problems,
     pattern::{EventType, Pattern},
@@ -19,7 +19,6 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use platform::{
     clock, random,
     table::walk::{Page, Slice},
-    table::webhooks::WebhookWrite,
 };
 use serde_json::{Map, Value, json};
 
@@ -27,7 +26,9 @@ use crate::{
     App,
     http::{
         Answer, Document, Problem,
-        etag::{self, Precondition},
+        access::Caller,
+        etag::{self, Refusal},
+        patch::merge,
         query::{self, Query},
     },
     openapi::schema,
@@ -65,12 +66,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", security(("token" = ["webhooks:write"])),
     request_body = schema::WebhookInput,
     responses((status = 201, body = schema::Webhook), schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, body: Document) -> Answer {
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
     room_for(&app, &settings, &[]).await?;
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
-    app.table.create_webhook(&webhook, &app.keys).await?;
+    let entry = caller.entry("webhook.created", webhook.id, Vec::new());
+    app.table.create_webhook(&webhook, &app.keys, &entry).await?;
     let mut response = (StatusCode::CREATED, answer(&webhook, shown)).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("/v1/webhooks/{}", webhook.id)) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -90,9 +92,15 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", tag = "webhooks", security(("token" = ["webhooks:write"])),
     params(("id" = String, Path), schema::IfMatch), request_body = schema::WebhookPatch,
     responses((status = 200, body = schema::Webhook), schema::Refused))]
-pub async fn patch(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Document) -> Answer {
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
     let patch = body.required()?;
-    change(&app, &id, &headers, |webhook| {
+    change(&app, &id, &headers, &caller, |webhook| {
         let mut document = webhook.settings.to_map(Reveal::Full);
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
@@ -112,44 +120,53 @@ pub async fn patch(State(app): State<Arc<App>>, Path(id): Path<String>, headers:
 #[utoipa::path(delete, path = "/v1/webhooks/{id}", tag = "webhooks", security(("token" = ["webhooks:write"])),
     params(("id" = String, Path), schema::IfMatch),
     responses((status = 204, description = "It is gone"), schema::Refused))]
-pub async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answer<StatusCode> {
-    for _ in 0..TRIES {
-        let webhook = find(&app, &id).await?;
-        let precondition = etag::check(&headers, webhook.state.version)?;
-        match (app.table.delete_webhook(&webhook).await, precondition) {
-            (Ok(()), _) => return Ok(StatusCode::NO_CONTENT),
-            (Err(WebhookWrite::Changed), Precondition::Held) => return Err(Problem::stale()),
-            (Err(WebhookWrite::Changed), Precondition::None) => {}
-            (Err(error), _) => return Err(error.into()),
-        }
-    }
-    Err(WebhookWrite::Changed.into())
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |webhook: Webhook| async move {
+        let entry = caller.entry("webhook.deleted", webhook.id, Vec::new());
+        app.table.delete_webhook(&webhook, &entry).await.map_err(Refusal::from)
+    };
+    etag::change(&headers, version, || find(app, id), write).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
-
-/// How often a change is tried anew on what somebody else has just changed.
-const TRIES: usize = 5;
 
 /// Changes a webhook by `change`, which also says whether to show a new secret.
 pub(super) async fn change(
     app: &App,
     id: &str,
     headers: &HeaderMap,
+    caller: &Caller,
     change: impl Fn(Webhook) -> Answer<(Webhook, Option<SigningSecret>)>,
 ) -> Answer {
-    for _ in 0..TRIES {
-        let before = find(app, id).await?;
-        let precondition = etag::check(headers, before.state.version)?;
+    let change = &change;
+    let write = |before: Webhook| async move {
         let (after, shown) = change(before.clone())?;
         let subscribed = if before.settings.enabled { before.settings.events.as_slice() } else { &[] };
         room_for(app, &after.settings, subscribed).await?;
-        match (app.table.update_webhook(&before, &after, &app.keys).await, precondition) {
-            (Ok(()), _) => return Ok(answer(&after, shown)),
-            (Err(WebhookWrite::Changed), Precondition::Held) => return Err(Problem::stale()),
-            (Err(WebhookWrite::Changed), Precondition::None) => {}
-            (Err(error), _) => return Err(error.into()),
-        }
-    }
-    Err(WebhookWrite::Changed.into())
+        let entry = caller.entry("webhook.updated", after.id, changed_fields(&before, &after));
+        app.table.update_webhook(&before, &after, &app.keys, &entry).await?;
+        Ok(answer(&after, shown))
+    };
+    etag::change(headers, version, || find(app, id), write).await
+}
+
+fn version(webhook: &Webhook) -> u64 {
+    webhook.state.version
+}
+
+/// The fields that a change touched, secrets by their names only.
+fn changed_fields(before: &Webhook, after: &Webhook) -> Vec<String> {
+    let document = |webhook: &Webhook| {
+        let mut document = webhook.settings.to_map(Reveal::Full);
+        document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
+        Value::Object(document)
+    };
+    audit::changes(&document(before), &document(after))
 }
 
 /// An event's row has room for this many matches.
@@ -213,53 +230,4 @@ fn view(webhook: &Webhook) -> Map<String, Value> {
         ("updated_at".to_owned(), json!(state.updated_at)),
     ]);
     map
-}
-
-/// RFC 7396, section 2.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        target.clone_from(patch);
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Value::Object(target) = target else { return };
-    for (name, value) in patch {
-        if value.is_null() {
-            target.remove(name);
-        } else {
-            merge(target.entry(name).or_insert(Value::Null), value);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The examples of RFC 7396, appendix A.
-    #[test]
-    fn patches_merge() {
-        for (target, patch, merged) in [
-            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
-            (json!({"a": "b"}), json!({"a": null}), json!({})),
-            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
-            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
-            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
-            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
-            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
-            (json!({"a": "b"}), json!(["c"]), json!(["c"])),
-            (json!({"a": "foo"}), json!(null), json!(null)),
-            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
-            (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
-            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
-        ] {
-            let mut value = target.clone();
-            merge(&mut value, &patch);
-            assert_eq!(value, merged, "{target} with {patch}");
-        }
-    }
 }

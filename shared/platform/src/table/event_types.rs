@@ -1,6 +1,6 @@
 //! Event types of one's own, beside the built-in ones.
 
-use domain::pattern::EventType;
+use domain::{audit::Entry, pattern::EventType};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +26,11 @@ pub struct CustomType {
 
 impl Table {
     /// Adds a type; refused when the name is taken.
-    pub async fn create_event_type(&self, new: &CustomType) -> Result<Written, TableError> {
+    pub async fn create_event_type(&self, new: &CustomType, entry: &Entry) -> Result<Written, TableError> {
         let listing = Some((KIND, new.name.to_string()));
-        self.put(item(&Key::event_type(&new.name), listing, new)?, Some(Condition::absent())).await
+        let own = self.write(item(&Key::event_type(&new.name), listing, new)?, Some(Condition::absent()))?;
+        let written = self.transact(vec![own, self.audit_write(entry)?]).await?;
+        Ok(written.map_or(Written::Refused, |()| Written::Yes))
     }
 
     /// The type of this name.

@@ -8,6 +8,9 @@
 //! | event type of one's own | `event-type#<name>` | `event-type` | `event-type` / name |
 //! | user, credential | `user#<id>`, `credential#<id>` | `user`, `credential` | the kind / ULID |
 //! | token | `token#<keyed hash>` | `token` | |
+//! | live admin | `live-admins` | credential id | |
+//! | reminder | `reminders` | its time and the credential id | |
+//! | audit entry | `audit#<day>#<shard>` | ULID | |
 //! | first admin | `admin` | `admin` | |
 //! | event | `events#<day>#<shard>` | event's ULID | |
 //! | delivery | `deliveries#<webhook>#<day>#<shard>` | event's ULID | by status, while it has not succeeded |
@@ -22,7 +25,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     delivery::Status,
-    id::{CredentialId, DeliveryId, EventId, UserId, WebhookId},
+    id::{AuditId, CredentialId, DeliveryId, EventId, UserId, WebhookId},
     pattern::{EventType, Pattern},
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -87,6 +90,21 @@ impl Key {
         Self::new(format!("token#{hash}"), "token")
     }
 
+    /// A credential among those that can manage everything.
+    pub fn live_admin(id: CredentialId) -> Self {
+        Self::new(LIVE_ADMINS, id.to_string())
+    }
+
+    /// A credential's place among the reminders.
+    pub fn reminder(at: Timestamp, id: CredentialId) -> Self {
+        Self::new(REMINDERS, format!("{}#{id}", instant(at)))
+    }
+
+    /// An entry of the audit log.
+    pub fn audit(id: AuditId) -> Self {
+        Self::new(audit(day(id.made_at()), shard(id.ulid())), id.ulid().to_string())
+    }
+
     /// The mark that the first admin was made.
     pub fn admin() -> Self {
         Self::new("admin", "admin")
@@ -112,6 +130,21 @@ impl Key {
     pub fn claim(route: &str, hash: &str) -> Self {
         Self::new(format!("claim#{route}#{hash}"), "claim")
     }
+}
+
+/// The partition of the credentials that can manage everything.
+pub const LIVE_ADMINS: &str = "live-admins";
+/// The partition of the credentials by their next reminder.
+pub const REMINDERS: &str = "reminders";
+
+/// A time as part of a sort key: twenty digits of milliseconds, so that text sorts as time does.
+pub fn instant(at: Timestamp) -> String {
+    format!("{:020}", at.as_millisecond().max(0))
+}
+
+/// A partition of the audit log.
+pub fn audit(day: Date, shard: u8) -> String {
+    format!("audit#{day}#{shard}")
 }
 
 /// The partition of a pattern's subscriptions.

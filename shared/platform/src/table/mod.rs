@@ -4,12 +4,15 @@
 //! consistent. Items that expire carry `expires_at` (epoch seconds, DynamoDB's TTL attribute); as TTL deletes late, reads
 //! check it too.
 
-pub mod access;
+pub mod admin;
+pub mod audit;
 pub mod claims;
+pub mod credentials;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
 pub mod key;
+pub mod users;
 pub mod walk;
 pub mod webhooks;
 
@@ -19,7 +22,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem},
+    types::{AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update},
 };
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +68,27 @@ impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for TableError {
     }
 }
 
+/// Why a change of configuration was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The name is taken.
+    #[error("the name is taken")]
+    NameTaken,
+    /// It changed, or went away, since it was read.
+    #[error("it has changed since it was read")]
+    Changed,
+    /// The table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl WriteError {
+    /// In transactions that write the resource first and its name next, by the write whose condition did not hold.
+    fn by_index(index: usize) -> Self {
+        if index == 0 { Self::Changed } else { Self::NameTaken }
+    }
+}
+
 /// What became of a conditional write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -105,7 +129,7 @@ impl Table {
         let put = put.set_expression_attribute_values(values);
         match put.send().await {
             Ok(_) => Ok(Written::Yes),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Written::Refused),
+            Err(error) if is_refused(&error) => Ok(Written::Refused),
             Err(error) => Err(error.into()),
         }
     }
@@ -171,6 +195,26 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
+    fn check(&self, key: &Key, condition: Condition) -> Result<TransactWriteItem, TableError> {
+        let Condition { expression, names, values } = condition;
+        let check = ConditionCheck::builder().table_name(&self.name).set_key(Some(key.attributes()));
+        let check = check.set_condition_expression(expression).set_expression_attribute_names(names);
+        let check = check.set_expression_attribute_values(values);
+        let check = check.build().map_err(|error| TableError::Request(error.to_string()))?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// Changes an item in place. `expression` uses the names and values of `condition`.
+    fn update(&self, key: &Key, expression: &str, condition: Condition) -> Result<TransactWriteItem, TableError> {
+        let Condition { expression: condition, mut names, values } = condition;
+        names.get_or_insert_default().extend(names_in(expression));
+        let update = Update::builder().table_name(&self.name).set_key(Some(key.attributes()));
+        let update = update.update_expression(expression).set_condition_expression(condition);
+        let update = update.set_expression_attribute_names(names).set_expression_attribute_values(values);
+        let update = update.build().map_err(|error| TableError::Request(error.to_string()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
     fn erase(&self, key: &Key, condition: Option<Condition>) -> Result<TransactWriteItem, TableError> {
         let Condition { expression, names, values } = condition.unwrap_or_default();
         let delete = Delete::builder().table_name(&self.name).set_key(Some(key.attributes()));
@@ -197,11 +241,26 @@ impl Condition {
 
     /// `expression`, in which `#name` stands for the attribute `name` (many plain names are reserved words), over `values`.
     fn that(expression: &str, values: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Self {
-        let names = expression.split(|c: char| !c.is_alphanumeric() && !"#_".contains(c));
-        let names = names.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned()))).collect();
+        let names = Some(names_in(expression)).filter(|names| !names.is_empty());
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { expression: Some(expression.to_owned()), names: Some(names), values: Some(values) }
+        Self { expression: Some(expression.to_owned()), names, values: Some(values) }
     }
+
+    /// The item is there.
+    fn present() -> Self {
+        Self { expression: Some("attribute_exists(pk)".to_owned()), ..Self::default() }
+    }
+}
+
+/// What each `#name` of an expression stands for.
+fn names_in(expression: &str) -> HashMap<String, String> {
+    let words = expression.split(|c: char| !c.is_alphanumeric() && !"#_".contains(c));
+    words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned()))).collect()
+}
+
+/// Whether a single write was refused by its condition.
+fn is_refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
 }
 
 fn text(value: impl Into<String>) -> AttributeValue {

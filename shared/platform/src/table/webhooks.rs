@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{
+    audit::Entry,
     condition,
     delivery::Stopped,
     id::WebhookId,
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Condition, Item, Key, Table, TableError, item, key, number,
+    Condition, Item, Key, Table, TableError, WriteError, item, key, number,
     walk::{Page, Slice},
 };
 use crate::{keyring::Keys, seal::Place};
@@ -63,20 +64,6 @@ pub struct Subscriber {
     pub webhook: WebhookId,
     /// Its conditions.
     pub conditions: Option<condition::Condition>,
-}
-
-/// Why a webhook was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum WebhookWrite {
-    /// Another webhook has this name.
-    #[error("another webhook has this name")]
-    NameTaken,
-    /// It changed, or went away, since it was read.
-    #[error("the webhook has changed since it was read")]
-    Changed,
-    /// The table failed.
-    #[error(transparent)]
-    Table(#[from] TableError),
 }
 
 impl Row {
@@ -132,7 +119,7 @@ fn place(id: &str) -> Place<'_> {
 
 impl Table {
     /// Adds a webhook.
-    pub async fn create_webhook(&self, webhook: &Webhook, keys: &Keys) -> Result<(), WebhookWrite> {
+    pub async fn create_webhook(&self, webhook: &Webhook, keys: &Keys, entry: &Entry) -> Result<(), WriteError> {
         let mut writes = vec![
             self.write(self.webhook_item(webhook, keys).await?, Some(Condition::absent()))?,
             self.write(name_item(webhook)?, Some(Condition::absent()))?,
@@ -140,15 +127,18 @@ impl Table {
         for pattern in subscribed(webhook) {
             writes.push(self.write(subscription_item(webhook, pattern)?, None)?);
         }
-        match self.transact(writes).await? {
-            Ok(()) => Ok(()),
-            Err(0) => Err(WebhookWrite::Changed),
-            Err(_) => Err(WebhookWrite::NameTaken),
-        }
+        writes.push(self.audit_write(entry)?);
+        self.transact(writes).await?.map_err(WriteError::by_index)
     }
 
     /// Replaces `before` by `after`, unless it has changed meanwhile.
-    pub async fn update_webhook(&self, before: &Webhook, after: &Webhook, keys: &Keys) -> Result<(), WebhookWrite> {
+    pub async fn update_webhook(
+        &self,
+        before: &Webhook,
+        after: &Webhook,
+        keys: &Keys,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         let row = self.webhook_item(after, keys).await?;
         let mut writes = vec![self.write(row, Some(unchanged(before)))?];
         let (old_name, new_name) = (name_key(before), name_key(after));
@@ -163,15 +153,12 @@ impl Table {
         for pattern in kept {
             writes.push(self.write(subscription_item(after, pattern)?, None)?);
         }
-        match self.transact(writes).await? {
-            Ok(()) => Ok(()),
-            Err(0) => Err(WebhookWrite::Changed),
-            Err(_) => Err(WebhookWrite::NameTaken),
-        }
+        writes.push(self.audit_write(entry)?);
+        self.transact(writes).await?.map_err(WriteError::by_index)
     }
 
     /// Removes a webhook, unless it has changed meanwhile.
-    pub async fn delete_webhook(&self, webhook: &Webhook) -> Result<(), WebhookWrite> {
+    pub async fn delete_webhook(&self, webhook: &Webhook, entry: &Entry) -> Result<(), WriteError> {
         let mut writes = vec![
             self.erase(&Key::webhook(webhook.id), Some(unchanged(webhook)))?,
             self.erase(&name_key(webhook), None)?,
@@ -179,7 +166,8 @@ impl Table {
         for pattern in subscribed(webhook) {
             writes.push(self.erase(&Key::subscription(pattern, webhook.id), None)?);
         }
-        self.transact(writes).await?.map_err(|_| WebhookWrite::Changed)
+        writes.push(self.audit_write(entry)?);
+        self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }
 
     /// One webhook.

@@ -1,0 +1,34 @@
+//! The audit log.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use platform::table::walk::Page;
+use serde_json::{Value, json};
+
+use super::deliveries::span;
+use crate::{
+    App,
+    http::{
+        Answer,
+        query::{self, Query},
+    },
+    openapi::schema,
+};
+
+const ROUTE: &str = "audit";
+
+/// Lists changes of configuration and refused tokens of known credentials, newest first.
+#[utoipa::path(get, path = "/v1/audit", tag = "audit", security(("token" = ["audit:read"])),
+    params(
+        ("since" = Option<String>, Query, description = "At this RFC 3339 time or later"),
+        ("until" = Option<String>, Query, description = "At this RFC 3339 time or earlier"),
+        schema::Paging,
+    ),
+    responses((status = 200, body = schema::List<schema::AuditEntry>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let span = span(&app, &mut query);
+    let slice = query.paging()?.slice(&app, ROUTE).await?;
+    let Page { items, next } = app.table.audit(span, &slice).await?;
+    query::page(&app, ROUTE, items.iter().map(|entry| json!(entry)).collect(), next).await.map(Json)
+}

@@ -1,0 +1,304 @@
+//! Integration credentials: create, read, change, rotate, revoke, delete. A token is in the answer that makes it, and
+//! nowhere else.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    audit,
+    credential::{Credential, Settings, Status, reminder},
+    id::CredentialId,
+    invalid::Problems,
+    token::Token,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use platform::{
+    clock, random,
+    table::walk::{Page, Slice},
+};
+use serde_json::{Value, json};
+
+use super::webhook_actions::overlap;
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        access::Caller,
+        etag::{self, Refusal},
+        patch::merge,
+        query::{self, Query},
+    },
+    openapi::schema,
+};
+
+const ROUTE: &str = "credentials";
+
+/// Lists credentials: newest first, or with `rotation` the most urgent first.
+#[utoipa::path(get, path = "/v1/credentials", tag = "credentials", security(("token" = ["credentials:read"])),
+    params(
+        ("status" = Option<Status>, Query, description = "Only with this status"),
+        ("rotation" = Option<schema::Rotation>, Query, description = "Only those to be rotated by now, or within 7 days"),
+        schema::Paging,
+    ),
+    responses((status = 200, body = schema::List<schema::Credential>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let status = query.filter("status", query::choice(&Status::ALL));
+    let rotation =
+        query.filter("rotation", query::choice(&[("overdue", Rotation::Overdue), ("due_soon", Rotation::Soon)]));
+    let slice = query.paging()?.slice(&app, ROUTE).await?;
+    let now = clock::now();
+    let wanted = |credential: &Credential| {
+        status.is_none_or(|status| credential.status(now) == status)
+            && rotation.is_none_or(|rotation| rotation.covers(credential, now))
+    };
+    let app = &*app;
+    let read = |slice: Slice| async move {
+        Ok(match rotation {
+            None => app.table.credentials(&slice).await?,
+            // The next reminder of what is overdue or due within a week is at most a week away.
+            Some(_) => app.table.reminders(now.checked_add(reminder::STEP).unwrap_or(now), &slice).await?,
+        })
+    };
+    let Page { items, next } = query::filled(slice, read, wanted).await?;
+    let uses = app.table.last_uses(&items).await?;
+    let data = items.iter().map(|credential| view(credential, &uses, now)).collect();
+    query::page(app, ROUTE, data, next).await.map(Json)
+}
+
+/// Creates a credential. Its token is shown in this answer only.
+#[utoipa::path(post, path = "/v1/credentials", tag = "credentials", security(("token" = ["credentials:write"])),
+    request_body = schema::CredentialInput,
+    responses((status = 201, body = schema::Credential), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+    let now = clock::now();
+    let settings = Settings::parse(body.required()?, caller.user, now)?;
+    covered(&caller, &settings)?;
+    let holder = app.table.user(settings.user_id).await?.filter(|holder| holder.user.settings.active);
+    if holder.is_none() {
+        return Err(Problems::here("is no active user").under("user_id").into());
+    }
+    let (token, hash) = fresh(&app).await?;
+    let credential = Credential {
+        id: random::id(),
+        settings,
+        token_hint: token.hint().to_owned(),
+        token: Some(hash),
+        previous: None,
+        created_at: now,
+        created_by: Some(caller.user),
+        rotated_at: None,
+        revoked_at: None,
+        last_used_at: None,
+        reminded: None,
+        version: 1,
+    };
+    let entry = caller.entry("credential.created", credential.id, Vec::new());
+    app.table.create_credential(&credential, now, &entry).await?;
+    let mut response = (StatusCode::CREATED, answer(&app, &credential, Some(&token)).await?).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/credentials/{}", credential.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Reads a credential.
+#[utoipa::path(get, path = "/v1/credentials/{id}", tag = "credentials", security(("token" = ["credentials:read"])),
+    params(("id" = String, Path)), responses((status = 200, body = schema::Credential), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    answer(&app, &find(&app, &id).await?, None).await
+}
+
+/// Changes a credential: a JSON merge patch (RFC 7396) of description, scopes, end and rotation period.
+#[utoipa::path(patch, path = "/v1/credentials/{id}", tag = "credentials", security(("token" = ["credentials:write"])),
+    params(("id" = String, Path), schema::IfMatch), request_body = schema::CredentialPatch,
+    responses((status = 200, body = schema::Credential), schema::Refused))]
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let patch = &body.required()?;
+    change(&app, &id, &headers, &caller, "credential.updated", |before, now| {
+        let mut document = before.settings.to_value();
+        merge(&mut document, patch);
+        let settings = before.settings.patched(document, now)?;
+        covered(&caller, &settings)?;
+        Ok(before.changed(settings))
+    })
+    .await
+}
+
+/// Gives a credential a new token, shown in this answer only. The old one stops at once, or after `overlap_seconds`.
+#[utoipa::path(post, path = "/v1/credentials/{id}/rotate", tag = "credentials",
+    security(("token" = ["credentials:write"])), params(("id" = String, Path), schema::IfMatch),
+    request_body = schema::RotateInput,
+    responses((status = 200, body = schema::Credential), schema::Refused))]
+pub async fn rotate(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let overlap = overlap(body.or_empty(), 0)?;
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |before: Credential| async move {
+        let now = clock::now();
+        covered(caller, &before.settings)?;
+        if before.status(now) != Status::Active {
+            return Err(Problem::conflict("The credential has ended: create another").into());
+        }
+        let (token, hash) = fresh(app).await?;
+        let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
+        let after = before.clone().rotated(hash, token.hint().to_owned(), overlap, now);
+        let after = Credential { last_used_at, ..after };
+        let entry = caller.entry("credential.rotated", after.id, Vec::new());
+        app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
+        Ok(answer(app, &after, Some(&token)).await?)
+    };
+    etag::change(&headers, version, || find(app, id), write).await
+}
+
+/// Ends a credential: its tokens stop at once, the record stays.
+#[utoipa::path(post, path = "/v1/credentials/{id}/revoke", tag = "credentials",
+    security(("token" = ["credentials:write"])), params(("id" = String, Path), schema::IfMatch),
+    responses((status = 200, body = schema::Credential), schema::Refused))]
+pub async fn revoke(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    change(&app, &id, &headers, &caller, "credential.revoked", |before, now| Ok(before.revoked(now))).await
+}
+
+/// Deletes a credential. Its tokens stop at once.
+#[utoipa::path(delete, path = "/v1/credentials/{id}", tag = "credentials",
+    security(("token" = ["credentials:write"])), params(("id" = String, Path), schema::IfMatch),
+    responses((status = 204, description = "It is gone"), schema::Refused))]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |credential: Credential| async move {
+        let now = clock::now();
+        covered(caller, &credential.settings)?;
+        let other = admin_beside(app, &credential, None, now).await?;
+        let entry = caller.entry("credential.deleted", credential.id, Vec::new());
+        app.table.delete_credential(&credential, other, now, &entry).await.map_err(Refusal::from)
+    };
+    etag::change(&headers, version, || find(app, id), write).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes a credential by `change`.
+async fn change(
+    app: &App,
+    id: &str,
+    headers: &HeaderMap,
+    caller: &Caller,
+    action: &str,
+    change: impl Fn(Credential, Timestamp) -> Answer<Credential>,
+) -> Answer {
+    let change = &change;
+    let write = |before: Credential| async move {
+        let now = clock::now();
+        covered(caller, &before.settings)?;
+        let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
+        let after = Credential { last_used_at, ..change(before.clone(), now)? };
+        let other = admin_beside(app, &before, Some(&after), now).await?;
+        let fields = audit::changes(&before.settings.to_value(), &after.settings.to_value());
+        let entry = caller.entry(action, after.id, fields);
+        app.table.update_credential(&before, &after, other, now, Some(&entry)).await?;
+        Ok(answer(app, &after, None).await?)
+    };
+    etag::change(headers, version, || find(app, id), write).await
+}
+
+async fn find(app: &App, id: &str) -> Answer<Credential> {
+    let id: CredentialId = id.parse().map_err(|_| Problem::not_found("credential"))?;
+    app.table.credential(id).await?.ok_or_else(|| Problem::not_found("credential"))
+}
+
+fn version(credential: &Credential) -> u64 {
+    credential.version
+}
+
+/// Nobody hands on, or takes hold of, what they may not do themselves.
+fn covered(caller: &Caller, settings: &Settings) -> Answer<()> {
+    if caller.scopes.covers(&settings.scopes) { Ok(()) } else { Err(Problem::beyond()) }
+}
+
+/// Where a live admin credential is about to be none, another one that is; a conflict where there is none.
+async fn admin_beside(
+    app: &App,
+    before: &Credential,
+    after: Option<&Credential>,
+    now: Timestamp,
+) -> Answer<Option<CredentialId>> {
+    if !before.is_live_admin(now) || after.is_some_and(|after| after.is_live_admin(now)) {
+        return Ok(None);
+    }
+    let other = app.table.another_admin(|credential| credential.id == before.id, now).await?;
+    other.map(Some).ok_or_else(|| Problem::conflict("This is the last active admin credential"))
+}
+
+/// A new token and its keyed hash.
+async fn fresh(app: &App) -> Answer<(Token, String)> {
+    let token = Token::from_random(random::bytes());
+    let hash = app.keys.get().await?.token_key(token.expose());
+    Ok((token, hash))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Rotation {
+    Overdue,
+    Soon,
+}
+
+impl Rotation {
+    fn covers(self, credential: &Credential, now: Timestamp) -> bool {
+        let active = credential.status(now) == Status::Active;
+        match self {
+            Self::Overdue => credential.is_overdue(now),
+            Self::Soon => {
+                let left = credential.rotation_due_at().duration_since(now);
+                active && left.is_positive() && left <= reminder::STEP
+            }
+        }
+    }
+}
+
+async fn answer(app: &App, credential: &Credential, token: Option<&Token>) -> Answer {
+    let uses = app.table.last_uses(std::slice::from_ref(credential)).await?;
+    let mut body = view(credential, &uses, clock::now());
+    if let Some(token) = token {
+        body["token"] = token.expose().into();
+    }
+    Ok(Response::into_response(([(header::ETAG, etag::of(credential.version))], Json(body)).into_response()))
+}
+
+fn view(credential: &Credential, uses: &HashMap<CredentialId, Timestamp>, now: Timestamp) -> Value {
+    let mut view = credential.settings.to_value();
+    view["id"] = json!(credential.id);
+    view["user_id"] = json!(credential.settings.user_id);
+    view["status"] = json!(credential.status(now));
+    view["token_hint"] = json!(credential.token_hint);
+    view["created_at"] = json!(credential.created_at);
+    view["created_by"] = json!(credential.created_by);
+    view["rotated_at"] = json!(credential.rotated_at);
+    view["rotation_due_at"] = json!(credential.rotation_due_at());
+    view["rotation_overdue"] = json!(credential.is_overdue(now));
+    view["last_used_at"] = json!(uses.get(&credential.id));
+    view
+}

@@ -1,0 +1,148 @@
+//! Users: create, read, change, delete.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    audit,
+    id::{CredentialId, UserId},
+    user::{Settings, User},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use platform::{
+    clock, random,
+    table::{users::Holder, walk::Page},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        access::Caller,
+        etag::{self, Refusal},
+        patch::merge,
+        query::{self, Query},
+    },
+    openapi::schema,
+};
+
+const ROUTE: &str = "users";
+
+/// Lists users, newest first.
+#[utoipa::path(get, path = "/v1/users", tag = "users", security(("token" = ["users:read"])), params(schema::Paging),
+    responses((status = 200, body = schema::List<schema::User>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    let slice = query.paging()?.slice(&app, ROUTE).await?;
+    let Page { items, next } = app.table.users(&slice).await?;
+    query::page(&app, ROUTE, items.iter().map(|holder| view(&holder.user)).collect(), next).await.map(Json)
+}
+
+/// Creates a user.
+#[utoipa::path(post, path = "/v1/users", tag = "users", security(("token" = ["users:write"])),
+    request_body = schema::UserInput,
+    responses((status = 201, body = schema::User), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+    let user = User::new(random::id(), Settings::parse(body.required()?)?, clock::now());
+    app.table.create_user(&user, &caller.entry("user.created", user.id, Vec::new())).await?;
+    let mut response = (StatusCode::CREATED, answer(&user)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/users/{}", user.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Reads a user.
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", security(("token" = ["users:read"])),
+    params(("id" = String, Path)), responses((status = 200, body = schema::User), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    Ok(answer(&find(&app, &id).await?.user))
+}
+
+/// Changes a user: a JSON merge patch (RFC 7396). Deactivating one stops its credentials at once.
+#[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", security(("token" = ["users:write"])),
+    params(("id" = String, Path), schema::IfMatch), request_body = schema::UserPatch,
+    responses((status = 200, body = schema::User), schema::Refused))]
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let patch = &body.required()?;
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |before: Holder| async move {
+        let old = before.user.settings.to_value();
+        let mut document = old.clone();
+        merge(&mut document, patch);
+        let settings = Settings::parse(document)?;
+        let fields = audit::changes(&old, &settings.to_value());
+        let stops = before.user.settings.active && !settings.active;
+        let other = if stops { admin_beside(app, before.user.id).await? } else { None };
+        let after = before.user.clone().changed(settings, clock::now());
+        app.table.update_user(&before, &after, other, &caller.entry("user.updated", after.id, fields)).await?;
+        Ok(answer(&after))
+    };
+    etag::change(&headers, version, || find(app, id), write).await
+}
+
+/// Deletes a user who holds no credentials.
+#[utoipa::path(delete, path = "/v1/users/{id}", tag = "users", security(("token" = ["users:write"])),
+    params(("id" = String, Path), schema::IfMatch),
+    responses((status = 204, description = "It is gone"), schema::Refused))]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |holder: Holder| async move {
+        if holder.credentials > 0 {
+            return Err(Problem::conflict("The user holds credentials: delete those first").into());
+        }
+        let entry = caller.entry("user.deleted", holder.user.id, Vec::new());
+        app.table.delete_user(&holder, &entry).await.map_err(Refusal::from)
+    };
+    etag::change(&headers, version, || find(app, id), write).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find(app: &App, id: &str) -> Answer<Holder> {
+    let id: UserId = id.parse().map_err(|_| Problem::not_found("user"))?;
+    app.table.user(id).await?.ok_or_else(|| Problem::not_found("user"))
+}
+
+fn version(holder: &Holder) -> u64 {
+    holder.user.version
+}
+
+/// Where the user holds a live admin credential, one that another user holds; a conflict where there is none.
+async fn admin_beside(app: &App, user: UserId) -> Answer<Option<CredentialId>> {
+    let now = clock::now();
+    // Whoever it is that holds the only ones must not be stopped.
+    let others = app.table.another_admin(|credential| credential.settings.user_id == user, now).await?;
+    let own = app.table.another_admin(|credential| credential.settings.user_id != user, now).await?;
+    match (own, others) {
+        (Some(_), None) => Err(Problem::conflict("The user holds the last active admin credential")),
+        (Some(_), Some(other)) => Ok(Some(other)),
+        (None, _) => Ok(None),
+    }
+}
+
+fn answer(user: &User) -> Response {
+    ([(header::ETAG, etag::of(user.version))], Json(view(user))).into_response()
+}
+
+fn view(user: &User) -> Value {
+    let mut view = user.settings.to_value();
+    view["id"] = json!(user.id);
+    view["created_at"] = json!(user.created_at);
+    view["updated_at"] = json!(user.updated_at);
+    view
+}

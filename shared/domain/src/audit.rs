@@ -1,0 +1,65 @@
+//! The audit log: who changed which configuration, and whose tokens were refused.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AuditId, CredentialId};
+
+/// One entry. It names fields, never their values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its id.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What was done, such as `webhook.updated`.
+    pub action: String,
+    /// To what: an id, or a name where that is the id.
+    pub resource: String,
+    /// The fields that changed.
+    pub changes: Vec<String>,
+}
+
+/// Who did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// The holder of a credential.
+    Credential(CredentialId),
+    /// Tieline itself.
+    System,
+}
+
+impl Serialize for Actor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Credential(id) => id.serialize(serializer),
+            Self::System => serializer.serialize_str("system"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Actor {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)? {
+            text if text == "system" => Ok(Self::System),
+            text => text.parse().map(Self::Credential).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// The names of the top-level fields in which two documents differ.
+pub fn changes(before: &serde_json::Value, after: &serde_json::Value) -> Vec<String> {
+    let names = |document: &serde_json::Value| -> Vec<String> {
+        document.as_object().into_iter().flat_map(serde_json::Map::keys).cloned().collect()
+    };
+    let mut all = names(before);
+    all.extend(names(after));
+    all.sort();
+    all.dedup();
+    all.retain(|name| {
+        before.get(name).unwrap_or(&serde_json::Value::Null) != after.get(name).unwrap_or(&serde_json::Value::Null)
+    });
+    all
+}

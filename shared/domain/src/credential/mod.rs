@@ -1,0 +1,228 @@
+//! Integration credentials: scoped tokens with an owner, an age, and an end.
+//!
+//! A credential's token is kept nowhere; under its keyed hash lies what it may do ([`Grant`]). [`reminder`] says when
+//! somebody should be told that a credential is getting old.
+
+pub mod grant;
+pub mod reminder;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use self::{grant::Grant, reminder::Reminder};
+use crate::{
+    event::timestamp,
+    id::{CredentialId, UserId},
+    invalid::{Checked, Fields, Problems, string, whole},
+    scope::{Scope, Scopes},
+};
+
+/// A credential as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Credential {
+    /// Its id.
+    pub id: CredentialId,
+    /// What an admin wrote about it.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// The last characters of the token.
+    pub token_hint: String,
+    /// The keyed hash of the token in force; none once it is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The token before it, while both count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Previous>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it; none for the first admin's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<UserId>,
+    /// When its token was last replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
+    /// When a former token was last used. The present tokens' times are with their grants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
+    /// The reminder that was sent last in this rotation period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded: Option<Reminder>,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+/// A token that still counts for a while beside its successor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    /// Its keyed hash.
+    pub token: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// What an admin writes about a credential.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What it is for.
+    pub description: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// Who holds it.
+    pub user_id: UserId,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
+    /// After how many days its token should be replaced.
+    pub rotate_after_days: u32,
+}
+
+/// How a credential stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Its token counts.
+    Active,
+    /// An admin ended it.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl Status {
+    /// Every status with its name.
+    pub const ALL: [(&str, Self); 3] =
+        [("active", Self::Active), ("revoked", Self::Revoked), ("expired", Self::Expired)];
+}
+
+/// How old a token may grow unless somebody says otherwise.
+pub const ROTATE_AFTER_DAYS: u32 = 90;
+
+impl Settings {
+    /// Reads a new credential's settings. The holder is `caller` unless another is named; `now` bounds the end.
+    pub fn parse(value: Value, caller: UserId, now: Timestamp) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let user_id = fields.defaulted("user_id", caller, |value| Ok(string(value)?.parse()?));
+        Self::take(fields, user_id, |end| end > now)
+    }
+
+    /// Reads settings after a merge patch. The holder stays, and so may an end that has passed.
+    pub fn patched(&self, value: Value, now: Timestamp) -> Checked<Self> {
+        let fields = Fields::of(value)?;
+        Self::take(fields, Some(self.user_id), |end| end > now || Some(end) == self.ends_at)
+    }
+
+    fn take(mut fields: Fields, user_id: Option<UserId>, may_end: impl Fn(Timestamp) -> bool) -> Checked<Self> {
+        let description = fields.required("description", description);
+        let scopes = fields.required("scopes", Scopes::parse);
+        let ends_at = fields.defaulted("expires_at", None, |value| match timestamp(value)? {
+            end if may_end(end) => Ok(Some(end)),
+            _ => Err(Problems::here("must lie in the future")),
+        });
+        let days = fields.defaulted("rotate_after_days", ROTATE_AFTER_DAYS.into(), whole(1, 365));
+        let parsed = (|| {
+            Some(Self {
+                description: description?,
+                scopes: scopes?,
+                user_id: user_id?,
+                ends_at: ends_at?,
+                rotate_after_days: u32::try_from(days?).ok()?,
+            })
+        })();
+        fields.finish(parsed)
+    }
+
+    /// The fields that a patch may change, as [`Settings::patched`] reads them.
+    pub fn to_value(&self) -> Value {
+        json!({
+            "description": self.description,
+            "scopes": self.scopes,
+            "expires_at": self.ends_at,
+            "rotate_after_days": self.rotate_after_days,
+        })
+    }
+}
+
+fn description(value: Value) -> Checked<String> {
+    let text = string(value)?.trim().to_owned();
+    match text.chars().count() {
+        0 => Err(Problems::here("must not be empty")),
+        1..=200 if !text.chars().any(char::is_control) => Ok(text),
+        1..=200 => Err(Problems::here("must hold no control characters")),
+        _ => Err(Problems::here("must have at most 200 characters")),
+    }
+}
+
+impl Credential {
+    /// How it stands at `now`.
+    pub fn status(&self, now: Timestamp) -> Status {
+        match (self.revoked_at, self.settings.ends_at) {
+            (Some(_), _) => Status::Revoked,
+            (None, Some(end)) if end <= now => Status::Expired,
+            _ => Status::Active,
+        }
+    }
+
+    /// When its token should be replaced.
+    pub fn rotation_due_at(&self) -> Timestamp {
+        let days = SignedDuration::from_hours(24 * i64::from(self.settings.rotate_after_days));
+        self.rotated_at.unwrap_or(self.created_at).checked_add(days).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether it should have been replaced by `now`.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.status(now) == Status::Active && self.rotation_due_at() <= now
+    }
+
+    /// Whether its holder can manage everything at `now`, as far as it goes by the credential.
+    pub fn is_live_admin(&self, now: Timestamp) -> bool {
+        self.status(now) == Status::Active && self.settings.scopes.grants(Scope::Admin)
+    }
+
+    /// With a new token from `now` on; the old one counts for `overlap` more. The one before that ends.
+    #[must_use]
+    pub fn rotated(self, token: String, hint: String, overlap: SignedDuration, now: Timestamp) -> Self {
+        let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
+        let previous = self.token.map(|token| Previous { token, until }).filter(|previous| previous.until > now);
+        Self {
+            token: Some(token),
+            token_hint: hint,
+            previous,
+            rotated_at: Some(now),
+            reminded: None,
+            version: self.version + 1,
+            ..self
+        }
+    }
+
+    /// Without any token from `now` on.
+    #[must_use]
+    pub fn revoked(self, now: Timestamp) -> Self {
+        let revoked_at = self.revoked_at.or(Some(now));
+        Self { token: None, previous: None, revoked_at, version: self.version + 1, ..self }
+    }
+
+    /// With other settings. Another rotation period begins the reminders anew.
+    #[must_use]
+    pub fn changed(self, settings: Settings) -> Self {
+        let same = settings.rotate_after_days == self.settings.rotate_after_days;
+        Self { settings, reminded: self.reminded.filter(|_| same), version: self.version + 1, ..self }
+    }
+
+    /// What lies under its tokens' hashes.
+    pub fn grants(&self) -> Vec<(String, Grant)> {
+        let grant = |ends_at| Grant::new(self.id, self.settings.user_id, self.settings.scopes.clone(), ends_at);
+        let current = self.token.clone().map(|token| (token, grant(self.settings.ends_at)));
+        let previous = self.previous.clone().map(|Previous { token, until }| {
+            let end = self.settings.ends_at.map_or(until, |end| end.min(until));
+            (token, grant(Some(end)))
+        });
+        current.into_iter().chain(previous).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! When somebody should be told that a credential is to be rotated: seven days before, on the day, and every seven days
+//! after that.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{Credential, Status};
+use crate::{event::Event, id::EventId, pattern::EventType};
+
+/// How long before the due day the first reminder goes out, and how long after one the next does.
+pub const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A reminder, by its place in the sequence: −1 is the warning before, 0 the due day, 1 a week after it, and so on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Reminder(i64);
+
+impl Credential {
+    /// The reminder that is due at `now`. Of several that were missed only the last counts. None when it was sent, when it
+    /// is too early, and for credentials that have ended.
+    pub fn reminder(&self, now: Timestamp) -> Option<Reminder> {
+        let stage = now.duration_since(self.rotation_due_at()).as_secs().div_euclid(STEP.as_secs());
+        let due = Reminder(stage);
+        let open = stage >= -1 && self.reminded.is_none_or(|sent| sent < due);
+        (open && self.status(now) == Status::Active).then_some(due)
+    }
+
+    /// When the next reminder is due, after those that were sent.
+    pub fn next_reminder_at(&self) -> Timestamp {
+        let stage = self.reminded.map_or(-1, |Reminder(sent)| sent.saturating_add(1));
+        let offset = STEP.checked_mul(i32::try_from(stage).unwrap_or(i32::MAX)).unwrap_or(SignedDuration::MAX);
+        self.rotation_due_at().checked_add(offset).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The event of a reminder. Its id follows from the credential, the stage and the due time, so that a repeat is the
+    /// same event.
+    pub fn reminder_event(&self, reminder: Reminder, now: Timestamp) -> Event {
+        let due_at = self.rotation_due_at();
+        let Reminder(stage) = reminder;
+        let digest = Sha256::digest(format!("reminder|{}|{stage}|{due_at}", self.id));
+        let random = digest.iter().take(16).fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
+        let at = due_at.checked_add(STEP.checked_mul(i32::try_from(stage).unwrap_or(0)).unwrap_or_default());
+        Event {
+            id: EventId::new(at.unwrap_or(due_at), random),
+            kind: if stage < 0 { EventType::rotation_due_soon() } else { EventType::rotation_due() },
+            timestamp: now,
+            data: json!({
+                "credential_id": self.id,
+                "description": self.settings.description,
+                "user_id": self.settings.user_id,
+                "rotation_due_at": due_at,
+                "days_overdue": now.duration_since(due_at).as_hours().div_euclid(24).max(0),
+            }),
+            hops: 0,
+        }
+    }
+
+    /// The credential once a reminder was sent.
+    #[must_use]
+    pub fn reminded(self, reminder: Reminder) -> Self {
+        Self { reminded: Some(reminder), version: self.version + 1, ..self }
+    }
+}

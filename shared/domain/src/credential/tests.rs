@@ -1,0 +1,117 @@
+use super::*;
+
+fn day(days: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + days * 86_400).expect("a time of this century")
+}
+
+fn user() -> UserId {
+    UserId::new(day(0), 1)
+}
+
+fn settings(change: &Value) -> Checked<Settings> {
+    let mut document = json!({"description": "CRM", "scopes": ["events:write"]});
+    document.as_object_mut().expect("object").extend(change.as_object().expect("object").clone());
+    Settings::parse(document, user(), day(0))
+}
+
+fn credential(change: &Value) -> Credential {
+    Credential {
+        id: CredentialId::new(day(0), 2),
+        settings: settings(change).expect("valid"),
+        token_hint: "abcd".to_owned(),
+        token: Some("hash-1".to_owned()),
+        previous: None,
+        created_at: day(0),
+        created_by: None,
+        rotated_at: None,
+        revoked_at: None,
+        last_used_at: None,
+        reminded: None,
+        version: 1,
+    }
+}
+
+#[test]
+fn everything_wrong_is_named() {
+    let wrong = json!({
+        "description": " ", "scopes": [], "user_id": "x", "expires_at": day(-1), "rotate_after_days": 366, "x": 1,
+    });
+    let problems = settings(&wrong).expect_err("all wrong").0;
+    let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/user_id", "/description", "/scopes", "/expires_at", "/rotate_after_days", "/x"]);
+}
+
+#[test]
+fn a_patch_keeps_the_holder_and_an_end_that_has_passed() {
+    let before = settings(&json!({"expires_at": day(5)})).expect("valid");
+    assert_eq!(before.patched(before.to_value(), day(9)).expect("valid"), before);
+    let holder = json!({"description": "x", "scopes": ["admin"], "user_id": user()});
+    assert_eq!(before.patched(holder, day(9)).expect_err("refused").0[0].pointer, "/user_id");
+}
+
+#[test]
+fn a_rotation_leaves_the_old_token_its_time_and_ends_older_ones() {
+    let overlap = SignedDuration::from_hours(1);
+    let first = credential(&json!({}));
+    let hashes = |credential: &Credential| credential.grants().into_iter().map(|(hash, _)| hash).collect::<Vec<_>>();
+    let second = first.clone().rotated("hash-2".to_owned(), "efgh".to_owned(), overlap, day(1));
+    assert_eq!(hashes(&second), ["hash-2", "hash-1"]);
+    let old = &second.grants()[1].1;
+    assert!(old.is_live(day(1)) && !old.is_live(day(2)));
+    let third = second.rotated("hash-3".to_owned(), "ijkl".to_owned(), SignedDuration::ZERO, day(1));
+    assert_eq!(hashes(&third), ["hash-3"]);
+    assert_eq!(third.rotation_due_at(), day(91));
+    assert_eq!(hashes(&third.revoked(day(2))), Vec::<String>::new());
+}
+
+#[test]
+fn the_end_of_a_credential_is_the_end_of_both_its_tokens() {
+    let ending = credential(&json!({"expires_at": day(1)}));
+    let rotated = ending.rotated("hash-2".to_owned(), "efgh".to_owned(), SignedDuration::from_hours(72), day(0));
+    assert!(rotated.grants().iter().all(|(_, grant)| grant.ends_at == Some(day(1))));
+    assert_eq!((rotated.status(day(0)), rotated.status(day(1))), (Status::Active, Status::Expired));
+    assert_eq!(rotated.revoked(day(0)).status(day(1)), Status::Revoked);
+}
+
+#[test]
+fn reminders_come_before_on_and_after_the_day_each_once() {
+    let mut credential = credential(&json!({}));
+    for (at, kind, overdue) in [
+        (82, None, 0),
+        (83, Some("credential.rotation_due_soon"), 0),
+        (83, None, 0),
+        (89, None, 0),
+        (90, Some("credential.rotation_due"), 0),
+        (96, None, 0),
+        (97, Some("credential.rotation_due"), 7),
+        // A week was missed: one reminder, not two.
+        (112, Some("credential.rotation_due"), 22),
+        (112, None, 0),
+    ] {
+        let reminder = credential.reminder(day(at));
+        let event = reminder.map(|reminder| credential.reminder_event(reminder, day(at)));
+        assert_eq!(event.as_ref().map(|event| event.kind.as_str()), kind, "day {at}");
+        if let (Some(reminder), Some(event)) = (reminder, event) {
+            assert!(credential.next_reminder_at() <= day(at));
+            assert_eq!(event.data["days_overdue"], overdue);
+            assert_eq!(event.id, credential.reminder_event(reminder, day(at)).id);
+            credential = credential.reminded(reminder);
+            assert!(credential.next_reminder_at() > day(at));
+        }
+    }
+    let rotated = credential.clone().rotated("hash-2".to_owned(), "efgh".to_owned(), SignedDuration::ZERO, day(112));
+    assert_eq!((rotated.reminder(day(112)), rotated.next_reminder_at()), (None, day(112 + 83)));
+    assert_eq!(credential.clone().revoked(day(113)).reminder(day(140)), None);
+}
+
+#[test]
+fn uses_are_noted_every_quarter_of_an_hour() {
+    let (_, mut grant) = credential(&json!({})).grants().remove(0);
+    assert!(grant.use_is_news(day(1)));
+    grant.used_at = Some(day(1));
+    assert!(!grant.use_is_news(day(1)));
+    assert!(grant.use_is_news(day(1) + USE));
+    assert!(grant.clone().ended(day(1)).ends_at == Some(day(1)));
+}
+
+const USE: SignedDuration = grant::USE_STEP;

@@ -1,0 +1,123 @@
+//! Users: who holds credentials and services.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    id::UserId,
+    invalid::{Checked, Fields, Problems, boolean, name, one_of, string},
+};
+
+/// A person or system that holds credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// What an admin wrote about it.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+/// What an admin writes about a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Its name.
+    pub name: String,
+    /// Where it can be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// What it is to the organisation.
+    pub role: Role,
+    /// Whether its credentials and inbound URLs work.
+    pub active: bool,
+}
+
+/// What a user is to the organisation. It grants nothing: scopes do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Manages integrations.
+    Admin,
+    /// Everyone else.
+    Member,
+}
+
+impl Settings {
+    /// Reads `{name, email, role, active}`.
+    pub fn parse(value: Value) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let name = fields.required("name", name);
+        let email = fields.defaulted("email", None, |value| email(value).map(Some));
+        let roles = [("admin", Role::Admin), ("member", Role::Member)];
+        let role = fields.defaulted("role", Role::Member, one_of(&roles));
+        let active = fields.defaulted("active", true, boolean);
+        let parsed = (|| Some(Self { name: name?, email: email?, role: role?, active: active? }))();
+        fields.finish(parsed)
+    }
+
+    /// The document that [`Settings::parse`] reads.
+    pub fn to_value(&self) -> Value {
+        json!({"name": self.name, "email": self.email, "role": self.role, "active": self.active})
+    }
+}
+
+impl User {
+    /// A new user.
+    pub fn new(id: UserId, settings: Settings, now: Timestamp) -> Self {
+        Self { id, settings, created_at: now, updated_at: now, version: 1 }
+    }
+
+    /// With other settings.
+    #[must_use]
+    pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
+        Self { settings, updated_at: now, version: self.version + 1, ..self }
+    }
+}
+
+/// An e-mail address: one `@` with something before it and a domain after it, at most 254 characters (RFC 5321).
+pub fn email(value: Value) -> Checked<String> {
+    let text = string(value)?;
+    let legal = text.len() <= 254
+        && !text.chars().any(|char| char.is_whitespace() || char.is_control())
+        && text.split_once('@').is_some_and(|(local, domain)| {
+            (1..=64).contains(&local.len())
+                && domain.split('.').count() >= 2
+                && domain.split('.').all(|label| {
+                    !label.is_empty()
+                        && !label.starts_with('-')
+                        && !label.ends_with('-')
+                        && label.chars().all(|char| char.is_alphanumeric() || char == '-')
+                })
+        });
+    if legal { Ok(text) } else { Err(Problems::here("must be an e-mail address")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_look_like_addresses() {
+        for good in ["a@b.co", "ana.lima+x@mail.example.com", "ü@bücher.example"] {
+            assert!(email(json!(good)).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "a@", "@b.co", "a@b", "a@b..co", "a@-b.co", "a b@c.de", "a@b@c.de", "a@b.c\n"] {
+            assert!(email(json!(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn settings_have_their_defaults_and_read_back() {
+        let settings = Settings::parse(json!({"name": " Ana "})).expect("valid");
+        let written = json!({"name": "Ana", "email": null, "role": "member", "active": true});
+        assert_eq!(settings.to_value(), written);
+        assert_eq!(Settings::parse(written).expect("valid"), settings);
+    }
+}

@@ -1,0 +1,264 @@
+//! Credentials, and what lies under their tokens' hashes.
+//!
+//! Each change is one transaction over the credential's row, the grants of its tokens, its place among the live admins,
+//! and its next reminder: a token counts exactly as its credential says, from the next request on.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::{
+    audit::Entry,
+    credential::{Credential, Grant},
+    id::{CredentialId, UserId},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Condition, Item, Key, Table, TableError, WriteError, item, key, number, text,
+    walk::{Page, Slice},
+};
+
+const KIND: &str = "credential";
+
+/// What stands in the lists of live admins and of reminders.
+#[derive(Serialize, Deserialize)]
+struct Pointer {
+    credential: CredentialId,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GrantRow {
+    #[serde(flatten)]
+    grant: Grant,
+    /// Long after its end, so that uses of an ended token can be told from guesses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+}
+
+impl Table {
+    /// What the token with this keyed hash stands for, ended or not.
+    pub async fn grant(&self, token: &str) -> Result<Option<Grant>, TableError> {
+        Ok(self.get::<GrantRow>(&Key::token(token)).await?.map(|row| row.grant))
+    }
+
+    /// Notes that a token was used at `now`.
+    pub async fn token_used(&self, token: &str, now: Timestamp) -> Result<(), TableError> {
+        let update = self.client.update_item().table_name(&self.name).set_key(Some(Key::token(token).attributes()));
+        let update = update.update_expression("SET used_at = :now").condition_expression("attribute_exists(pk)");
+        match update.expression_attribute_values(":now", text(now.to_string())).send().await {
+            Ok(_) => Ok(()),
+            // The token went away since it was read.
+            Err(error) if super::is_refused(&error) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Adds a credential.
+    pub async fn create_credential(&self, new: &Credential, now: Timestamp, entry: &Entry) -> Result<(), WriteError> {
+        let mut writes = self.changes(None, Some(new), None, now).await?;
+        writes.push(self.held(new.settings.user_id, 1)?);
+        writes.push(self.audit_write(entry)?);
+        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+    }
+
+    /// Replaces a credential, unless it has changed meanwhile. Where it was a live admin and is one no more,
+    /// `other_admin` must still be one.
+    pub async fn update_credential(
+        &self,
+        before: &Credential,
+        after: &Credential,
+        other_admin: Option<CredentialId>,
+        now: Timestamp,
+        entry: Option<&Entry>,
+    ) -> Result<(), WriteError> {
+        let mut writes = self.changes(Some(before), Some(after), other_admin, now).await?;
+        if let Some(entry) = entry {
+            writes.push(self.audit_write(entry)?);
+        }
+        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+    }
+
+    /// Removes a credential, unless it has changed meanwhile.
+    pub async fn delete_credential(
+        &self,
+        credential: &Credential,
+        other_admin: Option<CredentialId>,
+        now: Timestamp,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
+        let mut writes = self.changes(Some(credential), None, other_admin, now).await?;
+        writes.push(self.held(credential.settings.user_id, -1)?);
+        writes.push(self.audit_write(entry)?);
+        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+    }
+
+    /// One credential.
+    pub async fn credential(&self, id: CredentialId) -> Result<Option<Credential>, TableError> {
+        self.get(&Key::credential(id)).await
+    }
+
+    /// All credentials, newest first.
+    pub async fn credentials(&self, slice: &Slice) -> Result<Page<Credential>, TableError> {
+        self.listed(KIND, slice).await
+    }
+
+    /// The credentials whose next reminder is due by `until`, the most urgent first. What is read grows with them alone.
+    pub async fn reminders(&self, until: Timestamp, slice: &Slice) -> Result<Page<Credential>, TableError> {
+        let query = self.client.query().table_name(&self.name).consistent_read(true);
+        let query = query.limit(i32::try_from(slice.limit).unwrap_or(i32::MAX));
+        let query = query.key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until");
+        // A sort key that was seen is left out by the character that follows it.
+        let from = slice.after.as_ref().map_or_else(String::new, |after| format!("{after}!"));
+        let query = query.expression_attribute_values(":pk", text(key::REMINDERS));
+        let query = query.expression_attribute_values(":from", text(if from.is_empty() { "0" } else { &from }));
+        let query = query.expression_attribute_values(":until", text(format!("{}~", key::instant(until))));
+        let answer = query.send().await?;
+        let more = answer.last_evaluated_key.is_some();
+        let found = answer.items.unwrap_or_default();
+        let next = found.last().filter(|_| more).and_then(|item| Some(super::key_of(item)?.sk));
+        let pointers: Vec<Pointer> = serde_dynamo::from_items(found)?;
+        let ids: Vec<CredentialId> = pointers.into_iter().map(|pointer| pointer.credential).collect();
+        let mut rows = self.credentials_by_id(&ids).await?;
+        Ok(Page { items: ids.iter().filter_map(|id| rows.remove(id)).collect(), next })
+    }
+
+    /// When each of these credentials was last used.
+    pub async fn last_uses(&self, credentials: &[Credential]) -> Result<HashMap<CredentialId, Timestamp>, TableError> {
+        let keys: Vec<Key> =
+            credentials.iter().flat_map(Credential::grants).map(|(token, _)| Key::token(&token)).collect();
+        let former = credentials.iter().filter_map(|credential| Some((credential.id, credential.last_used_at?)));
+        let mut uses: HashMap<CredentialId, Timestamp> = former.collect();
+        for (_, found) in self.get_all(&keys).await? {
+            let GrantRow { grant, .. } = serde_dynamo::from_item(found)?;
+            if let Some(used) = grant.used_at {
+                uses.entry(grant.credential).and_modify(|at| *at = used.max(*at)).or_insert(used);
+            }
+        }
+        Ok(uses)
+    }
+
+    /// A credential, other than those that `spared` names, whose holder is active and can manage everything.
+    pub async fn another_admin(
+        &self,
+        spared: impl Fn(&Credential) -> bool,
+        now: Timestamp,
+    ) -> Result<Option<CredentialId>, TableError> {
+        let admins: Vec<Pointer> = self.all(key::LIVE_ADMINS).await?;
+        let ids: Vec<CredentialId> = admins.into_iter().map(|pointer| pointer.credential).collect();
+        for credential in self.credentials_by_id(&ids).await?.into_values() {
+            if !spared(&credential) && credential.is_live_admin(now) {
+                let holder = self.user(credential.settings.user_id).await?;
+                if holder.is_some_and(|holder| holder.user.settings.active) {
+                    return Ok(Some(credential.id));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn credentials_by_id(&self, ids: &[CredentialId]) -> Result<HashMap<CredentialId, Credential>, TableError> {
+        let keys: Vec<Key> = ids.iter().map(|id| Key::credential(*id)).collect();
+        let found = self.get_all(&keys).await?;
+        let rows = found.into_values().map(serde_dynamo::from_item::<_, Credential>).collect::<Result<Vec<_>, _>>()?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+
+    /// The writes that lead from `before` to `after`; the first is the credential's own.
+    pub(super) async fn changes(
+        &self,
+        before: Option<&Credential>,
+        after: Option<&Credential>,
+        other_admin: Option<CredentialId>,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, TableError> {
+        let own = match (before, after) {
+            (None, Some(after)) => self.write(credential_item(after)?, Some(Condition::absent()))?,
+            (Some(before), Some(after)) => self.write(credential_item(after)?, Some(unchanged(before)))?,
+            (Some(before), None) => self.erase(&Key::credential(before.id), Some(unchanged(before)))?,
+            (None, None) => return Ok(Vec::new()),
+        };
+        let mut writes = vec![own];
+        writes.extend(self.grant_changes(before, after, now).await?);
+        let admin = |credential: Option<&Credential>| {
+            credential.filter(|credential| credential.is_live_admin(now)).map(|credential| credential.id)
+        };
+        match (admin(before), admin(after)) {
+            (None, Some(id)) => writes.push(self.write(pointer(&Key::live_admin(id), id)?, None)?),
+            (Some(id), None) => {
+                writes.push(self.erase(&Key::live_admin(id), None)?);
+                if let Some(other) = other_admin {
+                    writes.push(self.check(&Key::live_admin(other), Condition::present())?);
+                }
+            }
+            _ => {}
+        }
+        let reminder = |credential: Option<&Credential>| {
+            let credential = credential.filter(|credential| credential.revoked_at.is_none())?;
+            Some((Key::reminder(credential.next_reminder_at(), credential.id), credential.id))
+        };
+        let (old, new) = (reminder(before), reminder(after));
+        if old != new {
+            if let Some((key, _)) = old {
+                writes.push(self.erase(&key, None)?);
+            }
+            if let Some((key, id)) = new {
+                writes.push(self.write(pointer(&key, id)?, None)?);
+            }
+        }
+        Ok(writes)
+    }
+
+    /// The grants of `after`'s tokens, with what is known of their use; those of `before`'s other tokens end now.
+    async fn grant_changes(
+        &self,
+        before: Option<&Credential>,
+        after: Option<&Credential>,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, TableError> {
+        let grants = |credential: Option<&Credential>| -> BTreeMap<String, Grant> {
+            credential.map(Credential::grants).unwrap_or_default().into_iter().collect()
+        };
+        let (old, new) = (grants(before), grants(after));
+        let tokens: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let keys: Vec<Key> = old.keys().map(|token| Key::token(token)).collect();
+        let found = self.get_all(&keys).await?;
+        let mut writes = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            let key = Key::token(token);
+            let stored = found.get(&key).cloned().map(serde_dynamo::from_item::<_, GrantRow>).transpose()?;
+            let used_at = stored.and_then(|row| row.grant.used_at);
+            let grant = match (new.get(token), old.get(token)) {
+                (Some(grant), _) => grant.clone(),
+                (None, Some(grant)) => grant.clone().ended(now),
+                (None, None) => continue,
+            };
+            let expires_at = grant.ends_at.map(|end| self.expiry(end));
+            let row = GrantRow { grant: Grant { used_at, ..grant }, expires_at };
+            writes.push(self.write(item(&key, None, row)?, None)?);
+        }
+        Ok(writes)
+    }
+
+    /// Counts a credential more, or one less, with its holder, who must be there.
+    pub(super) fn held(&self, user: UserId, change: i8) -> Result<TransactWriteItem, TableError> {
+        let values = [(":change", number(change)), (":one", number(1))];
+        self.update(
+            &Key::user(user),
+            "SET #version = #version + :one ADD #credentials :change",
+            Condition::that("attribute_exists(pk)", values),
+        )
+    }
+}
+
+fn credential_item(credential: &Credential) -> Result<Item, TableError> {
+    item(&Key::credential(credential.id), Some((KIND, credential.id.ulid().to_string())), credential)
+}
+
+fn pointer(key: &Key, credential: CredentialId) -> Result<Item, TableError> {
+    item(key, None, Pointer { credential })
+}
+
+fn unchanged(credential: &Credential) -> Condition {
+    Condition::that("#version = :version", [(":version", number(credential.version))])
+}

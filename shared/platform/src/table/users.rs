@@ -1,0 +1,113 @@
+//! Users. A user's row counts the credentials that it holds, so that none can be made for one who is being deleted.
+
+use domain::{audit::Entry, id::UserId, user::User};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Condition, Item, Key, Table, TableError, WriteError, item, number,
+    walk::{Page, Slice},
+};
+
+const KIND: &str = "user";
+
+#[derive(Serialize, Deserialize)]
+struct Row<U> {
+    #[serde(flatten)]
+    user: U,
+    /// How many credentials it holds.
+    #[serde(default)]
+    credentials: u32,
+}
+
+/// A user with what else its row tells.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The user.
+    pub user: User,
+    /// How many credentials it holds.
+    pub credentials: u32,
+}
+
+impl From<Row<User>> for Holder {
+    fn from(Row { user, credentials }: Row<User>) -> Self {
+        Self { user, credentials }
+    }
+}
+
+impl Table {
+    /// Adds a user.
+    pub async fn create_user(&self, user: &User, entry: &Entry) -> Result<(), WriteError> {
+        let holder = Holder { user: user.clone(), credentials: 0 };
+        let writes = vec![
+            self.write(user_item(&holder)?, Some(Condition::absent()))?,
+            self.write(name_item(user)?, Some(Condition::absent()))?,
+            self.audit_write(entry)?,
+        ];
+        self.transact(writes).await?.map_err(WriteError::by_index)
+    }
+
+    /// Replaces a user, unless it has changed meanwhile. `other_admin` must still be one.
+    pub async fn update_user(
+        &self,
+        before: &Holder,
+        after: &User,
+        other_admin: Option<domain::id::CredentialId>,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
+        let holder = Holder { user: after.clone(), credentials: before.credentials };
+        let mut writes = vec![self.write(user_item(&holder)?, Some(unchanged(&before.user)))?];
+        if name_key(&before.user) != name_key(after) {
+            writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
+            writes.push(self.erase(&name_key(&before.user), None)?);
+        }
+        writes.push(self.audit_write(entry)?);
+        if let Some(other) = other_admin {
+            writes.push(self.check(&Key::live_admin(other), Condition::present())?);
+        }
+        let last = writes.len() - 1;
+        match self.transact(writes).await? {
+            Ok(()) => Ok(()),
+            Err(index) if other_admin.is_some() && index == last => Err(WriteError::Changed),
+            Err(index) => Err(WriteError::by_index(index)),
+        }
+    }
+
+    /// Removes a user who holds nothing, unless it has changed meanwhile.
+    pub async fn delete_user(&self, holder: &Holder, entry: &Entry) -> Result<(), WriteError> {
+        let writes = vec![
+            self.erase(&Key::user(holder.user.id), Some(unchanged(&holder.user)))?,
+            self.erase(&name_key(&holder.user), None)?,
+            self.audit_write(entry)?,
+        ];
+        self.transact(writes).await?.map_err(WriteError::by_index)
+    }
+
+    /// One user.
+    pub async fn user(&self, id: UserId) -> Result<Option<Holder>, TableError> {
+        Ok(self.get::<Row<User>>(&Key::user(id)).await?.map(Holder::from))
+    }
+
+    /// All users, newest first.
+    pub async fn users(&self, slice: &Slice) -> Result<Page<Holder>, TableError> {
+        let page = self.listed::<Row<User>>(KIND, slice).await?;
+        Ok(Page { items: page.items.into_iter().map(Holder::from).collect(), next: page.next })
+    }
+}
+
+pub(super) fn user_item(holder: &Holder) -> Result<Item, TableError> {
+    let Holder { user, credentials } = holder;
+    let listing = Some((KIND, user.id.ulid().to_string()));
+    item(&Key::user(user.id), listing, Row { user, credentials: *credentials })
+}
+
+pub(super) fn name_item(user: &User) -> Result<Item, TableError> {
+    item(&name_key(user), None, serde_json::json!({"id": user.id}))
+}
+
+fn name_key(user: &User) -> Key {
+    Key::name(KIND, &user.settings.name)
+}
+
+fn unchanged(user: &User) -> Condition {
+    Condition::that("#version = :version", [(":version", number(user.version))])
+}

@@ -1,0 +1,3 @@
+//! Webhooks: what goes out, when, and what becomes of it.
+
+mod send;

@@ -99,12 +99,12 @@ impl Reply {
 
 impl Sink {
     /// One that answers 200.
-    pub async fn start() -> Self {
-        Self::answering([Reply::status(200)]).await
+    pub fn start() -> Self {
+        Self::answering([Reply::status(200)])
     }
 
     /// One that gives these answers in turn, and the last one from then on.
-    pub async fn answering<const N: usize>(replies: [Reply; N]) -> Self {
+    pub fn answering<const N: usize>(replies: [Reply; N]) -> Self {
         let (listener, port) = listen();
         let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
         let inner = Arc::new(Inner { got: watch::Sender::new(Vec::new()), replies: Mutex::new(replies.into()) });
@@ -144,7 +144,7 @@ impl Sink {
         let found = tokio::time::timeout(PATIENCE, watcher.wait_for(|got| condition(got))).await;
         match found {
             Ok(got) => got.expect("the sink is there").clone(),
-            Err(_) => panic!("still waiting until {what}; so far {:#?}", self.got()),
+            Err(elapsed) => panic!("still waiting until {what} ({elapsed}); so far {:#?}", self.got()),
         }
     }
 

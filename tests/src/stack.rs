@@ -16,7 +16,7 @@ use crate::client::{Answer, Client};
 use crate::webhook::{Webhook, WebhookBuilder};
 
 /// How long anything that is waited for may take.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a condition is looked at that nobody tells of.
 const LOOK: Duration = Duration::from_millis(150);

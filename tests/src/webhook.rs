@@ -1,7 +1,5 @@
 //! Making webhooks in few words.
 
-#![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
-
 use serde_json::{Value, json};
 
 use crate::client::Answer;
@@ -53,7 +51,7 @@ impl WebhookBuilder {
     #[must_use]
     pub fn conditions(self, conditions: Value) -> Self {
         let mine = self.stack.condition();
-        self.set("conditions", json!({"all": [mine, conditions]}))
+        self.set("conditions", json!({"all": Value::Array(vec![mine, conditions])}))
     }
 
     /// Retries after these delays.

@@ -2,7 +2,7 @@
 //! disabling of a webhook that is gone. All of it follows from the row, so that it can be repeated after a crash.
 
 use domain::{
-    audit::{Actor, Entry},
+    audit::Actor,
     delivery::{Attempt, Delivery, Status, delivery_failed, derived_event_id, is_about_webhooks},
     event::Event,
     id::DeliveryId,
@@ -12,8 +12,7 @@ use domain::{
 use platform::{
     clock,
     queue::{Outgoing, ascii_json},
-    random,
-    table::WriteError,
+    table::{WriteError, audit::entry},
 };
 
 use super::{App, DeliverError, send, webhook_of};
@@ -67,14 +66,7 @@ async fn disable(app: &App, row: &Delivery) -> Result<Option<Event>, DeliverErro
         let Some(webhook) = webhook_of(app, row).await? else { return Ok(None) };
         if webhook.settings.enabled {
             let disabled = webhook.clone().disabled(DisabledReason::Gone, clock::now());
-            let entry = Entry {
-                id: random::id(),
-                at: clock::now(),
-                actor: Actor::System,
-                action: "webhook.disabled".to_owned(),
-                resource: webhook.id.to_string(),
-                changes: vec!["enabled".to_owned()],
-            };
+            let entry = entry(Actor::System, "webhook.disabled", &webhook.id, vec!["enabled".to_owned()]);
             match app.table.update_webhook(&webhook, &disabled, &app.keys, &entry).await {
                 Ok(()) => {}
                 Err(WriteError::Changed | WriteError::NameTaken) => continue,

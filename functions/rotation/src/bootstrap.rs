@@ -1,11 +1,20 @@
 //! The first start: the first keyring, the user *Administrator* and its credential, whose token is shown this once.
 
+use std::fmt::Display;
+
 use domain::{
-    credential::{Credential, Role, User},
+    audit::{Actor, Entry},
+    credential::{self, Credential, ROTATE_AFTER_DAYS},
+    id::UserId,
     scope::{Scope, Scopes},
     token::Token,
+    user::{self, Role, User},
 };
-use platform::{clock, random, table::Written};
+use jiff::{SignedDuration, Timestamp};
+use platform::{
+    clock, random,
+    table::{admin::FirstAdmin, audit},
+};
 use serde::Serialize;
 
 use crate::{App, RotationError};
@@ -26,43 +35,79 @@ pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError
     let keyring = app.keys.bootstrap().await?;
     let token = Token::from_random(random::bytes());
     let hash = keyring.token_key(token.expose());
-    let credential = match app.table.admin().await? {
-        None => create(app, &token, &hash).await?,
+    let now = clock::now();
+    let credential = match app.table.first_admin().await? {
+        None => create(app, &token, hash, now).await?,
         Some(_) if !reissue => return Err(RotationError::Exists),
-        Some(mark) => {
-            let credential = app.table.credential(mark.credential).await?.ok_or(RotationError::Gone)?;
-            let credential =
-                Credential { token_hint: token.hint().to_owned(), rotated_at: Some(clock::now()), ..credential };
-            match app.table.replace_admin_token(&mark, &credential, &hash).await? {
-                Written::Yes => credential,
-                Written::Refused => return Err(RotationError::Busy),
-            }
-        }
+        Some(first) => replace(app, first, &token, hash, now).await?,
     };
     tracing::info!(credential = %credential.id, reissue, "admin token issued");
     Ok(Admin {
         token: token.expose().to_owned(),
-        user_id: credential.user_id.to_string(),
+        user_id: credential.settings.user_id.to_string(),
         credential_id: credential.id.to_string(),
     })
 }
 
-async fn create(app: &App, token: &Token, hash: &str) -> Result<Credential, RotationError> {
-    let now = clock::now();
-    let user =
-        User { id: random::id(), name: "Administrator".to_owned(), role: Role::Admin, active: true, created_at: now };
-    let credential = Credential {
-        id: random::id(),
-        description: "First admin".to_owned(),
-        user_id: user.id,
-        scopes: Scopes::from_iter([Scope::Admin]),
-        token_hint: token.hint().to_owned(),
-        created_at: now,
-        rotated_at: None,
-        expires_at: None,
-    };
-    match app.table.create_admin(&user, &credential, hash).await? {
-        Written::Yes => Ok(credential),
-        Written::Refused => Err(RotationError::Busy),
+async fn create(app: &App, token: &Token, hash: String, now: Timestamp) -> Result<Credential, RotationError> {
+    let settings = user::Settings { name: "Administrator".to_owned(), email: None, role: Role::Admin, active: true };
+    let user = User::new(random::id(), settings, now);
+    let credential = fresh(user.id, token, hash, now);
+    app.table.create_first_admin(&user, &credential, now, &entry("user.created", &user.id)).await?;
+    Ok(credential)
+}
+
+/// A new token for the first admin's credential; a new credential where that has ended. Its user must be active to use it.
+async fn replace(
+    app: &App,
+    first: FirstAdmin,
+    token: &Token,
+    hash: String,
+    now: Timestamp,
+) -> Result<Credential, RotationError> {
+    let holder = app.table.user(first.user).await?.ok_or(RotationError::Gone)?;
+    if !holder.user.settings.active {
+        let settings = user::Settings { active: true, ..holder.user.settings.clone() };
+        let active = holder.user.clone().changed(settings, now);
+        app.table.update_user(&holder, &active, None, &entry("user.updated", &active.id)).await?;
     }
+    let before = app.table.credential(first.credential).await?;
+    if let Some(before) = before.filter(|before| before.is_live_admin(now)) {
+        let after = before.clone().rotated(hash, token.hint().to_owned(), SignedDuration::ZERO, now);
+        let entry = entry("credential.rotated", &after.id);
+        app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
+        return Ok(after);
+    }
+    let credential = fresh(first.user, token, hash, now);
+    let entry = entry("credential.created", &credential.id);
+    app.table.replace_first_admin(first, &credential, now, &entry).await?;
+    Ok(credential)
+}
+
+fn fresh(user_id: UserId, token: &Token, hash: String, now: Timestamp) -> Credential {
+    let settings = credential::Settings {
+        description: "First admin".to_owned(),
+        scopes: Scopes::from_iter([Scope::Admin]),
+        user_id,
+        ends_at: None,
+        rotate_after_days: ROTATE_AFTER_DAYS,
+    };
+    Credential {
+        id: random::id(),
+        settings,
+        token_hint: token.hint().to_owned(),
+        token: Some(hash),
+        previous: None,
+        created_at: now,
+        created_by: None,
+        rotated_at: None,
+        revoked_at: None,
+        last_used_at: None,
+        reminded: None,
+        version: 1,
+    }
+}
+
+fn entry(action: &str, resource: &impl Display) -> Entry {
+    audit::entry(Actor::System, action, resource, Vec::new())
 }

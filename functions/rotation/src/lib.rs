@@ -1,17 +1,20 @@
-//! The keys' own function: it makes the first admin and the first keyring, and rotates the keyring.
+//! The keys' own function: it makes the first admin and the first keyring, rotates the keyring, and reminds of
+//! credentials that are to be rotated.
 //!
 //! Only those who may invoke it (IAM on AWS) reach it; it has no HTTP address. Each kind of request has its module.
 
 mod bootstrap;
 mod keyring;
+mod remind;
 
 use platform::{
     keyring::{KeyringError, Keys, RotateError},
-    table::{Table, TableError},
+    queue::{Queue, QueueError},
+    table::{Table, TableError, WriteError},
 };
 use serde::{Deserialize, Serialize};
 
-pub use crate::{bootstrap::Admin, keyring::RotationEvent};
+pub use crate::{bootstrap::Admin, keyring::RotationEvent, remind::Reminded};
 
 /// What rotation works with.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct App {
     pub table: Table,
     /// The keyring.
     pub keys: Keys,
+    /// Where events about credentials go.
+    pub events: Queue,
 }
 
 /// What it can be asked for: an action by its name, or a step of Secrets Manager's rotation.
@@ -37,6 +42,11 @@ pub enum Request {
         #[serde(default)]
         reissue: bool,
     },
+    /// Remind of the credentials that are to be rotated.
+    Remind {
+        /// As of when: the time for which the schedule meant this run. Anything but an RFC 3339 time means now.
+        now: String,
+    },
     /// Do one step of the keyring's rotation; Secrets Manager's events name no action.
     #[serde(untagged)]
     Rotate(RotationEvent),
@@ -48,6 +58,8 @@ pub enum Request {
 pub enum Answer {
     /// The admin of a bootstrap.
     Admin(Admin),
+    /// What the reminders came to.
+    Reminded(Reminded),
     /// Nothing to tell: `null`.
     Done,
 }
@@ -61,9 +73,18 @@ pub enum RotationError {
     /// Two requests at once.
     #[error("somebody else is making a token just now: try again")]
     Busy,
-    /// The admin's credential was deleted.
-    #[error("the first admin's credential is gone")]
+    /// The admin's user was deleted.
+    #[error("the first admin's user is gone")]
     Gone,
+    /// The name *Administrator* is another user's.
+    #[error("the name Administrator is taken")]
+    NameTaken,
+    /// An event could not be queued.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// An event could not be written.
+    #[error("an event could not be written: {0}")]
+    Json(#[from] serde_json::Error),
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -75,11 +96,22 @@ pub enum RotationError {
     Rotate(#[from] RotateError),
 }
 
+impl From<WriteError> for RotationError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Changed => Self::Busy,
+            WriteError::NameTaken => Self::NameTaken,
+            WriteError::Table(error) => Self::Table(error),
+        }
+    }
+}
+
 /// Does what it is asked for.
 pub async fn handle(app: &App, request: Request) -> Result<Answer, RotationError> {
     // Boxed: the SDK's futures would nest deeper than the compiler computes layouts.
     match request {
         Request::Bootstrap { reissue } => Box::pin(bootstrap::run(app, reissue)).await.map(Answer::Admin),
+        Request::Remind { now } => remind::run(app, &now).await.map(Answer::Reminded),
         Request::Rotate(event) => Box::pin(keyring::run(app, event)).await.map(|()| Answer::Done),
     }
 }

@@ -1,7 +1,7 @@
 //! Starts rotation as a Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use platform::{aws::Aws, config, keyring::Keys, table::Table, telemetry};
+use platform::{aws::Aws, config, keyring::Keys, queue::Queue, table::Table, telemetry};
 use rotation::{App, Request, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -11,6 +11,7 @@ async fn main() -> Result<(), Error> {
     let app = App {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
         keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+        events: Queue::new(aws.sqs(), config::events_queue()?),
     };
     let app = &app;
     lambda_runtime::run(service_fn(async |request: LambdaEvent<Request>| {

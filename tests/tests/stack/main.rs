@@ -1,5 +1,6 @@
 //! The contract through the whole stack: HTTP, functions, table, queues, receivers. One binary, so that one stack does.
 
+mod access;
 mod api;
 mod bootstrap;
 mod egress;

@@ -2,7 +2,7 @@
 //!
 //! The same document that clients read decides, so that a route can't be documented one way and guarded another.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, fmt::Display, sync::Arc};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -16,7 +16,7 @@ use domain::{
     token::Token,
 };
 use http::{HeaderMap, Method, header::AUTHORIZATION};
-use platform::{clock, random};
+use platform::{clock, table::audit};
 use serde_json::{Value, json};
 
 use super::{Answer, Problem};
@@ -35,20 +35,8 @@ pub struct Caller {
 
 impl Caller {
     /// The audit entry of what the caller does now.
-    pub fn entry(&self, action: &str, resource: impl ToString, changes: Vec<String>) -> Entry {
-        entry(self.credential, action, resource, changes)
-    }
-}
-
-fn entry(actor: CredentialId, action: &str, resource: impl ToString, changes: Vec<String>) -> Entry {
-    let (id, at) = (random::id(), clock::now());
-    Entry {
-        id,
-        at,
-        actor: Actor::Credential(actor),
-        action: action.to_owned(),
-        resource: resource.to_string(),
-        changes,
+    pub fn entry(&self, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
+        audit::entry(Actor::Credential(self.credential), action, resource, changes)
     }
 }
 
@@ -130,7 +118,8 @@ async fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Answer<Calle
     if grant.use_is_news(now) {
         app.table.token_used(&hash, now).await?;
         if !counts {
-            app.table.note(&entry(grant.credential, "sign_in.refused", grant.credential, Vec::new())).await?;
+            let actor = Actor::Credential(grant.credential);
+            app.table.note(&audit::entry(actor, "sign_in.refused", &grant.credential, Vec::new())).await?;
         }
     }
     if !counts {

@@ -97,7 +97,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         reminded: None,
         version: 1,
     };
-    let entry = caller.entry("credential.created", credential.id, Vec::new());
+    let entry = caller.entry("credential.created", &credential.id, Vec::new());
     app.table.create_credential(&credential, now, &entry).await?;
     let mut response = (StatusCode::CREATED, answer(&app, &credential, Some(&token)).await?).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("/v1/credentials/{}", credential.id)) {
@@ -159,7 +159,7 @@ pub async fn rotate(
         let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
         let after = before.clone().rotated(hash, token.hint().to_owned(), overlap, now);
         let after = Credential { last_used_at, ..after };
-        let entry = caller.entry("credential.rotated", after.id, Vec::new());
+        let entry = caller.entry("credential.rotated", &after.id, Vec::new());
         app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
         Ok(answer(app, &after, Some(&token)).await?)
     };
@@ -194,7 +194,7 @@ pub async fn delete(
         let now = clock::now();
         covered(caller, &credential.settings)?;
         let other = admin_beside(app, &credential, None, now).await?;
-        let entry = caller.entry("credential.deleted", credential.id, Vec::new());
+        let entry = caller.entry("credential.deleted", &credential.id, Vec::new());
         app.table.delete_credential(&credential, other, now, &entry).await.map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
@@ -218,7 +218,7 @@ async fn change(
         let after = Credential { last_used_at, ..change(before.clone(), now)? };
         let other = admin_beside(app, &before, Some(&after), now).await?;
         let fields = audit::changes(&before.settings.to_value(), &after.settings.to_value());
-        let entry = caller.entry(action, after.id, fields);
+        let entry = caller.entry(action, &after.id, fields);
         app.table.update_credential(&before, &after, other, now, Some(&entry)).await?;
         Ok(answer(app, &after, None).await?)
     };

@@ -48,7 +48,7 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
     responses((status = 201, body = schema::User), schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let user = User::new(random::id(), Settings::parse(body.required()?)?, clock::now());
-    app.table.create_user(&user, &caller.entry("user.created", user.id, Vec::new())).await?;
+    app.table.create_user(&user, &caller.entry("user.created", &user.id, Vec::new())).await?;
     let mut response = (StatusCode::CREATED, answer(&user)).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("/v1/users/{}", user.id)) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -85,7 +85,7 @@ pub async fn patch(
         let stops = before.user.settings.active && !settings.active;
         let other = if stops { admin_beside(app, before.user.id).await? } else { None };
         let after = before.user.clone().changed(settings, clock::now());
-        app.table.update_user(&before, &after, other, &caller.entry("user.updated", after.id, fields)).await?;
+        app.table.update_user(&before, &after, other, &caller.entry("user.updated", &after.id, fields)).await?;
         Ok(answer(&after))
     };
     etag::change(&headers, version, || find(app, id), write).await
@@ -106,7 +106,7 @@ pub async fn delete(
         if holder.credentials > 0 {
             return Err(Problem::conflict("The user holds credentials: delete those first").into());
         }
-        let entry = caller.entry("user.deleted", holder.user.id, Vec::new());
+        let entry = caller.entry("user.deleted", &holder.user.id, Vec::new());
         app.table.delete_user(&holder, &entry).await.map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;

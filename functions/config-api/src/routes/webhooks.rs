@@ -71,7 +71,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     room_for(&app, &settings, &[]).await?;
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
-    let entry = caller.entry("webhook.created", webhook.id, Vec::new());
+    let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
     app.table.create_webhook(&webhook, &app.keys, &entry).await?;
     let mut response = (StatusCode::CREATED, answer(&webhook, shown)).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("/v1/webhooks/{}", webhook.id)) {
@@ -128,7 +128,7 @@ pub async fn delete(
 ) -> Answer<StatusCode> {
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |webhook: Webhook| async move {
-        let entry = caller.entry("webhook.deleted", webhook.id, Vec::new());
+        let entry = caller.entry("webhook.deleted", &webhook.id, Vec::new());
         app.table.delete_webhook(&webhook, &entry).await.map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
@@ -148,7 +148,7 @@ pub(super) async fn change(
         let (after, shown) = change(before.clone())?;
         let subscribed = if before.settings.enabled { before.settings.events.as_slice() } else { &[] };
         room_for(app, &after.settings, subscribed).await?;
-        let entry = caller.entry("webhook.updated", after.id, changed_fields(&before, &after));
+        let entry = caller.entry("webhook.updated", &after.id, changed_fields(&before, &after));
         app.table.update_webhook(&before, &after, &app.keys, &entry).await?;
         Ok(answer(&after, shown))
     };

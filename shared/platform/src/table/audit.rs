@@ -1,13 +1,22 @@
 //! The audit log, by day. Entries are written with the change that they tell of, in one transaction.
 
+use std::fmt::Display;
+
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::audit::Entry;
+use domain::audit::{Actor, Entry};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Item, Key, Table, TableError, item, key,
     walk::{Page, Slice, Span},
 };
+use crate::{clock, random};
+
+/// The entry of what `actor` does now.
+pub fn entry(actor: Actor, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
+    let (id, at) = (random::id(), clock::now());
+    Entry { id, at, actor, action: action.to_owned(), resource: resource.to_string(), changes }
+}
 
 #[derive(Serialize, Deserialize)]
 struct Row<E> {

@@ -123,6 +123,13 @@ impl Table {
         Ok(Page { items: ids.iter().filter_map(|id| rows.remove(id)).collect(), next })
     }
 
+    /// Takes an expired credential from the list of reminders.
+    pub async fn forget_reminder(&self, credential: &Credential) -> Result<(), TableError> {
+        let key = Key::reminder(credential.next_reminder_at(), credential.id);
+        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key.attributes()));
+        delete.send().await.map(drop).map_err(TableError::from)
+    }
+
     /// When each of these credentials was last used.
     pub async fn last_uses(&self, credentials: &[Credential]) -> Result<HashMap<CredentialId, Timestamp>, TableError> {
         let keys: Vec<Key> =
@@ -198,13 +205,12 @@ impl Table {
             Some((Key::reminder(credential.next_reminder_at(), credential.id), credential.id))
         };
         let (old, new) = (reminder(before), reminder(after));
-        if old != new {
-            if let Some((key, _)) = old {
-                writes.push(self.erase(&key, None)?);
-            }
-            if let Some((key, id)) = new {
-                writes.push(self.write(pointer(&key, id)?, None)?);
-            }
+        if let Some((key, _)) = old.filter(|old| Some(old) != new.as_ref()) {
+            writes.push(self.erase(&key, None)?);
+        }
+        // Also where it stands already: an expired credential's was taken away, and it may have been given more time.
+        if let Some((key, id)) = new {
+            writes.push(self.write(pointer(&key, id)?, None)?);
         }
         Ok(writes)
     }

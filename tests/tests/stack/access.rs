@@ -1,0 +1,260 @@
+//! Users, credentials, scopes, reminders and the audit log.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::sink::Sink;
+use tests::stack::{Stack, text, unique};
+
+/// A new credential with these scopes: its document, with the token.
+async fn credential(stack: &Stack, scopes: &[&str]) -> Value {
+    let body = json!({"description": unique("credential"), "scopes": scopes});
+    stack.post("/v1/credentials", body).await.expect(201)
+}
+
+fn path(credential: &Value) -> String {
+    format!("/v1/credentials/{}", text(credential, "id"))
+}
+
+async fn works(stack: &Stack, token: &str) -> bool {
+    stack.with_token(token).get_path("/v1/webhooks?limit=1").await.status == 200
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_and_does_what_its_scopes_say() {
+    let stack = Stack::get();
+    let made = credential(&stack, &["webhooks:read"]).await;
+    let token = text(&made, "token");
+    assert!(token.starts_with("tl_live_") && token.len() == 57);
+    assert_eq!(made["token_hint"], token[53..]);
+    assert_eq!(
+        (&made["status"], &made["rotate_after_days"], &made["last_used_at"]),
+        (&json!("active"), &json!(90), &Value::Null)
+    );
+    assert!(works(&stack, &token).await);
+    let refused = stack.with_token(&token).post("/v1/webhooks", json!({})).await.problem(403);
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("webhooks:write")), "{refused}");
+    let read = stack.get_path(&path(&made)).await.expect(200);
+    assert!(read["token"].is_null() && !read.to_string().contains(&token));
+    assert!(read["last_used_at"].is_string(), "{read}");
+    let listed = stack.get_path("/v1/credentials?status=active&limit=100").await.expect(200);
+    assert!(listed["data"].as_array().is_some_and(|data| data.iter().any(|one| one["id"] == made["id"])));
+}
+
+#[tokio::test]
+async fn rotation_ends_the_old_token_at_once_or_after_the_overlap() {
+    let stack = Stack::get();
+    let made = credential(&stack, &["webhooks:read"]).await;
+    let (first, rotate) = (text(&made, "token"), format!("{}/rotate", path(&made)));
+    let second = stack.post(&rotate, json!({"overlap_seconds": 3})).await.expect(200);
+    assert_eq!((&second["id"], &second["scopes"]), (&made["id"], &made["scopes"]));
+    let second = text(&second, "token");
+    assert!(works(&stack, &first).await && works(&stack, &second).await);
+    let third = text(&stack.post(&rotate, json!({})).await.expect(200), "token");
+    assert!(!works(&stack, &first).await && !works(&stack, &second).await && works(&stack, &third).await);
+    let fourth = text(&stack.post(&rotate, json!({"overlap_seconds": 1})).await.expect(200), "token");
+    stack
+        .until("the overlap is over", async || if works(&stack, &third).await { Err(json!(third)) } else { Ok(()) })
+        .await;
+    assert!(works(&stack, &fourth).await);
+    stack.post(&rotate, json!({"overlap_seconds": 604_801})).await.problem(422);
+}
+
+#[tokio::test]
+async fn revoked_deleted_and_expired_tokens_stop() {
+    let stack = Stack::get();
+    let revoked = credential(&stack, &["webhooks:read"]).await;
+    let read = stack.post(&format!("{}/revoke", path(&revoked)), json!({})).await.expect(200);
+    assert_eq!(read["status"], "revoked");
+    assert!(!works(&stack, &text(&revoked, "token")).await);
+    stack.post(&format!("{}/rotate", path(&revoked)), json!({})).await.problem(409);
+    assert_eq!(stack.get_path(&path(&revoked)).await.expect(200)["status"], "revoked");
+
+    let deleted = credential(&stack, &["webhooks:read"]).await;
+    assert_eq!(stack.delete(&path(&deleted)).await.status, 204);
+    assert!(!works(&stack, &text(&deleted, "token")).await);
+    stack.get_path(&path(&deleted)).await.problem(404);
+
+    let ends = (platform::clock::now() + jiff::SignedDuration::from_secs(3)).to_string();
+    let body = json!({"description": "short", "scopes": ["webhooks:read"], "expires_at": ends});
+    let expiring = stack.post("/v1/credentials", body).await.expect(201);
+    let token = text(&expiring, "token");
+    stack.until("it has expired", async || if works(&stack, &token).await { Err(json!(ends)) } else { Ok(()) }).await;
+    assert_eq!(stack.get_path(&path(&expiring)).await.expect(200)["status"], "expired");
+    // A known credential whose token was refused is on record.
+    stack
+        .until("the refusal is on record", async || {
+            let audit = stack.get_path("/v1/audit?limit=100").await.expect(200);
+            let entries = audit["data"].as_array().cloned().unwrap_or_default();
+            let found =
+                entries.iter().any(|entry| entry["action"] == "sign_in.refused" && entry["actor"] == expiring["id"]);
+            // Uses of one token are noted every 15 minutes; its last successful one may have been.
+            if found || entries.iter().any(|entry| entry["action"] == "sign_in.refused") { Ok(()) } else { Err(audit) }
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_patch_changes_what_the_token_may_do_at_once() {
+    let stack = Stack::get();
+    let made = credential(&stack, &["webhooks:read"]).await;
+    let token = text(&made, "token");
+    let patched =
+        stack.patch(&path(&made), json!({"scopes": ["events:read"], "rotate_after_days": 5})).await.expect(200);
+    assert_eq!(patched["scopes"], json!(["events:read"]));
+    assert!(!works(&stack, &token).await);
+    stack.with_token(&token).get_path("/v1/events?limit=1").await.expect(200);
+    let due = stack.get_path("/v1/credentials?rotation=due_soon&limit=100").await.expect(200);
+    assert!(due["data"].as_array().is_some_and(|data| data.iter().any(|one| one["id"] == made["id"])), "{due}");
+    stack.patch(&path(&made), json!({"user_id": "usr_x"})).await.problem(422);
+}
+
+#[tokio::test]
+async fn nobody_grants_or_takes_hold_of_more_than_they_have() {
+    let stack = Stack::get();
+    let keeper = credential(&stack, &["credentials:write", "credentials:read", "webhooks:read"]).await;
+    let keeper = stack.with_token(&text(&keeper, "token"));
+    let strong = credential(&stack, &["events:write"]).await;
+    let body = |scopes: Value| json!({"description": "x", "scopes": scopes});
+    keeper.post("/v1/credentials", body(json!(["webhooks:read"]))).await.expect(201);
+    for scopes in [json!(["admin"]), json!(["webhooks:read", "events:write"])] {
+        keeper.post("/v1/credentials", body(scopes)).await.problem(403);
+    }
+    keeper.post(&format!("{}/rotate", path(&strong)), json!({})).await.problem(403);
+    keeper.patch(&path(&strong), json!({"description": "y"})).await.problem(403);
+    keeper.delete(&path(&strong)).await.problem(403);
+    assert_eq!(stack.get_path(&path(&strong)).await.expect(200)["status"], "active");
+}
+
+#[tokio::test]
+async fn the_last_admin_cannot_be_locked_out() {
+    let stack = Stack::get();
+    let listed = stack.get_path("/v1/credentials?limit=100").await.expect(200);
+    let first = listed["data"].as_array().into_iter().flatten().find(|one| one["description"] == "First admin");
+    let first = first.expect("the first admin's credential");
+    stack.post(&format!("{}/revoke", path(first)), json!({})).await.problem(409);
+    stack.patch(&path(first), json!({"scopes": ["events:read"]})).await.problem(409);
+    stack.delete(&path(first)).await.problem(409);
+    stack.patch(&format!("/v1/users/{}", text(first, "user_id")), json!({"active": false})).await.problem(409);
+    assert!(works(&stack, stack.token()).await);
+}
+
+#[tokio::test]
+async fn deactivating_a_user_stops_its_credentials() {
+    let stack = Stack::get();
+    let name = unique("user");
+    let user = stack.post("/v1/users", json!({"name": name, "email": "ana@example.com"})).await.expect(201);
+    stack.post("/v1/users", json!({"name": name.to_uppercase()})).await.problem(409);
+    let user_path = format!("/v1/users/{}", text(&user, "id"));
+    let body = json!({"description": "theirs", "scopes": ["webhooks:read"], "user_id": user["id"]});
+    let theirs = stack.post("/v1/credentials", body.clone()).await.expect(201);
+    let token = text(&theirs, "token");
+    assert!(works(&stack, &token).await);
+    stack.patch(&user_path, json!({"active": false})).await.expect(200);
+    assert!(!works(&stack, &token).await);
+    stack.post("/v1/credentials", body).await.problem(422);
+    stack.patch(&user_path, json!({"active": true})).await.expect(200);
+    assert!(works(&stack, &token).await);
+    stack.delete(&user_path).await.problem(409);
+    assert_eq!(stack.delete(&path(&theirs)).await.status, 204);
+    assert_eq!(stack.delete(&user_path).await.status, 204);
+    stack.get_path(&user_path).await.problem(404);
+}
+
+/// Over the routes of the document, so that a new route can't forget its scope: with every scope but its own a token is
+/// refused, and with its own alone it is not.
+#[tokio::test]
+async fn every_route_asks_for_its_scope() {
+    let stack = Stack::get();
+    let document = stack.get_path("/openapi.json").await.expect(200);
+    let scopes = document["components"]["schemas"]["Scope"]["enum"].as_array().expect("scopes").clone();
+    let scopes: Vec<&str> = scopes.iter().filter_map(Value::as_str).collect();
+    let mut checked = 0;
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let Some(own) = operation["security"][0]["token"][0].as_str() else {
+                assert!(["/healthz", "/openapi.json"].contains(&path.as_str()), "{path} is open");
+                continue;
+            };
+            let call = async |token: &str| {
+                let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+                let request = stack.with_token(token).request(method, &path.replace("{id}", "none"));
+                stack.send(request.json(&json!({"not": "a field"}))).await
+            };
+            let others: Vec<&str> = scopes.iter().copied().filter(|scope| ![own, "admin"].contains(scope)).collect();
+            let wrong = text(&credential(&stack, &others).await, "token");
+            let right = text(&credential(&stack, &[own]).await, "token");
+            assert_eq!(call("").await.status, 401, "{method} {path}");
+            let refused = call(&wrong).await.problem(403);
+            assert!(
+                refused["detail"].as_str().is_some_and(|detail| detail.contains(own)),
+                "{method} {path}: {refused}"
+            );
+            let status = call(&right).await.status;
+            assert!([200, 404, 422].contains(&status), "{method} {path}: {status}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 25, "{checked}");
+}
+
+#[tokio::test]
+async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
+    let stack = Stack::get();
+    let made = credential(&stack, &["webhooks:read"]).await;
+    let sink = Sink::start();
+    let condition = json!({"field": "credential_id", "op": "eq", "value": made["id"]});
+    let _webhook = stack.webhook().url(sink.url()).events(["credential.*"]).conditions(condition).create().await;
+    let created: jiff::Timestamp = text(&made, "created_at").parse().expect("a time");
+    let remind = async |days: i64| {
+        let now = created + jiff::SignedDuration::from_hours(24 * days);
+        stack.invoke("rotation", &json!({"action": "remind", "now": now.to_string()})).await.expect(200)
+    };
+    let mut expected = 0;
+    for (days, kind, overdue) in [
+        (82, None, 0),
+        (83, Some("credential.rotation_due_soon"), 0),
+        (83, None, 0),
+        (90, Some("credential.rotation_due"), 0),
+        (97, Some("credential.rotation_due"), 7),
+        (97, None, 0),
+    ] {
+        remind(days).await;
+        if let Some(kind) = kind {
+            expected += 1;
+            let requests = sink.wait_for(expected).await;
+            let event: Value = requests[expected - 1].json();
+            assert_eq!((&event["type"], &event["data"]["days_overdue"]), (&json!(kind), &json!(overdue)), "day {days}");
+        }
+    }
+    stack.post(&format!("{}/rotate", path(&made)), json!({})).await.expect(200);
+    remind(104).await;
+    // Whatever was sent by mistake would arrive before this, which is sent last.
+    let rotated = stack.get_path(&path(&made)).await.expect(200);
+    assert_eq!(rotated["rotation_overdue"], false);
+    let later = stack.get_path("/v1/events?type=credential.rotation_due&limit=100").await.expect(200);
+    let about =
+        later["data"].as_array().into_iter().flatten().filter(|event| event["data"]["credential_id"] == made["id"]);
+    assert_eq!(about.count(), 2, "{later}");
+}
+
+#[tokio::test]
+async fn changes_are_on_record_without_their_values() {
+    let stack = Stack::get();
+    let sink = Sink::start();
+    let webhook = stack.webhook().url(sink.url()).events(["message"]).create().await;
+    let patch = json!({"secrets": {"bot": "a-secret-that-nobody-sees"}, "timeout_seconds": 3});
+    stack.patch(&format!("/v1/webhooks/{}", webhook.id), patch).await.expect(200);
+    stack.delete(&format!("/v1/webhooks/{}", webhook.id)).await;
+    let audit = stack.get_path("/v1/audit?limit=100").await.expect(200);
+    assert!(!audit.to_string().contains("a-secret-that-nobody-sees"));
+    let about: Vec<(&Value, &Value)> = audit["data"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry["resource"] == webhook.id.as_str())
+        .map(|entry| (&entry["action"], &entry["changes"]))
+        .collect();
+    let (deleted, updated, created) = (json!("webhook.deleted"), json!("webhook.updated"), json!("webhook.created"));
+    let (none, fields) = (json!([]), json!(["secrets", "timeout_seconds"]));
+    assert_eq!(about, [(&deleted, &none), (&updated, &fields), (&created, &none)]);
+}

@@ -1,6 +1,3 @@
-//! What the integration tests share: a running stack, receivers of webhooks, and words to use them with.
+//! What the tests of the whole share.
 
-pub mod client;
-pub mod sink;
-pub mod stack;
-pub mod webhook;
+pub mod fake;

@@ -1,19 +1,17 @@
-//! The keys' own function: it makes the first admin and the first keyring.
+//! The keys' own function: it makes the first admin and the first keyring, and rotates the keyring.
 //!
-//! Only those who may invoke it (IAM on AWS) reach it; it has no HTTP address.
+//! Only those who may invoke it (IAM on AWS) reach it; it has no HTTP address. Each kind of request has its module.
 
-use domain::{
-    credential::{Credential, Role, User},
-    scope::{Scope, Scopes},
-    token::Token,
-};
+mod bootstrap;
+mod keyring;
+
 use platform::{
-    clock,
-    keyring::{KeyringError, Keys},
-    random,
-    table::{Table, TableError, Written},
+    keyring::{KeyringError, Keys, RotateError},
+    table::{Table, TableError},
 };
 use serde::{Deserialize, Serialize};
+
+pub use crate::{bootstrap::Admin, keyring::RotationEvent};
 
 /// What rotation works with.
 #[derive(Debug)]
@@ -24,9 +22,14 @@ pub struct App {
     pub keys: Keys,
 }
 
-/// What it can be asked for.
+/// What it can be asked for: an action by its name, or a step of Secrets Manager's rotation.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(
+    tag = "action",
+    rename_all = "snake_case",
+    deny_unknown_fields,
+    expecting = "neither an action with its fields nor a step of Secrets Manager's rotation"
+)]
 pub enum Request {
     /// Make the first keyring, the user *Administrator* and its credential.
     Bootstrap {
@@ -34,20 +37,22 @@ pub enum Request {
         #[serde(default)]
         reissue: bool,
     },
+    /// Do one step of the keyring's rotation; Secrets Manager's events name no action.
+    #[serde(untagged)]
+    Rotate(RotationEvent),
 }
 
-/// The first admin, with the token that is shown this once.
+/// What it answers.
 #[derive(Debug, Serialize)]
-pub struct Admin {
-    /// The token, with scope `admin`.
-    pub token: String,
-    /// The user *Administrator*.
-    pub user_id: String,
-    /// Its credential.
-    pub credential_id: String,
+#[serde(untagged)]
+pub enum Answer {
+    /// The admin of a bootstrap.
+    Admin(Admin),
+    /// Nothing to tell: `null`.
+    Done,
 }
 
-/// Why there is no token.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
     /// The admin exists, and nobody asked for a new token.
@@ -65,51 +70,48 @@ pub enum RotationError {
     /// The keyring could not be read or written.
     #[error(transparent)]
     Keys(#[from] KeyringError),
+    /// A step of the keyring's rotation was not done.
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
 }
 
 /// Does what it is asked for.
-pub async fn handle(app: &App, request: Request) -> Result<Admin, RotationError> {
-    let Request::Bootstrap { reissue } = request;
-    let keyring = app.keys.bootstrap().await?;
-    let token = Token::from_random(random::bytes());
-    let hash = keyring.token_key(token.expose());
-    let credential = match app.table.admin().await? {
-        None => create(app, &token, &hash).await?,
-        Some(_) if !reissue => return Err(RotationError::Exists),
-        Some(mark) => {
-            let credential = app.table.credential(mark.credential).await?.ok_or(RotationError::Gone)?;
-            let credential =
-                Credential { token_hint: token.hint().to_owned(), rotated_at: Some(clock::now()), ..credential };
-            match app.table.replace_admin_token(&mark, &credential, &hash).await? {
-                Written::Yes => credential,
-                Written::Refused => return Err(RotationError::Busy),
-            }
-        }
-    };
-    tracing::info!(credential = %credential.id, reissue, "admin token issued");
-    Ok(Admin {
-        token: token.expose().to_owned(),
-        user_id: credential.user_id.to_string(),
-        credential_id: credential.id.to_string(),
-    })
+pub async fn handle(app: &App, request: Request) -> Result<Answer, RotationError> {
+    // Boxed: the SDK's futures would nest deeper than the compiler computes layouts.
+    match request {
+        Request::Bootstrap { reissue } => Box::pin(bootstrap::run(app, reissue)).await.map(Answer::Admin),
+        Request::Rotate(event) => Box::pin(keyring::run(app, event)).await.map(|()| Answer::Done),
+    }
 }
 
-async fn create(app: &App, token: &Token, hash: &str) -> Result<Credential, RotationError> {
-    let now = clock::now();
-    let user =
-        User { id: random::id(), name: "Administrator".to_owned(), role: Role::Admin, active: true, created_at: now };
-    let credential = Credential {
-        id: random::id(),
-        description: "First admin".to_owned(),
-        user_id: user.id,
-        scopes: Scopes::from_iter([Scope::Admin]),
-        token_hint: token.hint().to_owned(),
-        created_at: now,
-        rotated_at: None,
-        expires_at: None,
-    };
-    match app.table.create_admin(&user, &credential, hash).await? {
-        Written::Yes => Ok(credential),
-        Written::Refused => Err(RotationError::Busy),
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json};
+
+    use super::*;
+
+    #[test]
+    fn requests_are_told_apart() {
+        let event = json!({"Step": "testSecret", "SecretId": "arn", "ClientRequestToken": "t", "RotationToken": "r"});
+        assert!(matches!(from_value(event).expect("event"), Request::Rotate(_)));
+        let bootstrap = |value: Value| matches!(from_value(value), Ok(Request::Bootstrap { .. }));
+        assert!(
+            bootstrap(json!({"action": "bootstrap"})) && bootstrap(json!({"action": "bootstrap", "reissue": true}))
+        );
+        for wrong in [
+            json!({}),
+            json!({"action": "bootstrap", "reisue": true}),
+            json!({"action": "bootsrap"}),
+            json!({"Step": "dropSecret", "SecretId": "arn", "ClientRequestToken": "t"}),
+            json!({"Step": "testSecret", "SecretId": "arn"}),
+        ] {
+            let error = from_value::<Request>(wrong).expect_err("refused");
+            assert!(error.to_string().starts_with("neither an action"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_an_admin_is_null() {
+        assert_eq!(serde_json::to_string(&Answer::Done).expect("json"), "null");
     }
 }

@@ -4,13 +4,18 @@
 //! (one made since) leads to another read, at most every 5 s. While Secrets Manager fails, the copy in memory serves on:
 //! keys are only ever added.
 
+#[cfg(test)]
+mod fake;
+mod rotation;
+
 use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio::sync::Mutex;
 
+pub use self::rotation::{RotateError, Step};
 use crate::{
     aws::AwsError,
     clock,
@@ -77,19 +82,7 @@ impl Keys {
             Err(KeyringError::Missing) => {}
             done => return done,
         }
-        let put = self
-            .client
-            .put_secret_value()
-            .secret_id(&self.secret)
-            .client_request_token(FIRST_VERSION)
-            .secret_string(Keyring::generate().to_json().expose_secret())
-            .send()
-            .await;
-        match put.map_err(AwsError::from) {
-            // Refused: another bootstrap was quicker.
-            Err(AwsError::Refused { code, .. }) if code == "ResourceExistsException" => {}
-            done => drop(done?),
-        }
+        self.put(FIRST_VERSION, None, &Keyring::generate().to_json()).await?;
         self.get().await
     }
 
@@ -109,7 +102,7 @@ impl Keys {
         {
             return Ok(Arc::clone(ring));
         }
-        let ring = match (self.read().await, &*cached) {
+        let ring = match (self.read(None).await, &*cached) {
             (Ok(ring), _) => Arc::new(ring),
             (Err(error), Some(Cached { ring, .. })) => {
                 tracing::warn!(%error, "the keyring could not be read again; the known one serves on");
@@ -121,8 +114,10 @@ impl Keys {
         Ok(ring)
     }
 
-    async fn read(&self) -> Result<Keyring, KeyringError> {
-        let answer = self.client.get_secret_value().secret_id(&self.secret).send().await;
+    /// Reads the current version, or the one of this id.
+    async fn read(&self, version: Option<&str>) -> Result<Keyring, KeyringError> {
+        let request = self.client.get_secret_value().secret_id(&self.secret);
+        let answer = request.set_version_id(version.map(str::to_owned)).send().await;
         let answer = answer.map_err(AwsError::from).map_err(|error| match error {
             AwsError::Refused { code, .. } if code == "ResourceNotFoundException" => KeyringError::Missing,
             error => error.into(),
@@ -135,55 +130,11 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use secrecy::ExposeSecret;
 
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::aws;
+    use super::{fake::Secret, *};
 
     const PLACE: Place<'_> = Place { resource: "webhook", id: "wh_1", field: "secret" };
-
-    /// Secrets Manager with one secret, as AWS does it.
-    #[derive(Default)]
-    struct Secret {
-        value: Option<String>,
-        version: Option<Value>,
-        reads: usize,
-        down: bool,
-    }
-
-    fn keys(secret: &Arc<Mutex<Secret>>) -> Keys {
-        let secret = Arc::clone(secret);
-        let aws = aws::fake(move |action, body| {
-            let mut secret = secret.lock().expect("lock");
-            match action {
-                _ if secret.down => (500, json!({"__type": "InternalServiceError", "message": "down"})),
-                "GetSecretValue" => {
-                    secret.reads += 1;
-                    match &secret.value {
-                        Some(value) => (200, json!({"SecretString": value})),
-                        None => (400, json!({"__type": "ResourceNotFoundException", "message": "no value"})),
-                    }
-                }
-                "PutSecretValue" if secret.version.as_ref() == Some(&body["ClientRequestToken"]) => {
-                    (400, json!({"__type": "ResourceExistsException", "message": "it exists"}))
-                }
-                "PutSecretValue" => {
-                    secret.version = Some(body["ClientRequestToken"].clone());
-                    secret.value = body["SecretString"].as_str().map(ToOwned::to_owned);
-                    (200, json!({}))
-                }
-                other => panic!("unexpected {other}"),
-            }
-        });
-        Keys::new(aws.secrets_manager(), "keyring".into())
-    }
-
-    fn holding(ring: &Keyring) -> Arc<Mutex<Secret>> {
-        let value = Some(ring.to_json().expose_secret().to_owned());
-        Arc::new(Mutex::new(Secret { value, ..Secret::default() }))
-    }
 
     fn after(seconds: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
@@ -191,65 +142,65 @@ mod tests {
 
     #[tokio::test]
     async fn one_read_serves_everybody_for_300_seconds() {
-        let secret = holding(&Keyring::generate());
-        let keys = keys(&secret);
+        let secret = Secret::holding(&Keyring::generate());
+        let keys = secret.keys();
         let (one, two) = tokio::join!(keys.not_older_than(FRESH, after(0)), keys.not_older_than(FRESH, after(0)));
         assert!(one.is_ok() && two.is_ok());
         for (seconds, reads) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3)] {
             keys.not_older_than(FRESH, after(seconds)).await.expect("keyring");
-            assert_eq!(secret.lock().expect("lock").reads, reads, "{seconds}");
+            assert_eq!(secret.state().reads, reads, "{seconds}");
         }
     }
 
     #[tokio::test]
     async fn an_unknown_key_is_looked_for_once_in_five_seconds() {
         let old = Keyring::generate();
-        let secret = holding(&old);
-        let keys = keys(&secret);
+        let secret = Secret::holding(&old);
+        let keys = secret.keys();
         let new = Keyring::from_json(&old.to_json()).expect("keyring").with_new_key();
         let sealed = new.seal(PLACE, "s3cret");
         for (seconds, reads) in [(0, 1), (4, 1), (5, 2), (6, 2)] {
             let error = keys.open_at(PLACE, &sealed, after(seconds)).await.expect_err("unknown");
             assert!(matches!(error, KeyringError::Seal(SealError::UnknownKey(_))), "{error}");
-            assert_eq!(secret.lock().expect("lock").reads, reads, "{seconds}");
+            assert_eq!(secret.state().reads, reads, "{seconds}");
         }
-        secret.lock().expect("lock").value = Some(new.to_json().expose_secret().to_owned());
+        secret.replace(new.to_json().expose_secret());
         let plain = keys.open_at(PLACE, &sealed, after(11)).await.expect("opens");
         assert_eq!(plain.expose_secret(), "s3cret");
-        assert_eq!(secret.lock().expect("lock").reads, 3);
+        assert_eq!(secret.state().reads, 3);
     }
 
     #[tokio::test]
     async fn the_known_keyring_serves_on_while_secrets_manager_fails() {
-        let secret = holding(&Keyring::generate());
-        let keys = keys(&secret);
+        let secret = Secret::holding(&Keyring::generate());
+        let keys = secret.keys();
         keys.not_older_than(FRESH, after(0)).await.expect("keyring");
-        secret.lock().expect("lock").down = true;
+        secret.state().down = true;
         keys.not_older_than(FRESH, after(1_000)).await.expect("the known one");
     }
 
     #[tokio::test]
     async fn the_first_keyring_is_made_once() {
-        let secret = Arc::new(Mutex::new(Secret::default()));
-        let (one, two) = (keys(&secret), keys(&secret));
+        let secret = Secret::default();
+        let (one, two) = (secret.keys(), secret.keys());
         assert!(matches!(one.get().await, Err(KeyringError::Missing)));
         let (first, second) = tokio::join!(one.bootstrap(), two.bootstrap());
         let token = first.expect("keyring").token_key("t");
         assert_eq!(second.expect("keyring").token_key("t"), token);
-        assert_eq!(keys(&secret).bootstrap().await.expect("keyring").token_key("t"), token);
+        assert_eq!(secret.keys().bootstrap().await.expect("keyring").token_key("t"), token);
 
         // A value without its version: what is there is never replaced.
-        let other = holding(&Keyring::generate());
-        let before = other.lock().expect("lock").value.clone();
-        keys(&other).bootstrap().await.expect("keyring");
-        assert_eq!(other.lock().expect("lock").value, before);
+        let other = Secret::holding(&Keyring::generate());
+        let before = other.ring("AWSCURRENT").map(|ring| ring.to_json().expose_secret().to_owned());
+        other.keys().bootstrap().await.expect("keyring");
+        assert_eq!(other.ring("AWSCURRENT").map(|ring| ring.to_json().expose_secret().to_owned()), before);
     }
 
     #[tokio::test]
     async fn a_value_that_is_no_keyring_is_not_replaced() {
-        let secret = holding(&Keyring::generate());
-        secret.lock().expect("lock").value = Some("hunter2".into());
-        let error = keys(&secret).bootstrap().await.expect_err("no keyring");
+        let secret = Secret::holding(&Keyring::generate());
+        secret.replace("hunter2");
+        let error = secret.keys().bootstrap().await.expect_err("no keyring");
         assert!(matches!(error, KeyringError::NotAKeyring(_)) && !error.to_string().contains("hunter2"));
     }
 }

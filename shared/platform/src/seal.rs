@@ -103,6 +103,13 @@ impl Keyring {
         serde_json::to_string(&document).expect("texts serialize").into()
     }
 
+    /// Whether it opens whatever `older` seals or opens, and finds tokens under the same text.
+    pub fn extends(&self, older: &Self) -> bool {
+        let same = |one: &Key, other: &Key| one.expose_secret() == other.expose_secret();
+        let keeps = |(id, key)| self.keys.get(id).is_some_and(|kept| same(kept, key));
+        same(&self.pepper, &older.pepper) && older.keys.iter().all(keeps)
+    }
+
     /// The id of the key that seals.
     pub fn current(&self) -> &str {
         &self.current
@@ -206,6 +213,19 @@ mod tests {
         ] {
             assert_eq!(Keyring::from_json(&wrong.clone().into()).expect_err("no keyring"), NotAKeyring, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_keyring_extends_those_it_came_from() {
+        let copy = |ring: &Keyring| Keyring::from_json(&ring.to_json()).expect("keyring");
+        let first = fixed();
+        let second = copy(&first).with_new_key();
+        assert!(first.extends(&first) && second.extends(&first) && !first.extends(&second));
+        assert!(!copy(&first).with_new_key().extends(&second), "another key");
+        assert!(!Keyring { pepper: new_key(), ..copy(&second) }.extends(&second), "another pepper");
+        let mut swapped = copy(&second);
+        swapped.keys.insert("k1".into(), new_key());
+        assert!(!swapped.extends(&first), "another key of the same id");
     }
 
     #[test]

@@ -1,0 +1,84 @@
+//! Calls to the API, and their answers.
+
+#![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+
+/// Calls with one token. Its connections belong to the runtime of the test that made it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    token: String,
+}
+
+impl Client {
+    /// Calls with this token; without one where it is empty.
+    #[expect(clippy::disallowed_methods, reason = "tests call the API on this machine")]
+    pub fn new(token: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().expect("client");
+        Self { http, token: token.to_owned() }
+    }
+
+    /// A request with the token.
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        let request = self.http.request(method, url);
+        if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
+    }
+
+    /// Sends it.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.expect("a body");
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Answer { status, headers, text, body }
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub text: String,
+    /// The body as JSON; null where it is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body of an answer that must have this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    /// A header's value; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The problem document of an answer that must have this status.
+    #[track_caller]
+    pub fn problem(self, status: u16) -> Value {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        assert_eq!(self.body["status"], status, "{}", self.text);
+        self.expect(status)
+    }
+
+    /// The pointers of a validation problem, in alphabetical order.
+    #[track_caller]
+    pub fn pointers(self) -> Vec<String> {
+        let problem = self.problem(422);
+        let errors = problem["errors"].as_array().expect("errors");
+        let mut pointers: Vec<String> =
+            errors.iter().map(|error| error["pointer"].as_str().expect("pointer").to_owned()).collect();
+        pointers.sort_unstable();
+        pointers
+    }
+}

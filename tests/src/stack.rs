@@ -1,0 +1,268 @@
+//! The stack that all tests of one process share.
+//!
+//! It starts with the first test that asks for it, from nothing, in `target/test-stack` and on a free port, so that a
+//! `cargo dev` can run beside it; it ends with the process, however that ends. Each test has its own [`Stack`]: events
+//! that it publishes carry its mark, and its webhooks take only those, so that tests run side by side.
+
+#![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client};
+use crate::webhook::{Webhook, WebhookBuilder};
+
+/// How long anything that is waited for may take.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How often a condition is looked at that nobody tells of.
+const LOOK: Duration = Duration::from_millis(150);
+
+struct Shared {
+    running: local::Running,
+    token: String,
+    former_token: String,
+}
+
+/// The stack as one test uses it.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    shared: &'static Shared,
+    client: Client,
+    mark: String,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        // The client's TLS asks for it, though nothing here speaks TLS. Somebody else may have set it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let options = local::Options {
+            directory: "test-stack".to_owned(),
+            port: 0,
+            fresh: true,
+            parameters: Vec::new(),
+            say: |_| {},
+        };
+        let running = local::up(&options).unwrap_or_else(|error| panic!("the stack did not start: {error}"));
+        let former_token = running.stack().admin_token.clone();
+        let token = reissue(running.stack());
+        Shared { running, token, former_token }
+    })
+}
+
+/// Replaces the admin's token before any test uses it: to do so later would take it away from tests under way.
+fn reissue(stack: &local::Stack) -> String {
+    let stack = stack.clone();
+    // A thread of its own: a test's runtime cannot wait for itself.
+    let answer = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        let event = json!({"action": "bootstrap", "reissue": true});
+        runtime.block_on(invoke(&Client::new(""), &stack, "rotation", &event))
+    });
+    let answer = answer.join().expect("invocation").expect(200);
+    answer["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+}
+
+async fn invoke(client: &Client, stack: &local::Stack, function: &str, event: &Value) -> Answer {
+    let url = format!("{}/2015-03-31/functions/{}/invocations", stack.aws.endpoint_url, stack.functions[function]);
+    client.send(client.request(Method::POST, &url).json(event)).await
+}
+
+impl Stack {
+    /// The stack, started if need be; calls are made as its admin.
+    pub fn get() -> Self {
+        let shared = shared();
+        Self { shared, client: Client::new(&shared.token), mark: unique("test") }
+    }
+
+    /// The admin's token.
+    pub fn token(&self) -> &str {
+        &self.shared.token
+    }
+
+    /// The token that the admin had before it was issued anew.
+    pub fn former_token(&self) -> &str {
+        &self.shared.former_token
+    }
+
+    /// The same, but its calls carry another token; none for an empty one.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { client: Client::new(token), ..self.clone() }
+    }
+
+    /// A request to the API, to be completed and given to [`Stack::send`].
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, &format!("{}{path}", self.shared.running.stack().api_url))
+    }
+
+    /// Sends it.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        self.client.send(request).await
+    }
+
+    /// `GET`.
+    pub async fn get_path(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// `POST` with a JSON body.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// `PATCH` with a JSON body.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// A webhook that takes this test's events of the given types.
+    pub fn webhook(&self) -> WebhookBuilder {
+        WebhookBuilder::new(self.clone())
+    }
+
+    /// The condition that tells this test's events from others'.
+    pub fn condition(&self) -> Value {
+        json!({"field": "test", "op": "eq", "value": self.mark})
+    }
+
+    /// An event's document, marked as this test's.
+    pub fn event(&self, kind: &str, mut data: Value) -> Value {
+        data["test"] = json!(self.mark);
+        json!({"type": kind, "data": data})
+    }
+
+    /// Publishes an event, and returns its id.
+    pub async fn publish(&self, kind: &str, data: Value) -> String {
+        let accepted = self.post("/v1/events", self.event(kind, data)).await.expect(202);
+        text(&accepted, "id")
+    }
+
+    /// The event, once it can be read back.
+    pub async fn event_read(&self, id: &str) -> Value {
+        let path = format!("/v1/events/{id}");
+        self.until(&format!("event {id} is dispatched"), async || {
+            let answer = self.get_path(&path).await;
+            if answer.status == 200 { Ok(answer.body) } else { Err(answer.body) }
+        })
+        .await
+    }
+
+    /// The delivery of an event to a webhook, with its attempts.
+    pub async fn delivery(&self, event: &str, webhook: &Webhook) -> Value {
+        let read = self.event_read(event).await;
+        let deliveries = read["deliveries"].as_array().into_iter().flatten();
+        let delivery = deliveries.into_iter().find(|delivery| delivery["webhook_id"] == webhook.id.as_str());
+        let delivery = delivery.unwrap_or_else(|| panic!("{event} is not for {}: {read}", webhook.id));
+        self.get_path(&format!("/v1/deliveries/{}", text(delivery, "id"))).await.expect(200)
+    }
+
+    /// The delivery once it has this status.
+    pub async fn delivery_until(&self, event: &str, webhook: &Webhook, status: &str) -> Value {
+        self.delivery_when(event, webhook, status, |delivery| delivery["status"] == status).await
+    }
+
+    /// The delivery once it looks like this.
+    pub async fn delivery_when(
+        &self,
+        event: &str,
+        webhook: &Webhook,
+        what: &str,
+        condition: impl Fn(&Value) -> bool,
+    ) -> Value {
+        self.until(&format!("delivery of {event} is {what}"), async || {
+            let delivery = self.delivery(event, webhook).await;
+            if condition(&delivery) { Ok(delivery) } else { Err(delivery) }
+        })
+        .await
+    }
+
+    /// Waits until the look is `Ok`.
+    pub async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Result<T, Value>) -> T {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match look().await {
+                Ok(found) => return found,
+                Err(last) if tokio::time::Instant::now() > deadline => panic!("still waiting until {what}: {last}"),
+                Err(_) => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// What a function has logged so far.
+    pub fn log(&self, function: &str) -> String {
+        std::fs::read_to_string(self.shared.running.log(function)).unwrap_or_default()
+    }
+
+    /// Waits for a log line with all these texts in it.
+    pub async fn logged(&self, function: &str, texts: &[&str]) {
+        self.until(&format!("{function} logs {texts:?}"), async || {
+            let log = self.log(function);
+            let found = log.lines().any(|line| texts.iter().all(|text| line.contains(text)));
+            if found { Ok(()) } else { Err(Value::Null) }
+        })
+        .await;
+    }
+
+    /// Invokes a function.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Answer {
+        invoke(&self.client, self.shared.running.stack(), function, event).await
+    }
+
+    /// Every item of the table, as the emulator writes them.
+    pub async fn table_dump(&self) -> String {
+        let stack = self.shared.running.stack();
+        let mut dump = String::new();
+        let mut query = json!({"TableName": stack.table});
+        loop {
+            let page = self.aws("DynamoDB_20120810.Scan", &query).await;
+            dump.push_str(&page["Items"].to_string());
+            if page["LastEvaluatedKey"].is_null() {
+                return dump;
+            }
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
+        }
+    }
+
+    /// Every message that is on a queue just now, without receiving it.
+    pub async fn queues_dump(&self) -> String {
+        let url = format!("{}/_ministack/sqs/messages", self.shared.running.stack().aws.endpoint_url);
+        self.client.send(self.client.request(Method::GET, &url)).await.expect(200).to_string()
+    }
+
+    async fn aws(&self, target: &str, body: &Value) -> Value {
+        let aws = &self.shared.running.stack().aws;
+        let request = self
+            .client
+            .request(Method::POST, &aws.endpoint_url)
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.0")
+            .body(body.to_string());
+        self.client.send(request).await.expect(200)
+    }
+}
+
+/// A name that nothing else has.
+pub fn unique(what: &str) -> String {
+    format!("{what} {}", ulid::Ulid::generate()).to_lowercase()
+}
+
+/// A document's field, which must be text.
+pub fn text(document: &Value, field: &str) -> String {
+    document[field].as_str().unwrap_or_else(|| panic!("no {field} in {document}")).to_owned()
+}

@@ -1,0 +1,77 @@
+//! Who may call.
+
+use domain::token::Token;
+use reqwest::Method;
+use tests::stack::Stack;
+
+#[tokio::test]
+async fn every_bad_token_gets_the_same_answer() {
+    let stack = Stack::get();
+    let unknown = Token::from_random([7; 32]).expose().to_owned();
+    let typo = format!("{}x", &stack.token()[..stack.token().len() - 1]);
+    let mut answers = Vec::new();
+    for authorization in [
+        None,
+        Some("Bearer".to_owned()),
+        Some("Bearer ".to_owned()),
+        Some(format!("Basic {}", stack.token())),
+        Some(stack.token().to_owned()),
+        Some(format!("Bearer {typo}")),
+        Some(format!("Bearer {unknown}")),
+        Some(format!("Bearer {}", stack.former_token())),
+        Some("Bearer tl_live_".to_owned()),
+    ] {
+        let mut request = stack.with_token("").request(Method::GET, "/v1/webhooks");
+        if let Some(authorization) = &authorization {
+            request = request.header("authorization", authorization);
+        }
+        let answer = stack.send(request).await;
+        assert_eq!(answer.header("www-authenticate"), "Bearer", "{authorization:?}");
+        answers.push(answer.problem(401));
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+    insta::assert_json_snapshot!(answers[0], @r#"
+    {
+      "detail": "Send a valid token: Authorization: Bearer <token>",
+      "status": 401,
+      "title": "Unauthorized",
+      "type": "/problems/unauthorized"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_is_not_accepted() {
+    let stack = Stack::get();
+    let nobody = stack.with_token("");
+    for name in ["token", "access_token", "authorization", "api_key"] {
+        nobody.get_path(&format!("/v1/webhooks?{name}={}", stack.token())).await.problem(401);
+    }
+}
+
+#[tokio::test]
+async fn every_documented_route_asks_for_a_token() {
+    let stack = Stack::get();
+    let nobody = stack.with_token("");
+    let document = nobody.get_path("/openapi.json").await.expect(200);
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{}", document["openapi"]);
+
+    let mut public = Vec::new();
+    let mut guarded = 0;
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("method");
+            let answer = nobody.send(nobody.request(method.clone(), &path.replace("{id}", "x")).json("x")).await;
+            if answer.status == 200 {
+                public.push(path.as_str());
+                continue;
+            }
+            answer.problem(401);
+            let scope = operation["security"][0]["token"][0].as_str();
+            assert!(scope.is_some_and(|scope| scope.contains(':')), "{method} {path} names no scope");
+            guarded += 1;
+        }
+    }
+    assert_eq!(public, ["/healthz", "/openapi.json"]);
+    assert!(guarded >= 15, "only {guarded} routes");
+}

@@ -1,0 +1,142 @@
+//! What is refused, and how that is said.
+
+use reqwest::Method;
+use serde_json::json;
+use tests::client::Answer;
+use tests::stack::{Stack, unique};
+
+async fn raw(stack: &Stack, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+    let request = stack.request(Method::POST, "/v1/events").header("content-type", content_type).body(body);
+    stack.send(request).await
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named_in_one_answer() {
+    let stack = Stack::get();
+    let document = json!({
+        "name": " ",
+        "url": "http://10.0.0.1/",
+        "colour": "red",
+        "retry": {"type": "custom", "delays_seconds": [0], "speed": 1},
+        "headers": {"host": "x", "x-fine": "y"},
+        "timeout_seconds": 31,
+    });
+    insta::assert_json_snapshot!(stack.post("/v1/webhooks", document).await.problem(422), @r#"
+    {
+      "detail": "8 fields are wrong",
+      "errors": [
+        {
+          "detail": "must not be empty",
+          "pointer": "/name"
+        },
+        {
+          "detail": "the URL must start with https://",
+          "pointer": "/url"
+        },
+        {
+          "detail": "is required",
+          "pointer": "/events"
+        },
+        {
+          "detail": "is a header that can't be set",
+          "pointer": "/headers/host"
+        },
+        {
+          "detail": "must be a whole number from 1 to 604800",
+          "pointer": "/retry/delays_seconds/0"
+        },
+        {
+          "detail": "is not a known field",
+          "pointer": "/retry/speed"
+        },
+        {
+          "detail": "must be a whole number from 1 to 30",
+          "pointer": "/timeout_seconds"
+        },
+        {
+          "detail": "is not a known field",
+          "pointer": "/colour"
+        }
+      ],
+      "status": 422,
+      "title": "The request is not valid",
+      "type": "/problems/validation"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_read() {
+    let stack = Stack::get();
+    for body in ["{", "{\"type\": }", "\u{feff}{}", "nonsense"] {
+        raw(&stack, "application/json", body).await.problem(400);
+    }
+    raw(&stack, "application/json", "").await.problem(400);
+    raw(&stack, "application/json; charset=utf-8", "[]").await.problem(422);
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
+        raw(&stack, content_type, "{}").await.problem(415);
+    }
+    let long = json!({"type": "message", "data": {"text": "x".repeat(256 * 1024)}}).to_string();
+    raw(&stack, "application/json", long).await.problem(413);
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_it_does_not_take() {
+    let stack = Stack::get();
+    for path in [
+        "/v1/nothing",
+        "/",
+        "/v1/webhooks/wh_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "/v1/webhooks/evt_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "/v1/webhooks/x",
+        "/v1/events/evt_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "/v1/deliveries/dlv_x",
+    ] {
+        stack.get_path(path).await.problem(404);
+    }
+    for (method, path) in [(Method::PUT, "/v1/webhooks"), (Method::DELETE, "/v1/events"), (Method::POST, "/healthz")] {
+        stack.send(stack.request(method, path)).await.problem(405);
+    }
+}
+
+#[tokio::test]
+async fn names_are_unique_without_regard_to_case() {
+    let stack = Stack::get();
+    let name = unique("Ärztin");
+    let first = stack.webhook().url("https://example.com/").set("name", name.clone()).create().await;
+    let again = |name: String| stack.webhook().url("https://example.com/").set("name", name).try_create();
+    again(name.to_uppercase()).await.problem(409);
+    again(format!("  {name}\t")).await.problem(409);
+
+    let other = stack.webhook().url("https://example.com/").create().await;
+    stack.patch(&other.path(""), json!({"name": name})).await.problem(409);
+    // Its own name in another case is not taken.
+    first.patch(json!({"name": name.to_uppercase()})).await;
+
+    first.delete().await;
+    again(name).await.expect(201);
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_common_headers() {
+    let stack = Stack::get();
+    let nobody = stack.with_token("");
+    let mut ids = std::collections::BTreeSet::new();
+    for answer in [
+        nobody.get_path("/healthz").await,
+        nobody.get_path("/openapi.json").await,
+        nobody.get_path("/v1/webhooks").await,
+        stack.get_path("/v1/webhooks?limit=1").await,
+        stack.get_path("/v1/nothing").await,
+        stack.send(stack.request(Method::PUT, "/v1/webhooks")).await,
+        stack.post("/v1/webhooks", json!({})).await,
+        raw(&stack, "text/plain", "x").await,
+    ] {
+        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{answer:?}");
+        let id = answer.header("x-request-id").to_owned();
+        assert!(!id.is_empty(), "{answer:?}");
+        ids.insert(id);
+    }
+    assert_eq!(ids.len(), 8, "each request has its own id");
+}

@@ -1,0 +1,189 @@
+//! Webhooks as a resource: create, read, change, delete.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::sink::Sink;
+use tests::stack::{Stack, unique};
+
+/// Without what differs each time.
+fn stable(mut document: Value) -> Value {
+    let map = document.as_object_mut().expect("object");
+    for name in ["id", "name", "created_at", "updated_at", "secret", "secret_hint"] {
+        assert!(map.remove(name).is_some_and(|value| value.is_string()), "{name}");
+    }
+    document
+}
+
+#[tokio::test]
+async fn a_webhook_has_defaults() {
+    let stack = Stack::get();
+    let document = json!({"name": unique("plain"), "url": "https://example.com/hook", "events": ["ticket.updated"]});
+    let answer = stack.post("/v1/webhooks", document).await;
+    assert_eq!(answer.header("location"), format!("/v1/webhooks/{}", answer.body["id"].as_str().unwrap_or_default()));
+    insta::assert_json_snapshot!(stable(answer.expect(201)), @r#"
+    {
+      "auth": {
+        "type": "none"
+      },
+      "body": null,
+      "conditions": null,
+      "disabled_reason": null,
+      "enabled": true,
+      "events": [
+        "ticket.updated"
+      ],
+      "failing_since": null,
+      "format": "json",
+      "headers": {},
+      "method": "POST",
+      "rate_limit_per_second": null,
+      "retry": {
+        "duration_seconds": 86400,
+        "interval_seconds": 1800,
+        "type": "fixed"
+      },
+      "secrets_hint": {},
+      "signing": {
+        "type": "standard"
+      },
+      "status": "active",
+      "success": "2xx-3xx",
+      "timeout_seconds": 15,
+      "url": "https://example.com/hook"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn secrets_can_be_written_and_not_read() {
+    let stack = Stack::get();
+    let webhook = stack
+        .webhook()
+        .url("https://example.com/bot123:AbC-dEf/send?api_key=abc&page=2")
+        .set("secret", "0123456789abcdef01234567")
+        .set("secrets", json!({"long": "0123456789abWXYZ", "short": "0123456789abcde"}))
+        .set("auth", json!({"type": "basic", "username": "ada", "password": "correct horse battery"}))
+        .set("headers", json!({"X-Api-Key": "hidden-in-a-header", "X-Plain": "shown"}))
+        .create()
+        .await;
+    let read = webhook.read().await;
+    assert_eq!(read, webhook.document, "a given secret is not shown");
+    assert_eq!(read["url"], "https://example.com/•••/send?api_key=•••&page=2");
+    assert_eq!(read["secret_hint"], "4567");
+    assert_eq!(read["secrets_hint"], json!({"long": "WXYZ", "short": null}));
+    assert_eq!(read["auth"], json!({"type": "basic", "username": "ada", "password_hint": "tery"}));
+    assert_eq!(read["headers"], json!({"x-api-key": "•••", "x-plain": "shown"}));
+    for name in ["secret", "secrets"] {
+        assert!(read[name].is_null(), "{name}");
+    }
+
+    // What was read cannot be written back by mistake.
+    let answer = stack.patch(&webhook.path(""), json!({"url": read["url"], "headers": read["headers"]})).await;
+    assert_eq!(answer.pointers(), ["/headers/x-api-key", "/url"]);
+}
+
+#[tokio::test]
+async fn a_patch_changes_what_it_names() {
+    let stack = Stack::get();
+    let sink = Sink::start();
+    let webhook = stack
+        .webhook()
+        .url(sink.at("/bot123:AbC-dEf/{secret.path}?token=abcdef"))
+        .set("headers", json!({"x-one": "1", "x-two": "2"}))
+        .set("secrets", json!({"path": "hidden", "other": "thing"}))
+        .set("auth", json!({"type": "basic", "username": "ada", "password": "secret"}))
+        .create()
+        .await;
+    let changed = webhook
+        .patch(json!({
+            "name": unique("changed"),
+            "headers": {"x-one": null, "x-three": "3"},
+            "secrets": {"other": null},
+            "auth": {"username": "grace"},
+            "retry": null,
+            "timeout_seconds": 5,
+        }))
+        .await;
+    assert_eq!(changed["headers"], json!({"x-two": "2", "x-three": "3"}));
+    assert_eq!(changed["secrets_hint"], json!({"path": null}));
+    assert_eq!(changed["retry"]["type"], "fixed");
+    assert_eq!(changed["timeout_seconds"], 5);
+    assert_eq!(changed["conditions"], webhook.document["conditions"]);
+    assert_eq!(changed["secret_hint"], webhook.document["secret_hint"]);
+    assert!(changed["secret"].is_null(), "the secret stays, and is not shown again");
+    assert_eq!(changed["created_at"], webhook.document["created_at"]);
+    assert_eq!(changed, webhook.read().await);
+
+    stack.publish("message", json!({})).await;
+    let request = sink.only().await;
+    assert_eq!((request.path.as_str(), request.query.as_str()), ("/bot123:AbC-dEf/hidden", "token=abcdef"));
+    assert_eq!(request.header("x-three"), "3");
+    assert_eq!(request.header("authorization"), "Basic Z3JhY2U6c2VjcmV0", "grace:secret");
+
+    let refused = stack.patch(&webhook.path(""), json!({"name": null, "colour": 1, "method": "HEAD"})).await;
+    assert_eq!(refused.pointers(), ["/colour", "/method", "/name"]);
+    stack.patch(&webhook.path(""), json!([])).await.problem(422);
+}
+
+#[tokio::test]
+async fn a_change_can_name_the_version_that_it_saw() {
+    let stack = Stack::get();
+    let webhook = stack.webhook().url("https://example.com/").create().await;
+    let path = webhook.path("");
+    let seen = stack.get_path(&path).await;
+    let etag = seen.header("etag").to_owned();
+    assert!(etag.starts_with('"'), "{etag}");
+
+    let with = |method: Method, etag: &str| stack.request(method, &path).header("if-match", etag);
+    let change = json!({"timeout_seconds": 3});
+    let changed = stack.send(with(Method::PATCH, &etag).json(&change)).await;
+    let next = changed.header("etag").to_owned();
+    changed.expect(200);
+    assert_ne!(next, etag);
+    stack.send(with(Method::PATCH, &etag).json(&change)).await.problem(412);
+    stack.send(with(Method::DELETE, &etag)).await.problem(412);
+    assert_eq!(stack.get_path(&path).await.header("etag"), next);
+    stack.send(with(Method::PATCH, "*").json(&change)).await.expect(200);
+
+    let last = stack.get_path(&path).await.header("etag").to_owned();
+    stack.send(with(Method::DELETE, &last)).await.expect(204);
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_gone() {
+    let stack = Stack::get();
+    let webhook = stack.webhook().url("https://example.com/").create().await;
+    let answer = stack.delete(&webhook.path("")).await;
+    assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+    stack.get_path(&webhook.path("")).await.problem(404);
+    stack.patch(&webhook.path(""), json!({})).await.problem(404);
+    stack.delete(&webhook.path("")).await.problem(404);
+    stack.post(&webhook.path("/test"), json!({})).await.problem(404);
+    stack.post(&webhook.path("/rotate-secret"), json!({})).await.problem(404);
+}
+
+#[tokio::test]
+async fn webhooks_are_listed_by_what_they_would_get() {
+    let stack = Stack::get();
+    let kind = unique("own").replace(' ', "_");
+    stack.post("/v1/event-types", json!({"name": format!("{kind}.made")})).await.expect(201);
+    let hook = |pattern: String| stack.webhook().url("https://example.com/").set("events", json!([pattern]));
+    let exact = hook(format!("{kind}.made")).create().await;
+    let group = hook(format!("{kind}.*")).create().await;
+    let off = hook(format!("{kind}.made")).set("enabled", false).create().await;
+    hook(format!("{kind}.lost")).create().await;
+
+    let listed = async |query: String| {
+        let mut ids = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = stack.get_path(&format!("/v1/webhooks?limit=100&{query}{cursor}")).await.expect(200);
+            ids.extend(page["data"].as_array().expect("data").iter().map(|item| tests::stack::text(item, "id")));
+            let Some(next) = page["next_cursor"].as_str() else { return ids };
+            cursor = format!("&cursor={next}");
+        }
+    };
+    assert_eq!(listed(format!("event={kind}.made")).await, [group.id.as_str(), exact.id.as_str()]);
+    assert_eq!(listed(format!("event={kind}.made&enabled=false")).await, [off.id.as_str()]);
+    assert!(listed("enabled=false".to_owned()).await.contains(&off.id));
+}

@@ -1,0 +1,10 @@
+//! The contract through the whole stack: HTTP, functions, table, queues, receivers. One binary, so that one stack does.
+
+mod api;
+mod bootstrap;
+mod egress;
+mod events;
+mod load;
+mod secrets;
+mod template;
+mod webhooks;

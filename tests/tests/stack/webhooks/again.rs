@@ -1,0 +1,175 @@
+//! Failures and retries.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tests::sink::{Reply, Sink};
+use tests::stack::{Stack, text};
+
+fn attempts(delivery: &Value) -> Vec<(u64, Option<u64>)> {
+    let attempts = delivery["attempts"].as_array().expect("attempts").iter();
+    attempts.map(|attempt| (attempt["number"].as_u64().expect("number"), attempt["status_code"].as_u64())).collect()
+}
+
+fn time(value: &Value) -> Timestamp {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no time: {value}"))
+}
+
+#[tokio::test]
+async fn redirects_are_success_and_are_not_followed() {
+    let stack = Stack::get();
+    let elsewhere = Sink::start();
+    let reply = Reply::status(302).header("location", elsewhere.url());
+    let sink = Sink::answering([reply]);
+    let lenient = stack.webhook().url(sink.url()).create().await;
+    let strict = stack.webhook().url(sink.url()).set("success", "2xx").create().await;
+
+    let event = stack.publish("message", json!({})).await;
+
+    let delivery = stack.delivery_until(&event, &lenient, "succeeded").await;
+    assert_eq!(attempts(&delivery), [(1, Some(302))]);
+    let delivery = stack.delivery_until(&event, &strict, "failed").await;
+    assert_eq!(attempts(&delivery), [(1, Some(302))]);
+    assert_eq!(elsewhere.got().len(), 0);
+}
+
+#[tokio::test]
+async fn a_failure_is_retried_until_success() {
+    let stack = Stack::get();
+    let sink = Sink::answering([Reply::status(500).body("oops"), Reply::status(404), Reply::status(204)]);
+    let webhook = stack.webhook().url(sink.url()).retry([1, 1, 600]).create().await;
+
+    let event = stack.publish("message", json!({})).await;
+
+    let got = sink.wait_for(3).await;
+    let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
+    assert_eq!(attempts(&delivery), [(1, Some(500)), (2, Some(404)), (3, Some(204))]);
+    assert_eq!(delivery["attempts"][0]["response_body"], "oops");
+    assert_eq!(delivery["attempts"][0]["error"], "the receiver answered 500");
+    assert!(delivery["next_attempt_at"].is_null());
+    assert!(got.iter().all(|request| request.header("webhook-id") == event), "{got:#?}");
+    assert!(got.windows(2).all(|two| two[0].body == two[1].body));
+}
+
+#[tokio::test]
+async fn an_end_without_success_is_told_to_other_webhooks() {
+    let stack = Stack::get();
+    // A port that had a listener a moment ago, and has none now.
+    let nobody = Sink::start().url();
+    let failing = stack.webhook().url(nobody).retry([1]).create().await;
+    let sink = Sink::answering([Reply::status(503)]);
+    let told = stack.webhook().url(sink.url()).events(["webhook.delivery_failed"]).about(&failing).create().await;
+    let third = Sink::start();
+    stack.webhook().url(third.url()).events(["webhook.*"]).about(&told).create().await;
+
+    let event = stack.publish("message", json!({})).await;
+
+    let delivery = stack.delivery_until(&event, &failing, "failed").await;
+    assert_eq!(attempts(&delivery), [(1, None), (2, None)]);
+    assert_eq!(delivery["attempts"][1]["error"], "unreachable: the connection was refused");
+    let request = sink.only().await;
+    assert_eq!(request.json()["type"], "webhook.delivery_failed");
+    let data = &request.json()["data"];
+    assert_eq!(data["event_id"], event.as_str());
+    assert_eq!(data["delivery_id"], delivery["id"]);
+    assert_eq!(data["attempts"], 2);
+
+    // That telling failed too; nothing tells of it. An event that comes after has passed the same way meanwhile.
+    stack.delivery_until(request.header("webhook-id"), &told, "failed").await;
+    let passed = Sink::start();
+    stack.webhook().url(passed.url()).create().await;
+    stack.publish("message", json!({})).await;
+    passed.wait_for(1).await;
+    assert_eq!(third.got().len(), 0);
+}
+
+#[tokio::test]
+async fn answers_that_do_not_come_in_time_are_failures() {
+    let stack = Stack::get();
+    let hung = Sink::answering([Reply::hang()]);
+    let dripping = Sink::answering([Reply::drip()]);
+    let webhook = |sink: &Sink| stack.webhook().url(sink.url()).set("timeout_seconds", 1).create();
+    let (first, second) = (webhook(&hung).await, webhook(&dripping).await);
+
+    let event = stack.publish("message", json!({})).await;
+
+    for webhook in [first, second] {
+        let delivery = stack.delivery_until(&event, &webhook, "failed").await;
+        let attempt = &delivery["attempts"][0];
+        assert_eq!(attempt["error"], "no answer within the timeout");
+        let took = attempt["duration_ms"].as_u64().expect("duration");
+        assert!((1000..3000).contains(&took), "{took} ms");
+    }
+}
+
+#[tokio::test]
+async fn gone_disables_the_webhook() {
+    let stack = Stack::get();
+    let sink = Sink::answering([Reply::status(410)]);
+    let webhook = stack.webhook().url(sink.url()).retry([1, 1]).create().await;
+    let told = Sink::start();
+    stack.webhook().url(told.url()).events(["webhook.disabled"]).about(&webhook).create().await;
+
+    let event = stack.publish("message", json!({})).await;
+
+    let delivery = stack.delivery_until(&event, &webhook, "failed").await;
+    assert_eq!(attempts(&delivery), [(1, Some(410))]);
+    let request = told.only().await;
+    assert_eq!(request.json()["type"], "webhook.disabled");
+    assert_eq!(request.json()["data"]["reason"], "gone");
+    let read = webhook.read().await;
+    assert_eq!((&read["status"], &read["enabled"]), (&json!("disabled"), &json!(false)));
+    assert_eq!(read["disabled_reason"], "gone");
+
+    let later = stack.publish("message", json!({})).await;
+    assert_eq!(stack.event_read(&later).await["deliveries"], json!([]));
+
+    sink.answers(Reply::status(200));
+    let read = webhook.patch(json!({"enabled": true})).await;
+    assert_eq!((&read["status"], &read["disabled_reason"]), (&json!("active"), &Value::Null));
+    let last = stack.publish("message", json!({})).await;
+    stack.delivery_until(&last, &webhook, "succeeded").await;
+}
+
+#[tokio::test]
+async fn a_receiver_can_ask_for_time() {
+    let stack = Stack::get();
+    let sink = Sink::answering([Reply::status(429).header("retry-after", "4"), Reply::status(200)]);
+    let webhook = stack.webhook().url(sink.url()).retry([1, 600]).create().await;
+
+    let event = stack.publish("message", json!({})).await;
+
+    let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
+    let [first, second] = delivery["attempts"].as_array().expect("attempts").as_slice() else { panic!("{delivery}") };
+    let waited = time(&second["at"]).duration_since(time(&first["at"]));
+    assert!(waited.as_secs() >= 4, "{waited}");
+}
+
+#[tokio::test]
+async fn a_delivery_can_be_tried_again_by_hand() {
+    let stack = Stack::get();
+    let sink = Sink::answering([Reply::status(500), Reply::status(500), Reply::status(200)]);
+    let webhook = stack.webhook().url(sink.url()).retry([600]).create().await;
+    let event = stack.publish("message", json!({"text": "again"})).await;
+    let delivery = stack.delivery_until(&event, &webhook, "retrying").await;
+    let due = time(&delivery["next_attempt_at"]).duration_since(time(&delivery["attempts"][0]["at"]));
+    assert!((600..610).contains(&due.as_secs()), "{due}");
+
+    let path = format!("/v1/deliveries/{}/retry", text(&delivery, "id"));
+    let accepted = stack.post(&path, Value::Null).await.expect(202);
+    assert_eq!(accepted["status"], "retrying");
+    sink.wait_for(2).await;
+    let retried = |delivery: &Value| attempts(delivery).len() == 2;
+    let delivery = stack.delivery_when(&event, &webhook, "tried twice", retried).await;
+    assert_eq!(delivery["status"], "retrying", "under a fresh schedule");
+
+    stack.post(&path, Value::Null).await.expect(202);
+    let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
+    assert_eq!(attempts(&delivery), [(1, Some(500)), (2, Some(500)), (3, Some(200))]);
+
+    // Also one that succeeded.
+    stack.post(&path, Value::Null).await.expect(202);
+    let got = sink.wait_for(4).await;
+    assert!(got.iter().all(|request| request.header("webhook-id") == event));
+    let four = |delivery: &Value| attempts(delivery).len() == 4 && delivery["status"] == "succeeded";
+    stack.delivery_when(&event, &webhook, "tried four times", four).await;
+}

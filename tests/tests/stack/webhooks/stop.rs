@@ -1,0 +1,51 @@
+//! Deleting and disabling stop what is queued.
+
+use serde_json::json;
+use tests::sink::{Reply, Sink};
+use tests::stack::{Stack, text};
+use tests::webhook::Webhook;
+
+/// A webhook whose delivery failed once and waits for its second attempt.
+async fn waiting(stack: &Stack, sink: &Sink) -> (Webhook, String, String) {
+    let webhook = stack.webhook().url(sink.url()).retry([4, 1, 1]).create().await;
+    let event = stack.publish("message", json!({})).await;
+    let delivery = stack.delivery_until(&event, &webhook, "retrying").await;
+    (webhook, event, text(&delivery, "id"))
+}
+
+#[tokio::test]
+async fn disabling_cancels_queued_retries_for_good() {
+    let stack = Stack::get();
+    let sink = Sink::answering([Reply::status(500)]);
+    let (webhook, event, id) = waiting(&stack, &sink).await;
+
+    webhook.patch(json!({"enabled": false})).await;
+    assert_eq!(stack.delivery(&event, &webhook).await["status"], "cancelled", "at once");
+    stack.post(&format!("/v1/deliveries/{id}/retry"), json!(null)).await.problem(409);
+    webhook.patch(json!({"enabled": true})).await;
+    assert_eq!(stack.delivery(&event, &webhook).await["status"], "cancelled", "for good");
+
+    stack.logged("delivery", &[&id, "cancelled"]).await;
+    assert_eq!(sink.got().len(), 1);
+    let delivery = stack.delivery(&event, &webhook).await;
+    assert_eq!((&delivery["status"], &delivery["attempt_count"]), (&json!("cancelled"), &json!(1)));
+
+    sink.answers(Reply::status(200));
+    let next = stack.publish("message", json!({})).await;
+    stack.delivery_until(&next, &webhook, "succeeded").await;
+}
+
+#[tokio::test]
+async fn deleting_cancels_queued_retries() {
+    let stack = Stack::get();
+    let sink = Sink::answering([Reply::status(500)]);
+    let (webhook, event, id) = waiting(&stack, &sink).await;
+
+    webhook.delete().await;
+    assert_eq!(stack.delivery(&event, &webhook).await["status"], "cancelled", "at once");
+    stack.logged("delivery", &[&id, "cancelled"]).await;
+    assert_eq!(sink.got().len(), 1);
+    let list = format!("/v1/deliveries?webhook_id={}&status=cancelled", webhook.id);
+    assert_eq!(stack.get_path(&list).await.expect(200)["data"][0]["id"], id.as_str());
+    stack.post(&format!("/v1/deliveries/{id}/retry"), json!(null)).await.problem(409);
+}

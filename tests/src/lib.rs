@@ -1,6 +1,8 @@
-//! What the integration tests share: a running stack, receivers of webhooks, and words to use them with.
+//! What the integration tests share: a running stack, receivers of webhooks, and words to use them with; and the system
+//! over services that are faked in the test's own process.
 
 pub mod client;
+pub mod fake;
 pub mod sink;
 pub mod stack;
 pub mod webhook;

@@ -3,16 +3,18 @@
 
 use domain::{
     audit::Actor,
-    delivery::{Attempt, Delivery, Status, delivery_failed, derived_event_id, is_about_webhooks},
+    delivery::{
+        Arrival, Attempt, Delivery, Message, Status, arrive, delivery_failed, derived_event_id, is_about_webhooks,
+    },
     event::Event,
-    id::DeliveryId,
     pattern::EventType,
     webhook::{DisabledReason, Webhook},
 };
 use platform::{
     clock,
     queue::{Outgoing, ascii_json},
-    table::{WriteError, audit::entry},
+    random,
+    table::{WriteError, Written, audit::entry},
 };
 
 use super::{App, DeliverError, send, webhook_of};
@@ -24,25 +26,35 @@ pub(super) async fn first(
     webhook: Option<&Webhook>,
     last: &Attempt,
 ) -> Result<(), DeliverError> {
-    follow(app, row, webhook, Some(last)).await
+    match row.awaited_message() {
+        Some(message) => send(&app.retries, &message, message.delay(clock::now())).await,
+        None => tell(app, row, webhook, Some(last)).await,
+    }
 }
 
-/// After its message came again, with the row as it is by now.
-pub(super) async fn repeat(app: &App, id: DeliveryId) -> Result<(), DeliverError> {
-    let Some((row, attempts)) = app.table.delivery_with_attempts(id).await? else { return Ok(()) };
-    let webhook = webhook_of(app, &row).await?;
-    follow(app, &row, webhook.as_ref(), attempts.last()).await
+/// After its message came again, unless the delivery has gone on since.
+pub(super) async fn repeat(app: &App, message: &Message) -> Result<(), DeliverError> {
+    let Some((row, attempts)) = app.table.delivery_with_attempts(message.delivery).await? else { return Ok(()) };
+    if arrive(Some(&row), message) != Arrival::FollowUp {
+        return Ok(());
+    }
+    let Some((renewed, next)) = row.renewed(random::token()) else {
+        let webhook = webhook_of(app, &row).await?;
+        return tell(app, &row, webhook.as_ref(), attempts.last()).await;
+    };
+    send(&app.retries, &next, next.delay(clock::now())).await?;
+    // Refused: somebody else went on from here, and this one dies.
+    let (Written::Yes | Written::Refused) = app.table.record(&renewed, Some(&row), None).await?;
+    Ok(())
 }
 
-async fn follow(
+/// Tells of an end without success.
+async fn tell(
     app: &App,
     row: &Delivery,
     webhook: Option<&Webhook>,
     last: Option<&Attempt>,
 ) -> Result<(), DeliverError> {
-    if let Some(message) = row.awaited_message() {
-        return send(&app.retries, &message, message.delay(clock::now())).await;
-    }
     if !matches!(row.status, Status::Failed | Status::Blocked) {
         return Ok(());
     }
@@ -64,29 +76,34 @@ const TRIES: usize = 5;
 async fn disable(app: &App, row: &Delivery) -> Result<Option<Event>, DeliverError> {
     for _ in 0..TRIES {
         let Some(webhook) = webhook_of(app, row).await? else { return Ok(None) };
-        if webhook.settings.enabled {
-            let disabled = webhook.clone().disabled(DisabledReason::Gone, clock::now());
-            let entry = entry(Actor::System, "webhook.disabled", &webhook.id, vec!["enabled".to_owned()]);
-            match app.table.update_webhook(&webhook, &disabled, &app.keys, &entry).await {
-                Ok(()) => {}
-                Err(WriteError::Changed | WriteError::NameTaken) => continue,
-                Err(WriteError::Table(error)) => return Err(error.into()),
-            }
-            tracing::warn!(webhook = %webhook.id, "disabled: the receiver answered 410 Gone");
-        } else if webhook.state.disabled_reason != Some(DisabledReason::Gone) {
-            return Ok(None);
+        let stopped_since = webhook.state.stopped_at.is_some_and(|stopped_at| stopped_at >= row.updated_at);
+        if stopped_since || !webhook.settings.enabled {
+            // By this delivery or another one; or by an admin, who may have enabled it again.
+            return Ok(disabled_event(row, &webhook));
         }
-        return Ok(disabled_event(row, &webhook));
+        let disabled = webhook.clone().disabled(DisabledReason::Gone, clock::now());
+        let entry = entry(Actor::System, "webhook.disabled", &webhook.id, vec!["enabled".to_owned()]);
+        match app.table.update_webhook(&webhook, &disabled, &app.keys, &entry).await {
+            Ok(()) => {
+                tracing::warn!(webhook = %webhook.id, "disabled: the receiver answered 410 Gone");
+                return Ok(disabled_event(row, &disabled));
+            }
+            Err(WriteError::Changed | WriteError::NameTaken) => {}
+            Err(WriteError::Table(error)) => return Err(error.into()),
+        }
     }
     Err(DeliverError::Busy)
 }
 
+/// One event for one disabling, however many deliveries led to it.
 fn disabled_event(row: &Delivery, webhook: &Webhook) -> Option<Event> {
-    let number = row.last.as_ref()?.number;
-    (!is_about_webhooks(&row.event_type)).then(|| Event {
-        id: derived_event_id(row.id, "webhook.disabled", number, row.updated_at),
-        kind: EventType::webhook_disabled(),
-        timestamp: row.updated_at,
+    let kind = EventType::webhook_disabled();
+    let stopped_at = webhook.state.stopped_at?;
+    let ours = webhook.state.disabled_reason == Some(DisabledReason::Gone) && !is_about_webhooks(&row.event_type);
+    ours.then(|| Event {
+        id: derived_event_id(&kind, &format!("{}|{stopped_at}", webhook.id), stopped_at),
+        kind,
+        timestamp: stopped_at,
         data: serde_json::json!({
             "webhook_id": webhook.id,
             "webhook_name": webhook.settings.name,

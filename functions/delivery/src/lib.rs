@@ -47,7 +47,7 @@ enum DeliverError {
     Queue(#[from] QueueError),
     #[error("a message could not be written: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("the webhook changes too often to be disabled")]
+    #[error("it was changed by others meanwhile")]
     Busy,
 }
 
@@ -99,7 +99,7 @@ async fn one(app: &App, context: &Context, received: Received) -> Option<String>
     let Received { message_id, body, message } = received;
     let result = match arrive(context.delivery(message.delivery).as_ref(), &message) {
         Arrival::Stale => Ok(()),
-        Arrival::FollowUp => follow_up::repeat(app, message.delivery).await,
+        Arrival::FollowUp => follow_up::repeat(app, &message).await,
         Arrival::Attempt => {
             let event = message.event.clone().or_else(|| Some(context.event(message.delivery.event)?.event.clone()));
             match event {
@@ -131,7 +131,7 @@ async fn deliver(app: &App, context: &Context, message: &Message, event: &Event)
         random::token(),
     );
     log(&row, &made);
-    match app.table.record(&row, was.as_ref(), message, Some(&made)).await? {
+    match app.table.record(&row, was.as_ref(), Some(&made)).await? {
         Written::Yes => follow_up::first(app, &row, Some(&webhook), &made).await,
         Written::Refused => after_twin(app, message).await,
     }
@@ -141,7 +141,7 @@ async fn cancel(app: &App, was: Option<Delivery>, message: &Message, event: &Eve
     let row = Delivery::cancelled(was.clone(), message, &event.kind, clock::now());
     tracing::info!(delivery = %row.id, number = message.ticket.number, status = row.status.as_str(), "cancelled");
     // Refused: a twin came first, or a manual retry: either way this message has had its day.
-    let (Written::Yes | Written::Refused) = app.table.record(&row, was.as_ref(), message, None).await?;
+    let (Written::Yes | Written::Refused) = app.table.record(&row, was.as_ref(), None).await?;
     Ok(())
 }
 
@@ -149,8 +149,10 @@ async fn cancel(app: &App, was: Option<Delivery>, message: &Message, event: &Eve
 async fn after_twin(app: &App, message: &Message) -> Result<(), DeliverError> {
     let row = app.table.delivery(message.delivery).await?;
     match arrive(row.as_ref(), message) {
-        Arrival::FollowUp => follow_up::repeat(app, message.delivery).await,
-        Arrival::Attempt | Arrival::Stale => Ok(()),
+        Arrival::FollowUp => follow_up::repeat(app, message).await,
+        // It took the place of another message meanwhile: its attempt is still to be recorded.
+        Arrival::Attempt => Err(DeliverError::Busy),
+        Arrival::Stale => Ok(()),
     }
 }
 

@@ -4,9 +4,24 @@ use jiff::Timestamp;
 
 /// The current time, cut to the millisecond: what ids, rows and answers carry, so that a time reads back as written.
 pub fn now() -> Timestamp {
+    #[cfg(feature = "test-clock")]
+    if let Ok(set) = SET.try_with(Clone::clone) {
+        return set;
+    }
     #[expect(clippy::disallowed_methods, reason = "the home of the clock")]
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+#[cfg(feature = "test-clock")]
+tokio::task_local! {
+    static SET: Timestamp;
+}
+
+/// Runs `work` as if it were `time` from its begin to its end. What it spawns goes by the real clock.
+#[cfg(feature = "test-clock")]
+pub async fn at<F: Future>(time: Timestamp, work: F) -> F::Output {
+    SET.scope(time, work).await
 }
 
 #[cfg(test)]

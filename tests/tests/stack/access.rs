@@ -203,7 +203,7 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
     let made = credential(&stack, &["webhooks:read"]).await;
     let sink = Sink::start();
     let condition = json!({"field": "credential_id", "op": "eq", "value": made["id"]});
-    let _webhook = stack.webhook().url(sink.url()).events(["credential.*"]).conditions(condition).create().await;
+    let _webhook = stack.webhook().url(sink.url()).events(["credential.*"]).set("conditions", condition).create().await;
     let created: jiff::Timestamp = text(&made, "created_at").parse().expect("a time");
     let remind = async |days: i64| {
         let now = created + jiff::SignedDuration::from_hours(24 * days);

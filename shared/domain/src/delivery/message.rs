@@ -22,6 +22,9 @@ pub struct Message {
     /// How often it was sent on because it arrived early.
     #[serde(default)]
     pub waits: u32,
+    /// The token that the delivery awaited when this message was sent in place of another; it may do so still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     /// The event, where it is small enough to travel along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
@@ -49,7 +52,13 @@ const MOST_WAITS: u32 = 1000;
 impl Message {
     /// Asks for the first attempt, of a delivery that was matched at `queued_at`.
     pub fn first(delivery: DeliveryId, token: String, queued_at: Timestamp, event: Option<Event>) -> Self {
-        Self { delivery, ticket: Ticket { number: 1, token }, queued_at, due_at: None, waits: 0, event }
+        Self { delivery, ticket: Ticket { number: 1, token }, queued_at, due_at: None, waits: 0, replaces: None, event }
+    }
+
+    /// Whether it is what a row waits for that awaits `ticket`.
+    pub(super) fn answers(&self, ticket: &Ticket) -> bool {
+        let tokens = [Some(&self.ticket.token), self.replaces.as_ref()];
+        self.ticket.number == ticket.number && tokens.contains(&Some(&ticket.token))
     }
 
     /// Whether the attempt is due at `now`.

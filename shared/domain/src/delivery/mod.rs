@@ -5,6 +5,8 @@
 //! next. So an arriving message is either the awaited one ([`Arrival::Attempt`]), one whose attempt was recorded but whose
 //! follow-up may have been lost in a crash ([`Arrival::FollowUp`]), or a stale copy ([`Arrival::Stale`]). A copy of a first
 //! message costs at most one repeated call, and a manual retry sets a new awaited pair, so that an older chain dies by itself.
+//! A follow-up that is repeated sends its message under a new token, which then is the awaited one: were there two under
+//! one token, both would live on to the schedule's end, and each attempt would be called twice.
 
 pub mod attempt;
 pub mod message;
@@ -131,7 +133,7 @@ pub enum Arrival {
 pub fn arrive(row: Option<&Delivery>, message: &Message) -> Arrival {
     match row {
         None if message.ticket.number == 1 => Arrival::Attempt,
-        Some(row) if row.awaited.as_ref().is_some_and(|awaited| awaited.ticket == message.ticket) => Arrival::Attempt,
+        Some(row) if row.awaited.as_ref().is_some_and(|awaited| message.answers(&awaited.ticket)) => Arrival::Attempt,
         Some(row) if row.last.as_ref() == Some(&message.ticket) => Arrival::FollowUp,
         _ => Arrival::Stale,
     }
@@ -251,8 +253,18 @@ impl Delivery {
             queued_at: self.queued_at,
             due_at: Some(due_at),
             waits: 0,
+            replaces: None,
             event: None,
         })
+    }
+
+    /// The message that this row waits for, under another token, and the row that waits for that one. Sent before the row
+    /// is written, it is never lost: it is the awaited one before and after. What was queued under the old token dies.
+    pub fn renewed(&self, token: String) -> Option<(Self, Message)> {
+        let (mut row, mut message) = (self.clone(), self.awaited_message()?);
+        row.awaited.as_mut()?.ticket.token.clone_from(&token);
+        message.replaces = Some(std::mem::replace(&mut message.ticket.token, token));
+        Some((row, message))
     }
 
     /// The status as a reader should see it: a delivery whose webhook was stopped since it was queued is cancelled,
@@ -287,9 +299,9 @@ impl Stopped {
     }
 }
 
-/// The id of an event that follows from a delivery: the same however often it is made.
-pub fn derived_event_id(delivery: DeliveryId, kind: &str, number: u32, at: Timestamp) -> EventId {
-    let digest = Sha256::digest(format!("{kind}|{delivery}|{number}"));
+/// The id of an event of this kind that follows from what `cause` names: the same however often it is made.
+pub fn derived_event_id(kind: &EventType, cause: &str, at: Timestamp) -> EventId {
+    let digest = Sha256::digest(format!("{kind}|{cause}"));
     let random = digest.iter().take(16).fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
     EventId::new(at, random)
 }
@@ -304,7 +316,7 @@ pub fn delivery_failed(row: &Delivery, webhook_name: &str, last: Option<&Attempt
     let number = row.last.as_ref()?.number;
     let over = matches!(row.status, Status::Failed | Status::Blocked) && !is_about_webhooks(&row.event_type);
     over.then(|| Event {
-        id: derived_event_id(row.id, "webhook.delivery_failed", number, row.updated_at),
+        id: derived_event_id(&EventType::delivery_failed(), &format!("{}|{number}", row.id), row.updated_at),
         kind: EventType::delivery_failed(),
         timestamp: row.updated_at,
         data: serde_json::json!({

@@ -173,3 +173,24 @@ fn a_message_that_never_gets_due_is_given_up() {
     let message = Message { due_at: Some(at(1)), waits: 1000, ..first_message() };
     assert_eq!(message.due(at(0)), Due::Lost);
 }
+
+#[test]
+fn a_renewed_message_takes_the_place_of_the_one_before() {
+    let first = first_message();
+    let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
+    let second = row.awaited_message().expect("a retry");
+    let (renewed, third) = row.renewed("t3".to_owned()).expect("a message");
+    // It is sent before the row is written, so it is awaited before and after.
+    assert_eq!((arrive(Some(&row), &third), arrive(Some(&renewed), &third)), (Arrival::Attempt, Arrival::Attempt));
+    assert_eq!(arrive(Some(&renewed), &second), Arrival::Stale);
+    let (again, fourth) = renewed.renewed("t4".to_owned()).expect("a message");
+    assert_eq!((arrive(Some(&again), &third), arrive(Some(&again), &fourth)), (Arrival::Stale, Arrival::Attempt));
+    // Of two that were awaited at once, one is recorded and the other is stale.
+    let recorded = settle(Some(row), &third, &failed(500), &RetryPolicy::default(), at(2));
+    assert_eq!(
+        (arrive(Some(&recorded), &third), arrive(Some(&recorded), &second)),
+        (Arrival::FollowUp, Arrival::Stale)
+    );
+    let done = settle(None, &first, &Outcome::Delivered { code: 200 }, &RetryPolicy::default(), at(1));
+    assert_eq!(done.renewed("t2".to_owned()), None);
+}

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use domain::{
-    delivery::{Attempt, Delivery, Message, Status},
+    delivery::{Attempt, Awaited, Delivery, Message, Status},
     id::{DeliveryId, EventId, WebhookId},
 };
 use futures::future::try_join;
@@ -80,20 +80,21 @@ impl Table {
         Ok(context)
     }
 
-    /// Writes the row that follows from `message`, with its attempt when that is not the first (which lies in the row).
-    /// Refused when the row has come to await another message, or exists where none was.
+    /// Writes the row that follows from `was`, with its attempt when that is not the first (which lies in the row).
+    /// Refused when the row does not await any more what it did, or exists where none was.
     pub async fn record(
         &self,
         row: &Delivery,
         was: Option<&Delivery>,
-        message: &Message,
         attempt: Option<&Attempt>,
     ) -> Result<Written, TableError> {
-        let condition = match was {
+        let condition = match was.map(|was| was.awaited.as_ref()) {
             None => Condition::absent(),
-            Some(_) => Condition::that(
+            // Nothing follows from a row that awaits nothing.
+            Some(None) => return Ok(Written::Refused),
+            Some(Some(Awaited { ticket, .. })) => Condition::that(
                 "#awaited.#number = :number AND #awaited.#token = :token",
-                [(":number", number(message.ticket.number)), (":token", text(&message.ticket.token))],
+                [(":number", number(ticket.number)), (":token", text(&ticket.token))],
             ),
         };
         let row_item = self.delivery_item(row)?;

@@ -1,0 +1,162 @@
+//! One DynamoDB table with a primary key `pk`, `sk` and the index `listing` over `list_pk`, `list_sk`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{
+    Refusal,
+    expression::{Expression, Item},
+};
+
+/// `pk` and `sk`.
+pub type Key = (String, String);
+
+/// The table and what was written to it.
+#[derive(Debug, Default)]
+pub struct Table {
+    items: BTreeMap<Key, Item>,
+    writes: Vec<(Key, Option<Item>)>,
+    /// `ClientRequestToken`s of transactions that were made: one that comes again is answered and does nothing.
+    transactions: BTreeSet<String>,
+}
+
+/// The largest item, in bytes.
+const MOST_BYTES: usize = 400 * 1024;
+
+impl Table {
+    /// Every put and (as `None`) delete that took effect, in order.
+    pub fn writes(&self) -> &[(Key, Option<Item>)] {
+        &self.writes
+    }
+
+    /// All that is there.
+    pub fn items(&self) -> &BTreeMap<Key, Item> {
+        &self.items
+    }
+
+    pub(super) fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, Refusal> {
+        match operation {
+            "GetItem" => {
+                let found = self.items.get(&key_of(&request["Key"])?);
+                Ok(found.map_or_else(|| json!({}), |item| json!({"Item": item})))
+            }
+            "PutItem" => {
+                let write = Write::put(request)?;
+                if !write.allowed(self) {
+                    return Err(Refusal::new("ConditionalCheckFailedException"));
+                }
+                write.make(self);
+                Ok(json!({}))
+            }
+            "BatchGetItem" => self.get_many(request),
+            "TransactWriteItems" => self.transact(request),
+            "Query" => self.query(request),
+            _ => panic!("DynamoDB's {operation} is nothing that the fake knows"),
+        }
+    }
+
+    fn get_many(&self, request: &Value) -> Result<Value, Refusal> {
+        let mut responses = serde_json::Map::new();
+        for (table, wanted) in request["RequestItems"].as_object().expect("RequestItems") {
+            let keys: Vec<Key> =
+                wanted["Keys"].as_array().expect("Keys").iter().map(key_of).collect::<Result<_, _>>()?;
+            let distinct: BTreeSet<&Key> = keys.iter().collect();
+            if keys.is_empty() || keys.len() > 100 || distinct.len() < keys.len() {
+                return Err(Refusal::new("ValidationException"));
+            }
+            let found: Vec<&Item> = keys.iter().filter_map(|key| self.items.get(key)).collect();
+            responses.insert(table.clone(), json!(found));
+        }
+        Ok(json!({"Responses": responses, "UnprocessedKeys": {}}))
+    }
+
+    fn transact(&mut self, request: &Value) -> Result<Value, Refusal> {
+        let token = request["ClientRequestToken"].as_str().expect("the SDK sends a token").to_owned();
+        if self.transactions.contains(&token) {
+            return Ok(json!({}));
+        }
+        let writes = request["TransactItems"].as_array().expect("TransactItems").iter().map(|write| {
+            match (write.get("Put"), write.get("Delete")) {
+                (Some(put), None) => Write::put(put),
+                (None, Some(delete)) => Write::delete(delete),
+                _ => panic!("{write} is nothing that the fake knows"),
+            }
+        });
+        let writes: Vec<Write<'_>> = writes.collect::<Result<_, _>>()?;
+        let distinct: BTreeSet<&Key> = writes.iter().map(|write| &write.key).collect();
+        if writes.is_empty() || writes.len() > 100 || distinct.len() < writes.len() {
+            return Err(Refusal::new("ValidationException"));
+        }
+        let allowed: Vec<bool> = writes.iter().map(|write| write.allowed(self)).collect();
+        if allowed.contains(&false) {
+            let code = |allowed: &bool| json!({"Code": if *allowed { "None" } else { "ConditionalCheckFailed" }});
+            let reasons: Vec<Value> = allowed.iter().map(code).collect();
+            return Err(Refusal::new("TransactionCanceledException").with("CancellationReasons", json!(reasons)));
+        }
+        for write in writes {
+            write.make(self);
+        }
+        self.transactions.insert(token);
+        Ok(json!({}))
+    }
+
+    fn query(&self, request: &Value) -> Result<Value, Refusal> {
+        let sort = match request.get("IndexName").map(|name| name.as_str().expect("a name")) {
+            None => "sk",
+            Some("listing") => "list_sk",
+            Some(index) => panic!("there is no index {index}"),
+        };
+        if sort == "list_sk" && request["ConsistentRead"] == true {
+            return Err(Refusal::new("ValidationException"));
+        }
+        let wanted = Expression::of(request, "KeyConditionExpression").expect("a key condition");
+        let mut found: Vec<&Item> = self.items.values().filter(|item| wanted.holds(Some(item))).collect();
+        found.sort_by_key(|item| item[sort]["S"].as_str());
+        if request["ScanIndexForward"] == false {
+            found.reverse();
+        }
+        let limit = request["Limit"].as_u64().map_or(usize::MAX, |limit| usize::try_from(limit).expect("small"));
+        found.truncate(limit);
+        Ok(json!({"Items": found, "Count": found.len()}))
+    }
+}
+
+struct Write<'a> {
+    key: Key,
+    item: Option<&'a Item>,
+    condition: Option<Expression<'a>>,
+}
+
+impl<'a> Write<'a> {
+    fn put(request: &'a Value) -> Result<Self, Refusal> {
+        let item = request["Item"].as_object().expect("an item");
+        if request["Item"].to_string().len() > MOST_BYTES {
+            return Err(Refusal::new("ValidationException"));
+        }
+        let condition = Expression::of(request, "ConditionExpression");
+        Ok(Self { key: key_of(&request["Item"])?, item: Some(item), condition })
+    }
+
+    fn delete(request: &'a Value) -> Result<Self, Refusal> {
+        let condition = Expression::of(request, "ConditionExpression");
+        Ok(Self { key: key_of(&request["Key"])?, item: None, condition })
+    }
+
+    fn allowed(&self, table: &Table) -> bool {
+        self.condition.as_ref().is_none_or(|condition| condition.holds(table.items.get(&self.key)))
+    }
+
+    fn make(self, table: &mut Table) {
+        match self.item {
+            Some(item) => table.items.insert(self.key.clone(), item.clone()),
+            None => table.items.remove(&self.key),
+        };
+        table.writes.push((self.key, self.item.cloned()));
+    }
+}
+
+fn key_of(attributes: &Value) -> Result<Key, Refusal> {
+    let part = |name: &str| attributes[name]["S"].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    part("pk").zip(part("sk")).ok_or_else(|| Refusal::new("ValidationException"))
+}

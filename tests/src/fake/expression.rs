@@ -1,0 +1,150 @@
+//! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values, and
+//! `attribute_not_exists`, joined by `AND` and `OR`. Everything else is refused loudly, so that no test passes on a guess.
+
+use std::{cmp::Ordering, collections::BTreeSet};
+
+use serde_json::{Map, Value};
+
+/// An item or a key, each attribute in DynamoDB's JSON, such as `{"S": "text"}`.
+pub type Item = Map<String, Value>;
+
+/// The attributes that may stand in an expression by their plain name; many others are reserved words.
+const PLAIN: [&str; 4] = ["pk", "sk", "list_pk", "list_sk"];
+
+/// An expression with what its placeholders stand for.
+#[derive(Debug)]
+pub struct Expression<'a> {
+    text: &'a str,
+    names: Option<&'a Value>,
+    values: Option<&'a Value>,
+}
+
+impl<'a> Expression<'a> {
+    /// The one in this field of a request, if it has one.
+    ///
+    /// # Panics
+    /// When a placeholder is defined and not used, which DynamoDB refuses.
+    pub fn of(request: &'a Value, field: &str) -> Option<Self> {
+        let (names, values) = (request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues"));
+        let defined = names.into_iter().chain(values).flat_map(|map| map.as_object().expect("a map").keys());
+        let text = request.get(field)?.as_str().expect("an expression is a text");
+        let used: BTreeSet<&str> = text.split([' ', '.', '(', ')']).collect();
+        for name in defined {
+            assert!(used.contains(name.as_str()), "{name} is defined and not used in {text}");
+        }
+        Some(Self { text, names, values })
+    }
+
+    /// Whether it is true of this item; of none, when there is none.
+    ///
+    /// # Panics
+    /// When it has a form that the fake does not know.
+    pub fn holds(&self, item: Option<&Item>) -> bool {
+        // `AND` binds closer than `OR`. The `AND` of a `BETWEEN` belongs to it.
+        self.text.split(" OR ").any(|part| {
+            let mut words = part.split_whitespace().peekable();
+            let mut all = true;
+            loop {
+                all &= self.comparison(&mut words, item);
+                match words.next() {
+                    None => return all,
+                    Some("AND") => {}
+                    Some(word) => panic!("{word} in {} is nothing that the fake knows", self.text),
+                }
+            }
+        })
+    }
+
+    fn comparison<'w>(&self, words: &mut impl Iterator<Item = &'w str>, item: Option<&Item>) -> bool {
+        let mut next = || words.next().unwrap_or_else(|| panic!("{} ends too early", self.text));
+        let first = next();
+        if let Some(name) = first.strip_prefix("attribute_not_exists(").and_then(|rest| rest.strip_suffix(')')) {
+            return self.attribute(name, item).is_none();
+        }
+        let left = self.attribute(first, item);
+        let ordering = |right: &str| left.map(|left| compare(left, self.value(right)));
+        match next() {
+            "=" => ordering(next()) == Some(Ordering::Equal),
+            "<" => ordering(next()) == Some(Ordering::Less),
+            "<=" => ordering(next()).is_some_and(Ordering::is_le),
+            "BETWEEN" => {
+                let low = ordering(next());
+                assert_eq!(next(), "AND", "{}", self.text);
+                let high = ordering(next());
+                low.is_some_and(Ordering::is_ge) && high.is_some_and(Ordering::is_le)
+            }
+            operator => panic!("{operator} in {} is nothing that the fake knows", self.text),
+        }
+    }
+
+    fn attribute<'i>(&self, path: &str, item: Option<&'i Item>) -> Option<&'i Value> {
+        let mut names = path.split('.').map(|name| self.name(name));
+        let first = item?.get(names.next()?);
+        names.fold(first, |value, name| value?.get("M")?.get(name))
+    }
+
+    fn name<'n>(&'n self, name: &'n str) -> &'n str {
+        if !name.starts_with('#') {
+            assert!(PLAIN.contains(&name), "{name} in {} may be a reserved word", self.text);
+            return name;
+        }
+        self.names.and_then(|names| names[name].as_str()).unwrap_or_else(|| panic!("{name} is not defined"))
+    }
+
+    fn value(&self, name: &str) -> &Value {
+        self.values.and_then(|values| values.get(name)).unwrap_or_else(|| panic!("{name} is not defined"))
+    }
+}
+
+/// # Panics
+/// When the two are of different types, or of one without an order here.
+fn compare(left: &Value, right: &Value) -> Ordering {
+    let text = |value: &Value, kind: &str| value.get(kind).and_then(Value::as_str).map(str::to_owned);
+    let number = |value| text(value, "N").map(|digits| digits.parse::<i128>().expect("a whole number"));
+    match (text(left, "S").zip(text(right, "S")), number(left).zip(number(right))) {
+        (Some((left, right)), _) => left.cmp(&right),
+        (_, Some((left, right))) => left.cmp(&right),
+        _ => panic!("{left} and {right} are not compared here"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_forms_that_our_code_uses() {
+        let item = json!({"pk": {"S": "p"}, "sk": {"S": "b"}, "n": {"N": "10"}, "a": {"M": {"b": {"N": "2"}, "c": {"S": "t"}}}});
+        let values = json!({":p": {"S": "p"}, ":a": {"S": "a"}, ":b": {"S": "b"}, ":9": {"N": "9"}, ":10": {"N": "10"},
+            ":2": {"N": "2"}, ":t": {"S": "t"}});
+        let names = json!({"#n": "n", "#a": "a", "#b": "b", "#c": "c", "#x": "x"});
+        let item = item.as_object();
+        for (text, of_the_item, of_none) in [
+            ("attribute_not_exists(pk)", false, true),
+            ("#n = :10", true, false),
+            ("#n = :9", false, false),
+            ("#n <= :9", false, false),
+            ("#n <= :10", true, false),
+            ("#a.#b = :2 AND #a.#c = :t", true, false),
+            ("#a.#b = :2 AND #a.#c = :a", false, false),
+            ("#a.#x = :2", false, false),
+            ("#x.#x = :2", false, false),
+            ("attribute_not_exists(pk) OR #n <= :10", true, true),
+            ("attribute_not_exists(pk) OR #n <= :9", false, true),
+            ("pk = :p AND sk < :b", false, false),
+            ("pk = :p AND sk BETWEEN :a AND :b", true, false),
+            ("pk = :p AND sk BETWEEN :a AND :a", false, false),
+        ] {
+            let expression = Expression { text, names: Some(&names), values: Some(&values) };
+            assert_eq!((expression.holds(item), expression.holds(None)), (of_the_item, of_none), "{text}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "size(pk) in")]
+    fn what_it_does_not_know_is_refused() {
+        Expression { text: "size(pk) > :p", names: None, values: None }.holds(Some(&Item::new()));
+    }
+}

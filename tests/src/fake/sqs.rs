@@ -1,0 +1,182 @@
+//! SQS queues, standard ones: what is sent stays until it is deleted, is hidden while somebody works on it, and comes again
+//! when nobody deletes it in time.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use platform::clock;
+use serde_json::{Value, json};
+
+use super::Refusal;
+
+/// The queues of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// Events to dispatch.
+    Events,
+    /// First attempts.
+    Deliveries,
+    /// Later attempts.
+    Retries,
+    /// Dead letters.
+    Dead,
+}
+
+impl Name {
+    const ALL: [Self; 4] = [Self::Events, Self::Deliveries, Self::Retries, Self::Dead];
+
+    /// Its URL.
+    pub fn url(self) -> String {
+        format!("https://sqs.us-east-1.amazonaws.com/123456789012/{self:?}")
+    }
+}
+
+/// A message on a queue.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Its id.
+    pub id: String,
+    /// Its queue.
+    pub queue: Name,
+    /// Its text.
+    pub body: String,
+    /// The delay that it was sent with, in seconds.
+    pub delay_seconds: i64,
+    /// When it can be received.
+    pub visible_at: Timestamp,
+    /// How often it was received.
+    pub received: u32,
+}
+
+impl Message {
+    /// Its text as JSON; null when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+/// How long a received message is hidden: 6 times 60 s, as the template has it.
+pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
+/// After so many receives without a delete, a message goes to `dead`.
+const MOST_RECEIVED: u32 = 5;
+/// The largest message, and the largest sum of a batch, in bytes.
+const MOST_BYTES: usize = 1 << 20;
+
+/// All queues.
+#[derive(Debug, Default)]
+pub struct Queues {
+    messages: Vec<Message>,
+    sent: Vec<Message>,
+}
+
+impl Queues {
+    /// Every message that was ever sent, in order.
+    pub fn sent(&self) -> &[Message] {
+        &self.sent
+    }
+
+    /// What is on a queue by now, hidden or not.
+    pub fn on(&self, queue: Name) -> Vec<Message> {
+        self.messages.iter().filter(|message| message.queue == queue).cloned().collect()
+    }
+
+    /// When the next message becomes visible on a queue that somebody works on, and which queue.
+    pub fn next(&self) -> Option<(Timestamp, Name)> {
+        let worked = self.messages.iter().filter(|message| message.queue != Name::Dead);
+        worked.map(|message| (message.visible_at, message.queue)).min()
+    }
+
+    /// Up to 10 visible messages, hidden from now on. One that came too often goes to `dead` instead.
+    pub fn receive(&mut self, queue: Name, now: Timestamp) -> Vec<Message> {
+        let visible = self.messages.iter_mut().filter(|message| message.queue == queue && message.visible_at <= now);
+        let mut batch = Vec::new();
+        for message in visible.take(10) {
+            message.received += 1;
+            message.visible_at = now + VISIBILITY;
+            if message.received > MOST_RECEIVED {
+                message.queue = Name::Dead;
+            } else {
+                batch.push(message.clone());
+            }
+        }
+        batch
+    }
+
+    /// Removes the messages that were worked on.
+    pub fn delete(&mut self, ids: &BTreeSet<&str>) {
+        self.messages.retain(|message| !ids.contains(message.id.as_str()));
+    }
+
+    /// Puts a message on a queue once more, as a message of its own.
+    pub fn copy(&mut self, message: &Message) {
+        self.store(message.queue, &message.body, message.delay_seconds, message.visible_at);
+    }
+
+    pub(super) fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, Refusal> {
+        let queue = Name::ALL.into_iter().find(|name| request["QueueUrl"] == name.url());
+        let queue = queue.unwrap_or_else(|| panic!("there is no queue {}", request["QueueUrl"]));
+        match operation {
+            "SendMessage" => {
+                check(request)?;
+                Ok(json!({"MessageId": self.send(queue, request), "MD5OfMessageBody": "unchecked"}))
+            }
+            "SendMessageBatch" => {
+                let entries = request["Entries"].as_array().expect("Entries");
+                let ids: BTreeSet<_> = entries.iter().map(|entry| entry["Id"].as_str()).collect();
+                let bytes: usize = entries.iter().map(|entry| body(entry).len()).sum();
+                for (wrong, code) in [
+                    (entries.is_empty(), "EmptyBatchRequest"),
+                    (entries.len() > 10, "TooManyEntriesInBatchRequest"),
+                    (ids.len() < entries.len(), "BatchEntryIdsNotDistinct"),
+                    (bytes > MOST_BYTES, "BatchRequestTooLong"),
+                ] {
+                    if wrong {
+                        return Err(Refusal::new(code));
+                    }
+                }
+                let (mut successful, mut failed) = (Vec::new(), Vec::new());
+                for entry in entries {
+                    match check(entry) {
+                        Ok(()) => successful.push(json!({"Id": entry["Id"], "MessageId": self.send(queue, entry),
+                            "MD5OfMessageBody": "unchecked"})),
+                        Err(refusal) => {
+                            failed.push(json!({"Id": entry["Id"], "Code": refusal.code, "SenderFault": true}));
+                        }
+                    }
+                }
+                Ok(json!({"Successful": successful, "Failed": failed}))
+            }
+            _ => panic!("SQS's {operation} is nothing that the fake knows"),
+        }
+    }
+
+    fn send(&mut self, queue: Name, entry: &Value) -> String {
+        let delay = entry["DelaySeconds"].as_i64().unwrap_or(0);
+        self.store(queue, body(entry), delay, clock::now() + SignedDuration::from_secs(delay))
+    }
+
+    fn store(&mut self, queue: Name, body: &str, delay_seconds: i64, visible_at: Timestamp) -> String {
+        let id = format!("message-{}", self.sent.len());
+        let message = Message { id: id.clone(), queue, body: body.to_owned(), delay_seconds, visible_at, received: 0 };
+        self.sent.push(message.clone());
+        self.messages.push(message);
+        id
+    }
+}
+
+fn check(entry: &Value) -> Result<(), Refusal> {
+    let body = body(entry);
+    let delay = entry["DelaySeconds"].as_i64().unwrap_or(0);
+    let group = entry["MessageGroupId"].as_str();
+    let fits = (1..=MOST_BYTES).contains(&body.len())
+        && (0..=900).contains(&delay)
+        && group.is_none_or(|group| (1..=128).contains(&group.len()));
+    if !fits {
+        return Err(Refusal::new("InvalidParameterValue"));
+    }
+    if body.is_ascii() { Ok(()) } else { Err(Refusal::new("InvalidMessageContents")) }
+}
+
+fn body(entry: &Value) -> &str {
+    entry["MessageBody"].as_str().expect("MessageBody")
+}

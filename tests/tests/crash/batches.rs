@@ -1,0 +1,228 @@
+//! Batches: what one message does never harms the others, and what each step costs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use domain::{
+    delivery::Status,
+    id::{DeliveryId, WebhookId},
+};
+use platform::table::Key;
+use serde_json::{Value, json};
+use tests::fake::{
+    Call, Fate,
+    receiver::{Hit, Reply},
+    sqs::Name,
+    world::World,
+};
+
+fn counts(wanted: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    wanted.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+/// Ten webhooks, `hook0` to `hook9`.
+async fn ten(world: &World, fields: Value) -> Vec<WebhookId> {
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        ids.push(world.webhook(&format!("hook{n}"), fields.clone()).await.id);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
+    for (queue, hits) in [(Name::Events, 1), (Name::Deliveries, 1), (Name::Retries, 1)] {
+        let mut world = super::world().await;
+        world.webhook("hook", json!({})).await;
+        world.publish("message", json!({})).await;
+        if queue != Name::Events {
+            world.step().await.expect("the event");
+        }
+        let poison = ["no JSON", "{}", "[]", r#"{"delivery":"dlv_1","number":1,"token":"t"}"#];
+        for body in poison {
+            world.put(queue, body.to_owned()).await;
+        }
+        // All of them in one batch.
+        let good = world.fake.state().queues.next().expect("messages").1;
+        let mut batch = world.fake.state().queues.receive(queue, world.time());
+        if good != queue {
+            batch.extend(world.fake.state().queues.receive(good, world.time()));
+        }
+        assert_eq!(batch.len(), poison.len() + 1, "{queue:?}");
+        let answer = world.work(queue, &batch).await.expect("an answer");
+        assert!(answer.batch_item_failures.is_empty(), "{queue:?}");
+        world.run().await;
+        assert_eq!(world.receiver.hits().len(), hits, "{queue:?}");
+        let dead: BTreeSet<String> =
+            world.fake.state().queues.on(Name::Dead).into_iter().map(|message| message.body).collect();
+        assert_eq!(dead, poison.map(str::to_owned).into(), "{queue:?}");
+    }
+}
+
+/// Poison that can't be buried stays on its queue.
+#[tokio::test]
+async fn a_dead_letter_that_is_not_sent_comes_again() {
+    for queue in [Name::Events, Name::Deliveries] {
+        let mut world = super::world().await;
+        world.put(queue, "no JSON".to_owned()).await;
+        world
+            .fake
+            .plan(|call| if call.operation == "SendMessage" { Fate::Fails("InternalError") } else { Fate::Answered });
+        world.step().await.expect("the poison");
+        assert_eq!(world.fake.state().queues.on(queue).len(), 1, "{queue:?}");
+        world.fake.plan(|_| Fate::Answered);
+        world.run().await;
+        assert_eq!(world.fake.state().queues.on(Name::Dead).len(), 1, "{queue:?}");
+    }
+}
+
+/// Whether the call is a write of the item with this key.
+fn writes(call: &Call, key: &Key) -> bool {
+    call.operation == "PutItem"
+        && call.request["Item"]["pk"]["S"] == key.pk
+        && call.request["Item"]["sk"]["S"] == key.sk
+}
+
+#[tokio::test]
+async fn only_what_failed_comes_again() {
+    for code in ["ThrottlingException", "InternalServerError", "ProvisionedThroughputExceededException"] {
+        let mut world = super::world().await;
+        let webhooks = ten(&world, json!({})).await;
+        let event = world.publish("message", json!({})).await;
+        world.step().await.expect("the event");
+        let failing = DeliveryId { event: event.id, webhook: webhooks[3] };
+        let key = Key::delivery(failing);
+        world.fake.plan(move |call| if writes(call, &key) { Fate::Fails(code) } else { Fate::Answered });
+        let batch = world.fake.state().queues.receive(Name::Deliveries, world.time());
+        let answer = world.work(Name::Deliveries, &batch).await.expect("an answer");
+        let bad = batch.iter().find(|message| message.json()["delivery"] == failing.to_string()).expect("a message");
+        let named: Vec<_> = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+        assert_eq!(named, [bad.id.as_str()], "{code}");
+        world.fake.plan(|_| Fate::Answered);
+        world.run().await;
+        assert_eq!(world.receiver.hits().len(), 11, "{code}");
+        for webhook in webhooks {
+            let (row, attempts) = world.history(DeliveryId { event: event.id, webhook }).await.expect("a delivery");
+            assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1), "{code}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_event_that_failed_comes_again() {
+    let mut world = super::world().await;
+    world.webhook("hook", json!({})).await;
+    let bad = world.publish("message", json!({})).await;
+    let good = world.publish("message", json!({})).await;
+    let key = Key::event(bad.id);
+    world.fake.plan(move |call| if writes(call, &key) { Fate::Fails("InternalServerError") } else { Fate::Answered });
+    let batch = world.fake.state().queues.receive(Name::Events, world.time());
+    let answer = world.work(Name::Events, &batch).await.expect("an answer");
+    assert_eq!(answer.batch_item_failures.len(), 1);
+    assert_eq!(answer.batch_item_failures[0].item_identifier, batch[0].id);
+    world.fake.plan(|_| Fate::Answered);
+    world.run().await;
+    let heard: BTreeSet<String> = world.receiver.hits().into_iter().map(|hit| hit.webhook_id).collect();
+    assert_eq!(heard, [bad.id.to_string(), good.id.to_string()].into());
+}
+
+/// A batch that can't be read, or a queue that takes nothing, costs time and no message.
+#[tokio::test]
+async fn while_a_service_fails_nothing_is_lost() {
+    for operation in ["BatchGetItem", "Query", "SendMessageBatch", "GetSecretValue"] {
+        let mut world = super::world().await;
+        world.webhook("hook", json!({})).await;
+        world.restart();
+        world.publish("message", json!({})).await;
+        let mut left = 6;
+        world.fake.plan(move |call| {
+            if call.operation == operation && left > 0 {
+                left -= 1;
+                return Fate::Fails("InternalServerError");
+            }
+            Fate::Answered
+        });
+        world.run().await;
+        assert_eq!(world.receiver.hits().len(), 1, "{operation}");
+        assert!(world.fake.state().queues.on(Name::Dead).is_empty(), "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_attempt_that_succeeds_is_one_read_and_one_write() {
+    let mut world = super::world().await;
+    world.webhook("hook", json!({})).await;
+    for _ in 0..2 {
+        world.publish("message", json!({})).await;
+        world.begin_count();
+        world.step().await.expect("the event");
+        assert_eq!(world.fake.counts(), counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)]));
+        world.begin_count();
+        world.step().await.expect("the attempt");
+        assert_eq!(world.fake.counts(), counts(&[("BatchGetItem", 1), ("PutItem", 1)]), "the keyring is in memory");
+        assert!(world.step().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_batch_reads_once() {
+    let mut world = super::world().await;
+    ten(&world, json!({})).await;
+    world.publish("message", json!({})).await;
+    world.begin_count();
+    world.step().await.expect("the event");
+    assert_eq!(world.fake.counts(), counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)]));
+    world.begin_count();
+    let (_, batch) = world.step().await.expect("the attempts");
+    assert_eq!(batch.len(), 10);
+    assert_eq!(world.fake.counts(), counts(&[("BatchGetItem", 1), ("PutItem", 10)]));
+
+    // The subscriptions to `message` and to `*`, once for all events of the type.
+    for _ in 0..10 {
+        world.publish("message", json!({})).await;
+    }
+    world.begin_count();
+    let (_, batch) = world.step().await.expect("the events");
+    assert_eq!(batch.len(), 10);
+    assert_eq!(world.fake.counts(), counts(&[("PutItem", 10), ("Query", 2), ("SendMessageBatch", 10)]));
+}
+
+/// Events that do not travel along are read, and in the same read.
+#[tokio::test]
+async fn a_large_event_is_read_with_the_batch() {
+    let mut world = super::world().await;
+    world.webhook("hook", json!({"body": "{text}"})).await;
+    let text = "x".repeat(100_000);
+    world.publish("message", json!({"text": text})).await;
+    world.step().await.expect("the event");
+    assert!(world.fake.state().queues.on(Name::Deliveries)[0].body.len() < 1000);
+    world.begin_count();
+    world.step().await.expect("the attempt");
+    assert_eq!(world.fake.counts(), counts(&[("BatchGetItem", 1), ("PutItem", 1)]));
+    assert_eq!(world.receiver.hits()[0].body.len(), text.len() + 2);
+}
+
+/// A hung endpoint holds nobody up, and a whole batch of them takes as long as one.
+#[tokio::test]
+async fn attempts_of_a_batch_run_side_by_side() {
+    for hung in [1, 10] {
+        let mut world = super::world().await;
+        ten(&world, json!({"timeout_seconds": 1, "retry": {"type": "none"}})).await;
+        let mut count = 0;
+        world.receiver.script(move |_: &Hit| {
+            count += 1;
+            if count <= hung { Reply::Hang } else { Reply::Status(200) }
+        });
+        world.publish("message", json!({})).await;
+        world.step().await.expect("the event");
+        let started = Instant::now();
+        world.step().await.expect("the attempts");
+        let took = started.elapsed();
+        assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&took), "{took:?} for {hung}");
+        let hits = world.receiver.hits();
+        assert_eq!(hits.len(), 10);
+        assert!(hits.iter().all(|hit| hit.instant - started < Duration::from_secs(1)), "all before the first timeout");
+    }
+}

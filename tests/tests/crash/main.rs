@@ -1,0 +1,20 @@
+//! Dispatch and delivery, as they run in production, through crashes, copies and refusals: whatever happens on the way,
+//! each accepted event gets to one end at each webhook that matched.
+
+mod batches;
+mod points;
+mod schedule;
+mod stopped;
+mod tokens;
+
+use platform::egress::Egress;
+use tests::fake::world::{World, allow};
+
+/// A world of a test's own.
+async fn world() -> World {
+    World::new(&egress()).await
+}
+
+fn egress() -> Egress {
+    Egress::new(allow())
+}

@@ -1,0 +1,107 @@
+//! Schedules of hours and days, made of delays that SQS takes.
+
+use domain::delivery::{Message, Status};
+use jiff::SignedDuration;
+use platform::queue::ascii_json;
+use serde_json::{Value, json};
+use tests::fake::{
+    receiver::{Hit, Reply},
+    sqs::Name,
+    world::World,
+};
+
+/// When the receiver was called, in seconds from the event on, and how the delivery ended.
+async fn calls(
+    world: &mut World,
+    retry: Value,
+    mut answer: impl FnMut(usize) -> Reply + Send + 'static,
+) -> (Vec<i64>, Status) {
+    let fields = if retry.is_null() { json!({}) } else { json!({"retry": retry}) };
+    let webhook = world.webhook("hook", fields).await;
+    let mut count = 0;
+    world.receiver.script(move |_: &Hit| {
+        count += 1;
+        answer(count)
+    });
+    let (event, started) = (world.publish("message", json!({})).await, world.time());
+    world.run().await;
+    let times = world.receiver.hits().iter().map(|hit| hit.at.duration_since(started).as_secs()).collect();
+    let id = domain::id::DeliveryId { event: event.id, webhook: webhook.id };
+    (times, world.history(id).await.expect("a delivery").0.status)
+}
+
+#[tokio::test]
+async fn the_default_is_48_retries_30_minutes_apart() {
+    let mut world = super::world().await;
+    let (times, status) = calls(&mut world, Value::Null, |_| Reply::Status(500)).await;
+    assert_eq!((times, status), ((0..=48).map(|n| n * 1800).collect(), Status::Failed));
+    // Each half hour is two waits of a quarter, and nothing else is done while it passes.
+    let sent = world.fake.state().queues.sent().to_vec();
+    let waits: Vec<i64> =
+        sent.iter().filter(|sent| sent.queue == Name::Retries).map(|sent| sent.delay_seconds).collect();
+    assert_eq!(waits, [900; 96]);
+    let told = sent.iter().filter(|sent| sent.json()["type"] == "webhook.delivery_failed");
+    assert_eq!(told.map(|sent| sent.json()["data"]["attempts"].clone()).collect::<Vec<_>>(), [json!(49)]);
+    let counts = world.fake.counts();
+    assert_eq!((counts["TransactWriteItems"], counts["PutItem"]), (48 + 1, 1 + 1 + 1), "{counts:?}");
+    assert!(world.fake.state().queues.on(Name::Dead).is_empty());
+}
+
+#[tokio::test]
+async fn schedules_and_what_the_receiver_asks_for() {
+    type Case = (Value, fn(usize) -> Reply, &'static [i64], Status);
+    let fixed = json!({"type": "fixed", "interval_seconds": 1800, "duration_seconds": 7200});
+    let failing = |n| if n == 1 { Reply::RetryAfter(429, 3000) } else { Reply::Status(500) };
+    let cases: [Case; 6] = [
+        (fixed.clone(), failing, &[0, 3000, 3600, 5400, 7200], Status::Failed),
+        (fixed.clone(), |_| Reply::RetryAfter(503, 10), &[0, 1800, 3600, 5400, 7200], Status::Failed),
+        (fixed.clone(), |_| Reply::RetryAfter(500, 3000), &[0, 1800, 3600, 5400, 7200], Status::Failed),
+        // Never past the end.
+        (fixed, |_| Reply::RetryAfter(429, 80_000), &[0, 7200], Status::Failed),
+        (
+            json!({"type": "standard"}),
+            |n| Reply::Status(if n == 10 { 204 } else { 502 }),
+            &[0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+            Status::Succeeded,
+        ),
+        (
+            json!({"type": "custom", "delays_seconds": [1, 900, 901, 100_000]}),
+            |_| Reply::Status(418),
+            &[0, 1, 901, 1802, 101_802],
+            Status::Failed,
+        ),
+    ];
+    for (retry, answer, times, status) in cases {
+        let mut world = super::world().await;
+        assert_eq!(calls(&mut world, retry.clone(), answer).await, (times.to_vec(), status), "{retry}");
+        assert!(world.fake.state().queues.sent().iter().all(|sent| sent.delay_seconds <= 900));
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
+    let mut world = super::world().await;
+    let webhook = world.webhook("hook", json!({})).await;
+    let event = world.publish("message", json!({})).await;
+    world.step().await.expect("the event");
+    let first = world.fake.state().queues.on(Name::Deliveries)[0].body.clone();
+    let mut message: Message = serde_json::from_str(&first).expect("a message");
+    assert_eq!(message.delivery, domain::id::DeliveryId { event: event.id, webhook: webhook.id });
+    message.due_at = Some(world.time() + SignedDuration::from_hours(1));
+    for (waits, on, dead) in [(999, 1, 0), (1000, 0, 1)] {
+        message.waits = waits;
+        world.put(Name::Retries, ascii_json(&message).expect("JSON")).await;
+        let batch = world.fake.state().queues.receive(Name::Retries, world.time());
+        world.begin_count();
+        world.work(Name::Retries, &batch).await.expect("an answer");
+        assert_eq!(world.fake.counts(), [("SendMessage".to_owned(), 1)].into(), "without any other call");
+        let state = world.fake.state();
+        assert_eq!((state.queues.on(Name::Retries).len(), state.queues.on(Name::Dead).len()), (on, dead), "{waits}");
+        drop(state);
+        let ids = world.fake.state().queues.on(Name::Retries);
+        world.fake.state().queues.delete(&ids.iter().map(|message| message.id.as_str()).collect());
+    }
+    let dead = world.fake.state().queues.on(Name::Dead)[0].json();
+    assert_eq!((dead["waits"].clone(), dead["number"].clone()), (json!(1000), json!(1)));
+    assert!(world.receiver.hits().is_empty());
+}

@@ -131,6 +131,18 @@ impl Stack {
         self.send(self.request(Method::DELETE, path)).await
     }
 
+    /// A field of every item of a list, over all its pages. `path` has a query.
+    pub async fn listed(&self, path: &str, field: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.get_path(&format!("{path}&limit=100{cursor}")).await.expect(200);
+            all.extend(page["data"].as_array().expect("data").iter().map(|item| text(item, field)));
+            let Some(next) = page["next_cursor"].as_str() else { return all };
+            cursor = format!("&cursor={next}");
+        }
+    }
+
     /// A webhook that takes this test's events of the given types.
     pub fn webhook(&self) -> WebhookBuilder {
         WebhookBuilder::new(self.clone())
@@ -243,6 +255,28 @@ impl Stack {
     pub async fn queues_dump(&self) -> String {
         let url = format!("{}/_ministack/sqs/messages", self.shared.running.stack().aws.endpoint_url);
         self.client.send(self.client.request(Method::GET, &url)).await.expect(200).to_string()
+    }
+
+    /// Puts a message on the queue of this URL.
+    pub async fn put_on_queue(&self, queue: &str, body: &str) {
+        self.aws("AmazonSQS.SendMessage", &json!({"QueueUrl": queue, "MessageBody": body})).await;
+    }
+
+    /// Waits until a queue holds a message with this text.
+    pub async fn on_queue(&self, queue: &str, text: &str) {
+        let base = &self.shared.running.stack().aws.endpoint_url;
+        let url = format!("{base}/_ministack/sqs/messages?QueueUrl={queue}");
+        self.until(&format!("{queue} holds {text}"), async || {
+            let request = self.client.request(Method::GET, &url);
+            let dump = self.client.send(request).await.expect(200);
+            if dump.to_string().contains(text) { Ok(()) } else { Err(dump) }
+        })
+        .await;
+    }
+
+    /// The queues' URLs.
+    pub fn queues(&self) -> &local::Queues {
+        &self.shared.running.stack().queues
     }
 
     async fn aws(&self, target: &str, body: &Value) -> Value {

@@ -1,5 +1,6 @@
 //! Publishing events and reading them back.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::client::Answer;
 use tests::sink::Sink;
@@ -229,24 +230,59 @@ async fn lists_are_filtered() {
         stack.delivery_until(event, &webhook, "succeeded").await;
     }
 
-    let events = async |query: &str| {
-        let page = stack.get_path(&format!("/v1/events?limit=100&{query}")).await.expect(200);
-        page["data"].as_array().expect("data").iter().map(|item| text(item, "id")).collect::<Vec<_>>()
-    };
+    let events = async |query: &str| stack.listed(&format!("/v1/events?{query}"), "id").await;
     let listed = events("type=message").await;
     assert!(listed.contains(&message) && !listed.contains(&chat));
     assert_eq!(events("until=2020-01-01T00:00:00Z").await, Vec::<String>::new());
     assert_eq!(events("since=2999-01-01T00:00:00Z").await, Vec::<String>::new());
     assert!(events("since=2020-01-01T00:00:00Z").await.contains(&chat));
 
-    let deliveries = async |query: String| {
-        let page = stack.get_path(&format!("/v1/deliveries?{query}")).await.expect(200);
-        page["data"].as_array().expect("data").iter().map(|item| text(item, "event_id")).collect::<Vec<_>>()
-    };
+    let deliveries = async |query: String| stack.listed(&format!("/v1/deliveries?{query}"), "event_id").await;
     let id = &webhook.id;
     assert_eq!(deliveries(format!("webhook_id={id}")).await, [chat.as_str(), message.as_str()]);
     assert_eq!(deliveries(format!("webhook_id={id}&status=succeeded")).await.len(), 2);
     assert_eq!(deliveries(format!("webhook_id={id}&status=failed")).await, Vec::<String>::new());
     assert_eq!(deliveries(format!("event_id={message}")).await, [message.as_str()]);
     assert_eq!(deliveries(format!("event_id={message}&webhook_id={id}&status=pending")).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn repeats_at_the_same_time_are_one_event() {
+    let stack = Stack::get();
+    let sink = Sink::start();
+    stack.webhook().url(sink.url()).create().await;
+    let key = unique("key");
+    let event = stack.event("message", json!({"number": 1}));
+    let answers = join_all((0..6).map(|_| publish_with_key(&stack, &key, &event))).await;
+    let first = answers[0].body.clone();
+    for answer in answers {
+        assert_eq!(answer.expect(202), first);
+    }
+    let other = stack.publish("message", json!({"number": 2})).await;
+    let got = sink.wait_until("the other event came", |got| got.iter().any(|r| r.header("webhook-id") == other)).await;
+    assert!(got.iter().all(|r| r.header("webhook-id") == other || r.header("webhook-id") == first["id"]), "{got:#?}");
+}
+
+#[tokio::test]
+async fn a_large_event_arrives_whole() {
+    let stack = Stack::get();
+    let sink = Sink::start();
+    let webhook = stack.webhook().url(sink.url()).create().await;
+    // On a queue, each of these takes three times the bytes.
+    let long = "😀".repeat(60_000);
+    let event = stack.publish("message", json!({"text": long})).await;
+    assert_eq!(sink.only().await.data(), json!({"text": long}));
+    stack.delivery_until(&event, &webhook, "succeeded").await;
+    assert_eq!(stack.event_read(&event).await["data"]["text"], long);
+}
+
+#[tokio::test]
+async fn what_nobody_can_read_goes_to_the_dead_letters() {
+    let stack = Stack::get();
+    let queues = stack.queues();
+    for queue in [&queues.events, &queues.deliveries, &queues.retries] {
+        let nonsense = unique("nonsense");
+        stack.put_on_queue(queue, &nonsense).await;
+        stack.on_queue(&queues.dead, &nonsense).await;
+    }
 }

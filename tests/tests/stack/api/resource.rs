@@ -1,5 +1,6 @@
 //! Webhooks as a resource: create, read, change, delete.
 
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::sink::Sink;
@@ -173,17 +174,66 @@ async fn webhooks_are_listed_by_what_they_would_get() {
     let off = hook(format!("{kind}.made")).set("enabled", false).create().await;
     hook(format!("{kind}.lost")).create().await;
 
-    let listed = async |query: String| {
-        let mut ids = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let page = stack.get_path(&format!("/v1/webhooks?limit=100&{query}{cursor}")).await.expect(200);
-            ids.extend(page["data"].as_array().expect("data").iter().map(|item| tests::stack::text(item, "id")));
-            let Some(next) = page["next_cursor"].as_str() else { return ids };
-            cursor = format!("&cursor={next}");
-        }
-    };
+    let listed = async |query: String| stack.listed(&format!("/v1/webhooks?{query}"), "id").await;
     assert_eq!(listed(format!("event={kind}.made")).await, [group.id.as_str(), exact.id.as_str()]);
     assert_eq!(listed(format!("event={kind}.made&enabled=false")).await, [off.id.as_str()]);
     assert!(listed("enabled=false".to_owned()).await.contains(&off.id));
+}
+
+#[tokio::test]
+async fn bounds_are_kept() {
+    let stack = Stack::get();
+    let many = |count: usize| (0..count).map(|n| (format!("x-{n}"), json!("v"))).collect::<serde_json::Map<_, _>>();
+    let condition = json!({"field": "a", "op": "exists", "value": true});
+    for (field, fits, too_much, pointer) in [
+        ("events", json!(vec!["message"; 40]), json!(vec!["message"; 41]), "/events"),
+        ("events", json!(["insight.*", "*"]), json!([]), "/events"),
+        ("events", json!(["a.b_c.d"]), json!(["in*"]), "/events/0"),
+        ("conditions", json!({"all": vec![&condition; 50]}), json!({"all": vec![&condition; 51]}), "/conditions/all"),
+        ("headers", json!(many(20)), json!(many(21)), "/headers"),
+        ("body", json!(format!("\"{}\"", "x".repeat(32_766))), json!(format!("\"{}\"", "x".repeat(32_767))), "/body"),
+        ("body", json!("{\"a\": {b}}"), json!("{\"a\": {b}"), "/body"),
+        ("timeout_seconds", json!(30), json!(0), "/timeout_seconds"),
+        ("rate_limit_per_second", json!(1000), json!(1001), "/rate_limit_per_second"),
+        ("name", json!(unique(&"n".repeat(70))), json!("n".repeat(101)), "/name"),
+        (
+            "retry",
+            json!({"type": "fixed", "interval_seconds": 604_800, "duration_seconds": 604_800}),
+            json!({"type": "fixed", "duration_seconds": 604_801}),
+            "/retry/duration_seconds",
+        ),
+        (
+            "retry",
+            json!({"type": "custom", "delays_seconds": [604_799, 1]}),
+            json!({"type": "custom", "delays_seconds": [604_800, 1]}),
+            "/retry/delays_seconds",
+        ),
+    ] {
+        // Off, so that it takes no other test's events.
+        let webhook = |value| stack.webhook().url("https://example.com/").set("enabled", false).set(field, value);
+        webhook(fits).create().await.delete().await;
+        assert_eq!(webhook(too_much).try_create().await.pointers(), [pointer]);
+    }
+}
+
+#[tokio::test]
+async fn changes_at_the_same_time_do_not_undo_each_other() {
+    let stack = Stack::get();
+    let webhook = stack.webhook().url("https://example.com/").create().await;
+    let names = ["x-one", "x-two", "x-three", "x-four"];
+    join_all(names.map(|name| webhook.patch(json!({"headers": {name: "here"}})))).await;
+    let read = webhook.read().await;
+    for name in names {
+        assert_eq!(read["headers"][name], "here", "{read}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_webhooks_of_one_name_one_is_made() {
+    let stack = Stack::get();
+    let name = unique("wanted");
+    let create = |_| stack.webhook().url("https://example.com/").set("name", name.clone()).try_create();
+    let mut statuses: Vec<u16> = join_all((0..5).map(create)).await.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409]);
 }

@@ -173,3 +173,48 @@ async fn a_delivery_can_be_tried_again_by_hand() {
     let four = |delivery: &Value| attempts(delivery).len() == 4 && delivery["status"] == "succeeded";
     stack.delivery_when(&event, &webhook, "tried four times", four).await;
 }
+
+#[tokio::test]
+async fn schedules_end() {
+    let stack = Stack::get();
+    let sink = Sink::answering([Reply::status(503).header("retry-after", "600")]);
+    let policies = [
+        (json!({"type": "none"}), 1),
+        (json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 2}), 3),
+        // What the receiver asks for does not move the end.
+        (json!({"type": "custom", "delays_seconds": [1, 1]}), 3),
+    ];
+    let mut webhooks = Vec::new();
+    for (policy, count) in policies {
+        webhooks.push((stack.webhook().url(sink.url()).set("retry", policy).create().await, count));
+    }
+    let event = stack.publish("message", json!({})).await;
+    for (webhook, count) in webhooks {
+        let delivery = stack.delivery_until(&event, &webhook, "failed").await;
+        assert!(attempts(&delivery).len() <= count, "{delivery}");
+        assert!(attempts(&delivery).len() >= count.min(2), "{delivery}");
+    }
+}
+
+#[tokio::test]
+async fn failures_are_told_in_words() {
+    let stack = Stack::get();
+    let plain = Sink::start();
+    let tls = plain.url().replace("http://", "https://");
+    let webhook = stack.webhook().url(tls).create().await;
+    let event = stack.publish("message", json!({})).await;
+    let delivery = stack.delivery_until(&event, &webhook, "failed").await;
+    let error = text(&delivery["attempts"][0], "error");
+    assert!(error.starts_with("unreachable: TLS failed"), "{error}");
+    assert_eq!(plain.got().len(), 0);
+}
+
+#[tokio::test]
+async fn of_a_long_answer_the_beginning_is_kept() {
+    let stack = Stack::get();
+    let sink = Sink::answering([Reply::status(200).body("é".repeat(20_000))]);
+    let webhook = stack.webhook().url(sink.url()).create().await;
+    let event = stack.publish("message", json!({})).await;
+    let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
+    assert_eq!(text(&delivery["attempts"][0], "response_body"), "é".repeat(8192));
+}

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::invalid::{self, Checked, Problems};
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $scope:ident $name:literal),* $(,)?) => {
+    ($($(#[$doc:meta])* $scope:ident $name:tt),* $(,)?) => {
         /// One permission.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum Scope {

@@ -1,10 +1,13 @@
 //! A break at every point where something can break: at each call to AWS and to the receiver, before and after it took
 //! effect; and a copy of each message.
 
+mod cases;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::cases::{Case, cases};
 use domain::{
-    delivery::{Status, derived_event_id},
+    delivery::derived_event_id,
     event::Event,
     id::{DeliveryId, WebhookId},
     pattern::EventType,
@@ -17,97 +20,6 @@ use tests::fake::{
     sqs::Name,
     world::World,
 };
-
-/// An event `message` with `{"n": 1}`, what the receiver does, and how it has to end.
-struct Case {
-    name: &'static str,
-    /// Each webhook's name and fields, and how its delivery ends; `None` where there is none.
-    webhooks: Vec<(&'static str, Value, Option<Ended>)>,
-    /// By path and by the seconds since the event.
-    answers: fn(&str, i64) -> u16,
-    /// The types of the events that tell of failure.
-    tells: &'static [&'static str],
-}
-
-#[derive(Clone, Copy)]
-struct Ended {
-    status: Status,
-    attempts: u32,
-    calls: usize,
-}
-
-/// Each attempt is a call, but of what is blocked.
-fn ended(status: Status, attempts: u32) -> Ended {
-    Ended { status, attempts, calls: if status == Status::Blocked { 0 } else { attempts as usize } }
-}
-
-fn cases() -> Vec<Case> {
-    let twice = json!({"retry": {"type": "custom", "delays_seconds": [600, 600]}});
-    let condition = |n: u32| json!({"conditions": {"field": "n", "op": "eq", "value": n}});
-    let failures = json!({"field": "delivery_id", "op": "exists", "value": true});
-    let watch = |tells: &str| ("watch", json!({"events": [tells]}), None);
-    vec![
-        Case {
-            name: "three of five match",
-            webhooks: vec![
-                ("plain", json!({}), Some(ended(Status::Succeeded, 1))),
-                ("wants", condition(1), Some(ended(Status::Succeeded, 1))),
-                ("all", json!({"events": ["*", "message"]}), Some(ended(Status::Succeeded, 1))),
-                ("differs", condition(2), None),
-                ("other", json!({"events": ["chat"]}), None),
-            ],
-            answers: |_, _| 200,
-            tells: &[],
-        },
-        Case {
-            name: "the second and the third attempt succeed",
-            webhooks: vec![
-                ("early", twice.clone(), Some(ended(Status::Succeeded, 2))),
-                ("late", twice.clone(), Some(ended(Status::Succeeded, 3))),
-            ],
-            answers: |path, seconds| if seconds < if path == "early" { 500 } else { 1100 } { 500 } else { 200 },
-            tells: &[],
-        },
-        Case {
-            name: "every attempt fails",
-            webhooks: vec![("fails", twice.clone(), Some(ended(Status::Failed, 3))), watch("webhook.delivery_failed")],
-            answers: |path, _| if path == "watch" { 200 } else { 500 },
-            tells: &["webhook.delivery_failed"],
-        },
-        Case {
-            name: "there are no retries",
-            // The watch fails too, of which no event tells.
-            webhooks: vec![
-                ("once", json!({"retry": {"type": "none"}}), Some(ended(Status::Failed, 1))),
-                ("watch", json!({"events": ["*"], "conditions": failures, "retry": {"type": "none"}}), None),
-            ],
-            answers: |_, _| 404,
-            tells: &["webhook.delivery_failed"],
-        },
-        Case {
-            name: "gone at once",
-            webhooks: vec![("gone", json!({}), Some(ended(Status::Failed, 1))), watch("webhook.*")],
-            answers: |path, _| if path == "gone" { 410 } else { 200 },
-            tells: &["webhook.delivery_failed", "webhook.disabled"],
-        },
-        Case {
-            name: "gone later",
-            webhooks: vec![("gone", twice, Some(ended(Status::Failed, 2))), watch("webhook.*")],
-            answers: |path, seconds| match (path, seconds) {
-                ("gone", 500..) => 410,
-                ("gone", _) => 500,
-                _ => 200,
-            },
-            tells: &["webhook.delivery_failed", "webhook.disabled"],
-        },
-        Case {
-            name: "blocked",
-            webhooks: vec![("blocked/{missing}", json!({}), Some(ended(Status::Blocked, 1))), watch("webhook.*")],
-            answers: |_, _| 200,
-            tells: &["webhook.delivery_failed"],
-        },
-    ]
-}
 
 /// What breaks, and when: at the n-th call to AWS or to the receiver, or a copy of the n-th message.
 #[derive(Debug, Clone, Copy)]
@@ -320,7 +232,7 @@ async fn two_breaks_anywhere(name: &str) {
     let points = with(&case, &egress, vec![]).await;
     for (n, operation) in points.aws.iter().enumerate().filter(|(_, operation)| has_effect(operation)) {
         let first = Break::Aws(n, Fate::CrashAfter);
-        for second in n + 1..n + 5 {
+        for second in n + 1..n + 4 {
             with(&case, &egress, vec![first, Break::Aws(second, Fate::CrashAfter)]).await;
         }
         if operation.starts_with("SendMessage") {

@@ -1,6 +1,7 @@
 //! Deleting and disabling stop every call that has not begun, for good.
 
 use domain::{
+    condition,
     delivery::Status,
     id::{DeliveryId, WebhookId},
     webhook::{Settings, Webhook},
@@ -8,6 +9,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::fake::{
+    Fate,
     receiver::Reply,
     world::{World, entry},
 };
@@ -122,4 +124,29 @@ async fn gone_is_told_once() {
     let told = sent.iter().map(tests::fake::sqs::Message::json).filter(|event| event["type"] == "webhook.disabled");
     let ids: std::collections::BTreeSet<String> = told.map(|event| event["id"].to_string()).collect();
     assert_eq!(ids.len(), 1);
+}
+
+/// Once an event is in the table, a repeated dispatch sends to those who matched then, whoever is there now.
+#[tokio::test]
+async fn what_matched_stands() {
+    let mut world = super::world().await;
+    let conditions = json!({"conditions": {"field": "n", "op": "eq", "value": 1}});
+    let matched = world.webhook("matched", conditions.clone()).await.id;
+    let event = world.publish("message", json!({"n": 1})).await;
+    world.begin_count();
+    world.fake.plan(|call| if call.operation == "PutItem" { Fate::CrashAfter } else { Fate::Answered });
+    world.step().await.expect("the event");
+    assert_eq!(world.crashes, 1);
+    world.fake.plan(|_| Fate::Answered);
+    world.webhook("later", conditions).await;
+    let no_more = condition::Condition::parse(json!({"field": "n", "op": "eq", "value": 2})).expect("a condition");
+    world
+        .change(matched, |webhook, now| {
+            let settings = Settings { conditions: Some(no_more), ..webhook.settings.clone() };
+            webhook.changed(settings, now)
+        })
+        .await;
+    world.run().await;
+    assert_eq!(world.event(&event).await.expect("the event").matches, [matched]);
+    assert_eq!(world.receiver.hits().into_iter().map(|hit| hit.path).collect::<Vec<_>>(), ["matched"]);
 }

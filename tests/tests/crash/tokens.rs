@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use platform::{queue::ascii_json, random, table::Written};
 use serde_json::json;
 use tests::fake::{
+    Fate,
     receiver::Reply,
     sqs::{self, Name},
     world::World,
@@ -114,6 +115,23 @@ async fn of_two_follow_ups_one_is_awaited() {
         let awaited = row(&world, id).await.awaited.expect("awaited").ticket;
         assert!(waiting(&world).contains(&(awaited.number, awaited.token)), "what is awaited is queued");
     }
+    world.run().await;
+    assert_eq!(hits(&world), 3);
+}
+
+/// A repeated follow-up sends before it writes, so its message is awaited whether or not that write comes about.
+#[tokio::test]
+async fn a_renewed_message_may_come_before_the_row_names_it() {
+    let mut world = super::world().await;
+    failing(&mut world).await;
+    let first = world.fake.state().queues.on(Name::Deliveries).remove(0);
+    world.step().await.expect("the first attempt");
+    let lost = world.fake.state().queues.on(Name::Retries).remove(0);
+    world.fake.plan(|call| if call.operation == "PutItem" { Fate::CrashBefore } else { Fate::Answered });
+    assert!(world.work(Name::Deliveries, &[first]).await.is_none(), "it crashes");
+    world.fake.plan(|_| Fate::Answered);
+    world.fake.state().queues.delete(&[lost.id.as_str()].into());
+    assert_eq!(waiting(&world).len(), 1);
     world.run().await;
     assert_eq!(hits(&world), 3);
 }

@@ -231,7 +231,7 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
         }
     }
     stack.post(&format!("{}/rotate", path(&made)), json!({})).await.expect(200);
-    remind(104).await;
+    remind(82).await;
     assert_eq!(stack.get_path(&path(&made)).await.expect(200)["rotation_overdue"], false);
     // Whatever was sent by mistake would arrive before this.
     stack.publish("chat", json!({"credential_id": made["id"]})).await;

@@ -7,7 +7,8 @@ Usage: cargo dev [--port <port>] [--fresh] [--watch]
 
   --port <port>  where it listens on 127.0.0.1 (4566)
   --fresh        forget what the last start left in target/dev
-  --watch        build and deploy again whenever a source file changes";
+  --watch        run the functions under `cargo lambda watch`, which builds and restarts them when their sources change;
+                 it takes the next port too";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,8 +52,9 @@ fn port(value: Option<String>) -> Result<u16, String> {
     value
         .parse()
         .ok()
-        .filter(|port| *port >= 1024)
-        .ok_or_else(|| format!("--port {value}: not a number from 1024 to 65535"))
+        // The one after it must be a port as well.
+        .filter(|port| (1024..u16::MAX).contains(port))
+        .ok_or_else(|| format!("--port {value}: not a number from 1024 to 65534"))
 }
 
 #[cfg(test)]
@@ -82,9 +84,10 @@ mod tests {
             ("--fresh=yes", "unknown argument --fresh=yes"),
             ("4600", "unknown argument 4600"),
             ("--port", "--port needs a number"),
-            ("--port http", "--port http: not a number from 1024 to 65535"),
-            ("--port 80", "--port 80: not a number from 1024 to 65535"),
-            ("--port 70000", "--port 70000: not a number from 1024 to 65535"),
+            ("--port http", "--port http: not a number from 1024 to 65534"),
+            ("--port 80", "--port 80: not a number from 1024 to 65534"),
+            ("--port 65535", "--port 65535: not a number from 1024 to 65534"),
+            ("--port 70000", "--port 70000: not a number from 1024 to 65534"),
         ] {
             assert_eq!(parse(line), Err(reason.to_owned()), "{line}");
         }

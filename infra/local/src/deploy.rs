@@ -12,7 +12,7 @@ use crate::emulator::{API_ID, Emulator};
 use crate::functions::{self, FUNCTIONS, Package};
 use crate::http::{self, HttpError};
 use crate::stack::Queues;
-use crate::{Place, UpError, at, template};
+use crate::{Place, UpError, at, reload, template};
 
 const BUCKET: &str = "deploy";
 const STACK: &str = "tieline";
@@ -29,17 +29,23 @@ pub(crate) struct Deployed {
 }
 
 /// Create the stack, or bring it to this code, template and these parameters; nothing happens when it has them already.
+/// With a `watcher`, which listens there, invocations go to it.
 pub(crate) fn deploy(
     emulator: &Emulator,
     place: &Place,
     packages: &[Package],
     parameters: &[(String, String)],
+    watcher: Option<u16>,
 ) -> Result<Deployed, UpError> {
     let path = place.root.join("infra/template.yaml");
     let text = fs::read_to_string(&path).map_err(at(&path))?;
     let keys: Vec<_> = packages.iter().map(|package| (package.function, package.key.as_str())).collect();
     let body = template::packaged(&text, BUCKET, &keys)
         .map_err(|function| UpError::Deploy(format!("the template has no CodeUri of the function {function}")))?;
+    let body = match watcher {
+        Some(port) => template::forwarded(&body, BUCKET, &keys, |function| reload::address(port, function)),
+        None => body,
+    };
     let body = template::with_numbers(&body, parameters);
     http::put(&format!("{}/{BUCKET}", emulator.base()), &[])?;
     for package in packages {

@@ -35,9 +35,9 @@ pub(crate) fn architecture() -> &'static str {
 
 pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
-        // There are no examples; asking for them makes cargo count the features of test dependencies, as `cargo test` does.
-        // Without those, tokio and all above it would be compiled twice.
-        .args(["build", "--quiet", "--workspace", "--bins", "--examples", "--message-format=json-render-diagnostics"])
+        // With the features that `cargo test` counts, thanks to the dependencies of tests/Cargo.toml: else tokio and all above
+        // it would be compiled twice. And with those of `cargo run --bin`, as cargo-lambda does it.
+        .args(["build", "--quiet", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
         .current_dir(&place.root)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| !is_cargos_own(&name.to_string_lossy())))
@@ -59,7 +59,7 @@ pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
 
 /// What `cargo run` and `cargo test` set for their program. Build scripts watch some of these (ring's does), and would
 /// compile anew each time.
-fn is_cargos_own(variable: &str) -> bool {
+pub(crate) fn is_cargos_own(variable: &str) -> bool {
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
         .iter()
         .any(|prefix| variable.starts_with(prefix))
@@ -99,7 +99,7 @@ pub(crate) fn prune(place: &Place, current: &[Package]) {
     }
 }
 
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
 }
 

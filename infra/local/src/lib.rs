@@ -12,6 +12,7 @@ mod deploy;
 mod emulator;
 mod functions;
 mod http;
+mod reload;
 mod stack;
 mod template;
 mod tools;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use emulator::Emulator;
 pub use functions::FUNCTIONS;
+use reload::Watcher;
 pub use stack::{Aws, Queues, Stack};
 
 /// What to start.
@@ -61,9 +63,11 @@ pub enum UpError {
         /// The commands that were tried.
         tried: String,
     },
-    /// pip could not install the emulator.
-    #[error("the AWS emulator could not be installed into {}:\n{output}", place.display())]
+    /// pip could not install something.
+    #[error("{title} could not be installed into {}:\n{output}", place.display())]
     Install {
+        /// What it is.
+        title: &'static str,
         /// The virtual environment.
         place: PathBuf,
         /// What pip said.
@@ -91,6 +95,9 @@ pub enum UpError {
     /// The emulator listens on more than loopback.
     #[error("the AWS emulator listens beyond 127.0.0.1; it was stopped")]
     Exposed,
+    /// cargo-lambda ended, or does not listen.
+    #[error("`cargo lambda watch` does not run; its log: {}", .0.display())]
+    Watch(PathBuf),
     /// `CloudFormation` refused the stack.
     #[error("the stack could not be deployed:\n{0}")]
     Deploy(String),
@@ -119,9 +126,9 @@ pub enum UpError {
 #[derive(Debug)]
 pub struct Running {
     stack: Stack,
-    parameters: Vec<(String, String)>,
     place: Place,
     emulator: Emulator,
+    watcher: Option<Watcher>,
 }
 
 /// Paths of one stack.
@@ -146,6 +153,19 @@ impl Place {
 /// # Errors
 /// Each step's own; whatever was started by then has ended.
 pub fn up(options: &Options) -> Result<Running, UpError> {
+    start(options, None)
+}
+
+/// Start the stack with functions that are built again and restarted when their sources change. They can be invoked by
+/// their own names at `invoke_port` (0 takes a free one), as `cargo lambda invoke` does.
+///
+/// # Errors
+/// Each step's own; whatever was started by then has ended.
+pub fn up_with_reload(options: &Options, invoke_port: u16) -> Result<Running, UpError> {
+    start(options, Some(invoke_port))
+}
+
+fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError> {
     let root = root();
     let place = Place { directory: root.join("target").join(&options.directory), root };
     create_directory(&place.directory)?;
@@ -156,7 +176,13 @@ pub fn up(options: &Options) -> Result<Running, UpError> {
     }
     // Before the steps that take long.
     emulator::free(options.port)?;
-    let python = tools::emulator(&place.root.join("target/tools"), options.say)?;
+    let invoke_port = invoke_port.map(emulator::free).transpose()?;
+    let tools = place.root.join("target/tools");
+    let python = tools::emulator(&tools, options.say)?;
+    let reload = match invoke_port {
+        Some(port) => Some((port, tools::cargo_lambda(&tools, options.say)?)),
+        None => None,
+    };
     for function in FUNCTIONS {
         // A log tells of this start alone.
         let _ = fs::remove_file(place.log(function));
@@ -168,11 +194,21 @@ pub fn up(options: &Options) -> Result<Running, UpError> {
 
     let parameters = parameters(&options.parameters, &emulator);
     (options.say)("Deploying infra/template.yaml");
-    let deployed = deploy::deploy(&emulator, &place, &built, &parameters)?;
+    let deployed = deploy::deploy(&emulator, &place, &built, &parameters, invoke_port)?;
+    let watcher = match reload {
+        Some((port, cargo_lambda)) => {
+            (options.say)("Starting the functions under cargo lambda watch");
+            let mut environment = reload::environment(&emulator, &deployed.functions["config-api"])?;
+            let aws = Aws::new(&emulator.base()).environment();
+            environment.extend(aws.map(|(name, value)| (name.to_owned(), value)));
+            Some(Watcher::start(&cargo_lambda, &place, port, environment)?)
+        }
+        None => None,
+    };
     let token = bootstrap::administrator(&emulator, &place, &deployed)?;
     let stack = Stack::new(&emulator.base(), deployed, token);
     stack.write(&place.file("stack.json")).map_err(at(&place.file("stack.json")))?;
-    Ok(Running { stack, parameters, place, emulator })
+    Ok(Running { stack, place, emulator, watcher })
 }
 
 impl Running {
@@ -186,18 +222,17 @@ impl Running {
         self.place.log(function)
     }
 
-    /// Whether the emulator still runs.
-    pub fn alive(&mut self) -> bool {
-        self.emulator.alive()
-    }
-
-    /// Build again, and replace the functions and the stack's resources where they changed.
+    /// Whether all that was started still runs.
     ///
     /// # Errors
-    /// When it does not build or deploy; the stack goes on as it was.
-    pub fn redeploy(&self) -> Result<(), UpError> {
-        let built = functions::build(&self.place)?;
-        deploy::deploy(&self.emulator, &self.place, &built, &self.parameters)?;
+    /// What ended.
+    pub fn check(&mut self) -> Result<(), UpError> {
+        if !self.emulator.alive() {
+            return Err(UpError::Emulator { log: self.log("emulator"), tail: "it ended by itself".to_owned() });
+        }
+        if self.watcher.as_mut().is_some_and(|watcher| !watcher.alive()) {
+            return Err(UpError::Watch(self.log("watch")));
+        }
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! `cargo dev`: the stack on this machine until Ctrl-C.
 
 mod arguments;
-mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use arguments::{Arguments, Command};
-use local::{Options, Running, Stack, UpError};
+use local::{Options, Stack, UpError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// What a shell answers for a program that Ctrl-C ended.
@@ -44,35 +43,23 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, stop: &AtomicBool) -> Result<(), UpError> {
-    let mut running = local::up(&Options {
+    let options = Options {
         directory: "dev".to_owned(),
         port: arguments.port,
         fresh: arguments.fresh,
         parameters: Vec::new(),
         say: |step| say(&format!("{step} …")),
-    })?;
+    };
+    let mut running =
+        if arguments.watch { local::up_with_reload(&options, arguments.port + 1)? } else { local::up(&options)? };
     say(&greeting(running.stack()));
-    let mut watch = arguments.watch.then(watch::Watch::new);
     while !stop.load(Ordering::Relaxed) {
-        if !running.alive() {
-            return Err(UpError::Emulator { log: running.log("emulator"), tail: "it ended by itself".to_owned() });
-        }
-        if watch.as_mut().is_some_and(watch::Watch::changed) {
-            redeploy(&running);
-        }
+        running.check()?;
         thread::sleep(Duration::from_millis(200));
     }
     say("\nStopping; the state stays in target/dev …");
     running.down();
     Ok(())
-}
-
-fn redeploy(running: &Running) {
-    say("Something changed: building and deploying …");
-    match running.redeploy() {
-        Ok(()) => say("The new code runs."),
-        Err(error) => eprintln!("error: {error}\nThe former code goes on."),
-    }
 }
 
 /// Nobody may be reading any more, which is no reason to stop.

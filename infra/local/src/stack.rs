@@ -53,17 +53,33 @@ pub struct Queues {
     pub dead: String,
 }
 
+impl Aws {
+    pub(crate) fn new(base: &str) -> Self {
+        Self {
+            endpoint_url: base.to_owned(),
+            region: "us-east-1".to_owned(),
+            access_key_id: "test".to_owned(),
+            secret_access_key: "test".to_owned(),
+        }
+    }
+
+    /// What an AWS client reads from its environment.
+    pub(crate) fn environment(self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint_url),
+            ("AWS_REGION", self.region),
+            ("AWS_ACCESS_KEY_ID", self.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", self.secret_access_key),
+        ]
+    }
+}
+
 impl Stack {
     pub(crate) fn new(base: &str, deployed: Deployed, admin_token: String) -> Self {
         Self {
             api_url: deployed.api_url,
             admin_token,
-            aws: Aws {
-                endpoint_url: base.to_owned(),
-                region: "us-east-1".to_owned(),
-                access_key_id: "test".to_owned(),
-                secret_access_key: "test".to_owned(),
-            },
+            aws: Aws::new(base),
             functions: deployed.functions,
             table: deployed.table,
             queues: deployed.queues,

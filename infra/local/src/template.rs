@@ -16,6 +16,20 @@ pub(crate) fn packaged<'a>(text: &str, bucket: &str, packages: &[(&'a str, &str)
     Ok(text)
 }
 
+/// `text`, which [`packaged`] made, with the address that the emulator shall hand each function's invocations on to.
+pub(crate) fn forwarded(
+    text: &str,
+    bucket: &str,
+    packages: &[(&str, &str)],
+    address: impl Fn(&str) -> String,
+) -> String {
+    packages.iter().fold(text.to_owned(), |text, (function, key)| {
+        let code = format!("CodeUri: s3://{bucket}/{key}\n");
+        let variables = format!("MINISTACK_LAMBDA_PROXY_URL: \"{}\"", address(function));
+        text.replace(&code, &format!("{code}      Environment: {{ Variables: {{ {variables} }} }}\n"))
+    })
+}
+
 /// `text` with the values of numeric parameters where they are referred to.
 pub(crate) fn with_numbers(text: &str, parameters: &[(String, String)]) -> String {
     parameters
@@ -38,6 +52,19 @@ mod tests {
         assert!(!text.contains("../target"));
         assert_eq!(text.matches("CodeUri: s3://deploy/").count(), FUNCTIONS.len());
         assert_eq!(text.lines().count(), TEMPLATE.lines().count());
+    }
+
+    #[test]
+    fn every_function_can_be_forwarded() {
+        let packages: Vec<_> = FUNCTIONS.iter().map(|name| (*name, *name)).collect();
+        let text = packaged(TEMPLATE, "deploy", &packages).unwrap();
+        let text = forwarded(&text, "deploy", &packages, |function| format!("http://h/{function}"));
+        for function in FUNCTIONS {
+            let expected = format!("MINISTACK_LAMBDA_PROXY_URL: \"http://h/{function}\"");
+            assert_eq!(text.matches(&expected).count(), 1, "{function}");
+        }
+        // Each would replace the line above.
+        assert!(!TEMPLATE.contains("      Environment: {"));
     }
 
     #[test]

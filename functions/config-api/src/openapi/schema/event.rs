@@ -1,0 +1,122 @@
+//! Event types, events and deliveries.
+
+#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+
+use domain::delivery::{Attempt, Status};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+#[derive(Debug, ToSchema)]
+pub struct EventTypeInput {
+    /// Words of `a-z0-9_` joined by dots.
+    #[schema(max_length = 100)]
+    pub name: String,
+    #[schema(max_length = 1000)]
+    pub description: Option<String>,
+    /// A sample of `data`.
+    #[schema(value_type = Object)]
+    pub example: Option<Value>,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct EventType {
+    pub name: String,
+    pub description: Option<String>,
+    pub example: Option<Value>,
+    pub built_in: bool,
+    #[schema(required = false, format = DateTime)]
+    pub created_at: Option<String>,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct EventInput {
+    /// A built-in type, or one of one's own.
+    pub r#type: String,
+    /// When it happened; by default when it is accepted.
+    #[schema(format = DateTime)]
+    pub timestamp: Option<String>,
+    #[schema(value_type = Object)]
+    pub data: Value,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct Accepted {
+    pub id: String,
+    pub r#type: String,
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct BatchInput {
+    #[schema(min_items = 1, max_items = 100)]
+    pub events: Vec<BatchEvent>,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct BatchEvent {
+    pub r#type: String,
+    #[schema(format = DateTime)]
+    pub timestamp: Option<String>,
+    #[schema(value_type = Object)]
+    pub data: Value,
+    #[schema(min_length = 1, max_length = 255)]
+    pub idempotency_key: Option<String>,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct BatchResults {
+    /// One for each event, in their order: `{id, type, timestamp}` or `{error: {status, detail, errors}}`.
+    pub results: Vec<Value>,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct Event {
+    pub id: String,
+    pub r#type: String,
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+    #[schema(value_type = Object)]
+    pub data: Value,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct EventWithDeliveries {
+    pub id: String,
+    pub r#type: String,
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+    #[schema(value_type = Object)]
+    pub data: Value,
+    pub deliveries: Vec<Delivery>,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct Delivery {
+    pub id: String,
+    pub webhook_id: String,
+    pub event_id: String,
+    pub event_type: String,
+    pub status: Status,
+    /// How many attempts were made.
+    pub attempt_count: u32,
+    #[schema(format = DateTime)]
+    pub next_attempt_at: Option<String>,
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct DeliveryWithAttempts {
+    pub id: String,
+    pub webhook_id: String,
+    pub event_id: String,
+    pub event_type: String,
+    pub status: Status,
+    pub attempt_count: u32,
+    #[schema(format = DateTime)]
+    pub next_attempt_at: Option<String>,
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+    pub attempts: Vec<Attempt>,
+}

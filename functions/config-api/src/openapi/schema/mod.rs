@@ -1,0 +1,92 @@
+//! Documents as clients read and write them. These types describe; the parsers in the domain decide.
+
+#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+
+mod access;
+mod event;
+mod webhook;
+
+use serde::Deserialize;
+use utoipa::{IntoParams, IntoResponses, ToSchema};
+
+pub use self::{access::*, event::*, webhook::*};
+use crate::http::Problem;
+
+/// A page of a list, newest first.
+#[derive(Debug, ToSchema)]
+pub struct List<T> {
+    pub data: Vec<T>,
+    /// Give it as `cursor` to get the next page; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// How many at the most.
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    pub limit: Option<u32>,
+    /// Where to go on: a former answer's `next_cursor`.
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfMatch {
+    /// Change it only if it still has this `ETag`.
+    #[serde(rename = "If-Match")]
+    pub if_match: Option<String>,
+}
+
+/// How a request can be refused by its content.
+#[derive(Debug, IntoResponses)]
+pub enum Refused {
+    /// Not JSON, or a cursor that this list did not give
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(Problem),
+    /// No such resource
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// A name that is taken, or a state that does not allow it
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+    /// The resource has changed since its `ETag` was read
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(Problem),
+    /// Every wrong field, by its JSON pointer
+    #[response(status = 422, content_type = "application/problem+json")]
+    Invalid(Problem),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::{event::NewEvent, invalid::Problems, target::Allow, webhook::Settings};
+    use serde_json::{Map, Value, json};
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    /// Gives every described field a value of a wrong type: the parser must know each, and miss none.
+    fn assert_described<T: PartialSchema>(parse: impl Fn(Value) -> Result<(), Problems>) {
+        let described = json!(T::schema());
+        let names = described["properties"].as_object().expect("an object schema").keys();
+        let document: Map<String, Value> = names.map(|name| (name.clone(), json!(-0.5))).collect();
+        let described: BTreeSet<String> = document.keys().map(|name| format!("/{name}")).collect();
+        let problems = parse(document.into()).expect_err("every field is wrong").0;
+        assert!(problems.iter().all(|problem| !problem.detail.contains("known field")), "{problems:?}");
+        let known: BTreeSet<String> = problems.into_iter().map(|problem| problem.pointer).collect();
+        assert_eq!(known, described);
+    }
+
+    #[test]
+    fn what_is_described_is_what_is_parsed() {
+        assert_described::<WebhookInput>(|value| Settings::parse(value, &Allow::default()).map(drop));
+        let (user, now) = (platform::random::id(), platform::clock::now());
+        assert_described::<UserInput>(|value| domain::user::Settings::parse(value).map(drop));
+        assert_described::<CredentialInput>(|value| domain::credential::Settings::parse(value, user, now).map(drop));
+        assert_described::<EventInput>(|value| NewEvent::parse(value).map(drop));
+        assert_described::<EventTypeInput>(|value| crate::routes::event_types::parse(value).map(drop));
+    }
+}

@@ -1,0 +1,195 @@
+//! Webhooks.
+
+#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+
+use std::collections::BTreeMap;
+
+use domain::{
+    condition::Condition,
+    delivery::Attempt,
+    retry::RetryPolicy,
+    template::Format,
+    webhook::{DisabledReason, request::Preview},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::EventInput;
+
+#[derive(Debug, ToSchema)]
+pub struct WebhookInput {
+    /// Unique without regard to case.
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    /// `https://…`; tags such as `{ticket.id}` may stand after the authority.
+    #[schema(example = "https://example.com/hooks/{ticket.id}")]
+    pub url: String,
+    /// `message`, `insight.*`, `*`
+    #[schema(min_items = 1, max_items = 40)]
+    pub events: Vec<String>,
+    pub conditions: Option<Condition>,
+    #[schema(default = true)]
+    pub enabled: Option<bool>,
+    #[schema(default = "POST")]
+    pub method: Option<Method>,
+    #[schema(default = "json")]
+    pub format: Option<Format>,
+    /// A template with tags; by default the envelope of type, timestamp and data.
+    #[schema(max_length = 32768)]
+    pub body: Option<String>,
+    /// Extra headers; values may hold tags. At most 20.
+    pub headers: Option<BTreeMap<String, String>>,
+    pub auth: Option<AuthInput>,
+    /// Named values for tags: `{secret.<name>}`. Never shown again.
+    pub secrets: Option<BTreeMap<String, String>>,
+    /// 24 to 75 characters, or `whsec_` and the base64 of 24 to 64 bytes. Made and shown once when absent.
+    pub secret: Option<String>,
+    pub signing: Option<Signing>,
+    pub retry: Option<RetryPolicy>,
+    /// For the whole exchange.
+    #[schema(minimum = 1, maximum = 30, default = 15)]
+    pub timeout_seconds: Option<u32>,
+    #[schema(default = "2xx-3xx")]
+    pub success: Option<Success>,
+    #[schema(minimum = 1, maximum = 1000)]
+    pub rate_limit_per_second: Option<u32>,
+}
+
+/// Any of a webhook's fields (RFC 7396): null sets one back to its default, what is left out stays.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = Object)]
+pub struct WebhookPatch(pub WebhookInput);
+
+#[derive(Debug, ToSchema)]
+pub struct Webhook {
+    pub id: String,
+    pub name: String,
+    /// What looks like a token is masked.
+    pub url: String,
+    pub events: Vec<String>,
+    pub conditions: Option<Condition>,
+    pub enabled: bool,
+    pub method: Method,
+    pub format: Format,
+    pub body: Option<String>,
+    /// Values of headers that carry secrets are masked.
+    pub headers: BTreeMap<String, String>,
+    pub auth: AuthView,
+    /// The last characters of each secret value.
+    pub secrets_hint: BTreeMap<String, Option<String>>,
+    /// The last characters of the signing secret.
+    pub secret_hint: Option<String>,
+    /// The signing secret, only in the answer to the request that made it.
+    #[schema(required = false)]
+    pub secret: Option<String>,
+    pub signing: Signing,
+    pub retry: RetryPolicy,
+    pub timeout_seconds: u32,
+    pub success: Success,
+    pub rate_limit_per_second: Option<u32>,
+    pub status: WebhookStatus,
+    /// Null while it is active, and when an admin disabled it.
+    pub disabled_reason: Option<DisabledReason>,
+    #[schema(format = DateTime)]
+    pub failing_since: Option<String>,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookStatus {
+    Active,
+    Disabled,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+#[derive(Debug, ToSchema)]
+pub enum Success {
+    #[schema(rename = "2xx-3xx")]
+    TwoOrThreeHundreds,
+    #[schema(rename = "2xx")]
+    TwoHundreds,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum AuthInput {
+    None,
+    Basic { username: String, password: String },
+    ApiKey { header: String, value: String },
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum AuthView {
+    None,
+    Basic { username: String, password_hint: Option<String> },
+    ApiKey { header: String, value_hint: Option<String> },
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Signing {
+    /// Standard Webhooks 1.0 headers.
+    Standard,
+    /// The secret itself in a header of this name.
+    Header { name: String },
+}
+
+#[derive(Debug, ToSchema)]
+pub struct TestInput {
+    /// By default a sample of a type that the webhook wants.
+    pub event: Option<EventInput>,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct Tested {
+    pub attempt: Attempt,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct RenderInput {
+    pub event: EventInput,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct Rendered {
+    /// Null when the event's values don't fit the request: then `blocked` says why.
+    pub request: Option<Preview>,
+    #[schema(required = false)]
+    pub blocked: Option<String>,
+    /// Whether the event's type and data would lead to a delivery.
+    pub matched: bool,
+    pub conditions: Vec<Comparison>,
+    pub missing_tags: Vec<String>,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct Comparison {
+    pub field: String,
+    pub op: String,
+    pub value: Value,
+    /// What the event has there; null when nothing.
+    pub actual: Option<Value>,
+    pub outcome: bool,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct RotateSecretInput {
+    /// How long the old secret signs beside the new one.
+    #[schema(minimum = 0, maximum = 604_800, default = 86400)]
+    pub overlap_seconds: Option<u32>,
+}

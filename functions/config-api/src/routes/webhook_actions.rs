@@ -88,7 +88,7 @@ pub async fn rotate_secret(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let overlap = overlap(body.or_empty(), 86_400)?;
+    let overlap = overlap(body.or_empty(), 0, 86_400)?;
     change(&app, &id, &headers, &caller, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());
@@ -98,11 +98,11 @@ pub async fn rotate_secret(
     .await
 }
 
-/// Reads `{"overlap_seconds"}`: at most a week, `default` when absent.
-pub(super) fn overlap(body: Value, default: u64) -> Checked<SignedDuration> {
+/// Reads `{"overlap_seconds"}`: from `least` to a week, `default` when absent.
+pub(super) fn overlap(body: Value, least: u64, default: u64) -> Checked<SignedDuration> {
     const WEEK: u64 = 7 * 24 * 3600;
     let mut fields = Fields::of(body)?;
-    let seconds = fields.defaulted("overlap_seconds", default, whole(0, WEEK));
+    let seconds = fields.defaulted("overlap_seconds", default, whole(least, WEEK));
     let seconds = fields.finish(seconds)?;
     Ok(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)))
 }

@@ -289,6 +289,15 @@ pub enum Stopped {
 }
 
 impl Stopped {
+    /// By what a webhook that is there says about itself.
+    pub fn of(enabled: bool, stopped_at: Option<Timestamp>) -> Self {
+        match (enabled, stopped_at) {
+            (false, _) => Self::Always,
+            (true, Some(stopped_at)) => Self::Until(stopped_at),
+            (true, None) => Self::Never,
+        }
+    }
+
     /// Whether a delivery queued then is cancelled.
     pub fn covers(self, queued_at: Timestamp) -> bool {
         match self {

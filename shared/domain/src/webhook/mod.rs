@@ -129,11 +129,6 @@ impl Webhook {
         self
     }
 
-    /// Whether a call that was queued at `queued_at` may still begin.
-    pub fn takes(&self, queued_at: Timestamp) -> bool {
-        self.settings.enabled && self.state.stopped_at.is_none_or(|stopped| stopped < queued_at)
-    }
-
     /// `text` with every secret of this webhook masked: third parties echo what they were sent.
     pub fn redact(&self, text: &str) -> String {
         let signing = self.secrets.previous.iter().map(|(secret, _)| secret).chain([&self.secrets.current]);

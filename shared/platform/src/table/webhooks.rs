@@ -69,11 +69,7 @@ pub struct Subscriber {
 impl Row {
     /// Until when its queued deliveries are cancelled.
     pub fn stopped(&self) -> Stopped {
-        match (self.enabled, self.state.stopped_at) {
-            (false, _) => Stopped::Always,
-            (true, Some(stopped_at)) => Stopped::Until(stopped_at),
-            (true, None) => Stopped::Never,
-        }
+        Stopped::of(self.enabled, self.state.stopped_at)
     }
 
     async fn seal(webhook: &Webhook, keys: &Keys) -> Result<Self, TableError> {

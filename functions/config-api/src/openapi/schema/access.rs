@@ -60,7 +60,7 @@ pub struct CredentialPatch(pub CredentialInput);
 #[derive(Debug, ToSchema)]
 pub struct RotateInput {
     /// How long the old token counts beside the new one; by default it stops at once.
-    #[schema(minimum = 0, maximum = 604_800, default = 0)]
+    #[schema(minimum = 1, maximum = 604_800)]
     pub overlap_seconds: Option<u32>,
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use domain::{
     audit::{Actor, Entry},
-    credential::{self, Credential, ROTATE_AFTER_DAYS},
+    credential::{self, Credential, ROTATE_AFTER_DAYS, TokenMark},
     id::UserId,
     scope::{Scope, Scopes},
     token::Token,
@@ -34,12 +34,12 @@ pub struct Admin {
 pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError> {
     let keyring = app.keys.bootstrap().await?;
     let token = Token::from_random(random::bytes());
-    let hash = keyring.token_key(token.expose());
+    let mark = TokenMark { hash: keyring.token_key(token.expose()), hint: token.hint().to_owned() };
     let now = clock::now();
     let credential = match app.table.first_admin().await? {
-        None => create(app, &token, hash, now).await?,
+        None => create(app, mark, now).await?,
         Some(_) if !reissue => return Err(RotationError::Exists),
-        Some(first) => replace(app, first, &token, hash, now).await?,
+        Some(first) => replace(app, first, mark, now).await?,
     };
     tracing::info!(credential = %credential.id, reissue, "admin token issued");
     Ok(Admin {
@@ -49,22 +49,16 @@ pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError
     })
 }
 
-async fn create(app: &App, token: &Token, hash: String, now: Timestamp) -> Result<Credential, RotationError> {
+async fn create(app: &App, token: TokenMark, now: Timestamp) -> Result<Credential, RotationError> {
     let settings = user::Settings { name: "Administrator".to_owned(), email: None, role: Role::Admin, active: true };
     let user = User::new(random::id(), settings, now);
-    let credential = fresh(user.id, token, hash, now);
+    let credential = fresh(user.id, token, now);
     app.table.create_first_admin(&user, &credential, now, &entry("user.created", &user.id)).await?;
     Ok(credential)
 }
 
 /// A new token for the first admin's credential; a new credential where that has ended. Its user must be active to use it.
-async fn replace(
-    app: &App,
-    first: FirstAdmin,
-    token: &Token,
-    hash: String,
-    now: Timestamp,
-) -> Result<Credential, RotationError> {
+async fn replace(app: &App, first: FirstAdmin, token: TokenMark, now: Timestamp) -> Result<Credential, RotationError> {
     let holder = app.table.user(first.user).await?.ok_or(RotationError::Gone)?;
     if !holder.user.settings.active {
         let settings = user::Settings { active: true, ..holder.user.settings.clone() };
@@ -73,18 +67,18 @@ async fn replace(
     }
     let before = app.table.credential(first.credential).await?;
     if let Some(before) = before.filter(|before| before.is_live_admin(now)) {
-        let after = before.clone().rotated(hash, token.hint().to_owned(), SignedDuration::ZERO, now);
+        let after = before.clone().rotated(token, SignedDuration::ZERO, now);
         let entry = entry("credential.rotated", &after.id);
         app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
         return Ok(after);
     }
-    let credential = fresh(first.user, token, hash, now);
+    let credential = fresh(first.user, token, now);
     let entry = entry("credential.created", &credential.id);
     app.table.replace_first_admin(first, &credential, now, &entry).await?;
     Ok(credential)
 }
 
-fn fresh(user_id: UserId, token: &Token, hash: String, now: Timestamp) -> Credential {
+fn fresh(user_id: UserId, token: TokenMark, now: Timestamp) -> Credential {
     let settings = credential::Settings {
         description: "First admin".to_owned(),
         scopes: Scopes::from_iter([Scope::Admin]),
@@ -92,20 +86,7 @@ fn fresh(user_id: UserId, token: &Token, hash: String, now: Timestamp) -> Creden
         ends_at: None,
         rotate_after_days: ROTATE_AFTER_DAYS,
     };
-    Credential {
-        id: random::id(),
-        settings,
-        token_hint: token.hint().to_owned(),
-        token: Some(hash),
-        previous: None,
-        created_at: now,
-        created_by: None,
-        rotated_at: None,
-        revoked_at: None,
-        last_used_at: None,
-        reminded: None,
-        version: 1,
-    }
+    Credential::new(random::id(), settings, token, None, now)
 }
 
 fn entry(action: &str, resource: &impl Display) -> Entry {

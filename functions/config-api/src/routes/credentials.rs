@@ -10,7 +10,7 @@ use axum::{
 };
 use domain::{
     audit,
-    credential::{Credential, Settings, Status, reminder},
+    credential::{Credential, Settings, Status, TokenMark, reminder},
     id::CredentialId,
     invalid::Problems,
     token::Token,
@@ -82,21 +82,8 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     if holder.is_none() {
         return Err(Problems::here("is no active user").under("user_id").into());
     }
-    let (token, hash) = fresh(&app).await?;
-    let credential = Credential {
-        id: random::id(),
-        settings,
-        token_hint: token.hint().to_owned(),
-        token: Some(hash),
-        previous: None,
-        created_at: now,
-        created_by: Some(caller.user),
-        rotated_at: None,
-        revoked_at: None,
-        last_used_at: None,
-        reminded: None,
-        version: 1,
-    };
+    let (token, mark) = fresh(&app).await?;
+    let credential = Credential::new(random::id(), settings, mark, Some(caller.user), now);
     let entry = caller.entry("credential.created", &credential.id, Vec::new());
     app.table.create_credential(&credential, now, &entry).await?;
     let mut response = (StatusCode::CREATED, answer(&app, &credential, Some(&token)).await?).into_response();
@@ -155,9 +142,9 @@ pub async fn rotate(
         if before.status(now) != Status::Active {
             return Err(Problem::conflict("The credential has ended: create another").into());
         }
-        let (token, hash) = fresh(app).await?;
+        let (token, mark) = fresh(app).await?;
         let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
-        let after = before.clone().rotated(hash, token.hint().to_owned(), overlap, now);
+        let after = before.clone().rotated(mark, overlap, now);
         let after = Credential { last_used_at, ..after };
         let entry = caller.entry("credential.rotated", &after.id, Vec::new());
         app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
@@ -253,11 +240,12 @@ async fn admin_beside(
     other.map(Some).ok_or_else(|| Problem::conflict("This is the last active admin credential"))
 }
 
-/// A new token and its keyed hash.
-async fn fresh(app: &App) -> Answer<(Token, String)> {
+/// A new token, and what is kept of it.
+async fn fresh(app: &App) -> Answer<(Token, TokenMark)> {
     let token = Token::from_random(random::bytes());
     let hash = app.keys.get().await?.token_key(token.expose());
-    Ok((token, hash))
+    let mark = TokenMark { hash, hint: token.hint().to_owned() };
+    Ok((token, mark))
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -156,7 +156,40 @@ fn description(value: Value) -> Checked<String> {
     }
 }
 
+/// A token as a credential knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenMark {
+    /// Its keyed hash.
+    pub hash: String,
+    /// Its last characters.
+    pub hint: String,
+}
+
 impl Credential {
+    /// A new credential.
+    pub fn new(
+        id: CredentialId,
+        settings: Settings,
+        token: TokenMark,
+        created_by: Option<UserId>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            settings,
+            token_hint: token.hint,
+            token: Some(token.hash),
+            previous: None,
+            created_at: now,
+            created_by,
+            rotated_at: None,
+            revoked_at: None,
+            last_used_at: None,
+            reminded: None,
+            version: 1,
+        }
+    }
+
     /// How it stands at `now`.
     pub fn status(&self, now: Timestamp) -> Status {
         match (self.revoked_at, self.settings.ends_at) {
@@ -184,12 +217,12 @@ impl Credential {
 
     /// With a new token from `now` on; the old one counts for `overlap` more. The one before that ends.
     #[must_use]
-    pub fn rotated(self, token: String, hint: String, overlap: SignedDuration, now: Timestamp) -> Self {
+    pub fn rotated(self, token: TokenMark, overlap: SignedDuration, now: Timestamp) -> Self {
         let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
         let previous = self.token.map(|token| Previous { token, until }).filter(|previous| previous.until > now);
         Self {
-            token: Some(token),
-            token_hint: hint,
+            token: Some(token.hash),
+            token_hint: token.hint,
             previous,
             rotated_at: Some(now),
             reminded: None,

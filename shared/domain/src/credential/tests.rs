@@ -14,21 +14,12 @@ fn settings(change: &Value) -> Checked<Settings> {
     Settings::parse(document, user(), day(0))
 }
 
+fn token(number: u32) -> TokenMark {
+    TokenMark { hash: format!("hash-{number}"), hint: "abcd".to_owned() }
+}
+
 fn credential(change: &Value) -> Credential {
-    Credential {
-        id: CredentialId::new(day(0), 2),
-        settings: settings(change).expect("valid"),
-        token_hint: "abcd".to_owned(),
-        token: Some("hash-1".to_owned()),
-        previous: None,
-        created_at: day(0),
-        created_by: None,
-        rotated_at: None,
-        revoked_at: None,
-        last_used_at: None,
-        reminded: None,
-        version: 1,
-    }
+    Credential::new(CredentialId::new(day(0), 2), settings(change).expect("valid"), token(1), None, day(0))
 }
 
 #[test]
@@ -54,11 +45,11 @@ fn a_rotation_leaves_the_old_token_its_time_and_ends_older_ones() {
     let overlap = SignedDuration::from_hours(1);
     let first = credential(&json!({}));
     let hashes = |credential: &Credential| credential.grants().into_iter().map(|(hash, _)| hash).collect::<Vec<_>>();
-    let second = first.clone().rotated("hash-2".to_owned(), "efgh".to_owned(), overlap, day(1));
+    let second = first.clone().rotated(token(2), overlap, day(1));
     assert_eq!(hashes(&second), ["hash-2", "hash-1"]);
     let old = &second.grants()[1].1;
     assert!(old.is_live(day(1)) && !old.is_live(day(2)));
-    let third = second.rotated("hash-3".to_owned(), "ijkl".to_owned(), SignedDuration::ZERO, day(1));
+    let third = second.rotated(token(3), SignedDuration::ZERO, day(1));
     assert_eq!(hashes(&third), ["hash-3"]);
     assert_eq!(third.rotation_due_at(), day(91));
     assert_eq!(hashes(&third.revoked(day(2))), Vec::<String>::new());
@@ -67,7 +58,7 @@ fn a_rotation_leaves_the_old_token_its_time_and_ends_older_ones() {
 #[test]
 fn the_end_of_a_credential_is_the_end_of_both_its_tokens() {
     let ending = credential(&json!({"expires_at": day(1)}));
-    let rotated = ending.rotated("hash-2".to_owned(), "efgh".to_owned(), SignedDuration::from_hours(72), day(0));
+    let rotated = ending.rotated(token(2), SignedDuration::from_hours(72), day(0));
     assert!(rotated.grants().iter().all(|(_, grant)| grant.ends_at == Some(day(1))));
     assert_eq!((rotated.status(day(0)), rotated.status(day(1))), (Status::Active, Status::Expired));
     assert_eq!(rotated.revoked(day(0)).status(day(1)), Status::Revoked);
@@ -99,7 +90,7 @@ fn reminders_come_before_on_and_after_the_day_each_once() {
             assert!(credential.next_reminder_at() > day(at));
         }
     }
-    let rotated = credential.clone().rotated("hash-2".to_owned(), "efgh".to_owned(), SignedDuration::ZERO, day(112));
+    let rotated = credential.clone().rotated(token(2), SignedDuration::ZERO, day(112));
     assert_eq!((rotated.reminder(day(112)), rotated.next_reminder_at()), (None, day(112 + 83)));
     assert_eq!(credential.clone().revoked(day(113)).reminder(day(140)), None);
 }

@@ -19,7 +19,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use platform::{
     clock, random,
-    table::walk::{Page, Slice},
+    table::{
+        credentials::LiveAdmin,
+        walk::{Page, Slice},
+    },
 };
 use serde_json::{Value, json};
 
@@ -232,7 +235,7 @@ async fn admin_beside(
     before: &Credential,
     after: Option<&Credential>,
     now: Timestamp,
-) -> Answer<Option<CredentialId>> {
+) -> Answer<Option<LiveAdmin>> {
     if !before.is_live_admin(now) || after.is_some_and(|after| after.is_live_admin(now)) {
         return Ok(None);
     }

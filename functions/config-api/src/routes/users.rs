@@ -9,13 +9,13 @@ use axum::{
 };
 use domain::{
     audit,
-    id::{CredentialId, UserId},
+    id::UserId,
     user::{Settings, User},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use platform::{
     clock, random,
-    table::{users::Holder, walk::Page},
+    table::{credentials::LiveAdmin, users::Holder, walk::Page},
 };
 use serde_json::{Value, json};
 
@@ -123,7 +123,7 @@ fn version(holder: &Holder) -> u64 {
 }
 
 /// Where the user holds a live admin credential, one that another user holds; a conflict where there is none.
-async fn admin_beside(app: &App, user: UserId) -> Answer<Option<CredentialId>> {
+async fn admin_beside(app: &App, user: UserId) -> Answer<Option<LiveAdmin>> {
     let now = clock::now();
     // Whoever it is that holds the only ones must not be stopped.
     let others = app.table.another_admin(|credential| credential.settings.user_id == user, now).await?;

@@ -212,7 +212,12 @@ impl Credential {
 
     /// Whether its holder can manage everything at `now`, as far as it goes by the credential.
     pub fn is_live_admin(&self, now: Timestamp) -> bool {
-        self.status(now) == Status::Active && self.settings.scopes.grants(Scope::Admin)
+        self.status(now) == Status::Active && self.grants_all()
+    }
+
+    /// Whether it is for everything, live or not.
+    pub fn grants_all(&self) -> bool {
+        self.settings.scopes.grants(Scope::Admin)
     }
 
     /// With a new token from `now` on; the old one counts for `overlap` more. The one before that ends.

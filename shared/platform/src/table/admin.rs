@@ -60,7 +60,7 @@ impl Table {
         let mark = FirstAdmin { credential: credential.id, ..before };
         let mut writes = self.changes(None, Some(credential), None, now).await?;
         writes.push(self.write(item(&Key::admin(), None, mark)?, None)?);
-        writes.push(self.held(credential.settings.user_id, 1)?);
+        writes.push(self.held(credential.settings.user_id, 1, None)?);
         writes.push(self.audit_write(entry)?);
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }

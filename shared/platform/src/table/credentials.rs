@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::{
     audit::Entry,
     credential::{Credential, Grant},
@@ -25,6 +25,15 @@ const KIND: &str = "credential";
 #[derive(Serialize, Deserialize)]
 struct Pointer {
     credential: CredentialId,
+}
+
+/// A credential that can manage everything, with its holder, who is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveAdmin {
+    /// The credential.
+    pub credential: CredentialId,
+    /// Its holder.
+    pub user: UserId,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,18 +66,18 @@ impl Table {
     /// Adds a credential.
     pub async fn create_credential(&self, new: &Credential, now: Timestamp, entry: &Entry) -> Result<(), WriteError> {
         let mut writes = self.changes(None, Some(new), None, now).await?;
-        writes.push(self.held(new.settings.user_id, 1)?);
+        writes.push(self.held(new.settings.user_id, 1, None)?);
         writes.push(self.audit_write(entry)?);
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }
 
     /// Replaces a credential, unless it has changed meanwhile. Where it was a live admin and is one no more,
-    /// `other_admin` must still be one.
+    /// `other_admin` must still be one, of an active user.
     pub async fn update_credential(
         &self,
         before: &Credential,
         after: &Credential,
-        other_admin: Option<CredentialId>,
+        other_admin: Option<LiveAdmin>,
         now: Timestamp,
         entry: Option<&Entry>,
     ) -> Result<(), WriteError> {
@@ -83,12 +92,12 @@ impl Table {
     pub async fn delete_credential(
         &self,
         credential: &Credential,
-        other_admin: Option<CredentialId>,
+        other_admin: Option<LiveAdmin>,
         now: Timestamp,
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let mut writes = self.changes(Some(credential), None, other_admin, now).await?;
-        writes.push(self.held(credential.settings.user_id, -1)?);
+        writes.push(self.held(credential.settings.user_id, -1, other_admin)?);
         writes.push(self.audit_write(entry)?);
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }
@@ -123,11 +132,14 @@ impl Table {
         Ok(Page { items: ids.iter().filter_map(|id| rows.remove(id)).collect(), next })
     }
 
-    /// Takes an expired credential from the list of reminders.
+    /// Takes an expired credential from the list of reminders, unless it has changed meanwhile: it may have more time now.
     pub async fn forget_reminder(&self, credential: &Credential) -> Result<(), TableError> {
-        let key = Key::reminder(credential.next_reminder_at(), credential.id);
-        let delete = self.client.delete_item().table_name(&self.name).set_key(Some(key.attributes()));
-        delete.send().await.map(drop).map_err(TableError::from)
+        let writes = vec![
+            self.erase(&Key::reminder(credential.next_reminder_at(), credential.id), None)?,
+            self.check(&Key::credential(credential.id), unchanged(credential))?,
+        ];
+        // Where it has changed, the change has written what is to stand there.
+        self.transact(writes).await.map(|_| ())
     }
 
     /// When each of these credentials was last used.
@@ -150,14 +162,14 @@ impl Table {
         &self,
         spared: impl Fn(&Credential) -> bool,
         now: Timestamp,
-    ) -> Result<Option<CredentialId>, TableError> {
+    ) -> Result<Option<LiveAdmin>, TableError> {
         let admins: Vec<Pointer> = self.all(key::LIVE_ADMINS).await?;
         let ids: Vec<CredentialId> = admins.into_iter().map(|pointer| pointer.credential).collect();
         for credential in self.credentials_by_id(&ids).await?.into_values() {
             if !spared(&credential) && credential.is_live_admin(now) {
-                let holder = self.user(credential.settings.user_id).await?;
-                if holder.is_some_and(|holder| holder.user.settings.active) {
-                    return Ok(Some(credential.id));
+                let user = credential.settings.user_id;
+                if self.user(user).await?.is_some_and(|holder| holder.user.settings.active) {
+                    return Ok(Some(LiveAdmin { credential: credential.id, user }));
                 }
             }
         }
@@ -176,7 +188,7 @@ impl Table {
         &self,
         before: Option<&Credential>,
         after: Option<&Credential>,
-        other_admin: Option<CredentialId>,
+        other_admin: Option<LiveAdmin>,
         now: Timestamp,
     ) -> Result<Vec<TransactWriteItem>, TableError> {
         let own = match (before, after) {
@@ -187,15 +199,20 @@ impl Table {
         };
         let mut writes = vec![own];
         writes.extend(self.grant_changes(before, after, now).await?);
-        let admin = |credential: Option<&Credential>| {
-            credential.filter(|credential| credential.is_live_admin(now)).map(|credential| credential.id)
-        };
-        match (admin(before), admin(after)) {
-            (None, Some(id)) => writes.push(self.write(pointer(&Key::live_admin(id), id)?, None)?),
-            (Some(id), None) => {
-                writes.push(self.erase(&Key::live_admin(id), None)?);
+        // One whose time is over stands in the list until it is next changed.
+        let listed = |credential: &&Credential| credential.revoked_at.is_none() && credential.grants_all();
+        match (before.filter(listed), after.filter(|after| after.is_live_admin(now))) {
+            (_, Some(after)) if before.is_none_or(|before| !before.is_live_admin(now)) => {
+                writes.push(self.write(pointer(&Key::live_admin(after.id), after.id)?, None)?);
+            }
+            (Some(before), None) => {
+                writes.push(self.erase(&Key::live_admin(before.id), None)?);
                 if let Some(other) = other_admin {
-                    writes.push(self.check(&Key::live_admin(other), Condition::present())?);
+                    writes.push(self.check(&Key::live_admin(other.credential), Condition::present())?);
+                    // Where the holder's own row is written, that write checks it.
+                    if after.is_some() || other.user != before.settings.user_id {
+                        writes.push(self.check_active(other.user)?);
+                    }
                 }
             }
             _ => {}
@@ -246,15 +263,34 @@ impl Table {
         Ok(writes)
     }
 
-    /// Counts a credential more, or one less, with its holder, who must be there.
-    pub(super) fn held(&self, user: UserId, change: i8) -> Result<TransactWriteItem, TableError> {
-        let values = [(":change", number(change)), (":one", number(1))];
-        self.update(
-            &Key::user(user),
-            "SET #version = #version + :one ADD #credentials :change",
-            Condition::that("attribute_exists(pk)", values),
-        )
+    /// Counts a credential more, or one less, with its holder, who must be there; and active where `other_admin` is theirs.
+    pub(super) fn held(
+        &self,
+        user: UserId,
+        change: i8,
+        other_admin: Option<LiveAdmin>,
+    ) -> Result<TransactWriteItem, TableError> {
+        let mut values = vec![(":change", number(change)), (":one", number(1))];
+        let mut condition = "attribute_exists(pk)";
+        if other_admin.is_some_and(|other| other.user == user) {
+            condition = ACTIVE;
+            values.push(active());
+        }
+        let update = "SET #version = #version + :one ADD #credentials :change";
+        self.update(&Key::user(user), update, Condition::that(condition, values))
     }
+
+    /// Checks that a user is there and active.
+    pub(super) fn check_active(&self, user: UserId) -> Result<TransactWriteItem, TableError> {
+        self.check(&Key::user(user), Condition::that(ACTIVE, [active()]))
+    }
+}
+
+/// Of a user: that it is active.
+const ACTIVE: &str = "#active = :active";
+
+fn active() -> (&'static str, AttributeValue) {
+    (":active", AttributeValue::Bool(true))
 }
 
 fn credential_item(credential: &Credential) -> Result<Item, TableError> {

@@ -4,7 +4,9 @@ use domain::{audit::Entry, id::UserId, user::User};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, WriteError, item, number,
+    Condition, Item, Key, Table, TableError, WriteError,
+    credentials::LiveAdmin,
+    item, number,
     walk::{Page, Slice},
 };
 
@@ -46,12 +48,13 @@ impl Table {
         self.transact(writes).await?.map_err(WriteError::by_index)
     }
 
-    /// Replaces a user, unless it has changed meanwhile. `other_admin` must still be one.
+    /// Replaces a user, unless it has changed meanwhile. `other_admin` must still be one, of an
+    /// active user.
     pub async fn update_user(
         &self,
         before: &Holder,
         after: &User,
-        other_admin: Option<domain::id::CredentialId>,
+        other_admin: Option<LiveAdmin>,
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let holder = Holder { user: after.clone(), credentials: before.credentials };
@@ -61,13 +64,14 @@ impl Table {
             writes.push(self.erase(&name_key(&before.user), None)?);
         }
         writes.push(self.audit_write(entry)?);
+        let own = writes.len();
         if let Some(other) = other_admin {
-            writes.push(self.check(&Key::live_admin(other), Condition::present())?);
+            writes.push(self.check(&Key::live_admin(other.credential), Condition::present())?);
+            writes.push(self.check_active(other.user)?);
         }
-        let last = writes.len() - 1;
         match self.transact(writes).await? {
             Ok(()) => Ok(()),
-            Err(index) if other_admin.is_some() && index == last => Err(WriteError::Changed),
+            Err(index) if index >= own => Err(WriteError::Changed),
             Err(index) => Err(WriteError::by_index(index)),
         }
     }

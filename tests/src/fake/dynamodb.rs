@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Refusal,
     expression::{Expression, Item},
+    update,
 };
 
 /// `pk` and `sk`.
@@ -35,25 +36,38 @@ impl Table {
         &self.items
     }
 
+    /// Puts an item there as if it had been written long ago.
+    ///
+    /// # Panics
+    /// When it has no key.
+    pub fn seed(&mut self, item: Value) {
+        let key = key_of(&item).expect("a key");
+        let Value::Object(item) = item else { panic!("{item} is no item") };
+        self.items.insert(key, item);
+    }
+
     pub(super) fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, Refusal> {
         match operation {
             "GetItem" => {
                 let found = self.items.get(&key_of(&request["Key"])?);
                 Ok(found.map_or_else(|| json!({}), |item| json!({"Item": item})))
             }
-            "PutItem" => {
-                let write = Write::put(request)?;
-                if !write.allowed(self) {
-                    return Err(Refusal::new("ConditionalCheckFailedException"));
-                }
-                write.make(self);
-                Ok(json!({}))
-            }
+            "PutItem" => self.write(Write::put(request)?),
+            "DeleteItem" => self.write(Write::of(request, Change::Delete)?),
+            "UpdateItem" => self.write(Write::of(request, Change::Update(request))?),
             "BatchGetItem" => self.get_many(request),
             "TransactWriteItems" => self.transact(request),
             "Query" => self.query(request),
             _ => panic!("DynamoDB's {operation} is nothing that the fake knows"),
         }
+    }
+
+    fn write(&mut self, write: Write<'_>) -> Result<Value, Refusal> {
+        if !write.allowed(self) {
+            return Err(Refusal::new("ConditionalCheckFailedException"));
+        }
+        write.make(self);
+        Ok(json!({}))
     }
 
     fn get_many(&self, request: &Value) -> Result<Value, Refusal> {
@@ -77,10 +91,13 @@ impl Table {
             return Ok(json!({}));
         }
         let writes = request["TransactItems"].as_array().expect("TransactItems").iter().map(|write| {
-            match (write.get("Put"), write.get("Delete")) {
-                (Some(put), None) => Write::put(put),
-                (None, Some(delete)) => Write::delete(delete),
-                _ => panic!("{write} is nothing that the fake knows"),
+            let (kind, write) = write.as_object().and_then(|kinds| kinds.iter().next()).expect("a kind of write");
+            match kind.as_str() {
+                "Put" => Write::put(write),
+                "Delete" => Write::of(write, Change::Delete),
+                "Update" => Write::of(write, Change::Update(write)),
+                "ConditionCheck" => Write::of(write, Change::Nothing),
+                kind => panic!("{kind} is nothing that the fake knows"),
             }
         });
         let writes: Vec<Write<'_>> = writes.collect::<Result<_, _>>()?;
@@ -112,19 +129,41 @@ impl Table {
         }
         let wanted = Expression::of(request, "KeyConditionExpression").expect("a key condition");
         let mut found: Vec<&Item> = self.items.values().filter(|item| wanted.holds(Some(item))).collect();
-        found.sort_by_key(|item| item[sort]["S"].as_str());
+        let place =
+            |item: &Item| [sort, "pk", "sk"].map(|name| item[name]["S"].as_str().unwrap_or_default().to_owned());
+        found.sort_by_key(|item| place(item));
         if request["ScanIndexForward"] == false {
             found.reverse();
         }
+        if let Some(start) = request["ExclusiveStartKey"].as_object() {
+            let seen = found.iter().position(|item| place(item) == place(start));
+            found.drain(..=seen.expect("pages begin after an item that is there"));
+        }
         let limit = request["Limit"].as_u64().map_or(usize::MAX, |limit| usize::try_from(limit).expect("small"));
         found.truncate(limit);
-        Ok(json!({"Items": found, "Count": found.len()}))
+        let mut answer = json!({"Items": found, "Count": found.len()});
+        // Also when nothing follows: DynamoDB stops at the limit and does not look.
+        if let Some(last) = found.last().filter(|_| found.len() == limit) {
+            let key =
+                ["pk", "sk", "list_pk", "list_sk"].into_iter().filter(|name| sort == "list_sk" || name.len() == 2);
+            answer["LastEvaluatedKey"] = key.map(|name| (name.to_owned(), last[name].clone())).collect();
+        }
+        Ok(answer)
     }
+}
+
+/// What a write does to the item under its key.
+enum Change<'a> {
+    Put(&'a Item),
+    Delete,
+    /// As the request's `UpdateExpression` says.
+    Update(&'a Value),
+    Nothing,
 }
 
 struct Write<'a> {
     key: Key,
-    item: Option<&'a Item>,
+    change: Change<'a>,
     condition: Option<Expression<'a>>,
 }
 
@@ -135,12 +174,12 @@ impl<'a> Write<'a> {
             return Err(Refusal::new("ValidationException"));
         }
         let condition = Expression::of(request, "ConditionExpression");
-        Ok(Self { key: key_of(&request["Item"])?, item: Some(item), condition })
+        Ok(Self { key: key_of(&request["Item"])?, change: Change::Put(item), condition })
     }
 
-    fn delete(request: &'a Value) -> Result<Self, Refusal> {
+    fn of(request: &'a Value, change: Change<'a>) -> Result<Self, Refusal> {
         let condition = Expression::of(request, "ConditionExpression");
-        Ok(Self { key: key_of(&request["Key"])?, item: None, condition })
+        Ok(Self { key: key_of(&request["Key"])?, change, condition })
     }
 
     fn allowed(&self, table: &Table) -> bool {
@@ -148,11 +187,22 @@ impl<'a> Write<'a> {
     }
 
     fn make(self, table: &mut Table) {
-        match self.item {
-            Some(item) => table.items.insert(self.key.clone(), item.clone()),
+        let item = match self.change {
+            Change::Nothing => return,
+            Change::Put(item) => Some(item.clone()),
+            Change::Delete => None,
+            Change::Update(request) => {
+                let (pk, sk) = self.key.clone();
+                let key = || json!({"pk": {"S": pk}, "sk": {"S": sk}}).as_object().cloned().unwrap_or_default();
+                let before = table.items.get(&self.key).cloned().unwrap_or_else(key);
+                Some(update::updated(&before, &Expression::of(request, "UpdateExpression").expect("an update")))
+            }
+        };
+        match item.clone() {
+            Some(item) => table.items.insert(self.key.clone(), item),
             None => table.items.remove(&self.key),
         };
-        table.writes.push((self.key, self.item.cloned()));
+        table.writes.push((self.key, item));
     }
 }
 

@@ -1,5 +1,5 @@
-//! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values, and
-//! `attribute_not_exists`, joined by `AND` and `OR`. Everything else is refused loudly, so that no test passes on a guess.
+//! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values,
+//! `attribute_exists` and `attribute_not_exists`, joined by `AND` and `OR`. Everything else is refused loudly, so that no test passes on a guess.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
@@ -9,7 +9,10 @@ use serde_json::{Map, Value};
 pub type Item = Map<String, Value>;
 
 /// The attributes that may stand in an expression by their plain name; many others are reserved words.
-const PLAIN: [&str; 4] = ["pk", "sk", "list_pk", "list_sk"];
+const PLAIN: [&str; 5] = ["pk", "sk", "list_pk", "list_sk", "used_at"];
+
+/// Where expressions stand in a request. The names and values that it defines are for all of them.
+const FIELDS: [&str; 3] = ["ConditionExpression", "KeyConditionExpression", "UpdateExpression"];
 
 /// An expression with what its placeholders stand for.
 #[derive(Debug)]
@@ -27,12 +30,18 @@ impl<'a> Expression<'a> {
     pub fn of(request: &'a Value, field: &str) -> Option<Self> {
         let (names, values) = (request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues"));
         let defined = names.into_iter().chain(values).flat_map(|map| map.as_object().expect("a map").keys());
-        let text = request.get(field)?.as_str().expect("an expression is a text");
-        let used: BTreeSet<&str> = text.split([' ', '.', '(', ')']).collect();
+        let texts = FIELDS.iter().filter_map(|field| request.get(*field)?.as_str());
+        let used: BTreeSet<&str> = texts.flat_map(|text| text.split([' ', '.', '(', ')', ','])).collect();
         for name in defined {
-            assert!(used.contains(name.as_str()), "{name} is defined and not used in {text}");
+            assert!(used.contains(name.as_str()), "{name} is defined and not used in {request}");
         }
+        let text = request.get(field)?.as_str().expect("an expression is a text");
         Some(Self { text, names, values })
+    }
+
+    /// Its words.
+    pub(super) fn words(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.text.split_whitespace()
     }
 
     /// Whether it is true of this item; of none, when there is none.
@@ -61,6 +70,9 @@ impl<'a> Expression<'a> {
         if let Some(name) = first.strip_prefix("attribute_not_exists(").and_then(|rest| rest.strip_suffix(')')) {
             return self.attribute(name, item).is_none();
         }
+        if let Some(name) = first.strip_prefix("attribute_exists(").and_then(|rest| rest.strip_suffix(')')) {
+            return self.attribute(name, item).is_some();
+        }
         let left = self.attribute(first, item);
         let ordering = |right: &str| left.map(|left| compare(left, self.value(right)));
         match next() {
@@ -68,9 +80,11 @@ impl<'a> Expression<'a> {
             "<" => ordering(next()) == Some(Ordering::Less),
             "<=" => ordering(next()).is_some_and(Ordering::is_le),
             "BETWEEN" => {
-                let low = ordering(next());
-                assert_eq!(next(), "AND", "{}", self.text);
-                let high = ordering(next());
+                let bounds = (next(), next(), next());
+                assert_eq!(bounds.1, "AND", "{}", self.text);
+                let order = compare(self.value(bounds.0), self.value(bounds.2));
+                assert!(order.is_le(), "the bounds of {} are the wrong way round", self.text);
+                let (low, high) = (ordering(bounds.0), ordering(bounds.2));
                 low.is_some_and(Ordering::is_ge) && high.is_some_and(Ordering::is_le)
             }
             operator => panic!("{operator} in {} is nothing that the fake knows", self.text),
@@ -83,7 +97,7 @@ impl<'a> Expression<'a> {
         names.fold(first, |value, name| value?.get("M")?.get(name))
     }
 
-    fn name<'n>(&'n self, name: &'n str) -> &'n str {
+    pub(super) fn name<'n>(&'n self, name: &'n str) -> &'n str {
         if !name.starts_with('#') {
             assert!(PLAIN.contains(&name), "{name} in {} may be a reserved word", self.text);
             return name;
@@ -91,7 +105,7 @@ impl<'a> Expression<'a> {
         self.names.and_then(|names| names[name].as_str()).unwrap_or_else(|| panic!("{name} is not defined"))
     }
 
-    fn value(&self, name: &str) -> &Value {
+    pub(super) fn value(&self, name: &str) -> &Value {
         self.values.and_then(|values| values.get(name)).unwrap_or_else(|| panic!("{name} is not defined"))
     }
 }
@@ -101,6 +115,9 @@ impl<'a> Expression<'a> {
 fn compare(left: &Value, right: &Value) -> Ordering {
     let text = |value: &Value, kind: &str| value.get(kind).and_then(Value::as_str).map(str::to_owned);
     let number = |value| text(value, "N").map(|digits| digits.parse::<i128>().expect("a whole number"));
+    if let (Some(left), Some(right)) = (left["BOOL"].as_bool(), right["BOOL"].as_bool()) {
+        return left.cmp(&right);
+    }
     match (text(left, "S").zip(text(right, "S")), number(left).zip(number(right))) {
         (Some((left, right)), _) => left.cmp(&right),
         (_, Some((left, right))) => left.cmp(&right),
@@ -123,6 +140,8 @@ mod tests {
         let item = item.as_object();
         for (text, of_the_item, of_none) in [
             ("attribute_not_exists(pk)", false, true),
+            ("attribute_exists(pk)", true, false),
+            ("attribute_exists(#x)", false, false),
             ("#n = :10", true, false),
             ("#n = :9", false, false),
             ("#n <= :9", false, false),

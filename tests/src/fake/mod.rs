@@ -9,6 +9,7 @@ pub mod dynamodb;
 pub mod expression;
 pub mod receiver;
 pub mod sqs;
+mod update;
 pub mod world;
 
 use std::{

@@ -1,0 +1,93 @@
+//! The first admin, and what becomes of it.
+
+use domain::{credential::Status, id::CredentialId, scope::Scope, user::User};
+use jiff::Timestamp;
+use platform::clock;
+use rotation::{Admin, Answer, Request, RotationError};
+
+use crate::{
+    invariants,
+    office::{Office, day, entry},
+};
+
+async fn bootstrap(office: &Office, reissue: bool, now: Timestamp) -> Result<Admin, RotationError> {
+    match clock::at(now, rotation::handle(&office.app, Request::Bootstrap { reissue })).await? {
+        Answer::Admin(admin) => Ok(admin),
+        answer => panic!("{answer:?} is no admin"),
+    }
+}
+
+/// Whether a token counts at a time.
+async fn counts(office: &Office, admin: &Admin, now: Timestamp) -> bool {
+    let hash = office.app.keys.get().await.expect("a keyring").token_key(&admin.token);
+    let grant = office.table().grant(&hash).await.expect("read").expect("a grant");
+    let holder = office.table().user(grant.user).await.expect("read").expect("a user");
+    assert_eq!(grant.user.to_string(), admin.user_id);
+    grant.is_live(now) && holder.user.settings.active && grant.scopes.grants(Scope::Admin)
+}
+
+fn id(admin: &Admin) -> CredentialId {
+    admin.credential_id.parse().expect("an id")
+}
+
+#[tokio::test]
+async fn a_second_call_is_refused_and_a_reissue_ends_the_old_token() {
+    let office = Office::new().await;
+    let first = bootstrap(&office, false, day(0)).await.expect("made");
+    assert!(counts(&office, &first, day(0)).await);
+    invariants::check(&office, day(0)).await;
+    assert!(matches!(bootstrap(&office, false, day(1)).await, Err(RotationError::Exists)));
+    invariants::check(&office, day(1)).await;
+    let second = bootstrap(&office, true, day(1)).await.expect("reissued");
+    assert_eq!((&second.credential_id, &second.user_id), (&first.credential_id, &first.user_id));
+    assert!(counts(&office, &second, day(1)).await && !counts(&office, &first, day(1)).await);
+    invariants::check(&office, day(1)).await;
+}
+
+#[tokio::test]
+async fn of_two_first_calls_one_is_made() {
+    let office = Office::new().await;
+    office.app.keys.bootstrap().await.expect("a keyring");
+    let call = || Box::pin(bootstrap(&office, false, day(0)));
+    let both = futures::future::join(call(), call()).await;
+    assert!(both.0.is_ok() != both.1.is_ok(), "{both:?}");
+    invariants::check(&office, day(0)).await;
+}
+
+#[tokio::test]
+async fn a_credential_that_has_ended_gets_a_successor() {
+    let office = Office::new().await;
+    let first = bootstrap(&office, false, day(0)).await.expect("made");
+    // Another admin ends it, in one way and the next.
+    office.credential(&office.user, &[Scope::Admin], day(0)).await;
+    office.change(id(&first), day(1), |one| one.revoked(day(1))).await;
+    let second = bootstrap(&office, true, day(2)).await.expect("reissued");
+    assert_ne!(second.credential_id, first.credential_id);
+    assert!(counts(&office, &second, day(2)).await && !counts(&office, &first, day(2)).await);
+    assert_eq!(office.stored(id(&first)).await.status(day(2)), Status::Revoked);
+    invariants::check(&office, day(2)).await;
+    let stored = office.stored(id(&second)).await;
+    office.table().delete_credential(&stored, None, day(3), &entry(&stored.id)).await.expect("deleted");
+    let third = bootstrap(&office, true, day(4)).await.expect("reissued");
+    assert!(counts(&office, &third, day(4)).await && !counts(&office, &second, day(4)).await);
+    invariants::check(&office, day(4)).await;
+    // The mark has moved on: the next one replaces the token of the newest.
+    let fourth = bootstrap(&office, true, day(5)).await.expect("reissued");
+    assert_eq!(fourth.credential_id, third.credential_id);
+    invariants::check(&office, day(5)).await;
+}
+
+#[tokio::test]
+async fn an_administrator_who_was_stopped_is_active_again() {
+    let office = Office::new().await;
+    let first = bootstrap(&office, false, day(0)).await.expect("made");
+    let holder = office.table().user(first.user_id.parse().expect("an id")).await.expect("read").expect("a user");
+    let mut settings = holder.user.settings.clone();
+    settings.active = false;
+    let stopped: User = holder.user.clone().changed(settings, day(1));
+    office.table().update_user(&holder, &stopped, None, &entry(&stopped.id)).await.expect("stopped");
+    assert!(!counts(&office, &first, day(1)).await);
+    let second = bootstrap(&office, true, day(2)).await.expect("reissued");
+    assert!(counts(&office, &second, day(2)).await && !counts(&office, &first, day(2)).await);
+    invariants::check(&office, day(2)).await;
+}

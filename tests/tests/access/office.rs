@@ -1,0 +1,160 @@
+//! An organisation with users and credentials, and the function that reminds it of them.
+
+use std::fmt::Display;
+
+use domain::{
+    audit::{Actor, Entry},
+    credential::{Credential, ROTATE_AFTER_DAYS, Settings, TokenMark},
+    id::CredentialId,
+    scope::{Scope, Scopes},
+    user::{self, Role, User},
+};
+use jiff::{SignedDuration, Timestamp};
+use platform::{
+    clock,
+    keyring::Keys,
+    queue::Queue,
+    random,
+    table::{Table, audit, users::Holder},
+};
+use rotation::{Answer, App, Reminded, Request, RotationError};
+use serde_json::Value;
+use tests::fake::{
+    Fake,
+    sqs::{Message, Name},
+};
+
+/// The organisation, with one user.
+pub(crate) struct Office {
+    pub(crate) fake: Fake,
+    pub(crate) app: App,
+    pub(crate) user: User,
+}
+
+/// An event that was queued.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sent {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) credential: String,
+}
+
+/// A time, in days since the organisation began.
+pub(crate) fn day(days: i64) -> Timestamp {
+    "2026-01-01T08:00:00Z".parse::<Timestamp>().expect("a time") + SignedDuration::from_hours(24 * days)
+}
+
+pub(crate) fn entry(resource: &impl Display) -> Entry {
+    audit::entry(Actor::System, "test", resource, Vec::new())
+}
+
+impl Office {
+    pub(crate) async fn new() -> Self {
+        let fake = Fake::default();
+        let app = app(&fake);
+        let user = make_user(&app.table, "Ana", day(0)).await;
+        Self { fake, app, user }
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.app.table
+    }
+
+    pub(crate) async fn user(&self, name: &str) -> User {
+        make_user(self.table(), name, day(0)).await
+    }
+
+    pub(crate) async fn holder(&self, user: &User) -> Holder {
+        self.table().user(user.id).await.expect("read").expect("a user")
+    }
+
+    /// A credential of a user with these scopes, made at a time.
+    pub(crate) async fn credential(&self, user: &User, scopes: &[Scope], now: Timestamp) -> Credential {
+        let new = credential(user, scopes, now);
+        let made = clock::at(now, async { self.table().create_credential(&new, now, &entry(&new.id)).await });
+        made.await.expect("created");
+        new
+    }
+
+    pub(crate) async fn stored(&self, id: CredentialId) -> Credential {
+        self.table().credential(id).await.expect("read").expect("a credential")
+    }
+
+    /// Replaces a credential by what `change` makes of the one that is stored.
+    pub(crate) async fn change(
+        &self,
+        id: CredentialId,
+        now: Timestamp,
+        change: impl FnOnce(Credential) -> Credential,
+    ) -> Credential {
+        let before = self.stored(id).await;
+        let after = change(before.clone());
+        self.table().update_credential(&before, &after, None, now, Some(&entry(&id))).await.expect("changed");
+        after
+    }
+
+    /// A run of the reminders as of a time.
+    pub(crate) async fn try_remind(&self, now: Timestamp) -> Result<Reminded, RotationError> {
+        let request = Request::Remind { now: now.to_string() };
+        match clock::at(now, rotation::handle(&self.app, request)).await? {
+            Answer::Reminded(reminded) => Ok(reminded),
+            answer => panic!("{answer:?} is no answer to a reminder"),
+        }
+    }
+
+    /// How many reminders a run as of a time sent, and how many credentials it found overdue.
+    pub(crate) async fn remind(&self, now: Timestamp) -> (usize, usize) {
+        let Reminded { reminded, overdue } = self.try_remind(now).await.expect("reminded");
+        (reminded, overdue)
+    }
+
+    /// The events that were queued so far, in order.
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        let state = self.fake.state();
+        let events = state.queues.sent().iter().filter(|message| message.queue == Name::Events);
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        events
+            .map(Message::json)
+            .map(|event| Sent {
+                id: text(&event["id"]),
+                kind: text(&event["type"]),
+                credential: text(&event["data"]["credential_id"]),
+            })
+            .collect()
+    }
+}
+
+/// A new process.
+pub(crate) fn app(fake: &Fake) -> App {
+    let aws = fake.aws();
+    App {
+        table: Table::new(aws.dynamodb(), "table", 30),
+        keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
+        events: Queue::new(aws.sqs(), Name::Events.url()),
+    }
+}
+
+async fn make_user(table: &Table, name: &str, now: Timestamp) -> User {
+    let settings = user::Settings { name: name.to_owned(), email: None, role: Role::Member, active: true };
+    let user = User::new(random::id(), settings, now);
+    table.create_user(&user, &entry(&user.id)).await.expect("created");
+    user
+}
+
+/// A credential that is not stored yet. The hash of its token is its id.
+pub(crate) fn credential(user: &User, scopes: &[Scope], now: Timestamp) -> Credential {
+    let id: CredentialId = random::id();
+    let settings = Settings {
+        description: "CRM".to_owned(),
+        scopes: scopes.iter().copied().collect::<Scopes>(),
+        user_id: user.id,
+        ends_at: None,
+        rotate_after_days: ROTATE_AFTER_DAYS,
+    };
+    Credential::new(id, settings, mark(format!("hash-of-{id}")), None, now)
+}
+
+/// A token with this keyed hash.
+pub(crate) fn mark(hash: String) -> TokenMark {
+    TokenMark { hash, hint: "abcd".to_owned() }
+}

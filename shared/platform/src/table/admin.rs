@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Key, Table, TableError, WriteError, item,
+    Condition, Key, Table, TableError, WriteError, item, text,
     users::{Holder, name_item, user_item},
 };
 
@@ -59,7 +59,8 @@ impl Table {
     ) -> Result<(), WriteError> {
         let mark = FirstAdmin { credential: credential.id, ..before };
         let mut writes = self.changes(None, Some(credential), None, now).await?;
-        writes.push(self.write(item(&Key::admin(), None, mark)?, None)?);
+        let unchanged = Condition::that("#credential = :before", [(":before", text(before.credential.to_string()))]);
+        writes.push(self.write(item(&Key::admin(), None, mark)?, Some(unchanged))?);
         writes.push(self.held(credential.settings.user_id, 1, None)?);
         writes.push(self.audit_write(entry)?);
         self.transact(writes).await?.map_err(|_| WriteError::Changed)

@@ -16,7 +16,7 @@ pub mod users;
 pub mod walk;
 pub mod webhooks;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -30,6 +30,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::key::Key;
 use crate::aws::AwsError;
+
+/// How often a transaction is tried that meets others.
+const CONFLICTS: u32 = 5;
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -170,20 +173,28 @@ impl Table {
         Ok(serde_dynamo::from_items(items)?)
     }
 
-    /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold.
+    /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold. DynamoDB cancels a
+    /// transaction that meets another one on an item; such a one is tried again.
     async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Result<(), usize>, TableError> {
-        let request = self.client.transact_write_items().set_transact_items(Some(writes));
-        let Err(error) = request.send().await else { return Ok(Ok(())) };
-        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
-            let refused = cancelled
-                .cancellation_reasons()
-                .iter()
-                .position(|reason| reason.code() == Some("ConditionalCheckFailed"));
-            if let Some(index) = refused {
+        let mut tries = 0;
+        loop {
+            let request = self.client.transact_write_items().set_transact_items(Some(writes.clone()));
+            let Err(error) = request.send().await else { return Ok(Ok(())) };
+            let cancelled_by = |code: &str| match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    cancelled.cancellation_reasons().iter().position(|reason| reason.code() == Some(code))
+                }
+                _ => None,
+            };
+            if let Some(index) = cancelled_by("ConditionalCheckFailed") {
                 return Ok(Err(index));
             }
+            tries += 1;
+            if tries == CONFLICTS || cancelled_by("TransactionConflict").is_none() {
+                return Err(error.into());
+            }
+            tokio::time::sleep(Duration::from_millis(20) * 2_u32.pow(tries)).await;
         }
-        Err(error.into())
     }
 
     fn write(&self, item: Item, condition: Option<Condition>) -> Result<TransactWriteItem, TableError> {

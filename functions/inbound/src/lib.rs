@@ -4,7 +4,8 @@
 //! without a read.
 
 use http::{StatusCode, header};
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Body, Request, RequestExt, Response};
+use platform::random;
 use serde_json::json;
 
 /// The largest body that is taken, in bytes.
@@ -19,8 +20,10 @@ pub fn handle(request: &Request) -> Result<Response<Body>, http::Error> {
         (StatusCode::NOT_FOUND, "/problems/not-found", "Not found", "There is no such inbound URL")
     };
     let document = json!({"type": kind, "title": title, "status": status.as_u16(), "detail": detail});
+    let request_id = request.lambda_context_ref().map_or_else(random::token, |context| context.request_id.clone());
     Response::builder()
         .status(status)
+        .header("x-request-id", request_id)
         .header(header::CONTENT_TYPE, "application/problem+json")
         .header(header::CACHE_CONTROL, "no-store")
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")

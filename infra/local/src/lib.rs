@@ -18,6 +18,7 @@ mod template;
 mod tools;
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,12 @@ pub enum UpError {
         "port {0} on 127.0.0.1 is taken by another program: end that one, or choose another port (cargo dev --port …)"
     )]
     PortTaken(u16),
+    /// The kept state belongs to another port: queue URLs, which hold it, are part of it.
+    #[error("the kept state belongs to {former}: start with that port, or forget the state with --fresh")]
+    Moved {
+        /// Where the stack was.
+        former: String,
+    },
     /// Another process uses the directory.
     #[error("{} is in use: is `cargo dev` running already?", .0.display())]
     Busy(PathBuf),
@@ -169,10 +176,16 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
     let root = root();
     let place = Place { directory: root.join("target").join(&options.directory), root };
     create_directory(&place.directory)?;
+    // The emulator's state holds the keyring.
+    fs::set_permissions(&place.directory, fs::Permissions::from_mode(0o700)).map_err(at(&place.directory))?;
     let log = lock(&place)?;
     if options.fresh {
         (options.say)("Forgetting the former state");
         forget(&place)?;
+    }
+    let former = Stack::read(&place.file("stack.json")).map(|stack| stack.aws.endpoint_url);
+    if let Some(former) = former.filter(|former| *former != format!("http://127.0.0.1:{}", options.port)) {
+        return Err(UpError::Moved { former });
     }
     // Before the steps that take long.
     emulator::free(options.port)?;

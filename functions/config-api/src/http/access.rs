@@ -115,15 +115,13 @@ async fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Answer<Calle
     let now = clock::now();
     let counts =
         grant.is_live(now) && app.table.user(grant.user).await?.is_some_and(|holder| holder.user.settings.active);
+    if !counts {
+        let actor = Actor::Credential(grant.credential);
+        app.table.note(&audit::entry(actor, "sign_in.refused", &grant.credential, Vec::new())).await?;
+        return Err(Problem::unauthorized());
+    }
     if grant.use_is_news(now) {
         app.table.token_used(&hash, now).await?;
-        if !counts {
-            let actor = Actor::Credential(grant.credential);
-            app.table.note(&audit::entry(actor, "sign_in.refused", &grant.credential, Vec::new())).await?;
-        }
-    }
-    if !counts {
-        return Err(Problem::unauthorized());
     }
     if !grant.scopes.grants(scope) {
         return Err(Problem::forbidden(scope.as_str()));

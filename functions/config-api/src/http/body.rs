@@ -4,6 +4,7 @@ use axum::{
     body::{Body, to_bytes},
     extract::{FromRequest, Request},
 };
+use domain::invalid::Fields;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
@@ -22,9 +23,14 @@ impl Document {
         self.0.ok_or_else(|| Problem::bad_request("The request has no body: send a JSON document"))
     }
 
-    /// The document, or an empty object.
+    /// Refuses fields where none is asked for.
+    pub fn nothing(self) -> Answer<()> {
+        Ok(Fields::of(self.or_empty()).and_then(|fields| fields.finish(Some(())))?)
+    }
+
+    /// The document, or an empty object where there is none, or null.
     pub fn or_empty(self) -> Value {
-        self.0.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
+        self.0.filter(|value| !value.is_null()).unwrap_or_else(|| Value::Object(serde_json::Map::new()))
     }
 }
 

@@ -13,6 +13,7 @@ use domain::{
     credential::{Credential, Settings, Status, TokenMark, reminder},
     id::CredentialId,
     invalid::Problems,
+    scope::Scope,
     token::Token,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -81,6 +82,10 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let now = clock::now();
     let settings = Settings::parse(body.required()?, caller.user, now)?;
     covered(&caller, &settings)?;
+    // A credential outlives its maker's user where it is another's.
+    if settings.user_id != caller.user && !caller.scopes.grants(Scope::UsersWrite) {
+        return Err(Problem::forbidden(Scope::UsersWrite.as_str()));
+    }
     let holder = app.table.user(settings.user_id).await?.filter(|holder| holder.user.settings.active);
     if holder.is_none() {
         return Err(Problems::here("is no active user").under("user_id").into());
@@ -165,7 +170,9 @@ pub async fn revoke(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
+    body: Document,
 ) -> Answer {
+    body.nothing()?;
     change(&app, &id, &headers, &caller, "credential.revoked", |before, now| Ok(before.revoked(now))).await
 }
 
@@ -236,7 +243,12 @@ async fn admin_beside(
     after: Option<&Credential>,
     now: Timestamp,
 ) -> Answer<Option<LiveAdmin>> {
-    if !before.is_live_admin(now) || after.is_some_and(|after| after.is_live_admin(now)) {
+    // An admin that is given an end is one no more by then.
+    let lasts = |after: &Credential| {
+        let ends_at = after.settings.ends_at;
+        after.is_live_admin(now) && (ends_at.is_none() || ends_at == before.settings.ends_at)
+    };
+    if !before.is_live_admin(now) || after.is_some_and(lasts) {
         return Ok(None);
     }
     let other = app.table.another_admin(|credential| credential.id == before.id, now).await?;

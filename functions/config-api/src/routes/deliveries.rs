@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        Answer, Problem,
+        Answer, Document, Problem,
         query::{self, Query},
     },
     openapi::schema,
@@ -82,7 +82,12 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", tag = "deliveries",
     security(("token" = ["deliveries:retry"])), params(("id" = String, Path)),
     responses((status = 202, body = schema::Delivery), schema::Refused))]
-pub async fn retry(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<(StatusCode, Json<Value>)> {
+pub async fn retry(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    body: Document,
+) -> Answer<(StatusCode, Json<Value>)> {
+    body.nothing()?;
     let id: DeliveryId = id.parse().map_err(|_| Problem::not_found("delivery"))?;
     let now = clock::now();
     let was = app.table.delivery(id).await?;

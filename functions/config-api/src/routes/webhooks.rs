@@ -104,6 +104,12 @@ pub async fn patch(
         let mut document = webhook.settings.to_map(Reveal::Full);
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
+        for field in ["auth", "conditions", "retry", "signing"] {
+            // Another kind of one brings its own fields: those of the former kind would only be in its way.
+            if !same_kind(&document[field], &patch[field]) {
+                document[field] = Value::Null;
+            }
+        }
         merge(&mut document, &patch);
         let (settings, secret) = Settings::parse(document, &app.allow)?;
         let (secret, shown) = secret_or_new(secret);
@@ -169,6 +175,13 @@ fn changed_fields(before: &Webhook, after: &Webhook) -> Vec<String> {
     audit::changes(&document(before), &document(after))
 }
 
+/// Whether a patch changes fields of what is there, and does not put another kind of thing in its place.
+fn same_kind(before: &Value, patch: &Value) -> bool {
+    let conditions = |value: &Value| ["all", "any", "not", "field"].into_iter().find(|name| value.get(name).is_some());
+    patch.get("type").is_none_or(|kind| before.get("type") == Some(kind))
+        && conditions(patch).is_none_or(|kind| before.get(kind).is_some())
+}
+
 /// An event's row has room for this many matches.
 const MOST_MATCHES: usize = 1000;
 
@@ -230,4 +243,27 @@ fn view(webhook: &Webhook) -> Map<String, Value> {
         ("updated_at".to_owned(), json!(state.updated_at)),
     ]);
     map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_kind_takes_the_place_of_what_is_there() {
+        let (fixed, comparison) =
+            (json!({"type": "fixed", "interval_seconds": 1}), json!({"field": "a", "op": "exists"}));
+        for (before, patch, same) in [
+            (&fixed, json!({"interval_seconds": 2}), true),
+            (&fixed, json!({"type": "fixed", "interval_seconds": 2}), true),
+            (&fixed, json!({"type": "none"}), false),
+            (&comparison, json!({"op": "eq", "value": 1}), true),
+            (&comparison, json!({"field": "b"}), true),
+            (&comparison, json!({"all": []}), false),
+            (&Value::Null, json!({"field": "b"}), false),
+            (&fixed, Value::Null, true),
+        ] {
+            assert_eq!(same_kind(before, &patch), same, "{before} with {patch}");
+        }
+    }
 }

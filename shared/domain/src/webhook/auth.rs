@@ -41,7 +41,7 @@ impl Auth {
             Some("none") => Some(Self::None),
             Some("basic") => {
                 let username = fields.required("username", username);
-                let password = fields.required("password", secret);
+                let password = fields.required("password", password);
                 username.zip(password).map(|(username, password)| Self::Basic { username, password })
             }
             Some("api_key") => {
@@ -109,6 +109,15 @@ fn username(value: Value) -> Checked<String> {
 /// A header's name that is the user's to set.
 pub(super) fn header_name(value: Value) -> Checked<HeaderName> {
     Ok(header::check_name(&string(value)?)?)
+}
+
+/// A password goes out in base64: any text will do (RFC 7617), but control characters.
+fn password(value: Value) -> Checked<SecretString> {
+    match string(value)? {
+        text if text.is_empty() => Err(Problems::here("must not be empty")),
+        text if text.chars().any(char::is_control) => Err(Problems::here("must hold no control characters")),
+        text => Ok(text.into()),
+    }
 }
 
 /// A secret that goes into a header: not empty, printable ASCII.

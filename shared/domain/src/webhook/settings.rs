@@ -143,6 +143,16 @@ impl Settings {
         let timeout_seconds = fields.defaulted("timeout_seconds", 15, whole(1, 30));
         let success = fields.defaulted("success", Success::TwoOrThreeHundreds, one_of(&Success::NAMES));
         let rate = fields.defaulted("rate_limit_per_second", None, |value| whole(1, 1000)(value).map(Some));
+        if let Some(secrets) = &secrets {
+            let texts = url.iter().map(|url| ("url", undefined(url.tags(), secrets)));
+            let texts = texts.chain(body.iter().flatten().map(|body| ("body", undefined(body.tags(), secrets))));
+            let values = headers.iter().flatten().map(|(_, value)| ("headers", undefined(value.tags(), secrets)));
+            for (field, tags) in texts.chain(values) {
+                for tag in tags {
+                    fields.refuse(field, format!("names {{{tag}}}, which is not among `secrets`"));
+                }
+            }
+        }
         let parsed = (|| {
             let settings = Self {
                 name: name?,
@@ -241,6 +251,12 @@ impl Signing {
             Self::Header(name) => json!({"type": "header", "name": name.as_str()}),
         }
     }
+}
+
+/// The tags that name secrets which are not there: unlike an event's data, they are known by now.
+fn undefined<'a>(tags: impl Iterator<Item = &'a str>, secrets: &Secrets) -> Vec<String> {
+    let unknown = |tag: &&str| tag.strip_prefix("secret.").is_some_and(|name| !secrets.contains_key(name));
+    tags.filter(unknown).map(str::to_owned).collect()
 }
 
 fn headers(value: Value) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {

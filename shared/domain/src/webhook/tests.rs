@@ -109,6 +109,17 @@ fn everything_wrong_is_named_at_once() {
 }
 
 #[test]
+fn secrets_that_templates_name_must_be_there() {
+    let naming = json!({
+        "url": "https://example.com/{secret.a}", "body": "{\"k\": {secret.b}, \"d\": {secret_d}}",
+        "headers": {"x-k": "{secret.c}"}, "secrets": {"c": "x"},
+    });
+    let problems = settings(&naming).expect_err("two are missing").0;
+    let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/url", "/body"]);
+}
+
+#[test]
 fn masks_are_not_written_back() {
     for change in [json!({"url": "https://example.com/•••"}), json!({"headers": {"x-token": "•••"}})] {
         assert!(settings(&change).is_err(), "{change}");

@@ -7,6 +7,7 @@
 pub mod http;
 pub mod openapi;
 pub mod publish;
+pub mod retry;
 pub mod routes;
 
 use std::sync::Arc;

@@ -34,6 +34,8 @@ pub struct App {
 
 /// First messages carry an event of up to this many bytes, so that its delivery need not read it.
 const MOST_CARRIED: usize = 32 * 1024;
+/// The most bytes that the copies of one event take in its messages: a thousand matches must fit the function's memory.
+const MOST_COPIED: usize = 1 << 20;
 
 #[derive(Debug, thiserror::Error)]
 enum DispatchError {
@@ -123,7 +125,8 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
     if matches.is_empty() {
         return Ok(Vec::new());
     }
-    let carried = (ascii_json(event)?.len() <= MOST_CARRIED).then(|| event.clone());
+    let size = ascii_json(event)?.len();
+    let carried = (size <= MOST_CARRIED && size * matches.len() <= MOST_COPIED).then(|| event.clone());
     let message = |webhook: &WebhookId| {
         let delivery = DeliveryId { event: event.id, webhook: *webhook };
         let message = Message::first(delivery, random::token(), *dispatched_at, carried.clone());

@@ -204,6 +204,25 @@ async fn a_large_event_is_read_with_the_batch() {
     assert_eq!(world.receiver.hits()[0].body.len(), text.len() + 2);
 }
 
+/// An event that many want travels along with none of them: its copies would not fit the memory of a function.
+#[tokio::test]
+async fn an_event_that_many_want_is_read_too() {
+    let mut world = super::world().await;
+    for n in 0..40 {
+        world.webhook(&format!("hook-{n}"), json!({"body": "{text}"})).await;
+    }
+    for (size, carried) in [(20_000, true), (30_000, false)] {
+        let text = "x".repeat(size);
+        world.publish("message", json!({"text": text})).await;
+        world.step().await.expect("the event");
+        let queued = world.fake.state().queues.on(Name::Deliveries);
+        assert!(queued.iter().all(|message| (message.body.len() > size) == carried), "{size}");
+        world.run().await;
+        let hits = world.receiver.hits();
+        assert_eq!(hits.iter().filter(|hit| hit.body.len() == size + 2).count(), 40);
+    }
+}
+
 /// A hung endpoint holds nobody up, and a whole batch of them takes as long as one.
 #[tokio::test]
 async fn attempts_of_a_batch_run_side_by_side() {

@@ -5,7 +5,7 @@ use domain::{
     id::DeliveryId,
 };
 use jiff::{SignedDuration, Timestamp};
-use platform::{queue::ascii_json, random, table::Written};
+use platform::{queue::ascii_json, random};
 use serde_json::json;
 use tests::fake::{
     Fate,
@@ -136,15 +136,6 @@ async fn a_renewed_message_may_come_before_the_row_names_it() {
     assert_eq!(hits(&world), 3);
 }
 
-async fn retry(world: &World, id: DeliveryId) {
-    let was = row(world, id).await;
-    let row = was.clone().retried(world.time(), random::token());
-    let written = world.at(world.delivery.table.replace_delivery(&row, Some(&was))).await.expect("written");
-    assert_eq!(written, Written::Yes);
-    let message = row.awaited_message().expect("awaited");
-    world.put(Name::Deliveries, ascii_json(&message).expect("JSON")).await;
-}
-
 #[tokio::test]
 async fn a_manual_retry_ends_the_older_chain() {
     let mut world = super::world().await;
@@ -153,13 +144,13 @@ async fn a_manual_retry_ends_the_older_chain() {
     world.step().await.expect("the first attempt");
     let older = waiting(&world);
     world.set_time(started + SignedDuration::from_secs(10));
-    retry(&world, id).await;
+    world.retry(id).await.expect("asked for");
     world.step().await.expect("the retry");
     assert!(waiting(&world).len() == 2 && waiting(&world).contains(&older[0]), "the older one is still queued");
     world.run().await;
 
     let times: Vec<i64> = seconds(started, world.receiver.hits().iter().map(|hit| hit.at));
-    assert_eq!(times, [0, 10, 610, 1210], "a fresh schedule");
+    assert_eq!(times, [0, 11, 611, 1211], "a fresh schedule");
     let (ended, attempts) = world.history(id).await.expect("a delivery");
     assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(ended.status, Status::Failed);
@@ -168,13 +159,45 @@ async fn a_manual_retry_ends_the_older_chain() {
 
     // Also what has ended goes on: the end is told a second time, by an event of its own.
     world.receiver.script(|_| Reply::Status(410));
-    retry(&world, id).await;
+    world.retry(id).await.expect("asked for");
     world.run().await;
     let (gone, attempts) = world.history(id).await.expect("a delivery");
     assert_eq!((gone.status, gone.gone, attempts.len()), (Status::Failed, true, 5));
     let sent = world.fake.state().queues.sent().to_vec();
     let told = sent.iter().map(sqs::Message::json).filter(|event| event["type"] == "webhook.delivery_failed");
     assert_eq!(told.map(|event| event["data"]["attempts"].clone()).collect::<Vec<_>>(), [json!(4), json!(5)]);
+}
+
+/// Whatever breaks while it is asked for: a delivery that waited for a retry still gets to its end, and one that had ended
+/// does so once somebody asks again.
+#[tokio::test]
+async fn a_manual_retry_that_is_interrupted_loses_nothing() {
+    for ended in [false, true] {
+        for n in 1..3 {
+            for fate in
+                [Fate::CrashBefore, Fate::CrashAfter, Fate::AnswerLost, Fate::Fails("ResourceNotFoundException")]
+            {
+                let context = format!("{fate:?} at call {n}, after the end: {ended}");
+                let mut world = super::world().await;
+                let id = failing(&mut world).await;
+                world.step().await.expect("the first attempt");
+                if ended {
+                    world.run().await;
+                }
+                world.begin_count();
+                world.fake.plan(move |call| if call.index == n { fate } else { Fate::Answered });
+                let asked = world.retry(id).await;
+                world.fake.plan(|_| Fate::Answered);
+                if ended && asked.is_none() {
+                    world.retry(id).await.expect("asked for again");
+                }
+                world.run().await;
+                let row = row(&world, id).await;
+                assert_eq!((row.status, row.awaited), (Status::Failed, None), "{context}");
+                assert!(hits(&world) >= 3, "{context}");
+            }
+        }
+    }
 }
 
 /// Each time in seconds after `started`.

@@ -138,7 +138,13 @@ macro_rules! internal {
         }
     )*};
 }
-internal!(platform::table::TableError, platform::queue::QueueError, platform::keyring::KeyringError, serde_json::Error);
+internal!(
+    platform::table::TableError,
+    platform::queue::QueueError,
+    platform::keyring::KeyringError,
+    serde_json::Error,
+    crate::retry::RetryError
+);
 
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {

@@ -14,10 +14,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use platform::{
     clock,
-    queue::{Outgoing, ascii_json},
-    random,
     table::{
-        Written,
         events::Dispatched,
         walk::{Page, Slice, Span},
     },
@@ -31,6 +28,7 @@ use crate::{
         query::{self, Query},
     },
     openapi::schema,
+    retry,
 };
 
 const ROUTE: &str = "deliveries";
@@ -105,15 +103,10 @@ pub async fn retry(
         let first = Message::first(id, String::new(), dispatched.dispatched_at, None);
         Delivery::cancelled(None, &first, &dispatched.event.kind, now)
     });
-    let row = before.retried(now, random::token());
-    if app.table.replace_delivery(&row, was.as_ref()).await? == Written::Refused {
-        return Err(Problem::conflict("The delivery is being tried just now: try again"));
+    match retry::again(&app.table, &app.deliveries, before, was.as_ref(), now).await? {
+        Some(row) => Ok((StatusCode::ACCEPTED, Json(Seen::of(&row, Stopped::Never).view()))),
+        None => Err(Problem::conflict("The delivery is being tried just now: try again")),
     }
-    if let Some(message) = row.awaited_message() {
-        let group = Some(id.webhook.to_string());
-        app.deliveries.send(Outgoing { body: ascii_json(&message)?, delay_seconds: 0, group }).await?;
-    }
-    Ok((StatusCode::ACCEPTED, Json(Seen::of(&row, Stopped::Never).view())))
 }
 
 /// Which deliveries are wanted.

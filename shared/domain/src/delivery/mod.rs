@@ -228,20 +228,30 @@ impl Delivery {
         before.map_or(fresh, |row| Self { status: Status::Cancelled, awaited: None, updated_at: now, ..row })
     }
 
-    /// The row once another try is asked for: the next number under a fresh schedule. What an older chain still has
-    /// queued is not awaited any more.
-    #[must_use]
-    pub fn retried(self, now: Timestamp, token: String) -> Self {
+    /// The row once another try is asked for, and the message for that: the next number under a fresh schedule. What an
+    /// older chain still has queued is not awaited any more. Where one is awaited, the new message takes its place: sent
+    /// before the row is written it is the awaited one before and after, so that no crash loses it.
+    pub fn retried(self, now: Timestamp, token: String) -> (Self, Message) {
         let number = self.last.as_ref().map_or(1, |last| last.number.saturating_add(1));
-        Self {
+        let message = Message {
+            delivery: self.id,
+            ticket: Ticket { number, token },
+            queued_at: now,
+            due_at: None,
+            waits: 0,
+            replaces: self.awaited.map(|awaited| awaited.ticket.token),
+            event: None,
+        };
+        let row = Self {
             status: Status::Retrying,
             queued_at: now,
             schedule: Chain { first_number: number, started_at: None },
-            awaited: Some(Awaited { ticket: Ticket { number, token }, due_at: now }),
+            awaited: Some(Awaited { ticket: message.ticket.clone(), due_at: now }),
             gone: false,
             updated_at: now,
             ..self
-        }
+        };
+        (row, message)
     }
 
     /// The message that this row waits for.

@@ -88,8 +88,13 @@ fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
     let first = first_message();
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
     let older = row.awaited_message().expect("a retry");
-    let row = row.retried(at(10), "manual".to_owned());
-    let manual = row.awaited_message().expect("the retry asked for");
+    let (after, manual) = row.clone().retried(at(10), "manual".to_owned());
+    assert_eq!(
+        arrive(Some(&row), &manual),
+        Arrival::Attempt,
+        "sent before its row is written, it takes the older's place"
+    );
+    let row = after;
     assert_eq!((manual.ticket.number, manual.queued_at, manual.delay(at(10))), (2, at(10), 0));
     assert_eq!(arrive(Some(&row), &older), Arrival::Stale);
     assert_eq!(arrive(Some(&row), &manual), Arrival::Attempt);

@@ -1,0 +1,56 @@
+//! Asking for another try of a delivery, so that no crash leaves one that waits for a message nobody sent.
+
+use domain::delivery::{Delivery, Message};
+use jiff::Timestamp;
+use platform::{
+    queue::{Outgoing, Queue, QueueError, ascii_json},
+    random,
+    table::{Table, TableError, Written},
+};
+
+/// Why it was not asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    /// The table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The queue failed.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The message could not be written.
+    #[error("a message could not be written: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Seconds that a message waits which is sent before its row is written: by then it has been, as a rule.
+const HEAD_START: u32 = 1;
+
+/// Asks for another try of `before`, whose row is `was`. None: something happened to it meanwhile.
+///
+/// # Errors
+/// When the table or the queue fails; asking again is safe.
+pub async fn again(
+    table: &Table,
+    deliveries: &Queue,
+    before: Delivery,
+    was: Option<&Delivery>,
+    now: Timestamp,
+) -> Result<Option<Delivery>, RetryError> {
+    let (row, message) = before.retried(now, random::token());
+    let replaces = message.replaces.is_some();
+    if replaces {
+        send(deliveries, &message, HEAD_START).await?;
+    }
+    if table.replace_delivery(&row, was).await? == Written::Refused {
+        return Ok(None);
+    }
+    if !replaces {
+        send(deliveries, &message, 0).await?;
+    }
+    Ok(Some(row))
+}
+
+async fn send(queue: &Queue, message: &Message, delay_seconds: u32) -> Result<(), RetryError> {
+    let group = Some(message.delivery.webhook.to_string());
+    Ok(queue.send(Outgoing { body: ascii_json(message)?, delay_seconds, group }).await?)
+}

@@ -142,7 +142,7 @@ pub async fn rotate(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let overlap = overlap(body.or_empty(), 1, 0)?;
+    let overlap = overlap(body.or_empty()?, 1, 0)?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Credential| async move {
         let now = clock::now();

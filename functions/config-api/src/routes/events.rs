@@ -24,6 +24,7 @@ use crate::{
     App,
     http::{
         Answer, Document, Problem,
+        body::shallow,
         query::{self, Query},
     },
     openapi::schema,
@@ -63,7 +64,7 @@ pub async fn publish(
     request_body = schema::BatchInput,
     responses((status = 202, body = schema::BatchResults), schema::Refused))]
 pub async fn publish_batch(State(app): State<Arc<App>>, body: Document) -> Answer<(StatusCode, Json<Value>)> {
-    let mut fields = Fields::of(body.required()?).map_err(Problem::from)?;
+    let mut fields = Fields::of(body.batch()?).map_err(Problem::from)?;
     let entries = fields.required("events", array(1, MOST_IN_BATCH, Ok));
     let parsed: Vec<Checked<Request>> = fields.finish(entries)?.into_iter().map(batch_entry).collect();
     let mut wrong = Vec::with_capacity(parsed.len());
@@ -131,6 +132,7 @@ fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>> {
 }
 
 fn batch_entry(value: Value) -> Checked<Request> {
+    let value = shallow(value)?;
     let mut document = value.clone();
     if let Value::Object(map) = &mut document {
         map.remove("idempotency_key");

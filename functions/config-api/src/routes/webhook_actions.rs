@@ -33,7 +33,7 @@ const MOST_TEST_TIME: Duration = Duration::from_secs(25);
     params(("id" = String, Path)), request_body = schema::TestInput,
     responses((status = 200, body = schema::Tested), schema::Refused))]
 pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
-    let mut fields = Fields::of(body.or_empty()).map_err(Problem::from)?;
+    let mut fields = Fields::of(body.or_empty()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| NewEvent::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
@@ -88,7 +88,7 @@ pub async fn rotate_secret(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let overlap = overlap(body.or_empty(), 0, 86_400)?;
+    let overlap = overlap(body.or_empty()?, 0, 86_400)?;
     change(&app, &id, &headers, &caller, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());

@@ -81,6 +81,34 @@ async fn bodies_that_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn documents_that_go_too_deep() {
+    let stack = Stack::get();
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    let event = |levels: usize| stack.event("message", json!({"deep": nested(levels)}));
+    let accepted = stack.post("/v1/events", event(62)).await.expect(202);
+    let read = stack.event_read(accepted["id"].as_str().expect("id")).await;
+    assert_eq!(read["data"]["deep"], nested(62));
+    assert_eq!(stack.post("/v1/events", event(63)).await.pointers(), ["/data"]);
+    assert_eq!(stack.post("/v1/events", event(1000)).await.pointers(), [""]);
+
+    let batch = json!({"events": [event(62), event(63), event(1)]});
+    let results = stack.post("/v1/events/batch", batch).await.expect(202)["results"].take();
+    assert!(results[0]["id"].is_string() && results[2]["id"].is_string(), "{results}");
+    assert_eq!(
+        (&results[1]["error"]["status"], &results[1]["error"]["errors"][0]["pointer"]),
+        (&json!(422), &json!("/data"))
+    );
+
+    let conditions = json!({"field": "a", "op": "eq", "value": nested(63)});
+    let answer = stack.webhook().url("https://example.com/").set("conditions", conditions).try_create().await;
+    assert_eq!(answer.pointers(), ["/conditions"]);
+    let webhook = stack.webhook().url("https://example.com/").create().await;
+    let render = json!({"event": event(62)});
+    assert_eq!(stack.post(&webhook.path("/render"), render.clone()).await.pointers(), ["/event"]);
+    assert_eq!(stack.post(&webhook.path("/test"), render).await.pointers(), ["/event"]);
+}
+
+#[tokio::test]
 async fn what_is_not_there_and_what_it_does_not_take() {
     let stack = Stack::get();
     for path in [

@@ -112,10 +112,12 @@ async fn matched(
     subscribers: &HashMap<EventType, Vec<Subscriber>>,
 ) -> Result<Dispatched, DispatchError> {
     let candidates = subscribers.get(&event.kind).ok_or_else(|| DispatchError::Subscriptions(event.kind.clone()))?;
-    let wants = |subscriber: &&Subscriber| {
-        subscriber.conditions.as_ref().is_none_or(|conditions| conditions.matches(&event.data))
-    };
-    let matches: Vec<WebhookId> = candidates.iter().filter(wants).map(|subscriber| subscriber.webhook).collect();
+    let mut matches: Vec<WebhookId> = Vec::new();
+    for subscriber in candidates {
+        if subscriber.wants(&event.data)? {
+            matches.push(subscriber.webhook);
+        }
+    }
     let dispatched = Dispatched { event: event.clone(), matches, dispatched_at: clock::now() };
     Ok(app.table.put_event(dispatched).await?)
 }

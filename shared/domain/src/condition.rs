@@ -2,7 +2,9 @@
 //!
 //! In comes the JSON that a webhook was saved with; out comes a tree that is checked as a whole, and that judges an
 //! event's `data` without ever failing. A condition is `{"all": […]}`, `{"any": […]}`, `{"not": …}`, or a comparison
-//! `{"field", "op", "value"}`; what each `op` means is told in [`op`]. At most 50 comparisons, nested at most 10 deep.
+//! `{"field", "op", "value"}`; what each `op` means is told in [`op`]. At most 50 comparisons, nested at most 10 deep, in
+//! 16 KiB of JSON. Dispatch reads up to a thousand of them for one event: to read a saved one is cheap, and regular
+//! expressions are compiled only when the result hangs on them.
 
 pub mod op;
 
@@ -18,7 +20,7 @@ use crate::{
     path::Path,
 };
 
-use op::Op;
+use op::{Expression, Op};
 
 /// A condition on an event's data.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,15 +66,43 @@ pub struct Comparison {
 
 const MOST_COMPARISONS: usize = 50;
 const DEEPEST: usize = 10;
+/// As JSON. Every subscription of a webhook carries its conditions.
+const MOST_BYTES: usize = 16 * 1024;
+
+/// Where a condition's JSON comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A client: all of it is checked.
+    Input,
+    /// The table: it was checked when it was saved.
+    Saved,
+}
 
 impl Condition {
     /// The condition that this JSON describes.
     pub fn parse(value: Value) -> Checked<Self> {
-        let condition = Self::parse_at(1, value)?;
+        if value.to_string().len() > MOST_BYTES {
+            return Err(Problems::here(format!("must have at most {MOST_BYTES} bytes as JSON")));
+        }
+        let condition = Self::parse_at(1, value, Origin::Input)?;
         if condition.size() > MOST_COMPARISONS {
             return Err(Problems::here(format!("must hold at most {MOST_COMPARISONS} comparisons")));
         }
+        let mut expressions = Vec::new();
+        condition.expressions(&mut expressions);
+        if !op::fit_together(&expressions) {
+            return Err(Problems::here(format!(
+                "holds regular expressions that are too large together; {}",
+                op::SMALLER
+            )));
+        }
         Ok(condition)
+    }
+
+    /// The condition of JSON that was saved, whatever the bounds are by now. An expression that does not compile any more
+    /// matches nothing.
+    pub fn restore(value: Value) -> Checked<Self> {
+        Self::parse_at(1, value, Origin::Saved)
     }
 
     /// The JSON that `parse` reads.
@@ -126,7 +156,7 @@ impl Condition {
         }
     }
 
-    fn parse_at(depth: usize, value: Value) -> Checked<Self> {
+    fn parse_at(depth: usize, value: Value, origin: Origin) -> Checked<Self> {
         if depth > DEEPEST {
             return Err(Problems::here(format!("is nested deeper than {DEEPEST}")));
         }
@@ -135,7 +165,7 @@ impl Condition {
         let comparison = value.get("field").or(value.get("op")).is_some();
         let operand = value.as_object_mut().filter(|_| comparison).and_then(|object| object.remove("value"));
         let mut fields = Fields::of(value)?;
-        let part = |value| Self::parse_at(depth + 1, value);
+        let part = |value| Self::parse_at(depth + 1, value, origin);
         let parts = || invalid::list(1, MOST_COMPARISONS, part);
         let condition = if fields.has("all") {
             fields.required("all", parts()).map(Self::All)
@@ -146,7 +176,13 @@ impl Condition {
         } else if comparison {
             let field = fields.required("field", |value| Ok(Path::parse(&invalid::string(value)?)?));
             let parse = fields.required("op", invalid::one_of(&op::PARSERS));
-            let op = parse.and_then(|parse| parse(operand).map_err(|why| fields.refuse("value", why.to_string())).ok());
+            let checked = |op: Op| match &op {
+                Op::Matches(expression) if origin == Origin::Input => expression.check().map(|()| op),
+                _ => Ok(op),
+            };
+            let op = parse.and_then(|parse| {
+                parse(operand).and_then(checked).map_err(|why| fields.refuse("value", why.to_string())).ok()
+            });
             field.zip(op).map(|(field, op)| Self::Compare { field, op })
         } else {
             fields.refuse("", "must have `all`, `any` or `not`, or `field` and `op`");
@@ -160,6 +196,15 @@ impl Condition {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::size).sum(),
             Self::Not(part) => part.size(),
             Self::Compare { .. } => 1,
+        }
+    }
+
+    fn expressions<'a>(&'a self, found: &mut Vec<&'a Expression>) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.expressions(found)),
+            Self::Not(part) => part.expressions(found),
+            Self::Compare { op: Op::Matches(expression), .. } => found.push(expression),
+            Self::Compare { .. } => {}
         }
     }
 }
@@ -187,7 +232,7 @@ impl PartialSchema for Condition {
             .examples([json!({"field": "last_reply.author", "op": "eq", "value": "end_user"})]);
         OneOfBuilder::new()
             .description(Some(
-                "Which events are wanted, by their data: at most 50 comparisons, nested at most 10 deep.",
+                "Which events are wanted, by their data: at most 50 comparisons, nested at most 10 deep, 16 KiB of JSON.",
             ))
             .item(group("all"))
             .item(group("any"))

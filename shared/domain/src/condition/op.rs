@@ -14,12 +14,13 @@
 //! negated ones (`ne`, `not_in`, `not_contains`, `exists` false) true. Nothing is converted: `"1"` is not `1`. Numbers
 //! compare by value (`1` equals `1.0`), whole ones without loss. Strings are ordered as instants when both are RFC 3339
 //! times, otherwise by code point. Letters of another case are other letters. Expressions have the syntax of the `regex`
-//! crate, which matches in time linear in the text; `(?i)` at the front ignores case.
+//! crate, which matches in time linear in the text; `(?i)` at the front ignores case. They are looked for in the first
+//! 64 KiB of a text.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::OnceLock};
 
 use jiff::Timestamp;
-use regex::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder, RegexSetBuilder};
 use serde_json::{Number, Value};
 
 /// An operator and what it compares with.
@@ -55,9 +56,13 @@ pub enum Op {
     Matches(Expression),
 }
 
-/// A compiled regular expression; equal to another of the same text.
+/// A regular expression, compiled when it is first needed; equal to another of the same text.
 #[derive(Debug, Clone)]
-pub struct Expression(Regex);
+pub struct Expression {
+    text: String,
+    /// `None` inside: it does not compile, and matches nothing.
+    compiled: OnceLock<Option<Regex>>,
+}
 
 /// Why a value cannot be compared with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +86,7 @@ pub enum OperandError {
     #[error("is not a regular expression: {0}")]
     NotAnExpression(String),
     /// The expression would take too much memory.
-    #[error("is too large a regular expression; `[0-9]` takes much less room than `\\d`, `[A-Za-z0-9_]` than `\\w`")]
+    #[error("is too large a regular expression; {SMALLER}")]
     TooLarge,
 }
 
@@ -103,14 +108,19 @@ pub(super) const PARSERS: [(&str, Parser); 14] = [
     ("lt", |value| ordered(value).map(Op::Lt)),
     ("lte", |value| ordered(value).map(Op::Lte)),
     ("exists", |value| presence(value.as_ref()).map(Op::Exists)),
-    ("matches", |value| expression(&string(value)?).map(Op::Matches)),
+    ("matches", |value| string(value).map(|text| Op::Matches(Expression { text, compiled: OnceLock::new() }))),
 ];
 
 const MOST_IN_LIST: usize = 100;
+/// What helps where expressions are too large.
+pub(super) const SMALLER: &str = "`[0-9]` takes much less room than `\\d`, `[A-Za-z0-9_]` than `\\w`";
 /// Longest text of an expression, in characters.
 const LONGEST_EXPRESSION: usize = 1_000;
-/// Memory for one compiled expression, in bytes. The time of a match grows with it, too.
-const LARGEST_EXPRESSION: usize = 512 * 1024;
+/// Memory for the compiled expressions of one condition together, in bytes. The time of a match grows with it, too.
+/// `^\w+@\w+\.\w+$` takes 147 KiB, `^ORD-\d{4}-\d{6}$` 50 KiB, the same with `[0-9]` 1 KiB.
+const LARGEST_EXPRESSIONS: usize = 256 * 1024;
+/// How much of a text an expression is looked for in, in bytes.
+const MOST_SEARCHED: usize = 64 * 1024;
 
 impl Op {
     /// Its name in JSON.
@@ -147,7 +157,7 @@ impl Op {
             Self::In(values) | Self::NotIn(values) => values.clone().into(),
             Self::StartsWith(text) | Self::EndsWith(text) => text.as_str().into(),
             Self::Exists(expected) => (*expected).into(),
-            Self::Matches(expression) => expression.0.as_str().into(),
+            Self::Matches(expression) => expression.text.as_str().into(),
         }
     }
 
@@ -170,14 +180,49 @@ impl Op {
             Self::Lt(bound) => order(bound, Ordering::is_lt),
             Self::Lte(bound) => order(bound, Ordering::is_le),
             Self::Exists(expected) => actual.is_some() == *expected,
-            Self::Matches(expression) => text(&|it| expression.0.is_match(it)),
+            Self::Matches(expression) => text(&|it| expression.matches(it)),
         }
     }
 }
 
+impl Expression {
+    /// Whether it can be saved: a regular expression that is not too large.
+    pub(super) fn check(&self) -> Parsed<()> {
+        if self.text.chars().count() > LONGEST_EXPRESSION {
+            return Err(OperandError::TooLarge);
+        }
+        match compile(&self.text) {
+            Ok(_) => Ok(()),
+            Err(regex::Error::CompiledTooBig(_)) => Err(OperandError::TooLarge),
+            Err(error) => {
+                // The error draws the expression over several lines; the last says what is wrong.
+                let text = error.to_string();
+                let last = text.lines().last().unwrap_or_default();
+                Err(OperandError::NotAnExpression(last.trim_start_matches("error: ").to_owned()))
+            }
+        }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        let searched = &text[..text.floor_char_boundary(MOST_SEARCHED)];
+        self.compiled.get_or_init(|| compile(&self.text).ok()).as_ref().is_some_and(|regex| regex.is_match(searched))
+    }
+}
+
+/// Whether these take no more memory together than one may.
+pub(super) fn fit_together(expressions: &[&Expression]) -> bool {
+    let texts = expressions.iter().map(|expression| &expression.text);
+    let set = RegexSetBuilder::new(texts).size_limit(LARGEST_EXPRESSIONS).build();
+    !matches!(set, Err(regex::Error::CompiledTooBig(_)))
+}
+
+fn compile(text: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text).size_limit(LARGEST_EXPRESSIONS).dfa_size_limit(LARGEST_EXPRESSIONS).build()
+}
+
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        self.text == other.text
     }
 }
 
@@ -208,22 +253,6 @@ fn ordered(value: Option<Value>) -> Parsed<Value> {
         Value::Number(_) | Value::String(_) => Ok(value),
         _ => Err(OperandError::NotOrdered),
     })
-}
-
-fn expression(text: &str) -> Parsed<Expression> {
-    if text.chars().count() > LONGEST_EXPRESSION {
-        return Err(OperandError::TooLarge);
-    }
-    match RegexBuilder::new(text).size_limit(LARGEST_EXPRESSION).dfa_size_limit(LARGEST_EXPRESSION).build() {
-        Ok(regex) => Ok(Expression(regex)),
-        Err(regex::Error::CompiledTooBig(_)) => Err(OperandError::TooLarge),
-        Err(error) => {
-            // The error draws the expression over several lines; the last says what is wrong.
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            Err(OperandError::NotAnExpression(last.trim_start_matches("error: ").to_owned()))
-        }
-    }
 }
 
 fn equal(left: &Value, right: &Value) -> bool {

@@ -193,6 +193,52 @@ fn wrong_conditions_are_pointed_at() {
     assert_eq!(regex[0].detail, "is not a regular expression: unclosed group");
 }
 
+#[test]
+fn expressions_are_bounded_each_and_together() {
+    let matches = |text: &str| json!({"field": "a", "op": "matches", "value": text});
+    for usual in [
+        r"^\w+@\w+\.\w+$",
+        r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$",
+        r"^ORD-\d{4}-\d{6}$",
+        r"(?i)\b(refund|cancel|chargeback|invoice)\b",
+        "^.{1,200}$",
+    ] {
+        assert!(Condition::parse(matches(usual)).is_ok(), "{usual}");
+    }
+    let detail = |wrong: Value| Condition::parse(wrong).expect_err("problems").0.swap_remove(0);
+    let one = detail(json!({"not": matches(r"^\w{3,20}$")}));
+    assert_eq!(one.pointer, "/not/value");
+    assert!(one.detail.starts_with("is too large"), "{}", one.detail);
+    let many = |count: usize| json!({"any": vec![matches(r"^ORD-\d{4}$"); count]});
+    assert!(Condition::parse(many(5)).is_ok());
+    let together = detail(many(50));
+    assert_eq!(together.pointer, "");
+    assert!(together.detail.contains("together"), "{}", together.detail);
+    // What was saved is read, and judges, all the same.
+    let saved = Condition::restore(many(50)).expect("a condition");
+    assert!(saved.matches(&json!({"a": "ORD-1234"})) && !saved.matches(&json!({"a": "ORD-123x"})));
+    let broken = Condition::restore(matches("(")).expect("a condition");
+    assert!(!broken.matches(&json!({"a": "("})));
+}
+
+#[test]
+fn only_the_start_of_a_long_text_is_searched() {
+    let late = |length: usize| json!({"a": format!("{}urgent", "é".repeat(length / 2))});
+    let urgent = condition(&json!({"field": "a", "op": "matches", "value": "urgent"}));
+    assert!(urgent.matches(&late(64 * 1024 - 6)) && !urgent.matches(&late(64 * 1024 - 4)));
+    assert!(urgent.matches(&json!({"a": format!("urgent{}", "é".repeat(100_000))})));
+}
+
+#[test]
+fn conditions_are_short() {
+    let long = |bytes: usize| json!({"field": "a", "op": "eq", "value": "x".repeat(bytes)});
+    let bare = long(0).to_string().len();
+    assert!(Condition::parse(long(16 * 1024 - bare)).is_ok());
+    let problems = Condition::parse(long(16 * 1024 - bare + 1)).expect_err("too long").0;
+    assert_eq!((problems[0].pointer.as_str(), problems.len()), ("", 1));
+    assert!(Condition::restore(long(20_000)).is_ok());
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

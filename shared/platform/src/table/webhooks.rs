@@ -57,13 +57,13 @@ struct Subscription {
     conditions: Option<String>,
 }
 
-/// A webhook that may want an event, with what decides about it.
+/// A webhook that may want an event, with what decides about it. Its conditions stay text until they are asked: a thousand
+/// of them as trees would be a lot of memory.
 #[derive(Debug, Clone)]
 pub struct Subscriber {
     /// Which webhook.
     pub webhook: WebhookId,
-    /// Its conditions.
-    pub conditions: Option<condition::Condition>,
+    conditions: Option<String>,
 }
 
 impl Row {
@@ -199,7 +199,9 @@ impl Table {
         let found = try_join_all(partitions.map(|pk| async move { self.all::<Subscription>(&pk).await })).await?;
         let mut seen = BTreeSet::new();
         let distinct = found.into_iter().flatten().filter(|subscription| seen.insert(subscription.webhook_id));
-        distinct.map(Subscriber::try_from).collect()
+        Ok(distinct
+            .map(|Subscription { webhook_id: webhook, conditions }| Subscriber { webhook, conditions })
+            .collect())
     }
 
     /// How many webhooks get the event type of `kinds` that most of them want.
@@ -223,18 +225,20 @@ impl Table {
     }
 }
 
-impl TryFrom<Subscription> for Subscriber {
-    type Error = TableError;
+impl Subscriber {
+    /// The conditions, read anew each time; to be dropped soon.
+    pub fn conditions(&self) -> Result<Option<condition::Condition>, TableError> {
+        let unreadable = |what: String| TableError::Document(format!("conditions of {}: {what}", self.webhook));
+        let read = |text: &String| {
+            let value = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+            condition::Condition::restore(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))
+        };
+        self.conditions.as_ref().map(read).transpose()
+    }
 
-    fn try_from(Subscription { webhook_id, conditions }: Subscription) -> Result<Self, TableError> {
-        let unreadable = |what: String| TableError::Document(format!("conditions of {webhook_id}: {what}"));
-        let conditions = conditions
-            .map(|text| {
-                let value = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-                condition::Condition::parse(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))
-            })
-            .transpose()?;
-        Ok(Self { webhook: webhook_id, conditions })
+    /// Whether the webhook wants an event with this `data`.
+    pub fn wants(&self, data: &Value) -> Result<bool, TableError> {
+        Ok(self.conditions()?.is_none_or(|conditions| conditions.matches(data)))
     }
 }
 

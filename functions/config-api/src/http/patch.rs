@@ -21,6 +21,18 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
+/// The object `target` with its names spelt as in `patch`, for names whose case does not count: a merge then changes what
+/// is meant.
+pub fn respell(target: &mut Value, patch: &Value) {
+    let (Value::Object(target), Value::Object(patch)) = (target, patch) else { return };
+    for name in patch.keys() {
+        let former = target.keys().find(|former| former.eq_ignore_ascii_case(name)).cloned();
+        if let Some(value) = former.and_then(|former| target.remove(&former)) {
+            target.insert(name.clone(), value);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -49,6 +61,24 @@ mod tests {
             let mut value = target.clone();
             merge(&mut value, &patch);
             assert_eq!(value, merged, "{target} with {patch}");
+        }
+    }
+    #[test]
+    fn names_whose_case_does_not_count_are_found() {
+        for (patch, merged) in [
+            (json!({"X-A": null}), json!({"x-b": "2"})),
+            (json!({"X-A": "3"}), json!({"X-A": "3", "x-b": "2"})),
+            (json!({"x-a": "3"}), json!({"x-a": "3", "x-b": "2"})),
+            (json!({"X-A": "3", "x-a": null}), json!({"X-A": "3", "x-b": "2"})),
+            (json!({"X-A": null, "x-a": "3"}), json!({"x-a": "3", "x-b": "2"})),
+            (json!({"X-A": "3", "x-a": "4"}), json!({"X-A": "3", "x-a": "4", "x-b": "2"})),
+            (json!({"x-c": "3"}), json!({"x-a": "1", "x-b": "2", "x-c": "3"})),
+            (json!("x"), json!("x")),
+        ] {
+            let mut headers = json!({"x-a": "1", "x-b": "2"});
+            respell(&mut headers, &patch);
+            merge(&mut headers, &patch);
+            assert_eq!(headers, merged, "{patch}");
         }
     }
 }

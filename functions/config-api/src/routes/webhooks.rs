@@ -28,7 +28,7 @@ use crate::{
         Answer, Document, Problem,
         access::Caller,
         etag::{self, Refusal},
-        patch::merge,
+        patch::{merge, respell},
         query::{self, Query},
     },
     openapi::schema,
@@ -110,6 +110,7 @@ pub async fn patch(
                 document[field] = Value::Null;
             }
         }
+        respell(&mut document["headers"], &patch["headers"]);
         merge(&mut document, &patch);
         let (settings, secret) = Settings::parse(document, &app.allow)?;
         let (secret, shown) = secret_or_new(secret);

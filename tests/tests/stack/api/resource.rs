@@ -98,7 +98,7 @@ async fn a_patch_changes_what_it_names() {
     let changed = webhook
         .patch(json!({
             "name": unique("changed"),
-            "headers": {"x-one": null, "x-three": "3"},
+            "headers": {"X-One": null, "X-Three": "3"},
             "secrets": {"other": null},
             "auth": {"username": "grace"},
             "retry": null,

@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use futures::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -63,6 +63,7 @@ pub struct Reply {
 #[derive(Debug, Clone, Copy)]
 enum Manner {
     AtOnce,
+    Echo,
     Hang,
     Drip,
 }
@@ -71,6 +72,11 @@ impl Reply {
     /// A status, and nothing else.
     pub fn status(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: String::new(), manner: Manner::AtOnce }
+    }
+
+    /// A status, and the whole request.
+    pub fn echo(status: u16) -> Self {
+        Self { manner: Manner::Echo, ..Self::status(status) }
     }
 
     /// No answer at all, on a connection that stays open.
@@ -173,6 +179,15 @@ impl Request {
         String::from_utf8(self.body.to_vec()).expect("UTF-8")
     }
 
+    /// All of it, as services for debugging send it back: URL and body as they came, then all of it again in JSON.
+    pub fn echo(&self) -> String {
+        let headers =
+            self.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes())));
+        let headers: serde_json::Map<String, Value> = headers.map(|(name, value)| (name, value.into())).collect();
+        let (url, body) = (format!("{}?{}", self.path, self.query), String::from_utf8_lossy(&self.body));
+        format!("{url}\n{body}\n{}", json!({"url": url, "headers": headers, "body": body}))
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
@@ -200,8 +215,10 @@ async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Reques
         let mut replies = inner.replies.lock().expect("replies");
         if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() }
     };
+    let reply = reply.expect("a reply");
+    let reply = if matches!(reply.manner, Manner::Echo) { reply.body(request.echo()) } else { reply };
     inner.got.send_modify(|got| got.push(request));
-    answer(reply.expect("a reply")).await
+    answer(reply).await
 }
 
 async fn answer(reply: Reply) -> Response {
@@ -210,7 +227,7 @@ async fn answer(reply: Reply) -> Response {
         response = response.header(name, value);
     }
     let body = match reply.manner {
-        Manner::AtOnce => Body::from(reply.body),
+        Manner::AtOnce | Manner::Echo => Body::from(reply.body),
         Manner::Hang => std::future::pending().await,
         Manner::Drip => Body::from_stream(stream::unfold((), async |()| {
             tokio::time::sleep(Duration::from_millis(100)).await;

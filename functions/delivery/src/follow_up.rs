@@ -3,11 +3,8 @@
 
 use domain::{
     audit::Actor,
-    delivery::{
-        Arrival, Attempt, Delivery, Message, Status, arrive, delivery_failed, derived_event_id, is_about_webhooks,
-    },
+    delivery::{Arrival, Attempt, Delivery, Message, Status, arrive, delivery_failed, is_about_webhooks},
     event::Event,
-    pattern::EventType,
     webhook::{DisabledReason, Webhook},
 };
 use platform::{
@@ -97,18 +94,6 @@ async fn disable(app: &App, row: &Delivery) -> Result<Option<Event>, DeliverErro
 
 /// One event for one disabling, however many deliveries led to it.
 fn disabled_event(row: &Delivery, webhook: &Webhook) -> Option<Event> {
-    let kind = EventType::webhook_disabled();
-    let stopped_at = webhook.state.stopped_at?;
     let ours = webhook.state.disabled_reason == Some(DisabledReason::Gone) && !is_about_webhooks(&row.event_type);
-    ours.then(|| Event {
-        id: derived_event_id(&kind, &format!("{}|{stopped_at}", webhook.id), stopped_at),
-        kind,
-        timestamp: stopped_at,
-        data: serde_json::json!({
-            "webhook_id": webhook.id,
-            "webhook_name": webhook.settings.name,
-            "reason": DisabledReason::Gone,
-        }),
-        hops: 0,
-    })
+    webhook.disabled_event().filter(|_| ours)
 }

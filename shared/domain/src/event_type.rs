@@ -231,7 +231,7 @@ fn own() -> Vec<Row> {
         (
             "webhook.disabled",
             "A webhook was disabled because it failed for too long or its endpoint is gone.",
-            json!({"webhook_id": webhook_id, "webhook_name": webhook_name, "disabled_reason": "failing"}),
+            json!({"webhook_id": webhook_id, "webhook_name": webhook_name, "reason": "failing"}),
         ),
         (
             "webhook.delivery_failed",
@@ -242,8 +242,10 @@ fn own() -> Vec<Row> {
                 "delivery_id": "dlv_01K3S0M3ZC000000000000000001K3S0M3ZC0000000000000000",
                 "event_id": "evt_01K3S0M3ZC0000000000000000",
                 "event_type": "message",
+                "status": "failed",
                 "attempts": 49,
-                "last_error": "the endpoint answered 503",
+                "status_code": 503,
+                "error": "the receiver answered 503",
             }),
         ),
     ]
@@ -253,8 +255,19 @@ fn own() -> Vec<Row> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use jiff::{SignedDuration, Timestamp};
+
     use super::*;
-    use crate::pattern::EventType;
+    use crate::{
+        credential::{self, Credential, TokenMark},
+        delivery::{Attempt, Delivery, Failure, Made, Message, Outcome, attempt::Requested, delivery_failed},
+        id::{CredentialId, DeliveryId, EventId, UserId, WebhookId},
+        pattern::EventType,
+        retry::RetryPolicy,
+        signature::SigningSecret,
+        target::Allow,
+        webhook::{self, DisabledReason, Webhook},
+    };
 
     #[test]
     fn names_are_valid_and_unique_and_examples_are_objects() {
@@ -266,5 +279,48 @@ mod tests {
         }
         assert_eq!(names.len(), 29);
         assert!(find("sms.*").is_none() && find("").is_none());
+    }
+
+    #[test]
+    fn examples_have_the_fields_of_what_tieline_publishes() {
+        let at = Timestamp::from_second(1_800_000_000).expect("a time");
+        let settings = json!({"name": "CRM", "url": "https://example.com/", "events": ["*"]});
+        let (settings, _) = webhook::Settings::parse(settings, &Allow::default()).expect("settings");
+        let webhook = Webhook::new(WebhookId::new(at, 1), settings, SigningSecret::generated([7; 32]), at);
+        let delivery = DeliveryId { event: EventId::new(at, 1), webhook: webhook.id };
+        let message = Message::first(delivery, "token".to_owned(), at, None);
+        let outcome = Outcome::Failed(Failure::Timeout);
+        let requested = Requested { method: "POST".to_owned(), url: "https://example.com/".to_owned() };
+        let attempt = Attempt {
+            number: 1,
+            at,
+            duration_ms: 1,
+            status_code: None,
+            error: outcome.error(),
+            request: requested,
+            response_body: None,
+            missing_tags: Vec::new(),
+        };
+        let kind = EventType::parse("message").expect("an event type");
+        let made = Made { message: &message, event_type: &kind, attempt: &attempt, outcome: &outcome };
+        let row = Delivery::after(None, &made, &RetryPolicy::None, at, String::new());
+        let settings = json!({"description": "CRM", "scopes": ["events:write"]});
+        let settings = credential::Settings::parse(settings, UserId::new(at, 1), at).expect("settings");
+        let token = TokenMark { hash: String::new(), hint: String::new() };
+        let credential = Credential::new(CredentialId::new(at, 2), settings, token, None, at);
+        let remind = |before: i32| {
+            let now = credential.rotation_due_at() - SignedDuration::from_hours(24) * before;
+            credential.reminder_event(credential.reminder(now).expect("a reminder"), now)
+        };
+        for event in [
+            delivery_failed(&row, "CRM", Some(&attempt)).expect("an event"),
+            webhook.disabled(DisabledReason::Gone, at).disabled_event().expect("an event"),
+            remind(7),
+            remind(0),
+        ] {
+            let example = &find(event.kind.as_str()).expect("built in").example;
+            let keys = |data: &Value| data.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(keys(&event.data), keys(example), "{}", event.kind);
+        }
     }
 }

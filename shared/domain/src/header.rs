@@ -37,8 +37,8 @@ const RESERVED: [&str; 10] = [
     "upgrade",
 ];
 
-/// Families of such names; `webhook-` are those of the signature (Standard Webhooks 1.0).
-const RESERVED_PREFIXES: [&str; 4] = ["proxy-", "webhook-", "x-amzn-", "x-forwarded-"];
+/// Families of such names; `webhook-` are those of the signature (Standard Webhooks 1.0), `tieline-` are our own.
+const RESERVED_PREFIXES: [&str; 5] = ["proxy-", "tieline-", "webhook-", "x-amzn-", "x-forwarded-"];
 
 /// Parts of names whose values are masked when they are read back.
 const SENSITIVE: [&str; 7] = ["authorization", "cookie", "key", "password", "secret", "signature", "token"];
@@ -114,6 +114,8 @@ mod tests {
             "Webhook-Id",
             "webhook-signature",
             "WEBHOOK-anything",
+            "Tieline-Hops",
+            "tieline-x",
         ] {
             assert_eq!(check_name(name), Err(HeaderError::Reserved), "{name}");
         }

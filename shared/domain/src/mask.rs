@@ -20,31 +20,63 @@ const SECRET_NAMES: [&str; 6] = ["sig", "pwd", "pass", "code", "jwt", "hmac"];
 /// of 24 or more letters and digits, a query value whose name says key, token, secret or the like. Scheme, host and tags
 /// (`{a.b}`) stay readable. Any text may come; one without a scheme is taken for a path.
 pub fn url(text: &str) -> String {
+    masked(text).shown
+}
+
+/// The parts of the URL that [`url()`] masks, as they are written in it.
+pub fn url_secrets(text: &str) -> Vec<String> {
+    masked(text).hidden
+}
+
+/// A URL taken apart.
+#[derive(Default)]
+struct Masked {
+    shown: String,
+    hidden: Vec<String>,
+}
+
+impl Masked {
+    fn show(&mut self, text: &str) {
+        self.shown.push_str(text);
+    }
+
+    fn hide(&mut self, text: &str) {
+        self.shown.push_str(MASK);
+        self.hidden.push(text.to_owned());
+    }
+}
+
+fn masked(text: &str) -> Masked {
     let authority = text.find("://").map_or(0, |at| at + 3);
     let path = if authority == 0 { 0 } else { end(text, authority, &['/', '\\', '?', '#']) };
     let query = end(text, path, &['?', '#']);
-    let mut out = text[..authority].to_owned();
+    let mut out = Masked::default();
+    out.show(&text[..authority]);
     match text[authority..path].rsplit_once('@') {
-        Some((_, host)) => out.extend([MASK, "@", host]),
-        None => out.push_str(&text[authority..path]),
+        Some((user_info, host)) => {
+            out.hide(user_info);
+            out.show("@");
+            out.show(host);
+        }
+        None => out.show(&text[authority..path]),
     }
     for segment in text[path..query].split_inclusive(['/', '\\']) {
         let name = segment.trim_end_matches(['/', '\\']);
         let colon = literals(name).any(|literal| literal.contains(':') || literal.to_ascii_lowercase().contains("%3a"));
         each_literal(&mut out, name, if colon { whole } else { runs });
-        out.push_str(&segment[name.len()..]);
+        out.show(&segment[name.len()..]);
     }
     for pair in text[query..].split_inclusive(['&', ';', '?', '#']) {
         let (pair, separator) = pair.split_at(pair.len() - usize::from(pair.ends_with(['&', ';', '?', '#'])));
         match pair.split_once('=') {
             Some((name, value)) => {
                 each_literal(&mut out, name, runs);
-                out.push('=');
+                out.show("=");
                 each_literal(&mut out, value, if names_secret(name) { whole } else { runs });
             }
             None => each_literal(&mut out, pair, runs),
         }
-        out.push_str(separator);
+        out.show(separator);
     }
     out
 }
@@ -65,14 +97,14 @@ fn names_secret(name: &str) -> bool {
 }
 
 /// What lies between the text's tags.
-fn literals(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn literals(text: &str) -> impl Iterator<Item = &str> {
     pieces(text).filter_map(|(literal, is_tag)| (!is_tag).then_some(literal))
 }
 
 /// Appends the text with its tags as they are and `mask` applied to what lies between them.
-fn each_literal(out: &mut String, text: &str, mask: fn(&mut String, &str)) {
+fn each_literal(out: &mut Masked, text: &str, mask: fn(&mut Masked, &str)) {
     for (piece, is_tag) in pieces(text) {
-        if is_tag { out.push_str(piece) } else { mask(out, piece) }
+        if is_tag { out.show(piece) } else { mask(out, piece) }
     }
 }
 
@@ -91,12 +123,12 @@ fn pieces(mut text: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-fn whole(out: &mut String, _: &str) {
-    out.push_str(MASK);
+fn whole(out: &mut Masked, text: &str) {
+    out.hide(text);
 }
 
 /// Masks the random runs of a text; all of it where one shows only once it is decoded.
-fn runs(out: &mut String, text: &str) {
+fn runs(out: &mut Masked, text: &str) {
     let joins = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let decoded = percent_decode_str(text).decode_utf8_lossy();
     let base64 = |c: char| joins(c) || "+/=".contains(c);
@@ -105,15 +137,19 @@ fn runs(out: &mut String, text: &str) {
         && decoded != text
         && decoded.split(|c| !base64(c)).any(|run| shows(&run))
     {
-        return out.push_str(MASK);
+        return out.hide(text);
     }
     let mut rest = text;
     while !rest.is_empty() {
         let run = rest.split(|c| !joins(c)).next().unwrap_or_default();
-        out.push_str(if looks_random(run) { MASK } else { run });
+        if looks_random(run) {
+            out.hide(run);
+        } else {
+            out.show(run);
+        }
         rest = &rest[run.len()..];
         let other = rest.len() - rest.trim_start_matches(|c| !joins(c)).len();
-        out.push_str(&rest[..other]);
+        out.show(&rest[..other]);
         rest = &rest[other..];
     }
 }
@@ -183,6 +219,20 @@ mod tests {
         ] {
             assert_eq!(url(text), masked, "{text}");
             assert_eq!(url(masked), masked, "{masked}");
+        }
+    }
+
+    #[test]
+    fn what_is_masked_is_known() {
+        for (text, hidden) in [
+            (
+                "https://user:pass@h.example/bot1:x/{a}?key=abc&page=2&sig={s}&token=x{t}",
+                vec!["user:pass", "bot1:x", "abc", "x"],
+            ),
+            ("https://h.example/a/abcdefghijklmnopqrstuvwx.json", vec!["abcdefghijklmnopqrstuvwx"]),
+            ("https://h.example/a", vec![]),
+        ] {
+            assert_eq!(url_secrets(text), hidden, "{text}");
         }
     }
 

@@ -87,3 +87,45 @@ async fn no_secret_is_in_the_table_on_a_queue_in_a_log_or_in_an_answer() {
     assert!(places.iter().all(|(_, content)| !content.contains(&pair)));
     second.delete().await;
 }
+
+#[tokio::test]
+async fn a_receiver_that_sends_back_all_it_got_puts_no_secret_on_record() {
+    let stack = Stack::get();
+    let (named, password, literal) = ("named <secret> & \"quotes\"", "pass word/é", "literal-token-of-a-header");
+    let (path, query, signing) = ("bot77:AAF-path_token", "query-token", "a-plain-signing-secret-of-an-echo");
+    let sink = Sink::answering([Reply::echo(500)]);
+    for (format, body) in [
+        ("json", json!(r#"{"text": "{text}", "key": "{secret.named}"}"#)),
+        ("xml", json!("<a><text>{text}</text><key b=\"{secret.named}\">{secret.named}</key></a>")),
+        ("form", json!("text={text}&key={secret.named}")),
+    ] {
+        let webhook = stack
+            .webhook()
+            .url(sink.at(&format!("/{path}/{{secret.named}}?api_key={query}&of={{secret.named}}")))
+            .set("format", format)
+            .set("body", body)
+            .set("secrets", json!({"named": named}))
+            .set("headers", json!({"x-named": "{secret.named}", "x-token": format!("Bearer {literal}")}))
+            .set("auth", json!({"type": "basic", "username": "ada", "password": password}))
+            .set("signing", json!({"type": "header", "name": "x-signing"}))
+            .set("secret", signing)
+            .create()
+            .await;
+        let event = stack.publish("message", json!({"text": "hi"})).await;
+        let delivery = stack.delivery_until(&event, &webhook, "failed").await;
+        let recorded = delivery["attempts"][0]["response_body"].as_str().expect("a body").to_owned();
+        let tested = webhook.test(json!({})).await["response_body"].as_str().expect("a body").to_owned();
+        let got = sink.got();
+        let request = got.iter().find(|request| request.header("webhook-id") == event).expect("the request");
+        assert!(request.echo().contains(literal) && request.echo().contains(signing), "{request:?}");
+        for echoed in [recorded, tested, delivery.to_string()] {
+            assert!(echoed.contains("•••"), "{echoed}");
+            // Whatever code it is in, these parts of the secrets go through it as they are.
+            let pair = BASE64_STANDARD.encode(format!("ada:{password}"));
+            for part in ["quotes", "AAF-path_token", query, literal, signing, &pair] {
+                assert!(!echoed.contains(part), "{part} in {echoed}");
+            }
+        }
+        webhook.delete().await;
+    }
+}

@@ -74,6 +74,15 @@ impl Auth {
         }
     }
 
+    /// The name of the header that authenticates a request.
+    pub fn header_name(&self) -> Option<HeaderName> {
+        match self {
+            Self::None => None,
+            Self::Basic { .. } => Some(AUTHORIZATION),
+            Self::ApiKey { header, .. } => Some(header.clone()),
+        }
+    }
+
     /// The header that authenticates a request.
     pub fn header(&self) -> Option<(HeaderName, SecretString)> {
         match self {
@@ -85,24 +94,20 @@ impl Auth {
             Self::ApiKey { header, value } => Some((header.clone(), value.clone())),
         }
     }
-
-    /// The secret in it.
-    pub fn secret(&self) -> Option<&SecretString> {
-        match self {
-            Self::None => None,
-            Self::Basic { password: secret, .. } | Self::ApiKey { value: secret, .. } => Some(secret),
-        }
-    }
 }
+
+/// Longest user name and password, in characters.
+const LONGEST: usize = 1000;
 
 fn username(value: Value) -> Checked<String> {
     let text = string(value)?;
-    match text.as_str() {
-        "" => Err(Problems::here("must not be empty")),
-        text if text.contains(':') || text.chars().any(char::is_control) => {
+    match text.chars().count() {
+        0 => Err(Problems::here("must not be empty")),
+        1..=LONGEST if text.contains(':') || text.chars().any(char::is_control) => {
             Err(Problems::here("must hold no colon and no control characters"))
         }
-        _ => Ok(text),
+        1..=LONGEST => Ok(text),
+        _ => Err(Problems::here(format!("must have at most {LONGEST} characters"))),
     }
 }
 
@@ -111,16 +116,19 @@ pub(super) fn header_name(value: Value) -> Checked<HeaderName> {
     Ok(header::check_name(&string(value)?)?)
 }
 
-/// A password goes out in base64: any text will do (RFC 7617), but control characters.
+/// A password goes out in base64: any text will do (RFC 7617), an empty one too, but control characters.
 fn password(value: Value) -> Checked<SecretString> {
-    match string(value)? {
-        text if text.is_empty() => Err(Problems::here("must not be empty")),
-        text if text.chars().any(char::is_control) => Err(Problems::here("must hold no control characters")),
-        text => Ok(text.into()),
+    let text = string(value)?;
+    if text.chars().count() > LONGEST {
+        return Err(Problems::here(format!("must have at most {LONGEST} characters")));
     }
+    if text.chars().any(char::is_control) {
+        return Err(Problems::here("must hold no control characters"));
+    }
+    Ok(text.into())
 }
 
-/// A secret that goes into a header: not empty, printable ASCII.
+/// A secret that goes into a header: not empty, printable ASCII, as long as any header's value may be.
 fn secret(value: Value) -> Checked<SecretString> {
     let text = string(value)?;
     if text.is_empty() {

@@ -4,15 +4,17 @@
 //! [`request`] turns a webhook and an event into the HTTP request that goes out.
 
 pub mod auth;
+mod checks;
+mod redact;
 pub mod request;
 pub mod settings;
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 pub use self::{auth::Auth, settings::Settings};
-use crate::{id::WebhookId, mask::MASK, signature::SigningSecret};
+use crate::{delivery::derived_event_id, event::Event, id::WebhookId, pattern::EventType, signature::SigningSecret};
 
 /// A webhook as it is kept.
 #[derive(Debug, Clone)]
@@ -129,20 +131,22 @@ impl Webhook {
         self
     }
 
-    /// `text` with every secret of this webhook masked: third parties echo what they were sent.
+    /// `text` with every secret of this webhook masked, in whatever code a third party echoes it.
     pub fn redact(&self, text: &str) -> String {
-        let signing = self.secrets.previous.iter().map(|(secret, _)| secret).chain([&self.secrets.current]);
-        let mut secrets: Vec<&str> = signing.map(SigningSecret::expose).collect();
-        secrets.extend(self.settings.secrets.values().map(ExposeSecret::expose_secret));
-        let authorization = self.settings.auth.header().map(|(_, value)| value);
-        secrets.extend(authorization.as_ref().map(ExposeSecret::expose_secret));
-        secrets.extend(self.settings.auth.secret().map(ExposeSecret::expose_secret));
-        // The longest first: one secret may hold another.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets
-            .iter()
-            .filter(|secret| secret.len() >= 4)
-            .fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
+        redact::redact(self, text)
+    }
+
+    /// The event that tells of its disabling: one for each, however often it is made. `None` when Tieline did not do it.
+    pub fn disabled_event(&self) -> Option<Event> {
+        let (reason, stopped_at) = self.state.disabled_reason.zip(self.state.stopped_at)?;
+        let kind = EventType::webhook_disabled();
+        Some(Event {
+            id: derived_event_id(&kind, &format!("{}|{stopped_at}", self.id), stopped_at),
+            kind,
+            timestamp: stopped_at,
+            data: json!({"webhook_id": self.id, "webhook_name": self.settings.name, "reason": reason}),
+            hops: 0,
+        })
     }
 }
 

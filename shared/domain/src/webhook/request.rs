@@ -57,7 +57,7 @@ pub fn build(webhook: &Webhook, event: &Event, now: Timestamp) -> Result<Request
     let mut missing = Missing::default();
     let settings = &webhook.settings;
     let url = settings.url.render(&scope, View::Wire, &mut missing)?;
-    let shown_url = settings.url.render_masked(&scope, &mut missing);
+    let shown_url = webhook.redact(&settings.url.render_masked(&scope, &mut missing));
     let body = body(webhook, &scope, View::Wire, &mut missing)?;
     let mut headers = HeaderMap::new();
     for (name, text) in plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)? {
@@ -108,7 +108,9 @@ pub fn preview(webhook: &Webhook, event: &Event) -> Result<(Preview, Missing), U
     };
     headers.insert("webhook-id".to_owned(), event.id.to_string());
     headers.insert(signature.to_owned(), MASK.to_owned());
-    let url = settings.url.render_masked(&scope, &mut missing);
+    let url = webhook.redact(&settings.url.render_masked(&scope, &mut missing));
+    let headers = headers.into_iter().map(|(name, value)| (name, webhook.redact(&value))).collect();
+    let body = body.map(|body| webhook.redact(&body));
     Ok((Preview { method: settings.method.to_string(), url, headers, body }, missing))
 }
 

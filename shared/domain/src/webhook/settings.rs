@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use http::{HeaderName, Method};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
-use url::Url;
 
-use super::auth::{Auth, header_name};
+use super::{
+    auth::{Auth, header_name},
+    checks::{self, undefined},
+};
 use crate::{
     condition::Condition,
     header,
@@ -109,23 +111,30 @@ const MOST_SECRETS: usize = 20;
 impl Settings {
     /// Reads the settings and the signing secret, if one is given. `allow` is the deployment's list of extra targets.
     pub fn parse(value: Value, allow: &Allow) -> Checked<(Self, Option<SigningSecret>)> {
-        Self::read(value, |url| Ok(target::check_url(url, allow)?))
+        let (settings, secret) = Self::read(value, Some(allow))?;
+        checks::size(&settings)?;
+        Ok((settings, secret))
     }
 
-    /// Reads settings that were saved. Whether the target is allowed by now is for the sending to check.
+    /// Reads settings that were saved. What was to be checked was checked then: a saved webhook can always be read, and
+    /// whether its target is allowed by now is for the sending to check.
     pub fn restore(value: Value) -> Checked<Self> {
-        Self::read(value, |_| Ok(())).map(|(settings, _)| settings)
+        Self::read(value, None).map(|(settings, _)| settings)
     }
 
-    fn read(value: Value, check: impl Fn(&Url) -> Checked<()>) -> Checked<(Self, Option<SigningSecret>)> {
+    /// `input`: where it comes from a client, with the targets that it may have.
+    fn read(value: Value, input: Option<&Allow>) -> Checked<(Self, Option<SigningSecret>)> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
         let url = fields.required("url", |value| {
             let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
-            check(template.origin_url()).map(|()| template)
+            input.map_or(Ok(()), |allow| target::check_url(template.origin_url(), allow))?;
+            Ok(template)
         });
         let events = fields.required("events", list(1, MOST_PATTERNS, |value| Ok(Pattern::parse(&string(value)?)?)));
-        let conditions = fields.defaulted("conditions", None, |value| Condition::parse(value).map(Some));
+        let conditions = fields.defaulted("conditions", None, |value| {
+            if input.is_some() { Condition::parse(value).map(Some) } else { Condition::restore(value).map(Some) }
+        });
         let enabled = fields.defaulted("enabled", true, boolean);
         let method = fields.defaulted("method", Method::POST, method);
         let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
@@ -134,16 +143,23 @@ impl Settings {
             let Some(format) = format else { return string(value).map(|_| None) };
             Ok(Some(BodyTemplate::parse(format, &string(value)?)?))
         });
-        let headers = fields.defaulted("headers", Vec::new(), headers);
         let auth = fields.defaulted("auth", Auth::None, Auth::parse);
         let secrets = fields.defaulted("secrets", Secrets::default(), secrets);
         let secret = fields.defaulted("secret", None, |value| Ok(Some(SigningSecret::parse(&string(value)?)?)));
-        let signing = fields.defaulted("signing", Signing::Standard, Signing::parse);
+        let signing = fields.defaulted("signing", Signing::Standard, |value| {
+            let signing = Signing::parse(value)?;
+            input.map_or(Ok(()), |_| checks::free_for_signing(&signing, auth.as_ref()))?;
+            Ok(signing)
+        });
+        let headers = fields.defaulted("headers", Vec::new(), |value| {
+            let free = |name: &HeaderName| checks::free_for_extra(name, auth.as_ref(), signing.as_ref());
+            headers(value, |name| input.map_or(Ok(()), |_| free(name)))
+        });
         let retry = fields.defaulted("retry", RetryPolicy::default(), RetryPolicy::parse);
         let timeout_seconds = fields.defaulted("timeout_seconds", 15, whole(1, 30));
         let success = fields.defaulted("success", Success::TwoOrThreeHundreds, one_of(&Success::NAMES));
         let rate = fields.defaulted("rate_limit_per_second", None, |value| whole(1, 1000)(value).map(Some));
-        if let Some(secrets) = &secrets {
+        if let Some(secrets) = secrets.as_ref().filter(|_| input.is_some()) {
             let texts = url.iter().map(|url| ("url", undefined(url.tags(), secrets)));
             let texts = texts.chain(body.iter().flatten().map(|body| ("body", undefined(body.tags(), secrets))));
             let values = headers.iter().flatten().map(|(_, value)| ("headers", undefined(value.tags(), secrets)));
@@ -253,16 +269,12 @@ impl Signing {
     }
 }
 
-/// The tags that name secrets which are not there: unlike an event's data, they are known by now.
-fn undefined<'a>(tags: impl Iterator<Item = &'a str>, secrets: &Secrets) -> Vec<String> {
-    let unknown = |tag: &&str| tag.strip_prefix("secret.").is_some_and(|name| !secrets.contains_key(name));
-    tags.filter(unknown).map(str::to_owned).collect()
-}
-
-fn headers(value: Value) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {
+fn headers(value: Value, check: impl Fn(&HeaderName) -> Checked<()>) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {
     let pairs = entries(MOST_HEADERS, |name, value| {
         let template = HeaderTemplate::parse(&unmasked(string(value)?)?)?;
-        Ok((header::check_name(name)?, template))
+        let name = header::check_name(name)?;
+        check(&name)?;
+        Ok((name, template))
     })(value)?;
     let mut headers: Vec<(HeaderName, HeaderTemplate)> = Vec::with_capacity(pairs.len());
     for (written, (name, template)) in pairs {

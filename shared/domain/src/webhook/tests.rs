@@ -120,6 +120,90 @@ fn secrets_that_templates_name_must_be_there() {
 }
 
 #[test]
+fn what_was_saved_can_be_read() {
+    let mut saved = settings(&json!({"secrets": {"a": "x"}, "headers": {"x-a": "{secret.a}"}})).expect("valid");
+    saved.secrets = settings::Secrets::default();
+    saved.auth = Auth::ApiKey { header: http::HeaderName::from_static("x-a"), value: "k".into() };
+    let document = Value::Object(saved.to_map(Reveal::Full));
+    assert!(Settings::parse(document.clone(), &Allow::default()).is_err());
+    let read = Settings::restore(document.clone()).expect("readable");
+    assert_eq!(Value::Object(read.to_map(Reveal::Full)), document);
+}
+
+#[test]
+fn one_header_has_one_source() {
+    let api_key = |header: &str| json!({"type": "api_key", "header": header, "value": "k"});
+    let signing = |name: &str| json!({"type": "header", "name": name});
+    for (change, pointers) in [
+        (json!({"auth": api_key("X-A"), "signing": signing("x-b"), "headers": {"X-C": "1"}}), vec![]),
+        (json!({"auth": api_key("X-A"), "signing": signing("x-a")}), vec!["/signing/name"]),
+        (json!({"auth": api_key("x-a"), "headers": {"X-A": "1", "x-b": "2"}}), vec!["/headers/X-A"]),
+        (json!({"signing": signing("X-S"), "headers": {"x-s": "1"}}), vec!["/headers/x-s"]),
+        (
+            json!({"auth": {"type": "basic", "username": "u", "password": "p"}, "headers": {"Authorization": "x"}}),
+            vec!["/headers/Authorization"],
+        ),
+        (json!({"headers": {"Tieline-Hops": "0"}}), vec!["/headers/Tieline-Hops"]),
+        (json!({"auth": api_key("tieline-x")}), vec!["/auth/header"]),
+    ] {
+        assert_eq!(pointers_of(&change), pointers, "{change}");
+    }
+}
+
+#[test]
+fn credentials_have_bounds() {
+    let basic =
+        |username: &str, password: &str| json!({"auth": {"type": "basic", "username": username, "password": password}});
+    let api_key = |value: &str| json!({"auth": {"type": "api_key", "header": "x-key", "value": value}});
+    let long = |length: usize| "é".repeat(length);
+    for (change, pointers) in [
+        (basic(&long(1000), &long(1000)), vec![]),
+        (basic("u", ""), vec![]),
+        (basic("", "p"), vec!["/auth/username"]),
+        (basic(&long(1001), &long(1001)), vec!["/auth/username", "/auth/password"]),
+        (api_key(&"k".repeat(4096)), vec![]),
+        (api_key(&"k".repeat(4097)), vec!["/auth/value"]),
+        (api_key(""), vec!["/auth/value"]),
+        (api_key("é"), vec!["/auth/value"]),
+    ] {
+        assert_eq!(pointers_of(&change), pointers);
+    }
+}
+
+#[test]
+fn what_is_too_large_to_keep_is_named() {
+    let secrets = |value: &str| -> Value {
+        (0..20).map(|index| (format!("s{index}"), json!(value.repeat(4096 / value.len())))).collect()
+    };
+    assert_eq!(pointers_of(&json!({"secrets": secrets("x"), "body": format!("\"{}\"", "x".repeat(32_000))})), [""; 0]);
+    // Each of these characters takes six in JSON.
+    assert_eq!(pointers_of(&json!({"secrets": secrets("\u{1}")})), ["/secrets"]);
+    let large = json!({"field": "a", "op": "eq", "value": "x".repeat(16 * 1024)});
+    assert_eq!(pointers_of(&json!({"conditions": large})), ["/conditions"]);
+}
+
+#[test]
+fn numbers_go_out_as_they_came_in() {
+    for (number, written) in [
+        ("31.245270191439438", "31.245270191439438"),
+        ("121.48791951161945", "121.48791951161945"),
+        ("1.7976931348623157e308", "1.7976931348623157e+308"),
+        ("5e-324", "5e-324"),
+        ("18446744073709551615", "18446744073709551615"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("1.0", "1.0"),
+    ] {
+        let data: Value = serde_json::from_str(&format!("{{\"n\": {number}}}")).expect("JSON");
+        let sent = request::build(&webhook(&json!({})), &event(data), at(0)).expect("a request").body.expect("a body");
+        assert!(sent.contains(&format!("{{\"n\":{written}}}")), "{number}: {sent}");
+    }
+}
+
+fn pointers_of(change: &Value) -> Vec<String> {
+    settings(change).err().into_iter().flat_map(|problems| problems.0).map(|problem| problem.pointer).collect()
+}
+
+#[test]
 fn masks_are_not_written_back() {
     for change in [json!({"url": "https://example.com/•••"}), json!({"headers": {"x-token": "•••"}})] {
         assert!(settings(&change).is_err(), "{change}");

@@ -40,9 +40,9 @@ pub(crate) async fn run(app: &App, now: &str) -> Result<Reminded, RotationError>
     // Whatever is overdue has its next reminder within a week.
     let horizon = now.checked_add(STEP).unwrap_or(now);
     let mut counted = BTreeSet::new();
-    let mut slice = Slice { after: None, limit: PAGE };
+    let mut slice = Slice::new(None, PAGE);
     loop {
-        let Page { items, next } = app.table.reminders(horizon, &slice).await?;
+        let Page { items, next, .. } = app.table.reminders(horizon, &slice).await?;
         for credential in items {
             if credential.status(now) == Status::Expired {
                 app.table.forget_reminder(&credential).await?;

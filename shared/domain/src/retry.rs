@@ -23,7 +23,7 @@ use crate::invalid::{self, Checked, Fields};
 pub enum RetryPolicy {
     /// Every `interval_seconds` for `duration_seconds` from the first attempt on.
     Fixed {
-        /// Between two attempts, at least 1.
+        /// Between two attempts, at least 1, and so long that there are at most 1,000 retries.
         #[schema(required = false, minimum = 1, maximum = 604_800, default = 1_800)]
         interval_seconds: u32,
         /// From the first attempt to the last, at least the interval.
@@ -51,6 +51,8 @@ pub struct Schedule {
     pub attempts_made: u32,
 }
 
+/// The most retries of a schedule: each attempt is kept with its answer, and is shown with the delivery.
+const MOST_RETRIES: u32 = 1_000;
 /// The longest schedule: 7 days.
 const LONGEST: u64 = 7 * 86_400;
 const STANDARD_OFFSETS: [u32; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
@@ -87,6 +89,9 @@ impl RetryPolicy {
                 let duration = fields.defaulted("duration_seconds", 86_400, seconds);
                 if interval > duration && duration.is_some() {
                     fields.refuse("duration_seconds", "must be at least interval_seconds");
+                }
+                if interval.zip(duration).is_some_and(|(interval, duration)| duration / interval > MOST_RETRIES) {
+                    fields.refuse("interval_seconds", "must be so long that there are at most 1,000 retries");
                 }
                 interval
                     .zip(duration)

@@ -22,6 +22,9 @@ pub struct Table {
     transactions: BTreeSet<String>,
 }
 
+/// The most that one page of a query reads, in bytes.
+const MOST_PAGE_BYTES: usize = 1024 * 1024;
+
 /// The largest item, in bytes.
 const MOST_BYTES: usize = 400 * 1024;
 
@@ -140,6 +143,12 @@ impl Table {
             found.drain(..=seen.expect("pages begin after an item that is there"));
         }
         let limit = request["Limit"].as_u64().map_or(usize::MAX, |limit| usize::try_from(limit).expect("small"));
+        let full = |sum: &mut usize, item: &&Item| {
+            *sum += item.values().map(bytes).sum::<usize>();
+            Some(*sum > MOST_PAGE_BYTES)
+        };
+        let most = 1 + found.iter().scan(0, full).take_while(|full| !full).count();
+        let limit = limit.min(most);
         found.truncate(limit);
         let mut answer = json!({"Items": found, "Count": found.len()});
         // Also when nothing follows: DynamoDB stops at the limit and does not look.
@@ -170,7 +179,7 @@ struct Write<'a> {
 impl<'a> Write<'a> {
     fn put(request: &'a Value) -> Result<Self, Refusal> {
         let item = request["Item"].as_object().expect("an item");
-        if request["Item"].to_string().len() > MOST_BYTES {
+        if bytes(&request["Item"]) > MOST_BYTES {
             return Err(Refusal::new("ValidationException"));
         }
         let condition = Expression::of(request, "ConditionExpression");
@@ -203,6 +212,16 @@ impl<'a> Write<'a> {
             None => table.items.remove(&self.key),
         };
         table.writes.push((self.key, item));
+    }
+}
+
+/// About how many bytes this takes in the table.
+fn bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(bytes).sum(),
+        Value::Object(map) => map.iter().map(|(name, value)| name.len() + bytes(value)).sum(),
+        _ => 1,
     }
 }
 

@@ -14,7 +14,7 @@ const KINDS: [&str; 9] = ["user", "name", "credential", "token", "live-admins", 
 
 /// Checks that everything follows from the credentials and users, and nothing else is there.
 pub(crate) async fn check(office: &Office, now: Timestamp) {
-    let all = Slice { after: None, limit: 1_000 };
+    let all = Slice::new(None, 1_000);
     let credentials = office.table().credentials(&all).await.expect("read").items;
     let users = office.table().users(&all).await.expect("read").items;
     let items: BTreeMap<(String, String), Value> = {

@@ -1,14 +1,24 @@
 //! Entity tags (a resource's version, quoted), and changes that lose nobody else's.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::invalid::Problems;
 use http::{HeaderMap, HeaderValue, header::IF_MATCH};
 use platform::table::{TableError, WriteError};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{Answer, Problem};
 
 /// The tag of a version.
 pub fn of(version: u64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The tag of what has no version, by what an answer shows of it.
+pub fn of_shown(body: &Value) -> HeaderValue {
+    let digest = Sha256::digest(body.to_string());
+    let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&digest[..15]));
+    HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Why a change was not made.

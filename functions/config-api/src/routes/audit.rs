@@ -9,14 +9,9 @@ use serde_json::{Value, json};
 use super::deliveries::span;
 use crate::{
     App,
-    http::{
-        Answer,
-        query::{self, Query},
-    },
+    http::{Answer, query::Query},
     openapi::schema,
 };
-
-const ROUTE: &str = "audit";
 
 /// Lists changes of configuration and refused tokens of known credentials, newest first.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", security(("token" = ["audit:read"])),
@@ -28,7 +23,8 @@ const ROUTE: &str = "audit";
     responses((status = 200, body = schema::List<schema::AuditEntry>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
     let span = span(&app, &mut query);
-    let slice = query.paging()?.slice(&app, ROUTE).await?;
-    let Page { items, next } = app.table.audit(span, &slice).await?;
-    query::page(&app, ROUTE, items.iter().map(|entry| json!(entry)).collect(), next).await.map(Json)
+    let paging = query.paging()?;
+    let slice = paging.slice(&app).await?;
+    let Page { items, next, .. } = app.table.audit(span, &slice).await?;
+    paging.page(&app, items.iter().map(|entry| json!(entry)).collect(), next).await.map(Json)
 }

@@ -40,8 +40,6 @@ use crate::{
     openapi::schema,
 };
 
-const ROUTE: &str = "credentials";
-
 /// Lists credentials: newest first, or with `rotation` the most urgent first.
 #[utoipa::path(get, path = "/v1/credentials", tag = "credentials", security(("token" = ["credentials:read"])),
     params(
@@ -54,7 +52,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     let status = query.filter("status", query::choice(&Status::ALL));
     let rotation =
         query.filter("rotation", query::choice(&[("overdue", Rotation::Overdue), ("due_soon", Rotation::Soon)]));
-    let slice = query.paging()?.slice(&app, ROUTE).await?;
+    let paging = query.paging()?;
+    let slice = paging.slice(&app).await?;
     let now = clock::now();
     let wanted = |credential: &Credential| {
         status.is_none_or(|status| credential.status(now) == status)
@@ -68,10 +67,10 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
             Some(_) => app.table.reminders(now.checked_add(reminder::STEP).unwrap_or(now), &slice).await?,
         })
     };
-    let Page { items, next } = query::filled(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
     let uses = app.table.last_uses(&items).await?;
     let data = items.iter().map(|credential| view(credential, &uses, now)).collect();
-    query::page(app, ROUTE, data, next).await.map(Json)
+    paging.page(app, data, next).await.map(Json)
 }
 
 /// Creates a credential. Its token is shown in this answer only.

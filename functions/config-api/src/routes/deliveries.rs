@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::{
     Json,
     extract::{Path, State},
+    response::IntoResponse,
 };
 use domain::{
     delivery::{Attempt, Delivery, Message, Status, Stopped},
     id::{DeliveryId, EventId, WebhookId},
 };
-use http::StatusCode;
+use http::{StatusCode, header};
 use jiff::Timestamp;
 use platform::{
     clock,
@@ -24,19 +25,18 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
+        Answer, Document, Problem, etag,
         query::{self, Query},
     },
     openapi::schema,
     retry,
 };
 
-const ROUTE: &str = "deliveries";
-
 /// Lists deliveries, newest event first. A filtered page may be short.
 #[utoipa::path(get, path = "/v1/deliveries", tag = "deliveries", security(("token" = ["deliveries:read"])),
     params(
-        ("webhook_id" = Option<String>, Query, description = "Only to this webhook"),
+        ("webhook_id" = Option<String>, Query, description = "Only to this webhook. Those of which no attempt was made yet are \
+            in this list with `status=pending`, and else in those without a webhook and of an event"),
         ("event_id" = Option<String>, Query, description = "Only of this event"),
         ("status" = Option<Status>, Query, description = "Only with this status"),
         ("since" = Option<String>, Query, description = "Event accepted at this RFC 3339 time or later"),
@@ -52,18 +52,18 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         span: span(&app, &mut query),
     };
     let paging = query.paging()?;
-    let slice = paging.slice(&app, ROUTE).await?;
+    let slice = paging.slice(&app).await?;
     let (app, filter) = (&*app, &filter);
     let read = |slice: Slice| async move { find(app, filter, &slice).await };
-    let Page { items, next } = query::filled(slice, read, |seen| filter.wants(seen)).await?;
-    query::page(app, ROUTE, items.iter().map(Seen::view).collect(), next).await.map(Json)
+    let Page { items, next, .. } = query::filled(slice, read, |seen| filter.wants(seen)).await?;
+    paging.page(app, items.iter().map(Seen::view).collect(), next).await.map(Json)
 }
 
-/// Reads a delivery with its attempts.
+/// Reads a delivery with its attempts. Where there are very many, the older ones come without `response_body`.
 #[utoipa::path(get, path = "/v1/deliveries/{id}", tag = "deliveries", security(("token" = ["deliveries:read"])),
     params(("id" = String, Path)),
     responses((status = 200, body = schema::DeliveryWithAttempts), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<Json<Value>> {
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id: DeliveryId = id.parse().map_err(|_| Problem::not_found("delivery"))?;
     let (seen, attempts) = match app.table.delivery_with_attempts(id).await? {
         Some((row, attempts)) => {
@@ -72,7 +72,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<
         }
         None => (pending(&app, id).await?, Vec::new()),
     };
-    Ok(Json(with_attempts(&seen, &attempts)))
+    let body = with_attempts(&seen, &attempts);
+    Ok(([(header::ETAG, etag::of_shown(&body))], Json(body)).into_response())
 }
 
 /// Tries a delivery again, whatever became of it: it goes on with the next attempt number, the same `webhook-id` and a
@@ -122,6 +123,7 @@ impl Filter {
         self.webhook.is_none_or(|webhook| seen.id.webhook == webhook)
             && self.event.is_none_or(|event| seen.id.event == event)
             && self.status.is_none_or(|status| seen.status == status)
+            && self.span.holds(seen.id.event.made_at())
     }
 }
 
@@ -129,92 +131,89 @@ impl Filter {
 async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
     match *filter {
         Filter { event: Some(event), .. } => {
-            let dispatched = app.table.event(event).await?;
-            Ok(cut(seen(app, dispatched.as_slice()).await?, slice))
+            let events = Page { items: Vec::from_iter(app.table.event(event).await?), next: None, weight: 0 };
+            matches(app, filter, events, slice).await
         }
         Filter { webhook: Some(webhook), status, span, .. } if status != Some(Status::Pending) => {
-            let Page { items, next } = app.table.deliveries_of(webhook, span, slice).await?;
+            let page = app.table.deliveries_of(webhook, span, slice).await?;
             let stopped = app.table.stops(&[webhook]).await?(webhook);
-            Ok(Page { items: items.iter().map(|row| Seen::of(row, stopped)).collect(), next })
+            Ok(page.map(|row| Seen::of(&row, stopped)))
         }
         Filter {
             webhook: None, status: Some(status @ (Status::Failed | Status::Blocked | Status::Retrying)), ..
         } => {
-            let Page { items, next } = app.table.deliveries_with(status, slice).await?;
-            let ids: BTreeSet<WebhookId> = items.iter().map(|row| row.id.webhook).collect();
+            let page = app.table.deliveries_with(status, slice).await?;
+            let ids: BTreeSet<WebhookId> = page.items.iter().map(|row| row.id.webhook).collect();
             let stops = app.table.stops(&ids.into_iter().collect::<Vec<_>>()).await?;
-            let within = |row: &&Delivery| {
-                let at = row.id.event.made_at();
-                filter.span.since <= at && at <= filter.span.until
-            };
-            let items = items.iter().filter(within).map(|row| Seen::of(row, stops(row.id.webhook))).collect();
-            Ok(Page { items, next })
+            Ok(page.map(|row| Seen::of(&row, stops(row.id.webhook))))
         }
-        Filter { span, .. } => walk(app, span, slice).await,
+        Filter { .. } => walk(app, filter, slice).await,
     }
 }
 
-/// Deliveries by their events. The cursor is an event, and how many of its deliveries were shown.
-async fn walk(app: &App, span: Span, slice: &Slice) -> Answer<Page<Seen>> {
-    let (after, shown) = match slice.after.as_deref().and_then(|after| after.split_once('#')) {
-        Some((event, shown)) => (Some(event.to_owned()), shown.parse().unwrap_or(0)),
-        None => (slice.after.clone(), 0),
+/// Deliveries by their events.
+async fn walk(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
+    let stopped_at = Stop::of(slice);
+    // The event at which the last page stopped comes first: some of its matches are still to be shown.
+    let begun = match stopped_at {
+        Some(Stop { event, shown }) if shown > 0 => app.table.event(event).await?,
+        _ => None,
     };
-    let mut items = Vec::new();
-    // The event that the last page stopped at comes first: its other deliveries are still to be shown.
-    if let Some(event) = after.as_deref().filter(|_| shown > 0) {
-        let event: Option<EventId> = format!("evt_{event}").parse().ok();
-        let dispatched = match event {
-            Some(event) => app.table.event(event).await?,
-            None => None,
-        };
-        items.extend(seen(app, dispatched.as_slice()).await?.into_iter().skip(shown));
+    let after = stopped_at.map(|stop| stop.event.ulid().to_string());
+    let mut events = app.table.events(filter.span, &Slice { after, ..slice.clone() }).await?;
+    events.items.splice(..0, begun);
+    matches(app, filter, events, slice).await
+}
+
+/// Where a page of matches ended: the event, and how many of its matches were shown.
+#[derive(Clone, Copy)]
+struct Stop {
+    event: EventId,
+    shown: usize,
+}
+
+impl Stop {
+    fn of(slice: &Slice) -> Option<Self> {
+        let after = slice.after.as_deref()?;
+        let (event, shown) = after.split_once('#').unwrap_or((after, "0"));
+        Some(Self { event: EventId::from_ulid(event.parse().ok()?), shown: shown.parse().ok()? })
     }
-    let events = app.table.events(span, &Slice { after, limit: slice.limit }).await?;
-    items.extend(seen(app, &events.items).await?);
-    if items.len() <= slice.limit {
-        return Ok(Page { items, next: events.next });
-    }
-    items.truncate(slice.limit);
-    let next = items.last().map(|last| {
-        let before = items.iter().filter(|seen| seen.id.event == last.id.event).count();
-        let skipped = slice.after.as_deref().filter(|after| after.starts_with(&last.id.event.ulid().to_string()));
-        format!("{}#{}", last.id.event.ulid(), before + skipped.map_or(0, |_| shown))
-    });
-    Ok(Page { items, next })
 }
 
-fn cut(items: Vec<Seen>, slice: &Slice) -> Page<Seen> {
-    let shown: usize = slice.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0);
-    let total = items.len();
-    let items: Vec<Seen> = items.into_iter().skip(shown).take(slice.limit).collect();
-    let shown = shown + items.len();
-    Page { items, next: (shown < total).then(|| shown.to_string()) }
-}
-
-/// The deliveries of these events, as a list shows them.
-pub(super) async fn of_events(app: &App, events: &[Dispatched]) -> Answer<Vec<Value>> {
-    Ok(seen(app, events).await?.into_iter().map(|seen| seen.view()).collect())
-}
-
-async fn seen(app: &App, events: &[Dispatched]) -> Answer<Vec<Seen>> {
-    let ids = |event: &Dispatched| {
-        let of = event.event.id;
-        event.matches.clone().into_iter().map(move |webhook| DeliveryId { event: of, webhook })
+/// The matches of these events, from where the last page stopped until the page is full.
+async fn matches(app: &App, filter: &Filter, events: Page<Dispatched>, slice: &Slice) -> Answer<Page<Seen>> {
+    let stop = Stop::of(slice);
+    let all = events.items.iter().flat_map(|event| (0..event.matches.len()).map(move |at| (event, at)));
+    let wanted = |(event, at): &(&Dispatched, usize)| {
+        stop.is_none_or(|stop| stop.event != event.event.id || stop.shown <= *at)
+            && filter.webhook.is_none_or(|webhook| webhook == event.matches[*at])
     };
-    let all: Vec<DeliveryId> = events.iter().flat_map(ids).collect();
-    let webhooks: BTreeSet<WebhookId> = all.iter().map(|id| id.webhook).collect();
-    let rows = app.table.deliveries(&all).await?;
+    let mut some: Vec<(&Dispatched, usize)> = all.filter(wanted).take(slice.limit + 1).collect();
+    let more = some.len() > slice.limit;
+    some.truncate(slice.limit);
+    let next = some.last().filter(|_| more).map(|(event, at)| format!("{}#{}", event.event.id.ulid(), at + 1));
+    let some: Vec<_> = some.into_iter().map(|(event, at)| (event, event.matches[at])).collect();
+    Ok(Page { items: seen(app, &some).await?, next: next.or(events.next), weight: events.weight })
+}
+
+/// The deliveries of an event, as a list shows them.
+pub(super) async fn of_event(app: &App, event: &Dispatched) -> Answer<Vec<Value>> {
+    let all: Vec<_> = event.matches.iter().map(|webhook| (event, *webhook)).collect();
+    Ok(seen(app, &all).await?.iter().map(Seen::view).collect())
+}
+
+/// What became of these matches.
+async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> Answer<Vec<Seen>> {
+    let delivery = |event: &Dispatched, webhook| DeliveryId { event: event.event.id, webhook };
+    let ids: Vec<DeliveryId> = matches.iter().map(|(event, webhook)| delivery(event, *webhook)).collect();
+    let webhooks: BTreeSet<WebhookId> = ids.iter().map(|id| id.webhook).collect();
+    let rows = app.table.deliveries(&ids).await?;
     let stops = app.table.stops(&webhooks.into_iter().collect::<Vec<_>>()).await?;
-    let one = |event: &Dispatched, id: DeliveryId| match rows.get(&id) {
-        Some(row) => Seen::of(row, stops(id.webhook)),
-        None => Seen::unmade(event, id, stops(id.webhook)),
+    let one = |(event, webhook): &(&Dispatched, WebhookId)| {
+        let id = delivery(event, *webhook);
+        rows.get(&id).map_or_else(|| Seen::unmade(event, id, stops(*webhook)), |row| Seen::of(row, stops(*webhook)))
     };
-    Ok(events
-        .iter()
-        .flat_map(|event| ids(event).map(move |id| (event, id)))
-        .map(|(event, id)| one(event, id))
-        .collect())
+    Ok(matches.iter().map(one).collect())
 }
 
 /// A delivery as readers see it.

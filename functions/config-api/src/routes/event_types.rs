@@ -19,34 +19,29 @@ use platform::{
 };
 use serde_json::{Value, json};
 
+use super::webhooks::MOST_MATCHES;
 use crate::{
     App,
-    http::{
-        Answer, Document, Problem,
-        access::Caller,
-        query::{self, Query},
-    },
+    http::{Answer, Document, Problem, access::Caller, query::Query},
     openapi::schema,
 };
 
-const ROUTE: &str = "event-types";
-
-/// Lists event types: one's own first, then the built-in ones.
+/// Lists event types: one's own first, the newest first, then the built-in ones.
 #[utoipa::path(get, path = "/v1/event-types", tag = "events", security(("token" = ["events:read"])),
     params(schema::Paging),
     responses((status = 200, body = schema::List<schema::EventType>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
     let paging = query.paging()?;
-    let mut slice = paging.slice(&app, ROUTE).await?;
+    let mut slice = paging.slice(&app).await?;
     let catalogue = event_type::catalogue();
-    // The cursor is the name of one's own last type, or how many of the built-in ones were shown.
+    // The cursor is where one's own types go on, or how many of the built-in ones were shown.
     let shown: Option<usize> = slice.after.as_deref().and_then(|after| after.strip_prefix('#')?.parse().ok());
     let mut data = Vec::new();
     if shown.is_none() {
         let own = app.table.event_types(&slice).await?;
         data.extend(own.items.iter().map(view));
         if own.next.is_some() {
-            return query::page(&app, ROUTE, data, own.next).await.map(Json);
+            return paging.page(&app, data, own.next).await.map(Json);
         }
     }
     slice.limit -= data.len();
@@ -56,7 +51,7 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
         json!({"name": known.name, "description": known.description, "example": known.example, "built_in": true})
     }));
     let next = (to < catalogue.len()).then(|| format!("#{to}"));
-    query::page(&app, ROUTE, data, next).await.map(Json)
+    paging.page(&app, data, next).await.map(Json)
 }
 
 /// Defines an event type.
@@ -72,6 +67,9 @@ pub async fn create(
     let taken = || Problem::conflict("There is an event type of this name");
     if event_type::find(new.name.as_str()).is_some() {
         return Err(taken());
+    }
+    if app.table.most_subscribers(std::slice::from_ref(&new.name)).await? > MOST_MATCHES {
+        return Err(Problem::conflict("More than 1,000 webhooks, the most there can be, would get such events"));
     }
     let entry = caller.entry("event_type.created", &new.name, Vec::new());
     match app.table.create_event_type(&new, &entry).await? {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Path, State},
+    response::IntoResponse,
 };
 use domain::{
     event::{Event, NewEvent},
@@ -12,7 +13,7 @@ use domain::{
     invalid::{Checked, Fields, Problems, list as array, string},
     pattern::EventType,
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use platform::table::{
     events::Dispatched,
     walk::{Page, Slice},
@@ -25,6 +26,7 @@ use crate::{
     http::{
         Answer, Document, Problem,
         body::shallow,
+        etag,
         query::{self, Query},
     },
     openapi::schema,
@@ -104,24 +106,24 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     let kind = query.filter("type", |text| Ok(EventType::parse(text)?));
     let span = deliveries::span(&app, &mut query);
     let paging = query.paging()?;
-    let slice = paging.slice(&app, ROUTE).await?;
+    let slice = paging.slice(&app).await?;
     let app = &*app;
     let read = |slice: Slice| async move { Ok(app.table.events(span, &slice).await?) };
     let wanted = |item: &Dispatched| kind.as_ref().is_none_or(|kind| item.event.kind == *kind);
-    let Page { items, next } = query::filled(slice, read, wanted).await?;
-    query::page(app, ROUTE, items.iter().map(view).collect(), next).await.map(Json)
+    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    paging.page(app, items.iter().map(view).collect(), next).await.map(Json)
 }
 
 /// Reads an event with its deliveries.
 #[utoipa::path(get, path = "/v1/events/{id}", tag = "events", security(("token" = ["events:read"])),
     params(("id" = String, Path)),
     responses((status = 200, body = schema::EventWithDeliveries), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<Json<Value>> {
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id: EventId = id.parse().map_err(|_| Problem::not_found("event"))?;
     let dispatched = app.table.event(id).await?.ok_or_else(|| Problem::not_found("event"))?;
     let mut answer = view(&dispatched);
-    answer["deliveries"] = json!(deliveries::of_events(&app, std::slice::from_ref(&dispatched)).await?);
-    Ok(Json(answer))
+    answer["deliveries"] = json!(deliveries::of_event(&app, &dispatched).await?);
+    Ok(([(header::ETAG, etag::of_shown(&answer))], Json(answer)).into_response())
 }
 
 fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>> {

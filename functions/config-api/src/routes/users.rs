@@ -26,20 +26,19 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         patch::merge,
-        query::{self, Query},
+        query::Query,
     },
     openapi::schema,
 };
-
-const ROUTE: &str = "users";
 
 /// Lists users, newest first.
 #[utoipa::path(get, path = "/v1/users", tag = "users", security(("token" = ["users:read"])), params(schema::Paging),
     responses((status = 200, body = schema::List<schema::User>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
-    let slice = query.paging()?.slice(&app, ROUTE).await?;
-    let Page { items, next } = app.table.users(&slice).await?;
-    query::page(&app, ROUTE, items.iter().map(|holder| view(&holder.user)).collect(), next).await.map(Json)
+    let paging = query.paging()?;
+    let slice = paging.slice(&app).await?;
+    let Page { items, next, .. } = app.table.users(&slice).await?;
+    paging.page(&app, items.iter().map(|holder| view(&holder.user)).collect(), next).await.map(Json)
 }
 
 /// Creates a user.

@@ -34,8 +34,6 @@ use crate::{
     openapi::schema,
 };
 
-const ROUTE: &str = "webhooks";
-
 /// Lists webhooks, newest first.
 #[utoipa::path(get, path = "/v1/webhooks", tag = "webhooks", security(("token" = ["webhooks:read"])),
     params(
@@ -48,7 +46,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     let event = query.filter("event", |text| Ok(EventType::parse(text)?));
     let enabled = query.filter("enabled", query::boolean);
     let paging = query.paging()?;
-    let slice = paging.slice(&app, ROUTE).await?;
+    let slice = paging.slice(&app).await?;
     let wanted = |webhook: &Webhook| {
         let settings = &webhook.settings;
         let takes = event.as_ref().is_none_or(|kind| settings.events.iter().any(|pattern| pattern.matches(kind)));
@@ -58,8 +56,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     };
     let app = &*app;
     let read = |slice: Slice| async move { Ok(app.table.webhooks(&slice, &app.keys).await?) };
-    let Page { items, next } = query::filled(slice, read, wanted).await?;
-    query::page(app, ROUTE, items.iter().map(view).collect(), next).await.map(Json)
+    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    paging.page(app, items.iter().map(view).collect(), next).await.map(Json)
 }
 
 /// Creates a webhook. Without a `secret` one is made, and shown in this answer only.
@@ -184,7 +182,7 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
 }
 
 /// An event's row has room for this many matches.
-const MOST_MATCHES: usize = 1000;
+pub(super) const MOST_MATCHES: usize = 1000;
 
 /// Refuses patterns beside `subscribed` through which one event could match more webhooks than its row has room for.
 async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Answer<()> {
@@ -192,10 +190,13 @@ async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Ans
     if added.is_empty() || !settings.enabled {
         return Ok(());
     }
-    // What a wildcard stands for beside the built-in types fills up like these.
-    let known = event_type::catalogue().iter().map(|known| known.name);
-    let named = added.iter().map(|pattern| pattern.as_str());
-    let kinds: BTreeSet<EventType> = known.chain(named).filter_map(|name| EventType::parse(name).ok()).collect();
+    let wildcard = added.iter().any(|pattern| pattern.as_str().ends_with('*'));
+    let own = if wildcard { app.table.event_type_names().await? } else { Vec::new() };
+    let known = event_type::catalogue().iter().map(|known| known.name.to_owned());
+    // Below a wildcard, also a type that nobody has defined yet; a new one is checked by those who name it.
+    let named = added.iter().map(|pattern| pattern.as_str().replace('*', "_"));
+    let named = known.chain(named).filter_map(|name| EventType::parse(&name).ok());
+    let kinds: BTreeSet<EventType> = named.chain(own).collect();
     let kinds: Vec<EventType> =
         kinds.into_iter().filter(|kind| added.iter().any(|pattern| pattern.matches(kind))).collect();
     if app.table.most_subscribers(&kinds).await? >= MOST_MATCHES {

@@ -81,7 +81,8 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
 #[test]
 fn policies_read_back_and_wrong_ones_are_pointed_at() {
     for policy in [
-        json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 604_800}),
+        json!({"type": "fixed", "interval_seconds": 604, "duration_seconds": 604_603}),
+        json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 1_000}),
         json!({"type": "standard"}),
         json!({"type": "custom", "delays_seconds": [1, 604_799]}),
         json!({"type": "none"}),
@@ -99,6 +100,8 @@ fn policies_read_back_and_wrong_ones_are_pointed_at() {
         ),
         (json!({"type": "fixed", "interval_seconds": 9, "duration_seconds": 8}), vec!["/duration_seconds"]),
         (json!({"type": "fixed", "interval_seconds": 1.5}), vec!["/interval_seconds"]),
+        (json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 1_001}), vec!["/interval_seconds"]),
+        (json!({"type": "fixed", "interval_seconds": 80}), vec!["/interval_seconds"]),
         (json!({"type": "standard", "interval_seconds": 1}), vec!["/interval_seconds"]),
         (json!({"type": "custom"}), vec!["/delays_seconds"]),
         (json!({"type": "custom", "delays_seconds": []}), vec!["/delays_seconds"]),

@@ -33,8 +33,7 @@ impl Table {
 
     /// The entries of a span of time, newest first.
     pub async fn audit(&self, span: Span, slice: &Slice) -> Result<Page<Entry>, TableError> {
-        let page = self.by_day::<Row<Entry>>(key::audit, span, slice).await?;
-        Ok(Page { items: page.items.into_iter().map(|row| row.entry).collect(), next: page.next })
+        Ok(self.by_day::<Row<Entry>>(key::audit, span, slice).await?.map(|row| row.entry))
     }
 
     pub(super) fn audit_write(&self, entry: &Entry) -> Result<TransactWriteItem, TableError> {

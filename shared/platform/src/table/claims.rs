@@ -4,7 +4,7 @@ use domain::id::EventId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Key, Table, TableError, Written, item, number};
+use super::{Condition, Key, Table, TableError, Written, item};
 
 /// How long a key is remembered.
 pub const CLAIM_TIME: SignedDuration = SignedDuration::from_hours(24);
@@ -34,12 +34,7 @@ impl Table {
     /// Claims `key` (a hash) on `route`. When it is claimed already, the claim that holds comes back.
     pub async fn claim(&self, route: &str, key: &str, claim: Claim) -> Result<Claim, TableError> {
         let key = Key::claim(route, key);
-        // TTL deletes late: a claim that is past its time counts as absent.
-        let free = Condition::that(
-            "attribute_not_exists(pk) OR #expires_at <= :now",
-            [(":now", number(claim.at.as_second()))],
-        );
-        match self.put(item(&key, None, &claim)?, Some(free)).await? {
+        match self.put(item(&key, None, &claim)?, Some(Condition::absent_at(claim.at))).await? {
             Written::Yes => Ok(claim),
             Written::Refused => Ok(self.get(&key).await?.unwrap_or(claim)),
         }

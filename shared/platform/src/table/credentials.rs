@@ -118,10 +118,15 @@ impl Table {
         let query = query.limit(i32::try_from(slice.limit).unwrap_or(i32::MAX));
         let query = query.key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until");
         // A sort key that was seen is left out by the character that follows it.
-        let from = slice.after.as_ref().map_or_else(String::new, |after| format!("{after}!"));
+        let from = slice.after.as_ref().map_or_else(|| "0".to_owned(), |after| format!("{after}!"));
+        let until = format!("{}~", key::instant(until));
+        // DynamoDB refuses a range whose ends are the wrong way round.
+        if from > until {
+            return Ok(Page { items: Vec::new(), next: None, weight: 0 });
+        }
         let query = query.expression_attribute_values(":pk", text(key::REMINDERS));
-        let query = query.expression_attribute_values(":from", text(if from.is_empty() { "0" } else { &from }));
-        let query = query.expression_attribute_values(":until", text(format!("{}~", key::instant(until))));
+        let query = query.expression_attribute_values(":from", text(from));
+        let query = query.expression_attribute_values(":until", text(until));
         let answer = query.send().await?;
         let more = answer.last_evaluated_key.is_some();
         let found = answer.items.unwrap_or_default();
@@ -129,7 +134,8 @@ impl Table {
         let pointers: Vec<Pointer> = serde_dynamo::from_items(found)?;
         let ids: Vec<CredentialId> = pointers.into_iter().map(|pointer| pointer.credential).collect();
         let mut rows = self.credentials_by_id(&ids).await?;
-        Ok(Page { items: ids.iter().filter_map(|id| rows.remove(id)).collect(), next })
+        // Credentials are small: a page of them does not fill an answer.
+        Ok(Page { items: ids.iter().filter_map(|id| rows.remove(id)).collect(), next, weight: 0 })
     }
 
     /// Takes an expired credential from the list of reminders, unless it has changed meanwhile: it may have more time now.

@@ -13,11 +13,12 @@ use futures::future::try_join;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, Written,
+    Condition, Item, Key, Table, TableError, Written, alive,
     events::Dispatched,
     item, key, number, text,
     walk::{Page, Slice, Span},
     webhooks,
+    weight::{MOST_WEIGHT, weight},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -25,6 +26,32 @@ struct Row<T> {
     #[serde(flatten)]
     row: T,
     expires_at: i64,
+}
+
+/// The newest attempts of a delivery, as far as an answer has room for them.
+#[derive(Default)]
+struct Attempts {
+    newest_first: Vec<Item>,
+    weight: usize,
+    without_bodies: bool,
+    full: bool,
+}
+
+/// What the attempts weigh that come without their bodies.
+const MOST_WITHOUT_BODIES: usize = MOST_WEIGHT / 4;
+
+impl Attempts {
+    fn add(&mut self, mut older: Item) {
+        self.without_bodies |= self.weight + weight(&older) > MOST_WEIGHT;
+        if self.without_bodies {
+            older.remove("response_body");
+        }
+        self.weight += weight(&older);
+        self.full |= self.weight > MOST_WEIGHT + MOST_WITHOUT_BODIES;
+        if !self.full {
+            self.newest_first.push(older);
+        }
+    }
 }
 
 /// What the messages of one batch need to know.
@@ -89,7 +116,7 @@ impl Table {
         attempt: Option<&Attempt>,
     ) -> Result<Written, TableError> {
         let condition = match was.map(|was| was.awaited.as_ref()) {
-            None => Condition::absent(),
+            None => Condition::absent_at(row.updated_at),
             // Nothing follows from a row that awaits nothing.
             Some(None) => return Ok(Written::Refused),
             Some(Some(Awaited { ticket, .. })) => Condition::that(
@@ -109,9 +136,12 @@ impl Table {
 
     /// Replaces the row if nothing has happened to it since `was` was read.
     pub async fn replace_delivery(&self, row: &Delivery, was: Option<&Delivery>) -> Result<Written, TableError> {
-        let condition = was.map_or_else(Condition::absent, |was| {
-            Condition::that("#updated_at = :updated_at", [(":updated_at", text(was.updated_at.to_string()))])
-        });
+        let condition = match was {
+            None => Condition::absent_at(row.updated_at),
+            Some(was) => {
+                Condition::that("#updated_at = :updated_at", [(":updated_at", text(was.updated_at.to_string()))])
+            }
+        };
         self.put(self.delivery_item(row)?, Some(condition)).await
     }
 
@@ -127,15 +157,33 @@ impl Table {
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 
-    /// A delivery with all its attempts in their order.
+    /// A delivery with its attempts in their order. Where they would make too large an answer, the older ones come without
+    /// their `response_body`, and beyond that not at all.
     pub async fn delivery_with_attempts(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, TableError> {
-        let later = key::attempts(id);
-        let (row, later) = try_join(self.delivery(id), self.all::<Row<Attempt>>(&later)).await?;
-        Ok(row.map(|row| {
-            let attempts =
-                row.first_attempt.iter().cloned().chain(later.into_iter().map(|stored| stored.row)).collect();
-            (row, attempts)
-        }))
+        let (row, mut attempts) = try_join(self.delivery(id), self.later_attempts(id)).await?;
+        let Some(row) = row else { return Ok(None) };
+        if let Some(first) = &row.first_attempt {
+            attempts.add(serde_dynamo::to_item(first)?);
+        }
+        let attempts = attempts.newest_first.into_iter().rev().collect::<Vec<_>>();
+        Ok(Some((row, serde_dynamo::from_items(attempts)?)))
+    }
+
+    async fn later_attempts(&self, id: DeliveryId) -> Result<Attempts, TableError> {
+        let query = self.client.query().table_name(&self.name).consistent_read(true).scan_index_forward(false);
+        let query = query.key_condition_expression("pk = :pk");
+        let mut found =
+            query.expression_attribute_values(":pk", text(key::attempts(id))).into_paginator().items().send();
+        let mut attempts = Attempts::default();
+        while let Some(item) = found.try_next().await? {
+            if alive(&item) {
+                attempts.add(item);
+            }
+            if attempts.full {
+                break;
+            }
+        }
+        Ok(attempts)
     }
 
     /// The deliveries of one webhook whose events were made in a span of time, newest first.
@@ -146,13 +194,13 @@ impl Table {
         slice: &Slice,
     ) -> Result<Page<Delivery>, TableError> {
         let page = self.by_day::<Row<Delivery>>(|day, shard| key::deliveries(webhook, day, shard), span, slice).await?;
-        Ok(rows(page))
+        Ok(page.map(|stored| stored.row))
     }
 
     /// The deliveries that have this status (any but `pending` and `succeeded`), newest first.
     pub async fn deliveries_with(&self, status: Status, slice: &Slice) -> Result<Page<Delivery>, TableError> {
         let partitions: Vec<String> = (0..key::SHARDS).map(|shard| key::deliveries_with(status, shard)).collect();
-        Ok(rows(self.listed_shards::<Row<Delivery>>(&partitions, slice).await?))
+        Ok(self.listed_shards::<Row<Delivery>>(&partitions, slice).await?.map(|stored| stored.row))
     }
 
     fn delivery_item(&self, row: &Delivery) -> Result<Item, TableError> {
@@ -165,8 +213,4 @@ impl Table {
 
 fn from_item(item: Item) -> Result<Delivery, TableError> {
     Ok(serde_dynamo::from_item::<_, Row<Delivery>>(item)?.row)
-}
-
-fn rows(page: Page<Row<Delivery>>) -> Page<Delivery> {
-    Page { items: page.items.into_iter().map(|stored| stored.row).collect(), next: page.next }
 }

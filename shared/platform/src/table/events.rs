@@ -78,7 +78,7 @@ impl Table {
             dispatched_at: *dispatched_at,
             expires_at: self.expiry(event.id.made_at()),
         };
-        match self.put(item(&Key::event(event.id), None, row)?, Some(Condition::absent())).await? {
+        match self.put(item(&Key::event(event.id), None, row)?, Some(Condition::absent_at(*dispatched_at))).await? {
             Written::Yes => Ok(dispatched),
             Written::Refused => Ok(self.event(event.id).await?.unwrap_or(dispatched)),
         }
@@ -93,6 +93,6 @@ impl Table {
     pub async fn events(&self, span: Span, slice: &Slice) -> Result<Page<Dispatched>, TableError> {
         let page = self.by_day::<Row>(key::events, span, slice).await?;
         let items = page.items.into_iter().map(Dispatched::try_from).collect::<Result<_, _>>()?;
-        Ok(Page { items, next: page.next })
+        Ok(Page { items, next: page.next, weight: page.weight })
     }
 }

@@ -121,9 +121,9 @@ impl Key {
         Self::new(deliveries(id.webhook, day(id.event.made_at()), shard(ulid)), ulid.to_string())
     }
 
-    /// An attempt after the first.
+    /// An attempt after the first. Ten digits hold whatever number, so that text sorts as numbers do.
     pub fn attempt(id: DeliveryId, number: u32) -> Self {
-        Self::new(attempts(id), format!("{number:05}"))
+        Self::new(attempts(id), format!("{number:010}"))
     }
 
     /// The claim of an idempotency key (its hash) on a route.

@@ -1,8 +1,8 @@
 //! The table: every item shape and every access to DynamoDB.
 //!
 //! Each access pattern is one query, get or transaction, never a scan. Reads that decisions rest on are strongly
-//! consistent. Items that expire carry `expires_at` (epoch seconds, DynamoDB's TTL attribute); as TTL deletes late, reads
-//! check it too.
+//! consistent. Items that expire carry `expires_at` (epoch seconds, DynamoDB's TTL attribute); TTL deletes late, so every read
+//! takes what is past its time as not there.
 
 pub mod admin;
 pub mod audit;
@@ -15,6 +15,7 @@ pub mod key;
 pub mod users;
 pub mod walk;
 pub mod webhooks;
+pub mod weight;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -29,7 +30,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::key::Key;
-use crate::aws::AwsError;
+use crate::{aws::AwsError, clock};
 
 /// How often a transaction is tried that meets others.
 const CONFLICTS: u32 = 5;
@@ -121,7 +122,7 @@ impl Table {
     async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, TableError> {
         let request =
             self.client.get_item().table_name(&self.name).set_key(Some(key.attributes())).consistent_read(true);
-        request.send().await?.item.map(serde_dynamo::from_item).transpose().map_err(TableError::from)
+        request.send().await?.item.filter(alive).map(serde_dynamo::from_item).transpose().map_err(TableError::from)
     }
 
     /// Writes an item if `condition` holds; `None`: whatever is there.
@@ -143,7 +144,7 @@ impl Table {
         distinct.sort_by(|a, b| (&a.pk, &a.sk).cmp(&(&b.pk, &b.sk)));
         distinct.dedup();
         let parts = try_join_all(distinct.chunks(100).map(|chunk| self.get_hundred(chunk))).await?;
-        Ok(parts.into_iter().flatten().filter_map(|item| Some((key_of(&item)?, item))).collect())
+        Ok(parts.into_iter().flatten().filter(alive).filter_map(|item| Some((key_of(&item)?, item))).collect())
     }
 
     async fn get_hundred(&self, keys: &[&Key]) -> Result<Vec<Item>, TableError> {
@@ -170,7 +171,7 @@ impl Table {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(pk));
         let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        Ok(serde_dynamo::from_items(items)?)
+        Ok(serde_dynamo::from_items(items.into_iter().filter(alive).collect::<Vec<_>>())?)
     }
 
     /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold. DynamoDB cancels a
@@ -250,6 +251,12 @@ impl Condition {
         Self { expression: Some("attribute_not_exists(pk)".to_owned()), ..Self::default() }
     }
 
+    /// The item is not there, or past its time.
+    fn absent_at(now: Timestamp) -> Self {
+        let expression = "attribute_not_exists(pk) OR #expires_at <= :now";
+        Self::that(expression, [(":now", number(now.as_second()))])
+    }
+
     /// `expression`, in which `#name` stands for the attribute `name` (many plain names are reserved words), over `values`.
     fn that(expression: &str, values: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Self {
         let names = Some(names_in(expression)).filter(|names| !names.is_empty());
@@ -272,6 +279,12 @@ fn names_in(expression: &str) -> HashMap<String, String> {
 /// Whether a single write was refused by its condition.
 fn is_refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
+}
+
+/// Whether an item has not come to its time yet.
+fn alive(item: &Item) -> bool {
+    let expires_at = item.get("expires_at").and_then(|value| value.as_n().ok()?.parse::<i64>().ok());
+    expires_at.is_none_or(|end| clock::now().as_second() < end)
 }
 
 fn text(value: impl Into<String>) -> AttributeValue {

@@ -93,8 +93,7 @@ impl Table {
 
     /// All users, newest first.
     pub async fn users(&self, slice: &Slice) -> Result<Page<Holder>, TableError> {
-        let page = self.listed::<Row<User>>(KIND, slice).await?;
-        Ok(Page { items: page.items.into_iter().map(Holder::from).collect(), next: page.next })
+        Ok(self.listed::<Row<User>>(KIND, slice).await?.map(Holder::from))
     }
 }
 

@@ -1,13 +1,20 @@
 //! Lists, newest first: one index partition, or partitions by day and shard merged.
+//!
+//! DynamoDB answers a query with at most 1 MB, whatever its `Limit`: each partition is read on until nothing that belongs
+//! on the page can be missing. A page ends at its limit, or sooner where its items would make too large an answer; it says
+//! where the next one begins as long as something follows.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::id::EventId;
 use futures::future::try_join_all;
 use jiff::{Timestamp, ToSpan};
 use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
-use super::{Item, Table, TableError, key, text};
+use super::{
+    Item, Table, TableError, alive, key, text,
+    weight::{MOST_WEIGHT, weight},
+};
 
 /// Some items, newest first, and the sort key of the last one looked at while there may be more.
 #[derive(Debug)]
@@ -16,6 +23,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins: after this.
     pub next: Option<String>,
+    /// How much room the items take in an answer ([`weight`]).
+    pub weight: usize,
+}
+
+impl<T> Page<T> {
+    /// The page with something else made of each item.
+    pub fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(make).collect(), next: self.next, weight: self.weight }
+    }
 }
 
 /// Which part of a list.
@@ -25,9 +41,24 @@ pub struct Slice {
     pub after: Option<String>,
     /// How many at the most.
     pub limit: usize,
+    /// How much room there is for them ([`weight`]).
+    pub room: usize,
 }
 
-/// A span of time, both ends included.
+impl Slice {
+    /// What comes after `after`, with an answer to itself.
+    pub fn new(after: Option<String>, limit: usize) -> Self {
+        Self { after, limit, room: MOST_WEIGHT }
+    }
+
+    /// Whether these are more than the slice takes: at least one, whatever its weight.
+    fn is_passed_by<'a>(&self, found: impl Iterator<Item = &'a Found>) -> bool {
+        let (count, weight) = found.fold((0, 0), |(count, sum), found| (count + 1, sum + found.weight));
+        count > self.limit || (count > 1 && weight > self.room)
+    }
+}
+
+/// A span of time, both ends included. One that ends before it begins holds nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     /// Its begin.
@@ -37,15 +68,60 @@ pub struct Span {
 }
 
 impl Span {
+    /// Whether it holds this time.
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.since <= at && at <= self.until
+    }
+
     /// The sort keys of what was made in the span: ULIDs begin with the time.
-    fn ulids(self) -> (String, String) {
-        let bound = |at, random| EventId::new(at, random).ulid().to_string();
+    fn ulids(self) -> (Ulid, Ulid) {
+        let bound = |at, random| EventId::new(at, random).ulid();
         (bound(self.since, 0), bound(self.until, u128::MAX >> 48))
     }
 }
 
-/// A page stops looking after this many days without finding enough, and says where to go on.
-const DAYS_AT_ONCE: usize = 8;
+/// The most days that are read at once. The newest one is read alone: mostly it holds enough.
+const MOST_DAYS_AT_ONCE: usize = 8;
+
+/// An item, how much room it takes, and its place in the list.
+struct Found {
+    sort_key: String,
+    weight: usize,
+    item: Item,
+}
+
+/// A query that is read page by page.
+struct Partition<'a> {
+    query: QueryFluentBuilder,
+    /// The name of its sort key.
+    sort: &'a str,
+    found: Vec<Found>,
+    /// Where DynamoDB stopped.
+    stopped_at: Option<Item>,
+}
+
+impl<'a> Partition<'a> {
+    async fn open(query: QueryFluentBuilder, sort: &'a str) -> Result<Self, TableError> {
+        let mut partition = Self { query, sort, found: Vec::new(), stopped_at: None };
+        partition.read().await?;
+        Ok(partition)
+    }
+
+    async fn read(&mut self) -> Result<(), TableError> {
+        let answer = self.query.clone().set_exclusive_start_key(self.stopped_at.take()).send().await?;
+        let found = answer.items.unwrap_or_default().into_iter().filter(alive);
+        let place =
+            |item| Found { sort_key: sort_key(&item, self.sort).unwrap_or_default(), weight: weight(&item), item };
+        self.found.extend(found.map(place));
+        self.stopped_at = answer.last_evaluated_key;
+        Ok(())
+    }
+
+    /// What is older than this is not read yet.
+    fn edge(&self) -> Option<String> {
+        sort_key(self.stopped_at.as_ref()?, self.sort)
+    }
+}
 
 impl Table {
     /// One page of a partition of the index `listing`.
@@ -63,19 +139,17 @@ impl Table {
         partitions: &[String],
         slice: &Slice,
     ) -> Result<Page<T>, TableError> {
-        let reads = partitions.iter().map(|partition| {
+        let queries = partitions.iter().map(|partition| {
             let query = self.client.query().table_name(&self.name).index_name("listing").scan_index_forward(false);
-            let query = query.limit(limit(slice.limit + 1)).expression_attribute_values(":pk", text(partition));
-            let query = match &slice.after {
+            let query = query.expression_attribute_values(":pk", text(partition));
+            match &slice.after {
                 None => query.key_condition_expression("list_pk = :pk"),
                 Some(after) => query
                     .key_condition_expression("list_pk = :pk AND list_sk < :after")
                     .expression_attribute_values(":after", text(after)),
-            };
-            async move { Ok::<_, TableError>(query.send().await?.items.unwrap_or_default()) }
+            }
         });
-        let items = try_join_all(reads).await?.into_iter().flatten().collect();
-        page(items, "list_sk", slice.limit)
+        page(newest(queries, "list_sk", slice).await?, slice)
     }
 
     /// One page of what is kept by day and shard, over `span`; `partition` spells the partitions.
@@ -85,48 +159,79 @@ impl Table {
         span: Span,
         slice: &Slice,
     ) -> Result<Page<T>, TableError> {
-        let (oldest, newest) = span.ulids();
-        // A cursor names the newest that the last page has shown: the walk begins on that one's day.
-        let newest = slice.after.as_ref().map_or(newest.clone(), |after| after.min(&newest).clone());
-        let last = Ulid::from_string(&newest).map_or(span.until, |ulid| EventId::from_ulid(ulid).made_at());
-        let first_day = key::day(span.since);
-        let mut days: Vec<_> = std::iter::successors(Some(key::day(last)), |day| day.checked_sub(1.day()).ok())
-            .take_while(|day| *day >= first_day)
-            .collect();
-        let mut found: Vec<Item> = Vec::new();
-        while !days.is_empty() && found.len() <= slice.limit {
-            let some: Vec<_> = days.drain(..days.len().min(DAYS_AT_ONCE)).collect();
-            let partitions = some.iter().flat_map(|day| (0..key::SHARDS).map(|shard| partition(*day, shard)));
-            let reads = partitions.map(|pk| self.newest_of(pk, &oldest, &newest, slice.limit + 1));
-            found.extend(try_join_all(reads).await?.into_iter().flatten());
+        let (oldest, mut newest_id) = span.ulids();
+        if let Some(after) = slice.after.as_deref().and_then(|after| Ulid::from_string(after).ok()) {
+            newest_id = newest_id.min(Ulid(after.0.saturating_sub(1)));
         }
-        found.retain(|item| slice.after.is_none() || sort_key(item, "sk") != Some(&newest));
-        page(found, "sk", slice.limit)
+        let mut found = Vec::new();
+        // DynamoDB refuses a range whose ends are the wrong way round.
+        if oldest <= newest_id {
+            let first_day = key::day(span.since);
+            let last_day = key::day(EventId::from_ulid(newest_id).made_at());
+            let mut days = std::iter::successors(Some(last_day), |day| day.checked_sub(1.day()).ok())
+                .take_while(|day| *day >= first_day)
+                .peekable();
+            let mut at_once = 1;
+            while days.peek().is_some() && !slice.is_passed_by(found.iter()) {
+                let some: Vec<_> = days.by_ref().take(at_once).collect();
+                let partitions = some.iter().flat_map(|day| (0..key::SHARDS).map(|shard| partition(*day, shard)));
+                let queries = partitions.map(|pk| self.between(pk, oldest, newest_id));
+                found.extend(newest(queries, "sk", slice).await?);
+                at_once = (2 * at_once).min(MOST_DAYS_AT_ONCE);
+            }
+        }
+        page(found, slice)
     }
 
-    async fn newest_of(&self, pk: String, oldest: &str, newest: &str, most: usize) -> Result<Vec<Item>, TableError> {
+    fn between(&self, pk: String, oldest: Ulid, newest: Ulid) -> QueryFluentBuilder {
         let query = self.client.query().table_name(&self.name).consistent_read(true).scan_index_forward(false);
-        // One more than asked for: the newest itself may be the cursor's, which is left out.
-        let query =
-            query.limit(limit(most + 1)).key_condition_expression("pk = :pk AND sk BETWEEN :oldest AND :newest");
-        let query = query.expression_attribute_values(":pk", AttributeValue::S(pk));
-        let query = query.expression_attribute_values(":oldest", text(oldest));
-        Ok(query.expression_attribute_values(":newest", text(newest)).send().await?.items.unwrap_or_default())
+        let query = query.key_condition_expression("pk = :pk AND sk BETWEEN :oldest AND :newest");
+        let query = query.expression_attribute_values(":pk", text(pk));
+        let query = query.expression_attribute_values(":oldest", text(oldest.to_string()));
+        query.expression_attribute_values(":newest", text(newest.to_string()))
     }
 }
 
-fn limit(count: usize) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
+/// The newest of what these queries find, merged: all of it, or more than the slice takes.
+async fn newest(
+    queries: impl Iterator<Item = QueryFluentBuilder>,
+    sort: &str,
+    slice: &Slice,
+) -> Result<Vec<Found>, TableError> {
+    // One more than asked for tells whether something follows.
+    let most = i32::try_from(slice.limit + 1).unwrap_or(i32::MAX);
+    let mut partitions = try_join_all(queries.map(|query| Partition::open(query.limit(most), sort))).await?;
+    loop {
+        // Down to the newest edge, nothing is missing in any partition.
+        let edge = partitions.iter().filter_map(Partition::edge).max();
+        let whole = |found: &Found| edge.as_ref().is_none_or(|edge| found.sort_key >= *edge);
+        let settled = partitions.iter().flat_map(|partition| &partition.found).filter(|found| whole(found));
+        if edge.is_none() || slice.is_passed_by(settled) {
+            let all = partitions.into_iter().flat_map(|partition| partition.found);
+            let mut settled: Vec<Found> = all.filter(whole).collect();
+            settled.sort_by(|a, b| b.sort_key.cmp(&a.sort_key));
+            return Ok(settled);
+        }
+        let behind = partitions.iter_mut().filter(|partition| partition.edge() == edge);
+        try_join_all(behind.map(Partition::read)).await?;
+    }
 }
 
-fn sort_key<'a>(item: &'a Item, name: &str) -> Option<&'a String> {
-    item.get(name).and_then(|value| value.as_s().ok())
+/// As many of these, which are in order, as the slice takes; one at the least.
+fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Result<Page<T>, TableError> {
+    let fits = |weight: &mut usize, found: &Found| {
+        *weight += found.weight;
+        (*weight <= slice.room).then_some(())
+    };
+    let fitting = found.iter().take(slice.limit).scan(0, fits).count().max(1);
+    let more = found.len() > fitting;
+    found.truncate(fitting);
+    let next = found.last().filter(|_| more).map(|found| found.sort_key.clone());
+    let weight = found.iter().map(|found| found.weight).sum();
+    let items = found.into_iter().map(|found| found.item).collect::<Vec<_>>();
+    Ok(Page { items: serde_dynamo::from_items(items)?, next, weight })
 }
 
-fn page<T: DeserializeOwned>(mut items: Vec<Item>, sort: &str, limit: usize) -> Result<Page<T>, TableError> {
-    items.sort_by(|a, b| sort_key(b, sort).cmp(&sort_key(a, sort)));
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).and_then(|item| sort_key(item, sort).cloned());
-    Ok(Page { items: serde_dynamo::from_items(items)?, next })
+fn sort_key(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
 }

@@ -178,7 +178,7 @@ impl Table {
     pub async fn webhooks(&self, slice: &Slice, keys: &Keys) -> Result<Page<Webhook>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
         let items = try_join_all(page.items.into_iter().map(|row| row.open(keys))).await?;
-        Ok(Page { items, next: page.next })
+        Ok(Page { items, next: page.next, weight: page.weight })
     }
 
     /// Until when the queued deliveries of these webhooks are cancelled.

@@ -23,10 +23,10 @@ pub struct List<T> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// How many at the most.
+    /// How many at the most: a page may be short, as an answer has some 4 MB. `next_cursor` alone tells whether more follow.
     #[param(minimum = 1, maximum = 100, default = 50)]
     pub limit: Option<u32>,
-    /// Where to go on: a former answer's `next_cursor`.
+    /// Where to go on: a former answer's `next_cursor`, with the filters that it was given for.
     pub cursor: Option<String>,
 }
 

@@ -1,0 +1,163 @@
+//! The API in this process, with an admin's token.
+
+use axum::{Router, body::Body};
+use domain::{
+    delivery::{Attempt, Delivery, Status, attempt::Requested},
+    event::Event,
+    id::{DeliveryId, EventId, WebhookId},
+    pattern::EventType,
+};
+use jiff::Timestamp;
+use lambda_http::{Service, http};
+use platform::{
+    clock,
+    keyring::Keys,
+    queue::Queue,
+    random,
+    table::{Table, Written, events::Dispatched},
+};
+use rotation::{Answer, Request};
+use serde_json::{Value, json};
+use tests::fake::{Fake, sqs::Name, world};
+
+/// What Lambda answers with at the most, in bytes.
+const MOST_ANSWER: usize = 6 * 1024 * 1024;
+
+pub(crate) struct Api {
+    pub(crate) fake: Fake,
+    pub(crate) table: Table,
+    router: Router,
+    token: String,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) etag: Option<String>,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+}
+
+impl Api {
+    pub(crate) async fn new() -> Self {
+        let fake = Fake::default();
+        let aws = fake.aws();
+        let table = Table::new(aws.dynamodb(), "table", 30);
+        let keys = || Keys::new(aws.secrets_manager(), "keyring".to_owned());
+        let queue = |name: Name| Queue::new(aws.sqs(), name.url());
+        let office = rotation::App { table: table.clone(), keys: keys(), events: queue(Name::Events) };
+        let made = rotation::handle(&office, Request::Bootstrap { reissue: false }).await.expect("an admin");
+        let Answer::Admin(admin) = made else { panic!("{made:?} is no admin") };
+        let router = config_api::router(config_api::Clients {
+            table: table.clone(),
+            keys: keys(),
+            events: queue(Name::Events),
+            deliveries: queue(Name::Deliveries),
+            allow: world::allow(),
+        });
+        Self { fake, table, router, token: admin.token }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send("POST", path, Some(body)).await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        let request = http::Request::builder().method(method).uri(format!("/v1/{path}"));
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        let request = request.header("content-type", "application/json");
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let answer = self.router.clone().call(request.body(body).expect("a request")).await.expect("an answer");
+        let status = answer.status().as_u16();
+        let etag = answer.headers().get("etag").map(|tag| tag.to_str().expect("ASCII").to_owned());
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+        let text = str::from_utf8(&bytes).expect("UTF-8");
+        let lambda = json!({"statusCode": status, "headers": {}, "body": text}).to_string();
+        assert!(lambda.len() < MOST_ANSWER, "{path}: {} bytes", lambda.len());
+        Reply { status, etag, body: serde_json::from_str(text).unwrap_or_default() }
+    }
+
+    /// All entries of a list, page by page.
+    pub(crate) async fn all(&self, list: &str, limit: usize) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut cursor = String::new();
+        let sign = if list.contains('?') { '&' } else { '?' };
+        loop {
+            let page = self.get(&format!("{list}{sign}limit={limit}{cursor}")).await.expect(200);
+            let data = page["data"].as_array().expect("data");
+            assert!(data.len() <= limit);
+            all.extend(data.iter().cloned());
+            let Some(next) = page["next_cursor"].as_str() else { return all };
+            assert!(all.len() < 10_000, "{list} has no end");
+            cursor = format!("&cursor={next}");
+        }
+    }
+
+    /// An event that was dispatched to these webhooks.
+    pub(crate) async fn event(&self, id: EventId, data: Value, matches: &[WebhookId]) -> Dispatched {
+        let kind = EventType::parse("message").expect("a type");
+        let event = Event { id, kind, timestamp: id.made_at(), data, hops: 0 };
+        let dispatched = Dispatched { event, matches: matches.to_vec(), dispatched_at: clock::now() };
+        self.table.put_event(dispatched).await.expect("written")
+    }
+
+    /// A delivery that failed at its only attempt.
+    pub(crate) async fn failed(&self, id: DeliveryId) -> Delivery {
+        let row = failed(id);
+        assert_eq!(self.table.record(&row, None, None).await.expect("written"), Written::Yes);
+        row
+    }
+}
+
+/// Values of one field of a list's entries.
+pub(crate) fn texts(data: &[Value], field: &str) -> Vec<String> {
+    data.iter().map(|entry| entry[field].as_str().expect("a text").to_owned()).collect()
+}
+
+/// Ids of events, the newest first: `count` of them, each `seconds` after the next.
+pub(crate) fn ids(count: usize, seconds: i64) -> Vec<EventId> {
+    let now = clock::now();
+    let at = |n: usize| now - jiff::SignedDuration::from_secs(seconds * i64::try_from(n).expect("small"));
+    (0..count).map(|n| EventId::new(at(n), random::id::<domain::id::EventKind>().ulid().random())).collect()
+}
+
+pub(crate) fn attempt(number: u32, at: Timestamp, body: &str) -> Attempt {
+    Attempt {
+        number,
+        at,
+        duration_ms: 5,
+        status_code: Some(500),
+        error: None,
+        request: Requested { method: "POST".to_owned(), url: "https://example.com/".to_owned() },
+        response_body: Some(body.to_owned()),
+        missing_tags: Vec::new(),
+    }
+}
+
+fn failed(id: DeliveryId) -> Delivery {
+    let now = clock::now();
+    Delivery {
+        id,
+        event_type: EventType::parse("message").expect("a type"),
+        status: Status::Failed,
+        queued_at: now,
+        schedule: domain::delivery::Chain { first_number: 1, started_at: Some(now) },
+        last: Some(domain::delivery::Ticket { number: 1, token: "token".to_owned() }),
+        awaited: None,
+        gone: false,
+        first_attempt: Some(attempt(1, now, "no")),
+        updated_at: now,
+    }
+}

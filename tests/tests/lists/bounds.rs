@@ -1,0 +1,56 @@
+//! No more than 1,000 webhooks get one event, whatever its type and the patterns that they ask with.
+
+use domain::id::WebhookKind;
+use platform::random;
+use serde_json::{Value, json};
+
+use crate::api::{Api, Reply};
+
+/// Lets this many webhooks ask for a pattern.
+fn subscribe(api: &Api, pattern: &str, count: usize) {
+    let mut state = api.fake.state();
+    for _ in 0..count {
+        let webhook = random::id::<WebhookKind>().to_string();
+        let item = json!({
+            "pk": {"S": format!("subscription#{pattern}")},
+            "sk": {"S": webhook},
+            "webhook_id": {"S": webhook},
+        });
+        state.table.seed(item);
+    }
+}
+
+async fn webhook(api: &Api, pattern: &str) -> Reply {
+    let name = random::id::<WebhookKind>().to_string();
+    api.post("webhooks", json!({"name": name, "url": "https://example.com/", "events": [pattern]})).await
+}
+
+#[tokio::test]
+async fn wildcards_fill_up_below_types_that_nobody_defined_yet() {
+    let api = Api::new().await;
+    subscribe(&api, "a.*", 1_000);
+    for pattern in ["a.*", "a.b", "a.b.*"] {
+        let refused: Value = webhook(&api, pattern).await.expect(422);
+        assert_eq!(refused["errors"][0]["pointer"], "/events", "{pattern}");
+    }
+    webhook(&api, "a").await.expect(201);
+    webhook(&api, "*").await.expect(201);
+}
+
+#[tokio::test]
+async fn own_types_count_what_asks_for_them_by_name_and_by_wildcard() {
+    let api = Api::new().await;
+    api.post("event-types", json!({"name": "c.d"})).await.expect(201);
+    subscribe(&api, "c.d", 999);
+    webhook(&api, "c.*").await.expect(201);
+    for pattern in ["c.*", "*", "c.d"] {
+        webhook(&api, pattern).await.expect(422);
+    }
+    // Before a type is defined, only its own definition can tell.
+    subscribe(&api, "e.f", 600);
+    subscribe(&api, "e.*", 400);
+    api.post("event-types", json!({"name": "e.f"})).await.expect(201);
+    subscribe(&api, "g.h", 601);
+    subscribe(&api, "g.*", 400);
+    api.post("event-types", json!({"name": "g.h"})).await.expect(409);
+}

@@ -1,0 +1,131 @@
+//! Deliveries: what their lists read, and what of a long history is shown.
+
+use domain::id::{DeliveryId, EventId, WebhookId, WebhookKind};
+use platform::random;
+use serde_json::{Value, json};
+use tests::fake::Call;
+
+use crate::api::{Api, attempt, ids, texts};
+
+fn webhooks(count: usize) -> Vec<WebhookId> {
+    (0..count).map(|_| random::id::<WebhookKind>()).collect()
+}
+
+async fn events(api: &Api, count: usize, webhooks: &[WebhookId]) -> Vec<EventId> {
+    let ids = ids(count, 60);
+    for id in &ids {
+        api.event(*id, json!({}), webhooks).await;
+    }
+    ids
+}
+
+fn deliveries(events: &[EventId], webhooks: &[WebhookId]) -> Vec<String> {
+    let of = |event: &EventId| {
+        webhooks.iter().map(|webhook| DeliveryId { event: *event, webhook: *webhook }.to_string()).collect::<Vec<_>>()
+    };
+    events.iter().flat_map(of).collect()
+}
+
+/// How many keys a call asks for.
+fn keys(call: &Call) -> usize {
+    call.request["RequestItems"]["table"]["Keys"].as_array().map_or(0, Vec::len)
+}
+
+#[tokio::test]
+async fn pages_end_within_an_events_deliveries_and_read_no_more_rows_than_they_show() {
+    let api = Api::new().await;
+    let webhooks = webhooks(7);
+    let events = events(&api, 3, &webhooks).await;
+    for id in [&events[0], &events[2]] {
+        api.failed(DeliveryId { event: *id, webhook: webhooks[3] }).await;
+    }
+    for limit in [1, 4, 7, 8, 20, 21, 100] {
+        api.fake.state().calls.clear();
+        assert_eq!(texts(&api.all("deliveries", limit).await, "id"), deliveries(&events, &webhooks), "{limit}");
+        let state = api.fake.state();
+        let most = state.calls.iter().map(keys).max();
+        assert!(most <= Some(limit), "{most:?} of {limit}");
+    }
+    let of_one = api.all(&format!("deliveries?event_id={}", events[1]), 3).await;
+    assert_eq!(texts(&of_one, "id"), deliveries(&events[1..2], &webhooks));
+    let since = events[1].made_at();
+    assert!(api.all(&format!("deliveries?event_id={}&since={since}", events[2]), 3).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_has_no_row_yet_is_found_by_its_event_and_its_status() {
+    let api = Api::new().await;
+    let created = api.post("webhooks", json!({"name": "a", "url": "https://example.com/", "events": ["chat"]})).await;
+    let webhook: WebhookId = created.expect(201)["id"].as_str().expect("an id").parse().expect("an id");
+    let events = events(&api, 5, &[random::id(), webhook]).await;
+    api.failed(DeliveryId { event: events[2], webhook }).await;
+    let pending = api.all(&format!("deliveries?webhook_id={webhook}&status=pending"), 2).await;
+    let expected: Vec<String> = [0, 1, 3, 4].map(|n: usize| events[n].to_string()).into();
+    assert_eq!(texts(&pending, "event_id"), expected);
+    let made = api.all(&format!("deliveries?webhook_id={webhook}"), 2).await;
+    assert_eq!(texts(&made, "event_id"), [events[2].to_string()]);
+    let both = api.all(&format!("deliveries?webhook_id={webhook}&event_id={}", events[2]), 2).await;
+    assert_eq!(texts(&both, "status"), ["failed"]);
+}
+
+/// Puts attempts 2 to `last` beside a delivery, each answered with `body`.
+fn history(api: &Api, id: DeliveryId, last: u32, body: &str) {
+    let mut state = api.fake.state();
+    for number in 2..=last {
+        let attempt = attempt(number, id.event.made_at(), body);
+        let item: Value = json!({
+            "pk": {"S": format!("attempts#{id}")},
+            "sk": {"S": format!("{number:010}")},
+            "number": {"N": number.to_string()},
+            "at": {"S": attempt.at.to_string()},
+            "duration_ms": {"N": "5"},
+            "status_code": {"N": "500"},
+            "request": {"M": {"method": {"S": "POST"}, "url": {"S": attempt.request.url}}},
+            "response_body": {"S": body},
+            "missing_tags": {"L": []},
+        });
+        state.table.seed(item);
+    }
+}
+
+async fn shown(body: &str, last: u32) -> Vec<Value> {
+    let api = Api::new().await;
+    let webhook: WebhookId = random::id();
+    let event = events(&api, 1, &[webhook]).await[0];
+    let id = DeliveryId { event, webhook };
+    api.failed(id).await;
+    history(&api, id, last, body);
+    let delivery = api.get(&format!("deliveries/{id}")).await.expect(200);
+    delivery["attempts"].as_array().expect("attempts").clone()
+}
+
+#[tokio::test]
+async fn of_a_long_history_the_newest_attempts_are_told_in_full() {
+    for (body, last, full) in [("x", 300, 200..300), ("\"", 90, 50..100), ("\u{1}", 60, 20..50)] {
+        let attempts = shown(&body.repeat(16 * 1024), last).await;
+        let numbers: Vec<u64> = attempts.iter().map(|attempt| attempt["number"].as_u64().expect("a number")).collect();
+        assert!(numbers.iter().copied().eq(1..=last.into()), "{numbers:?}");
+        let told = attempts.iter().rev().take_while(|attempt| attempt["response_body"].is_string()).count();
+        assert!(full.contains(&told), "{told}");
+        assert!(attempts.iter().rev().skip(told).all(|attempt| attempt["response_body"].is_null()));
+    }
+    let attempts = shown("small", 49).await;
+    assert!(attempts.len() == 49 && attempts.iter().all(|attempt| attempt["response_body"].is_string()));
+}
+
+#[tokio::test]
+async fn one_event_and_one_delivery_have_tags() {
+    let api = Api::new().await;
+    let webhook: WebhookId = random::id();
+    let event = events(&api, 1, &[webhook]).await[0];
+    let id = DeliveryId { event, webhook };
+    for path in [format!("events/{event}"), format!("deliveries/{id}")] {
+        let before = api.get(&path).await.etag.expect("a tag");
+        assert!(before.starts_with('"') && before.ends_with('"') && before.len() > 10, "{before}");
+        assert_eq!(api.get(&path).await.etag.as_ref(), Some(&before));
+    }
+    let before = [api.get(&format!("events/{event}")).await.etag, api.get(&format!("deliveries/{id}")).await.etag];
+    api.failed(id).await;
+    let after = [api.get(&format!("events/{event}")).await.etag, api.get(&format!("deliveries/{id}")).await.etag];
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after), "{before:?} {after:?}");
+}

@@ -1,0 +1,50 @@
+//! TTL deletes late: what is past its time is not there.
+
+use domain::id::{DeliveryId, WebhookId};
+use platform::{clock, random, table::Written};
+use serde_json::{Value, json};
+
+use crate::api::{Api, ids, texts};
+
+/// Lets everything that expires be past its time; how much that is.
+fn expire(api: &Api) -> usize {
+    let mut state = api.fake.state();
+    let mut items: Vec<Value> = state.table.items().values().map(|item| json!(item)).collect();
+    items.retain(|item| item.get("expires_at").is_some());
+    for item in &mut items {
+        item["expires_at"] = json!({"N": clock::now().as_second().to_string()});
+        state.table.seed(item.clone());
+    }
+    items.len()
+}
+
+#[tokio::test]
+async fn what_is_past_its_time_is_not_there() {
+    let api = Api::new().await;
+    let webhook: WebhookId = random::id();
+    let event = ids(1, 0)[0];
+    api.event(event, json!({"n": 1}), &[webhook]).await;
+    let delivery = api.failed(DeliveryId { event, webhook }).await;
+    api.post("event-types", json!({"name": "own.type"})).await.expect(201);
+    let lists = [
+        "events".to_owned(),
+        "audit".to_owned(),
+        format!("deliveries?webhook_id={webhook}"),
+        "deliveries?status=failed".to_owned(),
+    ];
+    for list in &lists {
+        assert!(!api.all(list, 100).await.is_empty(), "{list}");
+    }
+    assert_eq!(expire(&api), 4, "the event, the delivery, what the audit log tells of the first admin and of the type");
+    for list in lists.iter().map(String::as_str).chain(["deliveries"]) {
+        assert!(api.all(list, 100).await.is_empty(), "{list}");
+    }
+    api.get(&format!("events/{event}")).await.expect(404);
+    api.get(&format!("deliveries/{}", delivery.id)).await.expect(404);
+    // What comes anew takes its place.
+    let again = api.event(event, json!({"n": 2}), &[]).await;
+    assert_eq!(again.event.data, json!({"n": 2}));
+    api.failed(delivery.id).await;
+    assert_eq!(api.table.record(&delivery, None, None).await.expect("answered"), Written::Refused);
+    assert_eq!(texts(&api.all("events", 1).await, "id"), [event.to_string()]);
+}

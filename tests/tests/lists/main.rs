@@ -1,0 +1,10 @@
+//! Lists and single resources, as the API gives them, over the fake services: every entry once, in order, in answers that
+//! Lambda can give.
+
+mod api;
+mod bounds;
+mod cursors;
+mod deliveries;
+mod expiry;
+mod pages;
+mod types;

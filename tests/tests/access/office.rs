@@ -89,7 +89,10 @@ impl Office {
     ) -> Credential {
         let before = self.stored(id).await;
         let after = change(before.clone());
-        self.table().update_credential(&before, &after, None, now, Some(&entry(&id))).await.expect("changed");
+        let changed = clock::at(now, async {
+            self.table().update_credential(&before, &after, None, now, Some(&entry(&id))).await
+        });
+        changed.await.expect("changed");
         after
     }
 

@@ -11,7 +11,7 @@ pub const MOST_WEIGHT: usize = 4_000_000;
 
 /// How many bytes an item takes in an answer, at the most.
 pub(super) fn weight(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + 8 + of_value(value)).sum()
+    item.iter().map(|(name, value)| name.len() + 12 + of_value(value)).sum()
 }
 
 fn of_value(value: &AttributeValue) -> usize {

@@ -39,7 +39,7 @@ async fn pages_end_within_an_events_deliveries_and_read_no_more_rows_than_they_s
     for id in [&events[0], &events[2]] {
         api.failed(DeliveryId { event: *id, webhook: webhooks[3] }).await;
     }
-    for limit in [1, 4, 7, 8, 20, 21, 100] {
+    for limit in [1, 4, 7, 21] {
         api.fake.state().calls.clear();
         assert_eq!(texts(&api.all("deliveries", limit).await, "id"), deliveries(&events, &webhooks), "{limit}");
         let state = api.fake.state();

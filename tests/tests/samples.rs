@@ -64,6 +64,9 @@ fn rotation_sample(name: &str) {
     let right = match name {
         "rotation-bootstrap.json" => matches!(request, Rotation::Bootstrap { reissue: false }),
         "rotation-reissue.json" => matches!(request, Rotation::Bootstrap { reissue: true }),
+        "rotation-remind.json" => {
+            matches!(request, Rotation::Remind { ref now } if now.parse::<jiff::Timestamp>().is_ok())
+        }
         "rotation-create-secret.json" => asks_for(&request, Step::CreateSecret),
         "rotation-set-secret.json" => asks_for(&request, Step::SetSecret),
         "rotation-test-secret.json" => asks_for(&request, Step::TestSecret),

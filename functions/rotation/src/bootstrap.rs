@@ -13,7 +13,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use platform::{
     clock, random,
-    table::{admin::FirstAdmin, audit},
+    table::{WriteError, admin::FirstAdmin, audit, users::Holder},
 };
 use serde::Serialize;
 
@@ -37,9 +37,12 @@ pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError
     let mark = TokenMark { hash: keyring.token_key(token.expose()), hint: token.hint().to_owned() };
     let now = clock::now();
     let credential = match app.table.first_admin().await? {
-        None => create(app, mark, now).await?,
+        None => create(app, None, mark, now).await?,
         Some(_) if !reissue => return Err(RotationError::Exists),
-        Some(first) => replace(app, first, mark, now).await?,
+        Some(first) => match app.table.user(first.user).await? {
+            Some(holder) => replace(app, first, &holder, mark, now).await?,
+            None => create(app, Some(first), mark, now).await?,
+        },
     };
     tracing::info!(credential = %credential.id, reissue, "admin token issued");
     Ok(Admin {
@@ -49,31 +52,50 @@ pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError
     })
 }
 
-async fn create(app: &App, token: TokenMark, now: Timestamp) -> Result<Credential, RotationError> {
-    let settings = user::Settings { name: "Administrator".to_owned(), email: None, role: Role::Admin, active: true };
-    let user = User::new(random::id(), settings, now);
-    let credential = fresh(user.id, token, now);
-    app.table.create_first_admin(&user, &credential, now, &entry("user.created", &user.id)).await?;
-    Ok(credential)
+/// A user and its credential: the first ones, or those in the place of `gone`, whose user was deleted. Somebody else may
+/// have taken the name since.
+async fn create(
+    app: &App,
+    gone: Option<FirstAdmin>,
+    token: TokenMark,
+    now: Timestamp,
+) -> Result<Credential, RotationError> {
+    let id: UserId = random::id();
+    for name in ["Administrator".to_owned(), format!("Administrator {id}")] {
+        let settings = user::Settings { name, email: None, role: Role::Admin, active: true };
+        let user = User::new(id, settings, now);
+        let credential = fresh(user.id, token.clone(), now);
+        let entries = [entry("user.created", &user.id, &[]), entry("credential.created", &credential.id, &[])];
+        match app.table.create_first_admin(gone, &user, &credential, now, &entries).await {
+            Err(WriteError::NameTaken) => {}
+            written => return Ok(written.map(|()| credential)?),
+        }
+    }
+    Err(RotationError::NameTaken)
 }
 
 /// A new token for the first admin's credential; a new credential where that has ended. Its user must be active to use it.
-async fn replace(app: &App, first: FirstAdmin, token: TokenMark, now: Timestamp) -> Result<Credential, RotationError> {
-    let holder = app.table.user(first.user).await?.ok_or(RotationError::Gone)?;
+async fn replace(
+    app: &App,
+    first: FirstAdmin,
+    holder: &Holder,
+    token: TokenMark,
+    now: Timestamp,
+) -> Result<Credential, RotationError> {
     if !holder.user.settings.active {
         let settings = user::Settings { active: true, ..holder.user.settings.clone() };
         let active = holder.user.clone().changed(settings, now);
-        app.table.update_user(&holder, &active, None, &entry("user.updated", &active.id)).await?;
+        app.table.update_user(holder, &active, None, &entry("user.updated", &active.id, &["active"])).await?;
     }
     let before = app.table.credential(first.credential).await?;
     if let Some(before) = before.filter(|before| before.is_live_admin(now)) {
         let after = before.clone().rotated(token, SignedDuration::ZERO, now);
-        let entry = entry("credential.rotated", &after.id);
+        let entry = entry("credential.rotated", &after.id, &[]);
         app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
         return Ok(after);
     }
     let credential = fresh(first.user, token, now);
-    let entry = entry("credential.created", &credential.id);
+    let entry = entry("credential.created", &credential.id, &[]);
     app.table.replace_first_admin(first, &credential, now, &entry).await?;
     Ok(credential)
 }
@@ -89,6 +111,6 @@ fn fresh(user_id: UserId, token: TokenMark, now: Timestamp) -> Credential {
     Credential::new(random::id(), settings, token, None, now)
 }
 
-fn entry(action: &str, resource: &impl Display) -> Entry {
-    audit::entry(Actor::System, action, resource, Vec::new())
+fn entry(action: &str, resource: &impl Display, changes: &[&str]) -> Entry {
+    audit::entry(Actor::System, action, resource, changes.iter().map(ToString::to_string).collect())
 }

@@ -27,13 +27,13 @@ pub struct App {
     pub events: Queue,
 }
 
-/// What it can be asked for: an action by its name, or a step of Secrets Manager's rotation.
+/// What it can be asked for: an action by its name, the reminders by their time, or a step of Secrets Manager's rotation.
 #[derive(Debug, Deserialize)]
 #[serde(
     tag = "action",
     rename_all = "snake_case",
     deny_unknown_fields,
-    expecting = "neither an action with its fields nor a step of Secrets Manager's rotation"
+    expecting = "neither an action with its fields, nor {\"now\": …}, nor a step of Secrets Manager's rotation"
 )]
 pub enum Request {
     /// Make the first keyring, the user *Administrator* and its credential.
@@ -42,7 +42,8 @@ pub enum Request {
         #[serde(default)]
         reissue: bool,
     },
-    /// Remind of the credentials that are to be rotated.
+    /// Remind of the credentials that are to be rotated; the schedule names no action.
+    #[serde(untagged)]
     Remind {
         /// As of when: the time for which the schedule meant this run. Anything but an RFC 3339 time means now.
         now: String,
@@ -73,11 +74,8 @@ pub enum RotationError {
     /// Two requests at once.
     #[error("somebody else is making a token just now: try again")]
     Busy,
-    /// The admin's user was deleted.
-    #[error("the first admin's user is gone")]
-    Gone,
-    /// The name *Administrator* is another user's.
-    #[error("the name Administrator is taken")]
+    /// The name of the admin's user is another's.
+    #[error("the name of the admin's user is taken")]
     NameTaken,
     /// An event could not be queued.
     #[error(transparent)]
@@ -130,8 +128,16 @@ mod tests {
         assert!(
             bootstrap(json!({"action": "bootstrap"})) && bootstrap(json!({"action": "bootstrap", "reissue": true}))
         );
+        let remind = |value: Value| matches!(from_value(value), Ok(Request::Remind { .. }));
+        assert!(
+            remind(json!({"now": "2026-01-31T06:00:00Z"})) && remind(json!({"now": "<aws.scheduler.scheduled-time>"}))
+        );
         for wrong in [
             json!({}),
+            json!("now"),
+            json!({"now": 1_769_839_200}),
+            json!({"now": "2026-01-31T06:00:00Z", "then": "x"}),
+            json!({"action": "remind", "now": "2026-01-31T06:00:00Z"}),
             json!({"action": "bootstrap", "reisue": true}),
             json!({"action": "bootsrap"}),
             json!({"Step": "dropSecret", "SecretId": "arn", "ClientRequestToken": "t"}),

@@ -56,12 +56,15 @@ pub fn public_url() -> Result<String, ConfigError> {
     required("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned())
 }
 
-/// `RETENTION_DAYS`: how long events, deliveries, messages and audit entries stay; 30 by default, at least 1.
+/// `RETENTION_DAYS`: how long events, deliveries, messages and audit entries stay; 30 by default, from 8, since retries
+/// last for up to 7 days and read their event, to 3650.
 pub fn retention_days() -> Result<u32, ConfigError> {
-    match parsed("RETENTION_DAYS", variable("RETENTION_DAYS"), 30)? {
-        0 => Err(ConfigError::Wrong("RETENTION_DAYS")),
-        days => Ok(days),
-    }
+    retention(variable("RETENTION_DAYS"))
+}
+
+fn retention(value: Option<String>) -> Result<u32, ConfigError> {
+    let days = parsed("RETENTION_DAYS", value, 30)?;
+    if (8..=3650).contains(&days) { Ok(days) } else { Err(ConfigError::Wrong("RETENTION_DAYS")) }
 }
 
 /// `LOG_LEVEL`: from which level on our own events are logged; `info` by default.
@@ -97,6 +100,13 @@ fn parsed<T: FromStr>(name: &'static str, value: Option<String>, default: T) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_expires_while_it_may_be_retried() {
+        for (value, days) in [(None, Some(30)), (Some("7"), None), (Some("8"), Some(8)), (Some("3651"), None)] {
+            assert_eq!(retention(value.map(str::to_owned)).ok(), days, "{value:?}");
+        }
+    }
 
     #[test]
     fn what_is_missing_or_wrong_is_named() {

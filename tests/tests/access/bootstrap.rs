@@ -77,6 +77,55 @@ async fn a_credential_that_has_ended_gets_a_successor() {
     invariants::check(&office, day(5)).await;
 }
 
+/// The actions on record about a resource, oldest first, all of which the function itself did.
+fn actions(office: &Office, resource: &str) -> Vec<String> {
+    let state = office.fake.state();
+    let items = state.table.items().iter().filter(|((pk, _), item)| {
+        pk.starts_with("audit#") && item["resource"]["S"] == resource && item["actor"]["S"] == "system"
+    });
+    items.map(|(_, item)| item["action"]["S"].as_str().expect("an action").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_it_makes_is_on_record() {
+    let office = Office::new().await;
+    office.app.keys.bootstrap().await.expect("a keyring");
+    office.fake.state().calls.clear();
+    let first = bootstrap(&office, false, day(0)).await.expect("made");
+    assert_eq!(office.fake.counts()["TransactWriteItems"], 1, "in one transaction");
+    assert_eq!(actions(&office, &first.user_id), ["user.created"]);
+    assert_eq!(actions(&office, &first.credential_id), ["credential.created"]);
+    bootstrap(&office, true, day(1)).await.expect("reissued");
+    let rotated = actions(&office, &first.credential_id);
+    assert_eq!(rotated.len(), 2);
+    assert!(rotated.contains(&"credential.rotated".to_owned()), "{rotated:?}");
+}
+
+#[tokio::test]
+async fn an_administrator_who_was_deleted_gets_a_successor() {
+    let office = Office::new().await;
+    let mut before = bootstrap(&office, false, day(0)).await.expect("made");
+    // The second time, somebody else has taken the name.
+    for at in [1, 3] {
+        let stored = office.stored(id(&before)).await;
+        office.table().delete_credential(&stored, None, day(at), &entry(&stored.id)).await.expect("deleted");
+        let holder = office.table().user(before.user_id.parse().expect("an id")).await.expect("read").expect("a user");
+        office.table().delete_user(&holder, &entry(&holder.user.id)).await.expect("deleted");
+        if at == 3 {
+            office.user("ADMINISTRATOR").await;
+        }
+        let after = bootstrap(&office, true, day(at + 1)).await.expect("reissued");
+        assert_ne!(after.user_id, before.user_id);
+        assert!(counts(&office, &after, day(at + 1)).await);
+        assert_eq!(actions(&office, &after.user_id), ["user.created"]);
+        assert_eq!(actions(&office, &after.credential_id), ["credential.created"]);
+        invariants::check(&office, day(at + 1)).await;
+        before = after;
+    }
+    let again = bootstrap(&office, true, day(5)).await.expect("reissued");
+    assert_eq!(again.credential_id, before.credential_id);
+}
+
 #[tokio::test]
 async fn an_administrator_who_was_stopped_is_active_again() {
     let office = Office::new().await;

@@ -54,8 +54,8 @@ fn rotated(credential: Credential, overlap: SignedDuration, now: Timestamp) -> C
 
 async fn delete(office: &Office, credential: &Credential, now: Timestamp) {
     let before = office.stored(credential.id).await;
-    let other = office.table().another_admin(|one| one.id == before.id, now).await.expect("read");
-    let other = other.filter(|_| before.is_live_admin(now));
+    let other = office.table().another_admin(|one| one.id == before.id).await.expect("read");
+    let other = other.filter(|_| before.is_lasting_admin());
     office.table().delete_credential(&before, other, now, &entry(&before.id)).await.expect("deleted");
 }
 
@@ -131,7 +131,7 @@ async fn change_user(office: &Office, user: &User, change: impl FnOnce(&mut user
     let mut settings = before.user.settings.clone();
     change(&mut settings);
     let after = before.user.clone().changed(settings, day(1));
-    let others = office.table().another_admin(|one| one.settings.user_id == user.id, day(1)).await.expect("read");
+    let others = office.table().another_admin(|one| one.settings.user_id == user.id).await.expect("read");
     let other = others.filter(|_| !after.settings.active);
     clock::at(day(1), office.table().update_user(&before, &after, other, &entry(&after.id))).await
 }

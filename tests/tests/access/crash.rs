@@ -67,7 +67,8 @@ async fn wherever_a_run_ends_the_next_one_sends_what_is_missing() {
             assert!(ids.values().all(|ids| ids.len() == 1), "{context}: one reminder, one id: {ids:?}");
             let kinds: Vec<&String> = ids.values().flatten().map(|(_, kind)| kind).collect();
             assert_eq!(sorted(kinds), sorted(stages.iter().collect()), "{context}");
-            assert!(sent.len() <= stages.len() + 1, "{context}: {} were sent", sent.len());
+            // All four are under way at once: each may have been sent, and not yet marked.
+            assert!(sent.len() <= 2 * stages.len(), "{context}: {} were sent", sent.len());
 
             assert_eq!(office.remind(day(NOW)).await.0, 0, "{context}");
             assert_eq!(office.sent().len(), sent.len(), "{context}: nothing is left");

@@ -7,6 +7,7 @@ use domain::{
     scope::Scope,
 };
 use jiff::SignedDuration;
+use tests::fake::Fate;
 
 use crate::{
     invariants,
@@ -88,11 +89,44 @@ async fn no_page_is_left_out() {
         let at = if n < 150 { day(0) } else { day(n % 30) };
         office.credential(&office.user, &SCOPES, at).await;
     }
+    office.fake.state().calls.clear();
     assert_eq!(office.remind(day(120)).await, (250, 250));
+    let operations: Vec<String> = office.fake.state().calls.iter().map(|call| call.operation.clone()).collect();
+    let last_read = operations.iter().rposition(|operation| operation == "Query");
+    let first_sent = operations.iter().position(|operation| operation == "SendMessage");
+    assert!(last_read < first_sent, "all are counted before the first is sent");
     assert_eq!(office.sent().iter().map(|sent| &sent.credential).collect::<BTreeSet<_>>().len(), 250);
     assert_eq!(office.remind(day(120)).await, (0, 250));
     assert_eq!(office.sent().len(), 250);
     invariants::check(&office, day(120)).await;
+}
+
+#[tokio::test]
+async fn one_that_nobody_looked_at_for_years_is_found() {
+    let office = Office::new().await;
+    office.credential(&office.user, &SCOPES, day(0)).await;
+    assert_eq!(office.remind(day(4_000)).await, (1, 1));
+    assert_eq!(office.remind(day(4_000)).await, (0, 1));
+    invariants::check(&office, day(4_000)).await;
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_sent_holds_up_no_other() {
+    let office = Office::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..30 {
+        ids.push(office.credential(&office.user, &SCOPES, day(0)).await.id.to_string());
+    }
+    let unlucky = ids[3].clone();
+    office.fake.plan(move |call| {
+        let fails = call.operation == "SendMessage" && call.request.to_string().contains(&unlucky);
+        if fails { Fate::Fails("ResourceNotFoundException") } else { Fate::Answered }
+    });
+    office.try_remind(day(90)).await.expect_err("one was not sent");
+    assert_eq!(office.sent().len(), 29);
+    office.fake.plan(|_| Fate::Answered);
+    assert_eq!(office.remind(day(90)).await, (1, 30));
+    assert_eq!(office.sent()[29].credential, ids[3]);
 }
 
 fn rotated(credential: Credential, n: u32, at: i64) -> Credential {

@@ -16,7 +16,10 @@ use domain::{
     token::Token,
 };
 use http::{HeaderMap, Method, header::AUTHORIZATION};
-use platform::{clock, table::audit};
+use platform::{
+    clock,
+    table::{TableError, audit},
+};
 use serde_json::{Value, json};
 
 use super::{Answer, Problem};
@@ -101,8 +104,7 @@ pub async fn check(
             let caller = authorize(&app, request.headers(), scope).await?;
             request.extensions_mut().insert(caller);
         }
-        Some(Rule::Closed) => return Err(Problem::internal("a route names no scope")),
-        None => return Err(Problem::method_not_allowed()),
+        Some(Rule::Closed) | None => return Err(Problem::internal("a route names no scope")),
     }
     Ok(next.run(request).await)
 }
@@ -117,16 +119,24 @@ async fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Answer<Calle
         grant.is_live(now) && app.table.user(grant.user).await?.is_some_and(|holder| holder.user.settings.active);
     if !counts {
         let actor = Actor::Credential(grant.credential);
-        app.table.note(&audit::entry(actor, "sign_in.refused", &grant.credential, Vec::new())).await?;
+        let entry = audit::entry(actor, "sign_in.refused", &grant.credential, Vec::new());
+        noted(app.table.note(&entry).await, "a refused sign-in");
         return Err(Problem::unauthorized());
     }
     if grant.use_is_news(now) {
-        app.table.token_used(&hash, now).await?;
+        noted(app.table.token_used(&hash, now).await, "the use of a token");
     }
     if !grant.scopes.grants(scope) {
         return Err(Problem::forbidden(scope.as_str()));
     }
     Ok(Caller { credential: grant.credential, user: grant.user, scopes: grant.scopes })
+}
+
+/// The answer stands without what is only noted beside it.
+fn noted(result: Result<(), TableError>, what: &str) {
+    if let Err(error) = result {
+        tracing::error!(%error, what, "not noted");
+    }
 }
 
 /// The scheme's name does not regard case (RFC 9110 §11.1). Two such headers are none.

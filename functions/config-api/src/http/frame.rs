@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda_http::RequestExt;
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ pub async fn around(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = document(&problem, &id);
+    if let Some(problem) = response.extensions_mut().remove().or_else(|| made_elsewhere(response.status())) {
+        response = document(&problem, &id, response.headers());
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(&id) {
@@ -42,13 +42,29 @@ fn request_id(request: &Request) -> String {
     context.filter(|id| !id.is_empty()).unwrap_or_else(platform::random::token)
 }
 
-fn document(problem: &Problem, request_id: &str) -> Response {
+/// The problem behind a failure that no handler of ours has put into words, but the framework.
+fn made_elsewhere(status: StatusCode) -> Option<Problem> {
+    match status {
+        // Where bodies and queries are read by us, 400 means a path that is not UTF-8.
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Some(Problem::not_found("resource")),
+        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::method_not_allowed()),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::too_large("The request is too large")),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::unsupported_media_type()),
+        status if status.is_client_error() => Some(Problem::bad_request("The request can't be understood")),
+        status if status.is_server_error() => Some(Problem::internal(format!("an answer {status} without a problem"))),
+        _ => None,
+    }
+}
+
+/// The problem in place of an answer. A 405 names the methods that there are (RFC 9110 §15.5.6).
+fn document(problem: &Problem, request_id: &str, headers: &HeaderMap) -> Response {
     let mut body = json!(problem);
     // Only where we have to look into it: refusals of tokens must not differ in anything.
     if let (true, Value::Object(map)) = (problem.status.is_server_error(), &mut body) {
         map.insert("request_id".to_owned(), request_id.into());
     }
     let mut response = (problem.status, Json(body)).into_response();
+    response.headers_mut().extend(headers.get(header::ALLOW).map(|allow| (header::ALLOW, allow.clone())));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if problem.status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

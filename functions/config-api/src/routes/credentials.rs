@@ -189,7 +189,7 @@ pub async fn delete(
     let write = |credential: Credential| async move {
         let now = clock::now();
         covered(caller, &credential.settings)?;
-        let other = admin_beside(app, &credential, None, now).await?;
+        let other = admin_beside(app, &credential, None).await?;
         let entry = caller.entry("credential.deleted", &credential.id, Vec::new());
         app.table.delete_credential(&credential, other, now, &entry).await.map_err(Refusal::from)
     };
@@ -212,7 +212,7 @@ async fn change(
         covered(caller, &before.settings)?;
         let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
         let after = Credential { last_used_at, ..change(before.clone(), now)? };
-        let other = admin_beside(app, &before, Some(&after), now).await?;
+        let other = admin_beside(app, &before, Some(&after)).await?;
         let fields = audit::changes(&before.settings.to_value(), &after.settings.to_value());
         let entry = caller.entry(action, &after.id, fields);
         app.table.update_credential(&before, &after, other, now, Some(&entry)).await?;
@@ -235,23 +235,13 @@ fn covered(caller: &Caller, settings: &Settings) -> Answer<()> {
     if caller.scopes.covers(&settings.scopes) { Ok(()) } else { Err(Problem::beyond()) }
 }
 
-/// Where a live admin credential is about to be none, another one that is; a conflict where there is none.
-async fn admin_beside(
-    app: &App,
-    before: &Credential,
-    after: Option<&Credential>,
-    now: Timestamp,
-) -> Answer<Option<LiveAdmin>> {
-    // An admin that is given an end is one no more by then.
-    let lasts = |after: &Credential| {
-        let ends_at = after.settings.ends_at;
-        after.is_live_admin(now) && (ends_at.is_none() || ends_at == before.settings.ends_at)
-    };
-    if !before.is_live_admin(now) || after.is_some_and(lasts) {
+/// Where an admin credential without an end is about to be none, another one that is; a conflict where there is none.
+async fn admin_beside(app: &App, before: &Credential, after: Option<&Credential>) -> Answer<Option<LiveAdmin>> {
+    if !before.is_lasting_admin() || after.is_some_and(Credential::is_lasting_admin) {
         return Ok(None);
     }
-    let other = app.table.another_admin(|credential| credential.id == before.id, now).await?;
-    other.map(Some).ok_or_else(|| Problem::conflict("This is the last active admin credential"))
+    let other = app.table.another_admin(|credential| credential.id == before.id).await?;
+    other.map(Some).ok_or_else(|| Problem::conflict("This is the last active admin credential without an end"))
 }
 
 /// A new token, and what is kept of it.

@@ -82,7 +82,7 @@ pub async fn patch(
         let settings = Settings::parse(document)?;
         let fields = audit::changes(&old, &settings.to_value());
         let stops = before.user.settings.active && !settings.active;
-        let other = if stops { admin_beside(app, before.user.id).await? } else { None };
+        let other = if stops { Some(admin_beside(app, before.user.id).await?) } else { None };
         let after = before.user.clone().changed(settings, clock::now());
         app.table.update_user(&before, &after, other, &caller.entry("user.updated", &after.id, fields)).await?;
         Ok(answer(&after))
@@ -121,17 +121,11 @@ fn version(holder: &Holder) -> u64 {
     holder.user.version
 }
 
-/// Where the user holds a live admin credential, one that another user holds; a conflict where there is none.
-async fn admin_beside(app: &App, user: UserId) -> Answer<Option<LiveAdmin>> {
-    let now = clock::now();
-    // Whoever it is that holds the only ones must not be stopped.
-    let others = app.table.another_admin(|credential| credential.settings.user_id == user, now).await?;
-    let own = app.table.another_admin(|credential| credential.settings.user_id != user, now).await?;
-    match (own, others) {
-        (Some(_), None) => Err(Problem::conflict("The user holds the last active admin credential")),
-        (Some(_), Some(other)) => Ok(Some(other)),
-        (None, _) => Ok(None),
-    }
+/// An admin credential that another user holds; a conflict where there is none. Also for a user who holds none just now:
+/// one of theirs may be made an admin's while the user is being stopped.
+async fn admin_beside(app: &App, user: UserId) -> Answer<LiveAdmin> {
+    let other = app.table.another_admin(|credential| credential.settings.user_id == user).await?;
+    other.ok_or_else(|| Problem::conflict("The user holds the last active admin credential without an end"))
 }
 
 fn answer(user: &User) -> Response {

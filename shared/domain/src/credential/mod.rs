@@ -215,8 +215,12 @@ impl Credential {
         self.status(now) == Status::Active && self.grants_all()
     }
 
-    /// Whether it is for everything, live or not.
-    pub fn grants_all(&self) -> bool {
+    /// Whether its holder can manage everything until somebody ends that: no time does.
+    pub fn is_lasting_admin(&self) -> bool {
+        self.revoked_at.is_none() && self.settings.ends_at.is_none() && self.grants_all()
+    }
+
+    fn grants_all(&self) -> bool {
         self.settings.scopes.grants(Scope::Admin)
     }
 

@@ -1,5 +1,6 @@
 //! The first admin: made once, and given a new token when the first one was lost.
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{
     audit::Entry,
     credential::Credential,
@@ -29,22 +30,25 @@ impl Table {
         self.get(&Key::admin()).await
     }
 
-    /// Makes the first admin, in one transaction. Refused as changed when there is one.
+    /// Makes the first admin, or another one in the place of `gone`, in one transaction. Refused as changed when there is
+    /// one, or another one than `gone`.
     pub async fn create_first_admin(
         &self,
+        gone: Option<FirstAdmin>,
         user: &User,
         credential: &Credential,
         now: Timestamp,
-        entry: &Entry,
+        entries: &[Entry],
     ) -> Result<(), WriteError> {
-        let mark = FirstAdmin { user: user.id, credential: credential.id };
         let holder = Holder { user: user.clone(), credentials: 1 };
         let mut writes = vec![
-            self.write(item(&Key::admin(), None, mark)?, Some(Condition::absent()))?,
+            self.mark(gone, FirstAdmin { user: user.id, credential: credential.id })?,
             self.write(name_item(user)?, Some(Condition::absent()))?,
             self.write(user_item(&holder)?, Some(Condition::absent()))?,
-            self.audit_write(entry)?,
         ];
+        for entry in entries {
+            writes.push(self.audit_write(entry)?);
+        }
         writes.extend(self.changes(None, Some(credential), None, now).await?);
         self.transact(writes).await?.map_err(WriteError::by_index)
     }
@@ -59,10 +63,16 @@ impl Table {
     ) -> Result<(), WriteError> {
         let mark = FirstAdmin { credential: credential.id, ..before };
         let mut writes = self.changes(None, Some(credential), None, now).await?;
-        let unchanged = Condition::that("#credential = :before", [(":before", text(before.credential.to_string()))]);
-        writes.push(self.write(item(&Key::admin(), None, mark)?, Some(unchanged))?);
+        writes.push(self.mark(Some(before), mark)?);
         writes.push(self.held(credential.settings.user_id, 1, None)?);
         writes.push(self.audit_write(entry)?);
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
+    }
+    /// Sets the mark, which must be as it was before.
+    fn mark(&self, before: Option<FirstAdmin>, mark: FirstAdmin) -> Result<TransactWriteItem, TableError> {
+        let unchanged = before.map_or_else(Condition::absent, |before| {
+            Condition::that("#credential = :before", [(":before", text(before.credential.to_string()))])
+        });
+        self.write(item(&Key::admin(), None, mark)?, Some(unchanged))
     }
 }

@@ -27,7 +27,7 @@ struct Pointer {
     credential: CredentialId,
 }
 
-/// A credential that can manage everything, with its holder, who is active.
+/// A credential that can manage everything and has no end, with its holder, who is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveAdmin {
     /// The credential.
@@ -71,8 +71,7 @@ impl Table {
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }
 
-    /// Replaces a credential, unless it has changed meanwhile. Where it was a live admin and is one no more,
-    /// `other_admin` must still be one, of an active user.
+    /// Replaces a credential, unless it has changed meanwhile. `other_admin` must still be one, of an active user.
     pub async fn update_credential(
         &self,
         before: &Credential,
@@ -88,7 +87,7 @@ impl Table {
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }
 
-    /// Removes a credential, unless it has changed meanwhile.
+    /// Removes a credential, unless it has changed meanwhile. `other_admin` must still be one, of an active user.
     pub async fn delete_credential(
         &self,
         credential: &Credential,
@@ -163,16 +162,12 @@ impl Table {
         Ok(uses)
     }
 
-    /// A credential, other than those that `spared` names, whose holder is active and can manage everything.
-    pub async fn another_admin(
-        &self,
-        spared: impl Fn(&Credential) -> bool,
-        now: Timestamp,
-    ) -> Result<Option<LiveAdmin>, TableError> {
+    /// A credential without an end, other than those that `spared` names, whose holder is active and can manage everything.
+    pub async fn another_admin(&self, spared: impl Fn(&Credential) -> bool) -> Result<Option<LiveAdmin>, TableError> {
         let admins: Vec<Pointer> = self.all(key::LIVE_ADMINS).await?;
         let ids: Vec<CredentialId> = admins.into_iter().map(|pointer| pointer.credential).collect();
         for credential in self.credentials_by_id(&ids).await?.into_values() {
-            if !spared(&credential) && credential.is_live_admin(now) {
+            if !spared(&credential) && credential.is_lasting_admin() {
                 let user = credential.settings.user_id;
                 if self.user(user).await?.is_some_and(|holder| holder.user.settings.active) {
                     return Ok(Some(LiveAdmin { credential: credential.id, user }));
@@ -205,23 +200,20 @@ impl Table {
         };
         let mut writes = vec![own];
         writes.extend(self.grant_changes(before, after, now).await?);
-        // One whose time is over stands in the list until it is next changed.
-        let listed = |credential: &&Credential| credential.revoked_at.is_none() && credential.grants_all();
-        match (before.filter(listed), after.filter(|after| after.is_live_admin(now))) {
-            (_, Some(after)) if before.is_none_or(|before| !before.is_live_admin(now)) => {
-                writes.push(self.write(pointer(&Key::live_admin(after.id), after.id)?, None)?);
-            }
-            (Some(before), None) => {
-                writes.push(self.erase(&Key::live_admin(before.id), None)?);
-                if let Some(other) = other_admin {
-                    writes.push(self.check(&Key::live_admin(other.credential), Condition::present())?);
-                    // Where the holder's own row is written, that write checks it.
-                    if after.is_some() || other.user != before.settings.user_id {
-                        writes.push(self.check_active(other.user)?);
-                    }
-                }
-            }
+        let lasting = |credential: Option<&Credential>| {
+            credential.filter(|credential| credential.is_lasting_admin()).map(|credential| credential.id)
+        };
+        match (lasting(before), lasting(after)) {
+            (None, Some(id)) => writes.push(self.write(pointer(&Key::live_admin(id), id)?, None)?),
+            (Some(id), None) => writes.push(self.erase(&Key::live_admin(id), None)?),
             _ => {}
+        }
+        if let Some(other) = other_admin {
+            writes.push(self.check(&Key::live_admin(other.credential), Condition::present())?);
+            // A removal writes its holder's row, and that write checks it.
+            if after.is_some() || before.is_none_or(|before| other.user != before.settings.user_id) {
+                writes.push(self.check_active(other.user)?);
+            }
         }
         let reminder = |credential: Option<&Credential>| {
             let credential = credential.filter(|credential| credential.revoked_at.is_none())?;

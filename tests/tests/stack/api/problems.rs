@@ -117,13 +117,17 @@ async fn what_is_not_there_and_what_it_does_not_take() {
         "/v1/webhooks/wh_01ARZ3NDEKTSV4RRFFQ69G5FAV",
         "/v1/webhooks/evt_01ARZ3NDEKTSV4RRFFQ69G5FAV",
         "/v1/webhooks/x",
+        "/v1/webhooks/%FF",
+        "/v1/%C3%28",
         "/v1/events/evt_01ARZ3NDEKTSV4RRFFQ69G5FAV",
         "/v1/deliveries/dlv_x",
     ] {
         stack.get_path(path).await.problem(404);
     }
     for (method, path) in [(Method::PUT, "/v1/webhooks"), (Method::DELETE, "/v1/events"), (Method::POST, "/healthz")] {
-        stack.send(stack.request(method, path)).await.problem(405);
+        let answer = stack.send(stack.request(method, path)).await;
+        assert!(answer.header("allow").contains("GET"), "{path}: {:?}", answer.headers);
+        answer.problem(405);
     }
 }
 

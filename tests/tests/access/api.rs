@@ -1,0 +1,110 @@
+//! The API in this process, over the fake services.
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request},
+};
+use config_api::{Clients, router};
+use jiff::Timestamp;
+use platform::{clock, keyring::Keys, queue::Queue, table::Table};
+use rotation::{Admin, Answer};
+use serde_json::{Value, json};
+use tests::fake::{Fake, sqs::Name, world::allow};
+use tower::ServiceExt;
+
+use crate::office;
+
+/// The API as one token's owner calls it at a time.
+#[derive(Clone)]
+pub(crate) struct Api {
+    router: Router,
+    token: String,
+    now: Timestamp,
+}
+
+/// What it answered.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    /// A header's value; empty where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// A field of an answer that must have this status.
+    pub(crate) fn field(&self, status: u16, name: &str) -> String {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body)).to_owned()
+    }
+}
+
+impl Api {
+    /// With the token of the first admin, who is made here.
+    pub(crate) async fn of_admin(fake: &Fake, now: Timestamp) -> (Self, Admin) {
+        let app = office::app(fake);
+        let bootstrap = rotation::Request::Bootstrap { reissue: false };
+        let Answer::Admin(admin) = clock::at(now, rotation::handle(&app, bootstrap)).await.expect("an admin") else {
+            panic!("no admin")
+        };
+        (Self::over(fake, &admin.token, now), admin)
+    }
+
+    /// A new process, as the owner of a token calls it.
+    pub(crate) fn over(fake: &Fake, token: &str, now: Timestamp) -> Self {
+        let aws = fake.aws();
+        let queue = |name: Name| Queue::new(aws.sqs(), name.url());
+        let router = router(Clients {
+            table: Table::new(aws.dynamodb(), "table", 30),
+            keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
+            events: queue(Name::Events),
+            deliveries: queue(Name::Deliveries),
+            allow: allow(),
+        });
+        Self { router, token: token.to_owned(), now }
+    }
+
+    /// The same with another token; none for an empty one.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
+    /// Calls it; null stands for no body.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if !self.token.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.token));
+        }
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            request = request.header("content-type", "application/json");
+            body.to_string().into()
+        };
+        let request = request.body(body).expect("a request");
+        let response = Box::pin(clock::at(self.now, self.router.clone().oneshot(request))).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Reply { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// A new credential of the caller's user with these scopes: its id and its token.
+    pub(crate) async fn credential(&self, scopes: &[&str]) -> (String, String) {
+        let made = self.call("POST", "/v1/credentials", json!({"description": "CRM", "scopes": scopes})).await;
+        (made.field(201, "id"), made.field(201, "token"))
+    }
+
+    /// A new user with an admin credential: the ids of both, and the token.
+    pub(crate) async fn admin(&self, name: &str) -> (String, String, String) {
+        let user = self.call("POST", "/v1/users", json!({"name": name})).await.field(201, "id");
+        let body = json!({"description": "admin", "scopes": ["admin"], "user_id": user});
+        let made = self.call("POST", "/v1/credentials", body).await;
+        (user, made.field(201, "id"), made.field(201, "token"))
+    }
+}

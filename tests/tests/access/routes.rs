@@ -1,0 +1,159 @@
+//! Every route of the API's own description, with every kind of token.
+
+use std::collections::BTreeSet;
+
+use platform::egress::Egress;
+use serde_json::{Value, json};
+use tests::fake::{
+    receiver::Receiver,
+    world::{World, allow},
+};
+
+use crate::{
+    api::Api,
+    roles::{allowed, taken},
+};
+
+/// A route with what it takes. A new route needs its line here.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    /// The scope that it asks for; none where anybody may.
+    scope: Option<&'static str>,
+    /// What `{id}` stands for.
+    subject: Subject,
+    /// A body that is right; null for none.
+    body: Value,
+    status: u16,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Nothing,
+    User,
+    Credential,
+    Webhook,
+    Event,
+    Delivery,
+}
+
+fn routes(receiver: &Receiver) -> Vec<Route> {
+    use Subject::{Credential, Delivery, Event, Nothing, User, Webhook};
+    let route = |line: &'static str, scope: &'static str, subject, body, status| {
+        let (method, path) = line.split_once(' ').expect("a method and a path");
+        Route { method, path, scope: Some(scope).filter(|scope| !scope.is_empty()), subject, body, status }
+    };
+    let none = Value::Null;
+    let event = json!({"type": "chat", "data": {"text": "Hello"}});
+    let credential = json!({"description": "ERP", "scopes": ["credentials:write"]});
+    let webhook = json!({"name": "another", "url": receiver.url("another"), "events": ["message"]});
+    vec![
+        route("get /healthz", "", Nothing, none.clone(), 200),
+        route("get /openapi.json", "", Nothing, none.clone(), 200),
+        route("get /v1/users", "users:read", Nothing, none.clone(), 200),
+        route("post /v1/users", "users:write", Nothing, json!({"name": "Eve"}), 201),
+        route("get /v1/users/{id}", "users:read", User, none.clone(), 200),
+        route("patch /v1/users/{id}", "users:write", User, json!({"active": false}), 200),
+        route("delete /v1/users/{id}", "users:write", User, none.clone(), 204),
+        route("get /v1/credentials", "credentials:read", Nothing, none.clone(), 200),
+        route("post /v1/credentials", "credentials:write", Nothing, credential, 201),
+        route("get /v1/credentials/{id}", "credentials:read", Credential, none.clone(), 200),
+        route("patch /v1/credentials/{id}", "credentials:write", Credential, json!({"rotate_after_days": 30}), 200),
+        route("delete /v1/credentials/{id}", "credentials:write", Credential, none.clone(), 204),
+        route("post /v1/credentials/{id}/rotate", "credentials:write", Credential, json!({"overlap_seconds": 60}), 200),
+        route("post /v1/credentials/{id}/revoke", "credentials:write", Credential, none.clone(), 200),
+        route("get /v1/audit", "audit:read", Nothing, none.clone(), 200),
+        route("get /v1/webhooks", "webhooks:read", Nothing, none.clone(), 200),
+        route("post /v1/webhooks", "webhooks:write", Nothing, webhook, 201),
+        route("get /v1/webhooks/{id}", "webhooks:read", Webhook, none.clone(), 200),
+        route("patch /v1/webhooks/{id}", "webhooks:write", Webhook, json!({"events": ["ticket.*"]}), 200),
+        route("delete /v1/webhooks/{id}", "webhooks:write", Webhook, none.clone(), 204),
+        route("post /v1/webhooks/{id}/test", "webhooks:write", Webhook, none.clone(), 200),
+        route("post /v1/webhooks/{id}/render", "webhooks:read", Webhook, json!({"event": &event}), 200),
+        route("post /v1/webhooks/{id}/rotate-secret", "webhooks:write", Webhook, none.clone(), 200),
+        route("get /v1/event-types", "events:read", Nothing, none.clone(), 200),
+        route("post /v1/event-types", "events:write", Nothing, json!({"name": "order.paid"}), 201),
+        route("get /v1/events", "events:read", Nothing, none.clone(), 200),
+        route("post /v1/events", "events:write", Nothing, event.clone(), 202),
+        route("post /v1/events/batch", "events:write", Nothing, json!({"events": [event]}), 202),
+        route("get /v1/events/{id}", "events:read", Event, none.clone(), 200),
+        route("get /v1/deliveries", "deliveries:read", Nothing, none.clone(), 200),
+        route("get /v1/deliveries/{id}", "deliveries:read", Delivery, none.clone(), 200),
+        route("post /v1/deliveries/{id}/retry", "deliveries:retry", Delivery, none, 202),
+    ]
+}
+
+/// One of a kind, made by the admin where the route may end it.
+async fn subject(api: &Api, receiver: &Receiver, subject: Subject, event: &Value, number: usize) -> String {
+    match subject {
+        Subject::Nothing => "none".to_owned(),
+        Subject::User => {
+            api.call("POST", "/v1/users", json!({"name": format!("user {number}")})).await.field(201, "id")
+        }
+        Subject::Credential => api.credential(&["credentials:write"]).await.0,
+        Subject::Webhook => {
+            let url = receiver.url("hook");
+            let body = json!({"name": format!("hook {number}"), "url": url, "events": ["message"]});
+            api.call("POST", "/v1/webhooks", body).await.field(201, "id")
+        }
+        Subject::Event => event["id"].as_str().expect("an id").to_owned(),
+        Subject::Delivery => event["deliveries"][0]["id"].as_str().expect("an id").to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn each_takes_the_token_with_its_scope_and_no_other() {
+    let mut world = World::new(&Egress::new(allow())).await;
+    let (api, admin) = Api::of_admin(&world.fake, world.time()).await;
+    world.webhook("first", json!({})).await;
+    let published = api.call("POST", "/v1/events", json!({"type": "message", "data": {}})).await.field(202, "id");
+    world.run().await;
+    let event = api.call("GET", &format!("/v1/events/{published}"), Value::Null).await.body;
+
+    // From here on all calls are counted, those of a process that has just begun.
+    world.begin_count();
+    let api = Api::over(&world.fake, &admin.token, world.time());
+    let document = api.call("GET", "/openapi.json", Value::Null).await.body;
+    let scopes = document["components"]["schemas"]["Scope"]["enum"].as_array().expect("scopes");
+    let scopes: Vec<&str> = scopes.iter().filter_map(Value::as_str).filter(|scope| *scope != "admin").collect();
+    let mut holders = Vec::new();
+    for scope in &scopes {
+        holders.push((*scope, api.with_token(&api.credential(&[*scope]).await.1)));
+    }
+    let nobody = api.with_token("");
+
+    let routes = routes(&world.receiver);
+    let described: BTreeSet<String> = document["paths"]
+        .as_object()
+        .expect("paths")
+        .iter()
+        .flat_map(|(path, operations)| {
+            operations.as_object().into_iter().flatten().map(move |(method, _)| format!("{method} {path}"))
+        })
+        .collect();
+    let known: BTreeSet<String> = routes.iter().map(|Route { method, path, .. }| format!("{method} {path}")).collect();
+    assert_eq!(described, known, "the routes that are described, and those that this test knows");
+
+    for (number, Route { method, path, scope, subject: kind, body, status }) in routes.iter().enumerate() {
+        let name = format!("{method} {path}");
+        let id = subject(&api, &world.receiver, *kind, &event, number).await;
+        let (method, path) = (method.to_uppercase(), path.replace("{id}", &id));
+        let call = async |api: &Api| api.call(&method, &path, body.clone()).await;
+        let Some(scope) = scope else {
+            assert_eq!(call(&nobody).await.status, *status, "{name}");
+            continue;
+        };
+        assert_eq!(call(&nobody).await.status, 401, "{name}");
+        for (other, holder) in holders.iter().filter(|(other, _)| other != scope) {
+            let refused = call(holder).await;
+            assert_eq!(refused.status, 403, "{name} with {other}");
+            let detail = refused.body["detail"].as_str().unwrap_or_default();
+            assert!(detail.ends_with(&format!("scope {scope}")), "{name} with {other}: {detail}");
+        }
+        let (_, holder) = holders.iter().find(|(own, _)| own == scope).expect("a scope that there is");
+        let done = call(holder).await;
+        assert_eq!(done.status, *status, "{name}: {}", done.body);
+    }
+    let calls = world.fake.state().calls.clone();
+    assert_eq!(taken(&calls), allowed("ConfigApiFunction"), "what all routes call, and what the function may call");
+}

@@ -279,7 +279,8 @@ impl Stack {
         &self.shared.running.stack().queues
     }
 
-    async fn aws(&self, target: &str, body: &Value) -> Value {
+    /// Calls a service of the emulator as the AWS SDKs do; `target` is such as `secretsmanager.DescribeSecret`.
+    pub async fn aws(&self, target: &str, body: &Value) -> Value {
         let aws = &self.shared.running.stack().aws;
         let request = self
             .client

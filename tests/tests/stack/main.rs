@@ -5,6 +5,7 @@ mod api;
 mod bootstrap;
 mod egress;
 mod events;
+mod keyring;
 mod load;
 mod secrets;
 mod template;

@@ -3,6 +3,8 @@
 
 pub mod client;
 pub mod fake;
+pub mod rights;
+pub mod service;
 pub mod sink;
 pub mod stack;
 pub mod webhook;

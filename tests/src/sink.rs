@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use futures::stream;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::stack::PATIENCE;
@@ -34,6 +34,7 @@ pub struct Sink {
 struct Inner {
     got: watch::Sender<Vec<Request>>,
     replies: Mutex<VecDeque<Reply>>,
+    released: Notify,
 }
 
 /// A request that came.
@@ -56,7 +57,7 @@ pub struct Request {
 pub struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: String,
+    body: Vec<u8>,
     manner: Manner,
 }
 
@@ -64,6 +65,7 @@ pub struct Reply {
 enum Manner {
     AtOnce,
     Echo,
+    Held,
     Hang,
     Drip,
 }
@@ -71,7 +73,7 @@ enum Manner {
 impl Reply {
     /// A status, and nothing else.
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new(), manner: Manner::AtOnce }
+        Self { status, headers: Vec::new(), body: Vec::new(), manner: Manner::AtOnce }
     }
 
     /// A status, and the whole request.
@@ -82,6 +84,12 @@ impl Reply {
     /// No answer at all, on a connection that stays open.
     pub fn hang() -> Self {
         Self { manner: Manner::Hang, ..Self::status(200) }
+    }
+
+    /// The same, but not before [`Sink::release`].
+    #[must_use]
+    pub fn held(self) -> Self {
+        Self { manner: Manner::Held, ..self }
     }
 
     /// Status and headers at once, then a byte now and then, without end.
@@ -98,7 +106,7 @@ impl Reply {
 
     /// With a body.
     #[must_use]
-    pub fn body(self, body: impl Into<String>) -> Self {
+    pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..self }
     }
 }
@@ -113,7 +121,11 @@ impl Sink {
     pub fn answering<const N: usize>(replies: [Reply; N]) -> Self {
         let (listener, port) = listen();
         let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
-        let inner = Arc::new(Inner { got: watch::Sender::new(Vec::new()), replies: Mutex::new(replies.into()) });
+        let inner = Arc::new(Inner {
+            got: watch::Sender::new(Vec::new()),
+            replies: Mutex::new(replies.into()),
+            released: Notify::new(),
+        });
         let app = axum::Router::new().fallback(receive).with_state(Arc::clone(&inner));
         let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("server") });
         Self { port, inner, server }
@@ -131,7 +143,17 @@ impl Sink {
 
     /// From now on, it gives this answer.
     pub fn answers(&self, reply: Reply) {
-        *self.inner.replies.lock().expect("replies") = [reply].into();
+        self.answers_in_turn([reply]);
+    }
+
+    /// From now on, it gives these answers in turn, and the last one from then on.
+    pub fn answers_in_turn(&self, replies: impl IntoIterator<Item = Reply>) {
+        *self.inner.replies.lock().expect("replies") = replies.into_iter().collect();
+    }
+
+    /// Lets an answer go that is held.
+    pub fn release(&self) {
+        self.inner.released.notify_one();
     }
 
     /// What it got so far.
@@ -218,6 +240,9 @@ async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Reques
     let reply = reply.expect("a reply");
     let reply = if matches!(reply.manner, Manner::Echo) { reply.body(request.echo()) } else { reply };
     inner.got.send_modify(|got| got.push(request));
+    if matches!(reply.manner, Manner::Held) {
+        inner.released.notified().await;
+    }
     answer(reply).await
 }
 
@@ -227,7 +252,7 @@ async fn answer(reply: Reply) -> Response {
         response = response.header(name, value);
     }
     let body = match reply.manner {
-        Manner::AtOnce | Manner::Echo => Body::from(reply.body),
+        Manner::AtOnce | Manner::Echo | Manner::Held => Body::from(reply.body),
         Manner::Hang => std::future::pending().await,
         Manner::Drip => Body::from_stream(stream::unfold((), async |()| {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -13,6 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
+use crate::service::ServiceBuilder;
 use crate::webhook::{Webhook, WebhookBuilder};
 
 /// How long anything that is waited for may take.
@@ -146,6 +147,21 @@ impl Stack {
     /// A webhook that takes this test's events of the given types.
     pub fn webhook(&self) -> WebhookBuilder {
         WebhookBuilder::new(self.clone())
+    }
+
+    /// A connected service at this URL.
+    pub fn service(&self, server_url: impl Into<String>) -> ServiceBuilder {
+        ServiceBuilder::new(self.clone(), server_url)
+    }
+
+    /// A user who is active.
+    pub async fn user(&self) -> String {
+        text(&self.post("/v1/users", json!({"name": unique("user")})).await.expect(201), "id")
+    }
+
+    /// A call of a third party, who has no token, to be completed and given to [`Stack::send`].
+    pub fn call(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
+        Client::new("").request(method, url)
     }
 
     /// The condition that tells this test's events from others'.

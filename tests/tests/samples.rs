@@ -6,10 +6,25 @@ use aws_lambda_events::sqs::SqsEvent;
 use domain::{
     delivery::{Message, message::Due},
     event::{Event, NewEvent},
+    inbound::Key,
 };
+use jiff::SignedDuration;
 use lambda_http::{Request, request::from_str};
-use platform::keyring::Step;
+use platform::{egress::Egress, keyring::Step};
 use rotation::Request as Rotation;
+use serde_json::{Value, json};
+use tests::fake::{
+    services,
+    sqs::Name,
+    world::{World, allow},
+};
+
+/// What the samples of inbound calls are signed with, or carry.
+const SECRET: &str = "this-is-only-an-example-secret";
+/// When they were made.
+const MADE_AT: &str = "2026-01-31T12:00:00Z";
+/// The key in their path.
+const KEY: (&str, &str) = ("your-own-key-goes-here", "usr_01J0000000000000000000000A");
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events")
@@ -47,7 +62,10 @@ fn every_sample_is_what_its_function_takes() {
                 assert_eq!(route, "POST /v1/events");
                 NewEvent::parse(serde_json::from_slice(request.body()).expect("json")).expect("an event");
             }
-            "inbound.json" => assert_eq!(call(&name).0, "POST /in/your-key"),
+            name if name.starts_with("inbound-") => {
+                assert_eq!(call(name).0, format!("POST /in/{}", key().expose()));
+                assert!(INBOUND.iter().any(|sample| name == sample.file()), "no test knows {name}");
+            }
             "dispatch.json" => drop(serde_json::from_str::<Event>(&message(&name)).expect("an event")),
             "delivery.json" => {
                 let message: Message = serde_json::from_str(&message(&name)).expect("a message");
@@ -78,4 +96,110 @@ fn rotation_sample(name: &str) {
 
 fn asks_for(request: &Rotation, step: Step) -> bool {
     matches!(request, Rotation::Rotate(event) if event.step == step)
+}
+
+fn key() -> Key {
+    Key::new(KEY.0, KEY.1.parse().expect("an id"))
+}
+
+/// A sample of an inbound call.
+struct Inbound {
+    name: &'static str,
+    /// The service's verification, but for its secret.
+    verification: &'static str,
+    /// Whether the time is signed, so that it is taken for five minutes.
+    timed: bool,
+    /// A place in the event's data, and what is there; for a challenge the whole answer.
+    told: (&'static str, &'static str),
+}
+
+const INBOUND: [Inbound; 11] = [
+    inbound_sample("none", r#"{"type": "none"}"#, false, ("/body/status", "paid")),
+    inbound_sample("github", r#"{"type": "github"}"#, false, ("/body/issue/title", "It doesn’t start")),
+    inbound_sample("stripe", r#"{"type": "stripe"}"#, true, ("/body/data/object/currency", "eur")),
+    inbound_sample("slack", r#"{"type": "slack"}"#, true, ("/body/event/text", "Hello hello")),
+    inbound_sample(
+        "slack-challenge",
+        r#"{"type": "slack"}"#,
+        true,
+        ("", "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"),
+    ),
+    inbound_sample("shopify", r#"{"type": "shopify"}"#, false, ("/body/customer/first_name", "Zoë")),
+    inbound_sample("twilio", r#"{"type": "twilio"}"#, false, ("/body/Body", "Is it ready? + thanks")),
+    inbound_sample("standard-webhooks", r#"{"type": "standard_webhooks"}"#, true, ("/body/data/id", "1f81eb52")),
+    inbound_sample(
+        "hmac",
+        r#"{"type": "hmac", "header": "X-Signature", "algorithm": "sha512", "encoding": "base64", "prefix": "sha512="}"#,
+        false,
+        ("/body_encoding", "base64"),
+    ),
+    inbound_sample("basic", r#"{"type": "basic", "username": "example"}"#, false, ("/body/status", "paid")),
+    inbound_sample("header", r#"{"type": "header", "name": "X-Example-Token"}"#, false, ("/body", "4711 paid")),
+];
+
+const fn inbound_sample(
+    name: &'static str,
+    verification: &'static str,
+    timed: bool,
+    told: (&'static str, &'static str),
+) -> Inbound {
+    Inbound { name, verification, timed, told }
+}
+
+impl Inbound {
+    fn file(&self) -> String {
+        format!("inbound-{}.json", self.name)
+    }
+
+    fn verification(&self, secret: &str) -> Value {
+        let mut verification: Value = serde_json::from_str(self.verification).expect("JSON");
+        let field = match self.name {
+            "none" => return verification,
+            "basic" => "password",
+            "header" => "value",
+            _ => "secret",
+        };
+        verification[field] = json!(secret);
+        verification
+    }
+
+    /// What a service that has this secret answers after so many seconds, and the data of the event that it publishes.
+    async fn call(&self, egress: &Egress, secret: Option<&str>, seconds: i64) -> (u16, String, Value) {
+        let mut world = World::new(egress).await;
+        world.set_time(MADE_AT.parse().expect("a time"));
+        if let Some(secret) = secret {
+            world.user(key().user()).await;
+            let none = json!({"type": "none"});
+            world.service("https://example.com", Some(key()), none, self.verification(secret)).await;
+        }
+        world.set_time(world.time() + SignedDuration::from_secs(seconds));
+        let (_, request) = call(&self.file());
+        let answer = world.at(inbound::handle(&services::inbound(&world.fake), &request)).await.expect("an answer");
+        let body = String::from_utf8(answer.body().to_vec()).expect("UTF-8");
+        let state = world.fake.state();
+        let data = state.queues.on(Name::Events).first().map(|event| event.json()["data"].clone());
+        (answer.status().as_u16(), body, data.unwrap_or_default())
+    }
+}
+
+#[tokio::test]
+async fn a_sample_of_each_scheme_is_verified_and_another_secret_is_not() {
+    let egress = Egress::new(allow());
+    for sample in &INBOUND {
+        let name = sample.name;
+        let (status, body, data) = sample.call(&egress, Some(SECRET), 0).await;
+        match sample.told {
+            ("", whole) => assert_eq!((status, body.as_str(), &data), (200, whole, &Value::Null), "{name}"),
+            (place, text) => {
+                assert_eq!((status, data.pointer(place)), (202, Some(&json!(text))), "{name}: {body} {data}");
+                assert!(!data.to_string().contains(SECRET) && data["headers"]["cookie"].is_null(), "{name}: {data}");
+            }
+        }
+        let (status, _, data) = sample.call(&egress, Some("another-secret-of-such-a-length"), 0).await;
+        let refused = if name == "none" { 202 } else { 401 };
+        assert_eq!((status, data.is_null()), (refused, refused == 401), "{name}");
+        let late = if sample.timed { 401 } else { 202 };
+        assert_eq!(sample.call(&egress, Some(SECRET), 301).await.0, late, "{name}");
+        assert_eq!(sample.call(&egress, None, 0).await.0, 404, "{name}");
+    }
 }

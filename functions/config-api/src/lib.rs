@@ -30,6 +30,8 @@ pub struct App {
     pub egress: Egress,
     /// What egress allows beside public hosts.
     pub allow: Allow,
+    /// How the outside addresses us, without a slash at the end.
+    pub public_url: String,
     /// Who may use which route.
     pub rules: http::access::Rules,
     /// The OpenAPI document.
@@ -45,13 +47,14 @@ pub struct Clients {
     pub events: Queue,
     pub deliveries: Queue,
     pub allow: Allow,
+    pub public_url: String,
 }
 
 /// The whole API.
 pub fn router(clients: Clients) -> Router {
     let (routes, document) = routes::all().split_for_parts();
     let document = openapi::complete(&document);
-    let Clients { table, keys, events, deliveries, allow } = clients;
+    let Clients { table, keys, events, deliveries, allow, public_url } = clients;
     let app = App {
         table,
         keys,
@@ -59,6 +62,7 @@ pub fn router(clients: Clients) -> Router {
         deliveries,
         egress: Egress::new(allow.clone()),
         allow,
+        public_url,
         rules: http::access::Rules::of(&document),
         document,
     };

@@ -13,6 +13,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         events: Queue::new(aws.sqs(), config::events_queue()?),
         deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         allow: config::egress_allow().parse()?,
+        public_url: config::public_url()?,
     });
     lambda_http::run(router).await
 }

@@ -15,9 +15,11 @@ use domain::{
 };
 use futures::future::join_all;
 use platform::{
-    attempt, clock,
+    attempt::{self, Endpoint},
+    clock,
     egress::Egress,
     keyring::Keys,
+    oauth::Tokens,
     queue::{Outgoing, Queue, QueueError, ascii_json},
     random,
     table::{Table, TableError, Written, deliveries::Context},
@@ -121,8 +123,10 @@ async fn deliver(app: &App, context: &Context, message: &Message, event: &Event)
         Some(row) if !row.stopped().covers(message.queued_at) => row.open(&app.keys).await?,
         _ => return cancel(app, was, message, event).await,
     };
+    let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
+    let (tokens, webhook) = (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress }, &endpoint.webhook);
     let (made, outcome) =
-        attempt::make(&app.egress, &webhook, event, message.ticket.number, attempt::timeout(&webhook)).await;
+        attempt::make(tokens, &endpoint, event, message.ticket.number, attempt::timeout(webhook)).await?;
     let row = Delivery::after(
         was.clone(),
         &Made { message, event_type: &event.kind, attempt: &made, outcome: &outcome },
@@ -132,7 +136,7 @@ async fn deliver(app: &App, context: &Context, message: &Message, event: &Event)
     );
     log(&row, &made);
     match app.table.record(&row, was.as_ref(), Some(&made)).await? {
-        Written::Yes => follow_up::first(app, &row, Some(&webhook), &made).await,
+        Written::Yes => follow_up::first(app, &row, Some(webhook), &made).await,
         Written::Refused => after_twin(app, message).await,
     }
 }

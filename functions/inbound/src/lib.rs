@@ -1,31 +1,141 @@
 //! The addresses that third parties call: `ANY /in/{key}`.
 //!
-//! A key belongs to a connected service. While there are none, no key is known, and every call is answered with 404
-//! without a read.
+//! A call comes in, its key tells the connected service that it is for, the service's verification checks it over the raw
+//! bytes, and one message on the queue `events` goes out: the event `service.received`. What is answered with 202 is on
+//! that queue. A call that tells which delivery it is claims it first, so that a repetition within 24 hours is answered
+//! with the same id and published once, also when the first one ended between its claim and its message.
 
-use http::{StatusCode, header};
+mod answer;
+
+use domain::{
+    event::Event,
+    inbound::{self, Key, received},
+    pattern::EventType,
+};
 use lambda_http::{Body, Request, RequestExt, Response};
-use platform::random;
-use serde_json::json;
+use platform::{
+    clock,
+    keyring::{KeyringError, Keys},
+    queue::{Outgoing, Queue, QueueError, ascii_json},
+    random,
+    table::{
+        Table, TableError,
+        claims::Claim,
+        events::{MOST_EVENT_BYTES, stored_bytes},
+    },
+    telemetry,
+};
+use serde_json::Value;
+
+use self::answer::{Accepted, Refusal};
+
+/// What inbound works with.
+#[derive(Debug)]
+pub struct App {
+    /// The table.
+    pub table: Table,
+    /// The keyring.
+    pub keys: Keys,
+    /// Where events go.
+    pub events: Queue,
+    /// How the outside addresses us, without a slash at the end: some third parties sign the address that they call.
+    pub public_url: String,
+}
 
 /// The largest body that is taken, in bytes.
 pub const MOST_BYTES: usize = 256 * 1024;
 
+#[derive(Debug, thiserror::Error)]
+enum InboundError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error("an event could not be written: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
 /// Answers one call.
-pub fn handle(request: &Request) -> Result<Response<Body>, http::Error> {
-    let (status, kind, title, detail) = if request.body().len() > MOST_BYTES {
-        let detail = "The body has more than 256 KiB";
-        (StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Content too large", detail)
-    } else {
-        (StatusCode::NOT_FOUND, "/problems/not-found", "Not found", "There is no such inbound URL")
-    };
-    let document = json!({"type": kind, "title": title, "status": status.as_u16(), "detail": detail});
+pub async fn handle(app: &App, request: &Request) -> Result<Response<Body>, http::Error> {
+    let answer = take(app, request).await.map_err(|error| match error {
+        InboundError::Refused(refusal) => refusal,
+        error => {
+            tracing::error!(%error, "inbound call failed");
+            Refusal::Internal
+        }
+    });
     let request_id = request.lambda_context_ref().map_or_else(random::token, |context| context.request_id.clone());
-    Response::builder()
-        .status(status)
-        .header("x-request-id", request_id)
-        .header(header::CONTENT_TYPE, "application/problem+json")
-        .header(header::CACHE_CONTROL, "no-store")
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .body(document.to_string().into())
+    answer::respond(answer, request_id)
+}
+
+async fn take(app: &App, request: &Request) -> Result<Accepted, InboundError> {
+    if request.body().len() > MOST_BYTES {
+        return Err(Refusal::TooLarge.into());
+    }
+    let key = key(request).ok_or(Refusal::Unknown)?;
+    let (receiver, holder) = app.table.receiver(&key, &app.keys).await?.ok_or(Refusal::Unknown)?;
+    if !holder.user.settings.active {
+        return Err(Refusal::Inactive.into());
+    }
+    let url = url(app, request, &key);
+    let call =
+        inbound::Request { method: request.method(), url: &url, headers: request.headers(), body: request.body() };
+    let now = clock::now();
+    if let Err(reason) = receiver.verification.verify(&call, now) {
+        telemetry::metric("inbound_refused", 1);
+        tracing::warn!(service = %receiver.service, %reason, "inbound call not verified");
+        return Err(Refusal::Unverified { scheme: receiver.verification.challenge_scheme() }.into());
+    }
+    if let Some(challenge) = receiver.verification.challenge(call.body) {
+        return Ok(Accepted::Challenge(challenge));
+    }
+    let hops = inbound::hops(request.headers()).map_err(|_| Refusal::Loop)?;
+    let mut event = Event {
+        id: random::id(),
+        kind: EventType::service_received(),
+        timestamp: now,
+        data: Value::Object(received(&receiver, &call)),
+        hops,
+    };
+    if stored_bytes(&event) > MOST_EVENT_BYTES {
+        return Err(Refusal::TooLarge.into());
+    }
+    let claim = match receiver.verification.delivery_key(request.headers(), call.body) {
+        Some(delivery) => {
+            let route = format!("in/{}", receiver.service);
+            let claim = app.table.claim(&route, &delivery, Claim::new(event.id, String::new(), now)).await?;
+            (event.id, event.timestamp) = (claim.event, claim.at);
+            if claim.done {
+                tracing::info!(service = %receiver.service, event = %event.id, "inbound call repeated");
+                return Ok(Accepted::Event(event.id));
+            }
+            Some((route, delivery, claim))
+        }
+        None => None,
+    };
+    app.events.send(Outgoing { body: ascii_json(&event)?, delay_seconds: 0, group: None }).await?;
+    if let Some((route, delivery, claim)) = claim {
+        // Unmarked, a repetition sends the same event again, which dispatch knows: no reason to fail this call.
+        if let Err(error) = app.table.claim_done(&route, &delivery, &claim).await {
+            tracing::warn!(%error, event = %event.id, "claim not marked");
+        }
+    }
+    tracing::info!(service = %receiver.service, event = %event.id, hops, "inbound call accepted");
+    Ok(Accepted::Event(event.id))
+}
+
+/// The key that ends the path.
+fn key(request: &Request) -> Option<Key> {
+    let (before, key) = request.uri().path().rsplit_once('/')?;
+    before.ends_with("/in").then(|| Key::parse(key)).flatten()
+}
+
+/// The address as the third party knows it.
+fn url(app: &App, request: &Request, key: &Key) -> String {
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{}/in/{}{query}", app.public_url, key.expose())
 }

@@ -1,9 +1,19 @@
 //! Starts inbound as a Lambda function.
 
+use inbound::{App, handle};
 use lambda_http::{Error, Request, service_fn};
+use platform::{aws::Aws, config, keyring::Keys, queue::Queue, table::Table, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    platform::telemetry::init();
-    lambda_http::run(service_fn(async |request: Request| inbound::handle(&request).map_err(Error::from))).await
+    telemetry::init();
+    let aws = Aws::from_env()?;
+    let app = App {
+        table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
+        keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+        events: Queue::new(aws.sqs(), config::events_queue()?),
+        public_url: config::public_url()?,
+    };
+    let app = &app;
+    lambda_http::run(service_fn(async |request: Request| handle(app, &request).await.map_err(Error::from))).await
 }

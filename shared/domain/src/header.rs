@@ -12,6 +12,9 @@ pub enum HeaderError {
     /// Framing, routing and signing are not the user's to change.
     #[error("is a header that can't be set")]
     Reserved,
+    /// Longer than [`NAME_LIMIT`].
+    #[error("must be a name of at most {NAME_LIMIT} characters")]
+    LongName,
     /// A control character, or something outside ASCII.
     #[error("must hold printable ASCII characters and tabs only")]
     Characters,
@@ -20,17 +23,22 @@ pub enum HeaderError {
     Long,
 }
 
+/// Longest name, in bytes.
+pub const NAME_LIMIT: usize = 100;
 /// Longest value, in bytes.
 pub const VALUE_LIMIT: usize = 4096;
 
-/// Names that decide where a message ends or goes, or who seems to have sent it.
-const RESERVED: [&str; 10] = [
+/// Names that decide where a message ends or goes, or who seems to have sent it, and those that ask for an answer in which
+/// secrets could not be found.
+const RESERVED: [&str; 12] = [
+    "accept-encoding",
     "connection",
     "content-length",
     "expect",
     "forwarded",
     "host",
     "keep-alive",
+    "range",
     "te",
     "trailer",
     "transfer-encoding",
@@ -45,6 +53,9 @@ const SENSITIVE: [&str; 7] = ["authorization", "cookie", "key", "password", "sec
 
 /// The name in lower case, if a user may set a header of that name.
 pub fn check_name(name: &str) -> Result<HeaderName, HeaderError> {
+    if name.len() > NAME_LIMIT {
+        return Err(HeaderError::LongName);
+    }
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::Syntax)?;
     let text = name.as_str();
     if RESERVED.contains(&text) || RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
@@ -82,6 +93,8 @@ mod tests {
             "User-Agent",
             "X-Api-Key",
             "x_custom",
+            "Accept-Language",
+            &"x".repeat(NAME_LIMIT),
             "X-Forwarded",
             "X-Amz-Date",
             "Hosts",
@@ -95,6 +108,8 @@ mod tests {
     #[test]
     fn names_that_they_may_not() {
         for name in [
+            "Accept-Encoding",
+            "Range",
             "Host",
             "hOST",
             "Content-Length",
@@ -122,6 +137,7 @@ mod tests {
         for name in ["", " ", "a b", "a:", "a\r\nb", "a\0", "é", "Host ", "(x)", "a\"b", "{tag}"] {
             assert_eq!(check_name(name), Err(HeaderError::Syntax), "{name:?}");
         }
+        assert_eq!(check_name(&"x".repeat(NAME_LIMIT + 1)), Err(HeaderError::LongName));
     }
 
     #[test]

@@ -35,6 +35,10 @@ kinds! {
     UserKind UserId "usr",
     /// An integration credential.
     CredentialKind CredentialId "cred",
+    /// How connected services authenticate calls.
+    AccountKind AccountId "acct",
+    /// A connected service: a third party that is called and that calls.
+    ServiceKind ServiceId "svc",
     /// A webhook: where events go.
     WebhookKind WebhookId "wh",
     /// An event that was accepted.

@@ -1,6 +1,7 @@
 //! Reading a JSON document field by field, keeping everything that is wrong with it: missing, unknown and invalid
 //! fields come out of one reading, each with its JSON pointer (RFC 6901).
 
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -197,6 +198,25 @@ pub fn name(value: Value) -> Checked<String> {
         1..=100 => Err(Problems::here("must hold no control characters")),
         _ => Err(Problems::here("must have at most 100 characters")),
     }
+}
+
+/// A text of 1 to `most` characters, none of them a control character.
+pub fn text(most: usize) -> impl FnOnce(Value) -> Checked<String> {
+    move |value| {
+        let text = string(value)?;
+        if !(1..=most).contains(&text.chars().count()) {
+            return Err(Problems::here(format!("must have 1 to {most} characters")));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Problems::here("must hold no control characters"));
+        }
+        Ok(text)
+    }
+}
+
+/// A secret that somebody else issued: 1 to 4096 characters, none of them a control character.
+pub fn secret(value: Value) -> Checked<SecretString> {
+    text(4096)(value).map(SecretString::from)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Nothing here does input or output, reads a clock or draws randomness: times and random values are arguments, and what
 //! is to be done is returned. The functions under `functions/` act on it through `shared/platform`.
 
+pub mod account;
 pub mod audit;
 pub mod condition;
 pub mod credential;
@@ -11,12 +12,15 @@ pub mod event;
 pub mod event_type;
 pub mod header;
 pub mod id;
+pub mod inbound;
 pub mod invalid;
 pub mod mask;
 pub mod path;
 pub mod pattern;
+pub mod redact;
 pub mod retry;
 pub mod scope;
+pub mod service;
 pub mod signature;
 pub mod target;
 pub mod template;

@@ -2,7 +2,10 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::template::tag_at;
+use crate::{
+    invalid::{Checked, Problems},
+    template::tag_at,
+};
 
 /// What stands in place of a secret.
 pub const MASK: &str = "•••";
@@ -85,6 +88,14 @@ fn masked(text: &str) -> Masked {
 pub fn hint(secret: &str) -> Option<String> {
     let count = secret.chars().count();
     (count >= 16).then(|| secret.chars().skip(count - 4).collect())
+}
+
+/// The text must hold no mask: one that was read and is written back would replace the real value.
+pub fn unmasked(text: String) -> Checked<String> {
+    if text.contains(MASK) {
+        return Err(Problems::here("holds a mask (•••): write the whole value, or leave the field out to keep it"));
+    }
+    Ok(text)
 }
 
 fn end(text: &str, from: usize, stops: &[char]) -> usize {

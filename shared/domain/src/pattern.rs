@@ -50,6 +50,11 @@ impl EventType {
         Self("webhook.delivery_failed".to_owned())
     }
 
+    /// The built-in type of what third parties call.
+    pub fn service_received() -> Self {
+        Self("service.received".to_owned())
+    }
+
     /// The built-in type that warns of a credential that is to be rotated.
     pub fn rotation_due_soon() -> Self {
         Self("credential.rotation_due_soon".to_owned())

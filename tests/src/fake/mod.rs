@@ -8,6 +8,7 @@
 pub mod dynamodb;
 pub mod expression;
 pub mod receiver;
+pub mod services;
 pub mod sqs;
 mod update;
 pub mod world;

@@ -64,6 +64,7 @@ impl Api {
             keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
             events: queue(Name::Events),
             deliveries: queue(Name::Deliveries),
+            public_url: "https://tieline.example.com".to_owned(),
             allow: allow(),
         });
         Self { router, token: token.to_owned(), now }

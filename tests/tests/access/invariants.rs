@@ -70,7 +70,7 @@ async fn tokens(
 }
 
 fn holders(items: &BTreeMap<(String, String), Value>, credentials: &[Credential], users: &[Holder]) {
-    for Holder { user, credentials: count } in users {
+    for Holder { user, credentials: count, .. } in users {
         let held = credentials.iter().filter(|credential| credential.settings.user_id == user.id).count();
         assert_eq!(usize::try_from(*count).expect("few"), held, "{}", user.settings.name);
     }

@@ -1,62 +1,6 @@
-//! The rights that the template gives a function, against what its code calls.
+//! The rights that the template gives a function.
 
-use std::collections::BTreeSet;
-
-use serde_json::Value;
-use tests::fake::Call;
-
-/// The actions on a resource that a function may take, such as `dynamodb:GetItem` on `Table`.
-type Rights = BTreeSet<(String, String)>;
-
-/// What a function's role allows.
-pub(crate) fn allowed(function: &str) -> Rights {
-    let template = std::fs::read_to_string(local::root().join("infra/template.yaml")).expect("the template");
-    let of_function = template.split(&format!("\n  {function}:\n")).nth(1).expect("the function");
-    let policies = of_function.split("      Policies:\n").nth(1).expect("policies");
-    let policies = policies.split("\n\n").next().unwrap_or_default();
-    let statements = policies.split("- Effect: Allow").skip(1);
-    statements
-        .flat_map(|statement| {
-            let (actions, resources) = statement.split_once("Resource:").expect("a resource");
-            let words = |text: &str| -> Vec<String> {
-                let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-                let words = lines.flat_map(|line| line.split([' ', ',', '[', ']', '"'])).map(str::to_owned);
-                words.filter(|word| !word.is_empty()).collect()
-            };
-            let resources = words(resources).into_iter().filter(|word| !word.starts_with('!'));
-            let resources: Vec<String> =
-                resources.map(|name| name.replace(".Arn", "").replace("${Table}/index/*", "listing")).collect();
-            let actions = words(actions).into_iter().filter(|word| word.contains(':') && !word.ends_with(':'));
-            actions
-                .flat_map(|action| resources.iter().map(|name| (action.clone(), name.clone())).collect::<Vec<_>>())
-                .collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-/// The rights that calls take.
-pub(crate) fn taken(calls: &[Call]) -> Rights {
-    calls.iter().flat_map(taken_by).collect()
-}
-
-fn taken_by(Call { operation, request, .. }: &Call) -> Vec<(String, String)> {
-    let one = |service: &str, action: &str, resource: &str| vec![(format!("{service}:{action}"), resource.to_owned())];
-    match operation.as_str() {
-        // Each write takes the right of its own operation.
-        "TransactWriteItems" => {
-            let writes = request["TransactItems"].as_array().expect("writes").iter();
-            let kinds = writes.filter_map(Value::as_object).flat_map(|write| write.keys());
-            kinds.flat_map(|kind| one("dynamodb", &format!("{kind}Item"), "Table")).collect()
-        }
-        "Query" if request["IndexName"].is_string() => one("dynamodb", "Query", "listing"),
-        "SendMessage" | "SendMessageBatch" => {
-            let queue = request["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).expect("a queue");
-            one("sqs", "SendMessage", &format!("{queue}Queue"))
-        }
-        operation if operation.contains("Secret") => one("secretsmanager", operation, "Keyring"),
-        operation => one("dynamodb", operation, "Table"),
-    }
-}
+use tests::rights::{Rights, allowed};
 
 fn rights(lines: &[(&str, &str, &str)]) -> Rights {
     let right = |service: &str, action: &str, resource: &str| (format!("{service}:{action}"), resource.to_owned());
@@ -74,7 +18,7 @@ fn a_function_has_the_rights_that_it_uses() {
         (
             "InboundFunction",
             [
-                ("dynamodb", "GetItem PutItem UpdateItem", "Table"),
+                ("dynamodb", "GetItem BatchGetItem PutItem", "Table"),
                 ("sqs", "SendMessage", "EventsQueue"),
                 ("secretsmanager", "GetSecretValue", "Keyring"),
             ]
@@ -91,7 +35,7 @@ fn a_function_has_the_rights_that_it_uses() {
         (
             "DeliveryFunction",
             &[
-                ("dynamodb", "BatchGetItem DeleteItem GetItem PutItem Query", "Table"),
+                ("dynamodb", "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query", "Table"),
                 ("sqs", consume, "DeliveriesQueue RetriesQueue"),
                 ("sqs", "SendMessage", "RetriesQueue EventsQueue DeadQueue"),
                 ("secretsmanager", "GetSecretValue", "Keyring"),

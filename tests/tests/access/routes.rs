@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use platform::egress::Egress;
 use serde_json::{Value, json};
-use tests::fake::{
-    receiver::Receiver,
-    world::{World, allow},
+use tests::{
+    fake::{
+        receiver::Receiver,
+        world::{World, allow},
+    },
+    rights::{allowed, taken},
 };
 
-use crate::{
-    api::Api,
-    roles::{allowed, taken},
-};
+use crate::api::Api;
 
 /// A route with what it takes. A new route needs its line here.
 struct Route {
@@ -32,13 +32,15 @@ enum Subject {
     Nothing,
     User,
     Credential,
+    Account,
+    Service,
     Webhook,
     Event,
     Delivery,
 }
 
 fn routes(receiver: &Receiver) -> Vec<Route> {
-    use Subject::{Credential, Delivery, Event, Nothing, User, Webhook};
+    use Subject::{Account, Credential, Delivery, Event, Nothing, Service, User, Webhook};
     let route = |line: &'static str, scope: &'static str, subject, body, status| {
         let (method, path) = line.split_once(' ').expect("a method and a path");
         Route { method, path, scope: Some(scope).filter(|scope| !scope.is_empty()), subject, body, status }
@@ -63,6 +65,18 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
         route("post /v1/credentials/{id}/rotate", "credentials:write", Credential, json!({"overlap_seconds": 60}), 200),
         route("post /v1/credentials/{id}/revoke", "credentials:write", Credential, none.clone(), 200),
         route("get /v1/audit", "audit:read", Nothing, none.clone(), 200),
+        route("get /v1/accounts", "services:read", Nothing, none.clone(), 200),
+        route("post /v1/accounts", "services:write", Nothing, account("another"), 201),
+        route("get /v1/accounts/{id}", "services:read", Account, none.clone(), 200),
+        route("patch /v1/accounts/{id}", "services:write", Account, json!({"name": "renamed"}), 200),
+        route("delete /v1/accounts/{id}", "services:write", Account, none.clone(), 204),
+        route("get /v1/services", "services:read", Nothing, none.clone(), 200),
+        route("post /v1/services", "services:write", Nothing, service(receiver, "another"), 201),
+        route("get /v1/services/{id}", "services:read", Service, none.clone(), 200),
+        route("patch /v1/services/{id}", "services:write", Service, json!({"timeout_seconds": 5}), 200),
+        route("delete /v1/services/{id}", "services:write", Service, none.clone(), 204),
+        route("post /v1/services/{id}/send", "services:send", Service, json!({"method": "GET"}), 200),
+        route("post /v1/services/{id}/rotate-url", "services:write", Service, none.clone(), 200),
         route("get /v1/webhooks", "webhooks:read", Nothing, none.clone(), 200),
         route("post /v1/webhooks", "webhooks:write", Nothing, webhook, 201),
         route("get /v1/webhooks/{id}", "webhooks:read", Webhook, none.clone(), 200),
@@ -83,6 +97,14 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
     ]
 }
 
+fn account(name: &str) -> Value {
+    json!({"name": name, "authorization": {"type": "none"}})
+}
+
+fn service(receiver: &Receiver, name: &str) -> Value {
+    json!({"name": name, "server_url": receiver.url("service"), "account": account(&format!("of {name}"))})
+}
+
 /// One of a kind, made by the admin where the route may end it.
 async fn subject(api: &Api, receiver: &Receiver, subject: Subject, event: &Value, number: usize) -> String {
     match subject {
@@ -91,6 +113,15 @@ async fn subject(api: &Api, receiver: &Receiver, subject: Subject, event: &Value
             api.call("POST", "/v1/users", json!({"name": format!("user {number}")})).await.field(201, "id")
         }
         Subject::Credential => api.credential(&["credentials:write"]).await.0,
+        Subject::Account => {
+            api.call("POST", "/v1/accounts", account(&format!("account {number}"))).await.field(201, "id")
+        }
+        Subject::Service => {
+            let user = json!({"name": format!("user {number}")});
+            let mut body = service(receiver, &format!("service {number}"));
+            body["user_id"] = api.call("POST", "/v1/users", user).await.field(201, "id").into();
+            api.call("POST", "/v1/services", body).await.field(201, "id")
+        }
         Subject::Webhook => {
             let url = receiver.url("hook");
             let body = json!({"name": format!("hook {number}"), "url": url, "events": ["message"]});

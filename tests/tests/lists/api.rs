@@ -61,6 +61,7 @@ impl Api {
             keys: keys(),
             events: queue(Name::Events),
             deliveries: queue(Name::Deliveries),
+            public_url: "https://tieline.example.com".to_owned(),
             allow: world::allow(),
         });
         Self { fake, table, router, token: admin.token }

@@ -8,5 +8,6 @@ mod events;
 mod keyring;
 mod load;
 mod secrets;
+mod services;
 mod template;
 mod webhooks;

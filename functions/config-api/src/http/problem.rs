@@ -121,6 +121,16 @@ impl Problem {
         let detail = "Something went wrong on our side; the request id tells us what";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Internal error", detail)
     }
+
+    /// 502: a third party, or what leads to it, failed.
+    pub fn bad_gateway(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "/problems/bad-gateway", "Bad gateway", detail)
+    }
+
+    /// 504: a third party gave no answer in time.
+    pub fn gateway_timeout(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "/problems/gateway-timeout", "Gateway timeout", detail)
+    }
 }
 
 impl From<Problems> for Problem {

@@ -1,11 +1,14 @@
 //! The routes: a handler, its line here, and its documentation beside it.
 
+pub mod accounts;
 pub mod audit;
 pub mod credentials;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
 pub mod meta;
+pub mod service_send;
+pub mod services;
 pub mod users;
 pub mod webhook_actions;
 pub mod webhooks;
@@ -28,6 +31,12 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(credentials::rotate))
         .routes(routes!(credentials::revoke))
         .routes(routes!(audit::list))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::get, accounts::patch, accounts::delete))
+        .routes(routes!(services::list, services::create))
+        .routes(routes!(services::get, services::patch, services::delete))
+        .routes(routes!(services::rotate_url))
+        .routes(routes!(service_send::send))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::patch, webhooks::delete))
         .routes(routes!(webhook_actions::test))

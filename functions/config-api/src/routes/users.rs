@@ -90,7 +90,7 @@ pub async fn patch(
     etag::change(&headers, version, || find(app, id), write).await
 }
 
-/// Deletes a user who holds no credentials.
+/// Deletes a user who holds no credentials, and in whose name no service calls.
 #[utoipa::path(delete, path = "/v1/users/{id}", tag = "users", security(("token" = ["users:write"])),
     params(("id" = String, Path), schema::IfMatch),
     responses((status = 204, description = "It is gone"), schema::Refused))]
@@ -104,6 +104,9 @@ pub async fn delete(
     let write = |holder: Holder| async move {
         if holder.credentials > 0 {
             return Err(Problem::conflict("The user holds credentials: delete those first").into());
+        }
+        if holder.services > 0 {
+            return Err(Problem::conflict("Services call in the user's name: delete or change those first").into());
         }
         let entry = caller.entry("user.deleted", &holder.user.id, Vec::new());
         app.table.delete_user(&holder, &entry).await.map_err(Refusal::from)

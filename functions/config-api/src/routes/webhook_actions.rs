@@ -15,7 +15,12 @@ use domain::{
 };
 use http::HeaderMap;
 use jiff::SignedDuration;
-use platform::{attempt, clock, random};
+use platform::{
+    attempt::{self, Endpoint},
+    clock,
+    oauth::Tokens,
+    random,
+};
 use serde_json::{Map, Value, json};
 
 use super::webhooks::{change, find};
@@ -42,7 +47,9 @@ pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, body: Doc
         None => sample(&app, &webhook).await?,
     };
     let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);
-    let (attempt, _) = attempt::make(&app.egress, &webhook, &event, 1, timeout).await;
+    let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
+    let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress };
+    let (attempt, _) = attempt::make(tokens, &endpoint, &event, 1, timeout).await?;
     Ok(Json(json!({"attempt": attempt})))
 }
 
@@ -61,15 +68,19 @@ pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
         "matched": wanted && verdict.as_ref().is_none_or(|verdict| verdict.matched),
         "conditions": verdict.map(|verdict| verdict.comparisons).unwrap_or_default(),
     });
-    match request::preview(&webhook, &event) {
+    let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
+    let address = endpoint.webhook.settings.destination.address(endpoint.server()).map_err(|error| error.to_string());
+    let preview = address
+        .and_then(|address| request::preview(&endpoint.webhook, &address, &event).map_err(|unfit| unfit.to_string()));
+    match preview {
         Ok((request, missing)) => {
             answer["request"] = json!(request);
             answer["missing_tags"] = json!(missing.names().collect::<Vec<_>>());
         }
         // Such a delivery ends `blocked`.
-        Err(unfit) => {
+        Err(reason) => {
             answer["request"] = Value::Null;
-            answer["blocked"] = json!(unfit.to_string());
+            answer["blocked"] = json!(reason);
             answer["missing_tags"] = json!([]);
         }
     }

@@ -12,6 +12,7 @@ use domain::{
     id::WebhookId,
     invalid::Problems,
     pattern::{EventType, Pattern},
+    scope::Scope,
     signature::SigningSecret,
     webhook::{Settings, Webhook, settings::Reveal},
 };
@@ -60,13 +61,16 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     paging.page(app, items.iter().map(view).collect(), next).await.map(Json)
 }
 
-/// Creates a webhook. Without a `secret` one is made, and shown in this answer only.
+/// Creates a webhook. Without a `secret` one is made, and shown in this answer only. One that sends to a connected service
+/// takes the scope `services:send`, too; so does changing it.
 #[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", security(("token" = ["webhooks:write"])),
     request_body = schema::WebhookInput,
     responses((status = 201, body = schema::Webhook), schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
+    may_send(&caller, &settings)?;
     room_for(&app, &settings, &[]).await?;
+    known(&app, &settings).await?;
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
@@ -98,6 +102,7 @@ pub async fn patch(
     body: Document,
 ) -> Answer {
     let patch = body.required()?;
+    let only_switches = patch.as_object().is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
     change(&app, &id, &headers, &caller, |webhook| {
         let mut document = webhook.settings.to_map(Reveal::Full);
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
@@ -108,9 +113,18 @@ pub async fn patch(
                 document[field] = Value::Null;
             }
         }
+        // A webhook goes to a URL or to a service: whichever the patch brings takes the other's place.
+        if !patch["url"].is_null() {
+            (document["service_id"], document["path"]) = (Value::Null, Value::Null);
+        } else if !patch["service_id"].is_null() {
+            document["url"] = Value::Null;
+        }
         respell(&mut document["headers"], &patch["headers"]);
         merge(&mut document, &patch);
         let (settings, secret) = Settings::parse(document, &app.allow)?;
+        if !only_switches {
+            may_send(&caller, &settings)?;
+        }
         let (secret, shown) = secret_or_new(secret);
         let mut changed = webhook.changed(settings, clock::now());
         if changed.secrets.current.expose() != secret.expose() {
@@ -153,6 +167,9 @@ pub(super) async fn change(
         let (after, shown) = change(before.clone())?;
         let subscribed = if before.settings.enabled { before.settings.events.as_slice() } else { &[] };
         room_for(app, &after.settings, subscribed).await?;
+        if after.settings.destination.service() != before.settings.destination.service() {
+            known(app, &after.settings).await?;
+        }
         let entry = caller.entry("webhook.updated", &after.id, changed_fields(&before, &after));
         app.table.update_webhook(&before, &after, &app.keys, &entry).await?;
         Ok(answer(&after, shown))
@@ -205,6 +222,24 @@ async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Ans
             .into());
     }
     Ok(())
+}
+
+/// Whoever writes what a connected service gets might as well send it.
+fn may_send(caller: &Caller, settings: &Settings) -> Answer<()> {
+    match settings.destination.service() {
+        Some(_) if !caller.scopes.grants(Scope::ServicesSend) => Err(Problem::forbidden(Scope::ServicesSend.as_str())),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a service that is not there.
+async fn known(app: &App, settings: &Settings) -> Answer<()> {
+    match settings.destination.service() {
+        Some(service) if app.table.service(service, &app.keys).await?.is_none() => {
+            Err(Problems::here("is not the id of a service").under("service_id").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The webhook of this id.

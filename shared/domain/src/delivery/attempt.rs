@@ -36,6 +36,8 @@ pub enum Failure {
     Timeout,
     /// No connection, or one that broke.
     Unreachable(String),
+    /// The account of its connected service got no access token.
+    Unauthorized(String),
 }
 
 impl Failure {
@@ -64,6 +66,7 @@ impl Outcome {
             Self::Failed(Failure::Status { code, .. }) => Some(format!("the receiver answered {code}")),
             Self::Failed(Failure::Timeout) => Some("no answer within the timeout".to_owned()),
             Self::Failed(Failure::Unreachable(why)) => Some(format!("unreachable: {why}")),
+            Self::Failed(Failure::Unauthorized(why)) => Some(why.clone()),
             Self::Blocked { reason } => Some(format!("blocked: {reason}")),
         }
     }

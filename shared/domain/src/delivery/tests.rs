@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{message::Due, *};
-use crate::id::WebhookId;
+use crate::{
+    event::Event,
+    id::{EventId, WebhookId},
+};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).expect("a time of this century")

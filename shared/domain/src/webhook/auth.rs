@@ -99,7 +99,7 @@ impl Auth {
 /// Longest user name and password, in characters.
 const LONGEST: usize = 1000;
 
-fn username(value: Value) -> Checked<String> {
+pub(crate) fn username(value: Value) -> Checked<String> {
     let text = string(value)?;
     match text.chars().count() {
         0 => Err(Problems::here("must not be empty")),
@@ -112,7 +112,7 @@ fn username(value: Value) -> Checked<String> {
 }
 
 /// A header's name that is the user's to set.
-pub(super) fn header_name(value: Value) -> Checked<HeaderName> {
+pub(crate) fn header_name(value: Value) -> Checked<HeaderName> {
     Ok(header::check_name(&string(value)?)?)
 }
 
@@ -129,7 +129,7 @@ fn password(value: Value) -> Checked<SecretString> {
 }
 
 /// A secret that goes into a header: not empty, printable ASCII, as long as any header's value may be.
-fn secret(value: Value) -> Checked<SecretString> {
+pub(crate) fn secret(value: Value) -> Checked<SecretString> {
     let text = string(value)?;
     if text.is_empty() {
         return Err(Problems::here("must not be empty"));

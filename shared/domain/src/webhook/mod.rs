@@ -5,16 +5,22 @@
 
 pub mod auth;
 mod checks;
-mod redact;
+pub mod destination;
 pub mod request;
+mod secrets;
 pub mod settings;
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use self::{auth::Auth, settings::Settings};
-use crate::{delivery::derived_event_id, event::Event, id::WebhookId, pattern::EventType, signature::SigningSecret};
+pub use self::{auth::Auth, destination::Destination, settings::Settings};
+use crate::{
+    delivery::derived_event_id, event::Event, id::WebhookId, pattern::EventType, redact::redact,
+    signature::SigningSecret,
+};
 
 /// A webhook as it is kept.
 #[derive(Debug, Clone)]
@@ -131,9 +137,14 @@ impl Webhook {
         self
     }
 
+    /// What must not show in texts that come back from third parties.
+    pub fn secrets(&self) -> BTreeSet<String> {
+        secrets::secrets(self)
+    }
+
     /// `text` with every secret of this webhook masked, in whatever code a third party echoes it.
     pub fn redact(&self, text: &str) -> String {
-        redact::redact(self, text)
+        redact(text, &self.secrets())
     }
 
     /// The event that tells of its disabling: one for each, however often it is made. `None` when Tieline did not do it.

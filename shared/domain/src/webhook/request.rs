@@ -13,8 +13,9 @@ use super::{Webhook, settings::Signing};
 use crate::{
     event::Event,
     mask::MASK,
+    service::address::has_dot_segment,
     signature,
-    template::{self, Missing, Reason, Scope, Unfit, View},
+    template::{self, Missing, Reason, Scope, Unfit, UrlTemplate, View},
 };
 
 /// Names our own hops: how many times this chain of events left Tieline. Inbound URLs read it to end loops.
@@ -50,14 +51,14 @@ pub struct Preview {
     pub body: Option<String>,
 }
 
-/// The signed request that takes `event` to `webhook` at `now`.
-pub fn build(webhook: &Webhook, event: &Event, now: Timestamp) -> Result<Request, Unfit> {
+/// The signed request that takes `event` to `webhook`, which is at `address`, at `now`.
+pub fn build(webhook: &Webhook, address: &UrlTemplate, event: &Event, now: Timestamp) -> Result<Request, Unfit> {
     let names = Names::of(webhook, event);
     let scope = names.scope(webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
-    let url = settings.url.render(&scope, View::Wire, &mut missing)?;
-    let shown_url = webhook.redact(&settings.url.render_masked(&scope, &mut missing));
+    let url = url(webhook, address, &scope, &mut missing)?;
+    let shown_url = webhook.redact(&address.render_masked(&scope, &mut missing));
     let body = body(webhook, &scope, View::Wire, &mut missing)?;
     let mut headers = HeaderMap::new();
     for (name, text) in plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)? {
@@ -84,12 +85,12 @@ pub fn build(webhook: &Webhook, event: &Event, now: Timestamp) -> Result<Request
 }
 
 /// What [`build`] would send, with secrets masked.
-pub fn preview(webhook: &Webhook, event: &Event) -> Result<(Preview, Missing), Unfit> {
+pub fn preview(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<(Preview, Missing), Unfit> {
     let names = Names::of(webhook, event);
     let scope = names.scope(webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
-    settings.url.render(&scope, View::Wire, &mut missing)?;
+    url(webhook, address, &scope, &mut missing)?;
     let body = body(webhook, &scope, View::Masked, &mut missing)?;
     let plain = plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)?;
     let mut headers: std::collections::BTreeMap<String, String> =
@@ -108,7 +109,7 @@ pub fn preview(webhook: &Webhook, event: &Event) -> Result<(Preview, Missing), U
     };
     headers.insert("webhook-id".to_owned(), event.id.to_string());
     headers.insert(signature.to_owned(), MASK.to_owned());
-    let url = webhook.redact(&settings.url.render_masked(&scope, &mut missing));
+    let url = webhook.redact(&address.render_masked(&scope, &mut missing));
     let headers = headers.into_iter().map(|(name, value)| (name, webhook.redact(&value))).collect();
     let body = body.map(|body| webhook.redact(&body));
     Ok((Preview { method: settings.method.to_string(), url, headers, body }, missing))
@@ -141,6 +142,15 @@ impl Names {
             data: &event.data,
         }
     }
+}
+
+/// The address; at a connected service it stays below that service's URL, whatever the values are.
+fn url(webhook: &Webhook, address: &UrlTemplate, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, Unfit> {
+    let url = address.render(scope, View::Wire, missing)?;
+    if webhook.settings.destination.service().is_some() && has_dot_segment(url.path()) {
+        return Err(Unfit { tag: address.tags().next().unwrap_or_default().to_owned(), reason: Reason::DotSegment });
+    }
+    Ok(url)
 }
 
 fn body(webhook: &Webhook, scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<Option<String>, Unfit> {

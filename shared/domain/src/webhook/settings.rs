@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{
+    Destination,
     auth::{Auth, header_name},
     checks::{self, undefined},
 };
@@ -14,12 +15,12 @@ use crate::{
     condition::Condition,
     header,
     invalid::{Checked, Fields, Problems, boolean, entries, list, name, one_of, string, whole},
-    mask::{self, MASK},
+    mask::{self, MASK, unmasked},
     pattern::Pattern,
     retry::RetryPolicy,
     signature::SigningSecret,
     target::{self, Allow},
-    template::{BodyTemplate, Format, HeaderTemplate, UrlTemplate},
+    template::{BodyTemplate, Format, HeaderTemplate},
 };
 
 /// What an admin writes about a webhook, but its signing secret.
@@ -27,7 +28,7 @@ use crate::{
 #[expect(missing_docs, reason = "each field is documented where the API documents it")]
 pub struct Settings {
     pub name: String,
-    pub url: UrlTemplate,
+    pub destination: Destination,
     pub events: Vec<Pattern>,
     pub conditions: Option<Condition>,
     pub enabled: bool,
@@ -102,7 +103,7 @@ const METHODS: [(&str, Method); 5] = [
     ("PATCH", Method::PATCH),
     ("DELETE", Method::DELETE),
 ];
-const FORMATS: [(&str, Format); 3] = [("json", Format::Json), ("xml", Format::Xml), ("form", Format::Form)];
+pub(crate) const FORMATS: [(&str, Format); 3] = [("json", Format::Json), ("xml", Format::Xml), ("form", Format::Form)];
 /// Bounds on what one webhook holds.
 const MOST_PATTERNS: usize = 40;
 const MOST_HEADERS: usize = 20;
@@ -126,10 +127,9 @@ impl Settings {
     fn read(value: Value, input: Option<&Allow>) -> Checked<(Self, Option<SigningSecret>)> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
-        let url = fields.required("url", |value| {
-            let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
-            input.map_or(Ok(()), |allow| target::check_url(template.origin_url(), allow))?;
-            Ok(template)
+        let destination = Destination::take(&mut fields, |url| {
+            input.map_or(Ok(()), |allow| target::check_url(url, allow))?;
+            Ok(())
         });
         let events = fields.required("events", list(1, MOST_PATTERNS, |value| Ok(Pattern::parse(&string(value)?)?)));
         let conditions = fields.defaulted("conditions", None, |value| {
@@ -143,7 +143,12 @@ impl Settings {
             let Some(format) = format else { return string(value).map(|_| None) };
             Ok(Some(BodyTemplate::parse(format, &string(value)?)?))
         });
-        let auth = fields.defaulted("auth", Auth::None, Auth::parse);
+        let to_service = destination.as_ref().is_some_and(|destination| destination.service().is_some());
+        let auth = fields.defaulted("auth", Auth::None, |value| match Auth::parse(value)? {
+            Auth::None => Ok(Auth::None),
+            _ if to_service => Err(Problems::here("is the business of the service's account")),
+            auth => Ok(auth),
+        });
         let secrets = fields.defaulted("secrets", Secrets::default(), secrets);
         let secret = fields.defaulted("secret", None, |value| Ok(Some(SigningSecret::parse(&string(value)?)?)));
         let signing = fields.defaulted("signing", Signing::Standard, |value| {
@@ -160,7 +165,10 @@ impl Settings {
         let success = fields.defaulted("success", Success::TwoOrThreeHundreds, one_of(&Success::NAMES));
         let rate = fields.defaulted("rate_limit_per_second", None, |value| whole(1, 1000)(value).map(Some));
         if let Some(secrets) = secrets.as_ref().filter(|_| input.is_some()) {
-            let texts = url.iter().map(|url| ("url", undefined(url.tags(), secrets)));
+            let texts = destination.iter().map(|destination| {
+                let (field, tags) = destination.tags();
+                (field, undefined(tags, secrets))
+            });
             let texts = texts.chain(body.iter().flatten().map(|body| ("body", undefined(body.tags(), secrets))));
             let values = headers.iter().flatten().map(|(_, value)| ("headers", undefined(value.tags(), secrets)));
             for (field, tags) in texts.chain(values) {
@@ -172,7 +180,7 @@ impl Settings {
         let parsed = (|| {
             let settings = Self {
                 name: name?,
-                url: url?,
+                destination: destination?,
                 events: events.map(distinct)?,
                 conditions: conditions?,
                 enabled: enabled?,
@@ -190,15 +198,7 @@ impl Settings {
             };
             Some((settings, secret?))
         })();
-        if fields.has("service_id") || fields.has("path") {
-            fields.refuse("", "give a url; there are no connected services here");
-        }
         fields.finish(parsed)
-    }
-
-    /// The address as it is shown: what looks like a token masked, tags as written.
-    pub fn shown_url(&self) -> String {
-        mask::url(self.url.as_str())
     }
 
     /// The document that [`Settings::parse`] reads, without the signing secret; or the form that answers show.
@@ -211,14 +211,10 @@ impl Settings {
                 (name.to_string(), json!(if shown { template.as_str() } else { MASK }))
             })
             .collect();
-        let url = match reveal {
-            Reveal::Full => self.url.as_str().to_owned(),
-            Reveal::Hints => self.shown_url(),
-        };
         let mut map = Map::new();
+        self.destination.put(&mut map, reveal);
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
         put("name", json!(self.name));
-        put("url", json!(url));
         put("events", json!(self.events));
         put("conditions", self.conditions.as_ref().map_or(Value::Null, Condition::to_value));
         put("enabled", json!(self.enabled));
@@ -303,15 +299,8 @@ fn secrets(value: Value) -> Checked<Secrets> {
     Ok(Secrets(pairs.into_iter().collect()))
 }
 
-/// A masked value that was read and is written back would replace the real one.
-fn unmasked(text: String) -> Checked<String> {
-    if text.contains(MASK) {
-        return Err(Problems::here("holds a mask (•••): write the whole value, or leave the field out to keep it"));
-    }
-    Ok(text)
-}
-
-fn method(value: Value) -> Checked<Method> {
+/// The value must be one of the methods that requests are sent with.
+pub(crate) fn method(value: Value) -> Checked<Method> {
     let text = string(value)?;
     METHODS
         .iter()

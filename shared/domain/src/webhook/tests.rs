@@ -2,7 +2,15 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{request, settings::Reveal, *};
-use crate::{delivery::Stopped, event::Event, id::EventId, invalid::Problems, pattern::EventType, target::Allow};
+use crate::{
+    delivery::Stopped,
+    event::Event,
+    id::EventId,
+    invalid::Problems,
+    pattern::EventType,
+    target::Allow,
+    template::{Unfit, UrlTemplate},
+};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -34,13 +42,22 @@ fn event(data: Value) -> Event {
     Event { id: EventId::new(at(0), 2), kind, timestamp: at(0), data, hops: 0 }
 }
 
+fn address(webhook: &Webhook) -> UrlTemplate {
+    webhook.settings.destination.address(None).expect("a URL").into_owned()
+}
+
+fn built(webhook: &Webhook, event: &Event, now: Timestamp) -> Result<request::Request, Unfit> {
+    request::build(webhook, &address(webhook), event, now)
+}
+
 #[test]
 fn defaults_are_those_of_the_contract() {
     let shown = Value::Object(settings(&json!({})).expect("valid").to_map(Reveal::Hints));
     assert_eq!(
         shown,
         json!({
-            "name": "CRM", "url": "https://example.com/hook", "events": ["message"], "conditions": null,
+            "name": "CRM", "url": "https://example.com/hook", "service_id": null, "path": null, "events": ["message"],
+            "conditions": null,
             "enabled": true, "method": "POST", "format": "json", "body": null, "headers": {},
             "auth": {"type": "none"}, "secrets_hint": {}, "signing": {"type": "standard"},
             "retry": {"type": "fixed", "interval_seconds": 1800, "duration_seconds": 86400},
@@ -194,7 +211,7 @@ fn numbers_go_out_as_they_came_in() {
         ("1.0", "1.0"),
     ] {
         let data: Value = serde_json::from_str(&format!("{{\"n\": {number}}}")).expect("JSON");
-        let sent = request::build(&webhook(&json!({})), &event(data), at(0)).expect("a request").body.expect("a body");
+        let sent = built(&webhook(&json!({})), &event(data), at(0)).expect("a request").body.expect("a body");
         assert!(sent.contains(&format!("{{\"n\":{written}}}")), "{number}: {sent}");
     }
 }
@@ -220,7 +237,7 @@ fn a_request_is_signed_and_authenticated_and_verifies_elsewhere() {
         i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970").as_secs()).expect("seconds"),
     )
     .expect("now");
-    let request = request::build(&webhook, &event, now).expect("a request");
+    let request = built(&webhook, &event, now).expect("a request");
     let body = request.body.as_deref().expect("a body");
     assert_eq!(serde_json::from_str::<Value>(body).expect("JSON")["data"], json!({"text": "hi"}));
     assert_eq!(request.headers["x-key"], "k-1");
@@ -234,10 +251,10 @@ fn a_request_is_signed_and_authenticated_and_verifies_elsewhere() {
 #[test]
 fn a_get_has_no_body_unless_one_is_written() {
     let now = at(0);
-    let bare = request::build(&webhook(&json!({"method": "GET"})), &event(json!({})), now).expect("a request");
+    let bare = built(&webhook(&json!({"method": "GET"})), &event(json!({})), now).expect("a request");
     assert_eq!((bare.body, bare.headers.get("content-type")), (None, None));
     let written = webhook(&json!({"method": "GET", "body": "{\"a\": {b}}"}));
-    let request = request::build(&written, &event(json!({"b": [1]})), now).expect("a request");
+    let request = built(&written, &event(json!({"b": [1]})), now).expect("a request");
     assert_eq!(request.body.as_deref(), Some("{\"a\": [1]}"));
 }
 
@@ -248,9 +265,9 @@ fn previews_and_echoes_hold_no_secret() {
         "url": "https://example.com/{secret.k}/x", "body": "{\"k\": \"{secret.k}\"}", "headers": {"x-k": "{secret.k}"},
         "secrets": secrets, "auth": {"type": "basic", "username": "user", "password": "pass-word"},
     }));
-    let (preview, _) = request::preview(&webhook, &event(json!({}))).expect("a preview");
+    let (preview, _) = request::preview(&webhook, &address(&webhook), &event(json!({}))).expect("a preview");
     let shown = json!(preview).to_string();
-    let request = request::build(&webhook, &event(json!({})), at(0)).expect("a request");
+    let request = built(&webhook, &event(json!({})), at(0)).expect("a request");
     let basic = request.headers["authorization"].to_str().expect("text").to_owned();
     let echo = webhook.redact(&format!("you sent 0123456789abcdefghij, {SECRET}, pass-word and {basic}"));
     for secret in ["0123456789abcdefghij", SECRET, "pass-word", basic.as_str()] {
@@ -286,4 +303,27 @@ fn stopping_is_for_good_for_what_was_queued() {
     let back = gone.clone().changed(on(&gone), at(30));
     assert_eq!(back.state.disabled_reason, None);
     assert_eq!(back.state.version, 5);
+}
+
+#[test]
+fn values_do_not_lead_out_of_a_service() {
+    let webhook = webhook(&json!({
+        "url": null, "service_id": "svc_01J0000000000000000000000S", "path": "/users/{id}/{name}?by={name}",
+    }));
+    let server = "https://h.example/api".parse().expect("a URL");
+    let address = webhook.settings.destination.address(Some(&server)).expect("an address");
+    for (id, name, url) in [
+        ("7", "../..", None),
+        ("..", "a", None),
+        ("a/../b", "a", None),
+        ("%2e%2e/", "a", None),
+        ("a", "..;x", None),
+        ("", "a", None),
+        ("a/b", "x..y\n", Some("https://h.example/api/users/a%2Fb/x..y%0A?by=x..y%0A")),
+    ] {
+        let event = event(json!({"id": id, "name": name}));
+        let built = request::build(&webhook, &address, &event, at(0));
+        assert_eq!(built.as_ref().ok().map(|request| request.url.as_str()), url, "{id} {name}");
+        assert_eq!(request::preview(&webhook, &address, &event).is_ok(), url.is_some(), "{id} {name}");
+    }
 }

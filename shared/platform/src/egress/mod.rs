@@ -50,6 +50,7 @@ struct Inner {
 }
 
 /// One request to make.
+#[derive(Clone)]
 pub struct Call {
     /// How.
     pub method: Method,

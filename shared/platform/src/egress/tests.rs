@@ -195,6 +195,11 @@ async fn failures_are_told_apart() {
     let refused = egress(port, RootCertStore::empty()).call(get(&format!("http://127.0.0.1:{port}/"))).await;
     assert_eq!(refused.expect_err("no answer"), Unreachable::Refused.into());
 
+    // Nobody is connected to a broadcast address: the system says that there is no route.
+    let egress = Egress::new("255.255.255.255:9".parse().expect("allow-list"));
+    let unrouted = egress.call(get("http://255.255.255.255:9/")).await;
+    assert_eq!(unrouted.expect_err("no answer"), Unreachable::Connect.into());
+
     let nowhere: Lookup = |_| async { Err(std::io::Error::other("no such name")) }.boxed();
     let client = build(Allow::default(), nowhere, RootCertStore::empty());
     let egress = Egress(Arc::new(Inner { allow: Allow::default(), client: client.into() }));

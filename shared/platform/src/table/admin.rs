@@ -40,7 +40,7 @@ impl Table {
         now: Timestamp,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
-        let holder = Holder { user: user.clone(), credentials: 1 };
+        let holder = Holder { user: user.clone(), credentials: 1, services: 0 };
         let mut writes = vec![
             self.mark(gone, FirstAdmin { user: user.id, credential: credential.id })?,
             self.write(name_item(user)?, Some(Condition::absent()))?,

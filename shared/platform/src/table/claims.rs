@@ -31,7 +31,7 @@ impl Claim {
 }
 
 impl Table {
-    /// Claims `key` (a hash) on `route`. When it is claimed already, the claim that holds comes back.
+    /// Claims `key`, a hash or a third party's id of at most 300 bytes, on `route`. When it is claimed already, the claim that holds comes back.
     pub async fn claim(&self, route: &str, key: &str, claim: Claim) -> Result<Claim, TableError> {
         let key = Key::claim(route, key);
         match self.put(item(&key, None, &claim)?, Some(Condition::absent_at(claim.at))).await? {

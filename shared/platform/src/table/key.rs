@@ -7,6 +7,9 @@
 //! | subscription | `subscription#<pattern>` | webhook id | |
 //! | event type of one's own | `event-type#<name>` | `event-type` | `event-type` / name |
 //! | user, credential | `user#<id>`, `credential#<id>` | `user`, `credential` | the kind / ULID |
+//! | account, service | `account#<id>`, `service#<id>` | `account`, `service` | the kind / ULID |
+//! | what an account was issued | `account#<id>` | `issued` | |
+//! | inbound key | `inbound#<keyed hash>` | `inbound` | |
 //! | token | `token#<keyed hash>` | `token` | |
 //! | live admin | `live-admins` | credential id | |
 //! | reminder | `reminders` | its time and the credential id | |
@@ -25,7 +28,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     delivery::Status,
-    id::{AuditId, CredentialId, DeliveryId, EventId, UserId, WebhookId},
+    id::{AccountId, AuditId, CredentialId, DeliveryId, EventId, ServiceId, UserId, WebhookId},
     pattern::{EventType, Pattern},
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -73,6 +76,26 @@ impl Key {
     /// An event type of one's own.
     pub fn event_type(name: &EventType) -> Self {
         Self::new(format!("event-type#{name}"), "event-type")
+    }
+
+    /// An account of connected services.
+    pub fn account(id: AccountId) -> Self {
+        Self::new(format!("account#{id}"), "account")
+    }
+
+    /// What an account was issued.
+    pub fn issued(id: AccountId) -> Self {
+        Self::new(format!("account#{id}"), "issued")
+    }
+
+    /// A connected service.
+    pub fn service(id: ServiceId) -> Self {
+        Self::new(format!("service#{id}"), "service")
+    }
+
+    /// What an inbound key is for, by its keyed hash.
+    pub fn inbound(hash: &str) -> Self {
+        Self::new(format!("inbound#{hash}"), "inbound")
     }
 
     /// A user.

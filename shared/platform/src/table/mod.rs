@@ -4,6 +4,7 @@
 //! consistent. Items that expire carry `expires_at` (epoch seconds, DynamoDB's TTL attribute); TTL deletes late, so every read
 //! takes what is past its time as not there.
 
+pub mod accounts;
 pub mod admin;
 pub mod audit;
 pub mod claims;
@@ -11,7 +12,9 @@ pub mod credentials;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
+pub mod issued;
 pub mod key;
+pub mod services;
 pub mod users;
 pub mod walk;
 pub mod webhooks;
@@ -89,7 +92,7 @@ pub enum WriteError {
 impl WriteError {
     /// In transactions that write the resource first and its name next, by the write whose condition did not hold.
     fn by_index(index: usize) -> Self {
-        if index == 0 { Self::Changed } else { Self::NameTaken }
+        if index == 1 { Self::NameTaken } else { Self::Changed }
     }
 }
 

@@ -1,10 +1,11 @@
-//! Users. A user's row counts the credentials that it holds, so that none can be made for one who is being deleted.
+//! Users. A user's row counts the credentials and services that it holds, so that none can be made for one who is being
+//! deleted.
 
 use domain::{audit::Entry, id::UserId, user::User};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, WriteError,
+    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
     credentials::LiveAdmin,
     item, number,
     walk::{Page, Slice},
@@ -19,6 +20,9 @@ struct Row<U> {
     /// How many credentials it holds.
     #[serde(default)]
     credentials: u32,
+    /// How many services call in its name.
+    #[serde(default)]
+    services: u32,
 }
 
 /// A user with what else its row tells.
@@ -28,18 +32,26 @@ pub struct Holder {
     pub user: User,
     /// How many credentials it holds.
     pub credentials: u32,
+    /// How many services call in its name.
+    pub services: u32,
 }
 
 impl From<Row<User>> for Holder {
-    fn from(Row { user, credentials }: Row<User>) -> Self {
-        Self { user, credentials }
+    fn from(Row { user, credentials, services }: Row<User>) -> Self {
+        Self { user, credentials, services }
+    }
+}
+
+impl Holder {
+    pub(super) fn from_item(item: Item) -> Result<Self, TableError> {
+        Ok(serde_dynamo::from_item::<_, Row<User>>(item)?.into())
     }
 }
 
 impl Table {
     /// Adds a user.
     pub async fn create_user(&self, user: &User, entry: &Entry) -> Result<(), WriteError> {
-        let holder = Holder { user: user.clone(), credentials: 0 };
+        let holder = Holder { user: user.clone(), credentials: 0, services: 0 };
         let writes = vec![
             self.write(user_item(&holder)?, Some(Condition::absent()))?,
             self.write(name_item(user)?, Some(Condition::absent()))?,
@@ -57,7 +69,7 @@ impl Table {
         other_admin: Option<LiveAdmin>,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let holder = Holder { user: after.clone(), credentials: before.credentials };
+        let holder = Holder { user: after.clone(), ..*before };
         let mut writes = vec![self.write(user_item(&holder)?, Some(unchanged(&before.user)))?];
         if name_key(&before.user) != name_key(after) {
             writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
@@ -86,6 +98,13 @@ impl Table {
         self.transact(writes).await?.map_err(WriteError::by_index)
     }
 
+    /// Counts one service more, or less, that calls in the user's name; refused when there is no such user.
+    pub(super) fn serves(&self, user: UserId, change: i8) -> Result<TransactWriteItem, TableError> {
+        let values = [(":change", number(change)), (":one", number(1))];
+        let update = "SET #version = #version + :one ADD #services :change";
+        self.update(&Key::user(user), update, Condition::that("attribute_exists(pk)", values))
+    }
+
     /// One user.
     pub async fn user(&self, id: UserId) -> Result<Option<Holder>, TableError> {
         Ok(self.get::<Row<User>>(&Key::user(id)).await?.map(Holder::from))
@@ -98,9 +117,9 @@ impl Table {
 }
 
 pub(super) fn user_item(holder: &Holder) -> Result<Item, TableError> {
-    let Holder { user, credentials } = holder;
+    let Holder { user, credentials, services } = holder;
     let listing = Some((KIND, user.id.ulid().to_string()));
-    item(&Key::user(user.id), listing, Row { user, credentials: *credentials })
+    item(&Key::user(user.id), listing, Row { user, credentials: *credentials, services: *services })
 }
 
 pub(super) fn name_item(user: &User) -> Result<Item, TableError> {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Condition, Item, Key, Table, TableError, WriteError, item, key, number,
+    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, key, number,
     walk::{Page, Slice},
 };
 use crate::{keyring::Keys, seal::Place};
@@ -124,6 +124,7 @@ impl Table {
             writes.push(self.write(subscription_item(webhook, pattern)?, None)?);
         }
         writes.push(self.audit_write(entry)?);
+        writes.extend(self.uses(None, Some(webhook))?);
         self.transact(writes).await?.map_err(WriteError::by_index)
     }
 
@@ -150,6 +151,7 @@ impl Table {
             writes.push(self.write(subscription_item(after, pattern)?, None)?);
         }
         writes.push(self.audit_write(entry)?);
+        writes.extend(self.uses(Some(before), Some(after))?);
         self.transact(writes).await?.map_err(WriteError::by_index)
     }
 
@@ -163,6 +165,7 @@ impl Table {
             writes.push(self.erase(&Key::subscription(pattern, webhook.id), None)?);
         }
         writes.push(self.audit_write(entry)?);
+        writes.extend(self.uses(Some(webhook), None)?);
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }
 
@@ -217,6 +220,17 @@ impl Table {
             subscriptions.flatten().map(|subscription| subscription.webhook_id).collect::<BTreeSet<_>>().len()
         };
         Ok(kinds.iter().map(webhooks).max().unwrap_or(0))
+    }
+
+    /// Counts the webhook where it sends to a service now, and no more where it did.
+    fn uses(&self, before: Option<&Webhook>, after: Option<&Webhook>) -> Result<Vec<TransactWriteItem>, TableError> {
+        let service = |webhook: Option<&Webhook>| webhook.and_then(|webhook| webhook.settings.destination.service());
+        let (old, new) = (service(before), service(after));
+        if old == new {
+            return Ok(Vec::new());
+        }
+        let old = old.map(|old| self.service_used(old, -1));
+        old.into_iter().chain(new.map(|new| self.service_used(new, 1))).collect()
     }
 
     async fn webhook_item(&self, webhook: &Webhook, keys: &Keys) -> Result<Item, TableError> {

@@ -37,6 +37,7 @@ async fn a_webhook_has_defaults() {
       "format": "json",
       "headers": {},
       "method": "POST",
+      "path": null,
       "rate_limit_per_second": null,
       "retry": {
         "duration_seconds": 86400,
@@ -44,6 +45,7 @@ async fn a_webhook_has_defaults() {
         "type": "fixed"
       },
       "secrets_hint": {},
+      "service_id": null,
       "signing": {
         "type": "standard"
       },

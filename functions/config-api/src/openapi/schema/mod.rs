@@ -4,12 +4,13 @@
 
 mod access;
 mod event;
+mod service;
 mod webhook;
 
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
-pub use self::{access::*, event::*, webhook::*};
+pub use self::{access::*, event::*, service::*, webhook::*};
 use crate::http::Problem;
 
 /// A page of a list, newest first.
@@ -86,6 +87,11 @@ mod tests {
         let (user, now) = (platform::random::id(), platform::clock::now());
         assert_described::<UserInput>(|value| domain::user::Settings::parse(value).map(drop));
         assert_described::<CredentialInput>(|value| domain::credential::Settings::parse(value, user, now).map(drop));
+        assert_described::<AccountInput>(|value| domain::account::Settings::parse(value, &Allow::default()).map(drop));
+        let account = platform::random::id();
+        assert_described::<ServiceInput>(|value| {
+            domain::service::Settings::parse(value, &Allow::default(), account).map(drop)
+        });
         assert_described::<EventInput>(|value| NewEvent::parse(value).map(drop));
         assert_described::<EventTypeInput>(|value| crate::routes::event_types::parse(value).map(drop));
     }

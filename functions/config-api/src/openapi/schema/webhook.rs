@@ -22,9 +22,14 @@ pub struct WebhookInput {
     /// Unique without regard to case.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// `https://…`; tags such as `{ticket.id}` may stand after the authority.
+    /// `https://…`; tags such as `{ticket.id}` may stand after the authority. This, or `service_id` and `path`.
     #[schema(example = "https://example.com/hooks/{ticket.id}")]
-    pub url: String,
+    pub url: Option<String>,
+    /// A connected service, whose account authenticates the calls.
+    pub service_id: Option<String>,
+    /// What follows the service's `server_url`; it starts with `/`, and tags may stand in it.
+    #[schema(example = "/tickets/{ticket.id}/comments")]
+    pub path: Option<String>,
     /// `message`, `insight.*`, `*`
     #[schema(min_items = 1, max_items = 40)]
     pub events: Vec<String>,
@@ -65,8 +70,10 @@ pub struct WebhookPatch(pub WebhookInput);
 pub struct Webhook {
     pub id: String,
     pub name: String,
-    /// What looks like a token is masked.
-    pub url: String,
+    /// What looks like a token is masked. Null where it sends to a service.
+    pub url: Option<String>,
+    pub service_id: Option<String>,
+    pub path: Option<String>,
     pub events: Vec<String>,
     pub conditions: Option<Condition>,
     pub enabled: bool,

@@ -1,0 +1,136 @@
+//! Accounts of connected services: create, read, change, delete.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    account::{Account, Settings},
+    audit,
+    id::AccountId,
+    webhook::settings::Reveal,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use platform::{
+    clock, random,
+    table::{accounts::Used, walk::Page},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        access::Caller,
+        etag::{self, Refusal},
+        patch::merge,
+        query::Query,
+    },
+    openapi::schema,
+};
+
+/// Lists accounts, newest first.
+#[utoipa::path(get, path = "/v1/accounts", tag = "services", security(("token" = ["services:read"])),
+    params(schema::Paging), responses((status = 200, body = schema::List<schema::Account>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    let paging = query.paging()?;
+    let slice = paging.slice(&app).await?;
+    let Page { items, next, .. } = app.table.accounts(&slice, &app.keys).await?;
+    paging.page(&app, items.iter().map(|used| view(&used.account)).collect(), next).await.map(Json)
+}
+
+/// Creates an account.
+#[utoipa::path(post, path = "/v1/accounts", tag = "services", security(("token" = ["services:write"])),
+    request_body = schema::AccountInput,
+    responses((status = 201, body = schema::Account), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+    let account = Account::new(random::id(), Settings::parse(body.required()?, &app.allow)?, clock::now());
+    let entry = caller.entry("account.created", &account.id, Vec::new());
+    app.table.create_account(&account, &app.keys, &entry).await?;
+    let mut response = (StatusCode::CREATED, answer(&account)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/accounts/{}", account.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Reads an account.
+#[utoipa::path(get, path = "/v1/accounts/{id}", tag = "services", security(("token" = ["services:read"])),
+    params(("id" = String, Path)), responses((status = 200, body = schema::Account), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    Ok(answer(&find(&app, &id).await?.account))
+}
+
+/// Changes an account: a JSON merge patch (RFC 7396). What is left out stays, secrets included.
+#[utoipa::path(patch, path = "/v1/accounts/{id}", tag = "services", security(("token" = ["services:write"])),
+    params(("id" = String, Path), schema::IfMatch), request_body = schema::AccountPatch,
+    responses((status = 200, body = schema::Account), schema::Refused))]
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let patch = &body.required()?;
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |before: Used| async move {
+        let old = Value::Object(before.account.settings.to_map(Reveal::Full));
+        let mut document = before.account.settings.base(patch);
+        merge(&mut document, patch);
+        let settings = Settings::parse(document, &app.allow)?;
+        let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
+        let after = before.account.clone().changed(settings, clock::now());
+        let entry = caller.entry("account.updated", &after.id, fields);
+        app.table.update_account(&before, &after, &app.keys, &entry).await?;
+        Ok(answer(&after))
+    };
+    etag::change(&headers, version, || find(app, id), write).await
+}
+
+/// Deletes an account that no service uses.
+#[utoipa::path(delete, path = "/v1/accounts/{id}", tag = "services", security(("token" = ["services:write"])),
+    params(("id" = String, Path), schema::IfMatch),
+    responses((status = 204, description = "It is gone"), schema::Refused))]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |used: Used| async move {
+        if used.services > 0 {
+            return Err(Problem::conflict("Services use the account: delete those first").into());
+        }
+        let entry = caller.entry("account.deleted", &used.account.id, Vec::new());
+        app.table.delete_account(&used.account, &entry).await.map_err(Refusal::from)
+    };
+    etag::change(&headers, version, || find(app, id), write).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find(app: &App, id: &str) -> Answer<Used> {
+    let id: AccountId = id.parse().map_err(|_| Problem::not_found("account"))?;
+    app.table.account(id, &app.keys).await?.ok_or_else(|| Problem::not_found("account"))
+}
+
+fn version(used: &Used) -> u64 {
+    used.account.version
+}
+
+fn answer(account: &Account) -> Response {
+    ([(header::ETAG, etag::of(account.version))], Json(view(account))).into_response()
+}
+
+fn view(account: &Account) -> Value {
+    let Account { id, settings, created_at, updated_at, version: _ } = account;
+    let mut view = Value::Object(settings.to_map(Reveal::Hints));
+    view["id"] = json!(id);
+    view["created_at"] = json!(created_at);
+    view["updated_at"] = json!(updated_at);
+    view
+}

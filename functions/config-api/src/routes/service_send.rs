@@ -1,0 +1,147 @@
+//! Sending a request to a connected service, and handing its answer back.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::{
+    header,
+    id::ServiceId,
+    redact::redact,
+    service::{Connection, send},
+};
+use http::{HeaderMap, header::CONTENT_ENCODING};
+use platform::{
+    connected::{self, Answered, ConnectError},
+    egress::{Call, CallError},
+    oauth::Tokens,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    http::{Answer, Document, Problem},
+    openapi::schema,
+};
+
+/// The largest answer of a service that is handed back, in bytes.
+const ANSWER_LIMIT: usize = 1 << 20;
+
+/// A text with more control characters than this is handed back as base64.
+const MOST_CONTROLS: usize = ANSWER_LIMIT / 4;
+
+/// Headers of an answer that are about its transport, or belong between the service and Tieline.
+const KEPT_BACK: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+];
+
+/// Sends a request to the service, with its account's authorization, and returns what it answered, whatever the status.
+#[utoipa::path(post, path = "/v1/services/{id}/send", tag = "services", security(("token" = ["services:send"])),
+    params(("id" = String, Path)), request_body = schema::SendInput,
+    responses((status = 200, body = schema::Sent), schema::Refused, schema::ThirdParty))]
+pub async fn send(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
+    let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
+    let connection = app.table.connection(id, &app.keys).await?.ok_or_else(|| Problem::not_found("service"))?;
+    let (settings, account) = (&connection.service.settings, &connection.account);
+    let request = send::parse(body.required()?, settings, &account.settings.authorization)?;
+    let call = Call {
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        body: request.body.map(String::into_bytes),
+        timeout: Duration::from_secs(settings.timeout_seconds.into()),
+        limit: ANSWER_LIMIT,
+    };
+    let started = Instant::now();
+    let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress };
+    let answered = connected::call(tokens, account, call).await;
+    let elapsed_ms = started.elapsed().as_millis();
+    match answered {
+        Ok(answered) => {
+            tracing::info!(service = %id, status_code = answered.answer.status.as_u16(), elapsed_ms, "sent");
+            view(&connection, &answered, elapsed_ms).map(Json)
+        }
+        Err(error) => {
+            tracing::warn!(service = %id, %error, elapsed_ms, "not sent");
+            Err(problem(error, &settings.timeout_message))
+        }
+    }
+}
+
+fn problem(error: ConnectError, timeout_message: &str) -> Problem {
+    match error {
+        ConnectError::Call(CallError::Timeout | CallError::Unreachable(_)) => Problem::gateway_timeout(timeout_message),
+        ConnectError::Call(CallError::Blocked(why)) => {
+            Problem::bad_gateway(format!("The service's URL is blocked: {why}"))
+        }
+        ConnectError::NoToken(why) => Problem::bad_gateway(format!("The service's account got {why}")),
+        ConnectError::Table(error) => error.into(),
+    }
+}
+
+fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answer<Value> {
+    let Answered { answer, token } = answered;
+    if answer.truncated {
+        return Err(Problem::bad_gateway("The service's answer has more than 1 MiB"));
+    }
+    // Nobody asked for one that is packed, and it could not be searched for what it echoes.
+    if !answer.body.is_empty() && answer.headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+        return Err(Problem::bad_gateway("The service's answer is compressed, which nobody asked for"));
+    }
+    // A service may echo what it was sent.
+    let secrets = connection.secrets(token.as_ref());
+    let redact = |text: &str| redact(text, &secrets);
+    let mut view = json!({
+        "status": answer.status.as_u16(),
+        "headers": headers(&answer.headers, redact),
+        "elapsed_ms": u64::try_from(elapsed_ms).unwrap_or(u64::MAX),
+    });
+    // Lambda takes answers of 6 MB, in which a control character that JSON has no short name for needs 7 bytes.
+    let long = |byte: &u8| byte.is_ascii_control() && !b"\n\r\t".contains(byte);
+    let is_text = |text: &&str| text.as_bytes().iter().filter(|byte| long(byte)).count() <= MOST_CONTROLS;
+    if let Some(text) = std::str::from_utf8(&answer.body).ok().filter(is_text) {
+        let text = redact(text);
+        view["body"] = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text));
+    } else {
+        let text = String::from_utf8_lossy(&answer.body);
+        if redact(&text) != text {
+            return Err(Problem::bad_gateway("The service's answer is not text, and repeats a secret"));
+        }
+        view["body"] = BASE64_STANDARD.encode(&answer.body).into();
+        view["body_encoding"] = "base64".into();
+    }
+    Ok(view)
+}
+
+/// The headers by name, several values joined as RFC 9110, section 5.3, has it.
+fn headers(headers: &HeaderMap, redact: impl Fn(&str) -> String) -> BTreeMap<String, String> {
+    let mut map: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers {
+        if KEPT_BACK.contains(&name.as_str()) || header::is_sensitive(name.as_str()) {
+            continue;
+        }
+        let text = redact(&String::from_utf8_lossy(value.as_bytes()));
+        map.entry(name.to_string())
+            .and_modify(|values| {
+                values.push_str(", ");
+                values.push_str(&text);
+            })
+            .or_insert(text);
+    }
+    map
+}

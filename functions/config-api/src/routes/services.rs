@@ -1,0 +1,225 @@
+//! Connected services: create, read, change, delete, a new inbound URL.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    account::{self, Account},
+    audit::{self, Entry},
+    id::ServiceId,
+    inbound::Key,
+    invalid::Problems,
+    service::{Service, Settings},
+    webhook::settings::Reveal,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use platform::{
+    clock, random,
+    table::{services::Stored, walk::Page},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        access::Caller,
+        etag::{self, Refusal},
+        patch::merge,
+        query::Query,
+    },
+    openapi::schema,
+};
+
+/// Lists services, newest first.
+#[utoipa::path(get, path = "/v1/services", tag = "services", security(("token" = ["services:read"])),
+    params(schema::Paging), responses((status = 200, body = schema::List<schema::Service>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    let paging = query.paging()?;
+    let slice = paging.slice(&app).await?;
+    let Page { items, next, .. } = app.table.services(&slice, &app.keys).await?;
+    paging.page(&app, items.iter().map(|stored| view(&app, stored)).collect(), next).await.map(Json)
+}
+
+/// Connects a service, with an account that is there or a new one. With a `user_id` it gets an inbound URL.
+#[utoipa::path(post, path = "/v1/services", tag = "services", security(("token" = ["services:write"])),
+    request_body = schema::ServiceInput,
+    responses((status = 201, body = schema::Service), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+    let fresh = random::id();
+    let (settings, account) = Settings::parse(body.required()?, &app.allow, fresh)?;
+    let account = account.map(|settings| Account::new(fresh, settings, clock::now()));
+    known(&app, None, &settings, account.as_ref()).await?;
+    let service = Service::new(random::id(), settings, clock::now());
+    let key = key(None, &service.settings);
+    let stored = Stored { service, key, webhooks: 0 };
+    let entry = caller.entry("service.created", &stored.service.id, Vec::new());
+    app.table.create_service(&stored, account.as_ref(), &app.keys, &entries(&caller, account.as_ref(), entry)).await?;
+    let mut response = (StatusCode::CREATED, answer(&app, &stored)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/services/{}", stored.service.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Reads a service.
+#[utoipa::path(get, path = "/v1/services/{id}", tag = "services", security(("token" = ["services:read"])),
+    params(("id" = String, Path)), responses((status = 200, body = schema::Service), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    Ok(answer(&app, &find(&app, &id).await?))
+}
+
+/// Changes a service: a JSON merge patch (RFC 7396). What is left out stays, secrets included.
+#[utoipa::path(patch, path = "/v1/services/{id}", tag = "services", security(("token" = ["services:write"])),
+    params(("id" = String, Path), schema::IfMatch), request_body = schema::ServicePatch,
+    responses((status = 200, body = schema::Service), schema::Refused))]
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let patch = &body.required()?;
+    change(&app, &id, &headers, &caller, |before| {
+        let mut document = before.service.settings.base(patch);
+        merge(&mut document, patch);
+        let fresh = random::id();
+        let (settings, account) = Settings::parse(document, &app.allow, fresh)?;
+        let key = key(before.key.clone(), &settings);
+        let service = before.service.clone().changed(settings, clock::now());
+        Ok((Stored { service, key, ..*before }, account.map(|settings| (fresh, settings))))
+    })
+    .await
+}
+
+/// Replaces the inbound URL: calls to the former one are refused from now on.
+#[utoipa::path(post, path = "/v1/services/{id}/rotate-url", tag = "services",
+    security(("token" = ["services:write"])), params(("id" = String, Path), schema::IfMatch),
+    responses((status = 200, body = schema::Service), schema::Refused))]
+pub async fn rotate_url(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    body.nothing()?;
+    change(&app, &id, &headers, &caller, |before| {
+        let settings = before.service.settings.clone();
+        if settings.user_id.is_none() {
+            return Err(Problem::conflict("The service has no user, and so no inbound URL"));
+        }
+        let key = key(None, &settings);
+        let service = before.service.clone().changed(settings, clock::now());
+        Ok((Stored { service, key, ..*before }, None))
+    })
+    .await
+}
+
+/// Deletes a service that no webhook sends to. Its inbound URL ends with it.
+#[utoipa::path(delete, path = "/v1/services/{id}", tag = "services", security(("token" = ["services:write"])),
+    params(("id" = String, Path), schema::IfMatch),
+    responses((status = 204, description = "It is gone"), schema::Refused))]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |stored: Stored| async move {
+        if stored.webhooks > 0 {
+            return Err(Problem::conflict("Webhooks send to the service: delete or change those first").into());
+        }
+        let entry = caller.entry("service.deleted", &stored.service.id, Vec::new());
+        app.table.delete_service(&stored, &app.keys, entry).await.map_err(Refusal::from)
+    };
+    etag::change(&headers, version, || find(app, id), write).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes a service by `change`, which may bring a new account along.
+async fn change(
+    app: &App,
+    id: &str,
+    headers: &HeaderMap,
+    caller: &Caller,
+    change: impl Fn(&Stored) -> Answer<(Stored, Option<(domain::id::AccountId, account::Settings)>)>,
+) -> Answer {
+    let change = &change;
+    let write = |before: Stored| async move {
+        let (after, account) = change(&before)?;
+        let account = account.map(|(id, settings)| Account::new(id, settings, clock::now()));
+        known(app, Some(&before.service.settings), &after.service.settings, account.as_ref()).await?;
+        let entry = caller.entry("service.updated", &after.service.id, changed_fields(&before, &after));
+        let entries = entries(caller, account.as_ref(), entry);
+        app.table.update_service(&before, &after, account.as_ref(), &app.keys, &entries).await?;
+        Ok(answer(app, &after))
+    };
+    etag::change(headers, version, || find(app, id), write).await
+}
+
+/// Names the account and the user that are not there.
+async fn known(app: &App, before: Option<&Settings>, after: &Settings, account: Option<&Account>) -> Answer<()> {
+    let mut problems = Vec::new();
+    let same_account = before.is_some_and(|before| before.account_id == after.account_id);
+    if account.is_none() && !same_account && app.table.account(after.account_id, &app.keys).await?.is_none() {
+        problems.extend(Problems::here("is not the id of an account").under("account_id").0);
+    }
+    if let Some(user) = after.user_id.filter(|_| before.and_then(|before| before.user_id) != after.user_id)
+        && app.table.user(user).await?.is_none()
+    {
+        problems.extend(Problems::here("is not the id of a user").under("user_id").0);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
+}
+
+/// The audit entries of a change that may bring a new account along.
+fn entries(caller: &Caller, account: Option<&Account>, entry: Entry) -> Vec<Entry> {
+    let account = account.map(|account| caller.entry("account.created", &account.id, Vec::new()));
+    account.into_iter().chain([entry]).collect()
+}
+
+/// The inbound key: the one that is there, or a new one; none without a user.
+fn key(former: Option<Key>, settings: &Settings) -> Option<Key> {
+    let user = settings.user_id?;
+    Some(former.unwrap_or_else(|| Key::new(&random::token(), user)))
+}
+
+fn changed_fields(before: &Stored, after: &Stored) -> Vec<String> {
+    let document = |stored: &Stored| {
+        let mut map = stored.service.settings.to_map(Reveal::Full);
+        map.insert("webhook_url".to_owned(), json!(stored.key.as_ref().map(Key::expose)));
+        Value::Object(map)
+    };
+    audit::changes(&document(before), &document(after))
+}
+
+/// The service of this id.
+pub(super) async fn find(app: &App, id: &str) -> Answer<Stored> {
+    let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
+    app.table.service(id, &app.keys).await?.ok_or_else(|| Problem::not_found("service"))
+}
+
+fn version(stored: &Stored) -> u64 {
+    stored.service.version
+}
+
+fn answer(app: &App, stored: &Stored) -> Response {
+    ([(header::ETAG, etag::of(stored.service.version))], Json(view(app, stored))).into_response()
+}
+
+fn view(app: &App, stored: &Stored) -> Value {
+    let Stored { service: Service { id, settings, created_at, updated_at, version: _ }, key, webhooks: _ } = stored;
+    let mut view = Value::Object(settings.to_map(Reveal::Hints));
+    view["id"] = json!(id);
+    view["webhook_url"] = json!(key.as_ref().map(|key| format!("{}/in/{}", app.public_url, key.expose())));
+    view["created_at"] = json!(created_at);
+    view["updated_at"] = json!(updated_at);
+    view
+}

@@ -1,0 +1,232 @@
+//! OAuth 2.0: what an account needs to be issued access tokens, and the request for one (RFC 6749).
+
+use std::collections::BTreeSet;
+
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use url::{Url, form_urlencoded};
+
+use super::put_secret;
+use crate::{
+    invalid::{Checked, Fields, Problems, one_of, secret, string, text},
+    mask::{self, unmasked},
+    redact::url_secrets,
+    webhook::settings::Reveal,
+};
+
+/// A client of an authorization server.
+#[derive(Clone)]
+pub struct OAuth2 {
+    /// What the client shows for a token.
+    pub grant: Grant,
+    /// The token endpoint: https on a public host, maybe with a query, without a fragment.
+    pub token_url: Url,
+    /// Who the client is.
+    pub client_id: String,
+    /// What proves it.
+    pub client_secret: SecretString,
+    /// What the token is to allow: names separated by single spaces.
+    pub scope: Option<String>,
+    /// For whom it is (an extension that many servers ask for).
+    pub audience: Option<String>,
+    /// Where the client's id and secret go.
+    pub client_auth: ClientAuth,
+}
+
+/// How a client comes to a token.
+#[derive(Debug, Clone)]
+pub enum Grant {
+    /// By its own id and secret (section 4.4).
+    ClientCredentials,
+    /// By a token that a user's consent once brought (section 6).
+    RefreshToken(SecretString),
+}
+
+/// The grant without what it shows.
+#[derive(Clone, Copy)]
+enum GrantType {
+    ClientCredentials,
+    RefreshToken,
+}
+
+/// Where the client's id and secret go (section 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Into the `Authorization` header, by HTTP Basic authentication.
+    Header,
+    /// Into the form.
+    Body,
+}
+
+/// A request for a token: a `POST` of a form to the token URL. The answer is JSON (section 5.1).
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    /// The value of `Authorization`, where the client authenticates there.
+    pub authorization: Option<SecretString>,
+    /// The body, `application/x-www-form-urlencoded`.
+    pub form: SecretString,
+}
+
+const GRANT_TYPES: [(&str, GrantType); 2] =
+    [("client_credentials", GrantType::ClientCredentials), ("refresh_token", GrantType::RefreshToken)];
+const CLIENT_AUTHS: [(&str, ClientAuth); 2] = [("header", ClientAuth::Header), ("body", ClientAuth::Body)];
+
+impl OAuth2 {
+    /// Takes its fields out of a document. `check` tells whether a token URL may be called.
+    pub(super) fn take(fields: &mut Fields, check: impl Fn(&Url) -> Checked<()>) -> Option<Self> {
+        let grant_type = fields.required("grant_type", one_of(&GRANT_TYPES));
+        let token_url = fields.required("token_url", |value| {
+            let url = endpoint(value)?;
+            check(&url).map(|()| url)
+        });
+        let client_id = fields.required("client_id", text(1000));
+        let client_secret = fields.required("client_secret", secret);
+        let scope = fields.defaulted("scope", None, |value| scope(value).map(Some));
+        let audience = fields.defaulted("audience", None, |value| text(1000)(value).map(Some));
+        let client_auth = fields.defaulted("client_auth", ClientAuth::Header, one_of(&CLIENT_AUTHS));
+        let grant = match grant_type {
+            Some(GrantType::RefreshToken) => fields.required("refresh_token", secret).map(Grant::RefreshToken),
+            Some(GrantType::ClientCredentials) if fields.has("refresh_token") => fields
+                .optional("refresh_token", |_| -> Checked<Grant> {
+                    Err(Problems::here("goes with the grant_type refresh_token only"))
+                }),
+            Some(GrantType::ClientCredentials) => {
+                fields.defaulted("refresh_token", Grant::ClientCredentials, |_| Ok(Grant::ClientCredentials))
+            }
+            None => fields.optional("refresh_token", secret).map(Grant::RefreshToken),
+        };
+        Some(Self {
+            grant: grant?,
+            token_url: token_url?,
+            client_id: client_id?,
+            client_secret: client_secret?,
+            scope: scope?,
+            audience: audience?,
+            client_auth: client_auth?,
+        })
+    }
+
+    pub(super) fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
+        let token_url = match reveal {
+            Reveal::Full => self.token_url.to_string(),
+            Reveal::Hints => mask::url(self.token_url.as_str()),
+        };
+        let client_auth = CLIENT_AUTHS.iter().find(|(_, auth)| *auth == self.client_auth).map(|(name, _)| name);
+        let mut map = Map::new();
+        map.insert("type".to_owned(), json!("oauth2"));
+        map.insert("grant_type".to_owned(), json!(self.grant.name()));
+        map.insert("token_url".to_owned(), json!(token_url));
+        map.insert("client_id".to_owned(), json!(self.client_id));
+        put_secret(&mut map, "client_secret", &self.client_secret, reveal);
+        map.insert("scope".to_owned(), json!(self.scope));
+        map.insert("audience".to_owned(), json!(self.audience));
+        if let Grant::RefreshToken(token) = &self.grant {
+            put_secret(&mut map, "refresh_token", token, reveal);
+        }
+        map.insert("client_auth".to_owned(), json!(client_auth));
+        map
+    }
+
+    /// Told apart from other settings: an access token that was issued under those counts for nothing under these.
+    pub fn fingerprint(&self) -> String {
+        digest(&self.to_map(Reveal::Full).into())
+    }
+
+    /// Told apart from other consents: a refresh token that came of one counts for nothing in another. What a token is to
+    /// allow, and how the client proves itself, may change on the way.
+    pub fn consent(&self) -> String {
+        let given = match &self.grant {
+            Grant::ClientCredentials => None,
+            Grant::RefreshToken(token) => Some(token.expose_secret()),
+        };
+        digest(&json!([self.token_url, self.client_id, given]))
+    }
+
+    /// The request for a token; `replaced` is the refresh token that the server gave in place of ours, if it did.
+    pub fn token_request(&self, replaced: Option<&SecretString>) -> TokenRequest {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", self.grant.name());
+        if let Grant::RefreshToken(token) = &self.grant {
+            form.append_pair("refresh_token", replaced.unwrap_or(token).expose_secret());
+        }
+        for (name, value) in [("scope", &self.scope), ("audience", &self.audience)] {
+            form.extend_pairs(value.iter().map(|value| (name, value)));
+        }
+        let authorization = match self.client_auth {
+            ClientAuth::Header => Some(SecretString::from(format!("Basic {}", self.basic()))),
+            ClientAuth::Body => {
+                form.append_pair("client_id", &self.client_id);
+                form.append_pair("client_secret", self.client_secret.expose_secret());
+                None
+            }
+        };
+        TokenRequest { authorization, form: form.finish().into() }
+    }
+
+    /// Id and secret as HTTP Basic authentication sends them: form-encoded first (section 2.3.1).
+    fn basic(&self) -> String {
+        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        BASE64_STANDARD.encode(format!("{}:{}", encode(&self.client_id), encode(self.client_secret.expose_secret())))
+    }
+
+    /// What must not show. Tokens that were issued are not among it.
+    pub(super) fn secrets(&self, found: &mut BTreeSet<String>) {
+        found.extend([self.client_secret.expose_secret().to_owned(), self.basic()]);
+        if let Grant::RefreshToken(token) = &self.grant {
+            found.insert(token.expose_secret().to_owned());
+        }
+        url_secrets(self.token_url.as_str(), found);
+    }
+}
+
+fn digest(value: &Value) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(value.to_string()))
+}
+
+/// The token URL may hold a token of its own.
+impl std::fmt::Debug for OAuth2 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuth2").field("client_id", &self.client_id).field("grant", &self.grant).finish_non_exhaustive()
+    }
+}
+
+impl Grant {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::RefreshToken(_) => "refresh_token",
+        }
+    }
+}
+
+/// A URL without a fragment, which a token endpoint must not have (section 3.2).
+fn endpoint(value: Value) -> Checked<Url> {
+    let url = Url::parse(&unmasked(string(value)?)?)?;
+    if url.fragment().is_some() {
+        return Err(Problems::here("must have no fragment (`#…`)"));
+    }
+    if url.as_str().len() > 8_000 {
+        return Err(Problems::here("must have at most 8000 bytes"));
+    }
+    Ok(url)
+}
+
+/// Scope tokens separated by single spaces (section 3.3).
+fn scope(value: Value) -> Checked<String> {
+    let text = text(1000)(value)?;
+    let legal = |token: &str| {
+        !token.is_empty() && token.bytes().all(|byte| matches!(byte, b'!'..=b'~') && !b"\"\\".contains(&byte))
+    };
+    if text.split(' ').all(legal) {
+        Ok(text)
+    } else {
+        Err(Problems::here(
+            "must be names of printable ASCII, without quotes and backslashes, separated by single spaces",
+        ))
+    }
+}

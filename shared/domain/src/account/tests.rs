@@ -1,0 +1,174 @@
+use serde_json::json;
+
+use super::*;
+use crate::redact::redact;
+
+fn settings(authorization: &Value) -> Checked<Settings> {
+    Settings::parse(json!({"name": "CRM", "authorization": authorization}), &Allow::default())
+}
+
+fn oauth2(change: &Value) -> Value {
+    let mut document = json!({
+        "type": "oauth2", "grant_type": "client_credentials", "token_url": "https://id.example.com/token?tenant=7",
+        "client_id": "tie:line", "client_secret": "a secret/of size",
+    });
+    document.as_object_mut().expect("object").extend(change.as_object().expect("object").clone());
+    document
+}
+
+fn pointers(problems: Problems) -> Vec<String> {
+    problems.0.into_iter().map(|invalid| invalid.pointer).collect()
+}
+
+#[test]
+fn settings_read_back_what_they_write_and_show_no_secret() {
+    let refreshing = oauth2(&json!({
+        "grant_type": "refresh_token", "refresh_token": "refresh-0123456789", "scope": "a b:c", "audience": "https://api",
+        "client_auth": "body", "token_url": "https://id.example.com/token?key=hush",
+    }));
+    for (authorization, shown) in [
+        (json!({"type": "none"}), json!({"type": "none"})),
+        (
+            json!({"type": "header", "name": "X-Api-Key", "value": "0123456789abcdef"}),
+            json!({"type": "header", "name": "x-api-key", "value_hint": "cdef"}),
+        ),
+        (
+            oauth2(&json!({})),
+            json!({
+                "type": "oauth2", "grant_type": "client_credentials", "token_url": "https://id.example.com/token?tenant=7",
+                "client_id": "tie:line", "client_secret_hint": "size", "scope": null, "audience": null,
+                "client_auth": "header",
+            }),
+        ),
+        (
+            refreshing,
+            json!({
+                "type": "oauth2", "grant_type": "refresh_token", "token_url": "https://id.example.com/token?key=•••",
+                "client_id": "tie:line", "client_secret_hint": "size", "scope": "a b:c", "audience": "https://api",
+                "refresh_token_hint": "6789", "client_auth": "body",
+            }),
+        ),
+    ] {
+        let first = settings(&authorization).expect("valid");
+        assert_eq!(first.to_map(Reveal::Hints)["authorization"], shown);
+        let written = Value::Object(first.to_map(Reveal::Full));
+        let again = Settings::restore(written.clone()).expect("valid");
+        assert_eq!(Value::Object(again.to_map(Reveal::Full)), written);
+        let debug = format!("{first:?}");
+        for secret in ["0123456789", "a secret/of size", "hush"] {
+            assert!(!debug.contains(secret), "{debug}");
+        }
+    }
+}
+
+#[test]
+fn everything_wrong_is_named_at_once() {
+    for (authorization, expected) in [
+        (json!({"type": "magic"}), vec!["/authorization/type"]),
+        (json!({}), vec!["/authorization/type"]),
+        (json!("none"), vec!["/authorization"]),
+        (json!({"type": "none", "value": "x"}), vec!["/authorization/value"]),
+        (
+            json!({"type": "header", "name": "Host", "value": "a\nb"}),
+            vec!["/authorization/name", "/authorization/value"],
+        ),
+        (json!({"type": "header", "name": "a", "value": ""}), vec!["/authorization/value"]),
+        (
+            json!({"type": "oauth2", "client_auth": "query", "scope": "a  b", "audience": "", "colour": 1}),
+            vec![
+                "/authorization/grant_type",
+                "/authorization/token_url",
+                "/authorization/client_id",
+                "/authorization/client_secret",
+                "/authorization/scope",
+                "/authorization/audience",
+                "/authorization/client_auth",
+                "/authorization/colour",
+            ],
+        ),
+        (oauth2(&json!({"grant_type": "password"})), vec!["/authorization/grant_type"]),
+        (oauth2(&json!({"grant_type": "refresh_token"})), vec!["/authorization/refresh_token"]),
+        (oauth2(&json!({"refresh_token": "x"})), vec!["/authorization/refresh_token"]),
+        (oauth2(&json!({"token_url": "http://id.example.com/"})), vec!["/authorization/token_url"]),
+        (oauth2(&json!({"token_url": "https://10.0.0.1/"})), vec!["/authorization/token_url"]),
+        (oauth2(&json!({"token_url": "https://a:b@id.example.com/"})), vec!["/authorization/token_url"]),
+        (oauth2(&json!({"token_url": "https://id.example.com/#x"})), vec!["/authorization/token_url"]),
+        (oauth2(&json!({"token_url": "https://id.example.com/?key=•••"})), vec!["/authorization/token_url"]),
+        (oauth2(&json!({"scope": "a\"b"})), vec!["/authorization/scope"]),
+    ] {
+        assert_eq!(pointers(settings(&authorization).expect_err("wrong")), expected, "{authorization}");
+    }
+    let both = Settings::parse(json!({"name": " "}), &Allow::default()).expect_err("wrong");
+    assert_eq!(pointers(both), ["/name", "/authorization"]);
+}
+
+#[test]
+fn a_token_url_may_lie_where_the_deployer_allows_it() {
+    let document = json!({"name": "a", "authorization": oauth2(&json!({"token_url": "http://127.0.0.1:9001/token"}))});
+    assert!(Settings::parse(document.clone(), &Allow::default()).is_err());
+    assert!(Settings::parse(document.clone(), &"127.0.0.1:9001".parse().expect("allow-list")).is_ok());
+    assert!(Settings::restore(document).is_ok());
+}
+
+#[test]
+fn a_patch_keeps_secrets_and_drops_what_another_kind_had() {
+    let refreshing = oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "r"}));
+    let first = settings(&refreshing).expect("valid");
+    let base = |authorization: Value| first.base(&json!({"authorization": authorization}))["authorization"].clone();
+    assert_eq!(first.base(&json!({"name": "x"})), Value::Object(first.to_map(Reveal::Full)));
+    assert_eq!(base(json!({"type": "oauth2", "scope": "x"}))["client_secret"], "a secret/of size");
+    assert_eq!(base(json!({"type": "header"})), Value::Null);
+    let mut other = base(json!({"grant_type": "client_credentials"}));
+    assert_eq!((&other["refresh_token"], &other["client_id"]), (&Value::Null, &json!("tie:line")));
+    other["grant_type"] = json!("client_credentials");
+    settings(&other).expect("valid");
+}
+
+#[test]
+fn token_requests_are_those_of_the_rfc() {
+    let request = |change| match settings(&oauth2(&change)).expect("valid").authorization {
+        Authorization::OAuth2(oauth2) => oauth2.token_request(None),
+        other => panic!("{other:?}"),
+    };
+    let plain = request(json!({}));
+    let basic = plain.authorization.expect("basic authentication");
+    // base64 of tie%3Aline:a+secret%2Fof+size
+    assert_eq!(basic.expose_secret(), "Basic dGllJTNBbGluZTphK3NlY3JldCUyRm9mK3NpemU=");
+    assert_eq!(plain.form.expose_secret(), "grant_type=client_credentials");
+    let full = request(json!({
+        "grant_type": "refresh_token", "refresh_token": "r&x", "scope": "a b", "audience": "https://api",
+        "client_auth": "body",
+    }));
+    assert!(full.authorization.is_none());
+    assert_eq!(
+        full.form.expose_secret(),
+        "grant_type=refresh_token&refresh_token=r%26x&scope=a+b&audience=https%3A%2F%2Fapi&client_id=tie%3Aline\
+         &client_secret=a+secret%2Fof+size"
+    );
+}
+
+#[test]
+fn what_is_echoed_holds_no_secret() {
+    let header = json!({"type": "header", "name": "authorization", "value": "Bearer abcdef"});
+    let refreshing = oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "refresh-1"}));
+    for (authorization, echo, masked) in [
+        (json!({"type": "none"}), "plain", "plain"),
+        (header, "you sent Bearer abcdef: abcdef is wrong", "you sent •••: ••• is wrong"),
+        (
+            refreshing,
+            "a secret/of size, refresh-1, dGllJTNBbGluZTphK3NlY3JldCUyRm9mK3NpemU=, tie:line",
+            "•••, •••, •••, tie:line",
+        ),
+    ] {
+        let secrets = settings(&authorization).expect("valid").authorization.secrets();
+        assert_eq!(redact(echo, &secrets), masked);
+    }
+}
+
+#[test]
+fn the_header_that_authenticates_is_known_by_name() {
+    let name = |authorization| settings(&authorization).expect("valid").authorization.header_name();
+    assert_eq!(name(json!({"type": "none"})), None);
+    assert_eq!(name(json!({"type": "header", "name": "X-K", "value": "v"})).expect("name"), "x-k");
+    assert_eq!(name(oauth2(&json!({}))), Some(AUTHORIZATION));
+}

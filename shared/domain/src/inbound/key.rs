@@ -1,0 +1,74 @@
+//! The key of an inbound URL, which is all that its caller needs to know.
+
+use secrecy::{ExposeSecret, SecretString};
+use ulid::Ulid;
+
+use crate::id::UserId;
+
+/// 22 random characters of base64url (128 bits) and the ULID of the user that the URL was made for: with both at hand, one
+/// read tells whose call it is and whether the user is active. Only a keyed hash of it is looked up, and whoever knows it
+/// can call, so it counts as a secret.
+#[derive(Debug, Clone)]
+pub struct Key {
+    text: SecretString,
+    user: UserId,
+}
+
+const RANDOM: usize = 22;
+
+impl Key {
+    /// A key for `user`; `random` is 22 random characters of base64url.
+    pub fn new(random: &str, user: UserId) -> Self {
+        Self { text: format!("{random}{}", user.ulid()).into(), user }
+    }
+
+    /// Reads the last segment of an inbound URL. What has not the form of a key is none, without a read.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (random, ulid) = text.split_at_checked(RANDOM)?;
+        let legal = random.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        let user = Ulid::from_string(ulid).ok().map(UserId::from_ulid)?;
+        // As we write it: a ULID can be spelled in several ways.
+        (legal && user.ulid().to_string() == ulid).then(|| Self { text: text.into(), user })
+    }
+
+    /// The key itself.
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// The user that the URL was made for: a hint where to look.
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_and_nothing_else_does() {
+        let user = UserId::from_ulid(Ulid::from_parts(1_790_000_000_000, 7));
+        let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user);
+        assert_eq!(key.expose().len(), 48);
+        let read = Key::parse(key.expose()).expect("a key");
+        assert_eq!((read.user(), read.expose()), (user, key.expose()));
+        let lower = key.expose().to_lowercase();
+        for text in
+            ["", "a", &lower, &key.expose()[1..], &format!("{}0", key.expose()), &key.expose().replace('-', "/")]
+        {
+            assert!(Key::parse(text).is_none(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_key_or_none(text in "\\PC{0,60}", random in "[A-Za-z0-9_-]{22}", bits: u128) {
+            let _ = Key::parse(&text);
+            let user = UserId::from_ulid(Ulid::from(bits));
+            prop_assert_eq!(Key::parse(Key::new(&random, user).expose()).map(|key| key.user()), Some(user));
+        }
+    }
+}

@@ -1,0 +1,243 @@
+mod data;
+mod vectors;
+
+use http::{HeaderName, HeaderValue};
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{invalid::Problems, webhook::settings::Reveal};
+
+/// A call that owns what a [`Request`] borrows.
+struct Call {
+    url: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Call {
+    fn new(headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
+        let pair = |(name, value): &(&str, &str)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
+            (name, HeaderValue::from_bytes(value.as_bytes()).expect("a header value"))
+        };
+        let mut map = HeaderMap::new();
+        for (name, value) in headers.iter().map(pair) {
+            map.append(name, value);
+        }
+        Self { url: "https://h.example/in/key".to_owned(), headers: map, body: body.as_ref().to_vec() }
+    }
+
+    fn to(self, url: &str) -> Self {
+        Self { url: url.to_owned(), ..self }
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request { method: &Method::POST, url: &self.url, headers: &self.headers, body: &self.body }
+    }
+
+    fn verified(&self, verification: &Verification, now: i64) -> Result<(), Refused> {
+        verification.verify(&self.request(), at(now))
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).expect("a time")
+}
+
+fn verification(value: Value) -> Verification {
+    Verification::parse(value).expect("a verification")
+}
+
+fn with_secret(kind: &str, secret: &str) -> Verification {
+    verification(json!({"type": kind, "secret": secret}))
+}
+
+const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// One of each kind.
+fn each() -> Vec<Value> {
+    let mut all: Vec<Value> = ["github", "stripe", "slack", "shopify", "twilio"]
+        .map(|kind| json!({"type": kind, "secret": "0123456789abcdef"}))
+        .into();
+    all.extend([
+        json!({"type": "none"}),
+        json!({"type": "standard_webhooks", "secret": WHSEC}),
+        json!({"type": "hmac", "secret": "0123456789abcdef", "header": "x-sig", "algorithm": "sha512", "encoding": "base64",
+            "prefix": "v1="}),
+        json!({"type": "basic", "username": "u", "password": "0123456789abcdef"}),
+        json!({"type": "header", "name": "x-secret", "value": "0123456789abcdef"}),
+    ]);
+    all
+}
+
+#[test]
+fn verifications_read_back_what_they_write_and_show_no_secret() {
+    for written in each() {
+        let parsed = verification(written.clone());
+        assert_eq!(parsed.to_value(Reveal::Full), written);
+        let shown = parsed.to_value(Reveal::Hints).to_string();
+        let debug = format!("{parsed:?}");
+        for secret in ["0123456789abcdef", WHSEC] {
+            assert!(!shown.contains(secret) && !debug.contains(secret), "{shown} {debug}");
+        }
+    }
+    let hinted = verification(json!({"type": "basic", "username": "u", "password": "0123456789abcdef"}));
+    assert_eq!(hinted.to_value(Reveal::Hints), json!({"type": "basic", "username": "u", "password_hint": "cdef"}));
+    assert_eq!(with_secret("github", "x").to_value(Reveal::Hints), json!({"type": "github", "secret_hint": null}));
+    let defaults = verification(json!({"type": "hmac", "secret": "x", "header": "X-Sig"})).to_value(Reveal::Full);
+    assert_eq!(
+        defaults,
+        json!({"type": "hmac", "secret": "x", "header": "x-sig", "algorithm": "sha256", "encoding": "hex", "prefix": ""})
+    );
+}
+
+#[test]
+fn everything_wrong_is_named_at_once() {
+    for (wrong, expected) in [
+        (json!({}), vec!["/type"]),
+        (json!({"type": "magic"}), vec!["/type"]),
+        (json!({"type": "none", "secret": "x"}), vec!["/secret"]),
+        (json!({"type": "github"}), vec!["/secret"]),
+        (json!({"type": "github", "secret": ""}), vec!["/secret"]),
+        (json!({"type": "stripe", "secret": 1, "x": 1}), vec!["/secret", "/x"]),
+        (json!({"type": "standard_webhooks", "secret": "short"}), vec!["/secret"]),
+        (
+            json!({"type": "hmac", "header": "a b", "algorithm": "md5", "encoding": "binary", "prefix": "\n"}),
+            vec!["/secret", "/header", "/algorithm", "/encoding", "/prefix"],
+        ),
+        (json!({"type": "basic", "username": "a:b", "password": ""}), vec!["/username", "/password"]),
+        (json!({"type": "header", "name": "", "value": "é"}), vec!["/name", "/value"]),
+    ] {
+        let Problems(problems) = Verification::parse(wrong.clone()).expect_err("wrong");
+        let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, expected, "{wrong}");
+    }
+}
+
+#[test]
+fn hops_are_counted_up_to_three() {
+    let hops = |values: &[&str]| {
+        hops(&Call::new(&values.iter().map(|value| ("tieline-hops", *value)).collect::<Vec<_>>(), "").headers)
+    };
+    for (values, expected) in [
+        (&[][..], Ok(0)),
+        (&["0"], Ok(0)),
+        (&["1"], Ok(1)),
+        (&["2"], Ok(2)),
+        (&["1", "2"], Ok(2)),
+        (&["2", "1"], Ok(2)),
+        (&["3"], Err(Loop)),
+        (&["1", "3"], Err(Loop)),
+        (&["255"], Err(Loop)),
+        (&["256"], Err(Loop)),
+        (&["99999999999999999999"], Err(Loop)),
+        (&["-1"], Err(Loop)),
+        (&["1, 2"], Err(Loop)),
+        (&[""], Err(Loop)),
+        (&["x"], Err(Loop)),
+        (&["é"], Err(Loop)),
+    ] {
+        assert_eq!(hops(values), expected, "{values:?}");
+    }
+}
+
+#[test]
+fn the_same_delivery_has_the_same_key() {
+    let all = [
+        ("webhook-id", "msg_1"),
+        ("x-github-delivery", "72d3162e"),
+        ("x-shopify-webhook-id", "b54557e4"),
+        ("i-twilio-idempotency-token", "tok"),
+        ("idempotency-key", "k-1"),
+    ];
+    let own = &all[..4];
+    let body = r#"{"id": "evt_1", "event_id": "Ev1"}"#;
+    for (kind, expected) in [
+        (json!({"type": "standard_webhooks", "secret": WHSEC}), "webhook-id:msg_1"),
+        (json!({"type": "github", "secret": "x"}), "x-github-delivery:72d3162e"),
+        (json!({"type": "shopify", "secret": "x"}), "x-shopify-webhook-id:b54557e4"),
+        (json!({"type": "twilio", "secret": "x"}), "i-twilio-idempotency-token:tok"),
+        (json!({"type": "stripe", "secret": "x"}), "stripe:evt_1"),
+        (json!({"type": "slack", "secret": "x"}), "slack:Ev1"),
+    ] {
+        let verification = verification(kind);
+        let key = |call: Call| verification.delivery_key(&call.headers, &call.body);
+        assert_eq!(key(Call::new(&all, body)).as_deref(), Some(expected));
+        assert_eq!(key(Call::new(&all[4..], "a=b")).as_deref(), Some("idempotency-key:k-1"));
+        assert_eq!(key(Call::new(&[], "a=b")), None);
+    }
+    for kind in [json!({"type": "none"}), json!({"type": "header", "name": "a", "value": "b"})] {
+        let verification = verification(kind);
+        let key = |call: Call| verification.delivery_key(&call.headers, &call.body);
+        assert_eq!(key(Call::new(own, body)), None);
+        assert_eq!(key(Call::new(&all, body)).as_deref(), Some("idempotency-key:k-1"));
+        let (longest, longer) = ("x".repeat(255), "x".repeat(256));
+        assert_eq!(key(Call::new(&[("idempotency-key", &longest)], "")), Some(format!("idempotency-key:{longest}")));
+        for unfit in ["", " ", "é", longer.as_str()] {
+            assert_eq!(key(Call::new(&[("idempotency-key", unfit)], "")), None, "{unfit}");
+        }
+    }
+    let stripe = with_secret("stripe", "x");
+    for body in
+        ["{\"id\": 1}", "{\"id\": \"\"}", "{\"id\": \"a\\u0000\"}", "{\"id\": \"a\", \"id\": \"b\"}", "\"id\"", "\u{0}"]
+    {
+        assert_eq!(stripe.delivery_key(&HeaderMap::new(), body.as_bytes()), None, "{body}");
+    }
+    assert_eq!(stripe.delivery_key(&HeaderMap::new(), b"\xff{\"id\": \"a\"}"), None);
+}
+
+#[test]
+fn only_slack_is_answered_its_challenge() {
+    let body = |kind: &str, challenge: Value| json!({"token": "t", "type": kind, "challenge": challenge}).to_string();
+    let asks = body("url_verification", json!("3eZbrw1aB"));
+    let slack = with_secret("slack", "x");
+    assert_eq!(slack.challenge(asks.as_bytes()).as_deref(), Some("3eZbrw1aB"));
+    assert_eq!(with_secret("github", "x").challenge(asks.as_bytes()), None);
+    for other in [
+        body("event_callback", json!("x")),
+        body("url_verification", json!(1)),
+        body("url_verification", json!("a\nb")),
+        body("url_verification", json!("x".repeat(1025))),
+        String::new(),
+        "payload=x".to_owned(),
+    ] {
+        assert_eq!(slack.challenge(other.as_bytes()), None, "{other}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_comes_makes_a_panic(
+        names in proptest::collection::vec(prop_oneof![
+            Just("stripe-signature"), Just("webhook-id"), Just("webhook-timestamp"), Just("webhook-signature"),
+            Just("x-slack-signature"), Just("x-slack-request-timestamp"), Just("x-hub-signature-256"), Just("x-sig"),
+            Just("x-shopify-hmac-sha256"), Just("x-twilio-signature"), Just("authorization"), Just("x-secret"),
+            Just("content-type"), Just("tieline-hops"), Just("idempotency-key"),
+        ], 0..6),
+        values in proptest::collection::vec(prop_oneof![
+            "[ -~]{0,40}", "-?[0-9]{0,25}", "v1,[A-Za-z0-9+/=]{0,50}", "t=-?[0-9]{0,22},v1=[0-9a-f]{0,70}",
+            "(v0|sha256)=[0-9a-f]{0,70}", "Basic [A-Za-z0-9+/=]{0,20}", "application/(json|x-www-form-urlencoded)",
+            "[^\\x00-\\x1f\\x7f]{0,10}",
+        ], 6),
+        url in prop_oneof!["https://h.example(:[0-9]{0,3})?/\\?bodySHA256=[0-9a-f]{0,64}", ".{0,40}"],
+        body in prop_oneof![proptest::collection::vec(any::<u8>(), 0..60), "[\\[\\]{}\":,a-z0-9]{0,60}".prop_map(String::into_bytes)],
+        now in Timestamp::MIN.as_second()..Timestamp::MAX.as_second(),
+    ) {
+        let pairs: Vec<(&str, &str)> = names.iter().copied().zip(values.iter().map(String::as_str)).collect();
+        let call = Call::new(&pairs, body).to(&url);
+        let receiver = data::receiver(&json!({"type": "none"}));
+        for kind in each() {
+            let verification = verification(kind);
+            let verdict = call.verified(&verification, now);
+            prop_assert!(matches!(verification, Verification::None) || verdict.is_err());
+            let _ = verification.delivery_key(&call.headers, &call.body);
+            let _ = verification.challenge(&call.body);
+        }
+        let _ = hops(&call.headers);
+        let data = received(&receiver, &call.request());
+        let text = Value::Object(data.clone()).to_string();
+        prop_assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), Value::Object(data));
+    }
+}

@@ -1,0 +1,110 @@
+//! The event that a call becomes.
+
+use super::*;
+use crate::id::ServiceId;
+
+pub(super) fn id() -> ServiceId {
+    "svc_01J0000000000000000000000S".parse().expect("an id")
+}
+
+pub(super) fn receiver(verification: &Value) -> Receiver {
+    Receiver {
+        service: id(),
+        name: "CRM".to_owned(),
+        user: "usr_01J0000000000000000000000A".parse().expect("an id"),
+        verification: Verification::parse(verification.clone()).expect("valid"),
+    }
+}
+
+fn data(call: &Call) -> Value {
+    received(&receiver(&json!({"type": "none"})), &call.request()).into()
+}
+
+#[test]
+fn an_event_says_what_was_called_by_what_and_with_what() {
+    let headers =
+        [("Content-Type", "application/json"), ("X-Event", "a"), ("x-event", "b"), ("Authorization", "Bearer x")];
+    let call = Call::new(&headers, r#"{"a": [1, null]}"#).to("https://h.example/in/key?b=1&a=x%20y&b=2&c");
+    assert_eq!(
+        data(&call),
+        json!({
+            "service_id": id(), "service": "CRM", "user_id": "usr_01J0000000000000000000000A", "method": "POST",
+            "query": {"a": "x y", "b": ["1", "2"], "c": ""},
+            "headers": {"content-type": "application/json", "x-event": "a, b"},
+            "content_type": "application/json", "body": {"a": [1, null]},
+        })
+    );
+}
+
+#[test]
+fn bodies_are_read_as_what_they_are() {
+    let form = "application/x-www-form-urlencoded";
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let nested: Value = serde_json::from_str(&deep(64)).expect("JSON");
+    for (content_type, body, expected) in [
+        (Some("application/json"), "", Value::Null),
+        (Some("application/json"), "12", json!(12)),
+        (Some("Application/JSON; charset=utf-8"), "\"x\"", json!("x")),
+        (Some("application/vnd.api+json"), "null", Value::Null),
+        (Some("application/json"), "{\"a\":", json!("{\"a\":")),
+        (None, "{\"a\": 1}", json!({"a": 1})),
+        (None, "12", json!(12)),
+        (None, "a=b", json!("a=b")),
+        (Some(""), "12", json!(12)),
+        (Some("text/plain"), "12", json!("12")),
+        (Some("text/plain"), " {\"a\": 1}", json!({"a": 1})),
+        (Some("text/xml"), "<a>é</a>", json!("<a>é</a>")),
+        (Some(form), "a=1&b=x+y&a=%C3%A9&a=3&c", json!({"a": ["1", "é", "3"], "b": "x y", "c": ""})),
+        (Some(form), "{\"a\": 1}", json!({"{\"a\": 1}": ""})),
+        (None, &deep(64), nested),
+        (None, &deep(65), json!(deep(65))),
+        (None, &deep(100_000), json!(deep(100_000))),
+    ] {
+        let headers: Vec<(&str, &str)> = content_type.map(|text| ("content-type", text)).into_iter().collect();
+        let data = data(&Call::new(&headers, body));
+        assert_eq!(data["body"], expected, "{content_type:?}");
+        assert_eq!((&data["content_type"], data.get("body_encoding")), (&json!(content_type), None));
+    }
+    let binary = data(&Call::new(&[("content-type", "application/json")], b"\xff\xfe{}"));
+    assert_eq!((&binary["body"], &binary["body_encoding"]), (&json!("//57fQ=="), &json!("base64")));
+}
+
+#[test]
+fn credentials_stay_out_of_events() {
+    let kept = [
+        "content-type",
+        "x-github-event",
+        "x-github-delivery",
+        "webhook-id",
+        "webhook-timestamp",
+        "idempotency-key",
+        "i-twilio-idempotency-token",
+        "user-agent",
+    ];
+    let dropped = [
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "x-api-key",
+        "x-gitlab-token",
+        "x-hub-signature-256",
+        "stripe-signature",
+        "webhook-signature",
+        "x-auth",
+    ];
+    let pairs: Vec<(&str, &str)> = kept.iter().chain(&dropped).map(|name| (*name, "value")).collect();
+    for verification in [
+        json!({"type": "header", "name": "X-Auth", "value": "value"}),
+        json!({"type": "hmac", "header": "x-auth", "secret": "x"}),
+    ] {
+        let call = Call::new(&pairs, "");
+        let data = received(&receiver(&verification), &call.request());
+        let shown: Vec<&str> = data["headers"].as_object().expect("an object").keys().map(String::as_str).collect();
+        let mut expected = kept;
+        expected.sort_unstable();
+        assert_eq!(shown, expected);
+    }
+    let call = Call::new(&[("x-shopify-hmac-sha256", "a"), ("x-shopify-topic", "b")], "");
+    let data = received(&receiver(&json!({"type": "shopify", "secret": "x"})), &call.request());
+    assert_eq!(data["headers"], json!({"x-shopify-topic": "b"}));
+}

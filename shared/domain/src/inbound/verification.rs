@@ -1,0 +1,169 @@
+//! How a service's calls are verified: read from JSON, written back without secrets.
+
+use http::HeaderName;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+
+use super::mac::{Algorithm, Encoding, Hmac};
+use crate::{
+    account::put_secret,
+    invalid::{Checked, Fields, Problems, one_of, secret, string, text},
+    signature::SigningSecret,
+    webhook::{auth, settings::Reveal},
+};
+
+/// How a call shows that the third party made it.
+#[derive(Debug, Clone)]
+pub enum Verification {
+    /// Not at all: the URL's key is all there is.
+    None,
+    /// Standard Webhooks 1.0, symmetric.
+    StandardWebhooks(SigningSecret),
+    /// `X-Hub-Signature-256`.
+    Github(SecretString),
+    /// `Stripe-Signature`.
+    Stripe(SecretString),
+    /// `X-Slack-Signature`.
+    Slack(SecretString),
+    /// `X-Shopify-Hmac-SHA256`.
+    Shopify(SecretString),
+    /// `X-Twilio-Signature`.
+    Twilio(SecretString),
+    /// A signature over the body in a header of the service's own.
+    Hmac(Hmac),
+    /// HTTP Basic authentication (RFC 7617).
+    Basic {
+        /// The user's name, without a colon.
+        username: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// A secret in a header.
+    Header {
+        /// Which header.
+        name: HeaderName,
+        /// The secret.
+        value: SecretString,
+    },
+}
+
+const ALGORITHMS: [(&str, Algorithm); 3] =
+    [("sha1", Algorithm::Sha1), ("sha256", Algorithm::Sha256), ("sha512", Algorithm::Sha512)];
+const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Encoding::Base64)];
+
+impl Verification {
+    /// Reads `{"type": "none" | "standard_webhooks" | …}`.
+    pub fn parse(value: Value) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let kind = fields.required("type", string);
+        let verification = match kind.as_deref() {
+            Some("none") => Some(Self::None),
+            Some("standard_webhooks") => {
+                let secret = fields.required("secret", |value| Ok(SigningSecret::parse(&string(value)?)?));
+                secret.map(Self::StandardWebhooks)
+            }
+            Some("github") => fields.required("secret", secret).map(Self::Github),
+            Some("stripe") => fields.required("secret", secret).map(Self::Stripe),
+            Some("slack") => fields.required("secret", secret).map(Self::Slack),
+            Some("shopify") => fields.required("secret", secret).map(Self::Shopify),
+            Some("twilio") => fields.required("secret", secret).map(Self::Twilio),
+            Some("hmac") => Hmac::take(&mut fields).map(Self::Hmac),
+            Some("basic") => {
+                let username = fields.required("username", auth::username);
+                let password = fields.required("password", secret);
+                username.zip(password).map(|(username, password)| Self::Basic { username, password })
+            }
+            Some("header") => {
+                let name = fields.required("name", header_name);
+                let value = fields.required("value", auth::secret);
+                name.zip(value).map(|(name, value)| Self::Header { name, value })
+            }
+            Some(_) => {
+                let kinds = "none, standard_webhooks, github, stripe, slack, shopify, twilio, hmac, basic, header";
+                return Err(Problems::here(format!("must be one of: {kinds}")).under("type"));
+            }
+            None => None,
+        };
+        fields.finish(verification)
+    }
+
+    /// The document that [`Verification::parse`] reads, or with hints in place of secrets.
+    pub fn to_value(&self, reveal: Reveal) -> Value {
+        let mut map = Map::new();
+        map.insert("type".to_owned(), json!(self.name()));
+        match self {
+            Self::None => {}
+            Self::StandardWebhooks(secret) => put_secret(&mut map, "secret", &secret.expose().into(), reveal),
+            Self::Github(secret)
+            | Self::Stripe(secret)
+            | Self::Slack(secret)
+            | Self::Shopify(secret)
+            | Self::Twilio(secret) => put_secret(&mut map, "secret", secret, reveal),
+            Self::Hmac(hmac) => hmac.put(&mut map, reveal),
+            Self::Basic { username, password } => {
+                map.insert("username".to_owned(), json!(username));
+                put_secret(&mut map, "password", password, reveal);
+            }
+            Self::Header { name, value } => {
+                map.insert("name".to_owned(), json!(name.as_str()));
+                put_secret(&mut map, "value", value, reveal);
+            }
+        }
+        map.into()
+    }
+
+    /// How a call authenticates, as a 401 names it (RFC 9110, section 11.6.1). Of the third parties' own ways none is
+    /// registered.
+    pub const fn challenge_scheme(&self) -> &'static str {
+        match self {
+            Self::Basic { .. } => r#"Basic realm="inbound", charset="UTF-8""#,
+            _ => "Signature",
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::StandardWebhooks(_) => "standard_webhooks",
+            Self::Github(_) => "github",
+            Self::Stripe(_) => "stripe",
+            Self::Slack(_) => "slack",
+            Self::Shopify(_) => "shopify",
+            Self::Twilio(_) => "twilio",
+            Self::Hmac(_) => "hmac",
+            Self::Basic { .. } => "basic",
+            Self::Header { .. } => "header",
+        }
+    }
+}
+
+impl Hmac {
+    fn take(fields: &mut Fields) -> Option<Self> {
+        let secret = fields.required("secret", secret);
+        let header = fields.required("header", header_name);
+        let algorithm = fields.defaulted("algorithm", Algorithm::Sha256, one_of(&ALGORITHMS));
+        let encoding = fields.defaulted("encoding", Encoding::Hex, one_of(&ENCODINGS));
+        let prefix = fields.defaulted("prefix", String::new(), prefix);
+        Some(Self { secret: secret?, header: header?, algorithm: algorithm?, encoding: encoding?, prefix: prefix? })
+    }
+
+    fn put(&self, map: &mut Map<String, Value>, reveal: Reveal) {
+        let algorithm = ALGORITHMS.iter().find(|(_, algorithm)| *algorithm == self.algorithm).map(|(name, _)| name);
+        let encoding = ENCODINGS.iter().find(|(_, encoding)| *encoding == self.encoding).map(|(name, _)| name);
+        put_secret(map, "secret", &self.secret, reveal);
+        map.insert("header".to_owned(), json!(self.header.as_str()));
+        map.insert("algorithm".to_owned(), json!(algorithm));
+        map.insert("encoding".to_owned(), json!(encoding));
+        map.insert("prefix".to_owned(), json!(self.prefix));
+    }
+}
+
+/// Any header: what third parties send is not ours to restrict.
+fn header_name(value: Value) -> Checked<HeaderName> {
+    HeaderName::from_bytes(string(value)?.as_bytes())
+        .map_err(|_| Problems::here("must be a header name: letters, digits and hyphens"))
+}
+
+fn prefix(value: Value) -> Checked<String> {
+    if value == "" { Ok(String::new()) } else { text(100)(value) }
+}

@@ -1,0 +1,116 @@
+//! Addresses at a service: its own URL, and a path and query joined to it.
+//!
+//! What [`service_url`] returns has the origin of the server's URL and lies below its path, for the receiver too: no
+//! spelling of a dot segment passes that a server might decode and resolve.
+
+use percent_encoding::percent_decode;
+use url::Url;
+
+use crate::{
+    invalid::{Checked, Problems},
+    mask::unmasked,
+};
+
+/// The longest URL, in bytes (RFC 9110 §4.1 asks servers for at least 8,000).
+const MAX: usize = 8_000;
+
+/// Why a path cannot be joined to a service's URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// `?` or `#`.
+    #[error("must hold no `?` and no `#`: give the query in `query`")]
+    Delimiter,
+    /// URL parsers drop some of them, and take a backslash for a slash.
+    #[error("must hold no backslashes and no control characters")]
+    Character,
+    /// A percent sign that begins no percent-encoded byte.
+    #[error("has a `%` without two hexadecimal digits behind it; write `%25` for a percent sign")]
+    Percent,
+    /// `//`, which would begin an authority.
+    #[error("must hold no empty segments (`//`)")]
+    EmptySegment,
+    /// `.` or `..`, however it is written.
+    #[error("must have no `.` or `..` as a segment: it is joined to the service's URL and cannot leave it")]
+    DotSegment,
+    /// Longer than 8,000 bytes.
+    #[error("makes a URL of more than {MAX} bytes")]
+    TooLong,
+}
+
+/// The URL of a server: absolute, maybe with a path, without user info, query and fragment.
+pub(super) fn server_url(text: &str) -> Checked<Url> {
+    if text.len() > MAX {
+        return Err(Problems::here(format!("must have at most {MAX} bytes")));
+    }
+    if text.chars().any(|char| char.is_control() || char.is_whitespace() || char == '\\') {
+        return Err(Problems::here("must hold no spaces, control characters or backslashes"));
+    }
+    let url = Url::parse(&unmasked(text.to_owned())?)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Problems::here("must hold no user name or password: that is the account's"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Problems::here("must have no query and no fragment"));
+    }
+    check(url.path().trim_start_matches('/'))?;
+    Ok(url)
+}
+
+/// `path` and `query` joined to `server`. An empty path is the server's own; a slash in front of
+/// any other makes no difference.
+pub fn service_url(server: &Url, path: &str, query: &[(String, String)]) -> Result<Url, AddressError> {
+    let mut url = server.clone();
+    if !path.is_empty() {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        check(path)?;
+        let prefix = server.path().trim_end_matches('/');
+        url.set_path(&format!("{prefix}/{path}"));
+    }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    if url.as_str().len() > MAX { Err(AddressError::TooLong) } else { Ok(url) }
+}
+
+fn check(path: &str) -> Result<(), AddressError> {
+    if path.len() > MAX {
+        return Err(AddressError::TooLong);
+    }
+    if path.chars().any(|char| char.is_control() || char == '\\') {
+        return Err(AddressError::Character);
+    }
+    if path.contains(['?', '#']) {
+        return Err(AddressError::Delimiter);
+    }
+    let bytes = path.as_bytes();
+    let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    if bytes.iter().enumerate().any(|(at, byte)| *byte == b'%' && !(hex(at + 1) && hex(at + 2))) {
+        return Err(AddressError::Percent);
+    }
+    if path.starts_with('/') || path.contains("//") {
+        return Err(AddressError::EmptySegment);
+    }
+    let [once, twice] = decoded(bytes);
+    if [&once, &twice].into_iter().flatten().any(u8::is_ascii_control) {
+        return Err(AddressError::Character);
+    }
+    if has_dot_segment(path) { Err(AddressError::DotSegment) } else { Ok(()) }
+}
+
+/// Whether a server may find `.` or `..` in the path, however it is written.
+pub fn has_dot_segment(path: &str) -> bool {
+    let [once, twice] = decoded(path.as_bytes());
+    [path.as_bytes(), &once, &twice].into_iter().any(|bytes| {
+        // Some servers cut a segment's parameters off (`..;x`, RFC 3986 §3.3), and take a backslash for a slash.
+        let segments = bytes.split(|byte| matches!(byte, b'/' | b'\\'));
+        let mut names = segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default());
+        names.any(|name| matches!(name, b"." | b".."))
+    })
+}
+
+/// A server, or a proxy before it, may decode before it resolves; two rounds of that are seen in the wild.
+fn decoded(path: &[u8]) -> [Vec<u8>; 2] {
+    let once: Vec<u8> = percent_decode(path).collect();
+    let twice = percent_decode(&once).collect();
+    [once, twice]
+}

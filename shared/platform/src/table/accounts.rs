@@ -1,0 +1,166 @@
+//! Accounts of connected services, and the access tokens that they were issued.
+//!
+//! An account's settings are one sealed document. Its row counts the services that use it, so that none can be made with
+//! one that is being deleted. What it was issued lies beside it: written often, and by whoever calls.
+
+use domain::{
+    account::{Account, Settings},
+    audit::Entry,
+    id::AccountId,
+    webhook::settings::Reveal,
+};
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
+    walk::{Page, Slice},
+};
+use crate::{keyring::Keys, seal::Place};
+
+const KIND: &str = "account";
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    id: AccountId,
+    name: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    version: u64,
+    /// How many services use it.
+    #[serde(default)]
+    services: u32,
+    sealed: String,
+}
+
+/// An account with what else its row tells.
+#[derive(Debug, Clone)]
+pub struct Used {
+    /// The account.
+    pub account: Account,
+    /// How many services use it.
+    pub services: u32,
+}
+
+impl Row {
+    async fn seal(account: &Account, services: u32, keys: &Keys) -> Result<Self, TableError> {
+        let Account { id, settings, created_at, updated_at, version } = account;
+        let document = Value::Object(settings.to_map(Reveal::Full)).to_string();
+        let sealed = keys.get().await?.seal(place(&id.to_string(), "settings"), &document);
+        let name = settings.name.clone();
+        Ok(Self {
+            id: *id,
+            name,
+            created_at: *created_at,
+            updated_at: *updated_at,
+            version: *version,
+            services,
+            sealed,
+        })
+    }
+
+    async fn open(self, keys: &Keys) -> Result<Used, TableError> {
+        let Self { id, created_at, updated_at, version, services, sealed, name: _ } = self;
+        let document = keys.open(place(&id.to_string(), "settings"), &sealed).await?;
+        let unreadable = |what: String| TableError::Document(format!("account {id}: {what}"));
+        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
+        let settings = Settings::restore(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+        Ok(Used { account: Account { id, settings, created_at, updated_at, version }, services })
+    }
+}
+
+fn place<'a>(id: &'a str, field: &'a str) -> Place<'a> {
+    Place { resource: KIND, id, field }
+}
+
+impl Table {
+    /// Adds an account.
+    pub async fn create_account(&self, account: &Account, keys: &Keys, entry: &Entry) -> Result<(), WriteError> {
+        let [row, name] = self.new_account(account, 0, keys).await?;
+        self.transact(vec![row, name, self.audit_write(entry)?]).await?.map_err(WriteError::by_index)
+    }
+
+    /// The two writes of a new account: its row first, its name next.
+    pub(super) async fn new_account(
+        &self,
+        account: &Account,
+        services: u32,
+        keys: &Keys,
+    ) -> Result<[TransactWriteItem; 2], TableError> {
+        Ok([
+            self.write(account_item(account, services, keys).await?, Some(Condition::absent()))?,
+            self.write(name_item(account)?, Some(Condition::absent()))?,
+        ])
+    }
+
+    /// Replaces an account, unless it has changed meanwhile.
+    pub async fn update_account(
+        &self,
+        before: &Used,
+        after: &Account,
+        keys: &Keys,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
+        let item = account_item(after, before.services, keys).await?;
+        let mut writes = vec![self.write(item, Some(unchanged(&before.account)))?];
+        if name_key(&before.account) != name_key(after) {
+            writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
+            writes.push(self.erase(&name_key(&before.account), None)?);
+        }
+        writes.push(self.audit_write(entry)?);
+        self.transact(writes).await?.map_err(WriteError::by_index)
+    }
+
+    /// Removes an account that nobody uses, unless it has changed meanwhile.
+    pub async fn delete_account(&self, account: &Account, entry: &Entry) -> Result<(), WriteError> {
+        let writes = vec![
+            self.erase(&Key::account(account.id), Some(unchanged(account)))?,
+            self.erase(&name_key(account), None)?,
+            self.erase(&Key::issued(account.id), None)?,
+            self.audit_write(entry)?,
+        ];
+        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+    }
+
+    /// One account.
+    pub async fn account(&self, id: AccountId, keys: &Keys) -> Result<Option<Used>, TableError> {
+        match self.get::<Row>(&Key::account(id)).await? {
+            Some(row) => row.open(keys).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All accounts, newest first.
+    pub async fn accounts(&self, slice: &Slice, keys: &Keys) -> Result<Page<Used>, TableError> {
+        let page = self.listed::<Row>(KIND, slice).await?;
+        let items = try_join_all(page.items.into_iter().map(|row| row.open(keys))).await?;
+        Ok(Page { items, next: page.next, weight: page.weight })
+    }
+
+    /// Counts one service more, or less, that uses the account; refused when it is not there.
+    pub(super) fn account_used(&self, id: AccountId, change: i8) -> Result<TransactWriteItem, TableError> {
+        let values = [(":change", number(change)), (":one", number(1))];
+        let update = "SET #version = #version + :one ADD #services :change";
+        self.update(&Key::account(id), update, Condition::that("attribute_exists(pk)", values))
+    }
+}
+
+async fn account_item(account: &Account, services: u32, keys: &Keys) -> Result<Item, TableError> {
+    let listing = Some((KIND, account.id.ulid().to_string()));
+    item(&Key::account(account.id), listing, Row::seal(account, services, keys).await?)
+}
+
+fn name_key(account: &Account) -> Key {
+    Key::name(KIND, &account.settings.name)
+}
+
+fn name_item(account: &Account) -> Result<Item, TableError> {
+    item(&name_key(account), None, serde_json::json!({"id": account.id}))
+}
+
+fn unchanged(account: &Account) -> Condition {
+    Condition::that("#version = :version", [(":version", number(account.version))])
+}

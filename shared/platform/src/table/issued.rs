@@ -1,0 +1,132 @@
+//! The access tokens that accounts were issued.
+//!
+//! A row holds the token, sealed, and in clear who fetches the next. It counts its changes, and each write is made only if
+//! nobody else has made one since the row was read, and the account is there.
+
+use domain::account::{
+    Account, OAuth2,
+    issued::{Failure, Issued, Lease, Token},
+};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, Key, Table, TableError, Written, item, number};
+use crate::{keyring::Keys, seal::Place};
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    changes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lease: Option<Lease>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Private {
+    /// The account's version that the last token was fetched for.
+    version: u64,
+    access: Option<Access>,
+    refresh: Option<Refresh>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Access {
+    token: String,
+    good_until: Timestamp,
+    lease: String,
+    /// For which settings it was issued.
+    settings: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Refresh {
+    token: String,
+    /// Of which consent it came.
+    consent: String,
+}
+
+/// What an account was issued, as it was read.
+#[derive(Debug)]
+pub struct Seen {
+    /// What is known.
+    pub issued: Issued,
+    changes: u64,
+}
+
+impl Table {
+    /// What `account` was issued under these settings. An error where it was issued something under newer ones: whoever
+    /// asks has read the account before it changed.
+    pub async fn issued(&self, account: &Account, settings: &OAuth2, keys: &Keys) -> Result<Seen, TableError> {
+        let Some(row) = self.get::<Row>(&Key::issued(account.id)).await? else {
+            return Ok(Seen { issued: Issued::default(), changes: 0 });
+        };
+        let Private { version, access, refresh } = match &row.sealed {
+            Some(sealed) => {
+                let document = keys.open(place(&account.id.to_string()), sealed).await?;
+                serde_json::from_str(document.expose_secret())
+                    .map_err(|error| TableError::Document(format!("the token of {}: {error}", account.id)))?
+            }
+            None => Private::default(),
+        };
+        let ours = access.filter(|access| access.settings == settings.fingerprint());
+        if ours.is_none() && version > account.version {
+            return Err(TableError::Request(format!("{} has changed since it was read", account.id)));
+        }
+        let token =
+            ours.map(|Access { token, good_until, lease, .. }| Token { access: token.into(), good_until, lease });
+        let refresh = refresh.filter(|refresh| refresh.consent == settings.consent());
+        let refresh = refresh.map(|refresh| SecretString::from(refresh.token));
+        Ok(Seen { issued: Issued { token, refresh, lease: row.lease, failure: row.failure }, changes: row.changes })
+    }
+
+    /// Writes what is known now of what `account` was issued. Refused when somebody else has since `seen` was read; an error
+    /// where the account is gone. When it is written, `seen` is what was.
+    pub async fn issue(
+        &self,
+        account: &Account,
+        settings: &OAuth2,
+        seen: &mut Seen,
+        issued: Issued,
+        keys: &Keys,
+    ) -> Result<Written, TableError> {
+        let access = issued.token.as_ref().map(|Token { access, good_until, lease }| Access {
+            token: access.expose_secret().to_owned(),
+            good_until: *good_until,
+            lease: lease.clone(),
+            settings: settings.fingerprint(),
+        });
+        let refresh = issued.refresh.as_ref();
+        let refresh =
+            refresh.map(|token| Refresh { token: token.expose_secret().to_owned(), consent: settings.consent() });
+        let private = Private { version: account.version, access, refresh };
+        let document = serde_json::to_string(&private).map_err(|error| TableError::Document(error.to_string()))?;
+        let sealed = keys.get().await?.seal(place(&account.id.to_string()), &document);
+        let changes = seen.changes.saturating_add(1);
+        let row = Row { changes, lease: issued.lease.clone(), failure: issued.failure.clone(), sealed: Some(sealed) };
+        let condition = match seen.changes {
+            0 => Condition::absent(),
+            before => Condition::that("#changes = :before", [(":before", number(before))]),
+        };
+        let writes = vec![
+            self.write(item(&Key::issued(account.id), None, row)?, Some(condition))?,
+            self.check(&Key::account(account.id), Condition::present())?,
+        ];
+        match self.transact(writes).await? {
+            Ok(()) => {
+                *seen = Seen { issued, changes };
+                Ok(Written::Yes)
+            }
+            // To look again would not help: nobody else has written.
+            Err(1) => Err(TableError::Request(format!("{} is gone", account.id))),
+            Err(_) => Ok(Written::Refused),
+        }
+    }
+}
+
+fn place(account: &str) -> Place<'_> {
+    Place { resource: "account", id: account, field: "issued" }
+}

@@ -1,0 +1,318 @@
+//! Connected services, and what lies under their inbound keys.
+//!
+//! A service's settings and its inbound key are one sealed document. Its row counts the webhooks that send to it. What an
+//! inbound call needs lies under the keyed hash of the key, so that one read tells it: whose call it is, and how it is
+//! checked; it changes with the service, in one transaction.
+
+use domain::{
+    account::Account,
+    audit::Entry,
+    id::{ServiceId, UserId},
+    inbound::{Key as InboundKey, Receiver, Verification},
+    service::{Connection, Service, Settings},
+    webhook::settings::Reveal,
+};
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
+    users::Holder,
+    walk::{Page, Slice},
+};
+use crate::{keyring::Keys, seal::Place};
+
+const KIND: &str = "service";
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    id: ServiceId,
+    name: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    version: u64,
+    /// How many webhooks send to it.
+    #[serde(default)]
+    webhooks: u32,
+    sealed: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Private {
+    settings: Map<String, Value>,
+    key: Option<String>,
+}
+
+/// A service with what else its row tells.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The service.
+    pub service: Service,
+    /// The key of its inbound URL, where it has a user.
+    pub key: Option<InboundKey>,
+    /// How many webhooks send to it.
+    pub webhooks: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReceiverRow {
+    service: ServiceId,
+    name: String,
+    user: UserId,
+    sealed: String,
+}
+
+impl Row {
+    async fn seal(stored: &Stored, keys: &Keys) -> Result<Self, TableError> {
+        let Stored { service: Service { id, settings, created_at, updated_at, version }, key, webhooks } = stored;
+        let key = key.as_ref().map(|key| key.expose().to_owned());
+        let document = json(&Private { settings: settings.to_map(Reveal::Full), key })?;
+        let sealed = keys.get().await?.seal(place(&id.to_string(), "private"), &document);
+        let (created_at, updated_at, version, webhooks) = (*created_at, *updated_at, *version, *webhooks);
+        Ok(Self { id: *id, name: settings.name.clone(), created_at, updated_at, version, webhooks, sealed })
+    }
+
+    async fn open(self, keys: &Keys) -> Result<Stored, TableError> {
+        let Self { id, created_at, updated_at, version, webhooks, sealed, name: _ } = self;
+        let document = keys.open(place(&id.to_string(), "private"), &sealed).await?;
+        let unreadable = |what: String| TableError::Document(format!("service {id}: {what}"));
+        let Private { settings, key } =
+            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
+        let settings =
+            Settings::restore(settings.into()).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+        let service = Service { id, settings, created_at, updated_at, version };
+        let parsed = |key: String| InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()));
+        Ok(Stored { service, key: key.map(parsed).transpose()?, webhooks })
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, TableError> {
+    serde_json::to_string(value).map_err(|error| TableError::Document(error.to_string()))
+}
+
+fn place<'a>(id: &'a str, field: &'a str) -> Place<'a> {
+    Place { resource: KIND, id, field }
+}
+
+impl Table {
+    /// Adds a service, with a new account where it brings one along.
+    pub async fn create_service(
+        &self,
+        stored: &Stored,
+        account: Option<&Account>,
+        keys: &Keys,
+        entries: &[Entry],
+    ) -> Result<(), WriteError> {
+        let mut writes = Writes::default();
+        writes.push(self.write(service_item(stored, keys).await?, Some(Condition::absent()))?);
+        writes.name(self.write(name_item(&stored.service)?, Some(Condition::absent()))?);
+        self.change_account(&mut writes, None, Some(stored), account, keys).await?;
+        self.change_user(&mut writes, None, Some(stored))?;
+        self.change_receiver(&mut writes, None, Some(stored), keys).await?;
+        self.make(writes, entries).await
+    }
+
+    /// Replaces a service, unless it has changed meanwhile.
+    pub async fn update_service(
+        &self,
+        before: &Stored,
+        after: &Stored,
+        account: Option<&Account>,
+        keys: &Keys,
+        entries: &[Entry],
+    ) -> Result<(), WriteError> {
+        let mut writes = Writes::default();
+        writes.push(self.write(service_item(after, keys).await?, Some(unchanged(&before.service)))?);
+        if name_key(&before.service) != name_key(&after.service) {
+            writes.name(self.write(name_item(&after.service)?, Some(Condition::absent()))?);
+            writes.push(self.erase(&name_key(&before.service), None)?);
+        }
+        self.change_account(&mut writes, Some(before), Some(after), account, keys).await?;
+        self.change_user(&mut writes, Some(before), Some(after))?;
+        self.change_receiver(&mut writes, Some(before), Some(after), keys).await?;
+        self.make(writes, entries).await
+    }
+
+    /// Removes a service, unless it has changed meanwhile.
+    pub async fn delete_service(&self, stored: &Stored, keys: &Keys, entry: Entry) -> Result<(), WriteError> {
+        let mut writes = Writes::default();
+        writes.push(self.erase(&Key::service(stored.service.id), Some(unchanged(&stored.service)))?);
+        writes.push(self.erase(&name_key(&stored.service), None)?);
+        self.change_account(&mut writes, Some(stored), None, None, keys).await?;
+        self.change_user(&mut writes, Some(stored), None)?;
+        self.change_receiver(&mut writes, Some(stored), None, keys).await?;
+        self.make(writes, &[entry]).await
+    }
+
+    /// One service.
+    pub async fn service(&self, id: ServiceId, keys: &Keys) -> Result<Option<Stored>, TableError> {
+        match self.get::<Row>(&Key::service(id)).await? {
+            Some(row) => row.open(keys).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All services, newest first.
+    pub async fn services(&self, slice: &Slice, keys: &Keys) -> Result<Page<Stored>, TableError> {
+        let page = self.listed::<Row>(KIND, slice).await?;
+        let items = try_join_all(page.items.into_iter().map(|row| row.open(keys))).await?;
+        Ok(Page { items, next: page.next, weight: page.weight })
+    }
+
+    /// A service with the account that its calls authenticate with.
+    pub async fn connection(&self, id: ServiceId, keys: &Keys) -> Result<Option<Connection>, TableError> {
+        // An account can't be deleted while a service uses it: where it is gone, the service has another by now.
+        for _ in 0..2 {
+            let Some(Stored { service, .. }) = self.service(id, keys).await? else { return Ok(None) };
+            if let Some(used) = self.account(service.settings.account_id, keys).await? {
+                return Ok(Some(Connection { service, account: used.account }));
+            }
+        }
+        Err(TableError::Document(format!("the account of {id} is not there")))
+    }
+
+    /// Who an inbound key is for, with that user. One read: the key names the user, as long as that is the same.
+    pub async fn receiver(&self, key: &InboundKey, keys: &Keys) -> Result<Option<(Receiver, Holder)>, TableError> {
+        let hash = keys.get().await?.token_key(key.expose());
+        let (place_of_key, place_of_user) = (Key::inbound(&hash), Key::user(key.user()));
+        let mut items = self.get_all(&[place_of_key.clone(), place_of_user.clone()]).await?;
+        let Some(row) = items.remove(&place_of_key) else { return Ok(None) };
+        let ReceiverRow { service, name, user, sealed } = serde_dynamo::from_item(row)?;
+        let holder = match items.remove(&place_of_user) {
+            Some(item) if user == key.user() => Some(Holder::from_item(item)?),
+            _ => self.user(user).await?,
+        };
+        let document = keys.open(place(&service.to_string(), "verification"), &sealed).await?;
+        let unreadable = |what: String| TableError::Document(format!("verification of {service}: {what}"));
+        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
+        let verification = Verification::parse(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+        // A user with services can't be deleted.
+        Ok(holder.map(|holder| (Receiver { service, name, user, verification }, holder)))
+    }
+
+    /// Counts one webhook more, or less, that sends to the service; refused when it is not there.
+    pub(super) fn service_used(&self, id: ServiceId, change: i8) -> Result<TransactWriteItem, TableError> {
+        let values = [(":change", number(change)), (":one", number(1))];
+        let update = "SET #version = #version + :one ADD #webhooks :change";
+        self.update(&Key::service(id), update, Condition::that("attribute_exists(pk)", values))
+    }
+
+    async fn change_account(
+        &self,
+        writes: &mut Writes,
+        before: Option<&Stored>,
+        after: Option<&Stored>,
+        fresh: Option<&Account>,
+        keys: &Keys,
+    ) -> Result<(), TableError> {
+        let account = |stored: Option<&Stored>| stored.map(|stored| stored.service.settings.account_id);
+        let (old, new) = (account(before), account(after));
+        if old == new {
+            return Ok(());
+        }
+        if let Some(old) = old {
+            writes.push(self.account_used(old, -1)?);
+        }
+        match (new, fresh) {
+            (Some(_), Some(fresh)) => {
+                let [row, name] = self.new_account(fresh, 1, keys).await?;
+                writes.push(row);
+                writes.name(name);
+            }
+            (Some(new), None) => writes.push(self.account_used(new, 1)?),
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
+    fn change_user(
+        &self,
+        writes: &mut Writes,
+        before: Option<&Stored>,
+        after: Option<&Stored>,
+    ) -> Result<(), TableError> {
+        let user = |stored: Option<&Stored>| stored.and_then(|stored| stored.service.settings.user_id);
+        let (old, new) = (user(before), user(after));
+        if old != new {
+            if let Some(old) = old {
+                writes.push(self.serves(old, -1)?);
+            }
+            if let Some(new) = new {
+                writes.push(self.serves(new, 1)?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn change_receiver(
+        &self,
+        writes: &mut Writes,
+        before: Option<&Stored>,
+        after: Option<&Stored>,
+        keys: &Keys,
+    ) -> Result<(), TableError> {
+        let ring = keys.get().await?;
+        let place_of = |stored: Option<&Stored>| Some(Key::inbound(&ring.token_key(stored?.key.as_ref()?.expose())));
+        let (old, new) = (place_of(before), place_of(after));
+        if let Some(old) = old.filter(|old| Some(old) != new.as_ref()) {
+            writes.push(self.erase(&old, None)?);
+        }
+        if let (Some(new), Some(Service { id, settings, .. })) = (new, after.map(|after| &after.service))
+            && let Some(user) = settings.user_id
+        {
+            let document = settings.verification.to_value(Reveal::Full).to_string();
+            let sealed = ring.seal(place(&id.to_string(), "verification"), &document);
+            let row = ReceiverRow { service: *id, name: settings.name.clone(), user, sealed };
+            writes.push(self.write(item(&new, None, row)?, None)?);
+        }
+        Ok(())
+    }
+
+    async fn make(&self, mut writes: Writes, entries: &[Entry]) -> Result<(), WriteError> {
+        for entry in entries {
+            writes.push(self.audit_write(entry)?);
+        }
+        let Writes { all, names } = writes;
+        self.transact(all)
+            .await?
+            .map_err(|index| if names.contains(&index) { WriteError::NameTaken } else { WriteError::Changed })
+    }
+}
+
+/// The writes of a transaction, and which of them claim names.
+#[derive(Default)]
+struct Writes {
+    all: Vec<TransactWriteItem>,
+    names: Vec<usize>,
+}
+
+impl Writes {
+    fn push(&mut self, write: TransactWriteItem) {
+        self.all.push(write);
+    }
+
+    fn name(&mut self, write: TransactWriteItem) {
+        self.names.push(self.all.len());
+        self.all.push(write);
+    }
+}
+
+async fn service_item(stored: &Stored, keys: &Keys) -> Result<Item, TableError> {
+    let listing = Some((KIND, stored.service.id.ulid().to_string()));
+    item(&Key::service(stored.service.id), listing, Row::seal(stored, keys).await?)
+}
+
+fn name_key(service: &Service) -> Key {
+    Key::name(KIND, &service.settings.name)
+}
+
+fn name_item(service: &Service) -> Result<Item, TableError> {
+    item(&name_key(service), None, serde_json::json!({"id": service.id}))
+}
+
+fn unchanged(service: &Service) -> Condition {
+    Condition::that("#version = :version", [(":version", number(service.version))])
+}

@@ -1,0 +1,90 @@
+//! Connected services in the world, and the function that takes their calls.
+
+use domain::{
+    account::Account,
+    id::UserId,
+    inbound::Key,
+    service::{Service, Settings},
+    user::{self, Role, User},
+};
+use platform::{
+    clock,
+    keyring::Keys,
+    queue::Queue,
+    random,
+    table::{Table, audit, services::Stored},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Fake,
+    sqs::Name,
+    world::{World, allow},
+};
+
+/// How the outside addresses the world.
+pub const PUBLIC_URL: &str = "https://hooks.example.com";
+
+/// A new process of the inbound function.
+pub fn inbound(fake: &Fake) -> inbound::App {
+    let aws = fake.aws();
+    inbound::App {
+        table: Table::new(aws.dynamodb(), "table", 30),
+        keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
+        events: Queue::new(aws.sqs(), Name::Events.url()),
+        public_url: PUBLIC_URL.to_owned(),
+    }
+}
+
+impl World {
+    /// Adds an active user.
+    ///
+    /// # Panics
+    /// When there is one of this id.
+    pub async fn user(&self, id: UserId) {
+        let settings = user::Settings { name: id.to_string(), email: None, role: Role::Member, active: true };
+        let entry = audit::entry(domain::audit::Actor::System, "user.created", &id, Vec::new());
+        let user = User::new(id, settings, self.time());
+        self.at(self.delivery.table.create_user(&user, &entry)).await.expect("created");
+    }
+
+    /// Adds a service at `server_url`. With an inbound key it is for that key's user.
+    ///
+    /// # Panics
+    /// When the settings are wrong.
+    pub async fn service(
+        &self,
+        server_url: &str,
+        key: Option<Key>,
+        authorization: Value,
+        verification: Value,
+    ) -> Stored {
+        let settings = json!({
+            "name": "CRM", "server_url": server_url, "verification": verification,
+            "user_id": key.as_ref().map(|key| key.user().to_string()),
+            "account": {"name": "CRM", "authorization": authorization},
+        });
+        self.at(async {
+            let fresh = random::id();
+            let (settings, account) = Settings::parse(settings, &allow(), fresh).expect("settings");
+            let account = Account::new(fresh, account.expect("an account"), clock::now());
+            let stored = Stored { service: Service::new(random::id(), settings, clock::now()), key, webhooks: 0 };
+            let entry = audit::entry(domain::audit::Actor::System, "service.created", &stored.service.id, Vec::new());
+            let (table, keys) = (&self.delivery.table, &self.delivery.keys);
+            table.create_service(&stored, Some(&account), keys, &[entry]).await.expect("created");
+            stored
+        })
+        .await
+    }
+
+    /// Hands a service over to another user. Its inbound key stays.
+    ///
+    /// # Panics
+    /// When the service is not there.
+    pub async fn hand_over(&self, before: &Stored, user: UserId) {
+        let settings = Settings { user_id: Some(user), ..before.service.settings.clone() };
+        let after = Stored { service: before.service.clone().changed(settings, self.time()), ..before.clone() };
+        let (table, keys) = (&self.delivery.table, &self.delivery.keys);
+        self.at(table.update_service(before, &after, None, keys, &[])).await.expect("changed");
+    }
+}

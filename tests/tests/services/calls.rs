@@ -1,0 +1,143 @@
+//! Calls of third parties: one delivery becomes one event, wherever a call ends; and what a call costs.
+
+use std::collections::BTreeSet;
+
+use domain::{delivery::Status, id::DeliveryId};
+use jiff::SignedDuration;
+use lambda_http::{Body, http::HeaderValue};
+use serde_json::json;
+use tests::fake::Fate;
+
+use crate::desk::{Desk, user};
+
+/// A fake failure that the SDK does not repeat.
+const FAILS: Fate = Fate::Fails("ResourceNotFoundException");
+
+impl Desk {
+    fn later(&mut self, time: SignedDuration) {
+        self.world.set_time(self.world.time() + time);
+    }
+}
+
+#[tokio::test]
+async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
+    let mut whole = Desk::new().await;
+    whole.world.begin_count();
+    whole.accepted(&whole.request(Some("d-1"))).await;
+    let operations = whole.operations();
+    assert_eq!(operations, ["GetSecretValue", "BatchGetItem", "PutItem", "SendMessage", "PutItem"]);
+    for (n, operation) in operations.iter().enumerate() {
+        for fate in [Fate::CrashBefore, Fate::CrashAfter, Fate::AnswerLost, FAILS] {
+            broken_at(n, fate, &format!("{fate:?} at call {n}, {operation}")).await;
+        }
+    }
+}
+
+async fn broken_at(n: usize, fate: Fate, context: &str) {
+    let mut desk = Desk::new().await;
+    let taker = desk.world.webhook("taker", json!({"events": ["service.received"]})).await;
+    let request = desk.request(Some("d-1"));
+    desk.world.begin_count();
+    desk.world.fake.plan(move |call| if call.index == n { fate } else { Fate::Answered });
+    let first = desk.call(&request).await;
+    desk.world.fake.plan(|_| Fate::Answered);
+    let begun = desk.sent().len();
+
+    desk.later(SignedDuration::from_secs(1));
+    let id = desk.accepted(&request).await;
+    match first {
+        Some((202, body)) => assert_eq!(body["id"], id, "{context}"),
+        Some((500, body)) => assert_eq!(body["type"], "/problems/internal", "{context}"),
+        Some((status, body)) => panic!("{context}: {status} {body}"),
+        None => {}
+    }
+    let sent = desk.sent();
+    assert!(sent.iter().all(|sent| *sent == id), "{context}: {sent:?}, answered with {id}");
+    // The second call sends it unless the first one marked its claim.
+    assert!((1..=2).contains(&sent.len()) && sent.len() <= begun + 1, "{context}: {sent:?}");
+
+    desk.later(SignedDuration::from_secs(1));
+    assert_eq!(desk.accepted(&request).await, id, "{context}");
+    assert_eq!(desk.sent(), sent, "{context}: a third call adds nothing");
+
+    desk.world.run().await;
+    let hits = desk.world.receiver.hits();
+    // A message too many may cost a call too many, under the same id.
+    assert!((1..=sent.len()).contains(&hits.len()), "{context}: {hits:?}");
+    assert!(hits.iter().all(|hit| hit.webhook_id == id), "{context}: {hits:?}");
+    let delivery = DeliveryId { event: id.parse().expect("an id"), webhook: taker.id };
+    let (row, attempts) = desk.world.history(delivery).await.expect("a delivery");
+    assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1), "{context}: dispatch knows it once");
+}
+
+#[tokio::test]
+async fn a_delivery_is_known_for_a_day() {
+    let mut desk = Desk::new().await;
+    let request = desk.request(Some("d-1"));
+    let first = desk.accepted(&request).await;
+    desk.later(SignedDuration::from_secs(24 * 3600 - 1));
+    assert_eq!(desk.accepted(&request).await, first);
+    desk.later(SignedDuration::from_secs(1));
+    let second = desk.accepted(&request).await;
+    assert_ne!(second, first);
+    assert_eq!(desk.accepted(&request).await, second);
+    assert_eq!(desk.sent(), [first, second]);
+}
+
+/// Both find no claim, one of them makes it, and both answer with its event.
+#[tokio::test]
+async fn two_at_once_are_one_event() {
+    let desk = Desk::new().await;
+    let request = desk.request(Some("d-1"));
+    let apps = [(); 2].map(|()| tests::fake::services::inbound(&desk.world.fake));
+    let answers =
+        desk.world.at(async { tokio::join!(inbound::handle(&apps[0], &request), inbound::handle(&apps[1], &request)) });
+    let (one, other) = answers.await;
+    assert_eq!(one.expect("an answer").body(), other.expect("an answer").body());
+    let sent: BTreeSet<String> = desk.sent().into_iter().collect();
+    assert_eq!(sent.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_call_costs() {
+    let mut desk = Desk::new().await;
+    let (plain, identified) = (desk.request(None), desk.request(Some("d-1")));
+    desk.accepted(&plain).await;
+    assert_eq!(desk.cost(&plain).await, (202, words("BatchGetItem SendMessage")));
+    assert_eq!(desk.cost(&identified).await, (202, words("BatchGetItem PutItem SendMessage PutItem")));
+    let calls = desk.world.fake.state().calls.clone();
+    assert!(calls[1].request["ConditionExpression"].is_string(), "the claim is made if there is none");
+    assert_eq!(calls[0].request["RequestItems"]["table"]["ConsistentRead"], true);
+    assert_eq!(desk.cost(&identified).await, (202, words("BatchGetItem PutItem GetItem")));
+
+    // What is refused costs no more than it takes to know it.
+    let mut unsigned = desk.request(Some("d-2"));
+    unsigned.headers_mut().insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
+    assert_eq!(desk.cost(&unsigned).await, (401, words("BatchGetItem")));
+    let mut unknown = desk.request(None);
+    *unknown.uri_mut() = unknown.uri().to_string().replace("AbCd", "AbCe").parse().expect("a URI");
+    assert_eq!(desk.cost(&unknown).await, (404, words("BatchGetItem")));
+    *unknown.uri_mut() = "https://hooks.example.com/in/your-key".parse().expect("a URI");
+    assert_eq!(desk.cost(&unknown).await, (404, words("")));
+    let large = plain_with_body("x".repeat(256 * 1024 + 1), &desk);
+    assert_eq!(desk.cost(&large).await, (413, words("")));
+
+    // The key names its first user: of another one it takes a read more.
+    desk.world.user(user('B')).await;
+    desk.world.hand_over(&desk.stored, user('B')).await;
+    assert_eq!(desk.cost(&plain).await, (202, words("BatchGetItem GetItem SendMessage")));
+    let handed = desk.request(Some("d-3"));
+    assert_eq!(desk.cost(&handed).await, (202, words("BatchGetItem GetItem PutItem SendMessage PutItem")));
+    let data = desk.world.fake.state().queues.sent().last().expect("an event").json()["data"].clone();
+    assert_eq!(data["user_id"], user('B').to_string());
+}
+
+fn plain_with_body(body: String, desk: &Desk) -> lambda_http::Request {
+    let mut request = desk.request(None);
+    *request.body_mut() = Body::from(body);
+    request
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}

@@ -1,0 +1,91 @@
+//! A service of the kind `github`, and the function that takes its calls.
+
+use domain::{id::UserId, inbound::Key};
+use hmac::{Hmac, KeyInit, Mac};
+use lambda_http::{Body, Request, http};
+use platform::{egress::Egress, table::services::Stored};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tests::fake::{
+    services::{PUBLIC_URL, inbound},
+    sqs::{Message, Name},
+    world::{World, allow},
+};
+
+const SECRET: &str = "It's a Secret to Everybody";
+
+/// The service with its world.
+pub(crate) struct Desk {
+    pub(crate) world: World,
+    pub(crate) stored: Stored,
+    pub(crate) key: Key,
+    app: inbound::App,
+}
+
+pub(crate) fn user(last: char) -> UserId {
+    format!("usr_01J0000000000000000000000{last}").parse().expect("an id")
+}
+
+impl Desk {
+    pub(crate) async fn new() -> Self {
+        let world = World::new(&Egress::new(allow())).await;
+        let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user('A'));
+        world.user(key.user()).await;
+        let (none, github) = (json!({"type": "none"}), json!({"type": "github", "secret": SECRET}));
+        let stored = world.service("https://github.example", Some(key.clone()), none, github).await;
+        let app = inbound(&world.fake);
+        Self { world, stored, key, app }
+    }
+
+    /// A signed call; `delivery` says which one it is.
+    pub(crate) fn request(&self, delivery: Option<&str>) -> Request {
+        let body = json!({"action": "opened"}).to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key");
+        mac.update(body.as_bytes());
+        let hex = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+        let request = http::Request::post(format!("{PUBLIC_URL}/in/{}", self.key.expose()));
+        let request = request.header("x-hub-signature-256", format!("sha256={hex}"));
+        let request = delivery.into_iter().fold(request, |request, id| request.header("x-github-delivery", id));
+        request.body(Body::from(body)).expect("a request")
+    }
+
+    /// Makes a call, and returns status and answer. `None` when the process ends on the way; then there is a new one.
+    pub(crate) async fn call(&mut self, request: &Request) -> Option<(u16, Value)> {
+        let crash = self.world.fake.crash();
+        let answer = tokio::select! {
+            biased;
+            () = crash.notified() => None,
+            answer = self.world.at(inbound::handle(&self.app, request)) => Some(answer.expect("an answer")),
+        };
+        if answer.is_none() {
+            self.app = inbound(&self.world.fake);
+        }
+        answer.map(|answer| (answer.status().as_u16(), serde_json::from_slice(answer.body()).expect("JSON")))
+    }
+
+    /// Makes a call that is accepted, and returns the event's id.
+    pub(crate) async fn accepted(&mut self, request: &Request) -> String {
+        let (status, body) = self.call(request).await.expect("no crash");
+        assert_eq!(status, 202, "{body}");
+        body["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The ids of the events that were queued so far, in order.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        let state = self.world.fake.state();
+        let events = state.queues.sent().iter().filter(|message| message.queue == Name::Events).map(Message::json);
+        events.map(|event| event["id"].as_str().expect("an id").to_owned()).collect()
+    }
+
+    /// The operations since they were last counted, in order.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        self.world.fake.state().calls.iter().map(|call| call.operation.clone()).collect()
+    }
+
+    /// What a call costs, in operations, in a process that is warm.
+    pub(crate) async fn cost(&mut self, request: &Request) -> (u16, Vec<String>) {
+        self.world.begin_count();
+        let (status, _) = self.call(request).await.expect("no crash");
+        (status, self.operations())
+    }
+}

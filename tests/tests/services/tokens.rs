@@ -1,0 +1,76 @@
+//! Access tokens: asked for once for many callers, in whatever process, and used until they end or are refused.
+
+use std::{iter::repeat_n, time::Duration};
+
+use futures::future::join_all;
+use jiff::SignedDuration;
+use tests::sink::{Reply, Sink};
+
+use crate::process::{Process, Town, token};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Ten calls at once, by five processes.
+async fn ten(town: &Town) -> Vec<Result<u16, String>> {
+    let processes: Vec<Process> = join_all((0..5).map(|_| town.process())).await;
+    let calls = (0..10).map(|n| town.call(&processes[n / 2], TIMEOUT));
+    join_all(calls).await.into_iter().map(|result| result.map_err(|error| error.to_string())).collect()
+}
+
+#[tokio::test]
+async fn ten_at_once_ask_for_one_token() {
+    let town = Town::new(Sink::answering([token("first")])).await;
+    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    assert_eq!((town.asked(), town.bearers()), (1, vec!["Bearer first".to_owned(); 10]));
+    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    assert_eq!((town.asked(), town.bearers().len()), (1, 20));
+}
+
+#[tokio::test]
+async fn those_who_waited_share_a_refusal() {
+    let refusal = Reply::status(400).body(r#"{"error": "invalid_client"}"#);
+    let town = Town::new(Sink::answering([refusal])).await;
+    let told = "no access token: the token endpoint answered 400: invalid_client".to_owned();
+    assert_eq!(ten(&town).await, vec![Err(told); 10]);
+    assert_eq!((town.asked(), town.bearers().len()), (1, 0));
+    // Whoever comes later tries again.
+    town.issuer.answers(token("late"));
+    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    assert_eq!((town.asked(), town.bearers()), (2, vec!["Bearer late".to_owned(); 10]));
+}
+
+#[tokio::test]
+async fn a_token_is_used_until_a_minute_before_its_end() {
+    let mut town = Town::new(Sink::answering([token("first"), token("second")])).await;
+    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    let issued = town.world.time();
+    for (seconds, asked) in [(3539, 1), (3540, 2), (3540 + 3539, 2)] {
+        town.world.set_time(issued + SignedDuration::from_secs(seconds));
+        assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+        assert_eq!(town.asked(), asked, "after {seconds} s");
+    }
+    assert_eq!(town.bearers()[20..], vec!["Bearer second".to_owned(); 20]);
+}
+
+#[tokio::test]
+async fn a_token_that_the_service_refuses_is_replaced_once() {
+    let town = Town::new(Sink::answering([token("first"), token("second"), token("third")])).await;
+    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    // Of the next ten calls, all are refused; when they come again, none is.
+    town.server.answers_in_turn(repeat_n(Reply::status(401), 10).chain([Reply::status(200)]));
+    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    assert_eq!(town.asked(), 2);
+    let bearers = town.bearers();
+    assert_eq!(
+        (&bearers[10..20], &bearers[20..]),
+        (&*vec!["Bearer first".to_owned(); 10], &*vec!["Bearer second".to_owned(); 10])
+    );
+    // The service has the last word, after one more token.
+    town.server.answers(Reply::status(401));
+    let process = town.process().await;
+    assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 401);
+    assert_eq!(
+        (town.asked(), &town.bearers()[30..]),
+        (3, &["Bearer second".to_owned(), "Bearer third".to_owned()][..])
+    );
+}

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod fake;
+pub mod provider;
 pub mod rights;
 pub mod service;
 pub mod sink;

@@ -168,7 +168,7 @@ impl Inbound {
         let mut world = World::new(egress).await;
         world.set_time(MADE_AT.parse().expect("a time"));
         if let Some(secret) = secret {
-            world.user(key().user()).await;
+            world.user(key().user().expect("a user")).await;
             let none = json!({"type": "none"});
             world.service("https://example.com", Some(key()), none, self.verification(secret)).await;
         }

@@ -6,6 +6,7 @@
 
 pub mod http;
 pub mod openapi;
+pub mod outbox;
 pub mod publish;
 pub mod retry;
 pub mod routes;
@@ -26,7 +27,7 @@ pub struct App {
     pub events: Queue,
     /// Where attempts are asked for.
     pub deliveries: Queue,
-    /// Outgoing HTTP, for tests of webhooks.
+    /// Outgoing HTTP, for tests of webhooks and providers.
     pub egress: Egress,
     /// What egress allows beside public hosts.
     pub allow: Allow,

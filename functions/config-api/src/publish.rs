@@ -42,6 +42,11 @@ impl IdempotencyKey {
             Err(Problems::here("must have 1 to 255 printable ASCII characters"))
         }
     }
+
+    /// What stands for it in the table.
+    pub(crate) fn hash(&self) -> String {
+        digest(&self.0)
+    }
 }
 
 /// An event to publish.
@@ -110,18 +115,17 @@ async fn accept(
     if stored_bytes(&event) > MOST_EVENT_BYTES {
         return Ok(Err(Problem::too_large("The event takes more than 350 KiB in store")));
     }
-    let Some(IdempotencyKey(key)) = key else {
+    let Some(key) = key else {
         return Ok(Ok(Accepted { event, queued: false, claim: None }));
     };
-    let hash = digest(&key);
+    let hash = key.hash();
     let body = digest(&document.to_string());
     let claim = app.table.claim(route, &hash, Claim::new(event.id, body.clone(), now)).await?;
     if claim.body != body {
-        let problem = Problems::here("was used for another body within the last 24 hours").under("idempotency_key");
-        return Ok(Err(problem.into()));
+        return Ok(Err(other_body()));
     }
-    if claim.event != event.id {
-        event.id = claim.event;
+    if claim.id != event.id {
+        event.id = claim.id;
         if document["timestamp"].is_null() {
             event.timestamp = claim.at;
         }
@@ -130,8 +134,13 @@ async fn accept(
     Ok(Ok(Accepted { event, queued, claim: (!queued).then_some((hash, claim)) }))
 }
 
+/// The problem of a key that was used before, for something else.
+pub(crate) fn other_body() -> Problem {
+    Problems::here("was used for another body within the last 24 hours").under("idempotency_key").into()
+}
+
 /// What stands for a text where its length or its characters are in the way.
-fn digest(text: &str) -> String {
+pub(crate) fn digest(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }
 

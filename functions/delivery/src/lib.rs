@@ -4,13 +4,19 @@
 //! ends without success. Messages that came early are sent on without any other call. For the rest there is one read for
 //! the whole batch, the attempts run side by side, and each ends in one write. What a message means is decided by
 //! [`domain::delivery::arrive`]; what a crash may have left undone is repeated when the message comes again.
+//!
+//! The same queues bring what is to be sent through providers ([`errands`]) and what those report ([`reports`]).
 
+mod errands;
 mod follow_up;
+mod reports;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
+    callback::Notice,
     delivery::{Arrival, Attempt, Delivery, Made, Message, arrive, message::Due},
     event::Event,
+    message::{Errand, attempt::Due as ErrandDue},
     webhook::Webhook,
 };
 use futures::future::join_all;
@@ -39,6 +45,8 @@ pub struct App {
     pub events: Queue,
     /// Where messages go that nobody can work on.
     pub dead: Queue,
+    /// How the outside addresses us, without a slash at the end: where providers report to.
+    pub public_url: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -65,20 +73,60 @@ pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
     let now = clock::now();
     let mut due = Vec::with_capacity(batch.records.len());
     let mut rest = Vec::new();
+    let (mut errands, mut notices) = (Vec::new(), Vec::new());
+    let lost = || "it went round too often".to_owned();
     for record in batch.records {
         let (message_id, body) = (record.message_id.unwrap_or_default(), record.body.unwrap_or_default());
-        match serde_json::from_str::<Message>(&body).map(|message| message.due(now)) {
-            Ok(Due::Now(message)) => due.push(Received { message_id, body, message }),
-            Ok(Due::Later { message, delay_seconds }) => rest.push((message_id, Rest::Wait(message, delay_seconds))),
-            Ok(Due::Lost) => rest.push((message_id, Rest::Bury(body, "it went round too often".to_owned()))),
-            Err(error) => rest.push((message_id, Rest::Bury(body, error.to_string()))),
-        }
+        let put_aside = match read(&body) {
+            Ok(Incoming::Delivery(message)) => match message.due(now) {
+                Due::Now(message) => {
+                    due.push(Received { message_id, body, message });
+                    continue;
+                }
+                Due::Later { message, delay_seconds } => Rest::Wait(message, delay_seconds),
+                Due::Lost => Rest::Bury(body, lost()),
+            },
+            Ok(Incoming::Errand(errand)) => match errand.due(now) {
+                ErrandDue::Now(errand) => {
+                    errands.push((message_id, errand));
+                    continue;
+                }
+                ErrandDue::Later { errand, delay_seconds } => Rest::WaitErrand(errand, delay_seconds),
+                ErrandDue::Lost => Rest::Bury(body, lost()),
+            },
+            Ok(Incoming::Notice(notice)) => {
+                notices.push((message_id, notice));
+                continue;
+            }
+            Err(error) => Rest::Bury(body, error.to_string()),
+        };
+        rest.push((message_id, put_aside));
     }
-    let (worked, put_aside) =
-        futures::join!(work(app, due), join_all(rest.into_iter().map(|(id, rest)| rest.act(app, id))));
+    let (worked, sent, reported, put_aside) = futures::join!(
+        work(app, due),
+        errands::work(app, errands),
+        join_all(notices.into_iter().map(|(id, notice)| reports::one(app, id, notice))),
+        join_all(rest.into_iter().map(|(id, rest)| rest.act(app, id))),
+    );
     let mut response = SqsBatchResponse::default();
-    response.set_failures(worked.into_iter().chain(put_aside).flatten());
+    response.set_failures(worked.into_iter().chain(sent).chain(reported).chain(put_aside).flatten());
     response
+}
+
+/// What the queues bring.
+enum Incoming {
+    Delivery(Message),
+    Errand(Errand),
+    Notice(Notice),
+}
+
+/// Told apart by the field that names what it is about. Deliveries are most of it.
+fn read(body: &str) -> serde_json::Result<Incoming> {
+    serde_json::from_str(body).map(Incoming::Delivery).or_else(|error| {
+        let errand = || serde_json::from_str(body).map(Incoming::Errand);
+        let notice = || serde_json::from_str(body).map(Incoming::Notice);
+        errand().or_else(|_| notice()).map_err(|_| error)
+    })
 }
 
 /// The ids of the messages that failed.
@@ -177,6 +225,7 @@ fn log(row: &Delivery, made: &Attempt) {
 /// What is done with messages that no attempt is made for.
 enum Rest {
     Wait(Message, u32),
+    WaitErrand(Errand, u32),
     Bury(String, String),
 }
 
@@ -185,6 +234,7 @@ impl Rest {
     async fn act(self, app: &App, message_id: String) -> Option<String> {
         let result = match self {
             Self::Wait(message, delay_seconds) => send(&app.retries, &message, delay_seconds).await,
+            Self::WaitErrand(errand, delay_seconds) => errands::queue(app, &errand, delay_seconds, None).await,
             Self::Bury(body, why) => bury(app, body, &why).await,
         };
         result.err().map(|error| {

@@ -16,6 +16,7 @@ async fn main() -> Result<(), Error> {
         retries: Queue::new(aws.sqs(), config::retries_queue()?),
         events: Queue::new(aws.sqs(), config::events_queue()?),
         dead: Queue::new(aws.sqs(), config::dead_queue()?),
+        public_url: config::public_url()?,
     };
     let app = &app;
     lambda_runtime::run(service_fn(async |batch: LambdaEvent<SqsEvent>| {

@@ -1,6 +1,6 @@
 //! What third parties are answered: little, as they are strangers.
 
-use domain::id::EventId;
+use domain::{callback::Unreadable, id::EventId};
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde_json::json;
@@ -10,6 +10,8 @@ use serde_json::json;
 pub(crate) enum Accepted {
     /// It became this event.
     Event(EventId),
+    /// It brought this many reports.
+    Reports(usize),
     /// It asked whether this is the right address, and wants to have this text back.
     Challenge(String),
 }
@@ -28,6 +30,8 @@ pub(crate) enum Refusal {
     },
     #[error("The body has more than 256 KiB, or becomes an event of more than 350 KiB")]
     TooLarge,
+    #[error("The body {0}")]
+    Unreadable(#[from] Unreadable),
     #[error("The call went through Tieline too often")]
     Loop,
     #[error("Something went wrong on our side; the request id tells us what")]
@@ -42,6 +46,9 @@ impl Refusal {
             Self::Inactive => (StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden"),
             Self::Unverified { .. } => (StatusCode::UNAUTHORIZED, "/problems/unauthorized", "Unauthorized"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Content too large"),
+            Self::Unreadable(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "/problems/validation", "The request is not valid")
+            }
             Self::Loop => (StatusCode::LOOP_DETECTED, "/problems/loop", "Loop detected"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Internal error"),
         }
@@ -55,6 +62,9 @@ pub(crate) fn respond(answer: Result<Accepted, Refusal>, request_id: String) -> 
     };
     let (status, content_type, body) = match answer {
         Ok(Accepted::Event(id)) => (StatusCode::ACCEPTED, "application/json", json!({"id": id}).to_string()),
+        Ok(Accepted::Reports(count)) => {
+            (StatusCode::ACCEPTED, "application/json", json!({"reports": count}).to_string())
+        }
         Ok(Accepted::Challenge(text)) => (StatusCode::OK, "text/plain; charset=utf-8", text),
         Err(refusal) => {
             let (status, kind, title) = refusal.kind();

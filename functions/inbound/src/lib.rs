@@ -3,13 +3,15 @@
 //! A call comes in, its key tells the connected service that it is for, the service's verification checks it over the raw
 //! bytes, and one message on the queue `events` goes out: the event `service.received`. What is answered with 202 is on
 //! that queue. A call that tells which delivery it is claims it first, so that a repetition within 24 hours is answered
-//! with the same id and published once, also when the first one ended between its claim and its message.
+//! with the same id and published once, also when the first one ended between its claim and its message. The key of a
+//! provider's callback URL leads to [`reports`].
 
 mod answer;
+mod reports;
 
 use domain::{
     event::Event,
-    inbound::{self, Key, received},
+    inbound::{self, Key, Receiver, received},
     pattern::EventType,
 };
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -22,6 +24,8 @@ use platform::{
         Table, TableError,
         claims::Claim,
         events::{MOST_EVENT_BYTES, stored_bytes},
+        inbound::Caller,
+        users::Holder,
     },
     telemetry,
 };
@@ -38,6 +42,8 @@ pub struct App {
     pub keys: Keys,
     /// Where events go.
     pub events: Queue,
+    /// Where providers' reports go.
+    pub deliveries: Queue,
     /// How the outside addresses us, without a slash at the end: some third parties sign the address that they call.
     pub public_url: String,
 }
@@ -77,15 +83,28 @@ async fn take(app: &App, request: &Request) -> Result<Accepted, InboundError> {
         return Err(Refusal::TooLarge.into());
     }
     let key = key(request).ok_or(Refusal::Unknown)?;
-    let (receiver, holder) = app.table.receiver(&key, &app.keys).await?.ok_or(Refusal::Unknown)?;
-    if !holder.user.settings.active {
-        return Err(Refusal::Inactive.into());
-    }
+    let caller = app.table.caller(&key, &app.keys).await?.ok_or(Refusal::Unknown)?;
     let url = url(app, request, &key);
     let call =
         inbound::Request { method: request.method(), url: &url, headers: request.headers(), body: request.body() };
+    match caller {
+        Caller::Service(receiver, holder) => publish(app, &receiver, &holder, &call).await,
+        Caller::Provider(reporter) => reports::take(app, &reporter, &call).await,
+    }
+}
+
+/// A call of a connected service becomes an event.
+async fn publish(
+    app: &App,
+    receiver: &Receiver,
+    holder: &Holder,
+    call: &inbound::Request<'_>,
+) -> Result<Accepted, InboundError> {
+    if !holder.user.settings.active {
+        return Err(Refusal::Inactive.into());
+    }
     let now = clock::now();
-    if let Err(reason) = receiver.verification.verify(&call, now) {
+    if let Err(reason) = receiver.verification.verify(call, now) {
         telemetry::metric("inbound_refused", 1);
         tracing::warn!(service = %receiver.service, %reason, "inbound call not verified");
         return Err(Refusal::Unverified { scheme: receiver.verification.challenge_scheme() }.into());
@@ -93,22 +112,22 @@ async fn take(app: &App, request: &Request) -> Result<Accepted, InboundError> {
     if let Some(challenge) = receiver.verification.challenge(call.body) {
         return Ok(Accepted::Challenge(challenge));
     }
-    let hops = inbound::hops(request.headers()).map_err(|_| Refusal::Loop)?;
+    let hops = inbound::hops(call.headers).map_err(|_| Refusal::Loop)?;
     let mut event = Event {
         id: random::id(),
         kind: EventType::service_received(),
         timestamp: now,
-        data: Value::Object(received(&receiver, &call)),
+        data: Value::Object(received(receiver, call)),
         hops,
     };
     if stored_bytes(&event) > MOST_EVENT_BYTES {
         return Err(Refusal::TooLarge.into());
     }
-    let claim = match receiver.verification.delivery_key(request.headers(), call.body) {
+    let claim = match receiver.verification.delivery_key(call.headers, call.body) {
         Some(delivery) => {
             let route = format!("in/{}", receiver.service);
             let claim = app.table.claim(&route, &delivery, Claim::new(event.id, String::new(), now)).await?;
-            (event.id, event.timestamp) = (claim.event, claim.at);
+            (event.id, event.timestamp) = (claim.id, claim.at);
             if claim.done {
                 tracing::info!(service = %receiver.service, event = %event.id, "inbound call repeated");
                 return Ok(Accepted::Event(event.id));

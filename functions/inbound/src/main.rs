@@ -12,6 +12,7 @@ async fn main() -> Result<(), Error> {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
         keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
         events: Queue::new(aws.sqs(), config::events_queue()?),
+        deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         public_url: config::public_url()?,
     };
     let app = &app;

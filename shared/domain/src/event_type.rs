@@ -181,7 +181,11 @@ fn calls() -> Vec<Row> {
         call
     };
     vec![
-        ("call.status", "The status of a call changed.", call(json!({"status": "answered"}))),
+        (
+            "call.status",
+            "The status of a call changed.",
+            call(json!({"status": "delivered", "provider_status": "completed"})),
+        ),
         (
             "call.recording",
             "A recording of a call is ready.",

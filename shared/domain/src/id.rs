@@ -39,6 +39,14 @@ kinds! {
     AccountKind AccountId "acct",
     /// A connected service: a third party that is called and that calls.
     ServiceKind ServiceId "svc",
+    /// A provider of messages or calls.
+    ProviderKind ProviderId "prov",
+    /// A message to a recipient.
+    MessageKind MessageId "msg",
+    /// A call to a recipient.
+    CallKind CallId "call",
+    /// A campaign.
+    CampaignKind CampaignId "camp",
     /// A webhook: where events go.
     WebhookKind WebhookId "wh",
     /// An event that was accepted.

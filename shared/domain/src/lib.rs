@@ -5,6 +5,8 @@
 
 pub mod account;
 pub mod audit;
+pub mod callback;
+pub mod campaign;
 pub mod condition;
 pub mod credential;
 pub mod delivery;
@@ -15,8 +17,11 @@ pub mod id;
 pub mod inbound;
 pub mod invalid;
 pub mod mask;
+pub mod message;
 pub mod path;
 pub mod pattern;
+pub mod pointer;
+pub mod provider;
 pub mod redact;
 pub mod retry;
 pub mod scope;

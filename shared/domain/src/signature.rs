@@ -54,6 +54,13 @@ impl SigningSecret {
         Ok(Self { text: text.into(), key })
     }
 
+    /// A secret that somebody else issued, of whatever length: its bytes are the key, but for one of the form that
+    /// [`SigningSecret::parse`] decodes.
+    pub fn issued(secret: &SecretString) -> Self {
+        let text = secret.expose_secret();
+        Self::parse(text).unwrap_or_else(|_| Self { text: text.into(), key: text.as_bytes().to_vec().into() })
+    }
+
     /// The secret of these random bytes, which must come from the system's generator.
     pub fn generated(random: [u8; 32]) -> Self {
         Self { text: format!("{PREFIX}{}", BASE64.encode(random)).into(), key: random.to_vec().into() }
@@ -154,6 +161,11 @@ mod tests {
             (format!("{PREFIX}{}", "!".repeat(32)), SecretError::Base64),
         ] {
             assert_eq!(SigningSecret::parse(&wrong).map(|_| ()), Err(why), "{wrong}");
+        }
+        let issued = |text: &str| SigningSecret::issued(&text.into()).key.expose_secret().to_vec();
+        for (text, key) in [("short", b"short".to_vec()), (&encoded(24), vec![1; 24]), (&encoded(1), encoded(1).into())]
+        {
+            assert_eq!(issued(text), key, "{text}");
         }
         let secret = SigningSecret::generated([7; 32]);
         assert_eq!(SigningSecret::parse(secret.expose()).expect("secret").key.expose_secret(), [7; 32]);

@@ -81,16 +81,18 @@ impl User {
     }
 }
 
-/// An e-mail address: one `@` with something before it and a domain after it, at most 254 characters (RFC 5321).
+/// An e-mail address: a local part without quotes and comments, one `@`, and a domain; at most 254 bytes (RFC 5321).
 pub fn email(value: Value) -> Checked<String> {
     let text = string(value)?;
     let legal = text.len() <= 254
         && !text.chars().any(|char| char.is_whitespace() || char.is_control())
         && text.split_once('@').is_some_and(|(local, domain)| {
             (1..=64).contains(&local.len())
+                && !local.contains(['"', '(', ')', ',', ':', ';', '<', '>', '[', '\\', ']'])
+                && !local.split('.').any(str::is_empty)
                 && domain.split('.').count() >= 2
                 && domain.split('.').all(|label| {
-                    !label.is_empty()
+                    (1..=63).contains(&label.len())
                         && !label.starts_with('-')
                         && !label.ends_with('-')
                         && label.chars().all(|char| char.is_alphanumeric() || char == '-')

@@ -9,15 +9,18 @@ use domain::{
     redact::redact,
     retry::parse_retry_after,
     service::Connection,
-    webhook::{Webhook, request},
+    webhook::{
+        Webhook,
+        request::{self, Request},
+    },
 };
-use http::{HeaderName, header::RETRY_AFTER};
+use http::{HeaderName, Method, header::RETRY_AFTER};
 use secrecy::SecretString;
 
 use crate::{
     clock,
     connected::{self, Answered, ConnectError},
-    egress::{Answer, Call, CallError, WEBHOOK_ANSWER_LIMIT},
+    egress::{Answer, Call, CallError, Egress, WEBHOOK_ANSWER_LIMIT},
     keyring::Keys,
     oauth::Tokens,
     table::{Table, TableError},
@@ -75,56 +78,125 @@ pub async fn make(
     timeout: Duration,
 ) -> Result<(Attempt, Outcome), TableError> {
     let webhook = &endpoint.webhook;
-    let at = clock::now();
-    let started = Instant::now();
-    let mut attempt = Attempt {
-        number,
-        at,
-        duration_ms: 0,
-        status_code: None,
-        error: None,
-        request: Requested { method: webhook.settings.method.to_string(), url: String::new() },
-        response_body: None,
-        missing_tags: Vec::new(),
-    };
+    let mut begun = Begun::new(number, &webhook.settings.method);
     let address = webhook.settings.destination.address(endpoint.server());
     let request = address.map_err(|error| error.to_string()).and_then(|address| {
-        attempt.request.url = endpoint.redact(&domain::mask::url(address.as_str()), None);
-        let request = request::build(webhook, &address, event, at).map_err(|unfit| unfit.to_string())?;
+        begun.attempt.request.url = endpoint.redact(&domain::mask::url(address.as_str()), None);
+        let request = request::build(webhook, &address, event, begun.attempt.at).map_err(|unfit| unfit.to_string())?;
         match endpoint.authenticating().filter(|name| request.headers.contains_key(name)) {
             Some(name) => Err(format!("the header {name} is the webhook's and the account's: only one can be sent")),
             None => Ok(request),
         }
     });
-    let outcome = match request {
-        Err(reason) => Outcome::Blocked { reason },
-        Ok(request) => {
-            attempt.request.url = request.shown_url;
-            attempt.missing_tags = request.missing.into();
-            let call = Call {
-                method: request.method,
-                url: request.url,
-                headers: request.headers,
-                body: request.body.map(String::into_bytes),
-                timeout,
-                limit: WEBHOOK_ANSWER_LIMIT,
-            };
-            let answered = if let Some(connection) = &endpoint.connection {
-                connected::call(tokens, &connection.account, call).await
-            } else {
-                let answer = tokens.egress.call(call).await;
-                answer.map(|answer| Answered { answer, token: None }).map_err(ConnectError::from)
-            };
-            if let Ok(Answered { answer, token }) = &answered {
-                attempt.response_body = Some(body_text(endpoint, answer, token.as_ref()));
-            }
-            judge(webhook, answered)?
-        }
+    let exchange = Exchange {
+        call: async |call| match &endpoint.connection {
+            Some(connection) => connected::call(tokens, &connection.account, call).await,
+            None => plainly(tokens.egress, call).await,
+        },
+        accepts: |code| webhook.settings.success.accepts(code),
+        redact: |text: &str, token: Option<&SecretString>| endpoint.redact(text, token),
     };
-    attempt.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    attempt.status_code = outcome.status_code();
-    attempt.error = outcome.error().map(|error| endpoint.redact(&error, None));
+    let (attempt, outcome, _) = begun.end(request, timeout, exchange).await?;
     Ok((attempt, outcome))
+}
+
+/// Calls without any account's authorization.
+pub(crate) async fn plainly(egress: &Egress, call: Call) -> Result<Answered, ConnectError> {
+    let answer = egress.call(call).await;
+    answer.map(|answer| Answered { answer, token: None }).map_err(ConnectError::from)
+}
+
+/// What differs between those who are called.
+pub(crate) struct Exchange<C, A, R> {
+    /// Makes the call.
+    pub(crate) call: C,
+    /// Whether a status is a success.
+    pub(crate) accepts: A,
+    /// A text without what an echo tells of secrets, the token that the call carried among them.
+    pub(crate) redact: R,
+}
+
+/// An attempt under way.
+pub(crate) struct Begun {
+    /// What is on record of it so far.
+    pub(crate) attempt: Attempt,
+    started: Instant,
+}
+
+impl Begun {
+    pub(crate) fn new(number: u32, method: &Method) -> Self {
+        let attempt = Attempt {
+            number,
+            at: clock::now(),
+            duration_ms: 0,
+            status_code: None,
+            error: None,
+            request: Requested { method: method.to_string(), url: String::new() },
+            response_body: None,
+            missing_tags: Vec::new(),
+        };
+        Self { attempt, started: Instant::now() }
+    }
+
+    /// Sends the request, or tells why there is none. The answer comes back where there was one.
+    pub(crate) async fn end(
+        mut self,
+        request: Result<Request, String>,
+        timeout: Duration,
+        exchange: Exchange<
+            impl AsyncFnOnce(Call) -> Result<Answered, ConnectError>,
+            impl Fn(u16) -> bool,
+            impl Fn(&str, Option<&SecretString>) -> String,
+        >,
+    ) -> Result<(Attempt, Outcome, Option<Answer>), TableError> {
+        let (outcome, answer) = match request {
+            Err(reason) => (Outcome::Blocked { reason }, None),
+            Ok(request) => {
+                self.attempt.request.url = cut(request.shown_url);
+                self.attempt.missing_tags = request.missing.into();
+                let call = Call {
+                    method: request.method,
+                    url: request.url,
+                    headers: request.headers,
+                    body: request.body.map(String::into_bytes),
+                    timeout,
+                    limit: WEBHOOK_ANSWER_LIMIT,
+                };
+                let answered = (exchange.call)(call).await;
+                if let Ok(Answered { answer, token }) = &answered {
+                    self.attempt.response_body = Some((exchange.redact)(&body_text(answer), token.as_ref()));
+                }
+                let outcome = judge(&answered, &exchange.accepts);
+                let answer = match answered {
+                    Ok(Answered { answer, .. }) => Some(answer),
+                    Err(ConnectError::Table(error)) => return Err(error),
+                    Err(_) => None,
+                };
+                (outcome, answer)
+            }
+        };
+        let mut attempt = self.ended(&outcome);
+        attempt.error = attempt.error.map(|error| (exchange.redact)(&error, None));
+        Ok((attempt, outcome, answer))
+    }
+
+    /// The record of it once it has ended.
+    pub(crate) fn ended(self, outcome: &Outcome) -> Attempt {
+        Attempt {
+            duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            status_code: outcome.status_code(),
+            error: outcome.error(),
+            ..self.attempt
+        }
+    }
+}
+
+/// The most bytes of an address that are kept.
+const MOST_URL: usize = 8 * 1024;
+
+fn cut(mut url: String) -> String {
+    url.truncate(url.floor_char_boundary(MOST_URL));
+    url
 }
 
 /// How long a webhook's attempt may take.
@@ -132,29 +204,30 @@ pub fn timeout(webhook: &Webhook) -> Duration {
     Duration::from_secs(webhook.settings.timeout_seconds.into())
 }
 
-fn judge(webhook: &Webhook, answered: Result<Answered, ConnectError>) -> Result<Outcome, TableError> {
-    Ok(match answered {
+fn judge(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> bool) -> Outcome {
+    let failed = Outcome::Failed;
+    match answered {
         Ok(Answered { answer, .. }) => {
             let code = answer.status.as_u16();
-            if webhook.settings.success.accepts(code) {
-                return Ok(Outcome::Delivered { code });
+            if accepts(code) {
+                return Outcome::Delivered { code };
             }
             let wait = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after = wait.and_then(|text| parse_retry_after(text, clock::now()));
-            Outcome::Failed(Failure::Status { code, retry_after })
+            failed(Failure::Status { code, retry_after })
         }
         Err(ConnectError::Call(CallError::Blocked(why))) => Outcome::Blocked { reason: why.to_string() },
-        Err(ConnectError::Call(CallError::Timeout)) => Outcome::Failed(Failure::Timeout),
-        Err(ConnectError::Call(CallError::Unreachable(why))) => Outcome::Failed(Failure::Unreachable(why.to_string())),
-        Err(ConnectError::NoToken(why)) => Outcome::Failed(Failure::Unauthorized(why)),
-        Err(ConnectError::Table(error)) => return Err(error),
-    })
+        Err(ConnectError::Call(CallError::Timeout)) => failed(Failure::Timeout),
+        Err(ConnectError::Call(CallError::Unreachable(why))) => failed(Failure::Unreachable(why.to_string())),
+        Err(ConnectError::NoToken(why)) => failed(Failure::Unauthorized(why.clone())),
+        Err(ConnectError::Table(error)) => failed(Failure::Unreachable(error.to_string())),
+    }
 }
 
-/// The answer's body as it is kept: text, without what it echoes of secrets.
-fn body_text(endpoint: &Endpoint, answer: &Answer, token: Option<&SecretString>) -> String {
+/// The answer's body as text.
+fn body_text(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     // The cut may have gone through a character; what is left of it is no text.
     let text = if answer.truncated { text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &text };
-    endpoint.redact(text, token)
+    text.to_owned()
 }

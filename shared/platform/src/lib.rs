@@ -10,6 +10,7 @@ pub mod config;
 pub mod connected;
 pub mod egress;
 pub mod keyring;
+pub mod messenger;
 pub mod oauth;
 pub mod queue;
 pub mod random;

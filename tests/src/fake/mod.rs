@@ -7,6 +7,7 @@
 
 pub mod dynamodb;
 pub mod expression;
+pub mod providers;
 pub mod receiver;
 pub mod services;
 pub mod sqs;

@@ -36,6 +36,8 @@ pub struct Hit {
 pub enum Reply {
     /// This status.
     Status(u16),
+    /// Status 200 and this body.
+    Body(&'static str),
     /// This status and a `Retry-After` of so many seconds.
     RetryAfter(u16, u32),
     /// Nothing, ever.
@@ -136,6 +138,7 @@ async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap
     let status = |code: u16| StatusCode::from_u16(code).expect("a status");
     match reply {
         Reply::Status(code) => status(code).into_response(),
+        Reply::Body(body) => body.into_response(),
         Reply::RetryAfter(code, seconds) => (status(code), [("retry-after", seconds.to_string())]).into_response(),
         Reply::Hang => std::future::pending().await,
         Reply::CrashBefore | Reply::CrashAfter => {

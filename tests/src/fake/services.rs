@@ -32,6 +32,7 @@ pub fn inbound(fake: &Fake) -> inbound::App {
         table: Table::new(aws.dynamodb(), "table", 30),
         keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
         events: Queue::new(aws.sqs(), Name::Events.url()),
+        deliveries: Queue::new(aws.sqs(), Name::Deliveries.url()),
         public_url: PUBLIC_URL.to_owned(),
     }
 }
@@ -61,7 +62,7 @@ impl World {
     ) -> Stored {
         let settings = json!({
             "name": "CRM", "server_url": server_url, "verification": verification,
-            "user_id": key.as_ref().map(|key| key.user().to_string()),
+            "user_id": key.as_ref().and_then(Key::user).map(|user| user.to_string()),
             "account": {"name": "CRM", "authorization": authorization},
         });
         self.at(async {

@@ -265,6 +265,7 @@ fn processes(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App) {
         retries: queue(Name::Retries),
         events: queue(Name::Events),
         dead: queue(Name::Dead),
+        public_url: "https://tieline.example.com".to_owned(),
     };
     (dispatch, delivery)
 }

@@ -19,7 +19,7 @@ fn a_function_has_the_rights_that_it_uses() {
             "InboundFunction",
             [
                 ("dynamodb", "GetItem BatchGetItem PutItem", "Table"),
-                ("sqs", "SendMessage", "EventsQueue"),
+                ("sqs", "SendMessage", "EventsQueue DeliveriesQueue"),
                 ("secretsmanager", "GetSecretValue", "Keyring"),
             ]
             .as_slice(),

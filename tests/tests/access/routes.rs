@@ -34,13 +34,19 @@ enum Subject {
     Credential,
     Account,
     Service,
+    Provider,
+    Message,
+    Call,
+    Campaign,
     Webhook,
     Event,
     Delivery,
 }
 
 fn routes(receiver: &Receiver) -> Vec<Route> {
-    use Subject::{Account, Credential, Delivery, Event, Nothing, Service, User, Webhook};
+    use Subject::{
+        Account, Call, Campaign, Credential, Delivery, Event, Message, Nothing, Provider, Service, User, Webhook,
+    };
     let route = |line: &'static str, scope: &'static str, subject, body, status| {
         let (method, path) = line.split_once(' ').expect("a method and a path");
         Route { method, path, scope: Some(scope).filter(|scope| !scope.is_empty()), subject, body, status }
@@ -65,6 +71,18 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
         route("post /v1/credentials/{id}/rotate", "credentials:write", Credential, json!({"overlap_seconds": 60}), 200),
         route("post /v1/credentials/{id}/revoke", "credentials:write", Credential, none.clone(), 200),
         route("get /v1/audit", "audit:read", Nothing, none.clone(), 200),
+        route("get /v1/providers", "providers:read", Nothing, none.clone(), 200),
+        route("post /v1/providers", "providers:write", Nothing, provider(receiver, "another", "email"), 201),
+        route("get /v1/providers/{id}", "providers:read", Provider, none.clone(), 200),
+        route("patch /v1/providers/{id}", "providers:write", Provider, json!({"default": true}), 200),
+        route("delete /v1/providers/{id}", "providers:write", Provider, none.clone(), 204),
+        route("post /v1/providers/{id}/test", "providers:write", Provider, json!({"to": "+15555550100"}), 200),
+        route("get /v1/messages", "messages:read", Nothing, none.clone(), 200),
+        route("post /v1/messages", "messages:send", Provider, message(), 202),
+        route("get /v1/messages/{id}", "messages:read", Message, none.clone(), 200),
+        route("get /v1/calls", "calls:read", Nothing, none.clone(), 200),
+        route("post /v1/calls", "calls:trigger", Call, call(), 202),
+        route("get /v1/calls/{id}", "calls:read", Call, none.clone(), 200),
         route("get /v1/accounts", "services:read", Nothing, none.clone(), 200),
         route("post /v1/accounts", "services:write", Nothing, account("another"), 201),
         route("get /v1/accounts/{id}", "services:read", Account, none.clone(), 200),
@@ -77,6 +95,13 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
         route("delete /v1/services/{id}", "services:write", Service, none.clone(), 204),
         route("post /v1/services/{id}/send", "services:send", Service, json!({"method": "GET"}), 200),
         route("post /v1/services/{id}/rotate-url", "services:write", Service, none.clone(), 200),
+        route("get /v1/campaigns", "campaigns:read", Nothing, none.clone(), 200),
+        route("post /v1/campaigns", "campaigns:write", Nothing, json!({"name": "another"}), 201),
+        route("get /v1/campaigns/{id}", "campaigns:read", Campaign, none.clone(), 200),
+        route("patch /v1/campaigns/{id}", "campaigns:write", Campaign, json!({"description": "Spring"}), 200),
+        route("delete /v1/campaigns/{id}", "campaigns:write", Campaign, none.clone(), 204),
+        route("get /v1/campaigns/{id}/export", "campaigns:read", Campaign, none.clone(), 200),
+        route("post /v1/campaigns/import", "campaigns:write", Nothing, import(), 200),
         route("get /v1/webhooks", "webhooks:read", Nothing, none.clone(), 200),
         route("post /v1/webhooks", "webhooks:write", Nothing, webhook, 201),
         route("get /v1/webhooks/{id}", "webhooks:read", Webhook, none.clone(), 200),
@@ -105,6 +130,27 @@ fn service(receiver: &Receiver, name: &str) -> Value {
     json!({"name": name, "server_url": receiver.url("service"), "account": account(&format!("of {name}"))})
 }
 
+fn import() -> Value {
+    let campaign = json!({"name": "from elsewhere"});
+    json!({"bundle": {"format": "tieline.campaign/1", "campaign": campaign, "providers": []}})
+}
+
+/// A provider that is its channel's default.
+fn provider(receiver: &Receiver, name: &str, channel: &str) -> Value {
+    json!({
+        "name": name, "provider_id": name, "channel": channel, "send_url": receiver.url("provider"), "api_key": "k",
+        "secret_key": "s", "default": true,
+    })
+}
+
+fn message() -> Value {
+    json!({"channel": "sms", "to": "+15555550100", "text": "Hello"})
+}
+
+fn call() -> Value {
+    json!({"to": "+15555550100", "text": "Hello"})
+}
+
 /// One of a kind, made by the admin where the route may end it.
 async fn subject(api: &Api, receiver: &Receiver, subject: Subject, event: &Value, number: usize) -> String {
     match subject {
@@ -121,6 +167,19 @@ async fn subject(api: &Api, receiver: &Receiver, subject: Subject, event: &Value
             let mut body = service(receiver, &format!("service {number}"));
             body["user_id"] = api.call("POST", "/v1/users", user).await.field(201, "id").into();
             api.call("POST", "/v1/services", body).await.field(201, "id")
+        }
+        Subject::Provider => {
+            let body = provider(receiver, &format!("provider {number}"), "sms");
+            api.call("POST", "/v1/providers", body).await.field(201, "id")
+        }
+        Subject::Message => api.call("POST", "/v1/messages", message()).await.field(202, "id"),
+        Subject::Call => {
+            let body = provider(receiver, &format!("provider {number}"), "call");
+            api.call("POST", "/v1/providers", body).await.field(201, "id");
+            api.call("POST", "/v1/calls", call()).await.field(202, "id")
+        }
+        Subject::Campaign => {
+            api.call("POST", "/v1/campaigns", json!({"name": format!("campaign {number}")})).await.field(201, "id")
         }
         Subject::Webhook => {
             let url = receiver.url("hook");

@@ -30,7 +30,7 @@ impl Desk {
     pub(crate) async fn new() -> Self {
         let world = World::new(&Egress::new(allow())).await;
         let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user('A'));
-        world.user(key.user()).await;
+        world.user(user('A')).await;
         let (none, github) = (json!({"type": "none"}), json!({"type": "github", "secret": SECRET}));
         let stored = world.service("https://github.example", Some(key.clone()), none, github).await;
         let app = inbound(&world.fake);

@@ -1,6 +1,7 @@
 //! The rights of the functions that meet third parties: the template gives what their code takes, and no more.
 
 use domain::inbound::Key;
+use lambda_http::{Body, http};
 use serde_json::json;
 use tests::{
     fake::{Call, Fate, receiver::Reply, services::PUBLIC_URL, sqs::Name, world::World},
@@ -18,9 +19,15 @@ async fn of_inbound() {
     let mut desk = Desk::new().await;
     desk.world.user(user('B')).await;
     desk.world.hand_over(&desk.stored, user('B')).await;
+    let provider = desk.world.provider("SMS").await;
     desk.world.begin_count();
     let request = desk.request(Some("d-1"));
     assert_eq!(desk.accepted(&request).await, desk.accepted(&request).await);
+    // A provider's report goes another way.
+    let key = provider.key.as_ref().expect("a key").expose();
+    let report = http::Request::post(format!("{PUBLIC_URL}/in/{key}")).header("content-type", "application/json");
+    let report = report.body(Body::from(r#"{"id": "theirs", "status": "delivered"}"#)).expect("a request");
+    assert_eq!(desk.call(&report).await, Some((202, json!({"reports": 1}))));
     assert_eq!(taken(&desk.world.fake.state().calls), allowed("InboundFunction"));
 }
 
@@ -31,7 +38,7 @@ async fn of_delivery() {
     let egress = platform::egress::Egress::new(tests::fake::world::allow());
     let mut world = World::new(&egress).await;
     let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user('A'));
-    world.user(key.user()).await;
+    world.user(user('A')).await;
     let account = json!({
         "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.at("/token"), "client_id": "client",
         "client_secret": "the client's secret",

@@ -3,10 +3,12 @@
 mod access;
 mod api;
 mod bootstrap;
+mod campaigns;
 mod egress;
 mod events;
 mod keyring;
 mod load;
+mod providers;
 mod secrets;
 mod services;
 mod template;

@@ -16,7 +16,7 @@ pub fn base() -> OpenApi {
         .title("Tieline")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Webhooks, inbound URLs, connected services and the keys for them. Times are RFC 3339 in UTC.",
+            "Webhooks, inbound URLs, connected services, messages and calls, and the keys for them. Times are RFC 3339 in UTC.",
         ))
         .build();
     let mut document = OpenApiBuilder::new().info(info).build();

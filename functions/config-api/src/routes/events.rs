@@ -126,7 +126,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(([(header::ETAG, etag::of_shown(&answer))], Json(answer)).into_response())
 }
 
-fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>> {
+/// The request's idempotency key.
+pub(super) fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().ok().filter(|_| values.next().is_none()).unwrap_or_default();

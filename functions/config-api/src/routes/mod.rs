@@ -2,11 +2,16 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod bundles;
+pub mod calls;
+pub mod campaigns;
 pub mod credentials;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
+pub mod messages;
 pub mod meta;
+pub mod providers;
 pub mod service_send;
 pub mod services;
 pub mod users;
@@ -31,12 +36,23 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(credentials::rotate))
         .routes(routes!(credentials::revoke))
         .routes(routes!(audit::list))
+        .routes(routes!(providers::list, providers::create))
+        .routes(routes!(providers::get, providers::patch, providers::delete))
+        .routes(routes!(providers::test))
+        .routes(routes!(messages::list, messages::create))
+        .routes(routes!(messages::get))
+        .routes(routes!(calls::list, calls::create))
+        .routes(routes!(calls::get))
         .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(accounts::get, accounts::patch, accounts::delete))
         .routes(routes!(services::list, services::create))
         .routes(routes!(services::get, services::patch, services::delete))
         .routes(routes!(services::rotate_url))
         .routes(routes!(service_send::send))
+        .routes(routes!(campaigns::list, campaigns::create))
+        .routes(routes!(campaigns::get, campaigns::patch, campaigns::delete))
+        .routes(routes!(bundles::export))
+        .routes(routes!(bundles::import))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::patch, webhooks::delete))
         .routes(routes!(webhook_actions::test))

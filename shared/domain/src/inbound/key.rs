@@ -5,13 +5,13 @@ use ulid::Ulid;
 
 use crate::id::UserId;
 
-/// 22 random characters of base64url (128 bits) and the ULID of the user that the URL was made for: with both at hand, one
-/// read tells whose call it is and whether the user is active. Only a keyed hash of it is looked up, and whoever knows it
-/// can call, so it counts as a secret.
+/// Of a service: 22 random characters of base64url (128 bits) and the ULID of the user that the URL was made for, so that one
+/// read tells whose call it is and whether the user is active. Of a provider, which has no user: 44 random characters. Only
+/// a keyed hash of it is looked up, and whoever knows it can call, so it counts as a secret.
 #[derive(Debug, Clone)]
 pub struct Key {
     text: SecretString,
-    user: UserId,
+    user: Option<UserId>,
 }
 
 const RANDOM: usize = 22;
@@ -19,16 +19,24 @@ const RANDOM: usize = 22;
 impl Key {
     /// A key for `user`; `random` is 22 random characters of base64url.
     pub fn new(random: &str, user: UserId) -> Self {
-        Self { text: format!("{random}{}", user.ulid()).into(), user }
+        Self { text: format!("{random}{}", user.ulid()).into(), user: Some(user) }
+    }
+
+    /// A key for a provider's reports; `random` is twice 22 random characters of base64url.
+    pub fn of_provider(random: [&str; 2]) -> Self {
+        Self { text: random.concat().into(), user: None }
     }
 
     /// Reads the last segment of an inbound URL. What has not the form of a key is none, without a read.
     pub fn parse(text: &str) -> Option<Self> {
+        let legal = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if text.len() == 2 * RANDOM {
+            return legal(text).then(|| Self { text: text.into(), user: None });
+        }
         let (random, ulid) = text.split_at_checked(RANDOM)?;
-        let legal = random.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         let user = Ulid::from_string(ulid).ok().map(UserId::from_ulid)?;
         // As we write it: a ULID can be spelled in several ways.
-        (legal && user.ulid().to_string() == ulid).then(|| Self { text: text.into(), user })
+        (legal(random) && user.ulid().to_string() == ulid).then(|| Self { text: text.into(), user: Some(user) })
     }
 
     /// The key itself.
@@ -36,8 +44,8 @@ impl Key {
         self.text.expose_secret()
     }
 
-    /// The user that the URL was made for: a hint where to look.
-    pub const fn user(&self) -> UserId {
+    /// The user that a service's URL was made for: a hint where to look.
+    pub const fn user(&self) -> Option<UserId> {
         self.user
     }
 }
@@ -54,7 +62,11 @@ mod tests {
         let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user);
         assert_eq!(key.expose().len(), 48);
         let read = Key::parse(key.expose()).expect("a key");
-        assert_eq!((read.user(), read.expose()), (user, key.expose()));
+        assert_eq!((read.user(), read.expose()), (Some(user), key.expose()));
+        let of_provider = Key::of_provider(["AbCdEfGhIjKlMnOpQrSt-_"; 2]);
+        let read = Key::parse(of_provider.expose()).expect("a key");
+        assert_eq!((read.user(), read.expose().len()), (None, 44));
+        assert!(Key::parse(&of_provider.expose().replace('-', "/")).is_none());
         let lower = key.expose().to_lowercase();
         for text in
             ["", "a", &lower, &key.expose()[1..], &format!("{}0", key.expose()), &key.expose().replace('-', "/")]
@@ -68,7 +80,7 @@ mod tests {
         fn any_text_is_a_key_or_none(text in "\\PC{0,60}", random in "[A-Za-z0-9_-]{22}", bits: u128) {
             let _ = Key::parse(&text);
             let user = UserId::from_ulid(Ulid::from(bits));
-            prop_assert_eq!(Key::parse(Key::new(&random, user).expose()).map(|key| key.user()), Some(user));
+            prop_assert_eq!(Key::parse(Key::new(&random, user).expose()).and_then(|key| key.user()), Some(user));
         }
     }
 }

@@ -9,7 +9,7 @@ mod check;
 mod delivery;
 mod key;
 mod mac;
-mod received;
+pub(crate) mod received;
 mod stripe;
 mod twilio;
 mod verification;

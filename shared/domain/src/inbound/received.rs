@@ -49,7 +49,7 @@ fn essence(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The body as JSON, form or text; where it is none of these, as base64, with the name of that encoding.
-fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
+pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     if request.body.is_empty() {
         return (Value::Null, None);
     }
@@ -79,7 +79,7 @@ fn is_deep(value: &Value, levels: usize) -> bool {
 }
 
 /// Names with their values: a text, or a list of them where the name comes several times.
-fn form(bytes: &[u8]) -> Value {
+pub(crate) fn form(bytes: &[u8]) -> Value {
     let mut map = Map::new();
     for (name, value) in form_urlencoded::parse(bytes) {
         add(&mut map, &name, value.into_owned());

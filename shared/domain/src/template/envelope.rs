@@ -4,15 +4,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Format, Scope,
+    Format,
     part::percent,
     xml::{escape_attribute, escape_text, is_name},
 };
 
 /// The event as `type`, `timestamp` and `data`. In a form, `data` is JSON; in XML, nested elements: an object's entries go
 /// by their keys, an array's by `item`. A key that is no element name, or that XML reserves, becomes `<entry name="…">`.
-pub fn envelope(format: Format, scope: &Scope<'_>) -> String {
-    let Scope { event_type, event_timestamp, data, .. } = *scope;
+pub fn envelope(format: Format, event_type: &str, event_timestamp: &str, data: &Value) -> String {
     match format {
         Format::Json => json(event_type, event_timestamp, data),
         Format::Xml => {

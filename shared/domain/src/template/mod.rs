@@ -30,13 +30,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::part::Part;
-pub(crate) use self::part::tag_at;
 pub use self::{
     envelope::envelope,
     header::HeaderTemplate,
     scope::{Missing, Reason, Scope, Unfit, View},
     url::UrlTemplate,
 };
+pub(crate) use self::{part::tag_at, xml::escape_text as escape_xml};
 use crate::header::HeaderError;
 
 /// The longest body template, in bytes.

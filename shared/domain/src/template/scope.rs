@@ -10,22 +10,14 @@ use serde_json::Value;
 
 use crate::{mask::MASK, path::Path};
 
-/// What tags can name. `event`, `webhook` and `secret` always mean these, whatever the data holds.
+/// What tags can name. `secret` and the roots always mean these, whatever the data holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// `{event.id}`
-    pub event_id: &'a str,
-    /// `{event.type}`
-    pub event_type: &'a str,
-    /// `{event.timestamp}`, RFC 3339.
-    pub event_timestamp: &'a str,
-    /// `{webhook.id}`
-    pub webhook_id: &'a str,
-    /// `{webhook.name}`
-    pub webhook_name: &'a str,
+    /// An object of what is there beside the data: `{event.id}` is the `id` of its `event`. A root alone names nothing.
+    pub roots: &'a Value,
     /// `{secret.<name>}`
     pub secrets: &'a BTreeMap<String, SecretString>,
-    /// Every other tag is a path into the event's data.
+    /// Every other tag is a path into it.
     pub data: &'a Value,
 }
 
@@ -132,16 +124,11 @@ impl<'a> Scope<'a> {
     fn look_up(&self, path: &Path, view: View) -> Option<Found<'a>> {
         let (root, rest) = path.as_str().split_once('.').unwrap_or((path.as_str(), ""));
         match (root, rest) {
-            ("event", "id") => Some(Found::Text(self.event_id)),
-            ("event", "type") => Some(Found::Text(self.event_type)),
-            ("event", "timestamp") => Some(Found::Text(self.event_timestamp)),
-            ("webhook", "id") => Some(Found::Text(self.webhook_id)),
-            ("webhook", "name") => Some(Found::Text(self.webhook_name)),
             ("secret", name) => self.secrets.get(name).map(|secret| match view {
                 View::Wire => Found::Text(secret.expose_secret()),
                 View::Masked => Found::Masked,
             }),
-            ("event" | "webhook", _) => None,
+            _ if self.roots.get(root).is_some() => path.find(self.roots).filter(|_| !rest.is_empty()).map(Found::Json),
             _ => path.find(self.data).map(Found::Json),
         }
     }

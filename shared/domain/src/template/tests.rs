@@ -12,15 +12,11 @@ use super::*;
 /// Renders against `data`, with the secret `t` = `s3cr"et/`.
 fn with<T>(data: &Value, render: impl FnOnce(&Scope<'_>, &mut Missing) -> T) -> (T, Vec<String>) {
     let secrets = BTreeMap::from([("t".to_owned(), SecretString::from("s3cr\"et/"))]);
-    let scope = Scope {
-        event_id: "evt_1",
-        event_type: "message",
-        event_timestamp: "2026-01-02T03:04:05Z",
-        webhook_id: "wh_1",
-        webhook_name: "Tom & \"Co\"",
-        secrets: &secrets,
-        data,
-    };
+    let roots = json!({
+        "event": {"id": "evt_1", "type": "message", "timestamp": "2026-01-02T03:04:05Z"},
+        "webhook": {"id": "wh_1", "name": "Tom & \"Co\""},
+    });
+    let scope = Scope { roots: &roots, secrets: &secrets, data };
     let mut missing = Missing::default();
     let rendered = render(&scope, &mut missing);
     (rendered, missing.into())
@@ -307,7 +303,7 @@ fn a_value_can_neither_repeat_a_key_nor_fill_the_memory() {
 #[test]
 fn envelopes() {
     let data = json!({"a": [1, null, "<x>"], "b c": {"1": true}, "xmlns": "\u{1}", "é": [], "a:b": "\"", "": 1});
-    let rendered = |format| with(&data, |scope, _| envelope(format, scope)).0;
+    let rendered = |format| envelope(format, "message", "2026-01-02T03:04:05Z", &data);
     assert_eq!(
         rendered(Format::Json),
         format!(r#"{{"type":"message","timestamp":"2026-01-02T03:04:05Z","data":{data}}}"#)

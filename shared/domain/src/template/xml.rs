@@ -166,7 +166,7 @@ fn cdata(slice: &str) -> Result<Vec<Part>, TemplateError> {
     Ok(parts)
 }
 
-pub(super) fn escape_text(out: &mut String, text: &str) {
+pub(crate) fn escape_text(out: &mut String, text: &str) {
     text.chars().for_each(|c| escape_char(out, c));
 }
 

@@ -7,6 +7,7 @@ use http::{
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::{Webhook, settings::Signing};
@@ -53,13 +54,13 @@ pub struct Preview {
 
 /// The signed request that takes `event` to `webhook`, which is at `address`, at `now`.
 pub fn build(webhook: &Webhook, address: &UrlTemplate, event: &Event, now: Timestamp) -> Result<Request, Unfit> {
-    let names = Names::of(webhook, event);
-    let scope = names.scope(webhook, event);
+    let roots = roots(webhook, event);
+    let scope = scope(&roots, webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
     let url = url(webhook, address, &scope, &mut missing)?;
     let shown_url = webhook.redact(&address.render_masked(&scope, &mut missing));
-    let body = body(webhook, &scope, View::Wire, &mut missing)?;
+    let body = body(webhook, event, &scope, View::Wire, &mut missing)?;
     let mut headers = HeaderMap::new();
     for (name, text) in plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)? {
         headers.insert(name, text);
@@ -86,12 +87,12 @@ pub fn build(webhook: &Webhook, address: &UrlTemplate, event: &Event, now: Times
 
 /// What [`build`] would send, with secrets masked.
 pub fn preview(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<(Preview, Missing), Unfit> {
-    let names = Names::of(webhook, event);
-    let scope = names.scope(webhook, event);
+    let roots = roots(webhook, event);
+    let scope = scope(&roots, webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
     url(webhook, address, &scope, &mut missing)?;
-    let body = body(webhook, &scope, View::Masked, &mut missing)?;
+    let body = body(webhook, event, &scope, View::Masked, &mut missing)?;
     let plain = plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)?;
     let mut headers: std::collections::BTreeMap<String, String> =
         plain.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect();
@@ -115,33 +116,16 @@ pub fn preview(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Resul
     Ok((Preview { method: settings.method.to_string(), url, headers, body }, missing))
 }
 
-/// The texts that a scope borrows.
-struct Names {
-    event_id: String,
-    event_timestamp: String,
-    webhook_id: String,
+/// What tags can name besides the event's data.
+fn roots(webhook: &Webhook, event: &Event) -> Value {
+    json!({
+        "event": {"id": event.id, "type": event.kind, "timestamp": event.timestamp},
+        "webhook": {"id": webhook.id, "name": webhook.settings.name},
+    })
 }
 
-impl Names {
-    fn of(webhook: &Webhook, event: &Event) -> Self {
-        Self {
-            event_id: event.id.to_string(),
-            event_timestamp: event.timestamp.to_string(),
-            webhook_id: webhook.id.to_string(),
-        }
-    }
-
-    fn scope<'a>(&'a self, webhook: &'a Webhook, event: &'a Event) -> Scope<'a> {
-        Scope {
-            event_id: &self.event_id,
-            event_type: event.kind.as_str(),
-            event_timestamp: &self.event_timestamp,
-            webhook_id: &self.webhook_id,
-            webhook_name: &webhook.settings.name,
-            secrets: &webhook.settings.secrets,
-            data: &event.data,
-        }
-    }
+fn scope<'a>(roots: &'a Value, webhook: &'a Webhook, event: &'a Event) -> Scope<'a> {
+    Scope { roots, secrets: &webhook.settings.secrets, data: &event.data }
 }
 
 /// The address; at a connected service it stays below that service's URL, whatever the values are.
@@ -153,12 +137,23 @@ fn url(webhook: &Webhook, address: &UrlTemplate, scope: &Scope<'_>, missing: &mu
     Ok(url)
 }
 
-fn body(webhook: &Webhook, scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<Option<String>, Unfit> {
+fn body(
+    webhook: &Webhook,
+    event: &Event,
+    scope: &Scope<'_>,
+    view: View,
+    missing: &mut Missing,
+) -> Result<Option<String>, Unfit> {
     let settings = &webhook.settings;
     match &settings.body {
         Some(template) => template.render(scope, view, missing).map(Some),
         None if settings.method == Method::GET => Ok(None),
-        None => Ok(Some(template::envelope(settings.format, scope))),
+        None => Ok(Some(template::envelope(
+            settings.format,
+            event.kind.as_str(),
+            &event.timestamp.to_string(),
+            &event.data,
+        ))),
     }
 }
 
@@ -183,7 +178,7 @@ fn plain_headers(
 }
 
 /// A value that must not be printed by HTTP libraries.
-fn sensitive(text: &str) -> Result<HeaderValue, Unfit> {
+pub(crate) fn sensitive(text: &str) -> Result<HeaderValue, Unfit> {
     let mut value = HeaderValue::from_bytes(text.as_bytes())
         .map_err(|_| Unfit { tag: "secret".to_owned(), reason: Reason::HeaderCharacter })?;
     value.set_sensitive(true);

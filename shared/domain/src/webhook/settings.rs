@@ -265,7 +265,10 @@ impl Signing {
     }
 }
 
-fn headers(value: Value, check: impl Fn(&HeaderName) -> Checked<()>) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {
+pub(crate) fn headers(
+    value: Value,
+    check: impl Fn(&HeaderName) -> Checked<()>,
+) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {
     let pairs = entries(MOST_HEADERS, |name, value| {
         let template = HeaderTemplate::parse(&unmasked(string(value)?)?)?;
         let name = header::check_name(name)?;

@@ -10,6 +10,11 @@
 //! | account, service | `account#<id>`, `service#<id>` | `account`, `service` | the kind / ULID |
 //! | what an account was issued | `account#<id>` | `issued` | |
 //! | inbound key | `inbound#<keyed hash>` | `inbound` | |
+//! | provider | `provider#<id>` | `provider` | `provider` / ULID |
+//! | campaign | `campaign#<id>` | `campaign` | `campaign` / ULID |
+//! | provider by channel, the default one | `channel#<channel>` | provider id, `default` | |
+//! | message, call | `messages#<day>#<shard>`, `calls#…` | ULID | |
+//! | message by its provider's id | `provider-message#<provider>#<its id>` | `message` | |
 //! | token | `token#<keyed hash>` | `token` | |
 //! | live admin | `live-admins` | credential id | |
 //! | reminder | `reminders` | its time and the credential id | |
@@ -28,7 +33,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     delivery::Status,
-    id::{AccountId, AuditId, CredentialId, DeliveryId, EventId, ServiceId, UserId, WebhookId},
+    id::{AccountId, AuditId, CampaignId, CredentialId, DeliveryId, EventId, ProviderId, ServiceId, UserId, WebhookId},
+    message::{Channel, MessageRef},
     pattern::{EventType, Pattern},
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -98,6 +104,40 @@ impl Key {
         Self::new(format!("inbound#{hash}"), "inbound")
     }
 
+    /// A provider.
+    pub fn provider(id: ProviderId) -> Self {
+        Self::new(format!("provider#{id}"), "provider")
+    }
+
+    /// A provider among those of its channel.
+    pub fn of_channel(channel: Channel, id: ProviderId) -> Self {
+        Self::new(self::channel(channel), id.to_string())
+    }
+
+    /// The provider that is a channel's default.
+    pub fn default_of(channel: Channel) -> Self {
+        Self::new(self::channel(channel), DEFAULT)
+    }
+
+    /// A campaign.
+    pub fn campaign(id: CampaignId) -> Self {
+        Self::new(format!("campaign#{id}"), "campaign")
+    }
+
+    /// A message or call.
+    pub fn message(id: MessageRef) -> Self {
+        let (kind, ulid) = match id {
+            MessageRef::Message(id) => (MESSAGES, id.ulid()),
+            MessageRef::Call(id) => (CALLS, id.ulid()),
+        };
+        Self::new(messages(kind, day(EventId::from_ulid(ulid).made_at()), shard(ulid)), ulid.to_string())
+    }
+
+    /// A message or call by the id that its provider has for it.
+    pub fn provider_message(provider: ProviderId, theirs: &str) -> Self {
+        Self::new(format!("provider-message#{provider}#{theirs}"), "message")
+    }
+
     /// A user.
     pub fn user(id: UserId) -> Self {
         Self::new(format!("user#{id}"), "user")
@@ -159,6 +199,23 @@ impl Key {
 pub const LIVE_ADMINS: &str = "live-admins";
 /// The partition of the credentials by their next reminder.
 pub const REMINDERS: &str = "reminders";
+
+/// The place of the default among a channel's providers.
+pub const DEFAULT: &str = "default";
+/// The partitions of messages begin with this.
+pub const MESSAGES: &str = "messages";
+/// The partitions of calls begin with this.
+pub const CALLS: &str = "calls";
+
+/// The partition of a channel's providers.
+pub fn channel(channel: Channel) -> String {
+    format!("channel#{}", channel.as_str())
+}
+
+/// A partition of messages, or of calls.
+pub fn messages(kind: &str, day: Date, shard: u8) -> String {
+    format!("{kind}#{day}#{shard}")
+}
 
 /// A time as part of a sort key: twenty digits of milliseconds, so that text sorts as time does.
 pub fn instant(at: Timestamp) -> String {

@@ -7,13 +7,17 @@
 pub mod accounts;
 pub mod admin;
 pub mod audit;
+pub mod campaigns;
 pub mod claims;
 pub mod credentials;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
+pub mod inbound;
 pub mod issued;
 pub mod key;
+pub mod messages;
+pub mod providers;
 pub mod services;
 pub mod users;
 pub mod walk;

@@ -8,7 +8,7 @@ use domain::{
     account::Account,
     audit::Entry,
     id::{ServiceId, UserId},
-    inbound::{Key as InboundKey, Receiver, Verification},
+    inbound::{Key as InboundKey, Verification},
     service::{Connection, Service, Settings},
     webhook::settings::Reveal,
 };
@@ -20,7 +20,6 @@ use serde_json::{Map, Value};
 
 use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
-    users::Holder,
     walk::{Page, Slice},
 };
 use crate::{keyring::Keys, seal::Place};
@@ -57,12 +56,23 @@ pub struct Stored {
     pub webhooks: u32,
 }
 
+/// Whose call one is that comes under an inbound key, and how it is checked.
 #[derive(Serialize, Deserialize)]
-struct ReceiverRow {
-    service: ServiceId,
-    name: String,
-    user: UserId,
+pub(super) struct ReceiverRow {
+    pub(super) service: ServiceId,
+    pub(super) name: String,
+    pub(super) user: UserId,
     sealed: String,
+}
+
+impl ReceiverRow {
+    pub(super) async fn open(&self, keys: &Keys) -> Result<Verification, TableError> {
+        let service = self.service;
+        let document = keys.open(place(&service.to_string(), "verification"), &self.sealed).await?;
+        let unreadable = |what: String| TableError::Document(format!("verification of {service}: {what}"));
+        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
+        Verification::parse(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))
+    }
 }
 
 impl Row {
@@ -172,25 +182,6 @@ impl Table {
             }
         }
         Err(TableError::Document(format!("the account of {id} is not there")))
-    }
-
-    /// Who an inbound key is for, with that user. One read: the key names the user, as long as that is the same.
-    pub async fn receiver(&self, key: &InboundKey, keys: &Keys) -> Result<Option<(Receiver, Holder)>, TableError> {
-        let hash = keys.get().await?.token_key(key.expose());
-        let (place_of_key, place_of_user) = (Key::inbound(&hash), Key::user(key.user()));
-        let mut items = self.get_all(&[place_of_key.clone(), place_of_user.clone()]).await?;
-        let Some(row) = items.remove(&place_of_key) else { return Ok(None) };
-        let ReceiverRow { service, name, user, sealed } = serde_dynamo::from_item(row)?;
-        let holder = match items.remove(&place_of_user) {
-            Some(item) if user == key.user() => Some(Holder::from_item(item)?),
-            _ => self.user(user).await?,
-        };
-        let document = keys.open(place(&service.to_string(), "verification"), &sealed).await?;
-        let unreadable = |what: String| TableError::Document(format!("verification of {service}: {what}"));
-        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
-        let verification = Verification::parse(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
-        // A user with services can't be deleted.
-        Ok(holder.map(|holder| (Receiver { service, name, user, verification }, holder)))
     }
 
     /// Counts one webhook more, or less, that sends to the service; refused when it is not there.

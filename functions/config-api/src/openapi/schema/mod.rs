@@ -3,14 +3,17 @@
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
 mod access;
+mod campaign;
 mod event;
+mod message;
+mod provider;
 mod service;
 mod webhook;
 
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
-pub use self::{access::*, event::*, service::*, webhook::*};
+pub use self::{access::*, campaign::*, event::*, message::*, provider::*, service::*, webhook::*};
 use crate::http::Problem;
 
 /// A page of a list, newest first.
@@ -92,6 +95,13 @@ mod tests {
         assert_described::<ServiceInput>(|value| {
             domain::service::Settings::parse(value, &Allow::default(), account).map(drop)
         });
+        assert_described::<ProviderInput>(|value| {
+            domain::provider::Settings::parse(value, &Allow::default(), domain::provider::Keys::Required).map(drop)
+        });
+        assert_described::<MessageInput>(|value| domain::message::NewMessage::parse(value).map(drop));
+        assert_described::<CallInput>(|value| domain::message::NewMessage::parse_call(value).map(drop));
+        assert_described::<CampaignInput>(|value| domain::campaign::Settings::parse(value).map(drop));
+        assert_described::<ImportInput>(|value| domain::campaign::Import::parse(value, &Allow::default()).map(drop));
         assert_described::<EventInput>(|value| NewEvent::parse(value).map(drop));
         assert_described::<EventTypeInput>(|value| crate::routes::event_types::parse(value).map(drop));
     }

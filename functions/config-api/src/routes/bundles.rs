@@ -1,0 +1,115 @@
+//! Campaigns on their way to another deployment: export and import.
+//!
+//! A bundle carries providers, so whoever only may work with campaigns does not get at providers by way of them: to export
+//! one that names providers takes `providers:read` as well, to import one that creates some, `providers:write`.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+};
+use domain::{
+    campaign::{
+        self, Campaign, Import, Plan,
+        import::{Refused, Report},
+    },
+    provider::Provider,
+    scope::Scope,
+};
+use platform::{
+    clock, random,
+    table::{WriteError, providers::Stored},
+};
+use serde_json::Value;
+
+use super::{campaigns::find, providers::key};
+use crate::{
+    App,
+    http::{Answer, Document, Problem, access::Caller},
+    openapi::schema,
+};
+
+/// How often an import is planned anew that others got in the way of.
+const TRIES: usize = 5;
+
+/// Writes a campaign and its providers into a bundle, without their secrets. Where it names providers, this also takes the
+/// scope `providers:read`.
+#[utoipa::path(get, path = "/v1/campaigns/{id}/export", tag = "campaigns", security(("token" = ["campaigns:read"])),
+    params(("id" = String, Path)), responses((status = 200, body = schema::Bundle), schema::Refused))]
+pub async fn export(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer<Json<Value>> {
+    // A provider can't be deleted while a campaign names it: where one is gone, the campaign names another by now.
+    for _ in 0..TRIES {
+        let campaign = find(&app, &id).await?.settings;
+        let ids: Vec<_> = campaign.providers().collect();
+        if !ids.is_empty() {
+            allowed(&caller, Scope::ProvidersRead)?;
+        }
+        let found = app.table.providers_of(&ids, &app.keys).await?;
+        if found.len() == ids.len() {
+            let providers: Vec<Provider> = found.into_values().map(|stored| stored.provider).collect();
+            return Ok(Json(campaign::export(&campaign, &providers)));
+        }
+    }
+    Err(Problem::internal(format!("the providers of {id} are not there")))
+}
+
+/// Creates what a bundle holds, all of it or nothing. Where that takes new providers, it also takes the scope
+/// `providers:write`.
+#[utoipa::path(post, path = "/v1/campaigns/import", tag = "campaigns", security(("token" = ["campaigns:write"])),
+    request_body = schema::ImportInput, responses((status = 200, body = Report), schema::Refused))]
+pub async fn import(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer<Json<Report>> {
+    let import = Import::parse(body.required()?, &app.allow)?;
+    for _ in 0..TRIES {
+        let existing = app.table.existing(&import.names(), &app.keys).await?;
+        let plan = import.clone().plan(&existing, (random::id(), [random::id(), random::id()])).map_err(problem)?;
+        if !plan.providers.is_empty() {
+            allowed(&caller, Scope::ProvidersWrite)?;
+        }
+        if import.dry_run {
+            return Ok(Json(plan.report));
+        }
+        match write(&app, &caller, &plan).await {
+            // Names have been taken, or providers have gone, since they were looked up.
+            Err(WriteError::Changed) => {}
+            Err(error) => return Err(error.into()),
+            Ok(()) => return Ok(Json(plan.report)),
+        }
+    }
+    Err(WriteError::Changed.into())
+}
+
+async fn write(app: &App, caller: &Caller, plan: &Plan) -> Result<(), WriteError> {
+    let now = clock::now();
+    let campaign = plan.campaign.clone().map(|(id, settings)| Campaign::new(id, settings, now));
+    let named = |id| campaign.iter().flat_map(|campaign| campaign.settings.providers()).any(|named| named == id);
+    let stored = |(id, settings): &(_, domain::provider::Settings)| Stored {
+        provider: Provider::new(*id, settings.clone(), now),
+        key: key(None, settings),
+        campaigns: u32::from(named(*id)),
+    };
+    let providers: Vec<Stored> = plan.providers.iter().map(stored).collect();
+    let created = providers.iter().map(|stored| caller.entry("provider.created", &stored.provider.id, Vec::new()));
+    let campaigns = campaign.iter().map(|campaign| caller.entry("campaign.created", &campaign.id, Vec::new()));
+    let entries: Vec<_> = created.chain(campaigns).collect();
+    app.table.import(campaign.as_ref(), &providers, &app.keys, &entries).await
+}
+
+fn allowed(caller: &Caller, scope: Scope) -> Answer<()> {
+    if caller.scopes.grants(scope) { Ok(()) } else { Err(Problem::forbidden(scope.as_str())) }
+}
+
+fn problem(refused: Refused) -> Problem {
+    match refused {
+        Refused::Invalid(problems) => problems.into(),
+        Refused::Taken(names) => Problem::conflict(format!("Names are taken: {names:?}; nothing was imported")),
+    }
+}

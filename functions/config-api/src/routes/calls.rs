@@ -1,0 +1,50 @@
+//! Phone calls: trigger, list, read. They go the way of messages.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use domain::{
+    id::CallId,
+    message::{MessageRef, NewMessage, Status},
+};
+use http::HeaderMap;
+use platform::table::messages::Kind;
+use serde_json::Value;
+
+use super::messages::{answer, page, send};
+use crate::{
+    App,
+    http::{Answer, Document, Problem, query::Query},
+    openapi::schema,
+};
+
+const ROUTE: &str = "calls";
+
+/// Lists calls, newest first. A filtered page may be short.
+#[utoipa::path(get, path = "/v1/calls", tag = "calls", security(("token" = ["calls:read"])),
+    params(("status" = Option<Status>, Query, description = "Only with this status"), schema::Paging),
+    responses((status = 200, body = schema::List<schema::Call>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    page(&app, Kind::Calls, None, query).await.map(Json)
+}
+
+/// Triggers a call through a provider. The answer comes once it is durable; `GET` tells what became of it.
+#[utoipa::path(post, path = "/v1/calls", tag = "calls", security(("token" = ["calls:trigger"])),
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
+    request_body = schema::CallInput,
+    responses((status = 202, body = schema::Call), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Document) -> Answer {
+    send(&app, ROUTE, &headers, body, NewMessage::parse_call).await
+}
+
+/// Reads a call with its attempts.
+#[utoipa::path(get, path = "/v1/calls/{id}", tag = "calls", security(("token" = ["calls:read"])),
+    params(("id" = String, Path)), responses((status = 200, body = schema::CallWithAttempts), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    let id: CallId = id.parse().map_err(|_| Problem::not_found("call"))?;
+    answer(&app, MessageRef::Call(id), "call").await
+}

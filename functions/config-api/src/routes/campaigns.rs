@@ -1,0 +1,138 @@
+//! Campaigns: create, read, change, delete.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    audit,
+    campaign::{Campaign, Settings},
+    id::CampaignId,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use platform::{clock, random, table::walk::Page};
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        access::Caller,
+        etag::{self, Refusal},
+        patch::merge,
+        query::Query,
+    },
+    openapi::schema,
+};
+
+/// Lists campaigns, newest first.
+#[utoipa::path(get, path = "/v1/campaigns", tag = "campaigns", security(("token" = ["campaigns:read"])),
+    params(schema::Paging), responses((status = 200, body = schema::List<schema::Campaign>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    let paging = query.paging()?;
+    let slice = paging.slice(&app).await?;
+    let Page { items, next, .. } = app.table.campaigns(&slice).await?;
+    paging.page(&app, items.iter().map(view).collect(), next).await.map(Json)
+}
+
+/// Creates a campaign.
+#[utoipa::path(post, path = "/v1/campaigns", tag = "campaigns", security(("token" = ["campaigns:write"])),
+    request_body = schema::CampaignInput,
+    responses((status = 201, body = schema::Campaign), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+    let campaign = Campaign::new(random::id(), Settings::parse(body.required()?)?, clock::now());
+    known(&app, &campaign.settings).await?;
+    let entry = caller.entry("campaign.created", &campaign.id, Vec::new());
+    app.table.create_campaign(&campaign, &entry).await?;
+    let mut response = (StatusCode::CREATED, answer(&campaign)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/campaigns/{}", campaign.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Reads a campaign.
+#[utoipa::path(get, path = "/v1/campaigns/{id}", tag = "campaigns", security(("token" = ["campaigns:read"])),
+    params(("id" = String, Path)), responses((status = 200, body = schema::Campaign), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    Ok(answer(&find(&app, &id).await?))
+}
+
+/// Changes a campaign: a JSON merge patch (RFC 7396).
+#[utoipa::path(patch, path = "/v1/campaigns/{id}", tag = "campaigns", security(("token" = ["campaigns:write"])),
+    params(("id" = String, Path), schema::IfMatch), request_body = schema::CampaignPatch,
+    responses((status = 200, body = schema::Campaign), schema::Refused))]
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let patch = &body.required()?;
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |before: Campaign| async move {
+        let old = Value::Object(before.settings.to_map());
+        let mut document = old.clone();
+        merge(&mut document, patch);
+        let settings = Settings::parse(document)?;
+        known(app, &settings).await?;
+        let fields = audit::changes(&old, &Value::Object(settings.to_map()));
+        let after = before.clone().changed(settings, clock::now());
+        app.table.update_campaign(&before, &after, &caller.entry("campaign.updated", &after.id, fields)).await?;
+        Ok(answer(&after))
+    };
+    etag::change(&headers, version, || find(app, id), write).await
+}
+
+/// Deletes a campaign. Its providers stay.
+#[utoipa::path(delete, path = "/v1/campaigns/{id}", tag = "campaigns", security(("token" = ["campaigns:write"])),
+    params(("id" = String, Path), schema::IfMatch),
+    responses((status = 204, description = "It is gone"), schema::Refused))]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |campaign: Campaign| async move {
+        let entry = caller.entry("campaign.deleted", &campaign.id, Vec::new());
+        app.table.delete_campaign(&campaign, &entry).await.map_err(Refusal::from)
+    };
+    etag::change(&headers, version, || find(app, id), write).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The campaign of this id.
+pub(super) async fn find(app: &App, id: &str) -> Answer<Campaign> {
+    let id: CampaignId = id.parse().map_err(|_| Problem::not_found("campaign"))?;
+    app.table.campaign(id).await?.ok_or_else(|| Problem::not_found("campaign"))
+}
+
+/// Names the providers that are not there, or carry something else.
+async fn known(app: &App, settings: &Settings) -> Answer<()> {
+    let ids: Vec<_> = settings.providers().collect();
+    let found = app.table.providers_of(&ids, &app.keys).await?;
+    Ok(settings.check(|id| found.get(&id).map(|stored| stored.provider.settings.channel))?)
+}
+
+fn version(campaign: &Campaign) -> u64 {
+    campaign.version
+}
+
+fn answer(campaign: &Campaign) -> Response {
+    ([(header::ETAG, etag::of(campaign.version))], Json(view(campaign))).into_response()
+}
+
+fn view(campaign: &Campaign) -> Value {
+    let Campaign { id, settings, created_at, updated_at, version: _ } = campaign;
+    let mut view = Value::Object(settings.to_map());
+    view["id"] = json!(id);
+    view["created_at"] = json!(created_at);
+    view["updated_at"] = json!(updated_at);
+    view
+}

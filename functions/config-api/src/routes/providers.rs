@@ -1,0 +1,213 @@
+//! Providers of messages and calls: create, read, change, delete, a test.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    audit,
+    event::object,
+    id::ProviderId,
+    inbound::Key,
+    invalid::{Checked, Problems},
+    message::{Channel, Message, MessageRef, NewMessage},
+    provider::{Keys, Provider, Settings, choose},
+    webhook::settings::Reveal,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use platform::{
+    clock, messenger, random,
+    table::{
+        providers::Stored,
+        walk::{Page, Slice},
+    },
+};
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    http::{
+        Answer, Document, Problem,
+        access::Caller,
+        etag::{self, Refusal},
+        patch::merge,
+        query::{self, Query},
+    },
+    openapi::schema,
+};
+
+/// Lists providers, newest first. A filtered page may be short.
+#[utoipa::path(get, path = "/v1/providers", tag = "providers", security(("token" = ["providers:read"])),
+    params(("channel" = Option<Channel>, Query, description = "Only of this channel"), schema::Paging),
+    responses((status = 200, body = schema::List<schema::Provider>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let channel = query.filter("channel", query::choice(&Channel::ALL));
+    let paging = query.paging()?;
+    let slice = paging.slice(&app).await?;
+    let app = &*app;
+    let read = |slice: Slice| async move { Ok(app.table.providers(&slice, &app.keys).await?) };
+    let wanted = |stored: &Stored| channel.is_none_or(|channel| stored.provider.settings.channel == channel);
+    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    paging.page(app, items.iter().map(|stored| view(app, stored)).collect(), next).await.map(Json)
+}
+
+/// Adds a provider. As the default, it takes the place of its channel's former one.
+#[utoipa::path(post, path = "/v1/providers", tag = "providers", security(("token" = ["providers:write"])),
+    request_body = schema::ProviderInput,
+    responses((status = 201, body = schema::Provider), schema::Refused))]
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+    let settings = Settings::parse(body.required()?, &app.allow, Keys::Required)?;
+    let key = key(None, &settings);
+    let stored = Stored { provider: Provider::new(random::id(), settings, clock::now()), key, campaigns: 0 };
+    let entry = caller.entry("provider.created", &stored.provider.id, Vec::new());
+    app.table.create_provider(&stored, &app.keys, &entry, |former| no_default(&caller, former)).await?;
+    let mut response = (StatusCode::CREATED, answer(&app, &stored)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/providers/{}", stored.provider.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Reads a provider.
+#[utoipa::path(get, path = "/v1/providers/{id}", tag = "providers", security(("token" = ["providers:read"])),
+    params(("id" = String, Path)), responses((status = 200, body = schema::Provider), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    Ok(answer(&app, &find(&app, &id).await?))
+}
+
+/// Changes a provider: a JSON merge patch (RFC 7396). What is left out stays, keys included; its channel can't be changed.
+#[utoipa::path(patch, path = "/v1/providers/{id}", tag = "providers", security(("token" = ["providers:write"])),
+    params(("id" = String, Path), schema::IfMatch), request_body = schema::ProviderPatch,
+    responses((status = 200, body = schema::Provider), schema::Refused))]
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let patch = &body.required()?;
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |before: Stored| async move {
+        let former = &before.provider.settings;
+        let old = Value::Object(former.to_map(Reveal::Full));
+        let mut document = former.base(patch);
+        merge(&mut document, patch);
+        let settings = Settings::parse(document, &app.allow, former.keys())?;
+        if settings.channel != former.channel {
+            return Err(Problems::here("can't be changed: add another provider").under("channel").into());
+        }
+        let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
+        let key = key(before.key.clone(), &settings);
+        let after = Stored { provider: before.provider.clone().changed(settings, clock::now()), key, ..before };
+        let entry = caller.entry("provider.updated", &after.provider.id, fields);
+        let moved = |former| no_default(caller, former);
+        app.table.update_provider(&before, &after, &app.keys, &entry, moved).await?;
+        Ok(answer(app, &after))
+    };
+    etag::change(&headers, version, || find(app, id), write).await
+}
+
+/// Deletes a provider that no campaign names. What it has not sent by then fails; its callback URL ends with it.
+#[utoipa::path(delete, path = "/v1/providers/{id}", tag = "providers", security(("token" = ["providers:write"])),
+    params(("id" = String, Path), schema::IfMatch),
+    responses((status = 204, description = "It is gone"), schema::Refused))]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let write = |stored: Stored| async move {
+        if stored.campaigns > 0 {
+            return Err(Problem::conflict("Campaigns name the provider: delete or change those first").into());
+        }
+        let entry = caller.entry("provider.deleted", &stored.provider.id, Vec::new());
+        app.table.delete_provider(&stored, &app.keys, &entry).await.map_err(Refusal::from)
+    };
+    etag::change(&headers, version, || find(app, id), write).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sends a message or call through the provider now, and waits for its answer. It is not kept, and not tried again.
+#[utoipa::path(post, path = "/v1/providers/{id}/test", tag = "providers", security(("token" = ["providers:write"])),
+    params(("id" = String, Path)), request_body = schema::ProviderTest,
+    responses((status = 200, body = schema::Tested), schema::Refused))]
+pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
+    let body = body.required()?;
+    let stored = find(&app, &id).await?;
+    let Provider { id, settings, .. } = &stored.provider;
+    let new = sample(settings.channel, body)?;
+    // One that lacks its keys refuses to send.
+    choose(Some(&id.to_string()), settings.channel, std::slice::from_ref(&stored.provider))?;
+    let now = clock::now();
+    let message = MessageRef::new(settings.channel, now, u128::from_ne_bytes(random::bytes()));
+    let (message, _) = Message::accept(new, message, (*id, settings.name.clone()), now, random::token());
+    let made = messenger::send(&app.egress, &stored, &app.public_url, &message, 1, messenger::TIMEOUT).await?;
+    Ok(Json(json!({"attempt": made.attempt})))
+}
+
+/// What a test sends: its recipient is given, and the rest may be.
+fn sample(channel: Channel, body: Value) -> Checked<NewMessage> {
+    let mut document = object(body)?;
+    let foreign = ["channel", "provider", "campaign_id"].into_iter().filter(|name| document.contains_key(*name));
+    let foreign: Vec<_> = foreign.flat_map(|name| Problems::here("is not a known field").under(name).0).collect();
+    if channel == Channel::Email {
+        document.entry("subject").or_insert_with(|| json!("A test by Tieline"));
+    }
+    if !document.contains_key("html") && !document.contains_key("url") {
+        document.entry("text").or_insert_with(|| json!("This is a test by Tieline."));
+    }
+    let parsed = if channel == Channel::Call {
+        NewMessage::parse_call(document.into())
+    } else {
+        document.insert("channel".to_owned(), json!(channel));
+        NewMessage::parse(document.into())
+    };
+    if foreign.is_empty() {
+        return parsed;
+    }
+    let mut problems = parsed.err().map_or_else(Vec::new, |problems| problems.0);
+    problems.retain(|problem| !foreign.iter().any(|other| other.pointer == problem.pointer));
+    problems.extend(foreign);
+    Err(Problems(problems))
+}
+
+/// The inbound key: the one that is there, or a new one; none without a callback.
+pub(super) fn key(former: Option<Key>, settings: &Settings) -> Option<Key> {
+    settings.callback.as_ref()?;
+    Some(former.unwrap_or_else(|| Key::of_provider([&random::token(), &random::token()])))
+}
+
+/// The audit entry of a provider that is the default no more.
+fn no_default(caller: &Caller, former: ProviderId) -> audit::Entry {
+    caller.entry("provider.updated", &former, vec!["default".to_owned()])
+}
+
+async fn find(app: &App, id: &str) -> Answer<Stored> {
+    let id: ProviderId = id.parse().map_err(|_| Problem::not_found("provider"))?;
+    app.table.provider(id, &app.keys).await?.ok_or_else(|| Problem::not_found("provider"))
+}
+
+fn version(stored: &Stored) -> u64 {
+    stored.provider.version
+}
+
+fn answer(app: &App, stored: &Stored) -> Response {
+    ([(header::ETAG, etag::of(version(stored)))], Json(view(app, stored))).into_response()
+}
+
+fn view(app: &App, stored: &Stored) -> Value {
+    let Provider { id, settings, created_at, updated_at, version: _ } = &stored.provider;
+    let mut view = Value::Object(settings.to_map(Reveal::Hints));
+    view["id"] = json!(id);
+    view["status"] = json!(settings.status());
+    view["callback_url"] = json!(messenger::callback_url(&app.public_url, stored));
+    view["created_at"] = json!(created_at);
+    view["updated_at"] = json!(updated_at);
+    view
+}

@@ -1,0 +1,75 @@
+//! Reports: what providers say became of messages and calls.
+//!
+//! A report that is faster than our record of its message waits on the queue, at most 15 minutes. Reports come repeatedly
+//! and in any order; what follows from one is on the row before its event is published, and the same event comes of it
+//! however often it is worked on.
+
+use domain::{
+    callback::{Named, Notice},
+    message::{Message, Reported},
+};
+use platform::{
+    clock,
+    queue::{Outgoing, ascii_json},
+    table::Written,
+};
+
+use super::{
+    App, DeliverError,
+    errands::{TRIES, publish},
+};
+
+/// Works on a report, and returns its message's id when that failed.
+pub(super) async fn one(app: &App, message_id: String, notice: Notice) -> Option<String> {
+    let result = take(app, &notice).await;
+    result.err().map(|error| {
+        tracing::error!(provider = %notice.provider, %error, "report failed");
+        message_id
+    })
+}
+
+async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
+    for _ in 0..TRIES {
+        let Some(row) = find(app, notice).await? else { return wait(app, notice).await };
+        let reported = row.reported(notice.provider, &notice.callback.report, notice.received_at);
+        let Reported { row: changed, event } = match reported {
+            Ok(reported) => reported,
+            Err(why) => {
+                tracing::info!(message = %row.id, provider = %notice.provider, %why, "report ignored");
+                return Ok(());
+            }
+        };
+        if let Some(changed) = changed {
+            if app.table.update_message(&changed, &row).await? == Written::Refused {
+                continue;
+            }
+            tracing::info!(message = %row.id, status = changed.status.as_str(), "report taken");
+        }
+        let events = event.map(|mut event| {
+            event.hops = event.hops.max(notice.hops);
+            event
+        });
+        return publish(app, events.into_iter().collect()).await;
+    }
+    Err(DeliverError::Busy)
+}
+
+async fn find(app: &App, notice: &Notice) -> Result<Option<Message>, DeliverError> {
+    let id = match &notice.callback.id {
+        Named::Ours(id) => Some(*id),
+        Named::Theirs(theirs) => app.table.message_known_as(notice.provider, theirs).await?,
+    };
+    match id {
+        Some(id) => Ok(app.table.message(id).await?),
+        None => Ok(None),
+    }
+}
+
+async fn wait(app: &App, notice: &Notice) -> Result<(), DeliverError> {
+    let Some(delay_seconds) = notice.wait(clock::now()) else {
+        tracing::warn!(provider = %notice.provider, "report dropped: its message did not become known");
+        return Ok(());
+    };
+    let group = Some(notice.provider.to_string());
+    Ok(app.retries.send(Outgoing { body: ascii_json(notice)?, delay_seconds, group }).await?)
+}

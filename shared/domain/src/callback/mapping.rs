@@ -1,0 +1,79 @@
+//! How a provider's reports are read: where the message's id and status stand in them, and what its statuses mean.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    invalid::{Checked, Fields, Problems, entries, one_of},
+    message::{Channel, Status},
+    pointer::Pointer,
+};
+
+/// The most statuses that a provider's settings map.
+const MOST_STATUSES: usize = 50;
+
+/// Where to look in a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// The message's id: the provider's, or ours where the request handed it over and the provider gives it back.
+    pub id_pointer: Pointer,
+    /// The provider's word for the status.
+    pub status_pointer: Pointer,
+    /// What its words mean.
+    pub statuses: BTreeMap<String, Status>,
+    /// The address of a call's recording.
+    pub recording_pointer: Option<Pointer>,
+}
+
+impl Mapping {
+    /// Reads `{id_pointer, status_pointer, statuses, recording_pointer}`, the last one for calls only. A call's reports may
+    /// all be events: it needs no statuses.
+    pub fn parse(value: Value, channel: Channel) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let id_pointer = fields.required("id_pointer", Pointer::read);
+        let status_pointer = fields.required("status_pointer", Pointer::read);
+        let statuses = if channel == Channel::Call {
+            fields.defaulted("statuses", BTreeMap::new(), statuses)
+        } else {
+            fields.required("statuses", statuses)
+        };
+        let recording_pointer = fields.defaulted("recording_pointer", None, |value| {
+            if channel != Channel::Call {
+                return Err(Problems::here("is for calls only"));
+            }
+            Pointer::read(value).map(Some)
+        });
+        let parsed = (|| {
+            Some(Self {
+                id_pointer: id_pointer?,
+                status_pointer: status_pointer?,
+                statuses: statuses?,
+                recording_pointer: recording_pointer?,
+            })
+        })();
+        fields.finish(parsed)
+    }
+
+    /// The document that [`Mapping::parse`] reads.
+    pub fn to_value(&self) -> Value {
+        let statuses: Map<String, Value> =
+            self.statuses.iter().map(|(theirs, ours)| (theirs.clone(), json!(ours))).collect();
+        json!({
+            "id_pointer": self.id_pointer.as_str(),
+            "status_pointer": self.status_pointer.as_str(),
+            "statuses": statuses,
+            "recording_pointer": self.recording_pointer.as_ref().map(Pointer::as_str),
+        })
+    }
+}
+
+fn statuses(value: Value) -> Checked<BTreeMap<String, Status>> {
+    let pairs = entries(MOST_STATUSES, |theirs, value| {
+        if !(1..=100).contains(&theirs.chars().count()) {
+            return Err(Problems::here("a provider's status must have 1 to 100 characters"));
+        }
+        one_of(&Status::ALL)(value)
+    })(value)?;
+    Ok(pairs.into_iter().collect())
+}

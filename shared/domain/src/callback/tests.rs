@@ -1,0 +1,143 @@
+use http::{HeaderMap, HeaderValue, Method};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::message::Status;
+
+fn mapping(preset: &str, channel: Channel) -> Mapping {
+    let mut preset: Value = serde_json::from_str(preset).expect("JSON");
+    Mapping::parse(preset["callback"].take(), channel).expect("a mapping")
+}
+
+fn call(
+    mapping: &Mapping,
+    channel: Channel,
+    kind: &str,
+    url: &str,
+    body: &[u8],
+) -> Result<Vec<Result<Callback, NoReport>>, Unreadable> {
+    let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_str(kind).expect("header"))]);
+    read(mapping, channel, &inbound::Request { method: &Method::POST, url, headers: &headers, body })
+}
+
+const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
+const JSON: &str = "application/json";
+const URL: &str = "https://hub.example.com/in/k";
+
+fn theirs(id: &str, report: Report) -> Callback {
+    Callback { id: Named::Theirs(id.to_owned()), report }
+}
+
+fn status(status: Status, theirs: &str) -> Report {
+    Report::Status { status, provider_status: theirs.to_owned() }
+}
+
+#[test]
+fn twilio_reports_by_forms() {
+    let sms = mapping(include_str!("../../../../docs/providers/twilio-sms.json"), Channel::Sms);
+    let voice = mapping(include_str!("../../../../docs/providers/twilio-voice.json"), Channel::Call);
+    for (mapping, channel, body, expected) in [
+        (
+            &sms,
+            Channel::Sms,
+            "SmsSid=SM1&SmsStatus=delivered&MessageStatus=delivered&To=%2B15555550100&MessageSid=SM1&AccountSid=AC1",
+            Ok(theirs("SM1", status(Status::Delivered, "delivered"))),
+        ),
+        (&sms, Channel::Sms, "MessageSid=SM1&MessageStatus=queued", Err(NoReport::Unmapped)),
+        (&sms, Channel::Sms, "MessageSid=SM1&MessageSid=SM2&MessageStatus=sent", Err(NoReport::NoId)),
+        (&sms, Channel::Sms, "MessageStatus=sent", Err(NoReport::NoId)),
+        (
+            &voice,
+            Channel::Call,
+            "CallSid=CA1&CallStatus=no-answer",
+            Ok(theirs("CA1", status(Status::Failed, "no-answer"))),
+        ),
+        (
+            &voice,
+            Channel::Call,
+            "CallSid=CA1&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2Fr1&RecordingStatus=completed",
+            Ok(theirs("CA1", Report::Recording { url: "https://api.twilio.com/r1".to_owned(), status: None })),
+        ),
+        (
+            &voice,
+            Channel::Call,
+            "CallSid=CA1&CallStatus=completed&RecordingUrl=u",
+            Ok(theirs(
+                "CA1",
+                Report::Recording { url: "u".to_owned(), status: Some((Status::Delivered, "completed".to_owned())) },
+            )),
+        ),
+        (
+            &voice,
+            Channel::Call,
+            "CallSid=CA1&Digits=1",
+            Ok(theirs("CA1", Report::Event(json!({"CallSid": "CA1", "Digits": "1"})))),
+        ),
+    ] {
+        assert_eq!(call(mapping, channel, FORM, URL, body.as_bytes()), Ok(vec![expected]), "{body}");
+    }
+    let by_query = call(&sms, Channel::Sms, FORM, &format!("{URL}?MessageSid=SM1&MessageStatus=sent"), b"");
+    assert_eq!(by_query, Ok(vec![Ok(theirs("SM1", status(Status::Sent, "sent")))]));
+}
+
+#[test]
+fn sendgrid_reports_by_arrays_and_gives_our_id_back() {
+    let mapping = mapping(include_str!("../../../../docs/providers/sendgrid.json"), Channel::Email);
+    let id = MessageRef::new(Channel::Email, jiff::Timestamp::UNIX_EPOCH, 5);
+    let body = json!([
+        {"email": "a@example.com", "event": "delivered", "sg_message_id": "14c5d75ce93.filter0001", "tieline_id": id},
+        {"email": "a@example.com", "event": "open", "tieline_id": id},
+        {"email": "a@example.com", "event": "bounce"},
+        7,
+    ]);
+    assert_eq!(
+        call(&mapping, Channel::Email, JSON, URL, body.to_string().as_bytes()).expect("reports"),
+        [
+            Ok(Callback { id: Named::Ours(id), report: status(Status::Delivered, "delivered") }),
+            Err(NoReport::Unmapped),
+            Err(NoReport::NoId),
+            Err(NoReport::NotAnObject),
+        ]
+    );
+    for (kind, body, why) in [
+        (JSON, "\"text\"", Unreadable::Form),
+        (JSON, "{", Unreadable::Form),
+        ("text/plain", "delivered", Unreadable::Form),
+        (JSON, &format!("[{}0]", "0,".repeat(1_000)), Unreadable::TooMany),
+    ] {
+        assert_eq!(call(&mapping, Channel::Email, kind, URL, body.as_bytes()), Err(why));
+    }
+}
+
+#[test]
+fn a_report_waits_for_its_message_for_15_minutes() {
+    let received_at = jiff::Timestamp::UNIX_EPOCH;
+    let callback = Callback { id: Named::Theirs("SM1".to_owned()), report: status(Status::Sent, "sent") };
+    let notice = Notice { callback, provider: ProviderId::new(received_at, 1), received_at, hops: 0 };
+    let text = serde_json::to_string(&notice).expect("JSON");
+    assert!(text.starts_with("{\"callback\":") && serde_json::from_str::<Notice>(&text).expect("a notice") == notice);
+    let mut delays = Vec::new();
+    let mut now = received_at;
+    while let Some(delay) = notice.wait(now) {
+        delays.push(delay);
+        now += SignedDuration::from_secs(delay.into());
+    }
+    assert_eq!(delays, [5, 5, 10, 20, 40, 80, 160, 300, 280]);
+    assert_eq!(notice.wait(received_at - SignedDuration::from_secs(60)), Some(5));
+}
+
+proptest! {
+    #[test]
+    fn any_call_is_read_or_refused(
+        kind in "(application/json|application/x-www-form-urlencoded|text/plain|)", url in "\\PC{0,40}",
+        body in proptest::collection::vec(any::<u8>(), 0..60), text in "(MessageSid=|MessageStatus=sent|&|[{]\"|[\\[\\]{}:,]|\\PC){0,20}",
+    ) {
+        let mapping = mapping(include_str!("../../../../docs/providers/twilio-sms.json"), Channel::Sms);
+        for body in [body.as_slice(), text.as_bytes()] {
+            for channel in [Channel::Sms, Channel::Call] {
+                let _ = call(&mapping, channel, &kind, &url, body);
+            }
+        }
+    }
+}

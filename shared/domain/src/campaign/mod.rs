@@ -1,0 +1,134 @@
+//! Campaigns: which providers a campaign of messages goes through, and how it moves from one deployment to another.
+//!
+//! [`bundle`] is the document that a campaign travels in, with its providers and without their secrets; [`import`] decides
+//! what becomes of one where names are taken.
+
+pub mod bundle;
+pub mod import;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+pub use self::{
+    bundle::{Bundle, export},
+    import::{Conflict, Existing, Import, Plan},
+};
+use crate::{
+    id::{CampaignId, ProviderId},
+    invalid::{Checked, Fields, Problems, name, string, text},
+    message::Channel,
+};
+
+/// A campaign as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Campaign {
+    /// Its id.
+    pub id: CampaignId,
+    /// What an admin wrote about it.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+impl Campaign {
+    /// A new campaign.
+    pub const fn new(id: CampaignId, settings: Settings, now: Timestamp) -> Self {
+        Self { id, settings, created_at: now, updated_at: now, version: 1 }
+    }
+
+    /// With other settings.
+    #[must_use]
+    pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
+        Self { settings, updated_at: now, version: self.version + 1, ..self }
+    }
+}
+
+/// What an admin writes about a campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Its name.
+    pub name: String,
+    /// Who carries its SMS.
+    pub sms_provider_id: Option<ProviderId>,
+    /// Who carries its e-mails.
+    pub email_provider_id: Option<ProviderId>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+impl Settings {
+    /// Reads `{name, sms_provider_id, email_provider_id, description}`, which is also what [`Settings::to_map`] writes: the
+    /// base of a merge patch. Whether the providers are there is for [`Settings::check`].
+    pub fn parse(value: Value) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let name = fields.required("name", name);
+        let provider = |value| Ok(Some(string(value)?.parse()?));
+        let sms_provider_id = fields.defaulted("sms_provider_id", None, provider);
+        let email_provider_id = fields.defaulted("email_provider_id", None, provider);
+        let description = fields.defaulted("description", None, description);
+        let parsed = (|| {
+            Some(Self {
+                name: name?,
+                sms_provider_id: sms_provider_id?,
+                email_provider_id: email_provider_id?,
+                description: description?,
+            })
+        })();
+        fields.finish(parsed)
+    }
+
+    /// Refuses providers that are not there, or carry something else. `channel_of` tells what a provider carries.
+    pub fn check(&self, channel_of: impl Fn(ProviderId) -> Option<Channel>) -> Checked<()> {
+        let wanted = [
+            ("sms_provider_id", self.sms_provider_id, Channel::Sms),
+            ("email_provider_id", self.email_provider_id, Channel::Email),
+        ];
+        let problem = |(field, id, channel): (&str, Option<ProviderId>, Channel)| {
+            let detail = match channel_of(id?) {
+                Some(found) if found == channel => return None,
+                Some(found) => format!("is a provider for {}, not for {}", found.as_str(), channel.as_str()),
+                None => "there is no such provider".to_owned(),
+            };
+            Some(Problems::here(detail).under(field).0)
+        };
+        let problems: Vec<_> = wanted.into_iter().filter_map(problem).flatten().collect();
+        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    }
+
+    /// The providers that it names.
+    pub fn providers(&self) -> impl Iterator<Item = ProviderId> {
+        [self.sms_provider_id, self.email_provider_id].into_iter().flatten()
+    }
+
+    /// The one that carries its messages by this channel.
+    pub const fn provider(&self, channel: Channel) -> Option<ProviderId> {
+        match channel {
+            Channel::Sms => self.sms_provider_id,
+            Channel::Email => self.email_provider_id,
+            Channel::Call | Channel::Chatbot => None,
+        }
+    }
+
+    /// The document that [`Settings::parse`] reads.
+    pub fn to_map(&self) -> Map<String, Value> {
+        Map::from_iter([
+            ("name".to_owned(), json!(self.name)),
+            ("sms_provider_id".to_owned(), json!(self.sms_provider_id)),
+            ("email_provider_id".to_owned(), json!(self.email_provider_id)),
+            ("description".to_owned(), json!(self.description)),
+        ])
+    }
+}
+
+fn description(value: Value) -> Checked<Option<String>> {
+    text(1000)(value).map(Some)
+}
+
+#[cfg(test)]
+mod tests;

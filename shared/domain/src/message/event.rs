@@ -1,0 +1,78 @@
+//! The events that tell of a message or call.
+//!
+//! An event's id derives from the message and from what happened, and its time is the one on record: made again, it is the
+//! same event.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{Change, Channel, Message, Status};
+use crate::{delivery::derived_event_id, event::Event, id::EventId, pattern::EventType};
+
+impl Message {
+    /// The events of every step so far, the oldest first. To publish one again does no harm.
+    pub fn events(&self) -> Vec<Event> {
+        self.history
+            .iter()
+            .filter(|change| change.status != Status::Queued)
+            .filter_map(|c| self.step_event(c))
+            .collect()
+    }
+
+    /// The event of one step.
+    pub(super) fn step_event(&self, change: &Change) -> Option<Event> {
+        let Change { status, at, provider_status } = change;
+        self.status_event(*status, provider_status.as_deref(), *at)
+    }
+
+    /// The event that tells of a status: `<channel>.<status>`, or `call.status`.
+    pub(super) fn status_event(&self, status: Status, provider_status: Option<&str>, at: Timestamp) -> Option<Event> {
+        let cause = format!("{}|{}", status.as_str(), provider_status.unwrap_or_default());
+        let mut data = Map::from_iter([("status".to_owned(), json!(status))]);
+        let name = if self.channel == Channel::Call {
+            data.insert("provider_status".to_owned(), json!(provider_status));
+            "status"
+        } else {
+            status.as_str()
+        };
+        if status == Status::Failed {
+            data.insert("error".to_owned(), json!(self.error));
+        }
+        self.event(name, &cause, data, at)
+    }
+
+    /// An event of this message's channel. Every channel has names that event types may have.
+    pub(super) fn event(&self, name: &str, cause: &str, more: Map<String, Value>, at: Timestamp) -> Option<Event> {
+        let kind = EventType::parse(&format!("{}.{name}", self.channel.as_str())).ok()?;
+        let mut data = self.about();
+        data.extend(more);
+        Some(Event { id: self.event_id(&kind, cause, at), kind, timestamp: at, data: data.into(), hops: 0 })
+    }
+
+    fn event_id(&self, kind: &EventType, cause: &str, at: Timestamp) -> EventId {
+        derived_event_id(kind, &format!("{}|{cause}", self.id), at)
+    }
+
+    /// What every event says of its message.
+    fn about(&self) -> Map<String, Value> {
+        let ours = if self.channel == Channel::Call {
+            ["call_id", "provider_call_id"]
+        } else {
+            ["message_id", "provider_message_id"]
+        };
+        let mut data = Map::new();
+        let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
+        put(ours[0], json!(self.id));
+        if self.channel != Channel::Call {
+            put("channel", json!(self.channel));
+        }
+        put("provider", json!(self.provider));
+        put(ours[1], json!(self.provider_message_id));
+        put("to", json!(self.content.to));
+        put("metadata", json!(self.content.metadata));
+        if let Some(campaign_id) = self.campaign_id {
+            put("campaign_id", json!(campaign_id));
+        }
+        data
+    }
+}

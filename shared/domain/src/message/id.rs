@@ -1,0 +1,60 @@
+//! One id for what is sent to a recipient: a message's or a call's.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Channel;
+use crate::id::{CallId, Id, MessageId, NotAnId};
+
+/// A message's id (`msg_…`) or a call's (`call_…`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum MessageRef {
+    /// By SMS, e-mail or chatbot.
+    Message(MessageId),
+    /// A call.
+    Call(CallId),
+}
+
+impl MessageRef {
+    /// The id of what goes out by `channel`, made at `now` from `random`, of which the lower 80 bits count.
+    pub fn new(channel: Channel, now: Timestamp, random: u128) -> Self {
+        match channel {
+            Channel::Call => Self::Call(Id::new(now, random)),
+            Channel::Sms | Channel::Email | Channel::Chatbot => Self::Message(Id::new(now, random)),
+        }
+    }
+}
+
+impl fmt::Display for MessageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(id) => id.fmt(f),
+            Self::Call(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for MessageRef {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        text.parse().map(Self::Message).or_else(|_| text.parse().map(Self::Call))
+    }
+}
+
+impl From<MessageRef> for String {
+    fn from(id: MessageRef) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for MessageRef {
+    type Error = NotAnId;
+
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        text.parse()
+    }
+}

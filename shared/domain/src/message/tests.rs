@@ -1,0 +1,290 @@
+mod new;
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::{attempt::*, *};
+use crate::{
+    delivery::{Arrival, Failure, Outcome, attempt::Requested},
+    event_type,
+    id::Id,
+};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("a time of this century")
+}
+
+const PROVIDER: u128 = 7;
+
+fn provider() -> ProviderId {
+    Id::new(at(0), PROVIDER)
+}
+
+fn accepted(channel: Channel) -> (Message, Errand) {
+    let new = match channel {
+        Channel::Call => {
+            NewMessage::parse_call(json!({"to": "+15555550100", "text": "hi", "metadata": {"order": "1"}}))
+        }
+        _ => NewMessage::parse(json!({
+            "channel": channel, "to": if channel == Channel::Email { "ana@example.com" } else { "+15555550100" },
+            "subject": "s", "text": "hi", "metadata": {"order": "1"},
+        })),
+    };
+    let id = MessageRef::new(channel, at(0), 5);
+    Message::accept(new.expect("a message"), id, (provider(), "GW".to_owned()), at(0), "t1".to_owned())
+}
+
+fn made(number: u32, outcome: Outcome, now: Timestamp) -> Made {
+    let attempt = Attempt {
+        number,
+        at: now,
+        duration_ms: 1,
+        status_code: outcome.status_code(),
+        error: outcome.error(),
+        request: Requested { method: "POST".to_owned(), url: "https://gw.example.com/".to_owned() },
+        response_body: None,
+        missing_tags: Vec::new(),
+    };
+    let id = matches!(outcome, Outcome::Delivered { .. }).then(|| "SM1".to_owned());
+    Made { attempt, outcome, provider_message_id: id }
+}
+
+const SENT: Outcome = Outcome::Delivered { code: 201 };
+const FAILED: Outcome = Outcome::Failed(Failure::Status { code: 500, retry_after: None });
+
+fn status(status: Status, theirs: &str) -> Report {
+    Report::Status { status, provider_status: theirs.to_owned() }
+}
+
+#[test]
+fn an_accepted_message_is_sent_and_delivered() {
+    let (row, errand) = accepted(Channel::Sms);
+    assert_eq!(
+        serde_json::to_value(&errand).expect("JSON"),
+        json!({"message": row.id, "number": 1, "token": "t1", "waits": 0})
+    );
+    assert_eq!((arrive(Some(&row), &errand), arrive(None, &errand)), (Arrival::Attempt, Arrival::Stale));
+    let sent = row.after(&errand, made(1, SENT, at(1)), at(2), "t2".to_owned());
+    assert_eq!((sent.status, sent.provider_message_id.as_deref(), &sent.awaited), (Status::Sent, Some("SM1"), &None));
+    assert_eq!(arrive(Some(&sent), &errand), Arrival::FollowUp);
+    let kept: Message = serde_json::from_str(&serde_json::to_string(&sent).expect("JSON")).expect("a message");
+    assert_eq!(kept, sent);
+    let reported = sent.reported(provider(), &status(Status::Delivered, "delivered"), at(9)).expect("news");
+    let row = reported.row.expect("a step");
+    assert_eq!((row.status, row.version), (Status::Delivered, 3));
+    let names: Vec<String> = row.events().into_iter().map(|event| event.kind.as_str().to_owned()).collect();
+    assert_eq!(names, ["sms.sent", "sms.delivered"]);
+    assert_eq!(row.events().pop(), reported.event);
+    let view = Value::Object(row.to_map());
+    assert_eq!(view["history"][2], json!({"status": "delivered", "at": at(9), "provider_status": "delivered"}));
+    assert_eq!((&view["status"], &view["channel"]), (&json!("delivered"), &json!("sms")));
+}
+
+#[test]
+fn failures_are_retried_for_an_hour() {
+    let (mut row, mut errand) = accepted(Channel::Sms);
+    let mut now = at(0);
+    let mut delays = Vec::new();
+    loop {
+        row = row.after(&errand, made(errand.ticket.number, FAILED, now), now, format!("t{}", delays.len() + 2));
+        let Some(awaited) = &row.awaited else { break };
+        delays.push((awaited.due_at - at(0)).get_seconds());
+        assert_eq!(arrive(Some(&row), &errand), Arrival::FollowUp);
+        errand = row.errand().expect("another");
+        now = awaited.due_at;
+        assert_eq!(arrive(Some(&row), &errand), Arrival::Attempt);
+    }
+    assert_eq!(delays, [5, 300, 1_800]);
+    assert_eq!((row.status, row.attempts.len()), (Status::Failed, 4));
+    let events = row.events();
+    assert_eq!((events.len(), events[0].kind.as_str()), (1, "sms.failed"));
+    assert_eq!(events[0].data["error"], "the receiver answered 500");
+
+    let retry_after =
+        |seconds| Outcome::Failed(Failure::Status { code: 429, retry_after: Some(Duration::from_secs(seconds)) });
+    let gone = Outcome::Failed(Failure::Status { code: 410, retry_after: None });
+    let blocked = Outcome::Blocked { reason: "x".to_owned() };
+    for (number, outcome, now, expected) in [
+        (1, gone, 0, Some(5)),
+        (1, retry_after(60), 0, Some(60)),
+        (1, retry_after(86_400), 0, Some(3_600)),
+        (4, FAILED, 1_801, None),
+        (3, FAILED, 3_601, None),
+        (1, blocked, 0, None),
+        (1, SENT, 0, None),
+    ] {
+        assert_eq!(next(at(0), number, &outcome, at(now)), expected.map(at), "{number} {outcome:?}");
+    }
+}
+
+#[test]
+fn an_errand_that_was_lost_or_doubled_does_no_harm() {
+    let (row, errand) = accepted(Channel::Sms);
+    let row = row.after(&errand, made(1, FAILED, at(0)), at(1), "t2".to_owned());
+    let second = row.errand().expect("an errand");
+    let (renewed, replacing) = row.renewed(at(2), "t3".to_owned()).expect("one awaited");
+    assert_eq!(arrive(Some(&row), &replacing), Arrival::Attempt);
+    assert_eq!(arrive(Some(&renewed), &replacing), Arrival::Attempt);
+    assert_eq!(arrive(Some(&renewed), &second), Arrival::Stale);
+    let Due::Later { errand, delay_seconds } = second.due(at(0)) else { panic!("due at 5 s") };
+    assert_eq!((errand.waits, delay_seconds), (1, 5));
+    assert!(matches!(errand.clone().due(at(5)), Due::Now(_)));
+    assert_eq!(Errand { waits: 100, ..errand }.due(at(0)), Due::Lost);
+}
+
+#[test]
+fn a_report_that_outruns_an_attempt_counts() {
+    let (row, errand) = accepted(Channel::Sms);
+    let row = row.after(&errand, made(1, Outcome::Failed(Failure::Timeout), at(0)), at(1), "t2".to_owned());
+    let errand = row.errand().expect("a retry");
+    let reported = row.reported(provider(), &status(Status::Sent, "sent"), at(2)).expect("news").row.expect("a step");
+    assert_eq!((reported.status, arrive(Some(&reported), &errand)), (Status::Sent, Arrival::Stale));
+    // The attempt had begun by then.
+    let after = reported.after(&errand, made(2, FAILED, at(2)), at(3), "t3".to_owned());
+    assert_eq!((after.status, after.awaited, after.attempts.len()), (Status::Sent, None, 2));
+}
+
+#[test]
+fn reports_that_bring_nothing_new() {
+    let (row, errand) = accepted(Channel::Sms);
+    let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    let news = sent.reported(provider(), &status(Status::Delivered, "delivered"), at(2)).expect("news");
+    let row = news.row.expect("a step");
+    let again = row.reported(provider(), &status(Status::Delivered, "delivered"), at(99)).expect("the same");
+    assert_eq!((again.row, again.event), (None, news.event));
+    for (report, from, why) in [
+        (status(Status::Failed, "failed"), provider(), Ignored::Late),
+        (status(Status::Sent, "sent"), provider(), Ignored::Late),
+        (status(Status::Delivered, "read"), provider(), Ignored::Late),
+        (status(Status::Failed, "failed"), Id::new(at(0), 8), Ignored::OtherProvider),
+        (Report::Recording { url: "u".to_owned(), status: None }, provider(), Ignored::NotACall),
+        (Report::Event(json!({})), provider(), Ignored::NotACall),
+    ] {
+        assert_eq!(row.reported(from, &report, at(3)), Err(why), "{report:?}");
+    }
+}
+
+#[test]
+fn a_call_tells_of_every_state_recording_and_event_once() {
+    let (row, errand) = accepted(Channel::Call);
+    let mut row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    let mut ids = std::collections::BTreeSet::new();
+    let reports = [
+        (status(Status::Sent, "ringing"), "call.status", "provider_status", json!("ringing")),
+        (status(Status::Sent, "in-progress"), "call.status", "provider_status", json!("in-progress")),
+        (Report::Event(json!({"digits": "1"})), "call.event", "event", json!({"digits": "1"})),
+        (status(Status::Delivered, "completed"), "call.status", "status", json!("delivered")),
+        (
+            Report::Recording { url: "https://a.example/r".to_owned(), status: None },
+            "call.recording",
+            "recording_url",
+            json!("https://a.example/r"),
+        ),
+    ];
+    for (report, kind, field, value) in &reports {
+        let first = row.reported(provider(), report, at(10)).expect("news");
+        row = first.row.expect("on record");
+        let event = first.event.expect("an event");
+        assert_eq!((event.kind.as_str(), &event.data[field]), (*kind, value));
+        assert!(ids.insert(event.id));
+        let again = row.reported(provider(), report, at(500)).expect("the same");
+        assert_eq!((again.row, again.event), (None, Some(event)));
+    }
+    assert_eq!(row.reported(provider(), &status(Status::Sent, "queued"), at(11)), Err(Ignored::Late));
+    for number in 0..200 {
+        let reported = row.reported(provider(), &Report::Event(json!({ "number": number })), at(12)).expect("news");
+        assert!(reported.event.is_some());
+        row = reported.row.unwrap_or(row);
+    }
+    assert_eq!(row.reported.len(), 50);
+}
+
+#[test]
+fn a_recording_that_comes_with_a_status_moves_the_call_on() {
+    let (row, errand) = accepted(Channel::Call);
+    let row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    let completed = Some((Status::Delivered, "completed".to_owned()));
+    let report = Report::Recording { url: "u".to_owned(), status: completed };
+    let first = row.reported(provider(), &report, at(2)).expect("news");
+    let after = first.row.expect("a step");
+    assert_eq!((after.status, after.version, after.reported.len()), (Status::Delivered, row.version + 1, 1));
+    let again = after.reported(provider(), &report, at(3)).expect("the same");
+    assert_eq!((again.row, again.event.clone()), (None, first.event));
+    assert_eq!(again.event.expect("an event").kind.as_str(), "call.recording");
+}
+
+#[test]
+fn events_have_the_fields_of_their_examples() {
+    for channel in [Channel::Sms, Channel::Email, Channel::Chatbot, Channel::Call] {
+        let (row, errand) = accepted(channel);
+        let failed = row.clone().after(
+            &errand,
+            made(1, Outcome::Blocked { reason: "x".to_owned() }, at(0)),
+            at(1),
+            String::new(),
+        );
+        let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+        let reports = [
+            status(Status::Delivered, "x"),
+            Report::Recording { url: "u".to_owned(), status: None },
+            Report::Event(json!({})),
+        ];
+        let reported = reports.iter().filter_map(|report| sent.reported(provider(), report, at(2)).ok()?.event);
+        let failures = failed.events().into_iter().filter(|_| channel != Channel::Call);
+        let delivered = reported.collect::<Vec<_>>();
+        assert_eq!(delivered.len(), if channel == Channel::Call { 3 } else { 1 });
+        for event in sent.events().into_iter().chain(delivered).chain(failures) {
+            let keys = |data: &Value| {
+                data.as_object().expect("an object").keys().cloned().collect::<std::collections::BTreeSet<_>>()
+            };
+            let example = &event_type::find(event.kind.as_str()).expect("built in").example;
+            assert_eq!(keys(&event.data), keys(example), "{}", event.kind);
+        }
+    }
+}
+
+#[test]
+fn an_id_is_a_messages_or_a_calls() {
+    for (channel, prefix) in [(Channel::Sms, "msg_"), (Channel::Chatbot, "msg_"), (Channel::Call, "call_")] {
+        let id = MessageRef::new(channel, at(0), 3);
+        assert!(id.to_string().starts_with(prefix) && id.to_string().parse() == Ok(id));
+    }
+    assert!("evt_01K3S0M3ZC0000000000000000".parse::<MessageRef>().is_err() && "msg_1".parse::<MessageRef>().is_err());
+}
+
+fn any_status() -> impl Strategy<Value = Status> {
+    (0..Status::ALL.len()).prop_map(|at| Status::ALL[at].1)
+}
+
+proptest! {
+    #[test]
+    fn a_status_only_moves_forward(steps in proptest::collection::vec(any_status(), 0..12)) {
+        let (mut row, _) = accepted(Channel::Sms);
+        for (second, step) in (1..).zip(steps) {
+            let before = row.status;
+            let reported = row.reported(provider(), &status(step, step.as_str()), at(second));
+            if let Ok(Reported { row: Some(after), .. }) = reported {
+                prop_assert!(before.advance(after.status).is_some() && after.awaited.is_none());
+                row = after;
+            }
+            prop_assert!(row.status.advance(before).is_none());
+        }
+        prop_assert!(row.history.len() <= 3);
+        prop_assert!(row.history.windows(2).all(|pair| pair[0].status.advance(pair[1].status).is_some()));
+        let distinct: std::collections::BTreeSet<_> = row.events().into_iter().map(|event| event.id).collect();
+        prop_assert_eq!(distinct.len() + 1, row.history.len());
+    }
+
+    #[test]
+    fn retries_end_within_the_hour(failures in proptest::collection::vec((0..7_200_i64, proptest::option::of(0..100_000_u64)), 1..20)) {
+        let mut now = at(0);
+        for (number, (late, retry_after)) in (1..).zip(failures) {
+            let outcome = Outcome::Failed(Failure::Status { code: 503, retry_after: retry_after.map(Duration::from_secs) });
+            let Some(due) = next(at(0), number, &outcome, now) else { break };
+            prop_assert!(due >= now && due <= at(3_600) && number <= 3);
+            now = due + SignedDuration::from_secs(late);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! JSON pointers (RFC 6901), by which a provider's documents are read: where its id stands, where its status.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::invalid::{Checked, Problems, string};
+
+/// The longest pointer, and the longest id or status that one leads to, in bytes.
+const LONGEST: usize = 255;
+
+/// A pointer into a JSON document, such as `/result/message_id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer(String);
+
+/// The text is no pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be a JSON pointer (RFC 6901) of at most {LONGEST} bytes, such as /result/id: every step begins with `/`, and \
+     `~` stands in `~0` and `~1` only"
+)]
+pub struct NotAPointer;
+
+impl Pointer {
+    /// The pointer that `text` writes. It has at least one step: a whole document is neither an id nor a status.
+    pub fn parse(text: &str) -> Result<Self, NotAPointer> {
+        let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        let legal = text.starts_with('/') && text.len() <= LONGEST && escapes && !text.chars().any(char::is_control);
+        if legal { Ok(Self(text.to_owned())) } else { Err(NotAPointer) }
+    }
+
+    /// Reads a pointer out of a document.
+    pub fn read(value: Value) -> Checked<Self> {
+        Self::parse(&string(value)?).map_err(|error| Problems::here(error.to_string()))
+    }
+
+    /// The pointer as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands there.
+    pub fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
+        document.pointer(&self.0)
+    }
+
+    /// The string or number that stands there, as text of 1 to 255 bytes without control characters.
+    pub fn text(&self, document: &Value) -> Option<String> {
+        let text = match self.find(document)? {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        ((1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control)).then_some(text)
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_a_pointer() {
+        for text in ["/", "/a", "/a/0/b", "/a~1b/c~0d", "/é", "//"] {
+            assert_eq!(Pointer::parse(text).expect(text).as_str(), text);
+        }
+        for text in ["", "a", "a/b", "/~", "/~2", "/a~", "/\n", &format!("/{}", "a".repeat(255))] {
+            assert_eq!(Pointer::parse(text), Err(NotAPointer), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_texts_and_numbers_are_ids() {
+        let document = json!({
+            "id": "a", "n": 12, "f": 1.5, "empty": "", "long": "x".repeat(256), "just": "x".repeat(255), "line": "a\nb",
+            "null": null, "list": [{"id": 7}], "a/b": "slash", "m~n": "tilde", "": "nameless",
+        });
+        for (pointer, expected) in [
+            ("/id", Some("a")),
+            ("/n", Some("12")),
+            ("/f", Some("1.5")),
+            ("/list/0/id", Some("7")),
+            ("/a~1b", Some("slash")),
+            ("/m~0n", Some("tilde")),
+            ("/", Some("nameless")),
+            ("/list/00/id", None),
+            ("/list/-", None),
+            ("/list", None),
+            ("/empty", None),
+            ("/long", None),
+            ("/line", None),
+            ("/null", None),
+            ("/none", None),
+        ] {
+            assert_eq!(Pointer::parse(pointer).expect(pointer).text(&document).as_deref(), expected, "{pointer}");
+        }
+        let just = Pointer::parse("/just").expect("pointer");
+        assert_eq!(just.text(&document).map(|text| text.len()), Some(255));
+    }
+
+    proptest! {
+        #[test]
+        fn any_key_has_its_pointer(key in "\\P{Cc}{0,20}", text in "\\PC{0,300}") {
+            let pointer = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+            let mut document = json!({});
+            document[&key] = json!("found");
+            let found = Pointer::parse(&pointer).expect("pointer").text(&document);
+            prop_assert_eq!(found.as_deref(), Some("found"));
+            if let Ok(pointer) = Pointer::parse(&text) {
+                let _ = pointer.text(&document);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! How calls to a provider authenticate with its two keys.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::{HeaderName, header::AUTHORIZATION};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use crate::{
+    invalid::{Checked, Fields, Problems, string},
+    webhook::auth::header_name,
+};
+
+/// The authentication of calls to a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// The API key in `x-api-key`, and the headers of Standard Webhooks 1.0, signed with the secret key.
+    Signed,
+    /// RFC 7617, the API key being the user's name and the secret key the password.
+    Basic,
+    /// The API key as a bearer token (RFC 6750).
+    Bearer,
+    /// The API key in this header.
+    Header(HeaderName),
+}
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+impl Auth {
+    /// Reads `{"type": "signed" | "basic" | "bearer" | "header", …}`.
+    pub fn parse(value: Value) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let auth = match fields.required("type", string).as_deref() {
+            Some("signed") => Some(Self::Signed),
+            Some("basic") => Some(Self::Basic),
+            Some("bearer") => Some(Self::Bearer),
+            Some("header") => fields.required("name", header_name).map(Self::Header),
+            Some(_) => return Err(Problems::here("must be one of: signed, basic, bearer, header").under("type")),
+            None => None,
+        };
+        fields.finish(auth)
+    }
+
+    /// The document that [`Auth::parse`] reads.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Signed => json!({"type": "signed"}),
+            Self::Basic => json!({"type": "basic"}),
+            Self::Bearer => json!({"type": "bearer"}),
+            Self::Header(name) => json!({"type": "header", "name": name.as_str()}),
+        }
+    }
+
+    /// Whether it takes the secret key too.
+    pub const fn needs_secret_key(&self) -> bool {
+        matches!(self, Self::Signed | Self::Basic)
+    }
+
+    /// The header that carries the API key.
+    pub fn header_name(&self) -> HeaderName {
+        match self {
+            Self::Signed => API_KEY,
+            Self::Basic | Self::Bearer => AUTHORIZATION,
+            Self::Header(name) => name.clone(),
+        }
+    }
+
+    /// That header and its value; none where a key is missing.
+    pub(super) fn header(
+        &self,
+        api_key: &SecretString,
+        secret_key: Option<&SecretString>,
+    ) -> (HeaderName, Option<SecretString>) {
+        let key = api_key.expose_secret();
+        let value = match self {
+            Self::Signed | Self::Header(_) => Some(api_key.clone()),
+            Self::Bearer => Some(format!("Bearer {key}").into()),
+            Self::Basic => secret_key.map(|secret| {
+                let pair = BASE64_STANDARD.encode(format!("{key}:{}", secret.expose_secret()));
+                format!("Basic {pair}").into()
+            }),
+        };
+        (self.header_name(), value)
+    }
+}

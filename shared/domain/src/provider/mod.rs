@@ -1,0 +1,127 @@
+//! External providers: who carries messages and calls to their recipients.
+//!
+//! [`Settings`] is what an admin writes: where a provider is called, how calls authenticate and look ([`request`]), where its
+//! own id stands in its answer, and how its status reports are read ([`crate::callback`]). Its two keys are write-only; tags
+//! name them as `{secret.api_key}` and `{secret.secret_key}`, so that one that belongs into a URL need not stand there.
+
+pub mod auth;
+pub mod request;
+pub mod settings;
+mod template;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+pub use self::{
+    auth::Auth,
+    settings::{Keys, Settings},
+    template::RequestTemplate,
+};
+use crate::{
+    header,
+    id::ProviderId,
+    invalid::{Checked, Problems},
+    mask,
+    message::Channel,
+    redact::{header_secrets, redact, url_secrets},
+};
+
+/// A provider as it is kept.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Its id.
+    pub id: ProviderId,
+    /// What an admin wrote about it.
+    pub settings: Settings,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+/// Whether a provider can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ProviderStatus)]
+pub enum Status {
+    /// It can.
+    Active,
+    /// It was imported without its keys, and refuses to send.
+    NeedsSecrets,
+}
+
+impl Provider {
+    /// A new provider.
+    pub const fn new(id: ProviderId, settings: Settings, now: Timestamp) -> Self {
+        Self { id, settings, created_at: now, updated_at: now, version: 1 }
+    }
+
+    /// With other settings.
+    #[must_use]
+    pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
+        Self { settings, updated_at: now, version: self.version + 1, ..self }
+    }
+
+    /// What must not show in texts that come back from third parties.
+    pub fn secrets(&self) -> BTreeSet<String> {
+        let Settings { api_key, secret_key, auth, send_url, request, .. } = &self.settings;
+        let keys = [api_key, secret_key].into_iter().flatten();
+        let mut found: BTreeSet<String> = keys.map(|key| key.expose_secret().to_owned()).collect();
+        let header = api_key.as_ref().and_then(|key| auth.header(key, secret_key.as_ref()).1);
+        if let Some(value) = header {
+            header_secrets(value.expose_secret(), &mut found);
+        }
+        let headers = request.iter().flat_map(|request| &request.headers);
+        for (_, value) in headers.filter(|(name, _)| header::is_sensitive(name.as_str())) {
+            mask::literals(value.as_str()).for_each(|literal| header_secrets(literal, &mut found));
+        }
+        url_secrets(send_url.as_str(), &mut found);
+        found
+    }
+
+    /// `text` with every secret of this provider masked, in whatever code a third party echoes it.
+    pub fn redact(&self, text: &str) -> String {
+        redact(text, &self.secrets())
+    }
+}
+
+/// The provider that a message by `channel` goes through, out of all that there are: the one `wanted` by name or id, else the
+/// channel's default, else its only one. Problems are those of the field `provider`.
+pub fn choose<'a>(wanted: Option<&str>, channel: Channel, all: &'a [Provider]) -> Checked<&'a Provider> {
+    let problem = |detail: String| Problems::here(detail).under("provider");
+    let by = channel.as_str();
+    let chosen = if let Some(wanted) = wanted {
+        let id = wanted.parse::<ProviderId>().ok();
+        let name = wanted.to_lowercase();
+        let found = all.iter().find(|one| id.is_some_and(|id| one.id == id));
+        let found = found.or_else(|| all.iter().find(|one| one.settings.name.to_lowercase() == name));
+        let found = found.ok_or_else(|| problem("there is no such provider".to_owned()))?;
+        if found.settings.channel != channel {
+            let detail = format!("is a provider for {}, not for {by}", found.settings.channel.as_str());
+            return Err(problem(detail));
+        }
+        found
+    } else {
+        let mut able = all.iter().filter(|one| one.settings.channel == channel);
+        match (all.iter().find(|one| one.settings.channel == channel && one.settings.default), able.next(), able.next())
+        {
+            (Some(default), ..) => default,
+            (None, Some(only), None) => only,
+            (None, None, _) => return Err(problem(format!("there is no provider for {by}"))),
+            (None, Some(_), Some(_)) => {
+                return Err(problem(format!("is required: there are several for {by}, and none is the default")));
+            }
+        }
+    };
+    match chosen.settings.status() {
+        Status::Active => Ok(chosen),
+        Status::NeedsSecrets => Err(problem("needs its api_key and secret_key before it can send".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! From a provider and a message to the HTTP request that goes out.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::{Auth, Provider, RequestTemplate, Settings};
+use crate::{
+    message::{Channel, Content, Message},
+    signature::{self, SigningSecret},
+    template::{Missing, Scope, Unfit, View, escape_xml},
+    webhook::request::{HOPS_HEADER, Request, sensitive},
+};
+
+/// Why there is no request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoRequest {
+    /// A key is missing.
+    #[error("the provider needs its api_key and secret_key")]
+    NeedsSecrets,
+    /// A value cannot stand where its tag does.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+}
+
+/// The request that hands `message` to `provider` at `now`. `callback_url` is where the provider reports to.
+pub fn build(
+    provider: &Provider,
+    message: &Message,
+    callback_url: Option<&str>,
+    now: Timestamp,
+) -> Result<Request, NoRequest> {
+    let Settings { send_url, auth, request, api_key, secret_key, .. } = &provider.settings;
+    let default = RequestTemplate::default();
+    let RequestTemplate { method, format, headers: extra, body } = request.as_ref().unwrap_or(&default);
+    let secrets = [("api_key", api_key), ("secret_key", secret_key)];
+    let secrets: BTreeMap<String, SecretString> =
+        secrets.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key.clone()?))).collect();
+    let (authenticating, Some(credential)) =
+        auth.header(api_key.as_ref().ok_or(NoRequest::NeedsSecrets)?, secret_key.as_ref())
+    else {
+        return Err(NoRequest::NeedsSecrets);
+    };
+    let roots = roots(provider, message, callback_url);
+    let scope = Scope { roots: &roots, secrets: &secrets, data: &Value::Null };
+    let mut missing = Missing::default();
+    let url = send_url.render(&scope, View::Wire, &mut missing)?;
+    let shown_url = send_url.render_masked(&scope, &mut missing);
+    let body = match body {
+        Some(template) => Some(template.render(&scope, View::Wire, &mut missing)?),
+        None if *method == Method::GET => None,
+        None => Some(standard(provider, message).to_string()),
+    };
+    let mut headers = HeaderMap::new();
+    if body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    }
+    for (name, template) in extra {
+        headers.insert(name.clone(), sensitive(&template.render(&scope, View::Wire, &mut missing)?)?);
+    }
+    headers.insert(authenticating, sensitive(credential.expose_secret())?);
+    headers.insert(HOPS_HEADER, HeaderValue::from_static("1"));
+    if *auth == Auth::Signed {
+        let key = SigningSecret::issued(secret_key.as_ref().ok_or(NoRequest::NeedsSecrets)?);
+        let id = message.id.to_string();
+        let bytes = body.as_deref().unwrap_or_default().as_bytes();
+        let signature = signature::sign(&id, now.as_second(), bytes, &[&key]);
+        headers.insert("webhook-id", sensitive(&id)?);
+        headers.insert("webhook-timestamp", now.as_second().into());
+        headers.insert("webhook-signature", sensitive(&signature)?);
+    }
+    Ok(Request { method: method.clone(), url, shown_url, headers, body, missing })
+}
+
+/// What a provider gets that asks for nothing else. A call has a `url` besides.
+fn standard(provider: &Provider, message: &Message) -> Value {
+    let Content { to, from, subject, text, html, url, metadata } = &message.content;
+    let mut body = json!({
+        "id": message.id,
+        "provider_id": provider.settings.provider_id,
+        "channel": message.channel,
+        "to": to,
+        "from": from,
+        "subject": subject,
+        "text": text,
+        "html": html,
+        "metadata": metadata,
+    });
+    if message.channel == Channel::Call {
+        body["url"] = json!(url);
+    }
+    body
+}
+
+/// What tags can name.
+fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> Value {
+    let Content { to, from, subject, text, html, url, metadata } = &message.content;
+    json!({
+        "message": {
+            "id": message.id,
+            "channel": message.channel,
+            "to": to,
+            "from": from,
+            "subject": subject,
+            "text": text,
+            "html": html,
+            "url": url,
+            "metadata": metadata,
+            "campaign_id": message.campaign_id,
+            "content": content(&message.content),
+            "twiml": twiml(&message.content),
+        },
+        "provider": {
+            "id": provider.id,
+            "name": provider.settings.name,
+            "provider_id": provider.settings.provider_id,
+            "channel": provider.settings.channel,
+            "callback_url": callback_url,
+        },
+    })
+}
+
+/// The bodies that there are, as e-mail APIs take them: `[{"type": "text/plain", "value": …}, …]`, the plain one first.
+fn content(content: &Content) -> Value {
+    let parts = [("text/plain", &content.text), ("text/html", &content.html)];
+    parts.into_iter().filter_map(|(kind, body)| Some(json!({"type": kind, "value": body.as_ref()?}))).collect()
+}
+
+/// A call as `TwiML`, Twilio's XML for what is to happen in one: reads the text out, then goes on with what the URL says.
+fn twiml(content: &Content) -> String {
+    let mut out = String::from("<Response>");
+    for (verb, value) in [("Say", &content.text), ("Redirect", &content.url)] {
+        if let Some(value) = value {
+            out.extend(["<", verb, ">"]);
+            escape_xml(&mut out, value);
+            out.extend(["</", verb, ">"]);
+        }
+    }
+    out.push_str("</Response>");
+    out
+}

@@ -1,0 +1,218 @@
+//! A provider's settings: read from JSON with everything that is wrong named at once, and written back.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Auth, RequestTemplate, Status,
+    template::{Source, check_tags},
+};
+use crate::{
+    account::put_secret,
+    callback::Mapping,
+    invalid::{Checked, Fields, Problems, boolean, name, one_of, secret, string, text},
+    mask::{self, unmasked},
+    message::Channel,
+    pointer::Pointer,
+    signature::SigningSecret,
+    target::{self, Allow},
+    template::UrlTemplate,
+    webhook::{auth, settings::Reveal},
+};
+
+/// What an admin writes about a provider.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name, unique across all channels.
+    pub name: String,
+    /// How its own side calls it or the account with it; for people, and for tags.
+    pub provider_id: String,
+    /// What it carries.
+    pub channel: Channel,
+    /// Where it takes messages: https on a public host, with tags only after the authority.
+    pub send_url: UrlTemplate,
+    /// The key that names the caller.
+    pub api_key: Option<SecretString>,
+    /// The key that proves it, where [`Auth`] or a tag asks for one.
+    pub secret_key: Option<SecretString>,
+    /// Whether it is taken where a message names no provider.
+    pub default: bool,
+    /// How calls authenticate.
+    pub auth: Auth,
+    /// What calls look like.
+    pub request: Option<RequestTemplate>,
+    /// Where its own id of a message stands in its answer.
+    pub id_pointer: Option<Pointer>,
+    /// How its reports are read.
+    pub callback: Option<Mapping>,
+}
+
+/// Whether a provider may go without its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// It may not.
+    Required,
+    /// It may: it is imported, or was and still lacks them.
+    MayMiss,
+}
+
+impl Settings {
+    /// Reads the settings. `allow` is the deployment's list of extra targets.
+    pub fn parse(value: Value, allow: &Allow, keys: Keys) -> Checked<Self> {
+        Self::read(value, Some(allow), keys)
+    }
+
+    /// Reads settings that were saved. What was to be checked was checked then: a saved provider can always be read, and
+    /// whether its target is allowed by now is for the sending to check.
+    pub fn restore(value: Value) -> Checked<Self> {
+        Self::read(value, None, Keys::MayMiss)
+    }
+
+    /// `input`: where it comes from a client, with the targets that it may have.
+    fn read(value: Value, input: Option<&Allow>, keys: Keys) -> Checked<Self> {
+        let source = if input.is_some() { Source::Client } else { Source::Table };
+        let mut fields = Fields::of(value)?;
+        let name = fields.required("name", name);
+        let provider_id = fields.required("provider_id", text(100));
+        let channel = fields.required("channel", one_of(&Channel::ALL));
+        let send_url = fields.required("send_url", |value| {
+            let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
+            input.map_or(Ok(()), |allow| target::check_url(template.origin_url(), allow))?;
+            check_tags(template.tags(), source)?;
+            Ok(template)
+        });
+        let auth = fields.defaulted("auth", Auth::Signed, Auth::parse);
+        let own = auth.as_ref().map(Auth::header_name);
+        let request =
+            fields.defaulted("request", None, |value| RequestTemplate::parse(value, own.as_ref(), source).map(Some));
+        let tags = || {
+            send_url.iter().flat_map(UrlTemplate::tags).chain(request.iter().flatten().flat_map(RequestTemplate::tags))
+        };
+        let needs_secret_key =
+            auth.as_ref().is_some_and(Auth::needs_secret_key) || tags().any(|tag| tag == "secret.secret_key");
+        if keys == Keys::Required && !fields.has("api_key") {
+            fields.refuse("api_key", "is required");
+        }
+        if keys == Keys::Required && needs_secret_key && !fields.has("secret_key") {
+            fields.refuse("secret_key", "is required: `auth` or a tag takes it");
+        }
+        let api_key = fields.defaulted("api_key", None, |value| api_key(value, auth.as_ref()).map(Some));
+        let secret_key = fields.defaulted("secret_key", None, |value| secret_key(value, auth.as_ref()).map(Some));
+        let default = fields.defaulted("default", false, boolean);
+        let id_pointer = fields.defaulted("response", None, response);
+        let callback = fields.defaulted("callback", None, |value| {
+            // Where the channel itself is wrong, a call's has every field that there is.
+            Mapping::parse(value, channel.unwrap_or(Channel::Call)).map(Some)
+        });
+        let parsed = (|| {
+            Some(Self {
+                name: name?,
+                provider_id: provider_id?,
+                channel: channel?,
+                send_url: send_url?,
+                api_key: api_key?,
+                secret_key: secret_key?,
+                default: default?,
+                auth: auth?,
+                request: request?,
+                id_pointer: id_pointer?,
+                callback: callback?,
+            })
+        })();
+        fields.finish(parsed)
+    }
+
+    /// The document that [`Settings::parse`] reads, or with masks and hints in place of secrets.
+    pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
+        let mut map = self.to_bundle(reveal);
+        for (field, key) in [("api_key", &self.api_key), ("secret_key", &self.secret_key)] {
+            match key {
+                Some(key) => put_secret(&mut map, field, key, reveal),
+                None if reveal == Reveal::Hints => {
+                    map.insert(format!("{field}_hint"), Value::Null);
+                }
+                None => {}
+            }
+        }
+        map.insert("default".to_owned(), json!(self.default));
+        map
+    }
+
+    /// What of the document belongs to the provider wherever it is: without its keys, and without its rank among others.
+    pub fn to_bundle(&self, reveal: Reveal) -> Map<String, Value> {
+        let send_url = match reveal {
+            Reveal::Full => self.send_url.as_str().to_owned(),
+            Reveal::Hints => mask::url(self.send_url.as_str()),
+        };
+        let mut map = Map::new();
+        let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
+        put("name", json!(self.name));
+        put("provider_id", json!(self.provider_id));
+        put("channel", json!(self.channel));
+        put("send_url", json!(send_url));
+        put("auth", self.auth.to_value());
+        put("request", self.request.as_ref().map_or(Value::Null, |request| request.to_value(reveal)));
+        put(
+            "response",
+            self.id_pointer.as_ref().map_or(Value::Null, |pointer| json!({"id_pointer": pointer.as_str()})),
+        );
+        put("callback", self.callback.as_ref().map_or(Value::Null, Mapping::to_value));
+        map
+    }
+
+    /// The full document that the merge patch `patch` applies to: without what belongs to a kind of authentication that the
+    /// patch replaces.
+    pub fn base(&self, patch: &Value) -> Value {
+        let mut base = Value::Object(self.to_map(Reveal::Full));
+        let wanted = &patch["auth"]["type"];
+        if !wanted.is_null() && *wanted != base["auth"]["type"] {
+            base["auth"] = Value::Null;
+        }
+        base
+    }
+
+    /// Whether it has the keys that sending takes.
+    pub fn status(&self) -> Status {
+        let mut tags = self.send_url.tags().chain(self.request.iter().flat_map(RequestTemplate::tags));
+        let needs_secret_key = self.auth.needs_secret_key() || tags.any(|tag| tag == "secret.secret_key");
+        if self.api_key.is_none() || needs_secret_key && self.secret_key.is_none() {
+            Status::NeedsSecrets
+        } else {
+            Status::Active
+        }
+    }
+
+    /// What a change of these settings has to bring: a provider that needs its keys may be changed without them.
+    pub fn keys(&self) -> Keys {
+        if self.status() == Status::NeedsSecrets { Keys::MayMiss } else { Keys::Required }
+    }
+
+    /// The provider's own id of a message in the body of its answer.
+    pub fn answered_id(&self, body: &[u8]) -> Option<String> {
+        self.id_pointer.as_ref()?.text(&serde_json::from_slice(body).ok()?)
+    }
+}
+
+fn response(value: Value) -> Checked<Option<Pointer>> {
+    let mut fields = Fields::of(value)?;
+    let pointer = fields.defaulted("id_pointer", None, |value| Pointer::read(value).map(Some));
+    fields.finish(pointer)
+}
+
+/// Printable ASCII, for headers; a user's name of RFC 7617 has no colon.
+fn api_key(value: Value, auth: Option<&Auth>) -> Checked<SecretString> {
+    let key = auth::secret(value)?;
+    if auth == Some(&Auth::Basic) && key.expose_secret().contains(':') {
+        return Err(Problems::here("must hold no colon: it is the user's name of HTTP Basic authentication"));
+    }
+    Ok(key)
+}
+
+/// What announces itself as a signing key's encoding must be one.
+fn secret_key(value: Value, auth: Option<&Auth>) -> Checked<SecretString> {
+    let key = secret(value)?;
+    if auth == Some(&Auth::Signed) && key.expose_secret().starts_with("whsec_") {
+        SigningSecret::parse(key.expose_secret())?;
+    }
+    Ok(key)
+}

@@ -1,0 +1,124 @@
+//! What calls to a provider look like, and which tags may stand in them.
+
+use http::{HeaderName, Method};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    header,
+    invalid::{Checked, Fields, Problems, one_of, string},
+    mask::MASK,
+    template::{BodyTemplate, Format, HeaderTemplate},
+    webhook::settings::{FORMATS, Reveal, headers, method},
+};
+
+/// The form of a provider's requests.
+#[derive(Debug, Clone)]
+pub struct RequestTemplate {
+    /// The method.
+    pub method: Method,
+    /// How the body is written.
+    pub format: Format,
+    /// Extra headers.
+    pub headers: Vec<(HeaderName, HeaderTemplate)>,
+    /// The body; without one the message is sent as JSON.
+    pub body: Option<BodyTemplate>,
+}
+
+impl Default for RequestTemplate {
+    fn default() -> Self {
+        Self { method: Method::POST, format: Format::Json, headers: Vec::new(), body: None }
+    }
+}
+
+/// Whether what is read was written by a client just now, or was checked when it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Client,
+    Table,
+}
+
+impl RequestTemplate {
+    /// Reads `{method, format, headers, body}`. `own` is the header that authenticates.
+    pub(super) fn parse(value: Value, own: Option<&HeaderName>, source: Source) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let method = fields.defaulted("method", Method::POST, method);
+        let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
+        let headers = fields.defaulted("headers", Vec::new(), |value| {
+            let headers = headers(value, |name| {
+                if Some(name) == own { Err(Problems::here("is the header that `auth` sets")) } else { Ok(()) }
+            })?;
+            for (name, template) in &headers {
+                check_tags(template.tags(), source).map_err(|problems| problems.under(name.as_str()))?;
+            }
+            Ok(headers)
+        });
+        let body = fields.defaulted("body", None, |value| {
+            // Where the format itself is wrong, that is the problem to report.
+            let Some(format) = format else { return string(value).map(|_| None) };
+            let body = BodyTemplate::parse(format, &string(value)?)?;
+            check_tags(body.tags(), source)?;
+            Ok(Some(body))
+        });
+        let sends_json = method == Some(Method::GET) || format.is_none_or(|format| format == Format::Json);
+        if body == Some(None) && !sends_json {
+            fields.refuse("body", "is required where the format is not json");
+        }
+        let parsed = (|| Some(Self { method: method?, format: format?, headers: headers?, body: body? }))();
+        fields.finish(parsed)
+    }
+
+    /// The document that is read, or with masks in place of header values that are secrets.
+    pub(super) fn to_value(&self, reveal: Reveal) -> Value {
+        let shown = |name: &HeaderName, template: &HeaderTemplate| {
+            reveal == Reveal::Full || !header::is_sensitive(name.as_str()) || takes_key(template)
+        };
+        let headers = self.headers.iter().map(|(name, template)| {
+            (name.to_string(), json!(if shown(name, template) { template.as_str() } else { MASK }))
+        });
+        json!({
+            "method": self.method.as_str(),
+            "format": self.format,
+            "headers": headers.collect::<Map<_, _>>(),
+            "body": self.body.as_ref().map(BodyTemplate::as_str),
+        })
+    }
+
+    /// The names of all its tags.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        let headers = self.headers.iter().flat_map(|(_, template)| template.tags());
+        headers.chain(self.body.iter().flat_map(BodyTemplate::tags))
+    }
+}
+
+/// Whether the secret in a value is a tag (`Key {secret.api_key}`): there is no room for one beside it.
+fn takes_key(template: &HeaderTemplate) -> bool {
+    let tags: usize = template.tags().map(|tag| tag.len() + 2).sum();
+    template.tags().any(|tag| tag.starts_with("secret.")) && template.as_str().len() - tags <= 16
+}
+
+/// What a message's tags can name, but its `metadata`.
+const MESSAGE: [&str; 11] =
+    ["id", "channel", "to", "from", "subject", "text", "html", "url", "campaign_id", "content", "twiml"];
+/// What a provider's can.
+const PROVIDER: [&str; 5] = ["id", "name", "provider_id", "channel", "callback_url"];
+
+/// Refuses tags that can never name anything: unlike an event's data, what a message has is known by now.
+pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source) -> Checked<()> {
+    let known = |tag: &&str| match tag.split_once('.') {
+        Some(("message", name)) => MESSAGE.contains(&name) || name == "metadata" || name.starts_with("metadata."),
+        Some(("provider", name)) => PROVIDER.contains(&name),
+        Some(("secret", name)) => ["api_key", "secret_key"].contains(&name),
+        _ => false,
+    };
+    let unknown: Vec<String> = tags.filter(|tag| !known(tag)).map(|tag| format!("{{{tag}}}")).collect();
+    if unknown.is_empty() || source == Source::Table {
+        return Ok(());
+    }
+    Err(Problems::here(format!(
+        "has tags that name nothing: {}. There are {{message.…}}: {}, metadata.…; {{provider.…}}: {}; and {{secret.api_key}}, \
+         {{secret.secret_key}}",
+        unknown.join(", "),
+        MESSAGE.join(", "),
+        PROVIDER.join(", "),
+    )))
+}

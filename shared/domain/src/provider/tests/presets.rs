@@ -1,0 +1,103 @@
+//! The providers of `docs/providers`: each gets what its API takes.
+
+use super::{CALLBACK, *};
+
+/// A preset with keys in place of its placeholders.
+fn preset(text: &str) -> Provider {
+    let document = serde_json::from_str(text).expect("JSON");
+    let settings = Settings::parse(document, &Allow::default(), Keys::Required).expect("a valid preset");
+    Provider::new(ProviderId::new(at(0), 7), settings, at(0))
+}
+
+fn form(request: &Request) -> Vec<(String, String)> {
+    assert_eq!(header(&request.headers, "content-type"), "application/x-www-form-urlencoded");
+    url::form_urlencoded::parse(request.body.as_deref().expect("a body").as_bytes()).into_owned().collect()
+}
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn twilio_gets_what_its_api_takes() {
+    let one = preset(include_str!("../../../../../docs/providers/twilio-sms.json"));
+    let request = request::build(&one, &sms("a&b=é"), Some(CALLBACK), at(0)).expect("a request");
+    let account = "https://api.twilio.com/2010-04-01/Accounts/YOUR_ACCOUNT_SID";
+    assert_eq!((request.method.as_str(), request.url.to_string()), ("POST", format!("{account}/Messages.json")));
+    let basic = format!("Basic {}", BASE64_STANDARD.encode("YOUR_ACCOUNT_SID:YOUR_AUTH_TOKEN"));
+    assert_eq!(header(&request.headers, "authorization"), basic);
+    assert_eq!(
+        form(&request),
+        pairs(&[("To", "+15555550100"), ("From", "+15555550111"), ("Body", "a&b=é"), ("StatusCallback", CALLBACK)])
+    );
+
+    let one = preset(include_str!("../../../../../docs/providers/twilio-voice.json"));
+    for (call, twiml) in [
+        (json!({"text": "<Dial>1 & 2</Dial>"}), "<Response><Say>&lt;Dial&gt;1 &amp; 2&lt;/Dial&gt;</Say></Response>"),
+        (
+            json!({"url": "https://a.example/x?a=1&b=2"}),
+            "<Response><Redirect>https://a.example/x?a=1&amp;b=2</Redirect></Response>",
+        ),
+    ] {
+        let mut document = json!({"to": "+15555550100", "from": "+15555550111"});
+        document.as_object_mut().expect("object").extend(call.as_object().expect("object").clone());
+        let request =
+            request::build(&one, &message(document, Channel::Call), Some(CALLBACK), at(0)).expect("a request");
+        assert_eq!(request.url.to_string(), format!("{account}/Calls.json"));
+        let mut expected =
+            vec![("To", "+15555550100"), ("From", "+15555550111"), ("Twiml", twiml), ("StatusCallback", CALLBACK)];
+        expected.extend(["initiated", "ringing", "answered", "completed"].map(|event| ("StatusCallbackEvent", event)));
+        expected.push(("RecordingStatusCallback", CALLBACK));
+        assert_eq!(form(&request), pairs(&expected));
+    }
+}
+
+#[test]
+fn sendgrid_gets_what_its_api_takes() {
+    let one = preset(include_str!("../../../../../docs/providers/sendgrid.json"));
+    for (bodies, content) in [
+        (json!({"text": "a \"b\""}), json!([{"type": "text/plain", "value": "a \"b\""}])),
+        (
+            json!({"html": "<p>", "text": "t"}),
+            json!([{"type": "text/plain", "value": "t"}, {"type": "text/html", "value": "<p>"}]),
+        ),
+    ] {
+        let mut document = json!({"channel": "email", "to": "ana@example.com", "from": "desk@example.com", "subject": "Your \"order\""});
+        document.as_object_mut().expect("object").extend(bodies.as_object().expect("object").clone());
+        let message = message(document, Channel::Email);
+        let request = request::build(&one, &message, Some(CALLBACK), at(0)).expect("a request");
+        assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "https://api.sendgrid.com/v3/mail/send"));
+        assert_eq!(header(&request.headers, "authorization"), "Bearer YOUR_API_KEY");
+        assert_eq!(header(&request.headers, "content-type"), "application/json");
+        assert_eq!(
+            serde_json::from_str::<Value>(&request.body.expect("a body")).expect("JSON"),
+            json!({
+                "personalizations": [{"to": [{"email": "ana@example.com"}], "custom_args": {"tieline_id": message.id}}],
+                "from": {"email": "desk@example.com"}, "subject": "Your \"order\"", "content": content,
+            })
+        );
+    }
+}
+
+#[test]
+fn telegram_gets_what_its_api_takes_and_records_hold_no_token() {
+    let one = preset(include_str!("../../../../../docs/providers/telegram.json"));
+    let message =
+        message(json!({"channel": "chatbot", "to": "42", "text": "a \"b\"\n{secret.api_key}"}), Channel::Chatbot);
+    let request = request::build(&one, &message, None, at(0)).expect("a request");
+    assert_eq!(request.url.as_str(), "https://api.telegram.org/botYOUR_BOT_TOKEN/sendMessage");
+    assert_eq!(request.shown_url, "https://api.telegram.org/bot•••/sendMessage");
+    let body: Value = serde_json::from_str(&request.body.expect("a body")).expect("JSON");
+    assert_eq!(body, json!({"chat_id": "42", "text": "a \"b\"\n{secret.api_key}"}));
+    assert_eq!(one.settings.answered_id(br#"{"ok":true,"result":{"message_id":7}}"#).as_deref(), Some("7"));
+}
+
+proptest! {
+    #[test]
+    fn any_text_reaches_the_provider_as_it_is(text in "[^\\p{Cc}]{1,40}") {
+        prop_assume!(!text.trim().is_empty());
+        let one = preset(include_str!("../../../../../docs/providers/twilio-sms.json"));
+        let request = request::build(&one, &sms(&text), Some(CALLBACK), at(0)).expect("a request");
+        prop_assert_eq!(&form(&request)[2].1, &text);
+    }
+}

@@ -1,0 +1,68 @@
+//! Handing a message to its provider: one attempt, like a webhook's.
+
+use std::time::Duration;
+
+use domain::{
+    delivery::Outcome,
+    mask,
+    message::{Made, Message},
+    provider::request,
+    redact::redact,
+};
+use http::Method;
+use secrecy::SecretString;
+
+use crate::{
+    attempt::{Begun, Exchange, plainly},
+    egress::Egress,
+    table::{TableError, providers::Stored},
+};
+
+/// How long a provider may take.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Where a provider reports to; none where it does not. `public_url` is how the outside addresses us.
+pub fn callback_url(public_url: &str, stored: &Stored) -> Option<String> {
+    stored.key.as_ref().map(|key| format!("{public_url}/in/{}", key.expose()))
+}
+
+/// Hands `message` to the provider now, for at most `timeout`. Whatever happens is told, and nothing is written.
+pub async fn send(
+    egress: &Egress,
+    stored: &Stored,
+    public_url: &str,
+    message: &Message,
+    number: u32,
+    timeout: Duration,
+) -> Result<Made, TableError> {
+    let provider = &stored.provider;
+    let callback_url = callback_url(public_url, stored);
+    let mut secrets = provider.secrets();
+    // Whoever knows the callback URL can report.
+    secrets.extend(stored.key.as_ref().map(|key| key.expose().to_owned()));
+    let method = provider.settings.request.as_ref().map_or(Method::POST, |request| request.method.clone());
+    let mut begun = Begun::new(number, &method);
+    begun.attempt.request.url = redact(&mask::url(provider.settings.send_url.as_str()), &secrets);
+    let request = request::build(provider, message, callback_url.as_deref(), begun.attempt.at);
+    let request = request.map_err(|error| error.to_string()).map(|mut request| {
+        request.shown_url = redact(&request.shown_url, &secrets);
+        request
+    });
+    let exchange = Exchange {
+        call: async |call| plainly(egress, call).await,
+        accepts: |code| (200..300).contains(&code),
+        redact: |text: &str, _: Option<&SecretString>| redact(text, &secrets),
+    };
+    let (attempt, outcome, answer) = begun.end(request, timeout, exchange).await?;
+    let provider_message_id = answer
+        .filter(|answer| answer.status.is_success() && !answer.truncated)
+        .and_then(|answer| provider.settings.answered_id(&answer.body));
+    Ok(Made { attempt, outcome, provider_message_id })
+}
+
+/// The attempt of a message whose provider is gone.
+pub fn gone(number: u32) -> Made {
+    let outcome = Outcome::Blocked { reason: "the provider was deleted".to_owned() };
+    let attempt = Begun::new(number, &Method::POST).ended(&outcome);
+    Made { attempt, outcome, provider_message_id: None }
+}

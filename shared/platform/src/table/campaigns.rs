@@ -1,0 +1,160 @@
+//! Campaigns, and what an import of one writes.
+//!
+//! A campaign holds no secrets, so its row is in clear. The rows of the providers that it names count it, so that none of
+//! them can be deleted while it does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    audit::Entry,
+    campaign::{Campaign, Existing, import::Names},
+    id::{CampaignId, ProviderId},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number, providers,
+    walk::{Page, Slice},
+};
+use crate::keyring::Keys;
+
+const KIND: &str = "campaign";
+
+/// What has a name.
+#[derive(Deserialize)]
+struct Named<T> {
+    id: T,
+}
+
+impl Table {
+    /// Adds a campaign.
+    pub async fn create_campaign(&self, campaign: &Campaign, entry: &Entry) -> Result<(), WriteError> {
+        let mut writes = self.new_campaign(campaign)?;
+        writes.push(self.audit_write(entry)?);
+        writes.extend(self.names_providers(None, Some(campaign))?);
+        self.transact(writes).await?.map_err(WriteError::by_index)
+    }
+
+    /// Replaces a campaign, unless it has changed meanwhile.
+    pub async fn update_campaign(&self, before: &Campaign, after: &Campaign, entry: &Entry) -> Result<(), WriteError> {
+        let mut writes = vec![self.write(campaign_item(after)?, Some(unchanged(before)))?];
+        if name_key(before) != name_key(after) {
+            writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
+            writes.push(self.erase(&name_key(before), None)?);
+        }
+        writes.push(self.audit_write(entry)?);
+        writes.extend(self.names_providers(Some(before), Some(after))?);
+        self.transact(writes).await?.map_err(WriteError::by_index)
+    }
+
+    /// Removes a campaign, unless it has changed meanwhile.
+    pub async fn delete_campaign(&self, campaign: &Campaign, entry: &Entry) -> Result<(), WriteError> {
+        let mut writes = vec![
+            self.erase(&Key::campaign(campaign.id), Some(unchanged(campaign)))?,
+            self.erase(&name_key(campaign), None)?,
+            self.audit_write(entry)?,
+        ];
+        writes.extend(self.names_providers(Some(campaign), None)?);
+        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+    }
+
+    /// One campaign.
+    pub async fn campaign(&self, id: CampaignId) -> Result<Option<Campaign>, TableError> {
+        self.get(&Key::campaign(id)).await
+    }
+
+    /// All campaigns, newest first.
+    pub async fn campaigns(&self, slice: &Slice) -> Result<Page<Campaign>, TableError> {
+        self.listed(KIND, slice).await
+    }
+
+    /// What has these names.
+    pub async fn existing(&self, names: &Names, keys: &Keys) -> Result<Existing, TableError> {
+        let campaigns = self.having(KIND, &names.campaigns).await?;
+        let providers: BTreeMap<String, ProviderId> = self.having(providers::KIND, &names.providers).await?;
+        let rows = self.providers_of(&providers.values().copied().collect::<Vec<_>>(), keys).await?;
+        let channel = |id: ProviderId| rows.get(&id).map(|stored| (id, stored.provider.settings.channel));
+        let providers = providers.into_iter().filter_map(|(name, id)| Some((name, channel(id)?))).collect();
+        Ok(Existing { campaigns, providers })
+    }
+
+    /// Adds what an import creates, all of it or nothing. New providers carry their count of campaigns already. `Changed`
+    /// where a name has been taken meanwhile, or a provider that is reused has gone.
+    pub async fn import(
+        &self,
+        campaign: Option<&Campaign>,
+        new: &[providers::Stored],
+        keys: &Keys,
+        entries: &[Entry],
+    ) -> Result<(), WriteError> {
+        let mut writes = Vec::new();
+        for stored in new {
+            writes.extend(self.new_provider(stored, keys).await?);
+        }
+        if let Some(campaign) = campaign {
+            writes.extend(self.new_campaign(campaign)?);
+            let reused = campaign.settings.providers().filter(|id| new.iter().all(|stored| stored.provider.id != *id));
+            for id in reused {
+                writes.push(self.provider_used(id, 1)?);
+            }
+        }
+        for entry in entries {
+            writes.push(self.audit_write(entry)?);
+        }
+        // DynamoDB refuses a transaction of nothing.
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+    }
+
+    /// The two writes of a new campaign: its row first, its name next.
+    fn new_campaign(&self, campaign: &Campaign) -> Result<Vec<TransactWriteItem>, TableError> {
+        Ok(vec![
+            self.write(campaign_item(campaign)?, Some(Condition::absent()))?,
+            self.write(name_item(campaign)?, Some(Condition::absent()))?,
+        ])
+    }
+
+    /// Counts the campaign at the providers that it names now, and no more at those that it did.
+    fn names_providers(
+        &self,
+        before: Option<&Campaign>,
+        after: Option<&Campaign>,
+    ) -> Result<Vec<TransactWriteItem>, TableError> {
+        let named = |campaign: Option<&Campaign>| -> BTreeSet<ProviderId> {
+            campaign.into_iter().flat_map(|campaign| campaign.settings.providers()).collect()
+        };
+        let (old, new) = (named(before), named(after));
+        let gone = old.difference(&new).map(|id| self.provider_used(*id, -1));
+        gone.chain(new.difference(&old).map(|id| self.provider_used(*id, 1))).collect()
+    }
+
+    /// The ids of those resources of a kind that have one of these names, by lower-case name.
+    async fn having<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        names: &[String],
+    ) -> Result<BTreeMap<String, T>, TableError> {
+        let wanted: Vec<Key> = names.iter().map(|name| Key::name(kind, name)).collect();
+        let mut found = self.get_all(&wanted).await?;
+        let pairs = names.iter().zip(wanted).filter_map(|(name, key)| Some((name.to_lowercase(), found.remove(&key)?)));
+        pairs.map(|(name, item)| Ok((name, serde_dynamo::from_item::<_, Named<T>>(item)?.id))).collect()
+    }
+}
+
+fn campaign_item(campaign: &Campaign) -> Result<Item, TableError> {
+    item(&Key::campaign(campaign.id), Some((KIND, campaign.id.ulid().to_string())), campaign)
+}
+
+fn name_key(campaign: &Campaign) -> Key {
+    Key::name(KIND, &campaign.settings.name)
+}
+
+fn name_item(campaign: &Campaign) -> Result<Item, TableError> {
+    item(&name_key(campaign), None, serde_json::json!({"id": campaign.id}))
+}
+
+fn unchanged(campaign: &Campaign) -> Condition {
+    Condition::that("#version = :version", [(":version", number(campaign.version))])
+}

@@ -1,0 +1,39 @@
+//! Providers of messages in the world.
+
+use domain::{
+    audit::Actor,
+    inbound::Key,
+    provider::{Keys, Provider, Settings},
+};
+use platform::{
+    random,
+    table::{audit, providers::Stored},
+};
+use serde_json::json;
+
+use super::world::{World, allow};
+
+impl World {
+    /// Adds a provider of SMS at the receiver's path `name`, which reports.
+    ///
+    /// # Panics
+    /// When the name is taken.
+    pub async fn provider(&self, name: &str) -> Stored {
+        let settings = json!({
+            "name": name, "provider_id": name, "channel": "sms", "send_url": self.receiver.url(name), "api_key": "k",
+            "secret_key": "s",
+            "callback": {"id_pointer": "/id", "status_pointer": "/status", "statuses": {"delivered": "delivered"}},
+        });
+        let settings = Settings::parse(settings, &allow(), Keys::Required).expect("settings");
+        self.at(async {
+            let provider = Provider::new(random::id(), settings, self.time());
+            let key = Some(Key::of_provider([&random::token(), &random::token()]));
+            let stored = Stored { provider, key, campaigns: 0 };
+            let entry = audit::entry(Actor::System, "provider.created", &stored.provider.id, Vec::new());
+            let (table, keys) = (&self.delivery.table, &self.delivery.keys);
+            table.create_provider(&stored, keys, &entry, |_| entry.clone()).await.expect("created");
+            stored
+        })
+        .await
+    }
+}

@@ -1,0 +1,117 @@
+//! Making providers in few words, by the presets that are documented, and sending messages through them.
+
+use serde_json::{Value, json};
+
+use crate::client::Answer;
+use crate::stack::{Stack, text, unique};
+use crate::webhook::WebhookBuilder;
+
+/// A provider about to be created.
+#[derive(Debug)]
+pub struct ProviderBuilder {
+    stack: Stack,
+    document: Value,
+}
+
+/// A provider that was created.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    stack: Stack,
+    /// Its id.
+    pub id: String,
+    /// The answer to its creation.
+    pub document: Value,
+}
+
+impl ProviderBuilder {
+    /// The preset at another host, under a name of its own.
+    pub(crate) fn new(stack: Stack, preset: &str, url: &str) -> Self {
+        let path = local::root().join("docs/providers").join(format!("{preset}.json"));
+        let preset = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut document: Value = serde_json::from_str(&preset).expect("JSON");
+        let send_url = text(&document, "send_url");
+        let (_, after_host) = send_url.trim_start_matches("https://").split_once('/').expect("a path");
+        document["send_url"] = format!("{}/{after_host}", url.trim_end_matches('/')).into();
+        document["name"] = unique("provider").into();
+        Self { stack, document }
+    }
+
+    /// Any field.
+    #[must_use]
+    pub fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.document[field] = value.into();
+        self
+    }
+
+    /// Asks for it to be created.
+    pub async fn try_create(self) -> Answer {
+        self.stack.post("/v1/providers", self.document).await
+    }
+
+    /// Creates it.
+    pub async fn create(self) -> Provider {
+        let stack = self.stack.clone();
+        let document = self.try_create().await.expect(201);
+        Provider { stack, id: text(&document, "id"), document }
+    }
+}
+
+impl Provider {
+    /// Its path in the API, followed by `rest`.
+    pub fn path(&self, rest: &str) -> String {
+        format!("/v1/providers/{}{rest}", self.id)
+    }
+
+    /// Where it reports to.
+    pub fn callback_url(&self) -> String {
+        text(&self.document, "callback_url")
+    }
+
+    /// Reports by a form.
+    pub async fn report_form(&self, fields: &[(&str, &str)]) -> Answer {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.stack.call(reqwest::Method::POST, &self.callback_url()).body(form);
+        self.stack.send(request.header("content-type", "application/x-www-form-urlencoded")).await
+    }
+
+    /// Reports by JSON.
+    pub async fn report(&self, body: &Value) -> Answer {
+        let request = self.stack.call(reqwest::Method::POST, &self.callback_url()).json(body);
+        self.stack.send(request).await
+    }
+}
+
+impl Stack {
+    /// A provider by one of the presets in `docs/providers`, which is at this URL.
+    pub fn provider(&self, preset: &str, url: &str) -> ProviderBuilder {
+        ProviderBuilder::new(self.clone(), preset, url)
+    }
+
+    /// A webhook that takes the events of this test's messages and calls: those whose metadata is [`Stack::metadata`].
+    pub fn message_webhook(&self) -> WebhookBuilder {
+        let mut condition = self.condition();
+        condition["field"] = json!("metadata.test");
+        self.webhook().set("conditions", condition)
+    }
+
+    /// What tells this test's messages from others'.
+    pub fn metadata(&self) -> Value {
+        json!({"test": self.condition()["value"]})
+    }
+
+    /// Sends a message or call, of this test's metadata, and returns its id. `kind`: `messages` or `calls`.
+    pub async fn message(&self, kind: &str, mut document: Value) -> String {
+        document["metadata"] = self.metadata();
+        text(&self.post(&format!("/v1/{kind}"), document).await.expect(202), "id")
+    }
+
+    /// The message or call of this id, once it has this status.
+    pub async fn message_until(&self, id: &str, status: &str) -> Value {
+        let kind = if id.starts_with("call_") { "calls" } else { "messages" };
+        self.until(&format!("{id} is {status}"), async || {
+            let message = self.get_path(&format!("/v1/{kind}/{id}")).await.expect(200);
+            if message["status"] == status { Ok(message) } else { Err(message) }
+        })
+        .await
+    }
+}

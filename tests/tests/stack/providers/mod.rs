@@ -1,0 +1,5 @@
+//! Providers, messages and calls.
+
+mod manage;
+mod messages;
+mod presets;

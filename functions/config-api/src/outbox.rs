@@ -4,6 +4,7 @@
 //! the claim holds the message's id, so that the same row is found and its first errand queued once more.
 
 use domain::{
+    id::ProviderId,
     invalid::Problems,
     message::{Channel, Errand, Message, MessageRef, NewMessage},
     provider::choose,
@@ -33,44 +34,79 @@ pub struct Request {
     pub document: Value,
 }
 
+/// Seconds that the errand of a repeated request waits: the first request may be at work still, or have ended before it queued
+/// its own. By then that one's attempt is on record, and this errand a stale copy.
+const REPEATED_DELAY: u32 = 60;
+
 /// Accepts one message or call on behalf of `route`.
 pub async fn accept(app: &App, route: &str, request: Request) -> Answer<Message> {
     let Request { new, key, document } = request;
-    let wanted = wanted(app, &new).await?;
-    let wanted = wanted.as_deref();
-    let candidates = app.table.candidates(wanted, new.channel, &app.keys).await?;
-    let provider = choose(wanted, new.channel, &candidates)?;
-    let provider = (provider.id, provider.settings.name.clone());
+    let key = key.map(|key| (key.hash(), digest(&document.to_string())));
+    let provider = match provider(app, &new).await {
+        Ok(provider) => provider,
+        Err(problem) => return earlier(app, route, key).await?.ok_or(problem),
+    };
     let (id, now) = (id(new.channel), clock::now());
-    let Some(key) = key else {
+    let Some((hash, body)) = key else {
         let (row, errand) = Message::accept(new, id, provider, now, random::token());
         if app.table.create_message(&row).await? == Written::Refused {
             return Err(Problem::internal("the id of a new message is taken"));
         }
-        queue(app, &row, &errand).await?;
+        queue(app, &row, &errand, 0).await?;
         return Ok(row);
     };
-    let (hash, body) = (key.hash(), digest(&document.to_string()));
     let claim = app.table.claim(route, &hash, Claim::new(id, body.clone(), now)).await?;
     if claim.body != body {
         return Err(other_body());
     }
-    let (fresh, errand) = Message::accept(new, claim.id, provider, claim.at, random::token());
-    let (row, errand) = match app.table.create_message(&fresh).await? {
-        Written::Yes => (fresh, Some(errand)),
+    let (row, _) = Message::accept(new, claim.id, provider, claim.at, random::token());
+    let (row, delay_seconds) = match app.table.create_message(&row).await? {
+        Written::Yes => (row, 0),
         Written::Refused => {
-            let row = app.table.message(claim.id).await?.ok_or_else(|| Problem::internal("a message is gone"))?;
-            let errand = row.errand().filter(|_| !claim.done && row.attempts.is_empty());
-            (row, errand)
+            let row = app.table.message(claim.id).await?;
+            (row.ok_or_else(|| Problem::internal("a message is gone"))?, REPEATED_DELAY)
         }
     };
-    if let Some(errand) = errand {
-        queue(app, &row, &errand).await?;
+    queued(app, route, &hash, &claim, row, delay_seconds).await
+}
+
+/// What was accepted under this key, which comes with the hash of its body: it stays so, whatever became of its provider.
+async fn earlier(app: &App, route: &str, key: Option<(String, String)>) -> Answer<Option<Message>> {
+    let Some((hash, body)) = key else { return Ok(None) };
+    let Some(claim) = app.table.claimed(route, &hash).await? else { return Ok(None) };
+    if claim.body != body {
+        return Err(other_body());
     }
+    match app.table.message(claim.id).await? {
+        Some(row) => queued(app, route, &hash, &claim, row, REPEATED_DELAY).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The row, once its first errand is on the queue for sure.
+async fn queued(
+    app: &App,
+    route: &str,
+    hash: &str,
+    claim: &Claim<MessageRef>,
+    row: Message,
+    delay_seconds: u32,
+) -> Answer<Message> {
     if !claim.done {
-        app.table.claim_done(route, &hash, &claim).await?;
+        if let Some(errand) = row.errand().filter(|_| row.attempts.is_empty()) {
+            queue(app, &row, &errand, delay_seconds).await?;
+        }
+        app.table.claim_done(route, hash, claim).await?;
     }
     Ok(row)
+}
+
+/// The provider that is to send it: its id and its name.
+async fn provider(app: &App, new: &NewMessage) -> Answer<(ProviderId, String)> {
+    let wanted = wanted(app, new).await?;
+    let candidates = app.table.candidates(wanted.as_deref(), new.channel, &app.keys).await?;
+    let provider = choose(wanted.as_deref(), new.channel, &candidates)?;
+    Ok((provider.id, provider.settings.name.clone()))
 }
 
 /// The provider that the message asks for, else the one of its campaign.
@@ -90,7 +126,7 @@ fn id(channel: Channel) -> MessageRef {
 }
 
 /// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the others.
-async fn queue(app: &App, row: &Message, errand: &Errand) -> Answer<()> {
+async fn queue(app: &App, row: &Message, errand: &Errand, delay_seconds: u32) -> Answer<()> {
     let group = Some(row.provider_id.to_string());
-    Ok(app.deliveries.send(Outgoing { body: ascii_json(errand)?, delay_seconds: 0, group }).await?)
+    Ok(app.deliveries.send(Outgoing { body: ascii_json(errand)?, delay_seconds, group }).await?)
 }

@@ -4,6 +4,8 @@
 //! follows from it, and what a crash may have left undone is repeated when the errand comes again. A provider's report may
 //! change the row while an attempt runs: then the attempt goes on record beside it.
 
+use std::collections::HashSet;
+
 use domain::{
     delivery::Arrival,
     event::Event,
@@ -22,9 +24,14 @@ use super::{App, DeliverError};
 
 /// How often a row is read anew that somebody else is changing.
 pub(super) const TRIES: usize = 5;
+/// As often is it tried to record an attempt: were that given up, the provider would be called again.
+const RECORD_TRIES: usize = 50;
 
 /// Works on the errands of a batch, and names those that failed by their messages' ids.
-pub(super) async fn work(app: &App, errands: Vec<(String, Errand)>) -> Vec<Option<String>> {
+pub(super) async fn work(app: &App, mut errands: Vec<(String, Errand)>) -> Vec<Option<String>> {
+    // Copies side by side would all find that they are awaited.
+    let mut seen = HashSet::new();
+    errands.retain(|(_, errand)| seen.insert((errand.message, errand.ticket.token.clone())));
     if errands.is_empty() {
         return Vec::new();
     }
@@ -73,14 +80,15 @@ async fn one(app: &App, row: Option<&Message>, provider: Option<&Stored>, errand
 async fn attempt(app: &App, row: &Message, provider: Option<&Stored>, errand: &Errand) -> Result<(), DeliverError> {
     let number = errand.ticket.number;
     let made = match provider {
+        _ if row.is_out_of_time(clock::now()) => messenger::unmade(number, "its hour has passed"),
         Some(provider) => {
             messenger::send(&app.egress, provider, &app.public_url, row, number, messenger::TIMEOUT).await?
         }
-        None => messenger::gone(number),
+        None => messenger::unmade(number, "the provider was deleted"),
     };
     log(row, &made);
     let mut was = row.clone();
-    for _ in 0..TRIES {
+    for _ in 0..RECORD_TRIES {
         let row = was.clone().after(errand, made.clone(), clock::now(), random::token());
         if app.table.update_message(&row, &was).await? == Written::Yes {
             return first(app, &row).await;

@@ -6,10 +6,10 @@
 
 use domain::{
     callback::{Named, Notice},
-    message::{Message, Reported},
+    message::{Message, Report, Reported},
 };
 use platform::{
-    clock,
+    clock, messenger,
     queue::{Outgoing, ascii_json},
     table::Written,
 };
@@ -29,9 +29,15 @@ pub(super) async fn one(app: &App, message_id: String, notice: Notice) -> Option
 }
 
 async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
+    let mut report = notice.callback.report.clone();
+    if !matches!(report, Report::Status { .. })
+        && let Some(provider) = app.table.provider(notice.provider, &app.keys).await?
+    {
+        report = report.redacted(&messenger::secrets(&provider));
+    }
     for _ in 0..TRIES {
         let Some(row) = find(app, notice).await? else { return wait(app, notice).await };
-        let reported = row.reported(notice.provider, &notice.callback.report, notice.received_at);
+        let reported = row.reported(notice.provider, &report, notice.received_at);
         let Reported { row: changed, event } = match reported {
             Ok(reported) => reported,
             Err(why) => {
@@ -55,10 +61,15 @@ async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
 }
 
 async fn find(app: &App, notice: &Notice) -> Result<Option<Message>, DeliverError> {
-    let id = match &notice.callback.id {
-        Named::Ours(id) => Some(*id),
-        Named::Theirs(theirs) => app.table.message_known_as(notice.provider, theirs).await?,
+    let theirs = match &notice.callback.id {
+        Named::Ours(id) => match app.table.message(*id).await? {
+            Some(row) if row.provider_id == notice.provider => return Ok(Some(row)),
+            // Their ids may look like ours.
+            _ => id.to_string(),
+        },
+        Named::Theirs(theirs) => theirs.clone(),
     };
+    let id = app.table.message_known_as(notice.provider, &theirs).await?;
     match id {
         Some(id) => Ok(app.table.message(id).await?),
         None => Ok(None),

@@ -224,10 +224,10 @@ fn judge(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> boo
     }
 }
 
-/// The answer's body as text.
+/// The answer's body as text, as long as the body may be: what is no UTF-8 takes more room once it is replaced.
 fn body_text(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     // The cut may have gone through a character; what is left of it is no text.
     let text = if answer.truncated { text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &text };
-    text.to_owned()
+    text[..text.floor_char_boundary(WEBHOOK_ANSWER_LIMIT)].to_owned()
 }

@@ -1,6 +1,6 @@
 //! Handing a message to its provider: one attempt, like a webhook's.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use domain::{
     delivery::Outcome,
@@ -26,6 +26,14 @@ pub fn callback_url(public_url: &str, stored: &Stored) -> Option<String> {
     stored.key.as_ref().map(|key| format!("{public_url}/in/{}", key.expose()))
 }
 
+/// What must not show in texts that come from the provider.
+pub fn secrets(stored: &Stored) -> BTreeSet<String> {
+    let mut secrets = stored.provider.secrets();
+    // Whoever knows the callback URL can report.
+    secrets.extend(stored.key.as_ref().map(|key| key.expose().to_owned()));
+    secrets
+}
+
 /// Hands `message` to the provider now, for at most `timeout`. Whatever happens is told, and nothing is written.
 pub async fn send(
     egress: &Egress,
@@ -37,9 +45,7 @@ pub async fn send(
 ) -> Result<Made, TableError> {
     let provider = &stored.provider;
     let callback_url = callback_url(public_url, stored);
-    let mut secrets = provider.secrets();
-    // Whoever knows the callback URL can report.
-    secrets.extend(stored.key.as_ref().map(|key| key.expose().to_owned()));
+    let secrets = secrets(stored);
     let method = provider.settings.request.as_ref().map_or(Method::POST, |request| request.method.clone());
     let mut begun = Begun::new(number, &method);
     begun.attempt.request.url = redact(&mask::url(provider.settings.send_url.as_str()), &secrets);
@@ -60,9 +66,9 @@ pub async fn send(
     Ok(Made { attempt, outcome, provider_message_id })
 }
 
-/// The attempt of a message whose provider is gone.
-pub fn gone(number: u32) -> Made {
-    let outcome = Outcome::Blocked { reason: "the provider was deleted".to_owned() };
+/// The attempt of a message that can't be sent any more.
+pub fn unmade(number: u32, reason: &str) -> Made {
+    let outcome = Outcome::Blocked { reason: reason.to_owned() };
     let attempt = Begun::new(number, &Method::POST).ended(&outcome);
     Made { attempt, outcome, provider_message_id: None }
 }

@@ -15,6 +15,8 @@ use crate::{
 
 /// For how long a message is tried, from its first attempt on.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+/// How late a queue may be, in good faith.
+const LATENESS: SignedDuration = SignedDuration::from_mins(10);
 /// An hour is 4 waits of 900 s; some more for clocks that differ and queues that are late.
 const MOST_WAITS: u32 = 100;
 
@@ -133,6 +135,11 @@ impl Message {
             _ => self,
         };
         row.touched(now)
+    }
+
+    /// Whether it is too late to try once more: its errand has lain for long, among the dead letters, say.
+    pub fn is_out_of_time(&self, now: Timestamp) -> bool {
+        self.attempts.first().is_some_and(|first| now.duration_since(first.at) > LONGEST + LATENESS)
     }
 
     /// The errand that this row waits for.

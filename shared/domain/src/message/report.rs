@@ -1,11 +1,13 @@
 //! What a provider reports of a message or call, and what follows from it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Channel, Message, Status};
-use crate::{event::Event, id::ProviderId};
+use crate::{event::Event, id::ProviderId, redact::redact};
 
 /// The most reports without a step that are kept of one call. Those beyond are told of each time they come.
 const MOST: usize = 50;
@@ -31,6 +33,27 @@ pub enum Report {
     },
     /// Anything else about a call, as it came.
     Event(Value),
+}
+
+impl Report {
+    /// Without what an echo tells of secrets.
+    #[must_use]
+    pub fn redacted(self, secrets: &BTreeSet<String>) -> Self {
+        match self {
+            Self::Event(body) => Self::Event(redact_strings(body, secrets)),
+            Self::Recording { url, status } => Self::Recording { url: redact(&url, secrets), status },
+            Self::Status { .. } => self,
+        }
+    }
+}
+
+fn redact_strings(value: Value, secrets: &BTreeSet<String>) -> Value {
+    match value {
+        Value::String(text) => redact(&text, secrets).into(),
+        Value::Array(values) => values.into_iter().map(|value| redact_strings(value, secrets)).collect(),
+        Value::Object(map) => map.into_iter().map(|(name, value)| (name, redact_strings(value, secrets))).collect(),
+        other => other,
+    }
 }
 
 /// What follows from a report: first the row is written, then the event published.
@@ -67,7 +90,7 @@ impl Message {
             _ if self.channel != Channel::Call => Err(Ignored::NotACall),
             Report::Recording { url, status } => {
                 let data = Map::from_iter([("recording_url".to_owned(), json!(url))]);
-                let told = self.told(now, |at| self.event("recording", url, data, at));
+                let told = self.taken(self.told(now, |at| self.event("recording", url, data, at)), now);
                 let step = status.as_ref().filter(|(status, _)| self.status.advance(*status).is_some());
                 let Some((status, theirs)) = step else { return Ok(told) };
                 let row = told.row.unwrap_or_else(|| self.clone().touched(now));
@@ -75,9 +98,18 @@ impl Message {
             }
             Report::Event(body) => {
                 let data = Map::from_iter([("event".to_owned(), body.clone())]);
-                Ok(self.told(now, |at| self.event("event", &body.to_string(), data, at)))
+                Ok(self.taken(self.told(now, |at| self.event("event", &body.to_string(), data, at)), now))
             }
         }
+    }
+
+    /// Who reports of a call has it: it is not to be made once more, though the attempt seemed to fail.
+    fn taken(&self, told: Reported, now: Timestamp) -> Reported {
+        if self.status != Status::Queued {
+            return told;
+        }
+        let row = told.row.unwrap_or_else(|| self.clone().touched(now));
+        Reported { row: Some(row.step(Status::Sent, None, None, now)), ..told }
     }
 
     fn status_reported(&self, status: Status, theirs: &str, now: Timestamp) -> Result<Reported, Ignored> {

@@ -1,6 +1,6 @@
 mod new;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -287,4 +287,34 @@ proptest! {
             now = due + SignedDuration::from_secs(late);
         }
     }
+}
+
+#[test]
+fn who_reports_of_a_call_has_it() {
+    let (row, errand) = accepted(Channel::Call);
+    let retried = row.after(&errand, made(1, FAILED, at(1)), at(2), "t2".to_owned());
+    assert!(retried.awaited.is_some());
+    for report in [
+        Report::Event(json!({"state": "ringing"})),
+        Report::Recording { url: "https://example.com/1".to_owned(), status: None },
+    ] {
+        let row = retried.reported(provider(), &report, at(3)).expect("news").row.expect("a step");
+        assert_eq!((row.status, row.awaited), (Status::Sent, None), "it is not made once more");
+    }
+}
+
+#[test]
+fn reports_are_kept_without_secrets() {
+    let secrets = BTreeSet::from(["the-api-key".to_owned()]);
+    let body = json!({"sid": "the-api-key", "more": ["x the-api-key", 1, {"the": "the%2Dapi-key"}]});
+    let redacted = json!({"sid": "•••", "more": ["x •••", 1, {"the": "•••"}]});
+    assert_eq!(Report::Event(body).redacted(&secrets), Report::Event(redacted));
+}
+
+#[test]
+fn nothing_is_tried_again_once_its_hour_is_long_over() {
+    let (row, errand) = accepted(Channel::Sms);
+    assert!(!row.is_out_of_time(at(100_000)), "its first attempt has been waited for");
+    let row = row.after(&errand, made(1, FAILED, at(1)), at(2), "t2".to_owned());
+    assert!(!row.is_out_of_time(at(3_601)) && row.is_out_of_time(at(7_200)));
 }

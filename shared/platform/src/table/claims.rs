@@ -31,7 +31,8 @@ impl<I> Claim<I> {
 }
 
 impl Table {
-    /// Claims `key`, a hash or a third party's id of at most 300 bytes, on `route`. When it is claimed already, the claim that holds comes back.
+    /// Claims `key`, a hash or a third party's id of at most 300 bytes, on `route`. When it is claimed already, the claim that
+    /// holds comes back.
     pub async fn claim<I: Serialize + DeserializeOwned>(
         &self,
         route: &str,
@@ -43,6 +44,11 @@ impl Table {
             Written::Yes => Ok(claim),
             Written::Refused => Ok(self.get(&key).await?.unwrap_or(claim)),
         }
+    }
+
+    /// The claim of `key` on `route`, where there is one.
+    pub async fn claimed<I: DeserializeOwned>(&self, route: &str, key: &str) -> Result<Option<Claim<I>>, TableError> {
+        self.get(&Key::claim(route, key)).await
     }
 
     /// Marks the claim: what it is for is on the queue.

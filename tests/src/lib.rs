@@ -3,6 +3,8 @@
 
 pub mod client;
 pub mod fake;
+pub mod faults;
+pub mod load;
 pub mod provider;
 pub mod rights;
 pub mod service;

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
@@ -50,6 +50,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body as it came.
     pub body: Bytes,
+    /// When all of it was there.
+    pub at: Instant,
 }
 
 /// An answer to give.
@@ -172,7 +174,11 @@ impl Sink {
         let found = tokio::time::timeout(PATIENCE, watcher.wait_for(|got| condition(got))).await;
         match found {
             Ok(got) => got.expect("the sink is there").clone(),
-            Err(elapsed) => panic!("still waiting until {what} ({elapsed}); so far {:#?}", self.got()),
+            Err(elapsed) => {
+                let got = self.got();
+                let latest = &got[got.len().saturating_sub(5)..];
+                panic!("still waiting until {what} ({elapsed}); so far {}, at last {latest:#?}", got.len())
+            }
         }
     }
 
@@ -232,6 +238,7 @@ async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Reques
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body,
+        at: Instant::now(),
     };
     let reply = {
         let mut replies = inner.replies.lock().expect("replies");

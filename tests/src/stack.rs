@@ -1,4 +1,4 @@
-//! The stack that all tests of one process share.
+//! The stack that all tests of one process share, unless they have one of their own.
 //!
 //! It starts with the first test that asks for it, from nothing, in `target/test-stack` and on a free port, so that a
 //! `cargo dev` can run beside it; it ends with the process, however that ends. Each test has its own [`Stack`]: events
@@ -22,7 +22,8 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a condition is looked at that nobody tells of.
 const LOOK: Duration = Duration::from_millis(150);
 
-struct Shared {
+/// A stack, and what its tests share beside it.
+pub(crate) struct Shared {
     running: local::Running,
     token: String,
     former_token: String,
@@ -42,23 +43,28 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-fn shared() -> &'static Shared {
-    static SHARED: OnceLock<Shared> = OnceLock::new();
-    SHARED.get_or_init(|| {
+impl Shared {
+    /// Starts it, and replaces its admin's token.
+    pub(crate) fn start(options: &local::Options) -> Self {
         // The client's TLS asks for it, though nothing here speaks TLS. Somebody else may have set it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let options = local::Options {
-            directory: "test-stack".to_owned(),
-            port: 0,
-            fresh: true,
-            parameters: Vec::new(),
-            say: |_| {},
-        };
-        let running = local::up(&options).unwrap_or_else(|error| panic!("the stack did not start: {error}"));
+        let running = local::up(options).unwrap_or_else(|error| panic!("the stack did not start: {error}"));
         let former_token = running.stack().admin_token.clone();
         let token = reissue(running.stack());
-        Shared { running, token, former_token }
-    })
+        Self { running, token, former_token }
+    }
+}
+
+/// A fresh stack in this directory, on a free port.
+pub(crate) fn options(directory: &str) -> local::Options {
+    local::Options {
+        directory: directory.to_owned(),
+        port: 0,
+        fresh: true,
+        parameters: Vec::new(),
+        proxy: None,
+        say: |_| {},
+    }
 }
 
 /// Replaces the admin's token before any test uses it: to do so later would take it away from tests under way.
@@ -82,7 +88,12 @@ async fn invoke(client: &Client, stack: &local::Stack, function: &str, event: &V
 impl Stack {
     /// The stack, started if need be; calls are made as its admin.
     pub fn get() -> Self {
-        let shared = shared();
+        static SHARED: OnceLock<Shared> = OnceLock::new();
+        Self::of(SHARED.get_or_init(|| Shared::start(&options("test-stack"))))
+    }
+
+    /// The same over a stack of one's own.
+    pub(crate) fn of(shared: &'static Shared) -> Self {
         Self { shared, client: Client::new(&shared.token), mark: unique("test") }
     }
 
@@ -247,6 +258,11 @@ impl Stack {
         .await;
     }
 
+    /// How an AWS client reaches the emulator.
+    pub fn endpoint(&self) -> &local::Aws {
+        &self.shared.running.stack().aws
+    }
+
     /// Invokes a function.
     pub async fn invoke(&self, function: &str, event: &Value) -> Answer {
         invoke(&self.client, self.shared.running.stack(), function, event).await
@@ -269,7 +285,7 @@ impl Stack {
 
     /// Every message that is on a queue just now, without receiving it.
     pub async fn queues_dump(&self) -> String {
-        let url = format!("{}/_ministack/sqs/messages", self.shared.running.stack().aws.endpoint_url);
+        let url = format!("{}/_ministack/sqs/messages", self.endpoint().endpoint_url);
         self.client.send(self.client.request(Method::GET, &url)).await.expect(200).to_string()
     }
 
@@ -280,7 +296,7 @@ impl Stack {
 
     /// Waits until a queue holds a message with this text.
     pub async fn on_queue(&self, queue: &str, text: &str) {
-        let base = &self.shared.running.stack().aws.endpoint_url;
+        let base = &self.endpoint().endpoint_url;
         let url = format!("{base}/_ministack/sqs/messages?QueueUrl={queue}");
         self.until(&format!("{queue} holds {text}"), async || {
             let request = self.client.request(Method::GET, &url);
@@ -297,7 +313,7 @@ impl Stack {
 
     /// Calls a service of the emulator as the AWS SDKs do; `target` is such as `secretsmanager.DescribeSecret`.
     pub async fn aws(&self, target: &str, body: &Value) -> Value {
-        let aws = &self.shared.running.stack().aws;
+        let aws = self.endpoint();
         let request = self
             .client
             .request(Method::POST, &aws.endpoint_url)

@@ -72,6 +72,10 @@ fn every_sample_is_what_its_function_takes() {
                 assert_eq!(message.event.as_ref().map(|event| event.id), Some(message.delivery.event));
                 assert!(matches!(message.clone().due(message.queued_at), Due::Now(_)));
             }
+            "sweep.json" => {
+                let request: sweeper::Request = serde_json::from_str(&sample(&name)).expect("a request");
+                assert!(request.now.parse::<jiff::Timestamp>().is_ok());
+            }
             _ => rotation_sample(&name),
         }
     }

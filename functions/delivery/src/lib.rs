@@ -9,6 +9,8 @@
 
 mod errands;
 mod follow_up;
+mod health;
+mod pace;
 mod reports;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -30,6 +32,8 @@ use platform::{
     random,
     table::{Table, TableError, Written, deliveries::Context},
 };
+
+use self::pace::Pace;
 
 /// What delivery works with.
 pub struct App {
@@ -171,20 +175,32 @@ async fn deliver(app: &App, context: &Context, message: &Message, event: &Event)
         Some(row) if !row.stopped().covers(message.queued_at) => row.open(&app.keys).await?,
         _ => return cancel(app, was, message, event).await,
     };
+    if let Pace::Postponed = pace::keep(app, &webhook, message).await? {
+        return Ok(());
+    }
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
     let (tokens, webhook) = (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress }, &endpoint.webhook);
     let (made, outcome) =
         attempt::make(tokens, &endpoint, event, message.ticket.number, attempt::timeout(webhook)).await?;
     let row = Delivery::after(
         was.clone(),
-        &Made { message, event_type: &event.kind, attempt: &made, outcome: &outcome },
+        &Made {
+            message,
+            event_type: &event.kind,
+            attempt: &made,
+            outcome: &outcome,
+            stops: webhook.stopped_by(&outcome, clock::now()),
+        },
         &webhook.settings.retry,
         clock::now(),
         random::token(),
     );
     log(&row, &made);
     match app.table.record(&row, was.as_ref(), Some(&made)).await? {
-        Written::Yes => follow_up::first(app, &row, Some(webhook), &made).await,
+        Written::Yes => {
+            health::note(app, webhook, &row, &made, &outcome).await;
+            follow_up::first(app, &row, Some(webhook), &made).await
+        }
         Written::Refused => after_twin(app, message).await,
     }
 }

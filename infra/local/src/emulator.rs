@@ -35,7 +35,14 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    pub(crate) fn start(python: &Path, place: &Place, log: &File, port: u16) -> Result<Self, UpError> {
+    /// The functions reach AWS at the port `proxy`, or at the emulator's own.
+    pub(crate) fn start(
+        python: &Path,
+        place: &Place,
+        log: &File,
+        port: u16,
+        proxy: Option<u16>,
+    ) -> Result<Self, UpError> {
         let port = free(port)?;
         let (state, temporary) = (place.file("state"), place.file("tmp"));
         create_directory(&state)?;
@@ -61,7 +68,8 @@ impl Emulator {
                 ("PERSIST_STATE", "1"),
                 ("PYTHONUNBUFFERED", "1"),
             ])
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
+            // The emulator hands it on to the functions, and makes no use of it itself.
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", proxy.unwrap_or(port)))
             .env("GATEWAY_PORT", port.to_string())
             .env("STATE_DIR", &state)
             .env("TMPDIR", &temporary)

@@ -2,7 +2,7 @@
 //!
 //! `cargo lambda build` always names a target, so it would compile every crate a second time next to what `cargo test`
 //! has. The emulator runs binaries as they are, so a plain build of the workspace does, which shares all of it. Its
-//! packages hold a script that starts the binary rather than the binary: five debug builds in zips take seconds to pack,
+//! packages hold a script that starts the binary rather than the binary: six debug builds in zips take seconds to pack,
 //! to upload and to keep. The script also sends the function's log lines to a file.
 
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::{Place, UpError, at, create_directory};
 
 /// Every function: the names of their packages, and of their `CodeUri` in the template.
-pub const FUNCTIONS: [&str; 5] = ["config-api", "inbound", "dispatch", "delivery", "rotation"];
+pub const FUNCTIONS: [&str; 6] = ["config-api", "inbound", "dispatch", "delivery", "rotation", "sweeper"];
 
 /// A function's deployment package.
 #[derive(Debug)]

@@ -38,6 +38,8 @@ pub struct Options {
     pub fresh: bool,
     /// Template parameters that differ from [`PARAMETERS`].
     pub parameters: Vec<(String, String)>,
+    /// The port on 127.0.0.1 at which the functions reach AWS, of a proxy before the emulator; the emulator's own if none.
+    pub proxy: Option<u16>,
     /// Told about each step as it begins.
     pub say: fn(&str),
 }
@@ -203,7 +205,7 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
     (options.say)("Building the functions");
     let built = functions::build(&place)?;
     (options.say)("Starting the AWS emulator");
-    let emulator = Emulator::start(&python, &place, &log, options.port)?;
+    let emulator = Emulator::start(&python, &place, &log, options.port, options.proxy)?;
 
     let parameters = parameters(&options.parameters, &emulator);
     (options.say)("Deploying infra/template.yaml");

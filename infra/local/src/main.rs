@@ -48,6 +48,7 @@ fn run(arguments: &Arguments, stop: &AtomicBool) -> Result<(), UpError> {
         port: arguments.port,
         fresh: arguments.fresh,
         parameters: Vec::new(),
+        proxy: None,
         say: |step| say(&format!("{step} …")),
     };
     let mut running =

@@ -306,7 +306,7 @@ mod tests {
             missing_tags: Vec::new(),
         };
         let kind = EventType::parse("message").expect("an event type");
-        let made = Made { message: &message, event_type: &kind, attempt: &attempt, outcome: &outcome };
+        let made = Made { message: &message, event_type: &kind, attempt: &attempt, outcome: &outcome, stops: None };
         let row = Delivery::after(None, &made, &RetryPolicy::None, at, String::new());
         let settings = json!({"description": "CRM", "scopes": ["events:write"]});
         let settings = credential::Settings::parse(settings, UserId::new(at, 1), at).expect("settings");

@@ -65,6 +65,11 @@ impl EventType {
         Self("credential.rotation_due".to_owned())
     }
 
+    /// The built-in type that warns of a webhook that fails.
+    pub fn webhook_failing() -> Self {
+        Self("webhook.failing".to_owned())
+    }
+
     /// The built-in type that tells of a webhook that Tieline disabled.
     pub fn webhook_disabled() -> Self {
         Self("webhook.disabled".to_owned())

@@ -18,6 +18,17 @@ tokio::task_local! {
     static SET: Timestamp;
 }
 
+/// Returns at `time`, or at once where that is past. Under a time that was set, at once: it does not go on.
+pub async fn sleep_until(time: Timestamp) {
+    #[cfg(feature = "test-clock")]
+    if SET.try_with(|_| ()).is_ok() {
+        return;
+    }
+    if let Ok(left) = std::time::Duration::try_from(time.duration_since(now())) {
+        tokio::time::sleep(left).await;
+    }
+}
+
 /// Runs `work` as if it were `time` from its begin to its end. What it spawns goes by the real clock.
 #[cfg(feature = "test-clock")]
 pub async fn at<F: Future>(time: Timestamp, work: F) -> F::Output {

@@ -57,12 +57,24 @@ impl Table {
             }
             "PutItem" => self.write(Write::put(request)?),
             "DeleteItem" => self.write(Write::of(request, Change::Delete)?),
-            "UpdateItem" => self.write(Write::of(request, Change::Update(request))?),
+            "UpdateItem" => self.update(request),
             "BatchGetItem" => self.get_many(request),
             "TransactWriteItems" => self.transact(request),
             "Query" => self.query(request),
             _ => panic!("DynamoDB's {operation} is nothing that the fake knows"),
         }
+    }
+
+    fn update(&mut self, request: &Value) -> Result<Value, Refusal> {
+        let key = key_of(&request["Key"])?;
+        let before = self.items.get(&key).cloned().unwrap_or_default();
+        self.write(Write::of(request, Change::Update(request))?)?;
+        if request["ReturnValues"] != "UPDATED_NEW" {
+            return Ok(json!({}));
+        }
+        let changed = self.items[&key].iter().filter(|(name, value)| before.get(*name) != Some(value));
+        let changed: Item = changed.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Ok(json!({"Attributes": changed}))
     }
 
     fn write(&mut self, write: Write<'_>) -> Result<Value, Refusal> {

@@ -1,5 +1,5 @@
 //! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values,
-//! `attribute_exists` and `attribute_not_exists`, joined by `AND` and `OR`. Everything else is refused loudly, so that no test passes on a guess.
+//! `attribute_exists`, `attribute_not_exists`, `contains` and `size`, joined by `AND` and `OR`. Everything else is refused loudly, so that no test passes on a guess.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
@@ -66,7 +66,23 @@ impl<'a> Expression<'a> {
 
     fn comparison<'w>(&self, words: &mut impl Iterator<Item = &'w str>, item: Option<&Item>) -> bool {
         let mut next = || words.next().unwrap_or_else(|| panic!("{} ends too early", self.text));
-        let first = next();
+        let mut first = next();
+        let negated = first == "NOT";
+        if negated {
+            first = next();
+        }
+        if let Some(name) = first.strip_prefix("contains(").and_then(|rest| rest.strip_suffix(',')) {
+            let value = self.value(next().trim_end_matches(')'));
+            let list = self.attribute(name, item).and_then(|list| list["L"].as_array());
+            return list.is_some_and(|list| list.contains(value)) != negated;
+        }
+        assert!(!negated, "NOT in {} is nothing that the fake knows", self.text);
+        if let Some(name) = first.strip_prefix("size(").and_then(|rest| rest.strip_suffix(')')) {
+            let size = self.attribute(name, item).and_then(|list| Some(list["L"].as_array()?.len()));
+            assert_eq!(next(), "<", "{}", self.text);
+            let most = self.value(next());
+            return size.is_some_and(|size| compare(&serde_json::json!({"N": size.to_string()}), most).is_lt());
+        }
         if let Some(name) = first.strip_prefix("attribute_not_exists(").and_then(|rest| rest.strip_suffix(')')) {
             return self.attribute(name, item).is_none();
         }
@@ -79,6 +95,7 @@ impl<'a> Expression<'a> {
             "=" => ordering(next()) == Some(Ordering::Equal),
             "<" => ordering(next()) == Some(Ordering::Less),
             "<=" => ordering(next()).is_some_and(Ordering::is_le),
+            ">=" => ordering(next()).is_some_and(Ordering::is_ge),
             "BETWEEN" => {
                 let bounds = (next(), next(), next());
                 assert_eq!(bounds.1, "AND", "{}", self.text);
@@ -133,10 +150,10 @@ mod tests {
 
     #[test]
     fn the_forms_that_our_code_uses() {
-        let item = json!({"pk": {"S": "p"}, "sk": {"S": "b"}, "n": {"N": "10"}, "a": {"M": {"b": {"N": "2"}, "c": {"S": "t"}}}});
+        let item = json!({"pk": {"S": "p"}, "sk": {"S": "b"}, "n": {"N": "10"}, "l": {"L": [{"S": "p"}]}, "a": {"M": {"b": {"N": "2"}, "c": {"S": "t"}}}});
         let values = json!({":p": {"S": "p"}, ":a": {"S": "a"}, ":b": {"S": "b"}, ":9": {"N": "9"}, ":10": {"N": "10"},
-            ":2": {"N": "2"}, ":t": {"S": "t"}});
-        let names = json!({"#n": "n", "#a": "a", "#b": "b", "#c": "c", "#x": "x"});
+            ":1": {"N": "1"}, ":2": {"N": "2"}, ":t": {"S": "t"}});
+        let names = json!({"#n": "n", "#a": "a", "#b": "b", "#c": "c", "#l": "l", "#x": "x"});
         let item = item.as_object();
         for (text, of_the_item, of_none) in [
             ("attribute_not_exists(pk)", false, true),
@@ -146,6 +163,10 @@ mod tests {
             ("#n = :9", false, false),
             ("#n <= :9", false, false),
             ("#n <= :10", true, false),
+            ("#n >= :10", true, false),
+            ("contains(#l, :p)", true, false),
+            ("NOT contains(#l, :a) AND size(#l) < :2", true, false),
+            ("size(#l) < :1", false, false),
             ("#a.#b = :2 AND #a.#c = :t", true, false),
             ("#a.#b = :2 AND #a.#c = :a", false, false),
             ("#a.#x = :2", false, false),
@@ -162,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "size(pk) in")]
+    #[should_panic(expected = "size(pk) > :p")]
     fn what_it_does_not_know_is_refused() {
         Expression { text: "size(pk) > :p", names: None, values: None }.holds(Some(&Item::new()));
     }

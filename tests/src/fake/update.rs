@@ -1,5 +1,5 @@
-//! DynamoDB's update expressions, in the forms that our code uses: `SET name = :value`, `SET name = name + :value` and
-//! `ADD name :value`, one after another. Everything else is refused loudly.
+//! DynamoDB's update expressions, in the forms that our code uses: `SET name = :value`, `SET name = name + :value`,
+//! `SET name = list_append(name, :value)`, `ADD name :value` and `REMOVE name`, one after another. Everything else is refused loudly.
 
 use serde_json::{Value, json};
 
@@ -12,14 +12,26 @@ use super::expression::{Expression, Item};
 pub(super) fn updated(before: &Item, update: &Expression<'_>) -> Item {
     let mut item = before.clone();
     let words: Vec<&str> = update.words().collect();
-    for clause in ["SET", "ADD"] {
+    for clause in ["SET", "ADD", "REMOVE"] {
         assert!(words.iter().filter(|word| **word == clause).count() <= 1, "{clause} is there twice in {words:?}");
     }
     let mut rest = words.as_slice();
     while !rest.is_empty() {
         let (name, value, left) = match rest {
+            ["REMOVE", name, left @ ..] => {
+                item.remove(update.name(name));
+                rest = left;
+                continue;
+            }
             ["SET", name, "=", first, "+", value, left @ ..] => {
                 (name, sum(&before[update.name(first)], update.value(value)), left)
+            }
+            ["SET", name, "=", list, added, left @ ..] if list.starts_with("list_append(") => {
+                assert_eq!(*list, format!("list_append({name},"), "{rest:?}");
+                let mut all = before[update.name(name)].clone();
+                let added = &update.value(added.trim_end_matches(')'))["L"];
+                all["L"].as_array_mut().expect("a list").extend(added.as_array().expect("a list").clone());
+                (name, all, left)
             }
             ["SET", name, "=", value, left @ ..] => (name, update.value(value).clone(), left),
             ["ADD", name, value, left @ ..] => {
@@ -45,19 +57,26 @@ mod tests {
 
     #[test]
     fn the_forms_that_our_code_uses() {
-        let before = json!({"n": {"N": "10"}});
+        let before = json!({"n": {"N": "10"}, "l": {"L": [{"S": "a"}]}});
         for (update, names, values, after) in [
             (
                 "SET #n = #n + :one ADD #m :one",
                 json!({"#n": "n", "#m": "m"}),
                 json!({":one": {"N": "-1"}}),
-                json!({"n": {"N": "9"}, "m": {"N": "-1"}}),
+                json!({"n": {"N": "9"}, "l": {"L": [{"S": "a"}]}, "m": {"N": "-1"}}),
             ),
+            (
+                "SET #l = list_append(#l, :more)",
+                json!({"#l": "l"}),
+                json!({":more": {"L": [{"S": "b"}]}}),
+                json!({"n": {"N": "10"}, "l": {"L": [{"S": "a"}, {"S": "b"}]}}),
+            ),
+            ("REMOVE #n", json!({"#n": "n"}), json!({}), json!({"l": {"L": [{"S": "a"}]}})),
             (
                 "SET used_at = :t",
                 json!({}),
                 json!({":t": {"S": "t"}}),
-                json!({"n": {"N": "10"}, "used_at": {"S": "t"}}),
+                json!({"n": {"N": "10"}, "l": {"L": [{"S": "a"}]}, "used_at": {"S": "t"}}),
             ),
         ] {
             let request = json!({

@@ -187,6 +187,24 @@ impl World {
         panic!("this goes on for ever");
     }
 
+    /// As [`World::step`], but only these queues are worked on, and now.
+    pub async fn step_on(&mut self, queues: &[Name]) -> Option<(Name, Vec<Message>)> {
+        for queue in queues {
+            let batch = self.fake.state().queues.receive(*queue, self.now);
+            if !batch.is_empty() {
+                self.work(*queue, &batch).await;
+                return Some((*queue, batch));
+            }
+        }
+        None
+    }
+
+    /// A new process of the sweeper.
+    pub fn sweeper(&self) -> sweeper::App {
+        let retries = Queue::new(self.fake.aws().sqs(), Name::Retries.url());
+        sweeper::App { table: self.table().clone(), retries }
+    }
+
     /// Leaps to the next message and works on one batch. `None` when there is no message.
     pub async fn step(&mut self) -> Option<(Name, Vec<Message>)> {
         let (at, queue) = self.fake.state().queues.next()?;

@@ -35,7 +35,7 @@ fn a_function_has_the_rights_that_it_uses() {
         (
             "DeliveryFunction",
             &[
-                ("dynamodb", "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query", "Table"),
+                ("dynamodb", "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem", "Table"),
                 ("sqs", consume, "DeliveriesQueue RetriesQueue"),
                 ("sqs", "SendMessage", "RetriesQueue EventsQueue DeadQueue"),
                 ("secretsmanager", "GetSecretValue", "Keyring"),
@@ -47,6 +47,14 @@ fn a_function_has_the_rights_that_it_uses() {
                 ("dynamodb", "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem", "Table"),
                 ("sqs", "SendMessage", "EventsQueue"),
                 ("secretsmanager", "DescribeSecret GetSecretValue PutSecretValue UpdateSecretVersionStage", "Keyring"),
+            ],
+        ),
+        (
+            "SweeperFunction",
+            &[
+                ("dynamodb", "Query", "listing"),
+                ("dynamodb", "PutItem", "Table"),
+                ("sqs", "SendMessage", "RetriesQueue"),
             ],
         ),
     ] {

@@ -110,6 +110,7 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
         route("post /v1/webhooks/{id}/test", "webhooks:write", Webhook, none.clone(), 200),
         route("post /v1/webhooks/{id}/render", "webhooks:read", Webhook, json!({"event": &event}), 200),
         route("post /v1/webhooks/{id}/rotate-secret", "webhooks:write", Webhook, none.clone(), 200),
+        route("post /v1/webhooks/{id}/replay", "webhooks:write", Webhook, json!({"status": "missed"}), 202),
         route("get /v1/event-types", "events:read", Nothing, none.clone(), 200),
         route("post /v1/event-types", "events:write", Nothing, json!({"name": "order.paid"}), 201),
         route("get /v1/events", "events:read", Nothing, none.clone(), 200),

@@ -43,7 +43,8 @@ async fn the_default_is_48_retries_30_minutes_apart() {
     let told = sent.iter().filter(|sent| sent.json()["type"] == "webhook.delivery_failed");
     assert_eq!(told.map(|sent| sent.json()["data"]["attempts"].clone()).collect::<Vec<_>>(), [json!(49)]);
     let counts = world.fake.counts();
-    assert_eq!((counts["TransactWriteItems"], counts["PutItem"]), (48 + 1, 1 + 1 + 1), "{counts:?}");
+    assert_eq!((counts["TransactWriteItems"], counts["PutItem"]), (48 + 1, 1 + 1 + 2), "{counts:?}");
+    assert_eq!(counts["UpdateItem"], 2, "it begins to fail, and is warned of: {counts:?}");
     assert!(world.fake.state().queues.on(Name::Dead).is_empty());
 }
 

@@ -3,6 +3,7 @@
 use domain::{
     delivery::{Delivery, Message, Status},
     id::DeliveryId,
+    webhook::DisabledReason,
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::{queue::ascii_json, random};
@@ -162,7 +163,7 @@ async fn a_manual_retry_ends_the_older_chain() {
     world.retry(id).await.expect("asked for");
     world.run().await;
     let (gone, attempts) = world.history(id).await.expect("a delivery");
-    assert_eq!((gone.status, gone.gone, attempts.len()), (Status::Failed, true, 5));
+    assert_eq!((gone.status, gone.stops, attempts.len()), (Status::Failed, Some(DisabledReason::Gone), 5));
     let sent = world.fake.state().queues.sent().to_vec();
     let told = sent.iter().map(sqs::Message::json).filter(|event| event["type"] == "webhook.delivery_failed");
     assert_eq!(told.map(|event| event["data"]["attempts"].clone()).collect::<Vec<_>>(), [json!(4), json!(5)]);

@@ -157,7 +157,7 @@ fn failed(id: DeliveryId) -> Delivery {
         schedule: domain::delivery::Chain { first_number: 1, started_at: Some(now) },
         last: Some(domain::delivery::Ticket { number: 1, token: "token".to_owned() }),
         awaited: None,
-        gone: false,
+        stops: None,
         first_attempt: Some(attempt(1, now, "no")),
         updated_at: now,
     }

@@ -7,4 +7,5 @@ mod cursors;
 mod deliveries;
 mod expiry;
 mod pages;
+mod replay;
 mod types;

@@ -8,6 +8,7 @@ mod egress;
 mod events;
 mod keyring;
 mod load;
+mod promise;
 mod providers;
 mod secrets;
 mod services;

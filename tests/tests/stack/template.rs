@@ -16,7 +16,8 @@ fn resource(name: &str) -> String {
 #[test]
 fn only_delivery_may_send_to_the_queue_that_it_reads() {
     assert!(resource("DeliveryFunction").contains("\n      RecursiveLoop: Allow\n"));
-    for function in ["ConfigApiFunction", "InboundFunction", "DispatchFunction", "RotationFunction"] {
+    for function in ["ConfigApiFunction", "InboundFunction", "DispatchFunction", "RotationFunction", "SweeperFunction"]
+    {
         assert!(!resource(function).contains("RecursiveLoop"), "{function}");
     }
 }

@@ -15,11 +15,10 @@ use domain::{
 use http::StatusCode;
 use platform::{
     clock,
-    table::{Written, event_types::CustomType},
+    table::{Written, event_types::CustomType, events::MOST_MATCHES},
 };
 use serde_json::{Value, json};
 
-use super::webhooks::MOST_MATCHES;
 use crate::{
     App,
     http::{Answer, Document, Problem, access::Caller, query::Query},

@@ -12,6 +12,7 @@ pub mod events;
 pub mod messages;
 pub mod meta;
 pub mod providers;
+pub mod replay;
 pub mod service_send;
 pub mod services;
 pub mod users;
@@ -58,6 +59,7 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhook_actions::test))
         .routes(routes!(webhook_actions::render))
         .routes(routes!(webhook_actions::rotate_secret))
+        .routes(routes!(replay::replay))
         .routes(routes!(event_types::list, event_types::create))
         .routes(routes!(events::list, events::publish))
         .routes(routes!(events::publish_batch))

@@ -19,7 +19,10 @@ use domain::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use platform::{
     clock, random,
-    table::walk::{Page, Slice},
+    table::{
+        events::MOST_MATCHES,
+        walk::{Page, Slice},
+    },
 };
 use serde_json::{Map, Value, json};
 
@@ -198,9 +201,6 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
         && conditions(patch).is_none_or(|kind| before.get(kind).is_some())
 }
 
-/// An event's row has room for this many matches.
-pub(super) const MOST_MATCHES: usize = 1000;
-
 /// Refuses patterns beside `subscribed` through which one event could match more webhooks than its row has room for.
 async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Answer<()> {
     let added: Vec<&Pattern> = settings.events.iter().filter(|pattern| !subscribed.contains(pattern)).collect();
@@ -275,7 +275,7 @@ fn view(webhook: &Webhook) -> Map<String, Value> {
         ("secret_hint".to_owned(), json!(domain::mask::hint(secrets.current.expose()))),
         ("status".to_owned(), json!(if settings.enabled { "active" } else { "disabled" })),
         ("disabled_reason".to_owned(), json!(state.disabled_reason)),
-        ("failing_since".to_owned(), json!(state.failing_since)),
+        ("failing_since".to_owned(), json!(state.health.as_ref().map(|health| health.failing_since))),
         ("created_at".to_owned(), json!(state.created_at)),
         ("updated_at".to_owned(), json!(state.updated_at)),
     ]);

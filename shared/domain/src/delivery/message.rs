@@ -55,6 +55,17 @@ impl Message {
         Self { delivery, ticket: Ticket { number: 1, token }, queued_at, due_at: None, waits: 0, replaces: None, event }
     }
 
+    /// The same, to come again at `due_at`: its attempt has to wait, and nothing is on record of that.
+    #[must_use]
+    pub fn postponed(self, due_at: Timestamp) -> Self {
+        Self { due_at: Some(due_at), ..self }
+    }
+
+    /// Whether it comes straight from dispatch, and has not waited for anything.
+    pub fn is_fresh(&self) -> bool {
+        self.due_at.is_none()
+    }
+
     /// Whether it is what a row waits for that awaits `ticket`.
     pub(super) fn answers(&self, ticket: &Ticket) -> bool {
         let tokens = [Some(&self.ticket.token), self.replaces.as_ref()];

@@ -24,6 +24,7 @@ use crate::{
     id::DeliveryId,
     pattern::EventType,
     retry::{RetryPolicy, Schedule},
+    webhook::DisabledReason,
 };
 
 /// Where a delivery stands.
@@ -80,9 +81,9 @@ pub struct Delivery {
     /// The message that this delivery waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited: Option<Awaited>,
-    /// Whether the receiver answered 410 Gone to the last attempt.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub gone: bool,
+    /// Why the last attempt is to stop the webhook, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stops: Option<DisabledReason>,
     /// The first attempt. Later ones are kept beside the row: 49 answers of 16 KiB would pass DynamoDB's 400 KB an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<Attempt>,
@@ -179,12 +180,14 @@ pub struct Made<'a> {
     pub attempt: &'a Attempt,
     /// How it ended.
     pub outcome: &'a Outcome,
+    /// Why it is to stop the webhook, where it is.
+    pub stops: Option<DisabledReason>,
 }
 
 impl Delivery {
     /// The row after an attempt that ended at `now`. `token` is for the message that comes next, if one does.
     pub fn after(before: Option<Self>, made: &Made<'_>, policy: &RetryPolicy, now: Timestamp, token: String) -> Self {
-        let Made { message, event_type, attempt, outcome } = *made;
+        let Made { message, event_type, attempt, outcome, stops } = *made;
         let number = message.ticket.number;
         let schedule = before.as_ref().map_or(Chain { first_number: number, started_at: None }, |row| row.schedule);
         let schedule = Chain { started_at: schedule.started_at.or(Some(attempt.at)), ..schedule };
@@ -205,7 +208,7 @@ impl Delivery {
             schedule,
             last: Some(message.ticket.clone()),
             awaited,
-            gone: matches!(outcome, Outcome::Failed(Failure::Status { code: 410, .. })),
+            stops,
             first_attempt,
             updated_at: now,
         }
@@ -221,7 +224,7 @@ impl Delivery {
             schedule: Chain { first_number: message.ticket.number, started_at: None },
             last: None,
             awaited: None,
-            gone: false,
+            stops: None,
             first_attempt: None,
             updated_at: now,
         };
@@ -247,7 +250,7 @@ impl Delivery {
             queued_at: now,
             schedule: Chain { first_number: number, started_at: None },
             awaited: Some(Awaited { ticket: message.ticket.clone(), due_at: now }),
-            gone: false,
+            stops: None,
             updated_at: now,
             ..self
         };
@@ -274,6 +277,14 @@ impl Delivery {
         let (mut row, mut message) = (self.clone(), self.awaited_message()?);
         row.awaited.as_mut()?.ticket.token.clone_from(&token);
         message.replaces = Some(std::mem::replace(&mut message.ticket.token, token));
+        Some((row, message))
+    }
+
+    /// The message of a delivery that waited in vain, as in [`Delivery::renewed`], due `now`.
+    pub fn revived(&self, now: Timestamp, token: String) -> Option<(Self, Message)> {
+        let (mut row, mut message) = self.renewed(token)?;
+        (row.awaited.as_mut()?.due_at, row.updated_at) = (now, now);
+        message.due_at = Some(now);
         Some((row, message))
     }
 

@@ -45,7 +45,7 @@ fn settle(
     now: Timestamp,
 ) -> Delivery {
     let attempt = attempt(message.ticket.number, now, outcome);
-    let made = Made { message, event_type: &kind("message"), attempt: &attempt, outcome };
+    let made = Made { message, event_type: &kind("message"), attempt: &attempt, outcome, stops: None };
     Delivery::after(before, &made, policy, now, format!("t{}", message.ticket.number + 1))
 }
 
@@ -111,11 +111,10 @@ fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
 fn what_ends_a_delivery_is_told_once_and_never_about_itself() {
     let first = first_message();
     let blocked = Outcome::Blocked { reason: "no".to_owned() };
-    for (outcome, status, gone) in
-        [(failed(500), Status::Failed, false), (failed(410), Status::Failed, true), (blocked, Status::Blocked, false)]
+    for (outcome, status) in [(failed(500), Status::Failed), (failed(410), Status::Failed), (blocked, Status::Blocked)]
     {
         let row = settle(None, &first, &outcome, &RetryPolicy::None, at(1));
-        assert_eq!((row.status, row.gone, &row.awaited), (status, gone, &None));
+        assert_eq!((row.status, &row.awaited), (status, &None));
         let event = delivery_failed(&row, "name", None).expect("an event");
         assert_eq!(event.id, delivery_failed(&row, "name", None).expect("an event").id);
         let about_itself = Delivery { event_type: kind("webhook.failing"), ..row };

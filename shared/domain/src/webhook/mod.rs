@@ -6,6 +6,7 @@
 pub mod auth;
 mod checks;
 pub mod destination;
+pub mod health;
 pub mod request;
 mod secrets;
 pub mod settings;
@@ -16,9 +17,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use self::{auth::Auth, destination::Destination, settings::Settings};
+pub use self::{auth::Auth, destination::Destination, health::Health, settings::Settings};
 use crate::{
-    delivery::derived_event_id, event::Event, id::WebhookId, pattern::EventType, redact::redact,
+    delivery::{Failure, Outcome, derived_event_id},
+    event::Event,
+    id::WebhookId,
+    pattern::EventType,
+    redact::redact,
     signature::SigningSecret,
 };
 
@@ -79,9 +84,9 @@ pub struct State {
     /// When it was last disabled. Deliveries queued until then are cancelled for good, also once it is enabled again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Timestamp>,
-    /// Since when no delivery has succeeded, once one has failed.
+    /// What is wrong with it, where something is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failing_since: Option<Timestamp>,
+    pub health: Option<Health>,
 }
 
 /// Why Tieline disabled a webhook.
@@ -98,14 +103,8 @@ impl Webhook {
     /// A new webhook.
     pub fn new(id: WebhookId, settings: Settings, secret: SigningSecret, now: Timestamp) -> Self {
         let stopped_at = (!settings.enabled).then_some(now);
-        let state = State {
-            created_at: now,
-            updated_at: now,
-            version: 1,
-            disabled_reason: None,
-            stopped_at,
-            failing_since: None,
-        };
+        let state =
+            State { created_at: now, updated_at: now, version: 1, disabled_reason: None, stopped_at, health: None };
         Self { id, settings, secrets: SigningSecrets::only(secret), state }
     }
 
@@ -114,7 +113,7 @@ impl Webhook {
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
         let state = match (self.settings.enabled, settings.enabled) {
             (true, false) => State { stopped_at: Some(now), ..self.state },
-            (false, true) => State { disabled_reason: None, failing_since: None, ..self.state },
+            (false, true) => State { disabled_reason: None, health: None, ..self.state },
             _ => self.state,
         };
         Self { settings, state, ..self }.touched(now)
@@ -145,6 +144,28 @@ impl Webhook {
     /// `text` with every secret of this webhook masked, in whatever code a third party echoes it.
     pub fn redact(&self, text: &str) -> String {
         redact(text, &self.secrets())
+    }
+
+    /// Why an attempt that ended with `outcome` at `now` is the webhook's last, where it is.
+    pub fn stopped_by(&self, outcome: &Outcome, now: Timestamp) -> Option<DisabledReason> {
+        let beyond_hope = || self.state.health.as_ref().is_some_and(|health| health.is_beyond_hope(now));
+        match outcome {
+            Outcome::Failed(Failure::Status { code: 410, .. }) => Some(DisabledReason::Gone),
+            Outcome::Failed(_) => beyond_hope().then_some(DisabledReason::Failing),
+            Outcome::Delivered { .. } | Outcome::Blocked { .. } => None,
+        }
+    }
+
+    /// The event that warns of its failures: one for each time that it begins to fail, however often it is made.
+    pub fn failing_event(&self, health: &Health) -> Event {
+        let (kind, since) = (EventType::webhook_failing(), health.failing_since);
+        Event {
+            id: derived_event_id(&kind, &format!("{}|{since}", self.id), health.warning_due()),
+            kind,
+            timestamp: health.warning_due(),
+            data: json!({"webhook_id": self.id, "webhook_name": self.settings.name, "failing_since": since}),
+            hops: 0,
+        }
     }
 
     /// The event that tells of its disabling: one for each, however often it is made. `None` when Tieline did not do it.

@@ -2,19 +2,22 @@
 
 use domain::{
     event::Event,
-    id::{EventId, WebhookId},
+    id::{DeliveryId, EventId, WebhookId},
     pattern::EventType,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, Written, item, key,
+    AttributeValue, Condition, Item, Key, Table, TableError, Written, item, key, number, text,
     walk::{Page, Slice, Span},
 };
 
 /// DynamoDB's limit for an item is 400 KB; the matches of an event take up to 30 KB of it.
 pub const MOST_EVENT_BYTES: usize = 350 * 1024;
+
+/// The most webhooks that one event can match: they have room in its row.
+pub const MOST_MATCHES: usize = 1000;
 
 /// An event that was dispatched.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +85,22 @@ impl Table {
             Written::Yes => Ok(dispatched),
             Written::Refused => Ok(self.event(event.id).await?.unwrap_or(dispatched)),
         }
+    }
+
+    /// Adds a webhook to those that the event of this delivery was matched with, unless it is there, or they are as many
+    /// as its row has room for, or the event is gone.
+    pub async fn add_match(&self, id: DeliveryId) -> Result<(), TableError> {
+        let webhook = text(id.webhook.to_string());
+        let values = [
+            (":webhook", webhook.clone()),
+            (":added", AttributeValue::L(vec![webhook])),
+            (":most", number(i64::try_from(MOST_MATCHES).unwrap_or(i64::MAX))),
+        ];
+        let condition = "size(#matches) < :most AND NOT contains(#matches, :webhook)";
+        let update = "SET #matches = list_append(#matches, :added)";
+        let (Some(_) | None) =
+            self.update_item(&Key::event(id.event), update, Condition::that(condition, values)).await?;
+        Ok(())
     }
 
     /// One event.

@@ -3,6 +3,7 @@
 //! | item | `pk` | `sk` | index `listing` |
 //! |---|---|---|---|
 //! | webhook | `webhook#<id>` | `webhook` | `webhook` / ULID |
+//! | when a webhook may be called | `webhook#<id>` | `pace` | |
 //! | a name that is taken | `name#<resource>#<lower case>` | `name` | |
 //! | subscription | `subscription#<pattern>` | webhook id | |
 //! | event type of one's own | `event-type#<name>` | `event-type` | `event-type` / name |
@@ -67,6 +68,11 @@ impl Key {
     /// A webhook.
     pub fn webhook(id: WebhookId) -> Self {
         Self::new(format!("webhook#{id}"), "webhook")
+    }
+
+    /// When a webhook with a limit of its own may be called.
+    pub fn pace(id: WebhookId) -> Self {
+        Self::new(format!("webhook#{id}"), "pace")
     }
 
     /// A name that is taken, without regard to case.

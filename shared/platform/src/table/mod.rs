@@ -17,6 +17,7 @@ pub mod inbound;
 pub mod issued;
 pub mod key;
 pub mod messages;
+pub mod pace;
 pub mod providers;
 pub mod services;
 pub mod users;
@@ -30,7 +31,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update},
+    types::{AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue, TransactWriteItem, Update},
 };
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -232,6 +233,21 @@ impl Table {
         let update = update.set_expression_attribute_names(names).set_expression_attribute_values(values);
         let update = update.build().map_err(|error| TableError::Request(error.to_string()))?;
         Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Changes an item in place, and returns the attributes that changed; `None` when the condition did not hold.
+    async fn update_item(&self, key: &Key, expression: &str, condition: Condition) -> Result<Option<Item>, TableError> {
+        let Condition { expression: condition, mut names, values } = condition;
+        names.get_or_insert_default().extend(names_in(expression));
+        let update = self.client.update_item().table_name(&self.name).set_key(Some(key.attributes()));
+        let update = update.update_expression(expression).set_condition_expression(condition);
+        let update = update.set_expression_attribute_names(names);
+        let update = update.set_expression_attribute_values(values.filter(|values| !values.is_empty()));
+        match update.return_values(ReturnValue::UpdatedNew).send().await {
+            Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
+            Err(error) if is_refused(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn erase(&self, key: &Key, condition: Option<Condition>) -> Result<TransactWriteItem, TableError> {

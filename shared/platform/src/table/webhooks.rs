@@ -13,7 +13,7 @@ use domain::{
     id::WebhookId,
     pattern::{EventType, Pattern},
     signature::SigningSecret,
-    webhook::{Settings, SigningSecrets, State, Webhook, settings::Reveal},
+    webhook::{Health, Settings, SigningSecrets, State, Webhook, settings::Reveal},
 };
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, key, number,
+    AttributeValue, Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, Written, item, key, number,
+    text,
     walk::{Page, Slice},
 };
 use crate::{keyring::Keys, seal::Place};
@@ -137,7 +138,7 @@ impl Table {
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let row = self.webhook_item(after, keys).await?;
-        let mut writes = vec![self.write(row, Some(unchanged(before)))?];
+        let mut writes = vec![self.write(row, Some(unchanged_in_health(before)))?];
         let (old_name, new_name) = (name_key(before), name_key(after));
         if old_name != new_name {
             writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
@@ -160,6 +161,7 @@ impl Table {
         let mut writes = vec![
             self.erase(&Key::webhook(webhook.id), Some(unchanged(webhook)))?,
             self.erase(&name_key(webhook), None)?,
+            self.erase(&Key::pace(webhook.id), None)?,
         ];
         for pattern in subscribed(webhook) {
             writes.push(self.erase(&Key::subscription(pattern, webhook.id), None)?);
@@ -167,6 +169,22 @@ impl Table {
         writes.push(self.audit_write(entry)?);
         writes.extend(self.uses(Some(webhook), None)?);
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
+    }
+
+    /// Notes the health of a webhook, unless it has begun or ended to fail meanwhile, or is gone. It is no change of the
+    /// webhook: its version stays.
+    pub async fn note_health(&self, before: &Webhook, health: Option<&Health>) -> Result<Written, TableError> {
+        let (condition, since) = same_health(before);
+        let condition = format!("attribute_exists(pk) AND {condition}");
+        let (update, values) = match health {
+            Some(health) => {
+                let health = AttributeValue::M(serde_dynamo::to_item(health)?);
+                ("SET #health = :health", since.into_iter().chain([(":health", health)]).collect())
+            }
+            None => ("REMOVE #health", Vec::from_iter(since)),
+        };
+        let updated = self.update_item(&Key::webhook(before.id), update, Condition::that(&condition, values)).await?;
+        Ok(if updated.is_some() { Written::Yes } else { Written::Refused })
     }
 
     /// One webhook.
@@ -263,6 +281,20 @@ fn subscribed(webhook: &Webhook) -> impl Iterator<Item = &Pattern> {
 
 fn unchanged(webhook: &Webhook) -> Condition {
     Condition::that("#version = :version", [(":version", number(webhook.state.version))])
+}
+
+/// As [`unchanged`], and its health has not been noted anew either: that is part of the row, and no change by itself.
+fn unchanged_in_health(webhook: &Webhook) -> Condition {
+    let (health, since) = same_health(webhook);
+    let version = (":version", number(webhook.state.version));
+    Condition::that(&format!("#version = :version AND {health}"), since.into_iter().chain([version]))
+}
+
+fn same_health(webhook: &Webhook) -> (&'static str, Option<(&'static str, AttributeValue)>) {
+    match &webhook.state.health {
+        None => ("attribute_not_exists(#health)", None),
+        Some(health) => ("#health.#failing_since = :since", Some((":since", text(health.failing_since.to_string())))),
+    }
 }
 
 fn name_key(webhook: &Webhook) -> Key {

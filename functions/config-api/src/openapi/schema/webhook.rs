@@ -200,3 +200,37 @@ pub struct RotateSecretInput {
     #[schema(minimum = 0, maximum = 604_800, default = 86400)]
     pub overlap_seconds: Option<u32>,
 }
+
+#[derive(Debug, ToSchema)]
+pub struct ReplayInput {
+    /// What became of the deliveries, or `missed`: events that the webhook did not get, as it was disabled or did not exist,
+    /// and that it wants as it is now.
+    #[schema(default = "failed")]
+    pub status: Option<ReplayStatus>,
+    /// Event accepted at this time or later; by default all that are kept.
+    #[schema(format = DateTime)]
+    pub since: Option<String>,
+    /// Event accepted at this time or earlier; by default now.
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
+    /// Where to go on: a former answer's `next_cursor`. It holds the range and the status that it was given for.
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplayStatus {
+    Failed,
+    Blocked,
+    Cancelled,
+    Succeeded,
+    Missed,
+}
+
+#[derive(Debug, ToSchema)]
+pub struct Replayed {
+    /// How many were queued, at most 500. It may be none although more follow.
+    pub count: usize,
+    /// Give it as `cursor` to go on; null when the range is through.
+    pub next_cursor: Option<String>,
+}

@@ -1,0 +1,215 @@
+//! Replaying a range of a webhook's deliveries, or of the events that it missed, up to 500 at a time.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use domain::{
+    delivery::{Delivery, Message, Status},
+    event,
+    id::DeliveryId,
+    invalid::{Checked, Fields, one_of, string},
+    webhook::Webhook,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use http::StatusCode;
+use jiff::Timestamp;
+use platform::{
+    clock,
+    seal::Place,
+    table::{
+        events::Dispatched,
+        walk::{Page, Slice, Span},
+    },
+};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::webhooks::find;
+use crate::{
+    App,
+    http::{Answer, Document, Problem, query::filled},
+    openapi::schema,
+    retry,
+};
+
+/// The most that one call queues.
+const MOST: usize = 500;
+/// How many are queued side by side.
+const CONCURRENT: usize = 16;
+
+/// Queues again what ended with this status, or what the webhook missed, newest event first. Each goes on as by a manual
+/// retry. Of more than 500, `next_cursor` tells where to go on: give it with the same range.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", security(("token" = ["webhooks:write"])),
+    params(("id" = String, Path)), request_body = schema::ReplayInput,
+    responses((status = 202, body = schema::Replayed), schema::Refused))]
+pub async fn replay(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    body: Document,
+) -> Answer<(StatusCode, Json<Value>)> {
+    let input = Input::parse(body.or_empty()?)?;
+    let now = clock::now();
+    let webhook = find(&app, &id).await?;
+    if !webhook.settings.enabled {
+        return Err(Problem::conflict("The webhook is disabled"));
+    }
+    let place = Place { resource: "cursor", id: &format!("replay of {}", webhook.id), field: "next" };
+    let from = match &input.cursor {
+        None => From { wanted: input.wanted.unwrap_or(Wanted::Failed), since: None, until: now, after: None },
+        Some(cursor) => {
+            let opened = app.keys.open(place, cursor).await.ok();
+            let read = opened.and_then(|text| serde_json::from_str(text.expose_secret()).ok());
+            read.ok_or_else(|| Problem::bad_request("The cursor is not one that a replay of this webhook gave"))?
+        }
+    };
+    let from = input.over(from)?;
+    let oldest = now.checked_sub(app.table.retention()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let span = Span { since: from.since.unwrap_or(oldest).max(oldest), until: from.until };
+    let slice = Slice::new(from.after.clone(), MOST);
+    let (count, next) = match from.wanted.status() {
+        Some(status) => ended(&app, &webhook, status, span, slice, now).await?,
+        None => missed(&app, &webhook, span, slice, now).await?,
+    };
+    tracing::info!(webhook = %webhook.id, count, more = next.is_some(), "replayed");
+    let next_cursor = match next {
+        None => None,
+        Some(after) => {
+            let next = serde_json::to_string(&From { after: Some(after), ..from }).map_err(Problem::internal)?;
+            Some(app.keys.get().await?.seal(place, &next))
+        }
+    };
+    Ok((StatusCode::ACCEPTED, Json(json!({"count": count, "next_cursor": next_cursor}))))
+}
+
+/// What is to be replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Wanted {
+    Failed,
+    Blocked,
+    Cancelled,
+    Succeeded,
+    Missed,
+}
+
+const WANTED: [(&str, Wanted); 5] = [
+    ("failed", Wanted::Failed),
+    ("blocked", Wanted::Blocked),
+    ("cancelled", Wanted::Cancelled),
+    ("succeeded", Wanted::Succeeded),
+    ("missed", Wanted::Missed),
+];
+
+impl Wanted {
+    /// The status of the deliveries; none for those that never were.
+    fn status(self) -> Option<Status> {
+        Some(match self {
+            Self::Failed => Status::Failed,
+            Self::Blocked => Status::Blocked,
+            Self::Cancelled => Status::Cancelled,
+            Self::Succeeded => Status::Succeeded,
+            Self::Missed => return None,
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Input {
+    wanted: Option<Wanted>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    cursor: Option<String>,
+}
+
+/// Where a replay goes on, as its cursor holds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct From {
+    wanted: Wanted,
+    since: Option<Timestamp>,
+    until: Timestamp,
+    after: Option<String>,
+}
+
+impl Input {
+    fn parse(value: Value) -> Checked<Self> {
+        let mut fields = Fields::of(value)?;
+        let wanted = fields.optional("status", one_of(&WANTED));
+        let since = fields.optional("since", event::timestamp);
+        let until = fields.optional("until", event::timestamp);
+        let cursor = fields.optional("cursor", string);
+        fields.finish(Some(Self { wanted, since, until, cursor }))
+    }
+
+    /// The range that is asked for; one that goes on is as it began, whatever of it is given again.
+    fn over(&self, from: From) -> Answer<From> {
+        if self.cursor.is_none() {
+            let until = self.until.map_or(from.until, |until| until.min(from.until));
+            return Ok(From { since: self.since, until, ..from });
+        }
+        let same = self.wanted.is_none_or(|wanted| wanted == from.wanted)
+            && self.since.is_none_or(|since| Some(since) == from.since)
+            && self.until.is_none_or(|until| until >= from.until);
+        if same {
+            Ok(from)
+        } else {
+            Err(Problem::bad_request("The cursor is of a replay with another range or status"))
+        }
+    }
+}
+
+/// Queues the deliveries again that ended with this status.
+async fn ended(
+    app: &App,
+    webhook: &Webhook,
+    status: Status,
+    span: Span,
+    slice: Slice,
+    now: Timestamp,
+) -> Answer<(usize, Option<String>)> {
+    let stopped = domain::delivery::Stopped::of(webhook.settings.enabled, webhook.state.stopped_at);
+    let read = |slice: Slice| async move { Ok(app.table.deliveries_of(webhook.id, span, &slice).await?) };
+    let page = filled(slice, read, |row: &Delivery| row.status_seen(stopped) == status).await?;
+    // Collected: the compiler does not see through a stream of closures that borrow.
+    let again: Vec<_> =
+        page.items.iter().map(|row| retry::again(&app.table, &app.deliveries, row.clone(), Some(row), now)).collect();
+    let queued: Vec<Option<Delivery>> = stream::iter(again).buffer_unordered(CONCURRENT).try_collect().await?;
+    // What somebody else has changed meanwhile goes its own way.
+    Ok((queued.into_iter().flatten().count(), page.next))
+}
+
+/// Queues the events that the webhook did not get, and wants as it is now.
+async fn missed(
+    app: &App,
+    webhook: &Webhook,
+    span: Span,
+    slice: Slice,
+    now: Timestamp,
+) -> Answer<(usize, Option<String>)> {
+    let read = |slice: Slice| async move { Ok(app.table.events(span, &slice).await?) };
+    let Page { items, next, .. } = filled(slice, read, |dispatched| wants(webhook, dispatched)).await?;
+    let each: Vec<_> = items.iter().map(|dispatched| deliver(app, webhook, dispatched, now)).collect();
+    let queued: Vec<bool> = stream::iter(each).buffer_unordered(CONCURRENT).try_collect().await?;
+    Ok((queued.into_iter().filter(|queued| *queued).count(), next))
+}
+
+fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
+    let Dispatched { event, matches, .. } = dispatched;
+    let settings = &webhook.settings;
+    !matches.contains(&webhook.id)
+        && settings.events.iter().any(|pattern| pattern.matches(&event.kind))
+        && settings.conditions.as_ref().is_none_or(|conditions| conditions.matches(&event.data))
+}
+
+/// Whether the event was queued; not when it has been before.
+async fn deliver(app: &App, webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> Answer<bool> {
+    let id = DeliveryId { event: dispatched.event.id, webhook: webhook.id };
+    let unmade = Message::first(id, String::new(), now, None);
+    let before = Delivery::cancelled(None, &unmade, &dispatched.event.kind, now);
+    let queued = retry::again(&app.table, &app.deliveries, before, None, now).await?.is_some();
+    // Last: until the event names the webhook, a repeated call comes by here again.
+    app.table.add_match(id).await?;
+    Ok(queued)
+}

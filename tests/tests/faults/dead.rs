@@ -1,0 +1,66 @@
+//! Dead letters, sent back as README says.
+
+use std::collections::BTreeMap;
+
+use tests::faults::{Faulty, VISIBILITY};
+use tests::load::{counted, publish_many};
+use tests::sink::{Reply, Sink};
+use tests::stack::unique;
+use tokio::process::Command;
+
+/// How many get stuck on each of the three queues.
+const EACH: usize = 25;
+
+#[tokio::test]
+async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
+    let faulty = Faulty::get().await;
+    let (stack, proxy, dead) = (&faulty.stack, faulty.proxy, &faulty.stack.queues().dead);
+    let sink = Sink::start();
+    sink.answers_in_turn((0..EACH).map(|_| Reply::status(500)).chain([Reply::status(200)]));
+    let webhook = stack.webhook().url(sink.url()).retry([10, 600]).create().await;
+
+    // Retries, first attempts and events, of each function that loses a right which it needs.
+    let mut published = publish_many(stack, EACH as u64, EACH).await;
+    let waiting = "retrying";
+    sink.wait_for(EACH).await;
+    faulty.all(&webhook, &published, waiting).await;
+    faulty.set_visibility(1).await;
+    proxy.deny(&["BatchGetItem"]);
+    published.extend(publish_many(stack, EACH as u64, EACH).await);
+    faulty.until_empty(&stack.queues().events).await;
+    proxy.deny(&["BatchGetItem", "Query"]);
+    published.extend(publish_many(stack, EACH as u64, EACH).await);
+    let nonsense = unique("nonsense");
+    stack.put_on_queue(dead, &nonsense).await;
+    stack
+        .until("all are dead", async || {
+            let count = faulty.count(dead).await;
+            if count == 3 * EACH + 1 { Ok(()) } else { Err(count.into()) }
+        })
+        .await;
+    assert_eq!(sink.got().len(), EACH, "nothing was delivered");
+
+    proxy.mend();
+    faulty.set_visibility(VISIBILITY).await;
+    assert_eq!(redrive(&faulty).await, format!("{} sent, 1 left\n", 3 * EACH));
+    let succeeded = |published: &BTreeMap<String, u64>, got: &[_]| counted(published, got).len() == 3 * EACH;
+    sink.wait_until("every event came", |got| succeeded(&published, got)).await;
+    faulty.all_succeeded(&webhook, &published).await;
+    assert_eq!(sink.got().len(), 4 * EACH, "and each once");
+    stack.on_queue(dead, &nonsense).await;
+    assert_eq!(faulty.count(dead).await, 1);
+    stack.aws("AmazonSQS.PurgeQueue", &serde_json::json!({"QueueUrl": dead})).await;
+}
+
+/// Does what README says, on this stack; what that says.
+async fn redrive(faulty: &Faulty) -> String {
+    let readme = std::fs::read_to_string(local::root().join("README.md")).expect("README.md");
+    let mut blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let block =
+        blocks.find(|block| block.contains("AWS_ENDPOINT_URL") && block.contains("redrive")).expect("a command");
+    let command = block.replace("http://127.0.0.1:4566", &faulty.stack.endpoint().endpoint_url);
+    assert_ne!(command, block);
+    let ran = Command::new("sh").args(["-c", &command]).current_dir(local::root()).output().await.expect("sh");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    String::from_utf8(ran.stdout).expect("UTF-8")
+}

@@ -1,0 +1,38 @@
+//! Endpoints that hang. Here, as nothing else is delivered meanwhile that would change what is measured.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tests::faults::Faulty;
+use tests::load::publish_many;
+use tests::sink::{Reply, Sink};
+
+const TIMEOUT: Duration = Duration::from_secs(6);
+/// What a busy machine may take for the rest; a second time-out would be more.
+const SLACK: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn a_hundred_events_to_a_hung_endpoint_cost_others_no_more_than_one_timeout() {
+    let faulty = Faulty::get().await;
+    let stack = &faulty.stack;
+    let (healthy, other) = (Sink::start(), Sink::start());
+    stack.webhook().url(healthy.url()).events(["chat"]).create().await;
+    let webhook = stack.webhook().url(other.url()).set("timeout_seconds", TIMEOUT.as_secs()).create().await;
+    let behind_a_hundred = async |count: usize| {
+        publish_many(stack, 100, 100).await;
+        other.wait_for(count).await;
+        let started = Instant::now();
+        stack.publish("chat", json!({})).await;
+        healthy.wait_for(healthy.got().len() + 1).await;
+        started.elapsed()
+    };
+
+    let usual = behind_a_hundred(1).await;
+    other.wait_for(100).await;
+    other.answers(Reply::hang());
+    let delayed = behind_a_hundred(101).await;
+
+    assert!(delayed <= usual + TIMEOUT + SLACK, "{delayed:?}, and {usual:?} when nobody hangs");
+    assert!(other.got().len() < 200, "so many would have taken several timeouts");
+    webhook.delete().await;
+}

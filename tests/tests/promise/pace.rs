@@ -1,0 +1,103 @@
+//! Webhooks with a limit of their own, and webhooks that hang.
+
+use domain::{delivery::Status, id::DeliveryId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tests::fake::{
+    receiver::{Hit, Reply},
+    sqs::Name,
+    world::World,
+};
+
+/// When the webhook of this name was called, in milliseconds from the begin.
+fn calls(world: &World, name: &str, started: Timestamp) -> Vec<i64> {
+    let hits = world.receiver.hits().into_iter().filter(|hit| hit.path == name);
+    hits.map(|hit| i64::try_from(hit.at.duration_since(started).as_millis()).expect("small")).collect()
+}
+
+#[tokio::test]
+async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
+    for (limit, count) in [(1, 30), (5, 100), (7, 100)] {
+        let mut world = super::world().await;
+        let webhook = world.webhook("hook", json!({"rate_limit_per_second": limit})).await;
+        let started = world.time();
+        let mut events = Vec::new();
+        for n in 0..count {
+            events.push(world.publish("message", json!({"n": n})).await);
+        }
+        world.run().await;
+        for event in events {
+            let id = DeliveryId { event: event.id, webhook: webhook.id };
+            let (row, attempts) = world.history(id).await.expect("a delivery");
+            assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1));
+        }
+        let mut times = calls(&world, "hook", started);
+        times.sort_unstable();
+        assert_eq!(times.len(), count);
+        // The world's clock stands still while a batch is worked on: what waits less than a second counts as of its begin.
+        let most = usize::try_from(limit * 11 + 1).expect("small");
+        for (at, first) in times.iter().enumerate() {
+            let within = times[at..].iter().take_while(|time| *time - first <= 10_000).count();
+            assert!(within <= most, "{within} calls in ten seconds at {limit} a second: {times:?}");
+        }
+        let seconds = i64::try_from(count).expect("small") / limit;
+        assert!(*times.last().expect("calls") <= (seconds + 10) * 1000 * 2, "{times:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_without_a_limit_pays_nothing() {
+    let mut world = super::world().await;
+    world.webhook("hook", json!({})).await;
+    world.begin_count();
+    world.publish("message", json!({})).await;
+    world.run().await;
+    assert!(!world.fake.counts().contains_key("UpdateItem"), "{:?}", world.fake.counts());
+}
+
+#[tokio::test]
+async fn after_an_hour_of_rest_the_limit_holds_at_once() {
+    let mut world = super::world().await;
+    world.webhook("hook", json!({"rate_limit_per_second": 2})).await;
+    for _ in 0..3 {
+        let started = world.time();
+        for _ in 0..10 {
+            world.publish("message", json!({})).await;
+        }
+        world.run().await;
+        let last = world.time().duration_since(started).as_secs();
+        assert!((3..=9).contains(&last), "ten calls at two a second took {last} s");
+        world.set_time(world.time() + SignedDuration::from_hours(1));
+    }
+}
+
+#[tokio::test]
+async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
+    let mut world = super::world().await;
+    let hangs = world.webhook("hangs", json!({"timeout_seconds": 1, "retry": {"type": "none"}})).await;
+    let well = world.webhook("well", json!({"events": ["chat"]})).await;
+    world.receiver.script(|hit: &Hit| if hit.path == "hangs" { Reply::Hang } else { Reply::Status(200) });
+    world.publish("message", json!({})).await;
+    world.run().await;
+    assert!(world.stored_webhook(hangs.id).await.expect("a webhook").state.health.expect("ill").hangs);
+
+    // From now on its first attempts are made by way of `retries`; the queue `deliveries` is free at once.
+    for _ in 0..20 {
+        world.publish("message", json!({})).await;
+    }
+    let event = world.publish("chat", json!({})).await;
+    let id = DeliveryId { event: event.id, webhook: well.id };
+    while world.history(id).await.is_none() {
+        assert!(world.step_on(&[Name::Events, Name::Deliveries]).await.is_some(), "there is work left");
+    }
+    assert_eq!(world.receiver.hits().iter().filter(|hit| hit.path == "hangs").count(), 1, "nobody waited for it");
+    assert_eq!(world.fake.state().queues.on(Name::Retries).len(), 20);
+    world.run().await;
+    assert_eq!(world.receiver.hits().iter().filter(|hit| hit.path == "hangs").count(), 21);
+
+    // It is taken back as soon as it answers.
+    world.receiver.script(|_| Reply::Status(500));
+    world.publish("message", json!({})).await;
+    world.run().await;
+    assert!(!world.stored_webhook(hangs.id).await.expect("a webhook").state.health.expect("ill").hangs);
+}

@@ -32,21 +32,21 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     published.extend(publish_many(stack, EACH as u64, EACH).await);
     let nonsense = unique("nonsense");
     stack.put_on_queue(dead, &nonsense).await;
-    stack
-        .until("all are dead", async || {
-            let count = faulty.count(dead).await;
-            if count == 3 * EACH + 1 { Ok(()) } else { Err(count.into()) }
-        })
-        .await;
+    for queue in [&stack.queues().events, &stack.queues().deliveries, &stack.queues().retries] {
+        faulty.until_empty(queue).await;
+    }
+    let letters = faulty.count(dead).await - 1;
+    // A slow machine may need more than the second after which a message is seen again: then there are two of it.
+    let copies = letters.checked_sub(3 * EACH).expect("all are dead");
     assert_eq!(sink.got().len(), EACH, "nothing was delivered");
 
     proxy.mend();
     faulty.set_visibility(VISIBILITY).await;
-    assert_eq!(redrive(&faulty).await, format!("{} sent, 1 left\n", 3 * EACH));
+    assert_eq!(redrive(&faulty).await, format!("{letters} sent, 1 left\n"));
     let succeeded = |published: &BTreeMap<String, u64>, got: &[_]| counted(published, got).len() == 3 * EACH;
     sink.wait_until("every event came", |got| succeeded(&published, got)).await;
     faulty.all_succeeded(&webhook, &published).await;
-    assert_eq!(sink.got().len(), 4 * EACH, "and each once");
+    assert!((4 * EACH..=4 * EACH + copies).contains(&sink.got().len()), "and each once, but for {copies} copies");
     stack.on_queue(dead, &nonsense).await;
     assert_eq!(faulty.count(dead).await, 1);
     stack.aws("AmazonSQS.PurgeQueue", &serde_json::json!({"QueueUrl": dead})).await;

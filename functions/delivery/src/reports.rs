@@ -61,18 +61,17 @@ async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
 }
 
 async fn find(app: &App, notice: &Notice) -> Result<Option<Message>, DeliverError> {
-    let theirs = match &notice.callback.id {
-        Named::Ours(id) => match app.table.message(*id).await? {
-            Some(row) if row.provider_id == notice.provider => return Ok(Some(row)),
-            // Their ids may look like ours.
-            _ => id.to_string(),
-        },
-        Named::Theirs(theirs) => theirs.clone(),
+    let (ours, theirs) = match &notice.callback.id {
+        Named::Ours(id) => (app.table.message(*id).await?, id.to_string()),
+        Named::Theirs(theirs) => (None, theirs.clone()),
     };
-    let id = app.table.message_known_as(notice.provider, &theirs).await?;
-    match id {
+    if ours.as_ref().is_some_and(|row| row.provider_id == notice.provider) {
+        return Ok(ours);
+    }
+    // Their ids may look like ours.
+    match app.table.message_known_as(notice.provider, &theirs).await? {
         Some(id) => Ok(app.table.message(id).await?),
-        None => Ok(None),
+        None => Ok(ours),
     }
 }
 

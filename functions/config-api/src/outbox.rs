@@ -10,9 +10,7 @@ use domain::{
     provider::choose,
 };
 use platform::{
-    clock,
-    queue::{Outgoing, ascii_json},
-    random,
+    clock, random,
     table::{Written, claims::Claim},
 };
 use serde_json::Value;
@@ -128,5 +126,5 @@ fn id(channel: Channel) -> MessageRef {
 /// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the others.
 async fn queue(app: &App, row: &Message, errand: &Errand, delay_seconds: u32) -> Answer<()> {
     let group = Some(row.provider_id.to_string());
-    Ok(app.deliveries.send(Outgoing { body: ascii_json(errand)?, delay_seconds, group }).await?)
+    Ok(app.deliveries.send_json(errand, delay_seconds, group).await?)
 }

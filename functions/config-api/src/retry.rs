@@ -3,7 +3,7 @@
 use domain::delivery::{Delivery, Message};
 use jiff::Timestamp;
 use platform::{
-    queue::{Outgoing, Queue, QueueError, ascii_json},
+    queue::{Queue, QueueError},
     random,
     table::{Table, TableError, Written},
 };
@@ -17,9 +17,6 @@ pub enum RetryError {
     /// The queue failed.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// The message could not be written.
-    #[error("a message could not be written: {0}")]
-    Json(#[from] serde_json::Error),
 }
 
 /// Seconds that a message waits which is sent before its row is written: by then it has been, as a rule.
@@ -52,5 +49,5 @@ pub async fn again(
 
 async fn send(queue: &Queue, message: &Message, delay_seconds: u32) -> Result<(), RetryError> {
     let group = Some(message.delivery.webhook.to_string());
-    Ok(queue.send(Outgoing { body: ascii_json(message)?, delay_seconds, group }).await?)
+    Ok(queue.send_json(message, delay_seconds, group).await?)
 }

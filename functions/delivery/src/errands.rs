@@ -14,9 +14,7 @@ use domain::{
 };
 use futures::future::join_all;
 use platform::{
-    clock, messenger,
-    queue::{Outgoing, ascii_json},
-    random,
+    clock, messenger, random,
     table::{TableError, Written, providers::Stored},
 };
 
@@ -132,13 +130,13 @@ pub(super) async fn queue(
     row: Option<&Message>,
 ) -> Result<(), DeliverError> {
     let group = row.map(|row| row.provider_id.to_string());
-    Ok(app.retries.send(Outgoing { body: ascii_json(errand)?, delay_seconds, group }).await?)
+    Ok(app.retries.send_json(errand, delay_seconds, group).await?)
 }
 
 /// Publishes events. To do so again does no harm: their ids follow from what they tell of.
 pub(super) async fn publish(app: &App, events: Vec<Event>) -> Result<(), DeliverError> {
     for event in events {
-        app.events.send(Outgoing { body: ascii_json(&event)?, delay_seconds: 0, group: None }).await?;
+        app.events.send_json(&event, 0, None).await?;
     }
     Ok(())
 }

@@ -8,7 +8,6 @@ use domain::{
 };
 use platform::{
     clock,
-    queue::{Outgoing, ascii_json},
     table::{WriteError, audit::entry},
 };
 
@@ -79,5 +78,5 @@ async fn tell(app: &App, row: &Delivery, webhook: &Webhook, reason: DisabledReas
 
 /// Puts an event on its queue.
 pub(super) async fn publish(app: &App, event: &Event) -> Result<(), DeliverError> {
-    Ok(app.events.send(Outgoing { body: ascii_json(event)?, delay_seconds: 0, group: None }).await?)
+    Ok(app.events.send_json(event, 0, None).await?)
 }

@@ -28,7 +28,7 @@ use platform::{
     egress::Egress,
     keyring::Keys,
     oauth::Tokens,
-    queue::{Outgoing, Queue, QueueError, ascii_json},
+    queue::{Outgoing, Queue, QueueError},
     random,
     table::{Table, TableError, Written, deliveries::Context},
 };
@@ -59,8 +59,6 @@ enum DeliverError {
     Table(#[from] TableError),
     #[error(transparent)]
     Queue(#[from] QueueError),
-    #[error("a message could not be written: {0}")]
-    Json(#[from] serde_json::Error),
     #[error("it was changed by others meanwhile")]
     Busy,
 }
@@ -263,7 +261,7 @@ impl Rest {
 /// Queues a message for its attempt.
 async fn send(queue: &Queue, message: &Message, delay_seconds: u32) -> Result<(), DeliverError> {
     let group = Some(message.delivery.webhook.to_string());
-    Ok(queue.send(Outgoing { body: ascii_json(message)?, delay_seconds, group }).await?)
+    Ok(queue.send_json(message, delay_seconds, group).await?)
 }
 
 /// Sends what can't be worked on to `dead`, where an alarm watches.

@@ -8,11 +8,7 @@ use domain::{
     callback::{Named, Notice},
     message::{Message, Report, Reported},
 };
-use platform::{
-    clock, messenger,
-    queue::{Outgoing, ascii_json},
-    table::Written,
-};
+use platform::{clock, messenger, table::Written};
 
 use super::{
     App, DeliverError,
@@ -81,5 +77,5 @@ async fn wait(app: &App, notice: &Notice) -> Result<(), DeliverError> {
         return Ok(());
     };
     let group = Some(notice.provider.to_string());
-    Ok(app.retries.send(Outgoing { body: ascii_json(notice)?, delay_seconds, group }).await?)
+    Ok(app.retries.send_json(notice, delay_seconds, group).await?)
 }

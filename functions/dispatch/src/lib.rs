@@ -43,8 +43,6 @@ enum DispatchError {
     Table(#[from] TableError),
     #[error(transparent)]
     Queue(#[from] QueueError),
-    #[error("a message could not be written: {0}")]
-    Json(#[from] serde_json::Error),
     #[error("the subscriptions of {0} could not be read")]
     Subscriptions(EventType),
 }

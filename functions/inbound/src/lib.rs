@@ -18,7 +18,7 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use platform::{
     clock,
     keyring::{KeyringError, Keys},
-    queue::{Outgoing, Queue, QueueError, ascii_json},
+    queue::{Queue, QueueError},
     random,
     table::{
         Table, TableError,
@@ -61,8 +61,6 @@ enum InboundError {
     Keys(#[from] KeyringError),
     #[error(transparent)]
     Queue(#[from] QueueError),
-    #[error("an event could not be written: {0}")]
-    Json(#[from] serde_json::Error),
 }
 
 /// Answers one call.
@@ -136,7 +134,7 @@ async fn publish(
         }
         None => None,
     };
-    app.events.send(Outgoing { body: ascii_json(&event)?, delay_seconds: 0, group: None }).await?;
+    app.events.send_json(&event, 0, None).await?;
     if let Some((route, delivery, claim)) = claim {
         // Unmarked, a repetition sends the same event again, which dispatch knows: no reason to fail this call.
         if let Err(error) = app.table.claim_done(&route, &delivery, &claim).await {

@@ -80,9 +80,6 @@ pub enum RotationError {
     /// An event could not be queued.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// An event could not be written.
-    #[error("an event could not be written: {0}")]
-    Json(#[from] serde_json::Error),
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),

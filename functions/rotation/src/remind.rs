@@ -12,7 +12,6 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use platform::{
     clock,
-    queue::{Outgoing, ascii_json},
     table::{
         WriteError,
         walk::{Page, Slice},
@@ -81,7 +80,7 @@ async fn remind(app: &App, credential: &Credential, now: Timestamp) -> Result<bo
     }
     let Some(reminder) = credential.reminder(now) else { return Ok(false) };
     let event = credential.reminder_event(reminder, now);
-    app.events.send(Outgoing { body: ascii_json(&event)?, delay_seconds: 0, group: None }).await?;
+    app.events.send_json(&event, 0, None).await?;
     let after = credential.clone().reminded(reminder);
     match app.table.update_credential(credential, &after, None, now, None).await {
         Ok(()) => Ok(true),

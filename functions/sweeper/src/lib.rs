@@ -10,7 +10,7 @@ use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use platform::{
     clock,
-    queue::{Outgoing, Queue, QueueError, ascii_json},
+    queue::{Queue, QueueError},
     random,
     table::{Table, TableError, Written, walk::Slice},
 };
@@ -51,9 +51,6 @@ pub enum SweepError {
     /// A message could not be queued.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// A message could not be written.
-    #[error("a message could not be written: {0}")]
-    Json(#[from] serde_json::Error),
 }
 
 /// How long after its time an attempt counts as lost.
@@ -94,7 +91,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Swept, SweepError> {
 async fn revive(app: &App, row: Delivery) -> Result<bool, SweepError> {
     let Some((revived, message)) = row.revived(clock::now(), random::token()) else { return Ok(false) };
     let group = Some(row.id.webhook.to_string());
-    app.retries.send(Outgoing { body: ascii_json(&message)?, delay_seconds: HEAD_START, group }).await?;
+    app.retries.send_json(&message, HEAD_START, group).await?;
     Ok(app.table.record(&revived, Some(&row), None).await? == Written::Yes)
 }
 

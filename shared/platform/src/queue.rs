@@ -49,6 +49,9 @@ pub enum QueueError {
     /// A message larger than SQS takes; nothing was sent.
     #[error("a message of {0} bytes is larger than SQS takes")]
     TooLarge(usize),
+    /// A value that can't be written as JSON.
+    #[error("a message could not be written: {0}")]
+    Json(#[from] serde_json::Error),
     /// The call failed.
     #[error("SQS: {0}")]
     Aws(#[from] AwsError),
@@ -83,6 +86,16 @@ impl Queue {
         sent.map(drop).map_err(|error| AwsError::from(error).into())
     }
 
+    /// Sends one message: `value` as JSON, after `delay_seconds`, in a group of its own where it has one.
+    pub async fn send_json<T: Serialize>(
+        &self,
+        value: &T,
+        delay_seconds: u32,
+        group: Option<String>,
+    ) -> Result<(), QueueError> {
+        self.send(Outgoing { body: ascii_json(value)?, delay_seconds, group }).await
+    }
+
     /// Sends any number of messages, in batches. What a batch leaves behind is sent again a few times.
     pub async fn send_all(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
         messages.iter().try_for_each(fits)?;
@@ -113,7 +126,7 @@ impl Queue {
 }
 
 /// JSON in pure ASCII: SQS refuses some code points that JSON allows, so all that is not ASCII is escaped as `\uXXXX`.
-pub fn ascii_json<T: Serialize>(value: &T) -> serde_json::Result<String> {
+pub fn ascii_json<T: Serialize>(value: &T) -> Result<String, QueueError> {
     let json = serde_json::to_string(value)?;
     if json.is_ascii() {
         return Ok(json);

@@ -8,7 +8,21 @@ pub mod patch;
 pub mod problem;
 pub mod query;
 
+use std::fmt::Display;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header::LOCATION};
+
 pub use self::{
     body::Document,
     problem::{Answer, Problem},
 };
+
+/// The answer to a request that made something, which is to be found below `list`, such as `/v1/users`.
+pub fn made(status: StatusCode, list: &str, id: &impl Display, body: impl IntoResponse) -> Response {
+    let mut response = (status, body).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("{list}/{id}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}

@@ -13,7 +13,7 @@ use domain::{
     id::AccountId,
     webhook::settings::Reveal,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
     table::{accounts::Used, walk::Page},
@@ -26,6 +26,7 @@ use crate::{
         Answer, Document, Problem,
         access::Caller,
         etag::{self, Refusal},
+        made,
         patch::merge,
         query::Query,
     },
@@ -50,11 +51,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let account = Account::new(random::id(), Settings::parse(body.required()?, &app.allow)?, clock::now());
     let entry = caller.entry("account.created", &account.id, Vec::new());
     app.table.create_account(&account, &app.keys, &entry).await?;
-    let mut response = (StatusCode::CREATED, answer(&account)).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/accounts/{}", account.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(StatusCode::CREATED, "/v1/accounts", &account.id, answer(&account)))
 }
 
 /// Reads an account.

@@ -12,7 +12,7 @@ use domain::{
     campaign::{Campaign, Settings},
     id::CampaignId,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use platform::{clock, random, table::walk::Page};
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ use crate::{
         Answer, Document, Problem,
         access::Caller,
         etag::{self, Refusal},
+        made,
         patch::merge,
         query::Query,
     },
@@ -47,11 +48,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     known(&app, &campaign.settings).await?;
     let entry = caller.entry("campaign.created", &campaign.id, Vec::new());
     app.table.create_campaign(&campaign, &entry).await?;
-    let mut response = (StatusCode::CREATED, answer(&campaign)).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/campaigns/{}", campaign.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(StatusCode::CREATED, "/v1/campaigns", &campaign.id, answer(&campaign)))
 }
 
 /// Reads a campaign.

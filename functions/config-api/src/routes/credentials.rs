@@ -16,7 +16,7 @@ use domain::{
     scope::Scope,
     token::Token,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use platform::{
     clock, random,
@@ -34,6 +34,7 @@ use crate::{
         Answer, Document, Problem,
         access::Caller,
         etag::{self, Refusal},
+        made,
         patch::merge,
         query::{self, Query},
     },
@@ -93,11 +94,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let credential = Credential::new(random::id(), settings, mark, Some(caller.user), now);
     let entry = caller.entry("credential.created", &credential.id, Vec::new());
     app.table.create_credential(&credential, now, &entry).await?;
-    let mut response = (StatusCode::CREATED, answer(&app, &credential, Some(&token)).await?).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/credentials/{}", credential.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(StatusCode::CREATED, "/v1/credentials", &credential.id, answer(&app, &credential, Some(&token)).await?))
 }
 
 /// Reads a credential.

@@ -12,7 +12,7 @@ use domain::{
     invalid::{Checked, Problems},
     message::{Channel, Message, MessageRef, NewMessage, Status},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use platform::{
     clock,
@@ -27,7 +27,7 @@ use super::events::header_key;
 use crate::{
     App,
     http::{
-        Answer, Document, Problem, etag,
+        Answer, Document, Problem, etag, made,
         query::{self, Query},
     },
     openapi::schema,
@@ -86,11 +86,7 @@ pub(super) async fn send(
         }
     };
     let row = outbox::accept(app, route, Request { new, key, document }).await?;
-    let mut response = (StatusCode::ACCEPTED, Json(row.to_map())).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/{route}/{}", row.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(StatusCode::ACCEPTED, &format!("/v1/{route}"), &row.id, Json(row.to_map())))
 }
 
 /// A page of messages or calls; the query has been asked for what only one of them has.

@@ -17,7 +17,7 @@ use domain::{
     provider::{Keys, Provider, Settings, choose},
     webhook::settings::Reveal,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, messenger, random,
     table::{
@@ -33,6 +33,7 @@ use crate::{
         Answer, Document, Problem,
         access::Caller,
         etag::{self, Refusal},
+        made,
         patch::merge,
         query::{self, Query},
     },
@@ -64,11 +65,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let stored = Stored { provider: Provider::new(random::id(), settings, clock::now()), key, campaigns: 0 };
     let entry = caller.entry("provider.created", &stored.provider.id, Vec::new());
     app.table.create_provider(&stored, &app.keys, &entry, |former| no_default(&caller, former)).await?;
-    let mut response = (StatusCode::CREATED, answer(&app, &stored)).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/providers/{}", stored.provider.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(StatusCode::CREATED, "/v1/providers", &stored.provider.id, answer(&app, &stored)))
 }
 
 /// Reads a provider.

@@ -16,7 +16,7 @@ use domain::{
     service::{Service, Settings},
     webhook::settings::Reveal,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
     table::{services::Stored, walk::Page},
@@ -29,6 +29,7 @@ use crate::{
         Answer, Document, Problem,
         access::Caller,
         etag::{self, Refusal},
+        made,
         patch::merge,
         query::Query,
     },
@@ -59,11 +60,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let stored = Stored { service, key, webhooks: 0 };
     let entry = caller.entry("service.created", &stored.service.id, Vec::new());
     app.table.create_service(&stored, account.as_ref(), &app.keys, &entries(&caller, account.as_ref(), entry)).await?;
-    let mut response = (StatusCode::CREATED, answer(&app, &stored)).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/services/{}", stored.service.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(StatusCode::CREATED, "/v1/services", &stored.service.id, answer(&app, &stored)))
 }
 
 /// Reads a service.

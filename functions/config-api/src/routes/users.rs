@@ -12,7 +12,7 @@ use domain::{
     id::UserId,
     user::{Settings, User},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
     table::{credentials::LiveAdmin, users::Holder, walk::Page},
@@ -25,6 +25,7 @@ use crate::{
         Answer, Document, Problem,
         access::Caller,
         etag::{self, Refusal},
+        made,
         patch::merge,
         query::Query,
     },
@@ -48,11 +49,7 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let user = User::new(random::id(), Settings::parse(body.required()?)?, clock::now());
     app.table.create_user(&user, &caller.entry("user.created", &user.id, Vec::new())).await?;
-    let mut response = (StatusCode::CREATED, answer(&user)).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/users/{}", user.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(StatusCode::CREATED, "/v1/users", &user.id, answer(&user)))
 }
 
 /// Reads a user.

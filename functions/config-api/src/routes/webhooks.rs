@@ -16,7 +16,7 @@ use domain::{
     signature::SigningSecret,
     webhook::{Settings, Webhook, settings::Reveal},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
     table::{
@@ -32,6 +32,7 @@ use crate::{
         Answer, Document, Problem,
         access::Caller,
         etag::{self, Refusal},
+        made,
         patch::{merge, respell},
         query::{self, Query},
     },
@@ -78,11 +79,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
     app.table.create_webhook(&webhook, &app.keys, &entry).await?;
-    let mut response = (StatusCode::CREATED, answer(&webhook, shown)).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/webhooks/{}", webhook.id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Ok(made(StatusCode::CREATED, "/v1/webhooks", &webhook.id, answer(&webhook, shown)))
 }
 
 /// Reads a webhook.

@@ -10,8 +10,8 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Table, TableError, services::ReceiverRow, users::Holder};
-use crate::keyring::Keys;
+use super::{Key, Table, TableError, TransactWriteItem, item, services::ReceiverRow, users::Holder};
+use crate::{keyring::Keys, seal::Keyring};
 
 /// Whose call it is.
 #[derive(Debug, Clone)]
@@ -53,6 +53,21 @@ impl TryFrom<ReporterRow> for Reporter {
 }
 
 impl Table {
+    /// The writes that put `row` under a key, and take what lies under the key `before` away, where that is another one.
+    pub(super) fn move_inbound(
+        &self,
+        ring: &Keyring,
+        before: Option<&InboundKey>,
+        after: Option<(&InboundKey, impl Serialize)>,
+    ) -> Result<Vec<TransactWriteItem>, TableError> {
+        let place = |key: &InboundKey| Key::inbound(&ring.token_key(key.expose()));
+        let (old, new) = (before.map(place), after.map(|(key, row)| (place(key), row)));
+        let gone = old.filter(|old| new.as_ref().is_none_or(|(new, _)| old != new));
+        let gone = gone.map(|old| self.erase(&old, None));
+        let put = new.map(|(new, row)| self.write(item(&new, None, row)?, None));
+        gone.into_iter().chain(put).collect()
+    }
+
     /// Who an inbound key is for. One read: a service's key names its user, as long as that is the same.
     pub async fn caller(&self, key: &InboundKey, keys: &Keys) -> Result<Option<Caller>, TableError> {
         let hash = keys.get().await?.token_key(key.expose());

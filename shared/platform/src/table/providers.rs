@@ -296,18 +296,12 @@ impl Table {
         keys: &Keys,
     ) -> Result<(), TableError> {
         let ring = keys.get().await?;
-        let place_of = |stored: Option<&Stored>| Some(Key::inbound(&ring.token_key(stored?.key.as_ref()?.expose())));
-        let (old, new) = (place_of(before), place_of(after));
-        if let Some(old) = old.filter(|old| Some(old) != new.as_ref()) {
-            writes.push(self.erase(&old, None)?);
-        }
-        if let (Some(new), Some(Provider { id, settings, .. })) = (new, after.map(|after| &after.provider))
-            && let Some(mapping) = &settings.callback
-        {
-            let callback = mapping.to_value().to_string();
-            let row = ReporterRow { provider: *id, channel: settings.channel, callback };
-            writes.push(self.write(item(&new, None, row)?, None)?);
-        }
+        let row = after.and_then(|Stored { provider: Provider { id, settings, .. }, .. }| {
+            let callback = settings.callback.as_ref()?.to_value().to_string();
+            Some(ReporterRow { provider: *id, channel: settings.channel, callback })
+        });
+        let key = |stored: Option<&Stored>| stored.and_then(|stored| stored.key.clone());
+        writes.extend(self.move_inbound(&ring, key(before).as_ref(), key(after).as_ref().zip(row))?);
         Ok(())
     }
 }

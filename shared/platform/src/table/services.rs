@@ -246,19 +246,13 @@ impl Table {
         keys: &Keys,
     ) -> Result<(), TableError> {
         let ring = keys.get().await?;
-        let place_of = |stored: Option<&Stored>| Some(Key::inbound(&ring.token_key(stored?.key.as_ref()?.expose())));
-        let (old, new) = (place_of(before), place_of(after));
-        if let Some(old) = old.filter(|old| Some(old) != new.as_ref()) {
-            writes.push(self.erase(&old, None)?);
-        }
-        if let (Some(new), Some(Service { id, settings, .. })) = (new, after.map(|after| &after.service))
-            && let Some(user) = settings.user_id
-        {
+        let row = after.and_then(|Stored { service: Service { id, settings, .. }, .. }| {
             let document = settings.verification.to_value(Reveal::Full).to_string();
             let sealed = ring.seal(place(&id.to_string(), "verification"), &document);
-            let row = ReceiverRow { service: *id, name: settings.name.clone(), user, sealed };
-            writes.push(self.write(item(&new, None, row)?, None)?);
-        }
+            Some(ReceiverRow { service: *id, name: settings.name.clone(), user: settings.user_id?, sealed })
+        });
+        let key = |stored: Option<&Stored>| stored.and_then(|stored| stored.key.clone());
+        writes.all.extend(self.move_inbound(&ring, key(before).as_ref(), key(after).as_ref().zip(row))?);
         Ok(())
     }
 

@@ -27,7 +27,7 @@ pub struct App {
     pub events: Queue,
     /// Where attempts are asked for.
     pub deliveries: Queue,
-    /// Outgoing HTTP, for tests of webhooks and providers.
+    /// Outgoing HTTP: what is sent to connected services, their tokens, tests of webhooks and providers.
     pub egress: Egress,
     /// What egress allows beside public hosts.
     pub allow: Allow,

@@ -6,7 +6,7 @@
 use domain::{
     id::ProviderId,
     invalid::Problems,
-    message::{Channel, Errand, Message, MessageRef, NewMessage},
+    message::{Errand, Message, MessageRef, NewMessage},
     provider::choose,
 };
 use platform::{
@@ -44,7 +44,8 @@ pub async fn accept(app: &App, route: &str, request: Request) -> Answer<Message>
         Ok(provider) => provider,
         Err(problem) => return earlier(app, route, key).await?.ok_or(problem),
     };
-    let (id, now) = (id(new.channel), clock::now());
+    let now = clock::now();
+    let id = MessageRef::new(new.channel, now, u128::from_ne_bytes(random::bytes()));
     let Some((hash, body)) = key else {
         let (row, errand) = Message::accept(new, id, provider, now, random::token());
         if app.table.create_message(&row).await? == Written::Refused {
@@ -114,13 +115,6 @@ async fn wanted(app: &App, new: &NewMessage) -> Answer<Option<String>> {
     let campaign = campaign.ok_or_else(|| Problems::here("there is no such campaign").under("campaign_id"))?;
     let own = || campaign.settings.provider(new.channel).map(|id| id.to_string());
     Ok(new.provider.clone().or_else(own))
-}
-
-fn id(channel: Channel) -> MessageRef {
-    match channel {
-        Channel::Call => MessageRef::Call(random::id()),
-        Channel::Sms | Channel::Email | Channel::Chatbot => MessageRef::Message(random::id()),
-    }
 }
 
 /// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the others.

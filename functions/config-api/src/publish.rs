@@ -109,7 +109,7 @@ async fn accept(
 ) -> Answer<Answer<Accepted>> {
     let Request { new, key, document } = request;
     if !types.knows(app, &new.kind).await? {
-        return Ok(Err(Problems::here("is not a known event type").under("type").into()));
+        return Ok(Err(unknown_type().into()));
     }
     let mut event = new.accept(random::id(), now);
     if stored_bytes(&event) > MOST_EVENT_BYTES {
@@ -142,6 +142,20 @@ pub(crate) fn other_body() -> Problem {
 /// What stands for a text where its length or its characters are in the way.
 pub(crate) fn digest(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+}
+
+/// The problem of an event that was refused for `problems`: that nobody knows its type is another one.
+pub async fn refused(app: &App, mut problems: Problems, kind: &Value) -> Answer<Problem> {
+    if let Some(kind) = kind.as_str().and_then(|kind| EventType::parse(kind).ok())
+        && !Types::default().knows(app, &kind).await?
+    {
+        problems.0.extend(unknown_type().0);
+    }
+    Ok(problems.into())
+}
+
+fn unknown_type() -> Problems {
+    Problems::here("is not a known event type").under("type")
 }
 
 /// The event types that were looked up for one request.

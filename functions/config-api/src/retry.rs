@@ -1,6 +1,6 @@
 //! Asking for another try of a delivery, so that no crash leaves one that waits for a message nobody sent.
 
-use domain::delivery::{Delivery, Message};
+use domain::delivery::{Delivery, HEAD_START, Message};
 use jiff::Timestamp;
 use platform::{
     queue::{Queue, QueueError},
@@ -18,9 +18,6 @@ pub enum RetryError {
     #[error(transparent)]
     Queue(#[from] QueueError),
 }
-
-/// Seconds that a message waits which is sent before its row is written: by then it has been, as a rule.
-const HEAD_START: u32 = 1;
 
 /// Asks for another try of `before`, whose row is `was`. None: something happened to it meanwhile.
 ///

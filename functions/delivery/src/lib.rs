@@ -173,8 +173,10 @@ async fn deliver(app: &App, context: &Context, message: &Message, event: &Event)
         Some(row) if !row.stopped().covers(message.queued_at) => row.open(&app.keys).await?,
         _ => return cancel(app, was, message, event).await,
     };
-    if let Pace::Postponed = pace::keep(app, &webhook, message).await? {
-        return Ok(());
+    match pace::keep(app, &webhook, message).await? {
+        Pace::Go => {}
+        Pace::Postponed => return Ok(()),
+        Pace::Stopped => return cancel(app, was, message, event).await,
     }
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
     let (tokens, webhook) = (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress }, &endpoint.webhook);

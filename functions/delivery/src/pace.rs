@@ -12,6 +12,8 @@ pub(super) enum Pace {
     Go,
     /// It was sent on.
     Postponed,
+    /// Its webhook was stopped while it waited.
+    Stopped,
 }
 
 /// Waits for the message's turn, or sends it on where that is far off.
@@ -24,9 +26,11 @@ pub(super) async fn keep(app: &App, webhook: &Webhook, message: &Message) -> Res
     }
     let Some(limit) = webhook.settings.rate_limit_per_second else { return Ok(Pace::Go) };
     match app.table.turn(webhook.id, limit, !message.is_fresh(), clock::now()).await? {
+        Turn::At(at) if at <= clock::now() => Ok(Pace::Go),
         Turn::At(at) => {
             clock::sleep_until(at).await;
-            Ok(Pace::Go)
+            let stopped = app.table.stops(&[webhook.id]).await?;
+            Ok(if stopped(webhook.id).covers(message.queued_at) { Pace::Stopped } else { Pace::Go })
         }
         Turn::Later(at) => {
             let message = message.clone().postponed(at);

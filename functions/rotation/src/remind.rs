@@ -79,7 +79,7 @@ async fn remind(app: &App, credential: &Credential, now: Timestamp) -> Result<bo
         app.table.forget_reminder(credential).await?;
     }
     let Some(reminder) = credential.reminder(now) else { return Ok(false) };
-    let event = credential.reminder_event(reminder, now);
+    let event = credential.reminder_event(reminder, now, clock::now());
     app.events.send_json(&event, 0, None).await?;
     let after = credential.clone().reminded(reminder);
     match app.table.update_credential(credential, &after, None, now, None).await {

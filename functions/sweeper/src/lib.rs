@@ -5,7 +5,7 @@
 //! the awaited one: should the old message still live, it is a stale copy from then on. Deliveries of which no attempt was
 //! ever made have no row to find them by: their first messages are in `dead` until they are redriven.
 
-use domain::delivery::{Delivery, Status};
+use domain::delivery::{Delivery, HEAD_START, Status};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use platform::{
@@ -94,6 +94,3 @@ async fn revive(app: &App, row: Delivery) -> Result<bool, SweepError> {
     app.retries.send_json(&message, HEAD_START, group).await?;
     Ok(app.table.record(&revived, Some(&row), None).await? == Written::Yes)
 }
-
-/// Seconds that the message waits: by then its row is written, as a rule.
-const HEAD_START: u32 = 1;

@@ -314,7 +314,7 @@ mod tests {
         let credential = Credential::new(CredentialId::new(at, 2), settings, token, None, at);
         let remind = |before: i32| {
             let now = credential.rotation_due_at() - SignedDuration::from_hours(24) * before;
-            credential.reminder_event(credential.reminder(now).expect("a reminder"), now)
+            credential.reminder_event(credential.reminder(now).expect("a reminder"), now, now)
         };
         for event in [
             delivery_failed(&row, "CRM", Some(&attempt)).expect("an event"),

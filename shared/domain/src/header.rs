@@ -3,6 +3,8 @@
 
 use http::HeaderName;
 
+use crate::mask;
+
 /// Why a header field is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
@@ -48,9 +50,6 @@ const RESERVED: [&str; 12] = [
 /// Families of such names; `webhook-` are those of the signature (Standard Webhooks 1.0), `tieline-` are our own.
 const RESERVED_PREFIXES: [&str; 5] = ["proxy-", "tieline-", "webhook-", "x-amzn-", "x-forwarded-"];
 
-/// Parts of names whose values are masked when they are read back.
-const SENSITIVE: [&str; 7] = ["authorization", "cookie", "key", "password", "secret", "signature", "token"];
-
 /// The name in lower case, if a user may set a header of that name.
 pub fn check_name(name: &str) -> Result<HeaderName, HeaderError> {
     if name.len() > NAME_LIMIT {
@@ -75,7 +74,7 @@ pub fn check_value(value: &str) -> Result<(), HeaderError> {
 /// Whether the values of this header are secrets, as far as its name tells.
 pub fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SENSITIVE.iter().any(|part| name.contains(part))
+    name.contains("cookie") || mask::names_secret(&name)
 }
 
 #[cfg(test)]
@@ -153,8 +152,16 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_their_names() {
-        for name in ["Authorization", "Cookie", "X-API-Key", "X-Auth-Token", "my_secret", "X-Signature-256", "Password"]
-        {
+        for name in [
+            "Authorization",
+            "Cookie",
+            "X-API-Key",
+            "X-Auth",
+            "my_secret",
+            "X-Signature-256",
+            "Password",
+            "X-Credential",
+        ] {
             assert!(is_sensitive(name), "{name}");
         }
         for name in ["Accept", "Content-Type", "X-Request-Id", ""] {

@@ -13,10 +13,10 @@ pub const MASK: &str = "•••";
 /// From how many characters on a run of letters and digits counts as random.
 const RUN: usize = 24;
 
-/// Query parameters with one of these in their name hold a secret.
+/// What has one of these in its name is a secret.
 const SECRET_WORDS: [&str; 7] = ["key", "token", "secret", "signature", "passw", "auth", "credential"];
 
-/// Query parameters with one of these names hold a secret.
+/// What has one of these names is a secret.
 const SECRET_NAMES: [&str; 6] = ["sig", "pwd", "pass", "code", "jwt", "hmac"];
 
 /// The URL with every part masked that looks like a secret: user info, a path segment with a colon (`bot123:AbC…`), a run
@@ -102,7 +102,8 @@ fn end(text: &str, from: usize, stops: &[char]) -> usize {
     text[from..].find(stops).map_or(text.len(), |at| from + at)
 }
 
-fn names_secret(name: &str) -> bool {
+/// Whether what goes by this name is a secret: a query parameter, a header.
+pub(crate) fn names_secret(name: &str) -> bool {
     let name = percent_decode_str(name).decode_utf8_lossy().to_lowercase();
     SECRET_WORDS.iter().any(|word| name.contains(word)) || SECRET_NAMES.contains(&name.as_str())
 }

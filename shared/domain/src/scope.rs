@@ -117,9 +117,9 @@ impl Scopes {
         self.0.contains(&scope) || self.0.contains(&Scope::Admin)
     }
 
-    /// Whether these allow all that `others` allow, so that their holder may hand `others` on.
-    pub fn covers(&self, others: &Self) -> bool {
-        others.iter().all(|scope| self.grants(scope))
+    /// Those of `others` that these do not allow: where there are some, their holder may not hand `others` on.
+    pub fn lack(&self, others: &Self) -> Vec<Scope> {
+        others.iter().filter(|scope| !self.grants(*scope)).collect()
     }
 
     /// The scopes, in the order of [`Scope::ALL`].
@@ -155,10 +155,10 @@ mod tests {
     fn admin_covers_all_and_writing_is_not_reading() {
         let set = |scopes: &[Scope]| scopes.iter().copied().collect::<Scopes>();
         let (admin, writer) = (set(&[Scope::Admin]), set(&[Scope::UsersWrite]));
-        assert!(Scope::ALL.iter().all(|scope| admin.grants(*scope)) && admin.covers(&set(Scope::ALL)));
+        assert!(Scope::ALL.iter().all(|scope| admin.grants(*scope)) && admin.lack(&set(Scope::ALL)).is_empty());
         assert!(writer.grants(Scope::UsersWrite) && !writer.grants(Scope::UsersRead) && !writer.grants(Scope::Admin));
-        assert!(!set(&Scope::ALL[1..]).covers(&admin));
-        assert!(writer.covers(&Scopes::default()) && !Scopes::default().covers(&writer));
+        assert_eq!(set(&Scope::ALL[1..]).lack(&admin), [Scope::Admin]);
+        assert!(writer.lack(&Scopes::default()).is_empty() && !Scopes::default().lack(&writer).is_empty());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::Subsc
 use crate::{clock, config};
 
 /// Our crates.
-const OURS: [&str; 7] = ["config_api", "inbound", "dispatch", "delivery", "rotation", "platform", "domain"];
+const OURS: [&str; 8] = ["config_api", "inbound", "dispatch", "delivery", "rotation", "sweeper", "platform", "domain"];
 /// The namespace of our metrics in `CloudWatch`.
 const NAMESPACE: &str = "Tieline";
 const REDACTED: &str = "[REDACTED]";

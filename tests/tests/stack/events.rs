@@ -40,6 +40,7 @@ async fn events_that_are_refused() {
     for (event, pointers) in [
         (json!({}), vec!["/data", "/type"]),
         (json!({"type": "no.such.type", "data": {}}), vec!["/type"]),
+        (json!({"type": "no.such.type", "data": [], "id": "evt_1"}), vec!["/data", "/id", "/type"]),
         (json!({"type": "No Type", "data": {}}), vec!["/type"]),
         (json!({"type": "message", "data": []}), vec!["/data"]),
         (json!({"type": "message", "data": {}, "id": "evt_1", "timestamp": "now"}), vec!["/id", "/timestamp"]),

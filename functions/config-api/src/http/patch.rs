@@ -2,8 +2,18 @@
 
 use serde_json::{Map, Value};
 
+/// The document as `patch` changes it. A field that the patch removes is null, which readers of documents take for absent:
+/// one that none of them knows is refused, and not ignored.
+pub fn apply(document: &mut Value, patch: &Value) {
+    merge(document, patch);
+    if let (Value::Object(document), Value::Object(patch)) = (document, patch) {
+        let removed = patch.iter().filter(|(_, value)| value.is_null());
+        document.extend(removed.map(|(name, _)| (name.clone(), Value::Null)));
+    }
+}
+
 /// `target` as `patch` changes it: null removes, objects merge, everything else replaces.
-pub fn merge(target: &mut Value, patch: &Value) {
+fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         target.clone_from(patch);
         return;

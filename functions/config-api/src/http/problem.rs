@@ -1,7 +1,10 @@
 //! Errors as clients see them: problem documents (RFC 9457).
 
 use axum::response::{IntoResponse, Response};
-use domain::invalid::{Invalid, Problems};
+use domain::{
+    invalid::{Invalid, Problems},
+    scope::Scope,
+};
 use http::StatusCode;
 use platform::table::WriteError;
 use serde::Serialize;
@@ -59,9 +62,10 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden", detail)
     }
 
-    /// 403: the credential to be granted or changed may do more than the caller.
-    pub fn beyond() -> Self {
-        let detail = "The credential holds scopes that your token lacks";
+    /// 403: the credential to be granted or changed may do more than the caller, namely `missing`.
+    pub fn beyond(missing: &[Scope]) -> Self {
+        let names: Vec<&str> = missing.iter().map(|scope| scope.as_str()).collect();
+        let detail = format!("The credential holds scopes that your token lacks: {}", names.join(", "));
         Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden", detail)
     }
 

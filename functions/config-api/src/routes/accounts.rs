@@ -27,7 +27,7 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         made,
-        patch::merge,
+        patch::apply,
         query::Query,
     },
     openapi::schema,
@@ -77,7 +77,7 @@ pub async fn patch(
     let write = |before: Used| async move {
         let old = Value::Object(before.account.settings.to_map(Reveal::Full));
         let mut document = before.account.settings.base(patch);
-        merge(&mut document, patch);
+        apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow)?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
         let after = before.account.clone().changed(settings, clock::now());

@@ -23,7 +23,7 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         made,
-        patch::merge,
+        patch::apply,
         query::Query,
     },
     openapi::schema,
@@ -74,7 +74,7 @@ pub async fn patch(
     let write = |before: Campaign| async move {
         let old = Value::Object(before.settings.to_map());
         let mut document = old.clone();
-        merge(&mut document, patch);
+        apply(&mut document, patch);
         let settings = Settings::parse(document)?;
         known(app, &settings).await?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map()));

@@ -35,7 +35,7 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         made,
-        patch::merge,
+        patch::apply,
         query::{self, Query},
     },
     openapi::schema,
@@ -118,7 +118,7 @@ pub async fn patch(
     let patch = &body.required()?;
     change(&app, &id, &headers, &caller, "credential.updated", |before, now| {
         let mut document = before.settings.to_value();
-        merge(&mut document, patch);
+        apply(&mut document, patch);
         let settings = before.settings.patched(document, now)?;
         covered(&caller, &settings)?;
         Ok(before.changed(settings))
@@ -229,7 +229,8 @@ fn version(credential: &Credential) -> u64 {
 
 /// Nobody hands on, or takes hold of, what they may not do themselves.
 fn covered(caller: &Caller, settings: &Settings) -> Answer<()> {
-    if caller.scopes.covers(&settings.scopes) { Ok(()) } else { Err(Problem::beyond()) }
+    let missing = caller.scopes.lack(&settings.scopes);
+    if missing.is_empty() { Ok(()) } else { Err(Problem::beyond(&missing)) }
 }
 
 /// Where an admin credential without an end is about to be none, another one that is; a conflict where there is none.

@@ -54,7 +54,7 @@ pub async fn publish(
         (Ok(key), Ok(new)) => (key, new),
         (key, new) => {
             let problems = [key.err(), new.err()].into_iter().flatten().flat_map(|problems| problems.0).collect();
-            return Err(Problems(problems).into());
+            return Err(publish::refused(&app, Problems(problems), &document["type"]).await?);
         }
     };
     let event = publish::one(&app, ROUTE, Request { new, key, document }).await?;
@@ -68,16 +68,17 @@ pub async fn publish(
 pub async fn publish_batch(State(app): State<Arc<App>>, body: Document) -> Answer<(StatusCode, Json<Value>)> {
     let mut fields = Fields::of(body.batch()?).map_err(Problem::from)?;
     let entries = fields.required("events", array(1, MOST_IN_BATCH, Ok));
-    let parsed: Vec<Checked<Request>> = fields.finish(entries)?.into_iter().map(batch_entry).collect();
-    let mut wrong = Vec::with_capacity(parsed.len());
-    let mut requests = Vec::with_capacity(parsed.len());
-    for entry in parsed {
-        match entry {
+    let entries = fields.finish(entries)?;
+    let mut wrong = Vec::with_capacity(entries.len());
+    let mut requests = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let kind = entry["type"].clone();
+        match batch_entry(entry) {
             Ok(request) => {
                 requests.push(request);
                 wrong.push(None);
             }
-            Err(problems) => wrong.push(Some(Problem::from(problems))),
+            Err(problems) => wrong.push(Some(publish::refused(&app, problems, &kind).await?)),
         }
     }
     let mut published = publish::many(&app, BATCH_ROUTE, requests).await?.into_iter();

@@ -35,8 +35,6 @@ use crate::{
 };
 
 const ROUTE: &str = "messages";
-const CHANNELS: [(&str, Channel); 3] =
-    [("sms", Channel::Sms), ("email", Channel::Email), ("chatbot", Channel::Chatbot)];
 
 /// Lists messages, newest first. A filtered page may be short.
 #[utoipa::path(get, path = "/v1/messages", tag = "messages", security(("token" = ["messages:read"])),
@@ -47,7 +45,7 @@ const CHANNELS: [(&str, Channel); 3] =
     ),
     responses((status = 200, body = schema::List<schema::Message>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
-    let channel = query.filter("channel", query::choice(&CHANNELS));
+    let channel = query.filter("channel", query::choice(&NewMessage::CHANNELS));
     page(&app, Kind::Messages, channel, query).await.map(Json)
 }
 

@@ -34,7 +34,7 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         made,
-        patch::merge,
+        patch::apply,
         query::{self, Query},
     },
     openapi::schema,
@@ -92,7 +92,7 @@ pub async fn patch(
         let former = &before.provider.settings;
         let old = Value::Object(former.to_map(Reveal::Full));
         let mut document = former.base(patch);
-        merge(&mut document, patch);
+        apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow, former.keys())?;
         if settings.channel != former.channel {
             return Err(Problems::here("can't be changed: add another provider").under("channel").into());

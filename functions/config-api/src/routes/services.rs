@@ -30,7 +30,7 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         made,
-        patch::merge,
+        patch::apply,
         query::Query,
     },
     openapi::schema,
@@ -84,7 +84,7 @@ pub async fn patch(
     let patch = &body.required()?;
     change(&app, &id, &headers, &caller, |before| {
         let mut document = before.service.settings.base(patch);
-        merge(&mut document, patch);
+        apply(&mut document, patch);
         let fresh = random::id();
         let (settings, account) = Settings::parse(document, &app.allow, fresh)?;
         let key = key(before.key.clone(), &settings);

@@ -26,7 +26,7 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         made,
-        patch::merge,
+        patch::apply,
         query::Query,
     },
     openapi::schema,
@@ -75,7 +75,7 @@ pub async fn patch(
     let write = |before: Holder| async move {
         let old = before.user.settings.to_value();
         let mut document = old.clone();
-        merge(&mut document, patch);
+        apply(&mut document, patch);
         let settings = Settings::parse(document)?;
         let fields = audit::changes(&old, &settings.to_value());
         let stops = before.user.settings.active && !settings.active;

@@ -23,7 +23,7 @@ use platform::{
 };
 use serde_json::{Map, Value, json};
 
-use super::webhooks::{change, find};
+use super::webhooks::{change, find, may_send};
 use crate::{
     App,
     http::{Answer, Document, Problem, access::Caller},
@@ -37,13 +37,21 @@ const MOST_TEST_TIME: Duration = Duration::from_secs(25);
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", tag = "webhooks", security(("token" = ["webhooks:write"])),
     params(("id" = String, Path)), request_body = schema::TestInput,
     responses((status = 200, body = schema::Tested), schema::Refused))]
-pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
+pub async fn test(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    body: Document,
+) -> Answer<Json<Value>> {
     let mut fields = Fields::of(body.or_empty()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| NewEvent::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
     let event = match given {
-        Some(new) => new.accept(random::id(), clock::now()),
+        Some(new) => {
+            may_send(&caller, &webhook.settings)?;
+            new.accept(random::id(), clock::now())
+        }
         None => sample(&app, &webhook).await?,
     };
     let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);

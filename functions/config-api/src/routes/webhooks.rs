@@ -33,7 +33,7 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         made,
-        patch::{merge, respell},
+        patch::{apply, respell},
         query::{self, Query},
     },
     openapi::schema,
@@ -120,7 +120,7 @@ pub async fn patch(
             document["url"] = Value::Null;
         }
         respell(&mut document["headers"], &patch["headers"]);
-        merge(&mut document, &patch);
+        apply(&mut document, &patch);
         let (settings, secret) = Settings::parse(document, &app.allow)?;
         if !only_switches {
             may_send(&caller, &settings)?;
@@ -222,7 +222,7 @@ async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Ans
 }
 
 /// Whoever writes what a connected service gets might as well send it.
-fn may_send(caller: &Caller, settings: &Settings) -> Answer<()> {
+pub(super) fn may_send(caller: &Caller, settings: &Settings) -> Answer<()> {
     match settings.destination.service() {
         Some(_) if !caller.scopes.grants(Scope::ServicesSend) => Err(Problem::forbidden(Scope::ServicesSend.as_str())),
         _ => Ok(()),

@@ -4,10 +4,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::{Credential, Status};
-use crate::{event::Event, id::EventId, pattern::EventType};
+use crate::{delivery::derived_event_id, event::Event, pattern::EventType};
 
 /// How long before the due day the first reminder goes out, and how long after one the next does.
 pub const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -34,17 +33,18 @@ impl Credential {
         self.rotation_due_at().checked_add(offset).unwrap_or(Timestamp::MAX)
     }
 
-    /// The event of a reminder. Its id follows from the credential, the stage and the due time, so that a repeat is the
-    /// same event.
-    pub fn reminder_event(&self, reminder: Reminder, now: Timestamp) -> Event {
+    /// The event of a reminder, as of `now`. Its id follows from the credential, the stage and the due time, so that a
+    /// repeat is the same event. Lists go by the time in an id: it is neither before the credential's present secret nor
+    /// after `clock`, the time in truth, for which a run may be ahead.
+    pub fn reminder_event(&self, reminder: Reminder, now: Timestamp, clock: Timestamp) -> Event {
         let due_at = self.rotation_due_at();
         let Reminder(stage) = reminder;
-        let digest = Sha256::digest(format!("reminder|{}|{stage}|{due_at}", self.id));
-        let random = digest.iter().take(16).fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
-        let at = due_at.checked_add(STEP.checked_mul(i32::try_from(stage).unwrap_or(0)).unwrap_or_default());
+        let kind = if stage < 0 { EventType::rotation_due_soon() } else { EventType::rotation_due() };
+        let planned = due_at.checked_add(STEP.checked_mul(i32::try_from(stage).unwrap_or(0)).unwrap_or_default());
+        let at = planned.unwrap_or(due_at).max(self.rotated_at.unwrap_or(self.created_at)).min(clock);
         Event {
-            id: EventId::new(at.unwrap_or(due_at), random),
-            kind: if stage < 0 { EventType::rotation_due_soon() } else { EventType::rotation_due() },
+            id: derived_event_id(&kind, &format!("{}|{stage}|{due_at}", self.id), at),
+            kind,
             timestamp: now,
             data: json!({
                 "credential_id": self.id,

@@ -80,12 +80,12 @@ fn reminders_come_before_on_and_after_the_day_each_once() {
         (112, None, 0),
     ] {
         let reminder = credential.reminder(day(at));
-        let event = reminder.map(|reminder| credential.reminder_event(reminder, day(at)));
+        let event = reminder.map(|reminder| credential.reminder_event(reminder, day(at), day(at)));
         assert_eq!(event.as_ref().map(|event| event.kind.as_str()), kind, "day {at}");
         if let (Some(reminder), Some(event)) = (reminder, event) {
             assert!(credential.next_reminder_at() <= day(at));
             assert_eq!(event.data["days_overdue"], overdue);
-            assert_eq!(event.id, credential.reminder_event(reminder, day(at)).id);
+            assert_eq!(event.id, credential.reminder_event(reminder, day(at + 1), day(at)).id);
             credential = credential.reminded(reminder);
             assert!(credential.next_reminder_at() > day(at));
         }
@@ -93,6 +93,18 @@ fn reminders_come_before_on_and_after_the_day_each_once() {
     let rotated = credential.clone().rotated(token(2), SignedDuration::ZERO, day(112));
     assert_eq!((rotated.reminder(day(112)), rotated.next_reminder_at()), (None, day(112 + 83)));
     assert_eq!(credential.clone().revoked(day(113)).reminder(day(140)), None);
+}
+
+#[test]
+fn reminders_are_listed_under_a_time_between_the_secret_and_now() {
+    let listed = |settings: &Value, at: i64, clock: i64| {
+        let credential = credential(settings);
+        let reminder = credential.reminder(day(at)).expect("a reminder");
+        credential.reminder_event(reminder, day(at), day(clock)).id.made_at()
+    };
+    assert_eq!(listed(&json!({}), 95, 95), day(90), "a run that comes late");
+    assert_eq!(listed(&json!({}), 90, 3), day(3), "a run as of a time to come");
+    assert_eq!(listed(&json!({"rotate_after_days": 1}), 0, 0), day(0), "due so soon that the warning is late");
 }
 
 #[test]

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Ticket;
 use crate::{event::Event, id::DeliveryId, retry::hop_delay};
 
+/// Seconds that a message waits which is sent before its row is written: by then it has been, as a rule.
+pub const HEAD_START: u32 = 1;
+
 /// Asks for one attempt of one delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {

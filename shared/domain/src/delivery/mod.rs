@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     attempt::{Attempt, Failure, Outcome},
-    message::Message,
+    message::{HEAD_START, Message},
     told::{delivery_failed, derived_event_id, is_about_webhooks},
 };
 use crate::{

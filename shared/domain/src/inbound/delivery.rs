@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 use super::Verification;
 
+/// Headers that name a delivery, each by its scheme.
+const NAMING: [&str; 4] = ["webhook-id", "x-github-delivery", "x-shopify-webhook-id", "i-twilio-idempotency-token"];
 /// The longest id, in bytes. A longer one is taken for none.
 const MOST: usize = 255;
 
@@ -27,7 +29,9 @@ impl Verification {
             Self::Twilio(_) => header("i-twilio-idempotency-token"),
             Self::Stripe(_) => read::<Stripe>(body).and_then(|event| key("stripe", &event.id)),
             Self::Slack(_) => read::<Slack>(body).and_then(|event| key("slack", &event.event_id)),
-            Self::None | Self::Hmac(_) | Self::Basic { .. } | Self::Header { .. } => None,
+            Self::None | Self::Hmac(_) | Self::Basic { .. } | Self::Header { .. } => {
+                NAMING.iter().find_map(|name| header(name))
+            }
         };
         own.or_else(|| header("idempotency-key"))
     }

@@ -152,7 +152,6 @@ fn the_same_delivery_has_the_same_key() {
         ("i-twilio-idempotency-token", "tok"),
         ("idempotency-key", "k-1"),
     ];
-    let own = &all[..4];
     let body = r#"{"id": "evt_1", "event_id": "Ev1"}"#;
     for (kind, expected) in [
         (json!({"type": "standard_webhooks", "secret": WHSEC}), "webhook-id:msg_1"),
@@ -171,8 +170,9 @@ fn the_same_delivery_has_the_same_key() {
     for kind in [json!({"type": "none"}), json!({"type": "header", "name": "a", "value": "b"})] {
         let verification = verification(kind);
         let key = |call: Call| verification.delivery_key(&call.headers, &call.body);
-        assert_eq!(key(Call::new(own, body)), None);
-        assert_eq!(key(Call::new(&all, body)).as_deref(), Some("idempotency-key:k-1"));
+        for (at, (name, id)) in all.iter().enumerate() {
+            assert_eq!(key(Call::new(&all[at..], body)), Some(format!("{name}:{id}")));
+        }
         let (longest, longer) = ("x".repeat(255), "x".repeat(256));
         assert_eq!(key(Call::new(&[("idempotency-key", &longest)], "")), Some(format!("idempotency-key:{longest}")));
         for unfit in ["", " ", "é", longer.as_str()] {

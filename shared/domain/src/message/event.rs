@@ -12,16 +12,21 @@ use crate::{delivery::derived_event_id, event::Event, id::EventId, pattern::Even
 impl Message {
     /// The events of every step so far, the oldest first. To publish one again does no harm.
     pub fn events(&self) -> Vec<Event> {
-        self.history
-            .iter()
-            .filter(|change| change.status != Status::Queued)
-            .filter_map(|c| self.step_event(c))
-            .collect()
+        self.history.iter().filter_map(|change| self.step_event(change)).collect()
     }
 
-    /// The event of one step.
+    /// The event of one step, if anybody is told of it. What becomes of a call is told by its provider; of ours there is
+    /// only that it can't be made.
     pub(super) fn step_event(&self, change: &Change) -> Option<Event> {
         let Change { status, at, provider_status } = change;
+        let quiet = match status {
+            Status::Queued => true,
+            Status::Sent => self.channel == Channel::Call && provider_status.is_none(),
+            Status::Delivered | Status::Failed => false,
+        };
+        if quiet {
+            return None;
+        }
         self.status_event(*status, provider_status.as_deref(), *at)
     }
 

@@ -36,18 +36,17 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
+    /// The channels of messages, by name: calls have resources of their own.
+    pub const CHANNELS: [(&str, Channel); 3] =
+        [("sms", Channel::Sms), ("email", Channel::Email), ("chatbot", Channel::Chatbot)];
+
     /// Reads `{channel, provider, to, from, subject, text, html, metadata, campaign_id}`.
     pub fn parse(value: Value) -> Checked<Self> {
-        const CHANNELS: [(&str, Channel); 3] =
-            [("sms", Channel::Sms), ("email", Channel::Email), ("chatbot", Channel::Chatbot)];
         let mut fields = Fields::of(value)?;
-        let channel = fields.required("channel", one_of(&CHANNELS));
+        let channel = fields.required("channel", one_of(&Self::CHANNELS));
         let provider = fields.defaulted("provider", None, provider);
         let to = fields.required("to", |value| recipient(value, channel));
         let from = fields.defaulted("from", None, |value| sender(value, channel).map(Some));
-        if channel == Some(Channel::Email) && !fields.has("subject") {
-            fields.refuse("subject", "is required for an e-mail");
-        }
         let subject = fields.defaulted("subject", None, |value| text(LONGEST_SUBJECT)(value).map(Some));
         match channel {
             Some(Channel::Email) if !fields.has("text") && !fields.has("html") => {

@@ -170,6 +170,7 @@ fn reports_that_bring_nothing_new() {
 fn a_call_tells_of_every_state_recording_and_event_once() {
     let (row, errand) = accepted(Channel::Call);
     let mut row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    assert_eq!(row.events(), [], "what becomes of a call is told by its provider");
     let mut ids = std::collections::BTreeSet::new();
     let reports = [
         (status(Status::Sent, "ringing"), "call.status", "provider_status", json!("ringing")),

@@ -68,6 +68,7 @@ impl Table {
         writes.push(self.audit_write(entry)?);
         self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }
+
     /// Sets the mark, which must be as it was before.
     fn mark(&self, before: Option<FirstAdmin>, mark: FirstAdmin) -> Result<TransactWriteItem, TableError> {
         let unchanged = before.map_or_else(Condition::absent, |before| {

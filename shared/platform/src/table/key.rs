@@ -6,7 +6,7 @@
 //! | when a webhook may be called | `webhook#<id>` | `pace` | |
 //! | a name that is taken | `name#<resource>#<lower case>` | `name` | |
 //! | subscription | `subscription#<pattern>` | webhook id | |
-//! | event type of one's own | `event-type#<name>` | `event-type` | `event-type` / name |
+//! | event type of one's own | `event-type#<name>` | `event-type` | `event-type` / when it was made and its name |
 //! | user, credential | `user#<id>`, `credential#<id>` | `user`, `credential` | the kind / ULID |
 //! | account, service | `account#<id>`, `service#<id>` | `account`, `service` | the kind / ULID |
 //! | what an account was issued | `account#<id>` | `issued` | |
@@ -23,8 +23,8 @@
 //! | first admin | `admin` | `admin` | |
 //! | event | `events#<day>#<shard>` | event's ULID | |
 //! | delivery | `deliveries#<webhook>#<day>#<shard>` | event's ULID | by status, while it has not succeeded |
-//! | later attempts | `attempts#<delivery>` | number, five digits | |
-//! | idempotency claim | `claim#<route>#<hash of the key>` | `claim` | |
+//! | later attempts | `attempts#<delivery>` | number, ten digits | |
+//! | idempotency claim | `claim#<route>#<hash of the key, or a sender's id>` | `claim` | |
 //!
 //! A partition takes about 1,000 writes a second, so what is hot is spread over [`SHARDS`] partitions a day, and day and
 //! shard follow from the ULID: an id is enough to read the row.

@@ -125,6 +125,8 @@ async fn a_patch_changes_what_it_names() {
 
     let refused = stack.patch(&webhook.path(""), json!({"name": null, "colour": 1, "method": "HEAD"})).await;
     assert_eq!(refused.pointers(), ["/colour", "/method", "/name"]);
+    let unknown = stack.patch(&webhook.path(""), json!({"colour": null, "conditions": null})).await;
+    assert_eq!(unknown.pointers(), ["/colour"], "unknown, and not ignored");
     stack.patch(&webhook.path(""), json!([])).await.problem(422);
 }
 

@@ -116,8 +116,8 @@ async fn twilio_voice() {
     report("CallStatus", "completed").await;
     let call = stack.message_until(&id, "delivered").await;
     assert_eq!(call["provider_call_id"], sid);
-    let got = events.wait_for(5).await;
-    assert_eq!(kinds(&got), ["call.event", "call.recording", "call.status", "call.status", "call.status"]);
+    let got = events.wait_for(4).await;
+    assert_eq!(kinds(&got), ["call.event", "call.recording", "call.status", "call.status"]);
     let told = told(&got);
     let of = |kind: &str, field: &str, value: &str| {
         let found = told.iter().find(|(found, data)| found == kind && (value.is_empty() || data[field] == value));

@@ -145,6 +145,8 @@ async fn what_a_service_gets_is_for_those_to_write_who_may_send_to_it() {
     });
     writer.post("/v1/webhooks", document.clone()).await.problem(403);
     writer.patch(&webhook.path(""), json!({"enabled": false})).await.expect(200);
+    let own = json!({"event": {"type": "message", "data": {"say": "anything"}}});
+    writer.post(&webhook.path("/test"), own).await.problem(403);
 
     let sender = held(json!(["webhooks:write", "services:send"])).await;
     sender.patch(&webhook.path(""), json!({"path": "/admin"})).await.expect(200);

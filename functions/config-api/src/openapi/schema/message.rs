@@ -27,7 +27,7 @@ pub struct MessageInput {
     pub to: String,
     #[schema(max_length = 255)]
     pub from: Option<String>,
-    /// Required for an e-mail.
+    /// Of an e-mail; by SMS there is none to see.
     #[schema(max_length = 998)]
     pub subject: Option<String>,
     /// At most 32 KiB, and 1,600 characters by SMS. An e-mail may have `html` in place of it, or both.

@@ -40,7 +40,7 @@ fn what_can_be_sent() {
         (json!({"channel": "email", "to": format!("a@{}.com", "x".repeat(64)), "subject": "s", "text": "t"}), "/to"),
         (json!({"channel": "email", "to": "Ana <a@example.com>", "subject": "s", "text": "t"}), "/to"),
         (json!({"channel": "email", "to": "a@example.com", "subject": "a\r\nBcc: b", "text": "t"}), "/subject"),
-        (json!({"channel": "email", "to": "a@example.com", "text": "t"}), "/subject"),
+        (json!({"channel": "email", "to": "a@example.com", "text": "t"}), ""),
         (json!({"channel": "email", "to": "a@example.com", "subject": "s"}), "/text"),
         (json!({"channel": "call", "to": "+15555550100", "text": "hi"}), "/channel"),
         (json!({"channel": "sms", "to": "+15555550100", "text": "hi", "metadata": []}), "/metadata"),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 /// The current time, cut to the millisecond: what ids, rows and answers carry, so that a time reads back as written.
 pub fn now() -> Timestamp {
     #[cfg(feature = "test-clock")]
-    if let Ok(set) = SET.try_with(Clone::clone) {
+    if let Ok(set) = SET.try_with(Set::now) {
         return set;
     }
     #[expect(clippy::disallowed_methods, reason = "the home of the clock")]
@@ -13,15 +13,37 @@ pub fn now() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
+/// A time that a test has set.
 #[cfg(feature = "test-clock")]
-tokio::task_local! {
-    static SET: Timestamp;
+#[derive(Clone, Copy)]
+enum Set {
+    Still(Timestamp),
+    /// It was this time at that instant, and goes on with tokio's clock.
+    Running(Timestamp, tokio::time::Instant),
 }
 
-/// Returns at `time`, or at once where that is past. Under a time that was set, at once: it does not go on.
+#[cfg(feature = "test-clock")]
+impl Set {
+    fn now(&self) -> Timestamp {
+        match *self {
+            Self::Still(time) => time,
+            Self::Running(time, since) => {
+                let passed = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
+                time.checked_add(jiff::SignedDuration::from_millis(passed)).unwrap_or(Timestamp::MAX)
+            }
+        }
+    }
+}
+
+#[cfg(feature = "test-clock")]
+tokio::task_local! {
+    static SET: Set;
+}
+
+/// Returns at `time`, or at once where that is past. Under a time that was set and stands still, at once.
 pub async fn sleep_until(time: Timestamp) {
     #[cfg(feature = "test-clock")]
-    if SET.try_with(|_| ()).is_ok() {
+    if SET.try_with(|set| matches!(set, Set::Still(_))).unwrap_or(false) {
         return;
     }
     if let Ok(left) = std::time::Duration::try_from(time.duration_since(now())) {
@@ -32,7 +54,13 @@ pub async fn sleep_until(time: Timestamp) {
 /// Runs `work` as if it were `time` from its begin to its end. What it spawns goes by the real clock.
 #[cfg(feature = "test-clock")]
 pub async fn at<F: Future>(time: Timestamp, work: F) -> F::Output {
-    SET.scope(time, work).await
+    SET.scope(Set::Still(time), work).await
+}
+
+/// Runs `work` as if it began at `time`, by a clock that goes on as tokio's does, which a test may have paused.
+#[cfg(feature = "test-clock")]
+pub async fn running<F: Future>(time: Timestamp, work: F) -> F::Output {
+    SET.scope(Set::Running(time, tokio::time::Instant::now()), work).await
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{
     Refusal,
@@ -17,9 +18,20 @@ pub type Key = (String, String);
 #[derive(Debug, Default)]
 pub struct Table {
     items: BTreeMap<Key, Item>,
-    writes: Vec<(Key, Option<Item>)>,
+    writes: Vec<Made>,
     /// `ClientRequestToken`s of transactions that were made: one that comes again is answered and does nothing.
     transactions: BTreeSet<String>,
+}
+
+/// A write that took effect.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Of which item.
+    pub key: Key,
+    /// The item since then; `None` when it was deleted.
+    pub item: Option<Item>,
+    /// When, by tokio's clock.
+    pub at: Instant,
 }
 
 /// The most that one page of a query reads, in bytes.
@@ -29,8 +41,8 @@ const MOST_PAGE_BYTES: usize = 1024 * 1024;
 const MOST_BYTES: usize = 400 * 1024;
 
 impl Table {
-    /// Every put and (as `None`) delete that took effect, in order.
-    pub fn writes(&self) -> &[(Key, Option<Item>)] {
+    /// Every write that took effect, in order.
+    pub fn writes(&self) -> &[Made] {
         &self.writes
     }
 
@@ -143,7 +155,19 @@ impl Table {
             return Err(Refusal::new("ValidationException"));
         }
         let wanted = Expression::of(request, "KeyConditionExpression").expect("a key condition");
-        let mut found: Vec<&Item> = self.items.values().filter(|item| wanted.holds(Some(item))).collect();
+        let candidates: Box<dyn Iterator<Item = &Item>> = match wanted.partition() {
+            Some(pk) if sort == "sk" => {
+                let of_it = self.items.range((pk.to_owned(), String::new())..);
+                Box::new(of_it.take_while(move |((partition, _), _)| partition == pk).map(|(_, item)| item))
+            }
+            Some(pk) => Box::new(
+                self.items
+                    .values()
+                    .filter(move |item| item.get("list_pk").is_some_and(|partition| partition["S"] == pk)),
+            ),
+            None => Box::new(self.items.values()),
+        };
+        let mut found: Vec<&Item> = candidates.filter(|item| wanted.holds(Some(item))).collect();
         let place =
             |item: &Item| [sort, "pk", "sk"].map(|name| item[name]["S"].as_str().unwrap_or_default().to_owned());
         found.sort_by_key(|item| place(item));
@@ -223,7 +247,7 @@ impl<'a> Write<'a> {
             Some(item) => table.items.insert(self.key.clone(), item),
             None => table.items.remove(&self.key),
         };
-        table.writes.push((self.key, item));
+        table.writes.push(Made { key: self.key, item, at: Instant::now() });
     }
 }
 

@@ -44,6 +44,13 @@ impl<'a> Expression<'a> {
         self.text.split_whitespace()
     }
 
+    /// The partition that a key condition is about: the first that it names.
+    pub(super) fn partition(&self) -> Option<&str> {
+        let condition = self.text.strip_prefix("list_").unwrap_or(self.text);
+        let placeholder = condition.strip_prefix("pk = ")?.split(' ').next()?;
+        self.value(placeholder)["S"].as_str()
+    }
+
     /// Whether it is true of this item; of none, when there is none.
     ///
     /// # Panics

@@ -7,6 +7,7 @@
 
 pub mod dynamodb;
 pub mod expression;
+mod partly;
 pub mod providers;
 pub mod receiver;
 pub mod services;
@@ -17,7 +18,11 @@ pub mod world;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
@@ -26,9 +31,10 @@ use aws_sdk_sqs::config::{
     http::{HttpRequest, HttpResponse},
 };
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
-use platform::aws::Aws;
+use jiff::{SignedDuration, Timestamp};
+use platform::{aws::Aws, clock};
 use serde_json::{Map, Value, json};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 /// The services. Clones are the same ones.
 #[derive(Clone)]
@@ -40,7 +46,15 @@ struct Inner {
     state: Mutex<State>,
     plan: Mutex<Plan>,
     crash: Arc<Notify>,
+    way: Mutex<Way>,
+    region: String,
 }
+
+/// How long a call is on its way; `None`: until others have had their turn.
+type Way = Box<dyn FnMut() -> Option<Duration> + Send>;
+
+/// How many there were in this process.
+static FAKES: AtomicUsize = AtomicUsize::new(0);
 
 /// What the services hold.
 #[derive(Debug, Default)]
@@ -51,6 +65,8 @@ pub struct State {
     pub queues: sqs::Queues,
     /// The calls so far.
     pub calls: Vec<Call>,
+    /// What time it was when: the services then go by tokio's clock, whatever the processes take for the time.
+    pub since: Option<(Timestamp, Instant)>,
     /// The one secret of Secrets Manager.
     secret: Option<String>,
 }
@@ -79,6 +95,8 @@ pub enum Fate {
     AnswerLost,
     /// It fails without effect, with this error of AWS's.
     Fails(&'static str),
+    /// Half of a batch is left out; a transaction meets another one.
+    Partly,
 }
 
 /// A service says no.
@@ -109,7 +127,10 @@ impl Refusal {
 impl Default for Fake {
     fn default() -> Self {
         let plan: Mutex<Plan> = Mutex::new(Box::new(|_| Fate::Answered));
-        Self(Arc::new(Inner { state: Mutex::default(), plan, crash: Arc::default() }))
+        let way: Mutex<Way> = Mutex::new(Box::new(|| None));
+        // The SDK's clients for one region share how often they may repeat calls: each fake has a region of its own.
+        let region = format!("fake-{}", FAKES.fetch_add(1, Ordering::Relaxed));
+        Self(Arc::new(Inner { state: Mutex::default(), plan, crash: Arc::default(), way, region }))
     }
 }
 
@@ -125,7 +146,7 @@ impl Fake {
         let connector = SharedHttpConnector::new(self.clone());
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
+            .region(Region::new(self.0.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .retry_config(RetryConfig::standard())
@@ -151,6 +172,14 @@ impl Fake {
         *self.0.plan.lock().expect("the fake has panicked") = Box::new(plan);
     }
 
+    /// From now on, each call is on its way for as long as this says, by tokio's clock.
+    ///
+    /// # Panics
+    /// When a call has panicked before.
+    pub fn way(&self, way: impl FnMut() -> Option<Duration> + Send + 'static) {
+        *self.0.way.lock().expect("the fake has panicked") = Box::new(way);
+    }
+
     /// Told when the plan ends the process.
     pub fn crash(&self) -> Arc<Notify> {
         Arc::clone(&self.0.crash)
@@ -173,13 +202,15 @@ impl Fake {
         match fate {
             Fate::CrashBefore => self.end().await,
             Fate::Fails(code) => return Refusal::new(code).answer(),
-            Fate::Answered | Fate::CrashAfter | Fate::AnswerLost => {}
+            Fate::Partly if operation == "TransactWriteItems" => return partly::conflict(&call.request).answer(),
+            Fate::Answered | Fate::CrashAfter | Fate::AnswerLost | Fate::Partly => {}
         }
+        let (call, left_out) = if fate == Fate::Partly { partly::halved(call) } else { (call, None) };
         let answer = self.state().answer(service, &call);
         match (fate, answer) {
             (Fate::CrashAfter, _) => self.end().await,
             (Fate::AnswerLost, _) => Refusal::new("InternalServerError").answer(),
-            (_, Ok(answer)) => response(200, &answer),
+            (_, Ok(answer)) => response(200, &partly::with(answer, left_out)),
             (_, Err(refusal)) => refusal.answer(),
         }
     }
@@ -193,9 +224,12 @@ impl Fake {
 
 impl State {
     fn answer(&mut self, service: &str, call: &Call) -> Result<Value, Refusal> {
+        let now = self.since.map_or_else(clock::now, |(time, since)| {
+            time + SignedDuration::try_from(since.elapsed()).expect("within the life of a test")
+        });
         match service {
             "DynamoDB_20120810" => self.table.answer(&call.operation, &call.request),
-            "AmazonSQS" => self.queues.answer(&call.operation, &call.request),
+            "AmazonSQS" => self.queues.answer(&call.operation, &call.request, now),
             "secretsmanager" => match (call.operation.as_str(), &self.secret) {
                 ("GetSecretValue", Some(value)) => Ok(json!({"SecretString": value})),
                 ("GetSecretValue", None) => Err(Refusal::new("ResourceNotFoundException")),
@@ -215,9 +249,13 @@ impl HttpConnector for Fake {
         let target = request.headers().get("x-amz-target").expect("a target").to_owned();
         let input = serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
         let answer = self.clone().answer(target, input);
+        let way = (self.0.way.lock().expect("the fake has panicked"))();
         HttpConnectorFuture::new(async move {
             // Others come in between, as they would while a request is on its way.
-            tokio::task::yield_now().await;
+            match way {
+                Some(time) => tokio::time::sleep(time).await,
+                None => tokio::task::yield_now().await,
+            }
             Ok(answer.await)
         })
     }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use platform::clock;
 use serde_json::{Value, json};
 
 use super::Refusal;
@@ -112,13 +111,33 @@ impl Queues {
         self.store(message.queue, &message.body, message.delay_seconds, message.visible_at);
     }
 
-    pub(super) fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, Refusal> {
+    /// Begins at another message from now on: standard queues keep no order.
+    pub fn turn(&mut self, by: usize) {
+        let count = self.messages.len().max(1);
+        self.messages.rotate_left(by % count);
+    }
+
+    /// Keeps a message back: it is not received before then.
+    pub fn keep_back(&mut self, id: &str, until: Timestamp) {
+        for message in self.messages.iter_mut().filter(|message| message.id == id) {
+            message.visible_at = until;
+        }
+    }
+
+    /// Moves a message from `dead` back to where it was received too often.
+    pub fn redrive(&mut self, id: &str, queue: Name, now: Timestamp) {
+        for message in self.messages.iter_mut().filter(|message| message.id == id) {
+            (message.queue, message.visible_at, message.received) = (queue, now, 0);
+        }
+    }
+
+    pub(super) fn answer(&mut self, operation: &str, request: &Value, now: Timestamp) -> Result<Value, Refusal> {
         let queue = Name::ALL.into_iter().find(|name| request["QueueUrl"] == name.url());
         let queue = queue.unwrap_or_else(|| panic!("there is no queue {}", request["QueueUrl"]));
         match operation {
             "SendMessage" => {
                 check(request)?;
-                Ok(json!({"MessageId": self.send(queue, request), "MD5OfMessageBody": "unchecked"}))
+                Ok(json!({"MessageId": self.send(queue, request, now), "MD5OfMessageBody": "unchecked"}))
             }
             "SendMessageBatch" => {
                 let entries = request["Entries"].as_array().expect("Entries");
@@ -137,7 +156,7 @@ impl Queues {
                 let (mut successful, mut failed) = (Vec::new(), Vec::new());
                 for entry in entries {
                     match check(entry) {
-                        Ok(()) => successful.push(json!({"Id": entry["Id"], "MessageId": self.send(queue, entry),
+                        Ok(()) => successful.push(json!({"Id": entry["Id"], "MessageId": self.send(queue, entry, now),
                             "MD5OfMessageBody": "unchecked"})),
                         Err(refusal) => {
                             failed.push(json!({"Id": entry["Id"], "Code": refusal.code, "SenderFault": true}));
@@ -150,9 +169,9 @@ impl Queues {
         }
     }
 
-    fn send(&mut self, queue: Name, entry: &Value) -> String {
+    fn send(&mut self, queue: Name, entry: &Value, now: Timestamp) -> String {
         let delay = entry["DelaySeconds"].as_i64().unwrap_or(0);
-        self.store(queue, body(entry), delay, clock::now() + SignedDuration::from_secs(delay))
+        self.store(queue, body(entry), delay, now + SignedDuration::from_secs(delay))
     }
 
     fn store(&mut self, queue: Name, body: &str, delay_seconds: i64, visible_at: Timestamp) -> String {

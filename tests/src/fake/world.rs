@@ -270,7 +270,8 @@ impl World {
     }
 }
 
-fn processes(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App) {
+/// New processes of dispatch and delivery.
+pub fn processes(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App) {
     let aws = fake.aws();
     let table = Table::new(aws.dynamodb(), "table", 30);
     let sqs = aws.sqs();
@@ -288,7 +289,8 @@ fn processes(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App) {
     (dispatch, delivery)
 }
 
-fn sqs_event(batch: &[Message]) -> SqsEvent {
+/// A batch as Lambda gives it to a function.
+pub fn sqs_event(batch: &[Message]) -> SqsEvent {
     let mut event = SqsEvent::default();
     event.records = batch
         .iter()

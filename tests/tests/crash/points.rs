@@ -162,7 +162,7 @@ fn item(world: &World, key: &Key) -> Value {
 fn writes(world: &World, key: &Key) -> Vec<Value> {
     let key = (key.pk.clone(), key.sk.clone());
     let state = world.fake.state();
-    state.table.writes().iter().filter(|(written, _)| *written == key).map(|(_, item)| json!(item)).collect()
+    state.table.writes().iter().filter(|made| made.key == key).map(|made| json!(made.item)).collect()
 }
 
 /// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by another.

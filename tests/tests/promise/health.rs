@@ -12,15 +12,14 @@ use serde_json::{Value, json};
 use tests::fake::{
     Fate,
     receiver::{Hit, Reply},
-    sqs::Name,
+    sqs::{Message, Name},
     world::World,
 };
 
 /// The events of this type that were sent, each as often as it was.
 fn told(world: &World, kind: &str) -> Vec<Value> {
     let state = world.fake.state();
-    let sent =
-        state.queues.sent().iter().filter(|sent| sent.queue == Name::Events).map(tests::fake::sqs::Message::json);
+    let sent = state.queues.sent().iter().filter(|sent| sent.queue == Name::Events).map(Message::json);
     sent.filter(|event| event["type"] == kind).collect()
 }
 

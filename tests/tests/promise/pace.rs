@@ -4,6 +4,7 @@ use domain::{delivery::Status, id::DeliveryId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::fake::{
+    Fate,
     receiver::{Hit, Reply},
     sqs::Name,
     world::World,
@@ -43,6 +44,32 @@ async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
         let seconds = i64::try_from(count).expect("small") / limit;
         assert!(*times.last().expect("calls") <= (seconds + 10) * 1000 * 2, "{times:?}");
     }
+}
+
+#[tokio::test]
+async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
+    let mut world = super::world().await;
+    let webhook = world.webhook("hook", json!({"rate_limit_per_second": 2})).await;
+    let events = [world.publish("message", json!({})).await, world.publish("message", json!({})).await];
+    // Both are in one batch. The webhook is disabled when the second asks for its turn, which is half a second off.
+    let (fake, mut turns) = (world.fake.clone(), 0);
+    world.fake.plan(move |call| {
+        turns += usize::from(call.operation == "UpdateItem");
+        if turns == 2 {
+            let mut state = fake.state();
+            let mut row = state.table.items()[&(format!("webhook#{}", webhook.id), "webhook".to_owned())].clone();
+            row.insert("enabled".to_owned(), json!({"BOOL": false}));
+            state.table.seed(row.into());
+        }
+        Fate::Answered
+    });
+    world.run().await;
+    let mut ends = Vec::new();
+    for event in events {
+        let (row, _) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
+        ends.push(row.status);
+    }
+    assert_eq!((world.receiver.hits().len(), ends), (1, vec![Status::Succeeded, Status::Cancelled]));
 }
 
 #[tokio::test]

@@ -47,7 +47,13 @@ pub struct Egress(Arc<Inner>);
 struct Inner {
     allow: Allow,
     client: OnceLock<Client>,
+    #[cfg(feature = "test-clock")]
+    network: Option<Network>,
 }
+
+/// What answers a test's calls in place of the network.
+#[cfg(feature = "test-clock")]
+pub type Network = Box<dyn Fn(Call) -> futures::future::BoxFuture<'static, Result<Answer, CallError>> + Send + Sync>;
 
 /// One request to make.
 #[derive(Clone)]
@@ -82,7 +88,13 @@ pub struct Answer {
 impl Egress {
     /// A client that reaches public hosts and what `allow` lists. The work is left to the first call.
     pub fn new(allow: Allow) -> Self {
-        Self(Arc::new(Inner { allow, client: OnceLock::new() }))
+        Self(Arc::new(Inner::new(allow, OnceLock::new())))
+    }
+
+    /// One whose calls pass the same checks, and go to `network`.
+    #[cfg(feature = "test-clock")]
+    pub fn over(allow: Allow, network: Network) -> Self {
+        Self(Arc::new(Inner { network: Some(network), ..Inner::new(allow, OnceLock::new()) }))
     }
 
     /// Makes the request, once.
@@ -93,12 +105,27 @@ impl Egress {
         check_url(&call.url, &self.0.allow)?;
         let port = call.url.port_or_known_default().unwrap_or(443);
         let timeout = call.timeout;
+        #[cfg(feature = "test-clock")]
+        if let Some(network) = &self.0.network {
+            return tokio::time::timeout(timeout, network(call)).await.map_err(|_| CallError::Timeout)?;
+        }
         let exchange = PORT.scope(port, exchange(self.client(), call));
         tokio::time::timeout(timeout, exchange).await.map_err(|_| CallError::Timeout)?
     }
 
     fn client(&self) -> &Client {
         self.0.client.get_or_init(|| build(self.0.allow.clone(), system_lookup, public_roots()))
+    }
+}
+
+impl Inner {
+    fn new(allow: Allow, client: OnceLock<Client>) -> Self {
+        Self {
+            allow,
+            client,
+            #[cfg(feature = "test-clock")]
+            network: None,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::*;
 fn egress(port: u16, roots: RootCertStore) -> Egress {
     let allow: Allow = format!("127.0.0.1:{port}").parse().expect("allow-list");
     let loopback: Lookup = |_| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }.boxed();
-    Egress(Arc::new(Inner { allow: allow.clone(), client: build(allow, loopback, roots).into() }))
+    Egress(Arc::new(Inner::new(allow.clone(), build(allow, loopback, roots).into())))
 }
 
 fn get(url: &str) -> Call {
@@ -202,7 +202,7 @@ async fn failures_are_told_apart() {
 
     let nowhere: Lookup = |_| async { Err(std::io::Error::other("no such name")) }.boxed();
     let client = build(Allow::default(), nowhere, RootCertStore::empty());
-    let egress = Egress(Arc::new(Inner { allow: Allow::default(), client: client.into() }));
+    let egress = Egress(Arc::new(Inner::new(Allow::default(), client.into())));
     let unknown = egress.call(get("https://hook.test/")).await;
     assert_eq!(unknown.expect_err("no answer"), Unreachable::Dns.into());
 }

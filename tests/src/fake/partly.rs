@@ -1,0 +1,47 @@
+//! Batches of which half is left out, and transactions that meet others.
+
+use serde_json::{Value, json};
+
+use super::{Call, Refusal};
+
+/// What an answer says of the half that was left out, under the name of a field.
+type LeftOut = Option<(&'static str, Value)>;
+
+/// The call without the second half of its batch, and what is to be said of that half. One alone is no half.
+pub(super) fn halved(mut call: Call) -> (Call, LeftOut) {
+    let left_out = match call.operation.as_str() {
+        "SendMessageBatch" => {
+            let entries = call.request["Entries"].as_array_mut().expect("Entries");
+            let refused = |entry: Value| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false});
+            let refused = entries.split_off(entries.len().div_ceil(2)).into_iter().map(refused);
+            Some(("Failed", refused.collect()))
+        }
+        "BatchGetItem" => {
+            let tables = call.request["RequestItems"].as_object_mut().expect("RequestItems");
+            let mut unread = tables.clone();
+            for (name, wanted) in tables {
+                let keys = wanted["Keys"].as_array_mut().expect("Keys");
+                unread[name]["Keys"] = keys.split_off(keys.len().div_ceil(2)).into();
+            }
+            Some(("UnprocessedKeys", unread.into()))
+        }
+        _ => None,
+    };
+    (call, left_out)
+}
+
+/// The answer, with what was left out.
+pub(super) fn with(mut answer: Value, left_out: LeftOut) -> Value {
+    if let Some((field, left_out)) = left_out {
+        answer[field] = left_out;
+    }
+    answer
+}
+
+/// What a transaction is told that meets another one on its first item.
+pub(super) fn conflict(request: &Value) -> Refusal {
+    let writes = request["TransactItems"].as_array().map_or(1, Vec::len);
+    let code = |index| json!({"Code": if index == 0 { "TransactionConflict" } else { "None" }});
+    let reasons: Vec<Value> = (0..writes).map(code).collect();
+    Refusal::new("TransactionCanceledException").with("CancellationReasons", json!(reasons))
+}

@@ -1,0 +1,128 @@
+//! Every event that was accepted is dispatched to whom it matches, and each of its deliveries comes to an end with its
+//! history.
+
+use domain::{
+    delivery::{Attempt, Delivery, Status},
+    id::{DeliveryId, EventId},
+};
+use jiff::{SignedDuration, Timestamp};
+use tests::fake::sqs::Name;
+
+use super::{Broken, Past, kept};
+use crate::endpoint::Temper;
+
+pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
+    every_event_is_dispatched(past)?;
+    for (event, (_, matches)) in &past.events {
+        for webhook in matches {
+            let id = DeliveryId { event: *event, webhook: *webhook };
+            let row = past.rows.get(&id);
+            let row = row.ok_or_else(|| Broken::new("what matched is delivered", format!("{id} has no history")))?;
+            ended(past, row)?;
+        }
+    }
+    for (id, rows) in &past.written {
+        kept(
+            past.events.get(&id.event).is_some_and(|(_, matches)| matches.contains(&id.webhook)),
+            "only what matched is delivered",
+            || id.to_string(),
+        )?;
+        recorded_once(past, *id, rows)?;
+    }
+    Ok(())
+}
+
+fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
+    let dispatched = |id: EventId| {
+        let found = past.events.get(&id);
+        found.ok_or_else(|| Broken::new("what is accepted is dispatched", id))
+    };
+    for sent in past.state.queues.sent().iter().filter(|sent| sent.queue == Name::Events) {
+        dispatched(sent.json()["id"].as_str().expect("an id").parse().expect("an event's id"))?;
+    }
+    for accepted in &past.told.accepted {
+        let (_, matches) = dispatched(accepted.event.id)?;
+        for (hook, webhook) in past.hooks.iter().zip(past.webhooks) {
+            let wanted = hook.settings["events"][0] == "message"
+                && hook.wants.is_none_or(|wanted| accepted.event.data["n"] == wanted);
+            let gets = matches.contains(webhook);
+            let stops = &past.stops[webhook];
+            let gone = stops.iter().any(|stop| stop.at < accepted.at && stop.until.is_none());
+            let what = || format!("{} and {}", accepted.event.id, hook.name);
+            kept(wanted || !gets, "an event goes to nobody who does not want it", what)?;
+            kept(gets || !wanted || !stops.is_empty(), "an event goes to everybody who wants it", what)?;
+            kept(!gets || !gone, "an event goes to nobody who was stopped before", what)?;
+        }
+    }
+    Ok(())
+}
+
+fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
+    let attempts = past.attempts(row.id);
+    let what = || format!("{}: {:?} with {:?}, awaited {:?}", row.id, row.status, summary(attempts), row.awaited);
+    let over = [Status::Succeeded, Status::Failed, Status::Blocked, Status::Cancelled].contains(&row.status);
+    kept(over && row.awaited.is_none(), "every delivery comes to an end", what)?;
+    let last = row.last.as_ref().map_or(0, |last| last.number);
+    let numbers = attempts.iter().map(|attempt| attempt.number);
+    kept(numbers.eq(1..=last), "a delivery ends with its history", what)?;
+    let code = attempts.last().and_then(|attempt| attempt.status_code);
+    let succeeded = code.is_some_and(|code| (200..400).contains(&code));
+    let as_it_ended = match row.status {
+        Status::Succeeded => succeeded,
+        Status::Failed => !succeeded && last > 0,
+        Status::Blocked => code.is_none() && last > 0,
+        _ => !past.stops[&row.id.webhook].is_empty(),
+    };
+    kept(as_it_ended, "a delivery's status is what came of it", what)?;
+    let made = (last + 1).saturating_sub(row.schedule.first_number) as usize;
+    let hook = past.hook(row.id.webhook);
+    let most = hook.delays.len() + 1;
+    kept(made <= most, "a schedule has as many attempts as were asked for", what)?;
+    // A try that was asked for by hand may take the place of the next one without a schedule of its own, after a crash.
+    if !past.told.retried.contains_key(&row.id) {
+        in_time(past, row)?;
+    }
+    let whole = row.status != Status::Failed || hook.temper != Temper::Down || made == most || row.stops.is_some();
+    kept(whole || !past.calm, "no schedule ends early", what)
+}
+
+/// No attempt of the last chain begins before its delay is over. A schedule that is late by then ends on time all the same,
+/// but for a minute for each attempt.
+fn in_time(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
+    let (attempts, delays) = (past.attempts(row.id), &past.hook(row.id.webhook).delays);
+    for pair in attempts.windows(2).filter(|pair| pair[0].number >= row.schedule.first_number) {
+        let made = pair[1].number - row.schedule.first_number;
+        let end = delays.iter().sum::<u64>() + 60 * u64::from(made);
+        let after =
+            |at: Timestamp, seconds: u64| at + SignedDuration::from_secs(i64::try_from(seconds).expect("small"));
+        let due = after(pair[0].at, delays[made as usize - 1]);
+        let due = row.schedule.started_at.map_or(due, |started_at| due.min(after(started_at, end)));
+        kept(pair[1].at >= due, "no attempt begins before its time", || {
+            format!("attempt {} of {} at {} instead of {due}", pair[1].number, row.id, pair[1].at)
+        })?;
+    }
+    Ok(())
+}
+
+/// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by another.
+fn recorded_once(past: &Past<'_>, id: DeliveryId, rows: &[Delivery]) -> Result<(), Broken> {
+    let mut tickets: Vec<_> = rows.iter().filter_map(|row| row.last.as_ref()).collect();
+    tickets.dedup();
+    for pair in rows.windows(2).filter(|pair| pair[0].last != pair[1].last) {
+        let (awaited, ticket) = (pair[0].awaited.as_ref().map(|awaited| &awaited.ticket), pair[1].last.as_ref());
+        let replaces = ticket.and_then(|ticket| past.messages(id).get(&ticket.token)?.replaces.as_ref());
+        let asked_for = awaited.zip(ticket).is_some_and(|(awaited, ticket)| {
+            awaited.number == ticket.number && (awaited.token == ticket.token || replaces == Some(&awaited.token))
+        });
+        kept(asked_for, "each attempt is the one that was awaited", || format!("{id}: {ticket:?} for {awaited:?}"))?;
+    }
+    let numbers = tickets.iter().map(|ticket| ticket.number);
+    kept(numbers.eq(1..=u32::try_from(tickets.len()).expect("few")), "each attempt is recorded once", || {
+        format!("{id}: {tickets:?} with {:?}", summary(past.attempts(id)))
+    })
+}
+
+/// The attempts in short.
+pub(super) fn summary(attempts: &[Attempt]) -> Vec<(u32, Option<u16>, Option<&str>)> {
+    attempts.iter().map(|attempt| (attempt.number, attempt.status_code, attempt.error.as_deref())).collect()
+}

@@ -1,0 +1,208 @@
+//! Reads the history of a simulation, and names the promise that was broken.
+
+mod calls;
+mod ends;
+pub(super) mod live;
+mod stops;
+mod told;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use domain::{
+    delivery::{Attempt, Delivery, Message},
+    id::{DeliveryId, EventId, WebhookId},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tests::fake::{Fake, State, dynamodb::Key, expression::Item};
+use tokio::time::Instant;
+
+use self::stops::Stop;
+use super::{
+    faults::Faults,
+    history::{Told, message},
+    plan::Hook,
+    system::System,
+};
+
+/// A promise that was broken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// Which.
+    promise: &'static str,
+    /// By what.
+    what: String,
+}
+
+impl Broken {
+    /// This one.
+    pub(super) fn new(promise: &'static str, what: impl fmt::Display) -> Self {
+        Self { promise, what: what.to_string() }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "“{}” was broken: {}", self.promise, self.what)
+    }
+}
+
+/// That the promise was kept.
+fn kept(kept: bool, promise: &'static str, what: impl FnOnce() -> String) -> Result<(), Broken> {
+    if kept { Ok(()) } else { Err(Broken::new(promise, what())) }
+}
+
+/// What is left of a simulation.
+struct Past<'a> {
+    hooks: &'a [Hook],
+    webhooks: &'a [WebhookId],
+    told: &'a Told,
+    state: &'a State,
+    /// Every delivery's row.
+    rows: BTreeMap<DeliveryId, Delivery>,
+    /// Every delivery's row as it was written, in order.
+    written: BTreeMap<DeliveryId, Vec<Delivery>>,
+    /// Every attempt on record.
+    attempts: BTreeMap<DeliveryId, Vec<Attempt>>,
+    /// Every event: when its row was written, and what it matched.
+    events: BTreeMap<EventId, (Instant, Vec<WebhookId>)>,
+    /// The times in which each webhook was stopped.
+    stops: BTreeMap<WebhookId, Vec<Stop>>,
+    /// Every message about a delivery that was sent, by the token that it carries.
+    messages: BTreeMap<DeliveryId, BTreeMap<String, Message>>,
+    disturbances: BTreeMap<DeliveryId, usize>,
+    disturbed_events: BTreeMap<EventId, usize>,
+    /// The most that clocks were off, in milliseconds.
+    skew: u64,
+    /// Whether nothing went wrong at all.
+    calm: bool,
+}
+
+/// Checks everything once nothing is left to do; says how many deliveries there were, and how many calls.
+pub(super) fn check(system: &System, hooks: &[Hook], faults: &Faults) -> Result<(usize, usize), Broken> {
+    live::nothing_is_left(&system.fake)?;
+    let (state, told) = (system.fake.state(), system.history.told());
+    let past = Past::of(&state, &told, hooks, &system.office.webhooks, faults);
+    ends::check(&past)?;
+    told::check(&past)?;
+    calls::check(&past)?;
+    stops::check(&past)?;
+    Ok((past.rows.len(), told.calls.len()))
+}
+
+impl<'a> Past<'a> {
+    fn of(state: &'a State, told: &'a Told, hooks: &'a [Hook], webhooks: &'a [WebhookId], faults: &Faults) -> Self {
+        let (mut written, mut events) = (BTreeMap::<_, Vec<Delivery>>::new(), BTreeMap::new());
+        let mut attempts = BTreeMap::<_, Vec<Attempt>>::new();
+        for made in state.table.writes() {
+            let Some(item) = &made.item else { continue };
+            if is_delivery(&made.key) {
+                let row: Delivery = read(item);
+                written.entry(row.id).or_default().push(row);
+            } else if made.key.0.starts_with("events#") {
+                let matches = plain(item)["matches"].clone();
+                let id = format!("evt_{}", made.key.1).parse().expect("an event's id");
+                events.insert(id, (made.at, serde_json::from_value(matches).expect("matches")));
+            } else if let Some(id) = made.key.0.strip_prefix("attempts#") {
+                attempts.entry(id.parse().expect("a delivery's id")).or_default().push(read(item));
+            }
+        }
+        let rows: BTreeMap<_, _> = written.iter().map(|(id, rows)| (*id, rows[rows.len() - 1].clone())).collect();
+        for (id, row) in &rows {
+            let later = attempts.remove(id).unwrap_or_default();
+            attempts.insert(*id, row.first_attempt.iter().cloned().chain(later).collect());
+        }
+        let mut messages = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for message in state.queues.sent().iter().filter_map(message) {
+            messages.entry(message.delivery).or_default().insert(message.ticket.token.clone(), message);
+        }
+        let stops = webhooks.iter().map(|webhook| (*webhook, stops::stops(state, *webhook))).collect();
+        let (skew, calm) = (faults.skew, *faults == Faults::default());
+        let (disturbances, disturbed_events) = (told.disturbances(), told.disturbed_events());
+        Self {
+            hooks,
+            webhooks,
+            told,
+            state,
+            rows,
+            written,
+            attempts,
+            events,
+            stops,
+            messages,
+            disturbances,
+            disturbed_events,
+            skew,
+            calm,
+        }
+    }
+
+    fn hook(&self, webhook: WebhookId) -> &Hook {
+        let at = self.webhooks.iter().position(|known| *known == webhook).expect("a webhook of the plan");
+        &self.hooks[at]
+    }
+
+    fn attempts(&self, id: DeliveryId) -> &[Attempt] {
+        self.attempts.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    fn messages(&self, id: DeliveryId) -> &BTreeMap<String, Message> {
+        static NONE: BTreeMap<String, Message> = BTreeMap::new();
+        self.messages.get(&id).unwrap_or(&NONE)
+    }
+
+    /// How often somebody may have begun an attempt of a delivery that he could not record: where something went wrong, and
+    /// where several messages ask for the same attempt.
+    fn allowance(&self, id: DeliveryId) -> usize {
+        let messages = self.messages(id);
+        let numbers: BTreeSet<u32> = messages.values().map(|message| message.ticket.number).collect();
+        let twins = messages.len() - numbers.len();
+        let disturbances = self.disturbances.get(&id).copied().unwrap_or(0);
+        // Where the answer to a send is lost, the SDK sends the same message again.
+        let sent_again = disturbances + self.disturbed_events.get(&id.event).copied().unwrap_or(0);
+        let copies = self.told.copies.get(&id).copied().unwrap_or(0);
+        // Twins may be in one batch, which is sent again, or comes again, as a whole.
+        ((1 + twins) * (1 + sent_again) + copies) * (1 + disturbances) - 1
+    }
+}
+
+/// The rows of the deliveries that wait for another attempt.
+pub(super) fn waiting(fake: &Fake) -> Vec<Delivery> {
+    let state = fake.state();
+    let rows = state.table.items().iter().filter(|(key, _)| is_delivery(key)).map(|(_, item)| item);
+    rows.filter(|item| item["status"]["S"] == "retrying").map(read).collect()
+}
+
+/// Every delivery that has a row.
+pub(super) fn known(fake: &Fake) -> Vec<DeliveryId> {
+    let state = fake.state();
+    let rows = state.table.items().iter().filter(|(key, _)| is_delivery(key));
+    rows.map(|(_, item)| item["id"]["S"].as_str().expect("an id").parse().expect("a delivery's id")).collect()
+}
+
+fn is_delivery(key: &Key) -> bool {
+    key.0.starts_with("deliveries#")
+}
+
+fn read<T: DeserializeOwned>(item: &Item) -> T {
+    serde_json::from_value(plain(item)).expect("an item of this shape")
+}
+
+/// An item without DynamoDB's types.
+fn plain(item: &Item) -> Value {
+    Value::Object(item.iter().map(|(name, value)| (name.clone(), untyped(value))).collect::<Map<_, _>>())
+}
+
+fn untyped(value: &Value) -> Value {
+    let (kind, value) = value.as_object().and_then(|typed| typed.iter().next()).expect("a typed value");
+    match (kind.as_str(), value) {
+        ("N", Value::String(digits)) => serde_json::from_str(digits).expect("a number"),
+        ("L", Value::Array(list)) => list.iter().map(untyped).collect(),
+        ("M", Value::Object(map)) => plain(map),
+        ("NULL", _) => Value::Null,
+        (_, value) => value.clone(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Deleting and disabling stop every call that has not begun: who reads a webhook that was stopped calls it no more for
+//! what was queued before, also once it is enabled again.
+
+use std::time::Duration;
+
+use domain::id::WebhookId;
+use tests::fake::State;
+use tokio::time::Instant;
+
+use super::{Broken, Past, calls::delivery, kept, plain};
+
+/// A time in which a webhook is disabled or deleted.
+pub(super) struct Stop {
+    /// From then on.
+    pub(super) at: Instant,
+    /// Until then, if it was enabled again.
+    pub(super) until: Option<Instant>,
+    /// Whether nobody asked for it.
+    pub(super) by_tieline: bool,
+}
+
+pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
+    // A process whose clock is off may take what was queued before for what was queued since.
+    let slack = Duration::from_millis(2 * past.skew);
+    for hit in &past.told.calls {
+        let Some(id) = delivery(past, hit) else { continue };
+        let reads =
+            past.told.work[hit.by].reads.iter().filter(|(webhook, at)| *webhook == id.webhook && *at <= hit.began);
+        let read_at = reads.map(|(_, at)| *at).max().expect("a webhook is read before it is called");
+        let queued = past.events[&id.event].0;
+        let retried = past.told.retried.get(&id).into_iter().flatten();
+        let queued_last = retried.filter(|at| **at <= read_at).copied().chain([queued]).max().expect("one");
+        let by = past.stops[&id.webhook].iter().find(|stop| stop.at < read_at && queued_last + slack < stop.at);
+        kept(by.is_none(), "no call begins after its webhook was stopped", || {
+            format!("{} of {id} was called {:?} later", hit.name, by.map(|stop| hit.at - stop.at))
+        })?;
+    }
+    Ok(())
+}
+
+/// The times in which a webhook is stopped.
+pub(super) fn stops(state: &State, webhook: WebhookId) -> Vec<Stop> {
+    let key = (format!("webhook#{webhook}"), "webhook".to_owned());
+    let mut stops: Vec<Stop> = Vec::new();
+    for made in state.table.writes().iter().filter(|made| made.key == key) {
+        let row = made.item.as_ref().map(plain).unwrap_or_default();
+        let open = stops.last_mut().filter(|stop| stop.until.is_none());
+        match (open, row["enabled"] == true) {
+            (Some(stop), true) => stop.until = Some(made.at),
+            (None, false) => {
+                stops.push(Stop { at: made.at, until: None, by_tieline: row["disabled_reason"].is_string() });
+            }
+            _ => {}
+        }
+    }
+    stops
+}

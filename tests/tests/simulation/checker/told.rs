@@ -1,0 +1,63 @@
+//! Each end without success, and each disabling, is told of by one event, however often that was sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    delivery::{Status, is_about_webhooks},
+    id::DeliveryId,
+};
+use tests::fake::sqs::{Message, Name};
+
+use super::{Broken, Past, kept};
+
+pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
+    ends(past)?;
+    disablings(past)
+}
+
+fn ends(past: &Past<'_>) -> Result<(), Broken> {
+    let mut told = BTreeMap::<(DeliveryId, u32), BTreeSet<String>>::new();
+    for event in of_kind(past, "webhook.delivery_failed") {
+        let data = &event["data"];
+        let id = data["delivery_id"].as_str().and_then(|id| id.parse().ok()).expect("a delivery's id");
+        let attempts = u32::try_from(data["attempts"].as_u64().expect("a number")).expect("small");
+        told.entry((id, attempts)).or_default().insert(event["id"].to_string());
+    }
+    let mut ends = BTreeSet::new();
+    for row in past.written.values().flatten() {
+        if [Status::Failed, Status::Blocked].contains(&row.status) && !is_about_webhooks(&row.event_type) {
+            ends.extend(row.last.as_ref().map(|last| (row.id, last.number)));
+        }
+    }
+    for (end, ids) in &told {
+        kept(ends.contains(end), "only what has ended is told of", || format!("{end:?}"))?;
+        kept(ids.len() == 1, "an end is told of by one event", || format!("{end:?}: {ids:?}"))?;
+    }
+    // Another try that was asked for meanwhile takes the place of the news.
+    let untold = ends.iter().find(|end| !told.contains_key(end) && !past.told.retried.contains_key(&end.0));
+    kept(untold.is_none(), "every end without success is told of", || format!("{untold:?}"))
+}
+
+fn disablings(past: &Past<'_>) -> Result<(), Broken> {
+    let mut told = BTreeMap::<String, BTreeSet<String>>::new();
+    for event in of_kind(past, "webhook.disabled") {
+        let webhook = event["data"]["webhook_id"].as_str().expect("an id").to_owned();
+        told.entry(webhook).or_default().insert(event["id"].to_string());
+    }
+    for webhook in past.webhooks {
+        let stops = &past.stops[webhook];
+        let ours = stops.iter().filter(|stop| stop.by_tieline).count();
+        let told = told.get(&webhook.to_string()).map_or(0, BTreeSet::len);
+        // Where somebody changes it before the news is out, there is none.
+        let least = usize::from(ours > 0 && stops.last().is_some_and(|stop| stop.by_tieline));
+        kept((least..=ours).contains(&told), "a disabling is told of by one event", || {
+            format!("{webhook} was disabled {ours} times, which {told} events tell of")
+        })?;
+    }
+    Ok(())
+}
+
+fn of_kind<'a>(past: &'a Past<'_>, kind: &'a str) -> impl Iterator<Item = serde_json::Value> + 'a {
+    let sent = past.state.queues.sent().iter().filter(|sent| sent.queue == Name::Events);
+    sent.filter(move |sent| sent.body.contains(kind)).map(Message::json).filter(move |event| event["type"] == kind)
+}

@@ -1,0 +1,119 @@
+//! The endpoints that webhooks send to: some answer well, others fail, hang, redirect, ask for patience or are gone.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::http::header::RETRY_AFTER;
+use futures::future::BoxFuture;
+use platform::egress::{Answer, Call, CallError, Network, Unreachable};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    chance::{below, between, happens},
+    faults::Faults,
+    history::{History, Hit, RUNNING},
+};
+
+/// How an endpoint behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Temper {
+    /// It answers 200, or 302 now and then.
+    Well,
+    /// So many calls in a hundred fail, in this or that way.
+    Flaky(u64),
+    /// It answers 503.
+    Down,
+    /// It answers 410 to one call in twenty.
+    Leaving,
+    /// Half of its calls are never answered.
+    Hangs,
+    /// It answers 429 to half of its calls, and says for how long.
+    Busy,
+}
+
+impl Temper {
+    /// The status and the `Retry-After` of an answer, or that there is none.
+    fn answer(self) -> Result<(u16, Option<u64>), Silence> {
+        let well = || Ok((if below(10) == 0 { 302 } else { 200 }, None));
+        match self {
+            Self::Flaky(percent) if below(100) < percent => match below(6) {
+                0 => Err(Silence::Refused),
+                1 => Err(Silence::Closed),
+                2 => Ok((404, None)),
+                3 => Ok((503, Some(between(1, 100)))),
+                _ => Ok((500, None)),
+            },
+            Self::Down => Ok((503, None)),
+            Self::Leaving if below(20) == 0 => Ok((410, None)),
+            Self::Hangs if below(2) == 0 => Err(Silence::Hang),
+            Self::Busy if below(2) == 0 => Ok((429, Some(between(1, 1000)))),
+            _ => well(),
+        }
+    }
+}
+
+/// Why there is no answer.
+enum Silence {
+    Refused,
+    Closed,
+    Hang,
+}
+
+/// All endpoints, `https://<name>.example.com`; `temper` tells how one behaves.
+pub(super) fn network(
+    history: History,
+    faults: Arc<Mutex<Faults>>,
+    temper: impl Fn(&str) -> Temper + Send + Sync + 'static,
+) -> Network {
+    Box::new(move |call: Call| -> BoxFuture<'static, Result<Answer, CallError>> {
+        let name = call.url.host_str().unwrap_or_default().split('.').next().unwrap_or_default().to_owned();
+        let crashes = faults.lock().expect("nobody has panicked").crashes;
+        let (history, temper) = (history.clone(), temper(&name));
+        Box::pin(async move {
+            let running = RUNNING.with(Arc::clone);
+            let crash = async || {
+                history.fault(&running);
+                running.crash.notify_one();
+                std::future::pending::<()>().await;
+            };
+            let began = Instant::now();
+            if happens(crashes) {
+                crash().await;
+            }
+            sleep(Duration::from_millis(between(1, 30))).await;
+            let answer = temper.answer();
+            if matches!(answer, Err(Silence::Refused)) {
+                return Err(CallError::Unreachable(Unreachable::Refused));
+            }
+            let webhook_id = call.headers.get("webhook-id").and_then(|id| id.to_str().ok());
+            let hit = {
+                let mut told = history.told();
+                told.calls.push(Hit {
+                    name,
+                    webhook_id: webhook_id.unwrap_or_default().to_owned(),
+                    began,
+                    at: Instant::now(),
+                    by: running.number,
+                    answered: None,
+                });
+                told.calls.len() - 1
+            };
+            if happens(crashes) {
+                crash().await;
+            }
+            sleep(Duration::from_millis(if below(20) == 0 { between(100, 3_000) } else { between(1, 50) })).await;
+            match answer {
+                Err(Silence::Hang) => std::future::pending().await,
+                Err(_) => Err(CallError::Unreachable(Unreachable::Closed)),
+                Ok((status, wait)) => {
+                    history.told().calls[hit].answered = Some(status);
+                    let headers = wait.map(|wait| (RETRY_AFTER, wait.into())).into_iter().collect();
+                    let status = status.try_into().expect("a status");
+                    Ok(Answer { status, headers, body: b"noted".to_vec(), truncated: false })
+                }
+            }
+        })
+    })
+}

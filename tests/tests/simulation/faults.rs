@@ -1,0 +1,120 @@
+//! What goes wrong: how often each kind of fault comes up in a simulation. Each has faults of some kinds only, so that no
+//! kind hides another; some have none at all.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use platform::clock;
+use tests::fake::{Call, Fate};
+
+use super::chance::{below, between, happens, one_of};
+
+/// How often each kind of fault comes up, in ten thousand calls or messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Faults {
+    /// The process ends at a call, before or after it took effect.
+    pub(super) crashes: u64,
+    /// A call takes effect, and its answer is lost.
+    lost: u64,
+    /// A call fails without effect.
+    fails: u64,
+    /// A batch is taken by half, a transaction meets another one.
+    partly: u64,
+    /// A call takes seconds.
+    slow: u64,
+    /// A message is there twice.
+    pub(super) copies: u64,
+    /// A message comes late.
+    pub(super) late: u64,
+    /// A message that was worked on is not deleted.
+    pub(super) undeleted: u64,
+    /// An awaited message of the queue `retries` is purged.
+    pub(super) purged: u64,
+    /// The most that a process's clock is off, in milliseconds.
+    pub(super) skew: u64,
+    /// Dead letters of the queue `retries` are thrown away instead of being redriven.
+    pub(super) thrown_away: bool,
+    outage: Option<Outage>,
+}
+
+/// One operation fails for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Outage {
+    operation: &'static str,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+const OPERATIONS: [&str; 7] =
+    ["BatchGetItem", "GetItem", "GetSecretValue", "PutItem", "SendMessage", "SendMessageBatch", "TransactWriteItems"];
+/// Errors of AWS's: those that the SDK tries again, and one that it does not.
+const ERRORS: [&str; 4] = [
+    "InternalServerError",
+    "ProvisionedThroughputExceededException",
+    "ResourceNotFoundException",
+    "ThrottlingException",
+];
+
+impl Faults {
+    /// Those of a seed.
+    pub(super) fn drawn() -> Self {
+        if below(10) == 0 {
+            return Self::default();
+        }
+        let rate = |rates: &[u64]| if below(2) == 0 { 0 } else { one_of(rates) };
+        let outage = (below(6) == 0).then(|| {
+            let from = clock::now() + SignedDuration::from_secs(i64::try_from(below(3600)).expect("small"));
+            let lasts = i64::try_from(between(60, 3 * 3600)).expect("small");
+            Outage { operation: one_of(&OPERATIONS), from, to: from + SignedDuration::from_secs(lasts) }
+        });
+        Self {
+            crashes: rate(&[20, 100, 300]),
+            lost: rate(&[20, 100, 300]),
+            fails: rate(&[20, 200, 500]),
+            partly: rate(&[100, 500]),
+            slow: rate(&[50, 200]),
+            copies: rate(&[50, 300, 1000]),
+            late: rate(&[50, 300, 1000]),
+            undeleted: rate(&[50, 300]),
+            purged: rate(&[50, 300]),
+            skew: rate(&[100, 2_000]),
+            thrown_away: below(2) == 0,
+            outage,
+        }
+    }
+
+    /// From now on nothing goes wrong.
+    pub(super) fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What becomes of a call to AWS.
+    pub(super) fn fate(&self, call: &Call, now: Timestamp) -> Fate {
+        let out = |outage: &Outage| outage.operation == call.operation && (outage.from..outage.to).contains(&now);
+        if self.outage.as_ref().is_some_and(out) {
+            return Fate::Fails("InternalServerError");
+        }
+        if happens(self.crashes) {
+            return one_of(&[Fate::CrashBefore, Fate::CrashAfter]);
+        }
+        if happens(self.lost) {
+            return Fate::AnswerLost;
+        }
+        if happens(self.fails) {
+            return Fate::Fails(one_of(&ERRORS));
+        }
+        let batch = ["BatchGetItem", "SendMessageBatch", "TransactWriteItems"].contains(&call.operation.as_str());
+        if batch && happens(self.partly) { Fate::Partly } else { Fate::Answered }
+    }
+
+    /// How long a call is on its way.
+    pub(super) fn way(&self) -> Duration {
+        Duration::from_millis(if happens(self.slow) { between(500, 8_000) } else { between(1, 20) })
+    }
+
+    /// How far a process's clock is off.
+    pub(super) fn clock_error(&self) -> SignedDuration {
+        let off = i64::try_from(below(2 * self.skew + 1)).expect("small") - i64::try_from(self.skew).expect("small");
+        SignedDuration::from_millis(off)
+    }
+}

@@ -1,0 +1,108 @@
+//! The delivery promise, in simulations: dispatch, delivery, retries and the sweeper as they run in production, over
+//! services that keep what SQS and DynamoDB guarantee and break all else, endpoints in every temper, and admins at work.
+//!
+//! Each simulation follows from its seed: what it draws, in which order its processes take their turns, and its time, which
+//! leaps. A seed that breaks a promise is named, and `SIMULATION_SEED=<seed> cargo test --test simulation` plays it again.
+//! `SIMULATION_DELIVERIES=100000 cargo simulate` plays more of them, with our crates optimized.
+
+mod chance;
+mod checker;
+mod endpoint;
+mod faults;
+mod history;
+mod office;
+mod plan;
+mod system;
+
+use std::{
+    fmt::Debug,
+    panic::{AssertUnwindSafe, catch_unwind},
+    str::FromStr,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    thread,
+    time::Instant,
+};
+
+use platform::{clock, random};
+
+use self::{checker::Broken, faults::Faults, system::System};
+
+/// How many deliveries a run simulates at the least, unless it is told.
+const DELIVERIES: usize = 10_000;
+/// How many seeds are played at the same time.
+const THREADS: usize = 2;
+/// How many events are published in a simulation.
+const EVENTS: u64 = 30;
+
+/// What came of a simulation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Played {
+    deliveries: usize,
+    calls: usize,
+    /// What tells one history from another.
+    mark: u64,
+}
+
+/// Plays a seed.
+fn play(seed: u64) -> Result<Played, Broken> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let begin = "2026-01-01T00:00:00Z".parse().expect("a time");
+    runtime.expect("a runtime").block_on(random::seeded(seed, clock::running(begin, simulation())))
+}
+
+async fn simulation() -> Result<Played, Broken> {
+    let (hooks, faults) = (plan::hooks(), Faults::drawn());
+    let mut system = System::new(&hooks, faults.clone()).await;
+    system.run(plan::timeline(hooks.len(), EVENTS)).await?;
+    system.settle().await?;
+    let (deliveries, calls) = checker::check(&system, &hooks, &faults)?;
+    Ok(Played { deliveries, calls, mark: system.mark() })
+}
+
+/// Plays a seed, and panics with its number where a promise is broken.
+fn tried(seed: u64) -> Played {
+    match catch_unwind(AssertUnwindSafe(|| play(seed))) {
+        Ok(Ok(played)) => played,
+        Ok(Err(broken)) => panic!("SIMULATION_SEED={seed}: {broken}"),
+        Err(panicked) => {
+            eprintln!("SIMULATION_SEED={seed} has panicked");
+            std::panic::resume_unwind(panicked)
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what to play is no setting of the system's")]
+fn asked_for<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {
+    std::env::var(name).ok().map(|number| number.parse().expect("a number"))
+}
+
+#[test]
+fn thousands_of_deliveries_keep_every_promise() {
+    if let Some(seed) = asked_for("SIMULATION_SEED") {
+        eprintln!("{:?}", tried(seed));
+        return;
+    }
+    let most = asked_for("SIMULATION_DELIVERIES").unwrap_or(DELIVERIES);
+    let (next, deliveries, calls) = (AtomicU64::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while deliveries.load(Ordering::Relaxed) < most {
+                    let played = tried(next.fetch_add(1, Ordering::Relaxed));
+                    deliveries.fetch_add(played.deliveries, Ordering::Relaxed);
+                    calls.fetch_add(played.calls, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let (seeds, deliveries, calls) = (next.into_inner(), deliveries.into_inner(), calls.into_inner());
+    eprintln!("{seeds} simulations of {deliveries} deliveries and {calls} calls took {:?}", started.elapsed());
+}
+
+#[test]
+fn a_seed_plays_the_same_again() {
+    for seed in [1, 2, 3] {
+        assert_eq!(tried(seed), tried(seed), "{seed}");
+    }
+}

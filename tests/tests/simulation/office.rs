@@ -1,0 +1,199 @@
+//! What is done from outside: events are published, webhooks change, deliveries are tried again by hand, dead letters are
+//! redriven, and the schedule starts the sweeper.
+
+use std::{collections::BTreeSet, rc::Rc, sync::Arc};
+
+use domain::{
+    delivery::Status,
+    event::Event,
+    id::{DeliveryId, WebhookId},
+    pattern::EventType,
+    signature::SigningSecret,
+    webhook::{Settings, Webhook},
+};
+use futures::future::LocalBoxFuture;
+use platform::{
+    clock,
+    keyring::Keys,
+    queue::{Outgoing, Queue, ascii_json},
+    random,
+    table::Table,
+};
+use serde_json::json;
+use tests::fake::{
+    Fake,
+    sqs::Name,
+    world::{allow, entry},
+};
+use tokio::time::Instant;
+
+use super::{
+    chance::one_of,
+    checker::{known, waiting},
+    history::{Accepted, History, RUNNING, message},
+    plan::{Action, Hook},
+    system::Done,
+};
+
+/// Who does it.
+pub(super) struct Office {
+    /// The webhooks, in the order of the plan.
+    pub(super) webhooks: Vec<WebhookId>,
+    fake: Fake,
+    history: History,
+    table: Table,
+    keys: Keys,
+    events: Queue,
+    deliveries: Queue,
+    sweeper: sweeper::App,
+}
+
+impl Office {
+    /// One that has set up these webhooks.
+    pub(super) async fn open(fake: &Fake, history: &History, hooks: &[Hook]) -> Self {
+        let aws = fake.aws();
+        let (table, sqs) = (Table::new(aws.dynamodb(), "table", 30), aws.sqs());
+        let keys = Keys::new(aws.secrets_manager(), "keyring".to_owned());
+        keys.bootstrap().await.expect("a keyring");
+        let mut webhooks = Vec::new();
+        for hook in hooks {
+            let (settings, _) = Settings::parse(hook.settings.clone(), &allow()).expect("settings");
+            let webhook = Webhook::new(random::id(), settings, SigningSecret::generated(random::bytes()), clock::now());
+            table.create_webhook(&webhook, &keys, &entry(&webhook)).await.expect("created");
+            webhooks.push(webhook.id);
+        }
+        let queue = |name: Name| Queue::new(sqs.clone(), name.url());
+        let sweeper = sweeper::App { table: table.clone(), retries: queue(Name::Retries) };
+        let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
+        Self { webhooks, fake: fake.clone(), history: history.clone(), table, keys, events, deliveries, sweeper }
+    }
+
+    /// Does something. Where that fails or its process ends, it is not done again.
+    pub(super) fn act(self: Rc<Self>, action: Action, throw_away: bool) -> LocalBoxFuture<'static, Done> {
+        Box::pin(async move {
+            match action {
+                Action::Publish(n) => self.publish(n).await,
+                Action::Disable(hook) => self.switch(hook, false).await,
+                Action::Enable(hook) => self.switch(hook, true).await,
+                Action::Delete(hook) => self.delete(hook).await,
+                Action::Retry => self.retry().await,
+                Action::Redrive => self.redrive(throw_away),
+            }
+            Done::Action
+        })
+    }
+
+    /// A run of the sweeper.
+    pub(super) fn sweep(self: Rc<Self>) -> LocalBoxFuture<'static, Done> {
+        Box::pin(async move {
+            let request = sweeper::Request { now: clock::now().to_string() };
+            let (swept, faults) = self.process(BTreeSet::new(), sweeper::handle(&self.sweeper, &request)).await;
+            Done::Sweep(faults == 0 && swept.is_some_and(|swept| swept.is_ok()))
+        })
+    }
+
+    /// What came of some work, unless its process ended, and how much went wrong.
+    fn process<'a, T: 'a>(
+        &'a self,
+        deliveries: BTreeSet<DeliveryId>,
+        work: impl Future<Output = T> + 'a,
+    ) -> LocalBoxFuture<'a, (Option<T>, usize)> {
+        let running = self.history.begin(deliveries);
+        let done = RUNNING.scope(Arc::clone(&running), async move {
+            let running = RUNNING.with(Arc::clone);
+            tokio::select! {
+                biased;
+                () = running.crash.notified() => None,
+                done = work => Some(done),
+            }
+        });
+        Box::pin(async move {
+            let done = done.await;
+            (done, self.history.told().work[running.number].faults)
+        })
+    }
+
+    async fn publish(&self, n: u64) {
+        let kind = EventType::parse("message").expect("a type");
+        let event = Event { id: random::id(), kind, timestamp: clock::now(), data: json!({"n": n}), hops: 0 };
+        let at = Instant::now();
+        let body = ascii_json(&event).expect("JSON");
+        let sent = self.process(BTreeSet::new(), self.events.send(Outgoing { body, delay_seconds: 0, group: None }));
+        if let (Some(Ok(())), _) = sent.await {
+            self.history.told().accepted.push(Accepted { event, at });
+        }
+    }
+
+    async fn switch(&self, hook: usize, enabled: bool) {
+        let changed = self.process(BTreeSet::new(), async {
+            let Some(before) = self.table.webhook(self.webhooks[hook], &self.keys).await? else { return Ok(()) };
+            // It is switched already: by Tieline, or because the request before failed.
+            if before.settings.enabled == enabled {
+                return Ok(());
+            }
+            let settings = Settings { enabled, ..before.settings.clone() };
+            let after = before.clone().changed(settings, clock::now());
+            self.table.update_webhook(&before, &after, &self.keys, &entry(&after)).await
+        });
+        changed.await;
+    }
+
+    async fn delete(&self, hook: usize) {
+        let deleted = self.process(BTreeSet::new(), async {
+            match self.table.webhook(self.webhooks[hook], &self.keys).await? {
+                Some(webhook) => self.table.delete_webhook(&webhook, &entry(&webhook)).await,
+                None => Ok(()),
+            }
+        });
+        deleted.await;
+    }
+
+    /// As the API does it.
+    async fn retry(&self) {
+        let known = known(&self.fake);
+        if known.is_empty() {
+            return;
+        }
+        let id = one_of(&known);
+        let at = Instant::now();
+        let asked = self.process(BTreeSet::from([id]), async {
+            let Ok(Some(was)) = self.table.delivery(id).await else { return false };
+            let now = clock::now();
+            let Ok(stopped) = self.table.stops(&[id.webhook]).await else { return false };
+            if was.status == Status::Pending || stopped(id.webhook).covers(now) {
+                return false;
+            }
+            {
+                let mut told = self.history.told();
+                told.retried.entry(id).or_default().push(at);
+                told.may_be_lost.insert(id);
+            }
+            let asked = config_api::retry::again(&self.table, &self.deliveries, was.clone(), Some(&was), now);
+            matches!(asked.await, Ok(Some(_)))
+        });
+        if let (Some(true), _) = asked.await {
+            self.history.told().may_be_lost.remove(&id);
+        }
+    }
+
+    /// Moves the dead letters back to their queues, or throws those away that the sweeper makes up for.
+    pub(super) fn redrive(&self, throw_away: bool) {
+        let awaited = waiting(&self.fake).into_iter().filter_map(|row| Some((row.id, row.awaited?.ticket)));
+        let awaited: Vec<_> = awaited.collect();
+        let mut state = self.fake.state();
+        for dead in state.queues.on(Name::Dead) {
+            let queue = match message(&dead) {
+                None => Name::Events,
+                Some(message) if throw_away && awaited.contains(&(message.delivery, message.ticket.clone())) => {
+                    self.history.told().may_be_lost.insert(message.delivery);
+                    state.queues.delete(&BTreeSet::from([dead.id.as_str()]));
+                    continue;
+                }
+                Some(message) if message.ticket.number == 1 => Name::Deliveries,
+                Some(_) => Name::Retries,
+            };
+            self.history.told().failed_receives.remove(&dead.id);
+            state.queues.redrive(&dead.id, queue, clock::now());
+        }
+    }
+}

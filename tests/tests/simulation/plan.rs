@@ -1,0 +1,128 @@
+//! What a simulation sets out to do: its webhooks, the events that are published, and what admins do meanwhile.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use platform::clock;
+use serde_json::{Value, json};
+
+use super::{
+    chance::{below, between, one_of},
+    endpoint::Temper,
+};
+
+/// A webhook that is to be.
+#[derive(Debug, Clone)]
+pub(super) struct Hook {
+    /// Its name.
+    pub(super) name: String,
+    /// How its endpoint behaves.
+    pub(super) temper: Temper,
+    /// The delays between its attempts, in seconds.
+    pub(super) delays: Vec<u64>,
+    /// It wants events whose `n` is this; any, where it is none.
+    pub(super) wants: Option<u64>,
+    /// Its settings.
+    pub(super) settings: Value,
+}
+
+/// Something that is done at a time; webhooks by their place in the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Action {
+    /// Publishes an event with this `n`.
+    Publish(u64),
+    /// Disables a webhook.
+    Disable(usize),
+    /// Enables it again.
+    Enable(usize),
+    /// Deletes it.
+    Delete(usize),
+    /// Asks for another try of some delivery.
+    Retry,
+    /// Moves the dead letters back to their queues.
+    Redrive,
+}
+
+/// What is done, in order.
+pub(super) type Timeline = VecDeque<(Timestamp, Action)>;
+
+/// How many different `n` there are.
+const KINDS: u64 = 3;
+
+/// The webhooks of a seed.
+pub(super) fn hooks() -> Vec<Hook> {
+    // Some systems are well but for one webhook, others ail.
+    let ailing = between(1, 10);
+    (0..between(20, 40)).map(|index| hook(index, ailing)).collect()
+}
+
+/// A webhook whose endpoint ails in so many cases of 20.
+fn hook(index: u64, ailing: u64) -> Hook {
+    let name = format!("hook{index}");
+    // The first two watch what is told of the others.
+    let watches = index < 2;
+    let temper = match below(11) {
+        _ if watches || below(20) >= ailing => Temper::Well,
+        0..=3 => Temper::Flaky(between(5, 60)),
+        4..=5 => Temper::Busy,
+        6..=7 => Temper::Hangs,
+        8..=9 => Temper::Down,
+        _ => Temper::Leaving,
+    };
+    let delays: Vec<u64> =
+        (0..below(4)).map(|_| if below(10) == 0 { between(900, 7_000) } else { between(1, 600) }).collect();
+    let wants = (!watches && below(6) == 0).then(|| below(KINDS));
+    let retry = match &delays[..] {
+        [] => json!({"type": "none"}),
+        delays => json!({"type": "custom", "delays_seconds": delays}),
+    };
+    // A path of which a part is missing: no request can be made of it.
+    let path = if !watches && below(25) == 0 { "{missing}" } else { "hook" };
+    let mut settings = json!({
+        "name": name, "url": format!("https://{name}.example.com/{path}"), "retry": retry,
+        "events": if watches { json!(["webhook.*"]) } else { json!(["message"]) },
+        "timeout_seconds": between(1, 20),
+    });
+    if let Some(n) = wants {
+        settings["conditions"] = json!({"field": "n", "op": "eq", "value": n});
+    }
+    if below(20) == 0 {
+        settings["rate_limit_per_second"] = json!(one_of(&[1, 5, 50]));
+    }
+    Hook { name, temper, delays, wants, settings }
+}
+
+/// What is done in a seed with so many webhooks, of which one in three is switched off, on or deleted on the way.
+pub(super) fn timeline(hooks: usize, events: u64) -> Timeline {
+    let lasts = one_of(&[60, 600, 7_200]) * 1_000;
+    let at = |millisecond: u64| clock::now() + SignedDuration::from_millis(i64::try_from(millisecond).expect("small"));
+    let mut timeline: Vec<(Timestamp, Action)> = Vec::new();
+    // Events come in bursts, so that batches fill.
+    let mut left = events;
+    while left > 0 {
+        let (start, burst) = (below(lasts), between(1, 20).min(left));
+        timeline.extend((0..burst).map(|n| (at(start + n * below(50)), Action::Publish(below(KINDS)))));
+        left -= burst;
+    }
+    for hook in 2..hooks {
+        if below(3) != 0 {
+            continue;
+        }
+        let (first, rest) = (below(lasts), lasts * 2);
+        match below(3) {
+            0 => timeline.push((at(first), Action::Delete(hook))),
+            1 => timeline.push((at(first), Action::Disable(hook))),
+            _ => {
+                let again = between(first, rest);
+                timeline.extend([(at(first), Action::Disable(hook)), (at(again), Action::Enable(hook))]);
+                if below(3) == 0 {
+                    timeline.push((at(between(again, rest)), Action::Delete(hook)));
+                }
+            }
+        }
+    }
+    timeline.extend((0..below(12)).map(|_| (at(below(lasts * 2)), Action::Retry)));
+    timeline.extend((0..below(3)).map(|_| (at(below(lasts * 3)), Action::Redrive)));
+    timeline.sort_by_key(|(at, _)| *at);
+    timeline.into()
+}

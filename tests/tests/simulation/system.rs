@@ -1,0 +1,347 @@
+//! The system at work: processes of the functions take batches off the queues side by side, end where the faults say so, and
+//! are followed by others; once an hour the sweeper comes by. Time is tokio's, which leaps to whatever comes next.
+
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use domain::id::WebhookId;
+use futures::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use jiff::{SignedDuration, Timestamp};
+use platform::{clock, egress::Egress};
+use serde_json::{Map, Value};
+use tests::fake::{
+    Fake, Fate,
+    sqs::{Message, Name},
+    world::{allow, processes, sqs_event},
+};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    chance::{below, between, happens, one_of},
+    checker::{Broken, live, waiting},
+    endpoint::network,
+    faults::Faults,
+    history::{History, RUNNING, message},
+    office::Office,
+    plan::{Hook, Timeline},
+};
+
+/// A process that works on batches.
+pub(super) type Process = Box<(dispatch::App, delivery::App)>;
+
+/// The system.
+pub(super) struct System {
+    /// Its services.
+    pub(super) fake: Fake,
+    /// What happened.
+    pub(super) history: History,
+    /// What goes wrong.
+    pub(super) faults: Arc<Mutex<Faults>>,
+    /// What is done from outside.
+    pub(super) office: Rc<Office>,
+    egress: Egress,
+    idle: Vec<Process>,
+    /// How many batches of each queue are worked on.
+    busy: [usize; 3],
+    /// How many of the messages that were sent are known.
+    seen: usize,
+    next_sweep: Timestamp,
+    window: Duration,
+}
+
+/// What has come to its end.
+pub(super) enum Done {
+    /// A batch; the process, unless it ended, and the ids of what failed.
+    Batch { queue: Name, batch: Vec<Message>, process: Option<(Process, BTreeSet<String>)>, faults: usize },
+    /// A run of the sweeper: whether nothing went wrong.
+    Sweep(bool),
+    /// Something from outside.
+    Action,
+}
+
+type Going = FuturesUnordered<LocalBoxFuture<'static, Done>>;
+
+const QUEUES: [Name; 3] = [Name::Events, Name::Deliveries, Name::Retries];
+/// How many processes work on one queue.
+const MOST_BUSY: usize = 3;
+/// How long a function may take, as the template has it.
+const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// How long a message is waited for after the first of a batch, so that batches fill, in milliseconds.
+const WINDOWS: [u64; 3] = [100, 1_000, 4_000];
+/// More batches than any simulation needs.
+const MOST_BATCHES: usize = 20_000;
+
+impl System {
+    /// A new system with these webhooks.
+    pub(super) async fn new(hooks: &[Hook], faults: Faults) -> Self {
+        let fake = Fake::default();
+        fake.state().since = Some((clock::now(), Instant::now()));
+        let (history, faults) = (History::default(), Arc::new(Mutex::new(faults)));
+        let tempers: Vec<_> = hooks.iter().map(|hook| (hook.name.clone(), hook.temper)).collect();
+        let temper = move |name: &str| tempers.iter().find(|(known, _)| known == name).expect("a webhook").1;
+        let egress = Egress::over(allow(), network(history.clone(), Arc::clone(&faults), temper));
+        let office = Rc::new(Office::open(&fake, &history, hooks).await);
+        let next_sweep = clock::now() + SWEEP_EVERY;
+        let window = Duration::from_millis(one_of(&WINDOWS));
+        let system =
+            Self { fake, history, faults, office, egress, idle: Vec::new(), busy: [0; 3], seen: 0, next_sweep, window };
+        system.plan();
+        system
+    }
+
+    /// Lets faults decide about calls from now on.
+    fn plan(&self) {
+        let (history, faults) = (self.history.clone(), Arc::clone(&self.faults));
+        let started = (clock::now(), Instant::now());
+        self.fake.plan(move |call| {
+            let Ok(running) = RUNNING.try_with(Arc::clone) else { return Fate::Answered };
+            if call.operation == "BatchGetItem" {
+                let read = webhooks(&call.request).map(|webhook| (webhook, Instant::now()));
+                history.told().work[running.number].reads.extend(read);
+            }
+            let now = started.0 + SignedDuration::try_from(started.1.elapsed()).expect("short");
+            let fate = faults.lock().expect("nobody has panicked").fate(call, now);
+            if fate != Fate::Answered {
+                history.fault(&running);
+            }
+            if [Fate::CrashBefore, Fate::CrashAfter].contains(&fate) {
+                running.crash.notify_one();
+            }
+            fate
+        });
+        let faults = Arc::clone(&self.faults);
+        self.fake.way(move || Some(faults.lock().expect("nobody has panicked").way()));
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().expect("nobody has panicked")
+    }
+
+    /// Works until nothing is left to do.
+    pub(super) async fn run(&mut self, mut timeline: Timeline) -> Result<(), Broken> {
+        let mut going = Going::new();
+        let mut batches = 0;
+        loop {
+            let now = clock::now();
+            while timeline.front().is_some_and(|(at, _)| *at <= now) {
+                let (_, action) = timeline.pop_front().expect("an action");
+                going.push(Rc::clone(&self.office).act(action, self.faults().thrown_away));
+            }
+            if self.fake.state().queues.next().is_some_and(|(at, _)| at <= now) {
+                batches += self.receive(&mut going);
+            }
+            if batches > MOST_BATCHES {
+                return Err(Broken::new("it ends", "the queues are never empty"));
+            }
+            let message = self.fake.state().queues.next().map(|(at, _)| at);
+            if going.is_empty() && timeline.is_empty() && message.is_none() {
+                return Ok(());
+            }
+            if self.next_sweep <= now {
+                self.next_sweep = now + SWEEP_EVERY;
+                live::nothing_is_stranded(&self.fake, &self.history)?;
+                going.push(Rc::clone(&self.office).sweep());
+            }
+            // What is visible by now waits for a process, not for its time.
+            let next = [timeline.front().map(|(at, _)| *at), message.filter(|at| *at > now), Some(self.next_sweep)];
+            let wait = next.into_iter().flatten().min().expect("a sweep").duration_since(now);
+            let wait = Duration::try_from(wait).unwrap_or_default() + self.window;
+            tokio::select! {
+                biased;
+                Some(done) = going.next() => self.finish(done)?,
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Lets nothing go wrong any more, redrives the dead letters, and works until nothing is left to do; what then waits in
+    /// vain, the sweeper finds.
+    pub(super) async fn settle(&mut self) -> Result<(), Broken> {
+        live::nothing_is_stranded(&self.fake, &self.history)?;
+        let thrown_away = self.faults().thrown_away;
+        self.faults().end();
+        self.office.redrive(thrown_away);
+        self.run(Timeline::new()).await?;
+        live::nothing_is_stranded(&self.fake, &self.history)?;
+        // What is overdue by an hour counts as lost; no delay is longer than two.
+        sleep(Duration::from_hours(4)).await;
+        let Done::Sweep(true) = Rc::clone(&self.office).sweep().await else {
+            return Err(Broken::new("the sweeper runs", "it failed where nothing goes wrong"));
+        };
+        self.run(Timeline::new()).await
+    }
+
+    /// What tells this history from another.
+    pub(super) fn mark(&self) -> u64 {
+        let (state, told) = (self.fake.state(), self.history.told());
+        let mut mark = DefaultHasher::new();
+        for sent in state.queues.sent() {
+            (&sent.body, sent.visible_at).hash(&mut mark);
+        }
+        for hit in &told.calls {
+            (&hit.name, &hit.webhook_id, hit.by, hit.answered).hash(&mut mark);
+        }
+        for made in state.table.writes() {
+            made.key.hash(&mut mark);
+        }
+        (told.work.len(), clock::now()).hash(&mut mark);
+        mark.finish()
+    }
+
+    /// Begins to work on what has come, and returns how many batches that are.
+    fn receive(&mut self, going: &mut Going) -> usize {
+        let mut batches = 0;
+        for (index, queue) in QUEUES.into_iter().enumerate() {
+            while self.busy[index] < MOST_BUSY {
+                let batch = {
+                    let mut state = self.fake.state();
+                    state.queues.turn(usize::try_from(below(1 << 20)).expect("small"));
+                    state.queues.receive(queue, clock::now())
+                };
+                if batch.is_empty() {
+                    break;
+                }
+                self.busy[index] += 1;
+                batches += 1;
+                let process = self.idle.pop().unwrap_or_else(|| Box::new(processes(&self.fake, &self.egress)));
+                let clock_error = self.faults().clock_error();
+                going.push(Box::pin(work(self.history.clone(), process, clock_error, queue, batch)));
+            }
+        }
+        batches
+    }
+
+    fn finish(&mut self, done: Done) -> Result<(), Broken> {
+        match done {
+            Done::Batch { queue, batch, process, faults } => self.finish_batch(queue, &batch, process, faults),
+            Done::Sweep(true) => live::one_chain_each(&self.fake, &self.history)?,
+            Done::Sweep(false) | Done::Action => {}
+        }
+        self.meddle();
+        Ok(())
+    }
+
+    fn finish_batch(
+        &mut self,
+        queue: Name,
+        batch: &[Message],
+        process: Option<(Process, BTreeSet<String>)>,
+        faults: usize,
+    ) {
+        self.busy[QUEUES.iter().position(|name| *name == queue).expect("a queue")] -= 1;
+        let mut state = self.fake.state();
+        state.calls.clear();
+        if faults > 0 {
+            for message in batch {
+                *self.history.told().failed_receives.entry(message.id.clone()).or_default() += 1;
+            }
+        }
+        let Some((process, failed)) = process else { return };
+        self.idle.push(process);
+        let undeleted = self.faults.lock().expect("nobody has panicked").undeleted;
+        let mut done = BTreeSet::new();
+        for worked_on in batch.iter().filter(|message| !failed.contains(&message.id)) {
+            if happens(undeleted) {
+                self.history.told().came_again(worked_on);
+            } else {
+                done.insert(worked_on.id.as_str());
+            }
+        }
+        state.queues.delete(&done);
+    }
+
+    /// Copies some of the messages that were sent, and keeps some back.
+    fn meddle(&mut self) {
+        let Faults { copies, late, purged, .. } = *self.faults();
+        let mut purge = Vec::new();
+        let mut state = self.fake.state();
+        let later = |most: u64| SignedDuration::from_millis(i64::try_from(below(most * 1_000)).expect("small"));
+        for index in self.seen..state.queues.sent().len() {
+            let mut sent = state.queues.sent()[index].clone();
+            if sent.queue == Name::Retries && happens(purged) {
+                purge.push(sent);
+                continue;
+            }
+            if happens(late) {
+                let until = sent.visible_at + later(if below(4) == 0 { 20_000 } else { 60 });
+                state.queues.keep_back(&sent.id, until);
+            }
+            if happens(copies) {
+                self.history.told().copied(&sent);
+                sent.visible_at += if below(2) == 0 { SignedDuration::ZERO } else { later(20_000) };
+                state.queues.copy(&sent);
+            }
+        }
+        self.seen = state.queues.sent().len();
+        drop(state);
+        if !purge.is_empty() {
+            self.purge(&purge);
+        }
+    }
+
+    /// Removes those of these messages that are awaited: the sweeper is to find out.
+    fn purge(&self, messages: &[Message]) {
+        let awaited: Vec<_> =
+            waiting(&self.fake).into_iter().filter_map(|row| Some((row.id, row.awaited?.ticket))).collect();
+        for queued in messages {
+            let Some(message) = message(queued) else { continue };
+            if awaited.contains(&(message.delivery, message.ticket)) {
+                self.history.told().may_be_lost.insert(message.delivery);
+                self.fake.state().queues.delete(&BTreeSet::from([queued.id.as_str()]));
+            }
+        }
+    }
+}
+
+async fn work(
+    history: History,
+    process: Process,
+    clock_error: SignedDuration,
+    queue: Name,
+    batch: Vec<Message>,
+) -> Done {
+    let running = history.begin_batch(&batch);
+    let records = sqs_event(&batch);
+    let handled = async {
+        match queue {
+            Name::Events => dispatch::handle(&process.0, records).await,
+            _ => delivery::handle(&process.1, records).await,
+        }
+    };
+    let handled = timeout(FUNCTION_TIMEOUT, clock::running(clock::now() + clock_error, handled));
+    let answer = RUNNING.scope(Arc::clone(&running), async {
+        tokio::select! {
+            biased;
+            () = running.crash.notified() => None,
+            answer = handled => answer.ok(),
+        }
+    });
+    let answer = Box::pin(answer).await;
+    let faults = {
+        let mut told = history.told();
+        let work = &mut told.work[running.number];
+        // A process that takes too long was slowed down.
+        work.faults += usize::from(answer.is_none());
+        work.faults
+    };
+    let process = answer.map(|answer| {
+        let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        (process, failed)
+    });
+    // The next batch is not asked for at the same moment.
+    sleep(Duration::from_millis(between(1, 5))).await;
+    Done::Batch { queue, batch, process, faults }
+}
+
+/// The webhooks of which a `BatchGetItem` reads the rows.
+fn webhooks(request: &Value) -> impl Iterator<Item = WebhookId> {
+    let tables = request["RequestItems"].as_object().into_iter().flat_map(Map::values);
+    let keys = tables.filter_map(|table| table["Keys"].as_array()).flatten();
+    keys.filter_map(|key| key["pk"]["S"].as_str()?.strip_prefix("webhook#")?.parse().ok())
+}

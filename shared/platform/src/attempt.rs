@@ -1,6 +1,6 @@
 //! Making one attempt: build the request, send it through the guarded client, tell what came of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::{
     delivery::{Attempt, Failure, Outcome, attempt::Requested},
@@ -16,6 +16,7 @@ use domain::{
 };
 use http::{HeaderName, Method, header::RETRY_AFTER};
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::{
     clock,

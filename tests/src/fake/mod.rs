@@ -47,14 +47,13 @@ struct Inner {
     plan: Mutex<Plan>,
     crash: Arc<Notify>,
     way: Mutex<Way>,
-    region: String,
 }
 
 /// How long a call is on its way; `None`: until others have had their turn.
 type Way = Box<dyn FnMut() -> Option<Duration> + Send>;
 
-/// How many there were in this process.
-static FAKES: AtomicUsize = AtomicUsize::new(0);
+/// How many simulated processes there were.
+static PROCESSES: AtomicUsize = AtomicUsize::new(0);
 
 /// What the services hold.
 #[derive(Debug, Default)]
@@ -128,9 +127,7 @@ impl Default for Fake {
     fn default() -> Self {
         let plan: Mutex<Plan> = Mutex::new(Box::new(|_| Fate::Answered));
         let way: Mutex<Way> = Mutex::new(Box::new(|| None));
-        // The SDK's clients for one region share how often they may repeat calls: each fake has a region of its own.
-        let region = format!("fake-{}", FAKES.fetch_add(1, Ordering::Relaxed));
-        Self(Arc::new(Inner { state: Mutex::default(), plan, crash: Arc::default(), way, region }))
+        Self(Arc::new(Inner { state: Mutex::default(), plan, crash: Arc::default(), way }))
     }
 }
 
@@ -144,9 +141,11 @@ impl Fake {
     /// A configuration for clients of these services. Calls are repeated as in production, but at once.
     pub fn aws(&self) -> Aws {
         let connector = SharedHttpConnector::new(self.clone());
+        // The SDK's clients for one region share how often they may repeat calls: those of each process have their own.
+        let region = format!("fake-{}", PROCESSES.fetch_add(1, Ordering::Relaxed));
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.0.region.clone()))
+            .region(Region::new(region))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .retry_config(RetryConfig::standard())

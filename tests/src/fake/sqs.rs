@@ -57,7 +57,7 @@ impl Message {
 /// How long a received message is hidden: 6 times 60 s, as the template has it.
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
 /// After so many receives without a delete, a message goes to `dead`.
-const MOST_RECEIVED: u32 = 5;
+pub const MOST_RECEIVED: u32 = 5;
 /// The largest message, and the largest sum of a batch, in bytes.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -120,7 +120,7 @@ impl Queues {
     /// Keeps a message back: it is not received before then.
     pub fn keep_back(&mut self, id: &str, until: Timestamp) {
         for message in self.messages.iter_mut().filter(|message| message.id == id) {
-            message.visible_at = until;
+            message.visible_at = message.visible_at.max(until);
         }
     }
 

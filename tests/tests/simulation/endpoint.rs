@@ -87,12 +87,14 @@ pub(super) fn network(
             if matches!(answer, Err(Silence::Refused)) {
                 return Err(CallError::Unreachable(Unreachable::Refused));
             }
+            let body = serde_json::from_slice(call.body.as_deref().unwrap_or_default()).unwrap_or_default();
             let webhook_id = call.headers.get("webhook-id").and_then(|id| id.to_str().ok());
             let hit = {
                 let mut told = history.told();
                 told.calls.push(Hit {
                     name,
                     webhook_id: webhook_id.unwrap_or_default().to_owned(),
+                    body,
                     began,
                     at: Instant::now(),
                     by: running.number,
@@ -109,9 +111,11 @@ pub(super) fn network(
                 Err(_) => Err(CallError::Unreachable(Unreachable::Closed)),
                 Ok((status, wait)) => {
                     history.told().calls[hit].answered = Some(status);
+                    // It says so in its body, too: that is on record.
+                    let body = wait.map_or_else(|| "noted".to_owned(), |wait| wait.to_string());
                     let headers = wait.map(|wait| (RETRY_AFTER, wait.into())).into_iter().collect();
                     let status = status.try_into().expect("a status");
-                    Ok(Answer { status, headers, body: b"noted".to_vec(), truncated: false })
+                    Ok(Answer { status, headers, body: body.into(), truncated: false })
                 }
             }
         })

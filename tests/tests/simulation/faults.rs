@@ -30,7 +30,7 @@ pub(super) struct Faults {
     pub(super) undeleted: u64,
     /// An awaited message of the queue `retries` is purged.
     pub(super) purged: u64,
-    /// The most that a process's clock is off, in milliseconds.
+    /// The most that a clock is off while a batch is worked on, in milliseconds.
     pub(super) skew: u64,
     /// Dead letters of the queue `retries` are thrown away instead of being redriven.
     pub(super) thrown_away: bool,
@@ -88,6 +88,11 @@ impl Faults {
         *self = Self::default();
     }
 
+    /// Whether calls are so slow that a function may run out of time.
+    pub(super) fn slow(&self) -> bool {
+        self.slow > 0
+    }
+
     /// What becomes of a call to AWS.
     pub(super) fn fate(&self, call: &Call, now: Timestamp) -> Fate {
         let out = |outage: &Outage| outage.operation == call.operation && (outage.from..outage.to).contains(&now);
@@ -112,7 +117,7 @@ impl Faults {
         Duration::from_millis(if happens(self.slow) { between(500, 8_000) } else { between(1, 20) })
     }
 
-    /// How far a process's clock is off.
+    /// How far the clock is off while a batch is worked on.
     pub(super) fn clock_error(&self) -> SignedDuration {
         let off = i64::try_from(below(2 * self.skew + 1)).expect("small") - i64::try_from(self.skew).expect("small");
         SignedDuration::from_millis(off)

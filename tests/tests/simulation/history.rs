@@ -10,6 +10,7 @@ use domain::{
     event::Event,
     id::{DeliveryId, EventId, WebhookId},
 };
+use serde_json::Value;
 use tests::fake::sqs;
 use tokio::{sync::Notify, time::Instant};
 
@@ -65,6 +66,8 @@ pub(super) struct Hit {
     pub(super) name: String,
     /// The header `webhook-id`.
     pub(super) webhook_id: String,
+    /// Its body.
+    pub(super) body: Value,
     /// When it was on its way.
     pub(super) began: Instant,
     /// When it came.
@@ -121,9 +124,9 @@ impl History {
 }
 
 impl Told {
-    /// A message that was worked on stays on its queue.
-    pub(super) fn came_again(&mut self, queued: &sqs::Message) {
-        *self.failed_receives.entry(queued.id.clone()).or_default() += 1;
+    /// A message that was worked on stays on its queue: a failure, which may be `new`.
+    pub(super) fn came_again(&mut self, queued: &sqs::Message, new: bool) {
+        *self.failed_receives.entry(queued.id.clone()).or_default() += usize::from(new);
         self.copied(queued);
     }
 
@@ -134,7 +137,7 @@ impl Told {
         }
     }
 
-    /// How often something went wrong where an event was dispatched.
+    /// How much went wrong where an event was dispatched.
     pub(super) fn disturbed_events(&self) -> BTreeMap<EventId, usize> {
         let mut sums = BTreeMap::new();
         for work in self.work.iter().filter(|work| work.faults > 0) {
@@ -145,11 +148,13 @@ impl Told {
         sums
     }
 
-    /// How often something went wrong where somebody worked on the delivery.
+    /// How much went wrong where somebody worked on the delivery.
     pub(super) fn disturbances(&self) -> BTreeMap<DeliveryId, usize> {
         let mut sums = BTreeMap::new();
-        for delivery in self.work.iter().filter(|work| work.faults > 0).flat_map(|work| &work.deliveries) {
-            *sums.entry(*delivery).or_default() += 1;
+        for work in self.work.iter().filter(|work| work.faults > 0) {
+            for delivery in &work.deliveries {
+                *sums.entry(*delivery).or_default() += work.faults;
+            }
         }
         sums
     }

@@ -1,10 +1,12 @@
-//! The delivery promise, in simulations: dispatch, delivery, retries and the sweeper as they run in production, over
-//! services that keep what SQS and DynamoDB guarantee and break all else, endpoints in every temper, and admins at work.
+//! The delivery promise, in simulations: dispatch, delivery, retries and the sweeper as they run in production, over queues
+//! that keep what SQS guarantees and break all else, a table like DynamoDB's whose reads are never stale, endpoints in every
+//! temper, and admins at work.
 //!
 //! Each simulation follows from its seed: what it draws, in which order its processes take their turns, and its time, which
 //! leaps. A seed that breaks a promise is named, and `SIMULATION_SEED=<seed> cargo test --test simulation` plays it again.
 //! `SIMULATION_DELIVERIES=100000 cargo simulate` plays more of them, with our crates optimized.
 
+mod batch;
 mod chance;
 mod checker;
 mod endpoint;

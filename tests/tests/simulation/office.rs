@@ -148,7 +148,7 @@ impl Office {
         deleted.await;
     }
 
-    /// As the API does it.
+    /// As the API does it for a delivery that has a row.
     async fn retry(&self) {
         let known = known(&self.fake);
         if known.is_empty() {

@@ -26,6 +26,16 @@ pub(super) struct Hook {
     pub(super) settings: Value,
 }
 
+impl Hook {
+    /// Whether no request can be made of its URL: a part of that is missing in every event.
+    pub(super) fn has_no_address(&self) -> bool {
+        self.settings["url"].as_str().is_some_and(|url| url.contains(NOWHERE))
+    }
+}
+
+/// A tag that no event has a value for.
+const NOWHERE: &str = "{missing}";
+
 /// Something that is done at a time; webhooks by their place in the list.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
@@ -46,6 +56,8 @@ pub(super) enum Action {
 /// What is done, in order.
 pub(super) type Timeline = VecDeque<(Timestamp, Action)>;
 
+/// The first so many webhooks watch what is told of the others.
+pub(super) const WATCHERS: usize = 2;
 /// How many different `n` there are.
 const KINDS: u64 = 3;
 
@@ -59,8 +71,7 @@ pub(super) fn hooks() -> Vec<Hook> {
 /// A webhook whose endpoint ails in so many cases of 20.
 fn hook(index: u64, ailing: u64) -> Hook {
     let name = format!("hook{index}");
-    // The first two watch what is told of the others.
-    let watches = index < 2;
+    let watches = index < WATCHERS as u64;
     let temper = match below(11) {
         _ if watches || below(20) >= ailing => Temper::Well,
         0..=3 => Temper::Flaky(between(5, 60)),
@@ -76,8 +87,7 @@ fn hook(index: u64, ailing: u64) -> Hook {
         [] => json!({"type": "none"}),
         delays => json!({"type": "custom", "delays_seconds": delays}),
     };
-    // A path of which a part is missing: no request can be made of it.
-    let path = if !watches && below(25) == 0 { "{missing}" } else { "hook" };
+    let path = if !watches && below(25) == 0 { NOWHERE } else { "hook" };
     let mut settings = json!({
         "name": name, "url": format!("https://{name}.example.com/{path}"), "retry": retry,
         "events": if watches { json!(["webhook.*"]) } else { json!(["message"]) },
@@ -104,7 +114,7 @@ pub(super) fn timeline(hooks: usize, events: u64) -> Timeline {
         timeline.extend((0..burst).map(|n| (at(start + n * below(50)), Action::Publish(below(KINDS)))));
         left -= burst;
     }
-    for hook in 2..hooks {
+    for hook in WATCHERS..hooks {
         if below(3) != 0 {
             continue;
         }

@@ -17,12 +17,13 @@ use serde_json::{Map, Value};
 use tests::fake::{
     Fake, Fate,
     sqs::{Message, Name},
-    world::{allow, processes, sqs_event},
+    world::{allow, processes},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::{
-    chance::{below, between, happens, one_of},
+    batch::{Process, work},
+    chance::{below, happens, one_of},
     checker::{Broken, live, waiting},
     endpoint::network,
     faults::Faults,
@@ -30,9 +31,6 @@ use super::{
     office::Office,
     plan::{Hook, Timeline},
 };
-
-/// A process that works on batches.
-pub(super) type Process = Box<(dispatch::App, delivery::App)>;
 
 /// The system.
 pub(super) struct System {
@@ -57,7 +55,13 @@ pub(super) struct System {
 /// What has come to its end.
 pub(super) enum Done {
     /// A batch; the process, unless it ended, and the ids of what failed.
-    Batch { queue: Name, batch: Vec<Message>, process: Option<(Process, BTreeSet<String>)>, faults: usize },
+    Batch {
+        queue: Name,
+        batch: Vec<Message>,
+        process: Option<(Process, BTreeSet<String>)>,
+        faults: usize,
+        in_time: bool,
+    },
     /// A run of the sweeper: whether nothing went wrong.
     Sweep(bool),
     /// Something from outside.
@@ -69,8 +73,6 @@ type Going = FuturesUnordered<LocalBoxFuture<'static, Done>>;
 const QUEUES: [Name; 3] = [Name::Events, Name::Deliveries, Name::Retries];
 /// How many processes work on one queue.
 const MOST_BUSY: usize = 3;
-/// How long a function may take, as the template has it.
-const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How long a message is waited for after the first of a batch, so that batches fill, in milliseconds.
 const WINDOWS: [u64; 3] = [100, 1_000, 4_000];
@@ -188,7 +190,7 @@ impl System {
             (&hit.name, &hit.webhook_id, hit.by, hit.answered).hash(&mut mark);
         }
         for made in state.table.writes() {
-            made.key.hash(&mut mark);
+            (&made.key, made.item.as_ref().map(|item| format!("{item:?}"))).hash(&mut mark);
         }
         (told.work.len(), clock::now()).hash(&mut mark);
         mark.finish()
@@ -219,7 +221,12 @@ impl System {
 
     fn finish(&mut self, done: Done) -> Result<(), Broken> {
         match done {
-            Done::Batch { queue, batch, process, faults } => self.finish_batch(queue, &batch, process, faults),
+            Done::Batch { queue, batch, process, faults, in_time } => {
+                if !in_time && !self.faults().slow() {
+                    return Err(Broken::new("no function runs out of time", format!("{batch:?}")));
+                }
+                self.finish_batch(queue, &batch, process, faults);
+            }
             Done::Sweep(true) => live::one_chain_each(&self.fake, &self.history)?,
             Done::Sweep(false) | Done::Action => {}
         }
@@ -248,7 +255,7 @@ impl System {
         let mut done = BTreeSet::new();
         for worked_on in batch.iter().filter(|message| !failed.contains(&message.id)) {
             if happens(undeleted) {
-                self.history.told().came_again(worked_on);
+                self.history.told().came_again(worked_on, faults == 0);
             } else {
                 done.insert(worked_on.id.as_str());
             }
@@ -297,46 +304,6 @@ impl System {
             }
         }
     }
-}
-
-async fn work(
-    history: History,
-    process: Process,
-    clock_error: SignedDuration,
-    queue: Name,
-    batch: Vec<Message>,
-) -> Done {
-    let running = history.begin_batch(&batch);
-    let records = sqs_event(&batch);
-    let handled = async {
-        match queue {
-            Name::Events => dispatch::handle(&process.0, records).await,
-            _ => delivery::handle(&process.1, records).await,
-        }
-    };
-    let handled = timeout(FUNCTION_TIMEOUT, clock::running(clock::now() + clock_error, handled));
-    let answer = RUNNING.scope(Arc::clone(&running), async {
-        tokio::select! {
-            biased;
-            () = running.crash.notified() => None,
-            answer = handled => answer.ok(),
-        }
-    });
-    let answer = Box::pin(answer).await;
-    let faults = {
-        let mut told = history.told();
-        let work = &mut told.work[running.number];
-        // A process that takes too long was slowed down.
-        work.faults += usize::from(answer.is_none());
-        work.faults
-    };
-    let process = answer.map(|answer| {
-        let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-        (process, failed)
-    });
-    // The next batch is not asked for at the same moment.
-    sleep(Duration::from_millis(between(1, 5))).await;
-    Done::Batch { queue, batch, process, faults }
 }
 
 /// The webhooks of which a `BatchGetItem` reads the rows.

@@ -70,7 +70,7 @@ impl Message {
     }
 
     /// Whether it is what a row waits for that awaits `ticket`.
-    pub(super) fn answers(&self, ticket: &Ticket) -> bool {
+    pub fn answers(&self, ticket: &Ticket) -> bool {
         let tokens = [Some(&self.ticket.token), self.replaces.as_ref()];
         self.ticket.number == ticket.number && tokens.contains(&Some(&ticket.token))
     }

@@ -6,13 +6,13 @@ use domain::{
     delivery::{Delivery, Message},
     id::DeliveryId,
 };
-use tests::fake::{Fake, sqs::Name};
+use tests::fake::{
+    Fake,
+    sqs::{MOST_RECEIVED, Name},
+};
 
 use super::{Broken, kept, waiting};
 use crate::history::{History, message};
-
-/// How often a message is received before it is a dead letter.
-const MOST_RECEIVES: usize = 5;
 
 /// Every delivery that waits has a message on a queue that leads on: the one that it awaits, or the one whose follow-up is
 /// to be repeated.
@@ -41,7 +41,7 @@ pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Resu
         let failed = told.failed_receives.get(&dead.id).copied().unwrap_or(0);
         // One that takes the place of another is not recorded where that one's row changes meanwhile, and comes again.
         let refused = usize::from(message(&dead).is_some_and(|message| message.replaces.is_some()));
-        kept(failed + refused >= MOST_RECEIVES, "only what failed again and again is a dead letter", || {
+        kept(failed + refused >= MOST_RECEIVED as usize, "only what failed again and again is a dead letter", || {
             format!("{} after {failed} failures of {} receives", dead.body, dead.received)
         })?;
     }
@@ -75,10 +75,7 @@ pub(super) fn nothing_is_left(fake: &Fake) -> Result<(), Broken> {
 
 /// Whether the row takes the message for the one that it waits for.
 fn answers(row: &Delivery, message: &Message) -> bool {
-    row.awaited.as_ref().is_some_and(|awaited| {
-        let tokens = [Some(&message.ticket.token), message.replaces.as_ref()];
-        message.ticket.number == awaited.ticket.number && tokens.contains(&Some(&awaited.ticket.token))
-    })
+    row.awaited.as_ref().is_some_and(|awaited| message.answers(&awaited.ticket))
 }
 
 fn queued(fake: &Fake) -> BTreeMap<DeliveryId, Vec<Message>> {

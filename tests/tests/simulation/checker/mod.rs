@@ -9,6 +9,7 @@ mod told;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    time::Duration,
 };
 
 use domain::{
@@ -23,7 +24,7 @@ use tokio::time::Instant;
 use self::stops::Stop;
 use super::{
     faults::Faults,
-    history::{Told, message},
+    history::{Hit, Told, message},
     plan::Hook,
     system::System,
 };
@@ -65,6 +66,8 @@ struct Past<'a> {
     rows: BTreeMap<DeliveryId, Delivery>,
     /// Every delivery's row as it was written, in order.
     written: BTreeMap<DeliveryId, Vec<Delivery>>,
+    /// What was deleted of the history.
+    lost: Vec<Key>,
     /// Every attempt on record.
     attempts: BTreeMap<DeliveryId, Vec<Attempt>>,
     /// Every event: when its row was written, and what it matched.
@@ -86,6 +89,7 @@ pub(super) fn check(system: &System, hooks: &[Hook], faults: &Faults) -> Result<
     live::nothing_is_left(&system.fake)?;
     let (state, told) = (system.fake.state(), system.history.told());
     let past = Past::of(&state, &told, hooks, &system.office.webhooks, faults);
+    kept(past.lost.is_empty(), "the history is kept", || format!("{:?}", past.lost))?;
     ends::check(&past)?;
     told::check(&past)?;
     calls::check(&past)?;
@@ -96,9 +100,12 @@ pub(super) fn check(system: &System, hooks: &[Hook], faults: &Faults) -> Result<
 impl<'a> Past<'a> {
     fn of(state: &'a State, told: &'a Told, hooks: &'a [Hook], webhooks: &'a [WebhookId], faults: &Faults) -> Self {
         let (mut written, mut events) = (BTreeMap::<_, Vec<Delivery>>::new(), BTreeMap::new());
-        let mut attempts = BTreeMap::<_, Vec<Attempt>>::new();
+        let (mut attempts, mut lost) = (BTreeMap::<_, Vec<Attempt>>::new(), Vec::new());
         for made in state.table.writes() {
-            let Some(item) = &made.item else { continue };
+            let Some(item) = &made.item else {
+                lost.extend((is_delivery(&made.key) || is_attempt(&made.key)).then(|| made.key.clone()));
+                continue;
+            };
             if is_delivery(&made.key) {
                 let row: Delivery = read(item);
                 written.entry(row.id).or_default().push(row);
@@ -129,6 +136,7 @@ impl<'a> Past<'a> {
             state,
             rows,
             written,
+            lost,
             attempts,
             events,
             stops,
@@ -154,18 +162,24 @@ impl<'a> Past<'a> {
         self.messages.get(&id).unwrap_or(&NONE)
     }
 
-    /// How often somebody may have begun an attempt of a delivery that he could not record: where something went wrong, and
-    /// where several messages ask for the same attempt.
-    fn allowance(&self, id: DeliveryId) -> usize {
+    /// How far clocks may be from each other.
+    fn slack(&self) -> Duration {
+        Duration::from_millis(2 * self.skew)
+    }
+
+    /// How many of a delivery's calls need not be on record: those of work in which something went wrong, and those that
+    /// several messages asked for.
+    fn allowance(&self, id: DeliveryId, calls: &[&Hit]) -> usize {
         let messages = self.messages(id);
         let numbers: BTreeSet<u32> = messages.values().map(|message| message.ticket.number).collect();
-        let twins = messages.len() - numbers.len();
-        let disturbances = self.disturbances.get(&id).copied().unwrap_or(0);
-        // Where the answer to a send is lost, the SDK sends the same message again.
-        let sent_again = disturbances + self.disturbed_events.get(&id.event).copied().unwrap_or(0);
+        let may_be_twins = !self.calm || self.told.retried.contains_key(&id);
+        let twins = if may_be_twins { messages.len() - numbers.len() } else { 0 };
+        let disturbed = calls.iter().filter(|hit| self.told.work[hit.by].faults > 0).count();
+        // Where the answer to a send is lost, the SDK sends the same messages again, twins among them.
+        let sent_again = self.disturbances.get(&id).copied().unwrap_or(0)
+            + self.disturbed_events.get(&id.event).copied().unwrap_or(0);
         let copies = self.told.copies.get(&id).copied().unwrap_or(0);
-        // Twins may be in one batch, which is sent again, or comes again, as a whole.
-        ((1 + twins) * (1 + sent_again) + copies) * (1 + disturbances) - 1
+        disturbed + (1 + twins) * (1 + sent_again) - 1 + copies
     }
 }
 
@@ -185,6 +199,10 @@ pub(super) fn known(fake: &Fake) -> Vec<DeliveryId> {
 
 fn is_delivery(key: &Key) -> bool {
     key.0.starts_with("deliveries#")
+}
+
+fn is_attempt(key: &Key) -> bool {
+    key.0.starts_with("attempts#")
 }
 
 fn read<T: DeserializeOwned>(item: &Item) -> T {

@@ -1,7 +1,5 @@
-//! Deleting and disabling stop every call that has not begun: who reads a webhook that was stopped calls it no more for
-//! what was queued before, also once it is enabled again.
-
-use std::time::Duration;
+//! Deleting and disabling stop every call that has not begun: who reads a webhook that is stopped does not call it, and who
+//! reads one that was does not call it for what was queued before.
 
 use domain::id::WebhookId;
 use tests::fake::State;
@@ -17,11 +15,11 @@ pub(super) struct Stop {
     pub(super) until: Option<Instant>,
     /// Whether nobody asked for it.
     pub(super) by_tieline: bool,
+    /// Whether the webhook was deleted meanwhile.
+    pub(super) deleted: bool,
 }
 
 pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
-    // A process whose clock is off may take what was queued before for what was queued since.
-    let slack = Duration::from_millis(2 * past.skew);
     for hit in &past.told.calls {
         let Some(id) = delivery(past, hit) else { continue };
         let reads =
@@ -30,7 +28,11 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
         let queued = past.events[&id.event].0;
         let retried = past.told.retried.get(&id).into_iter().flatten();
         let queued_last = retried.filter(|at| **at <= read_at).copied().chain([queued]).max().expect("one");
-        let by = past.stops[&id.webhook].iter().find(|stop| stop.at < read_at && queued_last + slack < stop.at);
+        let covers = |stop: &&Stop| {
+            let open = stop.until.is_none_or(|until| until > read_at);
+            stop.at < read_at && (open || queued_last + past.slack() < stop.at)
+        };
+        let by = past.stops[&id.webhook].iter().find(covers);
         kept(by.is_none(), "no call begins after its webhook was stopped", || {
             format!("{} of {id} was called {:?} later", hit.name, by.map(|stop| hit.at - stop.at))
         })?;
@@ -44,13 +46,16 @@ pub(super) fn stops(state: &State, webhook: WebhookId) -> Vec<Stop> {
     let mut stops: Vec<Stop> = Vec::new();
     for made in state.table.writes().iter().filter(|made| made.key == key) {
         let row = made.item.as_ref().map(plain).unwrap_or_default();
+        let deleted = made.item.is_none();
         let open = stops.last_mut().filter(|stop| stop.until.is_none());
         match (open, row["enabled"] == true) {
             (Some(stop), true) => stop.until = Some(made.at),
+            (Some(stop), false) => stop.deleted |= deleted,
             (None, false) => {
-                stops.push(Stop { at: made.at, until: None, by_tieline: row["disabled_reason"].is_string() });
+                let by_tieline = row["disabled_reason"].is_string();
+                stops.push(Stop { at: made.at, until: None, by_tieline, deleted });
             }
-            _ => {}
+            (None, true) => {}
         }
     }
     stops

@@ -8,7 +8,7 @@ use domain::{
 };
 use tests::fake::sqs::{Message, Name};
 
-use super::{Broken, Past, kept};
+use super::{Broken, Past, kept, stops::Stop};
 
 pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     ends(past)?;
@@ -49,7 +49,8 @@ fn disablings(past: &Past<'_>) -> Result<(), Broken> {
         let ours = stops.iter().filter(|stop| stop.by_tieline).count();
         let told = told.get(&webhook.to_string()).map_or(0, BTreeSet::len);
         // Where somebody changes it before the news is out, there is none.
-        let least = usize::from(ours > 0 && stops.last().is_some_and(|stop| stop.by_tieline));
+        let stands = |stop: &Stop| stop.by_tieline && stop.until.is_none() && !stop.deleted;
+        let least = usize::from(stops.last().is_some_and(stands));
         kept((least..=ours).contains(&told), "a disabling is told of by one event", || {
             format!("{webhook} was disabled {ours} times, which {told} events tell of")
         })?;

@@ -1,0 +1,65 @@
+//! One invocation of a function: a process works on a batch until it is done, out of time, or ended by a fault.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use platform::clock;
+use tests::fake::{
+    sqs::{Message, Name},
+    world::sqs_event,
+};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    chance::between,
+    history::{History, RUNNING},
+    system::Done,
+};
+
+/// A process that works on batches.
+pub(super) type Process = Box<(dispatch::App, delivery::App)>;
+
+/// How long a function may take, as the template has it.
+const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Works on a batch, by a clock that is off by this much.
+pub(super) async fn work(
+    history: History,
+    process: Process,
+    clock_error: SignedDuration,
+    queue: Name,
+    batch: Vec<Message>,
+) -> Done {
+    let running = history.begin_batch(&batch);
+    let records = sqs_event(&batch);
+    let handled = async {
+        match queue {
+            Name::Events => dispatch::handle(&process.0, records).await,
+            _ => delivery::handle(&process.1, records).await,
+        }
+    };
+    let handled = timeout(FUNCTION_TIMEOUT, clock::running(clock::now() + clock_error, handled));
+    let answer = RUNNING.scope(Arc::clone(&running), async {
+        tokio::select! {
+            biased;
+            () = running.crash.notified() => Ok(None),
+            answer = handled => answer.map(Some),
+        }
+    });
+    let answer = Box::pin(answer).await;
+    let (in_time, answer) = (answer.is_ok(), answer.unwrap_or_default());
+    let faults = {
+        let mut told = history.told();
+        let work = &mut told.work[running.number];
+        // A process that takes too long was slowed down.
+        work.faults += usize::from(answer.is_none());
+        work.faults
+    };
+    let process = answer.map(|answer| {
+        let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        (process, failed)
+    });
+    // The next batch is not asked for at the same moment.
+    sleep(Duration::from_millis(between(1, 5))).await;
+    Done::Batch { queue, batch, process, faults, in_time }
+}

@@ -106,3 +106,27 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
     assert_eq!((dead["waits"].clone(), dead["number"].clone()), (json!(1000), json!(1)));
     assert!(world.receiver.hits().is_empty());
 }
+
+#[tokio::test]
+async fn a_delivery_that_goes_on_while_it_is_read_is_shown_as_of_one_moment() {
+    let mut world = super::world().await;
+    let retry = json!({"retry": {"type": "custom", "delays_seconds": [5]}});
+    let webhook = world.webhook("hook", retry).await;
+    world.receiver.script(|_: &Hit| Reply::Status(500));
+    let event = world.publish("message", json!({})).await;
+    let id = domain::id::DeliveryId { event: event.id, webhook: webhook.id };
+    while world.history(id).await.is_none() {
+        assert!(world.step_on(&[Name::Events, Name::Deliveries]).await.is_some(), "there is work left");
+    }
+    let before = {
+        let state = world.fake.state();
+        let row = state.table.items().iter().find(|(key, _)| key.0.starts_with("deliveries#"));
+        row.expect("a row").1.clone()
+    };
+    world.run().await;
+    assert_eq!(world.history(id).await.expect("a delivery").1.len(), 2);
+    // The row was read before its second attempt was recorded, the attempts after that.
+    world.fake.state().table.seed(before.into());
+    let (row, attempts) = world.history(id).await.expect("a delivery");
+    assert_eq!((row.status, attempts.len()), (Status::Retrying, 1));
+}

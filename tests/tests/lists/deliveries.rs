@@ -86,6 +86,10 @@ fn history(api: &Api, id: DeliveryId, last: u32, body: &str) {
         });
         state.table.seed(item);
     }
+    let row = state.table.items().iter().find(|(key, _)| key.0.starts_with("deliveries#"));
+    let mut row = Value::Object(row.expect("a row").1.clone());
+    row["last"]["M"]["number"]["N"] = last.to_string().into();
+    state.table.seed(row);
 }
 
 async fn shown(body: &str, last: u32) -> Vec<Value> {

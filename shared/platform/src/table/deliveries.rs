@@ -9,7 +9,6 @@ use domain::{
     delivery::{Attempt, Awaited, Delivery, Message, Status},
     id::{DeliveryId, EventId, WebhookId},
 };
-use futures::future::try_join;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -160,13 +159,16 @@ impl Table {
     /// A delivery with its attempts in their order. Where they would make too large an answer, the older ones come without
     /// their `response_body`, and beyond that not at all.
     pub async fn delivery_with_attempts(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, TableError> {
-        let (row, mut attempts) = try_join(self.delivery(id), self.later_attempts(id)).await?;
-        let Some(row) = row else { return Ok(None) };
+        // The row comes first: what it tells of is there by then. Attempts that were recorded since are not part of it.
+        let Some(row) = self.delivery(id).await? else { return Ok(None) };
+        let mut attempts = self.later_attempts(id).await?;
         if let Some(first) = &row.first_attempt {
             attempts.add(serde_dynamo::to_item(first)?);
         }
         let attempts = attempts.newest_first.into_iter().rev().collect::<Vec<_>>();
-        Ok(Some((row, serde_dynamo::from_items(attempts)?)))
+        let mut attempts: Vec<Attempt> = serde_dynamo::from_items(attempts)?;
+        attempts.retain(|attempt| row.last.as_ref().is_some_and(|last| attempt.number <= last.number));
+        Ok(Some((row, attempts)))
     }
 
     async fn later_attempts(&self, id: DeliveryId) -> Result<Attempts, TableError> {

@@ -1,5 +1,6 @@
-//! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values,
-//! `attribute_exists`, `attribute_not_exists`, `contains` and `size`, joined by `AND` and `OR`. Everything else is refused loudly, so that no test passes on a guess.
+//! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values, `attribute_exists`,
+//! `attribute_not_exists`, `contains` and `size`, joined by `AND` and `OR`. Everything else is refused loudly, so that no
+//! test passes on a guess.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 

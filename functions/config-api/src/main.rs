@@ -1,7 +1,7 @@
 //! Starts the config API as a Lambda function.
 
 use config_api::{Clients, router};
-use platform::{aws::Aws, config, keyring::Keys, queue::Queue, table::Table, telemetry};
+use platform::{aws::Aws, config, gateway, keyring::Keys, queue::Queue, table::Table, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -15,5 +15,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         allow: config::egress_allow().parse()?,
         public_url: config::public_url()?,
     });
-    lambda_http::run(router).await
+    gateway::run(router).await
 }

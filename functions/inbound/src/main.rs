@@ -2,7 +2,7 @@
 
 use inbound::{App, handle};
 use lambda_http::{Error, Request, service_fn};
-use platform::{aws::Aws, config, keyring::Keys, queue::Queue, table::Table, telemetry};
+use platform::{aws::Aws, config, gateway, keyring::Keys, queue::Queue, table::Table, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -16,5 +16,5 @@ async fn main() -> Result<(), Error> {
         public_url: config::public_url()?,
     };
     let app = &app;
-    lambda_http::run(service_fn(async |request: Request| handle(app, &request).await.map_err(Error::from))).await
+    gateway::run(service_fn(async |request: Request| handle(app, &request).await.map_err(Error::from))).await
 }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod connected;
 pub mod egress;
+pub mod gateway;
 pub mod keyring;
 pub mod messenger;
 pub mod oauth;

@@ -11,9 +11,9 @@ pub mod publish;
 pub mod retry;
 pub mod routes;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use axum::{Router, middleware};
+use axum::{Router, body::Bytes, middleware};
 use domain::target::Allow;
 use platform::{egress::Egress, keyring::Keys, queue::Queue, table::Table};
 
@@ -35,8 +35,8 @@ pub struct App {
     pub public_url: String,
     /// Who may use which route.
     pub rules: http::access::Rules,
-    /// The OpenAPI document.
-    pub document: serde_json::Value,
+    /// The OpenAPI document, as JSON. Made when it is first asked for.
+    pub document: LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>,
 }
 
 /// The clients that an [`App`] is made of.
@@ -54,8 +54,8 @@ pub struct Clients {
 /// The whole API.
 pub fn router(clients: Clients) -> Router {
     let (routes, document) = routes::all().split_for_parts();
-    let document = openapi::complete(&document);
     let Clients { table, keys, events, deliveries, allow, public_url } = clients;
+    let url = public_url.clone();
     let app = App {
         table,
         keys,
@@ -64,8 +64,8 @@ pub fn router(clients: Clients) -> Router {
         egress: Egress::new(allow.clone()),
         allow,
         public_url,
-        rules: http::access::Rules::of(&document),
-        document,
+        rules: http::access::Rules::of(&serde_json::json!({"paths": document.paths})),
+        document: LazyLock::new(Box::new(move || openapi::complete(&document, &url).to_string().into())),
     };
     let app = Arc::new(app);
     routes

@@ -218,6 +218,8 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
         .as_object()
         .expect("paths")
         .iter()
+        // Another function serves the inbound URLs.
+        .filter(|(path, _)| !path.starts_with("/in/"))
         .flat_map(|(path, operations)| {
             operations.as_object().into_iter().flatten().map(move |(method, _)| format!("{method} {path}"))
         })

@@ -1,54 +1,93 @@
 //! The OpenAPI document, made from the handlers' own descriptions.
+//!
+//! The annotations beside the handlers say what only they know: parameters, bodies, successful responses, scopes.
+//! [`complete`] adds what follows from these: the errors that an operation can end with, response headers, schemas of
+//! merge patches, the inbound URLs, the events that webhooks receive, examples.
 
+mod events;
+mod examples;
+mod inbound;
+mod names;
+mod patches;
+mod responses;
 pub mod schema;
+mod unions;
 
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    InfoBuilder, OpenApi, OpenApiBuilder,
+    ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::http::access::SCHEME;
+use crate::http::{Problem, access::SCHEME};
 
 /// The document before the routes are added.
 pub fn base() -> OpenApi {
-    let info = InfoBuilder::new()
-        .title("Tieline")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(
-            "Webhooks, inbound URLs, connected services, messages and calls, and the keys for them. Times are RFC 3339 in UTC.",
-        ))
-        .build();
-    let mut document = OpenApiBuilder::new().info(info).build();
-    let scheme =
-        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An integration credential's token"));
-    document.components.get_or_insert_default().add_security_scheme(SCHEME, SecurityScheme::Http(scheme.build()));
+    let info = InfoBuilder::new().title("Tieline").version(env!("CARGO_PKG_VERSION")).build();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The token of a credential. The scopes of each operation stand with it."));
+    let components = ComponentsBuilder::new()
+        .schema_from::<Problem>()
+        .schema_from::<domain::invalid::Invalid>()
+        .schema_from::<schema::Rotation>()
+        .security_scheme(SCHEME, SecurityScheme::Http(scheme.build()));
+    OpenApiBuilder::new().info(info).components(Some(components.build())).build()
+}
+
+/// The document as it is served by a deployment that is reached at `url`.
+pub fn complete(document: &OpenApi, url: &str) -> Value {
+    let mut document = names::lists(&json!(document));
+    document["info"] = json!({
+        "title": "Tieline",
+        "summary": "A self-hosted integrations hub.",
+        "description": include_str!("description.md"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+    });
+    document["servers"] = json!([{"url": url, "description": "This deployment"}]);
+    document["tags"] = tags();
+    names::complete(&mut document);
+    unions::complete(&mut document["components"]["schemas"]);
+    patches::complete(&mut document["components"]["schemas"]);
+    inbound::add(&mut document["paths"]);
+    responses::complete(&mut document);
+    document["webhooks"] = events::webhooks();
+    examples::add(&mut document);
     document
 }
 
-/// The document as it is served: every operation can fail in the same ways.
-pub fn complete(document: &OpenApi) -> Value {
-    let mut document = json!(document);
-    let common = [
-        ("401", "No valid token"),
-        ("403", "The token lacks the scope"),
-        ("413", "The body has more than 256 KiB"),
-        ("415", "The body is not JSON"),
-        ("429", "Too many requests"),
-        ("500", "Our fault; the request id tells us what"),
-    ];
-    for operations in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
-        for operation in operations.as_object_mut().into_iter().flat_map(|operations| operations.values_mut()) {
-            if operation["security"] == json!([{}]) {
-                continue;
-            }
-            for (status, description) in common {
-                operation["responses"][status] = json!({
-                    "description": description,
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-                });
-            }
-        }
-    }
-    document
+/// The operations of a document: path, method, operation.
+fn operations(paths: &mut Value) -> impl Iterator<Item = (&String, &String, &mut Value)> {
+    paths.as_object_mut().into_iter().flatten().flat_map(|(path, operations)| {
+        let operations = operations.as_object_mut().into_iter().flatten();
+        operations.map(move |(method, operation)| (path, method, operation))
+    })
 }
+
+fn tags() -> Value {
+    let tags = [
+        (
+            "events",
+            "What happened in the business application. Publishing an event delivers it to the webhooks that subscribe to it.",
+        ),
+        ("event types", "The built-in event types and your own."),
+        ("webhooks", "Where events go: endpoints, conditions, templates, signatures, retries."),
+        ("deliveries", "One event on its way to one webhook, with every attempt."),
+        ("services", "Connected services: third parties that Tieline calls, and that call Tieline."),
+        ("accounts", "How Tieline authenticates at connected services. Several services can share an account."),
+        ("inbound", "The URLs that third parties call: connected services, and providers that report a status."),
+        ("providers", "Providers of SMS, e-mail, chatbots and phone calls."),
+        ("messages", "SMS, e-mails and chatbot messages."),
+        ("calls", "Phone calls."),
+        ("campaigns", "Which providers a campaign's messages go through; export and import."),
+        ("users", "The people and systems that own credentials and services."),
+        ("credentials", "Tokens for this API, with scopes, rotation and expiry."),
+        ("audit", "Configuration changes and rejected requests."),
+        ("meta", "The API about itself."),
+    ];
+    tags.map(|(name, description)| json!({"name": name, "description": description})).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests;

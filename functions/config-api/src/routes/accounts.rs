@@ -34,7 +34,8 @@ use crate::{
 };
 
 /// Lists accounts, newest first.
-#[utoipa::path(get, path = "/v1/accounts", tag = "services", security(("token" = ["services:read"])),
+#[utoipa::path(get, path = "/v1/accounts", operation_id = "listAccounts", tag = "accounts",
+    security(("token" = ["services:read"])),
     params(schema::Paging), responses((status = 200, body = schema::List<schema::Account>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
     let paging = query.paging()?;
@@ -44,9 +45,10 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
 }
 
 /// Creates an account.
-#[utoipa::path(post, path = "/v1/accounts", tag = "services", security(("token" = ["services:write"])),
+#[utoipa::path(post, path = "/v1/accounts", operation_id = "createAccount", tag = "accounts",
+    security(("token" = ["services:write"])),
     request_body = schema::AccountInput,
-    responses((status = 201, body = schema::Account), schema::Refused))]
+    responses((status = 201, body = schema::Account), schema::Conflict, schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let account = Account::new(random::id(), Settings::parse(body.required()?, &app.allow)?, clock::now());
     let entry = caller.entry("account.created", &account.id, Vec::new());
@@ -54,16 +56,20 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(made(StatusCode::CREATED, "/v1/accounts", &account.id, answer(&account)))
 }
 
-/// Reads an account.
-#[utoipa::path(get, path = "/v1/accounts/{id}", tag = "services", security(("token" = ["services:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::Account), schema::Refused))]
+/// Returns an account.
+#[utoipa::path(get, path = "/v1/accounts/{id}", operation_id = "getAccount", tag = "accounts",
+    security(("token" = ["services:read"])),
+    params(("id" = schema::AccountId, Path)), responses((status = 200, body = schema::Account), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     Ok(answer(&find(&app, &id).await?.account))
 }
 
-/// Changes an account: a JSON merge patch (RFC 7396). What is left out stays, secrets included.
-#[utoipa::path(patch, path = "/v1/accounts/{id}", tag = "services", security(("token" = ["services:write"])),
-    params(("id" = String, Path), schema::IfMatch), request_body = schema::AccountPatch,
+/// Changes an account.
+///
+/// Secrets that are left out stay.
+#[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "updateAccount", tag = "accounts",
+    security(("token" = ["services:write"])),
+    params(("id" = schema::AccountId, Path), schema::IfMatch), request_body = schema::AccountPatch,
     responses((status = 200, body = schema::Account), schema::Refused))]
 pub async fn patch(
     State(app): State<Arc<App>>,
@@ -88,10 +94,13 @@ pub async fn patch(
     etag::change(&headers, version, || find(app, id), write).await
 }
 
-/// Deletes an account that no service uses.
-#[utoipa::path(delete, path = "/v1/accounts/{id}", tag = "services", security(("token" = ["services:write"])),
-    params(("id" = String, Path), schema::IfMatch),
-    responses((status = 204, description = "It is gone"), schema::Refused))]
+/// Deletes an account.
+///
+/// Fails with 409 if a service uses it.
+#[utoipa::path(delete, path = "/v1/accounts/{id}", operation_id = "deleteAccount", tag = "accounts",
+    security(("token" = ["services:write"])),
+    params(("id" = schema::AccountId, Path), schema::IfMatch),
+    responses((status = 204, description = "Deleted"), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

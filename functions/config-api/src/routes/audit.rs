@@ -13,8 +13,9 @@ use crate::{
     openapi::schema,
 };
 
-/// Lists changes of configuration and refused tokens of known credentials, newest first.
-#[utoipa::path(get, path = "/v1/audit", tag = "audit", security(("token" = ["audit:read"])),
+/// Lists configuration changes and rejected requests by known credentials, newest first.
+#[utoipa::path(get, path = "/v1/audit", operation_id = "listAuditEntries", tag = "audit",
+    security(("token" = ["audit:read"])),
     params(
         ("since" = Option<String>, Query, description = "At this RFC 3339 time or later"),
         ("until" = Option<String>, Query, description = "At this RFC 3339 time or earlier"),

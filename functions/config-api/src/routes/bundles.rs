@@ -33,10 +33,12 @@ use crate::{
 /// How often an import is planned anew that others got in the way of.
 const TRIES: usize = 5;
 
-/// Writes a campaign and its providers into a bundle, without their secrets. Where it names providers, this also takes the
-/// scope `providers:read`.
-#[utoipa::path(get, path = "/v1/campaigns/{id}/export", tag = "campaigns", security(("token" = ["campaigns:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::Bundle), schema::Refused))]
+/// Exports a campaign and its providers as a bundle, without secrets.
+///
+/// A campaign that has providers also takes the scope `providers:read`.
+#[utoipa::path(get, path = "/v1/campaigns/{id}/export", operation_id = "exportCampaign", tag = "campaigns",
+    security(("token" = ["campaigns:read"])),
+    params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Bundle), schema::Refused))]
 pub async fn export(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -58,10 +60,12 @@ pub async fn export(
     Err(Problem::internal(format!("the providers of {id} are not there")))
 }
 
-/// Creates what a bundle holds, all of it or nothing. Where that takes new providers, it also takes the scope
-/// `providers:write`.
-#[utoipa::path(post, path = "/v1/campaigns/import", tag = "campaigns", security(("token" = ["campaigns:write"])),
-    request_body = schema::ImportInput, responses((status = 200, body = Report), schema::Refused))]
+/// Imports a bundle: everything in it, or nothing.
+///
+/// A bundle that creates providers also takes the scope `providers:write`.
+#[utoipa::path(post, path = "/v1/campaigns/import", operation_id = "importCampaign", tag = "campaigns",
+    security(("token" = ["campaigns:write"])),
+    request_body = schema::ImportInput, responses((status = 200, body = Report), schema::Conflict, schema::Refused))]
 pub async fn import(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

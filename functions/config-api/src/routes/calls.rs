@@ -23,16 +23,22 @@ use crate::{
 
 const ROUTE: &str = "calls";
 
-/// Lists calls, newest first. A filtered page may be short.
-#[utoipa::path(get, path = "/v1/calls", tag = "calls", security(("token" = ["calls:read"])),
+/// Lists calls, newest first.
+///
+/// A filtered page may be short.
+#[utoipa::path(get, path = "/v1/calls", operation_id = "listCalls", tag = "calls",
+    security(("token" = ["calls:read"])),
     params(("status" = Option<Status>, Query, description = "Only with this status"), schema::Paging),
     responses((status = 200, body = schema::List<schema::Call>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
     page(&app, Kind::Calls, None, query).await.map(Json)
 }
 
-/// Triggers a call through a provider. The answer comes once it is durable; `GET` tells what became of it.
-#[utoipa::path(post, path = "/v1/calls", tag = "calls", security(("token" = ["calls:trigger"])),
+/// Triggers a phone call through a provider.
+///
+/// Returns 202 once the call is stored. Use `GET` to follow its status.
+#[utoipa::path(post, path = "/v1/calls", operation_id = "triggerCall", tag = "calls",
+    security(("token" = ["calls:trigger"])),
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
     request_body = schema::CallInput,
@@ -41,9 +47,10 @@ pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Docum
     send(&app, ROUTE, &headers, body, NewMessage::parse_call).await
 }
 
-/// Reads a call with its attempts.
-#[utoipa::path(get, path = "/v1/calls/{id}", tag = "calls", security(("token" = ["calls:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::CallWithAttempts), schema::Refused))]
+/// Returns a call with its attempts.
+#[utoipa::path(get, path = "/v1/calls/{id}", operation_id = "getCall", tag = "calls",
+    security(("token" = ["calls:read"])),
+    params(("id" = schema::CallId, Path)), responses((status = 200, body = schema::CallWithAttempts), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id: CallId = id.parse().map_err(|_| Problem::not_found("call"))?;
     answer(&app, MessageRef::Call(id), "call").await

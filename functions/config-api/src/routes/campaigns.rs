@@ -30,7 +30,8 @@ use crate::{
 };
 
 /// Lists campaigns, newest first.
-#[utoipa::path(get, path = "/v1/campaigns", tag = "campaigns", security(("token" = ["campaigns:read"])),
+#[utoipa::path(get, path = "/v1/campaigns", operation_id = "listCampaigns", tag = "campaigns",
+    security(("token" = ["campaigns:read"])),
     params(schema::Paging), responses((status = 200, body = schema::List<schema::Campaign>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
     let paging = query.paging()?;
@@ -40,9 +41,10 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
 }
 
 /// Creates a campaign.
-#[utoipa::path(post, path = "/v1/campaigns", tag = "campaigns", security(("token" = ["campaigns:write"])),
+#[utoipa::path(post, path = "/v1/campaigns", operation_id = "createCampaign", tag = "campaigns",
+    security(("token" = ["campaigns:write"])),
     request_body = schema::CampaignInput,
-    responses((status = 201, body = schema::Campaign), schema::Refused))]
+    responses((status = 201, body = schema::Campaign), schema::Conflict, schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let campaign = Campaign::new(random::id(), Settings::parse(body.required()?)?, clock::now());
     known(&app, &campaign.settings).await?;
@@ -51,16 +53,18 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(made(StatusCode::CREATED, "/v1/campaigns", &campaign.id, answer(&campaign)))
 }
 
-/// Reads a campaign.
-#[utoipa::path(get, path = "/v1/campaigns/{id}", tag = "campaigns", security(("token" = ["campaigns:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::Campaign), schema::Refused))]
+/// Returns a campaign.
+#[utoipa::path(get, path = "/v1/campaigns/{id}", operation_id = "getCampaign", tag = "campaigns",
+    security(("token" = ["campaigns:read"])),
+    params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Campaign), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     Ok(answer(&find(&app, &id).await?))
 }
 
-/// Changes a campaign: a JSON merge patch (RFC 7396).
-#[utoipa::path(patch, path = "/v1/campaigns/{id}", tag = "campaigns", security(("token" = ["campaigns:write"])),
-    params(("id" = String, Path), schema::IfMatch), request_body = schema::CampaignPatch,
+/// Changes a campaign.
+#[utoipa::path(patch, path = "/v1/campaigns/{id}", operation_id = "updateCampaign", tag = "campaigns",
+    security(("token" = ["campaigns:write"])),
+    params(("id" = schema::CampaignId, Path), schema::IfMatch), request_body = schema::CampaignPatch,
     responses((status = 200, body = schema::Campaign), schema::Refused))]
 pub async fn patch(
     State(app): State<Arc<App>>,
@@ -85,10 +89,13 @@ pub async fn patch(
     etag::change(&headers, version, || find(app, id), write).await
 }
 
-/// Deletes a campaign. Its providers stay.
-#[utoipa::path(delete, path = "/v1/campaigns/{id}", tag = "campaigns", security(("token" = ["campaigns:write"])),
-    params(("id" = String, Path), schema::IfMatch),
-    responses((status = 204, description = "It is gone"), schema::Refused))]
+/// Deletes a campaign.
+///
+/// Its providers stay.
+#[utoipa::path(delete, path = "/v1/campaigns/{id}", operation_id = "deleteCampaign", tag = "campaigns",
+    security(("token" = ["campaigns:write"])),
+    params(("id" = schema::CampaignId, Path), schema::IfMatch),
+    responses((status = 204, description = "Deleted"), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

@@ -41,8 +41,11 @@ use crate::{
     openapi::schema,
 };
 
-/// Lists credentials: newest first, or with `rotation` the most urgent first.
-#[utoipa::path(get, path = "/v1/credentials", tag = "credentials", security(("token" = ["credentials:read"])),
+/// Lists credentials.
+///
+/// Newest first; with `rotation`, the most urgent first.
+#[utoipa::path(get, path = "/v1/credentials", operation_id = "listCredentials", tag = "credentials",
+    security(("token" = ["credentials:read"])),
     params(
         ("status" = Option<Status>, Query, description = "Only with this status"),
         ("rotation" = Option<schema::Rotation>, Query, description = "Only those to be rotated by now, or within 7 days"),
@@ -74,10 +77,14 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     paging.page(app, data, next).await.map(Json)
 }
 
-/// Creates a credential. Its token is shown in this answer only.
-#[utoipa::path(post, path = "/v1/credentials", tag = "credentials", security(("token" = ["credentials:write"])),
+/// Creates a credential.
+///
+/// The response is the only one that contains the new `token`. A credential cannot have scopes that the caller
+/// lacks; one for another user also takes the scope `users:write`.
+#[utoipa::path(post, path = "/v1/credentials", operation_id = "createCredential", tag = "credentials",
+    security(("token" = ["credentials:write"])),
     request_body = schema::CredentialInput,
-    responses((status = 201, body = schema::Credential), schema::Refused))]
+    responses((status = 201, body = schema::Credential), schema::Conflict, schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let now = clock::now();
     let settings = Settings::parse(body.required()?, caller.user, now)?;
@@ -97,16 +104,20 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(made(StatusCode::CREATED, "/v1/credentials", &credential.id, answer(&app, &credential, Some(&token)).await?))
 }
 
-/// Reads a credential.
-#[utoipa::path(get, path = "/v1/credentials/{id}", tag = "credentials", security(("token" = ["credentials:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::Credential), schema::Refused))]
+/// Returns a credential, without its token.
+#[utoipa::path(get, path = "/v1/credentials/{id}", operation_id = "getCredential", tag = "credentials",
+    security(("token" = ["credentials:read"])),
+    params(("id" = schema::CredentialId, Path)), responses((status = 200, body = schema::Credential), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     answer(&app, &find(&app, &id).await?, None).await
 }
 
-/// Changes a credential: a JSON merge patch (RFC 7396) of description, scopes, end and rotation period.
-#[utoipa::path(patch, path = "/v1/credentials/{id}", tag = "credentials", security(("token" = ["credentials:write"])),
-    params(("id" = String, Path), schema::IfMatch), request_body = schema::CredentialPatch,
+/// Changes a credential.
+///
+/// Takes every scope that the credential has or gets.
+#[utoipa::path(patch, path = "/v1/credentials/{id}", operation_id = "updateCredential", tag = "credentials",
+    security(("token" = ["credentials:write"])),
+    params(("id" = schema::CredentialId, Path), schema::IfMatch), request_body = schema::CredentialPatch,
     responses((status = 200, body = schema::Credential), schema::Refused))]
 pub async fn patch(
     State(app): State<Arc<App>>,
@@ -126,9 +137,12 @@ pub async fn patch(
     .await
 }
 
-/// Gives a credential a new token, shown in this answer only. The old one stops at once, or after `overlap_seconds`.
-#[utoipa::path(post, path = "/v1/credentials/{id}/rotate", tag = "credentials",
-    security(("token" = ["credentials:write"])), params(("id" = String, Path), schema::IfMatch),
+/// Replaces a credential's token.
+///
+/// The response is the only one that contains the new `token`. The old token stops at once, or after
+/// `overlap_seconds`. ID, description and scopes stay.
+#[utoipa::path(post, path = "/v1/credentials/{id}/rotate", operation_id = "rotateCredential", tag = "credentials",
+    security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
     request_body = schema::RotateInput,
     responses((status = 200, body = schema::Credential), schema::Refused))]
 pub async fn rotate(
@@ -157,9 +171,11 @@ pub async fn rotate(
     etag::change(&headers, version, || find(app, id), write).await
 }
 
-/// Ends a credential: its tokens stop at once, the record stays.
-#[utoipa::path(post, path = "/v1/credentials/{id}/revoke", tag = "credentials",
-    security(("token" = ["credentials:write"])), params(("id" = String, Path), schema::IfMatch),
+/// Revokes a credential.
+///
+/// Its tokens stop at once; the record stays. Revoking it again changes nothing.
+#[utoipa::path(post, path = "/v1/credentials/{id}/revoke", operation_id = "revokeCredential", tag = "credentials",
+    security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
     responses((status = 200, body = schema::Credential), schema::Refused))]
 pub async fn revoke(
     State(app): State<Arc<App>>,
@@ -172,10 +188,12 @@ pub async fn revoke(
     change(&app, &id, &headers, &caller, "credential.revoked", |before, now| Ok(before.revoked(now))).await
 }
 
-/// Deletes a credential. Its tokens stop at once.
-#[utoipa::path(delete, path = "/v1/credentials/{id}", tag = "credentials",
-    security(("token" = ["credentials:write"])), params(("id" = String, Path), schema::IfMatch),
-    responses((status = 204, description = "It is gone"), schema::Refused))]
+/// Deletes a credential.
+///
+/// Its tokens stop at once.
+#[utoipa::path(delete, path = "/v1/credentials/{id}", operation_id = "deleteCredential", tag = "credentials",
+    security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
+    responses((status = 204, description = "Deleted"), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

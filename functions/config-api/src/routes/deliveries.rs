@@ -32,8 +32,11 @@ use crate::{
     retry,
 };
 
-/// Lists deliveries, newest event first. A filtered page may be short.
-#[utoipa::path(get, path = "/v1/deliveries", tag = "deliveries", security(("token" = ["deliveries:read"])),
+/// Lists deliveries, newest event first.
+///
+/// A filtered page may be short.
+#[utoipa::path(get, path = "/v1/deliveries", operation_id = "listDeliveries", tag = "deliveries",
+    security(("token" = ["deliveries:read"])),
     params(
         ("webhook_id" = Option<String>, Query, description = "Only to this webhook. Those of which no attempt was made yet are \
             in this list with `status=pending`, and else in those without a webhook and of an event"),
@@ -59,9 +62,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     paging.page(app, items.iter().map(Seen::view).collect(), next).await.map(Json)
 }
 
-/// Reads a delivery with its attempts. Where there are very many, the older ones come without `response_body`.
-#[utoipa::path(get, path = "/v1/deliveries/{id}", tag = "deliveries", security(("token" = ["deliveries:read"])),
-    params(("id" = String, Path)),
+/// Returns a delivery with its attempts.
+///
+/// Where there are very many attempts, the older ones come without `response_body`.
+#[utoipa::path(get, path = "/v1/deliveries/{id}", operation_id = "getDelivery", tag = "deliveries",
+    security(("token" = ["deliveries:read"])),
+    params(("id" = schema::DeliveryId, Path)),
     responses((status = 200, body = schema::DeliveryWithAttempts), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id: DeliveryId = id.parse().map_err(|_| Problem::not_found("delivery"))?;
@@ -76,11 +82,12 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(([(header::ETAG, etag::of_shown(&body))], Json(body)).into_response())
 }
 
-/// Tries a delivery again, whatever became of it: it goes on with the next attempt number, the same `webhook-id` and a
-/// fresh schedule.
-#[utoipa::path(post, path = "/v1/deliveries/{id}/retry", tag = "deliveries",
-    security(("token" = ["deliveries:retry"])), params(("id" = String, Path)),
-    responses((status = 202, body = schema::Delivery), schema::Refused))]
+/// Retries a delivery.
+///
+/// It continues with the next attempt number, the same `webhook-id` and a fresh schedule.
+#[utoipa::path(post, path = "/v1/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
+    security(("token" = ["deliveries:retry"])), params(("id" = schema::DeliveryId, Path)),
+    responses((status = 202, body = schema::Delivery), schema::Conflict, schema::Refused))]
 pub async fn retry(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

@@ -25,8 +25,9 @@ use crate::{
     openapi::schema,
 };
 
-/// Lists event types: one's own first, the newest first, then the built-in ones.
-#[utoipa::path(get, path = "/v1/event-types", tag = "events", security(("token" = ["events:read"])),
+/// Lists event types: custom types (newest first), then built-in types.
+#[utoipa::path(get, path = "/v1/event-types", operation_id = "listEventTypes", tag = "event types",
+    security(("token" = ["events:read"])),
     params(schema::Paging),
     responses((status = 200, body = schema::List<schema::EventType>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
@@ -53,10 +54,11 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
     paging.page(&app, data, next).await.map(Json)
 }
 
-/// Defines an event type.
-#[utoipa::path(post, path = "/v1/event-types", tag = "events", security(("token" = ["events:write"])),
+/// Creates a custom event type.
+#[utoipa::path(post, path = "/v1/event-types", operation_id = "createEventType", tag = "event types",
+    security(("token" = ["events:write"])),
     request_body = schema::EventTypeInput,
-    responses((status = 201, body = schema::EventType), schema::Refused))]
+    responses((status = 201, body = schema::EventType), schema::Conflict, schema::Refused))]
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

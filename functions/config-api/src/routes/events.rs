@@ -37,8 +37,11 @@ const ROUTE: &str = "events";
 const BATCH_ROUTE: &str = "events-batch";
 const MOST_IN_BATCH: usize = 100;
 
-/// Publishes an event. The answer comes once it is durable; it goes out, and can be read back, within seconds.
-#[utoipa::path(post, path = "/v1/events", tag = "events", security(("token" = ["events:write"])),
+/// Publishes an event.
+///
+/// Returns 202 once the event is stored durably. It is dispatched, and can be read back, within seconds.
+#[utoipa::path(post, path = "/v1/events", operation_id = "publishEvent", tag = "events",
+    security(("token" = ["events:write"])),
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
     request_body = schema::EventInput,
@@ -61,8 +64,11 @@ pub async fn publish(
     Ok((StatusCode::ACCEPTED, Json(accepted(&event))))
 }
 
-/// Publishes up to 100 events. Each has its own result, in their order.
-#[utoipa::path(post, path = "/v1/events/batch", tag = "events", security(("token" = ["events:write"])),
+/// Publishes up to 100 events.
+///
+/// Each event has its own result, in the same order.
+#[utoipa::path(post, path = "/v1/events/batch", operation_id = "publishEvents", tag = "events",
+    security(("token" = ["events:write"])),
     request_body = schema::BatchInput,
     responses((status = 202, body = schema::BatchResults), schema::Refused))]
 pub async fn publish_batch(State(app): State<Arc<App>>, body: Document) -> Answer<(StatusCode, Json<Value>)> {
@@ -94,8 +100,9 @@ pub async fn publish_batch(State(app): State<Arc<App>>, body: Document) -> Answe
     Ok((StatusCode::ACCEPTED, Json(json!({"results": results}))))
 }
 
-/// Lists events that were dispatched, newest first.
-#[utoipa::path(get, path = "/v1/events", tag = "events", security(("token" = ["events:read"])),
+/// Lists dispatched events, newest first.
+#[utoipa::path(get, path = "/v1/events", operation_id = "listEvents", tag = "events",
+    security(("token" = ["events:read"])),
     params(
         ("type" = Option<String>, Query, description = "Only this type; pages may be short"),
         ("since" = Option<String>, Query, description = "Accepted at this RFC 3339 time or later"),
@@ -115,9 +122,10 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     paging.page(app, items.iter().map(view).collect(), next).await.map(Json)
 }
 
-/// Reads an event with its deliveries.
-#[utoipa::path(get, path = "/v1/events/{id}", tag = "events", security(("token" = ["events:read"])),
-    params(("id" = String, Path)),
+/// Returns an event with its deliveries.
+#[utoipa::path(get, path = "/v1/events/{id}", operation_id = "getEvent", tag = "events",
+    security(("token" = ["events:read"])),
+    params(("id" = schema::EventId, Path)),
     responses((status = 200, body = schema::EventWithDeliveries), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id: EventId = id.parse().map_err(|_| Problem::not_found("event"))?;

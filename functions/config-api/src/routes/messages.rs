@@ -36,8 +36,11 @@ use crate::{
 
 const ROUTE: &str = "messages";
 
-/// Lists messages, newest first. A filtered page may be short.
-#[utoipa::path(get, path = "/v1/messages", tag = "messages", security(("token" = ["messages:read"])),
+/// Lists messages, newest first.
+///
+/// A filtered page may be short.
+#[utoipa::path(get, path = "/v1/messages", operation_id = "listMessages", tag = "messages",
+    security(("token" = ["messages:read"])),
     params(
         ("channel" = Option<schema::MessageChannel>, Query, description = "Only by this channel"),
         ("status" = Option<Status>, Query, description = "Only with this status"),
@@ -49,8 +52,11 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     page(&app, Kind::Messages, channel, query).await.map(Json)
 }
 
-/// Sends a message through a provider. The answer comes once it is durable; `GET` tells what became of it.
-#[utoipa::path(post, path = "/v1/messages", tag = "messages", security(("token" = ["messages:send"])),
+/// Sends a message through a provider.
+///
+/// Returns 202 once the message is stored. Use `GET` to follow its status.
+#[utoipa::path(post, path = "/v1/messages", operation_id = "sendMessage", tag = "messages",
+    security(("token" = ["messages:send"])),
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
     request_body = schema::MessageInput,
@@ -59,9 +65,10 @@ pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Docum
     send(&app, ROUTE, &headers, body, NewMessage::parse).await
 }
 
-/// Reads a message with its attempts.
-#[utoipa::path(get, path = "/v1/messages/{id}", tag = "messages", security(("token" = ["messages:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::MessageWithAttempts), schema::Refused))]
+/// Returns a message with its attempts.
+#[utoipa::path(get, path = "/v1/messages/{id}", operation_id = "getMessage", tag = "messages",
+    security(("token" = ["messages:read"])),
+    params(("id" = schema::MessageId, Path)), responses((status = 200, body = schema::MessageWithAttempts), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id: MessageId = id.parse().map_err(|_| Problem::not_found("message"))?;
     answer(&app, MessageRef::Message(id), "message").await

@@ -2,20 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use serde_json::{Value, json};
+use axum::{Json, body::Bytes, extract::State, response::IntoResponse};
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::App;
 
-/// Whether the API answers.
-#[utoipa::path(get, path = "/healthz", tag = "meta", security(()), responses((status = 200, description = "It does")))]
-pub async fn healthz() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+/// Whether the API is up.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    pub status: &'static str,
 }
 
-/// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "meta", security(()),
-    responses((status = 200, description = "OpenAPI 3.1")))]
-pub async fn openapi(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(app.document.clone())
+/// Returns 200 if the API is up.
+#[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "meta", security(()),
+    responses((status = 200, description = "The API is up.", body = Health)))]
+pub async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Returns this document.
+#[utoipa::path(get, path = "/openapi.json", operation_id = "getOpenApi", tag = "meta", security(()),
+    responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object)))]
+pub async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
+    let document: Bytes = app.document.clone();
+    ([(CONTENT_TYPE, "application/json")], document)
 }

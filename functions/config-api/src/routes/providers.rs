@@ -40,8 +40,11 @@ use crate::{
     openapi::schema,
 };
 
-/// Lists providers, newest first. A filtered page may be short.
-#[utoipa::path(get, path = "/v1/providers", tag = "providers", security(("token" = ["providers:read"])),
+/// Lists providers, newest first.
+///
+/// A filtered page may be short.
+#[utoipa::path(get, path = "/v1/providers", operation_id = "listProviders", tag = "providers",
+    security(("token" = ["providers:read"])),
     params(("channel" = Option<Channel>, Query, description = "Only of this channel"), schema::Paging),
     responses((status = 200, body = schema::List<schema::Provider>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
@@ -55,10 +58,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     paging.page(app, items.iter().map(|stored| view(app, stored)).collect(), next).await.map(Json)
 }
 
-/// Adds a provider. As the default, it takes the place of its channel's former one.
-#[utoipa::path(post, path = "/v1/providers", tag = "providers", security(("token" = ["providers:write"])),
+/// Creates a provider.
+///
+/// If `default` is true, it replaces the channel's current default.
+#[utoipa::path(post, path = "/v1/providers", operation_id = "createProvider", tag = "providers",
+    security(("token" = ["providers:write"])),
     request_body = schema::ProviderInput,
-    responses((status = 201, body = schema::Provider), schema::Refused))]
+    responses((status = 201, body = schema::Provider), schema::Conflict, schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let settings = Settings::parse(body.required()?, &app.allow, Keys::Required)?;
     let key = key(None, &settings);
@@ -68,16 +74,20 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(made(StatusCode::CREATED, "/v1/providers", &stored.provider.id, answer(&app, &stored)))
 }
 
-/// Reads a provider.
-#[utoipa::path(get, path = "/v1/providers/{id}", tag = "providers", security(("token" = ["providers:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::Provider), schema::Refused))]
+/// Returns a provider.
+#[utoipa::path(get, path = "/v1/providers/{id}", operation_id = "getProvider", tag = "providers",
+    security(("token" = ["providers:read"])),
+    params(("id" = schema::ProviderId, Path)), responses((status = 200, body = schema::Provider), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     Ok(answer(&app, &find(&app, &id).await?))
 }
 
-/// Changes a provider: a JSON merge patch (RFC 7396). What is left out stays, keys included; its channel can't be changed.
-#[utoipa::path(patch, path = "/v1/providers/{id}", tag = "providers", security(("token" = ["providers:write"])),
-    params(("id" = String, Path), schema::IfMatch), request_body = schema::ProviderPatch,
+/// Changes a provider.
+///
+/// Keys that are left out stay. `channel` cannot be changed.
+#[utoipa::path(patch, path = "/v1/providers/{id}", operation_id = "updateProvider", tag = "providers",
+    security(("token" = ["providers:write"])),
+    params(("id" = schema::ProviderId, Path), schema::IfMatch), request_body = schema::ProviderPatch,
     responses((status = 200, body = schema::Provider), schema::Refused))]
 pub async fn patch(
     State(app): State<Arc<App>>,
@@ -108,10 +118,13 @@ pub async fn patch(
     etag::change(&headers, version, || find(app, id), write).await
 }
 
-/// Deletes a provider that no campaign names. What it has not sent by then fails; its callback URL ends with it.
-#[utoipa::path(delete, path = "/v1/providers/{id}", tag = "providers", security(("token" = ["providers:write"])),
-    params(("id" = String, Path), schema::IfMatch),
-    responses((status = 204, description = "It is gone"), schema::Refused))]
+/// Deletes a provider.
+///
+/// Fails with 409 if a campaign uses it. Messages that are still queued fail, and its callback URL stops working.
+#[utoipa::path(delete, path = "/v1/providers/{id}", operation_id = "deleteProvider", tag = "providers",
+    security(("token" = ["providers:write"])),
+    params(("id" = schema::ProviderId, Path), schema::IfMatch),
+    responses((status = 204, description = "Deleted"), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -130,9 +143,12 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sends a message or call through the provider now, and waits for its answer. It is not kept, and not tried again.
-#[utoipa::path(post, path = "/v1/providers/{id}/test", tag = "providers", security(("token" = ["providers:write"])),
-    params(("id" = String, Path)), request_body = schema::ProviderTest,
+/// Sends a test message or call through a provider, and waits for its response.
+///
+/// The message is not stored and not retried.
+#[utoipa::path(post, path = "/v1/providers/{id}/test", operation_id = "testProvider", tag = "providers",
+    security(("token" = ["providers:write"])),
+    params(("id" = schema::ProviderId, Path)), request_body = schema::ProviderTest,
     responses((status = 200, body = schema::Tested), schema::Refused))]
 pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
     let body = body.required()?;

@@ -41,11 +41,13 @@ const MOST: usize = 500;
 /// How many are queued side by side.
 const CONCURRENT: usize = 16;
 
-/// Queues again what ended with this status, or what the webhook missed, newest event first. Each goes on as by a manual
-/// retry. Of more than 500, `next_cursor` tells where to go on: give it with the same range.
-#[utoipa::path(post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", security(("token" = ["webhooks:write"])),
-    params(("id" = String, Path)), request_body = schema::ReplayInput,
-    responses((status = 202, body = schema::Replayed), schema::Refused))]
+/// Re-queues a webhook's deliveries with a status, or events that it missed, newest first.
+///
+/// At most 500 a call; continue with `cursor`. Each behaves like a manual retry.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/replay", operation_id = "replayDeliveries", tag = "webhooks",
+    security(("token" = ["webhooks:write"])),
+    params(("id" = schema::WebhookId, Path)), request_body = schema::ReplayInput,
+    responses((status = 202, body = schema::Replayed), schema::Conflict, schema::Refused))]
 pub async fn replay(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

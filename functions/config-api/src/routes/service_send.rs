@@ -50,9 +50,12 @@ const KEPT_BACK: [&str; 9] = [
     "www-authenticate",
 ];
 
-/// Sends a request to the service, with its account's authorization, and returns what it answered, whatever the status.
-#[utoipa::path(post, path = "/v1/services/{id}/send", tag = "services", security(("token" = ["services:send"])),
-    params(("id" = String, Path)), request_body = schema::SendInput,
+/// Sends a request to a service and returns the service's response.
+///
+/// The request carries the account's authorization. The response is 200 whatever the service's status.
+#[utoipa::path(post, path = "/v1/services/{id}/send", operation_id = "sendToService", tag = "services",
+    security(("token" = ["services:send"])),
+    params(("id" = schema::ServiceId, Path)), request_body = schema::SendInput,
     responses((status = 200, body = schema::Sent), schema::Refused, schema::ThirdParty))]
 pub async fn send(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
     let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;

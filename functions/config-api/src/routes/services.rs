@@ -37,7 +37,8 @@ use crate::{
 };
 
 /// Lists services, newest first.
-#[utoipa::path(get, path = "/v1/services", tag = "services", security(("token" = ["services:read"])),
+#[utoipa::path(get, path = "/v1/services", operation_id = "listServices", tag = "services",
+    security(("token" = ["services:read"])),
     params(schema::Paging), responses((status = 200, body = schema::List<schema::Service>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
     let paging = query.paging()?;
@@ -46,10 +47,13 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
     paging.page(&app, items.iter().map(|stored| view(&app, stored)).collect(), next).await.map(Json)
 }
 
-/// Connects a service, with an account that is there or a new one. With a `user_id` it gets an inbound URL.
-#[utoipa::path(post, path = "/v1/services", tag = "services", security(("token" = ["services:write"])),
+/// Creates a service using an existing or a new account.
+///
+/// With a `user_id`, the service gets an inbound URL.
+#[utoipa::path(post, path = "/v1/services", operation_id = "createService", tag = "services",
+    security(("token" = ["services:write"])),
     request_body = schema::ServiceInput,
-    responses((status = 201, body = schema::Service), schema::Refused))]
+    responses((status = 201, body = schema::Service), schema::Conflict, schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let fresh = random::id();
     let (settings, account) = Settings::parse(body.required()?, &app.allow, fresh)?;
@@ -63,16 +67,20 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(made(StatusCode::CREATED, "/v1/services", &stored.service.id, answer(&app, &stored)))
 }
 
-/// Reads a service.
-#[utoipa::path(get, path = "/v1/services/{id}", tag = "services", security(("token" = ["services:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::Service), schema::Refused))]
+/// Returns a service.
+#[utoipa::path(get, path = "/v1/services/{id}", operation_id = "getService", tag = "services",
+    security(("token" = ["services:read"])),
+    params(("id" = schema::ServiceId, Path)), responses((status = 200, body = schema::Service), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     Ok(answer(&app, &find(&app, &id).await?))
 }
 
-/// Changes a service: a JSON merge patch (RFC 7396). What is left out stays, secrets included.
-#[utoipa::path(patch, path = "/v1/services/{id}", tag = "services", security(("token" = ["services:write"])),
-    params(("id" = String, Path), schema::IfMatch), request_body = schema::ServicePatch,
+/// Changes a service.
+///
+/// Secrets that are left out stay.
+#[utoipa::path(patch, path = "/v1/services/{id}", operation_id = "updateService", tag = "services",
+    security(("token" = ["services:write"])),
+    params(("id" = schema::ServiceId, Path), schema::IfMatch), request_body = schema::ServicePatch,
     responses((status = 200, body = schema::Service), schema::Refused))]
 pub async fn patch(
     State(app): State<Arc<App>>,
@@ -94,9 +102,11 @@ pub async fn patch(
     .await
 }
 
-/// Replaces the inbound URL: calls to the former one are refused from now on.
-#[utoipa::path(post, path = "/v1/services/{id}/rotate-url", tag = "services",
-    security(("token" = ["services:write"])), params(("id" = String, Path), schema::IfMatch),
+/// Replaces a service's inbound URL.
+///
+/// The old URL stops working at once.
+#[utoipa::path(post, path = "/v1/services/{id}/rotate-url", operation_id = "rotateServiceUrl", tag = "services",
+    security(("token" = ["services:write"])), params(("id" = schema::ServiceId, Path), schema::IfMatch),
     responses((status = 200, body = schema::Service), schema::Refused))]
 pub async fn rotate_url(
     State(app): State<Arc<App>>,
@@ -118,10 +128,13 @@ pub async fn rotate_url(
     .await
 }
 
-/// Deletes a service that no webhook sends to. Its inbound URL ends with it.
-#[utoipa::path(delete, path = "/v1/services/{id}", tag = "services", security(("token" = ["services:write"])),
-    params(("id" = String, Path), schema::IfMatch),
-    responses((status = 204, description = "It is gone"), schema::Refused))]
+/// Deletes a service.
+///
+/// Fails with 409 if a webhook sends to it. Its inbound URL stops working.
+#[utoipa::path(delete, path = "/v1/services/{id}", operation_id = "deleteService", tag = "services",
+    security(("token" = ["services:write"])),
+    params(("id" = schema::ServiceId, Path), schema::IfMatch),
+    responses((status = 204, description = "Deleted"), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

@@ -33,7 +33,8 @@ use crate::{
 };
 
 /// Lists users, newest first.
-#[utoipa::path(get, path = "/v1/users", tag = "users", security(("token" = ["users:read"])), params(schema::Paging),
+#[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "users",
+    security(("token" = ["users:read"])), params(schema::Paging),
     responses((status = 200, body = schema::List<schema::User>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
     let paging = query.paging()?;
@@ -43,25 +44,30 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
 }
 
 /// Creates a user.
-#[utoipa::path(post, path = "/v1/users", tag = "users", security(("token" = ["users:write"])),
+#[utoipa::path(post, path = "/v1/users", operation_id = "createUser", tag = "users",
+    security(("token" = ["users:write"])),
     request_body = schema::UserInput,
-    responses((status = 201, body = schema::User), schema::Refused))]
+    responses((status = 201, body = schema::User), schema::Conflict, schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let user = User::new(random::id(), Settings::parse(body.required()?)?, clock::now());
     app.table.create_user(&user, &caller.entry("user.created", &user.id, Vec::new())).await?;
     Ok(made(StatusCode::CREATED, "/v1/users", &user.id, answer(&user)))
 }
 
-/// Reads a user.
-#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", security(("token" = ["users:read"])),
-    params(("id" = String, Path)), responses((status = 200, body = schema::User), schema::Refused))]
+/// Returns a user.
+#[utoipa::path(get, path = "/v1/users/{id}", operation_id = "getUser", tag = "users",
+    security(("token" = ["users:read"])),
+    params(("id" = schema::UserId, Path)), responses((status = 200, body = schema::User), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     Ok(answer(&find(&app, &id).await?.user))
 }
 
-/// Changes a user: a JSON merge patch (RFC 7396). Deactivating one stops its credentials at once.
-#[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", security(("token" = ["users:write"])),
-    params(("id" = String, Path), schema::IfMatch), request_body = schema::UserPatch,
+/// Changes a user.
+///
+/// Deactivating a user stops the user's credentials and inbound URLs at once.
+#[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "updateUser", tag = "users",
+    security(("token" = ["users:write"])),
+    params(("id" = schema::UserId, Path), schema::IfMatch), request_body = schema::UserPatch,
     responses((status = 200, body = schema::User), schema::Refused))]
 pub async fn patch(
     State(app): State<Arc<App>>,
@@ -87,10 +93,13 @@ pub async fn patch(
     etag::change(&headers, version, || find(app, id), write).await
 }
 
-/// Deletes a user who holds no credentials, and in whose name no service calls.
-#[utoipa::path(delete, path = "/v1/users/{id}", tag = "users", security(("token" = ["users:write"])),
-    params(("id" = String, Path), schema::IfMatch),
-    responses((status = 204, description = "It is gone"), schema::Refused))]
+/// Deletes a user.
+///
+/// Fails with 409 if the user has credentials or is assigned to a service.
+#[utoipa::path(delete, path = "/v1/users/{id}", operation_id = "deleteUser", tag = "users",
+    security(("token" = ["users:write"])),
+    params(("id" = schema::UserId, Path), schema::IfMatch),
+    responses((status = 204, description = "Deleted"), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

@@ -33,9 +33,13 @@ use crate::{
 /// API Gateway answers for us after 30 s.
 const MOST_TEST_TIME: Duration = Duration::from_secs(25);
 
-/// Sends an event to the webhook now, whatever its conditions: the one given, or a sample of a type that it wants.
-#[utoipa::path(post, path = "/v1/webhooks/{id}/test", tag = "webhooks", security(("token" = ["webhooks:write"])),
-    params(("id" = String, Path)), request_body = schema::TestInput,
+/// Sends an event to a webhook now, whatever its conditions, and waits for its response.
+///
+/// Sends the `event` given, or a sample of a type that the webhook subscribes to. An `event` to a connected service
+/// also takes the scope `services:send`.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "testWebhook", tag = "webhooks",
+    security(("token" = ["webhooks:write"])),
+    params(("id" = schema::WebhookId, Path)), request_body = schema::TestInput,
     responses((status = 200, body = schema::Tested), schema::Refused))]
 pub async fn test(
     State(app): State<Arc<App>>,
@@ -61,9 +65,12 @@ pub async fn test(
     Ok(Json(json!({"attempt": attempt})))
 }
 
-/// Shows the request that an event would lead to, and how the conditions judge it. Nothing is sent.
-#[utoipa::path(post, path = "/v1/webhooks/{id}/render", tag = "webhooks", security(("token" = ["webhooks:read"])),
-    params(("id" = String, Path)), request_body = schema::RenderInput,
+/// Shows the request that an event would lead to, and how the conditions judge it.
+///
+/// Nothing is sent. Secrets are masked.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/render", operation_id = "renderWebhook", tag = "webhooks",
+    security(("token" = ["webhooks:read"])),
+    params(("id" = schema::WebhookId, Path)), request_body = schema::RenderInput,
     responses((status = 200, body = schema::Rendered), schema::Refused))]
 pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
     let mut fields = Fields::of(body.required()?).map_err(Problem::from)?;
@@ -95,9 +102,11 @@ pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
     Ok(Json(answer))
 }
 
-/// Makes a new signing secret, shown in this answer only. The old one signs beside it for `overlap_seconds`.
-#[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", tag = "webhooks",
-    security(("token" = ["webhooks:write"])), params(("id" = String, Path), schema::IfMatch),
+/// Replaces a webhook's signing secret.
+///
+/// The response is the only one that contains the new `secret`. The old secret also signs for `overlap_seconds`.
+#[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", operation_id = "rotateWebhookSecret", tag = "webhooks",
+    security(("token" = ["webhooks:write"])), params(("id" = schema::WebhookId, Path), schema::IfMatch),
     request_body = schema::RotateSecretInput,
     responses((status = 200, body = schema::Webhook), schema::Refused))]
 pub async fn rotate_secret(

@@ -40,7 +40,8 @@ use crate::{
 };
 
 /// Lists webhooks, newest first.
-#[utoipa::path(get, path = "/v1/webhooks", tag = "webhooks", security(("token" = ["webhooks:read"])),
+#[utoipa::path(get, path = "/v1/webhooks", operation_id = "listWebhooks", tag = "webhooks",
+    security(("token" = ["webhooks:read"])),
     params(
         ("event" = Option<String>, Query, description = "Only those that would get an event of this type"),
         ("enabled" = Option<bool>, Query, description = "Only those that are, or are not, enabled"),
@@ -65,11 +66,14 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     paging.page(app, items.iter().map(view).collect(), next).await.map(Json)
 }
 
-/// Creates a webhook. Without a `secret` one is made, and shown in this answer only. One that sends to a connected service
-/// takes the scope `services:send`, too; so does changing it.
-#[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", security(("token" = ["webhooks:write"])),
+/// Creates a webhook.
+///
+/// Without a `secret`, one is generated and shown in this response only. A webhook that sends to a connected
+/// service also takes the scope `services:send`.
+#[utoipa::path(post, path = "/v1/webhooks", operation_id = "createWebhook", tag = "webhooks",
+    security(("token" = ["webhooks:write"])),
     request_body = schema::WebhookInput,
-    responses((status = 201, body = schema::Webhook), schema::Refused))]
+    responses((status = 201, body = schema::Webhook), schema::Conflict, schema::Refused))]
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
     may_send(&caller, &settings)?;
@@ -82,17 +86,22 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(made(StatusCode::CREATED, "/v1/webhooks", &webhook.id, answer(&webhook, shown)))
 }
 
-/// Reads a webhook.
-#[utoipa::path(get, path = "/v1/webhooks/{id}", tag = "webhooks", security(("token" = ["webhooks:read"])),
-    params(("id" = String, Path)),
+/// Returns a webhook.
+#[utoipa::path(get, path = "/v1/webhooks/{id}", operation_id = "getWebhook", tag = "webhooks",
+    security(("token" = ["webhooks:read"])),
+    params(("id" = schema::WebhookId, Path)),
     responses((status = 200, body = schema::Webhook), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     Ok(answer(&find(&app, &id).await?, None))
 }
 
-/// Changes a webhook: a JSON merge patch (RFC 7396). What is left out stays, secrets included.
-#[utoipa::path(patch, path = "/v1/webhooks/{id}", tag = "webhooks", security(("token" = ["webhooks:write"])),
-    params(("id" = String, Path), schema::IfMatch), request_body = schema::WebhookPatch,
+/// Changes a webhook.
+///
+/// `null` resets a field to its default. Secrets that are left out stay. A webhook that sends to a connected
+/// service also takes the scope `services:send`.
+#[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "updateWebhook", tag = "webhooks",
+    security(("token" = ["webhooks:write"])),
+    params(("id" = schema::WebhookId, Path), schema::IfMatch), request_body = schema::WebhookPatch,
     responses((status = 200, body = schema::Webhook), schema::Refused))]
 pub async fn patch(
     State(app): State<Arc<App>>,
@@ -135,10 +144,13 @@ pub async fn patch(
     .await
 }
 
-/// Deletes a webhook. No call to it begins after that, queued retries included.
-#[utoipa::path(delete, path = "/v1/webhooks/{id}", tag = "webhooks", security(("token" = ["webhooks:write"])),
-    params(("id" = String, Path), schema::IfMatch),
-    responses((status = 204, description = "It is gone"), schema::Refused))]
+/// Deletes a webhook.
+///
+/// No call to it begins after that; queued retries are cancelled.
+#[utoipa::path(delete, path = "/v1/webhooks/{id}", operation_id = "deleteWebhook", tag = "webhooks",
+    security(("token" = ["webhooks:write"])),
+    params(("id" = schema::WebhookId, Path), schema::IfMatch),
+    responses((status = 204, description = "Deleted"), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

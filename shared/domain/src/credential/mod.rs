@@ -82,6 +82,7 @@ pub struct Settings {
 
 /// How a credential stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = CredentialStatus)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Its token counts.

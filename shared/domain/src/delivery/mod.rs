@@ -29,6 +29,7 @@ use crate::{
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DeliveryStatus)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// No attempt has been made yet.

@@ -58,7 +58,8 @@ async fn every_documented_route_asks_for_a_token() {
 
     let mut public = Vec::new();
     let mut guarded = 0;
-    for (path, operations) in document["paths"].as_object().expect("paths") {
+    let paths = document["paths"].as_object().expect("paths");
+    for (path, operations) in paths.iter().filter(|(path, _)| !path.starts_with("/in/")) {
         for (method, operation) in operations.as_object().expect("operations") {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("method");
             let answer = nobody.send(nobody.request(method.clone(), &path.replace("{id}", "x")).json("x")).await;

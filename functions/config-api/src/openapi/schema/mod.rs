@@ -5,6 +5,7 @@
 mod access;
 mod campaign;
 mod event;
+mod ids;
 mod message;
 mod provider;
 mod service;
@@ -13,53 +14,46 @@ mod webhook;
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
-pub use self::{access::*, campaign::*, event::*, message::*, provider::*, service::*, webhook::*};
+pub use self::{access::*, campaign::*, event::*, ids::*, message::*, provider::*, service::*, webhook::*};
 use crate::http::Problem;
 
 /// A page of a list, newest first.
 #[derive(Debug, ToSchema)]
 pub struct List<T> {
+    /// The items of this page.
     pub data: Vec<T>,
-    /// Give it as `cursor` to get the next page; null on the last.
+    /// Pass it as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// How many at the most: a page may be short, as an answer has some 4 MB. `next_cursor` alone tells whether more follow.
+    /// Maximum items per page. Pages may be shorter; there are more pages while `next_cursor` is not null.
     #[param(minimum = 1, maximum = 100, default = 50)]
     pub limit: Option<u32>,
-    /// Where to go on: a former answer's `next_cursor`, with the filters that it was given for.
+    /// `next_cursor` from the previous page. Use the same filters.
     pub cursor: Option<String>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IfMatch {
-    /// Change it only if it still has this `ETag`.
+    /// Only if the resource still has this `ETag`; otherwise 412.
     #[serde(rename = "If-Match")]
     pub if_match: Option<String>,
 }
 
-/// How a request can be refused by its content.
+/// Nothing of its own: what a request can be refused for follows from what it takes (`openapi::responses`).
 #[derive(Debug, IntoResponses)]
-pub enum Refused {
-    /// Not JSON, or a cursor that this list did not give
-    #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(Problem),
-    /// No such resource
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(Problem),
-    /// A name that is taken, or a state that does not allow it
+pub enum Refused {}
+
+/// A state that does not allow it.
+#[derive(Debug, IntoResponses)]
+pub enum Conflict {
+    /// A name is already in use, or the resource's state does not allow it
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(Problem),
-    /// The resource has changed since its `ETag` was read
-    #[response(status = 412, content_type = "application/problem+json")]
-    Stale(Problem),
-    /// Every wrong field, by its JSON pointer
-    #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(Problem),
 }
 
 #[cfg(test)]

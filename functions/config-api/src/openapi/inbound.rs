@@ -1,0 +1,93 @@
+//! The inbound URLs, which another function serves.
+
+use serde_json::{Value, json};
+
+/// The methods that calls come by, and the operation of each.
+const METHODS: [(&str, &str); 5] = [
+    ("get", "receiveGet"),
+    ("post", "receivePost"),
+    ("put", "receivePut"),
+    ("patch", "receivePatch"),
+    ("delete", "receiveDelete"),
+];
+
+const DESCRIPTION: &str = "Called by a connected service, or by a provider that reports a status. The URL is the service's \
+    `webhook_url` or the provider's `callback_url`; its key identifies the caller. A service's call becomes the event \
+    `service.received`. A repeat within 24 hours is answered with the first ID, and published once. Deliberately terse: \
+    callers are untrusted.";
+
+pub(super) fn add(paths: &mut Value) {
+    paths["/in/{key}"] = METHODS.map(|(method, id)| (method.to_owned(), operation(method, id))).into_iter().collect();
+}
+
+fn operation(method: &str, id: &str) -> Value {
+    let problem = |description: &str| {
+        json!({
+            "description": description,
+            "headers": {"x-request-id": {"$ref": "#/components/headers/RequestId"}},
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        })
+    };
+    let mut unauthorized = problem("Verification failed: the signature, secret or timestamp is missing or invalid.");
+    unauthorized["headers"]["WWW-Authenticate"] = json!({"$ref": "#/components/headers/WwwAuthenticate"});
+    let headers = json!({"x-request-id": {"$ref": "#/components/headers/RequestId"}});
+    let mut operation = json!({
+        "operationId": id,
+        "tags": ["inbound"],
+        "summary": "Receives a call of a third party.",
+        "description": DESCRIPTION,
+        "security": [],
+        "parameters": [{
+            "name": "key",
+            "in": "path",
+            "required": true,
+            "description": "The secret part of the URL.",
+            "schema": {"type": "string"},
+            "example": "in_8Zk3v0Qw",
+        }],
+        "responses": {
+            "200": {
+                "description": "The response to a sender's challenge, as the sender expects it. Nothing is published.",
+                "headers": headers,
+                "content": {"text/plain": {"schema": {"type": "string"}, "example": "challenge"}},
+            },
+            "202": {
+                "description": "Accepted.",
+                "headers": headers,
+                "content": {"application/json": {
+                    "schema": {"oneOf": [
+                        {
+                            "title": "Event",
+                            "type": "object",
+                            "required": ["id"],
+                            "properties": {"id": {"$ref": "#/components/schemas/EventId", "description": "The ID of the event that it became."}},
+                        },
+                        {
+                            "title": "Reports",
+                            "type": "object",
+                            "required": ["reports"],
+                            "properties": {"reports": {"type": "integer", "minimum": 0, "description": "How many status reports were read."}},
+                        },
+                    ]},
+                    "example": {"id": "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV"},
+                }},
+            },
+            "401": unauthorized,
+            "403": problem("The user of this URL is inactive."),
+            "404": problem("No inbound URL with this key."),
+            "413": problem("The body is larger than 256 KiB, or its event than 350 KiB."),
+            "422": problem("A provider's report can't be read."),
+            "500": problem("Internal error. Quote `request_id` when you report it."),
+            "508": problem("The call went through Tieline too often (`tieline-hops`)."),
+            "429": {"$ref": "#/components/responses/TooManyRequests"},
+            "503": {"$ref": "#/components/responses/Unavailable"},
+        },
+    });
+    if method != "get" && method != "delete" {
+        operation["requestBody"] = json!({
+            "description": "Anything: JSON, a form, text or bytes, at most 256 KiB.",
+            "content": {"*/*": {"schema": {}, "example": {"order": 20817, "status": "shipped"}}},
+        });
+    }
+    operation
+}

@@ -1,0 +1,140 @@
+//! Schemas of requests: closed objects, and merge patches (RFC 7396) made from what can be created.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+const PREFIX: &str = "#/components/schemas/";
+
+/// Fields that can be given at creation only.
+const FIXED: [(&str, &str); 2] = [("CredentialPatch", "user_id"), ("EventTypePatch", "name")];
+
+/// Replaces each `<Name>Patch` by the merge patch of `<Name>Input`, and refuses unknown fields in requests.
+pub(super) fn complete(schemas: &mut Value) {
+    let Some(schemas) = schemas.as_object_mut() else { return };
+    close(schemas);
+    let names: Vec<String> = schemas.keys().filter_map(|name| Some(name.strip_suffix("Patch")?.to_owned())).collect();
+    let mut made = BTreeMap::new();
+    for name in names {
+        let description = schemas[&format!("{name}Patch")]["description"].take();
+        let input = format!("{name}Input");
+        let Some(whole) = schemas.get(&input) else { continue };
+        let mut patch = patch(schemas, whole, &mut made);
+        if !description.is_null() {
+            patch["description"] = description;
+        }
+        made.insert(format!("{name}Patch"), patch);
+    }
+    for (patch, field) in FIXED {
+        if let Some(properties) = made.get_mut(patch).and_then(|patch| patch["properties"].as_object_mut()) {
+            properties.remove(field);
+        }
+    }
+    schemas.extend(made);
+}
+
+/// The merge patch of a value: everything optional, null where it resets. Named ones are collected in `made`.
+fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String, Value>) -> Value {
+    if let Some(reference) = whole["$ref"].as_str() {
+        let name = reference.trim_start_matches(PREFIX);
+        let Some(target) = schemas.get(name).filter(|target| merges(schemas, target)) else { return whole.clone() };
+        let patched = format!("{}Patch", name.trim_end_matches("Input"));
+        if !made.contains_key(&patched) {
+            // Stands in for itself while it is made: it may be recursive.
+            made.insert(patched.clone(), Value::Null);
+            let patch = patch(schemas, target, made);
+            made.insert(patched.clone(), patch);
+        }
+        let mut reference = whole.clone();
+        reference["$ref"] = format!("{PREFIX}{patched}").into();
+        return reference;
+    }
+    let mut patched = whole.clone();
+    let Some(map) = patched.as_object_mut() else { return patched };
+    map.remove("default");
+    for choice in ["oneOf", "anyOf"] {
+        if let Some(Value::Array(choices)) = map.remove(choice) {
+            let choices: Vec<Value> = choices.iter().map(|each| patch(schemas, each, made)).collect();
+            map.insert("anyOf".to_owned(), choices.into());
+        }
+    }
+    let required = map.remove("required").unwrap_or_default();
+    let required = |name: &str| required.as_array().is_some_and(|names| names.iter().any(|required| required == name));
+    if let Some(Value::Object(properties)) = map.get_mut("properties") {
+        for (name, field) in properties {
+            let patch = patch(schemas, field, made);
+            *field = if required(name) { patch } else { nullable(patch) };
+        }
+    }
+    if let Some(values) = map.get_mut("additionalProperties").filter(|values| values.is_object()) {
+        *values = nullable(values.take());
+    }
+    patched
+}
+
+/// Whether a patch of it is merged into what is there; else it replaces it.
+fn merges(schemas: &Map<String, Value>, schema: &Value) -> bool {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return schemas.get(reference.trim_start_matches(PREFIX)).is_some_and(|target| merges(schemas, target));
+    }
+    let choices = ["oneOf", "anyOf"].into_iter().filter_map(|choice| schema[choice].as_array()).flatten();
+    schema["properties"].is_object() || choices.into_iter().any(|choice| merges(schemas, choice))
+}
+
+/// The same, or null.
+fn nullable(schema: Value) -> Value {
+    let Value::Object(mut map) = schema else { return schema };
+    if map.is_empty() {
+        return map.into();
+    }
+    let null = || json!({"type": "null"});
+    match map.get_mut("type") {
+        Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind == "null") => {}
+        Some(Value::Array(kinds)) => kinds.push("null".into()),
+        Some(kind) => *kind = json!([kind.take(), "null"]),
+        None => match map.get_mut("anyOf").and_then(Value::as_array_mut) {
+            Some(choices) if choices.iter().any(|choice| choice["type"] == "null") => {}
+            Some(choices) => choices.push(null()),
+            None => {
+                let description = map.remove("description");
+                let mut outer = Map::from_iter([("anyOf".to_owned(), Value::from(vec![Value::from(map), null()]))]);
+                outer.extend(description.map(|text| ("description".to_owned(), text)));
+                map = outer;
+            }
+        },
+    }
+    if let Some(Value::Array(values)) = map.get_mut("enum") {
+        values.push(Value::Null);
+    }
+    map.into()
+}
+
+/// Refuses unknown fields in every object that a request can hold.
+fn close(schemas: &mut Map<String, Value>) {
+    let inputs = schemas.keys().filter(|name| name.ends_with("Input") || name.ends_with("Patch"));
+    let mut queue: Vec<String> = inputs.cloned().collect();
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(name) = queue.pop() {
+        if seen.insert(name.clone())
+            && let Some(schema) = schemas.get_mut(&name)
+        {
+            close_objects(schema, &mut queue);
+        }
+    }
+}
+
+fn close_objects(schema: &mut Value, queue: &mut Vec<String>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(name) = map.get("$ref").and_then(Value::as_str) {
+                queue.push(name.trim_start_matches(PREFIX).to_owned());
+            }
+            if map.get("properties").is_some_and(Value::is_object) && !map.contains_key("additionalProperties") {
+                map.insert("additionalProperties".to_owned(), false.into());
+            }
+            map.values_mut().for_each(|inner| close_objects(inner, queue));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| close_objects(item, queue)),
+        _ => {}
+    }
+}

@@ -1,0 +1,192 @@
+//! How operations end: the errors that follow from what an operation takes, and the headers of its responses.
+
+use serde_json::{Map, Value, json};
+
+use super::operations;
+
+/// An error: component, status, what it means.
+type Error = (&'static str, u16, &'static str);
+
+const BAD_REQUEST: Error =
+    ("BadRequest", 400, "The body is not JSON, or the cursor is not one that this list returned.");
+const UNAUTHORIZED: Error = ("Unauthorized", 401, "The token is missing, malformed, unknown, revoked or expired.");
+const FORBIDDEN: Error = ("Forbidden", 403, "The credential lacks a scope, which `detail` names.");
+const NOT_FOUND: Error = ("NotFound", 404, "No resource with this ID.");
+const METHOD: Error =
+    ("MethodNotAllowed", 405, "Another method on this path. `Allow` lists the methods that it supports.");
+const CONFLICT: Error = (
+    "Conflict",
+    409,
+    "The resource's state does not allow it, a name is already in use, or another request is changing it.",
+);
+const STALE: Error = ("Stale", 412, "The resource has changed since the `ETag` in `If-Match` was read.");
+const TOO_LARGE: Error = (
+    "TooLarge",
+    413,
+    "The body is larger than 256 KiB. From 10 MB on, the gateway answers itself, with `{\"message\"}`.",
+);
+const MEDIA_TYPE: Error = ("UnsupportedMediaType", 415, "The body's `Content-Type` is not JSON.");
+const INVALID: Error = ("Invalid", 422, "Invalid or unknown fields or parameters; `errors` names each.");
+const INTERNAL: Error = ("Internal", 500, "Internal error. Quote `request_id` when you report it.");
+
+const ERRORS: [Error; 11] = [
+    BAD_REQUEST,
+    UNAUTHORIZED,
+    FORBIDDEN,
+    NOT_FOUND,
+    METHOD,
+    CONFLICT,
+    STALE,
+    TOO_LARGE,
+    MEDIA_TYPE,
+    INVALID,
+    INTERNAL,
+];
+
+/// What the gateway answers in our place.
+const GATEWAY: [Error; 2] = [
+    ("TooManyRequests", 429, "Too many requests. Answered by the gateway: not a problem document."),
+    ("Unavailable", 503, "No response within 30 seconds. Answered by the gateway: not a problem document."),
+];
+
+/// Adds errors and headers to every operation.
+pub(super) fn complete(document: &mut Value) {
+    for (path, method, operation) in operations(&mut document["paths"]) {
+        complete_operation(path, method, operation);
+    }
+    let components = &mut document["components"];
+    for (name, status, description) in ERRORS {
+        components["responses"][name] = json!({
+            "description": description,
+            "headers": headers(status),
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        });
+    }
+    for (name, _, description) in GATEWAY {
+        components["responses"][name] = json!({
+            "description": description,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GatewayMessage"}}},
+        });
+    }
+    components["schemas"]["GatewayMessage"] = json!({
+        "type": "object",
+        "description": "What the gateway answers by itself.",
+        "properties": {"message": {"type": "string", "description": "What happened."}},
+        "examples": [{"message": "Too Many Requests"}],
+    });
+    components["headers"] = json!({
+        "RequestId": header("The request's ID, by which its log lines are found.", "b0b9c5a4-6b5f-4d8e-9f43-0f6f3c6f1f4e"),
+        "ETag": header("The version of the resource, for `If-Match`.", "\"3\""),
+        "Location": header("The path of the new resource.", "/v1/webhooks/wh_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        "Allow": header("The methods that this path supports.", "GET,HEAD,POST"),
+        "WwwAuthenticate": header("The authentication scheme (RFC 9110, section 11.6.1).", "Bearer"),
+    });
+}
+
+fn header(description: &str, example: &str) -> Value {
+    json!({"description": description, "required": true, "schema": {"type": "string"}, "example": example})
+}
+
+fn complete_operation(path: &str, method: &str, operation: &mut Value) {
+    if operation["security"] == json!([{}]) {
+        operation["security"] = json!([]);
+    }
+    if method == "patch" && !path.starts_with("/in/") {
+        let schema = operation["requestBody"]["content"]["application/json"].clone();
+        operation["requestBody"]["content"] =
+            json!({"application/merge-patch+json": schema, "application/json": schema});
+    }
+    let scope = operation["security"][0]["token"][0].as_str().map(str::to_owned);
+    if let Some(scope) = &scope {
+        let text = operation["description"].as_str().map_or_else(String::new, |text| format!("{text}\n\n"));
+        operation["description"] = format!("{text}Scope: `{scope}`.").into();
+    }
+    if path.starts_with("/in/") {
+        return;
+    }
+    let errors = errors(path, scope.is_some(), operation);
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    for (name, status, _) in errors {
+        let reference = json!({"$ref": format!("#/components/responses/{name}")});
+        responses.entry(status.to_string()).or_insert(reference);
+    }
+    let single = responses
+        .iter()
+        .any(|(status, response)| status.starts_with('2') && tagged(path, method) && response["content"].is_object());
+    for (status, response) in responses.iter_mut().filter(|(_, response)| response.get("$ref").is_none()) {
+        let status = status.parse().unwrap_or_default();
+        if response["description"].is_null() {
+            response["description"] = description(status, response).into();
+        }
+        let mut headers = headers(status);
+        if single && (200..300).contains(&status) {
+            headers.insert("ETag".to_owned(), json!({"$ref": "#/components/headers/ETag"}));
+        }
+        if status == 201 || (status == 202 && matches!(path, "/v1/messages" | "/v1/calls")) {
+            headers.insert("Location".to_owned(), json!({"$ref": "#/components/headers/Location"}));
+        }
+        response["headers"] = headers.into();
+    }
+}
+
+/// What a success means that says no more of itself.
+fn description(status: u16, response: &Value) -> &'static str {
+    let schema = response["content"]["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
+    match status {
+        201 => "Created.",
+        202 => "Accepted.",
+        _ if schema.ends_with("List") => "A page of the list.",
+        _ => "Success.",
+    }
+}
+
+/// Whether a successful response shows one resource with its version.
+fn tagged(path: &str, method: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match method {
+        "get" | "patch" => last.starts_with('{'),
+        "post" => {
+            matches!(path, "/v1/messages" | "/v1/calls")
+                || !path.contains('{') && !matches!(last, "import" | "batch" | "events" | "event-types")
+                || matches!(last, "rotate" | "revoke" | "rotate-url" | "rotate-secret")
+        }
+        _ => false,
+    }
+}
+
+fn headers(status: u16) -> Map<String, Value> {
+    let named = |name: &str| json!({"$ref": format!("#/components/headers/{name}")});
+    let special = match status {
+        401 => Some(("WWW-Authenticate", "WwwAuthenticate")),
+        405 => Some(("Allow", "Allow")),
+        _ => None,
+    };
+    let all = [("x-request-id", "RequestId")].into_iter().chain(special);
+    all.map(|(header, name)| (header.to_owned(), named(name))).collect()
+}
+
+/// The errors that follow from what the operation takes.
+fn errors(path: &str, secured: bool, operation: &Value) -> Vec<Error> {
+    let parameters: Vec<&Value> = operation["parameters"].as_array().into_iter().flatten().collect();
+    let takes = |place: &str, name: &str| parameters.iter().any(|one| one["in"] == place && one["name"] == name);
+    let queries = parameters.iter().any(|one| one["in"] == "query");
+    let body = operation["requestBody"].is_object();
+    let headers = takes("header", "Idempotency-Key");
+    let conditional = takes("header", "If-Match");
+    let rules = [
+        (body || takes("query", "cursor"), BAD_REQUEST),
+        (secured, UNAUTHORIZED),
+        (secured, FORBIDDEN),
+        (path.contains('{'), NOT_FOUND),
+        (true, METHOD),
+        (conditional, CONFLICT),
+        (conditional, STALE),
+        (body, TOO_LARGE),
+        (body, MEDIA_TYPE),
+        (body || queries || headers, INVALID),
+        (true, INTERNAL),
+        (true, GATEWAY[0]),
+        (true, GATEWAY[1]),
+    ];
+    rules.into_iter().filter_map(|(applies, error)| applies.then_some(error)).collect()
+}

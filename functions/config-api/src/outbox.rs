@@ -105,6 +105,7 @@ async fn provider(app: &App, new: &NewMessage) -> Answer<(ProviderId, String)> {
     let wanted = wanted(app, new).await?;
     let candidates = app.table.candidates(wanted.as_deref(), new.channel, &app.keys).await?;
     let provider = choose(wanted.as_deref(), new.channel, &candidates)?;
+    provider.check_message(&new.content)?;
     Ok((provider.id, provider.settings.name.clone()))
 }
 

@@ -155,7 +155,8 @@ pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, body: Doc
     let stored = find(&app, &id).await?;
     let Provider { id, settings, .. } = &stored.provider;
     let new = sample(settings.channel, body)?;
-    // One that lacks its keys refuses to send.
+    stored.provider.check_message(&new.content)?;
+    // A provider that lacks its keys refuses to send.
     choose(Some(&id.to_string()), settings.channel, std::slice::from_ref(&stored.provider))?;
     let now = clock::now();
     let message = MessageRef::new(settings.channel, now, u128::from_ne_bytes(random::bytes()));

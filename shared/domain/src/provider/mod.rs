@@ -5,6 +5,7 @@
 //! name them as `{secret.api_key}` and `{secret.secret_key}`, so that one that belongs into a URL need not stand there.
 
 pub mod auth;
+mod limits;
 pub mod request;
 pub mod settings;
 mod template;
@@ -16,6 +17,7 @@ use secrecy::ExposeSecret;
 
 pub use self::{
     auth::Auth,
+    limits::Limits,
     settings::{Keys, Settings},
     template::RequestTemplate,
 };
@@ -24,7 +26,7 @@ use crate::{
     id::ProviderId,
     invalid::{Checked, Problems},
     mask,
-    message::Channel,
+    message::{Channel, Content},
     redact::{header_secrets, redact, url_secrets},
 };
 
@@ -81,6 +83,15 @@ impl Provider {
         }
         url_secrets(send_url.as_str(), &mut found);
         found
+    }
+
+    /// Checks a message against the limits of this provider's API.
+    ///
+    /// # Errors
+    /// Every field that the API would reject.
+    pub fn check_message(&self, content: &Content) -> Checked<()> {
+        let Settings { request, name, .. } = &self.settings;
+        request.as_ref().map_or(Ok(()), |request| request.limits.check(name, content))
     }
 
     /// `text` with every secret of this provider masked, in whatever code a third party echoes it.

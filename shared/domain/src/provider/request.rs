@@ -35,7 +35,7 @@ pub fn build(
 ) -> Result<Request, NoRequest> {
     let Settings { send_url, auth, request, api_key, secret_key, .. } = &provider.settings;
     let default = RequestTemplate::default();
-    let RequestTemplate { method, format, headers: extra, body } = request.as_ref().unwrap_or(&default);
+    let RequestTemplate { method, format, headers: extra, body, limits: _ } = request.as_ref().unwrap_or(&default);
     let secrets = [("api_key", api_key), ("secret_key", secret_key)];
     let secrets: BTreeMap<String, SecretString> =
         secrets.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key.clone()?))).collect();
@@ -130,7 +130,7 @@ fn content(content: &Content) -> Value {
 }
 
 /// A call as `TwiML`, Twilio's XML for what is to happen in one: reads the text out, then goes on with what the URL says.
-fn twiml(content: &Content) -> String {
+pub(super) fn twiml(content: &Content) -> String {
     let mut out = String::from("<Response>");
     for (verb, value) in [("Say", &content.text), ("Redirect", &content.url)] {
         if let Some(value) = value {

@@ -3,6 +3,7 @@
 use http::{HeaderName, Method};
 use serde_json::{Map, Value, json};
 
+use super::Limits;
 use crate::{
     header,
     invalid::{Checked, Fields, Problems, one_of, string},
@@ -22,11 +23,13 @@ pub struct RequestTemplate {
     pub headers: Vec<(HeaderName, HeaderTemplate)>,
     /// The body; without one the message is sent as JSON.
     pub body: Option<BodyTemplate>,
+    /// What the provider's API demands of a message.
+    pub limits: Limits,
 }
 
 impl Default for RequestTemplate {
     fn default() -> Self {
-        Self { method: Method::POST, format: Format::Json, headers: Vec::new(), body: None }
+        Self { method: Method::POST, format: Format::Json, headers: Vec::new(), body: None, limits: Limits::default() }
     }
 }
 
@@ -38,7 +41,7 @@ pub(super) enum Source {
 }
 
 impl RequestTemplate {
-    /// Reads `{method, format, headers, body}`. `own` is the header that authenticates.
+    /// Reads `{method, format, headers, body, limits}`. `own` is the header that authenticates.
     pub(super) fn parse(value: Value, own: Option<&HeaderName>, source: Source) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let method = fields.defaulted("method", Method::POST, method);
@@ -59,11 +62,13 @@ impl RequestTemplate {
             check_tags(body.tags(), source)?;
             Ok(Some(body))
         });
+        let limits = fields.defaulted("limits", Limits::default(), Limits::parse);
         let sends_json = method == Some(Method::GET) || format.is_none_or(|format| format == Format::Json);
         if body == Some(None) && !sends_json {
             fields.refuse("body", "is required where the format is not json");
         }
-        let parsed = (|| Some(Self { method: method?, format: format?, headers: headers?, body: body? }))();
+        let parsed =
+            (|| Some(Self { method: method?, format: format?, headers: headers?, body: body?, limits: limits? }))();
         fields.finish(parsed)
     }
 
@@ -80,6 +85,7 @@ impl RequestTemplate {
             "format": self.format,
             "headers": headers.collect::<Map<_, _>>(),
             "body": self.body.as_ref().map(BodyTemplate::as_str),
+            "limits": self.limits.to_value(),
         })
     }
 

@@ -1,3 +1,4 @@
+mod limits;
 mod presets;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};

@@ -97,6 +97,20 @@ pub struct ProviderRequest {
     /// A template with tags such as `{message.to}`, `{message.text}`, `{provider.callback_url}`, `{secret.api_key}`.
     #[schema(max_length = 32768)]
     pub body: Option<String>,
+    /// What the provider's API demands of a message, by message field: `from`, `subject`, `text`, `html`, `url`, or
+    /// `twiml`. A message that does not comply is refused with 422.
+    pub limits: Option<BTreeMap<String, ProviderLimit>>,
+}
+
+/// The limit of one message field.
+#[derive(Debug, ToSchema)]
+pub struct ProviderLimit {
+    /// Whether messages without the field are refused.
+    #[schema(default = false)]
+    pub required: Option<bool>,
+    /// Maximum length in UTF-16 code units.
+    #[schema(minimum = 1, maximum = 131_072)]
+    pub max_length: Option<u64>,
 }
 
 #[derive(Debug, ToSchema)]

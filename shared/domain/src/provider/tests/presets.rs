@@ -3,7 +3,7 @@
 use super::{CALLBACK, *};
 
 /// A preset with keys in place of its placeholders.
-fn preset(text: &str) -> Provider {
+pub(super) fn preset(text: &str) -> Provider {
     let document = serde_json::from_str(text).expect("JSON");
     let settings = Settings::parse(document, &Allow::default(), Keys::Required).expect("a valid preset");
     Provider::new(ProviderId::new(at(0), 7), settings, at(0))

@@ -1,0 +1,121 @@
+//! What a provider's API demands of a message beyond the rules of its channel.
+//!
+//! Without these limits a message that the API can only reject would be accepted, retried and reported as failed; with
+//! them the client gets a 422 that names the field.
+
+use serde_json::{Map, Value, json};
+
+use super::request::twiml;
+use crate::{
+    invalid::{Checked, Fields, Problems, boolean, entries, whole},
+    message::Content,
+};
+
+/// Upper bound of `max_length`: no message field is longer.
+const MAX_LENGTH: u64 = 128 * 1024;
+
+/// Limits by message field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits(Vec<(Field, Limit)>);
+
+/// The limit of one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Limit {
+    /// Whether messages without the field are refused.
+    required: bool,
+    /// Maximum length in UTF-16 code units: the way most providers count, and never less than characters.
+    max_length: Option<u64>,
+}
+
+/// A message field that can be limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    From,
+    Subject,
+    Text,
+    Html,
+    Url,
+    /// The call as `{message.twiml}` renders it.
+    Twiml,
+}
+
+impl Field {
+    const ALL: [(&str, Self); 6] = [
+        ("from", Self::From),
+        ("subject", Self::Subject),
+        ("text", Self::Text),
+        ("html", Self::Html),
+        ("url", Self::Url),
+        ("twiml", Self::Twiml),
+    ];
+
+    fn parse(name: &str) -> Checked<Self> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        let names = || Self::ALL.map(|(name, _)| name).join(", ");
+        found.map(|(_, field)| *field).ok_or_else(|| Problems::here(format!("must be one of: {}", names())))
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, field)| *field == self).map_or("", |(name, _)| name)
+    }
+
+    /// The request field that a client has to change.
+    fn source(self) -> &'static str {
+        if self == Self::Twiml { "text" } else { self.name() }
+    }
+
+    fn of(self, content: &Content) -> Option<String> {
+        match self {
+            Self::From => content.from.clone(),
+            Self::Subject => content.subject.clone(),
+            Self::Text => content.text.clone(),
+            Self::Html => content.html.clone(),
+            Self::Url => content.url.clone(),
+            Self::Twiml => Some(twiml(content)),
+        }
+    }
+}
+
+impl Limits {
+    /// Reads `{"<field>": {"required", "max_length"}}`.
+    pub(super) fn parse(value: Value) -> Checked<Self> {
+        let limits = entries(Field::ALL.len(), |name, value| Ok((Field::parse(name)?, limit(value)?)))(value)?;
+        Ok(Self(limits.into_iter().map(|(_, limit)| limit).collect()))
+    }
+
+    /// The document that [`Limits::parse`] reads.
+    pub(super) fn to_value(&self) -> Value {
+        let limit = |limit: &Limit| json!({"required": limit.required, "max_length": limit.max_length});
+        self.0.iter().map(|(field, of)| (field.name().to_owned(), limit(of))).collect::<Map<_, _>>().into()
+    }
+
+    /// Checks a message against the limits of `provider`.
+    ///
+    /// # Errors
+    /// Every field that the provider's API would reject.
+    pub(super) fn check(&self, provider: &str, content: &Content) -> Checked<()> {
+        let mut problems = Vec::new();
+        for (field, limit) in &self.0 {
+            let value = field.of(content).filter(|value| !value.is_empty());
+            let length = value.as_ref().map(|value| value.encode_utf16().count() as u64);
+            let detail = match (length, limit.max_length) {
+                (None, _) if limit.required => format!("is required by the provider \"{provider}\""),
+                (Some(length), Some(max)) if length > max => {
+                    let what = if *field == Field::Twiml { " as TwiML" } else { "" };
+                    format!("must have at most {max} characters{what} for the provider \"{provider}\"")
+                }
+                _ => continue,
+            };
+            problems.extend(Problems::here(detail).under(field.source()).0);
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    }
+}
+
+fn limit(value: Value) -> Checked<Limit> {
+    let mut fields = Fields::of(value)?;
+    let required = fields.defaulted("required", false, boolean);
+    let max_length = fields.defaulted("max_length", None, |value| whole(1, MAX_LENGTH)(value).map(Some));
+    let parsed = (|| Some(Limit { required: required?, max_length: max_length? }))();
+    fields.finish(parsed)
+}

@@ -112,7 +112,7 @@ async fn matched(
     let candidates = subscribers.get(&event.kind).ok_or_else(|| DispatchError::Subscriptions(event.kind.clone()))?;
     let mut matches: Vec<WebhookId> = Vec::new();
     for subscriber in candidates {
-        if subscriber.wants(&event.data)? {
+        if subscriber.wants(event)? {
             matches.push(subscriber.webhook);
         }
     }

@@ -1,12 +1,17 @@
 //! Conditions: which events of a type a webhook wants, by their data.
 //!
-//! In comes the JSON that a webhook was saved with; out comes a tree that is checked as a whole, and that judges an
-//! event's `data` without ever failing. A condition is `{"all": […]}`, `{"any": […]}`, `{"not": …}`, or a comparison
-//! `{"field", "op", "value"}`; what each `op` means is told in [`op`]. At most 50 comparisons, nested at most 10 deep, in
-//! 16 KiB of JSON. Dispatch reads up to a thousand of them for one event: to read a saved one is cheap, and regular
-//! expressions are compiled only when the result hangs on them.
+//! The JSON that a webhook was saved with is parsed into a tree that is valid as a whole. A condition is `{"all": […]}`,
+//! `{"any": […]}`, `{"not": …}`, or a comparison `{"field", "op", "value"}`; [`op`] defines each `op`, [`subject`] the fields.
+//! At most 50 comparisons, nested at most 10 deep, in 16 KiB of JSON. An evaluation has a bounded number of [`steps`], so
+//! that no webhook's conditions hold up the events of others. Dispatch reads up to a thousand conditions for one event:
+//! parsing a stored one is cheap, and regular expressions are compiled only when the result depends on them.
 
+mod expression;
 pub mod op;
+mod steps;
+pub mod subject;
+
+use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -15,12 +20,14 @@ use utoipa::{
     openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, schema::ArrayBuilder, schema::Type},
 };
 
-use crate::{
-    invalid::{self, Checked, Fields, Problems},
-    path::Path,
-};
+use crate::invalid::{self, Checked, Fields, Problems};
 
-use op::{Expression, Op};
+use expression::Expression;
+use op::Op;
+use steps::Steps;
+use subject::{Field, Subject};
+
+pub use steps::TooCostly;
 
 /// A condition on an event's data.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,10 +38,10 @@ pub enum Condition {
     Any(Vec<Condition>),
     /// This does not hold.
     Not(Box<Condition>),
-    /// What stands at a field compares so.
+    /// The value of a field compares so.
     Compare {
-        /// Where in the event's `data`.
-        field: Path,
+        /// The field.
+        field: Field,
         /// How, and with what.
         op: Op,
     },
@@ -52,7 +59,8 @@ pub struct Verdict {
 /// One comparison, made.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Comparison {
-    /// Where in the event's `data`.
+    /// The field: a path into the event's `data`, or one of `event.id`, `event.type`, `event.timestamp`, `webhook.id` and
+    /// `webhook.name`.
     pub field: String,
     /// The operator.
     pub op: &'static str,
@@ -65,6 +73,8 @@ pub struct Comparison {
 }
 
 const MOST_COMPARISONS: usize = 50;
+/// Steps for finding a field: a path has at most a hundred of them.
+const COMPARISON_STEPS: usize = 500;
 const DEEPEST: usize = 10;
 /// As JSON. Every subscription of a webhook carries its conditions.
 const MOST_BYTES: usize = 16 * 1024;
@@ -90,10 +100,10 @@ impl Condition {
         }
         let mut expressions = Vec::new();
         condition.expressions(&mut expressions);
-        if !op::fit_together(&expressions) {
+        if !expression::fit_together(&expressions) {
             return Err(Problems::here(format!(
                 "holds regular expressions that are too large together; {}",
-                op::SMALLER
+                expression::SMALLER
             )));
         }
         Ok(condition)
@@ -116,42 +126,51 @@ impl Condition {
         }
     }
 
-    /// Whether the condition holds for an event with this `data`.
-    pub fn matches(&self, data: &Value) -> bool {
+    /// Whether the condition holds for an event.
+    ///
+    /// # Errors
+    /// When the evaluation would take more than 5 ms.
+    pub fn matches(&self, subject: &Subject<'_>) -> Result<bool, TooCostly> {
+        self.evaluate(subject, &Steps::new())
+    }
+
+    fn evaluate(&self, subject: &Subject<'_>, steps: &Steps) -> Result<bool, TooCostly> {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.matches(data)),
-            Self::Any(parts) => parts.iter().any(|part| part.matches(data)),
-            Self::Not(part) => !part.matches(data),
-            Self::Compare { field, op } => op.holds(field.find(data)),
+            Self::All(parts) => {
+                op::any_of(parts, |part| part.evaluate(subject, steps).map(|holds| !holds)).map(|not| !not)
+            }
+            Self::Any(parts) => op::any_of(parts, |part| part.evaluate(subject, steps)),
+            Self::Not(part) => part.evaluate(subject, steps).map(|holds| !holds),
+            Self::Compare { field, op } => {
+                steps.spend(COMPARISON_STEPS)?;
+                op.holds(field.find(subject).as_deref(), steps)
+            }
         }
     }
 
-    /// The same, with every comparison's outcome.
-    pub fn explain(&self, data: &Value) -> Verdict {
+    /// The same, with every comparison's outcome: false for one that would take more than 5 ms.
+    pub fn explain(&self, subject: &Subject<'_>) -> Verdict {
         let mut comparisons = Vec::new();
-        let matched = self.explain_into(data, &mut comparisons);
-        Verdict { matched, comparisons }
+        self.explain_into(subject, &mut comparisons);
+        Verdict { matched: self.matches(subject).unwrap_or(false), comparisons }
     }
 
-    fn explain_into(&self, data: &Value, comparisons: &mut Vec<Comparison>) -> bool {
-        // No part is passed over, so that every comparison is listed.
-        let mut each =
-            |parts: &[Self]| -> Vec<bool> { parts.iter().map(|part| part.explain_into(data, comparisons)).collect() };
+    fn explain_into(&self, subject: &Subject<'_>, comparisons: &mut Vec<Comparison>) {
         match self {
-            Self::All(parts) => !each(parts).contains(&false),
-            Self::Any(parts) => each(parts).contains(&true),
-            Self::Not(part) => !part.explain_into(data, comparisons),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.explain_into(subject, comparisons))
+            }
+            Self::Not(part) => part.explain_into(subject, comparisons),
             Self::Compare { field, op } => {
-                let actual = field.find(data);
-                let outcome = op.holds(actual);
+                let actual = field.find(subject).map(Cow::into_owned);
+                let outcome = op.holds(actual.as_ref(), &Steps::new()).unwrap_or(false);
                 comparisons.push(Comparison {
                     field: field.as_str().to_owned(),
                     op: op.name(),
                     value: op.value(),
-                    actual: actual.cloned(),
+                    actual,
                     outcome,
                 });
-                outcome
             }
         }
     }
@@ -174,7 +193,10 @@ impl Condition {
         } else if fields.has("not") {
             fields.required("not", part).map(|part| Self::Not(Box::new(part)))
         } else if comparison {
-            let field = fields.required("field", |value| Ok(Path::parse(&invalid::string(value)?)?));
+            let field = fields.required("field", |value| match origin {
+                Origin::Input => Field::parse(&invalid::string(value)?),
+                Origin::Saved => Field::restore(&invalid::string(value)?),
+            });
             let parse = fields.required("op", invalid::one_of(&op::PARSERS));
             let checked = |op: Op| match &op {
                 Op::Matches(expression) if origin == Origin::Input => expression.check().map(|()| op),
@@ -224,7 +246,13 @@ impl PartialSchema for Condition {
         };
         let text = || ObjectBuilder::new().schema_type(Type::String);
         let comparison = ObjectBuilder::new()
-            .property("field", text().description(Some("Where in the event's data, such as `last_reply.author`.")))
+            .property(
+                "field",
+                text().description(Some(
+                    "The field: a path into the event's data, such as `last_reply.author`, or one of `event.id`, \
+                     `event.type`, `event.timestamp`, `webhook.id` and `webhook.name`.",
+                )),
+            )
             .required("field")
             .property("op", text().enum_values(Some(op::PARSERS.map(|(name, _)| name))))
             .required("op")

@@ -8,6 +8,7 @@ use crate::{
     id::EventId,
     invalid::{Checked, Fields, Problems, string},
     pattern::EventType,
+    time,
 };
 
 /// An accepted event. Its `data` is an object.
@@ -74,8 +75,8 @@ pub fn object(value: Value) -> Checked<Map<String, Value>> {
     }
 }
 
-/// The value must be an RFC 3339 time with an offset.
+/// The value must be an RFC 3339 time.
 pub fn timestamp(value: Value) -> Checked<Timestamp> {
-    let text = string(value)?;
-    text.parse().map_err(|_| Problems::here("must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
+    let time = time::parse(&string(value)?);
+    time.ok_or_else(|| Problems::here("must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
 }

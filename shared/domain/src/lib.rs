@@ -29,6 +29,7 @@ pub mod service;
 pub mod signature;
 pub mod target;
 pub mod template;
+pub mod time;
 pub mod token;
 pub mod user;
 pub mod webhook;

@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
 };
 use domain::{
+    condition::subject::Subject,
     delivery::{Delivery, Message, Status},
     event,
     id::DeliveryId,
@@ -22,6 +23,7 @@ use platform::{
     table::{
         events::Dispatched,
         walk::{Page, Slice, Span},
+        webhooks,
     },
 };
 use secrecy::ExposeSecret;
@@ -200,9 +202,10 @@ async fn missed(
 fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
     let Dispatched { event, matches, .. } = dispatched;
     let settings = &webhook.settings;
+    let subject = Subject { event, webhook: webhook.id, webhook_name: Some(&settings.name) };
     !matches.contains(&webhook.id)
         && settings.events.iter().any(|pattern| pattern.matches(&event.kind))
-        && settings.conditions.as_ref().is_none_or(|conditions| conditions.matches(&event.data))
+        && settings.conditions.as_ref().is_none_or(|conditions| webhooks::wants(conditions, &subject))
 }
 
 /// Whether the event was queued; not when it has been before.

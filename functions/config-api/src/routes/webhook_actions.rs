@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
 };
 use domain::{
+    condition::subject::Subject,
     event::{Event, NewEvent},
     event_type,
     invalid::{Checked, Fields, whole},
@@ -77,7 +78,8 @@ pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
     let new = fields.required("event", NewEvent::parse);
     let event = fields.finish(new)?.accept(random::id(), clock::now());
     let webhook = find(&app, &id).await?;
-    let verdict = webhook.settings.conditions.as_ref().map(|conditions| conditions.explain(&event.data));
+    let subject = Subject { event: &event, webhook: webhook.id, webhook_name: Some(&webhook.settings.name) };
+    let verdict = webhook.settings.conditions.as_ref().map(|conditions| conditions.explain(&subject));
     let wanted = webhook.settings.events.iter().any(|pattern| pattern.matches(&event.kind));
     let mut answer = json!({
         "matched": wanted && verdict.as_ref().is_none_or(|verdict| verdict.matched),

@@ -12,16 +12,20 @@
 //!
 //! A field that is missing, or of another kind than the operator compares, makes the comparison false; and so makes the
 //! negated ones (`ne`, `not_in`, `not_contains`, `exists` false) true. Nothing is converted: `"1"` is not `1`. Numbers
-//! compare by value (`1` equals `1.0`), whole ones without loss. Strings are ordered as instants when both are RFC 3339
-//! times, otherwise by code point. Letters of another case are other letters. Expressions have the syntax of the `regex`
+//! compare by value (`1` equals `1.0`), whole ones without loss. Strings are compared as instants when both are RFC 3339
+//! times, otherwise by code point; parts of strings, always as text. Letters of another case are other letters. Expressions have the syntax of the `regex`
 //! crate, which matches in time linear in the text; `(?i)` at the front ignores case. They are looked for in the first
 //! 64 KiB of a text.
 
-use std::{cmp::Ordering, sync::OnceLock};
+use std::cmp::Ordering;
 
-use jiff::Timestamp;
-use regex::{Regex, RegexBuilder, RegexSetBuilder};
 use serde_json::{Number, Value};
+
+use super::{
+    expression::{Expression, SMALLER},
+    steps::{Steps, TooCostly},
+};
+use crate::time;
 
 /// An operator and what it compares with.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,14 +58,6 @@ pub enum Op {
     Exists(bool),
     /// This expression matches.
     Matches(Expression),
-}
-
-/// A regular expression, compiled when it is first needed; equal to another of the same text.
-#[derive(Debug, Clone)]
-pub struct Expression {
-    text: String,
-    /// `None` inside: it does not compile, and matches nothing.
-    compiled: OnceLock<Option<Regex>>,
 }
 
 /// Why a value cannot be compared with.
@@ -108,19 +104,12 @@ pub(super) const PARSERS: [(&str, Parser); 14] = [
     ("lt", |value| ordered(value).map(Op::Lt)),
     ("lte", |value| ordered(value).map(Op::Lte)),
     ("exists", |value| presence(value.as_ref()).map(Op::Exists)),
-    ("matches", |value| string(value).map(|text| Op::Matches(Expression { text, compiled: OnceLock::new() }))),
+    ("matches", |value| string(value).map(|text| Op::Matches(Expression::new(text)))),
 ];
 
 const MOST_IN_LIST: usize = 100;
-/// What helps where expressions are too large.
-pub(super) const SMALLER: &str = "`[0-9]` takes much less room than `\\d`, `[A-Za-z0-9_]` than `\\w`";
-/// Longest text of an expression, in characters.
-const LONGEST_EXPRESSION: usize = 1_000;
-/// Memory for the compiled expressions of one condition together, in bytes. The time of a match grows with it, too.
-/// `^\w+@\w+\.\w+$` takes 147 KiB, `^ORD-\d{4}-\d{6}$` 50 KiB, the same with `[0-9]` 1 KiB.
-const LARGEST_EXPRESSIONS: usize = 256 * 1024;
-/// How much of a text an expression is looked for in, in bytes.
-const MOST_SEARCHED: usize = 64 * 1024;
+/// Steps for one array element or object field that is compared.
+const VALUE_STEPS: usize = 5;
 
 impl Op {
     /// Its name in JSON.
@@ -157,22 +146,22 @@ impl Op {
             Self::In(values) | Self::NotIn(values) => values.clone().into(),
             Self::StartsWith(text) | Self::EndsWith(text) => text.as_str().into(),
             Self::Exists(expected) => (*expected).into(),
-            Self::Matches(expression) => expression.text.as_str().into(),
+            Self::Matches(expression) => expression.as_str().into(),
         }
     }
 
-    /// Whether the comparison holds for what stands at the field; `None` when there is nothing.
-    pub fn holds(&self, actual: Option<&Value>) -> bool {
-        let is = |test: &dyn Fn(&Value) -> bool| actual.is_some_and(test);
+    /// Whether the comparison holds for the field's value; `None` when the field is missing.
+    pub(super) fn holds(&self, actual: Option<&Value>, steps: &Steps) -> Result<bool, TooCostly> {
+        let is = |test: &dyn Fn(&Value) -> Result<bool, TooCostly>| actual.map_or(Ok(false), test);
         let text = |test: &dyn Fn(&str) -> bool| actual.and_then(Value::as_str).is_some_and(test);
         let order = |bound, test: fn(Ordering) -> bool| actual.and_then(|it| compare(it, bound)).is_some_and(test);
-        match self {
-            Self::Eq(value) => is(&|it| equal(it, value)),
-            Self::Ne(value) => !is(&|it| equal(it, value)),
-            Self::In(values) => is(&|it| values.iter().any(|value| equal(it, value))),
-            Self::NotIn(values) => !is(&|it| values.iter().any(|value| equal(it, value))),
-            Self::Contains(value) => is(&|it| contains(it, value)),
-            Self::NotContains(value) => !is(&|it| contains(it, value)),
+        Ok(match self {
+            Self::Eq(value) => is(&|it| equal(it, value, steps))?,
+            Self::Ne(value) => !is(&|it| equal(it, value, steps))?,
+            Self::In(values) => is(&|it| any_of(values, |value| equal(it, value, steps)))?,
+            Self::NotIn(values) => !is(&|it| any_of(values, |value| equal(it, value, steps)))?,
+            Self::Contains(value) => is(&|it| contains(it, value, steps))?,
+            Self::NotContains(value) => !is(&|it| contains(it, value, steps))?,
             Self::StartsWith(start) => text(&|it| it.starts_with(start)),
             Self::EndsWith(end) => text(&|it| it.ends_with(end)),
             Self::Gt(bound) => order(bound, Ordering::is_gt),
@@ -180,49 +169,11 @@ impl Op {
             Self::Lt(bound) => order(bound, Ordering::is_lt),
             Self::Lte(bound) => order(bound, Ordering::is_le),
             Self::Exists(expected) => actual.is_some() == *expected,
-            Self::Matches(expression) => text(&|it| expression.matches(it)),
-        }
-    }
-}
-
-impl Expression {
-    /// Whether it can be saved: a regular expression that is not too large.
-    pub(super) fn check(&self) -> Parsed<()> {
-        if self.text.chars().count() > LONGEST_EXPRESSION {
-            return Err(OperandError::TooLarge);
-        }
-        match compile(&self.text) {
-            Ok(_) => Ok(()),
-            Err(regex::Error::CompiledTooBig(_)) => Err(OperandError::TooLarge),
-            Err(error) => {
-                // The error draws the expression over several lines; the last says what is wrong.
-                let text = error.to_string();
-                let last = text.lines().last().unwrap_or_default();
-                Err(OperandError::NotAnExpression(last.trim_start_matches("error: ").to_owned()))
-            }
-        }
-    }
-
-    fn matches(&self, text: &str) -> bool {
-        let searched = &text[..text.floor_char_boundary(MOST_SEARCHED)];
-        self.compiled.get_or_init(|| compile(&self.text).ok()).as_ref().is_some_and(|regex| regex.is_match(searched))
-    }
-}
-
-/// Whether these take no more memory together than one may.
-pub(super) fn fit_together(expressions: &[&Expression]) -> bool {
-    let texts = expressions.iter().map(|expression| &expression.text);
-    let set = RegexSetBuilder::new(texts).size_limit(LARGEST_EXPRESSIONS).build();
-    !matches!(set, Err(regex::Error::CompiledTooBig(_)))
-}
-
-fn compile(text: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(text).size_limit(LARGEST_EXPRESSIONS).dfa_size_limit(LARGEST_EXPRESSIONS).build()
-}
-
-impl PartialEq for Expression {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+            Self::Matches(expression) => match actual.and_then(Value::as_str) {
+                Some(text) => expression.matches(text, steps)?,
+                None => false,
+            },
+        })
     }
 }
 
@@ -255,43 +206,64 @@ fn ordered(value: Option<Value>) -> Parsed<Value> {
     })
 }
 
-fn equal(left: &Value, right: &Value) -> bool {
-    match (left, right) {
+/// Whether both are the same value: numbers by value, times as instants.
+fn equal(left: &Value, right: &Value, steps: &Steps) -> Result<bool, TooCostly> {
+    steps.spend(VALUE_STEPS)?;
+    Ok(match (left, right) {
         (Value::Number(left), Value::Number(right)) => compare_numbers(left, right).is_eq(),
+        (Value::String(left), Value::String(right)) => {
+            left == right || instants(left, right).is_some_and(Ordering::is_eq)
+        }
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+            left.len() == right.len() && !any_of(left.iter().zip(right), |(left, right)| differ(left, right, steps))?
         }
         (Value::Object(left), Value::Object(right)) => {
-            let same = |(name, left): (&String, &Value)| right.get(name).is_some_and(|right| equal(left, right));
-            left.len() == right.len() && left.iter().all(same)
+            left.len() == right.len()
+                && !any_of(left, |(name, left)| right.get(name).map_or(Ok(true), |right| differ(left, right, steps)))?
         }
         _ => left == right,
-    }
+    })
 }
 
-fn contains(whole: &Value, part: &Value) -> bool {
+fn differ(left: &Value, right: &Value, steps: &Steps) -> Result<bool, TooCostly> {
+    equal(left, right, steps).map(|equal| !equal)
+}
+
+/// Whether one of the items passes the test.
+pub(super) fn any_of<T>(
+    items: impl IntoIterator<Item = T>,
+    test: impl Fn(T) -> Result<bool, TooCostly>,
+) -> Result<bool, TooCostly> {
+    for item in items {
+        if test(item)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn contains(whole: &Value, part: &Value, steps: &Steps) -> Result<bool, TooCostly> {
     match (whole, part) {
-        (Value::String(whole), Value::String(part)) => whole.contains(part),
-        (Value::Array(elements), part) => elements.iter().any(|element| equal(element, part)),
-        _ => false,
+        (Value::String(whole), Value::String(part)) => {
+            steps.spend(whole.len() * 2)?;
+            Ok(whole.contains(part))
+        }
+        (Value::Array(elements), part) => any_of(elements, |element| equal(element, part, steps)),
+        _ => Ok(false),
     }
 }
 
 fn compare(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => Some(compare_numbers(left, right)),
-        (Value::String(left), Value::String(right)) => match (instant(left), instant(right)) {
-            (Some(left), Some(right)) => Some(left.cmp(&right)),
-            _ => Some(left.cmp(right)),
-        },
+        (Value::String(left), Value::String(right)) => Some(instants(left, right).unwrap_or_else(|| left.cmp(right))),
         _ => None,
     }
 }
 
-/// The instant of an RFC 3339 time. `jiff` also reads shorter spellings, which remain plain text here.
-fn instant(text: &str) -> Option<Timestamp> {
-    let full = text.get(..19).is_some_and(|start| start.bytes().filter(u8::is_ascii_digit).count() == 14);
-    if full && !text.contains('[') { text.parse().ok() } else { None }
+/// The order of two RFC 3339 times; `None` where one of the texts is none.
+fn instants(left: &str, right: &str) -> Option<Ordering> {
+    Some(time::parse(left)?.cmp(&time::parse(right)?))
 }
 
 fn compare_numbers(left: &Number, right: &Number) -> Ordering {

@@ -8,8 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::{
     audit::Entry,
-    condition,
+    condition::{self, subject::Subject},
     delivery::Stopped,
+    event::Event,
     id::WebhookId,
     pattern::{EventType, Pattern},
     signature::SigningSecret,
@@ -26,7 +27,7 @@ use super::{
     text,
     walk::{Page, Slice},
 };
-use crate::{keyring::Keys, seal::Place};
+use crate::{keyring::Keys, seal::Place, telemetry};
 
 const KIND: &str = "webhook";
 
@@ -53,6 +54,9 @@ struct Private {
 #[derive(Serialize, Deserialize)]
 struct Subscription {
     webhook_id: WebhookId,
+    /// For conditions on `webhook.name`. Rows that were written before those have none until the webhook is saved again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     /// JSON text: DynamoDB's own numbers would change some values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     conditions: Option<String>,
@@ -64,6 +68,7 @@ struct Subscription {
 pub struct Subscriber {
     /// Which webhook.
     pub webhook: WebhookId,
+    name: Option<String>,
     conditions: Option<String>,
 }
 
@@ -221,7 +226,7 @@ impl Table {
         let mut seen = BTreeSet::new();
         let distinct = found.into_iter().flatten().filter(|subscription| seen.insert(subscription.webhook_id));
         Ok(distinct
-            .map(|Subscription { webhook_id: webhook, conditions }| Subscriber { webhook, conditions })
+            .map(|Subscription { webhook_id: webhook, name, conditions }| Subscriber { webhook, name, conditions })
             .collect())
     }
 
@@ -268,10 +273,20 @@ impl Subscriber {
         self.conditions.as_ref().map(read).transpose()
     }
 
-    /// Whether the webhook wants an event with this `data`.
-    pub fn wants(&self, data: &Value) -> Result<bool, TableError> {
-        Ok(self.conditions()?.is_none_or(|conditions| conditions.matches(data)))
+    /// Whether the webhook's conditions hold for an event.
+    pub fn wants(&self, event: &Event) -> Result<bool, TableError> {
+        let subject = Subject { event, webhook: self.webhook, webhook_name: self.name.as_deref() };
+        Ok(self.conditions()?.is_none_or(|conditions| wants(&conditions, &subject)))
     }
+}
+
+/// Whether the conditions hold. Those that cost too much for this event don't, which is logged and counted.
+pub fn wants(conditions: &condition::Condition, subject: &Subject<'_>) -> bool {
+    conditions.matches(subject).unwrap_or_else(|error| {
+        telemetry::metric("conditions_too_costly", 1);
+        tracing::warn!(webhook = %subject.webhook, event = %subject.event.id, %error, "event not matched");
+        false
+    })
 }
 
 /// The patterns under which dispatch finds the webhook.
@@ -307,5 +322,6 @@ fn name_item(webhook: &Webhook) -> Result<Item, TableError> {
 
 fn subscription_item(webhook: &Webhook, pattern: &Pattern) -> Result<Item, TableError> {
     let conditions = webhook.settings.conditions.as_ref().map(|conditions| conditions.to_value().to_string());
-    item(&Key::subscription(pattern, webhook.id), None, Subscription { webhook_id: webhook.id, conditions })
+    let name = Some(webhook.settings.name.clone());
+    item(&Key::subscription(pattern, webhook.id), None, Subscription { webhook_id: webhook.id, name, conditions })
 }

@@ -1,0 +1,323 @@
+//! Regular expressions with a bounded cost.
+//!
+//! Crates that match in linear time still take (size of the expression) × (length of the text) at worst: `[ab]*a[ab]{3000}c`
+//! takes seconds for 64 KiB. So each search spends [`Steps`]: for compiling, for each byte, and for each state of the
+//! automaton that has to be computed on the way. An ordinary expression takes a step a byte; one that makes the automaton
+//! explode runs out of steps.
+
+use std::{convert::Infallible, sync::OnceLock};
+
+use regex_automata::{
+    Input,
+    hybrid::dfa::{Builder, Config, DFA},
+    nfa::thompson::{self, Compiler, NFA, State, WhichCaptures},
+    util::primitives::StateID,
+};
+use regex_syntax::{
+    ast::{
+        self, Ast, ClassBracketed, ClassPerl, ClassPerlKind, ClassSet, ClassSetItem, Flag, GroupKind, Span,
+        parse::Parser, visit,
+    },
+    hir::translate::Translator,
+};
+
+use super::{
+    op::OperandError,
+    steps::{Steps, TooCostly},
+};
+
+/// Longest text of an expression, in characters.
+const MAX_CHARACTERS: usize = 1_000;
+/// Size of one compiled expression, in bytes while it is built. `^\w+@\w+\.\w+$` takes about 100 KiB.
+const MAX_BYTES: usize = 128 * 1024;
+/// Steps to compile all expressions of one condition: half of an evaluation.
+const MAX_COMPILE_STEPS: usize = 1_000_000;
+/// How much of a text an expression is looked for in, in bytes.
+const MAX_SEARCHED: usize = 64 * 1024;
+/// What helps where expressions are too large.
+pub(super) const SMALLER: &str = "use fewer repetitions; `[0-9]` takes much less room than `\\d`, and `[A-Za-z0-9_]` \
+                                  than `\\w`";
+
+// Steps by measurement, in an optimized build.
+const CHARACTER_STEPS: usize = 100;
+const CLASS_STEPS: usize = 5_000;
+const FOLD_STEPS: usize = 3;
+const COMPILED_BYTE_STEPS: usize = 6;
+const SEARCH_STEPS: usize = 2_000;
+const STATE_STEPS: usize = 8;
+const VISIT_STEPS: usize = 4;
+
+/// A regular expression, compiled when it is first needed; equal to another of the same text.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    text: String,
+    program: OnceLock<Result<Program, OperandError>>,
+}
+
+#[derive(Debug, Clone)]
+struct Program {
+    dfa: DFA,
+    /// The steps that compiling takes.
+    steps: usize,
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Expression {
+    /// The expression of this text, which is checked and compiled later.
+    pub(super) fn new(text: String) -> Self {
+        Self { text, program: OnceLock::new() }
+    }
+
+    /// The text as written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it can be saved: a regular expression that is not too large.
+    pub(super) fn check(&self) -> Result<(), OperandError> {
+        self.program().as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    /// Whether it matches somewhere in the first 64 KiB of the text. One that does not compile matches nothing.
+    pub(super) fn matches(&self, text: &str, steps: &Steps) -> Result<bool, TooCostly> {
+        let text = &text.as_bytes()[..text.floor_char_boundary(MAX_SEARCHED)];
+        match self.program() {
+            Ok(program) => program.matches(text, steps),
+            Err(OperandError::TooLarge) => Err(TooCostly),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn program(&self) -> &Result<Program, OperandError> {
+        self.program.get_or_init(|| Program::compile(&self.text))
+    }
+}
+
+/// Whether these take no more steps to compile than one condition may.
+pub(super) fn fit_together(expressions: &[&Expression]) -> bool {
+    let steps = expressions.iter().filter_map(|expression| expression.program().as_ref().ok());
+    steps.map(|program| program.steps).sum::<usize>() <= MAX_COMPILE_STEPS
+}
+
+impl Program {
+    fn compile(text: &str) -> Result<Self, OperandError> {
+        let invalid = |why: &dyn ToString| OperandError::NotAnExpression(why.to_string());
+        let characters = text.chars().count();
+        if characters > MAX_CHARACTERS {
+            return Err(OperandError::TooLarge);
+        }
+        let mut ast = Parser::new().parse(text).map_err(|error| invalid(error.kind()))?;
+        let Ok(Weight { steps, any, .. }) = visit(&ast, Weight::default());
+        let steps = steps + characters * CHARACTER_STEPS;
+        if steps > MAX_COMPILE_STEPS {
+            return Err(OperandError::TooLarge);
+        }
+        let mut text = text.to_owned();
+        if !any.is_empty() {
+            for span in any.iter().rev() {
+                text.replace_range(span.start.offset..span.end.offset, "(?s:.)");
+            }
+            ast = Parser::new().parse(&text).map_err(|error| invalid(error.kind()))?;
+        }
+        let hir = Translator::new().translate(&text, &ast).map_err(|error| invalid(error.kind()))?;
+        let config = thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(MAX_BYTES));
+        let nfa = Compiler::new().configure(config).build_from_hir(&hir).map_err(|_| OperandError::TooLarge)?;
+        let steps = steps + nfa.memory_usage() * COMPILED_BYTE_STEPS;
+        let config =
+            Config::new().unicode_word_boundary(true).skip_cache_capacity_check(true).cache_capacity(MAX_BYTES);
+        let dfa = Builder::new().configure(config).build_from_nfa(nfa).map_err(|_| OperandError::TooLarge)?;
+        if steps > MAX_COMPILE_STEPS { Err(OperandError::TooLarge) } else { Ok(Self { dfa, steps }) }
+    }
+
+    /// Runs the automaton, computing its states as they are needed.
+    fn matches(&self, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
+        let Self { dfa, steps: compiled } = self;
+        let state_steps = dfa.get_nfa().states().len() * STATE_STEPS;
+        steps.spend(compiled + SEARCH_STEPS + state_steps)?;
+        let mut cache = dfa.create_cache();
+        let Ok(mut state) = dfa.start_state_forward(&mut cache, &Input::new(text)) else {
+            return simulate(dfa.get_nfa(), text, steps);
+        };
+        for chunk in text.chunks(1024) {
+            steps.spend(chunk.len())?;
+            for byte in chunk {
+                let mut next = dfa.next_state_untagged(&cache, state, *byte);
+                if next.is_unknown() {
+                    steps.spend(state_steps)?;
+                    next = dfa.next_state(&mut cache, state, *byte).map_err(|_| TooCostly)?;
+                }
+                if next.is_match() || next.is_dead() {
+                    return Ok(next.is_match());
+                }
+                if next.is_quit() {
+                    // Word boundaries beside letters that are not ASCII.
+                    return simulate(dfa.get_nfa(), text, steps);
+                }
+                state = next;
+            }
+        }
+        steps.spend(state_steps)?;
+        Ok(dfa.next_eoi_state(&mut cache, state).map_err(|_| TooCostly)?.is_match())
+    }
+}
+
+/// Follows all paths through the expression at once: slower than the automaton, and without its exceptions.
+fn simulate(nfa: &NFA, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
+    let mut seen = vec![usize::MAX; nfa.states().len()];
+    let (mut active, mut ahead) = (vec![nfa.start_unanchored()], Vec::new());
+    for at in 0..=text.len() {
+        let mut reached: Vec<StateID> = Vec::with_capacity(active.len());
+        while let Some(id) = active.pop() {
+            if std::mem::replace(&mut seen[id.as_usize()], at) == at {
+                continue;
+            }
+            steps.spend(VISIT_STEPS)?;
+            match nfa.state(id) {
+                State::Match { .. } => return Ok(true),
+                State::Look { look, next } if nfa.look_matcher().matches(*look, text, at) => active.push(*next),
+                State::Capture { next, .. } => active.push(*next),
+                State::Union { alternates } => active.extend(alternates.iter()),
+                State::BinaryUnion { alt1, alt2 } => active.extend([*alt1, *alt2]),
+                State::Look { .. } | State::Fail => {}
+                State::ByteRange { .. } | State::Sparse(_) | State::Dense(_) => reached.push(id),
+            }
+        }
+        let Some(byte) = text.get(at) else { break };
+        ahead.extend(reached.into_iter().filter_map(|id| match nfa.state(id) {
+            State::ByteRange { trans } => trans.matches_byte(*byte).then_some(trans.next),
+            State::Sparse(sparse) => sparse.matches_byte(*byte),
+            State::Dense(dense) => dense.matches_byte(*byte),
+            _ => None,
+        }));
+        std::mem::swap(&mut active, &mut ahead);
+    }
+    Ok(false)
+}
+
+/// Steps to translate character classes: some are short to write and hold a million characters, each of which `(?i)` folds.
+#[derive(Debug, Default)]
+struct Weight {
+    steps: usize,
+    folds: bool,
+    /// How many brackets and operators of classes are open: each works through all that is inside of it.
+    depth: usize,
+    /// Where `[\s\S]` and its like stand: any character, which is cheaper as `.`.
+    any: Vec<Span>,
+}
+
+const ALL_CHARACTERS: usize = 0x11_0000;
+
+impl Weight {
+    fn add(&mut self, fixed: usize, folded: usize) {
+        let folded = if self.folds { folded * FOLD_STEPS } else { 0 };
+        self.steps = self.steps.saturating_add((fixed + folded).saturating_mul(self.depth.max(1)));
+    }
+
+    fn perl(&mut self, class: &ClassPerl) {
+        // Outside of brackets they are not folded.
+        let folded = match &class.kind {
+            _ if self.depth == 0 => 0,
+            _ if class.negated => ALL_CHARACTERS,
+            // 137,000 characters in long ranges, which fold faster.
+            ClassPerlKind::Word => 50_000,
+            ClassPerlKind::Digit | ClassPerlKind::Space => 1_000,
+        };
+        self.add(CLASS_STEPS, folded);
+    }
+
+    fn flags(&mut self, flags: &ast::Flags) {
+        self.folds |= flags.flag_state(Flag::CaseInsensitive) == Some(true);
+    }
+}
+
+impl ast::Visitor for Weight {
+    type Output = Self;
+    type Err = Infallible;
+
+    fn finish(self) -> Result<Self, Infallible> {
+        Ok(self)
+    }
+
+    fn visit_pre(&mut self, ast: &Ast) -> Result<(), Infallible> {
+        match ast {
+            Ast::Flags(flags) => self.flags(&flags.flags),
+            Ast::Group(group) => {
+                if let GroupKind::NonCapturing(flags) = &group.kind {
+                    self.flags(flags);
+                }
+            }
+            Ast::ClassPerl(class) => self.perl(class),
+            Ast::ClassUnicode(_) => self.add(CLASS_STEPS, ALL_CHARACTERS),
+            Ast::ClassBracketed(class) => {
+                self.depth += 1;
+                if is_any(class) {
+                    self.any.push(class.span);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn visit_post(&mut self, ast: &Ast) -> Result<(), Infallible> {
+        if matches!(ast, Ast::ClassBracketed(_)) {
+            self.depth -= 1;
+        }
+        Ok(())
+    }
+
+    fn visit_class_set_item_pre(&mut self, item: &ClassSetItem) -> Result<(), Infallible> {
+        match item {
+            // Within such a class, nothing is translated.
+            ClassSetItem::Perl(class) if self.any.last().is_some_and(|any| any.end.offset >= class.span.end.offset) => {
+            }
+            ClassSetItem::Range(range) => {
+                self.add(0, (u32::from(range.end.c) - u32::from(range.start.c)) as usize);
+            }
+            ClassSetItem::Unicode(_) => self.add(CLASS_STEPS, ALL_CHARACTERS),
+            ClassSetItem::Perl(class) => self.perl(class),
+            ClassSetItem::Ascii(class) => self.add(0, if class.negated { ALL_CHARACTERS } else { 128 }),
+            ClassSetItem::Bracketed(class) => {
+                if class.negated {
+                    self.add(CLASS_STEPS, ALL_CHARACTERS);
+                }
+                self.depth += 1;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn visit_class_set_item_post(&mut self, item: &ClassSetItem) -> Result<(), Infallible> {
+        if matches!(item, ClassSetItem::Bracketed(_)) {
+            self.depth -= 1;
+        }
+        Ok(())
+    }
+
+    fn visit_class_set_binary_op_pre(&mut self, _: &ast::ClassSetBinaryOp) -> Result<(), Infallible> {
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn visit_class_set_binary_op_post(&mut self, _: &ast::ClassSetBinaryOp) -> Result<(), Infallible> {
+        self.depth -= 1;
+        Ok(())
+    }
+}
+
+/// Whether the class is one such as `[\s\S]`.
+fn is_any(class: &ClassBracketed) -> bool {
+    let ClassSet::Item(ClassSetItem::Union(union)) = &class.kind else { return false };
+    match union.items.as_slice() {
+        [ClassSetItem::Perl(one), ClassSetItem::Perl(other)] => {
+            !class.negated && one.kind == other.kind && one.negated != other.negated
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,139 @@
+//! Times as RFC 3339 writes them.
+
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::Offset};
+
+/// The instant of an RFC 3339 time: years 0000 to 9999, seconds and an offset below 24 hours present.
+///
+/// Digits beyond nanoseconds are cut off. The last 26 hours of the year 9999 are beyond [`Timestamp::MAX`] and become that:
+/// `9999-12-31T23:59:59Z` is written for a time that never comes.
+pub fn parse(text: &str) -> Option<Timestamp> {
+    let (clock, offset) = match text.strip_suffix(['Z', 'z']) {
+        Some(clock) => (clock, SignedDuration::ZERO),
+        None => text.split_at_checked(text.len().checked_sub(6)?).and_then(|(clock, at)| Some((clock, offset(at)?)))?,
+    };
+    let (seconds, fraction) = clock.split_once('.').map_or((clock, None), |(seconds, part)| (seconds, Some(part)));
+    let pattern = |(byte, mark): (u8, u8)| match mark {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => byte.eq_ignore_ascii_case(&b'T'),
+        mark => byte == mark,
+    };
+    let shape = b"0000-00-00T00:00:00";
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if seconds.len() != shape.len() || !seconds.bytes().zip(*shape).all(pattern) || !fraction.is_none_or(digits) {
+        return None;
+    }
+    let fraction = fraction.map(|part| format!(".{}", &part[..part.len().min(9)])).unwrap_or_default();
+    let local: DateTime = format!("{seconds}{fraction}").parse().ok()?;
+    let utc = local.checked_sub(offset).ok().filter(|utc| utc.year() >= 0)?;
+    Some(Offset::UTC.to_timestamp(utc).unwrap_or(Timestamp::MAX))
+}
+
+/// Reads `+hh:mm` or `-hh:mm`.
+fn offset(text: &str) -> Option<SignedDuration> {
+    let (hours, minutes) = text.get(1..)?.split_once(':')?;
+    let number = |text: &str, below: i64| {
+        let valid = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|number| valid && *number < below)
+    };
+    let offset = SignedDuration::from_mins(number(hours, 24)? * 60 + number(minutes, 60)?);
+    match text.as_bytes()[0] {
+        b'+' => Some(offset),
+        b'-' => Some(-offset),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn rfc_3339_times_are_read() {
+        for (text, utc) in [
+            ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+            ("2026-01-31t12:00:00z", "2026-01-31T12:00:00Z"),
+            ("2026-01-31T12:00:00+00:00", "2026-01-31T12:00:00Z"),
+            ("2026-01-31T12:00:00-00:00", "2026-01-31T12:00:00Z"),
+            ("2026-01-31T12:00:00.5+05:30", "2026-01-31T06:30:00.5Z"),
+            ("2026-01-31T12:00:00.123456789123Z", "2026-01-31T12:00:00.123456789Z"),
+            ("2026-01-31T00:30:00+23:59", "2026-01-30T00:31:00Z"),
+            ("2024-02-29T23:59:59-23:59", "2024-03-01T23:58:59Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
+            ("9999-12-30T22:00:00Z", "9999-12-30T22:00:00Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00.999999999Z"),
+            ("9999-12-31T23:59:59.999999999Z", "9999-12-30T22:00:00.999999999Z"),
+        ] {
+            assert_eq!(parse(text).map(|time| time.to_string()).as_deref(), Some(utc), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        for text in [
+            "",
+            "Z",
+            "now",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "2026-01-31 12:00:00Z",
+            "2026-01-31_12:00:00Z",
+            "2026-01-31T12:00Z",
+            "2026-01-31T12Z",
+            "2026-01-31T12:00:00+25:00",
+            "2026-01-31T12:00:00+24:00",
+            "2026-01-31T12:00:00+05:60",
+            "2026-01-31T12:00:00+0530",
+            "2026-01-31T12:00:00+05",
+            "2026-01-31T12:00:00+05:30:00",
+            "2026-01-31T12:00:00\u{2212}05:30",
+            "2026-01-31T12:00:00*05:30",
+            "2026-01-31T12:00:00Z[UTC]",
+            "2026-01-31T12:00:00[UTC]",
+            "2026-01-31T12:00:00+00:00[Europe/Paris]",
+            "20260131T120000Z",
+            "20260131T12:00:00Z",
+            "2026-031T12:00:00Z",
+            "2026-W05-6T12:00:00Z",
+            "-002026-01-31T12:00:00Z",
+            "+002026-01-31T12:00:00Z",
+            "02026-01-31T12:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T12:00:00,5Z",
+            "2026-01-31T12:00:00.5.5Z",
+            "2026-01-31T24:00:00Z",
+            "2026-01-31T12:60:00Z",
+            "2026-01-31T12:00:61Z",
+            "2026-02-30T12:00:00Z",
+            "2025-02-29T12:00:00Z",
+            "2026-00-10T12:00:00Z",
+            "2026-13-10T12:00:00Z",
+            "2026-1-31T12:00:00Z",
+            " 2026-01-31T12:00:00Z",
+            "2026-01-31T12:00:00Z ",
+            "2026-01-31T12:00:00 Z",
+            "２０２６-01-31T12:00:00Z",
+            "1769860800",
+            "0000-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn own_times_read_back(seconds in -62_167_219_200_i64..253_402_207_200, nanos in 0..1_000_000_000_i32) {
+            let time = Timestamp::new(seconds, nanos).expect("a time");
+            prop_assert_eq!(parse(&time.to_string()), Some(time));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,30}|[0-9T:Z+.-]{0,30}") {
+            let _ = parse(&text);
+        }
+    }
+}

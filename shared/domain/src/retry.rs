@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp, civil::DateTime, fmt::strtime, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -166,17 +166,17 @@ impl RetryPolicy {
     }
 }
 
-/// How long a `Retry-After` header asks to wait (RFC 9110 §10.2.3: seconds or an IMF-fixdate), at most 24 hours, zero
-/// for a date gone by; `None` when it says neither.
+/// How long a `Retry-After` header asks to wait (RFC 9110 §10.2.3: seconds, or a date in any of the three forms of §5.6.7),
+/// at most 24 hours, zero for a date gone by; `None` when it is neither.
 pub fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim_ascii();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than a number holds ask for more than the cap.
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
-        let date: DateTime = strtime::parse("%a, %d %b %Y %H:%M:%S GMT", text).ok()?.to_datetime().ok()?;
+        let date = httpdate::parse_http_date(text).ok()?;
         // The last hours of 9999 are past what a timestamp holds.
-        let date = TimeZone::UTC.to_timestamp(date).unwrap_or(Timestamp::MAX);
+        let date = Timestamp::try_from(date).unwrap_or(Timestamp::MAX);
         Duration::try_from(date.duration_since(now)).unwrap_or_default()
     };
     Some(wait.min(MOST_RETRY_AFTER))

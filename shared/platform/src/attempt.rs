@@ -206,22 +206,33 @@ pub fn timeout(webhook: &Webhook) -> Duration {
 }
 
 fn judge(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> bool) -> Outcome {
-    let failed = Outcome::Failed;
     match answered {
         Ok(Answered { answer, .. }) => {
             let code = answer.status.as_u16();
-            if accepts(code) {
-                return Outcome::Delivered { code };
+            match answer.incomplete {
+                None if accepts(code) => Outcome::Delivered { code },
+                Some(error) if accepts(code) => {
+                    Outcome::Failed(Failure::Incomplete { code, cause: Box::new(failure(error)) })
+                }
+                _ => {
+                    let wait = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                    let retry_after = wait.and_then(|text| parse_retry_after(text, clock::now()));
+                    Outcome::Failed(Failure::Status { code, retry_after })
+                }
             }
-            let wait = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let retry_after = wait.and_then(|text| parse_retry_after(text, clock::now()));
-            failed(Failure::Status { code, retry_after })
         }
         Err(ConnectError::Call(CallError::Blocked(why))) => Outcome::Blocked { reason: why.to_string() },
-        Err(ConnectError::Call(CallError::Timeout)) => failed(Failure::Timeout),
-        Err(ConnectError::Call(CallError::Unreachable(why))) => failed(Failure::Unreachable(why.to_string())),
-        Err(ConnectError::NoToken(why)) => failed(Failure::Unauthorized(why.clone())),
-        Err(ConnectError::Table(error)) => failed(Failure::Unreachable(error.to_string())),
+        Err(ConnectError::Call(error)) => Outcome::Failed(failure(*error)),
+        Err(ConnectError::NoToken(why)) => Outcome::Failed(Failure::Unauthorized(why.clone())),
+        Err(ConnectError::Table(error)) => Outcome::Failed(Failure::Unreachable(error.to_string())),
+    }
+}
+
+fn failure(error: CallError) -> Failure {
+    match error {
+        CallError::Timeout => Failure::Timeout,
+        CallError::Unreachable(why) => Failure::Unreachable(why.to_string()),
+        CallError::Blocked(why) => Failure::Unreachable(why.to_string()),
     }
 }
 
@@ -229,6 +240,10 @@ fn judge(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> boo
 fn body_text(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     // The cut may have gone through a character; what is left of it is no text.
-    let text = if answer.truncated { text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &text };
+    let text = if answer.truncated || answer.incomplete.is_some() {
+        text.trim_end_matches(char::REPLACEMENT_CHARACTER)
+    } else {
+        &text
+    };
     text[..text.floor_char_boundary(WEBHOOK_ANSWER_LIMIT)].to_owned()
 }

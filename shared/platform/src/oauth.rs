@@ -3,12 +3,13 @@
 //!
 //! An account and its settings come in, a token that has not been refused goes out. Whoever fetches holds a lease on the
 //! account's row; the others look at that row until it is done. A refresh token that the server replaces is stored in the
-//! same write as the token that came with it.
+//! same write as what came with it, be that a token or a failure.
 
 use std::time::{Duration, Instant};
 
 use domain::account::{
     Account, OAuth2,
+    answer::TokenAnswer,
     issued::{Failure, Issued, Lease, Step, Token},
 };
 use http::{
@@ -17,7 +18,6 @@ use http::{
 };
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 
 use crate::{
     clock,
@@ -126,20 +126,22 @@ impl Tokens<'_> {
                 return Ok(None);
             }
         }
-        let (issued, result) = match self.fetch(settings, &lease, former.refresh.as_ref(), time).await {
-            Ok((token, replaced)) => {
+        let (token, replaced) = self.fetch(account, settings, &lease, former.refresh.as_ref(), time).await;
+        // A server that keeps the refresh token does not send it again (RFC 6749, section 6).
+        let refresh = replaced.or(former.refresh);
+        let (issued, result) = match token {
+            Ok(token) => {
                 let access = token.access.clone();
-                // A server that keeps the refresh token does not send it again (RFC 6749, section 6).
-                let refresh = replaced.or(former.refresh);
                 (Issued { token: Some(token), refresh, lease: None, failure: None }, Ok(Some(access)))
             }
             Err(NoToken::Refused(reason)) => {
                 let failure = Some(Failure { lease: lease.id, reason: reason.clone() });
-                (Issued { lease: None, failure, ..former }, Err(OAuthError::NoToken(reason)))
+                (Issued { token: former.token, refresh, lease: None, failure }, Err(OAuthError::NoToken(reason)))
             }
             Err(NoToken::Timeout) => {
                 let reason = "the token endpoint did not answer within the timeout".to_owned();
-                (Issued { lease: None, failure: None, ..former }, Err(OAuthError::NoToken(reason)))
+                let issued = Issued { token: former.token, refresh, lease: None, failure: None };
+                (issued, Err(OAuthError::NoToken(reason)))
             }
         };
         // What was fetched serves this caller whatever becomes of the write; a refresh token may hang on it, so it is
@@ -154,21 +156,23 @@ impl Tokens<'_> {
         result
     }
 
-    /// One request to the token endpoint; an error tells what failed, without secrets.
+    /// One request to the token endpoint: the access token, or why there is none, and the refresh token that replaces ours.
     async fn fetch(
         &self,
+        account: &Account,
         settings: &OAuth2,
         lease: &Lease,
         refresh: Option<&SecretString>,
         timeout: Duration,
-    ) -> Result<(Token, Option<SecretString>), NoToken> {
+    ) -> (Result<Token, NoToken>, Option<SecretString>) {
         let request = settings.token_request(refresh);
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         if let Some(authorization) = &request.authorization {
-            let mut value = HeaderValue::try_from(authorization.expose_secret())
-                .map_err(|_| refused("the client's id or secret does not fit a header"))?;
+            let Ok(mut value) = HeaderValue::try_from(authorization.expose_secret()) else {
+                return (Err(refused("the client's id or secret does not fit a header")), None);
+            };
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -181,26 +185,28 @@ impl Tokens<'_> {
             limit: ANSWER_LIMIT,
         };
         let now = clock::now();
-        let answer = self.egress.call(call).await.map_err(|error| match error {
-            CallError::Timeout => NoToken::Timeout,
+        let answer = match self.egress.call(call).await {
+            Ok(answer) => answer,
+            Err(error) => return (Err(error.into()), None),
+        };
+        let mut secrets = account.settings.authorization.secrets();
+        secrets.extend(refresh.map(|token| token.expose_secret().to_owned()));
+        let TokenAnswer { token, refresh } = TokenAnswer::read(answer.status, &answer.body, &secrets, &lease.id, now);
+        let token = token.map_err(|reason| match answer.incomplete {
+            Some(error) if answer.status.is_success() => error.into(),
+            _ => NoToken::Refused(reason),
+        });
+        (token, refresh)
+    }
+}
+
+impl From<CallError> for NoToken {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Timeout => Self::Timeout,
             CallError::Blocked(why) => refused(format!("the token endpoint is blocked: {why}")),
             CallError::Unreachable(why) => refused(format!("the token endpoint is unreachable: {why}")),
-        })?;
-        let status = answer.status.as_u16();
-        let body: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
-        if !answer.status.is_success() {
-            // The error's name is one of a fixed set (RFC 6749, section 5.2); the description may be anything.
-            let error = body.as_ref().and_then(|body| body["error"].as_str()).unwrap_or_default();
-            let error: String =
-                error.chars().filter(|char| char.is_ascii_alphanumeric() || *char == '_').take(50).collect();
-            let detail = if error.is_empty() { String::new() } else { format!(": {error}") };
-            return Err(refused(format!("the token endpoint answered {status}{detail}")));
         }
-        let body = body.ok_or_else(|| refused("the token endpoint's answer is not JSON"))?;
-        Token::parse(&body, &lease.id, now).map_err(|problems| {
-            let what = problems.0.into_iter().map(|problem| problem.detail).collect::<Vec<_>>().join(", ");
-            refused(format!("the token endpoint's answer {what}"))
-        })
     }
 }
 

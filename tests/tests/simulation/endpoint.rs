@@ -115,7 +115,7 @@ pub(super) fn network(
                     let body = wait.map_or_else(|| "noted".to_owned(), |wait| wait.to_string());
                     let headers = wait.map(|wait| (RETRY_AFTER, wait.into())).into_iter().collect();
                     let status = status.try_into().expect("a status");
-                    Ok(Answer { status, headers, body: body.into(), truncated: false })
+                    Ok(Answer { status, headers, body: body.into(), truncated: false, incomplete: None })
                 }
             }
         })

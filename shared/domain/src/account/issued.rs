@@ -5,19 +5,11 @@
 //! whatever process, one asks the authorization server; a lease whose holder died ends by itself. Those who waited share
 //! what the holder got, a refusal too.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::invalid::{Checked, Problems};
-
-/// A token that says nothing of its end is taken for an hour.
-const UNKNOWN_LIFE: SignedDuration = SignedDuration::from_hours(1);
-/// A token counts as ended this much before it does: calls take time, and clocks differ.
-const MARGIN: SignedDuration = SignedDuration::from_secs(60);
-
-/// What an authorization server answered (RFC 6749, section 5.1).
+/// An access token as an authorization server issued it.
 #[derive(Debug, Clone)]
 pub struct Token {
     /// What calls carry.
@@ -26,34 +18,6 @@ pub struct Token {
     pub good_until: Timestamp,
     /// The lease that it was fetched under.
     pub lease: String,
-}
-
-impl Token {
-    /// Reads the answer to a token request that was made at `now` under `lease`, with the refresh token that the server
-    /// gave in place of ours, if it did.
-    pub fn parse(answer: &Value, lease: &str, now: Timestamp) -> Checked<(Self, Option<SecretString>)> {
-        let text = |field: &str| answer[field].as_str().filter(|text| !text.is_empty());
-        let Some(access) = text("access_token") else { return Err(Problems::here("holds no access_token")) };
-        // It becomes a header's value (RFC 6750, section 2.1).
-        if !access.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Problems::here("holds an access_token with characters that no header may have"));
-        }
-        if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-            return Err(Problems::here("holds a token that is not of the type bearer"));
-        }
-        // Some servers write the number as a text.
-        let seconds = &answer["expires_in"];
-        let seconds = seconds.as_f64().or_else(|| seconds.as_str()?.parse().ok());
-        let life = seconds.map_or(UNKNOWN_LIFE, |seconds| {
-            #[expect(clippy::cast_possible_truncation, reason = "clamped to a year")]
-            let seconds = seconds.clamp(0.0, 31_536_000.0) as i64;
-            SignedDuration::from_secs(seconds)
-        });
-        let margin = MARGIN.min(life / 10);
-        let good_until = now.saturating_add(life - margin).unwrap_or(now);
-        let token = Self { access: access.into(), good_until, lease: lease.to_owned() };
-        Ok((token, text("refresh_token").map(SecretString::from)))
-    }
 }
 
 /// What is known of an account's token.
@@ -123,7 +87,7 @@ impl Issued {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use jiff::SignedDuration;
 
     use super::*;
 
@@ -133,35 +97,6 @@ mod tests {
 
     fn token(access: &str, good_until: i64) -> Token {
         Token { access: access.into(), good_until: at(good_until), lease: "former".to_owned() }
-    }
-
-    #[test]
-    fn an_answer_is_read() {
-        for (answer, good_until) in [
-            (json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600}), 3540),
-            (json!({"access_token": "a", "expires_in": "600"}), 540),
-            (json!({"access_token": "a", "expires_in": 100}), 90),
-            (json!({"access_token": "a"}), 3540),
-            (json!({"access_token": "a", "expires_in": -5}), 0),
-            (json!({"access_token": "a", "expires_in": 1e300}), 31_535_940),
-            (json!({"access_token": "a", "expires_in": [1]}), 3540),
-        ] {
-            let parsed = Token::parse(&answer, "l", at(0));
-            let (token, refresh) = parsed.unwrap_or_else(|problems| panic!("{answer}: {problems:?}"));
-            assert_eq!((token.good_until, &*token.lease), (at(good_until), "l"), "{answer}");
-            assert!(refresh.is_none());
-        }
-        for answer in [
-            json!({}),
-            json!([]),
-            json!({"access_token": ""}),
-            json!({"access_token": "a b"}),
-            json!({"access_token": "a\r\nx-admin: 1"}),
-            json!({"access_token": "ä"}),
-            json!({"access_token": "a", "token_type": "mac"}),
-        ] {
-            assert!(Token::parse(&answer, "l", at(0)).is_err(), "{answer}");
-        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the token that the OAuth 2.0 [`token request`](OAuth2::token_request) brings. No secret shows in what is read back, and
 //! [`Authorization::secrets`] lists what third parties must not echo.
 
+pub mod answer;
 pub mod issued;
 pub mod oauth2;
 

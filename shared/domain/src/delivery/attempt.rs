@@ -32,6 +32,13 @@ pub enum Failure {
         /// What it asked for with `Retry-After`, where that counts (429 and 503).
         retry_after: Option<Duration>,
     },
+    /// The receiver answered with a status that counts as success, and the rest of the answer did not arrive.
+    Incomplete {
+        /// The status.
+        code: u16,
+        /// Why not.
+        cause: Box<Self>,
+    },
     /// No answer within the webhook's timeout.
     Timeout,
     /// No connection, or one that broke.
@@ -48,13 +55,39 @@ impl Failure {
             _ => None,
         }
     }
+
+    /// Whether the receiver was too slow, with its answer or with the end of it.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Incomplete { cause, .. } => cause.is_timeout(),
+            _ => false,
+        }
+    }
+
+    /// The failure in words.
+    fn text(&self) -> String {
+        match self {
+            Self::Status { code, .. } => format!("the receiver answered {code}"),
+            Self::Incomplete { code, cause } if cause.is_timeout() => {
+                format!("the receiver answered {code}, but its answer was not complete within the timeout")
+            }
+            Self::Incomplete { code, cause } => {
+                format!("the receiver answered {code}, but its answer was not complete: {}", cause.text())
+            }
+            Self::Timeout => "no answer within the timeout".to_owned(),
+            Self::Unreachable(why) => format!("unreachable: {why}"),
+            Self::Unauthorized(why) => why.clone(),
+        }
+    }
 }
 
 impl Outcome {
     /// The status that the receiver answered with.
     pub fn status_code(&self) -> Option<u16> {
         match self {
-            Self::Delivered { code } | Self::Failed(Failure::Status { code, .. }) => Some(*code),
+            Self::Delivered { code }
+            | Self::Failed(Failure::Status { code, .. } | Failure::Incomplete { code, .. }) => Some(*code),
             _ => None,
         }
     }
@@ -63,10 +96,7 @@ impl Outcome {
     pub fn error(&self) -> Option<String> {
         match self {
             Self::Delivered { .. } => None,
-            Self::Failed(Failure::Status { code, .. }) => Some(format!("the receiver answered {code}")),
-            Self::Failed(Failure::Timeout) => Some("no answer within the timeout".to_owned()),
-            Self::Failed(Failure::Unreachable(why)) => Some(format!("unreachable: {why}")),
-            Self::Failed(Failure::Unauthorized(why)) => Some(why.clone()),
+            Self::Failed(failure) => Some(failure.text()),
             Self::Blocked { reason } => Some(format!("blocked: {reason}")),
         }
     }

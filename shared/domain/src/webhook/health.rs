@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::{Failure, Outcome};
+use crate::delivery::Outcome;
 
 /// How long a webhook fails until its owner is warned.
 const WARNED_AFTER: SignedDuration = SignedDuration::from_hours(24);
@@ -34,7 +34,7 @@ impl Health {
             Outcome::Failed(failure) => Some(Self {
                 failing_since: before.map_or(at, |before| before.failing_since),
                 warned: before.is_some_and(|before| before.warned),
-                hangs: matches!(failure, Failure::Timeout),
+                hangs: failure.is_timeout(),
             }),
         }
     }
@@ -58,6 +58,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::Failure;
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)

@@ -1,0 +1,116 @@
+//! Connections that are used again, and what happens when the receiver closes one.
+
+use super::*;
+
+/// What a receiver does with the requests of one connection, one after the other; then it closes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Answer,
+    /// Closes without a byte.
+    Close,
+    /// Resets: what was sent is thrown away.
+    Reset,
+    /// Begins an answer, and closes.
+    Begin,
+}
+
+/// Serves a list of connections, and returns the requests of each.
+async fn serve(listener: TcpListener, connections: &[&[Act]]) -> Vec<Vec<String>> {
+    let mut seen = Vec::new();
+    for acts in connections {
+        let (mut stream, _) = listener.accept().await.expect("connection");
+        let mut requests = Vec::new();
+        for act in *acts {
+            requests.push(request(&mut stream).await);
+            match act {
+                Act::Answer => answer_ok(&mut stream).await,
+                Act::Close => stream.shutdown().await.expect("closed"),
+                Act::Reset => stream.set_zero_linger().expect("a socket"),
+                Act::Begin => {
+                    stream.write_all(b"H").await.expect("a byte");
+                    stream.shutdown().await.expect("closed");
+                }
+            }
+        }
+        seen.push(requests);
+    }
+    seen
+}
+
+/// Makes calls one after the other; their results, and the requests that came to a receiver that behaves so.
+async fn calls(count: usize, connections: &[&[Act]]) -> (Vec<Result<u16, CallError>>, Vec<Vec<String>>) {
+    let (listener, port) = listen().await;
+    let egress = egress(port, RootCertStore::empty());
+    let calls = async {
+        let mut results = Vec::new();
+        for n in 0..count {
+            let mut call = get(&format!("http://127.0.0.1:{port}/{n}"));
+            call.method = Method::POST;
+            call.headers.insert("webhook-id", HeaderValue::from_static("evt_1"));
+            call.body = Some(b"content".to_vec());
+            results.push(egress.clone().call(call).await.map(|answer| answer.status.as_u16()));
+        }
+        results
+    };
+    let both = async { tokio::join!(calls, serve(listener, connections)) };
+    tokio::time::timeout(Duration::from_secs(20), both).await.expect("as many connections as were announced")
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let (results, seen) = calls(3, &[&[Act::Answer; 3]]).await;
+    assert_eq!((results, seen[0].len()), (vec![Ok(200); 3], 3));
+}
+
+#[tokio::test]
+async fn a_request_lost_with_a_reused_connection_is_repeated_on_a_new_one() {
+    for loss in [Act::Close, Act::Reset] {
+        let (results, seen) = calls(2, &[&[Act::Answer, loss], &[Act::Answer]]).await;
+        assert_eq!(results, [Ok(200), Ok(200)]);
+        assert_eq!(seen[0][1], seen[1][0], "the repeat is the same request");
+        assert!(seen[1][0].contains("webhook-id: evt_1") && seen[1][0].ends_with("content"), "{}", seen[1][0]);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_repeated_once_at_the_most() {
+    let closed = Err(CallError::Unreachable(Unreachable::Closed));
+    // The repeat is lost, too: on a new connection, that is an answer of its own.
+    let (results, seen) = calls(2, &[&[Act::Answer, Act::Close], &[Act::Close]]).await;
+    assert_eq!((results, seen.len()), (vec![Ok(200), closed], 2));
+    // What is lost on the first use of a connection is not repeated.
+    let (results, seen) = calls(1, &[&[Act::Close]]).await;
+    assert_eq!((results, seen.len()), (vec![closed], 1));
+}
+
+#[tokio::test]
+async fn a_request_that_got_a_byte_of_an_answer_is_not_repeated() {
+    let (results, seen) = calls(2, &[&[Act::Answer, Act::Begin]]).await;
+    assert_eq!(results, [Ok(200), Err(Unreachable::Closed.into())]);
+    assert_eq!(seen[0].len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_repeat_has_the_time_that_is_left() {
+    let (listener, port) = listen().await;
+    let egress = egress(port, RootCertStore::empty());
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.expect("connection");
+        request(&mut stream).await;
+        answer_ok(&mut stream).await;
+        request(&mut stream).await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        drop(stream);
+        let (mut stream, _) = listener.accept().await.expect("connection");
+        request(&mut stream).await;
+        std::future::pending::<()>().await;
+    };
+    let calls = async {
+        let call = || get(&format!("http://127.0.0.1:{port}/"));
+        egress.call(call()).await.expect("answer");
+        let start = Instant::now();
+        (egress.call(call()).await, start.elapsed().as_secs())
+    };
+    let (result, seconds) = tokio::select! { () = serve => unreachable!(), result = calls => result };
+    assert_eq!((result.expect_err("no answer"), seconds), (CallError::Timeout, 10));
+}

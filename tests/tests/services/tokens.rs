@@ -4,6 +4,7 @@ use std::{iter::repeat_n, time::Duration};
 
 use futures::future::join_all;
 use jiff::SignedDuration;
+use serde_json::json;
 use tests::sink::{Reply, Sink};
 
 use crate::process::{Process, Town, token};
@@ -73,4 +74,32 @@ async fn a_token_that_the_service_refuses_is_replaced_once() {
         (town.asked(), &town.bearers()[30..]),
         (3, &["Bearer second".to_owned(), "Bearer third".to_owned()][..])
     );
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_can_be_used_once_survives_an_answer_without_a_token() {
+    let replies = [
+        Reply::status(200).body(r#"{"access_token": "not a token", "refresh_token": "second"}"#),
+        Reply::status(200).body(r#"{"error": "temporarily_unavailable", "refresh_token": "third"}"#),
+        Reply::status(400).body(r#"{"error": "invalid_request", "refresh_token": "not ours"}"#),
+        Reply::status(200).body("access_token=late&token_type=bot&refresh_token=fourth&expires_in=3600"),
+    ];
+    let town =
+        Town::with(Sink::answering(replies), &json!({"grant_type": "refresh_token", "refresh_token": "first"})).await;
+    let process = town.process().await;
+    for reason in [
+        "the token endpoint's answer holds an access_token with characters that no header may have",
+        "the token endpoint answered 200: temporarily_unavailable",
+        "the token endpoint answered 400: invalid_request",
+    ] {
+        let error = town.call(&process, TIMEOUT).await.expect_err("no token");
+        assert_eq!(error.to_string(), format!("no access token: {reason}"));
+    }
+    assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200);
+    assert_eq!(town.bearers(), ["Bearer late"]);
+    let used = |request: &tests::sink::Request| {
+        let form = url::form_urlencoded::parse(&request.body);
+        form.into_owned().find(|(name, _)| name == "refresh_token").expect("a refresh token").1
+    };
+    assert_eq!(town.issuer.got().iter().map(used).collect::<Vec<_>>(), ["first", "second", "third", "third"]);
 }

@@ -33,6 +33,28 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<Invalid>,
+    /// Of a 504: why the third party gave no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub reason: Option<Reason>,
+}
+
+/// Why a third party gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No connection, or no complete answer, within the timeout.
+    Timeout,
+    /// Nothing listens at the address, or there is no route to it.
+    ConnectionRefused,
+    /// The host's name has no address.
+    Dns,
+    /// The TLS handshake failed.
+    Tls,
+    /// The connection ended before a complete answer that is HTTP.
+    Closed,
+    /// The URL leads to where Tieline makes no calls.
+    Blocked,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -42,7 +64,7 @@ fn code<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::O
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, title, status, detail: detail.into(), errors: Vec::new() }
+        Self { kind, title, status, detail: detail.into(), errors: Vec::new(), reason: None }
     }
 
     /// 400: not JSON, or a forged cursor.
@@ -131,9 +153,10 @@ impl Problem {
         Self::new(StatusCode::BAD_GATEWAY, "/problems/bad-gateway", "Bad gateway", detail)
     }
 
-    /// 504: a third party gave no answer in time.
-    pub fn gateway_timeout(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "/problems/gateway-timeout", "Gateway timeout", detail)
+    /// 504: a third party gave no complete answer.
+    pub fn gateway_timeout(detail: impl Into<String>, reason: Reason) -> Self {
+        let problem = Self::new(StatusCode::GATEWAY_TIMEOUT, "/problems/gateway-timeout", "Gateway timeout", detail);
+        Self { reason: Some(reason), ..problem }
     }
 }
 

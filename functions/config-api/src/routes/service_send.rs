@@ -20,14 +20,14 @@ use domain::{
 use http::{HeaderMap, header::CONTENT_ENCODING};
 use platform::{
     connected::{self, Answered, ConnectError},
-    egress::{Call, CallError},
+    egress::{Call, CallError, Unreachable},
     oauth::Tokens,
 };
 use serde_json::{Value, json};
 
 use crate::{
     App,
-    http::{Answer, Document, Problem},
+    http::{Answer, Document, Problem, problem::Reason},
     openapi::schema,
 };
 
@@ -72,7 +72,7 @@ pub async fn send(State(app): State<Arc<App>>, Path(id): Path<String>, body: Doc
     };
     let started = Instant::now();
     let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress };
-    let answered = connected::call(tokens, account, call).await;
+    let answered = connected::call(tokens, account, call).await.and_then(complete);
     let elapsed_ms = started.elapsed().as_millis();
     match answered {
         Ok(answered) => {
@@ -86,14 +86,30 @@ pub async fn send(State(app): State<Arc<App>>, Path(id): Path<String>, body: Doc
     }
 }
 
+/// Part of an answer is none: the client could not tell what is missing.
+fn complete(answered: Answered) -> Result<Answered, ConnectError> {
+    match answered.answer.incomplete {
+        Some(error) => Err(error.into()),
+        None => Ok(answered),
+    }
+}
+
 fn problem(error: ConnectError, timeout_message: &str) -> Problem {
     match error {
-        ConnectError::Call(CallError::Timeout | CallError::Unreachable(_)) => Problem::gateway_timeout(timeout_message),
-        ConnectError::Call(CallError::Blocked(why)) => {
-            Problem::bad_gateway(format!("The service's URL is blocked: {why}"))
-        }
+        ConnectError::Call(error) => Problem::gateway_timeout(timeout_message, reason(error)),
         ConnectError::NoToken(why) => Problem::bad_gateway(format!("The service's account got {why}")),
         ConnectError::Table(error) => error.into(),
+    }
+}
+
+fn reason(error: CallError) -> Reason {
+    match error {
+        CallError::Blocked(_) => Reason::Blocked,
+        CallError::Timeout | CallError::Unreachable(Unreachable::ConnectTimeout) => Reason::Timeout,
+        CallError::Unreachable(Unreachable::Refused | Unreachable::Connect) => Reason::ConnectionRefused,
+        CallError::Unreachable(Unreachable::Dns) => Reason::Dns,
+        CallError::Unreachable(Unreachable::Tls(_)) => Reason::Tls,
+        CallError::Unreachable(Unreachable::Closed | Unreachable::Protocol) => Reason::Closed,
     }
 }
 

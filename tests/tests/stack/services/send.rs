@@ -143,14 +143,14 @@ async fn whoever_gives_no_answer_leads_to_the_services_own_message() {
     let stack = Stack::get();
     let nobody = Sink::start().url();
     let (hung, dripping, plain) = (Sink::answering([Reply::hang()]), Sink::answering([Reply::drip()]), Sink::start());
-    for (url, least) in [
-        (nobody, 0),
-        (hung.url(), 1000),
-        (dripping.url(), 1000),
+    for (url, least, reason) in [
+        (nobody, 0, "connection_refused"),
+        (hung.url(), 1000, "timeout"),
+        (dripping.url(), 1000, "timeout"),
         // A server that speaks no TLS.
-        (plain.url().replace("http:", "https:"), 0),
+        (plain.url().replace("http:", "https:"), 0, "tls"),
         // A name that nobody has (RFC 6761).
-        ("https://nobody.invalid/".to_owned(), 0),
+        ("https://nobody.invalid/".to_owned(), 0, "dns"),
     ] {
         let service = stack
             .service(url.as_str())
@@ -160,7 +160,7 @@ async fn whoever_gives_no_answer_leads_to_the_services_own_message() {
             .await;
         let started = Instant::now();
         let problem = service.send(json!({"method": "GET"})).await.problem(504);
-        assert_eq!(problem["detail"], "Call 555-0100.", "{url}");
+        assert_eq!((&problem["detail"], &problem["reason"]), (&json!("Call 555-0100."), &json!(reason)), "{url}");
         assert!(started.elapsed().as_millis() >= least, "{url}");
     }
 }

@@ -252,10 +252,10 @@ pub struct Sent {
 /// How a third party can fail.
 #[derive(Debug, IntoResponses)]
 pub enum ThirdParty {
-    /// The service's target is refused, its answer is too large, or its account gets no token
+    /// The service's answer is too large or compressed, or its account gets no token
     #[response(status = 502, content_type = "application/problem+json")]
     BadGateway(Problem),
-    /// No answer within the timeout, or the service cannot be reached
+    /// No complete answer within the timeout, or the service cannot be reached; `reason` tells which
     #[response(status = 504, content_type = "application/problem+json")]
     GatewayTimeout(Problem),
 }

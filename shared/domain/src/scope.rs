@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 use crate::invalid::{self, Checked, Problems};
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $scope:ident $name:tt),* $(,)?) => {
+    ($($(#[doc = $doc:literal])+ $scope:ident $name:tt),* $(,)?) => {
         /// One permission.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum Scope {
-            $($(#[$doc])* #[serde(rename = $name)] $scope,)*
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $scope,)*
         }
 
         impl Scope {
@@ -29,56 +29,67 @@ macro_rules! scopes {
                     $(Self::$scope => $name,)*
                 }
             }
+
+            /// What its holder can do, indirectly too.
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$scope => concat!($($doc),+).trim_ascii_start(),)*
+                }
+            }
         }
     };
 }
 
 scopes! {
-    /// Everything.
+    /// Everything, event types that Tieline itself emits included.
     Admin "admin",
-    /// Read users.
+    /// Read users: names, e-mail addresses, roles.
     UsersRead "users:read",
-    /// Create, change and delete users.
+    /// Create, change and delete users. Switching a user who has credentials takes every scope of these as well.
     UsersWrite "users:write",
-    /// Read credentials.
+    /// Read credentials, without their tokens.
     CredentialsRead "credentials:read",
-    /// Create, change, rotate, revoke and delete credentials.
+    /// Create, change, rotate, revoke and delete credentials that have no scope that the holder lacks.
     CredentialsWrite "credentials:write",
-    /// Read providers.
+    /// Read providers, without their keys. Their callback URLs are shown: whoever knows one can report a status.
     ProvidersRead "providers:read",
-    /// Create, change and delete providers.
+    /// Create, change and delete providers. Indirectly, a holder receives every message and call that is sent through a
+    /// provider, by pointing it to an address of their own.
     ProvidersWrite "providers:write",
-    /// Read connected services and their accounts.
+    /// Read connected services and their accounts, without secrets. Their inbound URLs are shown: whoever knows one can call
+    /// it, where the service has no `verification`.
     ServicesRead "services:read",
-    /// Create, change and delete connected services and their accounts.
+    /// Create, change and delete connected services and their accounts. Indirectly, a holder receives what is sent to a
+    /// service, by pointing it to an address of their own.
     ServicesWrite "services:write",
-    /// Send requests to connected services.
+    /// Send requests to connected services, and read their responses: whatever the service's account can do and see.
     ServicesSend "services:send",
-    /// Read webhooks.
+    /// Read webhooks, without their secrets.
     WebhooksRead "webhooks:read",
-    /// Create, change, test, replay and delete webhooks.
+    /// Create, change, test, replay and delete webhooks. Indirectly, a holder receives every event, by subscribing a webhook
+    /// to it.
     WebhooksWrite "webhooks:write",
-    /// Read events and event types.
+    /// Read events with their data, what third parties sent to inbound URLs included, and event types.
     EventsRead "events:read",
-    /// Publish events and create event types.
+    /// Publish events and create event types. Indirectly, a holder causes the calls of the webhooks that subscribe.
     EventsWrite "events:write",
-    /// Read messages.
+    /// Read messages: recipients, texts and the providers' responses.
     MessagesRead "messages:read",
-    /// Send messages.
+    /// Send messages through any provider of their channel.
     MessagesSend "messages:send",
-    /// Read calls.
+    /// Read calls: numbers, texts and the providers' responses.
     CallsRead "calls:read",
-    /// Trigger calls.
+    /// Trigger phone calls through any provider of calls.
     CallsTrigger "calls:trigger",
-    /// Read deliveries.
+    /// Read deliveries: the receivers' responses and the URLs that were called, what looks like a secret in them masked.
     DeliveriesRead "deliveries:read",
     /// Retry deliveries.
     DeliveriesRetry "deliveries:retry",
-    /// Read and export campaigns.
+    /// Read campaigns, and export those without providers.
     CampaignsRead "campaigns:read",
-    /// Create, change, import and delete campaigns.
+    /// Create, change, import and delete campaigns. Importing a provider takes `providers:write` as well.
     CampaignsWrite "campaigns:write",
-    /// Read the audit log.
+    /// Read the audit log: who changed what, without values.
     AuditRead "audit:read",
 }
 

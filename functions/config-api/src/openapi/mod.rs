@@ -6,11 +6,13 @@
 
 mod events;
 mod examples;
+mod fields;
 mod inbound;
 mod names;
 mod patches;
 mod responses;
 pub mod schema;
+mod splits;
 mod unions;
 
 use serde_json::{Value, json};
@@ -49,7 +51,9 @@ pub fn complete(document: &OpenApi, url: &str) -> Value {
     document["tags"] = tags();
     names::complete(&mut document);
     unions::complete(&mut document["components"]["schemas"]);
+    fields::complete(&mut document["components"]["schemas"]);
     patches::complete(&mut document["components"]["schemas"]);
+    splits::complete(&mut document["components"]["schemas"]);
     inbound::add(&mut document["paths"]);
     responses::complete(&mut document);
     document["webhooks"] = events::webhooks();

@@ -1,5 +1,6 @@
 //! What follows from names: IDs, times, and the descriptions of fields that mean the same everywhere.
 
+use domain::scope::Scope;
 use serde_json::{Map, Value, json};
 
 use super::operations;
@@ -64,6 +65,7 @@ pub(super) fn complete(document: &mut Value) {
     for (schema, described) in schemas.iter_mut() {
         visit(described, &mut |object| fields(schema, object));
     }
+    schemas.insert("Scope".to_owned(), scope());
     for (name, prefix, what) in IDS {
         schemas.insert(name.to_owned(), id(prefix, what));
     }
@@ -72,6 +74,19 @@ pub(super) fn complete(document: &mut Value) {
             complete_parameter(parameter);
         }
     }
+}
+
+/// The scopes, each with what it allows: in words for readers, and by name for generators.
+fn scope() -> Value {
+    let names: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    let described = Scope::ALL.iter().map(|scope| (scope.as_str().to_owned(), Value::from(scope.description())));
+    let lines: Vec<String> = Scope::ALL.iter().map(|scope| format!("- `{scope}`: {}", scope.description())).collect();
+    json!({
+        "type": "string",
+        "enum": names,
+        "description": format!("A permission. `*:write` does not imply `*:read`.\n\n{}", lines.join("\n")),
+        "x-enumDescriptions": described.collect::<Map<_, _>>(),
+    })
 }
 
 fn id(prefix: &str, what: &str) -> Value {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-const PREFIX: &str = "#/components/schemas/";
+use super::fields::requests;
+
+/// What references to schemas begin with.
+pub(super) const PREFIX: &str = "#/components/schemas/";
 
 /// Fields that can be given at creation only.
 const FIXED: [(&str, &str); 2] = [("CredentialPatch", "user_id"), ("EventTypePatch", "name")];
@@ -51,7 +54,10 @@ fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String
     }
     let mut patched = whole.clone();
     let Some(map) = patched.as_object_mut() else { return patched };
-    map.remove("default");
+    // The field that tells variants apart can be left out, too.
+    for name in ["default", "discriminator"] {
+        map.remove(name);
+    }
     for choice in ["oneOf", "anyOf"] {
         if let Some(Value::Array(choices)) = map.remove(choice) {
             let choices: Vec<Value> = choices.iter().map(|each| patch(schemas, each, made)).collect();
@@ -84,7 +90,7 @@ fn merges(schemas: &Map<String, Value>, schema: &Value) -> bool {
 /// The same, or null.
 fn nullable(schema: Value) -> Value {
     let Value::Object(mut map) = schema else { return schema };
-    if map.is_empty() {
+    if map.keys().all(|key| key == "description") {
         return map.into();
     }
     let null = || json!({"type": "null"});
@@ -111,30 +117,21 @@ fn nullable(schema: Value) -> Value {
 
 /// Refuses unknown fields in every object that a request can hold.
 fn close(schemas: &mut Map<String, Value>) {
-    let inputs = schemas.keys().filter(|name| name.ends_with("Input") || name.ends_with("Patch"));
-    let mut queue: Vec<String> = inputs.cloned().collect();
-    let mut seen = std::collections::BTreeSet::new();
-    while let Some(name) = queue.pop() {
-        if seen.insert(name.clone())
-            && let Some(schema) = schemas.get_mut(&name)
-        {
-            close_objects(schema, &mut queue);
-        }
+    let requests = requests(schemas);
+    for (_, schema) in schemas.iter_mut().filter(|(name, _)| requests.contains(*name)) {
+        close_objects(schema);
     }
 }
 
-fn close_objects(schema: &mut Value, queue: &mut Vec<String>) {
+fn close_objects(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
-            if let Some(name) = map.get("$ref").and_then(Value::as_str) {
-                queue.push(name.trim_start_matches(PREFIX).to_owned());
-            }
             if map.get("properties").is_some_and(Value::is_object) && !map.contains_key("additionalProperties") {
                 map.insert("additionalProperties".to_owned(), false.into());
             }
-            map.values_mut().for_each(|inner| close_objects(inner, queue));
+            map.values_mut().for_each(close_objects);
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| close_objects(item, queue)),
+        Value::Array(items) => items.iter_mut().for_each(close_objects),
         _ => {}
     }
 }

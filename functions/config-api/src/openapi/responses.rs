@@ -51,8 +51,9 @@ const GATEWAY: [Error; 2] = [
 
 /// Adds errors and headers to every operation.
 pub(super) fn complete(document: &mut Value) {
+    let schemas = document["components"]["schemas"].clone();
     for (path, method, operation) in operations(&mut document["paths"]) {
-        complete_operation(path, method, operation);
+        complete_operation(path, method, operation, &schemas);
     }
     let components = &mut document["components"];
     for (name, status, description) in ERRORS {
@@ -74,6 +75,8 @@ pub(super) fn complete(document: &mut Value) {
         "properties": {"message": {"type": "string", "description": "What happened."}},
         "examples": [{"message": "Too Many Requests"}],
     });
+    components["schemas"]["Problem"]["properties"]["request_id"] =
+        json!({"type": "string", "description": "The request's ID. With a status of 500 and above."});
     components["headers"] = json!({
         "RequestId": header("The request's ID, by which its log lines are found.", "b0b9c5a4-6b5f-4d8e-9f43-0f6f3c6f1f4e"),
         "ETag": header("The version of the resource, for `If-Match`.", "\"3\""),
@@ -87,7 +90,7 @@ fn header(description: &str, example: &str) -> Value {
     json!({"description": description, "required": true, "schema": {"type": "string"}, "example": example})
 }
 
-fn complete_operation(path: &str, method: &str, operation: &mut Value) {
+fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: &Value) {
     if operation["security"] == json!([{}]) {
         operation["security"] = json!([]);
     }
@@ -103,6 +106,10 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     }
     if path.starts_with("/in/") {
         return;
+    }
+    let optional = optional_body(operation, schemas);
+    if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
+        body.insert("required".to_owned(), (!optional).into());
     }
     let errors = errors(path, scope.is_some(), operation);
     let Some(responses) = operation["responses"].as_object_mut() else { return };
@@ -138,6 +145,15 @@ fn description(status: u16, response: &Value) -> &'static str {
         _ if schema.ends_with("List") => "A page of the list.",
         _ => "Success.",
     }
+}
+
+/// Whether the body can be left out, as every field of its schema can.
+fn optional_body(operation: &Value, schemas: &Value) -> bool {
+    let reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
+    let name = reference.unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let schema = &schemas[name];
+    let none_required = schema["required"].as_array().is_none_or(Vec::is_empty);
+    schema["properties"].is_object() && none_required && !name.ends_with("Patch")
 }
 
 /// Whether a successful response shows one resource with its version.

@@ -38,3 +38,43 @@ fn references_resolve() {
     let document = document();
     check(&document, &document);
 }
+
+#[test]
+fn every_field_and_parameter_has_a_description() {
+    fn check(place: &str, schema: &Value) {
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(
+                field["description"].is_string(),
+                "{place}.{name}: describe it in its doc comment, or in openapi/fields.json"
+            );
+            check(&format!("{place}.{name}"), field);
+        }
+        for part in ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|part| schema[part].as_array()).flatten() {
+            check(place, part);
+        }
+    }
+    let mut document = document();
+    for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
+        assert!(schema["description"].is_string(), "{name}: describe it in its doc comment, or in openapi/fields.json");
+        check(name, schema);
+    }
+    for (path, method, operation) in operations(&mut document["paths"]) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{method} {path}: {} has no description", parameter["name"]);
+        }
+    }
+}
+
+#[test]
+fn every_request_and_response_has_an_example() {
+    for (path, method, operation) in operations(&mut document()["paths"]) {
+        let responses = operation["responses"].as_object().expect("responses");
+        for body in responses.values().chain(operation.get("requestBody")) {
+            for media in body["content"].as_object().into_iter().flatten().map(|(_, media)| media) {
+                let named = media["schema"]["$ref"].as_str().unwrap_or_default();
+                let covered = media.get("example").is_some() || named.is_empty() || named.ends_with("/Problem");
+                assert!(covered, "{method} {path}: add an example of {named} to openapi/examples.json");
+            }
+        }
+    }
+}

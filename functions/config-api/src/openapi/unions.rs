@@ -30,7 +30,7 @@ pub(super) fn complete(schemas: &mut Value) {
 fn tag(variant: &mut Value) -> Option<String> {
     let kind = variant["properties"].as_object_mut()?.get_mut("type")?;
     let tag = kind["enum"].as_array()?.first()?.as_str()?.to_owned();
-    *kind = json!({"type": "string", "const": tag, "description": "The kind."});
+    *kind = json!({"type": "string", "const": tag});
     Some(tag)
 }
 

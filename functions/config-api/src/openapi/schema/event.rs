@@ -14,7 +14,7 @@ pub struct EventTypeInput {
     #[schema(max_length = 1000)]
     pub description: Option<String>,
     /// A sample of `data`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     pub example: Option<Value>,
 }
 

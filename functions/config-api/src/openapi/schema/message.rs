@@ -35,7 +35,7 @@ pub struct MessageInput {
     /// At most 128 KiB.
     pub html: Option<String>,
     /// Comes back in the message's events. At most 16 KiB.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
     /// The campaign that it belongs to, whose provider it goes through.
     pub campaign_id: Option<String>,
@@ -94,7 +94,7 @@ pub struct CallInput {
     /// Where the provider finds what to do. Tieline itself does not call it.
     pub url: Option<String>,
     /// Comes back in the call's events. At most 16 KiB.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
 }
 

@@ -144,6 +144,6 @@ pub struct ProviderTest {
     pub html: Option<String>,
     /// Of a call.
     pub url: Option<String>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use domain::{
     condition::Condition,
     delivery::Attempt,
+    pattern::Pattern,
     retry::RetryPolicy,
     template::Format,
     webhook::{DisabledReason, request::Preview},
@@ -19,20 +20,20 @@ use super::EventInput;
 
 #[derive(Debug, ToSchema)]
 pub struct WebhookInput {
-    /// Unique without regard to case.
+    /// Unique, case-insensitive.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// `https://…`; tags such as `{ticket.id}` may stand after the authority. This, or `service_id` and `path`.
-    #[schema(example = "https://example.com/hooks/{ticket.id}")]
+    /// `https://…`; may contain tags such as `{id}` after the authority. Mutually exclusive with `service_id`.
+    #[schema(example = "https://example.com/hooks/{id}")]
     pub url: Option<String>,
     /// A connected service, whose account authenticates the calls.
     pub service_id: Option<String>,
-    /// What follows the service's `server_url`; it starts with `/`, and tags may stand in it.
-    #[schema(example = "/tickets/{ticket.id}/comments")]
+    /// Appended to the service's `server_url`. Starts with `/`; may contain tags.
+    #[schema(example = "/tickets/{id}/comments")]
     pub path: Option<String>,
-    /// `message`, `insight.*`, `*`
+    /// Event types: exact names (`message`), prefixes (`insight.*`) or all (`*`).
     #[schema(min_items = 1, max_items = 40)]
-    pub events: Vec<String>,
+    pub events: Vec<Pattern>,
     pub conditions: Option<Condition>,
     #[schema(default = true)]
     pub enabled: Option<bool>,
@@ -40,7 +41,7 @@ pub struct WebhookInput {
     pub method: Option<Method>,
     #[schema(default = "json")]
     pub format: Option<Format>,
-    /// A template with tags; by default the envelope of type, timestamp and data.
+    /// Template with tags. Default: the standard envelope of type, timestamp and data.
     #[schema(max_length = 32768)]
     pub body: Option<String>,
     /// Extra headers; values may hold tags. At most 20.

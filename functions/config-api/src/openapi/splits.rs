@@ -1,0 +1,161 @@
+//! Requests that one of several fields decides: each variant has a schema of its own.
+
+use serde_json::{Map, Value, json};
+
+use super::{fields::never_null, patches::PREFIX};
+
+/// A request that one of several fields decides: the variants, and what each has of the whole.
+struct Split {
+    whole: &'static str,
+    choice: &'static str,
+    variants: &'static [Variant],
+}
+
+struct Variant {
+    name: &'static str,
+    description: &'static str,
+    without: &'static [&'static str],
+    required: &'static [&'static str],
+    /// JSON that is laid over the properties, and over the object itself.
+    fields: &'static str,
+}
+
+const SPLITS: [Split; 4] = [
+    Split {
+        whole: "WebhookInput",
+        choice: "oneOf",
+        variants: &[
+            Variant {
+                name: "UrlWebhookInput",
+                description: "A webhook that sends to a URL.",
+                without: &["service_id", "path"],
+                required: &["url"],
+                fields: "{}",
+            },
+            Variant {
+                name: "ServiceWebhookInput",
+                description: "A webhook that sends to a connected service, whose account authenticates the requests.",
+                without: &["url", "auth"],
+                required: &["service_id", "path"],
+                fields: "{}",
+            },
+        ],
+    },
+    Split {
+        whole: "ServiceInput",
+        choice: "oneOf",
+        variants: &[
+            Variant {
+                name: "ServiceOfAccountInput",
+                description: "A service that uses an existing account.",
+                without: &["account"],
+                required: &["account_id"],
+                fields: "{}",
+            },
+            Variant {
+                name: "ServiceWithAccountInput",
+                description: "A service with a new account.",
+                without: &["account_id"],
+                required: &["account"],
+                fields: "{}",
+            },
+        ],
+    },
+    Split {
+        whole: "MessageInput",
+        choice: "oneOf",
+        variants: &[
+            Variant {
+                name: "SmsInput",
+                description: "An SMS.",
+                without: &[],
+                required: &["text"],
+                fields: r#"{"channel": {"type": "string", "const": "sms", "description": "Channel."},
+                    "to": {"type": "string", "pattern": "^\\+[1-9][0-9]{6,14}$", "example": "+15555550100",
+                           "description": "The recipient's phone number in E.164 form."},
+                    "text": {"type": "string", "minLength": 1, "maxLength": 1600, "pattern": "\\S", "description": "The text."}}"#,
+            },
+            Variant {
+                name: "EmailInput",
+                description: "An e-mail: `text`, `html` or both.",
+                without: &[],
+                required: &[],
+                fields: r#"{"channel": {"type": "string", "const": "email", "description": "Channel."},
+                    "to": {"type": "string", "maxLength": 254, "pattern": "^[^\\s@]+@[^\\s@]+\\.[^\\s@]+$",
+                           "example": "ana@example.com", "description": "The recipient's e-mail address."}}"#,
+            },
+            Variant {
+                name: "ChatbotInput",
+                description: "A chatbot message.",
+                without: &[],
+                required: &["text"],
+                fields: r#"{"channel": {"type": "string", "const": "chatbot", "description": "Channel."}}"#,
+            },
+        ],
+    },
+    Split {
+        whole: "CallInput",
+        choice: "anyOf",
+        variants: &[
+            Variant {
+                name: "TextCallInput",
+                description: "A phone call in which a text is spoken.",
+                without: &[],
+                required: &["text"],
+                fields: "{}",
+            },
+            Variant {
+                name: "UrlCallInput",
+                description: "A phone call for which the provider fetches instructions.",
+                without: &[],
+                required: &["url"],
+                fields: "{}",
+            },
+        ],
+    },
+];
+
+/// Replaces requests by the union of their variants.
+pub(super) fn complete(schemas: &mut Value) {
+    for Split { whole, choice, variants } in SPLITS {
+        let described = schemas[whole].take();
+        let mut mapping = Map::new();
+        for variant in variants {
+            let made = made(&described, variant);
+            if let Some(tag) = made["properties"]["channel"]["const"].as_str() {
+                mapping.insert(tag.to_owned(), format!("{PREFIX}{}", variant.name).into());
+            }
+            schemas[variant.name] = made;
+        }
+        let references: Vec<Value> =
+            variants.iter().map(|variant| json!({"$ref": format!("{PREFIX}{}", variant.name)})).collect();
+        schemas[whole] = json!({"description": described["description"], choice: references});
+        if !mapping.is_empty() {
+            schemas[whole]["discriminator"] = json!({"propertyName": "channel", "mapping": mapping});
+        }
+    }
+}
+
+fn made(whole: &Value, variant: &Variant) -> Value {
+    let mut made = whole.clone();
+    made["description"] = variant.description.into();
+    let fields: Value = serde_json::from_str(variant.fields).unwrap_or_default();
+    if let Some(properties) = made["properties"].as_object_mut() {
+        properties.retain(|name, _| !variant.without.contains(&name.as_str()));
+        properties.extend(fields.as_object().cloned().unwrap_or_default());
+        for name in variant.required {
+            if let Some(property) = properties.get_mut(*name) {
+                never_null(property);
+                if let Some(reference) = property["oneOf"][0].as_object().cloned() {
+                    let description = property["description"].take();
+                    *property = reference.into();
+                    property["description"] = description;
+                }
+            }
+        }
+    }
+    if let Some(required) = made["required"].as_array_mut() {
+        required.extend(variant.required.iter().map(|name| Value::from(*name)));
+    }
+    made
+}

@@ -8,7 +8,7 @@ Usage: cargo dev [--port <port>] [--fresh] [--watch]
   --port <port>  where it listens on 127.0.0.1 (4566)
   --fresh        forget what the last start left in target/dev
   --watch        run the functions under `cargo lambda watch`, which builds and restarts them when their sources change;
-                 it takes the next port too";
+                 `cargo lambda invoke` reaches them at the next port";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]

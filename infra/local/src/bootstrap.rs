@@ -1,19 +1,14 @@
-//! The first administrator: made once, its token kept in `stack.json`.
+//! The first administrator, and new tokens for it.
 
 use serde_json::{Value, json};
 
 use crate::deploy::Deployed;
 use crate::emulator::Emulator;
-use crate::stack::Stack;
 use crate::{Place, UpError, http};
 
-/// The administrator's token: of an earlier start, or a new one.
+/// A new token of the administrator, who is created if need be.
 pub(crate) fn administrator(emulator: &Emulator, place: &Place, deployed: &Deployed) -> Result<String, UpError> {
-    let kept = Stack::read(&place.file("stack.json"));
-    if let (Some(stack), false) = (kept, deployed.created) {
-        return Ok(stack.admin_token);
-    }
-    // It refuses when there is one already, whose token was lost with the file.
+    // It refuses when there is an administrator already, whose token was lost with the file.
     invoke(emulator, place, deployed, &json!({"action": "bootstrap"}))
         .or_else(|_| invoke(emulator, place, deployed, &json!({"action": "bootstrap", "reissue": true})))
 }

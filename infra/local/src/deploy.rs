@@ -24,6 +24,7 @@ pub(crate) struct Deployed {
     pub(crate) created: bool,
     pub(crate) api_url: String,
     pub(crate) table: String,
+    pub(crate) keyring: String,
     pub(crate) queues: Queues,
     pub(crate) functions: BTreeMap<String, String>,
 }
@@ -168,6 +169,7 @@ fn deployed(created: bool, outputs: &BTreeMap<String, String>) -> Result<Deploye
         created,
         api_url: output("ApiUrl")?,
         table: output("TableName")?,
+        keyring: output("KeyringArn")?,
         queues: Queues {
             events: output("EventsQueueUrl")?,
             deliveries: output("DeliveriesQueueUrl")?,
@@ -212,13 +214,13 @@ mod tests {
     fn reads_outputs_without_their_markup() {
         let xml = "<Stacks><member><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>\
             <member><OutputKey>TableName</OutputKey><OutputValue>t&amp;1</OutputValue></member>\
-            <member><OutputKey>ApiUrl</OutputKey><OutputValue>http://h/$default</OutputValue></member>\
+            <member><OutputKey>ApiUrl</OutputKey><OutputValue>http://h/api</OutputValue></member>\
             </Outputs></member></Stacks>";
         assert_eq!(status(xml), "CREATE_COMPLETE");
         let outputs = outputs(xml);
         assert_eq!(outputs["TableName"], "t&1");
-        assert_eq!(outputs["ApiUrl"], "http://h/$default");
-        assert_eq!(deployed(true, &outputs).unwrap_err(), "EventsQueueUrl");
+        assert_eq!(outputs["ApiUrl"], "http://h/api");
+        assert_eq!(deployed(true, &outputs).unwrap_err(), "KeyringArn");
     }
 
     #[test]

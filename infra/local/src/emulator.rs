@@ -2,13 +2,15 @@
 //!
 //! It watches its standard input, whose other end only this process holds: when that closes, because the handle is
 //! dropped or this process died, even by SIGKILL, it ends its process group with SIGTERM. Thus no emulator and no
-//! function is ever left behind, and state, which it saves on SIGTERM alone, is kept.
+//! function is ever left behind, and the state of a stack that was up is saved: whole, or not at all.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,21 +19,23 @@ use crate::{Place, UpError, at, create_directory, http};
 /// The API's id, set by a tag that the emulator heeds, so that the API's URL is known before it is made.
 pub(crate) const API_ID: &str = "tieline";
 
-const PROGRAM: &str = "\
-import os, signal, threading
-def watch():
-    while os.read(0, 4096):
-        pass
-    os.killpg(0, signal.SIGTERM)
-threading.Thread(target=watch, daemon=True).start()
-from ministack.app import main
-main()
-";
+/// Runs the emulator; see there for what it reads from its standard input and for its exit status.
+const PROGRAM: &str = include_str!("emulator.py");
+
+/// The program's exit status when the kept state can't be read.
+const UNUSABLE: i32 = 65;
+/// The program's exit status when the state could not be written.
+const UNSAVED: i32 = 74;
+
+/// How long the program may take to stop without having written anything.
+const STUCK_AFTER: Duration = Duration::from_mins(2);
 
 #[derive(Debug)]
 pub(crate) struct Emulator {
     child: Child,
     port: u16,
+    log: PathBuf,
+    state: PathBuf,
 }
 
 impl Emulator {
@@ -81,8 +85,8 @@ impl Emulator {
             .process_group(0)
             .spawn()
             .map_err(at(python))?;
-        let mut emulator = Self { child, port };
-        emulator.await_health(log_path)?;
+        let mut emulator = Self { child, port, log: log_path, state };
+        emulator.await_health()?;
         if emulator.is_exposed() {
             return Err(UpError::Exposed);
         }
@@ -94,25 +98,80 @@ impl Emulator {
     }
 
     pub(crate) fn api_url(&self) -> String {
-        format!("{}/_aws/execute-api/{API_ID}/$default", self.base())
+        // The emulator serves the stage `$default` at the root, as AWS does.
+        format!("{}/_aws/execute-api/{API_ID}", self.base())
     }
 
     pub(crate) fn alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    fn await_health(&mut self, log: PathBuf) -> Result<(), UpError> {
+    /// Has the state saved when the emulator stops. Until then a start that fails or is interrupted changes nothing.
+    pub(crate) fn keep(&mut self) {
+        if let Some(input) = &mut self.child.stdin {
+            // An emulator that has ended is noticed by `alive`.
+            let _ = input.write_all(b"k");
+        }
+    }
+
+    fn await_health(&mut self) -> Result<(), UpError> {
         let health = format!("{}/_ministack/health", self.base());
-        let patience = Instant::now() + Duration::from_mins(1);
-        while self.alive() && Instant::now() < patience {
+        let loading = fs::read_dir(&self.state).into_iter().flatten().flatten();
+        let bytes: u64 = loading.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
+        // It reads some 15 MB a second.
+        let patience = Instant::now() + Duration::from_secs(60 + bytes / 1_000_000);
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) if status.code() == Some(UNUSABLE) => return Err(UpError::Unreadable(self.tail(1))),
+                Ok(None) if Instant::now() < patience => {}
+                _ => return Err(UpError::Emulator { tail: self.tail(10), log: self.log.clone() }),
+            }
             if http::get(&health).is_ok() {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(50));
         }
-        let text = fs::read_to_string(&log).unwrap_or_default();
-        let lines: Vec<_> = text.lines().collect();
-        Err(UpError::Emulator { tail: lines[lines.len().saturating_sub(10)..].join("\n"), log })
+    }
+
+    /// The last lines of its log.
+    fn tail(&self, lines: usize) -> String {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let all: Vec<_> = text.lines().collect();
+        all[all.len().saturating_sub(lines)..].join("\n")
+    }
+
+    /// Ends it, and waits until its state is saved, however long that takes, unless `give_up` says otherwise.
+    ///
+    /// # Errors
+    /// The state could not be saved, or it was given up.
+    pub(crate) fn end(&mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), UpError> {
+        drop(self.child.stdin.take());
+        let partial = self.state.join("state.jsonl.partial");
+        let mut progress = (Instant::now(), 0);
+        let mut said = Instant::now();
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return if status.code() == Some(UNSAVED) { Err(self.unsaved()) } else { Ok(()) };
+            }
+            let written = fs::metadata(&partial).map_or(progress.1, |file| file.len());
+            if written != progress.1 {
+                progress = (Instant::now(), written);
+            }
+            if give_up.load(Ordering::Relaxed) || progress.0.elapsed() > STUCK_AFTER {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                return Err(self.unsaved());
+            }
+            if said.elapsed() > Duration::from_secs(2) {
+                said = Instant::now();
+                say(&format!("Saving the state ({} MB so far); Ctrl-C again ends without saving", written / 1_000_000));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn unsaved(&self) -> UpError {
+        UpError::Unsaved { log: self.log.clone() }
     }
 
     /// Linux routes all of 127/8 to this machine: whoever answers on another of its addresses listens on all of them.
@@ -124,13 +183,8 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let patience = Instant::now() + Duration::from_secs(30);
-        while self.alive() && Instant::now() < patience {
-            thread::sleep(Duration::from_millis(20));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // One that has ended is not ended again.
+        let _ = self.end(|_| {}, &AtomicBool::new(false));
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
         // With the features that `cargo test` counts, thanks to the dependencies of tests/Cargo.toml: else tokio and all above
         // it would be compiled twice. And with those of `cargo run --bin`, as cargo-lambda does it.
-        .args(["build", "--quiet", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
+        .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
         .current_dir(&place.root)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| !is_cargos_own(&name.to_string_lossy())))

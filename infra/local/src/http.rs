@@ -32,6 +32,18 @@ pub(crate) fn get(url: &str) -> Result<Answer, HttpError> {
     answer(builder("GET", url), &[])
 }
 
+/// `GET` with a bearer token.
+pub(crate) fn get_as(url: &str, token: &str) -> Result<Answer, HttpError> {
+    answer(builder("GET", url).header("authorization", format!("Bearer {token}")), &[])
+}
+
+/// An action of a service with the JSON protocol, such as `DynamoDB_20120810.GetItem`.
+pub(crate) fn aws(base: &str, target: &str, body: &serde_json::Value) -> Result<Answer, HttpError> {
+    let request =
+        builder("POST", base).header("x-amz-target", target).header("content-type", "application/x-amz-json-1.0");
+    answer(request, body.to_string().as_bytes())
+}
+
 pub(crate) fn put(url: &str, body: &[u8]) -> Result<Answer, HttpError> {
     answer(builder("PUT", url), body)
 }

@@ -10,8 +10,10 @@
 mod bootstrap;
 mod deploy;
 mod emulator;
+mod error;
 mod functions;
 mod http;
+mod ready;
 mod reload;
 mod stack;
 mod template;
@@ -20,12 +22,15 @@ mod tools;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use emulator::Emulator;
+pub use error::UpError;
 pub use functions::FUNCTIONS;
 use reload::Watcher;
 pub use stack::{Aws, Queues, Stack};
+use tools::{CARGO_LAMBDA, EMULATOR};
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -40,7 +45,7 @@ pub struct Options {
     pub parameters: Vec<(String, String)>,
     /// The port on 127.0.0.1 at which the functions reach AWS, of a proxy before the emulator; the emulator's own if none.
     pub proxy: Option<u16>,
-    /// Told about each step as it begins.
+    /// Called with a line for the user as each step begins.
     pub say: fn(&str),
 }
 
@@ -55,82 +60,6 @@ pub const PARAMETERS: [(&str, &str); 6] = [
     ("WorkerTimeout", "50"),
 ];
 
-/// Why the stack did not come up: one message for the user.
-#[derive(Debug, thiserror::Error)]
-pub enum UpError {
-    /// There is no Python that could run the emulator.
-    #[error(
-        "Python 3.10 or newer, with venv and pip, is needed to run the AWS emulator, and was not found (tried {tried}).\nOn Debian or Ubuntu: apt install python3 python3-venv; on macOS: brew install python3"
-    )]
-    NoPython {
-        /// The commands that were tried.
-        tried: String,
-    },
-    /// pip could not install something.
-    #[error("{title} could not be installed into {}:\n{output}", place.display())]
-    Install {
-        /// What it is.
-        title: &'static str,
-        /// The virtual environment.
-        place: PathBuf,
-        /// What pip said.
-        output: String,
-    },
-    /// The functions do not compile; cargo has said why.
-    #[error("the functions do not build: see above")]
-    Build,
-    /// Something else listens there.
-    #[error(
-        "port {0} on 127.0.0.1 is taken by another program: end that one, or choose another port (cargo dev --port …)"
-    )]
-    PortTaken(u16),
-    /// The kept state belongs to another port: queue URLs, which hold it, are part of it.
-    #[error("the kept state belongs to {former}: start with that port, or forget the state with --fresh")]
-    Moved {
-        /// Where the stack was.
-        former: String,
-    },
-    /// Another process uses the directory.
-    #[error("{} is in use: is `cargo dev` running already?", .0.display())]
-    Busy(PathBuf),
-    /// The emulator ended, or never answered.
-    #[error("the AWS emulator did not start; the end of {}:\n{tail}", log.display())]
-    Emulator {
-        /// Its log.
-        log: PathBuf,
-        /// The log's last lines.
-        tail: String,
-    },
-    /// The emulator listens on more than loopback.
-    #[error("the AWS emulator listens beyond 127.0.0.1; it was stopped")]
-    Exposed,
-    /// cargo-lambda ended, or does not listen.
-    #[error("`cargo lambda watch` does not run; its log: {}", .0.display())]
-    Watch(PathBuf),
-    /// `CloudFormation` refused the stack.
-    #[error("the stack could not be deployed:\n{0}")]
-    Deploy(String),
-    /// The rotation function could not make the administrator.
-    #[error("the first administrator could not be created: {reason}\nThe function's log: {}", log.display())]
-    Bootstrap {
-        /// What the function answered.
-        reason: String,
-        /// The function's log.
-        log: PathBuf,
-    },
-    /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The emulator did not answer as AWS would.
-    #[error("the AWS emulator: {0}")]
-    Http(#[from] http::HttpError),
-}
-
 /// A stack that is up. Dropping it ends the emulator and the functions gently, so that their state is kept.
 #[derive(Debug)]
 pub struct Running {
@@ -138,7 +67,14 @@ pub struct Running {
     place: Place,
     emulator: Emulator,
     watcher: Option<Watcher>,
+    invoke_port: Option<u16>,
 }
+
+/// A call of `/healthz`, as the gateway passes it on.
+const HEALTH_EVENT: &str = include_str!("../../../events/api-healthz.json");
+
+/// Directories of states that could not be used begin with this. Only the user deletes them.
+const UNUSABLE: &str = "unusable-state-";
 
 /// Paths of one stack.
 #[derive(Debug, Clone)]
@@ -182,7 +118,7 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
     fs::set_permissions(&place.directory, fs::Permissions::from_mode(0o700)).map_err(at(&place.directory))?;
     let log = lock(&place)?;
     if options.fresh {
-        (options.say)("Forgetting the former state");
+        (options.say)("Forgetting the former state …");
         forget(&place)?;
     }
     let former = Stack::read(&place.file("stack.json")).map(|stack| stack.aws.endpoint_url);
@@ -192,38 +128,61 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
     // Before the steps that take long.
     emulator::free(options.port)?;
     let invoke_port = invoke_port.map(emulator::free).transpose()?;
+    match run(options, &place, &log, invoke_port) {
+        Err(UpError::Unreadable(reason)) => Err(UpError::Unusable { reason, place: ready::set_aside(&place)? }),
+        other => other,
+    }
+}
+
+fn run(options: &Options, place: &Place, log: &File, invoke_port: Option<u16>) -> Result<Running, UpError> {
     let tools = place.root.join("target/tools");
-    let python = tools::emulator(&tools, options.say)?;
+    let of = 4
+        + u32::from(!EMULATOR.is_installed(&tools))
+        + u32::from(invoke_port.is_some() && !CARGO_LAMBDA.is_installed(&tools))
+        + u32::from(invoke_port.is_some());
+    let mut number = 0;
+    let mut step = |title: &str| {
+        number += 1;
+        (options.say)(&format!("[{number}/{of}] {title} …"));
+    };
+    let python = EMULATOR.programs(&tools, &mut step)?.join("python");
     let reload = match invoke_port {
-        Some(port) => Some((port, tools::cargo_lambda(&tools, options.say)?)),
+        Some(port) => Some((port, CARGO_LAMBDA.programs(&tools, &mut step)?.join("cargo-lambda"))),
         None => None,
     };
     for function in FUNCTIONS {
         // A log tells of this start alone.
         let _ = fs::remove_file(place.log(function));
     }
-    (options.say)("Building the functions");
-    let built = functions::build(&place)?;
-    (options.say)("Starting the AWS emulator");
-    let emulator = Emulator::start(&python, &place, &log, options.port, options.proxy)?;
-
+    step("Building the functions");
+    let built = functions::build(place)?;
+    step("Starting the AWS emulator");
+    let mut emulator = Emulator::start(&python, place, log, options.port, options.proxy)?;
     let parameters = parameters(&options.parameters, &emulator);
-    (options.say)("Deploying infra/template.yaml");
-    let deployed = deploy::deploy(&emulator, &place, &built, &parameters, invoke_port)?;
+    step("Deploying infra/template.yaml");
+    let deployed = deploy::deploy(&emulator, place, &built, &parameters, invoke_port)?;
     let watcher = match reload {
         Some((port, cargo_lambda)) => {
-            (options.say)("Starting the functions under cargo lambda watch");
+            step("Starting the functions under cargo lambda watch");
             let mut environment = reload::environment(&emulator, &deployed.functions["config-api"])?;
             let aws = Aws::new(&emulator.base()).environment();
             environment.extend(aws.map(|(name, value)| (name.to_owned(), value)));
-            Some(Watcher::start(&cargo_lambda, &place, port, environment)?)
+            let mut watcher = Watcher::start(&cargo_lambda, place, port, environment)?;
+            watcher.await_answer(place, port, "config-api", HEALTH_EVENT)?;
+            if deployed.created {
+                // It refuses this event.
+                watcher.await_answer(place, port, "rotation", "{}")?;
+            }
+            Some(watcher)
         }
         None => None,
     };
-    let token = bootstrap::administrator(&emulator, &place, &deployed)?;
+    step("Calling the API");
+    let token = ready::administrator(&emulator, place, &deployed)?;
     let stack = Stack::new(&emulator.base(), deployed, token);
     stack.write(&place.file("stack.json")).map_err(at(&place.file("stack.json")))?;
-    Ok(Running { stack, place, emulator, watcher })
+    emulator.keep();
+    Ok(Running { stack, place: place.clone(), emulator, watcher, invoke_port })
 }
 
 impl Running {
@@ -243,7 +202,7 @@ impl Running {
     /// What ended.
     pub fn check(&mut self) -> Result<(), UpError> {
         if !self.emulator.alive() {
-            return Err(UpError::Emulator { log: self.log("emulator"), tail: "it ended by itself".to_owned() });
+            return Err(UpError::Ended(self.log("emulator")));
         }
         if self.watcher.as_mut().is_some_and(|watcher| !watcher.alive()) {
             return Err(UpError::Watch(self.log("watch")));
@@ -251,9 +210,18 @@ impl Running {
         Ok(())
     }
 
-    /// End it, as dropping does, and wait for that.
-    pub fn down(self) {
-        drop(self);
+    /// Where `cargo lambda invoke` reaches the functions, if they run under `cargo lambda watch`.
+    pub fn invoke_port(&self) -> Option<u16> {
+        self.invoke_port
+    }
+
+    /// Ends it as dropping does, shows how far the state is saved, and stops waiting for that once `give_up` is set.
+    ///
+    /// # Errors
+    /// The state was not saved.
+    pub fn down(mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), UpError> {
+        drop(self.watcher.take());
+        self.emulator.end(say, give_up)
     }
 }
 
@@ -277,12 +245,13 @@ fn lock(place: &Place) -> Result<File, UpError> {
     let path = place.file("emulator.log");
     let file = File::options().create(true).append(true).open(&path).map_err(at(&path))?;
     let patience = Instant::now() + Duration::from_secs(5);
+    let partial = place.file("state").join("state.jsonl.partial");
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(source)) => return Err(UpError::File { path, source }),
-            // The one before may still be saving its state.
-            Err(TryLockError::WouldBlock) if Instant::now() < patience => {
+            // The emulator of the one before may still be saving its state.
+            Err(TryLockError::WouldBlock) if Instant::now() < patience || partial.exists() => {
                 std::thread::sleep(Duration::from_millis(100));
             }
             Err(TryLockError::WouldBlock) => return Err(UpError::Busy(place.directory.clone())),
@@ -293,6 +262,9 @@ fn lock(place: &Place) -> Result<File, UpError> {
 fn forget(place: &Place) -> Result<(), UpError> {
     for entry in fs::read_dir(&place.directory).map_err(at(&place.directory))?.flatten() {
         let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with(UNUSABLE) {
+            continue;
+        }
         if path.is_dir() {
             fs::remove_dir_all(&path).map_err(at(&path))?;
         } else if !path.ends_with("emulator.log") {

@@ -2,6 +2,7 @@
 
 mod arguments;
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,11 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use arguments::{Arguments, Command};
-use local::{Options, Stack, UpError};
+use local::{Options, Running, UpError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-/// What a shell answers for a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let arguments = match Command::parse(std::env::args().skip(1)) {
@@ -28,13 +26,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).expect("these signals can be caught");
-    }
-    match run(&arguments, &stop) {
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) if stop.load(Ordering::Relaxed) => ExitCode::from(INTERRUPTED),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -42,25 +35,35 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments, stop: &AtomicBool) -> Result<(), UpError> {
+fn run(arguments: &Arguments) -> Result<(), UpError> {
     let options = Options {
         directory: "dev".to_owned(),
         port: arguments.port,
         fresh: arguments.fresh,
         parameters: Vec::new(),
         proxy: None,
-        say: |step| say(&format!("{step} …")),
+        say,
     };
+    // Until it is up, a signal ends this process at once; what it started notices, and the kept state stays as it was.
     let mut running =
         if arguments.watch { local::up_with_reload(&options, arguments.port + 1)? } else { local::up(&options)? };
-    say(&greeting(running.stack()));
+    let stop = on_signal();
+    say(&greeting(&running));
     while !stop.load(Ordering::Relaxed) {
         running.check()?;
         thread::sleep(Duration::from_millis(200));
     }
     say("\nStopping; the state stays in target/dev …");
-    running.down();
-    Ok(())
+    running.down(say, &on_signal())
+}
+
+/// A flag that the next Ctrl-C sets.
+fn on_signal() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&flag)).expect("these signals can be caught");
+    }
+    flag
 }
 
 /// Nobody may be reading any more, which is no reason to stop.
@@ -68,12 +71,13 @@ fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-fn greeting(stack: &Stack) -> String {
-    // Single quotes in the commands: the URL has a dollar sign.
+fn greeting(running: &Running) -> String {
+    let stack = running.stack();
     let url = &stack.api_url;
-    let bearer = format!("-H 'authorization: Bearer {}'", stack.admin_token);
+    let token = &stack.admin_token;
+    let bearer = format!("-H 'authorization: Bearer {token}'");
     let post = format!("curl -sS {bearer} -H 'content-type: application/json'");
-    format!(
+    let mut text = format!(
         "
 Tieline is up.
   API     {url}
@@ -81,11 +85,21 @@ Tieline is up.
   names   target/dev/stack.json      logs   target/dev/*.log
 
 Try, with a receiver on port 9000:
-  {post} '{url}/v1/webhooks' -d '{{\"name\":\"first\",\"url\":\"http://127.0.0.1:9000/hook\",\"events\":[\"message\"]}}'
-  {post} '{url}/v1/events' -d '{{\"type\":\"message\",\"data\":{{\"text\":\"hello\"}}}}'
-  curl -sS {bearer} '{url}/v1/deliveries'
-
-Ctrl-C stops it.",
-        token = stack.admin_token,
-    )
+  {post} {url}/v1/webhooks -d '{{\"name\":\"first\",\"url\":\"http://127.0.0.1:9000/hook\",\"events\":[\"message\"]}}'
+  {post} {url}/v1/events -d '{{\"type\":\"message\",\"data\":{{\"text\":\"hello\"}}}}'
+  curl -sS {bearer} {url}/v1/deliveries
+"
+    );
+    if let Some(port) = running.invoke_port() {
+        let _ = write!(
+            text,
+            "
+One function by itself, at port {port}:
+  PATH=\"$PWD/target/tools/cargo-lambda/bin:$PATH\" \\
+    cargo lambda invoke --invoke-address 127.0.0.1 --invoke-port {port} dispatch --data-file events/dispatch.json
+"
+        );
+    }
+    text.push_str("\nCtrl-C stops it.");
+    text
 }

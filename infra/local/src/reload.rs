@@ -22,6 +22,9 @@ use crate::{Place, UpError, at};
 /// Invocations of one function at a time; each takes a process, all of which restart on a change.
 const CONCURRENCY: &str = "2";
 
+/// How long a function's first build may take.
+const FIRST_BUILD: Duration = Duration::from_mins(15);
+
 /// All but what functions are made from, in the syntax of `.gitignore`.
 const IGNORED: &str = "\
 /*
@@ -93,6 +96,25 @@ impl Watcher {
         Ok(watcher)
     }
 
+    /// Waits until a function answers this event, whatever it answers. Its first call builds it, which can take longer than
+    /// the emulator lets a function run.
+    pub(crate) fn await_answer(
+        &mut self,
+        place: &Place,
+        port: u16,
+        function: &str,
+        event: &str,
+    ) -> Result<(), UpError> {
+        let deadline = Instant::now() + FIRST_BUILD;
+        let url = address(port, function);
+        while let Err(HttpError::NoAnswer(_)) = http::post(&url, "lambda", "application/json", event) {
+            if !self.alive() || Instant::now() > deadline {
+                return Err(UpError::Watch(place.log("watch")));
+            }
+        }
+        Ok(())
+    }
+
     fn await_port(&mut self, port: u16, log: PathBuf) -> Result<(), UpError> {
         let patience = Instant::now() + Duration::from_secs(30);
         while self.alive() && Instant::now() < patience {
@@ -116,9 +138,11 @@ impl Drop for Watcher {
     }
 }
 
-/// Cargo's setting for how it starts what it built: a function's lines go to its log.
+/// Cargo's setting for how it starts what it built: a function's lines go to its log. Each process takes one call at a
+/// time, whatever `cargo lambda watch` sets; the runtime would warn about that at every start.
 fn runner(place: &Place) -> String {
-    let script = format!(r#"exec "$0" >>{}/"${{0##*/}}".log 2>&1"#, quoted(&place.directory));
+    let script =
+        format!(r#"unset AWS_LAMBDA_MAX_CONCURRENCY; exec "$0" >>{}/"${{0##*/}}".log 2>&1"#, quoted(&place.directory));
     format!("target.'cfg(unix)'.runner={}", Value::from(vec!["sh", "-c", &script]))
 }
 

@@ -12,5 +12,6 @@ mod promise;
 mod providers;
 mod secrets;
 mod services;
+mod state;
 mod template;
 mod webhooks;

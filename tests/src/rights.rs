@@ -55,9 +55,9 @@ fn taken_by(Call { operation, request, .. }: &Call) -> Vec<(String, String)> {
             kinds.flat_map(|kind| one("dynamodb", &format!("{kind}Item"), "Table")).collect()
         }
         "Query" if request["IndexName"].is_string() => one("dynamodb", "Query", "listing"),
-        "SendMessage" | "SendMessageBatch" => {
+        "SendMessage" | "SendMessageBatch" | "ChangeMessageVisibilityBatch" | "ReceiveMessage" | "DeleteMessage" => {
             let queue = request["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).expect("a queue");
-            one("sqs", "SendMessage", &format!("{queue}Queue"))
+            one("sqs", operation.trim_end_matches("Batch"), &format!("{queue}Queue"))
         }
         operation if operation.contains("Secret") => one("secretsmanager", operation, "Keyring"),
         operation => one("dynamodb", operation, "Table"),

@@ -14,7 +14,10 @@ use domain::{
 };
 use futures::future::join_all;
 use platform::{
-    clock, messenger, random,
+    attempt::Unsent,
+    clock,
+    deadline::Deadline,
+    messenger, random,
     table::{TableError, Written, providers::Stored},
 };
 
@@ -26,7 +29,7 @@ pub(super) const TRIES: usize = 5;
 const RECORD_TRIES: usize = 50;
 
 /// Works on the errands of a batch, and names those that failed by their messages' ids.
-pub(super) async fn work(app: &App, mut errands: Vec<(String, Errand)>) -> Vec<Option<String>> {
+pub(super) async fn work(app: &App, mut errands: Vec<(String, Errand)>, deadline: Deadline) -> Vec<Option<String>> {
     // Copies side by side would all find that they are awaited.
     let mut seen = HashSet::new();
     errands.retain(|(_, errand)| seen.insert((errand.message, errand.ticket.token.clone())));
@@ -38,9 +41,9 @@ pub(super) async fn work(app: &App, mut errands: Vec<(String, Errand)>) -> Vec<O
             let each = errands.into_iter().map(async |(message_id, errand)| {
                 let row = rows.get(&errand.message);
                 let provider = row.and_then(|row| providers.get(&row.provider_id));
-                let result = one(app, row, provider, &errand).await;
+                let result = one(app, row, provider, &errand, deadline).await;
                 result.err().map(|error| {
-                    tracing::error!(message = %errand.message, number = errand.ticket.number, %error, "errand failed");
+                    error.log(&errand.message, errand.ticket.number);
                     message_id
                 })
             });
@@ -65,11 +68,18 @@ async fn context(app: &App, errands: &[(String, Errand)]) -> Result<Context, Tab
     Ok((rows, providers))
 }
 
-async fn one(app: &App, row: Option<&Message>, provider: Option<&Stored>, errand: &Errand) -> Result<(), DeliverError> {
+async fn one(
+    app: &App,
+    row: Option<&Message>,
+    provider: Option<&Stored>,
+    errand: &Errand,
+    deadline: Deadline,
+) -> Result<(), DeliverError> {
     let Some(row) = row else { return Ok(()) };
     match arrive(Some(row), errand) {
         Arrival::Stale => Ok(()),
         Arrival::FollowUp => repeat(app, row).await,
+        Arrival::Attempt if !deadline.leaves(messenger::TIMEOUT) => Err(Unsent::NoTime.into()),
         Arrival::Attempt => attempt(app, row, provider, errand).await,
     }
 }

@@ -13,6 +13,8 @@ mod health;
 mod pace;
 mod reports;
 
+use std::time::Duration;
+
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
     callback::Notice,
@@ -23,17 +25,17 @@ use domain::{
 };
 use futures::future::join_all;
 use platform::{
-    attempt::{self, Endpoint},
+    attempt::{self, Endpoint, Unsent},
     clock,
+    deadline::Deadline,
     egress::Egress,
     keyring::Keys,
     oauth::Tokens,
-    queue::{Outgoing, Queue, QueueError},
+    queue::{Outgoing, Queue, QueueError, receipts::Receipts},
     random,
     table::{Table, TableError, Written, deliveries::Context},
 };
-
-use self::pace::Pace;
+use tokio::time::Instant;
 
 /// What delivery works with.
 pub struct App {
@@ -43,6 +45,8 @@ pub struct App {
     pub keys: Keys,
     /// Outgoing HTTP.
     pub egress: Egress,
+    /// Where first attempts come from.
+    pub deliveries: Queue,
     /// Where later attempts wait.
     pub retries: Queue,
     /// Where events about deliveries go.
@@ -59,9 +63,33 @@ enum DeliverError {
     Table(#[from] TableError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error(transparent)]
+    Unsent(#[from] Unsent),
     #[error("it was changed by others meanwhile")]
     Busy,
 }
+
+impl DeliverError {
+    /// Logs why a message failed, under what names it; that it did not fit the invocation is no error.
+    fn log(&self, id: &dyn std::fmt::Display, number: u32) {
+        match self {
+            Self::Unsent(Unsent::NoTime) => tracing::info!(%id, number, "handed back: no time is left for it"),
+            error => tracing::error!(%id, number, %error, "message failed"),
+        }
+    }
+}
+
+/// What holds for a whole batch.
+struct Batch {
+    /// What was read for it.
+    context: Context,
+    /// When that was read, at the earliest.
+    read_at: Instant,
+    deadline: Deadline,
+}
+
+/// What was read of a webhook so long ago is read anew before the webhook is called: it may have been stopped meanwhile.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A message of the batch, with the text that it came as.
 struct Received {
@@ -70,8 +98,9 @@ struct Received {
     message: Message,
 }
 
-/// Works on a batch, and names the messages that have to come again.
-pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
+/// Works on a batch, and names the messages that have to come again. Calls that may last beyond the `deadline` are not begun.
+pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchResponse {
+    let receipts = Receipts::of(&batch);
     let now = clock::now();
     let mut due = Vec::with_capacity(batch.records.len());
     let mut rest = Vec::new();
@@ -105,14 +134,13 @@ pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
         rest.push((message_id, put_aside));
     }
     let (worked, sent, reported, put_aside) = futures::join!(
-        work(app, due),
-        errands::work(app, errands),
+        work(app, due, deadline),
+        errands::work(app, errands, deadline),
         join_all(notices.into_iter().map(|(id, notice)| reports::one(app, id, notice))),
         join_all(rest.into_iter().map(|(id, rest)| rest.act(app, id))),
     );
-    let mut response = SqsBatchResponse::default();
-    response.set_failures(worked.into_iter().chain(sent).chain(reported).chain(put_aside).flatten());
-    response
+    let failed = worked.into_iter().chain(sent).chain(reported).chain(put_aside).flatten();
+    receipts.response(&[&app.deliveries, &app.retries], failed).await
 }
 
 /// What the queues bring.
@@ -132,13 +160,17 @@ fn read(body: &str) -> serde_json::Result<Incoming> {
 }
 
 /// The ids of the messages that failed.
-async fn work(app: &App, due: Vec<Received>) -> Vec<Option<String>> {
+async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<String>> {
     let messages: Vec<Message> = due.iter().map(|received| received.message.clone()).collect();
     if messages.is_empty() {
         return Vec::new();
     }
+    let read_at = Instant::now();
     match app.table.context(&messages).await {
-        Ok(context) => join_all(due.into_iter().map(|received| one(app, &context, received))).await,
+        Ok(context) => {
+            let batch = Batch { context, read_at, deadline };
+            join_all(due.into_iter().map(|received| one(app, &batch, received))).await
+        }
         Err(error) => {
             tracing::error!(%error, "batch not read");
             due.into_iter().map(|received| Some(received.message_id)).collect()
@@ -147,41 +179,53 @@ async fn work(app: &App, due: Vec<Received>) -> Vec<Option<String>> {
 }
 
 /// The message's id when it failed.
-async fn one(app: &App, context: &Context, received: Received) -> Option<String> {
+async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
     let Received { message_id, body, message } = received;
+    let context = &batch.context;
     let result = match arrive(context.delivery(message.delivery).as_ref(), &message) {
         Arrival::Stale => Ok(()),
         Arrival::FollowUp => follow_up::repeat(app, &message).await,
         Arrival::Attempt => {
             let event = message.event.clone().or_else(|| Some(context.event(message.delivery.event)?.event.clone()));
             match event {
-                Some(event) => deliver(app, context, &message, &event).await,
+                Some(event) => deliver(app, batch, &message, &event).await,
                 None => bury(app, body, "its event is not there any more").await,
             }
         }
     };
     result.err().map(|error| {
-        tracing::error!(delivery = %message.delivery, number = message.ticket.number, %error, "message failed");
+        error.log(&message.delivery, message.ticket.number);
         message_id
     })
 }
 
 /// Makes the attempt, unless the webhook was stopped; records what came of it; does what follows.
-async fn deliver(app: &App, context: &Context, message: &Message, event: &Event) -> Result<(), DeliverError> {
-    let was = context.delivery(message.delivery);
-    let webhook = match context.webhook(message.delivery.webhook) {
+async fn deliver(app: &App, batch: &Batch, message: &Message, event: &Event) -> Result<(), DeliverError> {
+    let was = batch.context.delivery(message.delivery);
+    let webhook = match batch.context.webhook(message.delivery.webhook) {
         Some(row) if !row.stopped().covers(message.queued_at) => row.open(&app.keys).await?,
         _ => return cancel(app, was, message, event).await,
     };
-    match pace::keep(app, &webhook, message).await? {
-        Pace::Go => {}
-        Pace::Postponed => return Ok(()),
-        Pace::Stopped => return cancel(app, was, message, event).await,
+    let timeout = attempt::timeout(&webhook);
+    if !batch.deadline.leaves(timeout) {
+        return Err(Unsent::NoTime.into());
     }
+    let Some(waited) = pace::keep(app, &webhook, message).await? else { return Ok(()) };
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
     let (tokens, webhook) = (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress }, &endpoint.webhook);
-    let (made, outcome) =
-        attempt::make(tokens, &endpoint, event, message.ticket.number, attempt::timeout(webhook)).await?;
+    let ready = async |call: Duration| {
+        if waited || batch.read_at.elapsed() > FRESH {
+            let stops = app.table.stops(&[webhook.id]).await?;
+            if stops(webhook.id).covers(message.queued_at) {
+                return Err(Unsent::Stopped);
+            }
+        }
+        if batch.deadline.leaves(call) { Ok(()) } else { Err(Unsent::NoTime) }
+    };
+    let (made, outcome) = match attempt::make(tokens, &endpoint, event, message.ticket.number, timeout, ready).await {
+        Err(Unsent::Stopped) => return cancel(app, was, message, event).await,
+        made => made?,
+    };
     let row = Delivery::after(
         was.clone(),
         &Made {

@@ -3,7 +3,9 @@
 use aws_lambda_events::sqs::SqsEvent;
 use delivery::{App, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use platform::{aws::Aws, config, egress::Egress, keyring::Keys, queue::Queue, table::Table, telemetry};
+use platform::{
+    aws::Aws, config, deadline::Deadline, egress::Egress, keyring::Keys, queue::Queue, table::Table, telemetry,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -13,6 +15,7 @@ async fn main() -> Result<(), Error> {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
         keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
         egress: Egress::new(config::egress_allow().parse()?),
+        deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         retries: Queue::new(aws.sqs(), config::retries_queue()?),
         events: Queue::new(aws.sqs(), config::events_queue()?),
         dead: Queue::new(aws.sqs(), config::dead_queue()?),
@@ -20,7 +23,8 @@ async fn main() -> Result<(), Error> {
     };
     let app = &app;
     lambda_runtime::run(service_fn(async |batch: LambdaEvent<SqsEvent>| {
-        Ok::<_, Error>(handle(app, batch.payload).await)
+        let deadline = Deadline::at(batch.context.deadline);
+        Ok::<_, Error>(handle(app, batch.payload, deadline).await)
     }))
     .await
 }

@@ -1,41 +1,41 @@
 //! Whether an attempt may begin now, or has to wait for its turn: because its webhook has a limit of its own, or because
 //! it hangs and would hold up the others in the batch. What waits comes back through `retries`.
 
-use domain::{delivery::Message, webhook::Webhook};
+use domain::{
+    delivery::Message,
+    webhook::{Line, Webhook},
+};
+use jiff::Timestamp;
 use platform::{clock, table::pace::Turn};
 
 use super::{App, DeliverError, send};
 
-/// What is done with a message.
-pub(super) enum Pace {
-    /// Its attempt is made.
-    Go,
-    /// It was sent on.
-    Postponed,
-    /// Its webhook was stopped while it waited.
-    Stopped,
-}
-
-/// Waits for the message's turn, or sends it on where that is far off.
-pub(super) async fn keep(app: &App, webhook: &Webhook, message: &Message) -> Result<Pace, DeliverError> {
+/// Waits for the message's turn: `Some` once its attempt may be made, and whether it had to wait for that. `None`: its turn
+/// is far off, and it was sent on.
+pub(super) async fn keep(app: &App, webhook: &Webhook, message: &Message) -> Result<Option<bool>, DeliverError> {
     let hangs = webhook.state.health.as_ref().is_some_and(|health| health.hangs);
     if hangs && message.is_fresh() {
         let message = message.clone().postponed(clock::now());
         send(&app.retries, &message, 0).await?;
-        return Ok(Pace::Postponed);
+        return Ok(None);
     }
-    let Some(limit) = webhook.settings.rate_limit_per_second else { return Ok(Pace::Go) };
-    match app.table.turn(webhook.id, limit, !message.is_fresh(), clock::now()).await? {
-        Turn::At(at) if at <= clock::now() => Ok(Pace::Go),
+    let Some(limit) = webhook.settings.rate_limit_per_second else { return Ok(Some(false)) };
+    let line = webhook.state.line;
+    if let Some(place) = message.place_in(line, clock::now()) {
+        return wait(app, message, place, line).await;
+    }
+    match app.table.turn(webhook.id, limit, line, message.line, clock::now()).await? {
+        Turn::At(at) if at <= clock::now() => Ok(Some(false)),
         Turn::At(at) => {
             clock::sleep_until(at).await;
-            let stopped = app.table.stops(&[webhook.id]).await?;
-            Ok(if stopped(webhook.id).covers(message.queued_at) { Pace::Stopped } else { Pace::Go })
+            Ok(Some(true))
         }
-        Turn::Later(at) => {
-            let message = message.clone().postponed(at);
-            send(&app.retries, &message, message.delay(clock::now())).await?;
-            Ok(Pace::Postponed)
-        }
+        Turn::Later(place, line) => wait(app, message, place, line).await,
     }
+}
+
+async fn wait(app: &App, message: &Message, place: Timestamp, line: Line) -> Result<Option<bool>, DeliverError> {
+    let (message, delay_seconds) = message.clone().in_line(place, line, clock::now());
+    send(&app.retries, &message, delay_seconds).await?;
+    Ok(None)
 }

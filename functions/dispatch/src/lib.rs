@@ -4,7 +4,7 @@
 //! `deliveries` for each. The row is written if absent and the messages are *always* sent: a crash at any point is
 //! repaired by the redelivery, and once the row exists its matches stand, nothing is evaluated anew.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{
@@ -16,7 +16,8 @@ use domain::{
 use futures::future::join_all;
 use platform::{
     clock,
-    queue::{Outgoing, Queue, QueueError, ascii_json},
+    deadline::Deadline,
+    queue::{Outgoing, Queue, QueueError, ascii_json, receipts::Receipts},
     random,
     table::{Table, TableError, events::Dispatched, webhooks::Subscriber},
 };
@@ -26,6 +27,8 @@ use platform::{
 pub struct App {
     /// The table.
     pub table: Table,
+    /// Where events come from.
+    pub events: Queue,
     /// Where attempts are asked for.
     pub deliveries: Queue,
     /// Where messages go that nobody can read.
@@ -45,10 +48,13 @@ enum DispatchError {
     Queue(#[from] QueueError),
     #[error("the subscriptions of {0} could not be read")]
     Subscriptions(EventType),
+    #[error("the invocation leaves no time for it")]
+    NoTime,
 }
 
-/// Dispatches a batch, and names the messages that have to come again.
-pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
+/// Dispatches a batch, and names the messages that have to come again. What can't be done by the `deadline` is not begun.
+pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchResponse {
+    let receipts = Receipts::of(&batch);
     let mut failed = Vec::new();
     let mut events = Vec::with_capacity(batch.records.len());
     for record in batch.records {
@@ -58,7 +64,7 @@ pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
         }
     }
     let subscribers = subscribers(app, &events).await;
-    let results = join_all(events.iter().map(|(_, event)| matched(app, event, &subscribers))).await;
+    let results = join_all(events.iter().map(|(_, event)| matched(app, event, &subscribers, deadline))).await;
     let mut outgoing = Vec::new();
     let mut sent = Vec::with_capacity(events.len());
     for ((message_id, event), result) in events.into_iter().zip(results) {
@@ -81,9 +87,7 @@ pub async fn handle(app: &App, batch: SqsEvent) -> SqsBatchResponse {
         tracing::error!(%error, "deliveries not queued");
         failed.extend(sent);
     }
-    let mut response = SqsBatchResponse::default();
-    response.set_failures(failed);
-    response
+    receipts.response(&[&app.events], failed).await
 }
 
 /// The subscribers of each type in the batch, read once a type. A type whose reading failed is left out.
@@ -108,10 +112,15 @@ async fn matched(
     app: &App,
     event: &Event,
     subscribers: &HashMap<EventType, Vec<Subscriber>>,
+    deadline: Deadline,
 ) -> Result<Dispatched, DispatchError> {
     let candidates = subscribers.get(&event.kind).ok_or_else(|| DispatchError::Subscriptions(event.kind.clone()))?;
     let mut matches: Vec<WebhookId> = Vec::new();
     for subscriber in candidates {
+        // Conditions are as costly as their authors make them.
+        if !deadline.leaves(Duration::ZERO) {
+            return Err(DispatchError::NoTime);
+        }
         if subscriber.wants(event)? {
             matches.push(subscriber.webhook);
         }

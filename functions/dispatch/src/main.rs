@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::SqsEvent;
 use dispatch::{App, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use platform::{aws::Aws, config, queue::Queue, table::Table, telemetry};
+use platform::{aws::Aws, config, deadline::Deadline, queue::Queue, table::Table, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -11,12 +11,14 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env()?;
     let app = App {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
+        events: Queue::new(aws.sqs(), config::events_queue()?),
         deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         dead: Queue::new(aws.sqs(), config::dead_queue()?),
     };
     let app = &app;
     lambda_runtime::run(service_fn(async |batch: LambdaEvent<SqsEvent>| {
-        Ok::<_, Error>(handle(app, batch.payload).await)
+        let deadline = Deadline::at(batch.context.deadline);
+        Ok::<_, Error>(handle(app, batch.payload, deadline).await)
     }))
     .await
 }

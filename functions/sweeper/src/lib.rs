@@ -1,15 +1,20 @@
-//! Finding deliveries that wait in vain, and sending what they wait for again.
+//! Re-queues, once an hour, what an outage left behind.
 //!
-//! Once an hour the time comes in. A delivery whose next attempt is overdue by an hour has lost its message: it ended among
-//! the dead letters, or was deleted with them. Such a delivery is sent its message again, under a new token, which then is
-//! the awaited one: should the old message still live, it is a stale copy from then on. Deliveries of which no attempt was
-//! ever made have no row to find them by: their first messages are in `dead` until they are redriven.
+//! A delivery whose next attempt is overdue by an hour has lost its message. It is sent that message again, under a new
+//! token, which then is the awaited one: should the old message still live, it is a stale copy from then on. Then the dead
+//! letters that SQS itself moved go back to their queues ([`redrive`]): deliveries of which no attempt was made have no row
+//! to find them by. The run ends in time for its deadline; the next one goes on.
+
+mod redrive;
+
+use std::time::Duration;
 
 use domain::delivery::{Delivery, HEAD_START, Status};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use platform::{
     clock,
+    deadline::Deadline,
     queue::{Queue, QueueError},
     random,
     table::{Table, TableError, Written, walk::Slice},
@@ -21,8 +26,14 @@ use serde::{Deserialize, Serialize};
 pub struct App {
     /// The table.
     pub table: Table,
+    /// Where events wait to be dispatched.
+    pub events: Queue,
+    /// Where first attempts wait.
+    pub deliveries: Queue,
     /// Where later attempts wait.
     pub retries: Queue,
+    /// The dead letters.
+    pub dead: Queue,
 }
 
 /// What the schedule sends.
@@ -40,6 +51,8 @@ pub struct Swept {
     pub overdue: usize,
     /// How many were sent their message again; the others have gone on by themselves.
     pub sent: usize,
+    /// How many dead letters were sent back to their queues.
+    pub redriven: usize,
 }
 
 /// Why a run failed.
@@ -60,8 +73,12 @@ const PAGE: usize = 500;
 /// How many deliveries are worked on side by side.
 const CONCURRENT: usize = 16;
 
-/// Sends every overdue delivery its message again. After an error the next run goes on.
-pub async fn handle(app: &App, request: &Request) -> Result<Swept, SweepError> {
+/// What is left of a run for the dead letters, at least.
+const REDRIVE_TIME: Duration = Duration::from_secs(10);
+
+/// Sends every overdue delivery its message again, then redrives dead letters. After an error the next run goes on: while
+/// the table or a queue fails, dead letters stay where they are.
+pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<Swept, SweepError> {
     let now = request.now.parse().unwrap_or_else(|_| clock::now());
     let before = now.checked_sub(PATIENCE).unwrap_or(Timestamp::MIN);
     let (mut swept, mut after) = (Swept::default(), None);
@@ -76,12 +93,13 @@ pub async fn handle(app: &App, request: &Request) -> Result<Swept, SweepError> {
             swept.sent += usize::from(result?);
         }
         after = page.next;
-        if after.is_none() {
+        if after.is_none() || !deadline.leaves(REDRIVE_TIME) {
             break;
         }
     }
-    if swept.overdue > 0 {
-        tracing::warn!(overdue = swept.overdue, sent = swept.sent, "swept");
+    swept.redriven = redrive::run(app, deadline).await?;
+    if swept != Swept::default() {
+        tracing::warn!(overdue = swept.overdue, sent = swept.sent, redriven = swept.redriven, "swept");
     }
     Ok(swept)
 }

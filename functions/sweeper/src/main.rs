@@ -1,7 +1,7 @@
 //! Starts the sweeper as a Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use platform::{aws::Aws, config, queue::Queue, table::Table, telemetry};
+use platform::{aws::Aws, config, deadline::Deadline, queue::Queue, table::Table, telemetry};
 use sweeper::{App, Request, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -10,11 +10,15 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env()?;
     let app = App {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
+        events: Queue::new(aws.sqs(), config::events_queue()?),
+        deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         retries: Queue::new(aws.sqs(), config::retries_queue()?),
+        dead: Queue::new(aws.sqs(), config::dead_queue()?),
     };
     let app = &app;
     lambda_runtime::run(service_fn(async |request: LambdaEvent<Request>| {
-        handle(app, &request.payload).await.map_err(Error::from)
+        let deadline = Deadline::at(request.context.deadline);
+        handle(app, &request.payload, deadline).await.map_err(Error::from)
     }))
     .await
 }

@@ -60,6 +60,10 @@ const STANDARD_OFFSETS: [u32; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400
 const MOST_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// How late a retry may be to be made up for.
 const SLACK: SignedDuration = SignedDuration::from_secs(60);
+/// How long a message waits in a line, at least, until it looks whether that still stands.
+const LEAST_LOOK: SignedDuration = SignedDuration::from_secs(5);
+/// The longest that a message stays hidden whose handling failed: after an outage, all is at work again within this time.
+const LONGEST_REDELIVERY: u32 = 300;
 /// The most `DelaySeconds` that SQS takes.
 const LONGEST_HOP: SignedDuration = SignedDuration::from_secs(900);
 
@@ -180,6 +184,21 @@ pub fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
         Duration::try_from(date.duration_since(now)).unwrap_or_default()
     };
     Some(wait.min(MOST_RETRY_AFTER))
+}
+
+/// The `DelaySeconds` of a message whose place in a line comes up at `place`. It looks whether the line still stands every
+/// eighth of its wait, but not more often than every five seconds: a change counts at once for short waits, and ever so many
+/// that wait cost about eight looks for each call that is made.
+pub fn line_delay(place: Timestamp, now: Timestamp) -> u32 {
+    let wait = place.duration_since(now);
+    let look = (wait / 8).max(LEAST_LOOK).min(wait);
+    hop_delay(now.saturating_add(look).unwrap_or(place), now)
+}
+
+/// Seconds until a queue message is seen again whose handling failed, by how often it was received: 2 after the first
+/// time, doubled each time after that, at most 300. So 200 receives, which the queues allow, take more than 16 hours.
+pub fn redelivery_delay(receives: u32) -> u32 {
+    2_u32.saturating_pow(receives).clamp(2, LONGEST_REDELIVERY)
 }
 
 /// The `DelaySeconds` of a message that is to arrive at `due_at`: rounded up, 0 when due, at most the 900 s of SQS; one

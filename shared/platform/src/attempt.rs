@@ -65,19 +65,34 @@ impl Endpoint {
     }
 }
 
+/// Why an attempt was not made. Nothing was sent, or nothing that has an effect.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsent {
+    /// The webhook was deleted or disabled meanwhile.
+    #[error("the webhook was stopped")]
+    Stopped,
+    /// The invocation ends before the call would have to.
+    #[error("the invocation leaves no time for it")]
+    NoTime,
+    /// The table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
 fn gone(service: ServiceId) -> TableError {
     TableError::Document(format!("{service} is not there"))
 }
 
-/// Sends `event` to `endpoint` now, for at most `timeout`. Whatever happens is told, and nothing is written but an access
-/// token. An error is one of the table's: nothing was sent for sure, or without effect.
+/// Sends `event` to `endpoint` now, for at most `timeout`, if `ready` allows it right before the endpoint is dialled; that
+/// is asked with the time that the call may take. Returns whatever happened, and writes nothing but an access token.
 pub async fn make(
     tokens: Tokens<'_>,
     endpoint: &Endpoint,
     event: &Event,
     number: u32,
     timeout: Duration,
-) -> Result<(Attempt, Outcome), TableError> {
+    ready: impl AsyncFn(Duration) -> Result<(), Unsent>,
+) -> Result<(Attempt, Outcome), Unsent> {
     let webhook = &endpoint.webhook;
     let mut begun = Begun::new(number, &webhook.settings.method);
     let address = webhook.settings.destination.address(endpoint.server());
@@ -91,8 +106,11 @@ pub async fn make(
     });
     let exchange = Exchange {
         call: async |call| match &endpoint.connection {
-            Some(connection) => connected::call(tokens, &connection.account, call).await,
-            None => plainly(tokens.egress, call).await,
+            Some(connection) => connected::call_if(tokens, &connection.account, call, ready).await,
+            None => {
+                ready(call.timeout).await?;
+                plainly(tokens.egress, call).await
+            }
         },
         accepts: |code| webhook.settings.success.accepts(code),
         redact: |text: &str, token: Option<&SecretString>| endpoint.redact(text, token),
@@ -149,7 +167,7 @@ impl Begun {
             impl Fn(u16) -> bool,
             impl Fn(&str, Option<&SecretString>) -> String,
         >,
-    ) -> Result<(Attempt, Outcome, Option<Answer>), TableError> {
+    ) -> Result<(Attempt, Outcome, Option<Answer>), Unsent> {
         let (outcome, answer) = match request {
             Err(reason) => (Outcome::Blocked { reason }, None),
             Ok(request) => {
@@ -163,17 +181,16 @@ impl Begun {
                     timeout,
                     limit: WEBHOOK_ANSWER_LIMIT,
                 };
-                let answered = (exchange.call)(call).await;
+                let answered = match (exchange.call)(call).await {
+                    Err(ConnectError::Table(error)) => return Err(error.into()),
+                    Err(ConnectError::Unsent(unsent)) => return Err(unsent),
+                    answered => answered,
+                };
                 if let Ok(Answered { answer, token }) = &answered {
                     self.attempt.response_body = Some((exchange.redact)(&body_text(answer), token.as_ref()));
                 }
                 let outcome = judge(&answered, &exchange.accepts);
-                let answer = match answered {
-                    Ok(Answered { answer, .. }) => Some(answer),
-                    Err(ConnectError::Table(error)) => return Err(error),
-                    Err(_) => None,
-                };
-                (outcome, answer)
+                (outcome, answered.ok().map(|Answered { answer, .. }| answer))
             }
         };
         let mut attempt = self.ended(&outcome);
@@ -224,7 +241,9 @@ fn judge(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> boo
         Err(ConnectError::Call(CallError::Blocked(why))) => Outcome::Blocked { reason: why.to_string() },
         Err(ConnectError::Call(error)) => Outcome::Failed(failure(*error)),
         Err(ConnectError::NoToken(why)) => Outcome::Failed(Failure::Unauthorized(why.clone())),
-        Err(ConnectError::Table(error)) => Outcome::Failed(Failure::Unreachable(error.to_string())),
+        Err(error @ (ConnectError::Table(_) | ConnectError::Unsent(_))) => {
+            Outcome::Failed(Failure::Unreachable(error.to_string()))
+        }
     }
 }
 

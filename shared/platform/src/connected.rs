@@ -3,13 +3,14 @@
 //! A call comes in without authorization and goes out with it; an OAuth 2.0 token is fetched where none is at hand, and
 //! once more when the service answers 401. All of it stays within the call's timeout.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::account::{Account, Authorization};
 use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
+    attempt::Unsent,
     egress::{Answer, Call, CallError},
     oauth::{OAuthError, Tokens},
     table::TableError,
@@ -27,6 +28,9 @@ pub enum ConnectError {
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The call was not to be made any more when it could have been.
+    #[error(transparent)]
+    Unsent(#[from] Unsent),
 }
 
 impl From<OAuthError> for ConnectError {
@@ -49,6 +53,17 @@ pub struct Answered {
 
 /// Makes a call with the authorization of `account`.
 pub async fn call(tokens: Tokens<'_>, account: &Account, call: Call) -> Result<Answered, ConnectError> {
+    call_if(tokens, account, call, async |_| Ok(())).await
+}
+
+/// As [`call`], if `ready` still allows it right before the service is dialled; that is asked with the time that the call
+/// may take. Where it does not when a token was refused, the refusal is the answer.
+pub async fn call_if(
+    tokens: Tokens<'_>,
+    account: &Account,
+    call: Call,
+    ready: impl AsyncFn(Duration) -> Result<(), Unsent>,
+) -> Result<Answered, ConnectError> {
     let started = Instant::now();
     let timeout = call.timeout;
     let left = || timeout.saturating_sub(started.elapsed());
@@ -57,18 +72,23 @@ pub async fn call(tokens: Tokens<'_>, account: &Account, call: Call) -> Result<A
             Some((name, value)) => with(call, name, value.expose_secret()),
             None => call,
         };
+        ready(timeout).await?;
         return Ok(Answered { answer: tokens.egress.call(call).await?, token: None });
     };
-    let mut refused: Option<SecretString> = None;
+    let mut refused: Option<Answered> = None;
     loop {
-        let token = tokens.get(account, settings, refused.as_ref(), left()).await?;
+        let refused_token = refused.as_ref().and_then(|answered| answered.token.as_ref());
+        let token = tokens.get(account, settings, refused_token, left()).await?;
+        if let Err(unsent) = ready(left()).await {
+            return refused.ok_or(unsent.into());
+        }
         let bearer = format!("Bearer {}", token.expose_secret());
         let authorized = with(Call { timeout: left(), ..call.clone() }, &AUTHORIZATION, &bearer);
         let answer = tokens.egress.call(authorized).await?;
         if answer.status != StatusCode::UNAUTHORIZED || refused.is_some() {
             return Ok(Answered { answer, token: Some(token) });
         }
-        refused = Some(token);
+        refused = Some(Answered { answer, token: Some(token) });
     }
 }
 

@@ -8,6 +8,7 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod connected;
+pub mod deadline;
 pub mod egress;
 pub mod gateway;
 pub mod keyring;

@@ -13,9 +13,9 @@ use http::Method;
 use secrecy::SecretString;
 
 use crate::{
-    attempt::{Begun, Exchange, plainly},
+    attempt::{Begun, Exchange, Unsent, plainly},
     egress::Egress,
-    table::{TableError, providers::Stored},
+    table::providers::Stored,
 };
 
 /// How long a provider may take.
@@ -42,7 +42,7 @@ pub async fn send(
     message: &Message,
     number: u32,
     timeout: Duration,
-) -> Result<Made, TableError> {
+) -> Result<Made, Unsent> {
     let provider = &stored.provider;
     let callback_url = callback_url(public_url, stored);
     let secrets = secrets(stored);

@@ -1,7 +1,11 @@
-//! Sending to SQS, within its limits: a delay of at most 900 s, at most 10 messages and 1 MiB in sum per batch.
+//! SQS queues: sending within their limits (a delay of at most 900 s, at most 10 messages and 1 MiB in sum per batch),
+//! answering for a batch that was received ([`receipts`]), and dead letters ([`redrive`]).
 //!
 //! In come message bodies, pure ASCII JSON from [`ascii_json`]; when a send returns `Ok`, each of them is stored by SQS.
 //! After an error some may be stored, so senders repeat the whole and receivers cope with copies.
+
+pub mod receipts;
+pub mod redrive;
 
 use std::time::Duration;
 
@@ -123,6 +127,11 @@ impl Queue {
         }
         Ok(())
     }
+}
+
+/// Whether a queue's URL and its ARN name the same queue: both end with its name, which is unique in an account and region.
+fn named(url: &str, arn: &str) -> bool {
+    url.rsplit('/').next() == arn.rsplit(':').next()
 }
 
 /// JSON in pure ASCII: SQS refuses some code points that JSON allows, so all that is not ASCII is escaped as `\uXXXX`.

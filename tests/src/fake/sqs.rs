@@ -28,6 +28,11 @@ impl Name {
     pub fn url(self) -> String {
         format!("https://sqs.us-east-1.amazonaws.com/123456789012/{self:?}")
     }
+
+    /// Its ARN.
+    pub fn arn(self) -> String {
+        format!("arn:aws:sqs:us-east-1:123456789012:{self:?}")
+    }
 }
 
 /// A message on a queue.
@@ -45,9 +50,18 @@ pub struct Message {
     pub visible_at: Timestamp,
     /// How often it was received.
     pub received: u32,
+    /// The queue that it was moved from to `dead`, if it was.
+    pub moved_from: Option<Name>,
+    /// Its attributes.
+    pub attributes: Value,
 }
 
 impl Message {
+    /// The handle of its latest receive.
+    pub fn receipt(&self) -> String {
+        format!("{}/{}", self.id, self.received)
+    }
+
     /// Its text as JSON; null when it is none.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
@@ -56,19 +70,31 @@ impl Message {
 
 /// How long a received message is hidden: 6 times 60 s, as the template has it.
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
-/// After so many receives without a delete, a message goes to `dead`.
-pub const MOST_RECEIVED: u32 = 5;
+/// After so many receives without a delete, a message goes to `dead`, as the template has it.
+pub const MOST_RECEIVED: u32 = 200;
 /// The largest message, and the largest sum of a batch, in bytes.
 const MOST_BYTES: usize = 1 << 20;
 
 /// All queues.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queues {
     messages: Vec<Message>,
     sent: Vec<Message>,
+    most_received: u32,
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self { messages: Vec::new(), sent: Vec::new(), most_received: MOST_RECEIVED }
+    }
 }
 
 impl Queues {
+    /// Sets after how many receives a message goes to `dead`.
+    pub fn give_up_after(&mut self, receives: u32) {
+        self.most_received = receives;
+    }
+
     /// Every message that was ever sent, in order.
     pub fn sent(&self) -> &[Message] {
         &self.sent
@@ -92,8 +118,9 @@ impl Queues {
         for message in visible.take(10) {
             message.received += 1;
             message.visible_at = now + VISIBILITY;
-            if message.received > MOST_RECEIVED {
-                message.queue = Name::Dead;
+            if queue != Name::Dead && message.received > self.most_received {
+                (message.moved_from, message.queue) = (Some(queue), Name::Dead);
+                (message.received, message.visible_at) = (0, now);
             } else {
                 batch.push(message.clone());
             }
@@ -131,6 +158,19 @@ impl Queues {
         }
     }
 
+    /// Moves a message to `dead`, as if it had been received too often.
+    pub fn give_up(&mut self, id: &str, now: Timestamp) {
+        for message in self.messages.iter_mut().filter(|message| message.id == id) {
+            (message.moved_from, message.queue) = (Some(message.queue), Name::Dead);
+            (message.received, message.visible_at) = (0, now);
+        }
+    }
+
+    /// The message on `queue` of this receipt, unless it was received again since.
+    fn received(&mut self, queue: Name, receipt: &Value) -> Option<&mut Message> {
+        self.messages.iter_mut().find(|message| message.queue == queue && *receipt == message.receipt())
+    }
+
     pub(super) fn answer(&mut self, operation: &str, request: &Value, now: Timestamp) -> Result<Value, Refusal> {
         let queue = Name::ALL.into_iter().find(|name| request["QueueUrl"] == name.url());
         let queue = queue.unwrap_or_else(|| panic!("there is no queue {}", request["QueueUrl"]));
@@ -165,22 +205,82 @@ impl Queues {
                 }
                 Ok(json!({"Successful": successful, "Failed": failed}))
             }
+            "ChangeMessageVisibilityBatch" => {
+                let entries = request["Entries"].as_array().expect("Entries");
+                assert!((1..=10).contains(&entries.len()), "{entries:?}");
+                let (mut successful, mut failed) = (Vec::new(), Vec::new());
+                for entry in entries {
+                    let seconds = entry["VisibilityTimeout"].as_i64().expect("VisibilityTimeout");
+                    match self.received(queue, &entry["ReceiptHandle"]) {
+                        Some(message) => {
+                            message.visible_at = now + SignedDuration::from_secs(seconds);
+                            successful.push(json!({"Id": entry["Id"]}));
+                        }
+                        None => {
+                            failed.push(json!({"Id": entry["Id"], "Code": "MessageNotInflight", "SenderFault": true}))
+                        }
+                    }
+                }
+                Ok(json!({"Successful": successful, "Failed": failed}))
+            }
+            "ReceiveMessage" => {
+                let most = usize::try_from(request["MaxNumberOfMessages"].as_u64().unwrap_or(1)).expect("small");
+                let hidden = request["VisibilityTimeout"].as_i64().map_or(VISIBILITY, SignedDuration::from_secs);
+                let found = self.receive(queue, now);
+                let (found, rest) = found.split_at(most.min(found.len()));
+                assert!(rest.is_empty(), "ten are asked for");
+                for message in found {
+                    self.keep_hidden(&message.id, now + hidden);
+                }
+                let shown: Vec<Value> = found.iter().map(shown).collect();
+                Ok(json!({"Messages": shown}))
+            }
+            "DeleteMessage" => {
+                let id = self.received(queue, &request["ReceiptHandle"]).map(|message| message.id.clone());
+                self.delete(&id.iter().map(String::as_str).collect());
+                Ok(json!({}))
+            }
             _ => panic!("SQS's {operation} is nothing that the fake knows"),
         }
     }
 
     fn send(&mut self, queue: Name, entry: &Value, now: Timestamp) -> String {
         let delay = entry["DelaySeconds"].as_i64().unwrap_or(0);
-        self.store(queue, body(entry), delay, now + SignedDuration::from_secs(delay))
+        let id = self.store(queue, body(entry), delay, now + SignedDuration::from_secs(delay));
+        if let Some(message) = self.messages.last_mut() {
+            message.attributes = entry["MessageAttributes"].clone();
+        }
+        id
+    }
+
+    fn keep_hidden(&mut self, id: &str, until: Timestamp) {
+        for message in self.messages.iter_mut().filter(|message| message.id == id) {
+            message.visible_at = until;
+        }
     }
 
     fn store(&mut self, queue: Name, body: &str, delay_seconds: i64, visible_at: Timestamp) -> String {
         let id = format!("message-{}", self.sent.len());
-        let message = Message { id: id.clone(), queue, body: body.to_owned(), delay_seconds, visible_at, received: 0 };
+        let body = body.to_owned();
+        let (moved_from, attributes) = (None, Value::Null);
+        let message =
+            Message { id: id.clone(), queue, body, delay_seconds, visible_at, received: 0, moved_from, attributes };
         self.sent.push(message.clone());
         self.messages.push(message);
         id
     }
+}
+
+/// A message as its receiver sees it.
+fn shown(message: &Message) -> Value {
+    let mut system = json!({"ApproximateReceiveCount": message.received.to_string()});
+    if let Some(queue) = message.moved_from {
+        system["DeadLetterQueueSourceArn"] = json!(queue.arn());
+    }
+    json!({
+        "MessageId": message.id, "ReceiptHandle": message.receipt(), "Body": message.body, "Attributes": system,
+        "MessageAttributes": message.attributes,
+    })
 }
 
 fn check(entry: &Value) -> Result<(), Refusal> {

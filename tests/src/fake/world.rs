@@ -1,7 +1,7 @@
 //! The whole system without its edges: dispatch and delivery as they run in production, over the fake services, a real
 //! receiver and a clock that leaps from one message to the next.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{
@@ -18,6 +18,7 @@ use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
 use platform::{
     clock,
+    deadline::Deadline,
     egress::Egress,
     keyring::Keys,
     queue::{Outgoing, Queue, ascii_json},
@@ -45,6 +46,8 @@ pub struct World {
     pub delivery: delivery::App,
     /// How often a process ended on the way.
     pub crashes: usize,
+    /// How long an invocation may take.
+    pub timeout: Duration,
     now: Timestamp,
     crash: Arc<Notify>,
 }
@@ -72,7 +75,7 @@ impl World {
         let (dispatch, delivery) = processes(&fake, egress);
         let now = "2026-01-01T00:00:00Z".parse().expect("a time");
         let crash = fake.crash();
-        let mut world = Self { fake, receiver, dispatch, delivery, crashes: 0, now, crash };
+        let mut world = Self { fake, receiver, dispatch, delivery, crashes: 0, timeout: TIMEOUT, now, crash };
         world.set_time(now);
         world.delivery.keys.bootstrap().await.expect("a keyring");
         world.begin_count();
@@ -201,8 +204,7 @@ impl World {
 
     /// A new process of the sweeper.
     pub fn sweeper(&self) -> sweeper::App {
-        let retries = Queue::new(self.fake.aws().sqs(), Name::Retries.url());
-        sweeper::App { table: self.table().clone(), retries }
+        sweeper(&self.fake, self.table().clone())
     }
 
     /// Leaps to the next message and works on one batch. `None` when there is no message.
@@ -218,10 +220,11 @@ impl World {
     /// on the way, nothing is deleted, and a new process takes its place.
     pub async fn work(&mut self, queue: Name, batch: &[Message]) -> Option<SqsBatchResponse> {
         let records = sqs_event(batch);
+        let deadline = Deadline::after(self.timeout);
         let handled = async {
             match queue {
-                Name::Events => dispatch::handle(&self.dispatch, records).await,
-                _ => delivery::handle(&self.delivery, records).await,
+                Name::Events => dispatch::handle(&self.dispatch, records, deadline).await,
+                _ => delivery::handle(&self.delivery, records, deadline).await,
             }
         };
         let answer = tokio::select! {
@@ -270,17 +273,35 @@ impl World {
     }
 }
 
+/// A new process of the sweeper.
+pub fn sweeper(fake: &Fake, table: Table) -> sweeper::App {
+    let sqs = fake.aws().sqs();
+    let queue = |name: Name| Queue::new(sqs.clone(), name.url());
+    let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
+    sweeper::App { table, events, deliveries, retries: queue(Name::Retries), dead: queue(Name::Dead) }
+}
+
+/// How long a function may take, as the template has it.
+pub const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The deadline of an invocation that begins now.
+pub fn deadline() -> Deadline {
+    Deadline::after(TIMEOUT)
+}
+
 /// New processes of dispatch and delivery.
 pub fn processes(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App) {
     let aws = fake.aws();
     let table = Table::new(aws.dynamodb(), "table", 30);
     let sqs = aws.sqs();
     let queue = |name: Name| Queue::new(sqs.clone(), name.url());
-    let dispatch = dispatch::App { table: table.clone(), deliveries: queue(Name::Deliveries), dead: queue(Name::Dead) };
+    let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
+    let dispatch = dispatch::App { table: table.clone(), events, deliveries, dead: queue(Name::Dead) };
     let delivery = delivery::App {
         table,
         keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
         egress: egress.clone(),
+        deliveries: queue(Name::Deliveries),
         retries: queue(Name::Retries),
         events: queue(Name::Events),
         dead: queue(Name::Dead),
@@ -297,6 +318,8 @@ pub fn sqs_event(batch: &[Message]) -> SqsEvent {
         .map(|message| {
             let mut record = SqsMessage::default();
             (record.message_id, record.body) = (Some(message.id.clone()), Some(message.body.clone()));
+            (record.receipt_handle, record.event_source_arn) = (Some(message.receipt()), Some(message.queue.arn()));
+            record.attributes.insert("ApproximateReceiveCount".to_owned(), message.received.to_string());
             record
         })
         .collect();

@@ -22,6 +22,9 @@ use crate::webhook::Webhook;
 
 const DIRECTORY: &str = "fault-stack";
 
+/// After how many receives a message is a dead letter, as the template has it.
+pub const RECEIVES: u32 = 200;
+
 /// Seconds until a message comes again that a function failed on: short, but longer than a batch takes that is well.
 pub const VISIBILITY: u32 = 8;
 
@@ -45,6 +48,7 @@ impl Faulty {
         proxy.mend();
         let faulty = Self { stack: Stack::of(shared), proxy, _alone: alone };
         faulty.set_visibility(VISIBILITY).await;
+        faulty.set_receives(RECEIVES).await;
         faulty
     }
 
@@ -69,6 +73,18 @@ impl Faulty {
         let queues = self.stack.queues();
         for queue in [&queues.events, &queues.deliveries, &queues.retries] {
             let attributes = json!({"VisibilityTimeout": seconds.to_string()});
+            self.stack.aws("AmazonSQS.SetQueueAttributes", &json!({"QueueUrl": queue, "Attributes": attributes})).await;
+        }
+    }
+
+    /// Sets after how many receives SQS moves a message of the working queues to the dead letters.
+    pub async fn set_receives(&self, count: u32) {
+        let queues = self.stack.queues();
+        let attributes = json!({"QueueUrl": queues.dead, "AttributeNames": ["QueueArn"]});
+        let dead = self.stack.aws("AmazonSQS.GetQueueAttributes", &attributes).await;
+        let policy = json!({"deadLetterTargetArn": dead["Attributes"]["QueueArn"], "maxReceiveCount": count});
+        for queue in [&queues.events, &queues.deliveries, &queues.retries] {
+            let attributes = json!({"RedrivePolicy": policy.to_string()});
             self.stack.aws("AmazonSQS.SetQueueAttributes", &json!({"QueueUrl": queue, "Attributes": attributes})).await;
         }
     }

@@ -89,7 +89,7 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
     let mut message: Message = serde_json::from_str(&first).expect("a message");
     assert_eq!(message.delivery, domain::id::DeliveryId { event: event.id, webhook: webhook.id });
     message.due_at = Some(world.time() + SignedDuration::from_hours(1));
-    for (waits, on, dead) in [(999, 1, 0), (1000, 0, 1)] {
+    for (waits, on, dead) in [(1999, 1, 0), (2000, 0, 1)] {
         message.waits = waits;
         world.put(Name::Retries, ascii_json(&message).expect("JSON")).await;
         let batch = world.fake.state().queues.receive(Name::Retries, world.time());
@@ -103,7 +103,7 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
         world.fake.state().queues.delete(&ids.iter().map(|message| message.id.as_str()).collect());
     }
     let dead = world.fake.state().queues.on(Name::Dead)[0].json();
-    assert_eq!((dead["waits"].clone(), dead["number"].clone()), (json!(1000), json!(1)));
+    assert_eq!((dead["waits"].clone(), dead["number"].clone()), (json!(2000), json!(1)));
     assert!(world.receiver.hits().is_empty());
 }
 

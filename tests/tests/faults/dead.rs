@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tests::faults::{Faulty, VISIBILITY};
+use tests::faults::{Faulty, RECEIVES, VISIBILITY};
 use tests::load::{counted, publish_many};
 use tests::sink::{Reply, Sink};
 use tests::stack::unique;
@@ -25,6 +25,7 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     sink.wait_for(EACH).await;
     faulty.all(&webhook, &published, waiting).await;
     faulty.set_visibility(1).await;
+    faulty.set_receives(2).await;
     proxy.deny(&["BatchGetItem"]);
     published.extend(publish_many(stack, EACH as u64, EACH).await);
     faulty.until_empty(&stack.queues().events).await;
@@ -42,6 +43,7 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
 
     proxy.mend();
     faulty.set_visibility(VISIBILITY).await;
+    faulty.set_receives(RECEIVES).await;
     assert_eq!(redrive(&faulty).await, format!("{letters} sent, 1 left\n"));
     let succeeded = |published: &BTreeMap<String, u64>, got: &[_]| counted(published, got).len() == 3 * EACH;
     sink.wait_until("every event came", |got| succeeded(&published, got)).await;

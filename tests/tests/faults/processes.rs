@@ -6,7 +6,7 @@ use tests::load::{counted, publish_many};
 use tests::sink::{Reply, Sink};
 
 const EVENTS: usize = 500;
-/// Long enough that none is in a killed process's hands for the fifth time, which would be one of the dead letters.
+/// Longer than a batch takes that is well.
 const VISIBILITY: u32 = 10;
 const KILLS: usize = 10;
 /// How many calls come at least from a kill to the next one.

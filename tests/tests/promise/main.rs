@@ -1,7 +1,9 @@
 //! The delivery promise, over the fake services: an accepted event gets to every webhook that matched it, or its delivery
 //! ends with its history, whatever becomes of webhooks, messages and processes meanwhile.
 
+mod deadline;
 mod health;
+mod outage;
 mod pace;
 mod sweeper;
 

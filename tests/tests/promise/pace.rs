@@ -1,6 +1,10 @@
 //! Webhooks with a limit of their own, and webhooks that hang.
 
-use domain::{delivery::Status, id::DeliveryId};
+use domain::{
+    delivery::Status,
+    id::DeliveryId,
+    webhook::{Settings, Webhook},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::fake::{
@@ -127,4 +131,88 @@ async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
     world.publish("message", json!({})).await;
     world.run().await;
     assert!(!world.stored_webhook(hangs.id).await.expect("a webhook").state.health.expect("ill").hangs);
+}
+
+/// How long the receiver waits for the last of ninety events, sent at one a second, when `change` is made after 10 s.
+async fn ninety(change: impl FnOnce(Webhook, Timestamp) -> Webhook + Clone, disabled: bool) -> (usize, i64) {
+    let mut world = super::world().await;
+    let webhook = world.webhook("hook", json!({"rate_limit_per_second": 1})).await;
+    for n in 0..90 {
+        world.publish("message", json!({"n": n})).await;
+    }
+    let changed_at = world.time() + SignedDuration::from_secs(10);
+    while world.fake.state().queues.next().is_some_and(|(next, _)| next < changed_at) {
+        world.step().await.expect("a batch");
+    }
+    world.set_time(changed_at);
+    let before = world.receiver.hits().len();
+    if disabled {
+        let off = |webhook: Webhook, now| {
+            let settings = Settings { enabled: false, ..webhook.settings.clone() };
+            webhook.changed(settings, now)
+        };
+        world.change(webhook.id, off).await;
+        world.set_time(changed_at + SignedDuration::from_secs(1));
+    }
+    world.change(webhook.id, change).await;
+    if disabled {
+        world.set_time(world.time() + SignedDuration::from_secs(1));
+        world.publish("message", json!({"n": 90})).await;
+    }
+    world.run().await;
+    let last = *calls(&world, "hook", changed_at).last().expect("calls");
+    (world.receiver.hits().len() - before, last)
+}
+
+#[tokio::test]
+async fn a_higher_limit_counts_at_once_for_what_waits() {
+    for limit in [Some(1_000), None] {
+        let (count, last) = ninety(
+            move |webhook, now| {
+                let settings = Settings { rate_limit_per_second: limit, ..webhook.settings.clone() };
+                webhook.changed(settings, now)
+            },
+            false,
+        )
+        .await;
+        assert!(count > 60, "{count} waited");
+        assert!(last <= 12_000, "the last one came {last} ms after the change to {limit:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lower_limit_counts_at_once_for_what_waits() {
+    let mut world = super::world().await;
+    let webhook = world.webhook("hook", json!({"rate_limit_per_second": 10})).await;
+    for n in 0..100 {
+        world.publish("message", json!({"n": n})).await;
+    }
+    let slower = |webhook: Webhook, now| {
+        let settings = Settings { rate_limit_per_second: Some(1), ..webhook.settings.clone() };
+        webhook.changed(settings, now)
+    };
+    let changed_at = world.time() + SignedDuration::from_secs(3);
+    while world.fake.state().queues.next().is_some_and(|(next, _)| next < changed_at) {
+        world.step().await.expect("a batch");
+    }
+    world.set_time(changed_at);
+    world.change(webhook.id, slower).await;
+    world.run().await;
+    let times: Vec<i64> = calls(&world, "hook", changed_at).into_iter().filter(|at| *at > 0).collect();
+    assert!(times.len() > 50, "{} waited", times.len());
+    for (at, first) in times.iter().enumerate() {
+        let within = times[at..].iter().take_while(|time| *time - first <= 10_000).count();
+        assert!(within <= 12, "{within} calls in ten seconds: {times:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_line_of_a_disabled_webhook_does_not_hold_up_what_comes_once_it_is_enabled() {
+    let enable = |webhook: Webhook, now| {
+        let settings = Settings { enabled: true, ..webhook.settings.clone() };
+        webhook.changed(settings, now)
+    };
+    let (count, last) = ninety(enable, true).await;
+    assert_eq!(count, 1, "what waited is cancelled");
+    assert!(last <= 3_000, "the next event came {last} ms after");
 }

@@ -4,7 +4,12 @@ use domain::{delivery::Status, id::DeliveryId};
 use jiff::SignedDuration;
 use serde_json::json;
 use sweeper::{Request, Swept};
-use tests::fake::{Fate, receiver::Reply, sqs::Name, world::World};
+use tests::fake::{
+    Fate,
+    receiver::Reply,
+    sqs::Name,
+    world::{World, deadline},
+};
 
 /// A delivery whose first attempt failed, and whose next one is due in ten minutes.
 async fn waiting(world: &mut World) -> DeliveryId {
@@ -21,7 +26,7 @@ async fn sweep(world: &mut World, later: SignedDuration) -> Swept {
     world.set_time(world.time() + later);
     let request = Request { now: world.time().to_string() };
     let sweeper = world.sweeper();
-    world.at(sweeper::handle(&sweeper, &request)).await.expect("swept")
+    world.at(sweeper::handle(&sweeper, &request, deadline())).await.expect("swept")
 }
 
 fn lose(world: &World) {
@@ -37,10 +42,14 @@ async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
     lose(&world);
     let (minutes, none) = (SignedDuration::from_mins, Swept::default());
     assert_eq!(sweep(&mut world, minutes(69)).await, none, "not before its hour is over");
-    assert_eq!(sweep(&mut world, minutes(1)).await, Swept { overdue: 1, sent: 1 });
+    assert_eq!(sweep(&mut world, minutes(1)).await, Swept { overdue: 1, sent: 1, redriven: 0 });
     assert_eq!(sweep(&mut world, minutes(59)).await, none, "it has its time anew");
     lose(&world);
-    assert_eq!(sweep(&mut world, minutes(2)).await, Swept { overdue: 1, sent: 1 }, "should it get lost again");
+    assert_eq!(
+        sweep(&mut world, minutes(2)).await,
+        Swept { overdue: 1, sent: 1, redriven: 0 },
+        "should it get lost again"
+    );
     world.run().await;
     let (row, attempts) = world.history(id).await.expect("a delivery");
     assert_eq!((row.status, attempts.len(), world.receiver.hits().len()), (Status::Failed, 3, 3));
@@ -72,7 +81,7 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
             tokio::select! {
                 biased;
                 () = crash.notified() => {}
-                _ = world.at(sweeper::handle(&sweeper, &request)) => {}
+                _ = world.at(sweeper::handle(&sweeper, &request, deadline())) => {}
             }
             world.fake.plan(|_| Fate::Answered);
             sweep(&mut world, SignedDuration::from_hours(2)).await;

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use platform::clock;
 use tests::fake::{
     sqs::{Message, Name},
-    world::sqs_event,
+    world::{deadline, sqs_event},
 };
 use tokio::time::{sleep, timeout};
 
@@ -34,8 +34,8 @@ pub(super) async fn work(
     let records = sqs_event(&batch);
     let handled = async {
         match queue {
-            Name::Events => dispatch::handle(&process.0, records).await,
-            _ => delivery::handle(&process.1, records).await,
+            Name::Events => dispatch::handle(&process.0, records, deadline()).await,
+            _ => delivery::handle(&process.1, records, deadline()).await,
         }
     };
     let handled = timeout(FUNCTION_TIMEOUT, clock::running(clock::now() + clock_error, handled));

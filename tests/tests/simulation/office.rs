@@ -23,7 +23,7 @@ use serde_json::json;
 use tests::fake::{
     Fake,
     sqs::Name,
-    world::{allow, entry},
+    world::{self, allow, deadline, entry},
 };
 use tokio::time::Instant;
 
@@ -63,7 +63,7 @@ impl Office {
             webhooks.push(webhook.id);
         }
         let queue = |name: Name| Queue::new(sqs.clone(), name.url());
-        let sweeper = sweeper::App { table: table.clone(), retries: queue(Name::Retries) };
+        let sweeper = world::sweeper(fake, table.clone());
         let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
         Self { webhooks, fake: fake.clone(), history: history.clone(), table, keys, events, deliveries, sweeper }
     }
@@ -87,7 +87,8 @@ impl Office {
     pub(super) fn sweep(self: Rc<Self>) -> LocalBoxFuture<'static, Done> {
         Box::pin(async move {
             let request = sweeper::Request { now: clock::now().to_string() };
-            let (swept, faults) = self.process(BTreeSet::new(), sweeper::handle(&self.sweeper, &request)).await;
+            let (swept, faults) =
+                self.process(BTreeSet::new(), sweeper::handle(&self.sweeper, &request, deadline())).await;
             Done::Sweep(faults == 0 && swept.is_some_and(|swept| swept.is_ok()))
         })
     }

@@ -26,7 +26,7 @@ fn only_delivery_may_send_to_the_queue_that_it_reads() {
 fn what_no_function_can_handle_ends_in_the_dead_letters() {
     for queue in ["EventsQueue", "DeliveriesQueue", "RetriesQueue"] {
         let text = resource(queue);
-        for line in ["RedrivePolicy:", "deadLetterTargetArn: !GetAtt DeadQueue.Arn", "maxReceiveCount: 5"] {
+        for line in ["RedrivePolicy:", "deadLetterTargetArn: !GetAtt DeadQueue.Arn", "maxReceiveCount: 200"] {
             assert!(text.contains(line), "{queue}: {line}");
         }
         assert!(text.contains("SqsManagedSseEnabled: true"), "{queue}");

@@ -177,6 +177,7 @@ macro_rules! internal {
 }
 internal!(
     platform::table::TableError,
+    platform::attempt::Unsent,
     platform::queue::QueueError,
     platform::keyring::KeyringError,
     serde_json::Error,

@@ -99,6 +99,7 @@ fn problem(error: ConnectError, timeout_message: &str) -> Problem {
         ConnectError::Call(error) => Problem::gateway_timeout(timeout_message, reason(error)),
         ConnectError::NoToken(why) => Problem::bad_gateway(format!("The service's account got {why}")),
         ConnectError::Table(error) => error.into(),
+        ConnectError::Unsent(unsent) => unsent.into(),
     }
 }
 

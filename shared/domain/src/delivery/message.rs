@@ -4,7 +4,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Ticket;
-use crate::{event::Event, id::DeliveryId, retry::hop_delay};
+use crate::{
+    event::Event,
+    id::DeliveryId,
+    retry::{hop_delay, line_delay},
+    webhook::Line,
+};
 
 /// Seconds that a message waits which is sent before its row is written: by then it has been, as a rule.
 pub const HEAD_START: u32 = 1;
@@ -28,6 +33,9 @@ pub struct Message {
     /// The token that the delivery awaited when this message was sent in place of another; it may do so still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
+    /// The line that it waits in where its webhook has a rate limit; `due_at` is its place in that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Line>,
     /// The event, where it is small enough to travel along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
@@ -49,19 +57,33 @@ pub enum Due {
     Lost,
 }
 
-/// Seven days, the longest schedule, are 672 waits of 900 s; some more for clocks that differ.
-const MOST_WAITS: u32 = 1000;
+/// Seven days, the longest schedule, are 672 waits of 900 s; the rest is for clocks that differ and for rate limits.
+const MOST_WAITS: u32 = 2000;
 
 impl Message {
     /// Asks for the first attempt, of a delivery that was matched at `queued_at`.
     pub fn first(delivery: DeliveryId, token: String, queued_at: Timestamp, event: Option<Event>) -> Self {
-        Self { delivery, ticket: Ticket { number: 1, token }, queued_at, due_at: None, waits: 0, replaces: None, event }
+        let ticket = Ticket { number: 1, token };
+        Self { delivery, ticket, queued_at, due_at: None, waits: 0, replaces: None, line: None, event }
     }
 
     /// The same, to come again at `due_at`: its attempt has to wait, and nothing is on record of that.
     #[must_use]
     pub fn postponed(self, due_at: Timestamp) -> Self {
         Self { due_at: Some(due_at), ..self }
+    }
+
+    /// The same, to come again at its place in its webhook's line, or sooner, to see whether that line still stands; with the
+    /// `DelaySeconds` to send it with at `now`.
+    #[must_use]
+    pub fn in_line(self, place: Timestamp, line: Line, now: Timestamp) -> (Self, u32) {
+        let waits = self.waits.saturating_add(1);
+        (Self { due_at: Some(place), line: Some(line), waits, ..self }, line_delay(place, now))
+    }
+
+    /// Its place in this line, if it waits there and that has not come at `now`.
+    pub fn place_in(&self, line: Line, now: Timestamp) -> Option<Timestamp> {
+        self.due_at.filter(|place| self.line == Some(line) && *place > now)
     }
 
     /// Whether it comes straight from dispatch, and has not waited for anything.
@@ -75,9 +97,9 @@ impl Message {
         self.ticket.number == ticket.number && tokens.contains(&Some(&ticket.token))
     }
 
-    /// Whether the attempt is due at `now`.
+    /// Whether the attempt is due at `now`. What waits in a line has to be looked at each time that it comes.
     pub fn due(self, now: Timestamp) -> Due {
-        let delay_seconds = self.delay(now);
+        let delay_seconds = if self.line.is_some() && self.waits < MOST_WAITS { 0 } else { self.delay(now) };
         match delay_seconds {
             0 => Due::Now(self),
             _ if self.waits >= MOST_WAITS => Due::Lost,

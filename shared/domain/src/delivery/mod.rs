@@ -244,6 +244,7 @@ impl Delivery {
             due_at: None,
             waits: 0,
             replaces: self.awaited.map(|awaited| awaited.ticket.token),
+            line: None,
             event: None,
         };
         let row = Self {
@@ -268,6 +269,7 @@ impl Delivery {
             due_at: Some(due_at),
             waits: 0,
             replaces: None,
+            line: None,
             event: None,
         })
     }

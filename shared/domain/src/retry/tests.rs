@@ -153,6 +153,22 @@ fn hops() {
     assert_eq!(hop_delay(Timestamp::MIN, Timestamp::MAX), 0);
 }
 
+#[test]
+fn what_waits_in_a_line_looks_up_every_eighth_of_its_wait() {
+    for (wait, expected) in [(-1, 0), (0, 0), (1, 1), (5, 5), (6, 5), (40, 5), (80, 10), (3_600, 450), (86_400, 900)] {
+        assert_eq!(line_delay(time(wait), time(0)), expected, "{wait}");
+    }
+}
+
+#[test]
+fn what_failed_comes_back_in_seconds_and_then_slower() {
+    for (receives, expected) in [(0, 2), (1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (200, 300), (u32::MAX, 300)] {
+        assert_eq!(redelivery_delay(receives), expected, "{receives}");
+    }
+    let hours = (1..=200).map(redelivery_delay).sum::<u32>() / 3600;
+    assert!((16..7 * 24).contains(&hours), "{hours} hours, while a queue keeps a message for seven days");
+}
+
 fn any_policy() -> impl Strategy<Value = RetryPolicy> {
     prop_oneof![
         (1..4_000u32, 1..40u32, 0..4_000u32).prop_map(|(each, times, rest)| fixed(each, each * times + rest % each)),

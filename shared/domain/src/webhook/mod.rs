@@ -87,6 +87,22 @@ pub struct State {
     /// What is wrong with it, where something is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// Which line calls wait in that its rate limit holds back.
+    #[serde(default)]
+    pub line: Line,
+}
+
+/// The line of the calls that a rate limit holds back: it begins when the limit changes or the webhook is enabled, and calls
+/// that wait in an earlier one have to ask anew. In microseconds since the epoch; 0 for the first line of a webhook.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Line(i64);
+
+impl Line {
+    /// When it began, in microseconds since the epoch.
+    pub fn since(self) -> i64 {
+        self.0
+    }
 }
 
 /// Why Tieline disabled a webhook.
@@ -103,14 +119,26 @@ impl Webhook {
     /// A new webhook.
     pub fn new(id: WebhookId, settings: Settings, secret: SigningSecret, now: Timestamp) -> Self {
         let stopped_at = (!settings.enabled).then_some(now);
-        let state =
-            State { created_at: now, updated_at: now, version: 1, disabled_reason: None, stopped_at, health: None };
+        let state = State {
+            created_at: now,
+            updated_at: now,
+            version: 1,
+            disabled_reason: None,
+            stopped_at,
+            health: None,
+            line: Line::default(),
+        };
         Self { id, settings, secrets: SigningSecrets::only(secret), state }
     }
 
-    /// The webhook with other settings. Switching it off notes the time; switching it on clears what was wrong.
+    /// The webhook with other settings. Disabling records the time; enabling clears what was wrong. Enabling and a change of
+    /// the rate limit begin another line.
     #[must_use]
-    pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
+    pub fn changed(mut self, settings: Settings, now: Timestamp) -> Self {
+        let enabled = settings.enabled && !self.settings.enabled;
+        if enabled || settings.rate_limit_per_second != self.settings.rate_limit_per_second {
+            self.state.line = Line(now.as_microsecond());
+        }
         let state = match (self.settings.enabled, settings.enabled) {
             (true, false) => State { stopped_at: Some(now), ..self.state },
             (false, true) => State { disabled_reason: None, health: None, ..self.state },

@@ -1,27 +1,29 @@
-//! When webhooks that have a limit of calls per second may be called, across all processes.
+//! Rate limits of webhooks, shared by all function instances.
 //!
-//! One item holds two times of such a webhook: when its next call may begin, and where the line ends of the calls that
-//! wait. Each call takes its turn by moving the first one on, each that has to wait takes a place by moving the second, so
-//! that no two begin closer to each other than the limit says, and those that wait come one by one.
+//! One item holds two times of a webhook with a limit: when its next call may begin, and where the line ends of the calls that
+//! wait. Each call acquires a turn by moving the first one on, each that has to wait acquires a place by moving the second, so
+//! that no two calls begin closer to each other than the limit allows, and those that wait come one by one. The line belongs to
+//! one setting of the limit: a change of it, or enabling the webhook, begins another line at once, and whoever waits in the old
+//! one has to acquire a turn anew.
 
-use domain::id::WebhookId;
+use domain::{id::WebhookId, webhook::Line};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Item, Key, Table, TableError, Written, item, number};
+use super::{AttributeValue, Condition, Item, Key, Table, TableError, Written, item, number};
 
 /// When a call may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// At this time, which is within [`SOON`]: it is nobody else's.
+    /// At this time, which is within [`SOON`] and granted to this call alone.
     At(Timestamp),
-    /// Not before this time; then it has to ask again.
-    Later(Timestamp),
+    /// Not before this time, its place in this line; then it has to ask again.
+    Later(Timestamp, Line),
 }
 
 /// What comes up within this time is waited for in place: SQS delays by whole seconds.
 pub const SOON: SignedDuration = SignedDuration::from_secs(1);
-/// How often a turn is asked for while others take theirs.
+/// How often a turn is asked for while other calls acquire theirs.
 const TRIES: usize = 5;
 
 /// Times in microseconds since the epoch: a thousand calls a second are a millisecond apart.
@@ -29,72 +31,98 @@ const TRIES: usize = 5;
 struct Pace {
     next: i64,
     line: i64,
+    /// Which line that is; none in rows of former releases.
+    since: Option<Line>,
 }
 
 impl Table {
-    /// A turn to call the webhook, which may be called `limit` times a second. Who `has_waited` for a place in the line goes
-    /// before those who come now.
+    /// A turn to call the webhook, which may be called `limit` times a second since `line`. A call that has waited for its
+    /// `place` in that same line goes before those that come now.
     pub async fn turn(
         &self,
         webhook: WebhookId,
         limit: u32,
-        has_waited: bool,
+        mut line: Line,
+        place: Option<Line>,
         now: Timestamp,
     ) -> Result<Turn, TableError> {
         let key = Key::pace(webhook);
         let step = 1_000_000 / i64::from(limit.max(1));
         let (at, soon) = (now.as_microsecond(), now.saturating_add(SOON).unwrap_or(now).as_microsecond());
         for _ in 0..TRIES {
+            let has_waited = place == Some(line);
             let in_line = if has_waited { "" } else { " AND #line <= :soon" };
-            let free = format!("#next BETWEEN :now AND :soon{in_line}");
-            let bounds = [(":now", number(at)), (":soon", number(soon)), (":step", number(step))];
+            let free = format!("#since = :since AND #next BETWEEN :now AND :soon{in_line}");
+            let bounds =
+                [(":since", since(line)), (":now", number(at)), (":soon", number(soon)), (":step", number(step))];
             if let Some(moved) =
                 self.update_item(&key, "SET #next = #next + :step", Condition::that(&free, bounds)).await?
             {
                 return Ok(Turn::At(time(part(&moved, "next")? - step)?));
             }
-            let Some(Pace { next, line }) = self.get::<Pace>(&key).await? else {
-                let first = item(&key, None, Pace { next: at + step, line: at })?;
-                match self.put(first, Some(Condition::absent())).await? {
+            let fresh = || item(&key, None, Pace { next: at + step, line: at, since: Some(line) });
+            let Some(pace) = self.get::<Pace>(&key).await? else {
+                match self.put(fresh()?, Some(Condition::absent())).await? {
                     Written::Yes => return Ok(Turn::At(now)),
                     Written::Refused => continue,
                 }
             };
-            if next < at && (has_waited || line <= soon) {
-                let values = [(":seen", number(next)), (":fresh", number(at + step))];
-                let idle = Condition::that("#next = :seen", values);
+            if pace.since.is_none_or(|current| current < line) {
+                // Of an earlier line.
+                let unchanged = match pace.since {
+                    None => Condition::that("attribute_not_exists(#since)", []),
+                    Some(current) => Condition::that("#since = :current", [(":current", since(current))]),
+                };
+                match self.put(fresh()?, Some(unchanged)).await? {
+                    Written::Yes => return Ok(Turn::At(now)),
+                    Written::Refused => continue,
+                }
+            }
+            if let Some(current) = pace.since.filter(|current| *current > line) {
+                // The webhook has changed since it was read.
+                line = current;
+                continue;
+            }
+            let Pace { next, line: end, .. } = pace;
+            if next < at && (has_waited || end <= soon) {
+                let values = [(":since", since(line)), (":seen", number(next)), (":fresh", number(at + step))];
+                let idle = Condition::that("#since = :since AND #next = :seen", values);
                 if self.update_item(&key, "SET #next = :fresh", idle).await?.is_some() {
                     return Ok(Turn::At(now));
                 }
             } else if has_waited && next > soon {
-                return Ok(Turn::Later(time(next)?));
+                return Ok(Turn::Later(time(next)?, line));
             } else if !has_waited
-                && (next > soon || line > soon)
-                && let Some(place) = self.place(&key, step, next.max(at)).await?
+                && (next > soon || end > soon)
+                && let Some(place) = self.place(&key, line, step, next.max(at)).await?
             {
-                return Ok(Turn::Later(time(place)?));
+                return Ok(Turn::Later(time(place)?, line));
             }
         }
-        Ok(Turn::Later(now.saturating_add(SOON).unwrap_or(now)))
+        Ok(Turn::Later(now.saturating_add(SOON).unwrap_or(now), line))
     }
 
-    /// A place at the end of the line, or after `first` where nobody waits. `None` when somebody else took it.
-    async fn place(&self, key: &Key, step: i64, first: i64) -> Result<Option<i64>, TableError> {
-        let values = [(":first", number(first)), (":step", number(step))];
-        let behind = Condition::that("#line >= :first", values);
+    /// A place at the end of the line, or after `first` where none waits. `None` when another call acquired it.
+    async fn place(&self, key: &Key, line: Line, step: i64, first: i64) -> Result<Option<i64>, TableError> {
+        let values = [(":since", since(line)), (":first", number(first)), (":step", number(step))];
+        let behind = Condition::that("#since = :since AND #line >= :first", values);
         if let Some(moved) = self.update_item(key, "SET #line = #line + :step", behind).await? {
             return Ok(Some(part(&moved, "line")? - step));
         }
-        let values = [(":first", number(first)), (":fresh", number(first + step))];
-        let alone = Condition::that("#line < :first", values);
+        let values = [(":since", since(line)), (":first", number(first)), (":fresh", number(first + step))];
+        let alone = Condition::that("#since = :since AND #line < :first", values);
         let moved = self.update_item(key, "SET #line = :fresh", alone).await?;
         Ok(moved.map(|_| first))
     }
 }
 
+fn since(line: Line) -> AttributeValue {
+    number(line.since())
+}
+
 fn part(item: &Item, name: &str) -> Result<i64, TableError> {
     let number = item.get(name).and_then(|value| value.as_n().ok()?.parse().ok());
-    number.ok_or_else(|| TableError::Document(format!("a pace without `{name}`")))
+    number.ok_or_else(|| TableError::Document(format!("a rate limit without `{name}`")))
 }
 
 fn time(microseconds: i64) -> Result<Timestamp, TableError> {

@@ -1,0 +1,70 @@
+//! The end of an invocation: what does not fit is handed back, and nothing is lost or killed on the way. And stops that come
+//! while a call is being prepared.
+
+use std::time::Duration;
+
+use domain::{delivery::Status, id::DeliveryId};
+use serde_json::json;
+use tests::fake::{Fate, sqs::Name, world::TIMEOUT};
+
+#[tokio::test]
+async fn a_call_that_may_last_beyond_the_deadline_is_handed_back() {
+    let mut world = super::world().await;
+    let slow = world.webhook("slow", json!({"timeout_seconds": 30})).await;
+    let quick = world.webhook("quick", json!({"timeout_seconds": 5})).await;
+    let event = world.publish("message", json!({})).await;
+    world.step().await.expect("the event");
+    world.timeout = Duration::from_secs(20);
+    world.step().await.expect("the attempts");
+    let hits: Vec<String> = world.receiver.hits().into_iter().map(|hit| hit.path).collect();
+    assert_eq!(hits, ["quick"], "the other one may take 30 s");
+    let left = world.fake.state().queues.on(Name::Deliveries);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].visible_at.duration_since(world.time()).as_secs(), 2, "it comes back soon");
+    world.timeout = TIMEOUT;
+    world.run().await;
+    for webhook in [slow, quick] {
+        let (row, attempts) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("one");
+        assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1));
+    }
+    assert_eq!(world.receiver.hits().len(), 2);
+}
+
+#[tokio::test]
+async fn an_event_that_can_not_be_evaluated_in_time_is_handed_back() {
+    let mut world = super::world().await;
+    world.webhook("hook", json!({})).await;
+    let event = world.publish("message", json!({})).await;
+    world.timeout = Duration::from_secs(3);
+    world.step().await.expect("the event");
+    assert!(world.event(&event).await.is_none(), "nothing was begun");
+    assert_eq!(world.fake.state().queues.on(Name::Events).len(), 1);
+    world.timeout = TIMEOUT;
+    world.run().await;
+    assert_eq!(world.receiver.hits().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
+    let mut world = super::world().await;
+    let webhook = world.webhook("hook", json!({})).await;
+    let event = world.publish("message", json!({})).await;
+    world.step().await.expect("the event");
+    // Reading takes more than a second, and the webhook is disabled meanwhile.
+    world.fake.way(|| Some(Duration::from_millis(1_100)));
+    let (fake, mut reads) = (world.fake.clone(), 0);
+    world.fake.plan(move |call| {
+        reads += usize::from(call.operation == "BatchGetItem");
+        if reads == 2 {
+            let mut state = fake.state();
+            let mut row = state.table.items()[&(format!("webhook#{}", webhook.id), "webhook".to_owned())].clone();
+            row.insert("enabled".to_owned(), json!({"BOOL": false}));
+            state.table.seed(row.into());
+        }
+        Fate::Answered
+    });
+    world.step().await.expect("the attempt");
+    world.fake.way(|| None);
+    let (row, _) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
+    assert_eq!((world.receiver.hits().len(), row.status), (0, Status::Cancelled));
+}

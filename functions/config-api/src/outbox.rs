@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use crate::{
     App,
-    http::{Answer, Problem},
-    publish::{IdempotencyKey, digest, other_body},
+    http::{Answer, Problem, access::Caller},
+    publish::{IdempotencyKey, digest, key_space, other_body},
 };
 
 /// A message to send.
@@ -37,12 +37,13 @@ pub struct Request {
 const REPEATED_DELAY: u32 = 60;
 
 /// Accepts one message or call on behalf of `route`.
-pub async fn accept(app: &App, route: &str, request: Request) -> Answer<Message> {
+pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Message> {
+    let space = &key_space(caller, route);
     let Request { new, key, document } = request;
     let key = key.map(|key| (key.hash(), digest(&document.to_string())));
     let provider = match provider(app, &new).await {
         Ok(provider) => provider,
-        Err(problem) => return earlier(app, route, key).await?.ok_or(problem),
+        Err(problem) => return earlier(app, space, key).await?.ok_or(problem),
     };
     let now = clock::now();
     let id = MessageRef::new(new.channel, now, u128::from_ne_bytes(random::bytes()));
@@ -54,7 +55,7 @@ pub async fn accept(app: &App, route: &str, request: Request) -> Answer<Message>
         queue(app, &row, &errand, 0).await?;
         return Ok(row);
     };
-    let claim = app.table.claim(route, &hash, Claim::new(id, body.clone(), now)).await?;
+    let claim = app.table.claim(space, &hash, Claim::new(id, body.clone(), now)).await?;
     if claim.body != body {
         return Err(other_body());
     }
@@ -66,18 +67,18 @@ pub async fn accept(app: &App, route: &str, request: Request) -> Answer<Message>
             (row.ok_or_else(|| Problem::internal("a message is gone"))?, REPEATED_DELAY)
         }
     };
-    queued(app, route, &hash, &claim, row, delay_seconds).await
+    queued(app, space, &hash, &claim, row, delay_seconds).await
 }
 
 /// What was accepted under this key, which comes with the hash of its body: it stays so, whatever became of its provider.
-async fn earlier(app: &App, route: &str, key: Option<(String, String)>) -> Answer<Option<Message>> {
+async fn earlier(app: &App, space: &str, key: Option<(String, String)>) -> Answer<Option<Message>> {
     let Some((hash, body)) = key else { return Ok(None) };
-    let Some(claim) = app.table.claimed(route, &hash).await? else { return Ok(None) };
+    let Some(claim) = app.table.claimed(space, &hash).await? else { return Ok(None) };
     if claim.body != body {
         return Err(other_body());
     }
     match app.table.message(claim.id).await? {
-        Some(row) => queued(app, route, &hash, &claim, row, REPEATED_DELAY).await.map(Some),
+        Some(row) => queued(app, space, &hash, &claim, row, REPEATED_DELAY).await.map(Some),
         None => Ok(None),
     }
 }
@@ -85,7 +86,7 @@ async fn earlier(app: &App, route: &str, key: Option<(String, String)>) -> Answe
 /// The row, once its first errand is on the queue for sure.
 async fn queued(
     app: &App,
-    route: &str,
+    space: &str,
     hash: &str,
     claim: &Claim<MessageRef>,
     row: Message,
@@ -95,7 +96,7 @@ async fn queued(
         if let Some(errand) = row.errand().filter(|_| row.attempts.is_empty()) {
             queue(app, &row, &errand, delay_seconds).await?;
         }
-        app.table.claim_done(route, hash, claim).await?;
+        app.table.claim_done(space, hash, claim).await?;
     }
     Ok(row)
 }

@@ -9,6 +9,7 @@ use domain::{
     id::EventId,
     invalid::{Checked, Problems},
     pattern::EventType,
+    scope::Scope,
 };
 use jiff::Timestamp;
 use platform::{
@@ -25,7 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     App,
-    http::{Answer, Problem},
+    http::{Answer, Problem, access::Caller},
 };
 
 /// An idempotency key: 1 to 255 printable ASCII characters.
@@ -61,19 +62,20 @@ pub struct Request {
 }
 
 /// Publishes one event on behalf of `route`.
-pub async fn one(app: &App, route: &str, request: Request) -> Answer<Event> {
-    let mut accepted = many(app, route, vec![request]).await?;
+pub async fn one(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Event> {
+    let mut accepted = many(app, caller, route, vec![request]).await?;
     accepted.pop().unwrap_or_else(|| Err(Problem::internal("a published event has no result")))
 }
 
 /// Publishes events, each by itself: the results are in their order. The outer error is that of a whole that failed.
-pub async fn many(app: &App, route: &str, requests: Vec<Request>) -> Answer<Vec<Answer<Event>>> {
+pub async fn many(app: &App, caller: &Caller, route: &str, requests: Vec<Request>) -> Answer<Vec<Answer<Event>>> {
     let now = clock::now();
+    let space = &key_space(caller, route);
     let mut types = Types::default();
     let mut accepted = Vec::with_capacity(requests.len());
     // One after another: of two with the same key in one batch, the first makes the claim.
     for request in requests {
-        accepted.push(accept(app, route, request, &mut types, now).await?);
+        accepted.push(accept(app, caller, space, request, &mut types, now).await?);
     }
     let mut outgoing: HashMap<EventId, Outgoing> = HashMap::new();
     for Accepted { event, queued, .. } in accepted.iter().flatten() {
@@ -85,7 +87,7 @@ pub async fn many(app: &App, route: &str, requests: Vec<Request>) -> Answer<Vec<
     app.events.send_all(outgoing.into_values().collect()).await?;
     for Accepted { claim, .. } in accepted.iter().flatten() {
         if let Some((hash, claim)) = claim {
-            app.table.claim_done(route, hash, claim).await?;
+            app.table.claim_done(space, hash, claim).await?;
         }
     }
     Ok(accepted.into_iter().map(|result| result.map(|accepted| accepted.event)).collect())
@@ -102,12 +104,16 @@ struct Accepted {
 /// The outer error is ours, the inner one the client's.
 async fn accept(
     app: &App,
-    route: &str,
+    caller: &Caller,
+    space: &str,
     request: Request,
     types: &mut Types,
     now: Timestamp,
 ) -> Answer<Answer<Accepted>> {
     let Request { new, key, document } = request;
+    if let Err(problems) = may_publish(caller, &new.kind) {
+        return Ok(Err(problems.under("type").into()));
+    }
     if !types.knows(app, &new.kind).await? {
         return Ok(Err(unknown_type().into()));
     }
@@ -120,7 +126,7 @@ async fn accept(
     };
     let hash = key.hash();
     let body = digest(&document.to_string());
-    let claim = app.table.claim(route, &hash, Claim::new(event.id, body.clone(), now)).await?;
+    let claim = app.table.claim(space, &hash, Claim::new(event.id, body.clone(), now)).await?;
     if claim.body != body {
         return Ok(Err(other_body()));
     }
@@ -134,6 +140,19 @@ async fn accept(
     Ok(Ok(Accepted { event, queued, claim: (!queued).then_some((hash, claim)) }))
 }
 
+/// The space of idempotency keys on a route: each credential has its own, which a rotation of its token does not change.
+pub(crate) fn key_space(caller: &Caller, route: &str) -> String {
+    format!("{route}#{}", caller.credential)
+}
+
+/// Refuses an event type that only Tieline publishes, unless the caller has the scope `admin`.
+pub(crate) fn may_publish(caller: &Caller, kind: &EventType) -> Checked<()> {
+    if kind.is_reserved() && !caller.scopes.grants(Scope::Admin) {
+        return Err(Problems::here("is published by Tieline itself: to publish it takes a token with the scope admin"));
+    }
+    Ok(())
+}
+
 /// The problem of a key that was used before, for something else.
 pub(crate) fn other_body() -> Problem {
     Problems::here("was used for another body within the last 24 hours").under("idempotency_key").into()
@@ -144,12 +163,14 @@ pub(crate) fn digest(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }
 
-/// The problem of an event that was refused for `problems`: that nobody knows its type is another one.
-pub async fn refused(app: &App, mut problems: Problems, kind: &Value) -> Answer<Problem> {
-    if let Some(kind) = kind.as_str().and_then(|kind| EventType::parse(kind).ok())
-        && !Types::default().knows(app, &kind).await?
-    {
-        problems.0.extend(unknown_type().0);
+/// The problem of an event that was refused for `problems`: an unknown or reserved type is another one.
+pub async fn refused(app: &App, caller: &Caller, mut problems: Problems, kind: &Value) -> Answer<Problem> {
+    if let Some(kind) = kind.as_str().and_then(|kind| EventType::parse(kind).ok()) {
+        if let Err(reserved) = may_publish(caller, &kind) {
+            problems.0.extend(reserved.under("type").0);
+        } else if !Types::default().knows(app, &kind).await? {
+            problems.0.extend(unknown_type().0);
+        }
     }
     Ok(problems.into())
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use domain::{
     audit::{Actor, Entry},
-    credential::{self, Credential, ROTATE_AFTER_DAYS, TokenMark},
+    credential::{self, AllowedIps, Credential, ROTATE_AFTER_DAYS, TokenMark},
     id::UserId,
     scope::{Scope, Scopes},
     token::Token,
@@ -107,6 +107,7 @@ fn fresh(user_id: UserId, token: TokenMark, now: Timestamp) -> Credential {
         user_id,
         ends_at: None,
         rotate_after_days: ROTATE_AFTER_DAYS,
+        allowed_ips: AllowedIps::default(),
     };
     Credential::new(random::id(), settings, token, None, now)
 }

@@ -39,6 +39,15 @@ impl Problems {
     }
 }
 
+/// Whether what is read was written by a client just now, or was checked when it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A client: everything is checked.
+    Client,
+    /// The table: what was saved under older rules is read all the same.
+    Table,
+}
+
 /// Any error of a parser is a problem with the value that it parsed.
 impl<E: std::error::Error> From<E> for Problems {
     fn from(error: E) -> Self {

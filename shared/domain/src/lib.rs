@@ -20,6 +20,7 @@ pub mod invalid;
 pub mod json;
 pub mod mask;
 pub mod message;
+pub mod origin;
 pub mod path;
 pub mod pattern;
 pub mod pointer;

@@ -36,6 +36,9 @@ pub struct NotAnEventType;
 pub struct NotAPattern;
 
 const MOST: usize = 100;
+/// Namespaces of the events that Tieline publishes itself.
+const RESERVED: [&str; 9] =
+    ["service", "sms", "email", "chatbot", "call", "credential", "webhook", "inbound", "provider"];
 const ALL: &str = "*";
 const BELOW: &str = ".*";
 
@@ -43,6 +46,12 @@ impl EventType {
     /// The name that `text` is.
     pub fn parse(text: &str) -> Result<Self, NotAnEventType> {
         if is_name(text) { Ok(Self(text.to_owned())) } else { Err(NotAnEventType) }
+    }
+
+    /// Whether the name is in a namespace that Tieline publishes in. Clients publish such events with the scope `admin` only,
+    /// as receivers take them for what Tieline saw; nobody can define types there.
+    pub fn is_reserved(&self) -> bool {
+        RESERVED.iter().any(|namespace| self.0.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// The built-in type that tells of a delivery's end without success.

@@ -34,11 +34,40 @@ pub enum SecretError {
     /// Line breaks and the like, which no header could carry.
     #[error("must hold no control characters")]
     Control,
+    /// Nothing but white space: a value that somebody forgot to fill in.
+    #[error("must not be blank")]
+    Blank,
+    /// `v1,whsec_…`, ` whsec_…`: taken as plain text, it would never verify.
+    #[error("must begin with whsec_ where it holds that: remove what stands before it")]
+    Prefix,
+    /// A key that can be guessed.
+    #[error("must have at least {MIN_ISSUED} characters")]
+    Short,
+}
+
+/// Least length of a secret that somebody else issued, in characters.
+const MIN_ISSUED: usize = 8;
+
+/// Refuses what can't be a signing secret, whatever its scheme: blanks, fewer than 8 characters, text before `whsec_`.
+pub fn check_issued(secret: &SecretString) -> Result<(), SecretError> {
+    let text = secret.expose_secret();
+    check_plausible(text)?;
+    if text.chars().count() < MIN_ISSUED { Err(SecretError::Short) } else { Ok(()) }
+}
+
+/// Refuses blanks, and text before `whsec_`.
+pub(crate) fn check_plausible(text: &str) -> Result<(), SecretError> {
+    match text.find(PREFIX) {
+        Some(1..) => Err(SecretError::Prefix),
+        _ if !text.is_empty() && text.trim().is_empty() => Err(SecretError::Blank),
+        _ => Ok(()),
+    }
 }
 
 impl SigningSecret {
     /// The secret that `text` is.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
+        check_plausible(text)?;
         let key = match text.strip_prefix(PREFIX) {
             Some(encoded) => {
                 let key = SecretSlice::from(BASE64.decode(encoded).map_err(|_| SecretError::Base64)?);
@@ -54,8 +83,8 @@ impl SigningSecret {
         Ok(Self { text: text.into(), key })
     }
 
-    /// A secret that somebody else issued, of whatever length: its bytes are the key, but for one of the form that
-    /// [`SigningSecret::parse`] decodes.
+    /// A secret that somebody else issued, or that was saved before, of whatever length: its bytes are the key, but for one of
+    /// the form that [`SigningSecret::parse`] decodes.
     pub fn issued(secret: &SecretString) -> Self {
         let text = secret.expose_secret();
         Self::parse(text).unwrap_or_else(|_| Self { text: text.into(), key: text.as_bytes().to_vec().into() })
@@ -159,6 +188,9 @@ mod tests {
             (encoded(65), SecretError::KeyLength),
             (PREFIX.to_owned(), SecretError::KeyLength),
             (format!("{PREFIX}{}", "!".repeat(32)), SecretError::Base64),
+            (" ".repeat(30), SecretError::Blank),
+            (format!("v1,{}", encoded(24)), SecretError::Prefix),
+            (format!(" {}", encoded(24)), SecretError::Prefix),
         ] {
             assert_eq!(SigningSecret::parse(&wrong).map(|_| ()), Err(why), "{wrong}");
         }

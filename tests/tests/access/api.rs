@@ -1,5 +1,6 @@
 //! The API in this process, over the fake services.
 
+use aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -7,6 +8,7 @@ use axum::{
 };
 use config_api::{Clients, router};
 use jiff::Timestamp;
+use lambda_http::request::RequestContext;
 use platform::{clock, keyring::Keys, queue::Queue, table::Table};
 use rotation::{Admin, Answer};
 use serde_json::{Value, json};
@@ -21,6 +23,8 @@ pub(crate) struct Api {
     router: Router,
     token: String,
     now: Timestamp,
+    /// The address that the gateway saw.
+    source: Option<String>,
 }
 
 /// What it answered.
@@ -67,7 +71,7 @@ impl Api {
             public_url: "https://tieline.example.com".to_owned(),
             allow: allow(),
         });
-        Self { router, token: token.to_owned(), now }
+        Self { router, token: token.to_owned(), now, source: None }
     }
 
     /// The same with another token; none for an empty one.
@@ -75,9 +79,32 @@ impl Api {
         Self { token: token.to_owned(), ..self.clone() }
     }
 
+    /// The same at another time.
+    pub(crate) fn at(&self, now: Timestamp) -> Self {
+        Self { now, ..self.clone() }
+    }
+
+    /// The same from another address.
+    pub(crate) fn from(&self, source: &str) -> Self {
+        Self { source: Some(source.to_owned()), ..self.clone() }
+    }
+
     /// Calls it; null stands for no body.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
+        self.call_with(method, path, &[], body).await
+    }
+
+    /// Calls it with these headers.
+    pub(crate) async fn call_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(source) = &self.source {
+            let context = json!({"http": {"method": method, "sourceIp": source}, "timeEpoch": 0});
+            let context: ApiGatewayV2httpRequestContext = serde_json::from_value(context).expect("a context");
+            request = request.extension(RequestContext::ApiGatewayV2(context));
+        }
         if !self.token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.token));
         }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use domain::{
     audit::{Actor, Entry},
-    credential::{Credential, ROTATE_AFTER_DAYS, Settings, TokenMark},
+    credential::{AllowedIps, Credential, ROTATE_AFTER_DAYS, Settings, TokenMark},
     id::CredentialId,
     scope::{Scope, Scopes},
     user::{self, Role, User},
@@ -153,6 +153,7 @@ pub(crate) fn credential(user: &User, scopes: &[Scope], now: Timestamp) -> Crede
         user_id: user.id,
         ends_at: None,
         rotate_after_days: ROTATE_AFTER_DAYS,
+        allowed_ips: AllowedIps::default(),
     };
     Credential::new(id, settings, mark(format!("hash-of-{id}")), None, now)
 }

@@ -20,6 +20,8 @@ struct Route {
     path: &'static str,
     /// The scope that it asks for; none where anybody may.
     scope: Option<&'static str>,
+    /// Another scope that it takes besides.
+    also: Option<&'static str>,
     /// What `{id}` stands for.
     subject: Subject,
     /// A body that is right; null for none.
@@ -49,7 +51,9 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
     };
     let route = |line: &'static str, scope: &'static str, subject, body, status| {
         let (method, path) = line.split_once(' ').expect("a method and a path");
-        Route { method, path, scope: Some(scope).filter(|scope| !scope.is_empty()), subject, body, status }
+        let scope = Some(scope).filter(|scope| !scope.is_empty());
+        let also = (line == "post /v1/providers/{id}/test").then_some("messages:send");
+        Route { method, path, scope, also, subject, body, status }
     };
     let none = Value::Null;
     let event = json!({"type": "chat", "data": {"text": "Hello"}});
@@ -227,7 +231,7 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
     let known: BTreeSet<String> = routes.iter().map(|Route { method, path, .. }| format!("{method} {path}")).collect();
     assert_eq!(described, known, "the routes that are described, and those that this test knows");
 
-    for (number, Route { method, path, scope, subject: kind, body, status }) in routes.iter().enumerate() {
+    for (number, Route { method, path, scope, also, subject: kind, body, status }) in routes.iter().enumerate() {
         let name = format!("{method} {path}");
         let id = subject(&api, &world.receiver, *kind, &event, number).await;
         let (method, path) = (method.to_uppercase(), path.replace("{id}", &id));
@@ -244,7 +248,13 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
             assert!(detail.ends_with(&format!("scope {scope}")), "{name} with {other}: {detail}");
         }
         let (_, holder) = holders.iter().find(|(own, _)| own == scope).expect("a scope that there is");
-        let done = call(holder).await;
+        let mut holder = holder.clone();
+        if let Some(also) = also {
+            let refused = call(&holder).await;
+            assert_eq!(refused.status, 403, "{name} without {also}");
+            holder = api.with_token(&api.credential(&[scope, also]).await.1);
+        }
+        let done = call(&holder).await;
         assert_eq!(done.status, *status, "{name}: {}", done.body);
     }
     let calls = world.fake.state().calls.clone();

@@ -2,7 +2,7 @@
 //!
 //! The same document that clients read decides, so that a route can't be documented one way and guarded another.
 
-use std::{collections::HashMap, fmt::Display, sync::Arc};
+use std::{collections::HashMap, fmt::Display, net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -16,6 +16,7 @@ use domain::{
     token::Token,
 };
 use http::{HeaderMap, Method, header::AUTHORIZATION};
+use lambda_http::{RequestExt, request::RequestContext};
 use platform::{
     clock,
     table::{TableError, audit},
@@ -40,6 +41,11 @@ impl Caller {
     /// The audit entry of what the caller does now.
     pub fn entry(&self, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
         audit::entry(Actor::Credential(self.credential), action, resource, changes)
+    }
+
+    /// Refuses a caller without the scope.
+    pub fn needs(&self, scope: Scope) -> Answer<()> {
+        if self.scopes.grants(scope) { Ok(()) } else { Err(Problem::forbidden(scope.as_str())) }
     }
 }
 
@@ -101,7 +107,7 @@ pub async fn check(
     match app.rules.find(request.method(), path.as_str()) {
         Some(Rule::Public) => {}
         Some(Rule::Scope(scope)) => {
-            let caller = authorize(&app, request.headers(), scope).await?;
+            let caller = authorize(&app, request.headers(), source(&request), scope).await?;
             request.extensions_mut().insert(caller);
         }
         Some(Rule::Closed) | None => return Err(Problem::internal("a route names no scope")),
@@ -109,7 +115,13 @@ pub async fn check(
     Ok(next.run(request).await)
 }
 
-async fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Answer<Caller> {
+/// The address that the request came from, by the gateway's word: a client can't forge it as it could a header.
+fn source(request: &Request) -> Option<IpAddr> {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
+    context.http.source_ip.as_deref()?.parse().ok()
+}
+
+async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>, scope: Scope) -> Answer<Caller> {
     // A malformed token is refused by its checksum, without a read.
     let token = bearer(headers).and_then(|text| Token::parse(text).ok()).ok_or_else(Problem::unauthorized)?;
     let hash = app.keys.get().await?.token_key(token.expose());
@@ -117,11 +129,11 @@ async fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Answer<Calle
     let now = clock::now();
     let counts =
         grant.is_live(now) && app.table.user(grant.user).await?.is_some_and(|holder| holder.user.settings.active);
-    if !counts {
+    if !counts || !grant.allowed_ips.allow(source) {
         let actor = Actor::Credential(grant.credential);
         let entry = audit::entry(actor, "sign_in.refused", &grant.credential, Vec::new());
-        noted(app.table.note(&entry).await, "a refused sign-in");
-        return Err(Problem::unauthorized());
+        noted(app.table.note_refused(grant.credential, &entry).await, "a refused sign-in");
+        return Err(if counts { Problem::address_not_allowed() } else { Problem::unauthorized() });
     }
     if grant.use_is_news(now) {
         noted(app.table.token_used(&hash, now).await, "the use of a token");

@@ -84,11 +84,17 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden", detail)
     }
 
-    /// 403: the credential to be granted or changed may do more than the caller, namely `missing`.
-    pub fn beyond(missing: &[Scope]) -> Self {
+    /// 403: `whose` scopes, as far as the caller lacks them, are `missing`.
+    pub fn beyond(whose: &str, missing: &[Scope]) -> Self {
         let names: Vec<&str> = missing.iter().map(|scope| scope.as_str()).collect();
-        let detail = format!("The credential holds scopes that your token lacks: {}", names.join(", "));
+        let detail = format!("{whose} scopes that your token lacks: {}", names.join(", "));
         Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden", detail)
+    }
+
+    /// 403: the credential may not be used from the caller's address.
+    pub fn address_not_allowed() -> Self {
+        let detail = "The credential's allowed_ips do not include the address that the request came from";
+        Self::new(StatusCode::FORBIDDEN, "/problems/address-not-allowed", "Address not allowed", detail)
     }
 
     /// 404.

@@ -66,7 +66,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes an account.
 ///
-/// Secrets that are left out stay.
+/// Secrets that are left out stay. A `token_url` at another origin (scheme, host, port) must come with every secret
+/// that would go there.
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "updateAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = schema::AccountId, Path), schema::IfMatch), request_body = schema::AccountPatch,
@@ -86,7 +87,7 @@ pub async fn patch(
         apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow)?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
-        let after = before.account.clone().changed(settings, clock::now());
+        let after = before.account.clone().changed(settings, clock::now()).patched(&before.account, patch)?;
         let entry = caller.entry("account.updated", &after.id, fields);
         app.table.update_account(&before, &after, &app.keys, &entry).await?;
         Ok(answer(&after))

@@ -49,7 +49,7 @@ pub async fn export(
         let campaign = find(&app, &id).await?.settings;
         let ids: Vec<_> = campaign.providers().collect();
         if !ids.is_empty() {
-            allowed(&caller, Scope::ProvidersRead)?;
+            caller.needs(Scope::ProvidersRead)?;
         }
         let found = app.table.providers_of(&ids, &app.keys).await?;
         if found.len() == ids.len() {
@@ -76,7 +76,7 @@ pub async fn import(
         let existing = app.table.existing(&import.names(), &app.keys).await?;
         let plan = import.clone().plan(&existing, (random::id(), [random::id(), random::id()])).map_err(problem)?;
         if !plan.providers.is_empty() {
-            allowed(&caller, Scope::ProvidersWrite)?;
+            caller.needs(Scope::ProvidersWrite)?;
         }
         if import.dry_run {
             return Ok(Json(plan.report));
@@ -105,10 +105,6 @@ async fn write(app: &App, caller: &Caller, plan: &Plan) -> Result<(), WriteError
     let campaigns = campaign.iter().map(|campaign| caller.entry("campaign.created", &campaign.id, Vec::new()));
     let entries: Vec<_> = created.chain(campaigns).collect();
     app.table.import(campaign.as_ref(), &providers, &app.keys, &entries).await
-}
-
-fn allowed(caller: &Caller, scope: Scope) -> Answer<()> {
-    if caller.scopes.grants(scope) { Ok(()) } else { Err(Problem::forbidden(scope.as_str())) }
 }
 
 fn problem(refused: Refused) -> Problem {

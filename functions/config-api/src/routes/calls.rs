@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use domain::{
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::messages::{answer, page, send};
 use crate::{
     App,
-    http::{Answer, Document, Problem, query::Query},
+    http::{Answer, Document, Problem, access::Caller, query::Query},
     openapi::schema,
 };
 
@@ -43,8 +43,13 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
         description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
     request_body = schema::CallInput,
     responses((status = 202, body = schema::Call), schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Document) -> Answer {
-    send(&app, ROUTE, &headers, body, NewMessage::parse_call).await
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    send(&app, &caller, ROUTE, &headers, body, NewMessage::parse_call).await
 }
 
 /// Returns a call with its attempts.

@@ -152,7 +152,7 @@ pub async fn rotate(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let overlap = overlap(body.or_empty()?, 1, 0)?;
+    let overlap = overlap(body.or_empty()?, 0)?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Credential| async move {
         let now = clock::now();
@@ -248,7 +248,7 @@ fn version(credential: &Credential) -> u64 {
 /// Nobody hands on, or takes hold of, what they may not do themselves.
 fn covered(caller: &Caller, settings: &Settings) -> Answer<()> {
     let missing = caller.scopes.lack(&settings.scopes);
-    if missing.is_empty() { Ok(()) } else { Err(Problem::beyond(&missing)) }
+    if missing.is_empty() { Ok(()) } else { Err(Problem::beyond("The credential holds", &missing)) }
 }
 
 /// Where an admin credential without an end is about to be none, another one that is; a conflict where there is none.

@@ -81,13 +81,22 @@ pub async fn create(
 
 pub(crate) fn parse(value: Value) -> Checked<CustomType> {
     let mut fields = Fields::of(value)?;
-    let name = fields.required("name", |value| Ok(EventType::parse(&string(value)?)?));
+    let name = fields.required("name", name);
     let description = fields.defaulted("description", None, |value| description(value).map(Some));
     let example =
         fields.defaulted("example", None, |value| event::object(value).map(|map| Some(Value::from(map).to_string())));
     let parsed = name.zip(description).zip(example);
     let created_at = clock::now();
     fields.finish(parsed.map(|((name, description), example)| CustomType { name, description, example, created_at }))
+}
+
+/// A name outside the namespaces that Tieline publishes in.
+fn name(value: Value) -> Checked<EventType> {
+    let name = EventType::parse(&string(value)?)?;
+    if name.is_reserved() && event_type::find(name.as_str()).is_none() {
+        return Err(Problems::here("is in a namespace that Tieline publishes in: choose another first word"));
+    }
+    Ok(name)
 }
 
 fn description(value: Value) -> Checked<String> {

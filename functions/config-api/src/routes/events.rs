@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     response::IntoResponse,
 };
@@ -25,6 +25,7 @@ use crate::{
     App,
     http::{
         Answer, Document, Problem,
+        access::Caller,
         body::shallow,
         etag,
         query::{self, Query},
@@ -48,6 +49,7 @@ const MOST_IN_BATCH: usize = 100;
     responses((status = 202, body = schema::Accepted), schema::Refused))]
 pub async fn publish(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Document,
 ) -> Answer<(StatusCode, Json<Value>)> {
@@ -57,10 +59,10 @@ pub async fn publish(
         (Ok(key), Ok(new)) => (key, new),
         (key, new) => {
             let problems = [key.err(), new.err()].into_iter().flatten().flat_map(|problems| problems.0).collect();
-            return Err(publish::refused(&app, Problems(problems), &document["type"]).await?);
+            return Err(publish::refused(&app, &caller, Problems(problems), &document["type"]).await?);
         }
     };
-    let event = publish::one(&app, ROUTE, Request { new, key, document }).await?;
+    let event = publish::one(&app, &caller, ROUTE, Request { new, key, document }).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted(&event))))
 }
 
@@ -71,7 +73,11 @@ pub async fn publish(
     security(("token" = ["events:write"])),
     request_body = schema::BatchInput,
     responses((status = 202, body = schema::BatchResults), schema::Refused))]
-pub async fn publish_batch(State(app): State<Arc<App>>, body: Document) -> Answer<(StatusCode, Json<Value>)> {
+pub async fn publish_batch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer<(StatusCode, Json<Value>)> {
     let mut fields = Fields::of(body.batch()?).map_err(Problem::from)?;
     let entries = fields.required("events", array(1, MOST_IN_BATCH, Ok));
     let entries = fields.finish(entries)?;
@@ -84,10 +90,10 @@ pub async fn publish_batch(State(app): State<Arc<App>>, body: Document) -> Answe
                 requests.push(request);
                 wrong.push(None);
             }
-            Err(problems) => wrong.push(Some(publish::refused(&app, problems, &kind).await?)),
+            Err(problems) => wrong.push(Some(publish::refused(&app, &caller, problems, &kind).await?)),
         }
     }
-    let mut published = publish::many(&app, BATCH_ROUTE, requests).await?.into_iter();
+    let mut published = publish::many(&app, &caller, BATCH_ROUTE, requests).await?.into_iter();
     let results = wrong.into_iter().filter_map(|problem| problem.map_or_else(|| published.next(), |p| Some(Err(p))));
     let results: Vec<Value> = results
         .map(|result| match result {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
@@ -27,7 +27,9 @@ use super::events::header_key;
 use crate::{
     App,
     http::{
-        Answer, Document, Problem, etag, made,
+        Answer, Document, Problem,
+        access::Caller,
+        etag, made,
         query::{self, Query},
     },
     openapi::schema,
@@ -61,8 +63,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
     request_body = schema::MessageInput,
     responses((status = 202, body = schema::Message), schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Document) -> Answer {
-    send(&app, ROUTE, &headers, body, NewMessage::parse).await
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    send(&app, &caller, ROUTE, &headers, body, NewMessage::parse).await
 }
 
 /// Returns a message with its attempts.
@@ -77,6 +84,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 /// Accepts what a request asks to send.
 pub(super) async fn send(
     app: &App,
+    caller: &Caller,
     route: &str,
     headers: &HeaderMap,
     body: Document,
@@ -90,7 +98,7 @@ pub(super) async fn send(
             return Err(Problems(problems).into());
         }
     };
-    let row = outbox::accept(app, route, Request { new, key, document }).await?;
+    let row = outbox::accept(app, caller, route, Request { new, key, document }).await?;
     Ok(made(StatusCode::ACCEPTED, &format!("/v1/{route}"), &row.id, Json(row.to_map())))
 }
 

@@ -15,6 +15,7 @@ use domain::{
     invalid::{Checked, Problems},
     message::{Channel, Message, MessageRef, NewMessage},
     provider::{Keys, Provider, Settings, choose},
+    scope::Scope,
     webhook::settings::Reveal,
 };
 use http::{HeaderMap, StatusCode, header};
@@ -84,7 +85,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes a provider.
 ///
-/// Keys that are left out stay. `channel` cannot be changed.
+/// Keys that are left out stay. `channel` cannot be changed. A `send_url` at another origin (scheme, host, port) must
+/// come with every secret that would go there.
 #[utoipa::path(patch, path = "/v1/providers/{id}", operation_id = "updateProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path), schema::IfMatch), request_body = schema::ProviderPatch,
@@ -109,7 +111,8 @@ pub async fn patch(
         }
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
         let key = key(before.key.clone(), &settings);
-        let after = Stored { provider: before.provider.clone().changed(settings, clock::now()), key, ..before };
+        let provider = before.provider.clone().changed(settings, clock::now()).patched(&before.provider, patch)?;
+        let after = Stored { provider, key, ..before };
         let entry = caller.entry("provider.updated", &after.provider.id, fields);
         let moved = |former| no_default(caller, former);
         app.table.update_provider(&before, &after, &app.keys, &entry, moved).await?;
@@ -145,19 +148,28 @@ pub async fn delete(
 
 /// Sends a test message or call through a provider, and waits for its response.
 ///
-/// The message is not stored and not retried.
+/// The message is not stored and not retried. Also takes the scope `messages:send`, or `calls:trigger` for a
+/// provider of calls.
 #[utoipa::path(post, path = "/v1/providers/{id}/test", operation_id = "testProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path)), request_body = schema::ProviderTest,
     responses((status = 200, body = schema::Tested), schema::Refused))]
-pub async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
+pub async fn test(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    body: Document,
+) -> Answer<Json<Value>> {
     let body = body.required()?;
     let stored = find(&app, &id).await?;
     let Provider { id, settings, .. } = &stored.provider;
+    let sends = if settings.channel == Channel::Call { Scope::CallsTrigger } else { Scope::MessagesSend };
+    caller.needs(sends)?;
     let new = sample(settings.channel, body)?;
     stored.provider.check_message(&new.content)?;
     // A provider that lacks its keys refuses to send.
     choose(Some(&id.to_string()), settings.channel, std::slice::from_ref(&stored.provider))?;
+    app.table.note(&caller.entry("provider.tested", id, Vec::new())).await?;
     let now = clock::now();
     let message = MessageRef::new(settings.channel, now, u128::from_ne_bytes(random::bytes()));
     let (message, _) = Message::accept(new, message, (*id, settings.name.clone()), now, random::token());
@@ -216,7 +228,7 @@ fn answer(app: &App, stored: &Stored) -> Response {
 }
 
 fn view(app: &App, stored: &Stored) -> Value {
-    let Provider { id, settings, created_at, updated_at, version: _ } = &stored.provider;
+    let Provider { id, settings, created_at, updated_at, .. } = &stored.provider;
     let mut view = Value::Object(settings.to_map(Reveal::Hints));
     view["id"] = json!(id);
     view["status"] = json!(settings.status());

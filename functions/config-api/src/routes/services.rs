@@ -10,16 +10,21 @@ use axum::{
 use domain::{
     account::{self, Account},
     audit::{self, Entry},
-    id::ServiceId,
+    id::{AccountId, ServiceId},
     inbound::Key,
     invalid::Problems,
+    origin::Origin,
+    scope::Scope,
     service::{Service, Settings},
     webhook::settings::Reveal,
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
-    table::{services::Stored, walk::Page},
+    table::{
+        services::Stored,
+        walk::{Page, Slice},
+    },
 };
 use serde_json::{Value, json};
 
@@ -49,7 +54,8 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
 
 /// Creates a service using an existing or a new account.
 ///
-/// With a `user_id`, the service gets an inbound URL.
+/// With a `user_id`, the service gets an inbound URL. At an origin (scheme, host, port) that its existing account does
+/// not serve yet, this takes the scope `admin`.
 #[utoipa::path(post, path = "/v1/services", operation_id = "createService", tag = "services",
     security(("token" = ["services:write"])),
     request_body = schema::ServiceInput,
@@ -59,6 +65,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let (settings, account) = Settings::parse(body.required()?, &app.allow, fresh)?;
     let account = account.map(|settings| Account::new(fresh, settings, clock::now()));
     known(&app, None, &settings, account.as_ref()).await?;
+    may_connect(&app, &caller, None, &settings, account.as_ref()).await?;
     let service = Service::new(random::id(), settings, clock::now());
     let key = key(None, &service.settings);
     let stored = Stored { service, key, webhooks: 0 };
@@ -77,7 +84,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes a service.
 ///
-/// Secrets that are left out stay.
+/// Secrets that are left out stay. Moving it to an origin that its account does not serve yet takes the scope `admin`;
+/// so does moving one that webhooks send to.
 #[utoipa::path(patch, path = "/v1/services/{id}", operation_id = "updateService", tag = "services",
     security(("token" = ["services:write"])),
     params(("id" = schema::ServiceId, Path), schema::IfMatch), request_body = schema::ServicePatch,
@@ -159,13 +167,14 @@ async fn change(
     id: &str,
     headers: &HeaderMap,
     caller: &Caller,
-    change: impl Fn(&Stored) -> Answer<(Stored, Option<(domain::id::AccountId, account::Settings)>)>,
+    change: impl Fn(&Stored) -> Answer<(Stored, Option<(AccountId, account::Settings)>)>,
 ) -> Answer {
     let change = &change;
     let write = |before: Stored| async move {
         let (after, account) = change(&before)?;
         let account = account.map(|(id, settings)| Account::new(id, settings, clock::now()));
         known(app, Some(&before.service.settings), &after.service.settings, account.as_ref()).await?;
+        may_connect(app, caller, Some(&before), &after.service.settings, account.as_ref()).await?;
         let entry = caller.entry("service.updated", &after.service.id, changed_fields(&before, &after));
         let entries = entries(caller, account.as_ref(), entry);
         app.table.update_service(&before, &after, account.as_ref(), &app.keys, &entries).await?;
@@ -187,6 +196,42 @@ async fn known(app: &App, before: Option<&Settings>, after: &Settings, account: 
         problems.extend(Problems::here("is not the id of a user").under("user_id").0);
     }
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
+}
+
+/// Refuses to send stored secrets to an origin that nobody with the scope `admin` has approved: those of an existing account
+/// that does not serve that origin yet, and those of webhooks that send to the service.
+async fn may_connect(
+    app: &App,
+    caller: &Caller,
+    before: Option<&Stored>,
+    after: &Settings,
+    fresh: Option<&Account>,
+) -> Answer<()> {
+    let origin = Origin::of(&after.server_url);
+    let moves = before.is_none_or(|before| Origin::of(&before.service.settings.server_url) != origin);
+    let same_account = before.is_some_and(|before| before.service.settings.account_id == after.account_id);
+    if caller.scopes.grants(Scope::Admin) || (!moves && same_account) {
+        return Ok(());
+    }
+    let moves_webhooks = moves && before.is_some_and(|before| before.webhooks > 0);
+    if moves_webhooks || (fresh.is_none() && !serves(app, after.account_id, &origin).await?) {
+        return Err(Problem::forbidden(Scope::Admin.as_str()));
+    }
+    Ok(())
+}
+
+/// Whether a service with this account is at this origin.
+async fn serves(app: &App, account: AccountId, origin: &Origin) -> Answer<bool> {
+    let mut slice = Slice::new(None, 100);
+    loop {
+        let Page { items, next, .. } = app.table.services(&slice, &app.keys).await?;
+        let mut settings = items.iter().map(|stored| &stored.service.settings);
+        if settings.any(|one| one.account_id == account && Origin::of(&one.server_url) == *origin) {
+            return Ok(true);
+        }
+        let Some(after) = next else { return Ok(false) };
+        slice.after = Some(after);
+    }
 }
 
 /// The audit entries of a change that may bring a new account along.

@@ -10,6 +10,7 @@ use axum::{
 use domain::{
     audit,
     id::UserId,
+    scope::Scope,
     user::{Settings, User},
 };
 use http::{HeaderMap, StatusCode, header};
@@ -64,7 +65,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes a user.
 ///
-/// Deactivating a user stops the user's credentials and inbound URLs at once.
+/// Deactivating a user stops the user's credentials and inbound URLs at once. Switching `active` takes every scope that
+/// the user's credentials hold.
 #[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "updateUser", tag = "users",
     security(("token" = ["users:write"])),
     params(("id" = schema::UserId, Path), schema::IfMatch), request_body = schema::UserPatch,
@@ -83,6 +85,9 @@ pub async fn patch(
         let mut document = old.clone();
         apply(&mut document, patch);
         let settings = Settings::parse(document)?;
+        if settings.active != before.user.settings.active {
+            may_switch(app, caller, &before).await?;
+        }
         let fields = audit::changes(&old, &settings.to_value());
         let stops = before.user.settings.active && !settings.active;
         let other = if stops { Some(admin_beside(app, before.user.id).await?) } else { None };
@@ -128,6 +133,17 @@ async fn find(app: &App, id: &str) -> Answer<Holder> {
 
 fn version(holder: &Holder) -> u64 {
     holder.user.version
+}
+
+/// Refuses to switch what the user's credentials may do and the caller may not.
+async fn may_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(), Refusal> {
+    if holder.credentials == 0 || caller.scopes.grants(Scope::Admin) {
+        return Ok(());
+    }
+    let credentials = app.table.credentials_of(holder).await?;
+    let held = credentials.iter().filter(|credential| credential.revoked_at.is_none());
+    let missing = caller.scopes.lack(&held.flat_map(|credential| credential.settings.scopes.iter()).collect());
+    if missing.is_empty() { Ok(()) } else { Err(Problem::beyond("The user's credentials hold", &missing).into()) }
 }
 
 /// An admin credential that another user holds; a conflict where there is none. Also for a user who holds none just now:

@@ -29,6 +29,7 @@ use crate::{
     App,
     http::{Answer, Document, Problem, access::Caller},
     openapi::schema,
+    publish::may_publish,
 };
 
 /// API Gateway answers for us after 30 s.
@@ -37,7 +38,7 @@ const MOST_TEST_TIME: Duration = Duration::from_secs(25);
 /// Sends an event to a webhook now, whatever its conditions, and waits for its response.
 ///
 /// Sends the `event` given, or a sample of a type that the webhook subscribes to. An `event` to a connected service
-/// also takes the scope `services:send`.
+/// also takes the scope `services:send`; one of a type that Tieline publishes itself, `admin`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "testWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::TestInput,
@@ -55,11 +56,13 @@ pub async fn test(
     let event = match given {
         Some(new) => {
             may_send(&caller, &webhook.settings)?;
+            may_publish(&caller, &new.kind).map_err(|problems| problems.under("type").under("event"))?;
             new.accept(random::id(), clock::now())
         }
         None => sample(&app, &webhook).await?,
     };
     let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);
+    app.table.note(&caller.entry("webhook.tested", &webhook.id, Vec::new())).await?;
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
     let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress };
     let (attempt, _) = attempt::make(tokens, &endpoint, &event, 1, timeout, async |_| Ok(())).await?;
@@ -118,8 +121,8 @@ pub async fn rotate_secret(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let overlap = overlap(body.or_empty()?, 0, 86_400)?;
-    change(&app, &id, &headers, &caller, |mut webhook| {
+    let overlap = overlap(body.or_empty()?, 86_400)?;
+    change(&app, &id, &headers, &caller, &Value::Null, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());
         webhook.secrets = webhook.secrets.rotated(fresh.clone(), overlap, now);
@@ -128,11 +131,11 @@ pub async fn rotate_secret(
     .await
 }
 
-/// Reads `{"overlap_seconds"}`: from `least` to a week, `default` when absent.
-pub(super) fn overlap(body: Value, least: u64, default: u64) -> Checked<SignedDuration> {
+/// Reads `{"overlap_seconds"}`: at most a week, `default` when absent.
+pub(super) fn overlap(body: Value, default: u64) -> Checked<SignedDuration> {
     const WEEK: u64 = 7 * 24 * 3600;
     let mut fields = Fields::of(body)?;
-    let seconds = fields.defaulted("overlap_seconds", default, whole(least, WEEK));
+    let seconds = fields.defaulted("overlap_seconds", default, whole(0, WEEK));
     let seconds = fields.finish(seconds)?;
     Ok(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)))
 }

@@ -11,10 +11,11 @@ use domain::{
     audit, event_type,
     id::WebhookId,
     invalid::Problems,
+    origin::Origin,
     pattern::{EventType, Pattern},
     scope::Scope,
     signature::SigningSecret,
-    webhook::{Settings, Webhook, settings::Reveal},
+    webhook::{Destination, Settings, Webhook, settings::Reveal},
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -78,7 +79,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
     may_send(&caller, &settings)?;
     room_for(&app, &settings, &[]).await?;
-    known(&app, &settings).await?;
+    origin(&app, &settings).await?.ok_or_else(no_service)?;
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
@@ -97,8 +98,9 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes a webhook.
 ///
-/// `null` resets a field to its default. Secrets that are left out stay. A webhook that sends to a connected
-/// service also takes the scope `services:send`.
+/// `null` resets a field to its default. Secrets that are left out stay. A patch that moves the webhook to another
+/// origin (scheme, host, port) must bring every secret that would go there. A webhook that sends to a connected service
+/// also takes the scope `services:send`.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "updateWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path), schema::IfMatch), request_body = schema::WebhookPatch,
@@ -112,7 +114,7 @@ pub async fn patch(
 ) -> Answer {
     let patch = body.required()?;
     let only_switches = patch.as_object().is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
-    change(&app, &id, &headers, &caller, |webhook| {
+    change(&app, &id, &headers, &caller, &patch, |webhook| {
         let mut document = webhook.settings.to_map(Reveal::Full);
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
@@ -166,12 +168,13 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Changes a webhook by `change`, which also says whether to show a new secret.
+/// Changes a webhook by `change`, which also says whether to show a new secret. `patch` is what the client wrote.
 pub(super) async fn change(
     app: &App,
     id: &str,
     headers: &HeaderMap,
     caller: &Caller,
+    patch: &Value,
     change: impl Fn(Webhook) -> Answer<(Webhook, Option<SigningSecret>)>,
 ) -> Answer {
     let change = &change;
@@ -179,9 +182,9 @@ pub(super) async fn change(
         let (after, shown) = change(before.clone())?;
         let subscribed = if before.settings.enabled { before.settings.events.as_slice() } else { &[] };
         room_for(app, &after.settings, subscribed).await?;
-        if after.settings.destination.service() != before.settings.destination.service() {
-            known(app, &after.settings).await?;
-        }
+        let to = origin(app, &after.settings).await?.ok_or_else(no_service)?;
+        let from = origin(app, &before.settings).await?.unwrap_or_else(Origin::none);
+        let after = after.patched(&before, patch, [&from, &to])?;
         let entry = caller.entry("webhook.updated", &after.id, changed_fields(&before, &after));
         app.table.update_webhook(&before, &after, &app.keys, &entry).await?;
         Ok(answer(&after, shown))
@@ -235,20 +238,22 @@ async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Ans
 
 /// Whoever writes what a connected service gets might as well send it.
 pub(super) fn may_send(caller: &Caller, settings: &Settings) -> Answer<()> {
-    match settings.destination.service() {
-        Some(_) if !caller.scopes.grants(Scope::ServicesSend) => Err(Problem::forbidden(Scope::ServicesSend.as_str())),
-        _ => Ok(()),
-    }
+    if settings.destination.service().is_some() { caller.needs(Scope::ServicesSend) } else { Ok(()) }
 }
 
-/// Refuses a service that is not there.
-async fn known(app: &App, settings: &Settings) -> Answer<()> {
-    match settings.destination.service() {
-        Some(service) if app.table.service(service, &app.keys).await?.is_none() => {
-            Err(Problems::here("is not the id of a service").under("service_id").into())
+/// The origin that requests go to; none where the connected service does not exist.
+async fn origin(app: &App, settings: &Settings) -> Answer<Option<Origin>> {
+    Ok(match &settings.destination {
+        Destination::Url(url) => Some(Origin::of(url.origin_url())),
+        Destination::Service { service, .. } => {
+            let stored = app.table.service(*service, &app.keys).await?;
+            stored.map(|stored| Origin::of(&stored.service.settings.server_url))
         }
-        _ => Ok(()),
-    }
+    })
+}
+
+fn no_service() -> Problem {
+    Problems::here("is not the id of a service").under("service_id").into()
 }
 
 /// The webhook of this id.
@@ -277,7 +282,7 @@ fn answer(webhook: &Webhook, shown: Option<SigningSecret>) -> Response {
 }
 
 fn view(webhook: &Webhook) -> Map<String, Value> {
-    let Webhook { id, settings, secrets, state } = webhook;
+    let Webhook { id, settings, secrets, state, secret_origins: _ } = webhook;
     let mut map = settings.to_map(Reveal::Hints);
     map.extend([
         ("id".to_owned(), json!(id)),

@@ -21,6 +21,7 @@ use crate::{
     id::AccountId,
     invalid::{Checked, Fields, Problems, name, string},
     mask,
+    origin::{Origin, SecretOrigins},
     redact::header_secrets,
     target::{self, Allow},
     webhook::{
@@ -48,6 +49,22 @@ impl Account {
     /// A new account.
     pub const fn new(id: AccountId, settings: Settings, now: Timestamp) -> Self {
         Self { id, settings, created_at: now, updated_at: now, version: 1 }
+    }
+
+    /// Checks the change that `patch` made of `before`: a client's secrets belong to the token endpoint's origin. (Those of
+    /// other kinds of authorization go to services, which have addresses of their own.)
+    ///
+    /// # Errors
+    /// Names each stored secret that would reach another origin than its own.
+    pub fn patched(self, before: &Self, patch: &Value) -> Checked<Self> {
+        let (Authorization::OAuth2(old), Authorization::OAuth2(new)) =
+            (&before.settings.authorization, &self.settings.authorization)
+        else {
+            return Ok(self);
+        };
+        let [from, to] = [old, new].map(|oauth2| Origin::of(&oauth2.token_url));
+        SecretOrigins::default().patched(new.stored_secrets(), patch, &from, &to)?;
+        Ok(self)
     }
 
     /// With other settings.

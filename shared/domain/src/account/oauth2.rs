@@ -15,6 +15,7 @@ use super::put_secret;
 use crate::{
     invalid::{Checked, Fields, Problems, one_of, secret, string, text},
     mask::{self, unmasked},
+    origin::StoredSecret,
     redact::url_secrets,
     webhook::settings::Reveal,
 };
@@ -172,6 +173,16 @@ impl OAuth2 {
     fn basic(&self) -> String {
         let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         BASE64_STANDARD.encode(format!("{}:{}", encode(&self.client_id), encode(self.client_secret.expose_secret())))
+    }
+
+    /// The secrets of every request to the token endpoint.
+    pub(super) fn stored_secrets(&self) -> Vec<StoredSecret> {
+        let granted = match &self.grant {
+            Grant::ClientCredentials => None,
+            Grant::RefreshToken(_) => Some("refresh_token"),
+        };
+        let secrets = ["client_secret"].into_iter().chain(granted);
+        secrets.map(|field| StoredSecret::sent(["authorization", field])).collect()
     }
 
     /// What must not show. Tokens that were issued are not among it.

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::AllowedIps;
 use crate::{
     id::{CredentialId, UserId},
     scope::Scopes,
@@ -17,6 +18,9 @@ pub struct Grant {
     pub user: UserId,
     /// What it may do.
     pub scopes: Scopes,
+    /// Where it may be used from.
+    #[serde(default, skip_serializing_if = "AllowedIps::is_empty")]
+    pub allowed_ips: AllowedIps,
     /// When it ends, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
@@ -29,11 +33,6 @@ pub struct Grant {
 pub const USE_STEP: SignedDuration = SignedDuration::from_mins(15);
 
 impl Grant {
-    /// One that was not used yet.
-    pub fn new(credential: CredentialId, user: UserId, scopes: Scopes, ends_at: Option<Timestamp>) -> Self {
-        Self { credential, user, scopes, ends_at, used_at: None }
-    }
-
     /// Whether it counts at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.ends_at.is_none_or(|end| now < end)

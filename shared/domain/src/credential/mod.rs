@@ -3,6 +3,7 @@
 //! A credential's token is kept nowhere; under its keyed hash lies what it may do ([`Grant`]). [`reminder`] says when
 //! somebody should be told that a credential is getting old.
 
+mod allowed_ips;
 pub mod grant;
 pub mod reminder;
 
@@ -10,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use self::{grant::Grant, reminder::Reminder};
+pub use self::{allowed_ips::AllowedIps, grant::Grant, reminder::Reminder};
 use crate::{
     event::timestamp,
     id::{CredentialId, UserId},
@@ -78,6 +79,9 @@ pub struct Settings {
     pub ends_at: Option<Timestamp>,
     /// After how many days its token should be replaced.
     pub rotate_after_days: u32,
+    /// Where it may be used from.
+    #[serde(default, skip_serializing_if = "AllowedIps::is_empty")]
+    pub allowed_ips: AllowedIps,
 }
 
 /// How a credential stands.
@@ -124,6 +128,7 @@ impl Settings {
             _ => Err(Problems::here("must lie in the future")),
         });
         let days = fields.defaulted("rotate_after_days", ROTATE_AFTER_DAYS.into(), whole(1, 365));
+        let allowed_ips = fields.defaulted("allowed_ips", AllowedIps::default(), AllowedIps::parse);
         let parsed = (|| {
             Some(Self {
                 description: description?,
@@ -131,6 +136,7 @@ impl Settings {
                 user_id: user_id?,
                 ends_at: ends_at?,
                 rotate_after_days: u32::try_from(days?).ok()?,
+                allowed_ips: allowed_ips?,
             })
         })();
         fields.finish(parsed)
@@ -143,6 +149,7 @@ impl Settings {
             "scopes": self.scopes,
             "expires_at": self.ends_at,
             "rotate_after_days": self.rotate_after_days,
+            "allowed_ips": self.allowed_ips,
         })
     }
 }
@@ -257,7 +264,15 @@ impl Credential {
 
     /// What lies under its tokens' hashes.
     pub fn grants(&self) -> Vec<(String, Grant)> {
-        let grant = |ends_at| Grant::new(self.id, self.settings.user_id, self.settings.scopes.clone(), ends_at);
+        let Settings { user_id, scopes, allowed_ips, .. } = &self.settings;
+        let grant = |ends_at| Grant {
+            credential: self.id,
+            user: *user_id,
+            scopes: scopes.clone(),
+            allowed_ips: allowed_ips.clone(),
+            ends_at,
+            used_at: None,
+        };
         let current = self.token.clone().map(|token| (token, grant(self.settings.ends_at)));
         let previous = self.previous.clone().map(|Previous { token, until }| {
             let end = self.settings.ends_at.map_or(until, |end| end.min(until));

@@ -46,8 +46,9 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).expect("a time")
 }
 
+/// As it was saved: third parties' own vectors have keys that are too short today.
 fn verification(value: Value) -> Verification {
-    Verification::parse(value).expect("a verification")
+    Verification::restore(value).expect("a verification")
 }
 
 fn with_secret(kind: &str, secret: &str) -> Verification {
@@ -75,7 +76,8 @@ fn each() -> Vec<Value> {
 #[test]
 fn verifications_read_back_what_they_write_and_show_no_secret() {
     for written in each() {
-        let parsed = verification(written.clone());
+        let parsed = Verification::parse(written.clone()).expect("a verification");
+        assert_eq!(verification(written.clone()).to_value(Reveal::Full), written);
         assert_eq!(parsed.to_value(Reveal::Full), written);
         let shown = parsed.to_value(Reveal::Hints).to_string();
         let debug = format!("{parsed:?}");
@@ -101,6 +103,13 @@ fn everything_wrong_is_named_at_once() {
         (json!({"type": "none", "secret": "x"}), vec!["/secret"]),
         (json!({"type": "github"}), vec!["/secret"]),
         (json!({"type": "github", "secret": ""}), vec!["/secret"]),
+        (json!({"type": "github", "secret": "        "}), vec!["/secret"]),
+        (json!({"type": "shopify", "secret": "\u{a0}\u{2003}       "}), vec!["/secret"]),
+        (json!({"type": "slack", "secret": "1234567"}), vec!["/secret"]),
+        (json!({"type": "stripe", "secret": format!(" {WHSEC}")}), vec!["/secret"]),
+        (json!({"type": "standard_webhooks", "secret": format!("v1,{WHSEC}")}), vec!["/secret"]),
+        (json!({"type": "standard_webhooks", "secret": " ".repeat(24)}), vec!["/secret"]),
+        (json!({"type": "hmac", "secret": " ".repeat(8), "header": "x"}), vec!["/secret"]),
         (json!({"type": "stripe", "secret": 1, "x": 1}), vec!["/secret", "/x"]),
         (json!({"type": "standard_webhooks", "secret": "short"}), vec!["/secret"]),
         (
@@ -113,6 +122,17 @@ fn everything_wrong_is_named_at_once() {
         let Problems(problems) = Verification::parse(wrong.clone()).expect_err("wrong");
         let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, expected, "{wrong}");
+    }
+}
+
+#[test]
+fn passwords_and_header_values_may_be_short() {
+    for right in [
+        json!({"type": "github", "secret": "12345678"}),
+        json!({"type": "basic", "username": "u", "password": "x"}),
+        json!({"type": "header", "name": "x-secret", "value": "x"}),
+    ] {
+        assert!(Verification::parse(right.clone()).is_ok(), "{right}");
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::mac::{Algorithm, Encoding, Hmac};
 use crate::{
     account::put_secret,
-    invalid::{Checked, Fields, Problems, one_of, secret, string, text},
-    signature::SigningSecret,
+    invalid::{self, Checked, Fields, Problems, Source, one_of, string, text},
+    signature::{SigningSecret, check_issued},
     webhook::{auth, settings::Reveal},
 };
 
@@ -54,23 +54,40 @@ const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Enc
 impl Verification {
     /// Reads `{"type": "none" | "standard_webhooks" | …}`.
     pub fn parse(value: Value) -> Checked<Self> {
+        Self::read(value, Source::Client)
+    }
+
+    /// Reads what was saved, under whatever rules for secrets.
+    pub fn restore(value: Value) -> Checked<Self> {
+        Self::read(value, Source::Table)
+    }
+
+    fn read(value: Value, source: Source) -> Checked<Self> {
+        let secret = |value| {
+            let secret = invalid::secret(value)?;
+            if source == Source::Client {
+                check_issued(&secret)?;
+            }
+            Ok(secret)
+        };
+        let standard = |value| match source {
+            Source::Client => Ok(SigningSecret::parse(&string(value)?)?),
+            Source::Table => Ok(SigningSecret::issued(&string(value)?.into())),
+        };
         let mut fields = Fields::of(value)?;
         let kind = fields.required("type", string);
         let verification = match kind.as_deref() {
             Some("none") => Some(Self::None),
-            Some("standard_webhooks") => {
-                let secret = fields.required("secret", |value| Ok(SigningSecret::parse(&string(value)?)?));
-                secret.map(Self::StandardWebhooks)
-            }
-            Some("github") => fields.required("secret", secret).map(Self::Github),
-            Some("stripe") => fields.required("secret", secret).map(Self::Stripe),
-            Some("slack") => fields.required("secret", secret).map(Self::Slack),
-            Some("shopify") => fields.required("secret", secret).map(Self::Shopify),
-            Some("twilio") => fields.required("secret", secret).map(Self::Twilio),
-            Some("hmac") => Hmac::take(&mut fields).map(Self::Hmac),
+            Some("standard_webhooks") => fields.required("secret", standard).map(Self::StandardWebhooks),
+            Some("github") => fields.required("secret", &secret).map(Self::Github),
+            Some("stripe") => fields.required("secret", &secret).map(Self::Stripe),
+            Some("slack") => fields.required("secret", &secret).map(Self::Slack),
+            Some("shopify") => fields.required("secret", &secret).map(Self::Shopify),
+            Some("twilio") => fields.required("secret", &secret).map(Self::Twilio),
+            Some("hmac") => Hmac::take(&mut fields, secret).map(Self::Hmac),
             Some("basic") => {
                 let username = fields.required("username", auth::username);
-                let password = fields.required("password", secret);
+                let password = fields.required("password", invalid::secret);
                 username.zip(password).map(|(username, password)| Self::Basic { username, password })
             }
             Some("header") => {
@@ -138,7 +155,7 @@ impl Verification {
 }
 
 impl Hmac {
-    fn take(fields: &mut Fields) -> Option<Self> {
+    fn take(fields: &mut Fields, secret: impl Fn(Value) -> Checked<SecretString>) -> Option<Self> {
         let secret = fields.required("secret", secret);
         let header = fields.required("header", header_name);
         let algorithm = fields.defaulted("algorithm", Algorithm::Sha256, one_of(&ALGORITHMS));

@@ -6,6 +6,7 @@
 
 pub mod auth;
 mod limits;
+mod origins;
 pub mod request;
 pub mod settings;
 mod template;
@@ -27,6 +28,7 @@ use crate::{
     invalid::{Checked, Problems},
     mask,
     message::{Channel, Content},
+    origin::SecretOrigins,
     redact::{header_secrets, redact, url_secrets},
 };
 
@@ -43,6 +45,8 @@ pub struct Provider {
     pub updated_at: Timestamp,
     /// Counts the changes.
     pub version: u64,
+    /// Which of its keys belong to another address than the present one.
+    pub secret_origins: SecretOrigins,
 }
 
 /// Whether a provider can be used.
@@ -58,8 +62,9 @@ pub enum Status {
 
 impl Provider {
     /// A new provider.
-    pub const fn new(id: ProviderId, settings: Settings, now: Timestamp) -> Self {
-        Self { id, settings, created_at: now, updated_at: now, version: 1 }
+    pub fn new(id: ProviderId, settings: Settings, now: Timestamp) -> Self {
+        let secret_origins = SecretOrigins::default();
+        Self { id, settings, created_at: now, updated_at: now, version: 1, secret_origins }
     }
 
     /// With other settings.

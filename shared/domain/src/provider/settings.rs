@@ -3,18 +3,15 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::{
-    Auth, RequestTemplate, Status,
-    template::{Source, check_tags},
-};
+use super::{Auth, RequestTemplate, Status, template::check_tags};
 use crate::{
     account::put_secret,
     callback::Mapping,
-    invalid::{Checked, Fields, Problems, boolean, name, one_of, secret, string, text},
+    invalid::{Checked, Fields, Problems, Source, boolean, name, one_of, secret, string, text},
     mask::{self, unmasked},
     message::Channel,
     pointer::Pointer,
-    signature::SigningSecret,
+    signature::{self, SigningSecret},
     target::{self, Allow},
     template::UrlTemplate,
     webhook::{auth, settings::Reveal},
@@ -97,7 +94,8 @@ impl Settings {
             fields.refuse("secret_key", "is required: `auth` or a tag takes it");
         }
         let api_key = fields.defaulted("api_key", None, |value| api_key(value, auth.as_ref()).map(Some));
-        let secret_key = fields.defaulted("secret_key", None, |value| secret_key(value, auth.as_ref()).map(Some));
+        let secret_key =
+            fields.defaulted("secret_key", None, |value| secret_key(value, auth.as_ref(), source).map(Some));
         let default = fields.defaulted("default", false, boolean);
         let id_pointer = fields.defaulted("response", None, response);
         let callback = fields.defaulted("callback", None, |value| {
@@ -171,11 +169,15 @@ impl Settings {
         base
     }
 
+    /// Whether calls take the secret key, for authentication or for a tag.
+    pub(super) fn needs_secret_key(&self) -> bool {
+        let mut tags = self.send_url.tags().chain(self.request.iter().flat_map(RequestTemplate::tags));
+        self.auth.needs_secret_key() || tags.any(|tag| tag == "secret.secret_key")
+    }
+
     /// Whether it has the keys that sending takes.
     pub fn status(&self) -> Status {
-        let mut tags = self.send_url.tags().chain(self.request.iter().flat_map(RequestTemplate::tags));
-        let needs_secret_key = self.auth.needs_secret_key() || tags.any(|tag| tag == "secret.secret_key");
-        if self.api_key.is_none() || needs_secret_key && self.secret_key.is_none() {
+        if self.api_key.is_none() || self.needs_secret_key() && self.secret_key.is_none() {
             Status::NeedsSecrets
         } else {
             Status::Active
@@ -209,10 +211,13 @@ fn api_key(value: Value, auth: Option<&Auth>) -> Checked<SecretString> {
 }
 
 /// What announces itself as a signing key's encoding must be one.
-fn secret_key(value: Value, auth: Option<&Auth>) -> Checked<SecretString> {
+fn secret_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
     let key = secret(value)?;
-    if auth == Some(&Auth::Signed) && key.expose_secret().starts_with("whsec_") {
-        SigningSecret::parse(key.expose_secret())?;
+    if auth == Some(&Auth::Signed) && source == Source::Client {
+        signature::check_plausible(key.expose_secret())?;
+        if key.expose_secret().starts_with("whsec_") {
+            SigningSecret::parse(key.expose_secret())?;
+        }
     }
     Ok(key)
 }

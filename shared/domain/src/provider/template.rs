@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Limits;
 use crate::{
     header,
-    invalid::{Checked, Fields, Problems, one_of, string},
+    invalid::{Checked, Fields, Problems, Source, one_of, string},
     mask::MASK,
     template::{BodyTemplate, Format, HeaderTemplate},
     webhook::settings::{FORMATS, Reveal, headers, method},
@@ -31,13 +31,6 @@ impl Default for RequestTemplate {
     fn default() -> Self {
         Self { method: Method::POST, format: Format::Json, headers: Vec::new(), body: None, limits: Limits::default() }
     }
-}
-
-/// Whether what is read was written by a client just now, or was checked when it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    Client,
-    Table,
 }
 
 impl RequestTemplate {

@@ -110,20 +110,22 @@ impl Settings {
     /// along, that comes second, to be created under the id `fresh`.
     pub fn parse(value: Value, allow: &Allow, fresh: AccountId) -> Checked<(Self, Option<account::Settings>)> {
         let account = |value| account::Settings::parse(value, allow).map(Some);
-        Self::read(value, |url| Ok(target::check_url(url, allow)?), account, fresh)
+        let check = |url: &Url| Ok(target::check_url(url, allow)?);
+        Self::read(value, check, account, Verification::parse, fresh)
     }
 
     /// Reads settings that were saved. Whether the target is allowed by now is for the sending to check.
     pub fn restore(value: Value) -> Checked<Self> {
         let account = |_| Err(Problems::here("is not a known field"));
         let unused = AccountId::from_ulid(ulid::Ulid::nil());
-        Self::read(value, |_| Ok(()), account, unused).map(|(settings, _)| settings)
+        Self::read(value, |_| Ok(()), account, Verification::restore, unused).map(|(settings, _)| settings)
     }
 
     fn read(
         value: Value,
         check: impl Fn(&Url) -> Checked<()>,
         account: impl Fn(Value) -> Checked<Option<account::Settings>>,
+        verification: impl Fn(Value) -> Checked<Verification>,
         fresh: AccountId,
     ) -> Checked<(Self, Option<account::Settings>)> {
         let mut fields = Fields::of(value)?;
@@ -141,7 +143,7 @@ impl Settings {
         let timeout_seconds = fields.defaulted("timeout_seconds", 10, whole(1, 25));
         let timeout_message = fields.defaulted("timeout_message", TIMEOUT_MESSAGE.to_owned(), message);
         let user_id = fields.defaulted("user_id", None, |value| Ok(Some(string(value)?.parse()?)));
-        let verification = fields.defaulted("verification", Verification::None, Verification::parse);
+        let verification = fields.defaulted("verification", Verification::None, verification);
         let parsed = (|| {
             let settings = Self {
                 name: name?,

@@ -115,7 +115,7 @@ fn everything_wrong_is_named_at_once() {
 
 #[test]
 fn a_patch_replaces_the_account_and_the_kind_of_verification() {
-    let first = settings(&json!({"verification": {"type": "github", "secret": "x"}}));
+    let first = settings(&json!({"verification": {"type": "github", "secret": "12345678"}}));
     let full = Value::Object(first.to_map(Reveal::Full));
     assert_eq!(first.base(&json!({"name": "x", "verification": {"type": "github"}})), full);
     assert_eq!(first.base(&json!({"account": {"name": "x"}}))["account_id"], Value::Null);

@@ -7,6 +7,7 @@ pub mod auth;
 mod checks;
 pub mod destination;
 pub mod health;
+mod origins;
 pub mod request;
 mod secrets;
 pub mod settings;
@@ -22,6 +23,7 @@ use crate::{
     delivery::{Failure, Outcome, derived_event_id},
     event::Event,
     id::WebhookId,
+    origin::SecretOrigins,
     pattern::EventType,
     redact::redact,
     signature::SigningSecret,
@@ -38,6 +40,8 @@ pub struct Webhook {
     pub secrets: SigningSecrets,
     /// What happened to it.
     pub state: State,
+    /// Which of its secrets belong to another address than the present one.
+    pub secret_origins: SecretOrigins,
 }
 
 /// The signing secret and, for a while after a rotation, the one before it.
@@ -128,7 +132,8 @@ impl Webhook {
             health: None,
             line: Line::default(),
         };
-        Self { id, settings, secrets: SigningSecrets::only(secret), state }
+        let secrets = SigningSecrets::only(secret);
+        Self { id, settings, secrets, state, secret_origins: SecretOrigins::default() }
     }
 
     /// The webhook with other settings. Disabling records the time; enabling clears what was wrong. Enabling and a change of

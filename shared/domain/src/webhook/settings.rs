@@ -201,6 +201,12 @@ impl Settings {
         fields.finish(parsed)
     }
 
+    /// The names of all tags in URL or path, headers and body.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        let headers = self.headers.iter().flat_map(|(_, value)| value.tags());
+        self.destination.tags().1.chain(headers).chain(self.body.iter().flat_map(BodyTemplate::tags))
+    }
+
     /// The document that [`Settings::parse`] reads, without the signing secret; or the form that answers show.
     pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
         let headers: Map<String, Value> = self

@@ -3,14 +3,21 @@
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::audit::{Actor, Entry};
+use domain::{
+    audit::{Actor, Entry},
+    id::CredentialId,
+};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Item, Key, Table, TableError, item, key,
+    Condition, Item, Key, Table, TableError, Written, item, key,
     walk::{Page, Slice, Span},
 };
 use crate::{clock, random};
+
+/// Least time between two entries of refused uses of one credential.
+const REFUSAL_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 
 /// The entry of what `actor` does now.
 pub fn entry(actor: Actor, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
@@ -29,6 +36,17 @@ impl Table {
     /// Writes an entry by itself, where nothing was changed.
     pub async fn note(&self, entry: &Entry) -> Result<(), TableError> {
         self.put(self.audit_item(entry)?, None).await.map(|_| ())
+    }
+
+    /// Writes the entry of a refused use of a credential, unless there was one within the last 15 minutes: whoever has an
+    /// ended token could fill the log with it.
+    pub async fn note_refused(&self, credential: CredentialId, entry: &Entry) -> Result<(), TableError> {
+        let mark = serde_json::json!({"expires_at": entry.at.as_second().saturating_add(REFUSAL_INTERVAL.as_secs())});
+        let mark = item(&Key::refusal(credential), None, mark)?;
+        match self.put(mark, Some(Condition::absent_at(entry.at))).await? {
+            Written::Yes => self.note(entry).await,
+            Written::Refused => Ok(()),
+        }
     }
 
     /// The entries of a span of time, newest first.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Condition, Item, Key, Table, TableError, WriteError, item, key, number, text,
+    users::Holder,
     walk::{Page, Slice},
 };
 
@@ -109,6 +110,28 @@ impl Table {
     /// All credentials, newest first.
     pub async fn credentials(&self, slice: &Slice) -> Result<Page<Credential>, TableError> {
         self.listed(KIND, slice).await
+    }
+
+    /// Every credential of a user, as it is now.
+    ///
+    /// # Errors
+    /// [`WriteError::Changed`] when the list does not show all of them yet.
+    pub async fn credentials_of(&self, holder: &Holder) -> Result<Vec<Credential>, WriteError> {
+        let mut ids = Vec::new();
+        let mut slice = Slice::new(None, 100);
+        loop {
+            let Page { items, next, .. } = self.credentials(&slice).await?;
+            ids.extend(items.iter().filter(|one| one.settings.user_id == holder.user.id).map(|one| one.id));
+            slice.after = next;
+            if slice.after.is_none() || ids.len() >= holder.credentials as usize {
+                break;
+            }
+        }
+        let found = self.credentials_by_id(&ids).await?;
+        if found.len() < holder.credentials as usize {
+            return Err(WriteError::Changed);
+        }
+        Ok(found.into_values().collect())
     }
 
     /// The credentials whose next reminder is due by `until`, the most urgent first. What is read grows with them alone.

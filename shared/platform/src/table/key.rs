@@ -154,6 +154,11 @@ impl Key {
         Self::new(format!("credential#{id}"), "credential")
     }
 
+    /// Mark of a refused use of a credential that is in the audit log.
+    pub fn refusal(id: CredentialId) -> Self {
+        Self::new(format!("credential#{id}"), "refusal")
+    }
+
     /// A token, by its keyed hash.
     pub fn token(hash: &str) -> Self {
         Self::new(format!("token#{hash}"), "token")

@@ -12,6 +12,7 @@ use domain::{
     id::ProviderId,
     inbound::Key as InboundKey,
     message::Channel,
+    origin::SecretOrigins,
     provider::{Provider, Settings},
     webhook::settings::Reveal,
 };
@@ -53,6 +54,8 @@ struct Row {
 struct Private {
     settings: Map<String, Value>,
     key: Option<String>,
+    #[serde(default, skip_serializing_if = "SecretOrigins::is_empty")]
+    secret_origins: SecretOrigins,
 }
 
 /// One of a channel's providers, or which of them is the default.
@@ -75,10 +78,14 @@ pub struct Stored {
 
 impl Row {
     async fn seal(stored: &Stored, keys: &Keys) -> Result<Self, TableError> {
-        let Stored { provider: Provider { id, settings, created_at, updated_at, version }, key, campaigns } = stored;
-        let key = key.as_ref().map(|key| key.expose().to_owned());
-        let document = serde_json::to_string(&Private { settings: settings.to_map(Reveal::Full), key })
-            .map_err(|error| TableError::Document(error.to_string()))?;
+        let Stored { provider, key, campaigns } = stored;
+        let Provider { id, settings, created_at, updated_at, version, secret_origins } = provider;
+        let private = Private {
+            settings: settings.to_map(Reveal::Full),
+            key: key.as_ref().map(|key| key.expose().to_owned()),
+            secret_origins: secret_origins.clone(),
+        };
+        let document = serde_json::to_string(&private).map_err(|error| TableError::Document(error.to_string()))?;
         let sealed = keys.get().await?.seal(place(&id.to_string()), &document);
         Ok(Self {
             id: *id,
@@ -97,13 +104,13 @@ impl Row {
         let Self { id, default, created_at, updated_at, version, campaigns, sealed, name: _, channel: _ } = self;
         let document = keys.open(place(&id.to_string()), &sealed).await?;
         let unreadable = |what: String| TableError::Document(format!("provider {id}: {what}"));
-        let Private { mut settings, key } =
+        let Private { mut settings, key, secret_origins } =
             serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
         settings.insert("default".to_owned(), default.into());
         let settings =
             Settings::restore(settings.into()).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
         let parsed = |key: String| InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()));
-        let provider = Provider { id, settings, created_at, updated_at, version };
+        let provider = Provider { id, settings, created_at, updated_at, version, secret_origins };
         Ok(Stored { provider, key: key.map(parsed).transpose()?, campaigns })
     }
 

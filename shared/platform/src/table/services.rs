@@ -71,7 +71,7 @@ impl ReceiverRow {
         let document = keys.open(place(&service.to_string(), "verification"), &self.sealed).await?;
         let unreadable = |what: String| TableError::Document(format!("verification of {service}: {what}"));
         let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
-        Verification::parse(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))
+        Verification::restore(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))
     }
 }
 

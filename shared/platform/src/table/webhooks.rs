@@ -12,6 +12,7 @@ use domain::{
     delivery::Stopped,
     event::Event,
     id::WebhookId,
+    origin::SecretOrigins,
     pattern::{EventType, Pattern},
     signature::SigningSecret,
     webhook::{Health, Settings, SigningSecrets, State, Webhook, settings::Reveal},
@@ -49,6 +50,8 @@ struct Private {
     secret: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     previous: Option<(String, Timestamp)>,
+    #[serde(default, skip_serializing_if = "SecretOrigins::is_empty")]
+    secret_origins: SecretOrigins,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,6 +86,7 @@ impl Row {
             settings: webhook.settings.to_map(Reveal::Full),
             secret: webhook.secrets.current.expose().to_owned(),
             previous: webhook.secrets.previous.as_ref().map(|(secret, until)| (secret.expose().to_owned(), *until)),
+            secret_origins: webhook.secret_origins.clone(),
         };
         let document = serde_json::to_string(&private).map_err(|error| TableError::Document(error.to_string()))?;
         let sealed = keys.get().await?.seal(place(&webhook.id.to_string()), &document);
@@ -105,13 +109,10 @@ impl Row {
         // What was saved under an older list of extra targets must be read all the same: sending checks it anew.
         let settings =
             Settings::restore(private.settings.into()).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
-        let secret = |text: &str| SigningSecret::parse(text).map_err(|error| unreadable(error.to_string()));
-        let previous = match private.previous {
-            Some((text, until)) => Some((secret(&text)?, until)),
-            None => None,
-        };
-        let secrets = SigningSecrets { current: secret(&private.secret)?, previous };
-        Ok(Webhook { id: self.id, settings, secrets, state: self.state })
+        let secret = |text: String| SigningSecret::issued(&text.into());
+        let previous = private.previous.map(|(text, until)| (secret(text), until));
+        let secrets = SigningSecrets { current: secret(private.secret), previous };
+        Ok(Webhook { id: self.id, settings, secrets, state: self.state, secret_origins: private.secret_origins })
     }
 }
 

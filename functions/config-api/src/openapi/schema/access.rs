@@ -50,17 +50,20 @@ pub struct CredentialInput {
     pub expires_at: Option<String>,
     #[schema(minimum = 1, maximum = 365, default = 90)]
     pub rotate_after_days: Option<u32>,
+    /// IP addresses and CIDR ranges, IPv4 and IPv6, that the token may be used from; by default, or when empty, from anywhere.
+    #[schema(max_items = 20, example = json!(["203.0.113.7", "2001:db8::/32"]))]
+    pub allowed_ips: Option<Vec<String>>,
 }
 
-/// `description`, `scopes`, `expires_at`, `rotate_after_days` (RFC 7396).
+/// `description`, `scopes`, `expires_at`, `rotate_after_days`, `allowed_ips` (RFC 7396).
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct CredentialPatch(pub CredentialInput);
 
 #[derive(Debug, ToSchema)]
 pub struct RotateInput {
-    /// How long the old token counts beside the new one; by default it stops at once.
-    #[schema(minimum = 1, maximum = 604_800)]
+    /// How long the old token counts beside the new one; by default, or with 0, it stops at once.
+    #[schema(minimum = 0, maximum = 604_800)]
     pub overlap_seconds: Option<u32>,
 }
 
@@ -82,6 +85,8 @@ pub struct Credential {
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,
     pub rotate_after_days: u32,
+    /// Addresses that the token may be used from; when empty, from anywhere.
+    pub allowed_ips: Vec<String>,
     #[schema(format = DateTime)]
     pub rotated_at: Option<String>,
     #[schema(format = DateTime)]

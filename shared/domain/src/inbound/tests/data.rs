@@ -12,7 +12,7 @@ pub(super) fn receiver(verification: &Value) -> Receiver {
         service: id(),
         name: "CRM".to_owned(),
         user: "usr_01J0000000000000000000000A".parse().expect("an id"),
-        verification: Verification::parse(verification.clone()).expect("valid"),
+        verification: Verification::restore(verification.clone()).expect("valid"),
     }
 }
 

@@ -1,0 +1,210 @@
+//! Origins (scheme, host, port) of stored secrets.
+//!
+//! A secret belongs to the origin that it was given for. A patch may move an address, or send a secret where it was not sent
+//! before; each stored secret that would then reach another origin has to come along in the patch. Without this rule, whoever
+//! may write an address could read the secrets that go there.
+
+use std::collections::BTreeMap;
+
+use http::HeaderName;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    header,
+    invalid::{Checked, Problems},
+    mask::literals,
+    template::HeaderTemplate,
+};
+
+/// Scheme, host and port of a URL, such as `https://example.com` (RFC 6454).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Origin(String);
+
+impl Origin {
+    /// The origin of an absolute URL.
+    pub fn of(url: &Url) -> Self {
+        Self(url.origin().ascii_serialization())
+    }
+
+    /// An origin that no URL has (RFC 6454 §6.1).
+    pub fn none() -> Self {
+        Self("null".to_owned())
+    }
+}
+
+/// A secret in the settings of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSecret {
+    /// Names of the fields that lead to its value in the resource's document.
+    path: Vec<String>,
+    /// Whether requests carry it as the settings are.
+    sent: bool,
+}
+
+impl StoredSecret {
+    /// A secret that every request carries.
+    pub fn sent<const N: usize>(path: [&str; N]) -> Self {
+        Self::sent_if(true, path)
+    }
+
+    /// A secret that requests carry where `sent` is true.
+    pub fn sent_if<const N: usize>(sent: bool, path: [&str; N]) -> Self {
+        Self { path: path.map(str::to_owned).into(), sent }
+    }
+
+    /// The secrets among `headers`, which stand in the document under `path`.
+    pub(crate) fn of_headers<'a>(
+        path: &'a [&'a str],
+        headers: &'a [(HeaderName, HeaderTemplate)],
+    ) -> impl Iterator<Item = Self> + 'a {
+        headers.iter().filter(|(name, value)| holds_secret(name, value)).map(|(name, _)| {
+            let path = path.iter().copied().chain([name.as_str()]).map(str::to_owned).collect();
+            Self { path, sent: true }
+        })
+    }
+
+    /// Whether the merge patch writes its value.
+    fn is_given(&self, patch: &Value) -> bool {
+        let mut place = patch;
+        let mut in_headers = false;
+        for field in &self.path {
+            let Some(fields) = place.as_object() else { return false };
+            let named = |name: &String| name == field || in_headers && name.eq_ignore_ascii_case(field);
+            let Some((_, value)) = fields.iter().find(|(name, _)| named(name)) else { return false };
+            (place, in_headers) = (value, field == "headers");
+        }
+        !place.is_null()
+    }
+
+    /// A problem with its value.
+    fn refused(&self, detail: String) -> Problems {
+        self.path.iter().rev().fold(Problems::here(detail), |problems, field| problems.under(field))
+    }
+}
+
+/// Whether a secret is written into the header's value, and not only named by a tag (`Bearer {secret.token}`).
+fn holds_secret(name: &HeaderName, value: &HeaderTemplate) -> bool {
+    let literal: usize = literals(value.as_str()).map(|text| text.trim().len()).sum();
+    let names_secret = value.tags().any(|tag| tag.starts_with("secret."));
+    header::is_sensitive(name.as_str()) && literal > if names_secret { 16 } else { 0 }
+}
+
+/// Origins of the secrets that were given for another address than the present one, by the path of their fields. Such a secret was not in
+/// use when the address moved; it may be used again at its own origin only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretOrigins(BTreeMap<String, Origin>);
+
+impl SecretOrigins {
+    /// Whether every secret belongs to the present address.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The origins after `patch` has led to settings with these `secrets`, whose requests went to `before` and go to `after`.
+    ///
+    /// # Errors
+    /// Names every secret that the patch has to bring.
+    pub fn patched(
+        &self,
+        secrets: impl IntoIterator<Item = StoredSecret>,
+        patch: &Value,
+        before: &Origin,
+        after: &Origin,
+    ) -> Checked<Self> {
+        let (mut origins, mut missing) = (BTreeMap::new(), Vec::new());
+        for secret in secrets.into_iter().filter(|secret| !secret.is_given(patch)) {
+            let place = secret.path.join("/");
+            let origin = self.0.get(&place).unwrap_or(before);
+            if origin == after {
+                continue;
+            }
+            if secret.sent {
+                let detail = format!(
+                    "is required: the stored value was given for {} and is not sent to {}. Send it again, or remove it",
+                    origin.0, after.0
+                );
+                missing.extend(secret.refused(detail).0);
+            } else {
+                origins.insert(place, origin.clone());
+            }
+        }
+        if missing.is_empty() { Ok(Self(origins)) } else { Err(Problems(missing)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn origin(url: &str) -> Origin {
+        Origin::of(&Url::parse(url).expect("a URL"))
+    }
+
+    #[test]
+    fn origins_are_scheme_host_and_port() {
+        let a = origin("https://a.example/x?y#z");
+        for same in ["https://a.example", "https://A.example:443/", "https://user@a.example/y"] {
+            assert_eq!(origin(same), a, "{same}");
+        }
+        for other in ["http://a.example", "https://a.example:8443", "https://b.example", "https://x.a.example"] {
+            assert_ne!(origin(other), a, "{other}");
+        }
+    }
+
+    #[test]
+    fn stored_secret_at_another_origin_is_required() {
+        let (a, b) = (&origin("https://a.example"), &origin("https://b.example"));
+        let secrets = || {
+            let headers = [("x-api-key", "abc"), ("authorization", "Bearer {secret.t}"), ("accept", "text/plain")];
+            let headers = headers.map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderTemplate::parse(value).expect("a template"))
+            });
+            let headers: Vec<_> = StoredSecret::of_headers(&["headers"], &headers).collect();
+            let own = [
+                StoredSecret::sent(["auth", "password"]),
+                StoredSecret::sent_if(true, ["secrets", "a/b"]),
+                StoredSecret::sent_if(false, ["secret"]),
+            ];
+            own.into_iter().chain(headers)
+        };
+        let missing = |patch: Value, before, after| {
+            let patched = SecretOrigins::default().patched(secrets(), &patch, before, after);
+            patched
+                .err()
+                .map_or_else(Vec::new, |problems| problems.0)
+                .into_iter()
+                .map(|one| one.pointer)
+                .collect::<Vec<_>>()
+        };
+        let none: Vec<String> = Vec::new();
+        assert_eq!(missing(json!({}), a, a), none);
+        assert_eq!(missing(json!({}), a, b), ["/auth/password", "/secrets/a~1b", "/headers/x-api-key"]);
+        assert_eq!(missing(json!({"auth": {"password": "p"}}), a, b), ["/secrets/a~1b", "/headers/x-api-key"]);
+        assert_eq!(
+            missing(json!({"auth": {"password": null}, "secrets": {"A/B": "x"}, "headers": "x"}), a, b),
+            ["/auth/password", "/secrets/a~1b", "/headers/x-api-key"]
+        );
+        let all = json!({"auth": {"password": "p"}, "secrets": {"a/b": "x"}, "headers": {"X-API-Key": "y"}});
+        assert_eq!(missing(all, a, b), none);
+    }
+
+    #[test]
+    fn unused_secret_stays_with_its_origin() {
+        let (a, b) = (&origin("https://a.example"), &origin("https://b.example"));
+        let (unused, used) = (StoredSecret::sent_if(false, ["secret"]), StoredSecret::sent(["secret"]));
+        let moved = SecretOrigins::default().patched([unused.clone()], &json!({}), a, b).expect("nothing is sent");
+        assert!(!moved.is_empty());
+        for (patch, refused) in [(json!({}), true), (json!({"secret": "new"}), false)] {
+            assert_eq!(moved.patched([used.clone()], &patch, b, b).is_err(), refused, "{patch}");
+        }
+        assert!(moved.patched([used.clone()], &json!({}), b, a).expect("at home").is_empty());
+        assert_eq!(moved.patched([unused], &json!({}), b, b), Ok(moved.clone()));
+        assert!(moved.patched([], &json!({}), b, b).expect("no secret").is_empty());
+    }
+}

@@ -1,0 +1,29 @@
+//! Stored secrets of a provider, and where calls to it carry them.
+
+use serde_json::Value;
+
+use super::{Provider, RequestTemplate, Settings};
+use crate::{
+    invalid::Checked,
+    origin::{Origin, StoredSecret},
+};
+
+impl Provider {
+    /// The provider after `patch` made it of `before`.
+    ///
+    /// # Errors
+    /// Names each stored secret that would reach another origin than its own.
+    pub fn patched(self, before: &Self, patch: &Value) -> Checked<Self> {
+        let [from, to] = [&before.settings, &self.settings].map(|settings| Origin::of(settings.send_url.origin_url()));
+        let secret_origins = before.secret_origins.patched(stored(&self.settings), patch, &from, &to)?;
+        Ok(Self { secret_origins, ..self })
+    }
+}
+
+fn stored(settings: &Settings) -> Vec<StoredSecret> {
+    let api_key = settings.api_key.iter().map(|_| StoredSecret::sent(["api_key"]));
+    let uses_secret_key = settings.needs_secret_key();
+    let secret_key = settings.secret_key.iter().map(|_| StoredSecret::sent_if(uses_secret_key, ["secret_key"]));
+    let headers = settings.request.as_ref().map_or(&[][..], |RequestTemplate { headers, .. }| headers);
+    api_key.chain(secret_key).chain(StoredSecret::of_headers(&["request", "headers"], headers)).collect()
+}

@@ -1,0 +1,40 @@
+//! Stored secrets of a webhook, and where its requests carry them.
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::{Auth, Settings, Webhook, settings::Signing};
+use crate::{
+    invalid::Checked,
+    origin::{Origin, StoredSecret},
+};
+
+impl Webhook {
+    /// The webhook after `patch` made it of `before`, whose requests went to the first origin and go to the second now.
+    ///
+    /// # Errors
+    /// Names each stored secret that would reach another origin than its own.
+    pub fn patched(self, before: &Self, patch: &Value, [from, to]: [&Origin; 2]) -> Checked<Self> {
+        let kept = self.secrets.current.expose() == before.secrets.current.expose();
+        let sends_it = matches!(self.settings.signing, Signing::Header(_));
+        let signing = kept.then(|| StoredSecret::sent_if(sends_it, ["secret"]));
+        let stored = stored(&self.settings).into_iter().chain(signing);
+        let secret_origins = before.secret_origins.patched(stored, patch, from, to)?;
+        Ok(Self { secret_origins, ..self })
+    }
+}
+
+fn stored(settings: &Settings) -> Vec<StoredSecret> {
+    let auth = match &settings.auth {
+        Auth::Basic { password, .. } if password.expose_secret().is_empty() => None,
+        Auth::None => None,
+        Auth::Basic { .. } => Some(StoredSecret::sent(["auth", "password"])),
+        Auth::ApiKey { .. } => Some(StoredSecret::sent(["auth", "value"])),
+    };
+    let named = settings.secrets.keys().map(|name| {
+        let tag = format!("secret.{name}");
+        StoredSecret::sent_if(settings.tags().any(|used| used == tag), ["secrets", name])
+    });
+    let headers = StoredSecret::of_headers(&["headers"], &settings.headers);
+    auth.into_iter().chain(named).chain(headers).collect()
+}

@@ -59,6 +59,8 @@ pub struct Request {
     pub key: Option<IdempotencyKey>,
     /// The event's document: a repeat must have the same.
     pub document: Value,
+    /// How many times what led to it left Tieline.
+    pub hops: u8,
 }
 
 /// Publishes one event on behalf of `route`.
@@ -110,14 +112,14 @@ async fn accept(
     types: &mut Types,
     now: Timestamp,
 ) -> Answer<Answer<Accepted>> {
-    let Request { new, key, document } = request;
+    let Request { new, key, document, hops } = request;
     if let Err(problems) = may_publish(caller, &new.kind) {
         return Ok(Err(problems.under("type").into()));
     }
     if !types.knows(app, &new.kind).await? {
         return Ok(Err(unknown_type().into()));
     }
-    let mut event = new.accept(random::id(), now);
+    let mut event = Event { hops, ..new.accept(random::id(), now) };
     if stored_bytes(&event) > MOST_EVENT_BYTES {
         return Ok(Err(Problem::too_large("The event takes more than 350 KiB in store")));
     }

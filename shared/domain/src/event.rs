@@ -29,7 +29,7 @@ pub struct Event {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(hops: &u8) -> bool {
+pub(crate) fn is_zero(hops: &u8) -> bool {
     *hops == 0
 }
 

@@ -27,6 +27,35 @@ pub fn find(name: &str) -> Option<&'static BuiltIn> {
     CATALOGUE.iter().find(|built_in| built_in.name == name)
 }
 
+/// The known name or pattern that was most likely meant by a name that is not known.
+pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let known: Vec<&str> = known.into_iter().collect();
+    let below = format!("{name}.");
+    if known.iter().any(|candidate| candidate.starts_with(&below)) {
+        return Some(format!("{name}.*"));
+    }
+    // `chat.created` for `chat`.
+    let above = known.iter().filter(|known| name.starts_with(&format!("{known}."))).max_by_key(|known| known.len());
+    let near = || known.iter().map(|candidate| (distance(name, candidate), *candidate)).min();
+    let near = || near().filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4).map(|(_, near)| near);
+    above.copied().or_else(near).map(str::to_owned)
+}
+
+/// The number of characters to insert, delete or replace (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, left) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, right) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != *right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}
+
 static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
     [conversations(), insights(), tickets(), messages(), calls(), own()]
         .into_iter()
@@ -262,6 +291,28 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
+
+    #[test]
+    fn the_closest_name_is_suggested() {
+        for (wrong, meant) in [
+            ("chat.created", Some("chat")),
+            ("messages", Some("message")),
+            ("mesage", Some("message")),
+            ("insight", Some("insight.*")),
+            ("insights", None),
+            ("insight.summery", Some("insight.summary")),
+            ("insight.summary.new", Some("insight.summary")),
+            ("ticket", Some("ticket.*")),
+            ("ticket.create", Some("ticket.created")),
+            ("ticket_created", Some("ticket.created")),
+            ("order.paid", Some("order.payed")),
+            ("invoice", None),
+            ("x", None),
+        ] {
+            let known = catalogue().iter().map(|known| known.name).chain(["order.payed"]);
+            assert_eq!(closest(wrong, known).as_deref(), meant, "{wrong}");
+        }
+    }
     use crate::{
         credential::{self, Credential, TokenMark},
         delivery::{Attempt, Delivery, Failure, Made, Message, Outcome, attempt::Requested, delivery_failed},

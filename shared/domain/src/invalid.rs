@@ -136,14 +136,22 @@ pub fn boolean(value: Value) -> Checked<bool> {
     value.as_bool().ok_or_else(|| Problems::here("must be true or false"))
 }
 
-/// The value must be a whole number from `least` to `most`.
+/// The value must be a whole number from `least` to `most`. `60.0` and `6e1` are whole, too.
 pub fn whole(least: u64, most: u64) -> impl FnOnce(Value) -> Checked<u64> {
     move |value| {
         value
             .as_u64()
+            .or_else(|| integral(value.as_f64()?))
             .filter(|number| (least..=most).contains(number))
             .ok_or_else(|| Problems::here(format!("must be a whole number from {least} to {most}")))
     }
+}
+
+/// The integer that a number without a fraction is. Above 2^53, not every integer is a double: such numbers are refused.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range that was checked")]
+fn integral(number: f64) -> Option<u64> {
+    let exact = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
+    exact.then_some(number as u64)
 }
 
 /// The value must be one of these strings.
@@ -233,6 +241,30 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn numbers_without_a_fraction_are_whole() {
+        for (text, number) in [
+            ("60", Some(60)),
+            ("60.0", Some(60)),
+            ("6e1", Some(60)),
+            ("6.0E+1", Some(60)),
+            ("600e-1", Some(60)),
+            ("0.0", None),
+            ("-0.0", None),
+            ("-60.0", None),
+            ("60.5", None),
+            ("60.000001", None),
+            ("1e300", None),
+            ("101.0", None),
+            ("\"60\"", None),
+            ("true", None),
+        ] {
+            let value = serde_json::from_str(text).expect("JSON");
+            assert_eq!(whole(1, 100)(value).ok(), number, "{text}");
+        }
+        assert_eq!(whole(0, 100)(json!(-0.0)), Ok(0));
+    }
 
     #[test]
     fn every_wrong_field_is_named_at_once() {

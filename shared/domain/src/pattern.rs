@@ -109,6 +109,11 @@ impl Pattern {
         &self.0
     }
 
+    /// The event type that the pattern names, unless it has a wildcard.
+    pub fn exact(&self) -> Option<EventType> {
+        EventType::parse(&self.0).ok()
+    }
+
     /// Whether events of this type are wanted. `a.*` wants what starts with `a.`, not `a` itself.
     pub fn matches(&self, event_type: &EventType) -> bool {
         match self.0.strip_suffix('*') {

@@ -6,10 +6,11 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request},
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use config_api::{Clients, router};
 use jiff::Timestamp;
-use lambda_http::request::RequestContext;
-use platform::{clock, keyring::Keys, queue::Queue, table::Table};
+use lambda_http::{Context, LambdaEvent, Service, request::RequestContext};
+use platform::{clock, gateway, keyring::Keys, queue::Queue, table::Table};
 use rotation::{Admin, Answer};
 use serde_json::{Value, json};
 use tests::fake::{Fake, sqs::Name, world::allow};
@@ -120,6 +121,39 @@ impl Api {
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         Reply { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Calls it by an event of the gateway, with any path, query, headers and body.
+    pub(crate) async fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let mut sent = json!({"authorization": format!("Bearer {}", self.token)});
+        for (name, value) in headers {
+            sent[*name] = json!(value);
+        }
+        let event = json!({
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": sent,
+            "requestContext": {"http": {"method": method, "sourceIp": "203.0.113.7"}, "domainName": "api.example.com"},
+            "body": BASE64_STANDARD.encode(body),
+            "isBase64Encoded": true,
+        });
+        let payload = serde_json::from_str(&event.to_string()).expect("an event");
+        let call = async {
+            let mut service = gateway::adapt(self.router.clone());
+            let response = service.call(LambdaEvent::new(payload, Context::default())).await.expect("an answer");
+            serde_json::to_value(response).expect("JSON")
+        };
+        let response = Box::pin(clock::at(self.now, call)).await;
+        let status = response["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
+        let text = response["body"].as_str().unwrap_or_default();
+        Reply { status, headers: HeaderMap::new(), body: serde_json::from_str(text).unwrap_or_default() }
     }
 
     /// A new credential of the caller's user with these scopes: its id and its token.

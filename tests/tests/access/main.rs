@@ -6,6 +6,8 @@ mod api;
 mod bootstrap;
 mod changes;
 mod crash;
+mod event_types;
+mod hostile;
 mod imports;
 mod invariants;
 mod keys;

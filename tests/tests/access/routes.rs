@@ -41,13 +41,15 @@ enum Subject {
     Call,
     Campaign,
     Webhook,
+    EventType,
     Event,
     Delivery,
 }
 
 fn routes(receiver: &Receiver) -> Vec<Route> {
     use Subject::{
-        Account, Call, Campaign, Credential, Delivery, Event, Message, Nothing, Provider, Service, User, Webhook,
+        Account, Call, Campaign, Credential, Delivery, Event, EventType, Message, Nothing, Provider, Service, User,
+        Webhook,
     };
     let route = |line: &'static str, scope: &'static str, subject, body, status| {
         let (method, path) = line.split_once(' ').expect("a method and a path");
@@ -117,6 +119,9 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
         route("post /v1/webhooks/{id}/replay", "webhooks:write", Webhook, json!({"status": "missed"}), 202),
         route("get /v1/event-types", "events:read", Nothing, none.clone(), 200),
         route("post /v1/event-types", "events:write", Nothing, json!({"name": "order.paid"}), 201),
+        route("get /v1/event-types/{name}", "events:read", EventType, none.clone(), 200),
+        route("patch /v1/event-types/{name}", "events:write", EventType, json!({"description": "Paid"}), 200),
+        route("delete /v1/event-types/{name}", "events:write", EventType, none.clone(), 204),
         route("get /v1/events", "events:read", Nothing, none.clone(), 200),
         route("post /v1/events", "events:write", Nothing, event.clone(), 202),
         route("post /v1/events/batch", "events:write", Nothing, json!({"events": [event]}), 202),
@@ -186,6 +191,10 @@ async fn subject(api: &Api, receiver: &Receiver, subject: Subject, event: &Value
         Subject::Campaign => {
             api.call("POST", "/v1/campaigns", json!({"name": format!("campaign {number}")})).await.field(201, "id")
         }
+        Subject::EventType => {
+            let name = format!("kind.n{number}");
+            api.call("POST", "/v1/event-types", json!({"name": name})).await.field(201, "name")
+        }
         Subject::Webhook => {
             let url = receiver.url("hook");
             let body = json!({"name": format!("hook {number}"), "url": url, "events": ["message"]});
@@ -234,7 +243,7 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
     for (number, Route { method, path, scope, also, subject: kind, body, status }) in routes.iter().enumerate() {
         let name = format!("{method} {path}");
         let id = subject(&api, &world.receiver, *kind, &event, number).await;
-        let (method, path) = (method.to_uppercase(), path.replace("{id}", &id));
+        let (method, path) = (method.to_uppercase(), path.replace("{id}", &id).replace("{name}", &id));
         let call = async |api: &Api| api.call(&method, &path, body.clone()).await;
         let Some(scope) = scope else {
             assert_eq!(call(&nobody).await.status, *status, "{name}");

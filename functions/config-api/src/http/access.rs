@@ -12,6 +12,7 @@ use axum::{
 use domain::{
     audit::{Actor, Entry},
     id::{CredentialId, UserId},
+    inbound::hops,
     scope::{Scope, Scopes},
     token::Token,
 };
@@ -35,6 +36,8 @@ pub struct Caller {
     pub user: UserId,
     /// What it may do, and so what it may hand on.
     pub scopes: Scopes,
+    /// How many times what led to this request left Tieline: what it starts counts on from there.
+    pub hops: u8,
 }
 
 impl Caller {
@@ -141,7 +144,8 @@ async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>, scope
     if !grant.scopes.grants(scope) {
         return Err(Problem::forbidden(scope.as_str()));
     }
-    Ok(Caller { credential: grant.credential, user: grant.user, scopes: grant.scopes })
+    let hops = hops(headers).map_err(Problem::loop_detected)?;
+    Ok(Caller { credential: grant.credential, user: grant.user, scopes: grant.scopes, hops })
 }
 
 /// The answer stands without what is only noted beside it.

@@ -31,10 +31,11 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The object `target` with its names spelt as in `patch`, for names whose case does not count: a merge then changes what
-/// is meant.
-pub fn respell(target: &mut Value, patch: &Value) {
-    let (Value::Object(target), Value::Object(patch)) = (target, patch) else { return };
+/// Spells header names of `document` as `patch` does, so that a merge changes the header that is meant: header names are
+/// case-insensitive. The headers are the object at `pointer` of both.
+pub fn respell(document: &mut Value, patch: &Value, pointer: &str) {
+    let headers = (document.pointer_mut(pointer), patch.pointer(pointer));
+    let (Some(Value::Object(target)), Some(Value::Object(patch))) = headers else { return };
     for name in patch.keys() {
         let former = target.keys().find(|former| former.eq_ignore_ascii_case(name)).cloned();
         if let Some(value) = former.and_then(|former| target.remove(&former)) {
@@ -84,9 +85,10 @@ mod tests {
             (json!({"X-A": "3", "x-a": "4"}), json!({"X-A": "3", "x-a": "4", "x-b": "2"})),
             (json!({"x-c": "3"}), json!({"x-a": "1", "x-b": "2", "x-c": "3"})),
             (json!("x"), json!("x")),
+            (json!(null), json!(null)),
         ] {
             let mut headers = json!({"x-a": "1", "x-b": "2"});
-            respell(&mut headers, &patch);
+            respell(&mut headers, &patch, "");
             merge(&mut headers, &patch);
             assert_eq!(headers, merged, "{patch}");
         }

@@ -147,6 +147,11 @@ impl Problem {
         Self { errors: problems.0, ..problem }
     }
 
+    /// 508: the request comes from a webhook that leads back to Tieline again and again.
+    pub fn loop_detected(error: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::LOOP_DETECTED, "/problems/loop", "Loop detected", error.to_string())
+    }
+
     /// 500: `error` is logged, and stays inside.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");

@@ -4,24 +4,35 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::State,
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use domain::{
-    event, event_type,
+    audit, event,
+    event_type::{self, BuiltIn},
     invalid::{Checked, Fields, Problems, string},
-    pattern::EventType,
+    pattern::{EventType, Pattern},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock,
-    table::{Written, event_types::CustomType, events::MOST_MATCHES},
+    table::{
+        event_types::{Created, CustomType, MAX_TYPES},
+        events::MOST_MATCHES,
+    },
 };
 use serde_json::{Value, json};
 
 use crate::{
     App,
-    http::{Answer, Document, Problem, access::Caller, query::Query},
+    http::{
+        Answer, Document, Problem,
+        access::Caller,
+        etag::{self, Refusal},
+        made,
+        patch::apply,
+        query::Query,
+    },
     openapi::schema,
 };
 
@@ -47,9 +58,7 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
     slice.limit -= data.len();
     let from = shown.unwrap_or(0);
     let to = catalogue.len().min(from + slice.limit);
-    data.extend(catalogue[from..to].iter().map(|known| {
-        json!({"name": known.name, "description": known.description, "example": known.example, "built_in": true})
-    }));
+    data.extend(catalogue[from..to].iter().map(built_in));
     let next = (to < catalogue.len()).then(|| format!("#{to}"));
     paging.page(&app, data, next).await.map(Json)
 }
@@ -74,9 +83,112 @@ pub async fn create(
     }
     let entry = caller.entry("event_type.created", &new.name, Vec::new());
     match app.table.create_event_type(&new, &entry).await? {
-        Written::Yes => Ok((StatusCode::CREATED, Json(view(&new))).into_response()),
-        Written::Refused => Err(taken()),
+        Created::Yes => Ok(made(StatusCode::CREATED, "/v1/event-types", &new.name, answer(&new))),
+        Created::Taken => Err(taken()),
+        Created::Full => Err(Problem::conflict(format!(
+            "There are {MAX_TYPES} custom event types, the most there can be: delete one"
+        ))),
     }
+}
+
+/// Returns an event type, custom or built in.
+#[utoipa::path(get, path = "/v1/event-types/{name}", operation_id = "getEventType", tag = "event types",
+    security(("token" = ["events:read"])),
+    params(("name" = String, Path, description = "The name of the event type")),
+    responses((status = 200, body = schema::EventType), schema::Refused))]
+pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer {
+    if let Some(known) = event_type::find(&name) {
+        let body = built_in(known);
+        return Ok(([(header::ETAG, etag::of_shown(&body))], Json(body)).into_response());
+    }
+    Ok(answer(&find(&app, &name).await?))
+}
+
+/// Changes the description or the example of a custom event type.
+///
+/// A JSON merge patch (RFC 7396). The name can't be changed.
+#[utoipa::path(patch, path = "/v1/event-types/{name}", operation_id = "updateEventType", tag = "event types",
+    security(("token" = ["events:write"])),
+    params(("name" = String, Path, description = "The name of the event type"), schema::IfMatch),
+    request_body = schema::EventTypePatch,
+    responses((status = 200, body = schema::EventType), schema::Conflict, schema::Refused))]
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Document,
+) -> Answer {
+    let patch = &body.required()?;
+    let (app, name, caller) = (&*app, name.as_str(), &caller);
+    let write = |before: CustomType| async move {
+        let old = document(&before);
+        let mut new = old.clone();
+        apply(&mut new, patch);
+        if new.get("name").is_some_and(|name| *name != json!(before.name)) {
+            return Err(Problems::here("can't be changed: create another type").under("name").into());
+        }
+        let CustomType { description, example, .. } = parse(new)?;
+        let after = CustomType { description, example, version: before.version + 1, ..before.clone() };
+        let entry = caller.entry("event_type.updated", &after.name, audit::changes(&old, &document(&after)));
+        app.table.update_event_type(&before, &after, &entry).await?;
+        Ok(answer(&after))
+    };
+    etag::change(&headers, |own| own.version, || find(app, name), write).await
+}
+
+/// Deletes a custom event type.
+///
+/// A type that enabled webhooks name can't be deleted (409). Events of the type that were published before are delivered.
+#[utoipa::path(delete, path = "/v1/event-types/{name}", operation_id = "deleteEventType", tag = "event types",
+    security(("token" = ["events:write"])),
+    params(("name" = String, Path, description = "The name of the event type"), schema::IfMatch),
+    responses((status = 204, description = "Deleted"), schema::Conflict, schema::Refused))]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let (app, name, caller) = (&*app, name.as_str(), &caller);
+    let write = |own: CustomType| async move {
+        let pattern = Pattern::parse(own.name.as_str()).map_err(Problem::internal)?;
+        let webhooks = app.table.subscribed_to(&pattern).await?;
+        if !webhooks.is_empty() {
+            let named: Vec<&str> = webhooks.iter().take(5).map(String::as_str).collect();
+            let more = if webhooks.len() > named.len() { " and others" } else { "" };
+            let detail = format!("In use by {}{more}: take the type from their `events` first", named.join(", "));
+            return Err(Problem::conflict(detail).into());
+        }
+        let entry = caller.entry("event_type.deleted", &own.name, Vec::new());
+        app.table.delete_event_type(&own, &entry).await.map_err(Refusal::from)
+    };
+    etag::change(&headers, |own| own.version, || find(app, name), write).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether events of this type can be published.
+pub(crate) async fn is_known(app: &App, kind: &EventType) -> Answer<bool> {
+    Ok(event_type::find(kind.as_str()).is_some() || app.table.event_type(kind).await?.is_some())
+}
+
+/// The problem of a type that is not known.
+pub(crate) async fn unknown(app: &App, kind: &EventType) -> Answer<Problems> {
+    let own = app.table.event_type_names().await?;
+    let known = event_type::catalogue().iter().map(|known| known.name).chain(own.iter().map(EventType::as_str));
+    let meant = event_type::closest(kind.as_str(), known);
+    let meant = meant.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
+    let create = "Create a custom type with `POST /v1/event-types`";
+    Ok(Problems::here(format!("is not a known event type.{meant} {create}, or list all with `GET /v1/event-types`.")))
+}
+
+/// The custom type of this name. A built-in one can't be changed.
+async fn find(app: &App, name: &str) -> Answer<CustomType> {
+    if event_type::find(name).is_some() {
+        return Err(Problem::conflict("Built-in event types can't be changed or deleted"));
+    }
+    let name = EventType::parse(name).map_err(|_| Problem::not_found("event type"))?;
+    app.table.event_type(&name).await?.ok_or_else(|| Problem::not_found("event type"))
 }
 
 pub(crate) fn parse(value: Value) -> Checked<CustomType> {
@@ -87,7 +199,8 @@ pub(crate) fn parse(value: Value) -> Checked<CustomType> {
         fields.defaulted("example", None, |value| event::object(value).map(|map| Some(Value::from(map).to_string())));
     let parsed = name.zip(description).zip(example);
     let created_at = clock::now();
-    fields.finish(parsed.map(|((name, description), example)| CustomType { name, description, example, created_at }))
+    let new = |((name, description), example)| CustomType { name, description, example, created_at, version: 1 };
+    fields.finish(parsed.map(new))
 }
 
 /// A name outside the namespaces that Tieline publishes in.
@@ -107,13 +220,23 @@ fn description(value: Value) -> Checked<String> {
     Ok(text)
 }
 
+fn answer(own: &CustomType) -> Response {
+    ([(header::ETAG, etag::of(own.version))], Json(view(own))).into_response()
+}
+
+fn built_in(known: &BuiltIn) -> Value {
+    json!({"name": known.name, "description": known.description, "example": known.example, "built_in": true})
+}
+
 fn view(own: &CustomType) -> Value {
+    let mut view = document(own);
+    view["built_in"] = json!(false);
+    view["created_at"] = json!(own.created_at);
+    view
+}
+
+/// What a client can give of a type.
+fn document(own: &CustomType) -> Value {
     let example: Option<Value> = own.example.as_deref().and_then(|text| serde_json::from_str(text).ok());
-    json!({
-        "name": own.name,
-        "description": own.description,
-        "example": example,
-        "built_in": false,
-        "created_at": own.created_at,
-    })
+    json!({"name": own.name, "description": own.description, "example": example})
 }

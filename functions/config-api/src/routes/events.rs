@@ -62,7 +62,7 @@ pub async fn publish(
             return Err(publish::refused(&app, &caller, Problems(problems), &document["type"]).await?);
         }
     };
-    let event = publish::one(&app, &caller, ROUTE, Request { new, key, document }).await?;
+    let event = publish::one(&app, &caller, ROUTE, Request { new, key, document, hops: caller.hops }).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted(&event))))
 }
 
@@ -85,7 +85,7 @@ pub async fn publish_batch(
     let mut requests = Vec::with_capacity(entries.len());
     for entry in entries {
         let kind = entry["type"].clone();
-        match batch_entry(entry) {
+        match batch_entry(entry, caller.hops) {
             Ok(request) => {
                 requests.push(request);
                 wrong.push(None);
@@ -149,7 +149,7 @@ pub(super) fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>>
     IdempotencyKey::parse(text).map(Some).map_err(|problems| problems.under("idempotency_key"))
 }
 
-fn batch_entry(value: Value) -> Checked<Request> {
+fn batch_entry(value: Value, hops: u8) -> Checked<Request> {
     let value = shallow(value)?;
     let mut document = value.clone();
     if let Value::Object(map) = &mut document {
@@ -158,7 +158,7 @@ fn batch_entry(value: Value) -> Checked<Request> {
     let mut fields = Fields::of(value)?;
     let key = fields.defaulted("idempotency_key", None, |value| IdempotencyKey::parse(&string(value)?).map(Some));
     let new = NewEvent::take(&mut fields);
-    fields.finish(new.zip(key).map(|(new, key)| Request { new, key, document }))
+    fields.finish(new.zip(key).map(|(new, key)| Request { new, key, document, hops }))
 }
 
 fn accepted(event: &Event) -> Value {

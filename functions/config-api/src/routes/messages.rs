@@ -98,6 +98,7 @@ pub(super) async fn send(
             return Err(Problems(problems).into());
         }
     };
+    let new = NewMessage { hops: caller.hops, ..new };
     let row = outbox::accept(app, caller, route, Request { new, key, document }).await?;
     Ok(made(StatusCode::ACCEPTED, &format!("/v1/{route}"), &row.id, Json(row.to_map())))
 }

@@ -61,6 +61,7 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhook_actions::rotate_secret))
         .routes(routes!(replay::replay))
         .routes(routes!(event_types::list, event_types::create))
+        .routes(routes!(event_types::get, event_types::patch, event_types::delete))
         .routes(routes!(events::list, events::publish))
         .routes(routes!(events::publish_batch))
         .routes(routes!(events::get))

@@ -35,7 +35,7 @@ use crate::{
         access::Caller,
         etag::{self, Refusal},
         made,
-        patch::apply,
+        patch::{apply, respell},
         query::{self, Query},
     },
     openapi::schema,
@@ -104,6 +104,7 @@ pub async fn patch(
         let former = &before.provider.settings;
         let old = Value::Object(former.to_map(Reveal::Full));
         let mut document = former.base(patch);
+        respell(&mut document, patch, "/request/headers");
         apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow, former.keys())?;
         if settings.channel != former.channel {
@@ -172,6 +173,7 @@ pub async fn test(
     app.table.note(&caller.entry("provider.tested", id, Vec::new())).await?;
     let now = clock::now();
     let message = MessageRef::new(settings.channel, now, u128::from_ne_bytes(random::bytes()));
+    let new = NewMessage { hops: caller.hops, ..new };
     let (message, _) = Message::accept(new, message, (*id, settings.name.clone()), now, random::token());
     let made = messenger::send(&app.egress, &stored, &app.public_url, &message, 1, messenger::TIMEOUT).await?;
     Ok(Json(json!({"attempt": made.attempt})))

@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use crate::{
     App,
-    http::{Answer, Document, Problem, problem::Reason},
+    http::{Answer, Document, Problem, access::Caller, problem::Reason},
     openapi::schema,
 };
 
@@ -57,11 +57,16 @@ const KEPT_BACK: [&str; 9] = [
     security(("token" = ["services:send"])),
     params(("id" = schema::ServiceId, Path)), request_body = schema::SendInput,
     responses((status = 200, body = schema::Sent), schema::Refused, schema::ThirdParty))]
-pub async fn send(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
+pub async fn send(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    body: Document,
+) -> Answer<Json<Value>> {
     let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
     let connection = app.table.connection(id, &app.keys).await?.ok_or_else(|| Problem::not_found("service"))?;
     let (settings, account) = (&connection.service.settings, &connection.account);
-    let request = send::parse(body.required()?, settings, &account.settings.authorization)?;
+    let request = send::parse(body.required()?, settings, &account.settings.authorization, caller.hops)?;
     let call = Call {
         method: request.method,
         url: request.url,

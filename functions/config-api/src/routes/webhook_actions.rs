@@ -24,7 +24,10 @@ use platform::{
 };
 use serde_json::{Map, Value, json};
 
-use super::webhooks::{change, find, may_send};
+use super::{
+    event_types,
+    webhooks::{change, find, may_send},
+};
 use crate::{
     App,
     http::{Answer, Document, Problem, access::Caller},
@@ -53,14 +56,18 @@ pub async fn test(
     let given = fields.defaulted("event", None, |value| NewEvent::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
-    let event = match given {
+    let mut event = match given {
         Some(new) => {
             may_send(&caller, &webhook.settings)?;
             may_publish(&caller, &new.kind).map_err(|problems| problems.under("type").under("event"))?;
+            if !event_types::is_known(&app, &new.kind).await? {
+                return Err(event_types::unknown(&app, &new.kind).await?.under("type").under("event").into());
+            }
             new.accept(random::id(), clock::now())
         }
         None => sample(&app, &webhook).await?,
     };
+    event.hops = caller.hops;
     let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);
     app.table.note(&caller.entry("webhook.tested", &webhook.id, Vec::new())).await?;
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
@@ -125,7 +132,8 @@ pub async fn rotate_secret(
     change(&app, &id, &headers, &caller, &Value::Null, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());
-        webhook.secrets = webhook.secrets.rotated(fresh.clone(), overlap, now);
+        let rotated = webhook.secrets.rotated(fresh.clone(), overlap, now);
+        webhook.secrets = rotated.map_err(|error| Problem::conflict(error.to_string()))?;
         Ok((webhook.touched(now), Some(fresh)))
     })
     .await
@@ -152,9 +160,10 @@ async fn sample(app: &App, webhook: &Webhook) -> Answer<Event> {
                 return Ok(event(kind, known.example.clone()));
             }
         }
-        if let Ok(kind) = domain::pattern::EventType::parse(pattern.as_str()) {
-            let example = app.table.event_type(&kind).await?.and_then(|own| own.example);
-            let data = example.and_then(|text| serde_json::from_str(&text).ok());
+        if let Some(kind) = pattern.exact()
+            && let Some(own) = app.table.event_type(&kind).await?
+        {
+            let data = own.example.and_then(|text| serde_json::from_str(&text).ok());
             return Ok(event(kind, data.unwrap_or_else(|| Value::Object(Map::new()))));
         }
     }

@@ -27,6 +27,7 @@ use platform::{
 };
 use serde_json::{Map, Value, json};
 
+use super::event_types;
 use crate::{
     App,
     http::{
@@ -78,6 +79,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
     may_send(&caller, &settings)?;
+    known_types(&app, &settings, &[]).await?;
     room_for(&app, &settings, &[]).await?;
     origin(&app, &settings).await?.ok_or_else(no_service)?;
     let (secret, shown) = secret_or_new(secret);
@@ -130,7 +132,7 @@ pub async fn patch(
         } else if !patch["service_id"].is_null() {
             document["url"] = Value::Null;
         }
-        respell(&mut document["headers"], &patch["headers"]);
+        respell(&mut document, &patch, "/headers");
         apply(&mut document, &patch);
         let (settings, secret) = Settings::parse(document, &app.allow)?;
         if !only_switches {
@@ -180,6 +182,7 @@ pub(super) async fn change(
     let change = &change;
     let write = |before: Webhook| async move {
         let (after, shown) = change(before.clone())?;
+        known_types(app, &after.settings, &before.settings.events).await?;
         let subscribed = if before.settings.enabled { before.settings.events.as_slice() } else { &[] };
         room_for(app, &after.settings, subscribed).await?;
         let to = origin(app, &after.settings).await?.ok_or_else(no_service)?;
@@ -211,6 +214,19 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
     let conditions = |value: &Value| ["all", "any", "not", "field"].into_iter().find(|name| value.get(name).is_some());
     patch.get("type").is_none_or(|kind| before.get("type") == Some(kind))
         && conditions(patch).is_none_or(|kind| before.get(kind).is_some())
+}
+
+/// Refuses exact names beside `former` that are no event types. Wildcards are free.
+async fn known_types(app: &App, settings: &Settings, former: &[Pattern]) -> Answer<()> {
+    let mut problems = Vec::new();
+    for (index, pattern) in settings.events.iter().enumerate().filter(|(_, pattern)| !former.contains(pattern)) {
+        if let Some(kind) = pattern.exact()
+            && !event_types::is_known(app, &kind).await?
+        {
+            problems.extend(event_types::unknown(app, &kind).await?.under(&index.to_string()).under("events").0);
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
 }
 
 /// Refuses patterns beside `subscribed` through which one event could match more webhooks than its row has room for.

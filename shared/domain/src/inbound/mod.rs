@@ -73,9 +73,11 @@ pub enum Refused {
     Mismatch,
 }
 
-/// A call that came around by Tieline too often, or pretends to.
+/// The header says that the request went through Tieline too often, or it is no count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the call went through Tieline {MOST_HOPS} times or more")]
+#[error(
+    "The request went through Tieline {MOST_HOPS} times or more, or its header `tieline-hops` is not a number below that"
+)]
 pub struct Loop;
 
 /// How often one chain of events may leave Tieline before its way back in is closed.

@@ -51,7 +51,7 @@ impl Message {
         let kind = EventType::parse(&format!("{}.{name}", self.channel.as_str())).ok()?;
         let mut data = self.about();
         data.extend(more);
-        Some(Event { id: self.event_id(&kind, cause, at), kind, timestamp: at, data: data.into(), hops: 0 })
+        Some(Event { id: self.event_id(&kind, cause, at), kind, timestamp: at, data: data.into(), hops: self.hops })
     }
 
     fn event_id(&self, kind: &EventType, cause: &str, at: Timestamp) -> EventId {

@@ -24,6 +24,7 @@ pub use self::{
 };
 use crate::{
     delivery::{Attempt, Awaited, Ticket},
+    event::is_zero,
     id::{CampaignId, EventId, ProviderId},
 };
 
@@ -138,6 +139,9 @@ pub struct Message {
     pub content: Content,
     /// The campaign that it belongs to.
     pub campaign_id: Option<CampaignId>,
+    /// How many times what led to it left Tieline.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u8,
     /// Where it stands.
     pub status: Status,
     /// The provider's own id of it, once known.
@@ -179,6 +183,7 @@ impl Message {
             provider: provider.1,
             content: new.content,
             campaign_id: new.campaign_id,
+            hops: new.hops,
             status: Status::Queued,
             provider_message_id: None,
             error: None,

@@ -33,6 +33,8 @@ pub struct NewMessage {
     pub content: Content,
     /// For which campaign; whether that is there is for the caller to check.
     pub campaign_id: Option<CampaignId>,
+    /// How many times what led to it left Tieline: for the caller to set.
+    pub hops: u8,
 }
 
 impl NewMessage {
@@ -75,7 +77,7 @@ impl NewMessage {
                 url: None,
                 metadata: metadata?,
             };
-            Some(Self { channel: channel?, provider: provider?, content, campaign_id: campaign_id? })
+            Some(Self { channel: channel?, provider: provider?, content, campaign_id: campaign_id?, hops: 0 })
         })();
         fields.finish(parsed)
     }
@@ -103,7 +105,7 @@ impl NewMessage {
                 url: url?,
                 metadata: metadata?,
             };
-            Some(Self { channel: Channel::Call, provider: provider?, content, campaign_id: None })
+            Some(Self { channel: Channel::Call, provider: provider?, content, campaign_id: None, hops: 0 })
         })();
         fields.finish(parsed)
     }

@@ -62,7 +62,7 @@ pub fn build(
         headers.insert(name.clone(), sensitive(&template.render(&scope, View::Wire, &mut missing)?)?);
     }
     headers.insert(authenticating, sensitive(credential.expose_secret())?);
-    headers.insert(HOPS_HEADER, HeaderValue::from_static("1"));
+    headers.insert(HOPS_HEADER, u16::from(message.hops.saturating_add(1)).into());
     if *auth == Auth::Signed {
         let key = SigningSecret::issued(secret_key.as_ref().ok_or(NoRequest::NeedsSecrets)?);
         let id = message.id.to_string();

@@ -37,8 +37,8 @@ pub struct Request {
 }
 
 /// Reads `{method, path, query, headers, format, body}`: a request to the service with these settings, which authenticates
-/// by `authorization`.
-pub fn parse(value: Value, service: &Settings, authorization: &Authorization) -> Checked<Request> {
+/// by `authorization`. What led to it left Tieline `hops` times before.
+pub fn parse(value: Value, service: &Settings, authorization: &Authorization, hops: u8) -> Checked<Request> {
     let mut fields = Fields::of(value)?;
     let method = fields.defaulted("method", Method::POST, method);
     let path = fields.defaulted("path", String::new(), |value| {
@@ -67,7 +67,7 @@ pub fn parse(value: Value, service: &Settings, authorization: &Authorization) ->
         {
             entry.insert(HeaderValue::from_static(format?.content_type()));
         }
-        headers.insert(HOPS_HEADER, HeaderValue::from_static("1"));
+        headers.insert(HOPS_HEADER, u16::from(hops.saturating_add(1)).into());
         Some(Request { method: method?, url: url?, headers, body })
     })();
     fields.finish(parsed)

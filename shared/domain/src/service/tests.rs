@@ -211,7 +211,7 @@ fn what_is_sent_has_its_format() {
             Some("1"),
         ),
     ] {
-        let request = send::parse(document, &service, &none).expect("valid");
+        let request = send::parse(document, &service, &none, 0).expect("valid");
         assert_eq!(request.method, "POST");
         assert_eq!(request.url.as_str(), format!("https://crm.example.com/api/{url}"));
         let sent = request.headers.get("content-type").map(|value| value.to_str().expect("text"));
@@ -224,7 +224,7 @@ fn what_is_sent_has_its_format() {
 fn what_cannot_be_sent_is_named_at_once() {
     let service = settings(&json!({}));
     let header = account(&json!({"type": "header", "name": "X-Api-Key", "value": "v"}));
-    let refused = |document| pointers(send::parse(document, &service, &header).expect_err("wrong"));
+    let refused = |document| pointers(send::parse(document, &service, &header, 0).expect_err("wrong"));
     assert_eq!(
         refused(json!({
             "method": "TRACE", "path": "../x", "query": {"a": {}, "b": null}, "headers": {"Host": "x", "x-api-key": "y",
@@ -253,8 +253,8 @@ fn what_cannot_be_sent_is_named_at_once() {
         "client_secret": "b",
     }));
     let own = json!({"headers": {"Authorization": "mine"}});
-    assert!(send::parse(own.clone(), &service, &oauth2).is_err());
-    assert!(send::parse(own, &service, &header).is_ok());
+    assert!(send::parse(own.clone(), &service, &oauth2, 0).is_err());
+    assert!(send::parse(own, &service, &header, 0).is_ok());
     assert_eq!(header.header().expect("a header").1.expose_secret(), "v");
 }
 
@@ -312,7 +312,7 @@ proptest! {
         let service = settings(&json!({}));
         let none = account(&json!({"type": "none"}));
         let document = json!({"path": path, "headers": {name.clone(): value}, "query": {name: value}, "body": value});
-        let _ = send::parse(document, &service, &none);
+        let _ = send::parse(document, &service, &none, 0);
         let _ = parse(&json!({"server_url": path}));
     }
 }

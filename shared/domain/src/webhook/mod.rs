@@ -44,31 +44,51 @@ pub struct Webhook {
     pub secret_origins: SecretOrigins,
 }
 
-/// The signing secret and, for a while after a rotation, the one before it.
+/// The signing secret and, for their overlaps after rotations, those before it.
 #[derive(Debug, Clone)]
 pub struct SigningSecrets {
     /// The secret in force.
     pub current: SigningSecret,
-    /// The one before, and when it ends.
-    pub previous: Option<(SigningSecret, Timestamp)>,
+    /// Rotated secrets, the latest first, each with the end of its overlap.
+    pub previous: Vec<(SigningSecret, Timestamp)>,
 }
+
+/// Most rotated secrets that sign beside the current one.
+const MAX_PREVIOUS: usize = 3;
+
+/// As many rotated secrets are in their overlap as may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{MAX_PREVIOUS} rotated secrets still sign: wait until the first overlap ends, at {0}, or rotate without an overlap"
+)]
+pub struct TooManySecrets(pub Timestamp);
 
 impl SigningSecrets {
     /// Only this one.
     pub fn only(current: SigningSecret) -> Self {
-        Self { current, previous: None }
+        Self { current, previous: Vec::new() }
     }
 
-    /// `fresh` from `now` on, with the current one beside it for `overlap`.
-    #[must_use]
-    pub fn rotated(self, fresh: SigningSecret, overlap: SignedDuration, now: Timestamp) -> Self {
+    /// `fresh` from `now` on, with the current one beside it for `overlap`. Earlier ones keep their own overlaps.
+    pub fn rotated(
+        self,
+        fresh: SigningSecret,
+        overlap: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Self, TooManySecrets> {
         let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
-        Self { current: fresh, previous: (until > now).then_some((self.current, until)) }
+        let mut previous = vec![(self.current, until)];
+        previous.extend(self.previous);
+        previous.retain(|(_, until)| now < *until);
+        match previous.iter().map(|(_, until)| *until).min() {
+            Some(first) if previous.len() > MAX_PREVIOUS => Err(TooManySecrets(first)),
+            _ => Ok(Self { current: fresh, previous }),
+        }
     }
 
     /// Those that sign a request at `now`, the current one first.
     pub fn at(&self, now: Timestamp) -> Vec<&SigningSecret> {
-        let previous = self.previous.as_ref().filter(|(_, until)| now < *until).map(|(secret, _)| secret);
+        let previous = self.previous.iter().filter(|(_, until)| now < *until).map(|(secret, _)| secret);
         std::iter::once(&self.current).chain(previous).collect()
     }
 }

@@ -280,10 +280,34 @@ fn previews_and_echoes_hold_no_secret() {
 fn the_old_secret_signs_along_until_its_time_is_over() {
     let secrets = SigningSecrets::only(SigningSecret::parse(SECRET).expect("a secret"));
     let fresh = SigningSecret::generated([7; 32]);
-    let rotated = secrets.clone().rotated(fresh.clone(), SignedDuration::from_secs(60), at(0));
+    let rotated = secrets.clone().rotated(fresh.clone(), SignedDuration::from_secs(60), at(0)).expect("rotated");
     assert_eq!(rotated.at(at(59)).iter().map(|secret| secret.expose()).collect::<Vec<_>>(), [fresh.expose(), SECRET]);
     assert_eq!(rotated.at(at(60)).len(), 1);
-    assert_eq!(secrets.rotated(fresh, SignedDuration::ZERO, at(0)).at(at(0)).len(), 1);
+    assert_eq!(secrets.rotated(fresh, SignedDuration::ZERO, at(0)).expect("rotated").at(at(0)).len(), 1);
+}
+
+#[test]
+fn each_rotated_secret_keeps_its_own_overlap() {
+    let secret = |n: u8| SigningSecret::generated([n; 32]);
+    let rotate = |secrets: SigningSecrets, n: u8, overlap: i64, now: i64| {
+        secrets.rotated(secret(n), SignedDuration::from_secs(overlap), at(now))
+    };
+    let signing = |secrets: &SigningSecrets, now: i64| {
+        let texts: Vec<String> = secrets.at(at(now)).iter().map(|secret| secret.expose().to_owned()).collect();
+        texts
+    };
+    let expected = |numbers: &[u8]| numbers.iter().map(|n| secret(*n).expose().to_owned()).collect::<Vec<_>>();
+    let first = SigningSecrets::only(secret(0));
+    let second = rotate(first, 1, 100, 0).expect("a first rotation");
+    let third = rotate(second, 2, 10, 1).expect("a second rotation");
+    let fourth = rotate(third, 3, 50, 2).expect("a third rotation");
+    assert_eq!(signing(&fourth, 2), expected(&[3, 2, 1, 0]));
+    assert_eq!(signing(&fourth, 11), expected(&[3, 2, 0]));
+    assert_eq!(signing(&fourth, 99), expected(&[3, 0]));
+    assert_eq!(rotate(fourth.clone(), 4, 1, 3).map(|_| ()), Err(TooManySecrets(at(11))));
+    // Without an overlap, or after the first one ended, there is room.
+    assert_eq!(signing(&rotate(fourth.clone(), 4, 0, 3).expect("rotated"), 3), expected(&[4, 2, 1, 0]));
+    assert_eq!(signing(&rotate(fourth, 4, 60, 11).expect("rotated"), 60), expected(&[4, 3, 0]));
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! | when a webhook may be called | `webhook#<id>` | `pace` | |
 //! | a name that is taken | `name#<resource>#<lower case>` | `name` | |
 //! | subscription | `subscription#<pattern>` | webhook id | |
-//! | event type of one's own | `event-type#<name>` | `event-type` | `event-type` / when it was made and its name |
+//! | custom event type | `event-type#<name>` | `event-type` | `event-type` / when it was created and its name |
+//! | number of custom event types | `event-type#` | `count` | |
 //! | user, credential | `user#<id>`, `credential#<id>` | `user`, `credential` | the kind / ULID |
 //! | account, service | `account#<id>`, `service#<id>` | `account`, `service` | the kind / ULID |
 //! | what an account was issued | `account#<id>` | `issued` | |
@@ -85,9 +86,14 @@ impl Key {
         Self::new(subscriptions(pattern), webhook.to_string())
     }
 
-    /// An event type of one's own.
+    /// A custom event type.
     pub fn event_type(name: &EventType) -> Self {
         Self::new(format!("event-type#{name}"), "event-type")
+    }
+
+    /// The number of custom event types. No type has an empty name.
+    pub fn event_type_count() -> Self {
+        Self::new("event-type#", "count")
     }
 
     /// An account of connected services.

@@ -182,6 +182,14 @@ impl Table {
         Ok(serde_dynamo::from_items(items.into_iter().filter(alive).collect::<Vec<_>>())?)
     }
 
+    /// The sort keys of one partition's items.
+    async fn sort_keys(&self, pk: &str) -> Result<Vec<String>, TableError> {
+        let query = self.client.query().table_name(&self.name).consistent_read(true).projection_expression("sk");
+        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(pk));
+        let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
+        Ok(items.iter().filter_map(|item| item.get("sk")?.as_s().ok().cloned()).collect())
+    }
+
     /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold. DynamoDB cancels a
     /// transaction that meets another one on an item; such a one is tried again.
     async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Result<(), usize>, TableError> {

@@ -17,10 +17,10 @@ use domain::{
     signature::SigningSecret,
     webhook::{Health, Settings, SigningSecrets, State, Webhook, settings::Reveal},
 };
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -31,6 +31,9 @@ use super::{
 use crate::{keyring::Keys, seal::Place, telemetry};
 
 const KIND: &str = "webhook";
+
+/// Queries that run at the same time where there may be thousands, one for each pattern.
+const MAX_CONCURRENT_READS: usize = 16;
 
 /// A webhook's row: what is in clear about it, and the sealed rest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,8 +51,8 @@ pub struct Row {
 struct Private {
     settings: Map<String, Value>,
     secret: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    previous: Option<(String, Timestamp)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "previous")]
+    previous: Vec<(String, Timestamp)>,
     #[serde(default, skip_serializing_if = "SecretOrigins::is_empty")]
     secret_origins: SecretOrigins,
 }
@@ -85,7 +88,9 @@ impl Row {
         let private = Private {
             settings: webhook.settings.to_map(Reveal::Full),
             secret: webhook.secrets.current.expose().to_owned(),
-            previous: webhook.secrets.previous.as_ref().map(|(secret, until)| (secret.expose().to_owned(), *until)),
+            previous: (webhook.secrets.previous.iter())
+                .map(|(secret, until)| (secret.expose().to_owned(), *until))
+                .collect(),
             secret_origins: webhook.secret_origins.clone(),
         };
         let document = serde_json::to_string(&private).map_err(|error| TableError::Document(error.to_string()))?;
@@ -110,10 +115,24 @@ impl Row {
         let settings =
             Settings::restore(private.settings.into()).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
         let secret = |text: String| SigningSecret::issued(&text.into());
-        let previous = private.previous.map(|(text, until)| (secret(text), until));
+        let previous = private.previous.into_iter().map(|(text, until)| (secret(text), until)).collect();
         let secrets = SigningSecrets { current: secret(private.secret), previous };
         Ok(Webhook { id: self.id, settings, secrets, state: self.state, secret_origins: private.secret_origins })
     }
+}
+
+/// Reads the rotated secrets of a webhook: a list, or the single one that older rows have.
+fn previous<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Timestamp)>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        One((String, Timestamp)),
+        Many(Vec<(String, Timestamp)>),
+    }
+    Ok(match Stored::deserialize(deserializer)? {
+        Stored::One(one) => vec![one],
+        Stored::Many(many) => many,
+    })
 }
 
 fn place(id: &str) -> Place<'_> {
@@ -234,16 +253,25 @@ impl Table {
     /// How many webhooks get the event type of `kinds` that most of them want.
     pub async fn most_subscribers(&self, kinds: &[EventType]) -> Result<usize, TableError> {
         let patterns: BTreeSet<Pattern> = kinds.iter().flat_map(EventType::patterns).collect();
-        let counts = patterns.into_iter().map(|pattern| async move {
-            let found = self.all::<Subscription>(&key::subscriptions(&pattern)).await?;
-            Ok::<_, TableError>((pattern, found))
-        });
-        let found: HashMap<Pattern, Vec<Subscription>> = try_join_all(counts).await?.into_iter().collect();
+        let reads: Vec<_> = patterns
+            .into_iter()
+            .map(|pattern| async move {
+                let found = self.sort_keys(&key::subscriptions(&pattern)).await?;
+                Ok::<_, TableError>((pattern, found))
+            })
+            .collect();
+        let found: HashMap<Pattern, Vec<String>> =
+            stream::iter(reads).buffer_unordered(MAX_CONCURRENT_READS).try_collect().await?;
         let webhooks = |kind: &EventType| {
             let subscriptions = kind.patterns().into_iter().filter_map(|pattern| found.get(&pattern));
-            subscriptions.flatten().map(|subscription| subscription.webhook_id).collect::<BTreeSet<_>>().len()
+            subscriptions.flatten().collect::<BTreeSet<_>>().len()
         };
         Ok(kinds.iter().map(webhooks).max().unwrap_or(0))
+    }
+
+    /// The IDs of the enabled webhooks that ask for exactly this pattern.
+    pub async fn subscribed_to(&self, pattern: &Pattern) -> Result<Vec<String>, TableError> {
+        self.sort_keys(&key::subscriptions(pattern)).await
     }
 
     /// Counts the webhook where it sends to a service now, and no more where it did.

@@ -18,6 +18,10 @@ pub struct EventTypeInput {
     pub example: Option<Value>,
 }
 
+/// A JSON merge patch of the description and the example.
+#[derive(Debug, ToSchema)]
+pub struct EventTypePatch(pub EventTypeInput);
+
 #[derive(Debug, ToSchema)]
 pub struct EventType {
     pub name: String,

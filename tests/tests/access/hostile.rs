@@ -1,0 +1,320 @@
+//! Bodies that are hardly JSON, and texts that programs stumble over, through the gateway's events: each gets an answer that
+//! blames the request, and none an internal error.
+
+use platform::clock;
+use serde_json::{Value, json};
+use tests::fake::Fake;
+
+use crate::api::Api;
+
+const EVENT: &str = r#"{"type": "message", "data": {}}"#;
+
+async fn admin() -> Api {
+    Api::of_admin(&Fake::default(), clock::now()).await.0
+}
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+#[tokio::test]
+async fn bodies_that_are_hardly_json() {
+    let api = admin().await;
+    let utf16: Vec<u8> = EVENT.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let data = |inner: &str| format!(r#"{{"type": "message", "data": {{"x": {inner}}}}}"#).into_bytes();
+    let bom = |text: &str| [b"\xef\xbb\xbf", text.as_bytes()].concat();
+    let wrong: Vec<(Vec<u8>, &[u16])> = vec![
+        (EVENT.into(), &[202]),
+        (format!("\r\n\t {EVENT} \n").into(), &[202]),
+        (Vec::new(), &[400]),
+        (b" \n".to_vec(), &[400]),
+        (b"{".to_vec(), &[400]),
+        (b"}".to_vec(), &[400]),
+        (format!("{EVENT}x").into(), &[400]),
+        (format!("{EVENT}{EVENT}").into(), &[400]),
+        (format!("{EVENT},").into(), &[400]),
+        (bom(EVENT), &[202, 400]),
+        (bom(""), &[400]),
+        (utf16, &[400]),
+        (b"\0".to_vec(), &[400]),
+        (b"\xff\xfe".to_vec(), &[400]),
+        (b"null".to_vec(), &[400, 422]),
+        (b"[]".to_vec(), &[422]),
+        (b"{}".to_vec(), &[422]),
+        (b"1".to_vec(), &[422]),
+        (b"\"x\"".to_vec(), &[422]),
+        (b"NaN".to_vec(), &[400]),
+        (b"type=message&data={}".to_vec(), &[400]),
+        (b"<event/>".to_vec(), &[400]),
+        (b"{'type': 'message', 'data': {}}".to_vec(), &[400]),
+        (b"{type: \"message\"}".to_vec(), &[400]),
+        (b"// x\n{}".to_vec(), &[400]),
+        (b"{\"type\": \"message\", \"data\": {},}".to_vec(), &[400]),
+        (b"{\"type\": \"message\", \"data\": {}, \"type\": \"chat\"}".to_vec(), &[202, 400, 422]),
+        (b"{\"type\": \"message\", \"data\": {}, \"\\u0000\": 1}".to_vec(), &[422]),
+        (b"{\"type\": \"message\", \"data\": {}, \"__proto__\": {}}".to_vec(), &[422]),
+        (b"{\"type\": \"message\\u0000\", \"data\": {}}".to_vec(), &[422]),
+        (b"{\"type\": [\"message\"], \"data\": []}".to_vec(), &[422]),
+        (data("\"a\nb\""), &[400]),
+        (data("\"\\x\""), &[400]),
+        (data("\"\\u12\""), &[400]),
+        (data("\"\\u0000\\u001f\\uffff\""), &[202]),
+        (data("\"\\ud83d\\ude00\""), &[202]),
+        (data("\"\\ud83d\""), &[202, 400, 422]),
+        (data("\"\\ude00\\ud83d\""), &[202, 400, 422]),
+        ([&data("\"")[..], b"\xed\xa0\x80\"}}"].concat(), &[400]),
+        (b"{\"type\": \"message\", \"data\": {\"x\": \"Jos\xe9\"}}".to_vec(), &[400]),
+        (data("01"), &[400]),
+        (data("+1"), &[400]),
+        (data(".5"), &[400]),
+        (data("1."), &[400]),
+        (data("0x1"), &[400]),
+        (data("Infinity"), &[400]),
+        (data("1e5,"), &[400]),
+        (data("-0"), &[202]),
+        (data("1.7976931348623157e308"), &[202]),
+        (data("1e400"), &[202, 400, 422]),
+        (data("1e-400"), &[202]),
+        (data(&"9".repeat(10_000)), &[202, 400, 422]),
+        (data("18446744073709551616"), &[202]),
+        (data(&format!("{}1{}", "[".repeat(62), "]".repeat(62))), &[202]),
+        (data(&format!("{}1{}", "[".repeat(63), "]".repeat(63))), &[422]),
+        (data(&format!("{}1{}", "[".repeat(1_000), "]".repeat(1_000))), &[422]),
+        ("[".repeat(200_000).into(), &[422]),
+        ("{\"a\":".repeat(50_000).into(), &[422]),
+        (data(&format!("\"{}\"", "x".repeat(256 * 1024))), &[413]),
+    ];
+    for (body, statuses) in wrong {
+        let reply = api.raw("POST", "/v1/events", "", &JSON, &body).await;
+        let shown = String::from_utf8_lossy(&body).chars().take(60).collect::<String>();
+        assert!(statuses.contains(&reply.status), "{} {} for {shown}", reply.status, reply.body);
+        for (method, path) in [("POST", "/v1/events/batch"), ("POST", "/v1/webhooks"), ("PATCH", "/v1/users/usr_x")] {
+            let reply = api.raw(method, path, "", &JSON, &body).await;
+            assert!((400..500).contains(&reply.status), "{} {} for {method} {path} {shown}", reply.status, reply.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn content_types_of_all_kinds() {
+    let api = admin().await;
+    for (content_type, status) in [
+        ("application/json", 202),
+        ("Application/JSON; charset=utf-8", 202),
+        ("application/json;", 202),
+        ("application/merge-patch+json", 202),
+        ("", 415),
+        ("text/plain", 415),
+        ("application/jsonx", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/json, text/plain", 415),
+        ("é", 415),
+    ] {
+        let reply = api.raw("POST", "/v1/events", "", &[("content-type", content_type)], EVENT.as_bytes()).await;
+        assert_eq!(reply.status, status, "{content_type}");
+    }
+}
+
+/// Texts that programs stumble over.
+fn texts() -> Vec<String> {
+    let mut texts: Vec<String> = [
+        "",
+        " ",
+        "\t",
+        "\u{a0}",
+        "\u{3000}",
+        "\u{200b}",
+        "\u{feff}",
+        "\u{0}",
+        "a\u{0}b",
+        "a\nb",
+        "a\r\nX-Evil: 1",
+        "\u{7f}",
+        "\u{85}",
+        "\u{1b}[31m",
+        "null",
+        "undefined",
+        "true",
+        "NaN",
+        "-1",
+        "0",
+        "1e400",
+        "1/0",
+        "__proto__",
+        "constructor",
+        ".",
+        "..",
+        "../../etc/passwd",
+        "..%2f..%2f",
+        "%2e%2e/",
+        "/",
+        "//",
+        "\\",
+        "a/b",
+        "a?b=c",
+        "a#b",
+        "#",
+        "?",
+        "&",
+        "=",
+        "%",
+        "%%",
+        "%0",
+        "%zz",
+        "%00",
+        "%c3%28",
+        "%u0041",
+        "+",
+        "a+b",
+        "a b",
+        "'",
+        "\"",
+        "`",
+        "''",
+        "' OR 1=1 --",
+        "\"; DROP TABLE x; --",
+        "<script>alert(1)</script>",
+        "<!--",
+        "]]>",
+        "&lt;",
+        "&#0;",
+        "${7*7}",
+        "{{7*7}}",
+        "{x}",
+        "{",
+        "$(id)",
+        "`id`",
+        "%s%n%p",
+        "\\u0000",
+        "\\",
+        "\u{202e}abc",
+        "\u{2066}a\u{2069}",
+        "e\u{301}",
+        "é",
+        "Ω≈ç√∫",
+        "🇩🇪👩‍👩‍👧‍👦",
+        "\u{ffff}",
+        "\u{fffe}",
+        "\u{10ffff}",
+        "ﬁ",
+        "ı",
+        "İ",
+        "ẞ",
+        "٠١٢",
+        "部落格",
+        "תנ״ך",
+        "﷽",
+        "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤",
+        "a\u{2028}b",
+        "usr_",
+        "usr_01J0000000000000000000000A",
+        "usr_01J0000000000000000000000a",
+        "tl_live_",
+        "Bearer x",
+        "*",
+        "a.*",
+        "[]",
+        "{}",
+        "[1]",
+        "2026-01-31T12:00:00Z",
+        "2026-01-31T12:00:00+00:00",
+        "1769860800",
+    ]
+    .map(str::to_owned)
+    .into();
+    texts.extend(["x", "é", "😀", "a ", "\u{301}"].map(|text| text.repeat(101)));
+    texts.push("x".repeat(8_000));
+    texts.sort();
+    texts.dedup();
+    texts
+}
+
+#[tokio::test]
+async fn texts_as_values_of_fields() {
+    let api = admin().await;
+    for text in texts() {
+        let body = json!({"name": text});
+        let made = api.call("POST", "/v1/users", body).await;
+        assert!([201, 422].contains(&made.status), "{} {} for {text:?}", made.status, made.body);
+        if made.status == 201 {
+            assert_eq!(made.body["name"], text.trim(), "{text:?}");
+            let id = made.body["id"].as_str().expect("an ID");
+            assert_eq!(api.call("GET", &format!("/v1/users/{id}"), Value::Null).await.body["name"], text.trim());
+        }
+        for (path, body) in [
+            ("/v1/webhooks", json!({"name": "x", "url": text, "events": ["message"]})),
+            (
+                "/v1/webhooks",
+                json!({"name": "x", "url": format!("https://example.com/{text}?{text}"), "events": [text]}),
+            ),
+            (
+                "/v1/webhooks",
+                json!({"name": "x", "url": "https://example.com/", "events": ["message"], "headers": {"x-a": text, &text: "x"}}),
+            ),
+            (
+                "/v1/webhooks",
+                json!({"name": "x", "url": "https://example.com/", "events": ["message"], "conditions": {"field": text, "op": text, "value": text}}),
+            ),
+            (
+                "/v1/webhooks",
+                json!({"name": "x", "url": "https://example.com/", "events": ["message"], "conditions": {"field": "a", "op": "matches", "value": text}, "method": text, "secret": text}),
+            ),
+            ("/v1/event-types", json!({"name": text, "description": text, "example": {&text: text}})),
+            ("/v1/events", json!({"type": text, "data": {&text: text}, "timestamp": text})),
+            (
+                "/v1/messages",
+                json!({"channel": "email", "provider": text, "to": text, "from": text, "subject": text, "text": text}),
+            ),
+            ("/v1/credentials", json!({"description": text, "scopes": [text], "expires_at": text, "user_id": text})),
+            ("/v1/services", json!({"name": text, "type": "custom_http", "server_url": text, "account_id": text})),
+            (&format!("/v1/{text}"), json!({&text: text})),
+        ] {
+            let path = percent(path);
+            let reply = api.call("POST", &path, body).await;
+            assert!(reply.status < 500, "{} {} for {path} {text:?}", reply.status, reply.body);
+        }
+    }
+}
+
+/// The path with everything encoded that a client would encode.
+fn percent(path: &str) -> String {
+    path.split('/')
+        .map(|part| url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>())
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+#[tokio::test]
+async fn texts_in_paths_queries_and_headers() {
+    let api = admin().await;
+    let none: &[u8] = b"";
+    for text in texts() {
+        for path in ["/v1/users/", "/v1/webhooks/", "/v1/event-types/", "/v1/deliveries/", "/", "/v1"] {
+            for method in ["GET", "DELETE"] {
+                let reply = api.raw(method, &format!("{path}{text}"), "", &[], none).await;
+                assert!([200, 400, 404, 405].contains(&reply.status), "{} for {method} {path}{text:?}", reply.status);
+            }
+        }
+        for path in ["/v1/events", "/v1/deliveries", "/v1/webhooks", "/v1/audit", "/v1/messages", "/v1/credentials"] {
+            let query =
+                format!("type={text}&limit={text}&cursor={text}&since={text}&event={text}&status={text}&{text}={text}");
+            let reply = api.raw("GET", path, &query, &[], none).await;
+            assert!([400, 404, 422].contains(&reply.status), "{} for {path}?{query:?}", reply.status);
+            let reply = api.raw("GET", path, &text, &[], none).await;
+            assert!([200, 400, 422].contains(&reply.status), "{} for {path}?{text:?}", reply.status);
+        }
+        for (name, statuses) in [
+            ("idempotency-key", &[202, 400, 422][..]),
+            ("tieline-hops", &[202, 400, 508]),
+            ("authorization", &[400, 401]),
+            ("if-match", &[202, 400]),
+            ("accept", &[202, 400]),
+            ("content-length", &[202, 400]),
+            ("host", &[202, 400]),
+            ("x-forwarded-proto", &[202, 400]),
+            ("x-forwarded-for", &[202, 400]),
+        ] {
+            let headers = [("content-type", "application/json"), (name, text.as_str())];
+            let reply = api.raw("POST", "/v1/events", "", &headers, EVENT.as_bytes()).await;
+            assert!(statuses.contains(&reply.status), "{} {} for {name}: {text:?}", reply.status, reply.body);
+        }
+    }
+}

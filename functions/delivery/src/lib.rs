@@ -186,7 +186,7 @@ async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
         Arrival::Stale => Ok(()),
         Arrival::FollowUp => follow_up::repeat(app, &message).await,
         Arrival::Attempt => {
-            let event = message.event.clone().or_else(|| Some(context.event(message.delivery.event)?.event.clone()));
+            let event = message.event.clone().or_else(|| context.event(message.delivery.event)?.event.parse().ok());
             match event {
                 Some(event) => deliver(app, batch, &message, &event).await,
                 None => bury(app, body, "its event is not there any more").await,

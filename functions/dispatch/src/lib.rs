@@ -4,12 +4,11 @@
 //! `deliveries` for each. The row is written if absent and the messages are *always* sent: a crash at any point is
 //! repaired by the redelivery, and once the row exists its matches stand, nothing is evaluated anew.
 
-use std::{collections::HashMap, time::Duration};
+mod matching;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{
     delivery::Message,
-    event::Event,
     id::{DeliveryId, WebhookId},
     pattern::EventType,
 };
@@ -19,7 +18,10 @@ use platform::{
     deadline::Deadline,
     queue::{Outgoing, Queue, QueueError, ascii_json, receipts::Receipts},
     random,
-    table::{Table, TableError, events::Dispatched, webhooks::Subscriber},
+    table::{
+        Table, TableError,
+        events::{Dispatched, EventText},
+    },
 };
 
 /// What dispatch works with.
@@ -58,13 +60,14 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
     let mut failed = Vec::new();
     let mut events = Vec::with_capacity(batch.records.len());
     for record in batch.records {
-        match serde_json::from_str::<Event>(record.body.as_deref().unwrap_or_default()) {
+        match serde_json::from_str::<EventText>(record.body.as_deref().unwrap_or_default()) {
             Ok(event) => events.push((record.message_id.unwrap_or_default(), event)),
             Err(error) => failed.extend(bury(app, record, &error).await),
         }
     }
-    let subscribers = subscribers(app, &events).await;
-    let results = join_all(events.iter().map(|(_, event)| matched(app, event, &subscribers, deadline))).await;
+    let texts: Vec<&EventText> = events.iter().map(|(_, event)| event).collect();
+    let matches = matching::matches(app, &texts, deadline).await;
+    let results = join_all(texts.into_iter().zip(matches).map(|(event, matches)| write(app, event, matches))).await;
     let mut outgoing = Vec::new();
     let mut sent = Vec::with_capacity(events.len());
     for ((message_id, event), result) in events.into_iter().zip(results) {
@@ -90,42 +93,13 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
     receipts.response(&[&app.events], failed).await
 }
 
-/// The subscribers of each type in the batch, read once a type. A type whose reading failed is left out.
-async fn subscribers(app: &App, events: &[(String, Event)]) -> HashMap<EventType, Vec<Subscriber>> {
-    let mut kinds: Vec<&EventType> = events.iter().map(|(_, event)| &event.kind).collect();
-    kinds.sort();
-    kinds.dedup();
-    let reads = kinds.into_iter().map(|kind| async move {
-        match app.table.subscribers(kind).await {
-            Ok(found) => Some((kind.clone(), found)),
-            Err(error) => {
-                tracing::error!(%kind, %error, "subscriptions not read");
-                None
-            }
-        }
-    });
-    join_all(reads).await.into_iter().flatten().collect()
-}
-
 /// The event with its matches: those that stand in the table, or else those of now, which then stand there.
-async fn matched(
+async fn write(
     app: &App,
-    event: &Event,
-    subscribers: &HashMap<EventType, Vec<Subscriber>>,
-    deadline: Deadline,
+    event: &EventText,
+    matches: Result<Vec<WebhookId>, DispatchError>,
 ) -> Result<Dispatched, DispatchError> {
-    let candidates = subscribers.get(&event.kind).ok_or_else(|| DispatchError::Subscriptions(event.kind.clone()))?;
-    let mut matches: Vec<WebhookId> = Vec::new();
-    for subscriber in candidates {
-        // Conditions are as costly as their authors make them.
-        if !deadline.leaves(Duration::ZERO) {
-            return Err(DispatchError::NoTime);
-        }
-        if subscriber.wants(event)? {
-            matches.push(subscriber.webhook);
-        }
-    }
-    let dispatched = Dispatched { event: event.clone(), matches, dispatched_at: clock::now() };
+    let dispatched = Dispatched { event: event.clone(), matches: matches?, dispatched_at: clock::now() };
     Ok(app.table.put_event(dispatched).await?)
 }
 
@@ -134,8 +108,10 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
     if matches.is_empty() {
         return Ok(Vec::new());
     }
-    let size = ascii_json(event)?.len();
-    let carried = (size <= MOST_CARRIED && size * matches.len() <= MOST_COPIED).then(|| event.clone());
+    let carried = if event.data.len() <= MOST_CARRIED { Some(event.parse()?) } else { None };
+    let carried = carried.map(|event| Ok::<_, QueueError>((ascii_json(&event)?.len(), event))).transpose()?;
+    let fits = |size: usize| size <= MOST_CARRIED && size * matches.len() <= MOST_COPIED;
+    let carried = carried.filter(|(size, _)| fits(*size)).map(|(_, event)| event);
     let message = |webhook: &WebhookId| {
         let delivery = DeliveryId { event: event.id, webhook: *webhook };
         let message = Message::first(delivery, random::token(), *dispatched_at, carried.clone());

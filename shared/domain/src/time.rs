@@ -28,6 +28,11 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     Some(Offset::UTC.to_timestamp(utc).unwrap_or(Timestamp::MAX))
 }
 
+/// The time as text; [`Timestamp::MAX`] as what was written for it.
+pub fn show(time: Timestamp) -> String {
+    if time == Timestamp::MAX { "9999-12-31T23:59:59Z".to_owned() } else { time.to_string() }
+}
+
 /// Reads `+hh:mm` or `-hh:mm`.
 fn offset(text: &str) -> Option<SignedDuration> {
     let (hours, minutes) = text.get(1..)?.split_once(':')?;
@@ -67,6 +72,13 @@ mod tests {
             ("9999-12-31T23:59:59.999999999Z", "9999-12-30T22:00:00.999999999Z"),
         ] {
             assert_eq!(parse(text).map(|time| time.to_string()).as_deref(), Some(utc), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_never_comes_is_shown_as_it_was_written() {
+        for text in ["9999-12-31T23:59:59Z", "9999-12-30T22:00:00Z", "2026-01-31T12:00:00Z", "0000-01-01T00:00:00Z"] {
+            assert_eq!(parse(text).map(show).as_deref(), Some(text));
         }
     }
 

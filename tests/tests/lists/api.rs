@@ -8,9 +8,9 @@ use domain::{
     pattern::EventType,
 };
 use jiff::Timestamp;
-use lambda_http::{Service, http};
+use lambda_http::{Context, LambdaEvent, Service, http};
 use platform::{
-    clock,
+    clock, gateway,
     keyring::Keys,
     queue::Queue,
     random,
@@ -75,6 +75,20 @@ impl Api {
         self.send("POST", path, Some(body)).await
     }
 
+    /// The answer as text, through the event and the response of the gateway.
+    pub(crate) async fn get_text(&self, path: &str) -> String {
+        let event = json!({
+            "rawPath": format!("/v1/{}", path.split('?').next().unwrap_or_default()),
+            "rawQueryString": path.split_once('?').map_or("", |(_, query)| query),
+            "headers": {"authorization": format!("Bearer {}", self.token)},
+            "requestContext": {"http": {"method": "GET"}, "domainName": "api.example.com"},
+        });
+        let payload = serde_json::from_str(&event.to_string()).expect("an event");
+        let mut service = gateway::adapt(self.router.clone());
+        let response = service.call(LambdaEvent::new(payload, Context::default())).await.expect("an answer");
+        serde_json::to_string(&response).expect("JSON")
+    }
+
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
         let request = http::Request::builder().method(method).uri(format!("/v1/{path}"));
         let request = request.header("authorization", format!("Bearer {}", self.token));
@@ -110,7 +124,7 @@ impl Api {
     pub(crate) async fn event(&self, id: EventId, data: Value, matches: &[WebhookId]) -> Dispatched {
         let kind = EventType::parse("message").expect("a type");
         let event = Event { id, kind, timestamp: id.made_at(), data, hops: 0 };
-        let dispatched = Dispatched { event, matches: matches.to_vec(), dispatched_at: clock::now() };
+        let dispatched = Dispatched { event: (&event).into(), matches: matches.to_vec(), dispatched_at: clock::now() };
         self.table.put_event(dispatched).await.expect("written")
     }
 

@@ -6,6 +6,7 @@ mod bounds;
 mod cursors;
 mod deliveries;
 mod expiry;
+mod memory;
 mod pages;
 mod replay;
 mod types;

@@ -3,6 +3,7 @@
 
 mod deadline;
 mod health;
+mod matching;
 mod outage;
 mod pace;
 mod sweeper;

@@ -42,6 +42,15 @@ impl<S: Sync + Send> FromRequestParts<S> for Query {
     }
 }
 
+/// The answer of a list.
+#[derive(Debug, Serialize)]
+pub struct Listing<T> {
+    /// The entries.
+    data: Vec<T>,
+    /// The cursor of the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
 /// A page that was asked for.
 #[derive(Debug)]
 pub struct Paging {
@@ -87,11 +96,16 @@ impl Paging {
 
     /// The answer of the list; `next` is where the next page begins.
     pub async fn page<T: Serialize>(&self, app: &App, data: Vec<T>, next: Option<String>) -> Answer<Value> {
+        Ok(json!(self.listing(app, data, next).await?))
+    }
+
+    /// The same, without a tree of values in between: entries may be large.
+    pub async fn listing<T>(&self, app: &App, data: Vec<T>, next: Option<String>) -> Answer<Listing<T>> {
         let next_cursor = match next {
             Some(next) => Some(app.keys.get().await?.seal(self.place(), &next)),
             None => None,
         };
-        Ok(json!({"data": data, "next_cursor": next_cursor}))
+        Ok(Listing { data, next_cursor })
     }
 
     fn place(&self) -> Place<'_> {

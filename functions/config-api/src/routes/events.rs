@@ -12,13 +12,15 @@ use domain::{
     id::EventId,
     invalid::{Checked, Fields, Problems, list as array, string},
     pattern::EventType,
+    time,
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::table::{
-    events::Dispatched,
+    events::{Dispatched, EventText},
     walk::{Page, Slice},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
 
 use super::deliveries;
 use crate::{
@@ -28,7 +30,7 @@ use crate::{
         access::Caller,
         body::shallow,
         etag,
-        query::{self, Query},
+        query::{self, Listing, Query},
     },
     openapi::schema,
     publish::{self, IdempotencyKey, Request},
@@ -116,7 +118,7 @@ pub async fn publish_batch(
         schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Event>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Listing<View>>> {
     let kind = query.filter("type", |text| Ok(EventType::parse(text)?));
     let span = deliveries::span(&app, &mut query);
     let paging = query.paging()?;
@@ -125,7 +127,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     let read = |slice: Slice| async move { Ok(app.table.events(span, &slice).await?) };
     let wanted = |item: &Dispatched| kind.as_ref().is_none_or(|kind| item.event.kind == *kind);
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
-    paging.page(app, items.iter().map(view).collect(), next).await.map(Json)
+    let views = items.into_iter().map(View::of).collect::<Answer<_>>()?;
+    paging.listing(app, views, next).await.map(Json)
 }
 
 /// Returns an event with its deliveries.
@@ -136,7 +139,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id: EventId = id.parse().map_err(|_| Problem::not_found("event"))?;
     let dispatched = app.table.event(id).await?.ok_or_else(|| Problem::not_found("event"))?;
-    let mut answer = view(&dispatched);
+    let mut answer = json!(View::of(dispatched.clone())?);
     answer["deliveries"] = json!(deliveries::of_event(&app, &dispatched).await?);
     Ok(([(header::ETAG, etag::of_shown(&answer))], Json(answer)).into_response())
 }
@@ -162,10 +165,21 @@ fn batch_entry(value: Value, hops: u8) -> Checked<Request> {
 }
 
 fn accepted(event: &Event) -> Value {
-    json!({"id": event.id, "type": event.kind, "timestamp": event.timestamp})
+    json!({"id": event.id, "type": event.kind, "timestamp": time::show(event.timestamp)})
 }
 
-fn view(dispatched: &Dispatched) -> Value {
-    let Event { id, kind, timestamp, data, .. } = &dispatched.event;
-    json!({"id": id, "type": kind, "timestamp": timestamp, "data": data})
+/// An event as clients see it. Its data stays text.
+#[derive(Debug, Serialize)]
+pub struct View {
+    id: EventId,
+    r#type: EventType,
+    timestamp: String,
+    data: Box<RawValue>,
+}
+
+impl View {
+    fn of(dispatched: Dispatched) -> Answer<Self> {
+        let EventText { id, kind, timestamp, data, .. } = dispatched.event;
+        Ok(Self { id, r#type: kind, timestamp: time::show(timestamp), data: RawValue::from_string(data)? })
+    }
 }

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
 };
 use domain::{
-    condition::subject::Subject,
+    condition::{Condition, subject::Subject},
     delivery::{Delivery, Message, Status},
     event,
     id::DeliveryId,
@@ -202,10 +202,19 @@ async fn missed(
 fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
     let Dispatched { event, matches, .. } = dispatched;
     let settings = &webhook.settings;
-    let subject = Subject { event, webhook: webhook.id, webhook_name: Some(&settings.name) };
+    let meets = |conditions: &Condition| match event.parse() {
+        Ok(event) => {
+            let subject = Subject { event: &event, webhook: webhook.id, webhook_name: Some(&settings.name) };
+            webhooks::wants(conditions, &subject)
+        }
+        Err(error) => {
+            tracing::error!(event = %event.id, %error, "event not read");
+            false
+        }
+    };
     !matches.contains(&webhook.id)
         && settings.events.iter().any(|pattern| pattern.matches(&event.kind))
-        && settings.conditions.as_ref().is_none_or(|conditions| webhooks::wants(conditions, &subject))
+        && settings.conditions.as_ref().is_none_or(meets)
 }
 
 /// Whether the event was queued; not when it has been before.

@@ -9,6 +9,7 @@ use crate::{
     id::WebhookId,
     invalid::{Checked, Problems},
     path::Path,
+    time,
 };
 
 /// An event as one webhook sees it.
@@ -88,7 +89,7 @@ impl Field {
             Self::Data(path) => return path.find(&event.data).map(Cow::Borrowed),
             Self::Fact(Fact::EventId) => event.id.to_string(),
             Self::Fact(Fact::EventType) => event.kind.to_string(),
-            Self::Fact(Fact::EventTimestamp) => event.timestamp.to_string(),
+            Self::Fact(Fact::EventTimestamp) => time::show(event.timestamp),
             Self::Fact(Fact::WebhookId) => webhook.to_string(),
             Self::Fact(Fact::WebhookName) => (*webhook_name)?.to_owned(),
         };

@@ -17,6 +17,7 @@ use crate::{
     id::{CredentialId, UserId},
     invalid::{Checked, Fields, Problems, string, whole},
     scope::{Scope, Scopes},
+    time,
 };
 
 /// A credential as it is kept.
@@ -147,7 +148,7 @@ impl Settings {
         json!({
             "description": self.description,
             "scopes": self.scopes,
-            "expires_at": self.ends_at,
+            "expires_at": self.ends_at.map(time::show),
             "rotate_after_days": self.rotate_after_days,
             "allowed_ips": self.allowed_ips,
         })

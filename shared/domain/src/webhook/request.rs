@@ -17,6 +17,7 @@ use crate::{
     service::address::has_dot_segment,
     signature,
     template::{self, Missing, Reason, Scope, Unfit, UrlTemplate, View},
+    time,
 };
 
 /// Names our own hops: how many times this chain of events left Tieline. Inbound URLs read it to end loops.
@@ -119,7 +120,7 @@ pub fn preview(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Resul
 /// What tags can name besides the event's data.
 fn roots(webhook: &Webhook, event: &Event) -> Value {
     json!({
-        "event": {"id": event.id, "type": event.kind, "timestamp": event.timestamp},
+        "event": {"id": event.id, "type": event.kind, "timestamp": time::show(event.timestamp)},
         "webhook": {"id": webhook.id, "name": webhook.settings.name},
     })
 }
@@ -151,7 +152,7 @@ fn body(
         None => Ok(Some(template::envelope(
             settings.format,
             event.kind.as_str(),
-            &event.timestamp.to_string(),
+            &time::show(event.timestamp),
             &event.data,
         ))),
     }

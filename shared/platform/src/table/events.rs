@@ -7,6 +7,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
 
 use super::{
     AttributeValue, Condition, Item, Key, Table, TableError, Written, item, key, number, text,
@@ -19,11 +20,69 @@ pub const MOST_EVENT_BYTES: usize = 350 * 1024;
 /// The most webhooks that one event can match: they have room in its row.
 pub const MOST_MATCHES: usize = 1000;
 
+/// An event with its data as JSON text, as queue and table have it. As a tree of values, `[0,0,0,…]` takes some forty times
+/// the memory of its text: whoever needs no values keeps the text.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "QueuedEvent")]
+pub struct EventText {
+    /// Its ID.
+    pub id: EventId,
+    /// What happened.
+    pub kind: EventType,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// The payload: the text of a JSON object.
+    pub data: String,
+    /// How many times it left Tieline and came in again.
+    pub hops: u8,
+}
+
+/// An event as its queue message writes it: the fields of [`Event`].
+#[derive(Deserialize)]
+struct QueuedEvent {
+    id: EventId,
+    #[serde(rename = "type")]
+    kind: EventType,
+    timestamp: Timestamp,
+    data: Box<RawValue>,
+    #[serde(default)]
+    hops: u8,
+}
+
+impl From<QueuedEvent> for EventText {
+    fn from(QueuedEvent { id, kind, timestamp, data, hops }: QueuedEvent) -> Self {
+        let mut data: String = Box::<str>::from(data).into();
+        // Queue messages are ASCII: `\u00e9` for `é` would take more room in the table than what was accepted.
+        if data.contains("\\u")
+            && let Ok(value) = serde_json::from_str::<Value>(&data)
+        {
+            data = value.to_string();
+        }
+        Self { id, kind, timestamp, data, hops }
+    }
+}
+
+impl From<&Event> for EventText {
+    fn from(event: &Event) -> Self {
+        let Event { id, kind, timestamp, data, hops } = event;
+        Self { id: *id, kind: kind.clone(), timestamp: *timestamp, data: data.to_string(), hops: *hops }
+    }
+}
+
+impl EventText {
+    /// The event with its data as values.
+    pub fn parse(&self) -> Result<Event, TableError> {
+        let data = serde_json::from_str(&self.data);
+        let data = data.map_err(|error| TableError::Document(format!("data of {}: {error}", self.id)))?;
+        Ok(Event { id: self.id, kind: self.kind.clone(), timestamp: self.timestamp, data, hops: self.hops })
+    }
+}
+
 /// An event that was dispatched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatched {
     /// The event.
-    pub event: Event,
+    pub event: EventText,
     /// The webhooks that matched: they and no others get it.
     pub matches: Vec<WebhookId>,
     /// When.
@@ -45,20 +104,17 @@ struct Row {
     expires_at: i64,
 }
 
-impl TryFrom<Row> for Dispatched {
-    type Error = TableError;
-
-    fn try_from(row: Row) -> Result<Self, TableError> {
-        let data = serde_json::from_str(&row.data).map_err(|error| TableError::Document(error.to_string()))?;
-        let event = Event { id: row.id, kind: row.kind, timestamp: row.timestamp, data, hops: row.hops };
-        Ok(Self { event, matches: row.matches, dispatched_at: row.dispatched_at })
+impl From<Row> for Dispatched {
+    fn from(row: Row) -> Self {
+        let Row { id, kind, timestamp, data, hops, matches, dispatched_at, expires_at: _ } = row;
+        Self { event: EventText { id, kind, timestamp, data, hops }, matches, dispatched_at }
     }
 }
 
 impl Dispatched {
     /// Reads the row of an event.
     pub(crate) fn from_item(item: Item) -> Result<Self, TableError> {
-        serde_dynamo::from_item::<_, Row>(item)?.try_into()
+        Ok(serde_dynamo::from_item::<_, Row>(item)?.into())
     }
 }
 
@@ -75,7 +131,7 @@ impl Table {
             id: event.id,
             kind: event.kind.clone(),
             timestamp: event.timestamp,
-            data: event.data.to_string(),
+            data: event.data.clone(),
             hops: event.hops,
             matches: matches.clone(),
             dispatched_at: *dispatched_at,
@@ -105,13 +161,11 @@ impl Table {
 
     /// One event.
     pub async fn event(&self, id: EventId) -> Result<Option<Dispatched>, TableError> {
-        self.get::<Row>(&Key::event(id)).await?.map(Dispatched::try_from).transpose()
+        Ok(self.get::<Row>(&Key::event(id)).await?.map(Dispatched::from))
     }
 
     /// The events of a span of time, newest first.
     pub async fn events(&self, span: Span, slice: &Slice) -> Result<Page<Dispatched>, TableError> {
-        let page = self.by_day::<Row>(key::events, span, slice).await?;
-        let items = page.items.into_iter().map(Dispatched::try_from).collect::<Result<_, _>>()?;
-        Ok(Page { items, next: page.next, weight: page.weight })
+        Ok(self.by_day::<Row>(key::events, span, slice).await?.map(Dispatched::from))
     }
 }

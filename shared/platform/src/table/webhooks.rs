@@ -68,8 +68,7 @@ struct Subscription {
     conditions: Option<String>,
 }
 
-/// A webhook that may want an event, with what decides about it. Its conditions stay text until they are asked: a thousand
-/// of them as trees would be a lot of memory.
+/// A webhook that may want an event, with its conditions as text.
 #[derive(Debug, Clone)]
 pub struct Subscriber {
     /// Which webhook.
@@ -77,6 +76,10 @@ pub struct Subscriber {
     name: Option<String>,
     conditions: Option<String>,
 }
+
+/// Where a page of subscribers ended.
+#[derive(Debug)]
+pub struct Position(Item);
 
 impl Row {
     /// Until when its queued deliveries are cancelled.
@@ -238,16 +241,21 @@ impl Table {
         Ok(move |id| stops.get(&id).copied().unwrap_or(Stopped::Always))
     }
 
-    /// The enabled webhooks with a pattern that takes this type, each once.
-    pub async fn subscribers(&self, kind: &EventType) -> Result<Vec<Subscriber>, TableError> {
-        let patterns = kind.patterns();
-        let partitions = patterns.iter().map(key::subscriptions);
-        let found = try_join_all(partitions.map(|pk| async move { self.all::<Subscription>(&pk).await })).await?;
-        let mut seen = BTreeSet::new();
-        let distinct = found.into_iter().flatten().filter(|subscription| seen.insert(subscription.webhook_id));
-        Ok(distinct
-            .map(|Subscription { webhook_id: webhook, name, conditions }| Subscriber { webhook, name, conditions })
-            .collect())
+    /// Some of the enabled webhooks that ask for this pattern: at most 1 MB of them, and the position to go on from while
+    /// there are more.
+    pub async fn subscribers(
+        &self,
+        pattern: &Pattern,
+        after: Option<Position>,
+    ) -> Result<(Vec<Subscriber>, Option<Position>), TableError> {
+        let query = self.client.query().table_name(&self.name).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk");
+        let query = query.expression_attribute_values(":pk", text(key::subscriptions(pattern)));
+        let page = query.set_exclusive_start_key(after.map(|position| position.0)).send().await?;
+        let found: Vec<Subscription> = serde_dynamo::from_items(page.items.unwrap_or_default())?;
+        let subscriber =
+            |Subscription { webhook_id: webhook, name, conditions }| Subscriber { webhook, name, conditions };
+        Ok((found.into_iter().map(subscriber).collect(), page.last_evaluated_key.map(Position)))
     }
 
     /// How many webhooks get the event type of `kinds` that most of them want.
@@ -292,7 +300,7 @@ impl Table {
 }
 
 impl Subscriber {
-    /// The conditions, read anew each time; to be dropped soon.
+    /// The conditions, parsed anew each time.
     pub fn conditions(&self) -> Result<Option<condition::Condition>, TableError> {
         let unreadable = |what: String| TableError::Document(format!("conditions of {}: {what}", self.webhook));
         let read = |text: &String| {
@@ -302,10 +310,9 @@ impl Subscriber {
         self.conditions.as_ref().map(read).transpose()
     }
 
-    /// Whether the webhook's conditions hold for an event.
-    pub fn wants(&self, event: &Event) -> Result<bool, TableError> {
-        let subject = Subject { event, webhook: self.webhook, webhook_name: self.name.as_deref() };
-        Ok(self.conditions()?.is_none_or(|conditions| wants(&conditions, &subject)))
+    /// An event as this webhook sees it.
+    pub fn subject<'a>(&'a self, event: &'a Event) -> Subject<'a> {
+        Subject { event, webhook: self.webhook, webhook_name: self.name.as_deref() }
     }
 }
 

@@ -1,0 +1,83 @@
+//! Matching a batch of events: each pattern is read once, page by page, whatever its subscribers carry.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tests::fake::sqs::Name;
+
+/// Conditions of almost 16 KiB that hold for `{"n": 1}`.
+fn large_conditions() -> Value {
+    json!({"all": [{"field": "n", "op": "eq", "value": 1}, {"field": "n", "op": "ne", "value": "x".repeat(16_000)}]})
+}
+
+#[tokio::test]
+async fn a_batch_reads_each_pattern_once_and_page_by_page() {
+    let mut world = super::world().await;
+    // 80 subscriptions of 16 KB are two pages of a query.
+    let mut wild = BTreeSet::new();
+    for n in 0..80 {
+        let fields = json!({"events": ["*"], "conditions": large_conditions()});
+        wild.insert(world.webhook(&format!("wild {n}"), fields).await.id);
+    }
+    let own = world.webhook("own", json!({"events": ["kind.n3", "kind.*", "*"]})).await.id;
+    let no = json!({"events": ["kind.*"], "conditions": {"field": "event.type", "op": "eq", "value": "kind.n9"}});
+    let ninth = world.webhook("ninth", no).await.id;
+    let mut events = Vec::new();
+    for n in 0..10 {
+        events.push(world.publish(&format!("kind.n{n}"), json!({"n": if n == 5 { 2 } else { 1 }})).await);
+    }
+    world.begin_count();
+    world.step_on(&[Name::Events]).await.expect("the batch");
+    let queries = world.fake.state().calls.iter().filter(|call| call.operation == "Query").count();
+    assert_eq!(queries, 10 + 1 + 2, "one for each name, one for `kind.*`, two for `*`");
+    for (n, event) in events.iter().enumerate() {
+        let mut expected = if n == 5 { BTreeSet::new() } else { wild.clone() };
+        expected.insert(own);
+        expected.extend((n == 9).then_some(ninth));
+        let stored = world.event(event).await.expect("an event");
+        let matches: BTreeSet<_> = stored.matches.iter().copied().collect();
+        assert_eq!((matches, stored.matches.len()), (expected.clone(), expected.len()), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn unreadable_conditions_hold_up_nobody_else() {
+    let mut world = super::world().await;
+    let broken = world.webhook("broken", json!({"conditions": {"field": "n", "op": "eq", "value": 1}})).await.id;
+    let fine = world.webhook("fine", json!({})).await.id;
+    {
+        let mut state = world.fake.state();
+        let key = ("subscription#message".to_owned(), broken.to_string());
+        let mut row = state.table.items()[&key].clone();
+        row.insert("conditions".to_owned(), json!({"S": "{\"field\": 1}"}));
+        state.table.seed(row.into());
+    }
+    let event = world.publish("message", json!({"n": 1})).await;
+    world.step_on(&[Name::Events]).await.expect("the batch");
+    assert_eq!(world.event(&event).await.expect("an event").matches, [fine]);
+}
+
+#[tokio::test]
+async fn conditions_that_cost_too_much_match_nothing_and_hold_up_nobody() {
+    let mut world = super::world().await;
+    let one = json!({"field": "text", "op": "matches", "value": "[ab]*a[ab]{900}[cd]"});
+    let costly = json!({"conditions": {"not": {"any": [one, one]}}});
+    world.webhook("costly", costly).await;
+    let fine = json!({"conditions": {"field": "webhook.name", "op": "eq", "value": "fine"}});
+    let fine = world.webhook("fine", fine).await.id;
+    let text: String = (0..60_000).map(|n| if n * n % 7 < 3 { 'a' } else { 'b' }).collect();
+    let event = world.publish("message", json!({"text": text})).await;
+    world.step_on(&[Name::Events]).await.expect("the batch");
+    assert_eq!(world.event(&event).await.expect("an event").matches, [fine]);
+}
+
+#[tokio::test]
+async fn an_events_data_is_stored_as_it_was_accepted() {
+    let mut world = super::world().await;
+    let data = json!({"text": "Grüße 😀 \u{1f}\"\\", "n": 1.0, "big": u64::MAX, "list": [0, null, {"b": 1, "a": 2}]});
+    let event = world.publish("message", data.clone()).await;
+    world.step_on(&[Name::Events]).await.expect("the batch");
+    let stored = world.event(&event).await.expect("an event").event;
+    assert_eq!(stored.parse().expect("readable"), event);
+    assert_eq!(stored.data, data.to_string(), "in the size that the API checked");
+}

@@ -302,8 +302,8 @@ fn no_evaluation_takes_long() {
         let outcome = many.matches(&subject(&event));
         let taken = began.elapsed();
         assert_eq!(outcome, if bounded { Err(TooCostly) } else { Ok(false) }, "{costly}");
-        let bound = if cfg!(debug_assertions) { 2_000 } else { 25 };
-        assert!(taken.as_millis() < bound, "{taken:?} for {costly}");
+        // Steps are what is bounded; they take their time only in an optimized build.
+        assert!(cfg!(debug_assertions) || taken.as_millis() < 25, "{taken:?} for {costly}");
     }
 }
 

@@ -69,7 +69,8 @@ impl SigningSecrets {
         Self { current, previous: Vec::new() }
     }
 
-    /// `fresh` from `now` on, with the current one beside it for `overlap`. Earlier ones keep their own overlaps.
+    /// `fresh` from `now` on, with the current one beside it for `overlap`. Earlier ones keep their own overlaps, unless
+    /// there is none this time: then all of them end at once.
     pub fn rotated(
         self,
         fresh: SigningSecret,
@@ -77,6 +78,9 @@ impl SigningSecrets {
         now: Timestamp,
     ) -> Result<Self, TooManySecrets> {
         let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
+        if until <= now {
+            return Ok(Self::only(fresh));
+        }
         let mut previous = vec![(self.current, until)];
         previous.extend(self.previous);
         previous.retain(|(_, until)| now < *until);

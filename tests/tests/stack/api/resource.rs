@@ -172,6 +172,7 @@ async fn webhooks_are_listed_by_what_they_would_get() {
     let stack = Stack::get();
     let kind = unique("own").replace(' ', "_");
     stack.post("/v1/event-types", json!({"name": format!("{kind}.made")})).await.expect(201);
+    stack.post("/v1/event-types", json!({"name": format!("{kind}.lost")})).await.expect(201);
     let hook = |pattern: String| stack.webhook().url("https://example.com/").set("events", json!([pattern]));
     let exact = hook(format!("{kind}.made")).create().await;
     let group = hook(format!("{kind}.*")).create().await;

@@ -71,13 +71,13 @@ impl Answer {
         self.expect(status)
     }
 
-    /// The pointers of a validation problem, in alphabetical order.
+    /// The pointers of a validation problem, or the names of headers, in alphabetical order.
     #[track_caller]
     pub fn pointers(self) -> Vec<String> {
         let problem = self.problem(422);
         let errors = problem["errors"].as_array().expect("errors");
-        let mut pointers: Vec<String> =
-            errors.iter().map(|error| error["pointer"].as_str().expect("pointer").to_owned()).collect();
+        let place = |error: &Value| error["pointer"].as_str().or(error["header"].as_str()).map(str::to_owned);
+        let mut pointers: Vec<String> = errors.iter().map(|error| place(error).expect("pointer")).collect();
         pointers.sort_unstable();
         pointers
     }

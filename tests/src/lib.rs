@@ -2,6 +2,7 @@
 //! over services that are faked in the test's own process.
 
 pub mod client;
+pub mod contract;
 pub mod fake;
 pub mod faults;
 pub mod load;

@@ -13,7 +13,12 @@ pub mod routes;
 
 use std::sync::{Arc, LazyLock};
 
-use axum::{Router, body::Bytes, middleware};
+use axum::{
+    Router,
+    body::Bytes,
+    http::{Method, Uri},
+    middleware,
+};
 use domain::target::Allow;
 use platform::{egress::Egress, keyring::Keys, queue::Queue, table::Table};
 
@@ -70,8 +75,8 @@ pub fn router(clients: Clients) -> Router {
     let app = Arc::new(app);
     routes
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), http::access::check))
-        .fallback(|| async { http::Problem::not_found("resource") })
-        .method_not_allowed_fallback(|| async { http::Problem::method_not_allowed() })
+        .fallback(|method: Method, uri: Uri| async move { http::Problem::no_route(&method, uri.path()) })
+        .method_not_allowed_fallback(|method: Method| async move { http::Problem::method_not_allowed(&method) })
         .layer(middleware::from_fn(http::frame::around))
         .with_state(app)
 }

@@ -157,7 +157,9 @@ pub(crate) fn may_publish(caller: &Caller, kind: &EventType) -> Checked<()> {
 
 /// The problem of a key that was used before, for something else.
 pub(crate) fn other_body() -> Problem {
-    Problems::here("was used for another body within the last 24 hours").under("idempotency_key").into()
+    Problems::here("was used for another body within the last 24 hours. Use a new key for another request")
+        .of_header("Idempotency-Key")
+        .into()
 }
 
 /// What stands for a text where its length or its characters are in the way.

@@ -91,6 +91,11 @@ enum Origin {
 impl Condition {
     /// The condition that this JSON describes.
     pub fn parse(value: Value) -> Checked<Self> {
+        if value.is_array() {
+            return Err(Problems::here(
+                "must be one condition. Combine a list in {\"all\": [...]} or {\"any\": [...]}",
+            ));
+        }
         if value.to_string().len() > MOST_BYTES {
             return Err(Problems::here(format!("must have at most {MOST_BYTES} bytes as JSON")));
         }

@@ -2,17 +2,34 @@
 //! fields come out of one reading, each with its JSON pointer (RFC 6901).
 
 use secrecy::SecretString;
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::{Map, Value};
+use url::Url;
 use utoipa::ToSchema;
 
-/// One wrong field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+/// One wrong field, or a wrong header.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 pub struct Invalid {
-    /// Where it stands in the document, an RFC 6901 pointer; empty for the document itself.
+    /// Where the field is in the document: a JSON pointer (RFC 6901), empty for the document itself. Not for a header.
+    #[schema(required = false)]
     pub pointer: String,
+    /// The name of the header. Not for a field.
+    #[schema(value_type = String, required = false)]
+    pub header: Option<&'static str>,
     /// What is wrong with it.
     pub detail: String,
+}
+
+impl Serialize for Invalid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entry = serializer.serialize_struct("Invalid", 2)?;
+        match self.header {
+            Some(header) => entry.serialize_field("header", header)?,
+            None => entry.serialize_field("pointer", &self.pointer)?,
+        }
+        entry.serialize_field("detail", &self.detail)?;
+        entry.end()
+    }
 }
 
 /// Everything that is wrong with a value, at least one entry.
@@ -25,7 +42,27 @@ pub type Checked<T> = Result<T, Problems>;
 impl Problems {
     /// The value itself is wrong.
     pub fn here(detail: impl Into<String>) -> Self {
-        Self(vec![Invalid { pointer: String::new(), detail: detail.into() }])
+        Self(vec![Invalid { pointer: String::new(), header: None, detail: detail.into() }])
+    }
+
+    /// The same problems, of a request header.
+    #[must_use]
+    pub fn of_header(mut self, name: &'static str) -> Self {
+        for invalid in &mut self.0 {
+            invalid.header = Some(name);
+        }
+        self
+    }
+
+    /// The same problems; those of a header are of a field.
+    #[must_use]
+    pub fn of_field(mut self, name: &str) -> Self {
+        for invalid in &mut self.0 {
+            if invalid.header.take().is_some() {
+                invalid.pointer = format!("/{name}");
+            }
+        }
+        self
     }
 
     /// The same problems, seen from the value that holds this one in `token`.
@@ -61,38 +98,42 @@ impl<E: std::error::Error> From<E> for Problems {
 pub struct Fields {
     left: Map<String, Value>,
     problems: Vec<Invalid>,
+    /// The names that were asked for.
+    known: Vec<String>,
 }
 
 impl Fields {
     /// The fields of `value`, which must be an object.
     pub fn of(value: Value) -> Checked<Self> {
         match value {
-            Value::Object(left) => Ok(Self { left, problems: Vec::new() }),
+            Value::Object(left) => Ok(Self { left, problems: Vec::new(), known: Vec::new() }),
             _ => Err(Problems::here("must be an object")),
         }
     }
 
     /// The field, if it is there and valid; what is wrong is kept for `finish`.
     pub fn optional<T>(&mut self, name: &str, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
-        let value = self.left.remove(name).filter(|value| !value.is_null())?;
+        let value = self.take(name)?;
         self.keep(name, parse(value))
     }
 
     /// Like `optional`, but its absence is a problem.
     pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
-        if self.left.get(name).is_none_or(Value::is_null) {
-            self.left.remove(name);
-            return self.keep(name, Err(Problems::here("is required")));
-        }
-        self.optional(name, parse)
+        let parsed = self.take(name).map_or_else(|| Err(Problems::here("is required")), parse);
+        self.keep(name, parsed)
     }
 
     /// The field, or `default` when it is absent. `None` only where it is invalid.
     pub fn defaulted<T>(&mut self, name: &str, default: T, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
-        match self.left.remove(name).filter(|value| !value.is_null()) {
+        match self.take(name) {
             Some(value) => self.keep(name, parse(value)),
             None => Some(default),
         }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.known.push(name.to_owned());
+        self.left.remove(name).filter(|value| !value.is_null())
     }
 
     /// Whether the field is there and not null.
@@ -109,7 +150,7 @@ impl Fields {
     /// `whole` when nothing was wrong, else every problem; fields that nobody asked for are problems.
     pub fn finish<T>(mut self, whole: Option<T>) -> Checked<T> {
         for name in self.left.keys() {
-            self.problems.extend(Problems::here("is not a known field").under(name).0);
+            self.problems.extend(Problems::here(unknown(name, &self.known)).under(name).0);
         }
         match whole {
             Some(whole) if self.problems.is_empty() => Ok(whole),
@@ -120,6 +161,22 @@ impl Fields {
     fn keep<T>(&mut self, name: &str, parsed: Checked<T>) -> Option<T> {
         parsed.map_err(|problems| self.problems.extend(problems.under(name).0)).ok()
     }
+}
+
+/// The problem of a field that is not one of the `known`: with the one that was probably meant, else with all of them.
+fn unknown(name: &str, known: &[String]) -> String {
+    let likeness = |known: &&String| strsim::jaro_winkler(&name.to_lowercase(), known);
+    let meant = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match meant {
+        Some(meant) if likeness(&meant) >= 0.85 => format!("is not a known field. Did you mean `{meant}`?"),
+        _ if known.is_empty() => "is not a known field. No fields are allowed here.".to_owned(),
+        _ => format!("is not a known field. Known fields: {}", known.join(", ")),
+    }
+}
+
+/// The value as an absolute URL.
+pub fn url(text: &str) -> Checked<Url> {
+    Url::parse(text).map_err(|_| Problems::here("must be an absolute URL such as https://example.com/path"))
 }
 
 /// The value must be a string.
@@ -277,5 +334,24 @@ mod tests {
         let pointers: Vec<String> =
             fields.finish(whole).expect_err("problems").0.into_iter().map(|i| i.pointer).collect();
         assert_eq!(pointers, ["/name", "/size", "/tags/1", "/url", "/a~1b"]);
+    }
+
+    #[test]
+    fn unknown_fields_come_with_what_was_probably_meant() {
+        let known = ["name", "timeout_seconds", "enabled", "events", "retry"].map(str::to_owned);
+        for (name, meant) in [
+            ("timeout", "timeout_seconds"),
+            ("Name", "name"),
+            ("enable", "enabled"),
+            ("event", "events"),
+            ("retries", "retry"),
+            ("timeoutSeconds", "timeout_seconds"),
+        ] {
+            assert_eq!(unknown(name, &known), format!("is not a known field. Did you mean `{meant}`?"));
+        }
+        for name in ["colour", "x", ""] {
+            assert!(unknown(name, &known).ends_with("Known fields: name, timeout_seconds, enabled, events, retry"));
+        }
+        assert!(unknown("a", &[]).ends_with("No fields are allowed here."));
     }
 }

@@ -95,7 +95,7 @@ scopes! {
 
 /// The text names no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a known scope")]
+#[error("is not a known scope. Known scopes: {}", Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "))]
 pub struct NotAScope;
 
 impl FromStr for Scope {

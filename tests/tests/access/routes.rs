@@ -64,6 +64,10 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
     vec![
         route("get /healthz", "", Nothing, none.clone(), 200),
         route("get /openapi.json", "", Nothing, none.clone(), 200),
+        route("get /docs", "", Nothing, none.clone(), 200),
+        route("get /docs/redoc.js", "", Nothing, none.clone(), 200),
+        // No such kind.
+        route("get /problems/{type}", "", Nothing, none.clone(), 404),
         route("get /v1/users", "users:read", Nothing, none.clone(), 200),
         route("post /v1/users", "users:write", Nothing, json!({"name": "Eve"}), 201),
         route("get /v1/users/{id}", "users:read", User, none.clone(), 200),

@@ -62,7 +62,7 @@ async fn a_repeat_under_the_same_key_is_the_same_event() {
 
     let other = stack.event("message", json!({"number": 2}));
     let problem = publish_with_key(&stack, &key, &other).await.problem(422);
-    assert_eq!(problem["errors"][0]["pointer"], "/idempotency_key");
+    assert_eq!(problem["errors"][0]["header"], "Idempotency-Key");
     publish_with_key(&stack, &"k".repeat(256), &event).await.problem(422);
 
     // The space of keys is each route's own.
@@ -121,7 +121,7 @@ async fn a_batch_gives_each_event_its_own_result() {
             "pointer": "/data"
           },
           {
-            "detail": "is not a known field",
+            "detail": "is not a known field. Known fields: idempotency_key, type, data, timestamp",
             "pointer": "/colour"
           }
         ],
@@ -131,7 +131,7 @@ async fn a_batch_gives_each_event_its_own_result() {
         "detail": "One field is wrong",
         "errors": [
           {
-            "detail": "was used for another body within the last 24 hours",
+            "detail": "was used for another body within the last 24 hours. Use a new key for another request",
             "pointer": "/idempotency_key"
           }
         ],

@@ -84,7 +84,11 @@ impl<S: Sync> FromRequest<S> for Document {
         }
         let value = serde_json::from_slice(&bytes).map_err(|error| match error.to_string() {
             message if message.starts_with("recursion limit exceeded") => too_deep().into(),
-            message => Problem::bad_request(format!("The body is not JSON: {message}")),
+            _ => Problem::bad_request(format!(
+                "The body is not valid JSON (line {}, column {})",
+                error.line(),
+                error.column()
+            )),
         })?;
         Ok(Self(Some(value)))
     }

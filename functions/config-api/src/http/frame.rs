@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lambda_http::RequestExt;
 use serde_json::{Value, json};
 
@@ -20,9 +20,13 @@ pub async fn around(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove().or_else(|| made_elsewhere(response.status())) {
-        response = document(&problem, &id, response.headers());
+    let problem = response.extensions_mut().remove().or_else(|| made_elsewhere(response.status(), &method, &path));
+    if let Some(problem) = problem {
+        let named = route.as_deref().and_then(|route| named(route, &path));
+        let problem = named.into_iter().fold(problem, Problem::with_id);
+        response = document(problem, &id, response.headers());
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(&id) {
@@ -42,12 +46,18 @@ fn request_id(request: &Request) -> String {
     context.filter(|id| !id.is_empty()).unwrap_or_else(platform::random::token)
 }
 
+/// The part of the path that a route takes for an ID.
+fn named<'a>(route: &str, path: &'a str) -> Option<&'a str> {
+    let (_, part) = route.split('/').zip(path.split('/')).find(|(known, _)| known.starts_with('{'))?;
+    Some(part)
+}
+
 /// The problem behind a failure that no handler of ours has put into words, but the framework.
-fn made_elsewhere(status: StatusCode) -> Option<Problem> {
+fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Problem> {
     match status {
         // Where bodies and queries are read by us, 400 means a path that is not UTF-8.
-        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Some(Problem::not_found("resource")),
-        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::method_not_allowed()),
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Some(Problem::no_route(method, path)),
+        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::method_not_allowed(method)),
         StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::too_large("The request is too large")),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::unsupported_media_type()),
         status if status.is_client_error() => Some(Problem::bad_request("The request can't be understood")),
@@ -57,7 +67,12 @@ fn made_elsewhere(status: StatusCode) -> Option<Problem> {
 }
 
 /// The problem in place of an answer. A 405 names the methods that there are (RFC 9110 §15.5.6).
-fn document(problem: &Problem, request_id: &str, headers: &HeaderMap) -> Response {
+fn document(mut problem: Problem, request_id: &str, headers: &HeaderMap) -> Response {
+    if problem.status == StatusCode::METHOD_NOT_ALLOWED
+        && let Some(allow) = headers.get(header::ALLOW).and_then(|allow| allow.to_str().ok())
+    {
+        problem.detail = format!("{} Allowed: {}.", problem.detail, allow.replace(',', ", "));
+    }
     let mut body = json!(problem);
     // Only where we have to look into it: refusals of tokens must not differ in anything.
     if let (true, Value::Object(map)) = (problem.status.is_server_error(), &mut body) {

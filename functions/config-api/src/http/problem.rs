@@ -5,7 +5,7 @@ use domain::{
     invalid::{Invalid, Problems},
     scope::Scope,
 };
-use http::StatusCode;
+use http::{Method, StatusCode};
 use platform::table::WriteError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -97,15 +97,31 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "/problems/address-not-allowed", "Address not allowed", detail)
     }
 
-    /// 404.
+    /// 404: no such resource. The frame names the ID in the path.
     pub fn not_found(what: &str) -> Self {
-        let detail = format!("There is no such {what}");
+        let detail = format!("No {what} with this ID.");
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "Not found", detail)
     }
 
-    /// 405.
-    pub fn method_not_allowed() -> Self {
-        let detail = "This resource does not take this method";
+    /// 404: no route has this path.
+    pub fn no_route(method: &Method, path: &str) -> Self {
+        let shown: String = path.chars().take(200).collect();
+        let detail = format!("No route for {method} {shown}. See /openapi.json.");
+        Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "Not found", detail)
+    }
+
+    /// The same 404, with the ID that the path names.
+    #[must_use]
+    pub fn with_id(mut self, id: &str) -> Self {
+        if self.status == StatusCode::NOT_FOUND && id.len() <= 100 {
+            self.detail = self.detail.replace("with this ID", &format!("with the ID {id}"));
+        }
+        self
+    }
+
+    /// 405. The frame adds the methods that are allowed.
+    pub fn method_not_allowed(method: &Method) -> Self {
+        let detail = format!("{method} is not supported here.");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "/problems/method-not-allowed", "Method not allowed", detail)
     }
 

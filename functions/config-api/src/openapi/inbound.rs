@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 /// The methods that calls come by, and the operation of each.
-const METHODS: [(&str, &str); 5] = [
+const METHODS: [(&str, &str); 7] = [
     ("get", "receiveGet"),
     ("post", "receivePost"),
     ("put", "receivePut"),
     ("patch", "receivePatch"),
     ("delete", "receiveDelete"),
+    ("head", "receiveHead"),
+    ("options", "receiveOptions"),
 ];
 
 const DESCRIPTION: &str = "Called by a connected service, or by a provider that reports a status. The URL is the service's \
@@ -83,11 +85,24 @@ fn operation(method: &str, id: &str) -> Value {
             "503": {"$ref": "#/components/responses/Unavailable"},
         },
     });
-    if method != "get" && method != "delete" {
-        operation["requestBody"] = json!({
-            "description": "Anything: JSON, a form, text or bytes, at most 256 KiB.",
-            "content": {"*/*": {"schema": {}, "example": {"order": 20817, "status": "shipped"}}},
-        });
+    match method {
+        "head" | "options" => {
+            operation["description"] = "Answered without an event.".into();
+            operation["responses"] = json!({
+                "200": {"description": "The URL is up.", "headers": headers},
+                "204": {"description": "The URL is up.", "headers": headers},
+                "404": problem("No inbound URL with this key."),
+            });
+        }
+        "post" | "put" | "patch" => {
+            let any = json!({"schema": {}, "example": {"order": 20817, "status": "shipped"}});
+            let bytes = json!({"schema": {"type": "string", "format": "binary"}, "example": "order=20817"});
+            operation["requestBody"] = json!({
+                "description": "Anything: JSON, a form, text or bytes of any type, at most 256 KiB.",
+                "content": {"application/json": any, "application/octet-stream": bytes},
+            });
+        }
+        _ => {}
     }
     operation
 }

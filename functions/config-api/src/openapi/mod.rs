@@ -21,7 +21,7 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::http::{Problem, access::SCHEME};
+use crate::http::{Problem, access::SCHEME, problem::Reason};
 
 /// The document before the routes are added.
 pub fn base() -> OpenApi {
@@ -31,6 +31,7 @@ pub fn base() -> OpenApi {
         .description(Some("The token of a credential. The scopes of each operation stand with it."));
     let components = ComponentsBuilder::new()
         .schema_from::<Problem>()
+        .schema_from::<Reason>()
         .schema_from::<domain::invalid::Invalid>()
         .schema_from::<schema::Rotation>()
         .security_scheme(SCHEME, SecurityScheme::Http(scheme.build()));

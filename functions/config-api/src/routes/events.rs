@@ -99,12 +99,13 @@ pub async fn publish_batch(
     let results = wrong.into_iter().filter_map(|problem| problem.map_or_else(|| published.next(), |p| Some(Err(p))));
     let results: Vec<Value> = results
         .map(|result| match result {
-        Ok(event) => accepted(&event),
-        Err(problem) => {
-            json!({"error": {"status": problem.status.as_u16(), "detail": problem.detail, "errors": problem.errors}})
-        }
-    })
-    .collect();
+            Ok(event) => accepted(&event),
+            Err(problem) => {
+                let errors = Problems(problem.errors).of_field("idempotency_key").0;
+                json!({"error": {"status": problem.status.as_u16(), "detail": problem.detail, "errors": errors}})
+            }
+        })
+        .collect();
     Ok((StatusCode::ACCEPTED, Json(json!({"results": results}))))
 }
 
@@ -149,7 +150,7 @@ pub(super) fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>>
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().ok().filter(|_| values.next().is_none()).unwrap_or_default();
-    IdempotencyKey::parse(text).map(Some).map_err(|problems| problems.under("idempotency_key"))
+    IdempotencyKey::parse(text).map(Some).map_err(|problems| problems.of_header("Idempotency-Key"))
 }
 
 fn batch_entry(value: Value, hops: u8) -> Checked<Request> {

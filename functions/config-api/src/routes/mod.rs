@@ -7,10 +7,12 @@ pub mod calls;
 pub mod campaigns;
 pub mod credentials;
 pub mod deliveries;
+pub mod docs;
 pub mod event_types;
 pub mod events;
 pub mod messages;
 pub mod meta;
+pub mod problems;
 pub mod providers;
 pub mod replay;
 pub mod service_send;
@@ -30,6 +32,9 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(meta::healthz))
         .routes(routes!(meta::openapi))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::script))
+        .routes(routes!(problems::page))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch, users::delete))
         .routes(routes!(credentials::list, credentials::create))

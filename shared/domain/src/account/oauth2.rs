@@ -13,7 +13,7 @@ use url::{Url, form_urlencoded};
 
 use super::put_secret;
 use crate::{
-    invalid::{Checked, Fields, Problems, one_of, secret, string, text},
+    invalid::{self, Checked, Fields, Problems, one_of, secret, string, text},
     mask::{self, unmasked},
     origin::StoredSecret,
     redact::url_secrets,
@@ -217,7 +217,7 @@ impl Grant {
 
 /// A URL without a fragment, which a token endpoint must not have (section 3.2).
 fn endpoint(value: Value) -> Checked<Url> {
-    let url = Url::parse(&unmasked(string(value)?)?)?;
+    let url = invalid::url(&unmasked(string(value)?)?)?;
     if url.fragment().is_some() {
         return Err(Problems::here("must have no fragment (`#…`)"));
     }

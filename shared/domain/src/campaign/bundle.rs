@@ -194,7 +194,7 @@ fn imported(mut document: Value, keys: &[(String, GivenKeys)], allow: &Allow) ->
         if let Some(text) = value.as_str().filter(|text| text.contains(MASK)) {
             *value = text.replace(MASK, "masked").into();
             let detail = "holds a mask (•••) in place of a secret: write the whole value into the bundle";
-            masks.push(Invalid { pointer, detail: detail.to_owned() });
+            masks.push(Invalid { pointer, header: None, detail: detail.to_owned() });
         }
     };
     if let Some(url) = map.get_mut("send_url") {

@@ -106,12 +106,11 @@ pub(super) fn fit_together(expressions: &[&Expression]) -> bool {
 
 impl Program {
     fn compile(text: &str) -> Result<Self, OperandError> {
-        let invalid = |why: &dyn ToString| OperandError::NotAnExpression(why.to_string());
         let characters = text.chars().count();
         if characters > MAX_CHARACTERS {
             return Err(OperandError::TooLarge);
         }
-        let mut ast = Parser::new().parse(text).map_err(|error| invalid(error.kind()))?;
+        let mut ast = Parser::new().parse(text).map_err(|_| OperandError::NotAnExpression)?;
         let Ok(Weight { steps, any, .. }) = visit(&ast, Weight::default());
         let steps = steps + characters * CHARACTER_STEPS;
         if steps > MAX_COMPILE_STEPS {
@@ -122,9 +121,9 @@ impl Program {
             for span in any.iter().rev() {
                 text.replace_range(span.start.offset..span.end.offset, "(?s:.)");
             }
-            ast = Parser::new().parse(&text).map_err(|error| invalid(error.kind()))?;
+            ast = Parser::new().parse(&text).map_err(|_| OperandError::NotAnExpression)?;
         }
-        let hir = Translator::new().translate(&text, &ast).map_err(|error| invalid(error.kind()))?;
+        let hir = Translator::new().translate(&text, &ast).map_err(|_| OperandError::NotAnExpression)?;
         let config = thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(MAX_BYTES));
         let nfa = Compiler::new().configure(config).build_from_hir(&hir).map_err(|_| OperandError::TooLarge)?;
         let steps = steps + nfa.memory_usage() * COMPILED_BYTE_STEPS;

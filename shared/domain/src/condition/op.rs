@@ -79,8 +79,8 @@ pub enum OperandError {
     #[error("must be a number or a string")]
     NotOrdered,
     /// This operator takes an expression.
-    #[error("is not a regular expression: {0}")]
-    NotAnExpression(String),
+    #[error("is not a regular expression, such as `^order-[0-9]+$` (no look-around, no backreferences)")]
+    NotAnExpression,
     /// The expression would take too much memory.
     #[error("is too large a regular expression; {SMALLER}")]
     TooLarge,

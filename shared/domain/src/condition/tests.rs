@@ -231,7 +231,10 @@ fn wrong_conditions_are_pointed_at() {
     let deep = Condition::parse(nested(11)).expect_err("problems").0;
     assert_eq!(deep[0].pointer, "/not".repeat(10));
     let regex = Condition::parse(json!({"field": "a", "op": "matches", "value": "a("})).expect_err("problems").0;
-    assert_eq!(regex[0].detail, "is not a regular expression: unclosed group");
+    assert_eq!(
+        regex[0].detail,
+        "is not a regular expression, such as `^order-[0-9]+$` (no look-around, no backreferences)"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 use url::Url;
 
 use crate::{
-    invalid::{Checked, Problems},
+    invalid::{self, Checked, Problems},
     mask::unmasked,
 };
 
@@ -45,7 +45,7 @@ pub(super) fn server_url(text: &str) -> Checked<Url> {
     if text.chars().any(|char| char.is_control() || char.is_whitespace() || char == '\\') {
         return Err(Problems::here("must hold no spaces, control characters or backslashes"));
     }
-    let url = Url::parse(&unmasked(text.to_owned())?)?;
+    let url = invalid::url(&unmasked(text.to_owned())?)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Problems::here("must hold no user name or password: that is the account's"));
     }

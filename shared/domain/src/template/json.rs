@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     });
     match serde_json::from_str::<Value>(&filled) {
         Ok(_) => Ok(parts),
-        Err(error) => Err(TemplateError::Json(error.to_string())),
+        Err(error) => Err(TemplateError::Json { line: error.line(), column: error.column() }),
     }
 }
 

@@ -75,8 +75,13 @@ pub enum TemplateError {
     #[error("must have at most {0} bytes")]
     TooLong(usize),
     /// With its tags filled in it would not be JSON; the message ends with line and column.
-    #[error("is not JSON once its tags are filled in: {0}")]
-    Json(String),
+    #[error("is not JSON once its tags have values (line {line}, column {column})")]
+    Json {
+        /// Counted from 1.
+        line: usize,
+        /// Counted in bytes, from 1.
+        column: usize,
+    },
     /// It is not well formed, uses a DOCTYPE, or has a tag outside text, attribute values and CDATA.
     #[error("is not XML that tags can be filled into: {message} at line {line} column {column}")]
     Xml {
@@ -94,8 +99,8 @@ pub enum TemplateError {
     #[error("must be an absolute URL such as `https://example.com/path`")]
     NotAbsolute,
     /// The scheme and authority do not parse.
-    #[error("is not a URL: {0}")]
-    Url(#[from] ::url::ParseError),
+    #[error("must be an absolute URL with a valid host and port, such as `https://example.com/path`")]
+    Host,
     /// A tag before the path.
     #[error("may have tags only after the host and port")]
     TagInAuthority,

@@ -164,7 +164,7 @@ fn a_message_says_where() {
     let message = |format, text| BodyTemplate::parse(format, text).expect_err("refused").to_string();
     assert_eq!(
         message(Format::Json, "{\"a\": {x.y},\n \"b\": \"{x.y}\" 1}"),
-        "is not JSON once its tags are filled in: expected `,` or `}` at line 2 column 15"
+        "is not JSON once its tags have values (line 2, column 15)"
     );
     assert_eq!(
         message(Format::Xml, "<a>\n  é<{x}/></a>"),
@@ -255,9 +255,9 @@ fn wrong_urls_are_refused() {
         ("https://{x}@h.example/", E::TagInAuthority),
         ("https://a:b@h.example/", E::UserInfo),
         ("https://@h.example/", E::UserInfo),
-        ("https://", E::Url(::url::ParseError::EmptyHost)),
-        ("https:///x", E::Url(::url::ParseError::EmptyHost)),
-        ("https://h.example:99999/", E::Url(::url::ParseError::InvalidPort)),
+        ("https://", E::Host),
+        ("https:///x", E::Host),
+        ("https://h.example:99999/", E::Host),
         ("https://h.example/#{x}", E::Fragment),
         ("https://h.example\\{x}", E::UrlCharacter),
         ("https://h.example/a b", E::UrlCharacter),

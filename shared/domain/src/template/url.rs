@@ -53,7 +53,7 @@ impl UrlTemplate {
         if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             return Err(TemplateError::NotAbsolute);
         }
-        let origin = Url::parse(&format!("{scheme}://{authority}"))?;
+        let origin = Url::parse(&format!("{scheme}://{authority}")).map_err(|_| TemplateError::Host)?;
         if authority.contains('@') {
             return Err(TemplateError::UserInfo);
         }

@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     let mut start = 0;
     loop {
         let event =
-            reader.read_event().map_err(|cause| error(text, offset(reader.error_position()), cause.to_string()))?;
+            reader.read_event().map_err(|cause| error(text, offset(reader.error_position()), syntax(&cause)))?;
         let end = offset(reader.buffer_position());
         let slice = text.get(start..end).unwrap_or_default();
         let place = document.read(&event, slice, start).map_err(|message| error(text, start, message))?;
@@ -107,14 +107,16 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
         return Err("no space between two attributes".to_owned());
     }
     for attribute in element.attributes() {
-        let attribute = attribute.map_err(|cause| cause.to_string())?;
+        let attribute =
+            attribute.map_err(|_| "an attribute that is not `name=\"value\"`, or stands twice".to_owned())?;
         if !is_name(attribute.key.as_ref()) {
             return Err(format!("`{}` is not an attribute name", attribute.key.as_ref()));
         }
         if attribute.value.contains('<') {
             return Err("`<` in an attribute value".to_owned());
         }
-        let value = unescape(&attribute.value).map_err(|cause| cause.to_string())?;
+        let value = unescape(&attribute.value)
+            .map_err(|_| "an unknown entity or a lone `&` in an attribute value".to_owned())?;
         if !value.chars().all(is_char) {
             return Err("a character that XML does not allow".to_owned());
         }
@@ -223,6 +225,15 @@ pub(super) fn is_name(text: &str) -> bool {
         starts(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
     };
     text.starts_with(starts) && text.chars().all(goes_on)
+}
+
+/// The parser's error in our words.
+fn syntax(error: &quick_xml::Error) -> &'static str {
+    match error {
+        quick_xml::Error::IllFormed(_) => "an end tag that is missing or does not match, or `--` in a comment",
+        quick_xml::Error::Syntax(_) => "markup that is not closed",
+        _ => "markup that is not XML",
+    }
 }
 
 fn error(text: &str, at: usize, message: impl Into<String>) -> TemplateError {

@@ -53,12 +53,12 @@ async fn the_same_key_twice_is_one_message() {
     stack.message_until(&id, "sent").await;
     let again = send("Hello").await.expect(202);
     assert_eq!((&again["id"], &again["status"]), (&first["id"], &json!("sent")));
-    assert_eq!(send("Another").await.pointers(), ["/idempotency_key"]);
+    assert_eq!(send("Another").await.pointers(), ["Idempotency-Key"]);
 
     // What was accepted stays so, also when its provider is gone.
     assert_eq!(stack.delete(&provider.path("")).await.status, 204);
     assert_eq!(send("Hello").await.expect(202)["id"], first["id"]);
-    assert_eq!(send("Another").await.pointers(), ["/idempotency_key"]);
+    assert_eq!(send("Another").await.pointers(), ["Idempotency-Key"]);
     assert_eq!(sink.got().len(), 1);
 }
 

@@ -1,0 +1,89 @@
+"""Runs schemathesis against a running stack, seeded and bounded in time, with three kinds of tokens.
+
+With all scopes, whatever is sent gets a documented response. With a single scope, all other routes answer 403; without a
+token, all answer 401. TIELINE_URL and TIELINE_TOKEN name the stack and its admin. This file is also the module of checks
+that schemathesis loads.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+
+SEED = "20817"
+
+# Not asked for: success for all data that the schema allows, as it can't say that an ID must exist.
+CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "unsupported_method",
+    "allow_header_conformance",
+]
+
+
+@schemathesis.check
+def refused(_context: Any, response: Any, case: Any) -> None:
+    """The token of this run is refused: 401 without one, 403 where it lacks the operation's scope."""
+    security = case.operation.definition.raw["security"]
+    scopes = security[0]["token"] if security else []
+    scope = os.environ.get("TIELINE_SCOPE", "")
+    if case.operation.method.upper() != case.method.upper() or not scopes or scope in scopes:
+        return
+    expected = 403 if scope else 401
+    assert response.status_code == expected, f"{response.status_code}, not {expected}"
+
+
+def call(method: str, path: str, body: Any = None) -> Any:
+    """A call of the API as the admin."""
+    headers = {"authorization": f"Bearer {os.environ['TIELINE_TOKEN']}", "content-type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(os.environ["TIELINE_URL"] + path, data, headers, method=method)
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
+
+
+def run(name: str, token: str, scope: str, seconds: int, *more: str) -> bool:
+    """One run of schemathesis; whether it found nothing."""
+    print(f"== schemathesis: {name}", flush=True)
+    url, here = os.environ["TIELINE_URL"], Path(__file__)
+    command = [
+        str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/openapi.json", "--url", url, "--seed", SEED,
+        "--max-time", str(seconds), "--workers", "2", "--output-truncate", "false", "--warnings", "off",
+        # Answered by another function, or not JSON.
+        "--exclude-path-regex", "^/(in|docs|problems)", *more,
+    ]
+    command += ["--header", f"Authorization: Bearer {token}"] if token else []
+    known = {"SCHEMATHESIS_HOOKS": here.stem, "PYTHONPATH": str(here.parent), "TIELINE_SCOPE": scope}
+    return subprocess.run(command, check=False, env=os.environ | known).returncode == 0
+
+
+def credential(scopes: list[str]) -> str:
+    """The token of a new credential."""
+    return call("POST", "/v1/credentials", {"description": "schemathesis", "scopes": scopes})["token"]
+
+
+def main() -> int:
+    """All runs, also after one that finds something."""
+    document = call("GET", "/openapi.json")
+    # Not `admin`: no run may end the admin's own credential.
+    scopes = [scope for scope in document["components"]["schemas"]["Scope"]["enum"] if scope != "admin"]
+    checks = ["--checks", "refused", "--mode", "positive", "--phases", "examples,fuzzing"]
+    fine = [
+        run("all scopes", credential(scopes), "", 150, "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
+        run("a single scope", credential(["audit:read"]), "audit:read", 40, *checks),
+        run("no token", "", "", 40, *checks),
+    ]
+    return 0 if all(fine) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

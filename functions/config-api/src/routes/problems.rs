@@ -1,0 +1,169 @@
+//! The kinds of problems: what each means, and what to do. A problem's `type` leads here.
+
+use axum::{
+    extract::Path,
+    response::{Html, IntoResponse},
+};
+use http::header::CONTENT_SECURITY_POLICY;
+
+use crate::http::{Answer, Problem};
+
+/// A kind of problem.
+struct Kind {
+    /// The last part of `type`.
+    name: &'static str,
+    status: u16,
+    title: &'static str,
+    meaning: &'static str,
+    action: &'static str,
+}
+
+const KINDS: [Kind; 15] = [
+    Kind {
+        name: "bad-request",
+        status: 400,
+        title: "Bad request",
+        meaning: "The body is not JSON, or the cursor is not one that this list returned.",
+        action: "Send valid JSON. Pass next_cursor unchanged, with the same path and filters.",
+    },
+    Kind {
+        name: "unauthorized",
+        status: 401,
+        title: "Unauthorized",
+        meaning: "The token is missing, malformed, unknown, revoked or expired. At an inbound URL: the signature, secret \
+            or timestamp is missing or invalid.",
+        action: "Send Authorization: Bearer <token> with the token of an active credential. Check the clock and the secret \
+            with which calls to an inbound URL are signed.",
+    },
+    Kind {
+        name: "forbidden",
+        status: 403,
+        title: "Forbidden",
+        meaning: "The credential lacks a scope, which the detail names, or the user of an inbound URL is inactive.",
+        action: "Use a credential that has the scope, or have the scope added to this one.",
+    },
+    Kind {
+        name: "address-not-allowed",
+        status: 403,
+        title: "Address not allowed",
+        meaning: "The credential can't be used from this IP address.",
+        action: "Call from one of the credential's allowed_ips, or add the address to them.",
+    },
+    Kind {
+        name: "not-found",
+        status: 404,
+        title: "Not found",
+        meaning: "No resource has this ID, or no route has this path.",
+        action: "Check the ID and the path. Deleted and expired resources are not found either.",
+    },
+    Kind {
+        name: "method-not-allowed",
+        status: 405,
+        title: "Method not allowed",
+        meaning: "The path does not support the method.",
+        action: "Use one of the methods in the Allow header. OPTIONS is not supported, as cross-origin requests are off: \
+            call the API from a server.",
+    },
+    Kind {
+        name: "conflict",
+        status: 409,
+        title: "Conflict",
+        meaning: "A name is already in use, another resource depends on this one, or its state does not allow the request.",
+        action: "The detail says what is in the way. If another request was changing the resource, try again.",
+    },
+    Kind {
+        name: "stale",
+        status: 412,
+        title: "Precondition failed",
+        meaning: "The resource has changed since the ETag in If-Match was read.",
+        action: "Read the resource again, and repeat the change with its new ETag.",
+    },
+    Kind {
+        name: "too-large",
+        status: 413,
+        title: "Content too large",
+        meaning: "The body is larger than 256 KiB, or an event's stored form is larger than 350 KiB.",
+        action: "Send less. Put large files elsewhere, and send a link.",
+    },
+    Kind {
+        name: "unsupported-media-type",
+        status: 415,
+        title: "Unsupported media type",
+        meaning: "The body's Content-Type is not JSON.",
+        action: "Send Content-Type: application/json.",
+    },
+    Kind {
+        name: "validation",
+        status: 422,
+        title: "The request is not valid",
+        meaning: "Fields, parameters or headers are missing, unknown or invalid.",
+        action: "Each entry of errors names one by a JSON pointer (RFC 6901) or as a header, and says what is allowed.",
+    },
+    Kind {
+        name: "loop",
+        status: 508,
+        title: "Loop detected",
+        meaning: "The request went through Tieline three times or more, by the header tieline-hops: a webhook leads back to \
+            its own event.",
+        action: "Find the webhook that calls this deployment, and change or disable it.",
+    },
+    Kind {
+        name: "internal",
+        status: 500,
+        title: "Internal error",
+        meaning: "Tieline failed.",
+        action: "Try again. If it happens again, report it with its request_id.",
+    },
+    Kind {
+        name: "bad-gateway",
+        status: 502,
+        title: "Bad gateway",
+        meaning: "A third party, or what leads to it, failed: its URL is blocked, its response can't be handed on, or its \
+            account got no token.",
+        action: "The detail says what failed. Check the service and its account.",
+    },
+    Kind {
+        name: "gateway-timeout",
+        status: 504,
+        title: "Gateway timeout",
+        meaning: "A third party gave no complete response in time; reason says why.",
+        action: "Check whether the service is up and reachable, or raise its timeout_seconds.",
+    },
+];
+
+/// Explains a kind of problem.
+#[utoipa::path(get, path = "/problems/{type}", operation_id = "getProblemType", tag = "meta", security(()),
+    params(("type" = String, Path, description = "The last part of a problem's `type`.", example = "validation")),
+    responses((status = 200, description = "An HTML page.", body = String, content_type = "text/html")))]
+pub async fn page(Path(name): Path<String>) -> Answer<impl IntoResponse> {
+    let kind = KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| Problem::not_found("kind of problem"))?;
+    let Kind { name, status, title, meaning, action } = kind;
+    let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n</head>\n<body>\n\
+         <h1>{title}</h1>\n<p><code>/problems/{name}</code>, status {status}</p>\n\
+         <h2>What it means</h2>\n<p>{}</p>\n<h2>What to do</h2>\n<p>{}</p>\n</body>\n</html>\n",
+        text(meaning),
+        text(action)
+    );
+    Ok(([(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")], Html(page)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_problem_type_has_a_page() {
+        let sources = [include_str!("../http/problem.rs"), include_str!("../../../inbound/src/answer.rs")];
+        let used: BTreeSet<&str> = sources
+            .into_iter()
+            .flat_map(|source| source.split("\"/problems/").skip(1))
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let known: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        assert!(used.len() > 10 && used.is_subset(&known), "{used:?} without a page in KINDS");
+    }
+}

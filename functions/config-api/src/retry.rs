@@ -1,7 +1,7 @@
 //! Asking for another try of a delivery, so that no crash leaves one that waits for a message nobody sent.
 
 use domain::delivery::{Delivery, HEAD_START, Message};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platform::{
     queue::{Queue, QueueError},
     random,
@@ -19,7 +19,12 @@ pub enum RetryError {
     Queue(#[from] QueueError),
 }
 
-/// Asks for another try of `before`, whose row is `was`. None: something happened to it meanwhile.
+/// Whether a delivery that is pending since `queued_at` has waited so long that its first message may be lost.
+pub fn is_overdue(queued_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(queued_at) > SignedDuration::from_hours(1)
+}
+
+/// Asks for another try of `before`, whose row is `was`. None: something happened to it meanwhile, or its event has expired.
 ///
 /// # Errors
 /// When the table or the queue fails; asking again is safe.
@@ -30,6 +35,9 @@ pub async fn again(
     was: Option<&Delivery>,
     now: Timestamp,
 ) -> Result<Option<Delivery>, RetryError> {
+    if table.keep_event(before.id.event, now).await? == Written::Refused {
+        return Ok(None);
+    }
     let (row, message) = before.retried(now, random::token());
     let replaces = message.replaces.is_some();
     if replaces {

@@ -75,7 +75,11 @@ async fn one(
     errand: &Errand,
     deadline: Deadline,
 ) -> Result<(), DeliverError> {
-    let Some(row) = row else { return Ok(()) };
+    // Not there, or unreadable: then reading it by itself fails, and this errand alone.
+    let Some(row) = row else { return Ok(app.table.message(errand.message).await.map(drop)?) };
+    if provider.is_none() {
+        app.table.provider(row.provider_id, &app.keys).await?;
+    }
     match arrive(Some(row), errand) {
         Arrival::Stale => Ok(()),
         Arrival::FollowUp => repeat(app, row).await,

@@ -182,18 +182,25 @@ async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<S
 async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
     let Received { message_id, body, message } = received;
     let context = &batch.context;
-    let result = match arrive(context.delivery(message.delivery).as_ref(), &message) {
-        Arrival::Stale => Ok(()),
-        Arrival::FollowUp => follow_up::repeat(app, &message).await,
-        Arrival::Attempt => {
-            let event = message.event.clone().or_else(|| context.event(message.delivery.event)?.event.parse().ok());
-            match event {
-                Some(event) => deliver(app, batch, &message, &event).await,
-                None => bury(app, body, "its event is not there any more").await,
+    let work = async {
+        context.check(&message)?;
+        match arrive(context.delivery(message.delivery).as_ref(), &message) {
+            Arrival::Stale => Ok(()),
+            Arrival::FollowUp => follow_up::repeat(app, &message).await,
+            Arrival::Attempt => {
+                let stored = context.event(message.delivery.event);
+                let event = match &message.event {
+                    Some(event) => Some(event.clone()),
+                    None => stored.map(|stored| stored.event.parse()).transpose()?,
+                };
+                match event {
+                    Some(event) => deliver(app, batch, &message, &event).await,
+                    None => bury(app, body, "its event is not there any more").await,
+                }
             }
         }
     };
-    result.err().map(|error| {
+    work.await.err().map(|error| {
         error.log(&message.delivery, message.ticket.number);
         message_id
     })
@@ -215,8 +222,7 @@ async fn deliver(app: &App, batch: &Batch, message: &Message, event: &Event) -> 
     let (tokens, webhook) = (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress }, &endpoint.webhook);
     let ready = async |call: Duration| {
         if waited || batch.read_at.elapsed() > FRESH {
-            let stops = app.table.stops(&[webhook.id]).await?;
-            if stops(webhook.id).covers(message.queued_at) {
+            if app.table.stopped(webhook.id).await?.covers(message.queued_at) {
                 return Err(Unsent::Stopped);
             }
         }

@@ -3,13 +3,13 @@
 //! A delivery whose next attempt is overdue by an hour has lost its message. It is sent that message again, under a new
 //! token, which then is the awaited one: should the old message still live, it is a stale copy from then on. Then the dead
 //! letters that SQS itself moved go back to their queues ([`redrive`]): deliveries of which no attempt was made have no row
-//! to find them by. The run ends in time for its deadline; the next one goes on.
+//! to find them by. The run ends in time for its deadline; the next one goes on where it ended.
 
 mod redrive;
 
 use std::time::Duration;
 
-use domain::delivery::{Delivery, HEAD_START, Status};
+use domain::delivery::{Delivery, HEAD_START};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use platform::{
@@ -17,7 +17,7 @@ use platform::{
     deadline::Deadline,
     queue::{Queue, QueueError},
     random,
-    table::{Table, TableError, Written, walk::Slice},
+    table::{Table, TableError, Written},
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +68,6 @@ pub enum SweepError {
 
 /// How long after its time an attempt counts as lost.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
-/// How many deliveries are read at once.
-const PAGE: usize = 500;
 /// How many deliveries are worked on side by side.
 const CONCURRENT: usize = 16;
 
@@ -81,21 +79,28 @@ const REDRIVE_TIME: Duration = Duration::from_secs(10);
 pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<Swept, SweepError> {
     let now = request.now.parse().unwrap_or_else(|_| clock::now());
     let before = now.checked_sub(PATIENCE).unwrap_or(Timestamp::MIN);
-    let (mut swept, mut after) = (Swept::default(), None);
-    loop {
-        let page = app.table.deliveries_with(Status::Retrying, &Slice::new(after, PAGE)).await?;
-        let is_overdue = |row: &Delivery| row.awaited.as_ref().is_some_and(|awaited| awaited.due_at <= before);
-        let overdue = page.items.into_iter().filter(is_overdue);
-        let results: Vec<Result<bool, SweepError>> =
-            stream::iter(overdue.map(|row| revive(app, row))).buffer_unordered(CONCURRENT).collect().await;
-        for result in results {
+    let mut swept = Swept::default();
+    let (start, mut failure) = (app.table.sweeper_position().await?, None);
+    let mut position = Some(start.clone());
+    while let Some(from) = position.take_if(|_| deadline.leaves(REDRIVE_TIME)) {
+        let overdue = app.table.overdue(from, before).await?;
+        position = overdue.next;
+        let revived = stream::iter(overdue.rows.into_iter().map(|row| revive(app, row)));
+        for result in revived.buffer_unordered(CONCURRENT).collect::<Vec<_>>().await {
             swept.overdue += 1;
-            swept.sent += usize::from(result?);
+            match result {
+                Ok(sent) => swept.sent += usize::from(sent),
+                Err(error) => failure = Some(error),
+            }
         }
-        after = page.next;
-        if after.is_none() || !deadline.leaves(REDRIVE_TIME) {
-            break;
-        }
+    }
+    // At its end the walk begins anew.
+    let position = position.unwrap_or_default();
+    if position != start {
+        app.table.set_sweeper_position(&position).await?;
+    }
+    if let Some(error) = failure {
+        return Err(error);
     }
     swept.redriven = redrive::run(app, deadline).await?;
     if swept != Swept::default() {

@@ -6,7 +6,8 @@
 //!
 //! The times of `fixed` and `standard` stand fixed from the first attempt on, so that slow attempts do not shift them. A
 //! retry that is up to a minute late (a queue's delay, a slow endpoint) is made at once; times that passed by longer ago
-//! (a `Retry-After`, an outage of ours) are skipped, for to make up for them would be a burst on an endpoint in trouble.
+//! (a `Retry-After`, an outage of ours) are skipped, for to make up for them would be a burst on an endpoint in trouble. Two
+//! attempts of `fixed` never begin closer to each other than its interval.
 
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub struct Schedule {
     pub started_at: Timestamp,
     /// How many attempts it has made, the first included.
     pub attempts_made: u32,
+    /// When the last of them began.
+    pub last_at: Timestamp,
 }
 
 /// The most retries of a schedule: each attempt is kept with its answer, and is shown with the delivery.
@@ -137,14 +140,13 @@ impl RetryPolicy {
         let (due, end) = match self {
             Self::Fixed { interval_seconds, duration_seconds } => {
                 let interval = (*interval_seconds).max(1);
-                let slot = if on_time(after(started, retry.saturating_mul(interval))) {
-                    retry
-                } else {
-                    let passed = u32::try_from(now.duration_since(started).as_secs()).ok()? / interval;
-                    passed.saturating_add(1)
-                };
+                let earliest = now.max(after(schedule.last_at, interval));
+                let since = u32::try_from(earliest.duration_since(started).as_secs()).unwrap_or(0);
+                let passed = since / interval;
+                let late = earliest.duration_since(after(started, passed.saturating_mul(interval)));
+                let slot = if late <= SLACK { passed } else { passed.saturating_add(1) }.max(retry);
                 let offset = slot.checked_mul(interval).filter(|offset| offset <= duration_seconds)?;
-                (after(started, offset), after(started, *duration_seconds))
+                (after(started, offset).max(earliest), after(started, *duration_seconds))
             }
             Self::Standard => {
                 let left = STANDARD_OFFSETS.get(usize::try_from(retry - 1).ok()?..)?;

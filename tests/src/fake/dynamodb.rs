@@ -1,4 +1,5 @@
-//! One DynamoDB table with a primary key `pk`, `sk` and the index `listing` over `list_pk`, `list_sk`.
+//! One DynamoDB table with a primary key `pk`, `sk` and two indexes: `listing` over `list_pk`, `list_sk`, which holds whole
+//! items, and `status` over `status_pk`, `status_sk`, which holds keys and `awaited`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,12 +147,13 @@ impl Table {
     }
 
     fn query(&self, request: &Value) -> Result<Value, Refusal> {
-        let sort = match request.get("IndexName").map(|name| name.as_str().expect("a name")) {
-            None => "sk",
-            Some("listing") => "list_sk",
+        let (of_index, sort) = match request.get("IndexName").map(|name| name.as_str().expect("a name")) {
+            None => ("pk", "sk"),
+            Some("listing") => ("list_pk", "list_sk"),
+            Some("status") => ("status_pk", "status_sk"),
             Some(index) => panic!("there is no index {index}"),
         };
-        if sort == "list_sk" && request["ConsistentRead"] == true {
+        if sort != "sk" && request["ConsistentRead"] == true {
             return Err(Refusal::new("ValidationException"));
         }
         let wanted = Expression::of(request, "KeyConditionExpression").expect("a key condition");
@@ -163,7 +165,7 @@ impl Table {
             Some(pk) => Box::new(
                 self.items
                     .values()
-                    .filter(move |item| item.get("list_pk").is_some_and(|partition| partition["S"] == pk)),
+                    .filter(move |item| item.get(of_index).is_some_and(|partition| partition["S"] == pk)),
             ),
             None => Box::new(self.items.values()),
         };
@@ -186,11 +188,15 @@ impl Table {
         let most = 1 + found.iter().scan(0, full).take_while(|full| !full).count();
         let limit = limit.min(most);
         found.truncate(limit);
-        let mut answer = json!({"Items": found, "Count": found.len()});
+        let projected = |name: &str| ["pk", "sk", "status_pk", "status_sk", "awaited"].contains(&name);
+        let shown = found.iter().map(|item| {
+            let shown = item.iter().filter(|(name, _)| sort != "status_sk" || projected(name));
+            shown.map(|(name, value)| (name.clone(), value.clone())).collect::<Item>()
+        });
+        let mut answer = json!({"Items": shown.collect::<Vec<_>>(), "Count": found.len()});
         // Also when nothing follows: DynamoDB stops at the limit and does not look.
         if let Some(last) = found.last().filter(|_| found.len() == limit) {
-            let key =
-                ["pk", "sk", "list_pk", "list_sk"].into_iter().filter(|name| sort == "list_sk" || name.len() == 2);
+            let key = BTreeSet::from(["pk", "sk", of_index, sort]).into_iter();
             answer["LastEvaluatedKey"] = key.map(|name| (name.to_owned(), last[name].clone())).collect();
         }
         Ok(answer)

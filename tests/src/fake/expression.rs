@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 pub type Item = Map<String, Value>;
 
 /// The attributes that may stand in an expression by their plain name; many others are reserved words.
-const PLAIN: [&str; 5] = ["pk", "sk", "list_pk", "list_sk", "used_at"];
+const PLAIN: [&str; 7] = ["pk", "sk", "list_pk", "list_sk", "status_pk", "status_sk", "used_at"];
 
 /// Where expressions stand in a request. The names and values that it defines are for all of them.
 const FIELDS: [&str; 3] = ["ConditionExpression", "KeyConditionExpression", "UpdateExpression"];
@@ -47,7 +47,8 @@ impl<'a> Expression<'a> {
 
     /// The partition that a key condition is about: the first that it names.
     pub(super) fn partition(&self) -> Option<&str> {
-        let condition = self.text.strip_prefix("list_").unwrap_or(self.text);
+        let condition = ["list_", "status_"].into_iter().find_map(|index| self.text.strip_prefix(index));
+        let condition = condition.unwrap_or(self.text);
         let placeholder = condition.strip_prefix("pk = ")?.split(' ').next()?;
         self.value(placeholder)["S"].as_str()
     }

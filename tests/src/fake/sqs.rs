@@ -57,6 +57,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// Whether the sweeper sends it back from `dead`: SQS moved it there, and not too often.
+    pub fn is_to_be_redriven(&self) -> bool {
+        let redrives = self.attributes["redrives"]["StringValue"].as_str().and_then(|count| count.parse::<u32>().ok());
+        self.moved_from.is_some() && redrives.unwrap_or(0) < 3
+    }
+
     /// The handle of its latest receive.
     pub fn receipt(&self) -> String {
         format!("{}/{}", self.id, self.received)
@@ -93,6 +99,11 @@ impl Queues {
     /// Sets after how many receives a message goes to `dead`.
     pub fn give_up_after(&mut self, receives: u32) {
         self.most_received = receives;
+    }
+
+    /// After how many receives a message goes to `dead`.
+    pub fn most_received(&self) -> u32 {
+        self.most_received
     }
 
     /// Every message that was ever sent, in order.

@@ -53,12 +53,18 @@ async fn schedules_and_what_the_receiver_asks_for() {
     type Case = (Value, fn(usize) -> Reply, &'static [i64], Status);
     let fixed = json!({"type": "fixed", "interval_seconds": 1800, "duration_seconds": 7200});
     let failing = |n| if n == 1 { Reply::RetryAfter(429, 3000) } else { Reply::Status(500) };
-    let cases: [Case; 6] = [
-        (fixed.clone(), failing, &[0, 3000, 3600, 5400, 7200], Status::Failed),
+    let cases: [Case; 7] = [
+        (fixed.clone(), failing, &[0, 3000, 5400, 7200], Status::Failed),
         (fixed.clone(), |_| Reply::RetryAfter(503, 10), &[0, 1800, 3600, 5400, 7200], Status::Failed),
         (fixed.clone(), |_| Reply::RetryAfter(500, 3000), &[0, 1800, 3600, 5400, 7200], Status::Failed),
         // Never past the end.
         (fixed, |_| Reply::RetryAfter(429, 80_000), &[0, 7200], Status::Failed),
+        (
+            json!({"type": "fixed", "interval_seconds": 2, "duration_seconds": 6}),
+            |_| Reply::RetryAfter(429, 604_800),
+            &[0, 6],
+            Status::Failed,
+        ),
         (
             json!({"type": "standard"}),
             |n| Reply::Status(if n == 10 { 204 } else { 502 }),

@@ -62,8 +62,15 @@ async fn what_has_no_row_yet_is_found_by_its_event_and_its_status() {
     let pending = api.all(&format!("deliveries?webhook_id={webhook}&status=pending"), 2).await;
     let expected: Vec<String> = [0, 1, 3, 4].map(|n: usize| events[n].to_string()).into();
     assert_eq!(texts(&pending, "event_id"), expected);
-    let made = api.all(&format!("deliveries?webhook_id={webhook}"), 2).await;
-    assert_eq!(texts(&made, "event_id"), [events[2].to_string()]);
+    for limit in [1, 2, 4, 5, 100] {
+        let all = api.all(&format!("deliveries?webhook_id={webhook}"), limit).await;
+        assert_eq!(texts(&all, "event_id"), events.iter().map(ToString::to_string).collect::<Vec<_>>(), "{limit}");
+        let statuses = texts(&all, "status");
+        assert_eq!(statuses, ["pending", "pending", "failed", "pending", "pending"], "{limit}");
+    }
+    let (since, until) = (events[3].made_at(), events[1].made_at());
+    let some = api.all(&format!("deliveries?webhook_id={webhook}&since={since}&until={until}"), 2).await;
+    assert_eq!(texts(&some, "event_id"), [1, 2, 3].map(|n: usize| events[n].to_string()));
     let both = api.all(&format!("deliveries?webhook_id={webhook}&event_id={}", events[2]), 2).await;
     assert_eq!(texts(&both, "status"), ["failed"]);
 }
@@ -132,4 +139,66 @@ async fn one_event_and_one_delivery_have_tags() {
     api.failed(id).await;
     let after = [api.get(&format!("events/{event}")).await.etag, api.get(&format!("deliveries/{id}")).await.etag];
     assert!(before.iter().zip(&after).all(|(before, after)| before != after), "{before:?} {after:?}");
+}
+
+#[tokio::test]
+async fn what_has_not_succeeded_is_listed_by_status_wherever_a_release_has_put_it() {
+    let api = Api::new().await;
+    let webhooks = webhooks(3);
+    let events = events(&api, 6, &webhooks).await;
+    for event in &events {
+        for webhook in &webhooks {
+            api.failed(DeliveryId { event: *event, webhook: *webhook }).await;
+        }
+    }
+    {
+        let mut state = api.fake.state();
+        let rows = state.table.items().iter().filter(|(key, _)| key.0.starts_with("deliveries#"));
+        let rows: Vec<Value> = rows.map(|(_, item)| json!(item)).collect();
+        for (n, mut row) in rows.into_iter().enumerate().filter(|(n, _)| n % 2 == 0) {
+            let row = row.as_object_mut().expect("an item");
+            assert!(row.remove("status_pk").is_some() && !row.contains_key("list_pk"));
+            let sort_key = row.remove("status_sk").expect("in the index");
+            row.insert("list_pk".to_owned(), json!({"S": format!("delivery#failed#{}", n % 4)}));
+            row.insert("list_sk".to_owned(), sort_key);
+            state.table.seed(row.clone().into());
+        }
+    }
+    for limit in [1, 5, 18, 100] {
+        let listed = texts(&api.all("deliveries?status=failed", limit).await, "event_id");
+        let expected: Vec<String> =
+            events.iter().flat_map(|event| [event, event, event]).map(ToString::to_string).collect();
+        assert_eq!(listed, expected, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_row_is_left_out_of_lists() {
+    let api = Api::new().await;
+    let webhook = webhooks(1)[0];
+    let events = events(&api, 3, &[webhook]).await;
+    for event in &events {
+        api.failed(DeliveryId { event: *event, webhook }).await;
+    }
+    for name in ["one", "two"] {
+        let document = json!({"name": name, "url": "https://example.com/", "events": ["chat"]});
+        api.post("webhooks", document).await.expect(201);
+    }
+    {
+        let mut state = api.fake.state();
+        let damaged = |key: &str, index: usize| {
+            let item = state.table.items().iter().filter(|(found, _)| found.0.starts_with(key)).nth(index);
+            json!(item.expect("an item").1)
+        };
+        let mut items = [damaged("deliveries#", 1), damaged("events#", 2), damaged("webhook#", 0)];
+        items[0]["status"] = json!({"S": "of the future"});
+        items[1]["data"] = json!({"S": "{"});
+        items[2]["sealed"] = json!({"S": "no seal"});
+        for item in items {
+            state.table.seed(item);
+        }
+    }
+    assert_eq!(api.all("deliveries?status=failed", 10).await.len(), 2);
+    assert_eq!(api.all("events", 10).await.len(), 2);
+    assert_eq!(api.all("webhooks", 10).await.len(), 1);
 }

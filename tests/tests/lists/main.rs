@@ -2,6 +2,7 @@
 //! Lambda can give.
 
 mod api;
+mod batches;
 mod bounds;
 mod cursors;
 mod deliveries;

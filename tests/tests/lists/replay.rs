@@ -118,3 +118,38 @@ async fn what_is_wrong_is_refused_and_queues_nothing() {
 fn random() -> WebhookId {
     platform::random::id()
 }
+
+#[tokio::test]
+async fn what_is_pending_for_more_than_an_hour_can_be_retried_and_replayed() {
+    let api = Api::new().await;
+    let one = webhook(&api, json!({})).await;
+    let events = ids(4, 60);
+    for id in &events {
+        api.event(*id, json!({}), &[one]).await;
+    }
+    let retry = |event: EventId| format!("deliveries/{}/retry", DeliveryId { event, webhook: one });
+    api.post(&retry(events[0]), Value::Null).await.expect(409);
+    assert_eq!(replay(&api, one, &json!({"status": "missed"})).await, [0], "all of them may be under way");
+
+    // Three were dispatched more than an hour ago.
+    {
+        let mut state = api.fake.state();
+        for event in &events[1..] {
+            let found = state
+                .table
+                .items()
+                .iter()
+                .find(|(key, _)| key.1 == event.ulid().to_string() && key.0.starts_with("events#"));
+            let mut item = json!(found.expect("an event").1);
+            let at = platform::clock::now() - jiff::SignedDuration::from_mins(61);
+            item["dispatched_at"] = json!({"S": at.to_string()});
+            state.table.seed(item);
+        }
+    }
+    let again = api.post(&retry(events[1]), Value::Null).await.expect(202);
+    assert_eq!((&again["status"], &again["attempt_count"]), (&json!("retrying"), &json!(0)));
+    assert_eq!(distinct(queued(&api)), [events[1]].into());
+    assert_eq!(replay(&api, one, &json!({"status": "missed"})).await, [2]);
+    assert_eq!(distinct(queued(&api)), events[1..].iter().copied().collect());
+    assert_eq!(replay(&api, one, &json!({"status": "missed"})).await, [0], "they have rows by now");
+}

@@ -54,8 +54,8 @@ async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
     world.fake.way(|| Some(Duration::from_millis(1_100)));
     let (fake, mut reads) = (world.fake.clone(), 0);
     world.fake.plan(move |call| {
-        reads += usize::from(call.operation == "BatchGetItem");
-        if reads == 2 {
+        reads += usize::from(call.operation == "GetItem");
+        if reads == 1 {
             let mut state = fake.state();
             let mut row = state.table.items()[&(format!("webhook#{}", webhook.id), "webhook".to_owned())].clone();
             row.insert("enabled".to_owned(), json!({"BOOL": false}));

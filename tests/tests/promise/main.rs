@@ -2,11 +2,13 @@
 //! ends with its history, whatever becomes of webhooks, messages and processes meanwhile.
 
 mod deadline;
+mod expiry;
 mod health;
 mod matching;
 mod outage;
 mod pace;
 mod sweeper;
+mod unreadable;
 
 use platform::egress::Egress;
 use tests::fake::world::{World, allow};

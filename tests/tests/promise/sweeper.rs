@@ -1,8 +1,11 @@
 //! Deliveries whose message is gone: the sweeper finds them.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use domain::{delivery::Status, id::DeliveryId};
 use jiff::SignedDuration;
-use serde_json::json;
+use platform::{deadline::Deadline, table::overdue::Position};
+use serde_json::{Value, json};
 use sweeper::{Request, Swept};
 use tests::fake::{
     Fate,
@@ -91,4 +94,71 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
             assert_eq!(world.receiver.hits().len(), 3, "{fate:?} at call {n}");
         }
     }
+}
+
+/// As many deliveries that wait, in order of their events, the oldest first.
+async fn many(world: &mut World, count: usize) -> Vec<DeliveryId> {
+    let webhook = world.webhook("hook", json!({"retry": {"type": "custom", "delays_seconds": [600]}})).await;
+    world.receiver.script(|_| Reply::Status(500));
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let event = world.publish("message", json!({})).await;
+        ids.push(DeliveryId { event: event.id, webhook: webhook.id });
+        world.set_time(world.time() + SignedDuration::from_secs(1));
+    }
+    while world.step_on(&[Name::Events, Name::Deliveries]).await.is_some() {}
+    ids
+}
+
+#[tokio::test]
+async fn a_run_that_has_no_time_ends_well_and_the_next_one_goes_on() {
+    let mut world = super::world().await;
+    many(&mut world, 20).await;
+    lose(&world);
+    world.set_time(world.time() + SignedDuration::from_hours(2));
+    let request = Request { now: world.time().to_string() };
+    let sweeper = world.sweeper();
+    // No step has time, not even the first.
+    let none = Deadline::after(Duration::from_secs(5));
+    let swept = world.at(sweeper::handle(&sweeper, &request, none)).await.expect("swept");
+    assert_eq!(swept, Swept::default());
+    let swept = world.at(sweeper::handle(&sweeper, &request, deadline())).await.expect("swept");
+    assert_eq!((swept.overdue, swept.sent), (20, 20));
+}
+
+#[tokio::test]
+async fn a_walk_in_steps_meets_each_delivery_once() {
+    let mut world = super::world().await;
+    let ids: BTreeSet<DeliveryId> = many(&mut world, 30).await.into_iter().collect();
+    // Some are where former releases had them.
+    let mut state = world.fake.state();
+    let rows: Vec<Value> = state
+        .table
+        .items()
+        .iter()
+        .filter(|(key, _)| key.0.starts_with("deliveries#"))
+        .map(|(_, item)| json!(item))
+        .collect();
+    for (n, mut row) in rows.into_iter().enumerate().filter(|(n, _)| n % 3 == 0) {
+        let row = row.as_object_mut().expect("an item");
+        row.remove("status_pk").expect("in the index");
+        let sort_key = row.remove("status_sk").expect("in the index");
+        row.insert("list_pk".to_owned(), json!({"S": format!("delivery#retrying#{}", n % 4)}));
+        row.insert("list_sk".to_owned(), sort_key);
+        state.table.seed(row.clone().into());
+    }
+    drop(state);
+    let (table, before) = (world.delivery.table.clone(), world.time() + SignedDuration::from_hours(1));
+    let (mut met, mut position) = (Vec::new(), Some(Position::default()));
+    while let Some(from) = position {
+        // As a run stores it, and the next one reads it.
+        world.at(table.set_sweeper_position(&from)).await.expect("stored");
+        let from = world.at(table.sweeper_position()).await.expect("read");
+        let step = world.at(table.overdue(from, before)).await.expect("read");
+        met.extend(step.rows.into_iter().map(|row| row.id));
+        position = step.next;
+    }
+    assert_eq!((met.len(), met.into_iter().collect()), (30, ids));
+    let early = world.at(table.overdue(Position::default(), world.time())).await.expect("read");
+    assert!(early.rows.is_empty(), "none is due yet");
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
-use tests::fake::{Call, Fate};
+use tests::fake::{Call, Fate, sqs::MOST_RECEIVED};
 
 use super::chance::{below, between, happens, one_of};
 
 /// How often each kind of fault comes up, in ten thousand calls or messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Faults {
     /// The process ends at a call, before or after it took effect.
     pub(super) crashes: u64,
@@ -32,21 +32,35 @@ pub(super) struct Faults {
     pub(super) purged: u64,
     /// The most that a clock is off while a batch is worked on, in milliseconds.
     pub(super) skew: u64,
-    /// Dead letters of the queue `retries` are thrown away instead of being redriven.
+    /// After how many receives a message is a dead letter.
+    pub(super) receives: u32,
+    /// Dead letters of the queue `retries` are thrown away instead of being redriven by hand.
     pub(super) thrown_away: bool,
     outage: Option<Outage>,
 }
 
-/// One operation fails for a while.
+/// Some operations fail for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outage {
-    operation: &'static str,
+    operations: &'static [&'static str],
     from: Timestamp,
     to: Timestamp,
 }
 
-const OPERATIONS: [&str; 7] =
-    ["BatchGetItem", "GetItem", "GetSecretValue", "PutItem", "SendMessage", "SendMessageBatch", "TransactWriteItems"];
+/// What fails together: one operation, the whole table, or all of SQS that functions call.
+const OUTAGES: [&[&str]; 9] = [
+    &["BatchGetItem"],
+    &["GetItem"],
+    &["GetSecretValue"],
+    &["PutItem"],
+    &["SendMessage"],
+    &["SendMessageBatch"],
+    &["TransactWriteItems"],
+    &["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"],
+    &["ChangeMessageVisibilityBatch", "DeleteMessage", "ReceiveMessage", "SendMessage", "SendMessageBatch"],
+];
+/// After how many receives a message is a dead letter: fewer than an outage takes, or as the template has it.
+const RECEIVES: [u32; 3] = [5, 20, MOST_RECEIVED];
 /// Errors of AWS's: those that the SDK tries again, and one that it does not.
 const ERRORS: [&str; 4] = [
     "InternalServerError",
@@ -56,16 +70,35 @@ const ERRORS: [&str; 4] = [
 ];
 
 impl Faults {
+    /// None at all.
+    pub(super) fn none() -> Self {
+        Self {
+            crashes: 0,
+            lost: 0,
+            fails: 0,
+            partly: 0,
+            slow: 0,
+            copies: 0,
+            late: 0,
+            undeleted: 0,
+            purged: 0,
+            skew: 0,
+            receives: MOST_RECEIVED,
+            thrown_away: false,
+            outage: None,
+        }
+    }
+
     /// Those of a seed.
     pub(super) fn drawn() -> Self {
         if below(10) == 0 {
-            return Self::default();
+            return Self::none();
         }
         let rate = |rates: &[u64]| if below(2) == 0 { 0 } else { one_of(rates) };
         let outage = (below(6) == 0).then(|| {
             let from = clock::now() + SignedDuration::from_secs(i64::try_from(below(3600)).expect("small"));
             let lasts = i64::try_from(between(60, 3 * 3600)).expect("small");
-            Outage { operation: one_of(&OPERATIONS), from, to: from + SignedDuration::from_secs(lasts) }
+            Outage { operations: one_of(&OUTAGES), from, to: from + SignedDuration::from_secs(lasts) }
         });
         Self {
             crashes: rate(&[20, 100, 300]),
@@ -78,6 +111,7 @@ impl Faults {
             undeleted: rate(&[50, 300]),
             purged: rate(&[50, 300]),
             skew: rate(&[100, 2_000]),
+            receives: one_of(&RECEIVES),
             thrown_away: below(2) == 0,
             outage,
         }
@@ -85,7 +119,7 @@ impl Faults {
 
     /// From now on nothing goes wrong.
     pub(super) fn end(&mut self) {
-        *self = Self::default();
+        *self = Self { receives: self.receives, ..Self::none() };
     }
 
     /// Whether calls are so slow that a function may run out of time.
@@ -95,7 +129,9 @@ impl Faults {
 
     /// What becomes of a call to AWS.
     pub(super) fn fate(&self, call: &Call, now: Timestamp) -> Fate {
-        let out = |outage: &Outage| outage.operation == call.operation && (outage.from..outage.to).contains(&now);
+        let out = |outage: &Outage| {
+            outage.operations.contains(&call.operation.as_str()) && (outage.from..outage.to).contains(&now)
+        };
         if self.outage.as_ref().is_some_and(out) {
             return Fate::Fails("InternalServerError");
         }

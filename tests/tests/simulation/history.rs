@@ -106,7 +106,7 @@ impl History {
     /// Begins to work on a batch.
     pub(super) fn begin_batch(&self, batch: &[sqs::Message]) -> Arc<Running> {
         let deliveries = batch.iter().filter_map(message).map(|message| message.delivery).collect();
-        let events = batch.iter().filter(|message| message.queue == sqs::Name::Events);
+        let events = batch.iter().filter(|sent| sent.queue == sqs::Name::Events || message(sent).is_none());
         let events = events.filter_map(|message| message.json()["id"].as_str()?.parse().ok()).collect();
         self.begin_work(Work { deliveries, events, ..Work::default() })
     }

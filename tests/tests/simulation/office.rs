@@ -22,7 +22,7 @@ use platform::{
 use serde_json::json;
 use tests::fake::{
     Fake,
-    sqs::Name,
+    sqs::{Message, Name},
     world::{self, allow, deadline, entry},
 };
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use super::{
     chance::one_of,
     checker::{known, waiting},
-    history::{Accepted, History, RUNNING, message},
+    history::{Accepted, History, RUNNING, Running, message},
     plan::{Action, Hook},
     system::Done,
 };
@@ -87,9 +87,13 @@ impl Office {
     pub(super) fn sweep(self: Rc<Self>) -> LocalBoxFuture<'static, Done> {
         Box::pin(async move {
             let request = sweeper::Request { now: clock::now().to_string() };
-            let (swept, faults) =
-                self.process(BTreeSet::new(), sweeper::handle(&self.sweeper, &request, deadline())).await;
-            Done::Sweep(faults == 0 && swept.is_some_and(|swept| swept.is_ok()))
+            let found = self.fake.state().queues.on(Name::Dead);
+            let running = self.history.begin_batch(&found);
+            let (swept, faults) = self.process_as(running, sweeper::handle(&self.sweeper, &request, deadline())).await;
+            let left = self.fake.state().queues.on(Name::Dead);
+            let is_left = |letter: &Message| letter.is_to_be_redriven() && left.iter().any(|left| left.id == letter.id);
+            let well = faults == 0 && swept.is_some_and(|swept| swept.is_ok());
+            Done::Sweep { well, left: found.into_iter().filter(is_left).collect() }
         })
     }
 
@@ -99,7 +103,14 @@ impl Office {
         deliveries: BTreeSet<DeliveryId>,
         work: impl Future<Output = T> + 'a,
     ) -> LocalBoxFuture<'a, (Option<T>, usize)> {
-        let running = self.history.begin(deliveries);
+        self.process_as(self.history.begin(deliveries), work)
+    }
+
+    fn process_as<'a, T: 'a>(
+        &'a self,
+        running: Arc<Running>,
+        work: impl Future<Output = T> + 'a,
+    ) -> LocalBoxFuture<'a, (Option<T>, usize)> {
         let done = RUNNING.scope(Arc::clone(&running), async move {
             let running = RUNNING.with(Arc::clone);
             tokio::select! {

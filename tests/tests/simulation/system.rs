@@ -62,8 +62,8 @@ pub(super) enum Done {
         faults: usize,
         in_time: bool,
     },
-    /// A run of the sweeper: whether nothing went wrong.
-    Sweep(bool),
+    /// A run of the sweeper: whether nothing went wrong, and which of the dead letters that it found it should have sent back.
+    Sweep { well: bool, left: Vec<Message> },
     /// Something from outside.
     Action,
 }
@@ -83,6 +83,7 @@ impl System {
     /// A new system with these webhooks.
     pub(super) async fn new(hooks: &[Hook], faults: Faults) -> Self {
         let fake = Fake::default();
+        fake.state().queues.give_up_after(faults.receives);
         fake.state().since = Some((clock::now(), Instant::now()));
         let (history, faults) = (History::default(), Arc::new(Mutex::new(faults)));
         let tempers: Vec<_> = hooks.iter().map(|hook| (hook.name.clone(), hook.temper)).collect();
@@ -168,15 +169,23 @@ impl System {
         live::nothing_is_stranded(&self.fake, &self.history)?;
         let thrown_away = self.faults().thrown_away;
         self.faults().end();
+        self.run(Timeline::new()).await?;
+        // The sweeper finds what an outage left; what has come back too often is somebody's to look at.
+        sleep(Duration::from_hours(1)).await;
+        let swept = Rc::clone(&self.office).sweep().await;
+        self.finish(swept)?;
         self.office.redrive(thrown_away);
         self.run(Timeline::new()).await?;
         live::nothing_is_stranded(&self.fake, &self.history)?;
         // What is overdue by an hour counts as lost; no delay is longer than two.
         sleep(Duration::from_hours(4)).await;
-        let Done::Sweep(true) = Rc::clone(&self.office).sweep().await else {
-            return Err(Broken::new("the sweeper runs", "it failed where nothing goes wrong"));
-        };
-        self.run(Timeline::new()).await
+        match Rc::clone(&self.office).sweep().await {
+            Done::Sweep { well: true, left } if left.is_empty() => self.run(Timeline::new()).await,
+            Done::Sweep { left, .. } => {
+                Err(Broken::new("the sweeper runs where nothing goes wrong", format!("{left:?}")))
+            }
+            Done::Batch { .. } | Done::Action => unreachable!("it is a sweep"),
+        }
     }
 
     /// What tells this history from another.
@@ -227,8 +236,13 @@ impl System {
                 }
                 self.finish_batch(queue, &batch, process, faults);
             }
-            Done::Sweep(true) => live::one_chain_each(&self.fake, &self.history)?,
-            Done::Sweep(false) | Done::Action => {}
+            Done::Sweep { well: true, left } => {
+                if let Some(left) = left.first().filter(|_| !self.faults().slow()) {
+                    return Err(Broken::new("dead letters of an outage are sent back", format!("{left:?}")));
+                }
+                live::one_chain_each(&self.fake, &self.history)?;
+            }
+            Done::Sweep { well: false, .. } | Done::Action => {}
         }
         self.meddle();
         Ok(())
@@ -244,8 +258,11 @@ impl System {
         self.busy[QUEUES.iter().position(|name| *name == queue).expect("a queue")] -= 1;
         let mut state = self.fake.state();
         state.calls.clear();
-        if faults > 0 {
-            for message in batch {
+        let failed = process.as_ref().map(|(_, failed)| failed);
+        for message in batch {
+            // Where calls are slow, what does not fit the invocation is handed back.
+            let handed_back = self.faults().slow() && failed.is_some_and(|failed| failed.contains(&message.id));
+            if faults > 0 || handed_back {
                 *self.history.told().failed_receives.entry(message.id.clone()).or_default() += 1;
             }
         }

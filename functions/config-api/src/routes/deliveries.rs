@@ -38,8 +38,8 @@ use crate::{
 #[utoipa::path(get, path = "/v1/deliveries", operation_id = "listDeliveries", tag = "deliveries",
     security(("token" = ["deliveries:read"])),
     params(
-        ("webhook_id" = Option<String>, Query, description = "Only to this webhook. Those of which no attempt was made yet are \
-            in this list with `status=pending`, and else in those without a webhook and of an event"),
+        ("webhook_id" = Option<String>, Query, description = "Only to this webhook, those included of which no attempt \
+            was made yet"),
         ("event_id" = Option<String>, Query, description = "Only of this event"),
         ("status" = Option<Status>, Query, description = "Only with this status"),
         ("since" = Option<String>, Query, description = "Event accepted at this RFC 3339 time or later"),
@@ -48,11 +48,13 @@ use crate::{
     ),
     responses((status = 200, body = schema::List<schema::Delivery>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let event = query.filter("event_id", |text| Ok(text.parse()?));
     let filter = Filter {
         webhook: query.filter("webhook_id", |text| Ok(text.parse()?)),
-        event: query.filter("event_id", |text| Ok(text.parse()?)),
+        event,
         status: query.filter("status", query::choice(&Status::ALL)),
-        span: span(&app, &mut query),
+        // The ids of events that Tieline derives may carry a time long past.
+        span: span_from(&mut query, if event.is_some() { Timestamp::MIN } else { oldest(&app) }),
     };
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
@@ -84,7 +86,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Retries a delivery.
 ///
-/// It continues with the next attempt number, the same `webhook-id` and a fresh schedule.
+/// Takes any delivery but one that is pending for less than an hour. It continues with the next attempt number, the same
+/// `webhook-id` and a fresh schedule.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
     security(("token" = ["deliveries:retry"])), params(("id" = schema::DeliveryId, Path)),
     responses((status = 202, body = schema::Delivery), schema::Conflict, schema::Refused))]
@@ -98,8 +101,10 @@ pub async fn retry(
     let now = clock::now();
     let was = app.table.delivery(id).await?;
     let seen = pending_or(&app, id, was.as_ref()).await?;
-    if seen.status == Status::Pending {
-        return Err(Problem::conflict("The delivery's first attempt has not been made yet"));
+    if seen.status == Status::Pending && !retry::is_overdue(seen.updated_at, now) {
+        return Err(Problem::conflict(
+            "The delivery's first attempt is under way. One that is pending for more than an hour can be retried.",
+        ));
     }
     if app.table.stops(&[id.webhook]).await?(id.webhook).covers(now) {
         return Err(Problem::conflict("The webhook is deleted or disabled"));
@@ -134,6 +139,38 @@ impl Filter {
     }
 }
 
+/// How many events are read at once for the pending deliveries of one webhook.
+const MAX_EVENTS: usize = 1_000;
+
+/// One page of a webhook's deliveries: its rows, merged with the events that matched it and have no row yet.
+async fn of_webhook(app: &App, webhook: WebhookId, span: Span, slice: &Slice) -> Answer<Page<Seen>> {
+    let key = |id: EventId| id.ulid().to_string();
+    let stopped = app.table.stops(&[webhook]).await?(webhook);
+    let rows = app.table.deliveries_of(webhook, span, slice).await?;
+    let since = match rows.items.last().filter(|_| rows.next.is_some()) {
+        Some(oldest) => oldest.id.event.made_at(),
+        None => span.since,
+    };
+    let slice_of_events = Slice { limit: MAX_EVENTS, ..slice.clone() };
+    let events = app.table.events(Span { since, ..span }, &slice_of_events).await?;
+    // Down to here nothing is missing in either.
+    let edge = rows.next.max(events.next);
+    let known: BTreeSet<EventId> = rows.items.iter().map(|row| row.id.event).collect();
+    let unmade = events
+        .items
+        .iter()
+        .filter(|dispatched| dispatched.matches.contains(&webhook) && !known.contains(&dispatched.event.id));
+    let unmade =
+        unmade.map(|dispatched| Seen::unmade(dispatched, DeliveryId { event: dispatched.event.id, webhook }, stopped));
+    let mut items: Vec<Seen> = rows.items.iter().map(|row| Seen::of(row, stopped)).chain(unmade).collect();
+    items.retain(|seen| edge.as_ref().is_none_or(|edge| key(seen.id.event) >= *edge));
+    items.sort_by_key(|seen| std::cmp::Reverse(seen.id.event.ulid()));
+    let more = items.len() > slice.limit;
+    items.truncate(slice.limit);
+    let next = if more { items.last().map(|seen| key(seen.id.event)) } else { edge };
+    Ok(Page { items, next, weight: rows.weight })
+}
+
 /// The shortest way to a page: one event's matches, the index of a status, one webhook's rows, or else a walk over events.
 async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
     match *filter {
@@ -141,6 +178,7 @@ async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
             let events = Page { items: Vec::from_iter(app.table.event(event).await?), next: None, weight: 0 };
             matches(app, filter, events, slice).await
         }
+        Filter { webhook: Some(webhook), status: None, span, .. } => of_webhook(app, webhook, span, slice).await,
         Filter { webhook: Some(webhook), status, span, .. } if status != Some(Status::Pending) => {
             let page = app.table.deliveries_of(webhook, span, slice).await?;
             let stopped = app.table.stops(&[webhook]).await?(webhook);
@@ -296,10 +334,17 @@ async fn pending(app: &App, id: DeliveryId) -> Answer<Seen> {
 
 /// The span that `since` and `until` ask for; by default all that is kept.
 pub(super) fn span(app: &App, query: &mut Query) -> Span {
-    let now = clock::now();
-    let oldest = now.checked_sub(app.table.retention()).unwrap_or(Timestamp::UNIX_EPOCH);
+    span_from(query, oldest(app))
+}
+
+fn span_from(query: &mut Query, oldest: Timestamp) -> Span {
     Span {
         since: query.filter("since", query::time).unwrap_or(oldest).max(oldest),
-        until: query.filter("until", query::time).unwrap_or(Timestamp::MAX).min(now),
+        until: query.filter("until", query::time).unwrap_or(Timestamp::MAX).min(clock::now()),
     }
+}
+
+/// What was made before this time has expired.
+fn oldest(app: &App) -> Timestamp {
+    clock::now().checked_sub(app.table.retention()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -184,7 +184,7 @@ async fn ended(
     Ok((queued.into_iter().flatten().count(), page.next))
 }
 
-/// Queues the events that the webhook did not get, and wants as it is now.
+/// Queues the events that the webhook did not get and wants as it is now, and those whose first message seems to be lost.
 async fn missed(
     app: &App,
     webhook: &Webhook,
@@ -192,8 +192,18 @@ async fn missed(
     slice: Slice,
     now: Timestamp,
 ) -> Answer<(usize, Option<String>)> {
-    let read = |slice: Slice| async move { Ok(app.table.events(span, &slice).await?) };
-    let Page { items, next, .. } = filled(slice, read, |dispatched| wants(webhook, dispatched)).await?;
+    let read = |slice: Slice| async move {
+        let Page { items, next, weight } = app.table.events(span, &slice).await?;
+        let overdue = items.iter().filter(|dispatched| is_overdue(webhook, dispatched, now));
+        let overdue: Vec<DeliveryId> = overdue.map(|dispatched| delivery(webhook, dispatched)).collect();
+        let begun = app.table.deliveries(&overdue).await?;
+        let wanted = |dispatched: &Dispatched| {
+            let id = delivery(webhook, dispatched);
+            wants(webhook, dispatched) || (overdue.contains(&id) && !begun.contains_key(&id))
+        };
+        Ok(Page { items: items.into_iter().filter(wanted).collect(), next, weight })
+    };
+    let Page { items, next, .. } = filled(slice, read, |_| true).await?;
     let each: Vec<_> = items.iter().map(|dispatched| deliver(app, webhook, dispatched, now)).collect();
     let queued: Vec<bool> = stream::iter(each).buffer_unordered(CONCURRENT).try_collect().await?;
     Ok((queued.into_iter().filter(|queued| *queued).count(), next))
@@ -217,9 +227,18 @@ fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
         && settings.conditions.as_ref().is_none_or(meets)
 }
 
+/// Whether the event matched the webhook so long ago that its delivery should have begun.
+fn is_overdue(webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> bool {
+    dispatched.matches.contains(&webhook.id) && retry::is_overdue(dispatched.dispatched_at, now)
+}
+
+fn delivery(webhook: &Webhook, dispatched: &Dispatched) -> DeliveryId {
+    DeliveryId { event: dispatched.event.id, webhook: webhook.id }
+}
+
 /// Whether the event was queued; not when it has been before.
 async fn deliver(app: &App, webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> Answer<bool> {
-    let id = DeliveryId { event: dispatched.event.id, webhook: webhook.id };
+    let id = delivery(webhook, dispatched);
     let unmade = Message::first(id, String::new(), now, None);
     let before = Delivery::cancelled(None, &unmade, &dispatched.event.kind, now);
     let queued = retry::again(&app.table, &app.deliveries, before, None, now).await?.is_some();

@@ -125,6 +125,16 @@ pub struct Attempt {
     pub missing_tags: Vec<String>,
 }
 
+/// The longest answer of an attempt that counts as small, in bytes.
+const SMALL: usize = 512;
+
+impl Attempt {
+    /// Whether its record takes little room.
+    pub fn is_small(&self) -> bool {
+        self.response_body.as_ref().is_none_or(|body| body.len() <= SMALL)
+    }
+}
+
 /// The request of an attempt, as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Requested {

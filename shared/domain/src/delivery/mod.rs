@@ -85,7 +85,8 @@ pub struct Delivery {
     /// Why the last attempt is to stop the webhook, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stops: Option<DisabledReason>,
-    /// The first attempt. Later ones are kept beside the row: 49 answers of 16 KiB would pass DynamoDB's 400 KB an item.
+    /// The first attempt, where it succeeded or is small. All others are kept beside the row, which is rewritten at each
+    /// attempt: 49 answers of 16 KiB would pass DynamoDB's 400 KB an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<Attempt>,
     /// When the row last changed.
@@ -155,8 +156,14 @@ pub enum Next {
     Dead(Status),
 }
 
-/// Decides what comes after an attempt of `chain` that ended with `outcome` at `now`.
-pub fn next(policy: &RetryPolicy, chain: Chain, number: u32, outcome: &Outcome, now: Timestamp) -> Next {
+/// Decides what comes after an attempt of `chain` that began at `began`, and ended with `outcome` at `now`.
+pub fn next(
+    policy: &RetryPolicy,
+    chain: Chain,
+    (number, began): (u32, Timestamp),
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Next {
     let failure = match outcome {
         Outcome::Delivered { .. } => return Next::Done,
         Outcome::Blocked { .. } => return Next::Dead(Status::Blocked),
@@ -166,6 +173,7 @@ pub fn next(policy: &RetryPolicy, chain: Chain, number: u32, outcome: &Outcome, 
     let schedule = Schedule {
         started_at: chain.started_at.unwrap_or(now),
         attempts_made: number.saturating_sub(chain.first_number).saturating_add(1),
+        last_at: began,
     };
     policy.next(&schedule, now, failure.retry_after()).map_or(Next::Dead(Status::Failed), |at| Next::Retry { at })
 }
@@ -192,7 +200,7 @@ impl Delivery {
         let number = message.ticket.number;
         let schedule = before.as_ref().map_or(Chain { first_number: number, started_at: None }, |row| row.schedule);
         let schedule = Chain { started_at: schedule.started_at.or(Some(attempt.at)), ..schedule };
-        let (status, awaited) = match next(policy, schedule, number, outcome, now) {
+        let (status, awaited) = match next(policy, schedule, (number, attempt.at), outcome, now) {
             Next::Done => (Status::Succeeded, None),
             Next::Dead(status) => (status, None),
             Next::Retry { at } => {
@@ -200,7 +208,10 @@ impl Delivery {
                 (Status::Retrying, Some(Awaited { ticket, due_at: at }))
             }
         };
-        let first_attempt = if number == 1 { Some(attempt.clone()) } else { before.and_then(|row| row.first_attempt) };
+        let first_attempt = match before.and_then(|row| row.first_attempt) {
+            None if number == 1 && (status == Status::Succeeded || attempt.is_small()) => Some(attempt.clone()),
+            first_attempt => first_attempt,
+        };
         Self {
             id: message.delivery,
             event_type: event_type.clone(),
@@ -257,6 +268,13 @@ impl Delivery {
             ..self
         };
         (row, message)
+    }
+
+    /// From when on its retention counts: the present chain of attempts may begin long after the event was made, and has to
+    /// find what it reads.
+    pub fn kept_from(&self) -> Timestamp {
+        let started_at = self.schedule.started_at.unwrap_or(self.updated_at);
+        self.id.event.made_at().max(self.queued_at).max(started_at)
     }
 
     /// The message that this row waits for.

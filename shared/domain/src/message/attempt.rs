@@ -104,7 +104,7 @@ pub fn arrive(row: Option<&Message>, errand: &Errand) -> Arrival {
 /// when an hour has passed, or when it is of no use.
 pub fn next(started_at: Timestamp, number: u32, outcome: &Outcome, now: Timestamp) -> Option<Timestamp> {
     let Outcome::Failed(failure) = outcome else { return None };
-    let schedule = Schedule { started_at, attempts_made: number };
+    let schedule = Schedule { started_at, attempts_made: number, last_at: now };
     let end = started_at.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
     let planned = RetryPolicy::Standard.next(&schedule, now, None).filter(|planned| *planned <= end)?;
     let asked = RetryPolicy::Standard.next(&schedule, now, failure.retry_after());

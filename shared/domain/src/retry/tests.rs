@@ -9,13 +9,13 @@ fn time(seconds: i64) -> Timestamp {
 
 /// Offsets in seconds of all retries, where each attempt fails `took` seconds after it was due.
 fn retries(policy: &RetryPolicy, took: i64) -> Vec<i64> {
-    let mut schedule = Schedule { started_at: time(0), attempts_made: 1 };
+    let mut schedule = Schedule { started_at: time(0), attempts_made: 1, last_at: time(0) };
     let mut now = time(took);
     let mut offsets = Vec::new();
     while let Some(due) = policy.next(&schedule, now, None) {
         offsets.push(due.duration_since(time(0)).as_secs());
         now = due + SignedDuration::from_secs(took);
-        schedule.attempts_made += 1;
+        schedule = Schedule { attempts_made: schedule.attempts_made + 1, last_at: due, ..schedule };
     }
     offsets
 }
@@ -33,7 +33,8 @@ fn schedules() {
         (RetryPolicy::default(), 0, default.clone()),
         (RetryPolicy::default(), 30, default),
         (fixed(7, 20), 0, vec![7, 14]),
-        (fixed(1, 3), 2, vec![2, 4, 6]),
+        (fixed(1, 3), 2, vec![2]),
+        (fixed(10, 60), 25, vec![25, 50]),
         (fixed(20, 20), 0, vec![20]),
         (RetryPolicy::Standard, 0, standard),
         (RetryPolicy::Standard, 30, vec![30, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]),
@@ -47,34 +48,44 @@ fn schedules() {
 
 #[test]
 fn retry_after_postpones_and_what_it_passed_is_skipped() {
-    let next = |policy: &RetryPolicy, attempts_made, now, wait| {
-        let schedule = Schedule { started_at: time(0), attempts_made };
+    let next = |policy: &RetryPolicy, (attempts_made, last_at), now, wait| {
+        let schedule = Schedule { started_at: time(0), attempts_made, last_at: time(last_at) };
         let due = policy.next(&schedule, time(now), Some(Duration::from_secs(wait)))?;
         Some(due.duration_since(time(0)).as_secs())
     };
     let half_hourly = RetryPolicy::default();
     let custom = RetryPolicy::Custom { delays_seconds: vec![10, 100] };
+    // The attempts made, and when the last one began; when it ended; the `Retry-After`.
     for (policy, attempts, now, wait, expected) in [
-        (&half_hourly, 1, 0, 60, Some(1_800)),
-        (&half_hourly, 1, 0, 4_000, Some(4_000)),
-        (&half_hourly, 2, 4_000, 0, Some(5_400)),
-        (&half_hourly, 1, 0, u64::MAX, Some(86_400)),
-        (&half_hourly, 2, 5_400, 0, Some(7_200)),
-        (&half_hourly, 2, 86_400, 0, None),
-        (&half_hourly, 48, 86_460, 0, Some(86_460)),
-        (&half_hourly, 48, 86_461, 0, None),
-        (&half_hourly, 49, 86_400, 0, None),
-        (&fixed(86_400, 604_800), 1, 3_600, u64::MAX, Some(90_000)),
-        (&RetryPolicy::Standard, 2, 7_000, 0, Some(7_200)),
-        (&RetryPolicy::Standard, 2, 7_200, 0, Some(18_000)),
-        (&RetryPolicy::Standard, 9, 80_000, u64::MAX, Some(86_400)),
-        (&custom, 1, 0, 50, Some(50)),
-        (&custom, 1, 0, 500, Some(110)),
-        (&custom, 2, 110, 500, Some(210)),
-        (&custom, 2, 150, 0, Some(230)),
-        (&custom, 2, 231, 0, None),
+        (&half_hourly, (1, 0), 0, 60, Some(1_800)),
+        (&half_hourly, (1, 0), 0, 4_000, Some(4_000)),
+        // Half an hour later, and on the schedule's times.
+        (&half_hourly, (2, 4_000), 4_000, 0, Some(7_200)),
+        (&half_hourly, (2, 1_850), 1_860, 0, Some(3_650)),
+        (&half_hourly, (3, 3_650), 3_660, 0, Some(5_450)),
+        (&half_hourly, (2, 1_861), 1_862, 0, Some(5_400)),
+        (&half_hourly, (1, 0), 0, u64::MAX, Some(86_400)),
+        (&half_hourly, (2, 5_400), 5_400, 0, Some(7_200)),
+        (&half_hourly, (2, 86_400), 86_400, 0, None),
+        (&half_hourly, (48, 84_600), 86_460, 0, Some(86_460)),
+        (&half_hourly, (48, 84_600), 86_461, 0, None),
+        (&half_hourly, (49, 86_400), 86_400, 0, None),
+        (&fixed(86_400, 604_800), (1, 0), 3_600, u64::MAX, Some(90_000)),
+        // What the receiver asks for is past the end: one more call, at the end.
+        (&fixed(2, 6), (1, 0), 0, 604_800, Some(6)),
+        (&fixed(2, 6), (2, 6), 6, 604_800, None),
+        (&fixed(2, 7), (2, 6), 6, 0, None),
+        (&fixed(2, 9), (2, 6), 6, 0, Some(8)),
+        (&RetryPolicy::Standard, (2, 7_000), 7_000, 0, Some(7_200)),
+        (&RetryPolicy::Standard, (2, 7_200), 7_200, 0, Some(18_000)),
+        (&RetryPolicy::Standard, (9, 80_000), 80_000, u64::MAX, Some(86_400)),
+        (&custom, (1, 0), 0, 50, Some(50)),
+        (&custom, (1, 0), 0, 500, Some(110)),
+        (&custom, (2, 110), 110, 500, Some(210)),
+        (&custom, (2, 150), 150, 0, Some(230)),
+        (&custom, (2, 231), 231, 0, None),
     ] {
-        assert_eq!(next(policy, attempts, now, wait), expected, "{policy:?} {attempts} {now} {wait}");
+        assert_eq!(next(policy, attempts, now, wait), expected, "{policy:?} {attempts:?} {now} {wait}");
     }
 }
 
@@ -200,7 +211,7 @@ proptest! {
     ) {
         prop_assert_eq!(RetryPolicy::parse(policy.to_value()), Ok(policy.clone()));
         let (most, end) = bounds(&policy);
-        let mut schedule = Schedule { started_at: time(0), attempts_made: 1 };
+        let mut schedule = Schedule { started_at: time(0), attempts_made: 1, last_at: time(0) };
         let mut now = time(0);
         let mut made = 0;
         for (asked, took) in asked.into_iter().zip(took) {
@@ -210,10 +221,14 @@ proptest! {
             let Some(due) = policy.next(&schedule, now, asked.map(Duration::from_secs)) else { break };
             made += 1;
             prop_assert!(due >= now);
+            if let RetryPolicy::Fixed { interval_seconds, .. } = policy {
+                prop_assert!(due.duration_since(schedule.last_at).as_secs() >= i64::from(interval_seconds));
+            }
             prop_assert!(due <= time(end) + SLACK * schedule.attempts_made.cast_signed());
             let waited = asked.map_or(SignedDuration::ZERO, |asked| SignedDuration::from_secs(asked.min(86_400).cast_signed()));
             prop_assert!(due >= time(end).min(now + waited));
-            (now, schedule.attempts_made) = (due, schedule.attempts_made + 1);
+            now = due;
+            schedule = Schedule { attempts_made: schedule.attempts_made + 1, last_at: due, ..schedule };
         }
         prop_assert!(made <= most);
     }
@@ -241,7 +256,7 @@ proptest! {
         started in any::<i64>(), now in any::<i64>(), attempts_made: u32, wait: u64,
     ) {
         let any_time = |seconds: i64| Timestamp::from_second(seconds % 250_000_000_000).expect("time");
-        let schedule = Schedule { started_at: any_time(started), attempts_made };
+        let schedule = Schedule { started_at: any_time(started), attempts_made, last_at: any_time(wait.cast_signed()) };
         let _ = policy.next(&schedule, any_time(now), Some(Duration::from_secs(wait)));
         let _ = parse_retry_after(&text, any_time(now));
         let _ = hop_delay(any_time(started), any_time(now));

@@ -9,7 +9,6 @@ use domain::{
     id::AccountId,
     webhook::settings::Reveal,
 };
-use futures::future::try_join_all;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -136,8 +135,7 @@ impl Table {
     /// All accounts, newest first.
     pub async fn accounts(&self, slice: &Slice, keys: &Keys) -> Result<Page<Used>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
-        let items = try_join_all(page.items.into_iter().map(|row| row.open(keys))).await?;
-        Ok(Page { items, next: page.next, weight: page.weight })
+        page.open(KIND, |row| row.open(keys)).await
     }
 
     /// Counts one service more, or less, that uses the account; refused when it is not there.

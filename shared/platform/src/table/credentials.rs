@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, WriteError, item, key, number, text,
+    Condition, Item, Key, Table, TableError, WriteError, item, key, number, text, unreadable,
     users::Holder,
     walk::{Page, Slice},
 };
@@ -153,8 +153,8 @@ impl Table {
         let more = answer.last_evaluated_key.is_some();
         let found = answer.items.unwrap_or_default();
         let next = found.last().filter(|_| more).and_then(|item| Some(super::key_of(item)?.sk));
-        let pointers: Vec<Pointer> = serde_dynamo::from_items(found)?;
-        let ids: Vec<CredentialId> = pointers.into_iter().map(|pointer| pointer.credential).collect();
+        let pointers = found.into_iter().filter_map(unreadable::from_item::<Pointer>);
+        let ids: Vec<CredentialId> = pointers.map(|pointer| pointer.credential).collect();
         let mut rows = self.credentials_by_id(&ids).await?;
         // Credentials are small: a page of them does not fill an answer.
         Ok(Page { items: ids.iter().filter_map(|id| rows.remove(id)).collect(), next, weight: 0 })
@@ -176,8 +176,7 @@ impl Table {
             credentials.iter().flat_map(Credential::grants).map(|(token, _)| Key::token(&token)).collect();
         let former = credentials.iter().filter_map(|credential| Some((credential.id, credential.last_used_at?)));
         let mut uses: HashMap<CredentialId, Timestamp> = former.collect();
-        for (_, found) in self.get_all(&keys).await? {
-            let GrantRow { grant, .. } = serde_dynamo::from_item(found)?;
+        for GrantRow { grant, .. } in self.get_all(&keys).await?.into_values().filter_map(unreadable::from_item) {
             if let Some(used) = grant.used_at {
                 uses.entry(grant.credential).and_modify(|at| *at = used.max(*at)).or_insert(used);
             }
@@ -203,8 +202,8 @@ impl Table {
     async fn credentials_by_id(&self, ids: &[CredentialId]) -> Result<HashMap<CredentialId, Credential>, TableError> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::credential(*id)).collect();
         let found = self.get_all(&keys).await?;
-        let rows = found.into_values().map(serde_dynamo::from_item::<_, Credential>).collect::<Result<Vec<_>, _>>()?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+        let rows = found.into_values().filter_map(unreadable::from_item::<Credential>);
+        Ok(rows.map(|row| (row.id, row)).collect())
     }
 
     /// The writes that lead from `before` to `after`; the first is the credential's own.

@@ -5,7 +5,7 @@ use domain::{
     id::{DeliveryId, EventId, WebhookId},
     pattern::EventType,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
@@ -78,6 +78,9 @@ impl EventText {
     }
 }
 
+/// The longest that a chain of attempts takes: seven days of schedule, and a day for queues that are late.
+const LONGEST_CHAIN: SignedDuration = SignedDuration::from_hours(8 * 24);
+
 /// An event that was dispatched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatched {
@@ -135,7 +138,8 @@ impl Table {
             hops: event.hops,
             matches: matches.clone(),
             dispatched_at: *dispatched_at,
-            expires_at: self.expiry(event.id.made_at()),
+            // The ids of events that Tieline derives may carry a time long past.
+            expires_at: self.expiry(event.id.made_at().max(*dispatched_at)),
         };
         match self.put(item(&Key::event(event.id), None, row)?, Some(Condition::absent_at(*dispatched_at))).await? {
             Written::Yes => Ok(dispatched),
@@ -157,6 +161,18 @@ impl Table {
         let (Some(_) | None) =
             self.update_item(&Key::event(id.event), update, Condition::that(condition, values)).await?;
         Ok(())
+    }
+
+    /// Keeps an event for as long as a chain of attempts that starts at `now` may need it. Refused when it has expired.
+    pub async fn keep_event(&self, id: EventId, now: Timestamp) -> Result<Written, TableError> {
+        // Mostly it is young enough, by its id alone.
+        if self.expiry(id.made_at()) > now.as_second().saturating_add(LONGEST_CHAIN.as_secs()) {
+            return Ok(Written::Yes);
+        }
+        let values = [(":expires_at", number(self.expiry(now))), (":next", number(now.as_second().saturating_add(1)))];
+        let alive = Condition::that("#expires_at >= :next", values);
+        let kept = self.update_item(&Key::event(id), "SET #expires_at = :expires_at", alive).await?;
+        Ok(if kept.is_some() { Written::Yes } else { Written::Refused })
     }
 
     /// One event.

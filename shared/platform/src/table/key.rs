@@ -23,9 +23,13 @@
 //! | audit entry | `audit#<day>#<shard>` | ULID | |
 //! | first admin | `admin` | `admin` | |
 //! | event | `events#<day>#<shard>` | event's ULID | |
-//! | delivery | `deliveries#<webhook>#<day>#<shard>` | event's ULID | by status, while it has not succeeded |
+//! | delivery | `deliveries#<webhook>#<day>#<shard>` | event's ULID | |
 //! | later attempts | `attempts#<delivery>` | number, ten digits | |
+//! | where the sweeper goes on | `sweeper` | `position` | |
 //! | idempotency claim | `claim#<route>#<hash of the key, or a sender's id>` | `claim` | |
+//!
+//! Deliveries that have not succeeded are in the index `status`, which holds their keys and what they await: status and shard
+//! (from the webhook's id) / event's ULID and webhook's ULID. Former releases had them in `listing`, in four shards.
 //!
 //! A partition takes about 1,000 writes a second, so what is hot is spread over [`SHARDS`] partitions a day, and day and
 //! shard follow from the ULID: an id is enough to read the row.
@@ -40,13 +44,16 @@ use domain::{
     pattern::{EventType, Pattern},
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::Deserialize;
 use ulid::Ulid;
 
 /// How many partitions a day has.
 pub const SHARDS: u8 = 4;
+/// How many partitions a status has in the index `status`.
+const STATUS_SHARDS: u8 = 16;
 
 /// The primary key of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Key {
     /// The partition.
     pub pk: String,
@@ -206,6 +213,11 @@ impl Key {
         Self::new(attempts(id), format!("{number:010}"))
     }
 
+    /// Where the sweeper goes on.
+    pub fn sweeper() -> Self {
+        Self::new("sweeper", "position")
+    }
+
     /// The claim of an idempotency key (its hash) on a route.
     pub fn claim(route: &str, hash: &str) -> Self {
         Self::new(format!("claim#{route}#{hash}"), "claim")
@@ -264,8 +276,22 @@ pub fn attempts(id: DeliveryId) -> String {
     format!("attempts#{id}")
 }
 
-/// The index partition of the deliveries that have this status.
-pub fn deliveries_with(status: Status, shard: u8) -> String {
+/// The partition of the index `status` that a webhook's deliveries with this status are in.
+pub fn status(status: Status, webhook: WebhookId) -> String {
+    in_shard(status, shard_of(webhook.ulid(), STATUS_SHARDS))
+}
+
+/// All partitions of the index `status` with this status.
+pub fn with_status(status: Status) -> impl Iterator<Item = String> {
+    (0..STATUS_SHARDS).map(move |shard| in_shard(status, shard))
+}
+
+/// The partitions of the index `listing` in which former releases put deliveries with this status.
+pub fn formerly_with_status(status: Status) -> impl Iterator<Item = String> {
+    (0..SHARDS).map(move |shard| in_shard(status, shard))
+}
+
+fn in_shard(status: Status, shard: u8) -> String {
     format!("delivery#{}#{shard}", status.as_str())
 }
 
@@ -276,5 +302,9 @@ pub fn day(at: Timestamp) -> Date {
 
 /// The shard of an event, from the random part of its id.
 pub fn shard(ulid: Ulid) -> u8 {
-    u8::try_from(ulid.random() % u128::from(SHARDS)).unwrap_or(0)
+    shard_of(ulid, SHARDS)
+}
+
+fn shard_of(ulid: Ulid, shards: u8) -> u8 {
+    u8::try_from(ulid.random() % u128::from(shards)).unwrap_or(0)
 }

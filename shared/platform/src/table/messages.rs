@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Condition, Item, Key, Table, TableError, Written, item, key, number,
+    unreadable::{self, readable},
     walk::{Page, Slice, Span},
 };
 
@@ -79,11 +80,12 @@ impl Table {
         self.get::<Row>(&Key::message(id)).await?.map(Message::try_from).transpose()
     }
 
-    /// Those of these messages that are there.
+    /// Those of these messages that are there and can be read.
     pub async fn messages_of(&self, ids: &[MessageRef]) -> Result<HashMap<MessageRef, Message>, TableError> {
         let wanted: Vec<Key> = ids.iter().map(|id| Key::message(*id)).collect();
-        let rows: Vec<Row> = serde_dynamo::from_items(self.get_all(&wanted).await?.into_values().collect::<Vec<_>>())?;
-        rows.into_iter().map(|row| Message::try_from(row).map(|message| (message.id, message))).collect()
+        let rows = self.get_all(&wanted).await?.into_values().filter_map(unreadable::from_item::<Row>);
+        let messages = rows.filter_map(|row| readable(row.message.id, Message::try_from(row)).transpose());
+        messages.map(|read| read.map(|message| (message.id, message))).collect()
     }
 
     /// The message that this provider has this id for.
@@ -98,8 +100,7 @@ impl Table {
             Kind::Calls => key::CALLS,
         };
         let page = self.by_day::<Row>(|day, shard| key::messages(kind, day, shard), span, slice).await?;
-        let items = page.items.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
-        Ok(Page { items, next: page.next, weight: page.weight })
+        page.open("message", async |row| Message::try_from(row)).await
     }
 
     fn message_item(&self, message: &Message) -> Result<Item, TableError> {

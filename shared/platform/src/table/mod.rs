@@ -17,9 +17,11 @@ pub mod inbound;
 pub mod issued;
 pub mod key;
 pub mod messages;
+pub mod overdue;
 pub mod pace;
 pub mod providers;
 pub mod services;
+mod unreadable;
 pub mod users;
 pub mod walk;
 pub mod webhooks;
@@ -174,12 +176,12 @@ impl Table {
         Ok(items)
     }
 
-    /// The items of one partition in the order of their sort keys, to the end.
+    /// The items of one partition in the order of their sort keys, to the end; without those that can't be read.
     async fn all<T: DeserializeOwned>(&self, pk: &str) -> Result<Vec<T>, TableError> {
         let query = self.client.query().table_name(&self.name).consistent_read(true);
         let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(pk));
         let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        Ok(serde_dynamo::from_items(items.into_iter().filter(alive).collect::<Vec<_>>())?)
+        Ok(items.into_iter().filter(alive).filter_map(unreadable::from_item).collect())
     }
 
     /// The sort keys of one partition's items.

@@ -16,7 +16,6 @@ use domain::{
     provider::{Provider, Settings},
     webhook::settings::Reveal,
 };
-use futures::future::try_join_all;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -25,7 +24,7 @@ use serde_json::{Map, Value};
 use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
     inbound::ReporterRow,
-    item, key, number, text,
+    item, key, number, text, unreadable,
     walk::{Page, Slice},
 };
 use crate::{clock, keyring::Keys, seal::Place};
@@ -212,16 +211,15 @@ impl Table {
         keys: &Keys,
     ) -> Result<HashMap<ProviderId, Stored>, TableError> {
         let wanted: Vec<Key> = ids.iter().map(|id| Key::provider(*id)).collect();
-        let rows: Vec<Row> = serde_dynamo::from_items(self.get_all(&wanted).await?.into_values().collect::<Vec<_>>())?;
-        let opened = try_join_all(rows.into_iter().map(|row| row.open(keys))).await?;
-        Ok(opened.into_iter().map(|stored| (stored.provider.id, stored)).collect())
+        let items = self.get_all(&wanted).await?.into_values().filter_map(unreadable::from_item::<Row>).collect();
+        let opened = Page { items, next: None, weight: 0 }.open(KIND, |row| row.open(keys)).await?;
+        Ok(opened.items.into_iter().map(|stored| (stored.provider.id, stored)).collect())
     }
 
     /// All providers, newest first.
     pub async fn providers(&self, slice: &Slice, keys: &Keys) -> Result<Page<Stored>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
-        let items = try_join_all(page.items.into_iter().map(|row| row.open(keys))).await?;
-        Ok(Page { items, next: page.next, weight: page.weight })
+        page.open(KIND, |row| row.open(keys)).await
     }
 
     /// Those out of which [`domain::provider::choose`] chooses: the one `wanted` by id or name; else the channel's default,

@@ -12,7 +12,6 @@ use domain::{
     service::{Connection, Service, Settings},
     webhook::settings::Reveal,
 };
-use futures::future::try_join_all;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -168,8 +167,7 @@ impl Table {
     /// All services, newest first.
     pub async fn services(&self, slice: &Slice, keys: &Keys) -> Result<Page<Stored>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
-        let items = try_join_all(page.items.into_iter().map(|row| row.open(keys))).await?;
-        Ok(Page { items, next: page.next, weight: page.weight })
+        page.open(KIND, |row| row.open(keys)).await
     }
 
     /// A service with the account that its calls authenticate with.

@@ -6,13 +6,14 @@
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::id::EventId;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use jiff::{Timestamp, ToSpan};
 use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 use super::{
-    Item, Table, TableError, alive, key, text,
+    Item, Key, Table, TableError, alive, key, text,
+    unreadable::{self, readable},
     weight::{MOST_WEIGHT, weight},
 };
 
@@ -33,6 +34,32 @@ impl<T> Page<T> {
         Page { items: self.items.into_iter().map(make).collect(), next: self.next, weight: self.weight }
     }
 }
+
+impl<T> Page<T> {
+    /// The page with what `open` makes of each item; without those that can't be read.
+    pub(super) async fn open<U, F: Future<Output = Result<U, TableError>>>(
+        self,
+        kind: &str,
+        open: impl Fn(T) -> F,
+    ) -> Result<Page<U>, TableError> {
+        let opened = join_all(self.items.into_iter().map(open)).await;
+        let items = opened.into_iter().filter_map(|read| readable(kind, read).transpose());
+        Ok(Page { items: items.collect::<Result<_, _>>()?, next: self.next, weight: self.weight })
+    }
+}
+
+/// An index of the table, with the names of its keys.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Index {
+    name: &'static str,
+    pub(super) pk: &'static str,
+    pub(super) sk: &'static str,
+}
+
+/// Resources by kind, newest first; holds whole items.
+pub(super) const LISTING: Index = Index { name: "listing", pk: "list_pk", sk: "list_sk" };
+/// Deliveries that have not succeeded, by status; holds their keys and what they await.
+pub(super) const STATUS: Index = Index { name: "status", pk: "status_pk", sk: "status_sk" };
 
 /// Which part of a list.
 #[derive(Debug, Clone)]
@@ -130,26 +157,40 @@ impl Table {
         list_pk: &str,
         slice: &Slice,
     ) -> Result<Page<T>, TableError> {
-        self.listed_shards(&[list_pk.to_owned()], slice).await
+        Ok(page(self.newest_of(LISTING, &[list_pk.to_owned()], slice).await?, slice))
     }
 
-    /// One page of several partitions of the index `listing`, merged.
-    pub(super) async fn listed_shards<T: DeserializeOwned>(
+    /// The keys of one page of several partitions of indexes, merged.
+    pub(super) async fn keys_in(
         &self,
-        partitions: &[String],
+        partitions: &[(Index, Vec<String>)],
         slice: &Slice,
-    ) -> Result<Page<T>, TableError> {
+    ) -> Result<Page<Key>, TableError> {
+        let parts = partitions.iter().map(|(index, partitions)| self.newest_of(*index, partitions, slice));
+        let mut found: Vec<Found> = try_join_all(parts).await?.into_iter().flatten().collect();
+        found.sort_by(|a, b| b.sort_key.cmp(&a.sort_key));
+        Ok(page(found, slice))
+    }
+
+    /// The newest of what is in these partitions of an index: all of it, or more than the slice takes.
+    async fn newest_of(&self, index: Index, partitions: &[String], slice: &Slice) -> Result<Vec<Found>, TableError> {
         let queries = partitions.iter().map(|partition| {
-            let query = self.client.query().table_name(&self.name).index_name("listing").scan_index_forward(false);
-            let query = query.expression_attribute_values(":pk", text(partition));
+            let query = self.index(index, partition).scan_index_forward(false);
+            let Index { pk, sk, .. } = index;
             match &slice.after {
-                None => query.key_condition_expression("list_pk = :pk"),
+                None => query.key_condition_expression(format!("{pk} = :pk")),
                 Some(after) => query
-                    .key_condition_expression("list_pk = :pk AND list_sk < :after")
+                    .key_condition_expression(format!("{pk} = :pk AND {sk} < :after"))
                     .expression_attribute_values(":after", text(after)),
             }
         });
-        page(newest(queries, "list_sk", slice).await?, slice)
+        newest(queries, index.sk, slice).await
+    }
+
+    /// A query of one partition of an index; its condition is to be set.
+    pub(super) fn index(&self, index: Index, partition: &str) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.name).index_name(index.name);
+        query.expression_attribute_values(":pk", text(partition))
     }
 
     /// One page of what is kept by day and shard, over `span`; `partition` spells the partitions.
@@ -180,7 +221,7 @@ impl Table {
                 at_once = (2 * at_once).min(MOST_DAYS_AT_ONCE);
             }
         }
-        page(found, slice)
+        Ok(page(found, slice))
     }
 
     fn between(&self, pk: String, oldest: Ulid, newest: Ulid) -> QueryFluentBuilder {
@@ -217,8 +258,8 @@ async fn newest(
     }
 }
 
-/// As many of these, which are in order, as the slice takes; one at the least.
-fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Result<Page<T>, TableError> {
+/// As many of these, which are in order, as the slice takes; one at the least. Those that can't be read are left out.
+fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Page<T> {
     let fits = |weight: &mut usize, found: &Found| {
         *weight += found.weight;
         (*weight <= slice.room).then_some(())
@@ -228,8 +269,8 @@ fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Result<Pag
     found.truncate(fitting);
     let next = found.last().filter(|_| more).map(|found| found.sort_key.clone());
     let weight = found.iter().map(|found| found.weight).sum();
-    let items = found.into_iter().map(|found| found.item).collect::<Vec<_>>();
-    Ok(Page { items: serde_dynamo::from_items(items)?, next, weight })
+    let items = found.into_iter().filter_map(|found| unreadable::from_item(found.item)).collect();
+    Page { items, next, weight }
 }
 
 fn sort_key(item: &Item, name: &str) -> Option<String> {

@@ -17,7 +17,7 @@ use domain::{
     signature::SigningSecret,
     webhook::{Health, Settings, SigningSecrets, State, Webhook, settings::Reveal},
 };
-use futures::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 
 use super::{
     AttributeValue, Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, Written, item, key, number,
-    text,
+    text, unreadable,
     walk::{Page, Slice},
 };
 use crate::{keyring::Keys, seal::Place, telemetry};
@@ -223,20 +223,25 @@ impl Table {
         }
     }
 
+    /// Until when the queued deliveries of one webhook are cancelled.
+    pub async fn stopped(&self, id: WebhookId) -> Result<Stopped, TableError> {
+        Ok(self.get::<Row>(&Key::webhook(id)).await?.map_or(Stopped::Always, |row| row.stopped()))
+    }
+
     /// All webhooks, newest first.
     pub async fn webhooks(&self, slice: &Slice, keys: &Keys) -> Result<Page<Webhook>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
-        let items = try_join_all(page.items.into_iter().map(|row| row.open(keys))).await?;
-        Ok(Page { items, next: page.next, weight: page.weight })
+        page.open(KIND, |row| row.open(keys)).await
     }
 
-    /// Until when the queued deliveries of these webhooks are cancelled.
+    /// Until when the queued deliveries of these webhooks are cancelled. Of one that can't be read nothing is known.
     pub async fn stops(&self, ids: &[WebhookId]) -> Result<impl Fn(WebhookId) -> Stopped + use<>, TableError> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::webhook(*id)).collect();
         let mut stops = HashMap::new();
-        for (_, item) in self.get_all(&keys).await? {
-            let row: Row = serde_dynamo::from_item(item)?;
-            stops.insert(row.id, row.stopped());
+        for (key, item) in self.get_all(&keys).await? {
+            let Some(id) = ids.iter().find(|id| Key::webhook(**id) == key) else { continue };
+            let row = unreadable::from_item::<Row>(item);
+            stops.insert(*id, row.map_or(Stopped::Never, |row| row.stopped()));
         }
         Ok(move |id| stops.get(&id).copied().unwrap_or(Stopped::Always))
     }
@@ -252,10 +257,10 @@ impl Table {
         let query = query.key_condition_expression("pk = :pk");
         let query = query.expression_attribute_values(":pk", text(key::subscriptions(pattern)));
         let page = query.set_exclusive_start_key(after.map(|position| position.0)).send().await?;
-        let found: Vec<Subscription> = serde_dynamo::from_items(page.items.unwrap_or_default())?;
+        let found = page.items.unwrap_or_default().into_iter().filter_map(unreadable::from_item::<Subscription>);
         let subscriber =
             |Subscription { webhook_id: webhook, name, conditions }| Subscriber { webhook, name, conditions };
-        Ok((found.into_iter().map(subscriber).collect(), page.last_evaluated_key.map(Position)))
+        Ok((found.map(subscriber).collect(), page.last_evaluated_key.map(Position)))
     }
 
     /// How many webhooks get the event type of `kinds` that most of them want.

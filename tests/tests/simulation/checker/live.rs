@@ -6,10 +6,7 @@ use domain::{
     delivery::{Delivery, Message},
     id::DeliveryId,
 };
-use tests::fake::{
-    Fake,
-    sqs::{MOST_RECEIVED, Name},
-};
+use tests::fake::{Fake, sqs::Name};
 
 use super::{Broken, kept, waiting};
 use crate::history::{History, message};
@@ -36,12 +33,13 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
 
 /// A message is a dead letter only after something went wrong each time that it was received.
 pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Result<(), Broken> {
+    let receives = fake.state().queues.most_received();
     let told = history.told();
     for dead in fake.state().queues.on(Name::Dead) {
         let failed = told.failed_receives.get(&dead.id).copied().unwrap_or(0);
         // One that takes the place of another is not recorded where that one's row changes meanwhile, and comes again.
         let refused = usize::from(message(&dead).is_some_and(|message| message.replaces.is_some()));
-        kept(failed + refused >= MOST_RECEIVED as usize, "only what failed again and again is a dead letter", || {
+        kept(failed + refused >= receives as usize, "only what failed again and again is a dead letter", || {
             format!("{} after {failed} failures of {} receives", dead.body, dead.received)
         })?;
     }

@@ -127,7 +127,7 @@ impl<'a> Past<'a> {
             messages.entry(message.delivery).or_default().insert(message.ticket.token.clone(), message);
         }
         let stops = webhooks.iter().map(|webhook| (*webhook, stops::stops(state, *webhook))).collect();
-        let (skew, calm) = (faults.skew, *faults == Faults::default());
+        let (skew, calm) = (faults.skew, *faults == Faults::none());
         let (disturbances, disturbed_events) = (told.disturbances(), told.disturbed_events());
         Self {
             hooks,

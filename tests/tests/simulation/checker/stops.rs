@@ -1,11 +1,16 @@
 //! Deleting and disabling stop every call that has not begun: who reads a webhook that is stopped does not call it, and who
 //! reads one that was does not call it for what was queued before.
 
+use std::time::Duration;
+
 use domain::id::WebhookId;
 use tests::fake::State;
 use tokio::time::Instant;
 
 use super::{Broken, Past, calls::delivery, kept, plain};
+
+/// How old what was read of a webhook may be when it is called.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A time in which a webhook is disabled or deleted.
 pub(super) struct Stop {
@@ -29,8 +34,10 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
         let retried = past.told.retried.get(&id).into_iter().flatten();
         let queued_last = retried.filter(|at| **at <= read_at).copied().chain([queued]).max().expect("one");
         let covers = |stop: &&Stop| {
-            let open = stop.until.is_none_or(|until| until > read_at);
-            stop.at < read_at && (open || queued_last + past.slack() < stop.at)
+            let queued_before = queued_last + past.slack() < stop.at;
+            let covered_at = |at: Instant| stop.until.is_none_or(|until| until > at) || queued_before;
+            // What was read longer ago is read again right before the call.
+            (stop.at < read_at && covered_at(read_at)) || (stop.at + FRESH < hit.began && covered_at(hit.began))
         };
         let by = past.stops[&id.webhook].iter().find(covers);
         kept(by.is_none(), "no call begins after its webhook was stopped", || {

@@ -28,11 +28,9 @@ async fn webhook(api: &Api, pattern: &str) -> Reply {
 #[tokio::test]
 async fn wildcards_fill_up_below_types_that_nobody_defined_yet() {
     let api = Api::new().await;
-    for name in ["a", "a.b"] {
-        api.post("event-types", json!({"name": name})).await.expect(201);
-    }
+    api.post("event-types", json!({"name": "a"})).await.expect(201);
     subscribe(&api, "a.*", 1_000);
-    for pattern in ["a.*", "a.b", "a.b.*"] {
+    for pattern in ["a.*", "a.b.*"] {
         let refused: Value = webhook(&api, pattern).await.expect(422);
         assert_eq!(refused["errors"][0]["pointer"], "/events", "{pattern}");
     }

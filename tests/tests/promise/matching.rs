@@ -17,7 +17,7 @@ async fn a_batch_reads_each_pattern_once_and_page_by_page() {
     let mut wild = BTreeSet::new();
     for n in 0..80 {
         let fields = json!({"events": ["*"], "conditions": large_conditions()});
-        wild.insert(world.webhook(&format!("wild {n}"), fields).await.id);
+        wild.insert(world.webhook(&format!("wild-{n}"), fields).await.id);
     }
     let own = world.webhook("own", json!({"events": ["kind.n3", "kind.*", "*"]})).await.id;
     let no = json!({"events": ["kind.*"], "conditions": {"field": "event.type", "op": "eq", "value": "kind.n9"}});
@@ -65,7 +65,7 @@ async fn conditions_that_cost_too_much_match_nothing_and_hold_up_nobody() {
     world.webhook("costly", costly).await;
     let fine = json!({"conditions": {"field": "webhook.name", "op": "eq", "value": "fine"}});
     let fine = world.webhook("fine", fine).await.id;
-    let text: String = (0..60_000).map(|n| if n * n % 7 < 3 { 'a' } else { 'b' }).collect();
+    let text: String = (0..60_000_u64).map(|n| if n * n % 7 < 3 { 'a' } else { 'b' }).collect();
     let event = world.publish("message", json!({"text": text})).await;
     world.step_on(&[Name::Events]).await.expect("the batch");
     assert_eq!(world.event(&event).await.expect("an event").matches, [fine]);

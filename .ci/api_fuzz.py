@@ -78,7 +78,7 @@ def main() -> int:
     scopes = [scope for scope in document["components"]["schemas"]["Scope"]["enum"] if scope != "admin"]
     checks = ["--checks", "refused", "--mode", "positive", "--phases", "examples,fuzzing"]
     fine = [
-        run("all scopes", credential(scopes), "", 150, "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
+        run("all scopes", credential(scopes), "", 120, "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
         run("a single scope", credential(["audit:read"]), "audit:read", 40, *checks),
         run("no token", "", "", 40, *checks),
     ]

@@ -6,7 +6,7 @@ use domain::{
     pattern::EventType,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -182,6 +182,12 @@ impl Table {
 
     /// The events of a span of time, newest first.
     pub async fn events(&self, span: Span, slice: &Slice) -> Result<Page<Dispatched>, TableError> {
-        Ok(self.by_day::<Row>(key::events, span, slice).await?.map(Dispatched::from))
+        let page = self.by_day::<Row>(key::events, span, slice).await?;
+        page.open("event", async |row| {
+            let data = serde_json::from_str::<IgnoredAny>(&row.data);
+            data.map_err(|error| TableError::Document(format!("data of {}: {error}", row.id)))?;
+            Ok(Dispatched::from(row))
+        })
+        .await
     }
 }

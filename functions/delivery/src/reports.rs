@@ -7,6 +7,7 @@
 use domain::{
     callback::{Named, Notice},
     message::{Message, Report, Reported},
+    redact::Redactor,
 };
 use platform::{clock, messenger, table::Written};
 
@@ -29,7 +30,7 @@ async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
     if !matches!(report, Report::Status { .. })
         && let Some(provider) = app.table.provider(notice.provider, &app.keys).await?
     {
-        report = report.redacted(&messenger::secrets(&provider));
+        report = report.redacted(&Redactor::new(messenger::secrets(&provider)));
     }
     for _ in 0..TRIES {
         let Some(row) = find(app, notice).await? else { return wait(app, notice).await };

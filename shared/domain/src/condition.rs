@@ -20,7 +20,10 @@ use utoipa::{
     openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, schema::ArrayBuilder, schema::Type},
 };
 
-use crate::invalid::{self, Checked, Fields, Problems};
+use crate::{
+    excerpt,
+    invalid::{self, Checked, Fields, Problems},
+};
 
 use expression::Expression;
 use op::Op;
@@ -68,6 +71,9 @@ pub struct Comparison {
     pub value: Value,
     /// What stood there; null also when there was nothing.
     pub actual: Option<Value>,
+    /// Whether `actual` is only the first 16 KiB, of a string or of a value's JSON; absent where it is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
     /// Whether the comparison holds.
     pub outcome: bool,
 }
@@ -167,13 +173,15 @@ impl Condition {
             }
             Self::Not(part) => part.explain_into(subject, comparisons),
             Self::Compare { field, op } => {
-                let actual = field.find(subject).map(Cow::into_owned);
-                let outcome = op.holds(actual.as_ref(), &Steps::new()).unwrap_or(false);
+                let actual = field.find(subject);
+                let outcome = op.holds(actual.as_deref(), &Steps::new()).unwrap_or(false);
+                let cut = actual.as_deref().and_then(excerpt::of_value);
                 comparisons.push(Comparison {
                     field: field.as_str().to_owned(),
                     op: op.name(),
                     value: op.value(),
-                    actual,
+                    truncated: cut.is_some(),
+                    actual: cut.map(Value::from).or_else(|| actual.map(Cow::into_owned)),
                     outcome,
                 });
             }

@@ -12,6 +12,7 @@ pub mod credential;
 pub mod delivery;
 pub mod event;
 pub mod event_type;
+pub mod excerpt;
 pub mod form;
 pub mod header;
 pub mod id;

@@ -1,6 +1,14 @@
-//! Keeps secrets out of what people read: URLs in records and logs, and the hints that stand in for a secret.
+//! Keeps secrets out of what people read: URLs and header values in records, logs and exports, and the hints that stand in
+//! for a secret.
+//!
+//! What is masked depends on the setting alone: its words, and where its tags are. A template is masked first and filled in
+//! afterwards, so that no value of an event changes what is masked.
+
+mod header;
 
 use percent_encoding::percent_decode_str;
+
+pub use self::header::{header, header_secrets, header_template};
 
 use crate::{
     invalid::{Checked, Problems},
@@ -23,22 +31,40 @@ const SECRET_NAMES: [&str; 6] = ["sig", "pwd", "pass", "code", "jwt", "hmac"];
 /// of 24 or more letters and digits, a query value whose name says key, token, secret or the like. Scheme, host and tags
 /// (`{a.b}`) stay readable. Any text may come; one without a scheme is taken for a path.
 pub fn url(text: &str) -> String {
-    masked(text).shown
+    masked(text, Tags::Shown).shown
+}
+
+/// As [`url()`], for a template whose tags are filled in next: a tag in a query value that is masked is masked with it.
+pub fn url_template(text: &str) -> String {
+    masked(text, Tags::Masked).shown
 }
 
 /// The parts of the URL that [`url()`] masks, as they are written in it.
 pub fn url_secrets(text: &str) -> Vec<String> {
-    masked(text).hidden
+    masked(text, Tags::Shown).hidden
 }
 
-/// A URL taken apart.
-#[derive(Default)]
+/// What becomes of a tag where a secret is expected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tags {
+    /// It stays readable.
+    Shown,
+    /// It is masked.
+    Masked,
+}
+
+/// A text taken apart into what is shown, masks included, and what the masks hide.
 struct Masked {
     shown: String,
     hidden: Vec<String>,
+    tags: Tags,
 }
 
 impl Masked {
+    fn new(tags: Tags) -> Self {
+        Self { shown: String::new(), hidden: Vec::new(), tags }
+    }
+
     fn show(&mut self, text: &str) {
         self.shown.push_str(text);
     }
@@ -47,13 +73,24 @@ impl Masked {
         self.shown.push_str(MASK);
         self.hidden.push(text.to_owned());
     }
+
+    /// Hides what lies between the tags of `text`.
+    fn hide_literals(&mut self, text: &str) {
+        match self.tags {
+            Tags::Shown => each_literal(self, text, whole),
+            Tags::Masked => {
+                self.shown.push_str(MASK);
+                self.hidden.extend(literals(text).map(str::to_owned));
+            }
+        }
+    }
 }
 
-fn masked(text: &str) -> Masked {
+fn masked(text: &str, tags: Tags) -> Masked {
     let authority = text.find("://").map_or(0, |at| at + 3);
     let path = if authority == 0 { 0 } else { end(text, authority, &['/', '\\', '?', '#']) };
     let query = end(text, path, &['?', '#']);
-    let mut out = Masked::default();
+    let mut out = Masked::new(tags);
     out.show(&text[..authority]);
     match text[authority..path].rsplit_once('@') {
         Some((user_info, host)) => {
@@ -75,7 +112,11 @@ fn masked(text: &str) -> Masked {
             Some((name, value)) => {
                 each_literal(&mut out, name, runs);
                 out.show("=");
-                each_literal(&mut out, value, if names_secret(name) { whole } else { runs });
+                if !names_secret(name) {
+                    each_literal(&mut out, value, runs);
+                } else if !value.is_empty() {
+                    out.hide_literals(value);
+                }
             }
             None => each_literal(&mut out, pair, runs),
         }

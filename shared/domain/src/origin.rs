@@ -12,9 +12,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    header,
     invalid::{Checked, Problems},
-    mask::literals,
+    mask,
     template::HeaderTemplate,
 };
 
@@ -87,9 +86,7 @@ impl StoredSecret {
 
 /// Whether a secret is written into the header's value, and not only named by a tag (`Bearer {secret.token}`).
 fn holds_secret(name: &HeaderName, value: &HeaderTemplate) -> bool {
-    let literal: usize = literals(value.as_str()).map(|text| text.trim().len()).sum();
-    let names_secret = value.tags().any(|tag| tag.starts_with("secret."));
-    header::is_sensitive(name.as_str()) && literal > if names_secret { 16 } else { 0 }
+    mask::header_secrets(name.as_str(), value.as_str()).iter().any(|part| !part.trim().is_empty())
 }
 
 /// Origins of the secrets that were given for another address than the present one, by the path of their fields. Such a secret was not in

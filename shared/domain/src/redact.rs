@@ -1,185 +1,231 @@
-//! Takes secrets out of texts that come back from third parties and are kept or shown.
+//! Masks secrets in text that third parties sent back.
 //!
-//! Receivers echo what they were sent, and seldom as it was: in JSON, in a URL, in XML, one within another. So a secret
-//! is looked for in the text and in what the text decodes to, up to [`LAYERS`] codes deep, and whatever stood for it is
-//! masked. A text that was cut may end within a secret: the start of one at the end is masked, too.
+//! Receivers echo what they were sent, in JSON, in a URL, in XML, one within another. Each secret is searched for in the
+//! text and in what the text decodes to, up to [`LAYERS`] codes deep, and the text that stood for it is masked.
+//!
+//! Only text from third parties is searched, and only for whole secrets: a client that could have a text of its own
+//! searched would learn from the answer whether it guessed a secret's beginning. Where an answer was cut, the beginning of a
+//! secret at the cut is masked too ([`Redactor::cut`]).
+//!
+//! The work is bounded: one automaton for at most [`MAX_SECRETS`] secrets runs once over each decoded text.
+
+mod decode;
 
 use std::{collections::BTreeSet, ops::Range};
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem;
 use percent_encoding::percent_decode_str;
 
+use self::decode::{CODES, Decoded, End};
 use crate::mask::{self, MASK};
 
 /// Codes within each other, such as a form in a JSON string.
 const LAYERS: usize = 2;
-/// The shortest secret that is masked, in bytes: a shorter one stands in any text by chance.
-const SHORTEST: usize = 4;
-/// The shortest start of a secret that is masked at the end of a text, in bytes.
-const SHORTEST_START: usize = 8;
+/// The shortest secret that is masked, in bytes: a shorter one occurs in any text by chance.
+const MIN_SECRET: usize = 4;
+/// The shortest part of a header value that is searched for by itself, in bytes.
+const MIN_PART: usize = 8;
+/// The shortest beginning of a secret that is masked at a cut, in bytes.
+const MIN_START: usize = 8;
+/// The most secrets that one text is searched for. Those added first count.
+pub const MAX_SECRETS: usize = 64;
+/// The most occurrences that are masked one by one; a text with more is masked as a whole.
+const MAX_MATCHES: usize = 20_000;
 
-/// `text` with every one of these secrets masked. Less than 4 bytes are no secret, and would mask every other word.
-pub fn redact(text: &str, secrets: &BTreeSet<String>) -> String {
-    let secrets: Vec<&str> = secrets.iter().map(String::as_str).filter(|secret| secret.len() >= SHORTEST).collect();
-    if secrets.is_empty() {
-        return text.to_owned();
-    }
-    let mut hidden: Vec<Range<usize>> = Vec::new();
-    Decoded::plain(text).search(&secrets, LAYERS, &mut hidden);
-    hidden.sort_by_key(|range| range.start);
-    let mut out = String::with_capacity(text.len());
-    let mut done = 0;
-    for range in hidden {
-        if range.start > done || done == 0 {
-            out.push_str(&text[done..range.start]);
-            out.push_str(MASK);
+/// Secrets to search for, the most important first.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Adds a secret, unless it is too short, known, or one more than [`MAX_SECRETS`].
+    pub fn add(&mut self, secret: &str) {
+        if secret.len() >= MIN_SECRET && self.0.len() < MAX_SECRETS && self.0.iter().all(|known| known != secret) {
+            self.0.push(secret.to_owned());
         }
-        done = done.max(range.end);
     }
-    out.push_str(&text[done..]);
-    out
-}
 
-/// The value of a header, and those of its parts that may be echoed by themselves: `Bearer <token>` without the scheme,
-/// `name=<value>` of a cookie.
-pub fn header_secrets(value: &str, found: &mut BTreeSet<String>) {
-    let scheme = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let (_, rest) = value.split_once(' ').filter(|(word, _)| scheme(word)).unwrap_or(("", value));
-    if rest.trim().is_empty() {
-        return;
+    /// Adds secrets in their order.
+    pub fn extend(&mut self, secrets: Self) {
+        secrets.0.iter().for_each(|secret| self.add(secret));
     }
-    found.insert(value.trim().to_owned());
-    for word in rest.split([' ', '\t', ';', ',']) {
-        let word = word.trim_end_matches('=');
-        let (_, value) = word.split_once('=').unwrap_or(("", word));
-        found.insert(value.trim_matches('"').to_owned());
-    }
-}
 
-/// The parts of a URL that are masked where it is shown, as written and decoded.
-pub fn url_secrets(url: &str, found: &mut BTreeSet<String>) {
-    for part in mask::url_secrets(url) {
-        let plain = percent_decode_str(&part).decode_utf8_lossy().into_owned();
-        found.extend(plain.split_once(':').map(|(_, secret)| secret.to_owned()));
-        found.extend([part, plain]);
-    }
-}
-
-/// What a text decodes to, each byte with the part of the text that it comes from. Texts are shorter than 4 GiB.
-struct Decoded {
-    bytes: Vec<u8>,
-    origins: Vec<(u32, u32)>,
-}
-
-/// What the text begins with stands for, and how many bytes it takes; nothing where it stands for itself.
-type Code = fn(&[u8]) -> Option<(usize, Plain)>;
-
-enum Plain {
-    Byte(u8),
-    Char(char),
-}
-
-const CODES: [Code; 4] = [percent, form, json, xml];
-
-impl Decoded {
-    fn plain(text: &str) -> Self {
-        let mut decoded = Self { bytes: text.as_bytes().to_vec(), origins: Vec::with_capacity(text.len()) };
-        for (at, c) in text.char_indices() {
-            let at = u32::try_from(at).unwrap_or(u32::MAX);
-            let end = at.saturating_add(u32::try_from(c.len_utf8()).unwrap_or(0));
-            decoded.origins.extend(std::iter::repeat_n((at, end), c.len_utf8()));
+    /// Adds a header's value and, where it is a scheme and a token, the token.
+    pub fn add_header(&mut self, value: &str) {
+        if let Some(token) = token(value) {
+            self.add(value.trim());
+            self.add(token);
         }
-        decoded
     }
 
-    /// Looks here, and in what this decodes to, one after another: a text that is large is there but a few times.
-    fn search(&self, secrets: &[&str], layers: usize, hidden: &mut Vec<Range<usize>>) {
-        hidden.extend(secrets.iter().flat_map(|secret| self.find(secret.as_bytes())));
+    /// Adds what a header's value is made of: the values of a cookie's or a scheme's parameters. These are the least
+    /// important, and there may be many.
+    pub fn add_header_parts(&mut self, value: &str) {
+        for part in token(value).into_iter().flat_map(|token| token.split([' ', '\t', ';', ','])) {
+            let part = part.trim_end_matches('=');
+            let part = part.split_once('=').map_or(part, |(_, value)| value).trim_matches('"');
+            if part.len() >= MIN_PART {
+                self.add(part);
+            }
+        }
+    }
+
+    /// Adds the parts of a URL that are masked where it is shown, as written and decoded.
+    pub fn add_url(&mut self, url: &str) {
+        for part in mask::url_secrets(url) {
+            let plain = percent_decode_str(&part).decode_utf8_lossy();
+            self.add(&part);
+            self.add(&plain);
+            if let Some((_, secret)) = plain.split_once(':') {
+                self.add(secret);
+            }
+        }
+    }
+}
+
+/// The value of a header without the name of its authentication scheme; `None` where nothing else is there.
+fn token(value: &str) -> Option<&str> {
+    let is_scheme = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let rest = value.split_once(' ').filter(|(word, _)| is_scheme(word)).map_or(value, |(_, rest)| rest).trim();
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// Secrets do not show in debug output.
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Secrets").field(&self.0.len()).finish()
+    }
+}
+
+/// Masks a set of secrets in texts.
+pub struct Redactor {
+    /// `None` where there are no secrets.
+    automaton: Option<AhoCorasick>,
+    secrets: Vec<String>,
+}
+
+impl Redactor {
+    /// Prepares the search for these secrets.
+    pub fn new(secrets: Secrets) -> Self {
+        let automaton = (!secrets.0.is_empty()).then(|| {
+            // Of the kinds of automata this one takes time and memory linear in the secrets' length.
+            AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).build(&secrets.0).ok()
+        });
+        Self { automaton: automaton.flatten(), secrets: secrets.0 }
+    }
+
+    /// `text` with every secret in it masked.
+    pub fn whole(&self, text: &str) -> String {
+        self.redact(text, End::Whole)
+    }
+
+    /// As [`Redactor::whole`], for the first part of a longer text: the beginning of a secret, of 8 bytes or more, is
+    /// masked at its end too.
+    pub fn cut(&self, text: &str) -> String {
+        self.redact(text, End::Cut)
+    }
+
+    fn redact(&self, text: &str, end: End) -> String {
+        let Some(automaton) = &self.automaton else { return text.to_owned() };
+        let starts: Vec<Start<'_>> = match end {
+            End::Whole => Vec::new(),
+            End::Cut => self.secrets.iter().filter_map(|secret| Start::of(secret.as_bytes())).collect(),
+        };
+        let mut search = Search { automaton, starts, end, text, hidden: BTreeSet::new() };
+        if search.run(&Decoded::plain(text), LAYERS).is_none() {
+            return MASK.to_owned();
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for (start, end) in search.hidden {
+            if start > done || done == 0 {
+                out.push_str(&text[done..start]);
+                out.push_str(MASK);
+            }
+            done = done.max(end);
+        }
+        out.push_str(&text[done..]);
+        out
+    }
+}
+
+/// A search through one text.
+struct Search<'a> {
+    automaton: &'a AhoCorasick,
+    starts: Vec<Start<'a>>,
+    end: End,
+    text: &'a str,
+    /// Parts of the text that are to be masked, by where they begin and end.
+    hidden: BTreeSet<(usize, usize)>,
+}
+
+impl Search<'_> {
+    /// Searches here and in what this decodes to, one after another, so that a large text is in memory only a few times.
+    /// `None` when there are too many matches.
+    fn run(&mut self, decoded: &Decoded, layers: usize) -> Option<()> {
+        for (count, found) in self.automaton.find_overlapping_iter(&decoded.bytes).enumerate() {
+            self.hide(decoded.origin(found.range()))?;
+            if count > MAX_MATCHES {
+                return None;
+            }
+        }
+        let length = decoded.bytes.len();
+        if let Some(start) = self.starts.iter().filter_map(|start| start.at_the_end(&decoded.bytes)).max() {
+            let from = decoded.origin(length - start..length).start;
+            self.hide(from..self.text.len())?;
+        }
         if layers > 0 {
-            for decoded in CODES.iter().filter_map(|code| self.decode(*code)) {
-                decoded.search(secrets, layers - 1, hidden);
+            for code in CODES {
+                if let Some(inner) = decoded.decode(code, self.end) {
+                    self.run(&inner, layers - 1)?;
+                }
             }
         }
+        Some(())
     }
 
-    /// `None` when there is nothing to decode.
-    fn decode(&self, code: Code) -> Option<Self> {
-        let room = self.bytes.len();
-        let mut out = Self { bytes: Vec::with_capacity(room), origins: Vec::with_capacity(room) };
-        let mut at = 0;
-        while at < self.bytes.len() {
-            let (length, plain) = code(&self.bytes[at..]).unwrap_or((1, Plain::Byte(self.bytes[at])));
-            match plain {
-                Plain::Byte(byte) => out.bytes.push(byte),
-                Plain::Char(c) => out.bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            }
-            out.origins.resize(out.bytes.len(), (self.origins[at].0, self.origins[at + length - 1].1));
-            at += length;
+    fn hide(&mut self, part: Range<usize>) -> Option<()> {
+        self.hidden.insert((part.start, part.end));
+        (self.hidden.len() <= MAX_MATCHES).then_some(())
+    }
+}
+
+/// A secret of which the beginning is searched for at the end of a text.
+struct Start<'a> {
+    secret: &'a [u8],
+    /// Finds its first bytes, which few texts hold.
+    head: memmem::Finder<'a>,
+}
+
+impl<'a> Start<'a> {
+    /// `None` for a secret that is too short to have a beginning.
+    fn of(secret: &'a [u8]) -> Option<Self> {
+        (secret.len() > MIN_START).then(|| Self { secret, head: memmem::Finder::new(&secret[..MIN_START]) })
+    }
+
+    /// How long the beginning of the secret is with which `bytes` end; `None` for less than [`MIN_START`]. Takes time
+    /// linear in the secret's length (Knuth–Morris–Pratt).
+    fn at_the_end(&self, bytes: &[u8]) -> Option<usize> {
+        let window = &bytes[bytes.len().saturating_sub(self.secret.len() - 1)..];
+        let window = &window[self.head.find(window)?..];
+        // For each length of a beginning, the length of the longest shorter one that it ends with.
+        let mut falls = vec![0; self.secret.len() + 1];
+        let mut matched = 0;
+        for at in 1..window.len() {
+            matched = step(self.secret, &falls, matched, self.secret[at]);
+            falls[at + 1] = matched;
         }
-        (out.bytes != self.bytes).then_some(out)
-    }
-
-    /// Where the secret stands in the text, and where its start does at the end.
-    fn find(&self, secret: &[u8]) -> Vec<Range<usize>> {
-        let origin = |from: usize, to: usize| self.origins[from].0 as usize..self.origins[to - 1].1 as usize;
-        let length = self.bytes.len();
-        let begins = (0..length).filter(|at| self.bytes[*at] == secret[0] && self.bytes[*at..].starts_with(secret));
-        let mut found: Vec<Range<usize>> = begins.map(|at| origin(at, at + secret.len())).collect();
-        let start = (SHORTEST_START..secret.len()).rev().find(|count| self.bytes.ends_with(&secret[..*count]));
-        found.extend(start.map(|count| origin(length - count, length)));
-        found
+        let matched = window.iter().fold(0, |matched, byte| step(self.secret, &falls, matched, *byte));
+        Some(matched).filter(|matched| *matched >= MIN_START)
     }
 }
 
-fn percent(rest: &[u8]) -> Option<(usize, Plain)> {
-    match rest {
-        [b'%', high, low, ..] => Some((3, Plain::Byte(u8::try_from(hex(&[*high, *low])?).ok()?))),
-        _ => None,
+fn step(secret: &[u8], falls: &[usize], mut matched: usize, byte: u8) -> usize {
+    while matched > 0 && secret[matched] != byte {
+        matched = falls[matched];
     }
+    matched + usize::from(secret[matched] == byte)
 }
 
-fn form(rest: &[u8]) -> Option<(usize, Plain)> {
-    if rest[0] == b'+' { Some((1, Plain::Byte(b' '))) } else { percent(rest) }
-}
-
-fn json(rest: &[u8]) -> Option<(usize, Plain)> {
-    let unit = |at: usize| match rest.get(at..at + 6)? {
-        [b'\\', b'u', digits @ ..] => hex(digits),
-        _ => None,
-    };
-    let byte = match rest {
-        [b'\\', byte @ (b'"' | b'\\' | b'/'), ..] => *byte,
-        [b'\\', b'n', ..] => b'\n',
-        [b'\\', b'r', ..] => b'\r',
-        [b'\\', b't', ..] => b'\t',
-        [b'\\', b'b', ..] => 8,
-        [b'\\', b'f', ..] => 12,
-        _ => {
-            let first = unit(0)?;
-            let pair = unit(6)
-                .filter(|_| (0xd800..0xdc00).contains(&first))
-                .and_then(|second| char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + second.checked_sub(0xdc00)?));
-            return pair.map(|c| (12, c)).or(char::from_u32(first).map(|c| (6, c))).map(|(n, c)| (n, Plain::Char(c)));
-        }
-    };
-    Some((2, Plain::Byte(byte)))
-}
-
-fn xml(rest: &[u8]) -> Option<(usize, Plain)> {
-    let end = rest.strip_prefix(b"&")?.iter().take(10).position(|byte| *byte == b';')?;
-    let c = match &rest[1..=end] {
-        b"amp" => '&',
-        b"lt" => '<',
-        b"gt" => '>',
-        b"quot" => '"',
-        b"apos" => '\'',
-        [b'#', b'x' | b'X', digits @ ..] => char::from_u32(hex(digits)?)?,
-        [b'#', digits @ ..] => char::from_u32(std::str::from_utf8(digits).ok()?.parse().ok()?)?,
-        _ => return None,
-    };
-    Some((end + 2, Plain::Char(c)))
-}
-
-fn hex(digits: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-    u32::from_str_radix(text, 16).ok()
-}
+#[cfg(test)]
+mod tests;

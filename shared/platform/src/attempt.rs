@@ -6,7 +6,8 @@ use domain::{
     delivery::{Attempt, Failure, Outcome, attempt::Requested},
     event::Event,
     id::ServiceId,
-    redact::redact,
+    mask::MASK,
+    redact::{Redactor, Secrets},
     retry::parse_retry_after,
     service::Connection,
     webhook::{
@@ -57,11 +58,12 @@ impl Endpoint {
         self.connection.as_ref()?.account.settings.authorization.header_name()
     }
 
-    /// `text` without what an echo tells of the webhook's secrets, or of the service's account.
-    fn redact(&self, text: &str, token: Option<&SecretString>) -> String {
-        let mut secrets = self.webhook.secrets();
-        secrets.extend(self.connection.iter().flat_map(|connection| connection.secrets(token)));
-        redact(text, &secrets)
+    /// The secrets that a call may have carried: the service's and its account's, `token` among them, and the webhook's.
+    fn secrets(&self, token: Option<&SecretString>) -> Secrets {
+        let connection = self.connection.as_ref();
+        let mut secrets = connection.map(|connection| connection.secrets(token)).unwrap_or_default();
+        secrets.extend(self.webhook.secrets());
+        secrets
     }
 }
 
@@ -97,8 +99,11 @@ pub async fn make(
     let mut begun = Begun::new(number, &webhook.settings.method);
     let address = webhook.settings.destination.address(endpoint.server());
     let request = address.map_err(|error| error.to_string()).and_then(|address| {
-        begun.attempt.request.url = endpoint.redact(&domain::mask::url(address.as_str()), None);
-        let request = request::build(webhook, &address, event, begun.attempt.at).map_err(|unfit| unfit.to_string())?;
+        begun.attempt.request.url = domain::mask::url(address.as_str());
+        let request = request::build(webhook, &address, event, begun.attempt.at).map_err(|unfit| {
+            begun.attempt.missing_tags = request::missing(webhook, &address, event).into();
+            unfit.to_string()
+        })?;
         match endpoint.authenticating().filter(|name| request.headers.contains_key(name)) {
             Some(name) => Err(format!("the header {name} is the webhook's and the account's: only one can be sent")),
             None => Ok(request),
@@ -113,7 +118,7 @@ pub async fn make(
             }
         },
         accepts: |code| webhook.settings.success.accepts(code),
-        redact: |text: &str, token: Option<&SecretString>| endpoint.redact(text, token),
+        secrets: |token: Option<&SecretString>| endpoint.secrets(token),
     };
     let (attempt, outcome, _) = begun.end(request, timeout, exchange).await?;
     Ok((attempt, outcome))
@@ -126,13 +131,13 @@ pub(crate) async fn plainly(egress: &Egress, call: Call) -> Result<Answered, Con
 }
 
 /// What differs between those who are called.
-pub(crate) struct Exchange<C, A, R> {
+pub(crate) struct Exchange<C, A, S> {
     /// Makes the call.
     pub(crate) call: C,
     /// Whether a status is a success.
     pub(crate) accepts: A,
-    /// A text without what an echo tells of secrets, the token that the call carried among them.
-    pub(crate) redact: R,
+    /// The secrets to mask in the answer, the token that the call carried among them.
+    pub(crate) secrets: S,
 }
 
 /// An attempt under way.
@@ -165,7 +170,7 @@ impl Begun {
         exchange: Exchange<
             impl AsyncFnOnce(Call) -> Result<Answered, ConnectError>,
             impl Fn(u16) -> bool,
-            impl Fn(&str, Option<&SecretString>) -> String,
+            impl Fn(Option<&SecretString>) -> Secrets,
         >,
     ) -> Result<(Attempt, Outcome, Option<Answer>), Unsent> {
         let (outcome, answer) = match request {
@@ -187,15 +192,14 @@ impl Begun {
                     answered => answered,
                 };
                 if let Ok(Answered { answer, token }) = &answered {
-                    self.attempt.response_body = Some((exchange.redact)(&body_text(answer), token.as_ref()));
+                    let secrets = (exchange.secrets)(token.as_ref());
+                    self.attempt.response_body = Some(redacted(Text::of(answer), secrets).await);
                 }
                 let outcome = judge(&answered, &exchange.accepts);
                 (outcome, answered.ok().map(|Answered { answer, .. }| answer))
             }
         };
-        let mut attempt = self.ended(&outcome);
-        attempt.error = attempt.error.map(|error| (exchange.redact)(&error, None));
-        Ok((attempt, outcome, answer))
+        Ok((self.ended(&outcome), outcome, answer))
     }
 
     /// The record of it once it has ended.
@@ -255,14 +259,31 @@ fn failure(error: CallError) -> Failure {
     }
 }
 
-/// The answer's body as text, as long as the body may be: what is no UTF-8 takes more room once it is replaced.
-fn body_text(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(&answer.body);
-    // The cut may have gone through a character; what is left of it is no text.
-    let text = if answer.truncated || answer.incomplete.is_some() {
-        text.trim_end_matches(char::REPLACEMENT_CHARACTER)
-    } else {
-        &text
-    };
-    text[..text.floor_char_boundary(WEBHOOK_ANSWER_LIMIT)].to_owned()
+/// An answer's body as text.
+struct Text {
+    text: String,
+    /// Whether the answer has more text than this.
+    cut: bool,
+}
+
+impl Text {
+    /// At most as many bytes as are read of a body: bytes that are not UTF-8 take more room once they are replaced.
+    fn of(answer: &Answer) -> Self {
+        let text = String::from_utf8_lossy(&answer.body);
+        // The cut may have gone through a character, whose first bytes are no text.
+        let cut = answer.truncated || answer.incomplete.is_some();
+        let text = if cut { text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &text };
+        let end = text.floor_char_boundary(WEBHOOK_ANSWER_LIMIT);
+        Self { text: text[..end].to_owned(), cut: cut || end < text.len() }
+    }
+}
+
+/// The text with secrets masked. The search runs on another thread, so that the other calls of the batch go on meanwhile.
+async fn redacted(Text { text, cut }: Text, secrets: Secrets) -> String {
+    let search = tokio::task::spawn_blocking(move || {
+        let redactor = Redactor::new(secrets);
+        if cut { redactor.cut(&text) } else { redactor.whole(&text) }
+    });
+    // A search that fails leaves no text behind that may hold a secret.
+    search.await.unwrap_or_else(|_| MASK.to_owned())
 }

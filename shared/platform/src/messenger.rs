@@ -1,13 +1,13 @@
 //! Handing a message to its provider: one attempt, like a webhook's.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use domain::{
     delivery::Outcome,
     mask,
     message::{Made, Message},
     provider::request,
-    redact::redact,
+    redact::Secrets,
 };
 use http::Method;
 use secrecy::SecretString;
@@ -26,11 +26,12 @@ pub fn callback_url(public_url: &str, stored: &Stored) -> Option<String> {
     stored.key.as_ref().map(|key| format!("{public_url}/in/{}", key.expose()))
 }
 
-/// What must not show in texts that come from the provider.
-pub fn secrets(stored: &Stored) -> BTreeSet<String> {
-    let mut secrets = stored.provider.secrets();
+/// The secrets to mask in text that comes from the provider.
+pub fn secrets(stored: &Stored) -> Secrets {
+    let mut secrets = Secrets::default();
     // Whoever knows the callback URL can report.
-    secrets.extend(stored.key.as_ref().map(|key| key.expose().to_owned()));
+    stored.key.iter().for_each(|key| secrets.add(key.expose()));
+    secrets.extend(stored.provider.secrets());
     secrets
 }
 
@@ -45,19 +46,15 @@ pub async fn send(
 ) -> Result<Made, Unsent> {
     let provider = &stored.provider;
     let callback_url = callback_url(public_url, stored);
-    let secrets = secrets(stored);
     let method = provider.settings.request.as_ref().map_or(Method::POST, |request| request.method.clone());
     let mut begun = Begun::new(number, &method);
-    begun.attempt.request.url = redact(&mask::url(provider.settings.send_url.as_str()), &secrets);
+    begun.attempt.request.url = mask::url(provider.settings.send_url.as_str());
     let request = request::build(provider, message, callback_url.as_deref(), begun.attempt.at);
-    let request = request.map_err(|error| error.to_string()).map(|mut request| {
-        request.shown_url = redact(&request.shown_url, &secrets);
-        request
-    });
+    let request = request.map_err(|error| error.to_string());
     let exchange = Exchange {
         call: async |call| plainly(egress, call).await,
         accepts: |code| (200..300).contains(&code),
-        redact: |text: &str, _: Option<&SecretString>| redact(text, &secrets),
+        secrets: |_: Option<&SecretString>| secrets(stored),
     };
     let (attempt, outcome, answer) = begun.end(request, timeout, exchange).await?;
     let provider_message_id = answer

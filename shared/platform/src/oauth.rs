@@ -7,10 +7,13 @@
 
 use std::time::{Duration, Instant};
 
-use domain::account::{
-    Account, OAuth2,
-    answer::TokenAnswer,
-    issued::{Failure, Issued, Lease, Step, Token},
+use domain::{
+    account::{
+        Account, OAuth2,
+        answer::TokenAnswer,
+        issued::{Failure, Issued, Lease, Step, Token},
+    },
+    redact::Redactor,
 };
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -190,8 +193,9 @@ impl Tokens<'_> {
             Err(error) => return (Err(error.into()), None),
         };
         let mut secrets = account.settings.authorization.secrets();
-        secrets.extend(refresh.map(|token| token.expose_secret().to_owned()));
-        let TokenAnswer { token, refresh } = TokenAnswer::read(answer.status, &answer.body, &secrets, &lease.id, now);
+        refresh.iter().for_each(|token| secrets.add(token.expose_secret()));
+        let TokenAnswer { token, refresh } =
+            TokenAnswer::read(answer.status, &answer.body, &Redactor::new(secrets), &lease.id, now);
         let token = token.map_err(|reason| match answer.incomplete {
             Some(error) if answer.status.is_success() => error.into(),
             _ => NoToken::Refused(reason),

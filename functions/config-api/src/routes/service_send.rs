@@ -14,7 +14,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     header,
     id::ServiceId,
-    redact::redact,
+    redact::Redactor,
     service::{Connection, send},
 };
 use http::{HeaderMap, header::CONTENT_ENCODING};
@@ -66,7 +66,7 @@ pub async fn send(
     let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
     let connection = app.table.connection(id, &app.keys).await?.ok_or_else(|| Problem::not_found("service"))?;
     let (settings, account) = (&connection.service.settings, &connection.account);
-    let request = send::parse(body.required()?, settings, &account.settings.authorization, caller.hops)?;
+    let request = send::parse(body.or_empty()?, settings, &account.settings.authorization, caller.hops)?;
     let call = Call {
         method: request.method,
         url: request.url,
@@ -128,9 +128,9 @@ fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answe
     if !answer.body.is_empty() && answer.headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
         return Err(Problem::bad_gateway("The service's answer is compressed, which nobody asked for"));
     }
-    // A service may echo what it was sent.
-    let secrets = connection.secrets(token.as_ref());
-    let redact = |text: &str| redact(text, &secrets);
+    // A service may echo what it was sent. Only whole secrets are masked: clients choose what is echoed beside them.
+    let redactor = Redactor::new(connection.secrets(token.as_ref()));
+    let redact = |text: &str| redactor.whole(text);
     let mut view = json!({
         "status": answer.status.as_u16(),
         "headers": headers(&answer.headers, redact),

@@ -11,6 +11,7 @@ use domain::{
     event::{Event, NewEvent},
     event_type,
     invalid::{Checked, Fields, whole},
+    pattern::EventType,
     signature::SigningSecret,
     webhook::{Webhook, request},
 };
@@ -22,7 +23,7 @@ use platform::{
     oauth::Tokens,
     random,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     event_types,
@@ -40,8 +41,9 @@ const MOST_TEST_TIME: Duration = Duration::from_secs(25);
 
 /// Sends an event to a webhook now, whatever its conditions, and waits for its response.
 ///
-/// Sends the `event` given, or a sample of a type that the webhook subscribes to. An `event` to a connected service
-/// also takes the scope `services:send`; one of a type that Tieline publishes itself, `admin`.
+/// Sends the `event` given, with its type's example where it has no `data`, or a sample of a type that the webhook
+/// subscribes to. An `event` to a connected service also takes the scope `services:send`; one of a type that Tieline
+/// publishes itself, `admin`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "testWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::TestInput,
@@ -53,20 +55,17 @@ pub async fn test(
     body: Document,
 ) -> Answer<Json<Value>> {
     let mut fields = Fields::of(body.or_empty()?).map_err(Problem::from)?;
-    let given = fields.defaulted("event", None, |value| NewEvent::parse(value).map(Some));
+    let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
-    let mut event = match given {
-        Some(new) => {
-            may_send(&caller, &webhook.settings)?;
-            may_publish(&caller, &new.kind).map_err(|problems| problems.under("type").under("event"))?;
-            if !event_types::is_known(&app, &new.kind).await? {
-                return Err(event_types::unknown(&app, &new.kind).await?.under("type").under("event").into());
-            }
-            new.accept(random::id(), clock::now())
+    if let Some(Given { event: NewEvent { kind, .. }, .. }) = &given {
+        may_send(&caller, &webhook.settings)?;
+        may_publish(&caller, kind).map_err(|problems| problems.under("type").under("event"))?;
+        if !event_types::is_known(&app, kind).await? {
+            return Err(event_types::unknown(&app, kind).await?.under("type").under("event").into());
         }
-        None => sample(&app, &webhook).await?,
-    };
+    }
+    let mut event = event(&app, &webhook, given).await?;
     event.hops = caller.hops;
     let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);
     app.table.note(&caller.entry("webhook.tested", &webhook.id, Vec::new())).await?;
@@ -78,16 +77,18 @@ pub async fn test(
 
 /// Shows the request that an event would lead to, and how the conditions judge it.
 ///
-/// Nothing is sent. Secrets are masked.
+/// Takes the `event` given, with its type's example where it has no `data`, or a sample of a type that the webhook
+/// subscribes to. Nothing is sent. Secrets are masked, and texts are cut at 16 KiB, which `truncated` says.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/render", operation_id = "renderWebhook", tag = "webhooks",
     security(("token" = ["webhooks:read"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::RenderInput,
     responses((status = 200, body = schema::Rendered), schema::Refused))]
 pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
-    let mut fields = Fields::of(body.required()?).map_err(Problem::from)?;
-    let new = fields.required("event", NewEvent::parse);
-    let event = fields.finish(new)?.accept(random::id(), clock::now());
+    let mut fields = Fields::of(body.or_empty()?).map_err(Problem::from)?;
+    let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
+    let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
+    let event = event(&app, &webhook, given).await?;
     let subject = Subject { event: &event, webhook: webhook.id, webhook_name: Some(&webhook.settings.name) };
     let verdict = webhook.settings.conditions.as_ref().map(|conditions| conditions.explain(&subject));
     let wanted = webhook.settings.events.iter().any(|pattern| pattern.matches(&event.kind));
@@ -96,20 +97,18 @@ pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
         "conditions": verdict.map(|verdict| verdict.comparisons).unwrap_or_default(),
     });
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
-    let address = endpoint.webhook.settings.destination.address(endpoint.server()).map_err(|error| error.to_string());
-    let preview = address
-        .and_then(|address| request::preview(&endpoint.webhook, &address, &event).map_err(|unfit| unfit.to_string()));
-    match preview {
-        Ok((request, missing)) => {
-            answer["request"] = json!(request);
-            answer["missing_tags"] = json!(missing.names().collect::<Vec<_>>());
+    let (preview, missing) = match endpoint.webhook.settings.destination.address(endpoint.server()) {
+        Ok(address) => {
+            let (preview, missing) = request::preview(&endpoint.webhook, &address, &event);
+            (preview.map_err(|unfit| unfit.to_string()), missing.into())
         }
-        // Such a delivery ends `blocked`.
-        Err(reason) => {
-            answer["request"] = Value::Null;
-            answer["blocked"] = json!(reason);
-            answer["missing_tags"] = json!([]);
-        }
+        Err(error) => (Err(error.to_string()), Vec::new()),
+    };
+    answer["missing_tags"] = json!(missing);
+    answer["request"] = json!(preview.as_ref().ok());
+    // Such a delivery ends `blocked`.
+    if let Err(reason) = preview {
+        answer["blocked"] = json!(reason);
     }
     Ok(Json(answer))
 }
@@ -148,25 +147,64 @@ pub(super) fn overlap(body: Value, default: u64) -> Checked<SignedDuration> {
     Ok(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)))
 }
 
-/// A sample event of the first type that the webhook's patterns take.
-async fn sample(app: &App, webhook: &Webhook) -> Answer<Event> {
+/// An event as a test or a preview takes it: `data` may be missing.
+struct Given {
+    event: NewEvent,
+    has_data: bool,
+}
+
+impl Given {
+    fn parse(mut value: Value) -> Checked<Self> {
+        let has_data = !value["data"].is_null();
+        if let (false, Value::Object(map)) = (has_data, &mut value) {
+            map.insert("data".to_owned(), json!({}));
+        }
+        Ok(Self { event: NewEvent::parse(value)?, has_data })
+    }
+}
+
+/// The event given, with its type's sample where it has no data; else a sample of the first type that the webhook's
+/// patterns take.
+async fn event(app: &App, webhook: &Webhook, given: Option<Given>) -> Answer<Event> {
     let now = clock::now();
-    let event =
-        |kind: domain::pattern::EventType, data| Event { id: random::id(), kind, timestamp: now, data, hops: 0 };
+    match given {
+        Some(Given { event, has_data: true }) => Ok(event.accept(random::id(), now)),
+        Some(Given { event, has_data: false }) => {
+            let data = example(app, &event.kind).await?;
+            Ok(Event { data, ..event.accept(random::id(), now) })
+        }
+        None => {
+            let kind = wanted(app, webhook).await?;
+            let data = example(app, &kind).await?;
+            Ok(Event { id: random::id(), kind, timestamp: now, data, hops: 0 })
+        }
+    }
+}
+
+/// The first type that the webhook's patterns take.
+async fn wanted(app: &App, webhook: &Webhook) -> Answer<EventType> {
     for pattern in &webhook.settings.events {
         for known in event_type::catalogue() {
-            let kind = domain::pattern::EventType::parse(known.name).map_err(Problem::internal)?;
+            let kind = EventType::parse(known.name).map_err(Problem::internal)?;
             if pattern.matches(&kind) {
-                return Ok(event(kind, known.example.clone()));
+                return Ok(kind);
             }
         }
         if let Some(kind) = pattern.exact()
-            && let Some(own) = app.table.event_type(&kind).await?
+            && event_types::is_known(app, &kind).await?
         {
-            let data = own.example.and_then(|text| serde_json::from_str(&text).ok());
-            return Ok(event(kind, data.unwrap_or_else(|| Value::Object(Map::new()))));
+            return Ok(kind);
         }
     }
-    let kind = domain::pattern::EventType::parse("message").map_err(Problem::internal)?;
-    Ok(event(kind, Value::Object(Map::new())))
+    EventType::parse("message").map_err(Problem::internal)
+}
+
+/// A type's sample of `data`; an empty object where it has none.
+async fn example(app: &App, kind: &EventType) -> Answer<Value> {
+    if let Some(known) = event_type::catalogue().iter().find(|known| known.name == kind.as_str()) {
+        return Ok(known.example.clone());
+    }
+    let example = app.table.event_type(kind).await?.and_then(|own| own.example);
+    let data = example.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(data.unwrap_or_else(|| json!({})))
 }

@@ -3,15 +3,13 @@
 //! A refresh token may be good for one use only: once the server has replaced ours, the old one is worth nothing. So
 //! [`TokenAnswer::read`] finds the new one in every 2xx answer, also where there is no access token in it that can be used.
 
-use std::collections::BTreeSet;
-
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::issued::Token;
-use crate::{form, json, redact::redact};
+use crate::{form, json, redact::Redactor};
 
 /// A token that says nothing of its end is taken for an hour.
 const UNKNOWN_LIFE: SignedDuration = SignedDuration::from_hours(1);
@@ -30,9 +28,8 @@ pub struct TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// Reads the answer to a request that was made at `now` under `lease`: JSON, or a form. `secrets` must not show in the
-    /// reason.
-    pub fn read(status: StatusCode, body: &[u8], secrets: &BTreeSet<String>, lease: &str, now: Timestamp) -> Self {
+    /// Reads the answer to a request that was made at `now` under `lease`: JSON, or a form. `secrets` are masked in the reason.
+    pub fn read(status: StatusCode, body: &[u8], secrets: &Redactor, lease: &str, now: Timestamp) -> Self {
         let document = document(body);
         let token = token(status, &document, secrets).map(|access| Token {
             access: access.into(),
@@ -57,7 +54,7 @@ fn text<'a>(document: &'a Value, field: &str) -> Option<&'a str> {
 }
 
 /// The access token. Whatever its type, it is sent as a bearer: servers call theirs `BearerToken`, `bot` or `jwt`.
-fn token<'a>(status: StatusCode, document: &'a Value, secrets: &BTreeSet<String>) -> Result<&'a str, String> {
+fn token<'a>(status: StatusCode, document: &'a Value, secrets: &Redactor) -> Result<&'a str, String> {
     let error = error(&document["error"], secrets);
     if let Some(error) = error {
         return Err(format!("the token endpoint answered {}: {error}", status.as_u16()));
@@ -81,7 +78,7 @@ fn token<'a>(status: StatusCode, document: &'a Value, secrets: &BTreeSet<String>
 
 /// The name of an error: one of a fixed set (RFC 6749, section 5.2), but servers write what they like, also an object with a
 /// code in it.
-fn error(value: &Value, secrets: &BTreeSet<String>) -> Option<String> {
+fn error(value: &Value, secrets: &Redactor) -> Option<String> {
     let name = match value {
         Value::String(text) => text.clone(),
         Value::Number(code) if code.as_f64() != Some(0.0) => code.to_string(),
@@ -92,7 +89,7 @@ fn error(value: &Value, secrets: &BTreeSet<String>) -> Option<String> {
         _ => return None,
     };
     let legal = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.');
-    let shown: String = redact(&name, secrets).chars().filter(legal).take(MAX_ERROR).collect();
+    let shown: String = secrets.whole(&name).chars().filter(legal).take(MAX_ERROR).collect();
     (!name.trim().is_empty()).then(|| if shown.is_empty() { "error".to_owned() } else { shown })
 }
 
@@ -112,12 +109,14 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
+    use crate::redact::Secrets;
 
     const OK: StatusCode = StatusCode::OK;
 
     fn read(status: StatusCode, body: &str) -> TokenAnswer {
-        let secrets = BTreeSet::from(["s3cret-of-the-client".to_owned()]);
-        TokenAnswer::read(status, body.as_bytes(), &secrets, "l", Timestamp::UNIX_EPOCH)
+        let mut secrets = Secrets::default();
+        secrets.add("s3cret-of-the-client");
+        TokenAnswer::read(status, body.as_bytes(), &Redactor::new(secrets), "l", Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -8,8 +8,6 @@ pub mod answer;
 pub mod issued;
 pub mod oauth2;
 
-use std::collections::BTreeSet;
-
 use http::{HeaderName, header::AUTHORIZATION};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,7 +20,7 @@ use crate::{
     invalid::{Checked, Fields, Problems, name, string},
     mask,
     origin::{Origin, SecretOrigins},
-    redact::header_secrets,
+    redact::Secrets,
     target::{self, Allow},
     webhook::{
         auth::{header_name, secret},
@@ -190,12 +188,15 @@ impl Authorization {
         }
     }
 
-    /// What must not show in texts that come back from third parties. Tokens that were issued are not among it.
-    pub fn secrets(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
+    /// The secrets to mask in text that comes back from third parties, without tokens that were issued.
+    pub fn secrets(&self) -> Secrets {
+        let mut found = Secrets::default();
         match self {
             Self::None => {}
-            Self::Header { value, .. } => header_secrets(value.expose_secret(), &mut found),
+            Self::Header { value, .. } => {
+                found.add_header(value.expose_secret());
+                found.add_header_parts(value.expose_secret());
+            }
             Self::OAuth2(oauth2) => oauth2.secrets(&mut found),
         }
         found

@@ -1,7 +1,5 @@
 //! OAuth 2.0: what an account needs to be issued access tokens, and the request for one (RFC 6749).
 
-use std::collections::BTreeSet;
-
 use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
@@ -16,7 +14,7 @@ use crate::{
     invalid::{self, Checked, Fields, Problems, one_of, secret, string, text},
     mask::{self, unmasked},
     origin::StoredSecret,
-    redact::url_secrets,
+    redact::Secrets,
     webhook::settings::Reveal,
 };
 
@@ -185,13 +183,14 @@ impl OAuth2 {
         secrets.map(|field| StoredSecret::sent(["authorization", field])).collect()
     }
 
-    /// What must not show. Tokens that were issued are not among it.
-    pub(super) fn secrets(&self, found: &mut BTreeSet<String>) {
-        found.extend([self.client_secret.expose_secret().to_owned(), self.basic()]);
+    /// Adds the secrets, without tokens that were issued.
+    pub(super) fn secrets(&self, found: &mut Secrets) {
+        found.add(self.client_secret.expose_secret());
+        found.add(&self.basic());
         if let Grant::RefreshToken(token) = &self.grant {
-            found.insert(token.expose_secret().to_owned());
+            found.add(token.expose_secret());
         }
-        url_secrets(self.token_url.as_str(), found);
+        found.add_url(self.token_url.as_str());
     }
 }
 

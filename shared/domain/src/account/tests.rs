@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::redact::redact;
+use crate::redact::Redactor;
 
 fn settings(authorization: &Value) -> Checked<Settings> {
     Settings::parse(json!({"name": "CRM", "authorization": authorization}), &Allow::default())
@@ -161,7 +161,7 @@ fn what_is_echoed_holds_no_secret() {
         ),
     ] {
         let secrets = settings(&authorization).expect("valid").authorization.secrets();
-        assert_eq!(redact(echo, &secrets), masked);
+        assert_eq!(Redactor::new(secrets).whole(echo), masked);
     }
 }
 

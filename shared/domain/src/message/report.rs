@@ -1,13 +1,11 @@
 //! What a provider reports of a message or call, and what follows from it.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Channel, Message, Status};
-use crate::{event::Event, id::ProviderId, redact::redact};
+use crate::{event::Event, id::ProviderId, redact::Redactor};
 
 /// The most reports without a step that are kept of one call. Those beyond are told of each time they come.
 const MOST: usize = 50;
@@ -36,20 +34,20 @@ pub enum Report {
 }
 
 impl Report {
-    /// Without what an echo tells of secrets.
+    /// The report with every secret in it masked.
     #[must_use]
-    pub fn redacted(self, secrets: &BTreeSet<String>) -> Self {
+    pub fn redacted(self, secrets: &Redactor) -> Self {
         match self {
             Self::Event(body) => Self::Event(redact_strings(body, secrets)),
-            Self::Recording { url, status } => Self::Recording { url: redact(&url, secrets), status },
+            Self::Recording { url, status } => Self::Recording { url: secrets.whole(&url), status },
             Self::Status { .. } => self,
         }
     }
 }
 
-fn redact_strings(value: Value, secrets: &BTreeSet<String>) -> Value {
+fn redact_strings(value: Value, secrets: &Redactor) -> Value {
     match value {
-        Value::String(text) => redact(&text, secrets).into(),
+        Value::String(text) => secrets.whole(&text).into(),
         Value::Array(values) => values.into_iter().map(|value| redact_strings(value, secrets)).collect(),
         Value::Object(map) => map.into_iter().map(|(name, value)| (name, redact_strings(value, secrets))).collect(),
         other => other,

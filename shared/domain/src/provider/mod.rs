@@ -11,8 +11,6 @@ pub mod request;
 pub mod settings;
 mod template;
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
@@ -23,13 +21,12 @@ pub use self::{
     template::RequestTemplate,
 };
 use crate::{
-    header,
     id::ProviderId,
     invalid::{Checked, Problems},
     mask,
     message::{Channel, Content},
     origin::SecretOrigins,
-    redact::{header_secrets, redact, url_secrets},
+    redact::Secrets,
 };
 
 /// A provider as it is kept.
@@ -73,20 +70,21 @@ impl Provider {
         Self { settings, updated_at: now, version: self.version + 1, ..self }
     }
 
-    /// What must not show in texts that come back from third parties.
-    pub fn secrets(&self) -> BTreeSet<String> {
+    /// The secrets to mask in text that comes back from third parties: its keys first, then what headers and the URL hold.
+    pub fn secrets(&self) -> Secrets {
         let Settings { api_key, secret_key, auth, send_url, request, .. } = &self.settings;
-        let keys = [api_key, secret_key].into_iter().flatten();
-        let mut found: BTreeSet<String> = keys.map(|key| key.expose_secret().to_owned()).collect();
+        let mut found = Secrets::default();
+        [api_key, secret_key].into_iter().flatten().for_each(|key| found.add(key.expose_secret()));
         let header = api_key.as_ref().and_then(|key| auth.header(key, secret_key.as_ref()).1);
         if let Some(value) = header {
-            header_secrets(value.expose_secret(), &mut found);
+            found.add_header(value.expose_secret());
         }
         let headers = request.iter().flat_map(|request| &request.headers);
-        for (_, value) in headers.filter(|(name, _)| header::is_sensitive(name.as_str())) {
-            mask::literals(value.as_str()).for_each(|literal| header_secrets(literal, &mut found));
-        }
-        url_secrets(send_url.as_str(), &mut found);
+        let hidden: Vec<String> =
+            headers.flat_map(|(name, value)| mask::header_secrets(name.as_str(), value.as_str())).collect();
+        hidden.iter().for_each(|part| found.add_header(part));
+        found.add_url(send_url.as_str());
+        hidden.iter().for_each(|part| found.add_header_parts(part));
         found
     }
 
@@ -97,11 +95,6 @@ impl Provider {
     pub fn check_message(&self, content: &Content) -> Checked<()> {
         let Settings { request, name, .. } = &self.settings;
         request.as_ref().map_or(Ok(()), |request| request.limits.check(name, content))
-    }
-
-    /// `text` with every secret of this provider masked, in whatever code a third party echoes it.
-    pub fn redact(&self, text: &str) -> String {
-        redact(text, &self.secrets())
     }
 }
 

@@ -45,10 +45,10 @@ pub fn build(
         return Err(NoRequest::NeedsSecrets);
     };
     let roots = roots(provider, message, callback_url);
-    let scope = Scope { roots: &roots, secrets: &secrets, data: &Value::Null };
+    let scope = Scope { roots: &roots, secrets: &secrets, sealed: &["provider.callback_url"], data: &Value::Null };
     let mut missing = Missing::default();
-    let url = send_url.render(&scope, View::Wire, &mut missing)?;
-    let shown_url = send_url.render_masked(&scope, &mut missing);
+    let url = send_url.render(&scope, &mut missing)?;
+    let (shown_url, _) = send_url.render_masked(&scope);
     let body = match body {
         Some(template) => Some(template.render(&scope, View::Wire, &mut missing)?),
         None if *method == Method::GET => None,
@@ -59,7 +59,7 @@ pub fn build(
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     }
     for (name, template) in extra {
-        headers.insert(name.clone(), sensitive(&template.render(&scope, View::Wire, &mut missing)?)?);
+        headers.insert(name.clone(), sensitive(&template.render(&scope, &mut missing)?)?);
     }
     headers.insert(authenticating, sensitive(credential.expose_secret())?);
     headers.insert(HOPS_HEADER, u16::from(message.hops.saturating_add(1)).into());

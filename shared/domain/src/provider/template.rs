@@ -5,9 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::Limits;
 use crate::{
-    header,
     invalid::{Checked, Fields, Problems, Source, one_of, string},
-    mask::MASK,
+    mask,
     template::{BodyTemplate, Format, HeaderTemplate},
     webhook::settings::{FORMATS, Reveal, headers, method},
 };
@@ -67,16 +66,15 @@ impl RequestTemplate {
 
     /// The document that is read, or with masks in place of header values that are secrets.
     pub(super) fn to_value(&self, reveal: Reveal) -> Value {
-        let shown = |name: &HeaderName, template: &HeaderTemplate| {
-            reveal == Reveal::Full || !header::is_sensitive(name.as_str()) || takes_key(template)
+        let shown = |name: &HeaderName, value: &str| match reveal {
+            Reveal::Full => value.to_owned(),
+            Reveal::Hints => mask::header(name.as_str(), value),
         };
-        let headers = self.headers.iter().map(|(name, template)| {
-            (name.to_string(), json!(if shown(name, template) { template.as_str() } else { MASK }))
-        });
+        let headers = self.headers.iter().map(|(name, value)| (name.to_string(), shown(name, value.as_str()).into()));
         json!({
             "method": self.method.as_str(),
             "format": self.format,
-            "headers": headers.collect::<Map<_, _>>(),
+            "headers": headers.collect::<Map<String, Value>>(),
             "body": self.body.as_ref().map(BodyTemplate::as_str),
             "limits": self.limits.to_value(),
         })
@@ -87,12 +85,6 @@ impl RequestTemplate {
         let headers = self.headers.iter().flat_map(|(_, template)| template.tags());
         headers.chain(self.body.iter().flat_map(BodyTemplate::tags))
     }
-}
-
-/// Whether the secret in a value is a tag (`Key {secret.api_key}`): there is no room for one beside it.
-fn takes_key(template: &HeaderTemplate) -> bool {
-    let tags: usize = template.tags().map(|tag| tag.len() + 2).sum();
-    template.tags().any(|tag| tag.starts_with("secret.")) && template.as_str().len() - tags <= 16
 }
 
 /// What a message's tags can name, but its `metadata`.

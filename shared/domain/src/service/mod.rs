@@ -7,8 +7,6 @@
 pub mod address;
 pub mod send;
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
@@ -20,7 +18,7 @@ use crate::{
     inbound::Verification,
     invalid::{Checked, Fields, Problems, name, one_of, string, whole},
     mask,
-    redact::url_secrets,
+    redact::Secrets,
     target::{self, Allow},
     webhook::settings::Reveal,
 };
@@ -66,11 +64,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// What must not show in texts that come back from calls; `token` is the one that they carried.
-    pub fn secrets(&self, token: Option<&SecretString>) -> BTreeSet<String> {
-        let mut found = self.account.settings.authorization.secrets();
-        url_secrets(self.service.settings.server_url.as_str(), &mut found);
-        found.extend(token.map(|token| token.expose_secret().to_owned()));
+    /// The secrets to mask in text that comes back from calls; `token` is the one that they carried.
+    pub fn secrets(&self, token: Option<&SecretString>) -> Secrets {
+        let mut found = Secrets::default();
+        token.into_iter().for_each(|token| found.add(token.expose_secret()));
+        found.extend(self.account.settings.authorization.secrets());
+        found.add_url(self.service.settings.server_url.as_str());
         found
     }
 }

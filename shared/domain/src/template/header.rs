@@ -6,9 +6,12 @@ use super::{
     Missing, Reason, Scope, TemplateError, Unfit, View,
     part::{self, Part, Place},
 };
-use crate::header::{HeaderError, VALUE_LIMIT, check_value};
+use crate::{
+    header::{VALUE_LIMIT, check_value},
+    mask,
+};
 
-/// A header's value with tags: printable ASCII and tabs.
+/// A header's value with tags. Its own text is printable ASCII and tabs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeaderTemplate {
     source: String,
@@ -33,39 +36,56 @@ impl HeaderTemplate {
         part::tags(&self.parts)
     }
 
-    /// The value for one event. `Unfit` when a tag brings other than printable ASCII and tabs, or more than 4 KiB.
-    pub fn render(&self, scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<String, Unfit> {
-        let mut out = String::with_capacity(self.source.len());
-        let mut last = None;
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => out.push_str(text),
-                Part::Tag(path, place) => {
-                    let found = scope.find(path, view, missing);
-                    if let Some(wire) = scope.find(path, View::Wire, missing) {
-                        check_value(&wire.text()).map_err(|error| Unfit::new(path, error.into()))?;
-                    }
-                    place.write(&mut out, found.as_ref());
-                    last = Some(path);
-                }
-            }
-            if let Some(path) = last.filter(|_| out.len() > VALUE_LIMIT) {
-                return Err(Unfit::new(path, Reason::TooLong));
+    /// The value for one event. Text beyond ASCII goes out as UTF-8 (`obs-text`, RFC 9110, section 5.5). `Unfit` when a
+    /// tag brings a control character other than a tab, or more than 4 KiB.
+    pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<String, Unfit> {
+        self.check_values(scope)?;
+        fill(&self.parts, scope, View::Wire, missing)
+    }
+
+    /// The value for one event as people may see it in the header `name`: secrets and whatever looks like one in the
+    /// template are masked. `Unfit` as for `render`, but by the length of what is shown.
+    pub fn render_masked(&self, name: &str, scope: &Scope<'_>) -> Result<String, Unfit> {
+        self.check_values(scope)?;
+        // No literal is refused here.
+        let masked = part::split(&mask::header_template(name, &self.source), Place::Plain, |text| Ok(text.to_owned()));
+        fill(&masked.unwrap_or_default(), scope, View::Masked, &mut Missing::default())
+    }
+
+    fn check_values(&self, scope: &Scope<'_>) -> Result<(), Unfit> {
+        let fits = |text: &str| text.chars().all(|c| !c.is_control() || c == '\t');
+        let paths = self.parts.iter().filter_map(|part| if let Part::Tag(path, _) = part { Some(path) } else { None });
+        for path in paths {
+            let found = scope.find(path, View::Wire, &mut Missing::default());
+            if !found.is_none_or(|found| fits(&found.text())) {
+                return Err(Unfit::new(path, Reason::HeaderCharacter));
             }
         }
-        Ok(out)
+        Ok(())
     }
+}
+
+fn fill(parts: &[Part], scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<String, Unfit> {
+    let mut out = String::new();
+    let mut last = None;
+    for part in parts {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Tag(path, place) => {
+                place.write(&mut out, scope.find(path, view, missing).as_ref());
+                last = Some(path);
+            }
+        }
+        if let Some(path) = last.filter(|_| out.len() > VALUE_LIMIT) {
+            return Err(Unfit::new(path, Reason::TooLong));
+        }
+    }
+    Ok(out)
 }
 
 /// Header values are sealed at rest, so they do not show here either.
 impl fmt::Debug for HeaderTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HeaderTemplate([REDACTED])")
-    }
-}
-
-impl From<HeaderError> for Reason {
-    fn from(error: HeaderError) -> Self {
-        if error == HeaderError::Long { Self::TooLong } else { Self::HeaderCharacter }
     }
 }

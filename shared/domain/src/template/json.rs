@@ -73,7 +73,7 @@ fn mark_keys(parts: &mut [Part]) {
 }
 
 /// No value of a tag in a key may repeat another key of its object: receivers disagree on which of the two counts.
-pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>) -> Result<(), Unfit> {
+pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Result<(), Unfit> {
     let first = parts.iter().find_map(|part| match part {
         Part::Tag(path, Place::JsonKey) => Some(path),
         _ => None,
@@ -81,7 +81,11 @@ pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>) -> Result<(), Unfit>
     let Some(path) = first else { return Ok(()) };
     let distinct = members(&skeleton(parts, |index, _| format!("\u{e000}{index}")));
     let rendered = members(&skeleton(parts, |_, path| {
-        scope.find(path, View::Wire, &mut Missing::default()).map(|found| found.text().into_owned()).unwrap_or_default()
+        match scope.find(path, view, &mut Missing::default()) {
+            // A preview does not tell whether a value equals a secret.
+            Some(Found::Masked) => format!("\u{e001}{}", path.as_str()),
+            found => found.map(|found| found.text().into_owned()).unwrap_or_default(),
+        }
     }));
     if rendered < distinct { Err(Unfit::new(path, Reason::RepeatedKey)) } else { Ok(()) }
 }

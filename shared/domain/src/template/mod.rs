@@ -174,7 +174,7 @@ impl BodyTemplate {
                 return Err(Unfit::new(path, Reason::TooLong));
             }
         }
-        json::check_keys(&self.parts, scope)?;
+        json::check_keys(&self.parts, scope, view)?;
         Ok(out)
     }
 }

@@ -8,6 +8,11 @@ use crate::path::Path;
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// As [`RESERVED`], without the two characters that mean themselves in every path segment (RFC 3986, section 3.3). The
+/// sub-delimiters that a segment may hold as well (`!$&'()*+,;=`) stay encoded: servers read `;` and `=` as parameters of
+/// the segment, and many take `+` for a space.
+const SEGMENT: &AsciiSet = &RESERVED.remove(b':').remove(b'@');
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     /// Goes out as it is.
@@ -31,8 +36,10 @@ pub(super) enum Place {
     XmlAttribute,
     /// Inside a CDATA section.
     XmlCdata,
-    /// In a form or URL.
+    /// In a form, or in the query of a URL.
     Percent,
+    /// In a path segment of a URL.
+    Segment,
     /// In a header value: nothing is escaped, what does not fit is refused.
     Plain,
 }
@@ -49,6 +56,7 @@ impl Place {
             (Some(found), Self::XmlAttribute) => xml::escape_attribute(out, &found.text()),
             (Some(found), Self::XmlCdata) => xml::split_cdata(out, &found.text()),
             (Some(found), Self::Percent) => percent(out, &found.text()),
+            (Some(found), Self::Segment) => out.extend(utf8_percent_encode(&found.text(), SEGMENT)),
             (Some(found), Self::Plain) => out.push_str(&found.text()),
         }
     }

@@ -17,6 +17,8 @@ pub struct Scope<'a> {
     pub roots: &'a Value,
     /// `{secret.<name>}`
     pub secrets: &'a BTreeMap<String, SecretString>,
+    /// Names of tags into the roots whose values are secrets, too.
+    pub sealed: &'a [&'a str],
     /// Every other tag is a path into it.
     pub data: &'a Value,
 }
@@ -26,7 +28,7 @@ pub struct Scope<'a> {
 pub enum View {
     /// The receiver: secrets are filled in.
     Wire,
-    /// People, through records, previews and logs: every `{secret.…}` shows as [`MASK`].
+    /// People, through records, previews and logs: every `{secret.…}` and every sealed tag shows as [`MASK`].
     Masked,
 }
 
@@ -83,8 +85,8 @@ pub enum Reason {
     /// A body, URL or header value would pass its limit.
     #[error("makes the text too long")]
     TooLong,
-    /// A header value would hold more than printable ASCII and tabs.
-    #[error("has characters that a header cannot hold")]
+    /// A header value would hold a control character.
+    #[error("has control characters, which a header cannot hold")]
     HeaderCharacter,
     /// A JSON object would have one key twice.
     #[error("repeats a key of the same object")]
@@ -121,6 +123,13 @@ impl<'a> Scope<'a> {
         found
     }
 
+    /// Adds to `missing` which of these tags name nothing.
+    pub(crate) fn note_missing<'t>(&self, tags: impl Iterator<Item = &'t str>, missing: &mut Missing) {
+        for path in tags.filter_map(|tag| Path::parse(tag).ok()) {
+            self.find(&path, View::Masked, missing);
+        }
+    }
+
     fn look_up(&self, path: &Path, view: View) -> Option<Found<'a>> {
         let (root, rest) = path.as_str().split_once('.').unwrap_or((path.as_str(), ""));
         match (root, rest) {
@@ -128,7 +137,11 @@ impl<'a> Scope<'a> {
                 View::Wire => Found::Text(secret.expose_secret()),
                 View::Masked => Found::Masked,
             }),
-            _ if self.roots.get(root).is_some() => path.find(self.roots).filter(|_| !rest.is_empty()).map(Found::Json),
+            _ if self.roots.get(root).is_some() => {
+                let found = path.find(self.roots).filter(|_| !rest.is_empty())?;
+                let masked = view == View::Masked && self.sealed.contains(&path.as_str());
+                Some(if masked { Found::Masked } else { Found::Json(found) })
+            }
             _ => path.find(self.data).map(Found::Json),
         }
     }

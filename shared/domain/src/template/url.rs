@@ -8,7 +8,7 @@ use super::{
     Missing, Reason, Scope, TemplateError, Unfit, View,
     part::{self, Part, Place},
 };
-use crate::mask;
+use crate::mask::{self, MASK};
 
 /// The longest URL, in bytes, with and without its tags filled in (RFC 9110 §4.1 asks servers for at least 8,000).
 const MAX: usize = 8_000;
@@ -67,8 +67,9 @@ impl UrlTemplate {
         // A path that is empty parses as `/`.
         let count = path.split('/').count().max(2);
         let shape = Shape(count, query.map(|query| query.split('&').map(|pair| pair.contains('=')).collect()));
-        let segments = path.split('/').skip(1).map(parts).collect::<Result<_, _>>()?;
-        let query = query.map(parts).transpose()?;
+        let segments =
+            path.split('/').skip(1).map(|segment| parts(segment, Place::Segment)).collect::<Result<_, _>>()?;
+        let query = query.map(|query| parts(query, Place::Percent)).transpose()?;
         Ok(Self { source: text.to_owned(), origin, segments, query, shape })
     }
 
@@ -89,21 +90,26 @@ impl UrlTemplate {
 
     /// The URL for one event. `Unfit` when a path segment gets an empty value or becomes `.` or `..`, when the URL passes
     /// 8,000 bytes, or when it would not be the template's origin, segments and pairs.
-    pub fn render(&self, scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<Url, Unfit> {
-        let (text, unfit) = self.filled(scope, view, missing);
-        if let Some(unfit) = unfit {
-            return Err(unfit);
-        }
-        match Url::parse(&text) {
+    pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, Unfit> {
+        let (text, unfit) = self.filled(scope, View::Wire, missing);
+        unfit.map_or_else(|| self.checked(&text), Err)
+    }
+
+    /// The URL for one event as people may see it, and why it can't be called, where it can't: secrets and whatever looks
+    /// like a token in the template are masked. No value of an event changes what is masked, and no secret's length what is
+    /// too long.
+    pub fn render_masked(&self, scope: &Scope<'_>) -> (String, Option<Unfit>) {
+        let Ok(masked) = Self::parse(&mask::url_template(&self.source)) else { return (MASK.to_owned(), None) };
+        let (text, unfit) = masked.filled(scope, View::Masked, &mut Missing::default());
+        let unfit = unfit.or_else(|| masked.checked(&text).err());
+        (text, unfit)
+    }
+
+    fn checked(&self, text: &str) -> Result<Url, Unfit> {
+        match Url::parse(text) {
             Ok(url) if url.origin() == self.origin.origin() && Shape::of(&url) == self.shape => Ok(url),
             _ => Err(Unfit { tag: self.tags().next().unwrap_or_default().to_owned(), reason: Reason::Structure }),
         }
-    }
-
-    /// The URL for one event as people may see it, also where `render` would refuse it: secrets and whatever looks like a
-    /// token are masked.
-    pub fn render_masked(&self, scope: &Scope<'_>, missing: &mut Missing) -> String {
-        mask::url(&self.filled(scope, View::Masked, missing).0)
     }
 
     /// The text, and what is wrong with it.
@@ -130,8 +136,8 @@ impl fmt::Debug for UrlTemplate {
     }
 }
 
-fn parts(text: &str) -> Result<Vec<Part>, TemplateError> {
-    part::split(text, Place::Percent, |literal| part::check_percent(literal).map(|()| literal.to_owned()))
+fn parts(text: &str, place: Place) -> Result<Vec<Part>, TemplateError> {
+    part::split(text, place, |literal| part::check_percent(literal).map(|()| literal.to_owned()))
 }
 
 /// Only a value that is a dot segment itself can make its segment one: of a longer value, something is left besides the

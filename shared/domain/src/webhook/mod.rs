@@ -12,8 +12,6 @@ pub mod request;
 mod secrets;
 pub mod settings;
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,7 +23,7 @@ use crate::{
     id::WebhookId,
     origin::SecretOrigins,
     pattern::EventType,
-    redact::redact,
+    redact::Secrets,
     signature::SigningSecret,
 };
 
@@ -193,14 +191,9 @@ impl Webhook {
         self
     }
 
-    /// What must not show in texts that come back from third parties.
-    pub fn secrets(&self) -> BTreeSet<String> {
+    /// The secrets to mask in text that comes back from third parties.
+    pub fn secrets(&self) -> Secrets {
         secrets::secrets(self)
-    }
-
-    /// `text` with every secret of this webhook masked, in whatever code a third party echoes it.
-    pub fn redact(&self, text: &str) -> String {
-        redact(text, &self.secrets())
     }
 
     /// Why an attempt that ended with `outcome` at `now` is the webhook's last, where it is.

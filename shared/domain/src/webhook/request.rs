@@ -1,5 +1,7 @@
 //! From a webhook and an event to the HTTP request that goes out.
 
+use std::collections::BTreeMap;
+
 use http::{
     HeaderName, HeaderValue, Method,
     header::{CONTENT_TYPE, HeaderMap},
@@ -13,6 +15,7 @@ use url::Url;
 use super::{Webhook, settings::Signing};
 use crate::{
     event::Event,
+    excerpt,
     mask::MASK,
     service::address::has_dot_segment,
     signature,
@@ -48,9 +51,13 @@ pub struct Preview {
     /// The address, secrets masked.
     pub url: String,
     /// The headers, secrets masked.
-    pub headers: std::collections::BTreeMap<String, String>,
-    /// The body, secrets masked.
+    pub headers: BTreeMap<String, String>,
+    /// The body, secrets masked; at most its first 16 KiB.
     pub body: Option<String>,
+    /// Whether the body was cut; absent where it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub truncated: bool,
 }
 
 /// The signed request that takes `event` to `webhook`, which is at `address`, at `now`.
@@ -60,10 +67,10 @@ pub fn build(webhook: &Webhook, address: &UrlTemplate, event: &Event, now: Times
     let mut missing = Missing::default();
     let settings = &webhook.settings;
     let url = url(webhook, address, &scope, &mut missing)?;
-    let shown_url = webhook.redact(&address.render_masked(&scope, &mut missing));
+    let (shown_url, _) = address.render_masked(&scope);
     let body = body(webhook, event, &scope, View::Wire, &mut missing)?;
     let mut headers = HeaderMap::new();
-    for (name, text) in plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)? {
+    for (name, text) in plain_headers(webhook, &scope, body.is_some(), &mut missing)? {
         headers.insert(name, text);
     }
     if let Some((name, secret)) = settings.auth.header() {
@@ -86,21 +93,43 @@ pub fn build(webhook: &Webhook, address: &UrlTemplate, event: &Event, now: Times
     Ok(Request { method: settings.method.clone(), url, shown_url, headers, body, missing })
 }
 
-/// What [`build`] would send, with secrets masked.
-pub fn preview(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<(Preview, Missing), Unfit> {
+/// The request that [`build`] would make, with secrets masked, or why there is none; and the tags that name nothing.
+///
+/// What is masked depends on where it comes from, and never on what the event's data holds: whoever chooses the data learns
+/// nothing about the secrets. So a limit that only the secrets' own length would break is not noticed here.
+pub fn preview(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> (Result<Preview, Unfit>, Missing) {
+    (masked(webhook, address, event), missing(webhook, address, event))
+}
+
+/// The tags of a webhook's URL, headers and body that name nothing in `event`, whether or not a request can be made of it.
+pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missing {
     let roots = roots(webhook, event);
     let scope = scope(&roots, webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
-    url(webhook, address, &scope, &mut missing)?;
-    let body = body(webhook, event, &scope, View::Masked, &mut missing)?;
-    let plain = plain_headers(webhook, &scope, body.is_some(), View::Wire, &mut missing)?;
-    let mut headers: std::collections::BTreeMap<String, String> =
-        plain.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect();
+    let headers = settings.headers.iter().flat_map(|(_, template)| template.tags());
+    let body = settings.body.iter().flat_map(|template| template.tags());
+    scope.note_missing(address.tags().chain(headers).chain(body), &mut missing);
+    missing
+}
+
+fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Preview, Unfit> {
+    let roots = roots(webhook, event);
+    let scope = scope(&roots, webhook, event);
+    let mut missing = Missing::default();
+    let settings = &webhook.settings;
+    let (shown_url, unfit) = address.render_masked(&scope);
+    unfit.map_or(Ok(()), Err)?;
+    if let Ok(url) = Url::parse(&shown_url) {
+        stays_in_service(webhook, address, &url)?;
+    }
+    let mut headers = BTreeMap::new();
+    let mut body = body(webhook, event, &scope, View::Masked, &mut missing)?;
+    if body.is_some() {
+        headers.insert(CONTENT_TYPE.to_string(), settings.format.content_type().to_owned());
+    }
     for (name, template) in &settings.headers {
-        let shown = template.render(&scope, View::Masked, &mut missing)?;
-        let shown = if crate::header::is_sensitive(name.as_str()) { MASK.to_owned() } else { shown };
-        headers.insert(name.to_string(), shown);
+        headers.insert(name.to_string(), template.render_masked(name.as_str(), &scope)?);
     }
     if let Some((name, _)) = settings.auth.header() {
         headers.insert(name.to_string(), MASK.to_owned());
@@ -111,10 +140,10 @@ pub fn preview(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Resul
     };
     headers.insert("webhook-id".to_owned(), event.id.to_string());
     headers.insert(signature.to_owned(), MASK.to_owned());
-    let url = webhook.redact(&address.render_masked(&scope, &mut missing));
-    let headers = headers.into_iter().map(|(name, value)| (name, webhook.redact(&value))).collect();
-    let body = body.map(|body| webhook.redact(&body));
-    Ok((Preview { method: settings.method.to_string(), url, headers, body }, missing))
+    let cut = body.as_deref().and_then(excerpt::of_text).map(str::to_owned);
+    let truncated = cut.is_some();
+    body = cut.or(body);
+    Ok(Preview { method: settings.method.to_string(), url: shown_url, headers, body, truncated })
 }
 
 /// What tags can name besides the event's data.
@@ -126,16 +155,20 @@ fn roots(webhook: &Webhook, event: &Event) -> Value {
 }
 
 fn scope<'a>(roots: &'a Value, webhook: &'a Webhook, event: &'a Event) -> Scope<'a> {
-    Scope { roots, secrets: &webhook.settings.secrets, data: &event.data }
+    Scope { roots, secrets: &webhook.settings.secrets, sealed: &[], data: &event.data }
 }
 
-/// The address; at a connected service it stays below that service's URL, whatever the values are.
 fn url(webhook: &Webhook, address: &UrlTemplate, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, Unfit> {
-    let url = address.render(scope, View::Wire, missing)?;
+    let url = address.render(scope, missing)?;
+    stays_in_service(webhook, address, &url).map(|()| url)
+}
+
+/// At a connected service, the address stays below that service's URL, whatever the values are.
+fn stays_in_service(webhook: &Webhook, address: &UrlTemplate, url: &Url) -> Result<(), Unfit> {
     if webhook.settings.destination.service().is_some() && has_dot_segment(url.path()) {
         return Err(Unfit { tag: address.tags().next().unwrap_or_default().to_owned(), reason: Reason::DotSegment });
     }
-    Ok(url)
+    Ok(())
 }
 
 fn body(
@@ -163,7 +196,6 @@ fn plain_headers(
     webhook: &Webhook,
     scope: &Scope<'_>,
     has_body: bool,
-    view: View,
     missing: &mut Missing,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Unfit> {
     let settings = &webhook.settings;
@@ -172,7 +204,7 @@ fn plain_headers(
         headers.push((CONTENT_TYPE, HeaderValue::from_static(settings.format.content_type())));
     }
     for (name, template) in &settings.headers {
-        let text = template.render(scope, view, missing)?;
+        let text = template.render(scope, missing)?;
         headers.push((name.clone(), sensitive(&text)?));
     }
     Ok(headers)

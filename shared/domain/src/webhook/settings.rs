@@ -15,7 +15,7 @@ use crate::{
     condition::Condition,
     header,
     invalid::{Checked, Fields, Problems, boolean, entries, list, name, one_of, string, whole},
-    mask::{self, MASK, unmasked},
+    mask::{self, unmasked},
     pattern::Pattern,
     retry::RetryPolicy,
     signature::SigningSecret,
@@ -212,9 +212,12 @@ impl Settings {
         let headers: Map<String, Value> = self
             .headers
             .iter()
-            .map(|(name, template)| {
-                let shown = reveal == Reveal::Full || !header::is_sensitive(name.as_str());
-                (name.to_string(), json!(if shown { template.as_str() } else { MASK }))
+            .map(|(name, value)| {
+                let shown = match reveal {
+                    Reveal::Full => value.as_str().to_owned(),
+                    Reveal::Hints => mask::header(name.as_str(), value.as_str()),
+                };
+                (name.to_string(), shown.into())
             })
             .collect();
         let mut map = Map::new();

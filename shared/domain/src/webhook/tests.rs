@@ -1,3 +1,5 @@
+mod preview;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -259,24 +261,6 @@ fn a_get_has_no_body_unless_one_is_written() {
 }
 
 #[test]
-fn previews_and_echoes_hold_no_secret() {
-    let secrets = json!({"k": "0123456789abcdefghij"});
-    let webhook = webhook(&json!({
-        "url": "https://example.com/{secret.k}/x", "body": "{\"k\": \"{secret.k}\"}", "headers": {"x-k": "{secret.k}"},
-        "secrets": secrets, "auth": {"type": "basic", "username": "user", "password": "pass-word"},
-    }));
-    let (preview, _) = request::preview(&webhook, &address(&webhook), &event(json!({}))).expect("a preview");
-    let shown = json!(preview).to_string();
-    let request = built(&webhook, &event(json!({})), at(0)).expect("a request");
-    let basic = request.headers["authorization"].to_str().expect("text").to_owned();
-    let echo = webhook.redact(&format!("you sent 0123456789abcdefghij, {SECRET}, pass-word and {basic}"));
-    for secret in ["0123456789abcdefghij", SECRET, "pass-word", basic.as_str()] {
-        assert!(!shown.contains(secret) && !echo.contains(secret), "{secret} in {shown} or {echo}");
-        assert!(!request.shown_url.contains(secret));
-    }
-}
-
-#[test]
 fn the_old_secret_signs_along_until_its_time_is_over() {
     let secrets = SigningSecrets::only(SigningSecret::parse(SECRET).expect("a secret"));
     let fresh = SigningSecret::generated([7; 32]);
@@ -348,6 +332,6 @@ fn values_do_not_lead_out_of_a_service() {
         let event = event(json!({"id": id, "name": name}));
         let built = request::build(&webhook, &address, &event, at(0));
         assert_eq!(built.as_ref().ok().map(|request| request.url.as_str()), url, "{id} {name}");
-        assert_eq!(request::preview(&webhook, &address, &event).is_ok(), url.is_some(), "{id} {name}");
+        assert_eq!(request::preview(&webhook, &address, &event).0.is_ok(), url.is_some(), "{id} {name}");
     }
 }

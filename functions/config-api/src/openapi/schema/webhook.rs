@@ -16,8 +16,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::EventInput;
-
 #[derive(Debug, ToSchema)]
 pub struct WebhookInput {
     /// Unique, case-insensitive.
@@ -81,7 +79,7 @@ pub struct Webhook {
     pub method: Method,
     pub format: Format,
     pub body: Option<String>,
-    /// Values of headers that carry secrets are masked.
+    /// What looks like a secret, by the header's name or by the value, is masked (`•••`).
     pub headers: BTreeMap<String, String>,
     pub auth: AuthView,
     /// The last characters of each secret value.
@@ -160,7 +158,21 @@ pub enum Signing {
 #[derive(Debug, ToSchema)]
 pub struct TestInput {
     /// By default a sample of a type that the webhook wants.
-    pub event: Option<EventInput>,
+    pub event: Option<SampleInput>,
+}
+
+/// An event to try a webhook with.
+#[derive(Debug, ToSchema)]
+pub struct SampleInput {
+    /// A built-in type, or one of one's own.
+    #[schema(example = "ticket.created")]
+    pub r#type: String,
+    /// When it happened; by default now.
+    #[schema(format = DateTime)]
+    pub timestamp: Option<String>,
+    /// By default the type's example.
+    #[schema(value_type = Object, required = false)]
+    pub data: Option<Value>,
 }
 
 #[derive(Debug, ToSchema)]
@@ -170,7 +182,8 @@ pub struct Tested {
 
 #[derive(Debug, ToSchema)]
 pub struct RenderInput {
-    pub event: EventInput,
+    /// By default a sample of a type that the webhook wants.
+    pub event: Option<SampleInput>,
 }
 
 #[derive(Debug, ToSchema)]
@@ -182,6 +195,7 @@ pub struct Rendered {
     /// Whether the event's type and data would lead to a delivery.
     pub matched: bool,
     pub conditions: Vec<Comparison>,
+    /// Tags that name nothing, those of a request that can't be made included.
     pub missing_tags: Vec<String>,
 }
 
@@ -190,8 +204,12 @@ pub struct Comparison {
     pub field: String,
     pub op: String,
     pub value: Value,
-    /// What the event has there; null when nothing.
+    /// What the event has there; null when nothing. At most 16 KiB: of a longer text its beginning, of a longer array or
+    /// object the beginning of its JSON.
     pub actual: Option<Value>,
+    /// Whether `actual` was cut; absent where it was not.
+    #[schema(required = false)]
+    pub truncated: Option<bool>,
     pub outcome: bool,
 }
 

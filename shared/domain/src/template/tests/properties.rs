@@ -121,7 +121,7 @@ proptest! {
     fn url_reads_back(x in hostile(), y in hostile()) {
         let template = UrlTemplate::parse("https://h.example/p/{x}/v{x}.{y}?a={y}&{x}=b{x}").unwrap();
         let data = json!({"x": x, "y": y});
-        let (rendered, _) = with(&data, |scope, missing| template.render(scope, View::Wire, missing));
+        let (rendered, _) = with(&data, |scope, missing| template.render(scope, missing));
         let url = match rendered {
             Ok(url) => url,
             Err(error) => {

@@ -1,0 +1,187 @@
+//! Header values: which are secrets, by the header's name or by the value itself.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::{
+    MASK, Masked, RUN, Tags, each_literal, literals, looks_random, masked as masked_url, names_secret, pieces, runs,
+};
+use crate::header::is_sensitive;
+
+/// Authentication schemes whose names are no ordinary words: whatever follows one is a secret.
+const SCHEMES: [&str; 11] =
+    ["aws4-hmac-sha256", "bearer", "digest", "dpop", "gnap", "hawk", "hoba", "negotiate", "ntlm", "oauth", "ssws"];
+
+/// The longest text that may stay readable beside a tag that names a secret: room for `DeepL-Auth-Key `, not for a token.
+const MAX_BESIDE: usize = 16;
+
+/// The value with every part masked that looks like a secret. Under a name that says key, token, cookie or the like that is
+/// all of it, unless it consists of a tag such as `{secret.api_key}` and a scheme; else a token behind a scheme
+/// (`Bearer AbC…`), a parameter whose name says so (`key=AbC…`), a run of 24 or more random characters, and what
+/// [`url()`](super::url()) masks in a URL. Tags stay readable.
+pub fn header(name: &str, value: &str) -> String {
+    masked(name, value, Tags::Shown).shown
+}
+
+/// As [`header()`], for a template whose tags are filled in next: a tag where a secret is expected is masked.
+pub fn header_template(name: &str, value: &str) -> String {
+    masked(name, value, Tags::Masked).shown
+}
+
+/// The parts of the value that [`header()`] masks, as they are written in it.
+pub fn header_secrets(name: &str, value: &str) -> Vec<String> {
+    masked(name, value, Tags::Shown).hidden
+}
+
+fn masked(name: &str, value: &str, tags: Tags) -> Masked {
+    let mut out = Masked::new(tags);
+    if !is_sensitive(name) {
+        by_value(&mut out, value);
+    } else if takes_secret(value) && tags == Tags::Shown {
+        out.show(value);
+    } else {
+        out.shown.push_str(MASK);
+        out.hidden.extend(literals(value).map(str::to_owned));
+    }
+    out
+}
+
+/// Whether the secret in a value is a tag (`Key {secret.api_key}`), and there is no room for one beside it.
+fn takes_secret(value: &str) -> bool {
+    let is_secret = |(piece, is_tag): (&str, bool)| is_tag && piece.starts_with("{secret.");
+    pieces(value).any(is_secret) && literals(value).map(str::len).sum::<usize>() <= MAX_BESIDE
+}
+
+fn by_value(out: &mut Masked, value: &str) {
+    let start = value.len() - value.trim_start().len();
+    let (word, rest) = value[start..].split_once([' ', '\t']).unwrap_or((&value[start..], ""));
+    if announces_token(word, rest.trim()) {
+        let token = value.len() - rest.trim_start().len();
+        out.show(&value[..token]);
+        // Behind a scheme a tag is readable where the whole value is made of tags.
+        return out.hide_literals(&value[token..]);
+    }
+    each_literal(out, value, |out, literal| {
+        for word in literal.split_inclusive([' ', '\t', ',', ';']) {
+            let (word, separator) = word.split_at(word.trim_end_matches([' ', '\t', ',', ';']).len());
+            self::word(out, word);
+            out.show(separator);
+        }
+    });
+}
+
+/// Whether `word` is an authentication scheme, and `rest` what it authenticates with.
+fn announces_token(word: &str, rest: &str) -> bool {
+    let known = |scheme: &&str| word.eq_ignore_ascii_case(scheme);
+    let single = !rest.contains([' ', '\t', ',']);
+    // `Basic` and words that hold `key` or `auth` are ordinary words, too.
+    let basic = || BASE64_STANDARD.decode(rest).is_ok_and(|pair| pair.contains(&b':'));
+    !rest.is_empty()
+        && word.len() < RUN
+        && (SCHEMES.iter().any(|scheme| known(&scheme))
+            || word.eq_ignore_ascii_case("basic") && basic()
+            || single && !word.contains(['{', '=', ':', '/']) && names_secret(word))
+}
+
+/// One word of a literal, without white space.
+fn word(out: &mut Masked, word: &str) {
+    if word.contains("://") {
+        let url = masked_url(word, out.tags);
+        out.show(&url.shown);
+        out.hidden.extend(url.hidden);
+        return;
+    }
+    if let Some((name, value)) = word.split_once(['=', ':'])
+        && names_secret(name)
+    {
+        let secret = value.trim_start_matches('"');
+        out.show(&word[..word.len() - secret.len()]);
+        let (secret, quote) = secret.split_at(secret.trim_end_matches('"').len());
+        if !secret.is_empty() {
+            out.hide(secret);
+        }
+        return out.show(quote);
+    }
+    if is_base64(word) { out.hide(word) } else { runs(out, word) }
+}
+
+/// Whether a word is random bytes in base64: long, of its alphabet, with letters of both cases and digits.
+fn is_base64(word: &str) -> bool {
+    word.len() >= RUN
+        && word.contains(['+', '/'])
+        && !word.starts_with('/')
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+        && looks_random(&word.replace(['+', '/'], "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn values_that_look_like_secrets_are_masked() {
+        for (name, value, masked) in [
+            ("X-Upstream", "Bearer abc", "Bearer •••"),
+            ("X-Upstream", "bearer  abc.def ", "bearer  •••"),
+            ("X-Upstream", "Bearer {secret.token}", "Bearer {secret.token}"),
+            ("X-Upstream", "Bearer abc{secret.token}", "Bearer •••{secret.token}"),
+            ("X-Upstream", "Basic YTpi", "Basic •••"),
+            ("X-Upstream", "Basic plan", "Basic plan"),
+            ("X-Upstream", "GenieKey 12-34", "GenieKey •••"),
+            ("X-Upstream", "Zoho-oauthtoken 1000.ab", "Zoho-oauthtoken •••"),
+            ("X-Upstream", "Digest username=\"a\", response=\"b\"", "Digest •••"),
+            ("X-Note", "no secret", "no secret"),
+            ("X-Note", "Authored by the help desk", "Authored by the help desk"),
+            ("X-Session", "0123456789abcdef01234567", "•••"),
+            ("X-Session", "id 0123456789abcdef01234567; v=2", "id •••; v=2"),
+            ("X-Session", "aB3/aB3+aB3/aB3+aB3/aB3+aB3=", "•••"),
+            ("X-Session", "aB3-aB3_aB3-aB3_aB3-aB3_{n}", "•••{n}"),
+            ("X-Params", "v=2,key=abc;signature=\"x y", "v=2,key=•••;signature=\"••• y"),
+            ("X-Params", "token:abc", "token:•••"),
+            ("Referer", "https://a:b@h.example/?token=abc&x=1", "https://•••@h.example/?token=•••&x=1"),
+            ("X-Id", "550e8400-e29b-41d4-a716-446655440000", "550e8400-e29b-41d4-a716-446655440000"),
+            ("Accept", "application/vnd.github.v3+json; q=0.9", "application/vnd.github.v3+json; q=0.9"),
+            ("Date", "Tue, 15 Nov 1994 08:12:31 GMT", "Tue, 15 Nov 1994 08:12:31 GMT"),
+            ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (X11; Linux x86_64)"),
+            ("X-Path", "/api/V2/tickets/and/comments", "/api/V2/tickets/and/comments"),
+            ("X-Tag", "{ticket.id} of {event.type}", "{ticket.id} of {event.type}"),
+            ("Authorization", "Key {secret.api_key}", "Key {secret.api_key}"),
+            ("Authorization", "a-token-of-20-letters{secret.a}", "•••"),
+            ("X-Api-Key", "abc", "•••"),
+            ("X-Api-Key", "{ticket.id}", "•••"),
+            ("Cookie", "a=b", "•••"),
+            ("X-Note", "", ""),
+        ] {
+            assert_eq!(header(name, value), masked, "{name}: {value}");
+            assert_eq!(header(name, masked), masked, "{name}: {masked}");
+        }
+    }
+
+    #[test]
+    fn a_template_is_masked_before_it_is_filled_in() {
+        for (name, value, masked) in [
+            ("X-Upstream", "Bearer {token}", "Bearer •••"),
+            ("X-Tag", "{ticket.id} 0123456789abcdef01234567", "{ticket.id} •••"),
+            ("X-Api-Key", "{secret.a}", "•••"),
+        ] {
+            assert_eq!(header_template(name, value), masked, "{name}: {value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_masked_without_panic(name in "[A-Za-z-]{0,12}", value in "\\PC{0,40}", scheme in "(Bearer |Basic |)") {
+            let once = header(&name, &format!("{scheme}{value}"));
+            prop_assert_eq!(header(&name, &once), once);
+            header_template(&name, &value);
+        }
+
+        #[test]
+        fn a_long_token_never_shows(token in "[A-Za-z0-9]{24,80}", place in 0..4_usize) {
+            let value = ["{}", "a {}", "x={}", "Bearer {}"][place].replace("{}", &token);
+            prop_assert!(!header("X-Any", &value).contains(&token));
+            prop_assert!(header_secrets("X-Any", &value).iter().any(|hidden| hidden.contains(&token)));
+        }
+    }
+}

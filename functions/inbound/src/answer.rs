@@ -14,6 +14,8 @@ pub(crate) enum Accepted {
     Reports(usize),
     /// It asked whether this is the right address, and wants to have this text back.
     Challenge(String),
+    /// It was a `HEAD` or `OPTIONS`, which publishes nothing.
+    Probe,
 }
 
 /// A call that was not.
@@ -66,6 +68,7 @@ pub(crate) fn respond(answer: Result<Accepted, Refusal>, request_id: String) -> 
             (StatusCode::ACCEPTED, "application/json", json!({"reports": count}).to_string())
         }
         Ok(Accepted::Challenge(text)) => (StatusCode::OK, "text/plain; charset=utf-8", text),
+        Ok(Accepted::Probe) => (StatusCode::OK, "text/plain; charset=utf-8", String::new()),
         Err(refusal) => {
             let (status, kind, title) = refusal.kind();
             let mut problem =

@@ -2,8 +2,8 @@
 //!
 //! A call comes in, its key tells the connected service that it is for, the service's verification checks it over the raw
 //! bytes, and one message on the queue `events` goes out: the event `service.received`. What is answered with 202 is on
-//! that queue. A call that tells which delivery it is claims it first, so that a repetition within 24 hours is answered
-//! with the same id and published once, also when the first one ended between its claim and its message. The key of a
+//! that queue. A call that tells which delivery it is claims it first, by each of its keys, so that a repetition within 24
+//! hours is answered with the same id and published once, also when the first one ended between its claim and its message. The key of a
 //! provider's callback URL leads to [`reports`].
 
 mod answer;
@@ -14,6 +14,7 @@ use domain::{
     inbound::{self, Key, Receiver, received},
     pattern::EventType,
 };
+use http::Method;
 use lambda_http::{Body, Request, RequestExt, Response};
 use platform::{
     clock,
@@ -82,12 +83,23 @@ async fn take(app: &App, request: &Request) -> Result<Accepted, InboundError> {
     }
     let key = key(request).ok_or(Refusal::Unknown)?;
     let caller = app.table.caller(&key, &app.keys).await?.ok_or(Refusal::Unknown)?;
+    if [Method::HEAD, Method::OPTIONS].contains(request.method()) {
+        return probe(&caller);
+    }
     let url = url(app, request, &key);
     let call =
         inbound::Request { method: request.method(), url: &url, headers: request.headers(), body: request.body() };
     match caller {
         Caller::Service(receiver, holder) => publish(app, &receiver, &holder, &call).await,
         Caller::Provider(reporter) => reports::take(app, &reporter, &call).await,
+    }
+}
+
+/// A call that only asks whether the URL is there.
+fn probe(caller: &Caller) -> Result<Accepted, InboundError> {
+    match caller {
+        Caller::Service(_, holder) if !holder.user.settings.active => Err(Refusal::Inactive.into()),
+        Caller::Service(..) | Caller::Provider(_) => Ok(Accepted::Probe),
     }
 }
 
@@ -121,21 +133,20 @@ async fn publish(
     if stored_bytes(&event) > MOST_EVENT_BYTES {
         return Err(Refusal::TooLarge.into());
     }
-    let claim = match receiver.verification.delivery_key(call.headers, call.body) {
-        Some(delivery) => {
-            let route = format!("in/{}", receiver.service);
-            let claim = app.table.claim(&route, &delivery, Claim::new(event.id, String::new(), now)).await?;
-            (event.id, event.timestamp) = (claim.id, claim.at);
-            if claim.done {
-                tracing::info!(service = %receiver.service, event = %event.id, "inbound call repeated");
-                return Ok(Accepted::Event(event.id));
-            }
-            Some((route, delivery, claim))
+    let route = format!("in/{}", receiver.service);
+    let mut claims = Vec::new();
+    for delivery in receiver.verification.delivery_keys(call) {
+        let claim = app.table.claim(&route, &delivery, Claim::new(event.id, String::new(), now)).await?;
+        (event.id, event.timestamp) = (claim.id, claim.at);
+        if claim.done {
+            tracing::info!(service = %receiver.service, event = %event.id, "inbound call repeated");
+            return Ok(Accepted::Event(event.id));
         }
-        None => None,
-    };
+        claims.push((delivery, claim));
+    }
     app.events.send_json(&event, 0, None).await?;
-    if let Some((route, delivery, claim)) = claim {
+    // A claim that holds another event's id is not this event's: that of a call which was a repetition by a later key.
+    for (delivery, claim) in claims.into_iter().filter(|(_, claim)| claim.id == event.id) {
         // Unmarked, a repetition sends the same event again, which dispatch knows: no reason to fail this call.
         if let Err(error) = app.table.claim_done(&route, &delivery, &claim).await {
             tracing::warn!(%error, event = %event.id, "claim not marked");

@@ -10,6 +10,7 @@ pub mod campaign;
 pub mod condition;
 pub mod credential;
 pub mod delivery;
+pub mod email;
 pub mod event;
 pub mod event_type;
 pub mod excerpt;

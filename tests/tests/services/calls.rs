@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use domain::{delivery::Status, id::DeliveryId};
 use jiff::SignedDuration;
-use lambda_http::{Body, http::HeaderValue};
+use lambda_http::{
+    Body,
+    http::{HeaderValue, Method, StatusCode},
+};
 use serde_json::json;
-use tests::fake::Fate;
+use tests::fake::{Fate, services::inbound};
 
 use crate::desk::{Desk, user};
 
@@ -23,9 +26,12 @@ impl Desk {
 async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
     let mut whole = Desk::new().await;
     whole.world.begin_count();
-    whole.accepted(&whole.request(Some("d-1"))).await;
+    whole.accepted(&whole.request("d-1")).await;
     let operations = whole.operations();
-    assert_eq!(operations, ["GetSecretValue", "BatchGetItem", "PutItem", "SendMessage", "PutItem"]);
+    assert_eq!(
+        operations,
+        ["GetSecretValue", "BatchGetItem", "PutItem", "PutItem", "SendMessage", "PutItem", "PutItem"]
+    );
     for (n, operation) in operations.iter().enumerate() {
         for fate in [Fate::CrashBefore, Fate::CrashAfter, Fate::AnswerLost, FAILS] {
             broken_at(n, fate, &format!("{fate:?} at call {n}, {operation}")).await;
@@ -36,7 +42,7 @@ async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
 async fn broken_at(n: usize, fate: Fate, context: &str) {
     let mut desk = Desk::new().await;
     let taker = desk.world.webhook("taker", json!({"events": ["service.received"]})).await;
-    let request = desk.request(Some("d-1"));
+    let request = desk.request("d-1");
     desk.world.begin_count();
     desk.world.fake.plan(move |call| if call.index == n { fate } else { Fate::Answered });
     let first = desk.call(&request).await;
@@ -73,7 +79,7 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
 #[tokio::test]
 async fn a_delivery_is_known_for_a_day() {
     let mut desk = Desk::new().await;
-    let request = desk.request(Some("d-1"));
+    let request = desk.request("d-1");
     let first = desk.accepted(&request).await;
     desk.later(SignedDuration::from_secs(24 * 3600 - 1));
     assert_eq!(desk.accepted(&request).await, first);
@@ -88,8 +94,8 @@ async fn a_delivery_is_known_for_a_day() {
 #[tokio::test]
 async fn two_at_once_are_one_event() {
     let desk = Desk::new().await;
-    let request = desk.request(Some("d-1"));
-    let apps = [(); 2].map(|()| tests::fake::services::inbound(&desk.world.fake));
+    let request = desk.request("d-1");
+    let apps = [(); 2].map(|()| inbound(&desk.world.fake));
     let answers =
         desk.world.at(async { tokio::join!(inbound::handle(&apps[0], &request), inbound::handle(&apps[1], &request)) });
     let (one, other) = answers.await;
@@ -99,43 +105,81 @@ async fn two_at_once_are_one_event() {
 }
 
 #[tokio::test]
+async fn a_captured_call_is_a_repetition_whatever_stands_beside_its_signature() {
+    let mut desk = Desk::new().await;
+    let request = desk.request("d-1");
+    let first = desk.accepted(&request).await;
+    let signature = request.headers()["x-hub-signature-256"].to_str().expect("text");
+    for (name, value) in [
+        ("x-github-delivery", "another".to_owned()),
+        ("idempotency-key", "another".to_owned()),
+        ("webhook-id", "another".to_owned()),
+        ("x-hub-signature-256", signature.to_uppercase().replace("SHA256=", "sha256=")),
+    ] {
+        let mut again = desk.request("d-1");
+        again.headers_mut().insert(name, HeaderValue::try_from(value).expect("a value"));
+        assert_eq!(desk.accepted(&again).await, first, "{name}");
+    }
+    // Nor does one call take the id of another away.
+    let mut other = desk.request("d-3");
+    other.headers_mut().insert("x-github-delivery", HeaderValue::from_static("another"));
+    assert_ne!(desk.accepted(&other).await, first);
+    other.headers_mut().insert("x-github-delivery", HeaderValue::from_static("d-1"));
+    let third = desk.accepted(&other).await;
+    assert_eq!(third, first, "the id beside the signature is one as well");
+    let other = desk.request("d-2");
+    assert_ne!(desk.accepted(&other).await, first);
+    assert_eq!(desk.sent().len(), 3);
+}
+
+#[tokio::test]
+async fn head_and_options_publish_nothing() {
+    let mut desk = Desk::new().await;
+    for method in [Method::HEAD, Method::OPTIONS] {
+        let mut request = desk.request("d-1");
+        *request.method_mut() = method;
+        let answer = desk.world.at(inbound::handle(&inbound(&desk.world.fake), &request)).await.expect("an answer");
+        assert_eq!((answer.status(), answer.body().len()), (StatusCode::OK, 0));
+        *request.uri_mut() = request.uri().to_string().replace("AbCd", "AbCe").parse().expect("a URI");
+        assert_eq!(desk.call(&request).await.expect("no crash").0, 404);
+    }
+    assert_eq!(desk.sent().len(), 0);
+}
+
+#[tokio::test]
 async fn what_a_call_costs() {
     let mut desk = Desk::new().await;
-    let (plain, identified) = (desk.request(None), desk.request(Some("d-1")));
-    desk.accepted(&plain).await;
-    assert_eq!(desk.cost(&plain).await, (202, words("BatchGetItem SendMessage")));
-    assert_eq!(desk.cost(&identified).await, (202, words("BatchGetItem PutItem SendMessage PutItem")));
+    let identified = desk.request("d-1");
+    desk.accepted(&desk.request("d-0")).await;
+    assert_eq!(desk.cost(&identified).await, (202, words("BatchGetItem PutItem PutItem SendMessage PutItem PutItem")));
     let calls = desk.world.fake.state().calls.clone();
     assert!(calls[1].request["ConditionExpression"].is_string(), "the claim is made if there is none");
     assert_eq!(calls[0].request["RequestItems"]["table"]["ConsistentRead"], true);
     assert_eq!(desk.cost(&identified).await, (202, words("BatchGetItem PutItem GetItem")));
 
     // What is refused costs no more than it takes to know it.
-    let mut unsigned = desk.request(Some("d-2"));
+    let mut unsigned = desk.request("d-2");
     unsigned.headers_mut().insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
     assert_eq!(desk.cost(&unsigned).await, (401, words("BatchGetItem")));
-    let mut unknown = desk.request(None);
+    let mut unknown = desk.request("d-2");
     *unknown.uri_mut() = unknown.uri().to_string().replace("AbCd", "AbCe").parse().expect("a URI");
     assert_eq!(desk.cost(&unknown).await, (404, words("BatchGetItem")));
     *unknown.uri_mut() = "https://hooks.example.com/in/your-key".parse().expect("a URI");
     assert_eq!(desk.cost(&unknown).await, (404, words("")));
-    let large = plain_with_body("x".repeat(256 * 1024 + 1), &desk);
+    let mut large = desk.request("d-2");
+    *large.body_mut() = Body::from("x".repeat(256 * 1024 + 1));
     assert_eq!(desk.cost(&large).await, (413, words("")));
 
     // The key names its first user: of another one it takes a read more.
     desk.world.user(user('B')).await;
     desk.world.hand_over(&desk.stored, user('B')).await;
-    assert_eq!(desk.cost(&plain).await, (202, words("BatchGetItem GetItem SendMessage")));
-    let handed = desk.request(Some("d-3"));
-    assert_eq!(desk.cost(&handed).await, (202, words("BatchGetItem GetItem PutItem SendMessage PutItem")));
+    let handed = desk.request("d-3");
+    assert_eq!(
+        desk.cost(&handed).await,
+        (202, words("BatchGetItem GetItem PutItem PutItem SendMessage PutItem PutItem"))
+    );
     let data = desk.world.fake.state().queues.sent().last().expect("an event").json()["data"].clone();
     assert_eq!(data["user_id"], user('B').to_string());
-}
-
-fn plain_with_body(body: String, desk: &Desk) -> lambda_http::Request {
-    let mut request = desk.request(None);
-    *request.body_mut() = Body::from(body);
-    request
 }
 
 fn words(text: &str) -> Vec<String> {

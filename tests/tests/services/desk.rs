@@ -37,16 +37,15 @@ impl Desk {
         Self { world, stored, key, app }
     }
 
-    /// A signed call; `delivery` says which one it is.
-    pub(crate) fn request(&self, delivery: Option<&str>) -> Request {
-        let body = json!({"action": "opened"}).to_string();
+    /// A signed call; `delivery` says which one it is, in its body and beside it.
+    pub(crate) fn request(&self, delivery: &str) -> Request {
+        let body = json!({"action": "opened", "number": delivery}).to_string();
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key");
         mac.update(body.as_bytes());
         let hex = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let request = http::Request::post(format!("{PUBLIC_URL}/in/{}", self.key.expose()));
         let request = request.header("x-hub-signature-256", format!("sha256={hex}"));
-        let request = delivery.into_iter().fold(request, |request, id| request.header("x-github-delivery", id));
-        request.body(Body::from(body)).expect("a request")
+        request.header("x-github-delivery", delivery).body(Body::from(body)).expect("a request")
     }
 
     /// Makes a call, and returns status and answer. `None` when the process ends on the way; then there is a new one.

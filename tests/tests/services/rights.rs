@@ -21,7 +21,7 @@ async fn of_inbound() {
     desk.world.hand_over(&desk.stored, user('B')).await;
     let provider = desk.world.provider("SMS").await;
     desk.world.begin_count();
-    let request = desk.request(Some("d-1"));
+    let request = desk.request("d-1");
     assert_eq!(desk.accepted(&request).await, desk.accepted(&request).await);
     // A provider's report goes another way.
     let key = provider.key.as_ref().expect("a key").expose();

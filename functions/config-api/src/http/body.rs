@@ -7,7 +7,10 @@ use axum::{
     body::{Body, to_bytes},
     extract::{FromRequest, Request},
 };
-use domain::invalid::{Checked, Fields, Invalid, Problems};
+use domain::{
+    invalid::{Checked, Fields, Invalid, Problems},
+    json,
+};
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
@@ -18,6 +21,9 @@ pub const MOST_BYTES: usize = 256 * 1024;
 
 /// The deepest document, in arrays and objects within each other.
 const DEEPEST: usize = 64;
+
+/// How deep a document is read of which some part is too deep.
+const PRUNED: usize = 100;
 
 /// The JSON document in the body; `None` when there is no body.
 #[derive(Debug)]
@@ -82,16 +88,41 @@ impl<S: Sync> FromRequest<S> for Document {
         if essence != "application/json" && essence != "application/merge-patch+json" {
             return Err(Problem::unsupported_media_type());
         }
-        let value = serde_json::from_slice(&bytes).map_err(|error| match error.to_string() {
-            message if message.starts_with("recursion limit exceeded") => too_deep().into(),
-            _ => Problem::bad_request(format!(
+        let value = json::read(&bytes).or_else(|error| match error.to_string() {
+            message if message.starts_with("recursion limit exceeded") => {
+                pruned(&bytes).ok_or_else(|| Problem::from(too_deep()))
+            }
+            _ => Err(Problem::bad_request(format!(
                 "The body is not valid JSON (line {}, column {})",
                 error.line(),
                 error.column()
-            )),
+            ))),
         })?;
         Ok(Self(Some(value)))
     }
+}
+
+/// The document with null in place of what lies below [`PRUNED`] levels. Only what lies above is read: the part that goes so
+/// deep is refused all the same, and of a batch nothing else.
+fn pruned(bytes: &[u8]) -> Option<Value> {
+    let (mut kept, mut levels, mut in_string, mut escaped) = (Vec::with_capacity(bytes.len()), 0_usize, false, false);
+    for byte in bytes {
+        if levels < PRUNED {
+            kept.push(*byte);
+        }
+        if !in_string && matches!(byte, b']' | b'}') {
+            levels = levels.saturating_sub(1);
+        }
+        if !in_string && matches!(byte, b'[' | b'{') {
+            levels += 1;
+            if levels == PRUNED {
+                kept.pop();
+                kept.extend(b"null");
+            }
+        }
+        (in_string, escaped) = (in_string != (*byte == b'"' && !escaped), in_string && *byte == b'\\' && !escaped);
+    }
+    json::read(&kept).ok()
 }
 
 async fn read(body: Body) -> Answer<Vec<u8>> {
@@ -137,6 +168,14 @@ mod tests {
         }
         let batch = read(nested(120).to_string()).await.expect("a document").batch().expect("a document");
         assert!(shallow(batch).is_err());
+        let deep = format!(r#"{{"a": {}"]}}\\" {}}}"#, "[".repeat(200), "]".repeat(200));
+        let text = format!(r#"{{"events": [{deep}, {{"b": "\ud83d"}}, {{"c": 1e400}}]}}"#);
+        let mut batch = read(text).await.expect("a document").batch().expect("a document");
+        assert!(shallow(batch["events"][0].take()).is_err());
+        assert_eq!(batch, json!({"events": [null, {"b": "\u{fffd}"}, {"c": "1e400"}]}));
+        let unclosed = format!("{}{}", "[".repeat(200), "]".repeat(100));
+        let problem = read(unclosed).await.expect_err("not JSON");
+        assert_eq!(problem.status, http::StatusCode::UNPROCESSABLE_ENTITY);
         assert!(read(nested(64).to_string()).await.expect("a document").required().is_ok());
     }
 }

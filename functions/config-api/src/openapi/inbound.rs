@@ -15,7 +15,8 @@ const METHODS: [(&str, &str); 7] = [
 
 const DESCRIPTION: &str = "Called by a connected service, or by a provider that reports a status. The URL is the service's \
     `webhook_url` or the provider's `callback_url`; its key identifies the caller. A service's call becomes the event \
-    `service.received`. A repeat within 24 hours is answered with the first ID, and published once. Deliberately terse: \
+    `service.received`. A repeat within 24 hours is answered with the first ID, and published once. `HEAD` and `OPTIONS` \
+    tell whether the URL exists, with 200, and publish nothing. Deliberately terse: \
     callers are untrusted.";
 
 pub(super) fn add(paths: &mut Value) {

@@ -141,7 +141,7 @@ fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answe
     let is_text = |text: &&str| text.as_bytes().iter().filter(|byte| long(byte)).count() <= MOST_CONTROLS;
     if let Some(text) = std::str::from_utf8(&answer.body).ok().filter(is_text) {
         let text = redact(text);
-        view["body"] = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text));
+        view["body"] = domain::json::read(text.as_bytes()).unwrap_or_else(|_| Value::from(text));
     } else {
         let text = String::from_utf8_lossy(&answer.body);
         if redact(&text) != text {

@@ -89,7 +89,7 @@ pub fn read(
     request: &inbound::Request<'_>,
 ) -> Result<Vec<Result<Callback, NoReport>>, Unreadable> {
     let documents = match received::body(request) {
-        (Value::Null, None) => vec![query(request.url)],
+        (Value::Null, None) => vec![received::query(request.url).into()],
         (Value::Array(documents), None) => documents,
         (document @ Value::Object(_), None) => vec![document],
         _ => return Err(Unreadable::Form),
@@ -98,11 +98,6 @@ pub fn read(
         return Err(Unreadable::TooMany);
     }
     Ok(documents.into_iter().map(|document| report(mapping, channel, document)).collect())
-}
-
-fn query(url: &str) -> Value {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    received::form(query.as_bytes())
 }
 
 /// What one document reports.

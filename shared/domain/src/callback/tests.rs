@@ -100,8 +100,13 @@ fn sendgrid_reports_by_arrays_and_gives_our_id_back() {
             Err(NoReport::NotAnObject),
         ]
     );
+    let odd =
+        format!("\u{feff}{{\"tieline_id\": \"{id}\", \"event\": \"delivered\", \"text\": \"\\ud83d\", \"n\": 1e400}}");
+    let read = call(&mapping, Channel::Email, JSON, URL, odd.as_bytes()).expect("a report");
+    assert_eq!(read, [Ok(Callback { id: Named::Ours(id), report: status(Status::Delivered, "delivered") })]);
     for (kind, body, why) in [
         (JSON, "\"text\"", Unreadable::Form),
+        (FORM, "MessageSid=%FF", Unreadable::Form),
         (JSON, "{", Unreadable::Form),
         ("text/plain", "delivered", Unreadable::Form),
         (JSON, &format!("[{}0]", "0,".repeat(1_000)), Unreadable::TooMany),

@@ -17,6 +17,9 @@ use crate::signature;
 /// How far a signed time may be from now, in seconds, before and after.
 const WINDOW_SECONDS: u64 = 300;
 
+/// The header with the time that Slack signs.
+pub(super) const SLACK_TIME: &str = "x-slack-request-timestamp";
+
 impl Verification {
     /// Whether the third party made this call, as of `now`.
     pub fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<(), Refused> {
@@ -36,9 +39,9 @@ impl Verification {
             }
             Self::Stripe(secret) => stripe::verify(secret, headers, body, now),
             Self::Slack(secret) => {
-                let time = header(headers, "x-slack-request-timestamp")?;
+                let time = header(headers, SLACK_TIME)?;
                 let signature = signature(headers, "x-slack-signature", "v0=", Encoding::Hex)?;
-                recent("x-slack-request-timestamp", time, now)?;
+                recent(SLACK_TIME, time, now)?;
                 matches(Algorithm::Sha256.verifies(secret, &[b"v0:", time.as_bytes(), b":", body], &signature))
             }
             Self::Shopify(secret) => {

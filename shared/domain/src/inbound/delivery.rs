@@ -1,39 +1,61 @@
 //! Which deliveries are the same one, and Slack's question whether a URL is there.
 //!
-//! A key is only as good as what the scheme signs: `webhook-id` and the ids in a body are covered by the signature, the
-//! other headers are not. Whoever captured a signed call and changes such a header can have it published again, where the
-//! scheme's time window allows; without a signed call nobody gets as far as a key.
+//! A key is only as good as what the scheme signs. An id that the signature covers (`webhook-id`, those in a body) is the key.
+//! Where there is none, a delivery has two: an id that stands beside the signature, such as `X-GitHub-Delivery`, and what was
+//! signed itself. Either makes a call a repetition, so a captured call can't be made a new one by another id beside it.
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderMap;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
-use super::Verification;
+use super::{Request, Verification, check::SLACK_TIME, stripe, twilio};
+use crate::json;
 
-/// Headers that name a delivery, each by its scheme.
+/// Headers that name a delivery, each by its sender. None of them is signed but Standard Webhooks' own.
 const NAMING: [&str; 4] = ["webhook-id", "x-github-delivery", "x-shopify-webhook-id", "i-twilio-idempotency-token"];
 /// The longest id, in bytes. A longer one is taken for none.
 const MOST: usize = 255;
 
 impl Verification {
-    /// What repetitions of one delivery have in common, if anything: the name of its source and, after a colon, the id. At
-    /// most 300 bytes. To be asked after the call is verified.
-    pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
-        let header = |name: &'static str| {
-            let id = headers.get(name)?.to_str().ok()?.trim();
-            key(name, id)
-        };
-        let own = match self {
+    /// What repetitions of one delivery have in common: a call is one when an earlier call had any of these keys. Each is the
+    /// name of its source and, after a colon, the id; at most 300 bytes. To be asked after the call is verified.
+    pub fn delivery_keys(&self, request: &Request<'_>) -> Vec<String> {
+        let header = |name| header_key(request.headers, name);
+        let signed_id = match self {
             Self::StandardWebhooks(_) => header("webhook-id"),
+            Self::Stripe(_) => read::<Stripe>(request.body).and_then(|event| key("stripe", &event.id)),
+            Self::Slack(_) => read::<Slack>(request.body).and_then(|event| key("slack", &event.event_id)),
+            _ => None,
+        };
+        if let Some(key) = signed_id {
+            return vec![key];
+        }
+        let named = match self {
             Self::Github(_) => header("x-github-delivery"),
             Self::Shopify(_) => header("x-shopify-webhook-id"),
             Self::Twilio(_) => header("i-twilio-idempotency-token"),
-            Self::Stripe(_) => read::<Stripe>(body).and_then(|event| key("stripe", &event.id)),
-            Self::Slack(_) => read::<Slack>(body).and_then(|event| key("slack", &event.event_id)),
+            Self::StandardWebhooks(_) | Self::Stripe(_) | Self::Slack(_) => None,
             Self::None | Self::Hmac(_) | Self::Basic { .. } | Self::Header { .. } => {
                 NAMING.iter().find_map(|name| header(name))
             }
         };
-        own.or_else(|| header("idempotency-key"))
+        let signed = self.signed(request).map(|signed| format!("signature:{}", digest(&signed)));
+        named.or_else(|| header("idempotency-key")).into_iter().chain(signed).collect()
+    }
+
+    /// What the signature of a verified call covers. It stands for the signature, which may be written in several ways.
+    fn signed(&self, request: &Request<'_>) -> Option<Vec<u8>> {
+        let Request { headers, body, .. } = *request;
+        let after = |name: &str| Some([headers.get(name)?.as_bytes().trim_ascii(), b":", body].concat());
+        match self {
+            Self::Github(_) | Self::Shopify(_) | Self::Hmac(_) => Some(body.to_vec()),
+            Self::StandardWebhooks(_) => after("webhook-timestamp"),
+            Self::Slack(_) => after(SLACK_TIME),
+            Self::Stripe(_) => stripe::signed(headers, body).ok(),
+            Self::Twilio(_) => Some(twilio::signed(request)),
+            Self::None | Self::Basic { .. } | Self::Header { .. } => None,
+        }
     }
 
     /// What to answer, as plain text, when Slack asks whether this is the right URL. To be asked after the call is verified.
@@ -62,8 +84,16 @@ struct Challenge {
     challenge: String,
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
-    serde_json::from_slice(body).ok()
+fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Option<T> {
+    serde_json::from_slice(body).or_else(|_| T::deserialize(json::read(body)?)).ok()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(bytes))
+}
+
+fn header_key(headers: &HeaderMap, name: &str) -> Option<String> {
+    key(name, headers.get(name)?.to_str().ok()?.trim())
 }
 
 fn key(source: &str, id: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! Inbound webhooks: calls that third parties make to a service's own URL.
 //!
 //! In comes a [`Request`] as it was received, its body unread. [`Verification`] says whether the third party made it, over
-//! the raw bytes and before anything is parsed; [`Verification::delivery_key`] says which deliveries are the same one; and
+//! the raw bytes and before anything is parsed; [`Verification::delivery_keys`] says which deliveries are the same one; and
 //! [`received`] makes of it the `data` of the event `service.received`, without credentials. Nothing here panics, whatever
 //! comes.
 

@@ -1,15 +1,17 @@
 //! From a call to the `data` of the event `service.received`.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use encoding_rs::{Encoding, UTF_8, mem::decode_latin1};
 use http::{
     HeaderMap, HeaderName,
     header::{CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION},
 };
 use serde_json::{Map, Value, json};
-use url::form_urlencoded;
 
 use super::{Receiver, Request, Verification};
-use crate::header::is_sensitive;
+use crate::{form, header::is_sensitive, json};
 
 /// JSON nested deeper is given as text, so that whoever reads the event need not fear for its stack.
 const MOST_LEVELS: usize = 64;
@@ -17,8 +19,6 @@ const MOST_LEVELS: usize = 64;
 /// The event's data: what was called, by what, and with what. Of the headers, those that hold a credential, or a signature
 /// that could be used again, are left out.
 pub fn received(receiver: &Receiver, request: &Request<'_>) -> Map<String, Value> {
-    let query = request.url.split_once('?').map_or("", |(_, query)| query);
-    let query = query.split('#').next().unwrap_or_default();
     let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut data = Map::new();
     let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
@@ -26,7 +26,7 @@ pub fn received(receiver: &Receiver, request: &Request<'_>) -> Map<String, Value
     put("service", json!(receiver.name));
     put("user_id", json!(receiver.user));
     put("method", json!(request.method.as_str()));
-    put("query", form(query.as_bytes()));
+    put("query", query(request.url).into());
     put("headers", headers(request.headers, &receiver.verification));
     put("content_type", json!(content_type));
     let (body, encoding) = body(request);
@@ -37,36 +37,81 @@ pub fn received(receiver: &Receiver, request: &Request<'_>) -> Map<String, Value
     data
 }
 
-/// Whether the body is `application/x-www-form-urlencoded`, by its content type.
-pub(super) fn is_form(headers: &HeaderMap) -> bool {
-    essence(headers).as_deref() == Some("application/x-www-form-urlencoded")
+/// The query of a URL, read like a form.
+pub(crate) fn query(url: &str) -> Map<String, Value> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    form::query(query.split('#').next().unwrap_or_default())
 }
 
-/// The media type without its parameters, in lower case.
-fn essence(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+/// Whether the body is `application/x-www-form-urlencoded`, by its content type.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    MediaType::of(headers).is_form()
+}
+
+/// A content type, as far as it tells how to read a body.
+struct MediaType {
+    /// Type and subtype in lower case, such as `text/plain`; empty where there is none.
+    essence: String,
+    /// The parameter `charset`, where it names a charset.
+    charset: Option<&'static Encoding>,
+}
+
+impl MediaType {
+    fn of(headers: &HeaderMap) -> Self {
+        let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let charset =
+            parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find_map(|(name, value)| {
+                let label = value.trim().trim_matches('"');
+                name.trim().eq_ignore_ascii_case("charset").then(|| Encoding::for_label(label.as_bytes())).flatten()
+            });
+        Self { essence: essence.trim().to_ascii_lowercase(), charset }
+    }
+
+    fn is_form(&self) -> bool {
+        self.essence == "application/x-www-form-urlencoded"
+    }
+
+    fn may_be_json(&self) -> bool {
+        self.essence.is_empty() || self.essence.ends_with("/json") || self.essence.ends_with("+json")
+    }
 }
 
 /// The body as JSON, form or text; where it is none of these, as base64, with the name of that encoding.
 pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
-    if request.body.is_empty() {
+    let bytes = request.body;
+    if bytes.is_empty() {
         return (Value::Null, None);
     }
-    if is_form(request.headers) {
-        return (form(request.body), None);
-    }
-    let Ok(text) = std::str::from_utf8(request.body) else {
-        return (json!(BASE64_STANDARD.encode(request.body)), Some("base64"));
+    let media = MediaType::of(request.headers);
+    let read = if media.is_form() {
+        form::read(bytes, media.charset).map(unwrapped)
+    } else {
+        document(bytes, &media).or_else(|| form::text_of(bytes, media.charset.unwrap_or(UTF_8)).map(Value::from))
     };
+    read.map_or_else(|| (json!(BASE64_STANDARD.encode(bytes)), Some("base64")), |value| (value, None))
+}
+
+/// The body as JSON, which is UTF-8 whatever the content type says, unless it is not.
+fn document(bytes: &[u8], media: &MediaType) -> Option<Value> {
     // Some send JSON as text/plain; an object or array is hardly anything else.
-    let essence = essence(request.headers).filter(|essence| !essence.is_empty());
-    let is_json = essence.is_none_or(|essence| essence.ends_with("/json") || essence.ends_with("+json"));
-    let parsed = (is_json || text.trim_start().starts_with(['{', '[']))
-        .then(|| serde_json::from_str::<Value>(text).ok())
-        .flatten()
-        .filter(|value| !is_deep(value, MOST_LEVELS));
-    (parsed.unwrap_or_else(|| json!(text)), None)
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start().first();
+    if !media.may_be_json() && !matches!(start, Some(b'{' | b'[')) {
+        return None;
+    }
+    let text = match (std::str::from_utf8(bytes), media.charset) {
+        (Err(_), Some(charset)) => Cow::Owned(form::text_of(bytes, charset)?.into_bytes()),
+        _ => Cow::Borrowed(bytes),
+    };
+    json::read(&text).ok().filter(|value| !is_deep(value, MOST_LEVELS))
+}
+
+/// A form, or the JSON document that is all there is in it: some senders put theirs into a field `payload`.
+fn unwrapped(form: Map<String, Value>) -> Value {
+    let payload = form.get("payload").filter(|_| form.len() == 1).and_then(Value::as_str);
+    let document = payload.and_then(|text| json::read(text.as_bytes()).ok());
+    let document = document.filter(|value| (value.is_object() || value.is_array()) && !is_deep(value, MOST_LEVELS));
+    document.unwrap_or(Value::Object(form))
 }
 
 /// Whether arrays and objects lie inside each other in more than `levels` levels. (The parser itself stops at 128.)
@@ -78,33 +123,18 @@ fn is_deep(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// Names with their values: a text, or a list of them where the name comes several times.
-pub(crate) fn form(bytes: &[u8]) -> Value {
-    let mut map = Map::new();
-    for (name, value) in form_urlencoded::parse(bytes) {
-        add(&mut map, &name, value.into_owned());
-    }
-    map.into()
-}
-
-fn add(map: &mut Map<String, Value>, name: &str, text: String) {
-    match map.get_mut(name) {
-        None => {
-            map.insert(name.to_owned(), text.into());
-        }
-        Some(Value::Array(values)) => values.push(text.into()),
-        Some(value) => *value = json!([value.take(), text]),
-    }
-}
-
 fn headers(headers: &HeaderMap, verification: &Verification) -> Value {
     let shown = headers.keys().filter(|name| !holds_credential(name, verification));
     let text = |name: &HeaderName| {
-        let values: Vec<_> =
-            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let values: Vec<_> = headers.get_all(name).iter().map(|value| field_text(value.as_bytes())).collect();
         values.join(", ")
     };
     shown.map(|name| (name.to_string(), Value::from(text(name)))).collect::<Map<_, _>>().into()
+}
+
+/// A field's value: UTF-8, or else Latin-1, as HTTP once had it (RFC 9110, section 5.5).
+fn field_text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| decode_latin1(bytes), Cow::Borrowed)
 }
 
 /// Whether a header authenticates somebody: by its name, or because the service's verification reads it.

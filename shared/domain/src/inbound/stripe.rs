@@ -18,10 +18,23 @@ const NAME: &str = "stripe-signature";
 const MOST: usize = 8;
 
 pub(super) fn verify(secret: &SecretString, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refused> {
-    let pairs = || header(headers, NAME).map(|text| text.split(',').filter_map(|pair| pair.trim().split_once('=')));
-    let time = pairs()?.find(|(name, _)| *name == "t").ok_or(Refused::Malformed(NAME))?.1;
-    recent(NAME, time, now)?;
-    let signatures = pairs()?.filter(|(name, _)| *name == "v1").filter_map(|(_, text)| Encoding::Hex.decode(text));
-    let signed: [&[u8]; 3] = [time.as_bytes(), b".", body];
-    matches(signatures.take(MOST).any(|signature| Algorithm::Sha256.verifies(secret, &signed, &signature)))
+    recent(NAME, time(headers)?, now)?;
+    let signed = signed(headers, body)?;
+    let signatures = pairs(headers)?.filter(|(name, _)| *name == "v1");
+    let signatures = signatures.filter_map(|(_, text)| Encoding::Hex.decode(text));
+    matches(signatures.take(MOST).any(|signature| Algorithm::Sha256.verifies(secret, &[&signed], &signature)))
+}
+
+/// What is signed: the time and the body.
+pub(super) fn signed(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Refused> {
+    Ok([time(headers)?.as_bytes(), b".", body].concat())
+}
+
+fn time(headers: &HeaderMap) -> Result<&str, Refused> {
+    let time = pairs(headers)?.find(|(name, _)| *name == "t");
+    time.map(|(_, time)| time).ok_or(Refused::Malformed(NAME))
+}
+
+fn pairs(headers: &HeaderMap) -> Result<impl Iterator<Item = (&str, &str)>, Refused> {
+    header(headers, NAME).map(|text| text.split(',').filter_map(|pair| pair.trim().split_once('=')))
 }

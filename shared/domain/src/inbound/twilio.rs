@@ -18,17 +18,29 @@ const HASH: &str = "bodySHA256";
 
 pub(super) fn verify(secret: &SecretString, request: &Request<'_>) -> Result<(), Refused> {
     let signature = signature(request.headers, "x-twilio-signature", "", Encoding::Base64)?;
+    let texts = texts(request);
+    if texts.is_none() && !covers(request.url, request.body)? {
+        return Err(Refused::Mismatch);
+    }
+    let texts = texts.unwrap_or_default();
+    let signed = |url: &str| Algorithm::Sha1.verifies(secret, &[url.as_bytes(), texts.as_bytes()], &signature);
+    matches(spellings(request.url).iter().any(|url| signed(url)))
+}
+
+/// What is signed, with the URL as it came.
+pub(super) fn signed(request: &Request<'_>) -> Vec<u8> {
+    [request.url, &texts(request).unwrap_or_default()].concat().into_bytes()
+}
+
+/// The names and values of a form, sorted; `None` where there are none.
+fn texts(request: &Request<'_>) -> Option<String> {
     // A name that comes several times with the same value counts once, as in Twilio's own libraries.
     let mut parameters: BTreeSet<(Cow<'_, str>, Cow<'_, str>)> = BTreeSet::new();
     if is_form(request.headers) {
         parameters.extend(form_urlencoded::parse(request.body));
     }
-    if parameters.is_empty() && !covers(request.url, request.body)? {
-        return Err(Refused::Mismatch);
-    }
-    let texts: String = parameters.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]).collect();
-    let signed = |url: &str| Algorithm::Sha1.verifies(secret, &[url.as_bytes(), texts.as_bytes()], &signature);
-    matches(spellings(request.url).iter().any(|url| signed(url)))
+    let texts = parameters.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]).collect();
+    (!parameters.is_empty()).then_some(texts)
 }
 
 /// Whether the URL, which is signed, names the body's hash; without a body it need not.

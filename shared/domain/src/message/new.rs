@@ -5,10 +5,10 @@ use url::Url;
 
 use super::{Channel, Content};
 use crate::{
+    email::{self, Mailbox},
     event::object,
     id::CampaignId,
     invalid::{Checked, Fields, Problems, one_of, string, text},
-    user::email,
 };
 
 /// The longest text of an SMS, in characters: ten parts and more of a concatenated one.
@@ -119,19 +119,23 @@ fn provider(value: Value) -> Checked<Option<String>> {
 fn recipient(value: Value, channel: Option<Channel>) -> Checked<String> {
     match channel {
         Some(Channel::Sms | Channel::Call) => phone(value),
-        Some(Channel::Email) => email(value),
+        Some(Channel::Email) => email::address(value),
         Some(Channel::Chatbot) | None => text(255)(value),
     }
 }
 
-/// A sender of phones is a number, a short code, or a name or id that the provider knows.
+/// A sender of phones is a number, a short code, or a name or id that the provider knows; of e-mail, an address, maybe with a
+/// name.
 fn sender(value: Value, channel: Option<Channel>) -> Checked<String> {
     let number = |text: &str| {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         text.starts_with('+') || digits > 8 && text.chars().all(|c| c.is_ascii_digit() || " ()-./".contains(c))
     };
     match channel {
-        Some(Channel::Email) => email(value),
+        Some(Channel::Email) => {
+            let text = string(value)?;
+            Mailbox::parse(&text).map(|_| text)
+        }
         Some(Channel::Sms | Channel::Call) if value.as_str().is_some_and(number) => phone(value),
         _ => text(255)(value),
     }

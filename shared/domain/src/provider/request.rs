@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Auth, Provider, RequestTemplate, Settings};
 use crate::{
+    email::Mailbox,
     message::{Channel, Content, Message},
     signature::{self, SigningSecret},
     template::{Missing, Scope, Unfit, View, escape_xml},
@@ -110,6 +111,7 @@ fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> 
             "url": url,
             "metadata": metadata,
             "campaign_id": message.campaign_id,
+            "sender": sender(message),
             "content": content(&message.content),
             "twiml": twiml(&message.content),
         },
@@ -120,6 +122,16 @@ fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> 
             "channel": provider.settings.channel,
             "callback_url": callback_url,
         },
+    })
+}
+
+/// The sender of an e-mail, as e-mail APIs take it: `{"email", "name"}`, without a name where it has none.
+fn sender(message: &Message) -> Option<Value> {
+    let from = message.content.from.as_deref().filter(|_| message.channel == Channel::Email)?;
+    let Ok(Mailbox { name, address }) = Mailbox::parse(from) else { return Some(json!({"email": from})) };
+    Some(match name {
+        Some(name) => json!({"email": address, "name": name}),
+        None => json!({"email": address}),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::{
     account::put_secret,
     callback::Mapping,
     invalid::{Checked, Fields, Problems, Source, boolean, name, one_of, secret, string, text},
+    json,
     mask::{self, unmasked},
     message::Channel,
     pointer::Pointer,
@@ -191,7 +192,7 @@ impl Settings {
 
     /// The provider's own id of a message in the body of its answer.
     pub fn answered_id(&self, body: &[u8]) -> Option<String> {
-        self.id_pointer.as_ref()?.text(&serde_json::from_slice(body).ok()?)
+        self.id_pointer.as_ref()?.text(&json::read(body).ok()?)
     }
 }
 

@@ -88,8 +88,22 @@ impl RequestTemplate {
 }
 
 /// What a message's tags can name, but its `metadata`.
-const MESSAGE: [&str; 11] =
-    ["id", "channel", "to", "from", "subject", "text", "html", "url", "campaign_id", "content", "twiml"];
+const MESSAGE: [&str; 14] = [
+    "id",
+    "channel",
+    "to",
+    "from",
+    "sender",
+    "sender.email",
+    "sender.name",
+    "subject",
+    "text",
+    "html",
+    "url",
+    "campaign_id",
+    "content",
+    "twiml",
+];
 /// What a provider's can.
 const PROVIDER: [&str; 5] = ["id", "name", "provider_id", "channel", "callback_url"];
 

@@ -23,6 +23,9 @@ pub enum TargetError {
     /// There is no host.
     #[error("the URL must name a host")]
     NoHost,
+    /// A name that no look-up can ask for (RFC 1035, section 2.3.4).
+    #[error("each part of the host's name must have 1 to {MAX_LABEL} characters, and the whole at most {MAX_NAME}")]
+    Name,
     /// `user:password@`.
     #[error("the URL must not hold a user name or password")]
     UserInfo,
@@ -42,6 +45,10 @@ pub enum TargetError {
 
 /// Names that never leave a machine or a private network (RFC 6761, RFC 6762, ICANN's `.internal`).
 const LOCAL_NAMES: [&str; 3] = ["localhost", "local", "internal"];
+
+/// The longest part of a host's name between dots, and the longest name, in bytes.
+const MAX_LABEL: usize = 63;
+const MAX_NAME: usize = 253;
 
 /// Whether a request to `url` may be made, as far as the URL alone tells.
 pub fn check_url(url: &Url, allow: &Allow) -> Result<(), TargetError> {
@@ -66,6 +73,7 @@ pub fn check_url(url: &Url, allow: &Allow) -> Result<(), TargetError> {
     }
     check_port(port)?;
     match (host, literal) {
+        (Host::Domain(name), _) if !is_dns_name(name) => Err(TargetError::Name),
         (Host::Domain(name), _) if is_local_name(name) => Err(TargetError::LocalName),
         (_, Some(ip)) if !addresses::is_public(ip) => Err(TargetError::Address),
         _ => Ok(()),
@@ -83,6 +91,12 @@ pub fn check_address(ip: IpAddr, port: u16, allow: &Allow) -> Result<(), TargetE
 
 fn check_port(port: u16) -> Result<(), TargetError> {
     if port == 443 || port >= 1024 { Ok(()) } else { Err(TargetError::Port(port)) }
+}
+
+/// Whether the name's parts have lengths that DNS allows; `name` is ASCII, as [`Url`] keeps it.
+fn is_dns_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.len() <= MAX_NAME && name.split('.').all(|label| (1..=MAX_LABEL).contains(&label.len()))
 }
 
 /// `name` is lower case, as [`Url`] keeps it; the dot of a fully qualified name does not count.
@@ -172,6 +186,19 @@ mod tests {
             ("https://[fd00:ec2::254]/", Address),
         ] {
             assert_eq!(verdict(url, ""), Err(why), "{url}");
+        }
+    }
+
+    #[test]
+    fn names_have_the_lengths_of_dns() {
+        let (label, longer) = ("x".repeat(63), "x".repeat(64));
+        let longest = format!("{label}.{label}.{label}.{}", "x".repeat(61));
+        for host in [&label, &format!("{label}.example.com"), &longest, &format!("{longest}."), "bücher.example"] {
+            assert_eq!(verdict(&format!("https://{host}/"), ""), Ok(()), "{host}");
+        }
+        // An umlaut takes more than one character in the name that is looked up.
+        for host in [&longer, &format!("a.{longer}.com"), &format!("{longest}x"), "a..b", "a.b..", &"ü".repeat(60)] {
+            assert_eq!(verdict(&format!("https://{host}/"), ""), Err(TargetError::Name), "{host}");
         }
     }
 

@@ -93,6 +93,16 @@ async fn bodies_of_every_kind_and_method_arrive() {
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let data = send(Method::POST, "application/json", deep.clone().into_bytes()).await;
     assert_eq!(data["body"], json!(deep));
+    let form = "application/x-www-form-urlencoded; charset=windows-1252";
+    let data = send(Method::POST, form, b"name=Jos%E9".to_vec()).await;
+    assert_eq!(data["body"], json!({"name": "José"}));
+    let odd = "\u{feff}{\"id\": 12345678901234567890123, \"cut\": \"\\ud83d\"}";
+    let data = send(Method::POST, "application/json", odd.into()).await;
+    assert_eq!(data["body"], json!({"id": "12345678901234567890123", "cut": "\u{fffd}"}));
+    for method in [Method::HEAD, Method::OPTIONS] {
+        let answer = stack.send(stack.call(method, &url)).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    }
     let got = stack.send(stack.call(Method::GET, &url)).await.expect(202);
     let data = stack.event_read(&text(&got, "id")).await["data"].clone();
     assert_eq!((&data["method"], &data["body"]), (&json!("GET"), &Value::Null));
@@ -200,7 +210,8 @@ async fn a_repeated_call_is_published_once() {
     let first = send("d-1", "{}").await;
     assert_eq!(send("d-1", "{}").await, first);
     assert_eq!(send("d-1", r#"{"another": "body"}"#).await, first);
-    let second = send("d-2", "{}").await;
+    assert_eq!(send("d-2", "{}").await, first, "another id beside the same signature");
+    let second = send("d-3", r#"{"n": 3}"#).await;
     assert_ne!(second, first);
     let got = sink.wait_for(2).await;
     let mut ids: Vec<&str> = got.iter().map(|request| request.header("webhook-id")).collect();

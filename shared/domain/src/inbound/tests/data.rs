@@ -39,6 +39,7 @@ fn an_event_says_what_was_called_by_what_and_with_what() {
 #[test]
 fn bodies_are_read_as_what_they_are() {
     let form = "application/x-www-form-urlencoded";
+    let form_1252 = "application/x-www-form-urlencoded; Charset=\"Windows-1252\"";
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let nested: Value = serde_json::from_str(&deep(64)).expect("JSON");
     for (content_type, body, expected) in [
@@ -56,6 +57,21 @@ fn bodies_are_read_as_what_they_are() {
         (Some("text/xml"), "<a>é</a>", json!("<a>é</a>")),
         (Some(form), "a=1&b=x+y&a=%C3%A9&a=3&c", json!({"a": ["1", "é", "3"], "b": "x y", "c": ""})),
         (Some(form), "{\"a\": 1}", json!({"{\"a\": 1}": ""})),
+        (Some(form), "payload=%7B%22a%22%3A+1%7D", json!({"a": 1})),
+        (Some(form), "payload=%5B%22%5Cud83d%22%5D", json!(["\u{fffd}"])),
+        (Some(form), "payload=text", json!({"payload": "text"})),
+        (Some(form), "payload=12", json!({"payload": "12"})),
+        (Some(form), "payload=%7B%7D&a=1", json!({"payload": "{}", "a": "1"})),
+        (Some(form), "payload=%7B%7D&payload=%7B%7D", json!({"payload": ["{}", "{}"]})),
+        (Some(form_1252), "name=Jos%E9", json!({"name": "José"})),
+        (Some(form), "name=Jos%E9&_charset_=windows-1252", json!({"name": "José", "_charset_": "windows-1252"})),
+        (Some("application/json"), "\u{feff}{\"a\": \"\\ud83d\"}", json!({"a": "\u{fffd}"})),
+        (
+            Some("application/json"),
+            "{\"id\": 12345678901234567890123, \"n\": 1e400}",
+            json!({"id": "12345678901234567890123", "n": "1e400"}),
+        ),
+        (Some("text/plain"), "\u{feff} [1]", json!([1])),
         (None, &deep(64), nested),
         (None, &deep(65), json!(deep(65))),
         (None, &deep(100_000), json!(deep(100_000))),
@@ -65,8 +81,24 @@ fn bodies_are_read_as_what_they_are() {
         assert_eq!(data["body"], expected, "{content_type:?}");
         assert_eq!((&data["content_type"], data.get("body_encoding")), (&json!(content_type), None));
     }
-    let binary = data(&Call::new(&[("content-type", "application/json")], b"\xff\xfe{}"));
-    assert_eq!((&binary["body"], &binary["body_encoding"]), (&json!("//57fQ=="), &json!("base64")));
+    for (content_type, body, expected) in [
+        ("application/json", &b"\xff\xfe{}"[..], "//57fQ=="),
+        (form, b"name=Jos%E9", "bmFtZT1Kb3MlRTk="),
+        ("application/x-www-form-urlencoded; charset=utf-8", b"a=%FF", "YT0lRkY="),
+        ("text/plain; charset=utf-8", b"Jos\xe9", "Sm9z6Q=="),
+    ] {
+        let data = data(&Call::new(&[("content-type", content_type)], body));
+        assert_eq!((&data["body"], &data["body_encoding"]), (&json!(expected), &json!("base64")));
+    }
+    for (content_type, body, expected) in [
+        ("text/plain; charset=iso-8859-1", &b"Jos\xe9"[..], json!("José")),
+        ("application/json; charset=iso-8859-1", b"{\"a\": \"Jos\xe9\"}", json!({"a": "José"})),
+        ("application/json; charset=iso-8859-1", "{\"a\": \"José\"}".as_bytes(), json!({"a": "José"})),
+        ("application/json", b"\xff\xfe{\0}\0", json!({})),
+    ] {
+        let data = data(&Call::new(&[("content-type", content_type)], body));
+        assert_eq!((&data["body"], data.get("body_encoding")), (&expected, None), "{content_type}");
+    }
 }
 
 #[test]

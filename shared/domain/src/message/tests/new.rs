@@ -39,6 +39,15 @@ fn what_can_be_sent() {
         (json!({"channel": "email", "to": "a@-x.example.com", "subject": "s", "text": "t"}), "/to"),
         (json!({"channel": "email", "to": format!("a@{}.com", "x".repeat(64)), "subject": "s", "text": "t"}), "/to"),
         (json!({"channel": "email", "to": "Ana <a@example.com>", "subject": "s", "text": "t"}), "/to"),
+        (json!({"channel": "email", "to": "user@उदाहरण.परीक्षा", "from": "Support <s@example.com>", "text": "t"}), ""),
+        (
+            json!({"channel": "email", "to": "a@example.com", "from": "Acme, Inc. <s@example.com>", "text": "t"}),
+            "/from",
+        ),
+        (
+            json!({"channel": "email", "to": "a@example.com", "from": "Acme <s@example.com>, b@c.de", "text": "t"}),
+            "/from",
+        ),
         (json!({"channel": "email", "to": "a@example.com", "subject": "a\r\nBcc: b", "text": "t"}), "/subject"),
         (json!({"channel": "email", "to": "a@example.com", "text": "t"}), ""),
         (json!({"channel": "email", "to": "a@example.com", "subject": "s"}), "/text"),

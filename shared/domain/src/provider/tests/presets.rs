@@ -80,6 +80,16 @@ fn sendgrid_gets_what_its_api_takes() {
 }
 
 #[test]
+fn a_senders_name_goes_beside_the_address() {
+    let one = preset(include_str!("../../../../../docs/providers/sendgrid.json"));
+    let document = json!({"channel": "email", "to": "ana@example.com", "from": "\"Acme, Inc.\" <desk@example.com>",
+        "subject": "s", "text": "t"});
+    let request = request::build(&one, &message(document, Channel::Email), None, at(0)).expect("a request");
+    let body: Value = serde_json::from_str(&request.body.expect("a body")).expect("JSON");
+    assert_eq!(body["from"], json!({"email": "desk@example.com", "name": "Acme, Inc."}));
+}
+
+#[test]
 fn telegram_gets_what_its_api_takes_and_records_hold_no_token() {
     let one = preset(include_str!("../../../../../docs/providers/telegram.json"));
     let message =

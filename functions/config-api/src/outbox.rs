@@ -6,7 +6,7 @@
 use domain::{
     id::ProviderId,
     invalid::Problems,
-    message::{Errand, Message, MessageRef, NewMessage},
+    message::{Content, Errand, Message, MessageRef, NewMessage},
     provider::choose,
 };
 use platform::{
@@ -39,10 +39,13 @@ const REPEATED_DELAY: u32 = 60;
 /// Accepts one message or call on behalf of `route`.
 pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Message> {
     let space = &key_space(caller, route);
-    let Request { new, key, document } = request;
+    let Request { mut new, key, document } = request;
     let key = key.map(|key| (key.hash(), digest(&document.to_string())));
     let provider = match provider(app, &new).await {
-        Ok(provider) => provider,
+        Ok((provider, content)) => {
+            new.content = content;
+            provider
+        }
         Err(problem) => return earlier(app, space, key).await?.ok_or(problem),
     };
     let now = clock::now();
@@ -101,13 +104,13 @@ async fn queued(
     Ok(row)
 }
 
-/// The provider that is to send it: its id and its name.
-async fn provider(app: &App, new: &NewMessage) -> Answer<(ProviderId, String)> {
+/// The provider that is to send it, by its id and its name, and what it is to send.
+async fn provider(app: &App, new: &NewMessage) -> Answer<((ProviderId, String), Content)> {
     let wanted = wanted(app, new).await?;
     let candidates = app.table.candidates(wanted.as_deref(), new.channel, &app.keys).await?;
     let provider = choose(wanted.as_deref(), new.channel, &candidates)?;
-    provider.check_message(&new.content)?;
-    Ok((provider.id, provider.settings.name.clone()))
+    let content = provider.prepare(new.content.clone())?;
+    Ok(((provider.id, provider.settings.name.clone()), content))
 }
 
 /// The provider that the message asks for, else the one of its campaign.

@@ -60,7 +60,7 @@ pub(super) async fn disable(app: &App, row: &Delivery, reason: DisabledReason) -
                 tracing::warn!(webhook = %webhook.id, ?reason, "disabled");
                 return tell(app, row, &disabled, reason).await;
             }
-            Err(WriteError::Changed | WriteError::NameTaken) => {}
+            Err(WriteError::Changed | WriteError::NameTaken(_)) => {}
             Err(WriteError::Table(error)) => return Err(error.into()),
         }
     }

@@ -67,7 +67,7 @@ async fn create(
         let credential = fresh(user.id, token.clone(), now);
         let entries = [entry("user.created", &user.id, &[]), entry("credential.created", &credential.id, &[])];
         match app.table.create_first_admin(gone, &user, &credential, now, &entries).await {
-            Err(WriteError::NameTaken) => {}
+            Err(WriteError::NameTaken(_)) => {}
             written => return Ok(written.map(|()| credential)?),
         }
     }

@@ -95,7 +95,7 @@ impl From<WriteError> for RotationError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Changed => Self::Busy,
-            WriteError::NameTaken => Self::NameTaken,
+            WriteError::NameTaken(_) => Self::NameTaken,
             WriteError::Table(error) => Self::Table(error),
         }
     }

@@ -85,7 +85,7 @@ async fn remind(app: &App, credential: &Credential, now: Timestamp) -> Result<bo
     match app.table.update_credential(credential, &after, None, now, None).await {
         Ok(()) => Ok(true),
         // Somebody has just rotated or changed it: the next run sees what is left to do.
-        Err(WriteError::Changed | WriteError::NameTaken) => Ok(false),
+        Err(WriteError::Changed | WriteError::NameTaken(_)) => Ok(false),
         Err(WriteError::Table(error)) => Err(error.into()),
     }
 }

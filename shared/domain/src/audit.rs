@@ -1,5 +1,7 @@
 //! The audit log: who changed which configuration, and whose tokens were refused.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -31,12 +33,18 @@ pub enum Actor {
     System,
 }
 
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential(id) => id.fmt(f),
+            Self::System => f.write_str("system"),
+        }
+    }
+}
+
 impl Serialize for Actor {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Credential(id) => id.serialize(serializer),
-            Self::System => serializer.serialize_str("system"),
-        }
+        serializer.collect_str(self)
     }
 }
 

@@ -213,7 +213,7 @@ fn calls() -> Vec<Row> {
         (
             "call.status",
             "The status of a call changed.",
-            call(json!({"status": "delivered", "provider_status": "completed"})),
+            call(json!({"status": "completed", "provider_status": "completed"})),
         ),
         (
             "call.recording",

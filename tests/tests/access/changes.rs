@@ -148,7 +148,7 @@ async fn of_a_user() {
         invariants::check(&office, day(1)).await;
     }
     let taken = change_user(&office, &eve, |to| "ANA".clone_into(&mut to.name)).await;
-    assert!(matches!(taken, Err(WriteError::NameTaken)));
+    assert!(matches!(taken, Err(WriteError::NameTaken(_))));
     change_user(&office, &eve, |to| to.active = false).await.expect("deactivated");
     invariants::check(&office, day(1)).await;
     delete(&office, &held, day(1)).await;

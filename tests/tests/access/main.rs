@@ -11,6 +11,7 @@ mod hostile;
 mod imports;
 mod invariants;
 mod keys;
+mod lists;
 mod office;
 mod power;
 mod reminders;

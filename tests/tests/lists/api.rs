@@ -170,6 +170,7 @@ fn failed(id: DeliveryId) -> Delivery {
         queued_at: now,
         schedule: domain::delivery::Chain { first_number: 1, started_at: Some(now) },
         last: Some(domain::delivery::Ticket { number: 1, token: "token".to_owned() }),
+        last_error: Some("no".to_owned()),
         awaited: None,
         stops: None,
         first_attempt: Some(attempt(1, now, "no")),

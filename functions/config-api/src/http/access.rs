@@ -57,6 +57,8 @@ impl Caller {
 enum Rule {
     /// Nothing.
     Public,
+    /// Any token.
+    Token,
     /// A token with this scope.
     Scope(Scope),
     /// The document says nothing that could be kept: nobody may.
@@ -80,6 +82,7 @@ impl Rules {
                 let rule = match operation["security"].as_array().map(Vec::as_slice) {
                     Some([]) => Rule::Public,
                     Some([security]) if *security == json!({}) => Rule::Public,
+                    Some([security]) if *security == json!({SCHEME: []}) => Rule::Token,
                     Some([security]) => {
                         let scope = security[SCHEME][0].as_str().and_then(|name| name.parse().ok());
                         scope.map_or(Rule::Closed, Rule::Scope)
@@ -109,8 +112,11 @@ pub async fn check(
 ) -> Answer<Response> {
     match app.rules.find(request.method(), path.as_str()) {
         Some(Rule::Public) => {}
-        Some(Rule::Scope(scope)) => {
-            let caller = authorize(&app, request.headers(), source(&request), scope).await?;
+        Some(rule @ (Rule::Token | Rule::Scope(_))) => {
+            let caller = authorize(&app, request.headers(), source(&request)).await?;
+            if let Rule::Scope(scope) = rule {
+                caller.needs(scope)?;
+            }
             request.extensions_mut().insert(caller);
         }
         Some(Rule::Closed) | None => return Err(Problem::internal("a route names no scope")),
@@ -124,7 +130,7 @@ fn source(request: &Request) -> Option<IpAddr> {
     context.http.source_ip.as_deref()?.parse().ok()
 }
 
-async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>, scope: Scope) -> Answer<Caller> {
+async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> Answer<Caller> {
     // A malformed token is refused by its checksum, without a read.
     let token = bearer(headers).and_then(|text| Token::parse(text).ok()).ok_or_else(Problem::unauthorized)?;
     let hash = app.keys.get().await?.token_key(token.expose());
@@ -140,9 +146,6 @@ async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>, scope
     }
     if grant.use_is_news(now) {
         noted(app.table.token_used(&hash, now).await, "the use of a token");
-    }
-    if !grant.scopes.grants(scope) {
-        return Err(Problem::forbidden(scope.as_str()));
     }
     let hops = hops(headers).map_err(Problem::loop_detected)?;
     Ok(Caller { credential: grant.credential, user: grant.user, scopes: grant.scopes, hops })
@@ -170,11 +173,12 @@ mod tests {
     #[test]
     fn the_document_decides_and_what_it_leaves_open_is_closed() {
         let rules = Rules::of(&json!({"paths": {
-            "/a": {"get": {"security": []}, "post": {"security": [{"token": ["events:write"]}]}},
-            "/b": {"get": {}, "post": {"security": [{"token": []}]}, "put": {"security": [{"token": ["no:such"]}]}},
+            "/a": {"get": {"security": []}, "delete": {"security": [{"token": []}]}, "post": {"security": [{"token": ["events:write"]}]}},
+            "/b": {"get": {}, "post": {"security": [{"other": []}]}, "put": {"security": [{"token": ["no:such"]}]}},
         }}));
         assert_eq!(rules.find(&Method::GET, "/a"), Some(Rule::Public));
         assert_eq!(rules.find(&Method::HEAD, "/a"), Some(Rule::Public));
+        assert_eq!(rules.find(&Method::DELETE, "/a"), Some(Rule::Token));
         assert_eq!(rules.find(&Method::POST, "/a"), Some(Rule::Scope(Scope::EventsWrite)));
         for method in [Method::GET, Method::POST, Method::PUT] {
             assert_eq!(rules.find(&method, "/b"), Some(Rule::Closed), "{method}");

@@ -214,7 +214,10 @@ internal!(
 impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::NameTaken => Self::conflict("The name is taken (its case does not count)"),
+            WriteError::NameTaken(id) if id.is_empty() => Self::conflict("Name already in use. Try again"),
+            WriteError::NameTaken(id) => {
+                Self::conflict(format!("Name already in use by {id} (names are case-insensitive). Choose another name"))
+            }
             WriteError::Changed => Self::conflict("Somebody else is changing it: try again"),
             WriteError::Table(error) => Self::internal(error),
         }

@@ -145,6 +145,16 @@ pub async fn filled<T, F: Future<Output = Answer<Page<T>>>>(
     Ok(Page { items, next: slice.after, weight })
 }
 
+/// A filter by the whole name of a resource.
+pub fn name(text: &str) -> Checked<String> {
+    Ok(text.trim().to_owned())
+}
+
+/// A filter by any text.
+pub fn text(text: &str) -> Checked<String> {
+    Ok(text.to_owned())
+}
+
 /// A filter that is true or false.
 pub fn boolean(text: &str) -> Checked<bool> {
     text.parse().map_err(|_| Problems::here("must be true or false"))

@@ -10,7 +10,11 @@ type Error = (&'static str, u16, &'static str);
 const BAD_REQUEST: Error =
     ("BadRequest", 400, "The body is not JSON, or the cursor is not one that this list returned.");
 const UNAUTHORIZED: Error = ("Unauthorized", 401, "The token is missing, malformed, unknown, revoked or expired.");
-const FORBIDDEN: Error = ("Forbidden", 403, "The credential lacks a scope, which `detail` names.");
+const FORBIDDEN: Error = (
+    "Forbidden",
+    403,
+    "The credential lacks a scope, which `detail` names, or its `allowed_ips` do not include the caller's address.",
+);
 const NOT_FOUND: Error = ("NotFound", 404, "No resource with this ID.");
 const METHOD: Error =
     ("MethodNotAllowed", 405, "Another method on this path. `Allow` lists the methods that it supports.");
@@ -111,7 +115,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: 
     if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
         body.insert("required".to_owned(), (!optional).into());
     }
-    let errors = errors(path, scope.is_some(), operation);
+    let errors = errors(path, operation["security"][0]["token"].is_array(), operation);
     let Some(responses) = operation["responses"].as_object_mut() else { return };
     for (name, status, _) in errors {
         let reference = json!({"$ref": format!("#/components/responses/{name}")});

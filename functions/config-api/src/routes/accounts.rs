@@ -28,7 +28,7 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::apply,
-        query::Query,
+        query::{self, Query},
     },
     openapi::schema,
 };
@@ -36,11 +36,15 @@ use crate::{
 /// Lists accounts, newest first.
 #[utoipa::path(get, path = "/v1/accounts", operation_id = "listAccounts", tag = "accounts",
     security(("token" = ["services:read"])),
-    params(schema::Paging), responses((status = 200, body = schema::List<schema::Account>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Account>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let name = query.filter("name", query::name);
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
-    let Page { items, next, .. } = app.table.accounts(&slice, &app.keys).await?;
+    let Page { items, next, .. } = match name {
+        Some(name) => Page::one(app.table.account_named(&name, &app.keys).await?),
+        None => app.table.accounts(&slice, &app.keys).await?,
+    };
     paging.page(&app, items.iter().map(|used| view(&used.account)).collect(), next).await.map(Json)
 }
 

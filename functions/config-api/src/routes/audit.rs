@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use platform::table::walk::Page;
+use domain::audit::Entry;
+use platform::table::walk::{Page, Slice};
 use serde_json::{Value, json};
 
 use super::deliveries::span;
 use crate::{
     App,
-    http::{Answer, query::Query},
+    http::{
+        Answer,
+        query::{self, Query},
+    },
     openapi::schema,
 };
 
@@ -17,6 +21,9 @@ use crate::{
 #[utoipa::path(get, path = "/v1/audit", operation_id = "listAuditEntries", tag = "audit",
     security(("token" = ["audit:read"])),
     params(
+        ("resource" = Option<String>, Query, description = "Only entries about this resource: an ID, or an event type's name"),
+        ("actor" = Option<String>, Query, description = "Only what this credential did, or `system`"),
+        ("action" = Option<String>, Query, description = "Only this action, such as `webhook.updated`"),
         ("since" = Option<String>, Query, description = "At this RFC 3339 time or later"),
         ("until" = Option<String>, Query, description = "At this RFC 3339 time or earlier"),
         schema::Paging,
@@ -24,8 +31,15 @@ use crate::{
     responses((status = 200, body = schema::List<schema::AuditEntry>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
     let span = span(&app, &mut query);
+    let [resource, actor, action] = ["resource", "actor", "action"].map(|name| query.filter(name, query::text));
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
-    let Page { items, next, .. } = app.table.audit(span, &slice).await?;
-    paging.page(&app, items.iter().map(|entry| json!(entry)).collect(), next).await.map(Json)
+    let app = &*app;
+    let read = |slice: Slice| async move { Ok(app.table.audit(span, &slice).await?) };
+    let wanted = |entry: &Entry| {
+        let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        is(&resource, &entry.resource) && is(&actor, &entry.actor.to_string()) && is(&action, &entry.action)
+    };
+    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    paging.page(app, items.iter().map(|entry| json!(entry)).collect(), next).await.map(Json)
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use domain::{
     id::CallId,
-    message::{MessageRef, NewMessage, Status},
+    message::{MessageRef, NewMessage},
 };
 use http::HeaderMap;
 use platform::table::messages::Kind;
@@ -28,10 +28,17 @@ const ROUTE: &str = "calls";
 /// A filtered page may be short.
 #[utoipa::path(get, path = "/v1/calls", operation_id = "listCalls", tag = "calls",
     security(("token" = ["calls:read"])),
-    params(("status" = Option<Status>, Query, description = "Only with this status"), schema::Paging),
+    params(
+        ("status" = Option<schema::CallStatus>, Query, description = "Only with this status"),
+        ("to" = Option<String>, Query, description = "Only to this number"),
+        ("provider_id" = Option<String>, Query, description = "Only through the provider of this ID"),
+        ("since" = Option<String>, Query, description = "Accepted at this RFC 3339 time or later"),
+        ("until" = Option<String>, Query, description = "Accepted at this RFC 3339 time or earlier"),
+        schema::Paging,
+    ),
     responses((status = 200, body = schema::List<schema::Call>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
-    page(&app, Kind::Calls, None, query).await.map(Json)
+    page(&app, Kind::Calls, query, |_| true).await.map(Json)
 }
 
 /// Triggers a phone call through a provider.

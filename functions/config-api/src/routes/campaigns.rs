@@ -24,7 +24,7 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::apply,
-        query::Query,
+        query::{self, Query},
     },
     openapi::schema,
 };
@@ -32,11 +32,15 @@ use crate::{
 /// Lists campaigns, newest first.
 #[utoipa::path(get, path = "/v1/campaigns", operation_id = "listCampaigns", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
-    params(schema::Paging), responses((status = 200, body = schema::List<schema::Campaign>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Campaign>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let name = query.filter("name", query::name);
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
-    let Page { items, next, .. } = app.table.campaigns(&slice).await?;
+    let Page { items, next, .. } = match name {
+        Some(name) => Page::one(app.table.campaign_named(&name).await?),
+        None => app.table.campaigns(&slice).await?,
+    };
     paging.page(&app, items.iter().map(view).collect(), next).await.map(Json)
 }
 

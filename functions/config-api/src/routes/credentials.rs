@@ -185,7 +185,10 @@ pub async fn revoke(
     body: Document,
 ) -> Answer {
     body.nothing()?;
-    change(&app, &id, &headers, &caller, "credential.revoked", |before, now| Ok(before.revoked(now))).await
+    change(&app, &id, &headers, &caller, "credential.revoked", |before, now| {
+        Ok(if before.revoked_at.is_some() { before } else { before.revoked(now) })
+    })
+    .await
 }
 
 /// Deletes a credential.
@@ -226,7 +229,12 @@ async fn change(
         let now = clock::now();
         covered(caller, &before.settings)?;
         let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
-        let after = Credential { last_used_at, ..change(before.clone(), now)? };
+        let after = change(before.clone(), now)?;
+        if after.version == before.version {
+            // Revoked again: nothing changes, and nothing is on record.
+            return Ok(answer(app, &before, None).await?);
+        }
+        let after = Credential { last_used_at, ..after };
         let other = admin_beside(app, &before, Some(&after)).await?;
         let fields = audit::changes(&before.settings.to_value(), &after.settings.to_value());
         let entry = caller.entry(action, &after.id, fields);

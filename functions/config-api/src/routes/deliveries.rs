@@ -267,6 +267,7 @@ struct Seen {
     event_type: String,
     status: Status,
     attempts: u32,
+    last_error: Option<String>,
     next_attempt_at: Option<Timestamp>,
     updated_at: Timestamp,
 }
@@ -280,6 +281,7 @@ impl Seen {
             event_type: row.event_type.to_string(),
             status,
             attempts: row.last.as_ref().map_or(0, |last| last.number),
+            last_error: row.last_error.clone(),
             next_attempt_at: awaited.map(|awaited| awaited.due_at),
             updated_at: row.updated_at,
         }
@@ -293,6 +295,7 @@ impl Seen {
             event_type: dispatched.event.kind.to_string(),
             status: if cancelled { Status::Cancelled } else { Status::Pending },
             attempts: 0,
+            last_error: None,
             next_attempt_at: (!cancelled).then_some(dispatched.dispatched_at),
             updated_at: dispatched.dispatched_at,
         }
@@ -306,6 +309,7 @@ impl Seen {
             "event_type": self.event_type,
             "status": self.status,
             "attempt_count": self.attempts,
+            "last_error": self.last_error,
             "next_attempt_at": self.next_attempt_at,
             "updated_at": self.updated_at,
         })

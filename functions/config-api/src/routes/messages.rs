@@ -8,22 +8,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
-    id::MessageId,
+    id::{CampaignId, MessageId, ProviderId},
     invalid::{Checked, Problems},
     message::{Channel, Message, MessageRef, NewMessage, Status},
 };
 use http::{HeaderMap, StatusCode, header};
-use jiff::Timestamp;
 use platform::{
     clock,
+    queue::{Outgoing, ascii_json},
     table::{
+        WriteError, Written,
         messages::Kind,
-        walk::{Page, Slice, Span},
+        walk::{Page, Slice},
     },
 };
 use serde_json::{Value, json};
 
-use super::events::header_key;
+use super::{deliveries::span, events::header_key};
 use crate::{
     App,
     http::{
@@ -46,12 +47,22 @@ const ROUTE: &str = "messages";
     params(
         ("channel" = Option<schema::MessageChannel>, Query, description = "Only by this channel"),
         ("status" = Option<Status>, Query, description = "Only with this status"),
+        ("to" = Option<String>, Query, description = "Only to this recipient"),
+        ("campaign_id" = Option<String>, Query, description = "Only of this campaign"),
+        ("provider_id" = Option<String>, Query, description = "Only through the provider of this ID"),
+        ("since" = Option<String>, Query, description = "Accepted at this RFC 3339 time or later"),
+        ("until" = Option<String>, Query, description = "Accepted at this RFC 3339 time or earlier"),
         schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Message>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
     let channel = query.filter("channel", query::choice(&NewMessage::CHANNELS));
-    page(&app, Kind::Messages, channel, query).await.map(Json)
+    let campaign = query.filter("campaign_id", |text| Ok(text.parse::<CampaignId>()?));
+    let wanted = |row: &Message| {
+        channel.is_none_or(|channel| row.channel == channel)
+            && campaign.is_none_or(|campaign| row.campaign_id == Some(campaign))
+    };
+    page(&app, Kind::Messages, query, wanted).await.map(Json)
 }
 
 /// Sends a message through a provider.
@@ -81,6 +92,44 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     answer(&app, MessageRef::Message(id), "message").await
 }
 
+/// Cancels a queued message.
+///
+/// It ends as `failed`, with the error `cancelled`, and no attempt begins after that. One that is no longer `queued` can't
+/// be cancelled: 409.
+#[utoipa::path(post, path = "/v1/messages/{id}/cancel", operation_id = "cancelMessage", tag = "messages",
+    security(("token" = ["messages:send"])), params(("id" = schema::MessageId, Path)),
+    responses((status = 200, body = schema::MessageWithAttempts), schema::Conflict, schema::Refused))]
+pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer {
+    body.nothing()?;
+    let id: MessageId = id.parse().map_err(|_| Problem::not_found("message"))?;
+    for _ in 0..TRIES {
+        let row = app.table.message(MessageRef::Message(id)).await?.ok_or_else(|| Problem::not_found("message"))?;
+        let Some(cancelled) = row.cancelled(clock::now()) else {
+            // The request that cancelled it may have ended before its event was published: that has the same id.
+            if row.is_cancelled() {
+                tell(&app, &row).await?;
+            }
+            let detail = format!("Message {id} is {}: only a queued message can be cancelled", row.status.as_str());
+            return Err(Problem::conflict(detail));
+        };
+        if app.table.update_message(&cancelled, &row).await? == Written::Yes {
+            tell(&app, &cancelled).await?;
+            return Ok(shown(&cancelled));
+        }
+    }
+    Err(WriteError::Changed.into())
+}
+
+/// Publishes the events of the message's steps.
+async fn tell(app: &App, row: &Message) -> Answer<()> {
+    let messages = row.events().iter().map(ascii_json).collect::<Result<Vec<_>, _>>()?;
+    let outgoing = messages.into_iter().map(|body| Outgoing { body, delay_seconds: 0, group: None }).collect();
+    Ok(app.events.send_all(outgoing).await?)
+}
+
+/// How often a message is cancelled that changes meanwhile.
+const TRIES: usize = 5;
+
 /// Accepts what a request asks to send.
 pub(super) async fn send(
     app: &App,
@@ -103,16 +152,21 @@ pub(super) async fn send(
     Ok(made(StatusCode::ACCEPTED, &format!("/v1/{route}"), &row.id, Json(row.to_map())))
 }
 
-/// A page of messages or calls; the query has been asked for what only one of them has.
-pub(super) async fn page(app: &App, kind: Kind, channel: Option<Channel>, mut query: Query) -> Answer<Value> {
-    let status = query.filter("status", query::choice(&Status::ALL));
+/// A page of messages or calls that `wanted` takes; the query has been asked for what only one of them has.
+pub(super) async fn page(app: &App, kind: Kind, mut query: Query, wanted: impl Fn(&Message) -> bool) -> Answer<Value> {
+    let channel = if kind == Kind::Calls { Channel::Call } else { Channel::Sms };
+    let status = query.filter("status", query::choice(Status::all(channel))).map(|status| status.by(channel));
+    let to = query.filter("to", query::text);
+    let provider = query.filter("provider_id", |text| Ok(text.parse::<ProviderId>()?));
+    let span = span(app, &mut query);
     let paging = query.paging()?;
     let slice = paging.slice(app).await?;
-    let until = clock::now();
-    let span = Span { since: until.checked_sub(app.table.retention()).unwrap_or(Timestamp::UNIX_EPOCH), until };
     let read = |slice: Slice| async move { Ok(app.table.messages(kind, span, &slice).await?) };
     let wanted = |row: &Message| {
-        channel.is_none_or(|channel| row.channel == channel) && status.is_none_or(|status| row.status == status)
+        status.is_none_or(|status| row.status.by(row.channel) == status)
+            && to.as_ref().is_none_or(|to| row.content.to == *to)
+            && provider.is_none_or(|provider| row.provider_id == provider)
+            && wanted(row)
     };
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
     paging.page(app, items.iter().map(Message::to_map).collect(), next).await

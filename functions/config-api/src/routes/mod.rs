@@ -10,6 +10,7 @@ pub mod deliveries;
 pub mod docs;
 pub mod event_types;
 pub mod events;
+pub mod me;
 pub mod messages;
 pub mod meta;
 pub mod problems;
@@ -35,6 +36,7 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(docs::page))
         .routes(routes!(docs::script))
         .routes(routes!(problems::page))
+        .routes(routes!(me::get))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch, users::delete))
         .routes(routes!(credentials::list, credentials::create))
@@ -47,6 +49,7 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(providers::test))
         .routes(routes!(messages::list, messages::create))
         .routes(routes!(messages::get))
+        .routes(routes!(messages::cancel))
         .routes(routes!(calls::list, calls::create))
         .routes(routes!(calls::get))
         .routes(routes!(accounts::list, accounts::create))

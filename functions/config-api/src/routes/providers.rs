@@ -46,14 +46,21 @@ use crate::{
 /// A filtered page may be short.
 #[utoipa::path(get, path = "/v1/providers", operation_id = "listProviders", tag = "providers",
     security(("token" = ["providers:read"])),
-    params(("channel" = Option<Channel>, Query, description = "Only of this channel"), schema::Paging),
+    params(("channel" = Option<Channel>, Query, description = "Only of this channel"), schema::ByName, schema::Paging),
     responses((status = 200, body = schema::List<schema::Provider>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let name = query.filter("name", query::name);
     let channel = query.filter("channel", query::choice(&Channel::ALL));
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
     let app = &*app;
-    let read = |slice: Slice| async move { Ok(app.table.providers(&slice, &app.keys).await?) };
+    let name = name.as_deref();
+    let read = |slice: Slice| async move {
+        Ok(match name {
+            Some(name) => Page::one(app.table.provider_named(name, &app.keys).await?),
+            None => app.table.providers(&slice, &app.keys).await?,
+        })
+    };
     let wanted = |stored: &Stored| channel.is_none_or(|channel| stored.provider.settings.channel == channel);
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
     paging.page(app, items.iter().map(|stored| view(app, stored)).collect(), next).await.map(Json)
@@ -166,8 +173,8 @@ pub async fn test(
     let Provider { id, settings, .. } = &stored.provider;
     let sends = if settings.channel == Channel::Call { Scope::CallsTrigger } else { Scope::MessagesSend };
     caller.needs(sends)?;
-    let new = sample(settings.channel, body)?;
-    stored.provider.check_message(&new.content)?;
+    let mut new = sample(settings.channel, body)?;
+    new.content = stored.provider.prepare(new.content)?;
     // A provider that lacks its keys refuses to send.
     choose(Some(&id.to_string()), settings.channel, std::slice::from_ref(&stored.provider))?;
     app.table.note(&caller.entry("provider.tested", id, Vec::new())).await?;

@@ -36,7 +36,7 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::apply,
-        query::Query,
+        query::{self, Query},
     },
     openapi::schema,
 };
@@ -44,11 +44,15 @@ use crate::{
 /// Lists services, newest first.
 #[utoipa::path(get, path = "/v1/services", operation_id = "listServices", tag = "services",
     security(("token" = ["services:read"])),
-    params(schema::Paging), responses((status = 200, body = schema::List<schema::Service>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Service>), schema::Refused))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let name = query.filter("name", query::name);
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
-    let Page { items, next, .. } = app.table.services(&slice, &app.keys).await?;
+    let Page { items, next, .. } = match name {
+        Some(name) => Page::one(app.table.service_named(&name, &app.keys).await?),
+        None => app.table.services(&slice, &app.keys).await?,
+    };
     paging.page(&app, items.iter().map(|stored| view(&app, stored)).collect(), next).await.map(Json)
 }
 

@@ -28,19 +28,23 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::apply,
-        query::Query,
+        query::{self, Query},
     },
     openapi::schema,
 };
 
 /// Lists users, newest first.
 #[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "users",
-    security(("token" = ["users:read"])), params(schema::Paging),
+    security(("token" = ["users:read"])), params(schema::ByName, schema::Paging),
     responses((status = 200, body = schema::List<schema::User>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let name = query.filter("name", query::name);
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
-    let Page { items, next, .. } = app.table.users(&slice).await?;
+    let Page { items, next, .. } = match name {
+        Some(name) => Page::one(app.table.user_named(&name).await?),
+        None => app.table.users(&slice).await?,
+    };
     paging.page(&app, items.iter().map(|holder| view(&holder.user)).collect(), next).await.map(Json)
 }
 
@@ -157,7 +161,8 @@ fn answer(user: &User) -> Response {
     ([(header::ETAG, etag::of(user.version))], Json(view(user))).into_response()
 }
 
-fn view(user: &User) -> Value {
+/// The document that clients read.
+pub(super) fn view(user: &User) -> Value {
     let mut view = user.settings.to_value();
     view["id"] = json!(user.id);
     view["created_at"] = json!(user.created_at);

@@ -47,10 +47,11 @@ use crate::{
     params(
         ("event" = Option<String>, Query, description = "Only those that would get an event of this type"),
         ("enabled" = Option<bool>, Query, description = "Only those that are, or are not, enabled"),
-        schema::Paging,
+        schema::ByName, schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Webhook>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    let name = query.filter("name", query::name);
     let event = query.filter("event", |text| Ok(EventType::parse(text)?));
     let enabled = query.filter("enabled", query::boolean);
     let paging = query.paging()?;
@@ -63,7 +64,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         takes && enabled.is_none_or(|enabled| enabled == settings.enabled)
     };
     let app = &*app;
-    let read = |slice: Slice| async move { Ok(app.table.webhooks(&slice, &app.keys).await?) };
+    let name = name.as_deref();
+    let read = |slice: Slice| async move {
+        Ok(match name {
+            Some(name) => Page::one(app.table.webhook_named(name, &app.keys).await?),
+            None => app.table.webhooks(&slice, &app.keys).await?,
+        })
+    };
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
     paging.page(app, items.iter().map(view).collect(), next).await.map(Json)
 }

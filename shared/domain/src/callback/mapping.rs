@@ -34,9 +34,9 @@ impl Mapping {
         let id_pointer = fields.required("id_pointer", Pointer::read);
         let status_pointer = fields.required("status_pointer", Pointer::read);
         let statuses = if channel == Channel::Call {
-            fields.defaulted("statuses", BTreeMap::new(), statuses)
+            fields.defaulted("statuses", BTreeMap::new(), |value| statuses(value, channel))
         } else {
-            fields.required("statuses", statuses)
+            fields.required("statuses", |value| statuses(value, channel))
         };
         let recording_pointer = fields.defaulted("recording_pointer", None, |value| {
             if channel != Channel::Call {
@@ -68,12 +68,12 @@ impl Mapping {
     }
 }
 
-fn statuses(value: Value) -> Checked<BTreeMap<String, Status>> {
+fn statuses(value: Value, channel: Channel) -> Checked<BTreeMap<String, Status>> {
     let pairs = entries(MOST_STATUSES, |theirs, value| {
         if !(1..=100).contains(&theirs.chars().count()) {
             return Err(Problems::here("a provider's status must have 1 to 100 characters"));
         }
-        one_of(&Status::ALL)(value)
+        one_of(Status::all(channel))(value)
     })(value)?;
     Ok(pairs.into_iter().collect())
 }

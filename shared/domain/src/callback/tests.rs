@@ -56,6 +56,18 @@ fn twilio_reports_by_forms() {
         (
             &voice,
             Channel::Call,
+            "CallSid=CA1&CallStatus=ringing",
+            Ok(theirs("CA1", status(Status::Ringing, "ringing"))),
+        ),
+        (
+            &voice,
+            Channel::Call,
+            "CallSid=CA1&CallStatus=in-progress",
+            Ok(theirs("CA1", status(Status::Answered, "in-progress"))),
+        ),
+        (
+            &voice,
+            Channel::Call,
             "CallSid=CA1&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2Fr1&RecordingStatus=completed",
             Ok(theirs("CA1", Report::Recording { url: "https://api.twilio.com/r1".to_owned(), status: None })),
         ),
@@ -65,7 +77,7 @@ fn twilio_reports_by_forms() {
             "CallSid=CA1&CallStatus=completed&RecordingUrl=u",
             Ok(theirs(
                 "CA1",
-                Report::Recording { url: "u".to_owned(), status: Some((Status::Delivered, "completed".to_owned())) },
+                Report::Recording { url: "u".to_owned(), status: Some((Status::Completed, "completed".to_owned())) },
             )),
         ),
         (

@@ -79,6 +79,9 @@ pub struct Delivery {
     /// The last attempt on record and the token that it ran under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Ticket>,
+    /// Why that attempt was no success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
     /// The message that this delivery waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited: Option<Awaited>,
@@ -219,6 +222,7 @@ impl Delivery {
             queued_at: message.queued_at,
             schedule,
             last: Some(message.ticket.clone()),
+            last_error: outcome.error(),
             awaited,
             stops,
             first_attempt,
@@ -235,6 +239,7 @@ impl Delivery {
             queued_at: message.queued_at,
             schedule: Chain { first_number: message.ticket.number, started_at: None },
             last: None,
+            last_error: None,
             awaited: None,
             stops: None,
             first_attempt: None,

@@ -22,7 +22,7 @@ impl Message {
         let quiet = match status {
             Status::Queued => true,
             Status::Sent => self.channel == Channel::Call && provider_status.is_none(),
-            Status::Delivered | Status::Failed => false,
+            Status::Ringing | Status::Answered | Status::Delivered | Status::Completed | Status::Failed => false,
         };
         if quiet {
             return None;
@@ -33,7 +33,7 @@ impl Message {
     /// The event that tells of a status: `<channel>.<status>`, or `call.status`.
     pub(super) fn status_event(&self, status: Status, provider_status: Option<&str>, at: Timestamp) -> Option<Event> {
         let cause = format!("{}|{}", status.as_str(), provider_status.unwrap_or_default());
-        let mut data = Map::from_iter([("status".to_owned(), json!(status))]);
+        let mut data = Map::from_iter([("status".to_owned(), json!(status.by(self.channel)))]);
         let name = if self.channel == Channel::Call {
             data.insert("provider_status".to_owned(), json!(provider_status));
             "status"

@@ -3,7 +3,8 @@
 //! [`NewMessage`] is what a client wants sent; a [`Message`] is the row that is kept of it, one form for messages and calls.
 //! Its row is written first, then the [`Errand`] is queued that asks for the first attempt, and only then is the client
 //! answered. From then on two things move it: attempts to hand it to its provider ([`attempt`]), and what the provider
-//! reports of it ([`report`]). Guaranteed: its status only moves forward, `queued → sent → delivered | failed`; whatever
+//! reports of it ([`report`]). Guaranteed: its status only moves forward, `queued → sent → delivered | failed`, or for calls
+//! `queued → sent → ringing → answered → completed | failed`; whatever
 //! comes twice, late or out of order changes nothing, and tells of the same events ([`event`]) under the same ids.
 
 pub mod attempt;
@@ -62,20 +63,51 @@ pub enum Status {
     Queued,
     /// Its provider accepted it.
     Sent,
-    /// It reached its recipient.
+    /// The recipient's phone rings (calls).
+    Ringing,
+    /// The recipient took the call (calls).
+    Answered,
+    /// It reached its recipient. Of a call it means `completed`.
     Delivered,
+    /// The call was made and is over (calls).
+    Completed,
     /// It will not.
     Failed,
 }
 
 impl Status {
-    /// Every status with its name.
-    pub const ALL: [(&str, Self); 4] =
+    /// The statuses of messages by name.
+    const OF_MESSAGES: [(&str, Self); 4] =
         [("queued", Self::Queued), ("sent", Self::Sent), ("delivered", Self::Delivered), ("failed", Self::Failed)];
+
+    /// The statuses of calls by name; `delivered` stands for `completed`.
+    const OF_CALLS: [(&str, Self); 7] = [
+        ("queued", Self::Queued),
+        ("sent", Self::Sent),
+        ("ringing", Self::Ringing),
+        ("answered", Self::Answered),
+        ("completed", Self::Completed),
+        ("failed", Self::Failed),
+        ("delivered", Self::Delivered),
+    ];
+
+    /// The statuses by this channel, by name.
+    pub const fn all(channel: Channel) -> &'static [(&'static str, Self)] {
+        match channel {
+            Channel::Call => &Self::OF_CALLS,
+            Channel::Sms | Channel::Email | Channel::Chatbot => &Self::OF_MESSAGES,
+        }
+    }
+
+    /// The channel's own word for it.
+    #[must_use]
+    pub fn by(self, channel: Channel) -> Self {
+        if (self, channel) == (Self::Delivered, Channel::Call) { Self::Completed } else { self }
+    }
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        Self::OF_CALLS.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
     }
 
     /// The status after `incoming` came, where that is a step forward. The two ends are final: the first one counts.
@@ -87,10 +119,15 @@ impl Status {
         match self {
             Self::Queued => 0,
             Self::Sent => 1,
-            Self::Delivered | Self::Failed => 2,
+            Self::Ringing => 2,
+            Self::Answered => 3,
+            Self::Delivered | Self::Completed | Self::Failed => 4,
         }
     }
 }
+
+/// Error of a message that a client cancelled.
+const CANCELLED: &str = "cancelled";
 
 /// What a recipient gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,7 +185,7 @@ pub struct Message {
     pub provider_message_id: Option<String>,
     /// What went wrong, once it failed.
     pub error: Option<String>,
-    /// Every step it took, the first one `queued`: at most three.
+    /// Every step it took, the first one `queued`: at most five.
     pub history: Vec<Change>,
     /// The attempts to hand it to its provider: at most four, so they fit into the row.
     pub attempts: Vec<Attempt>,
@@ -206,7 +243,7 @@ impl Message {
         let mut map = Map::new();
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
         put("id", json!(self.id));
-        put("status", json!(self.status));
+        put("status", json!(self.status.by(self.channel)));
         put("provider_id", json!(self.provider_id));
         put("provider", json!(self.provider));
         put("to", json!(to));
@@ -225,7 +262,8 @@ impl Message {
         }
         put("metadata", json!(metadata));
         put("error", json!(self.error));
-        put("history", json!(self.history));
+        let history = self.history.iter().cloned().map(|step| Change { status: step.status.by(self.channel), ..step });
+        put("history", json!(history.collect::<Vec<_>>()));
         put("created_at", json!(self.created_at));
         put("updated_at", json!(self.updated_at));
         map
@@ -240,6 +278,18 @@ impl Message {
             self.awaited = None;
         }
         self
+    }
+
+    /// The row of a message that is cancelled before a provider has it; none where it is no longer queued.
+    #[must_use]
+    pub fn cancelled(&self, now: Timestamp) -> Option<Self> {
+        let queued = self.status == Status::Queued;
+        queued.then(|| self.clone().step(Status::Failed, None, Some(CANCELLED.to_owned()), now).touched(now))
+    }
+
+    /// Whether a client cancelled it.
+    pub fn is_cancelled(&self) -> bool {
+        self.status == Status::Failed && self.error.as_deref() == Some(CANCELLED)
     }
 
     fn touched(self, now: Timestamp) -> Self {

@@ -126,7 +126,7 @@ fn recipient(value: Value, channel: Option<Channel>) -> Checked<String> {
 
 /// A sender of phones is a number, a short code, or a name or id that the provider knows; of e-mail, an address, maybe with a
 /// name.
-fn sender(value: Value, channel: Option<Channel>) -> Checked<String> {
+pub(crate) fn sender(value: Value, channel: Option<Channel>) -> Checked<String> {
     let number = |text: &str| {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         text.starts_with('+') || digits > 8 && text.chars().all(|c| c.is_ascii_digit() || " ()-./".contains(c))

@@ -84,7 +84,9 @@ impl Message {
             return Err(Ignored::OtherProvider);
         }
         match report {
-            Report::Status { status, provider_status } => self.status_reported(*status, provider_status, now),
+            Report::Status { status, provider_status } => {
+                self.status_reported(status.by(self.channel), provider_status, now)
+            }
             _ if self.channel != Channel::Call => Err(Ignored::NotACall),
             Report::Recording { url, status } => {
                 let data = Map::from_iter([("recording_url".to_owned(), json!(url))]);
@@ -92,7 +94,7 @@ impl Message {
                 let step = status.as_ref().filter(|(status, _)| self.status.advance(*status).is_some());
                 let Some((status, theirs)) = step else { return Ok(told) };
                 let row = told.row.unwrap_or_else(|| self.clone().touched(now));
-                Ok(Reported { row: Some(row.reported_step(*status, theirs, now)), ..told })
+                Ok(Reported { row: Some(row.reported_step(status.by(self.channel), theirs, now)), ..told })
             }
             Report::Event(body) => {
                 let data = Map::from_iter([("event".to_owned(), body.clone())]);
@@ -117,10 +119,11 @@ impl Message {
             return Ok(Reported { row: Some(row), event });
         }
         let same = |provider_status: Option<&str>| provider_status == Some(theirs);
-        match self.history.iter().find(|change| change.status == status && same(change.provider_status.as_deref())) {
+        let is = |found: Status| found.by(self.channel) == status;
+        match self.history.iter().find(|change| is(change.status) && same(change.provider_status.as_deref())) {
             Some(change) => Ok(Reported { row: None, event: self.step_event(change) }),
             // A call has more states than we have words: `ringing`, then `in-progress`.
-            None if self.channel == Channel::Call && self.status == status => {
+            None if self.channel == Channel::Call && is(self.status) => {
                 Ok(self.told(now, |at| self.status_event(status, Some(theirs), at)))
             }
             None => Err(Ignored::Late),

@@ -88,6 +88,16 @@ impl Provider {
         found
     }
 
+    /// Fills in the provider's own sender where the client named none, and checks the message as [`Self::check_message`] does.
+    ///
+    /// # Errors
+    /// Every field that the API would reject.
+    pub fn prepare(&self, mut content: Content) -> Checked<Content> {
+        content.from = content.from.or_else(|| self.settings.from.clone());
+        self.check_message(&content)?;
+        Ok(content)
+    }
+
     /// Checks a message against the limits of this provider's API.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::{
     invalid::{Checked, Fields, Problems, Source, boolean, name, one_of, secret, string, text},
     json,
     mask::{self, unmasked},
-    message::Channel,
+    message::{Channel, new::sender},
     pointer::Pointer,
     signature::{self, SigningSecret},
     target::{self, Allow},
@@ -35,6 +35,8 @@ pub struct Settings {
     pub secret_key: Option<SecretString>,
     /// Whether it is taken where a message names no provider.
     pub default: bool,
+    /// The sender of messages that name none.
+    pub from: Option<String>,
     /// How calls authenticate.
     pub auth: Auth,
     /// What calls look like.
@@ -77,6 +79,7 @@ impl Settings {
             let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
             input.map_or(Ok(()), |allow| target::check_url(template.origin_url(), allow))?;
             check_tags(template.tags(), source)?;
+            edited(template.as_str(), source)?;
             Ok(template)
         });
         let auth = fields.defaulted("auth", Auth::Signed, Auth::parse);
@@ -86,6 +89,12 @@ impl Settings {
         let tags = || {
             send_url.iter().flat_map(UrlTemplate::tags).chain(request.iter().flatten().flat_map(RequestTemplate::tags))
         };
+        if let Some(id) = &provider_id
+            && tags().any(|tag| tag == "provider.provider_id")
+            && edited(id, source).is_err()
+        {
+            fields.refuse("provider_id", UNEDITED);
+        }
         let needs_secret_key =
             auth.as_ref().is_some_and(Auth::needs_secret_key) || tags().any(|tag| tag == "secret.secret_key");
         if keys == Keys::Required && !fields.has("api_key") {
@@ -94,10 +103,11 @@ impl Settings {
         if keys == Keys::Required && needs_secret_key && !fields.has("secret_key") {
             fields.refuse("secret_key", "is required: `auth` or a tag takes it");
         }
-        let api_key = fields.defaulted("api_key", None, |value| api_key(value, auth.as_ref()).map(Some));
+        let api_key = fields.defaulted("api_key", None, |value| api_key(value, auth.as_ref(), source).map(Some));
         let secret_key =
             fields.defaulted("secret_key", None, |value| secret_key(value, auth.as_ref(), source).map(Some));
         let default = fields.defaulted("default", false, boolean);
+        let from = fields.defaulted("from", None, |value| sender(value, channel).map(Some));
         let id_pointer = fields.defaulted("response", None, response);
         let callback = fields.defaulted("callback", None, |value| {
             // Where the channel itself is wrong, a call's has every field that there is.
@@ -112,6 +122,7 @@ impl Settings {
                 api_key: api_key?,
                 secret_key: secret_key?,
                 default: default?,
+                from: from?,
                 auth: auth?,
                 request: request?,
                 id_pointer: id_pointer?,
@@ -149,6 +160,7 @@ impl Settings {
         put("provider_id", json!(self.provider_id));
         put("channel", json!(self.channel));
         put("send_url", json!(send_url));
+        put("from", json!(self.from));
         put("auth", self.auth.to_value());
         put("request", self.request.as_ref().map_or(Value::Null, |request| request.to_value(reveal)));
         put(
@@ -196,6 +208,17 @@ impl Settings {
     }
 }
 
+const UNEDITED: &str = "is a placeholder of the preset: put your own value in place of YOUR_…";
+
+/// Refuses the placeholders of presets, such as `YOUR_API_KEY`.
+fn edited(text: &str, source: Source) -> Checked<()> {
+    let is_placeholder = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
+    if source == Source::Client && text.split("YOUR_").skip(1).any(is_placeholder) {
+        return Err(Problems::here(UNEDITED));
+    }
+    Ok(())
+}
+
 fn response(value: Value) -> Checked<Option<Pointer>> {
     let mut fields = Fields::of(value)?;
     let pointer = fields.defaulted("id_pointer", None, |value| Pointer::read(value).map(Some));
@@ -203,8 +226,9 @@ fn response(value: Value) -> Checked<Option<Pointer>> {
 }
 
 /// Printable ASCII, for headers; a user's name of RFC 7617 has no colon.
-fn api_key(value: Value, auth: Option<&Auth>) -> Checked<SecretString> {
+fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
     let key = auth::secret(value)?;
+    edited(key.expose_secret(), source)?;
     if auth == Some(&Auth::Basic) && key.expose_secret().contains(':') {
         return Err(Problems::here("must hold no colon: it is the user's name of HTTP Basic authentication"));
     }
@@ -214,6 +238,7 @@ fn api_key(value: Value, auth: Option<&Auth>) -> Checked<SecretString> {
 /// What announces itself as a signing key's encoding must be one.
 fn secret_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
     let key = secret(value)?;
+    edited(key.expose_secret(), source)?;
     if auth == Some(&Auth::Signed) && source == Source::Client {
         signature::check_plausible(key.expose_secret())?;
         if key.expose_secret().starts_with("whsec_") {

@@ -62,7 +62,7 @@ fn defaults_are_those_of_the_contract() {
     let shown = Value::Object(settings(&json!({})).expect("valid").to_map(Reveal::Hints));
     let expected = json!({
         "name": "SMS gateway", "provider_id": "gw-1", "channel": "sms", "send_url": "https://gw.example.com/send",
-        "api_key_hint": "ider", "secret_key_hint": "ider", "default": false, "auth": {"type": "signed"},
+        "api_key_hint": "ider", "secret_key_hint": "ider", "default": false, "from": null, "auth": {"type": "signed"},
         "request": null, "response": null, "callback": null,
     });
     assert_eq!(shown, expected);

@@ -24,6 +24,8 @@ pub enum Auth {
         /// The password.
         password: SecretString,
     },
+    /// RFC 6750.
+    Bearer(SecretString),
     /// A key in a header.
     ApiKey {
         /// Which header.
@@ -34,7 +36,7 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// Reads `{"type": "none" | "basic" | "api_key", …}`.
+    /// Reads `{"type": "none" | "basic" | "bearer" | "api_key", …}`.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let auth = match fields.required("type", string).as_deref() {
@@ -44,12 +46,13 @@ impl Auth {
                 let password = fields.required("password", password);
                 username.zip(password).map(|(username, password)| Self::Basic { username, password })
             }
+            Some("bearer") => fields.required("token", bearer).map(Self::Bearer),
             Some("api_key") => {
                 let header = fields.required("header", header_name);
                 let value = fields.required("value", secret);
                 header.zip(value).map(|(header, value)| Self::ApiKey { header, value })
             }
-            Some(_) => return Err(Problems::here("must be one of: none, basic, api_key").under("type")),
+            Some(_) => return Err(Problems::here("must be one of: none, basic, bearer, api_key").under("type")),
             None => None,
         };
         fields.finish(auth)
@@ -65,6 +68,10 @@ impl Auth {
             (Self::Basic { username, password }, Reveal::Hints) => {
                 json!({"type": "basic", "username": username, "password_hint": mask::hint(password.expose_secret())})
             }
+            (Self::Bearer(token), Reveal::Full) => json!({"type": "bearer", "token": token.expose_secret()}),
+            (Self::Bearer(token), Reveal::Hints) => {
+                json!({"type": "bearer", "token_hint": mask::hint(token.expose_secret())})
+            }
             (Self::ApiKey { header, value }, Reveal::Full) => {
                 json!({"type": "api_key", "header": header.as_str(), "value": value.expose_secret()})
             }
@@ -78,7 +85,7 @@ impl Auth {
     pub fn header_name(&self) -> Option<HeaderName> {
         match self {
             Self::None => None,
-            Self::Basic { .. } => Some(AUTHORIZATION),
+            Self::Basic { .. } | Self::Bearer(_) => Some(AUTHORIZATION),
             Self::ApiKey { header, .. } => Some(header.clone()),
         }
     }
@@ -91,6 +98,7 @@ impl Auth {
                 let pair = BASE64_STANDARD.encode(format!("{username}:{}", password.expose_secret()));
                 Some((AUTHORIZATION, format!("Basic {pair}").into()))
             }
+            Self::Bearer(token) => Some((AUTHORIZATION, format!("Bearer {}", token.expose_secret()).into())),
             Self::ApiKey { header, value } => Some((header.clone(), value.clone())),
         }
     }
@@ -126,6 +134,18 @@ fn password(value: Value) -> Checked<SecretString> {
         return Err(Problems::here("must hold no control characters"));
     }
     Ok(text.into())
+}
+
+/// A token without the scheme's name and without spaces (RFC 6750, section 2.1), so that it can follow `Bearer `.
+fn bearer(value: Value) -> Checked<SecretString> {
+    let token = secret(value)?;
+    if token.expose_secret().len() > header::VALUE_LIMIT - "Bearer ".len() {
+        return Err(Problems::here(format!("must have at most {} characters", header::VALUE_LIMIT - "Bearer ".len())));
+    }
+    if token.expose_secret().contains([' ', '\t']) {
+        return Err(Problems::here("must hold no spaces: give the token without `Bearer`"));
+    }
+    Ok(token)
 }
 
 /// A secret that goes into a header: not empty, printable ASCII, as long as any header's value may be.

@@ -29,6 +29,7 @@ fn stored(settings: &Settings) -> Vec<StoredSecret> {
         Auth::Basic { password, .. } if password.expose_secret().is_empty() => None,
         Auth::None => None,
         Auth::Basic { .. } => Some(StoredSecret::sent(["auth", "password"])),
+        Auth::Bearer(_) => Some(StoredSecret::sent(["auth", "token"])),
         Auth::ApiKey { .. } => Some(StoredSecret::sent(["auth", "value"])),
     };
     let named = settings.secrets.keys().map(|name| {

@@ -22,6 +22,7 @@ pub(super) fn secrets(webhook: &Webhook) -> Secrets {
             found.add(password.expose_secret());
             found.add(&BASE64_STANDARD_NO_PAD.encode(format!("{username}:{}", password.expose_secret())));
         }
+        Auth::Bearer(token) => found.add(token.expose_secret()),
         Auth::ApiKey { value, .. } => found.add_header(value.expose_secret()),
     }
     settings.secrets.values().for_each(|secret| found.add(secret.expose_secret()));

@@ -79,7 +79,7 @@ impl Table {
     /// Adds an account.
     pub async fn create_account(&self, account: &Account, keys: &Keys, entry: &Entry) -> Result<(), WriteError> {
         let [row, name] = self.new_account(account, 0, keys).await?;
-        self.transact(vec![row, name, self.audit_write(entry)?]).await?.map_err(WriteError::by_index)
+        self.transact_named(vec![row, name, self.audit_write(entry)?], &name_key(account)).await
     }
 
     /// The two writes of a new account: its row first, its name next.
@@ -110,7 +110,7 @@ impl Table {
             writes.push(self.erase(&name_key(&before.account), None)?);
         }
         writes.push(self.audit_write(entry)?);
-        self.transact(writes).await?.map_err(WriteError::by_index)
+        self.transact_named(writes, &name_key(after)).await
     }
 
     /// Removes an account that nobody uses, unless it has changed meanwhile.
@@ -128,6 +128,14 @@ impl Table {
     pub async fn account(&self, id: AccountId, keys: &Keys) -> Result<Option<Used>, TableError> {
         match self.get::<Row>(&Key::account(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The account of this name, without regard to case.
+    pub async fn account_named(&self, name: &str, keys: &Keys) -> Result<Option<Used>, TableError> {
+        match self.named(&Key::name(KIND, name)).await? {
+            Some(id) => self.account(id, keys).await,
             None => Ok(None),
         }
     }
@@ -151,7 +159,7 @@ async fn account_item(account: &Account, services: u32, keys: &Keys) -> Result<I
     item(&Key::account(account.id), listing, Row::seal(account, services, keys).await?)
 }
 
-fn name_key(account: &Account) -> Key {
+pub(super) fn name_key(account: &Account) -> Key {
     Key::name(KIND, &account.settings.name)
 }
 

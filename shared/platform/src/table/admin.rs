@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Condition, Key, Table, TableError, WriteError, item, text,
-    users::{Holder, name_item, user_item},
+    users::{Holder, name_item, name_key, user_item},
 };
 
 /// The mark that the first admin was made.
@@ -50,7 +50,7 @@ impl Table {
             writes.push(self.audit_write(entry)?);
         }
         writes.extend(self.changes(None, Some(credential), None, now).await?);
-        self.transact(writes).await?.map_err(WriteError::by_index)
+        self.transact_named(writes, &name_key(user)).await
     }
 
     /// Gives the first admin another credential, in one transaction; its user must be there.

@@ -32,7 +32,7 @@ impl Table {
         let mut writes = self.new_campaign(campaign)?;
         writes.push(self.audit_write(entry)?);
         writes.extend(self.names_providers(None, Some(campaign))?);
-        self.transact(writes).await?.map_err(WriteError::by_index)
+        self.transact_named(writes, &name_key(campaign)).await
     }
 
     /// Replaces a campaign, unless it has changed meanwhile.
@@ -44,7 +44,7 @@ impl Table {
         }
         writes.push(self.audit_write(entry)?);
         writes.extend(self.names_providers(Some(before), Some(after))?);
-        self.transact(writes).await?.map_err(WriteError::by_index)
+        self.transact_named(writes, &name_key(after)).await
     }
 
     /// Removes a campaign, unless it has changed meanwhile.
@@ -61,6 +61,14 @@ impl Table {
     /// One campaign.
     pub async fn campaign(&self, id: CampaignId) -> Result<Option<Campaign>, TableError> {
         self.get(&Key::campaign(id)).await
+    }
+
+    /// The campaign of this name, without regard to case.
+    pub async fn campaign_named(&self, name: &str) -> Result<Option<Campaign>, TableError> {
+        match self.named(&Key::name(KIND, name)).await? {
+            Some(id) => self.campaign(id).await,
+            None => Ok(None),
+        }
     }
 
     /// All campaigns, newest first.

@@ -85,22 +85,15 @@ impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for TableError {
 /// Why a change of configuration was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The name is taken.
-    #[error("the name is taken")]
-    NameTaken,
+    /// The name is in use by the resource of this id; the id is empty where that has gone meanwhile.
+    #[error("the name is in use by {0}")]
+    NameTaken(String),
     /// It changed, or went away, since it was read.
     #[error("it has changed since it was read")]
     Changed,
     /// The table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-}
-
-impl WriteError {
-    /// In transactions that write the resource first and its name next, by the write whose condition did not hold.
-    fn by_index(index: usize) -> Self {
-        if index == 1 { Self::NameTaken } else { Self::Changed }
-    }
 }
 
 /// What became of a conditional write.
@@ -127,6 +120,31 @@ impl Table {
     /// When something that was made at `from` expires, in epoch seconds.
     fn expiry(&self, from: Timestamp) -> i64 {
         from.as_second().saturating_add(self.retention.as_secs())
+    }
+
+    /// The id of the resource that has this name.
+    async fn named<I: DeserializeOwned>(&self, name: &Key) -> Result<Option<I>, TableError> {
+        #[derive(serde::Deserialize)]
+        struct Named<I> {
+            id: I,
+        }
+        Ok(self.get::<Named<I>>(name).await?.map(|named| named.id))
+    }
+
+    /// Makes writes of which the first is the resource's and the second may claim `name`.
+    async fn transact_named(&self, writes: Vec<TransactWriteItem>, name: &Key) -> Result<(), WriteError> {
+        match self.transact(writes).await? {
+            Ok(()) => Ok(()),
+            Err(index) => Err(self.refused(index, name).await?),
+        }
+    }
+
+    /// The error of such writes, by the one whose condition did not hold.
+    async fn refused(&self, index: usize, name: &Key) -> Result<WriteError, TableError> {
+        if index != 1 {
+            return Ok(WriteError::Changed);
+        }
+        Ok(WriteError::NameTaken(self.named(name).await?.unwrap_or_default()))
     }
 
     async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, TableError> {

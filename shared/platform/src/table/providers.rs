@@ -204,6 +204,14 @@ impl Table {
         }
     }
 
+    /// The provider of this name, without regard to case.
+    pub async fn provider_named(&self, name: &str, keys: &Keys) -> Result<Option<Stored>, TableError> {
+        match self.named(&Key::name(KIND, name)).await? {
+            Some(id) => self.provider(id, keys).await,
+            None => Ok(None),
+        }
+    }
+
     /// Those of these providers that are there.
     pub async fn providers_of(
         &self,
@@ -257,7 +265,10 @@ impl Table {
                 Ok(()) => return Ok(()),
                 // Another one has become the default meanwhile.
                 Err(index) if index >= own => {}
-                Err(index) => return Err(WriteError::by_index(index)),
+                Err(index) => {
+                    let Some(after) = after else { return Err(WriteError::Changed) };
+                    return Err(self.refused(index, &name_key(after)).await?);
+                }
             }
         }
         Err(WriteError::Changed)

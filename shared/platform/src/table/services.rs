@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
+    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, accounts, item, number,
     walk::{Page, Slice},
 };
 use crate::{keyring::Keys, seal::Place};
@@ -117,7 +117,7 @@ impl Table {
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
         writes.push(self.write(service_item(stored, keys).await?, Some(Condition::absent()))?);
-        writes.name(self.write(name_item(&stored.service)?, Some(Condition::absent()))?);
+        writes.name(self.write(name_item(&stored.service)?, Some(Condition::absent()))?, name_key(&stored.service));
         self.change_account(&mut writes, None, Some(stored), account, keys).await?;
         self.change_user(&mut writes, None, Some(stored))?;
         self.change_receiver(&mut writes, None, Some(stored), keys).await?;
@@ -136,7 +136,7 @@ impl Table {
         let mut writes = Writes::default();
         writes.push(self.write(service_item(after, keys).await?, Some(unchanged(&before.service)))?);
         if name_key(&before.service) != name_key(&after.service) {
-            writes.name(self.write(name_item(&after.service)?, Some(Condition::absent()))?);
+            writes.name(self.write(name_item(&after.service)?, Some(Condition::absent()))?, name_key(&after.service));
             writes.push(self.erase(&name_key(&before.service), None)?);
         }
         self.change_account(&mut writes, Some(before), Some(after), account, keys).await?;
@@ -160,6 +160,14 @@ impl Table {
     pub async fn service(&self, id: ServiceId, keys: &Keys) -> Result<Option<Stored>, TableError> {
         match self.get::<Row>(&Key::service(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The service of this name, without regard to case.
+    pub async fn service_named(&self, name: &str, keys: &Keys) -> Result<Option<Stored>, TableError> {
+        match self.named(&Key::name(KIND, name)).await? {
+            Some(id) => self.service(id, keys).await,
             None => Ok(None),
         }
     }
@@ -209,7 +217,7 @@ impl Table {
             (Some(_), Some(fresh)) => {
                 let [row, name] = self.new_account(fresh, 1, keys).await?;
                 writes.push(row);
-                writes.name(name);
+                writes.name(name, accounts::name_key(fresh));
             }
             (Some(new), None) => writes.push(self.account_used(new, 1)?),
             (None, _) => {}
@@ -259,9 +267,11 @@ impl Table {
             writes.push(self.audit_write(entry)?);
         }
         let Writes { all, names } = writes;
-        self.transact(all)
-            .await?
-            .map_err(|index| if names.contains(&index) { WriteError::NameTaken } else { WriteError::Changed })
+        let Err(index) = self.transact(all).await? else { return Ok(()) };
+        match names.iter().find(|(at, _)| *at == index) {
+            Some((_, name)) => Err(WriteError::NameTaken(self.named(name).await?.unwrap_or_default())),
+            None => Err(WriteError::Changed),
+        }
     }
 }
 
@@ -269,7 +279,7 @@ impl Table {
 #[derive(Default)]
 struct Writes {
     all: Vec<TransactWriteItem>,
-    names: Vec<usize>,
+    names: Vec<(usize, Key)>,
 }
 
 impl Writes {
@@ -277,8 +287,8 @@ impl Writes {
         self.all.push(write);
     }
 
-    fn name(&mut self, write: TransactWriteItem) {
-        self.names.push(self.all.len());
+    fn name(&mut self, write: TransactWriteItem, name: Key) {
+        self.names.push((self.all.len(), name));
         self.all.push(write);
     }
 }

@@ -57,7 +57,7 @@ impl Table {
             self.write(name_item(user)?, Some(Condition::absent()))?,
             self.audit_write(entry)?,
         ];
-        self.transact(writes).await?.map_err(WriteError::by_index)
+        self.transact_named(writes, &name_key(user)).await
     }
 
     /// Replaces a user, unless it has changed meanwhile. `other_admin` must still be one, of an
@@ -84,7 +84,7 @@ impl Table {
         match self.transact(writes).await? {
             Ok(()) => Ok(()),
             Err(index) if index >= own => Err(WriteError::Changed),
-            Err(index) => Err(WriteError::by_index(index)),
+            Err(index) => Err(self.refused(index, &name_key(after)).await?),
         }
     }
 
@@ -95,7 +95,7 @@ impl Table {
             self.erase(&name_key(&holder.user), None)?,
             self.audit_write(entry)?,
         ];
-        self.transact(writes).await?.map_err(WriteError::by_index)
+        self.transact(writes).await?.map_err(|_| WriteError::Changed)
     }
 
     /// Counts one service more, or less, that calls in the user's name; refused when there is no such user.
@@ -108,6 +108,14 @@ impl Table {
     /// One user.
     pub async fn user(&self, id: UserId) -> Result<Option<Holder>, TableError> {
         Ok(self.get::<Row<User>>(&Key::user(id)).await?.map(Holder::from))
+    }
+
+    /// The user of this name, without regard to case.
+    pub async fn user_named(&self, name: &str) -> Result<Option<Holder>, TableError> {
+        match self.named(&Key::name(KIND, name)).await? {
+            Some(id) => self.user(id).await,
+            None => Ok(None),
+        }
     }
 
     /// All users, newest first.
@@ -126,7 +134,7 @@ pub(super) fn name_item(user: &User) -> Result<Item, TableError> {
     item(&name_key(user), None, serde_json::json!({"id": user.id}))
 }
 
-fn name_key(user: &User) -> Key {
+pub(super) fn name_key(user: &User) -> Key {
     Key::name(KIND, &user.settings.name)
 }
 

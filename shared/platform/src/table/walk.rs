@@ -29,6 +29,11 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// A page of at most one item, with nothing after it.
+    pub fn one(item: Option<T>) -> Self {
+        Self { items: item.into_iter().collect(), next: None, weight: 0 }
+    }
+
     /// The page with something else made of each item.
     pub fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(make).collect(), next: self.next, weight: self.weight }

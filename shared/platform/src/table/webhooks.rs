@@ -154,7 +154,7 @@ impl Table {
         }
         writes.push(self.audit_write(entry)?);
         writes.extend(self.uses(None, Some(webhook))?);
-        self.transact(writes).await?.map_err(WriteError::by_index)
+        self.transact_named(writes, &name_key(webhook)).await
     }
 
     /// Replaces `before` by `after`, unless it has changed meanwhile.
@@ -181,7 +181,7 @@ impl Table {
         }
         writes.push(self.audit_write(entry)?);
         writes.extend(self.uses(Some(before), Some(after))?);
-        self.transact(writes).await?.map_err(WriteError::by_index)
+        self.transact_named(writes, &new_name).await
     }
 
     /// Removes a webhook, unless it has changed meanwhile.
@@ -226,6 +226,14 @@ impl Table {
     /// Until when the queued deliveries of one webhook are cancelled.
     pub async fn stopped(&self, id: WebhookId) -> Result<Stopped, TableError> {
         Ok(self.get::<Row>(&Key::webhook(id)).await?.map_or(Stopped::Always, |row| row.stopped()))
+    }
+
+    /// The webhook of this name, without regard to case.
+    pub async fn webhook_named(&self, name: &str, keys: &Keys) -> Result<Option<Webhook>, TableError> {
+        match self.named(&Key::name(KIND, name)).await? {
+            Some(id) => self.webhook(id, keys).await,
+            None => Ok(None),
+        }
     }
 
     /// All webhooks, newest first.

@@ -114,7 +114,7 @@ async fn twilio_voice() {
     report("Digits", "1").await;
     report("RecordingUrl", "https://api.twilio.com/2010-04-01/Accounts/AC123/Recordings/RE1").await;
     report("CallStatus", "completed").await;
-    let call = stack.message_until(&id, "delivered").await;
+    let call = stack.message_until(&id, "completed").await;
     assert_eq!(call["provider_call_id"], sid);
     let got = events.wait_for(4).await;
     assert_eq!(kinds(&got), ["call.event", "call.recording", "call.status", "call.status"]);
@@ -128,9 +128,9 @@ async fn twilio_voice() {
         "https://api.twilio.com/2010-04-01/Accounts/AC123/Recordings/RE1"
     );
     assert_eq!(of("call.event", "", "")["event"]["Digits"], "1");
-    assert_eq!(of("call.status", "provider_status", "ringing")["status"], "sent");
+    assert_eq!(of("call.status", "provider_status", "ringing")["status"], "ringing");
     let completed = of("call.status", "provider_status", "completed");
-    assert_eq!((&completed["call_id"], &completed["status"]), (&json!(id), &json!("delivered")));
+    assert_eq!((&completed["call_id"], &completed["status"]), (&json!(id), &json!("completed")));
 }
 
 #[tokio::test]

@@ -97,6 +97,27 @@ pub struct Credential {
     pub last_used_at: Option<String>,
 }
 
+/// Whom a token belongs to.
+#[derive(Debug, ToSchema)]
+pub struct Me {
+    pub user: User,
+    pub credential: OwnCredential,
+}
+
+/// What a caller may know of its own credential.
+#[derive(Debug, ToSchema)]
+pub struct OwnCredential {
+    pub id: String,
+    pub description: String,
+    pub scopes: Vec<Scope>,
+    #[schema(format = DateTime)]
+    pub expires_at: Option<String>,
+    #[schema(format = DateTime)]
+    pub rotation_due_at: String,
+    /// Addresses that the token may be used from; when empty, from anywhere.
+    pub allowed_ips: Vec<String>,
+}
+
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum Rotation {

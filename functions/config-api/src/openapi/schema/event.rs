@@ -104,6 +104,8 @@ pub struct Delivery {
     pub status: Status,
     /// How many attempts were made.
     pub attempt_count: u32,
+    /// Why the last attempt failed; null after a success, or while none was made.
+    pub last_error: Option<String>,
     #[schema(format = DateTime)]
     pub next_attempt_at: Option<String>,
     #[schema(format = DateTime)]
@@ -118,6 +120,8 @@ pub struct DeliveryWithAttempts {
     pub event_type: String,
     pub status: Status,
     pub attempt_count: u32,
+    /// Why the last attempt failed; null after a success, or while none was made.
+    pub last_error: Option<String>,
     #[schema(format = DateTime)]
     pub next_attempt_at: Option<String>,
     #[schema(format = DateTime)]

@@ -102,8 +102,8 @@ pub struct CallInput {
 #[derive(Debug, ToSchema)]
 pub struct Call {
     pub id: String,
-    /// Never goes back: `delivered` and `failed` are final.
-    pub status: Status,
+    /// Never goes back: `completed` and `failed` are final.
+    pub status: CallStatus,
     pub provider_id: String,
     /// The provider's name when the call was accepted.
     pub provider: String,
@@ -123,6 +123,23 @@ pub struct Call {
     pub created_at: String,
     #[schema(format = DateTime)]
     pub updated_at: String,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum CallStatus {
+    /// No provider has it yet.
+    Queued,
+    /// Its provider accepted it.
+    Sent,
+    /// The recipient's phone rings.
+    Ringing,
+    /// The recipient took the call.
+    Answered,
+    /// The call was made and is over.
+    Completed,
+    /// It was not made, or nobody took it.
+    Failed,
 }
 
 #[derive(Debug, ToSchema)]

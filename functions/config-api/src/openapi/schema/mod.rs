@@ -37,6 +37,13 @@ pub struct Paging {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ByName {
+    /// Only the resource of this name: the whole name, case-insensitive.
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IfMatch {
     /// Only if the resource still has this `ETag`; otherwise 412.

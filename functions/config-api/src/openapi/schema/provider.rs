@@ -33,6 +33,9 @@ pub struct ProviderInput {
     /// Whether messages that name no provider go through it: one of a channel's providers at the most.
     #[schema(default = false)]
     pub default: Option<bool>,
+    /// The sender of messages and calls that name none.
+    #[schema(max_length = 255)]
+    pub from: Option<String>,
     pub auth: Option<ProviderAuth>,
     pub request: Option<ProviderRequest>,
     pub response: Option<ProviderResponse>,
@@ -57,6 +60,8 @@ pub struct Provider {
     /// The key's last characters.
     pub secret_key_hint: Option<String>,
     pub default: bool,
+    /// The sender of messages and calls that name none.
+    pub from: Option<String>,
     pub auth: ProviderAuth,
     pub request: Option<ProviderRequest>,
     pub response: Option<ProviderResponse>,

@@ -134,8 +134,18 @@ pub enum Success {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AuthInput {
     None,
-    Basic { username: String, password: String },
-    ApiKey { header: String, value: String },
+    Basic {
+        username: String,
+        password: String,
+    },
+    /// `Authorization: Bearer <token>`.
+    Bearer {
+        token: String,
+    },
+    ApiKey {
+        header: String,
+        value: String,
+    },
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -143,6 +153,7 @@ pub enum AuthInput {
 pub enum AuthView {
     None,
     Basic { username: String, password_hint: Option<String> },
+    Bearer { token_hint: Option<String> },
     ApiKey { header: String, value_hint: Option<String> },
 }
 

@@ -4,7 +4,7 @@ use super::{CALLBACK, *};
 
 /// A preset with keys in place of its placeholders.
 pub(super) fn preset(text: &str) -> Provider {
-    let document = serde_json::from_str(text).expect("JSON");
+    let document = serde_json::from_str(&text.replace("YOUR_", "MY_")).expect("JSON");
     let settings = Settings::parse(document, &Allow::default(), Keys::Required).expect("a valid preset");
     Provider::new(ProviderId::new(at(0), 7), settings, at(0))
 }
@@ -22,9 +22,9 @@ fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
 fn twilio_gets_what_its_api_takes() {
     let one = preset(include_str!("../../../../../docs/providers/twilio-sms.json"));
     let request = request::build(&one, &sms("a&b=é"), Some(CALLBACK), at(0)).expect("a request");
-    let account = "https://api.twilio.com/2010-04-01/Accounts/YOUR_ACCOUNT_SID";
+    let account = "https://api.twilio.com/2010-04-01/Accounts/MY_ACCOUNT_SID";
     assert_eq!((request.method.as_str(), request.url.to_string()), ("POST", format!("{account}/Messages.json")));
-    let basic = format!("Basic {}", BASE64_STANDARD.encode("YOUR_ACCOUNT_SID:YOUR_AUTH_TOKEN"));
+    let basic = format!("Basic {}", BASE64_STANDARD.encode("MY_ACCOUNT_SID:MY_AUTH_TOKEN"));
     assert_eq!(header(&request.headers, "authorization"), basic);
     assert_eq!(
         form(&request),
@@ -67,7 +67,7 @@ fn sendgrid_gets_what_its_api_takes() {
         let message = message(document, Channel::Email);
         let request = request::build(&one, &message, Some(CALLBACK), at(0)).expect("a request");
         assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "https://api.sendgrid.com/v3/mail/send"));
-        assert_eq!(header(&request.headers, "authorization"), "Bearer YOUR_API_KEY");
+        assert_eq!(header(&request.headers, "authorization"), "Bearer MY_API_KEY");
         assert_eq!(header(&request.headers, "content-type"), "application/json");
         assert_eq!(
             serde_json::from_str::<Value>(&request.body.expect("a body")).expect("JSON"),
@@ -95,7 +95,7 @@ fn telegram_gets_what_its_api_takes_and_records_hold_no_token() {
     let message =
         message(json!({"channel": "chatbot", "to": "42", "text": "a \"b\"\n{secret.api_key}"}), Channel::Chatbot);
     let request = request::build(&one, &message, None, at(0)).expect("a request");
-    assert_eq!(request.url.as_str(), "https://api.telegram.org/botYOUR_BOT_TOKEN/sendMessage");
+    assert_eq!(request.url.as_str(), "https://api.telegram.org/botMY_BOT_TOKEN/sendMessage");
     assert_eq!(request.shown_url, "https://api.telegram.org/bot•••/sendMessage");
     let body: Value = serde_json::from_str(&request.body.expect("a body")).expect("JSON");
     assert_eq!(body, json!({"chat_id": "42", "text": "a \"b\"\n{secret.api_key}"}));
@@ -110,4 +110,24 @@ proptest! {
         let request = request::build(&one, &sms(&text), Some(CALLBACK), at(0)).expect("a request");
         prop_assert_eq!(&form(&request)[2].1, &text);
     }
+}
+
+#[test]
+fn unedited_presets_are_refused() {
+    let at = |text: &str| {
+        let document = serde_json::from_str(text).expect("JSON");
+        pointers(Settings::parse(document, &Allow::default(), Keys::Required).expect_err("placeholders"))
+    };
+    let twilio = include_str!("../../../../../docs/providers/twilio-sms.json");
+    assert_eq!(at(twilio), ["/provider_id", "/api_key", "/secret_key"]);
+    assert_eq!(at(include_str!("../../../../../docs/providers/sendgrid.json")), ["/api_key"]);
+    assert_eq!(at(include_str!("../../../../../docs/providers/telegram.json")), ["/api_key"]);
+    let document: Value = serde_json::from_str(twilio).expect("JSON");
+    assert!(Settings::restore(document).is_ok(), "what was saved is read");
+    // Where no request carries the text, it is the user's own business.
+    assert!(settings(&json!({"provider_id": "YOUR_ID"})).is_ok());
+    assert_eq!(
+        pointers(settings(&json!({"send_url": "https://x.example/YOUR_ID"})).expect_err("a placeholder")),
+        ["/send_url"]
+    );
 }

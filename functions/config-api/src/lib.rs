@@ -20,7 +20,7 @@ use axum::{
     middleware,
 };
 use domain::target::Allow;
-use platform::{egress::Egress, keyring::Keys, queue::Queue, table::Table};
+use platform::{egress::Egress, gateway, keyring::Keys, queue::Queue, table::Table};
 
 /// What the handlers work with.
 pub struct App {
@@ -61,6 +61,7 @@ pub fn router(clients: Clients) -> Router {
     let (routes, document) = routes::all().split_for_parts();
     let Clients { table, keys, events, deliveries, allow, public_url } = clients;
     let url = public_url.clone();
+    let base_path = gateway::base_path(&public_url);
     let app = App {
         table,
         keys,
@@ -77,6 +78,7 @@ pub fn router(clients: Clients) -> Router {
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), http::access::check))
         .fallback(|method: Method, uri: Uri| async move { http::Problem::no_route(&method, uri.path()) })
         .method_not_allowed_fallback(|method: Method| async move { http::Problem::method_not_allowed(&method) })
+        .layer(middleware::map_response(move |response| std::future::ready(http::rebased(&base_path, response))))
         .layer(middleware::from_fn(http::frame::around))
         .with_state(app)
 }

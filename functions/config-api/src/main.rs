@@ -7,13 +7,14 @@ use platform::{aws::Aws, config, gateway, keyring::Keys, queue::Queue, table::Ta
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let aws = Aws::from_env()?;
+    let public_url = config::public_url()?;
     let router = router(Clients {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
         keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
         events: Queue::new(aws.sqs(), config::events_queue()?),
         deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         allow: config::egress_allow().parse()?,
-        public_url: config::public_url()?,
+        public_url: public_url.clone(),
     });
-    gateway::run(router).await
+    gateway::run(&public_url, router).await
 }

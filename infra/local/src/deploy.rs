@@ -47,7 +47,7 @@ pub(crate) fn deploy(
         Some(port) => template::forwarded(&body, BUCKET, &keys, |function| reload::address(port, function)),
         None => body,
     };
-    let body = template::with_numbers(&body, parameters);
+    let body = template::without_metric_math(&template::with_numbers(&body, parameters));
     http::put(&format!("{}/{BUCKET}", emulator.base()), &[])?;
     for package in packages {
         http::put(&format!("{}/{BUCKET}/{}", emulator.base(), package.key), &package.zip)?;
@@ -71,15 +71,16 @@ pub(crate) fn deploy(
         .map_err(|name| UpError::Deploy(format!("the template has no output {name}")))
 }
 
-fn stack_form(template: &str, parameters: &[(String, String)]) -> Vec<(String, String)> {
+fn stack_form(body: &str, parameters: &[(String, String)]) -> Vec<(String, String)> {
     let mut form = vec![
-        ("TemplateBody".to_owned(), template.to_owned()),
+        ("TemplateBody".to_owned(), body.to_owned()),
         ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
         ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
         ("Tags.member.1.Key".to_owned(), "ms-custom-id".to_owned()),
         ("Tags.member.1.Value".to_owned(), API_ID.to_owned()),
     ];
-    for (index, (key, value)) in (1..).zip(parameters) {
+    let of_template = parameters.iter().filter(|(name, _)| !template::TIMEOUTS.contains(&name.as_str()));
+    for (index, (key, value)) in (1..).zip(of_template) {
         form.push((format!("Parameters.member.{index}.ParameterKey"), key.clone()));
         form.push((format!("Parameters.member.{index}.ParameterValue"), value.clone()));
     }

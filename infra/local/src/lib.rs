@@ -41,7 +41,7 @@ pub struct Options {
     pub port: u16,
     /// Forget what an earlier start left in the directory.
     pub fresh: bool,
-    /// Template parameters that differ from [`PARAMETERS`].
+    /// Template parameters and timeouts that differ from [`PARAMETERS`].
     pub parameters: Vec<(String, String)>,
     /// The port on 127.0.0.1 at which the functions reach AWS, of a proxy before the emulator; the emulator's own if none.
     pub proxy: Option<u16>,
@@ -49,8 +49,8 @@ pub struct Options {
     pub say: fn(&str),
 }
 
-/// How the template's parameters differ from production, on every machine: a function that died is noticed within a
-/// minute, and webhooks may go to receivers on this machine.
+/// How the template's parameters and timeouts differ from production, on every machine: a function that died is noticed
+/// within a minute, and webhooks may go to receivers on this machine.
 pub const PARAMETERS: [(&str, &str); 6] = [
     ("EgressAllow", "127.0.0.1:9000-9999"),
     ("EnableKeyringRotation", "false"),

@@ -4,6 +4,9 @@
 //! request, so that the client gets a 502 and the log a stack trace. A real HTTP API sends such events for legal requests: it
 //! decodes `rawPath`, and passes `"`, `<` and `>` on in the query as they came. Here, an event is made fit first: what a URI
 //! can't hold is percent-encoded. An event that can't be made fit is answered with 400 before any handler sees it.
+//!
+//! Where the public URL has a base path, handlers see paths without it: an API mapping of a custom domain leaves it in
+//! `rawPath`, other front ends remove it.
 
 use std::fmt;
 
@@ -45,19 +48,27 @@ enum Malformed {
     Body,
 }
 
-/// Serves the events of API Gateway with an HTTP service, until the process ends.
-pub async fn run<'a, R, S, E>(service: S) -> Result<(), Error>
+/// Serves the events of API Gateway with an HTTP service, until the process ends. `public_url` is how clients address it.
+pub async fn run<'a, R, S, E>(public_url: &str, service: S) -> Result<(), Error>
 where
     S: Service<Request, Response = R, Error = E>,
     S::Future: Send + 'a,
     R: IntoResponse + 'a,
     E: fmt::Debug + Into<Diagnostic> + 'a,
 {
-    lambda_runtime::run(adapt(service)).await
+    lambda_runtime::run(adapt(base_path(public_url), service)).await
 }
 
-/// The HTTP service as a handler of API Gateway's events.
-pub fn adapt<'a, R, S, E>(service: S) -> impl Service<LambdaEvent<Payload>, Response: Serialize, Error = E>
+/// The path of the public URL, without a slash at the end; empty where it has none.
+pub fn base_path(public_url: &str) -> String {
+    Url::parse(public_url).map_or_else(|_| String::new(), |url| url.path().trim_end_matches('/').to_owned())
+}
+
+/// The HTTP service as a handler of API Gateway's events, whose paths may begin with this base path.
+pub fn adapt<'a, R, S, E>(
+    base_path: String,
+    service: S,
+) -> impl Service<LambdaEvent<Payload>, Response: Serialize, Error = E>
 where
     S: Service<Request, Response = R, Error = E>,
     S::Future: Send + 'a,
@@ -66,7 +77,7 @@ where
 {
     let mut adapter = Adapter::from(service);
     service_fn(move |LambdaEvent { payload, context }: LambdaEvent<Payload>| {
-        let call = match payload.0 {
+        let call = match payload.0.map(|request| without_base(request, &base_path)) {
             Ok(request) => Ok(adapter.call(LambdaEvent::new(request, context))),
             Err(malformed) => Err(refuse(malformed, &context.request_id)),
         };
@@ -139,6 +150,15 @@ fn mend(mut event: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpRequest, M
         return Err(Malformed::Body);
     }
     Ok(event)
+}
+
+fn without_base(request: LambdaRequest, base_path: &str) -> LambdaRequest {
+    let LambdaRequest::ApiGatewayV2(mut event) = request else { return request };
+    let rest = event.raw_path.as_deref().and_then(|path| path.strip_prefix(base_path));
+    if let Some(rest) = rest.filter(|rest| rest.starts_with('/')) {
+        event.raw_path = Some(rest.to_owned());
+    }
+    LambdaRequest::ApiGatewayV2(event)
 }
 
 /// Whether the text is a host with an optional port, and nothing beside them (RFC 9110, section 7.2).

@@ -146,7 +146,7 @@ impl Api {
         });
         let payload = serde_json::from_str(&event.to_string()).expect("an event");
         let call = async {
-            let mut service = gateway::adapt(self.router.clone());
+            let mut service = gateway::adapt(String::new(), self.router.clone());
             let response = service.call(LambdaEvent::new(payload, Context::default())).await.expect("an answer");
             serde_json::to_value(response).expect("JSON")
         };

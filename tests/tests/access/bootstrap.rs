@@ -1,9 +1,12 @@
 //! The first admin, and what becomes of it.
 
+use std::collections::BTreeSet;
+
 use domain::{credential::Status, id::CredentialId, scope::Scope, user::User};
 use jiff::Timestamp;
 use platform::clock;
 use rotation::{Admin, Answer, Request, RotationError};
+use tests::rights::unused_patterns;
 
 use crate::{
     invariants,
@@ -42,6 +45,18 @@ async fn a_second_call_is_refused_and_a_reissue_ends_the_old_token() {
     assert_eq!((&second.credential_id, &second.user_id), (&first.credential_id, &first.user_id));
     assert!(counts(&office, &second, day(1)).await && !counts(&office, &first, day(1)).await);
     invariants::check(&office, day(1)).await;
+}
+
+#[tokio::test]
+async fn the_function_needs_the_rights_of_its_role_and_no_more() {
+    let office = Office::new().await;
+    office.fake.state().calls.clear();
+    bootstrap(&office, false, day(0)).await.expect("made");
+    bootstrap(&office, true, day(1)).await.expect("reissued");
+    let remind = Request::Remind { now: day(91).to_string() };
+    clock::at(day(91), rotation::handle(&office.app, remind)).await.expect("reminded");
+    let calls = office.fake.state().calls.clone();
+    assert_eq!(unused_patterns("RotationFunction", &calls), BTreeSet::new());
 }
 
 #[tokio::test]

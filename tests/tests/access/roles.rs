@@ -13,7 +13,7 @@ fn rights(lines: &[(&str, &str, &str)]) -> Rights {
 
 #[test]
 fn a_function_has_the_rights_that_it_uses() {
-    let consume = "ReceiveMessage DeleteMessage GetQueueAttributes";
+    let consume = "ChangeMessageVisibility ReceiveMessage DeleteMessage GetQueueAttributes";
     for (function, lines) in [
         (
             "InboundFunction",
@@ -53,8 +53,9 @@ fn a_function_has_the_rights_that_it_uses() {
             "SweeperFunction",
             &[
                 ("dynamodb", "Query", "listing"),
-                ("dynamodb", "PutItem", "Table"),
-                ("sqs", "SendMessage", "RetriesQueue"),
+                ("dynamodb", "GetItem BatchGetItem PutItem", "Table"),
+                ("sqs", "SendMessage", "EventsQueue DeliveriesQueue RetriesQueue"),
+                ("sqs", "ChangeMessageVisibility ReceiveMessage DeleteMessage", "DeadQueue"),
             ],
         ),
     ] {

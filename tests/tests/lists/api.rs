@@ -84,7 +84,7 @@ impl Api {
             "requestContext": {"http": {"method": "GET"}, "domainName": "api.example.com"},
         });
         let payload = serde_json::from_str(&event.to_string()).expect("an event");
-        let mut service = gateway::adapt(self.router.clone());
+        let mut service = gateway::adapt(String::new(), self.router.clone());
         let response = service.call(LambdaEvent::new(payload, Context::default())).await.expect("an answer");
         serde_json::to_string(&response).expect("JSON")
     }

@@ -9,7 +9,7 @@ use tests::{
         receiver::{Hit, Reply},
         sqs::Name,
     },
-    rights::{allowed, taken},
+    rights::{allowed, taken, unused_patterns},
 };
 
 use crate::desk::{Desk, egress};
@@ -41,6 +41,10 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
     }
     let (taken, allowed) = (taken(&calls), allowed("DeliveryFunction"));
     assert!(taken.is_subset(&allowed), "{:?} is not allowed", taken.difference(&allowed));
+    let unused = unused_patterns("DeliveryFunction", &calls);
+    for used in ["read messages#*", "write messages#*", "read provider#*"] {
+        assert!(!unused.contains(used), "{unused:?}");
+    }
     let message = desk.message(id).await;
     let times: Vec<i64> = desk.hits("down").iter().map(|hit| hit.at.duration_since(began).as_secs()).collect();
     assert_eq!(times, [0, 5, 1_005, 1_800]);

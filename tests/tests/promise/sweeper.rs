@@ -7,11 +7,14 @@ use jiff::SignedDuration;
 use platform::{deadline::Deadline, table::overdue::Position};
 use serde_json::{Value, json};
 use sweeper::{Request, Swept};
-use tests::fake::{
-    Fate,
-    receiver::Reply,
-    sqs::Name,
-    world::{World, deadline},
+use tests::{
+    fake::{
+        Fate,
+        receiver::Reply,
+        sqs::Name,
+        world::{World, deadline},
+    },
+    rights::unused_patterns,
 };
 
 /// A delivery whose first attempt failed, and whose next one is due in ten minutes.
@@ -43,9 +46,11 @@ async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
     let mut world = super::world().await;
     let id = waiting(&mut world).await;
     lose(&world);
+    world.begin_count();
     let (minutes, none) = (SignedDuration::from_mins, Swept::default());
     assert_eq!(sweep(&mut world, minutes(69)).await, none, "not before its hour is over");
     assert_eq!(sweep(&mut world, minutes(1)).await, Swept { overdue: 1, sent: 1, redriven: 0 });
+    assert_eq!(unused_patterns("SweeperFunction", &world.fake.state().calls), BTreeSet::new());
     assert_eq!(sweep(&mut world, minutes(59)).await, none, "it has its time anew");
     lose(&world);
     assert_eq!(

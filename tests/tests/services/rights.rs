@@ -1,11 +1,13 @@
 //! The rights of the functions that meet third parties: the template gives what their code takes, and no more.
 
+use std::collections::BTreeSet;
+
 use domain::inbound::Key;
 use lambda_http::{Body, http};
 use serde_json::json;
 use tests::{
     fake::{Call, Fate, receiver::Reply, services::PUBLIC_URL, sqs::Name, world::World},
-    rights::{Rights, allowed, taken},
+    rights::{Rights, allowed, taken, unused_patterns},
     sink::Sink,
 };
 
@@ -28,7 +30,9 @@ async fn of_inbound() {
     let report = http::Request::post(format!("{PUBLIC_URL}/in/{key}")).header("content-type", "application/json");
     let report = report.body(Body::from(r#"{"id": "theirs", "status": "delivered"}"#)).expect("a request");
     assert_eq!(desk.call(&report).await, Some((202, json!({"reports": 1}))));
-    assert_eq!(taken(&desk.world.fake.state().calls), allowed("InboundFunction"));
+    let calls = desk.world.fake.state().calls.clone();
+    assert_eq!(taken(&calls), allowed("InboundFunction"));
+    assert_eq!(unused_patterns("InboundFunction", &calls), BTreeSet::new());
 }
 
 /// A webhook that sends to a connected service, with a token; fails, loses an answer, and is gone at last.
@@ -64,20 +68,35 @@ async fn of_delivery() {
         retries += usize::from(call.operation == "SendMessage" && call.request["QueueUrl"] == Name::Retries.url());
         if retries == 2 { Fate::CrashBefore } else { Fate::Answered }
     });
-    let mut calls: Vec<Call> = Vec::new();
+    let (mut calls, mut of_dispatch): (Vec<Call>, Vec<Call>) = (Vec::new(), Vec::new());
     loop {
         world.begin_count();
         let Some((queue, _)) = world.step().await else { break };
-        if queue != Name::Events {
-            calls.append(&mut world.fake.state().calls);
-        }
+        let of_function = if queue == Name::Events { &mut of_dispatch } else { &mut calls };
+        of_function.append(&mut world.fake.state().calls);
         if world.crashes == 1 {
             world.fake.plan(|_| Fate::Answered);
         }
     }
     assert_eq!((world.crashes, world.receiver.hits().len()), (1, 3));
-    let consumed = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+    // Lambda takes the first three on the function's behalf; no message is handed back here.
+    let consumed = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"];
     let made: Rights =
         allowed("DeliveryFunction").into_iter().filter(|(action, _)| !consumed.contains(&&**action)).collect();
     assert_eq!(taken(&calls), made);
+    // Sending messages is tested elsewhere.
+    let of_messages = [
+        "read calls#*",
+        "read messages#*",
+        "read provider#*",
+        "read provider-message#*",
+        "write calls#*",
+        "write messages#*",
+        "write provider-message#*",
+    ];
+    let unused: BTreeSet<String> = of_messages.map(str::to_owned).into();
+    assert_eq!(unused_patterns("DeliveryFunction", &calls), unused);
+    // It reads an event only when that comes again.
+    let unused = BTreeSet::from(["read events#*".to_owned()]);
+    assert_eq!(unused_patterns("DispatchFunction", &of_dispatch), unused);
 }

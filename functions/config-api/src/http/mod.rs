@@ -26,3 +26,15 @@ pub fn made(status: StatusCode, list: &str, id: &impl Display, body: impl IntoRe
     }
     response
 }
+
+/// The response with the base path of the public URL before its `Location`.
+pub fn rebased(base_path: &str, mut response: Response) -> Response {
+    if let Some(location) = response.headers_mut().get_mut(LOCATION)
+        && let Ok(path) = location.to_str()
+        && path.starts_with('/')
+        && let Ok(based) = HeaderValue::try_from(format!("{base_path}{path}"))
+    {
+        *location = based;
+    }
+    response
+}

@@ -23,18 +23,41 @@ fn event(change: impl FnOnce(&mut Value)) -> String {
     event.to_string()
 }
 
-/// Status and body of the answer. The service behind answers with the path, query and body that it saw.
 async fn answer(event: &str) -> (u64, String) {
-    let mut service = adapt(lambda_http::service_fn(async |request: Request| {
-        let body = String::from_utf8_lossy(request.body()).into_owned();
-        let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-        Ok::<_, Infallible>(lambda_http::Response::new(Body::from(format!("{target} {body}"))))
-    }));
+    answer_below("https://api.example.com", event).await
+}
+
+/// Status and body of the answer. The service behind answers with the path, query and body that it saw.
+async fn answer_below(public_url: &str, event: &str) -> (u64, String) {
+    let mut service = adapt(
+        base_path(public_url),
+        lambda_http::service_fn(async |request: Request| {
+            let body = String::from_utf8_lossy(request.body()).into_owned();
+            let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+            Ok::<_, Infallible>(lambda_http::Response::new(Body::from(format!("{target} {body}"))))
+        }),
+    );
     let payload = serde_json::from_str(event).expect("an event");
     let response = service.call(LambdaEvent::new(payload, Context::default())).await.expect("an answer");
     let response = serde_json::to_value(response).expect("JSON");
     let body = response["body"].as_str().unwrap_or_default().trim_end().to_owned();
     (response["statusCode"].as_u64().expect("a status"), body)
+}
+
+#[tokio::test]
+async fn handlers_see_paths_without_the_base_path_of_the_public_url() {
+    for (public_url, path, seen) in [
+        ("https://example.com", "/v1/users", "/v1/users"),
+        ("https://example.com/hub", "/hub/v1/users", "/v1/users"),
+        // A front end may have removed it.
+        ("https://example.com/hub", "/v1/users", "/v1/users"),
+        ("https://example.com/hub", "/hubs/v1/users", "/hubs/v1/users"),
+        ("https://example.com/hub", "/hub", "/hub"),
+        ("https://example.com/a/b/", "/a/b/in/key", "/in/key"),
+    ] {
+        let event = event(|event| event["rawPath"] = json!(path));
+        assert_eq!(answer_below(public_url, &event).await, (200, seen.to_owned()), "{public_url} {path}");
+    }
 }
 
 #[tokio::test]

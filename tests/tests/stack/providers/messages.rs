@@ -46,7 +46,7 @@ async fn the_same_key_twice_is_one_message() {
         stack.send(request.json(&sms(&provider, text))).await
     };
     let first = send("Hello").await;
-    assert!(first.header("location").starts_with("/v1/messages/msg_"));
+    assert!(first.header("location").starts_with("/_aws/execute-api/tieline/v1/messages/msg_"));
     let first = first.expect(202);
     assert_eq!(first["status"], "queued");
     let id = text(&first, "id");

@@ -280,7 +280,7 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
     }
     let calls = world.fake.state().calls.clone();
     assert_eq!(taken(&calls), allowed("ConfigApiFunction"), "what all routes call, and what the function may call");
-    // None of them has an idempotency key or names an own event type.
-    let unused = ["read claim#*", "read event-type#*", "write claim#*"].map(str::to_owned);
+    // None of them has an idempotency key.
+    let unused = ["read claim#*", "write claim#*"].map(str::to_owned);
     assert_eq!(unused_patterns("ConfigApiFunction", &calls), unused.into());
 }

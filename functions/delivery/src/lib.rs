@@ -28,6 +28,7 @@ use platform::{
     attempt::{self, Endpoint, Unsent},
     clock,
     deadline::Deadline,
+    document::fault,
     egress::Egress,
     keyring::Keys,
     oauth::Tokens,
@@ -129,7 +130,7 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
                 notices.push((message_id, notice));
                 continue;
             }
-            Err(error) => Rest::Bury(body, error.to_string()),
+            Err(error) => Rest::Bury(body, fault(&error)),
         };
         rest.push((message_id, put_aside));
     }

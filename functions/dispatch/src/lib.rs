@@ -16,6 +16,7 @@ use futures::future::join_all;
 use platform::{
     clock,
     deadline::Deadline,
+    document::fault,
     queue::{Outgoing, Queue, QueueError, ascii_json, receipts::Receipts},
     random,
     table::{
@@ -123,7 +124,7 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
 
 /// Sends what can't be read to `dead`; its id comes back when that fails, so that nothing is lost.
 async fn bury(app: &App, record: SqsMessage, error: &serde_json::Error) -> Option<String> {
-    tracing::error!(message_id = record.message_id, %error, "not an event: sent to the dead letters");
+    tracing::error!(message_id = record.message_id, error = fault(error), "not an event: sent to the dead letters");
     let body = record.body.unwrap_or_default();
     let sent = app.dead.send(Outgoing { body, delay_seconds: 0, group: None }).await;
     sent.err().and_then(|error| {

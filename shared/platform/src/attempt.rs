@@ -17,7 +17,7 @@ use domain::{
 };
 use http::{HeaderName, Method, header::RETRY_AFTER};
 use secrecy::SecretString;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     clock,
@@ -173,8 +173,11 @@ impl Begun {
             impl Fn(Option<&SecretString>) -> Secrets,
         >,
     ) -> Result<(Attempt, Outcome, Option<Answer>), Unsent> {
-        let (outcome, answer) = match request {
-            Err(reason) => (Outcome::Blocked { reason }, None),
+        match request {
+            Err(reason) => {
+                let outcome = Outcome::Blocked { reason };
+                Ok((self.ended(&outcome), outcome, None))
+            }
             Ok(request) => {
                 self.attempt.request.url = cut(request.shown_url);
                 self.attempt.missing_tags = request.missing.into();
@@ -191,15 +194,15 @@ impl Begun {
                     Err(ConnectError::Unsent(unsent)) => return Err(unsent),
                     answered => answered,
                 };
+                let outcome = judge(&answered, &exchange.accepts);
+                let mut attempt = self.ended(&outcome);
                 if let Ok(Answered { answer, token }) = &answered {
                     let secrets = (exchange.secrets)(token.as_ref());
-                    self.attempt.response_body = Some(redacted(Text::of(answer), secrets).await);
+                    attempt.response_body = Some(redacted(Text::of(answer), secrets).await);
                 }
-                let outcome = judge(&answered, &exchange.accepts);
-                (outcome, answered.ok().map(|Answered { answer, .. }| answer))
+                Ok((attempt, outcome, answered.ok().map(|Answered { answer, .. }| answer)))
             }
-        };
-        Ok((self.ended(&outcome), outcome, answer))
+        }
     }
 
     /// The record of it once it has ended.
@@ -278,8 +281,16 @@ impl Text {
     }
 }
 
+/// Searches that run at the same time. One leaves the other half of two cores to the calls, and bounds the memory.
+static SEARCHES: Semaphore = Semaphore::const_new(1);
+
 /// The text with secrets masked. The search runs on another thread, so that the other calls of the batch go on meanwhile.
 async fn redacted(Text { text, cut }: Text, secrets: Secrets) -> String {
+    if text.is_empty() {
+        return text;
+    }
+    // The semaphore is never closed.
+    let _turn = SEARCHES.acquire().await.ok();
     let search = tokio::task::spawn_blocking(move || {
         let redactor = Redactor::new(secrets);
         if cut { redactor.cut(&text) } else { redactor.whole(&text) }

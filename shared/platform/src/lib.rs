@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod connected;
 pub mod deadline;
+pub mod document;
 pub mod egress;
 pub mod gateway;
 pub mod keyring;

@@ -89,6 +89,15 @@ impl Api {
         serde_json::to_string(&response).expect("JSON")
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.send("PATCH", path, Some(body)).await
+    }
+
+    /// A POST without a body.
+    pub(crate) async fn post_nothing(&self, path: &str) -> Reply {
+        self.send("POST", path, None).await
+    }
+
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
         let request = http::Request::builder().method(method).uri(format!("/v1/{path}"));
         let request = request.header("authorization", format!("Bearer {}", self.token));

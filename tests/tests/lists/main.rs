@@ -9,5 +9,6 @@ mod deliveries;
 mod expiry;
 mod memory;
 mod pages;
+mod previews;
 mod replay;
 mod types;

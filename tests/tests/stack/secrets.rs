@@ -50,7 +50,7 @@ async fn no_secret_is_in_the_table_on_a_queue_in_a_log_or_in_an_answer() {
     assert_eq!(delivery["status"], "retrying");
     // The receivers did get them.
     let request = good.only().await;
-    assert_eq!(request.path, format!("/bot{bot_token}/send").replace(':', "%3A"));
+    assert_eq!(request.path, format!("/bot{bot_token}/send"));
     assert!(request.text().contains(bot_token));
     assert_eq!(request.header("x-token"), header);
     assert_eq!(bad.got()[0].header("x-api-key"), api_key);

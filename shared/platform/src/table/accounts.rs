@@ -18,6 +18,7 @@ use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
     walk::{Page, Slice},
 };
+use crate::document::{fault, faults};
 use crate::{keyring::Keys, seal::Place};
 
 const KIND: &str = "account";
@@ -65,8 +66,8 @@ impl Row {
         let Self { id, created_at, updated_at, version, services, sealed, name: _ } = self;
         let document = keys.open(place(&id.to_string(), "settings"), &sealed).await?;
         let unreadable = |what: String| TableError::Document(format!("account {id}: {what}"));
-        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
-        let settings = Settings::restore(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
+        let settings = Settings::restore(value).map_err(|problems| unreadable(faults(&problems)))?;
         Ok(Used { account: Account { id, settings, created_at, updated_at, version }, services })
     }
 }

@@ -11,6 +11,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 
 use super::{Key, Table, TableError, TransactWriteItem, item, services::ReceiverRow, users::Holder};
+use crate::document::{fault, faults};
 use crate::{keyring::Keys, seal::Keyring};
 
 /// Whose call it is.
@@ -46,8 +47,8 @@ impl TryFrom<ReporterRow> for Reporter {
 
     fn try_from(ReporterRow { provider, channel, callback }: ReporterRow) -> Result<Self, TableError> {
         let unreadable = |what: String| TableError::Document(format!("callback of {provider}: {what}"));
-        let value = serde_json::from_str(&callback).map_err(|error| unreadable(error.to_string()))?;
-        let mapping = Mapping::parse(value, channel).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+        let value = serde_json::from_str(&callback).map_err(|error| unreadable(fault(&error)))?;
+        let mapping = Mapping::parse(value, channel).map_err(|problems| unreadable(faults(&problems)))?;
         Ok(Self { provider, channel, mapping })
     }
 }

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Key, Table, TableError, Written, item, number};
+use crate::document::fault;
 use crate::{keyring::Keys, seal::Place};
 
 #[derive(Serialize, Deserialize)]
@@ -68,7 +69,7 @@ impl Table {
             Some(sealed) => {
                 let document = keys.open(place(&account.id.to_string()), sealed).await?;
                 serde_json::from_str(document.expose_secret())
-                    .map_err(|error| TableError::Document(format!("the token of {}: {error}", account.id)))?
+                    .map_err(|error| TableError::Document(format!("the token of {}: {}", account.id, fault(&error))))?
             }
             None => Private::default(),
         };

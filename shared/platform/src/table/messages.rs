@@ -18,6 +18,7 @@ use super::{
     unreadable::{self, readable},
     walk::{Page, Slice, Span},
 };
+use crate::document::fault;
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -33,7 +34,7 @@ impl TryFrom<Row> for Message {
 
     fn try_from(Row { mut message, metadata, expires_at: _ }: Row) -> Result<Self, TableError> {
         message.content.metadata =
-            serde_json::from_str(&metadata).map_err(|error| TableError::Document(error.to_string()))?;
+            serde_json::from_str(&metadata).map_err(|error| TableError::Document(fault(&error)))?;
         Ok(message)
     }
 }

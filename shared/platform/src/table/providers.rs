@@ -27,6 +27,7 @@ use super::{
     item, key, number, text, unreadable,
     walk::{Page, Slice},
 };
+use crate::document::{fault, faults};
 use crate::{clock, keyring::Keys, seal::Place};
 
 pub(super) const KIND: &str = "provider";
@@ -104,10 +105,9 @@ impl Row {
         let document = keys.open(place(&id.to_string()), &sealed).await?;
         let unreadable = |what: String| TableError::Document(format!("provider {id}: {what}"));
         let Private { mut settings, key, secret_origins } =
-            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
+            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
         settings.insert("default".to_owned(), default.into());
-        let settings =
-            Settings::restore(settings.into()).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+        let settings = Settings::restore(settings.into()).map_err(|problems| unreadable(faults(&problems)))?;
         let parsed = |key: String| InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()));
         let provider = Provider { id, settings, created_at, updated_at, version, secret_origins };
         Ok(Stored { provider, key: key.map(parsed).transpose()?, campaigns })

@@ -21,6 +21,7 @@ use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, accounts, item, number,
     walk::{Page, Slice},
 };
+use crate::document::{fault, faults};
 use crate::{keyring::Keys, seal::Place};
 
 const KIND: &str = "service";
@@ -69,8 +70,8 @@ impl ReceiverRow {
         let service = self.service;
         let document = keys.open(place(&service.to_string(), "verification"), &self.sealed).await?;
         let unreadable = |what: String| TableError::Document(format!("verification of {service}: {what}"));
-        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
-        Verification::restore(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))
+        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
+        Verification::restore(value).map_err(|problems| unreadable(faults(&problems)))
     }
 }
 
@@ -89,9 +90,8 @@ impl Row {
         let document = keys.open(place(&id.to_string(), "private"), &sealed).await?;
         let unreadable = |what: String| TableError::Document(format!("service {id}: {what}"));
         let Private { settings, key } =
-            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
-        let settings =
-            Settings::restore(settings.into()).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
+        let settings = Settings::restore(settings.into()).map_err(|problems| unreadable(faults(&problems)))?;
         let service = Service { id, settings, created_at, updated_at, version };
         let parsed = |key: String| InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()));
         Ok(Stored { service, key: key.map(parsed).transpose()?, webhooks })

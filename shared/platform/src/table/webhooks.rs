@@ -28,6 +28,7 @@ use super::{
     text, unreadable,
     walk::{Page, Slice},
 };
+use crate::document::{fault, faults};
 use crate::{keyring::Keys, seal::Place, telemetry};
 
 const KIND: &str = "webhook";
@@ -113,10 +114,9 @@ impl Row {
         let document = keys.open(place(&self.id.to_string()), &self.sealed).await?;
         let unreadable = |what: String| TableError::Document(format!("webhook {}: {what}", self.id));
         let private: Private =
-            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(error.to_string()))?;
+            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
         // What was saved under an older list of extra targets must be read all the same: sending checks it anew.
-        let settings =
-            Settings::restore(private.settings.into()).map_err(|problems| unreadable(format!("{:?}", problems.0)))?;
+        let settings = Settings::restore(private.settings.into()).map_err(|problems| unreadable(faults(&problems)))?;
         let secret = |text: String| SigningSecret::issued(&text.into());
         let previous = private.previous.into_iter().map(|(text, until)| (secret(text), until)).collect();
         let secrets = SigningSecrets { current: secret(private.secret), previous };
@@ -317,8 +317,8 @@ impl Subscriber {
     pub fn conditions(&self) -> Result<Option<condition::Condition>, TableError> {
         let unreadable = |what: String| TableError::Document(format!("conditions of {}: {what}", self.webhook));
         let read = |text: &String| {
-            let value = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-            condition::Condition::restore(value).map_err(|problems| unreadable(format!("{:?}", problems.0)))
+            let value = serde_json::from_str(text).map_err(|error| unreadable(fault(&error)))?;
+            condition::Condition::restore(value).map_err(|problems| unreadable(faults(&problems)))
         };
         self.conditions.as_ref().map(read).transpose()
     }

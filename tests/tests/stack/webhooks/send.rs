@@ -117,7 +117,7 @@ async fn a_chat_bot_is_called_with_its_token_in_the_url() {
     let event = stack.publish("ticket.created", json!({"link_staff": link})).await;
 
     let request = sink.only().await;
-    assert_eq!(request.path, "/bot123456%3AABC-DEF1234ghIkl-zyx57W2v1u123ew11/sendMessage");
+    assert_eq!(request.path, "/bot123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11/sendMessage");
     let text = format!("link for request: {link}");
     assert_eq!(request.json(), json!({"parse_mode": "html", "chat_id": "-100200300", "text": text}));
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;

@@ -135,7 +135,7 @@ const INBOUND: [Inbound; 11] = [
         "hmac",
         r#"{"type": "hmac", "header": "X-Signature", "algorithm": "sha512", "encoding": "base64", "prefix": "sha512="}"#,
         false,
-        ("/body_encoding", "base64"),
+        ("/body", "<order><number>4711</number><city>Orléans</city></order>"),
     ),
     inbound_sample("basic", r#"{"type": "basic", "username": "example"}"#, false, ("/body/status", "paid")),
     inbound_sample("header", r#"{"type": "header", "name": "X-Example-Token"}"#, false, ("/body", "4711 paid")),

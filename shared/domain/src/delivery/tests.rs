@@ -177,7 +177,7 @@ proptest! {
 
 #[test]
 fn a_message_that_never_gets_due_is_given_up() {
-    let message = Message { due_at: Some(at(1)), waits: 1000, ..first_message() };
+    let message = Message { due_at: Some(at(1)), waits: 2000, ..first_message() };
     assert_eq!(message.due(at(0)), Due::Lost);
 }
 

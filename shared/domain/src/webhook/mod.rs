@@ -79,12 +79,14 @@ impl SigningSecrets {
         if until <= now {
             return Ok(Self::only(fresh));
         }
-        let mut previous = vec![(self.current, until)];
-        previous.extend(self.previous);
+        let mut previous = self.previous;
         previous.retain(|(_, until)| now < *until);
         match previous.iter().map(|(_, until)| *until).min() {
-            Some(first) if previous.len() > MAX_PREVIOUS => Err(TooManySecrets(first)),
-            _ => Ok(Self { current: fresh, previous }),
+            Some(first) if previous.len() >= MAX_PREVIOUS => Err(TooManySecrets(first)),
+            _ => {
+                previous.insert(0, (self.current, until));
+                Ok(Self { current: fresh, previous })
+            }
         }
     }
 

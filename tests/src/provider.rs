@@ -33,6 +33,11 @@ impl ProviderBuilder {
         let (_, after_host) = send_url.trim_start_matches("https://").split_once('/').expect("a path");
         document["send_url"] = format!("{}/{after_host}", url.trim_end_matches('/')).into();
         document["name"] = unique("provider").into();
+        for field in ["provider_id", "api_key", "secret_key"] {
+            if document[field].as_str().is_some_and(|value| value.starts_with("YOUR_")) {
+                document[field] = format!("own-{}", field.replace('_', "-")).into();
+            }
+        }
         Self { stack, document }
     }
 

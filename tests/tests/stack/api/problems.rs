@@ -46,7 +46,7 @@ async fn every_wrong_field_is_named_in_one_answer() {
           "pointer": "/retry/delays_seconds/0"
         },
         {
-          "detail": "is not a known field",
+          "detail": "is not a known field. Known fields: type, delays_seconds",
           "pointer": "/retry/speed"
         },
         {
@@ -54,7 +54,7 @@ async fn every_wrong_field_is_named_in_one_answer() {
           "pointer": "/timeout_seconds"
         },
         {
-          "detail": "is not a known field",
+          "detail": "is not a known field. Known fields: name, service_id, path, url, events, conditions, enabled, method, format, body, auth, secrets, secret, signing, headers, retry, timeout_seconds, success, rate_limit_per_second",
           "pointer": "/colour"
         }
       ],
@@ -68,11 +68,13 @@ async fn every_wrong_field_is_named_in_one_answer() {
 #[tokio::test]
 async fn bodies_that_cannot_be_read() {
     let stack = Stack::get();
-    for body in ["{", "{\"type\": }", "\u{feff}{}", "nonsense"] {
+    for body in ["{", "{\"type\": }", "nonsense"] {
         raw(&stack, "application/json", body).await.problem(400);
     }
     raw(&stack, "application/json", "").await.problem(400);
     raw(&stack, "application/json; charset=utf-8", "[]").await.problem(422);
+    let marked = raw(&stack, "application/json", "\u{feff}{}").await;
+    assert_eq!(marked.pointers(), ["/data", "/type"], "a byte order mark is skipped");
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
         raw(&stack, content_type, "{}").await.problem(415);
     }
@@ -89,7 +91,7 @@ async fn documents_that_go_too_deep() {
     let read = stack.event_read(accepted["id"].as_str().expect("id")).await;
     assert_eq!(read["data"]["deep"], nested(62));
     assert_eq!(stack.post("/v1/events", event(63)).await.pointers(), ["/data"]);
-    assert_eq!(stack.post("/v1/events", event(1000)).await.pointers(), [""]);
+    assert_eq!(stack.post("/v1/events", event(1000)).await.pointers(), ["/data"]);
 
     let batch = json!({"events": [event(62), event(63), event(1)]});
     let results = stack.post("/v1/events/batch", batch).await.expect(202)["results"].take();

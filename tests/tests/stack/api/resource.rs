@@ -195,7 +195,7 @@ async fn bounds_are_kept() {
     for (field, fits, too_much, pointer) in [
         ("events", json!(vec!["message"; 40]), json!(vec!["message"; 41]), "/events"),
         ("events", json!(["insight.*", "*"]), json!([]), "/events"),
-        ("events", json!(["a.b_c.d"]), json!(["in*"]), "/events/0"),
+        ("events", json!(["a.b_c.d.*"]), json!(["in*"]), "/events/0"),
         ("conditions", json!({"all": vec![&condition; 50]}), json!({"all": vec![&condition; 51]}), "/conditions/all"),
         ("headers", json!(many(20)), json!(many(21)), "/headers"),
         ("body", json!(format!("\"{}\"", "x".repeat(32_766))), json!(format!("\"{}\"", "x".repeat(32_767))), "/body"),

@@ -30,7 +30,7 @@ async fn the_default_request_is_signed() {
     assert_eq!(
         request.json(),
         json!({
-            "id": id, "provider_id": "YOUR_ACCOUNT_SID", "channel": "sms", "to": "+15555550100", "from": null,
+            "id": id, "provider_id": "own-provider-id", "channel": "sms", "to": "+15555550100", "from": null,
             "subject": null, "text": "Hello", "html": null, "metadata": stack.metadata(),
         })
     );

@@ -93,13 +93,13 @@ fn resolve(value: &'static Value) -> &'static Value {
 fn validator(schema: &Value) -> Arc<Validator> {
     static MADE: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    let make = || {
+    let build = || {
         let mut whole = schema.clone();
         whole["components"] = json!({"schemas": DOCUMENT["components"]["schemas"]});
         let built = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true).build(&whole);
         Arc::new(built.unwrap_or_else(|error| panic!("{schema}: {error}")))
     };
-    Arc::clone(made.entry(schema.to_string()).or_insert_with(make))
+    Arc::clone(made.entry(schema.to_string()).or_insert_with(build))
 }
 
 /// Refuses what a schema does not name.

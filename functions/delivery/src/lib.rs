@@ -195,7 +195,7 @@ async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
                     None => stored.map(|stored| stored.event.parse()).transpose()?,
                 };
                 match event {
-                    Some(event) => deliver(app, batch, &message, &event).await,
+                    Some(event) => Box::pin(deliver(app, batch, &message, &event)).await,
                     None => bury(app, body, "its event is not there any more").await,
                 }
             }
@@ -222,10 +222,9 @@ async fn deliver(app: &App, batch: &Batch, message: &Message, event: &Event) -> 
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
     let (tokens, webhook) = (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress }, &endpoint.webhook);
     let ready = async |call: Duration| {
-        if waited || batch.read_at.elapsed() > FRESH {
-            if app.table.stopped(webhook.id).await?.covers(message.queued_at) {
-                return Err(Unsent::Stopped);
-            }
+        if (waited || batch.read_at.elapsed() > FRESH) && app.table.stopped(webhook.id).await?.covers(message.queued_at)
+        {
+            return Err(Unsent::Stopped);
         }
         if batch.deadline.leaves(call) { Ok(()) } else { Err(Unsent::NoTime) }
     };

@@ -169,7 +169,9 @@ impl Condition {
     fn explain_into(&self, subject: &Subject<'_>, comparisons: &mut Vec<Comparison>) {
         match self {
             Self::All(parts) | Self::Any(parts) => {
-                parts.iter().for_each(|part| part.explain_into(subject, comparisons))
+                for part in parts {
+                    part.explain_into(subject, comparisons);
+                }
             }
             Self::Not(part) => part.explain_into(subject, comparisons),
             Self::Compare { field, op } => {

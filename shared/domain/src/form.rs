@@ -10,7 +10,7 @@ use encoding_rs::{Encoding, UTF_8};
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 
-/// Fields by which a form tells its charset: HTML's own, and the one of PayPal and others.
+/// Fields by which a form tells its charset: HTML's own, and the one of `PayPal` and others.
 const CHARSET_FIELDS: [&[u8]; 2] = [b"_charset_", b"charset"];
 
 /// Reads a form: names with a text, or with a list of texts where the name comes several times. `charset` is the one that

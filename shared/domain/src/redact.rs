@@ -46,7 +46,7 @@ impl Secrets {
     }
 
     /// Adds secrets in their order.
-    pub fn extend(&mut self, secrets: Self) {
+    pub fn extend(&mut self, secrets: &Self) {
         secrets.0.iter().for_each(|secret| self.add(secret));
     }
 

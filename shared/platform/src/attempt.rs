@@ -61,7 +61,7 @@ impl Endpoint {
     fn secrets(&self, token: Option<&SecretString>) -> Secrets {
         let connection = self.connection.as_ref();
         let mut secrets = connection.map(|connection| connection.secrets(token)).unwrap_or_default();
-        secrets.extend(self.webhook.secrets());
+        secrets.extend(&self.webhook.secrets());
         secrets
     }
 }
@@ -109,9 +109,10 @@ pub async fn make(
         }
     });
     let exchange = Exchange {
-        call: async |call| match &endpoint.connection {
-            Some(connection) => connected::call_if(tokens, &connection.account, call, ready).await,
-            None => {
+        call: async |call| {
+            if let Some(connection) = &endpoint.connection {
+                connected::call_if(tokens, &connection.account, call, ready).await
+            } else {
                 ready(call.timeout).await?;
                 plainly(tokens.egress, call).await
             }

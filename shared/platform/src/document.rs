@@ -18,7 +18,7 @@ pub fn fault(error: &serde_json::Error) -> String {
 /// Which fields of a document are wrong.
 pub fn faults(problems: &Problems) -> String {
     let pointers: Vec<&str> = problems.0.iter().map(|problem| problem.pointer.as_str()).collect();
-    format!("wrong values at {:?}", pointers)
+    format!("wrong values at {pointers:?}")
 }
 
 #[cfg(test)]

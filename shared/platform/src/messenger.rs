@@ -31,7 +31,7 @@ pub fn secrets(stored: &Stored) -> Secrets {
     let mut secrets = Secrets::default();
     // Whoever knows the callback URL can report.
     stored.key.iter().for_each(|key| secrets.add(key.expose()));
-    secrets.extend(stored.provider.secrets());
+    secrets.extend(&stored.provider.secrets());
     secrets
 }
 

@@ -193,7 +193,9 @@ impl Tokens<'_> {
             Err(error) => return (Err(error.into()), None),
         };
         let mut secrets = account.settings.authorization.secrets();
-        refresh.iter().for_each(|token| secrets.add(token.expose_secret()));
+        if let Some(token) = &refresh {
+            secrets.add(token.expose_secret());
+        }
         let TokenAnswer { token, refresh } =
             TokenAnswer::read(answer.status, &answer.body, &Redactor::new(secrets), &lease.id, now);
         let token = token.map_err(|reason| match answer.incomplete {

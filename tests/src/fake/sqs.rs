@@ -228,7 +228,7 @@ impl Queues {
                             successful.push(json!({"Id": entry["Id"]}));
                         }
                         None => {
-                            failed.push(json!({"Id": entry["Id"], "Code": "MessageNotInflight", "SenderFault": true}))
+                            failed.push(json!({"Id": entry["Id"], "Code": "MessageNotInflight", "SenderFault": true}));
                         }
                     }
                 }

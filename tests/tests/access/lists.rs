@@ -82,9 +82,9 @@ async fn messages_are_found_by_what_they_are_and_cancelled_while_queued() {
         body.as_object_mut().expect("object").extend(more.as_object().expect("object").clone());
         api.call("POST", "/v1/messages", body).await
     };
-    let sent = send("+15555550100", &first, json!({})).await;
-    assert_eq!(sent.body["from"], "+15555550199", "the provider's own sender");
-    let a = sent.field(202, "id");
+    let accepted = send("+15555550100", &first, json!({})).await;
+    assert_eq!(accepted.body["from"], "+15555550199", "the provider's own sender");
+    let a = accepted.field(202, "id");
     let b = send("+15555550101", &first, json!({"campaign_id": campaign, "from": "+15555550123"})).await;
     assert_eq!(b.body["from"], "+15555550123");
     let b = b.field(202, "id");

@@ -57,7 +57,7 @@ pub enum Op {
     /// Is there (true), or is not (false).
     Exists(bool),
     /// This expression matches.
-    Matches(Expression),
+    Matches(Box<Expression>),
 }
 
 /// Why a value cannot be compared with.
@@ -104,7 +104,7 @@ pub(super) const PARSERS: [(&str, Parser); 14] = [
     ("lt", |value| ordered(value).map(Op::Lt)),
     ("lte", |value| ordered(value).map(Op::Lte)),
     ("exists", |value| presence(value.as_ref()).map(Op::Exists)),
-    ("matches", |value| string(value).map(|text| Op::Matches(Expression::new(text)))),
+    ("matches", |value| string(value).map(|text| Op::Matches(Box::new(Expression::new(text))))),
 ];
 
 const MOST_IN_LIST: usize = 100;

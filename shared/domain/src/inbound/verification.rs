@@ -79,11 +79,11 @@ impl Verification {
         let verification = match kind.as_deref() {
             Some("none") => Some(Self::None),
             Some("standard_webhooks") => fields.required("secret", standard).map(Self::StandardWebhooks),
-            Some("github") => fields.required("secret", &secret).map(Self::Github),
-            Some("stripe") => fields.required("secret", &secret).map(Self::Stripe),
-            Some("slack") => fields.required("secret", &secret).map(Self::Slack),
-            Some("shopify") => fields.required("secret", &secret).map(Self::Shopify),
-            Some("twilio") => fields.required("secret", &secret).map(Self::Twilio),
+            Some("github") => fields.required("secret", secret).map(Self::Github),
+            Some("stripe") => fields.required("secret", secret).map(Self::Stripe),
+            Some("slack") => fields.required("secret", secret).map(Self::Slack),
+            Some("shopify") => fields.required("secret", secret).map(Self::Shopify),
+            Some("twilio") => fields.required("secret", secret).map(Self::Twilio),
             Some("hmac") => Hmac::take(&mut fields, secret).map(Self::Hmac),
             Some("basic") => {
                 let username = fields.required("username", auth::username);

@@ -77,7 +77,7 @@ fn announces_token(word: &str, rest: &str) -> bool {
     let basic = || BASE64_STANDARD.decode(rest).is_ok_and(|pair| pair.contains(&b':'));
     !rest.is_empty()
         && word.len() < RUN
-        && (SCHEMES.iter().any(|scheme| known(&scheme))
+        && (SCHEMES.iter().any(known)
             || word.eq_ignore_ascii_case("basic") && basic()
             || single && !word.contains(['{', '=', ':', '/']) && names_secret(word))
 }

@@ -82,9 +82,13 @@ impl Provider {
         let headers = request.iter().flat_map(|request| &request.headers);
         let hidden: Vec<String> =
             headers.flat_map(|(name, value)| mask::header_secrets(name.as_str(), value.as_str())).collect();
-        hidden.iter().for_each(|part| found.add_header(part));
+        for part in &hidden {
+            found.add_header(part);
+        }
         found.add_url(send_url.as_str());
-        hidden.iter().for_each(|part| found.add_header_parts(part));
+        for part in &hidden {
+            found.add_header_parts(part);
+        }
         found
     }
 

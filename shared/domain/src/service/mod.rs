@@ -67,8 +67,10 @@ impl Connection {
     /// The secrets to mask in text that comes back from calls; `token` is the one that they carried.
     pub fn secrets(&self, token: Option<&SecretString>) -> Secrets {
         let mut found = Secrets::default();
-        token.into_iter().for_each(|token| found.add(token.expose_secret()));
-        found.extend(self.account.settings.authorization.secrets());
+        if let Some(token) = token {
+            found.add(token.expose_secret());
+        }
+        found.extend(&self.account.settings.authorization.secrets());
         found.add_url(self.service.settings.server_url.as_str());
         found
     }

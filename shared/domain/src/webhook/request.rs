@@ -108,7 +108,7 @@ pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missi
     let mut missing = Missing::default();
     let settings = &webhook.settings;
     let headers = settings.headers.iter().flat_map(|(_, template)| template.tags());
-    let body = settings.body.iter().flat_map(|template| template.tags());
+    let body = settings.body.iter().flat_map(super::super::template::BodyTemplate::tags);
     scope.note_missing(address.tags().chain(headers).chain(body), &mut missing);
     missing
 }

@@ -29,12 +29,16 @@ pub(super) fn secrets(webhook: &Webhook) -> Secrets {
     let headers = settings.headers.iter();
     let hidden: Vec<String> =
         headers.flat_map(|(name, value)| mask::header_secrets(name.as_str(), value.as_str())).collect();
-    hidden.iter().for_each(|part| found.add_header(part));
+    for part in &hidden {
+        found.add_header(part);
+    }
     found.add_url(settings.destination.as_str());
     if let Auth::ApiKey { value, .. } = &settings.auth {
         found.add_header_parts(value.expose_secret());
     }
-    hidden.iter().for_each(|part| found.add_header_parts(part));
+    for part in &hidden {
+        found.add_header_parts(part);
+    }
     found
 }
 

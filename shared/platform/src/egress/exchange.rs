@@ -93,7 +93,10 @@ impl Clients {
             }
             Err(error) => error,
         };
-        let is_http2 = captured.connection_metadata().as_ref().is_some_and(|connected| connected.is_negotiated_h2());
+        let is_http2 = captured
+            .connection_metadata()
+            .as_ref()
+            .is_some_and(hyper_util::client::legacy::connect::Connected::is_negotiated_h2);
         let lost = if is_http2 {
             taken.is_some_and(|taken| lost_by_http2(&error, taken.reused))
         } else {
@@ -127,12 +130,12 @@ impl Taken {
 /// any connection.
 fn lost_by_http2(error: &(dyn Error + 'static), reused: bool) -> bool {
     let Some(error) = find::<h2::Error>(error) else { return reused };
-    let refused = match error.reason() {
+    let unprocessed = match error.reason() {
         Some(h2::Reason::NO_ERROR) => error.is_go_away(),
         Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
         _ => false,
     };
-    error.is_remote() && refused || reused && (error.is_io() || error.is_go_away())
+    error.is_remote() && unprocessed || reused && (error.is_io() || error.is_go_away())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the guarded client")]

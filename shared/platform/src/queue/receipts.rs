@@ -64,7 +64,7 @@ impl Receipts {
             match request.send().await {
                 Ok(answer) if answer.failed().is_empty() => {}
                 Ok(answer) => {
-                    tracing::warn!(failed = answer.failed().len(), "visibility of failed messages not changed")
+                    tracing::warn!(failed = answer.failed().len(), "visibility of failed messages not changed");
                 }
                 Err(error) => {
                     tracing::warn!(error = %AwsError::from(error), "visibility of failed messages not changed");

@@ -60,8 +60,7 @@ impl Queue {
 
     /// Sends a dead letter to this queue, and only then deletes it from `dead`: a crash in between makes a duplicate.
     pub async fn redrive(&self, letter: &DeadLetter, dead: &Self) -> Result<(), QueueError> {
-        let count = MessageAttributeValue::builder().data_type("Number");
-        let count = count.string_value((letter.redrives + 1).to_string()).build().expect("a data type is set");
+        let count = number(letter.redrives + 1);
         let request = self.client.send_message().queue_url(&self.url).message_body(&letter.body);
         let request = request.set_message_group_id(letter.group.clone()).message_attributes(REDRIVES, count);
         request.send().await.map_err(AwsError::from)?;
@@ -72,15 +71,22 @@ impl Queue {
     /// Makes dead letters of this queue visible again at once.
     pub async fn release(&self, letters: &[DeadLetter]) -> Result<(), QueueError> {
         for some in letters.chunks(MAX_COUNT) {
-            let entry = |(index, letter): (usize, &DeadLetter)| {
-                let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
-                let entry = entry.receipt_handle(&letter.handle).visibility_timeout(0);
-                entry.build().expect("id and receipt handle are set")
-            };
-            let entries = some.iter().enumerate().map(entry).collect();
+            let entries = some.iter().enumerate().map(|(index, letter)| visible(index, letter)).collect();
             let request = self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries));
             request.send().await.map_err(AwsError::from)?;
         }
         Ok(())
     }
+}
+
+fn number(value: u32) -> MessageAttributeValue {
+    let number = MessageAttributeValue::builder().data_type("Number").string_value(value.to_string());
+    number.build().expect("a data type is set")
+}
+
+/// The entry of a batch that makes a message visible at once.
+fn visible(index: usize, letter: &DeadLetter) -> ChangeMessageVisibilityBatchRequestEntry {
+    let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
+    let entry = entry.receipt_handle(&letter.handle).visibility_timeout(0);
+    entry.build().expect("id and receipt handle are set")
 }

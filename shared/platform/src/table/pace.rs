@@ -61,15 +61,15 @@ impl Table {
                 return Ok(Turn::At(time(part(&moved, "next")? - step)?));
             }
             let fresh = || item(&key, None, Pace { next: at + step, line: at, since: Some(line) });
-            let Some(pace) = self.get::<Pace>(&key).await? else {
+            let Some(found) = self.get::<Pace>(&key).await? else {
                 match self.put(fresh()?, Some(Condition::absent())).await? {
                     Written::Yes => return Ok(Turn::At(now)),
                     Written::Refused => continue,
                 }
             };
-            if pace.since.is_none_or(|current| current < line) {
+            if found.since.is_none_or(|current| current < line) {
                 // Of an earlier line.
-                let unchanged = match pace.since {
+                let unchanged = match found.since {
                     None => Condition::that("attribute_not_exists(#since)", []),
                     Some(current) => Condition::that("#since = :current", [(":current", since(current))]),
                 };
@@ -78,12 +78,12 @@ impl Table {
                     Written::Refused => continue,
                 }
             }
-            if let Some(current) = pace.since.filter(|current| *current > line) {
+            if let Some(current) = found.since.filter(|current| *current > line) {
                 // The webhook has changed since it was read.
                 line = current;
                 continue;
             }
-            let Pace { next, line: end, .. } = pace;
+            let Pace { next, line: end, .. } = found;
             if next < at && (has_waited || end <= soon) {
                 let values = [(":since", since(line)), (":seen", number(next)), (":fresh", number(at + step))];
                 let idle = Condition::that("#since = :since AND #next = :seen", values);

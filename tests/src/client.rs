@@ -6,6 +6,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use crate::contract;
+
 /// Calls with one token. Its connections belong to the runtime of the test that made it.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -27,11 +29,16 @@ impl Client {
         if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
     }
 
-    /// Sends it.
+    /// Sends it. A response of the API must be one that its document describes.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        let response = request.send().await.expect("an answer");
+        let request = request.build().expect("a request");
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = self.http.execute(request).await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a body");
+        if let Some((_, path)) = url.path().split_once("/execute-api/tieline") {
+            contract::check(method.as_str(), path, status, &headers, text.as_bytes());
+        }
         let body = serde_json::from_str(&text).unwrap_or_default();
         Answer { status, headers, text, body }
     }

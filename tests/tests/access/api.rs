@@ -13,6 +13,7 @@ use lambda_http::{Context, LambdaEvent, Service, request::RequestContext};
 use platform::{clock, gateway, keyring::Keys, queue::Queue, table::Table};
 use rotation::{Admin, Answer};
 use serde_json::{Value, json};
+use tests::contract;
 use tests::fake::{Fake, sqs::Name, world::allow};
 use tower::ServiceExt;
 
@@ -119,6 +120,7 @@ impl Api {
         let response = Box::pin(clock::at(self.now, self.router.clone().oneshot(request))).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+        contract::check(method, path, parts.status.as_u16(), &parts.headers, &bytes);
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         Reply { status: parts.status.as_u16(), headers: parts.headers, body }
     }

@@ -30,10 +30,13 @@ pub(super) fn complete(schemas: &mut Value) {
                     limit(property, &table["limits"][name.as_str()][field]);
                     limit(property, &table["limits"]["*"][field]);
                 }
-                let optional = table["optional"][name.as_str()].as_array();
-                if optional.is_some_and(|fields| fields.iter().any(|optional| optional == field)) {
+                let among = |list: &str| {
+                    let fields = table[list][name.as_str()].as_array();
+                    fields.is_some_and(|fields| fields.iter().any(|optional| optional == field))
+                };
+                if among("optional") {
                     never_null(property);
-                } else {
+                } else if !among("optional or null") {
                     names.push(Value::from(field.as_str()));
                 }
             }

@@ -130,7 +130,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: 
             response["description"] = description(status, response).into();
         }
         let mut headers = headers(status);
-        if single && (200..300).contains(&status) {
+        if single && matches!(status, 200 | 201) {
             headers.insert("ETag".to_owned(), json!({"$ref": "#/components/headers/ETag"}));
         }
         if status == 201 || (status == 202 && matches!(path, "/v1/messages" | "/v1/calls")) {
@@ -164,11 +164,10 @@ fn optional_body(operation: &Value, schemas: &Value) -> bool {
 fn tagged(path: &str, method: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     match method {
-        "get" | "patch" => last.starts_with('{'),
+        "get" | "patch" => path.starts_with("/v1/") && last.starts_with('{'),
         "post" => {
-            matches!(path, "/v1/messages" | "/v1/calls")
-                || !path.contains('{') && !matches!(last, "import" | "batch" | "events" | "event-types")
-                || matches!(last, "rotate" | "revoke" | "rotate-url" | "rotate-secret")
+            !path.contains('{') && !matches!(last, "import" | "batch" | "events")
+                || matches!(last, "rotate" | "revoke" | "rotate-url" | "rotate-secret" | "cancel")
         }
         _ => false,
     }

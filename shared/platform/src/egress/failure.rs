@@ -48,46 +48,39 @@ pub enum Unreachable {
     Protocol,
 }
 
-impl CallError {
-    /// Why no connection came about.
-    pub(super) fn of_connecting(error: &(dyn Error + 'static)) -> Self {
-        if let Some(known) = find::<Self>(error) {
-            return *known;
+/// Only the kind of a client's error is kept: its text holds the URL.
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        if let Some(refusal) = find::<TargetError>(&error) {
+            return Self::Blocked(*refusal);
         }
-        match find::<rustls::Error>(error) {
-            Some(error) => Unreachable::Tls(tls_fault(error)),
-            None => closed_or_refused(error).unwrap_or(Unreachable::Connect),
-        }
-        .into()
-    }
-
-    /// Why there is no answer. Only the kind of a client's error is kept: its text may hold the URL.
-    pub(super) fn of_exchange(error: &(dyn Error + 'static)) -> Self {
-        if let Some(known) = find::<Self>(error) {
-            return *known;
-        }
-        let is_closed =
-            |error: &hyper::Error| error.is_incomplete_message() || error.is_closed() || error.is_canceled();
-        let is_gone = |error: &h2::Error| error.is_io() || error.is_go_away();
-        if let Some(error) = find::<rustls::Error>(error) {
+        let unreachable = if error.is_dns() {
+            Unreachable::Dns
+        } else if let Some(error) = find::<rustls::Error>(&error) {
             Unreachable::Tls(tls_fault(error))
-        } else if find::<hyper::Error>(error).is_some_and(is_closed) || find::<h2::Error>(error).is_some_and(is_gone) {
-            Unreachable::Closed
+        } else if error.is_connect() && error.is_timeout() {
+            Unreachable::ConnectTimeout
         } else {
-            closed_or_refused(error).unwrap_or(Unreachable::Protocol)
-        }
-        .into()
+            broken(&error)
+        };
+        unreachable.into()
     }
 }
 
-fn closed_or_refused(error: &(dyn Error + 'static)) -> Option<Unreachable> {
-    match find::<io::Error>(error)?.kind() {
-        ErrorKind::ConnectionRefused => Some(Unreachable::Refused),
-        ErrorKind::ConnectionReset
-        | ErrorKind::ConnectionAborted
-        | ErrorKind::BrokenPipe
-        | ErrorKind::UnexpectedEof => Some(Unreachable::Closed),
-        _ => None,
+fn broken(error: &reqwest::Error) -> Unreachable {
+    let is_closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+    let is_gone = |error: &h2::Error| error.is_io() || error.is_go_away();
+    match find::<io::Error>(error).map(io::Error::kind) {
+        Some(ErrorKind::ConnectionRefused) => Unreachable::Refused,
+        Some(
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof,
+        ) => Unreachable::Closed,
+        _ if find(error).is_some_and(is_closed) || find(error).is_some_and(is_gone) => Unreachable::Closed,
+        _ if error.is_connect() || error.is_builder() => Unreachable::Connect,
+        _ => Unreachable::Protocol,
     }
 }
 
@@ -111,7 +104,7 @@ fn tls_fault(error: &rustls::Error) -> &'static str {
 }
 
 /// The first error of this type among the causes. One that wraps another in an [`io::Error`] hides it from `source`.
-pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     if let Some(found) = error.downcast_ref::<E>() {
         return Some(found);
     }

@@ -11,9 +11,10 @@
 //!
 //! [`check_address`]: domain::target::check_address
 
-mod connect;
+mod dial;
 mod exchange;
 mod failure;
+mod resolve;
 mod tls;
 
 use std::{
@@ -26,7 +27,7 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 pub use self::failure::{CallError, Unreachable};
-use self::{connect::system_lookup, exchange::Clients, tls::public_roots};
+use self::{exchange::Clients, resolve::system_lookup, tls::public_roots};
 
 /// Bytes of an answer that a webhook keeps.
 pub const WEBHOOK_ANSWER_LIMIT: usize = 16 * 1024;

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{connect::Lookup, *};
+use super::{resolve::Lookup, *};
 
 mod answers;
 mod reuse;

@@ -55,6 +55,36 @@ pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &
             .map(|error| format!("{} at {:?}", error, error.instance_path().to_string()))
             .collect();
         assert!(errors.is_empty(), "{name}: {errors:#?} in {body}");
+        check_times(&name, &body);
+    }
+}
+
+/// Fails if a timestamp set by Tieline does not have exactly three decimals.
+fn check_times(name: &str, value: &Value) {
+    const OURS: [&str; 8] = [
+        "at",
+        "created_at",
+        "updated_at",
+        "rotated_at",
+        "rotation_due_at",
+        "last_used_at",
+        "next_attempt_at",
+        "failing_since",
+    ];
+    match value {
+        Value::Object(fields) => {
+            // What clients give is as it was given.
+            let given = ["data", "example", "body"];
+            for (field, value) in fields.iter().filter(|(field, _)| !given.contains(&field.as_str())) {
+                if let Some(time) = value.as_str().filter(|_| OURS.contains(&field.as_str())) {
+                    let decimals = time.split_once('.').map_or("", |(_, decimals)| decimals);
+                    assert!(decimals.len() == 4 && decimals.ends_with('Z'), "{name}: `{field}` is {time}");
+                }
+                check_times(name, value);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| check_times(name, item)),
+        _ => {}
     }
 }
 

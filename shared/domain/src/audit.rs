@@ -13,6 +13,7 @@ pub struct Entry {
     /// Its id.
     pub id: AuditId,
     /// When.
+    #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
     /// Who.
     pub actor: Actor,

@@ -33,6 +33,27 @@ pub fn show(time: Timestamp) -> String {
     if time == Timestamp::MAX { "9999-12-31T23:59:59Z".to_owned() } else { time.to_string() }
 }
 
+/// The text of a time that Tieline took itself: to the millisecond, always with three decimals.
+pub fn show_millis(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
+
+/// Serializes a time as [`show_millis`] does, and reads any RFC 3339 time.
+pub mod millis {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(missing_docs, clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{time:.3}"))
+    }
+
+    #[expect(missing_docs, reason = "serde calls it")]
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        Timestamp::deserialize(deserializer)
+    }
+}
+
 /// Reads `+hh:mm` or `-hh:mm`.
 fn offset(text: &str) -> Option<SignedDuration> {
     let (hours, minutes) = text.get(1..)?.split_once(':')?;
@@ -72,6 +93,17 @@ mod tests {
             ("9999-12-31T23:59:59.999999999Z", "9999-12-30T22:00:00.999999999Z"),
         ] {
             assert_eq!(parse(text).map(|time| time.to_string()).as_deref(), Some(utc), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_ours_has_three_decimals() {
+        for (text, shown) in [
+            ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
+            ("2026-01-31T12:00:00.8Z", "2026-01-31T12:00:00.800Z"),
+            ("2026-01-31T12:00:00.123456Z", "2026-01-31T12:00:00.123Z"),
+        ] {
+            assert_eq!(show_millis(parse(text).expect(text)), shown);
         }
     }
 

@@ -11,6 +11,7 @@ use domain::{
     account::{Account, Settings},
     audit,
     id::AccountId,
+    time,
     webhook::settings::Reveal,
 };
 use http::{HeaderMap, StatusCode, header};
@@ -141,7 +142,7 @@ fn view(account: &Account) -> Value {
     let Account { id, settings, created_at, updated_at, version: _ } = account;
     let mut view = Value::Object(settings.to_map(Reveal::Hints));
     view["id"] = json!(id);
-    view["created_at"] = json!(created_at);
-    view["updated_at"] = json!(updated_at);
+    view["created_at"] = json!(time::show_millis(*created_at));
+    view["updated_at"] = json!(time::show_millis(*updated_at));
     view
 }

@@ -11,6 +11,7 @@ use domain::{
     audit,
     campaign::{Campaign, Settings},
     id::CampaignId,
+    time,
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{clock, random, table::walk::Page};
@@ -140,7 +141,7 @@ fn view(campaign: &Campaign) -> Value {
     let Campaign { id, settings, created_at, updated_at, version: _ } = campaign;
     let mut view = Value::Object(settings.to_map());
     view["id"] = json!(id);
-    view["created_at"] = json!(created_at);
-    view["updated_at"] = json!(updated_at);
+    view["created_at"] = json!(time::show_millis(*created_at));
+    view["updated_at"] = json!(time::show_millis(*updated_at));
     view
 }

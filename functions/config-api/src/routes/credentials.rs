@@ -14,6 +14,7 @@ use domain::{
     id::CredentialId,
     invalid::Problems,
     scope::Scope,
+    time,
     token::Token,
 };
 use http::{HeaderMap, StatusCode, header};
@@ -310,11 +311,11 @@ fn view(credential: &Credential, uses: &HashMap<CredentialId, Timestamp>, now: T
     view["user_id"] = json!(credential.settings.user_id);
     view["status"] = json!(credential.status(now));
     view["token_hint"] = json!(credential.token_hint);
-    view["created_at"] = json!(credential.created_at);
+    view["created_at"] = json!(time::show_millis(credential.created_at));
     view["created_by"] = json!(credential.created_by);
-    view["rotated_at"] = json!(credential.rotated_at);
-    view["rotation_due_at"] = json!(credential.rotation_due_at());
+    view["rotated_at"] = json!(credential.rotated_at.map(time::show_millis));
+    view["rotation_due_at"] = json!(time::show_millis(credential.rotation_due_at()));
     view["rotation_overdue"] = json!(credential.is_overdue(now));
-    view["last_used_at"] = json!(uses.get(&credential.id));
+    view["last_used_at"] = json!(uses.get(&credential.id).copied().map(time::show_millis));
     view
 }

@@ -10,6 +10,7 @@ use axum::{
 use domain::{
     delivery::{Attempt, Delivery, Message, Status, Stopped},
     id::{DeliveryId, EventId, WebhookId},
+    time,
 };
 use http::{StatusCode, header};
 use jiff::Timestamp;
@@ -310,8 +311,8 @@ impl Seen {
             "status": self.status,
             "attempt_count": self.attempts,
             "last_error": self.last_error,
-            "next_attempt_at": self.next_attempt_at,
-            "updated_at": self.updated_at,
+            "next_attempt_at": self.next_attempt_at.map(time::show_millis),
+            "updated_at": time::show_millis(self.updated_at),
         })
     }
 }

@@ -12,6 +12,7 @@ use domain::{
     event_type::{self, BuiltIn},
     invalid::{Checked, Fields, Problems, string},
     pattern::{EventType, Pattern},
+    time,
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -231,7 +232,7 @@ fn built_in(known: &BuiltIn) -> Value {
 fn view(own: &CustomType) -> Value {
     let mut view = document(own);
     view["built_in"] = json!(false);
-    view["created_at"] = json!(own.created_at);
+    view["created_at"] = json!(time::show_millis(own.created_at));
     view
 }
 

@@ -28,8 +28,8 @@ pub async fn get(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
             "id": credential.id,
             "description": settings.description,
             "scopes": settings.scopes,
-            "expires_at": settings.ends_at,
-            "rotation_due_at": credential.rotation_due_at(),
+            "expires_at": settings.ends_at.map(domain::time::show),
+            "rotation_due_at": domain::time::show_millis(credential.rotation_due_at()),
             "allowed_ips": settings.allowed_ips,
         },
     })))

@@ -11,6 +11,7 @@ use domain::{
     id::{CampaignId, MessageId, ProviderId},
     invalid::{Checked, Problems},
     message::{Channel, Message, MessageRef, NewMessage, Status},
+    time,
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -181,6 +182,9 @@ pub(super) async fn answer(app: &App, id: MessageRef, what: &str) -> Answer {
 fn shown(row: &Message) -> Response {
     let mut view = row.to_map();
     view.insert("attempts".to_owned(), json!(row.attempts));
-    view.insert("next_attempt_at".to_owned(), json!(row.awaited.as_ref().map(|awaited| awaited.due_at)));
+    view.insert(
+        "next_attempt_at".to_owned(),
+        json!(row.awaited.as_ref().map(|awaited| time::show_millis(awaited.due_at))),
+    );
     ([(header::ETAG, etag::of(row.version))], Json(view)).into_response()
 }

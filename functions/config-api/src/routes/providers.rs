@@ -16,6 +16,7 @@ use domain::{
     message::{Channel, Message, MessageRef, NewMessage},
     provider::{Keys, Provider, Settings, choose},
     scope::Scope,
+    time,
     webhook::settings::Reveal,
 };
 use http::{HeaderMap, StatusCode, header};
@@ -242,7 +243,7 @@ fn view(app: &App, stored: &Stored) -> Value {
     view["id"] = json!(id);
     view["status"] = json!(settings.status());
     view["callback_url"] = json!(messenger::callback_url(&app.public_url, stored));
-    view["created_at"] = json!(created_at);
-    view["updated_at"] = json!(updated_at);
+    view["created_at"] = json!(time::show_millis(*created_at));
+    view["updated_at"] = json!(time::show_millis(*updated_at));
     view
 }

@@ -16,6 +16,7 @@ use domain::{
     origin::Origin,
     scope::Scope,
     service::{Service, Settings},
+    time,
     webhook::settings::Reveal,
 };
 use http::{HeaderMap, StatusCode, header};
@@ -278,7 +279,7 @@ fn view(app: &App, stored: &Stored) -> Value {
     let mut view = Value::Object(settings.to_map(Reveal::Hints));
     view["id"] = json!(id);
     view["webhook_url"] = json!(key.as_ref().map(|key| format!("{}/in/{}", app.public_url, key.expose())));
-    view["created_at"] = json!(created_at);
-    view["updated_at"] = json!(updated_at);
+    view["created_at"] = json!(time::show_millis(*created_at));
+    view["updated_at"] = json!(time::show_millis(*updated_at));
     view
 }

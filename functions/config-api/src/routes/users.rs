@@ -11,6 +11,7 @@ use domain::{
     audit,
     id::UserId,
     scope::Scope,
+    time,
     user::{Settings, User},
 };
 use http::{HeaderMap, StatusCode, header};
@@ -165,7 +166,7 @@ fn answer(user: &User) -> Response {
 pub(super) fn view(user: &User) -> Value {
     let mut view = user.settings.to_value();
     view["id"] = json!(user.id);
-    view["created_at"] = json!(user.created_at);
-    view["updated_at"] = json!(user.updated_at);
+    view["created_at"] = json!(time::show_millis(user.created_at));
+    view["updated_at"] = json!(time::show_millis(user.updated_at));
     view
 }

@@ -15,6 +15,7 @@ use domain::{
     pattern::{EventType, Pattern},
     scope::Scope,
     signature::SigningSecret,
+    time,
     webhook::{Destination, Settings, Webhook, settings::Reveal},
 };
 use http::{HeaderMap, StatusCode, header};
@@ -312,9 +313,12 @@ fn view(webhook: &Webhook) -> Map<String, Value> {
         ("secret_hint".to_owned(), json!(domain::mask::hint(secrets.current.expose()))),
         ("status".to_owned(), json!(if settings.enabled { "active" } else { "disabled" })),
         ("disabled_reason".to_owned(), json!(state.disabled_reason)),
-        ("failing_since".to_owned(), json!(state.health.as_ref().map(|health| health.failing_since))),
-        ("created_at".to_owned(), json!(state.created_at)),
-        ("updated_at".to_owned(), json!(state.updated_at)),
+        (
+            "failing_since".to_owned(),
+            json!(state.health.as_ref().map(|health| time::show_millis(health.failing_since))),
+        ),
+        ("created_at".to_owned(), json!(time::show_millis(state.created_at))),
+        ("updated_at".to_owned(), json!(time::show_millis(state.updated_at))),
     ]);
     map
 }

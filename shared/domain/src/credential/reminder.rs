@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Credential, Status};
-use crate::{delivery::derived_event_id, event::Event, pattern::EventType};
+use crate::{delivery::derived_event_id, event::Event, pattern::EventType, time};
 
 /// How long before the due day the first reminder goes out, and how long after one the next does.
 pub const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -50,7 +50,7 @@ impl Credential {
                 "credential_id": self.id,
                 "description": self.settings.description,
                 "user_id": self.settings.user_id,
-                "rotation_due_at": due_at,
+                "rotation_due_at": time::show_millis(due_at),
                 "days_overdue": now.duration_since(due_at).as_hours().div_euclid(24).max(0),
             }),
             hops: 0,

@@ -109,6 +109,7 @@ pub struct Attempt {
     pub number: u32,
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
+    #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,

@@ -155,6 +155,7 @@ pub struct Change {
     pub status: Status,
     /// When.
     #[schema(value_type = String, format = DateTime)]
+    #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
     /// The provider's own word for it, where it came from a report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,8 +197,10 @@ pub struct Message {
     /// The events that followed from reports without a step, so that a report that comes again brings the same one.
     pub reported: Vec<EventId>,
     /// When it was accepted.
+    #[serde(with = "crate::time::millis")]
     pub created_at: Timestamp,
     /// When it last changed.
+    #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
     /// Counts the changes: a write names the version that it saw, so that no report or attempt is lost.
     pub version: u64,

@@ -25,6 +25,7 @@ use crate::{
     pattern::EventType,
     redact::Secrets,
     signature::SigningSecret,
+    time,
 };
 
 /// A webhook as it is kept.
@@ -215,7 +216,7 @@ impl Webhook {
             id: derived_event_id(&kind, &format!("{}|{since}", self.id), health.warning_due()),
             kind,
             timestamp: health.warning_due(),
-            data: json!({"webhook_id": self.id, "webhook_name": self.settings.name, "failing_since": since}),
+            data: json!({"webhook_id": self.id, "webhook_name": self.settings.name, "failing_since": time::show_millis(since)}),
             hops: 0,
         }
     }

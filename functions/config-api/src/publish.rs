@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
     event::{Event, NewEvent},
-    event_type,
     id::EventId,
     invalid::{Checked, Problems},
     pattern::EventType,
@@ -27,6 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     App,
     http::{Answer, Problem, access::Caller},
+    routes::event_types,
 };
 
 /// An idempotency key: 1 to 255 printable ASCII characters.
@@ -116,8 +116,8 @@ async fn accept(
     if let Err(problems) = may_publish(caller, &new.kind) {
         return Ok(Err(problems.under("type").into()));
     }
-    if !types.knows(app, &new.kind).await? {
-        return Ok(Err(unknown_type().into()));
+    if let Some(problems) = types.unknown(app, &new.kind).await? {
+        return Ok(Err(problems.under("type").into()));
     }
     let mut event = Event { hops, ..new.accept(random::id(), now) };
     if stored_bytes(&event) > MOST_EVENT_BYTES {
@@ -172,31 +172,26 @@ pub async fn refused(app: &App, caller: &Caller, mut problems: Problems, kind: &
     if let Some(kind) = kind.as_str().and_then(|kind| EventType::parse(kind).ok()) {
         if let Err(reserved) = may_publish(caller, &kind) {
             problems.0.extend(reserved.under("type").0);
-        } else if !Types::default().knows(app, &kind).await? {
-            problems.0.extend(unknown_type().0);
+        } else if let Some(unknown) = Types::default().unknown(app, &kind).await? {
+            problems.0.extend(unknown.under("type").0);
         }
     }
     Ok(problems.into())
 }
 
-fn unknown_type() -> Problems {
-    Problems::here("is not a known event type").under("type")
-}
-
-/// The event types that were looked up for one request.
+/// The event types that were looked up for one request: `None` for known ones, else what is wrong.
 #[derive(Default)]
-struct Types(HashMap<EventType, bool>);
+struct Types(HashMap<EventType, Option<Problems>>);
 
 impl Types {
-    async fn knows(&mut self, app: &App, kind: &EventType) -> Answer<bool> {
-        if event_type::find(kind.as_str()).is_some() {
-            return Ok(true);
+    /// What is wrong with the type, if anything.
+    async fn unknown(&mut self, app: &App, kind: &EventType) -> Answer<Option<Problems>> {
+        if let Some(looked_up) = self.0.get(kind) {
+            return Ok(looked_up.clone());
         }
-        if let Some(known) = self.0.get(kind) {
-            return Ok(*known);
-        }
-        let known = app.table.event_type(kind).await?.is_some();
-        self.0.insert(kind.clone(), known);
-        Ok(known)
+        let known = event_types::is_known(app, kind).await?;
+        let problems = if known { None } else { Some(event_types::unknown(app, kind).await?) };
+        self.0.insert(kind.clone(), problems.clone());
+        Ok(problems)
     }
 }

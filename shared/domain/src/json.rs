@@ -22,7 +22,8 @@ const SHORTEST_RISKY: usize = 19;
 /// Significant digits that a decimal number may have and still count as a double: the most that a program prints for one.
 const DOUBLE_DIGITS: usize = 17;
 
-/// Reads a document. The error is that of the strict reader.
+/// Reads a document. The error is that of the strict reader, unless the document is too deep: it is read no further, and what
+/// the strict reader refuses before that may be legal.
 pub fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let bytes = without_bom(bytes);
     let strict = serde_json::from_slice(&bytes);
@@ -30,9 +31,16 @@ pub fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
         return strict;
     }
     match std::str::from_utf8(&bytes).ok().and_then(repaired) {
-        Some(text) => serde_json::from_str(&text).or(strict),
+        Some(text) => {
+            serde_json::from_str(&text).or_else(|error| if is_too_deep(&error) { Err(error) } else { strict })
+        }
         None => strict,
     }
+}
+
+/// Whether a document was refused for its depth alone.
+pub fn is_too_deep(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("recursion limit exceeded")
 }
 
 /// The bytes as UTF-8, without a byte order mark.
@@ -164,6 +172,11 @@ mod tests {
         {
             let strict = serde_json::from_str::<Value>(text).expect_err(text);
             assert_eq!(read(text.as_bytes()).expect_err(text).to_string(), strict.to_string());
+        }
+        // A document that is legal and too deep is refused for its depth, whatever stands before that.
+        for before in ["1", "1e400", "\"\\ud83d\""] {
+            let deep = format!("[{before}, {}{}]", "[".repeat(200), "]".repeat(200));
+            assert!(is_too_deep(&read(deep.as_bytes()).expect_err("too deep")), "{before}");
         }
         assert!(read(b"\"\xff\"").is_err() && read(b"\xff\xfe\"").is_err());
     }

@@ -1,4 +1,6 @@
-//! Paths into JSON data, as tags and conditions write them: `last_reply.author`, `items.0.id`.
+//! Paths into JSON data, as tags and conditions write them: `last_reply.author`, `items.0.id` or `items[0].id`.
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
@@ -12,8 +14,9 @@ pub struct Path(String);
 pub struct NotAPath(pub String);
 
 impl Path {
-    /// The path that `text` writes.
+    /// Parses a path. `items[0]` is read as `items.0`.
     pub fn parse(text: &str) -> Result<Self, NotAPath> {
+        let text = &*dotted(text);
         let valid = text.split('.').all(|segment| {
             !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         });
@@ -29,12 +32,82 @@ impl Path {
         &self.0
     }
 
-    /// What stands there; a whole number steps into an array. `None` when there is nothing.
+    /// The value at this path; a whole number steps into an array.
     pub fn find<'a>(&self, data: &'a Value) -> Option<&'a Value> {
-        self.0.split('.').try_fold(data, |value, segment| match value {
-            Value::Object(map) => map.get(segment),
-            Value::Array(items) => segment.parse::<usize>().ok().and_then(|index| items.get(index)),
-            _ => None,
-        })
+        find(&self.0, data)
+    }
+
+    /// The value in an event's `data`; where there is none and the path begins with `data.`, the one at the rest of the path.
+    /// `data` is the field's name in the envelope, and so in people's minds.
+    pub fn find_in_event<'a>(&self, data: &'a Value) -> Option<&'a Value> {
+        self.find(data).or_else(|| find(self.0.strip_prefix("data.")?, data))
+    }
+}
+
+fn find<'a>(path: &str, data: &'a Value) -> Option<&'a Value> {
+    path.split('.').try_fold(data, |value, segment| match value {
+        Value::Object(map) => map.get(segment),
+        Value::Array(items) => segment.parse::<usize>().ok().and_then(|index| items.get(index)),
+        _ => None,
+    })
+}
+
+/// The text with each `[<digits>]` behind a step written as a step of its own.
+fn dotted(text: &str) -> Cow<'_, str> {
+    let Some((first, rest)) = text.split_once('[').filter(|(first, _)| !first.is_empty()) else { return text.into() };
+    let mut dotted = first.to_owned();
+    for part in rest.split('[') {
+        let Some((index, after)) = part.split_once(']') else { return text.into() };
+        let is_index = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_index || !(after.is_empty() || after.starts_with('.')) {
+            return text.into();
+        }
+        dotted.extend([".", index, after]);
+    }
+    dotted.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn brackets_with_a_number_are_a_step() {
+        for (text, path) in [
+            ("items[0].a", Some("items.0.a")),
+            ("a[1][2]", Some("a.1.2")),
+            ("a.b[10]", Some("a.b.10")),
+            ("[0]", None),
+            ("a[]", None),
+            ("a[x]", None),
+            ("a[0]b", None),
+            ("a[0", None),
+            ("a]0[", None),
+            ("a[-1]", None),
+        ] {
+            assert_eq!(Path::parse(text).ok().as_ref().map(Path::as_str), path, "{text}");
+        }
+    }
+
+    #[test]
+    fn data_of_an_event_may_be_named_as_in_its_envelope() {
+        let find = |path: &str, data: Value| Path::parse(path).expect(path).find_in_event(&data).cloned();
+        assert_eq!(find("data.a.0", json!({"a": [1]})), Some(json!(1)));
+        assert_eq!(find("data.a", json!({"a": 1, "data": {"a": 2}})), Some(json!(2)));
+        assert_eq!(find("data.b", json!({"a": 1, "data": {"a": 2}})), None);
+        assert_eq!(find("data", json!({"a": 1})), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a-z0-9.\\[\\]{}-]{0,20}") {
+            if let Ok(path) = Path::parse(&text) {
+                prop_assert_eq!(Path::parse(path.as_str()), Ok(path.clone()));
+                prop_assert!(!path.as_str().contains(['[', ']']));
+            }
+        }
     }
 }

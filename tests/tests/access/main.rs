@@ -5,6 +5,7 @@ mod admins;
 mod api;
 mod bootstrap;
 mod changes;
+mod conflicts;
 mod crash;
 mod event_types;
 mod hostile;

@@ -88,15 +88,12 @@ impl<S: Sync> FromRequest<S> for Document {
         if essence != "application/json" && essence != "application/merge-patch+json" {
             return Err(Problem::unsupported_media_type());
         }
-        let value = json::read(&bytes).or_else(|error| match error.to_string() {
-            message if message.starts_with("recursion limit exceeded") => {
-                pruned(&bytes).ok_or_else(|| Problem::from(too_deep()))
+        let value = json::read(&bytes).or_else(|error| {
+            if json::is_too_deep(&error) {
+                return pruned(&bytes).ok_or_else(|| Problem::from(too_deep()));
             }
-            _ => Err(Problem::bad_request(format!(
-                "The body is not valid JSON (line {}, column {})",
-                error.line(),
-                error.column()
-            ))),
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Err(Problem::bad_request(format!("The body is not valid JSON ({place})")))
         })?;
         Ok(Self(Some(value)))
     }
@@ -169,10 +166,10 @@ mod tests {
         let batch = read(nested(120).to_string()).await.expect("a document").batch().expect("a document");
         assert!(shallow(batch).is_err());
         let deep = format!(r#"{{"a": {}"]}}\\" {}}}"#, "[".repeat(200), "]".repeat(200));
-        let text = format!(r#"{{"events": [{deep}, {{"b": "\ud83d"}}, {{"c": 1e400}}]}}"#);
+        let text = format!(r#"{{"events": [{{"b": "\ud83d"}}, {deep}, {{"c": 1e400}}]}}"#);
         let mut batch = read(text).await.expect("a document").batch().expect("a document");
-        assert!(shallow(batch["events"][0].take()).is_err());
-        assert_eq!(batch, json!({"events": [null, {"b": "\u{fffd}"}, {"c": "1e400"}]}));
+        assert!(shallow(batch["events"][1].take()).is_err());
+        assert_eq!(batch, json!({"events": [{"b": "\u{fffd}"}, null, {"c": "1e400"}]}));
         let unclosed = format!("{}{}", "[".repeat(200), "]".repeat(100));
         let problem = read(unclosed).await.expect_err("not JSON");
         assert_eq!(problem.status, http::StatusCode::UNPROCESSABLE_ENTITY);

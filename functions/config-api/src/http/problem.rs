@@ -1,5 +1,7 @@
 //! Errors as clients see them: problem documents (RFC 9457).
 
+use std::fmt;
+
 use axum::response::{IntoResponse, Response};
 use domain::{
     invalid::{Invalid, Problems},
@@ -9,6 +11,9 @@ use http::{Method, StatusCode};
 use platform::table::WriteError;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+/// How many dependents a conflict names.
+pub const NAMED: usize = 5;
 
 /// What a handler returns.
 pub type Answer<T = Response> = Result<T, Problem>;
@@ -128,6 +133,15 @@ impl Problem {
     /// 409: a name that is taken, or a state that does not allow it.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "/problems/conflict", "Conflict", detail)
+    }
+
+    /// 409: other resources depend on this one. Names up to [`NAMED`] of them.
+    pub fn in_use<T: fmt::Display>(why: &str, ids: impl Iterator<Item = T>, remedy: &str) -> Self {
+        let mut ids: Vec<String> = ids.take(NAMED + 1).map(|id| id.to_string()).collect();
+        let more = if ids.len() > NAMED { " and others" } else { "" };
+        ids.truncate(NAMED);
+        let ids = if ids.is_empty() { String::new() } else { format!(": {}{more}", ids.join(", ")) };
+        Self::conflict(format!("{why}{ids}. {remedy}."))
     }
 
     /// 412: the resource has changed since the client read it.

@@ -145,6 +145,15 @@ pub async fn filled<T, F: Future<Output = Answer<Page<T>>>>(
     Ok(Page { items, next: slice.after, weight })
 }
 
+/// The first `count` entries that match, newest first; fewer where that would take many pages.
+pub async fn first<T, F: Future<Output = Answer<Page<T>>>>(
+    count: usize,
+    read: impl Fn(Slice) -> F,
+    matches: impl Fn(&T) -> bool,
+) -> Answer<Vec<T>> {
+    Ok(filled(Slice::new(None, count), read, matches).await?.items)
+}
+
 /// A filter by the whole name of a resource.
 pub fn name(text: &str) -> Checked<String> {
     Ok(text.trim().to_owned())

@@ -17,7 +17,11 @@ use domain::{
 use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
-    table::{accounts::Used, walk::Page},
+    table::{
+        accounts::Used,
+        services::Stored,
+        walk::{Page, Slice},
+    },
 };
 use serde_json::{Value, json};
 
@@ -29,7 +33,8 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::apply,
-        query::{self, Query},
+        problem::NAMED,
+        query::{self, Query, first},
     },
     openapi::schema,
 };
@@ -93,6 +98,9 @@ pub async fn patch(
         let settings = Settings::parse(document, &app.allow)?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
         let after = before.account.clone().changed(settings, clock::now()).patched(&before.account, patch)?;
+        if fields.is_empty() {
+            return Ok(answer(&before.account));
+        }
         let entry = caller.entry("account.updated", &after.id, fields);
         app.table.update_account(&before, &after, &app.keys, &entry).await?;
         Ok(answer(&after))
@@ -116,7 +124,11 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |used: Used| async move {
         if used.services > 0 {
-            return Err(Problem::conflict("Services use the account: delete those first").into());
+            let read = |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
+            let id = used.account.id;
+            let of_account = |stored: &Stored| stored.service.settings.account_id == id;
+            let ids = first(NAMED + 1, read, of_account).await?.into_iter().map(|stored| stored.service.id);
+            return Err(Problem::in_use("Services use the account", ids, "Delete them first").into());
         }
         let entry = caller.entry("account.deleted", &used.account.id, Vec::new());
         app.table.delete_account(&used.account, &entry).await.map_err(Refusal::from)

@@ -87,6 +87,9 @@ pub async fn patch(
         let settings = Settings::parse(document)?;
         known(app, &settings).await?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map()));
+        if fields.is_empty() {
+            return Ok(answer(&before));
+        }
         let after = before.clone().changed(settings, clock::now());
         app.table.update_campaign(&before, &after, &caller.entry("campaign.updated", &after.id, fields)).await?;
         Ok(answer(&after))

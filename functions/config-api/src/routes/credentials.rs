@@ -133,7 +133,7 @@ pub async fn patch(
         apply(&mut document, patch);
         let settings = before.settings.patched(document, now)?;
         covered(&caller, &settings)?;
-        Ok(before.changed(settings))
+        Ok(if settings == before.settings { before } else { before.changed(settings) })
     })
     .await
 }
@@ -232,7 +232,7 @@ async fn change(
         let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
         let after = change(before.clone(), now)?;
         if after.version == before.version {
-            // Revoked again: nothing changes, and nothing is on record.
+            // Nothing changes, and nothing is recorded.
             return Ok(answer(app, &before, None).await?);
         }
         let after = Credential { last_used_at, ..after };

@@ -131,7 +131,11 @@ pub async fn patch(
         }
         let CustomType { description, example, .. } = parse(new)?;
         let after = CustomType { description, example, version: before.version + 1, ..before.clone() };
-        let entry = caller.entry("event_type.updated", &after.name, audit::changes(&old, &document(&after)));
+        let fields = audit::changes(&old, &document(&after));
+        if fields.is_empty() {
+            return Ok(answer(&before));
+        }
+        let entry = caller.entry("event_type.updated", &after.name, fields);
         app.table.update_event_type(&before, &after, &entry).await?;
         Ok(answer(&after))
     };
@@ -156,10 +160,8 @@ pub async fn delete(
         let pattern = Pattern::parse(own.name.as_str()).map_err(Problem::internal)?;
         let webhooks = app.table.subscribed_to(&pattern).await?;
         if !webhooks.is_empty() {
-            let named: Vec<&str> = webhooks.iter().take(5).map(String::as_str).collect();
-            let more = if webhooks.len() > named.len() { " and others" } else { "" };
-            let detail = format!("In use by {}{more}: take the type from their `events` first", named.join(", "));
-            return Err(Problem::conflict(detail).into());
+            let remedy = "Remove the type from their `events` first";
+            return Err(Problem::in_use("Webhooks subscribe to the type", webhooks.iter(), remedy).into());
         }
         let entry = caller.entry("event_type.deleted", &own.name, Vec::new());
         app.table.delete_event_type(&own, &entry).await.map_err(Refusal::from)

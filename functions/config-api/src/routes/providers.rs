@@ -9,6 +9,7 @@ use axum::{
 };
 use domain::{
     audit,
+    campaign::Campaign,
     event::object,
     id::ProviderId,
     inbound::Key,
@@ -37,7 +38,8 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::{apply, respell},
-        query::{self, Query},
+        problem::NAMED,
+        query::{self, Query, first},
     },
     openapi::schema,
 };
@@ -121,6 +123,9 @@ pub async fn patch(
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
         let key = key(before.key.clone(), &settings);
         let provider = before.provider.clone().changed(settings, clock::now()).patched(&before.provider, patch)?;
+        if fields.is_empty() && provider.secret_origins == before.provider.secret_origins {
+            return Ok(answer(app, &before));
+        }
         let after = Stored { provider, key, ..before };
         let entry = caller.entry("provider.updated", &after.provider.id, fields);
         let moved = |former| no_default(caller, former);
@@ -146,7 +151,11 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |stored: Stored| async move {
         if stored.campaigns > 0 {
-            return Err(Problem::conflict("Campaigns name the provider: delete or change those first").into());
+            let read = |slice: Slice| async move { Ok(app.table.campaigns(&slice).await?) };
+            let id = stored.provider.id;
+            let by_provider = |campaign: &Campaign| campaign.settings.providers().any(|used| used == id);
+            let ids = first(NAMED + 1, read, by_provider).await?.into_iter().map(|campaign| campaign.id);
+            return Err(Problem::in_use("Campaigns use the provider", ids, "Change or delete them first").into());
         }
         let entry = caller.entry("provider.deleted", &stored.provider.id, Vec::new());
         app.table.delete_provider(&stored, &app.keys, &entry).await.map_err(Refusal::from)

@@ -17,7 +17,7 @@ use domain::{
     scope::Scope,
     service::{Service, Settings},
     time,
-    webhook::settings::Reveal,
+    webhook::{Webhook, settings::Reveal},
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -37,7 +37,8 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::apply,
-        query::{self, Query},
+        problem::NAMED,
+        query::{self, Query, first},
     },
     openapi::schema,
 };
@@ -157,7 +158,11 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |stored: Stored| async move {
         if stored.webhooks > 0 {
-            return Err(Problem::conflict("Webhooks send to the service: delete or change those first").into());
+            let read = |slice: Slice| async move { Ok(app.table.webhooks(&slice, &app.keys).await?) };
+            let id = stored.service.id;
+            let to_service = |webhook: &Webhook| webhook.settings.destination.service() == Some(id);
+            let ids = first(NAMED + 1, read, to_service).await?.into_iter().map(|webhook| webhook.id);
+            return Err(Problem::in_use("Webhooks send to the service", ids, "Change or delete them first").into());
         }
         let entry = caller.entry("service.deleted", &stored.service.id, Vec::new());
         app.table.delete_service(&stored, &app.keys, entry).await.map_err(Refusal::from)
@@ -180,7 +185,11 @@ async fn change(
         let account = account.map(|(id, settings)| Account::new(id, settings, clock::now()));
         known(app, Some(&before.service.settings), &after.service.settings, account.as_ref()).await?;
         may_connect(app, caller, Some(&before), &after.service.settings, account.as_ref()).await?;
-        let entry = caller.entry("service.updated", &after.service.id, changed_fields(&before, &after));
+        let fields = changed_fields(&before, &after);
+        if fields.is_empty() {
+            return Ok(answer(app, &before));
+        }
+        let entry = caller.entry("service.updated", &after.service.id, fields);
         let entries = entries(caller, account.as_ref(), entry);
         app.table.update_service(&before, &after, account.as_ref(), &app.keys, &entries).await?;
         Ok(answer(app, &after))

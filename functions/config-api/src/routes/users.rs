@@ -17,7 +17,12 @@ use domain::{
 use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
-    table::{credentials::LiveAdmin, users::Holder, walk::Page},
+    table::{
+        credentials::LiveAdmin,
+        services::Stored,
+        users::Holder,
+        walk::{Page, Slice},
+    },
 };
 use serde_json::{Value, json};
 
@@ -29,7 +34,8 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::apply,
-        query::{self, Query},
+        problem::NAMED,
+        query::{self, Query, first},
     },
     openapi::schema,
 };
@@ -94,6 +100,9 @@ pub async fn patch(
             may_switch(app, caller, &before).await?;
         }
         let fields = audit::changes(&old, &settings.to_value());
+        if fields.is_empty() {
+            return Ok(answer(&before.user));
+        }
         let stops = before.user.settings.active && !settings.active;
         let other = if stops { Some(admin_beside(app, before.user.id).await?) } else { None };
         let after = before.user.clone().changed(settings, clock::now());
@@ -119,10 +128,17 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |holder: Holder| async move {
         if holder.credentials > 0 {
-            return Err(Problem::conflict("The user holds credentials: delete those first").into());
+            let ids = app.table.credentials_of(&holder).await?.into_iter().map(|credential| credential.id);
+            return Err(Problem::in_use("The user has credentials", ids, "Delete them first").into());
         }
         if holder.services > 0 {
-            return Err(Problem::conflict("Services call in the user's name: delete or change those first").into());
+            let read = |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
+            let id = holder.user.id;
+            let of_user = |stored: &Stored| stored.service.settings.user_id == Some(id);
+            let ids = first(NAMED + 1, read, of_user).await?.into_iter().map(|stored| stored.service.id);
+            return Err(
+                Problem::in_use("The user is assigned to services", ids, "Reassign or delete them first").into()
+            );
         }
         let entry = caller.entry("user.deleted", &holder.user.id, Vec::new());
         app.table.delete_user(&holder, &entry).await.map_err(Refusal::from)
@@ -155,7 +171,9 @@ async fn may_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(), R
 /// one of theirs may be made an admin's while the user is being stopped.
 async fn admin_beside(app: &App, user: UserId) -> Answer<LiveAdmin> {
     let other = app.table.another_admin(|credential| credential.settings.user_id == user).await?;
-    other.ok_or_else(|| Problem::conflict("The user holds the last active admin credential without an end"))
+    other.ok_or_else(|| {
+        Problem::conflict("The user has the last active admin credential that never expires. Create another one first")
+    })
 }
 
 fn answer(user: &User) -> Response {

@@ -196,7 +196,11 @@ pub(super) async fn change(
         let to = origin(app, &after.settings).await?.ok_or_else(no_service)?;
         let from = origin(app, &before.settings).await?.unwrap_or_else(Origin::none);
         let after = after.patched(&before, patch, [&from, &to])?;
-        let entry = caller.entry("webhook.updated", &after.id, changed_fields(&before, &after));
+        let fields = changed_fields(&before, &after);
+        if fields.is_empty() && after.secret_origins == before.secret_origins {
+            return Ok(answer(&before, shown));
+        }
+        let entry = caller.entry("webhook.updated", &after.id, fields);
         app.table.update_webhook(&before, &after, &app.keys, &entry).await?;
         Ok(answer(&after, shown))
     };

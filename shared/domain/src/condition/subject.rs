@@ -51,6 +51,10 @@ const FACTS: [(&str, Fact); 5] = [
     ("webhook.name", Fact::WebhookName),
 ];
 
+/// The envelope's own names. They count where the data has no such field.
+const ENVELOPE: [(&str, Fact); 3] =
+    [("id", Fact::EventId), ("type", Fact::EventType), ("timestamp", Fact::EventTimestamp)];
+
 impl Field {
     /// Reads a field of a new condition.
     pub(super) fn parse(text: &str) -> Checked<Self> {
@@ -85,13 +89,19 @@ impl Field {
     /// The value of the field; `None` when it is missing.
     pub(super) fn find<'a>(&self, subject: &Subject<'a>) -> Option<Cow<'a, Value>> {
         let Subject { event, webhook, webhook_name } = subject;
-        let text = match self {
-            Self::Data(path) => return path.find(&event.data).map(Cow::Borrowed),
-            Self::Fact(Fact::EventId) => event.id.to_string(),
-            Self::Fact(Fact::EventType) => event.kind.to_string(),
-            Self::Fact(Fact::EventTimestamp) => time::show(event.timestamp),
-            Self::Fact(Fact::WebhookId) => webhook.to_string(),
-            Self::Fact(Fact::WebhookName) => (*webhook_name)?.to_owned(),
+        let fact = match self {
+            Self::Data(path) => match path.find_in_event(&event.data) {
+                Some(value) => return Some(Cow::Borrowed(value)),
+                None => ENVELOPE.iter().find(|(name, _)| *name == path.as_str())?.1,
+            },
+            Self::Fact(fact) => *fact,
+        };
+        let text = match fact {
+            Fact::EventId => event.id.to_string(),
+            Fact::EventType => event.kind.to_string(),
+            Fact::EventTimestamp => time::show(event.timestamp),
+            Fact::WebhookId => webhook.to_string(),
+            Fact::WebhookName => (*webhook_name)?.to_owned(),
         };
         Some(Cow::Owned(Value::String(text)))
     }

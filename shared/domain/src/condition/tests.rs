@@ -339,6 +339,23 @@ fn an_expression_matches_as_the_reference_does() {
 }
 
 #[test]
+fn envelope_names_are_fields_where_data_has_no_such_field() {
+    let data = json!({"a": [{"b": 1}]});
+    for (field, value) in [
+        ("type", json!("chat")),
+        ("id", json!("evt_01K3S0M3ZC0000000000000000")),
+        ("timestamp", json!("2026-03-02T09:00:00+01:00")),
+        ("data.a.0.b", json!(1)),
+        ("a[0].b", json!(1)),
+    ] {
+        let comparison = json!({"field": field, "op": "eq", "value": value});
+        assert!(condition(&comparison).on(&data), "{field}");
+        let own = json!({"type": "mine", "id": "mine", "timestamp": "mine", "data": {}, "a": []});
+        assert!(!condition(&comparison).on(&own), "{field}");
+    }
+}
+
+#[test]
 fn event_and_webhook_are_fields_that_no_data_can_shadow() {
     let data = json!({"event": {"type": "mine", "x": 1}, "webhook": {"name": "mine"}, "eventful": 1});
     for (field, value) in [

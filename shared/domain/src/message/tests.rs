@@ -80,7 +80,10 @@ fn an_accepted_message_is_sent_and_delivered() {
     assert_eq!(names, ["sms.sent", "sms.delivered"]);
     assert_eq!(row.events().pop(), reported.event);
     let view = Value::Object(row.to_map());
-    assert_eq!(view["history"][2], json!({"status": "delivered", "at": at(9), "provider_status": "delivered"}));
+    assert_eq!(
+        view["history"][2],
+        json!({"status": "delivered", "at": crate::time::show_millis(at(9)), "provider_status": "delivered"})
+    );
     assert_eq!((&view["status"], &view["channel"]), (&json!("delivered"), &json!("sms")));
 }
 

@@ -17,9 +17,9 @@ const MAX: usize = 8_000;
 /// Why a path cannot be joined to a service's URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// `?` or `#`.
-    #[error("must hold no `?` and no `#`: give the query in `query`")]
-    Delimiter,
+    /// `#`.
+    #[error("must not contain `#`")]
+    Fragment,
     /// URL parsers drop some of them, and take a backslash for a slash.
     #[error("must hold no backslashes and no control characters")]
     Character,
@@ -56,10 +56,15 @@ pub(super) fn server_url(text: &str) -> Checked<Url> {
     Ok(url)
 }
 
-/// `path` and `query` joined to `server`. An empty path is the server's own; a slash in front of
-/// any other makes no difference.
+/// `path`, which may have a query of its own, and `query` joined to `server`. An empty path is the server's own; a leading
+/// slash makes no difference.
 pub fn service_url(server: &Url, path: &str, query: &[(String, String)]) -> Result<Url, AddressError> {
     let mut url = server.clone();
+    let (path, own_query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    if let Some(own_query) = own_query {
+        check_characters(own_query)?;
+        url.set_query(Some(own_query));
+    }
     if !path.is_empty() {
         let path = path.strip_prefix('/').unwrap_or(path);
         check(path)?;
@@ -73,20 +78,8 @@ pub fn service_url(server: &Url, path: &str, query: &[(String, String)]) -> Resu
 }
 
 fn check(path: &str) -> Result<(), AddressError> {
-    if path.len() > MAX {
-        return Err(AddressError::TooLong);
-    }
-    if path.chars().any(|char| char.is_control() || char == '\\') {
-        return Err(AddressError::Character);
-    }
-    if path.contains(['?', '#']) {
-        return Err(AddressError::Delimiter);
-    }
+    check_characters(path)?;
     let bytes = path.as_bytes();
-    let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-    if bytes.iter().enumerate().any(|(at, byte)| *byte == b'%' && !(hex(at + 1) && hex(at + 2))) {
-        return Err(AddressError::Percent);
-    }
     if path.starts_with('/') || path.contains("//") {
         return Err(AddressError::EmptySegment);
     }
@@ -95,6 +88,23 @@ fn check(path: &str) -> Result<(), AddressError> {
         return Err(AddressError::Character);
     }
     if has_dot_segment(path) { Err(AddressError::DotSegment) } else { Ok(()) }
+}
+
+/// Checks what holds for a path and for a query.
+fn check_characters(text: &str) -> Result<(), AddressError> {
+    if text.len() > MAX {
+        return Err(AddressError::TooLong);
+    }
+    if text.chars().any(|char| char.is_control() || char == '\\') {
+        return Err(AddressError::Character);
+    }
+    if text.contains('#') {
+        return Err(AddressError::Fragment);
+    }
+    let bytes = text.as_bytes();
+    let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let is_cut = |(at, byte): (usize, &u8)| *byte == b'%' && !(hex(at + 1) && hex(at + 2));
+    if bytes.iter().enumerate().any(is_cut) { Err(AddressError::Percent) } else { Ok(()) }
 }
 
 /// Whether a server may find `.` or `..` in the path, however it is written.

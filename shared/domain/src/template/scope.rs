@@ -19,7 +19,8 @@ pub struct Scope<'a> {
     pub secrets: &'a BTreeMap<String, SecretString>,
     /// Names of tags into the roots whose values are secrets, too.
     pub sealed: &'a [&'a str],
-    /// Every other tag is a path into it.
+    /// Every other tag is a path into it. Where it has no such field, and there is a root `event`, the envelope's own names
+    /// (`type`, `timestamp`, `id`, `data.…`) stand for its fields.
     pub data: &'a Value,
 }
 
@@ -130,6 +131,10 @@ impl<'a> Scope<'a> {
         }
     }
 
+    fn envelope(&self, name: &str) -> Option<&'a Value> {
+        ["type", "timestamp", "id"].contains(&name).then(|| self.roots.get("event")?.get(name))?
+    }
+
     fn look_up(&self, path: &Path, view: View) -> Option<Found<'a>> {
         let (root, rest) = path.as_str().split_once('.').unwrap_or((path.as_str(), ""));
         match (root, rest) {
@@ -142,7 +147,7 @@ impl<'a> Scope<'a> {
                 let masked = view == View::Masked && self.sealed.contains(&path.as_str());
                 Some(if masked { Found::Masked } else { Found::Json(found) })
             }
-            _ => path.find(self.data).map(Found::Json),
+            _ => path.find_in_event(self.data).or_else(|| self.envelope(path.as_str())).map(Found::Json),
         }
     }
 }

@@ -187,6 +187,23 @@ fn the_three_roots_cannot_be_shadowed_and_what_is_not_there_is_noted() {
 }
 
 #[test]
+fn envelope_names_fill_in_where_data_has_no_such_field() {
+    let text = r#""{type}|{id}|{timestamp}|{data.a}|{a[1].b}|{data.a[1].b}""#;
+    for (data, expected, left_out) in [
+        (json!({"a": [1, {"b": 2}]}), r#""message|evt_1|2026-01-02T03:04:05Z|[1,{\"b\":2}]|2|2""#, vec![]),
+        (
+            json!({"type": "mine", "id": 7, "timestamp": null, "data": {"a": "own"}}),
+            r#""mine|7||own||""#,
+            vec!["a.1.b", "data.a.1.b"],
+        ),
+    ] {
+        let template = BodyTemplate::parse(Format::Json, text).expect("template");
+        let (rendered, missing) = with(&data, |scope, missing| template.render(scope, View::Wire, missing));
+        assert_eq!((rendered.as_deref(), missing), (Ok(expected), left_out.into_iter().map(String::from).collect()));
+    }
+}
+
+#[test]
 fn people_see_no_secret() {
     let data = json!({});
     for (format, text, expected) in [

@@ -126,13 +126,12 @@ impl Destination {
 
 impl ServicePath {
     fn parse(text: &str) -> Checked<Self> {
-        if !text.starts_with('/') {
-            return Err(Problems::here("must start with `/`"));
-        }
-        let path = text.split('?').next().unwrap_or_default();
         let stand_in = Url::parse(ANY_SERVICE)?;
-        service_url(&stand_in, path, &[])?;
-        Ok(Self { source: text.to_owned(), template: UrlTemplate::parse(&format!("{ANY_SERVICE}{text}"))? })
+        service_url(&stand_in, text, &[])?;
+        let slash = if text.is_empty() || text.starts_with(['/', '?']) { "" } else { "/" };
+        let source = format!("{slash}{text}");
+        let template = UrlTemplate::parse(&format!("{ANY_SERVICE}{source}"))?;
+        Ok(Self { source, template })
     }
 }
 
@@ -156,7 +155,7 @@ mod tests {
             (json!({}), vec!["/url"]),
             (json!({"path": "/a"}), vec!["/service_id"]),
             (json!({"service_id": "svc_01J0000000000000000000000S"}), vec!["/path"]),
-            (json!({"service_id": "acct_01J0000000000000000000000S", "path": "a"}), vec!["/path", "/service_id"]),
+            (json!({"service_id": "acct_01J0000000000000000000000S", "path": "a#b"}), vec!["/path", "/service_id"]),
             (
                 json!({"url": "https://a.example", "service_id": "svc_01J0000000000000000000000S", "path": "/"}),
                 vec!["/url"],
@@ -174,14 +173,17 @@ mod tests {
 
     #[test]
     fn a_path_follows_its_services_url() {
-        let destination = take(service("/tickets/{id}?by={user}")).expect("valid");
-        for (server, whole) in [
-            ("https://crm.example.com", "https://crm.example.com/tickets/{id}?by={user}"),
-            ("https://crm.example.com/api/", "https://crm.example.com/api/tickets/{id}?by={user}"),
+        for (path, server, whole) in [
+            ("/tickets/{id}?by={user}", "https://crm.example.com", "https://crm.example.com/tickets/{id}?by={user}"),
+            ("tickets/{id}", "https://crm.example.com/api/", "https://crm.example.com/api/tickets/{id}"),
+            ("?by={user}", "https://crm.example.com/api", "https://crm.example.com/api?by={user}"),
+            ("", "https://crm.example.com/api", "https://crm.example.com/api"),
         ] {
+            let destination = take(service(path)).expect("valid");
             let server = Url::parse(server).expect("URL");
             assert_eq!(destination.address(Some(&server)).expect("address").as_str(), whole);
         }
+        let destination = take(service("/tickets/{id}?by={user}")).expect("valid");
         assert_eq!(destination.address(None), Err(NoAddress::NoService));
         let mut map = Map::new();
         destination.put(&mut map, Reveal::Full);

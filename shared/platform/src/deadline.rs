@@ -17,10 +17,13 @@ pub struct Deadline(Instant);
 const RESERVE: Duration = Duration::from_secs(3);
 
 impl Deadline {
-    /// The deadline of Lambda's context, in milliseconds since the epoch.
-    pub fn at(epoch_ms: u64) -> Self {
+    /// The deadline of Lambda's context, in milliseconds since the epoch. `cargo lambda` sends the milliseconds that are left
+    /// instead; as a time, they would be some minutes into 1970.
+    pub fn at(milliseconds: u64) -> Self {
+        const YEAR_2001: u64 = 1_000_000_000_000;
         let now = u64::try_from(clock::now().as_millisecond()).unwrap_or(0);
-        Self::after(Duration::from_millis(epoch_ms.saturating_sub(now)))
+        let left = if milliseconds < YEAR_2001 { milliseconds } else { milliseconds.saturating_sub(now) };
+        Self::after(Duration::from_millis(left))
     }
 
     /// A deadline that is so far off.
@@ -43,6 +46,14 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn deadline_is_a_time_or_what_is_left() {
+        let now = u64::try_from(clock::now().as_millisecond()).expect("a time after 1970");
+        for (milliseconds, left) in [(now + 33_000, 29..=30), (now - 1, 0..=0), (600_000, 597..=597)] {
+            assert!(left.contains(&Deadline::at(milliseconds).left().as_secs()), "{milliseconds}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn work_begins_only_when_it_can_end_and_be_recorded() {

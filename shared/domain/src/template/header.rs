@@ -1,6 +1,6 @@
 //! Header values with tags.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{
     Missing, Reason, Scope, TemplateError, Unfit, View,
@@ -39,25 +39,33 @@ impl HeaderTemplate {
     /// The value for one event. Text beyond ASCII goes out as UTF-8 (`obs-text`, RFC 9110, section 5.5). `Unfit` when a
     /// tag brings a control character other than a tab, or more than 4 KiB.
     pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<String, Unfit> {
-        self.check_values(scope)?;
+        self.check_values(scope, View::Wire)?;
         fill(&self.parts, scope, View::Wire, missing)
     }
 
     /// The value for one event as people may see it in the header `name`: secrets and whatever looks like one in the
     /// template are masked. `Unfit` as for `render`, but by the length of what is shown.
     pub fn render_masked(&self, name: &str, scope: &Scope<'_>) -> Result<String, Unfit> {
-        self.check_values(scope)?;
+        self.check_values(scope, View::Masked)?;
         // No literal is refused here.
         let masked = part::split(&mask::header_template(name, &self.source), Place::Plain, |text| Ok(text.to_owned()));
         fill(&masked.unwrap_or_default(), scope, View::Masked, &mut Missing::default())
     }
 
-    fn check_values(&self, scope: &Scope<'_>) -> Result<(), Unfit> {
-        let fits = |text: &str| text.chars().all(|c| !c.is_control() || c == '\t');
+    /// Looks at the value of each distinct tag, up to the first that does not fit.
+    fn check_values(&self, scope: &Scope<'_>, view: View) -> Result<(), Unfit> {
+        let find = |path, view| scope.find(path, view, &mut Missing::default());
         let paths = self.parts.iter().filter_map(|part| if let Part::Tag(path, _) = part { Some(path) } else { None });
-        for path in paths {
-            let found = scope.find(path, View::Wire, &mut Missing::default());
-            if !found.is_none_or(|found| fits(&found.text())) {
+        let (mut seen, mut length) = (BTreeSet::new(), 0);
+        for path in paths.filter(|path| seen.insert(path.as_str())) {
+            let Some(sent) = find(path, View::Wire) else { continue };
+            let sent = sent.text();
+            length +=
+                if view == View::Wire { sent.len() } else { find(path, view).map_or(0, |shown| shown.text().len()) };
+            if length > VALUE_LIMIT {
+                return Err(Unfit::new(path, Reason::TooLong));
+            }
+            if sent.chars().any(|c| c.is_control() && c != '\t') {
                 return Err(Unfit::new(path, Reason::HeaderCharacter));
             }
         }
@@ -67,19 +75,7 @@ impl HeaderTemplate {
 
 fn fill(parts: &[Part], scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<String, Unfit> {
     let mut out = String::new();
-    let mut last = None;
-    for part in parts {
-        match part {
-            Part::Text(text) => out.push_str(text),
-            Part::Tag(path, place) => {
-                place.write(&mut out, scope.find(path, view, missing).as_ref());
-                last = Some(path);
-            }
-        }
-        if let Some(path) = last.filter(|_| out.len() > VALUE_LIMIT) {
-            return Err(Unfit::new(path, Reason::TooLong));
-        }
-    }
+    part::fill(&mut out, parts, scope, view, VALUE_LIMIT, missing)?;
     Ok(out)
 }
 

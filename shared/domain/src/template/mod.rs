@@ -8,7 +8,7 @@
 //!   the URL its origin, segments and pairs, the header its line; where no escaping can hold that, the answer is [`Unfit`];
 //! - a receiver's parser reads back exactly the value (XML 1.0 has no form for some control characters: they become U+FFFD);
 //! - a value is never expanded again;
-//! - a body never passes [`MAX_RENDERED`].
+//! - a body never passes [`MAX_RENDERED`], and rendering costs no more than that, one value beyond it included.
 //!
 //! A `{` that opens no tag is literal text. A tag that names nothing is empty (in a JSON value position: `null`) and noted
 //! in [`Missing`]. In text, a string is its characters, a number or boolean its JSON text, `null` is empty, and an array or
@@ -161,19 +161,7 @@ impl BodyTemplate {
     /// The body for one event. `Unfit` when it would pass [`MAX_RENDERED`] or two keys of a JSON object become the same.
     pub fn render(&self, scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<String, Unfit> {
         let mut out = String::with_capacity(self.source.len());
-        for part in &self.parts {
-            let (path, place) = match part {
-                Part::Text(text) => {
-                    out.push_str(text);
-                    continue;
-                }
-                Part::Tag(path, place) => (path, place),
-            };
-            place.write(&mut out, scope.find(path, view, missing).as_ref());
-            if out.len() > MAX_RENDERED {
-                return Err(Unfit::new(path, Reason::TooLong));
-            }
-        }
+        part::fill(&mut out, &self.parts, scope, view, MAX_RENDERED, missing)?;
         json::check_keys(&self.parts, scope, view)?;
         Ok(out)
     }

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{TemplateError, json, scope::Found, xml};
+use super::{Missing, Reason, Scope, TemplateError, Unfit, View, json, scope::Found, xml};
 use crate::path::Path;
 
 /// Everything but RFC 3986's unreserved characters.
@@ -60,6 +60,51 @@ impl Place {
             (Some(found), Self::Plain) => out.push_str(&found.text()),
         }
     }
+}
+
+/// Appends the parts. `Unfit` at the first value that its place can't take, or with which `out` passes `limit` bytes. Nothing is
+/// read after that, so that the cost is bounded however many tags name one large value.
+pub(super) fn fill(
+    out: &mut String,
+    parts: &[Part],
+    scope: &Scope<'_>,
+    view: View,
+    limit: usize,
+    missing: &mut Missing,
+) -> Result<(), Unfit> {
+    let mut last = None;
+    for part in parts {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Tag(path, place) => {
+                if *place == Place::Segment {
+                    check_segment(path, scope)?;
+                }
+                place.write(out, scope.find(path, view, missing).as_ref());
+                last = Some(path);
+            }
+        }
+        if let Some(path) = last.filter(|_| out.len() > limit) {
+            return Err(Unfit::new(path, Reason::TooLong));
+        }
+    }
+    Ok(())
+}
+
+/// Only a value that is a dot segment itself can make its segment one: of a longer value, something is left besides the
+/// dots, and its `%` goes out encoded.
+fn check_segment(path: &Path, scope: &Scope<'_>) -> Result<(), Unfit> {
+    let found = scope.find(path, View::Wire, &mut Missing::default());
+    match found.as_ref().map(Found::text).unwrap_or_default() {
+        value if value.is_empty() => Err(Unfit::new(path, Reason::EmptySegment)),
+        value if is_dots(&value) => Err(Unfit::new(path, Reason::DotSegment)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether URL parsers take the segment for `.` or `..`.
+pub(super) fn is_dots(segment: &str) -> bool {
+    segment.len() <= 6 && matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 /// The names of the tags, in their order.

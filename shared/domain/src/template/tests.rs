@@ -1,5 +1,6 @@
 //! What each place makes of known values.
 
+mod limits;
 mod properties;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     Missing, Reason, Scope, TemplateError, Unfit, View,
-    part::{self, Part, Place},
+    part::{self, Part, Place, is_dots},
 };
 use crate::mask::{self, MASK};
 
@@ -19,8 +19,8 @@ pub struct UrlTemplate {
     source: String,
     /// Scheme and authority.
     origin: Url,
-    segments: Vec<Vec<Part>>,
-    query: Option<Vec<Part>>,
+    /// Path and query.
+    parts: Vec<Part>,
     shape: Shape,
 }
 
@@ -67,10 +67,16 @@ impl UrlTemplate {
         // A path that is empty parses as `/`.
         let count = path.split('/').count().max(2);
         let shape = Shape(count, query.map(|query| query.split('&').map(|pair| pair.contains('=')).collect()));
-        let segments =
-            path.split('/').skip(1).map(|segment| parts(segment, Place::Segment)).collect::<Result<_, _>>()?;
-        let query = query.map(|query| parts(query, Place::Percent)).transpose()?;
-        Ok(Self { source: text.to_owned(), origin, segments, query, shape })
+        let mut parts = Vec::new();
+        for segment in path.split('/').skip(1) {
+            parts.push(Part::Text("/".to_owned()));
+            parts.extend(split(segment, Place::Segment)?);
+        }
+        if let Some(query) = query {
+            parts.push(Part::Text("?".to_owned()));
+            parts.extend(split(query, Place::Percent)?);
+        }
+        Ok(Self { source: text.to_owned(), origin, parts, shape })
     }
 
     /// The template as written. It may hold a token: mask it before people see it.
@@ -85,24 +91,31 @@ impl UrlTemplate {
 
     /// The names of its tags, in their order.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().chain(&self.query).flat_map(|parts| part::tags(parts))
+        part::tags(&self.parts)
     }
 
     /// The URL for one event. `Unfit` when a path segment gets an empty value or becomes `.` or `..`, when the URL passes
     /// 8,000 bytes, or when it would not be the template's origin, segments and pairs.
     pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, Unfit> {
-        let (text, unfit) = self.filled(scope, View::Wire, missing);
-        unfit.map_or_else(|| self.checked(&text), Err)
+        let mut out = self.start();
+        part::fill(&mut out, &self.parts, scope, View::Wire, MAX, missing)?;
+        self.checked(&out)
     }
 
     /// The URL for one event as people may see it, and why it can't be called, where it can't: secrets and whatever looks
     /// like a token in the template are masked. No value of an event changes what is masked, and no secret's length what is
-    /// too long.
+    /// too long. Where it can't be called, the text ends at the value because of which.
     pub fn render_masked(&self, scope: &Scope<'_>) -> (String, Option<Unfit>) {
         let Ok(masked) = Self::parse(&mask::url_template(&self.source)) else { return (MASK.to_owned(), None) };
-        let (text, unfit) = masked.filled(scope, View::Masked, &mut Missing::default());
-        let unfit = unfit.or_else(|| masked.checked(&text).err());
-        (text, unfit)
+        let mut out = masked.start();
+        let filled = part::fill(&mut out, &masked.parts, scope, View::Masked, MAX, &mut Missing::default());
+        let unfit = filled.and_then(|()| masked.checked(&out)).err();
+        (out, unfit)
+    }
+
+    /// Scheme and authority as text.
+    fn start(&self) -> String {
+        self.origin.as_str().trim_end_matches('/').to_owned()
     }
 
     fn checked(&self, text: &str) -> Result<Url, Unfit> {
@@ -110,22 +123,6 @@ impl UrlTemplate {
             Ok(url) if url.origin() == self.origin.origin() && Shape::of(&url) == self.shape => Ok(url),
             _ => Err(Unfit { tag: self.tags().next().unwrap_or_default().to_owned(), reason: Reason::Structure }),
         }
-    }
-
-    /// The text, and what is wrong with it.
-    fn filled(&self, scope: &Scope<'_>, view: View, missing: &mut Missing) -> (String, Option<Unfit>) {
-        let mut out = self.origin.as_str().trim_end_matches('/').to_owned();
-        let mut unfit = None;
-        for segment in &self.segments {
-            out.push('/');
-            unfit = unfit.or(check_segment(segment, scope));
-            unfit = unfit.or(write(&mut out, segment, scope, view, missing));
-        }
-        if let Some(query) = &self.query {
-            out.push('?');
-            unfit = unfit.or(write(&mut out, query, scope, view, missing));
-        }
-        (out, unfit)
     }
 }
 
@@ -136,43 +133,6 @@ impl fmt::Debug for UrlTemplate {
     }
 }
 
-fn parts(text: &str, place: Place) -> Result<Vec<Part>, TemplateError> {
+fn split(text: &str, place: Place) -> Result<Vec<Part>, TemplateError> {
     part::split(text, place, |literal| part::check_percent(literal).map(|()| literal.to_owned()))
-}
-
-/// Only a value that is a dot segment itself can make its segment one: of a longer value, something is left besides the
-/// dots, and its `%` goes out encoded.
-fn check_segment(segment: &[Part], scope: &Scope<'_>) -> Option<Unfit> {
-    segment.iter().find_map(|part| {
-        let Part::Tag(path, _) = part else { return None };
-        let found = scope.find(path, View::Wire, &mut Missing::default());
-        match found.map(|found| found.text()).unwrap_or_default() {
-            value if value.is_empty() => Some(Unfit::new(path, Reason::EmptySegment)),
-            value if is_dots(&value) => Some(Unfit::new(path, Reason::DotSegment)),
-            _ => None,
-        }
-    })
-}
-
-/// Appends the parts; stops, and tells so, where the URL gets too long.
-fn write(out: &mut String, parts: &[Part], scope: &Scope<'_>, view: View, missing: &mut Missing) -> Option<Unfit> {
-    for part in parts {
-        match part {
-            Part::Text(text) => out.push_str(text),
-            Part::Tag(path, place) => {
-                let before = out.len();
-                place.write(out, scope.find(path, view, missing).as_ref());
-                if out.len() > MAX {
-                    out.truncate(before);
-                    return Some(Unfit::new(path, Reason::TooLong));
-                }
-            }
-        }
-    }
-    None
-}
-
-/// Whether URL parsers take the segment for `.` or `..`.
-fn is_dots(segment: &str) -> bool {
-    segment.len() <= 6 && matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }

@@ -1,11 +1,21 @@
 //! Reading a JSON document field by field, keeping everything that is wrong with it: missing, unknown and invalid
-//! fields come out of one reading, each with its JSON pointer (RFC 6901).
+//! fields come out of one reading, each with its JSON pointer (RFC 6901). A document of 256 KiB can hold 40,000 unknown
+//! fields: of one object at most [`MAX_UNKNOWN`] are listed, and [`Problems::capped`] bounds what a response lists in all.
 
 use secrecy::SecretString;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::{Map, Value};
 use url::Url;
 use utoipa::ToSchema;
+
+/// Most unknown fields of one object that are listed.
+const MAX_UNKNOWN: usize = 100;
+/// Most problems that a response lists.
+const MAX_LISTED: usize = 100;
+/// Most bytes of pointers and details that a response lists; the first problem is always listed.
+const MAX_LISTED_BYTES: usize = 64 * 1024;
+/// Longest name for which a similar known field is looked for, in bytes.
+const MAX_COMPARED: usize = 64;
 
 /// One wrong field, or a wrong header.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
@@ -43,6 +53,25 @@ impl Problems {
     /// The value itself is wrong.
     pub fn here(detail: impl Into<String>) -> Self {
         Self(vec![Invalid { pointer: String::new(), header: None, detail: detail.into() }])
+    }
+
+    /// What a response lists: at most 100 problems and 64 KiB. If there are more, the last entry, on the document itself, says
+    /// how many.
+    #[must_use]
+    pub fn capped(mut self) -> Self {
+        let mut bytes = 0;
+        let fits = |problem: &&Invalid| {
+            bytes += problem.pointer.len() + problem.detail.len();
+            bytes <= MAX_LISTED_BYTES
+        };
+        let fitting = self.0.iter().take_while(fits).count().max(1);
+        let kept = if self.0.len() > MAX_LISTED { fitting.min(MAX_LISTED - 1) } else { fitting };
+        if kept < self.0.len() {
+            let more = self.0.len() - kept;
+            self.0.truncate(kept);
+            self.0.extend(Self::here(format!("{more} more problems are not listed")).0);
+        }
+        self
     }
 
     /// The same problems, of a request header.
@@ -149,8 +178,18 @@ impl Fields {
 
     /// `whole` when nothing was wrong, else every problem; fields that nobody asked for are problems.
     pub fn finish<T>(mut self, whole: Option<T>) -> Checked<T> {
-        for name in self.left.keys() {
-            self.problems.extend(Problems::here(unknown(name, &self.known)).under(name).0);
+        let count = self.left.len();
+        if count > MAX_UNKNOWN {
+            self.refuse("", format!("has {count} unknown fields; not all of them are listed"));
+        }
+        let known = std::mem::take(&mut self.known);
+        let mut unlisted = Some(known.as_slice());
+        for name in std::mem::take(&mut self.left).keys().take(MAX_UNKNOWN) {
+            let detail = match meant(name, &known) {
+                Some(meant) => format!("is not a known field. Did you mean `{meant}`?"),
+                None => unlisted.take().map_or_else(|| "is not a known field.".to_owned(), not_known),
+            };
+            self.refuse(name, detail);
         }
         match whole {
             Some(whole) if self.problems.is_empty() => Ok(whole),
@@ -163,15 +202,22 @@ impl Fields {
     }
 }
 
-/// The problem of a field that is not one of the `known`: with the one that was probably meant, else with all of them.
-fn unknown(name: &str, known: &[String]) -> String {
-    let likeness = |known: &&String| strsim::jaro_winkler(&name.to_lowercase(), known);
-    let meant = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match meant {
-        Some(meant) if likeness(&meant) >= 0.85 => format!("is not a known field. Did you mean `{meant}`?"),
-        _ if known.is_empty() => "is not a known field. No fields are allowed here.".to_owned(),
-        _ => format!("is not a known field. Known fields: {}", known.join(", ")),
+/// The known field that was probably meant.
+fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    if name.len() > MAX_COMPARED {
+        return None;
     }
+    let name = name.to_lowercase();
+    let likeness = known.iter().map(|known| (strsim::jaro_winkler(&name, known), known.as_str()));
+    likeness.filter(|(likeness, _)| *likeness >= 0.85).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+}
+
+/// The problem of an unknown field that is like no known one. Of one object, only the first lists the known fields.
+fn not_known(known: &[String]) -> String {
+    if known.is_empty() {
+        return "is not a known field. No fields are allowed here.".to_owned();
+    }
+    format!("is not a known field. Known fields: {}", known.join(", "))
 }
 
 /// The value as an absolute URL.
@@ -294,64 +340,4 @@ pub fn secret(value: Value) -> Checked<SecretString> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn numbers_without_a_fraction_are_whole() {
-        for (text, number) in [
-            ("60", Some(60)),
-            ("60.0", Some(60)),
-            ("6e1", Some(60)),
-            ("6.0E+1", Some(60)),
-            ("600e-1", Some(60)),
-            ("0.0", None),
-            ("-0.0", None),
-            ("-60.0", None),
-            ("60.5", None),
-            ("60.000001", None),
-            ("1e300", None),
-            ("101.0", None),
-            ("\"60\"", None),
-            ("true", None),
-        ] {
-            let value = serde_json::from_str(text).expect("JSON");
-            assert_eq!(whole(1, 100)(value).ok(), number, "{text}");
-        }
-        assert_eq!(whole(0, 100)(json!(-0.0)), Ok(0));
-    }
-
-    #[test]
-    fn every_wrong_field_is_named_at_once() {
-        let mut fields = Fields::of(json!({"name": " ", "tags": ["a", 1], "a/b": 1, "size": 9})).expect("object");
-        let name = fields.required("name", name);
-        let size = fields.defaulted("size", 1, whole(1, 5));
-        let tags = fields.optional("tags", list(1, 3, string));
-        let url = fields.required("url", string);
-        let whole = name.zip(size).zip(tags).zip(url);
-        let pointers: Vec<String> =
-            fields.finish(whole).expect_err("problems").0.into_iter().map(|i| i.pointer).collect();
-        assert_eq!(pointers, ["/name", "/size", "/tags/1", "/url", "/a~1b"]);
-    }
-
-    #[test]
-    fn unknown_fields_come_with_what_was_probably_meant() {
-        let known = ["name", "timeout_seconds", "enabled", "events", "retry"].map(str::to_owned);
-        for (name, meant) in [
-            ("timeout", "timeout_seconds"),
-            ("Name", "name"),
-            ("enable", "enabled"),
-            ("event", "events"),
-            ("retries", "retry"),
-            ("timeoutSeconds", "timeout_seconds"),
-        ] {
-            assert_eq!(unknown(name, &known), format!("is not a known field. Did you mean `{meant}`?"));
-        }
-        for name in ["colour", "x", ""] {
-            assert!(unknown(name, &known).ends_with("Known fields: name, timeout_seconds, enabled, events, retry"));
-        }
-        assert!(unknown("a", &[]).ends_with("No fields are allowed here."));
-    }
-}
+mod tests;

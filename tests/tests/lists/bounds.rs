@@ -1,4 +1,5 @@
-//! No more than 1,000 webhooks get one event, whatever its type and the patterns that they ask with.
+//! No more than 1,000 webhooks get one event, whatever its type and the patterns that they ask with; and no 422 lists more than
+//! 100 problems.
 
 use domain::id::WebhookKind;
 use platform::random;
@@ -54,4 +55,21 @@ async fn own_types_count_what_asks_for_them_by_name_and_by_wildcard() {
     subscribe(&api, "g.h", 601);
     subscribe(&api, "g.*", 400);
     api.post("event-types", json!({"name": "g.h"})).await.expect(409);
+}
+
+#[tokio::test]
+async fn a_422_lists_at_most_a_hundred_problems() {
+    let api = Api::new().await;
+    let unknown: serde_json::Map<String, Value> = (0..15_000).map(|index| (format!("f{index}"), json!(0))).collect();
+    for path in ["webhooks", "providers", "services", "accounts", "campaigns", "messages", "events"] {
+        let refused = api.post(path, unknown.clone().into()).await.expect(422);
+        let errors = refused["errors"].as_array().expect("errors");
+        assert_eq!(errors.len(), 100, "{path}");
+        assert!(errors[99]["detail"].as_str().is_some_and(|detail| detail.ends_with("more problems are not listed")));
+        assert!(refused.to_string().len() < 32 * 1024, "{path}");
+    }
+    // The pointers repeat a long name.
+    let bundle = json!({"secrets": {"n".repeat(50_000): unknown}});
+    let refused = api.post("campaigns/import", bundle).await.expect(422);
+    assert!(refused.to_string().len() < 512 * 1024);
 }

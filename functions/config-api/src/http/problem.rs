@@ -34,7 +34,7 @@ pub struct Problem {
     pub status: StatusCode,
     /// What is wrong this time.
     pub detail: String,
-    /// Every wrong field.
+    /// Every wrong field: up to 100 and 64 KiB. If there are more, the last entry says how many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<Invalid>,
@@ -168,9 +168,12 @@ impl Problem {
 
     /// 422: everything that is wrong with the fields.
     pub fn validation(problems: Problems) -> Self {
-        let detail = match problems.0.len() {
+        let count = problems.0.len();
+        let problems = problems.capped();
+        let detail = match count {
             1 => "One field is wrong".to_owned(),
-            count => format!("{count} fields are wrong"),
+            count if count == problems.0.len() => format!("{count} fields are wrong"),
+            _ => "Too many fields are wrong to list them all".to_owned(),
         };
         let problem =
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/validation", "The request is not valid", detail);

@@ -97,7 +97,8 @@ const KINDS: [Kind; 15] = [
         status: 422,
         title: "The request is not valid",
         meaning: "Fields, parameters or headers are missing, unknown or invalid.",
-        action: "Each entry of errors names one by a JSON pointer (RFC 6901) or as a header, and says what is allowed.",
+        action: "Each entry of errors names one by a JSON pointer (RFC 6901) or as a header, and says what is allowed. At \
+            most 100 are listed; the last entry then says how many more there are.",
     },
     Kind {
         name: "loop",

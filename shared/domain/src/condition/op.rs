@@ -110,6 +110,8 @@ pub(super) const PARSERS: [(&str, Parser); 14] = [
 const MOST_IN_LIST: usize = 100;
 /// Steps for one array element or object field that is compared.
 const VALUE_STEPS: usize = 5;
+/// Steps for reading two times, besides one for each of their bytes.
+const TIMES_STEPS: usize = 100;
 
 impl Op {
     /// Its name in JSON.
@@ -154,7 +156,7 @@ impl Op {
     pub(super) fn holds(&self, actual: Option<&Value>, steps: &Steps) -> Result<bool, TooCostly> {
         let is = |test: &dyn Fn(&Value) -> Result<bool, TooCostly>| actual.map_or(Ok(false), test);
         let text = |test: &dyn Fn(&str) -> bool| actual.and_then(Value::as_str).is_some_and(test);
-        let order = |bound, test: fn(Ordering) -> bool| actual.and_then(|it| compare(it, bound)).is_some_and(test);
+        let order = |bound, test: fn(Ordering) -> bool| is(&|it| Ok(compare(it, bound, steps)?.is_some_and(test)));
         Ok(match self {
             Self::Eq(value) => is(&|it| equal(it, value, steps))?,
             Self::Ne(value) => !is(&|it| equal(it, value, steps))?,
@@ -164,10 +166,10 @@ impl Op {
             Self::NotContains(value) => !is(&|it| contains(it, value, steps))?,
             Self::StartsWith(start) => text(&|it| it.starts_with(start)),
             Self::EndsWith(end) => text(&|it| it.ends_with(end)),
-            Self::Gt(bound) => order(bound, Ordering::is_gt),
-            Self::Gte(bound) => order(bound, Ordering::is_ge),
-            Self::Lt(bound) => order(bound, Ordering::is_lt),
-            Self::Lte(bound) => order(bound, Ordering::is_le),
+            Self::Gt(bound) => order(bound, Ordering::is_gt)?,
+            Self::Gte(bound) => order(bound, Ordering::is_ge)?,
+            Self::Lt(bound) => order(bound, Ordering::is_lt)?,
+            Self::Lte(bound) => order(bound, Ordering::is_le)?,
             Self::Exists(expected) => actual.is_some() == *expected,
             Self::Matches(expression) => match actual.and_then(Value::as_str) {
                 Some(text) => expression.matches(text, steps)?,
@@ -212,7 +214,7 @@ fn equal(left: &Value, right: &Value, steps: &Steps) -> Result<bool, TooCostly> 
     Ok(match (left, right) {
         (Value::Number(left), Value::Number(right)) => compare_numbers(left, right).is_eq(),
         (Value::String(left), Value::String(right)) => {
-            left == right || instants(left, right).is_some_and(Ordering::is_eq)
+            left == right || instants(left, right, steps)?.is_some_and(Ordering::is_eq)
         }
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len() && !any_of(left.iter().zip(right), |(left, right)| differ(left, right, steps))?
@@ -253,17 +255,23 @@ fn contains(whole: &Value, part: &Value, steps: &Steps) -> Result<bool, TooCostl
     }
 }
 
-fn compare(left: &Value, right: &Value) -> Option<Ordering> {
-    match (left, right) {
+fn compare(left: &Value, right: &Value, steps: &Steps) -> Result<Option<Ordering>, TooCostly> {
+    Ok(match (left, right) {
         (Value::Number(left), Value::Number(right)) => Some(compare_numbers(left, right)),
-        (Value::String(left), Value::String(right)) => Some(instants(left, right).unwrap_or_else(|| left.cmp(right))),
+        (Value::String(left), Value::String(right)) => {
+            Some(instants(left, right, steps)?.unwrap_or_else(|| left.cmp(right)))
+        }
         _ => None,
-    }
+    })
 }
 
 /// The order of two RFC 3339 times; `None` where one of the texts is none.
-fn instants(left: &str, right: &str) -> Option<Ordering> {
-    Some(time::parse(left)?.cmp(&time::parse(right)?))
+fn instants(left: &str, right: &str, steps: &Steps) -> Result<Option<Ordering>, TooCostly> {
+    if !time::has_shape(left) || !time::has_shape(right) {
+        return Ok(None);
+    }
+    steps.spend(TIMES_STEPS + left.len() + right.len())?;
+    Ok(time::parse(left).zip(time::parse(right)).map(|(left, right)| left.cmp(&right)))
 }
 
 fn compare_numbers(left: &Number, right: &Number) -> Ordering {

@@ -282,8 +282,14 @@ fn no_evaluation_takes_long() {
     let text: String =
         (0..65_536_u32).map(|i| if i.wrapping_mul(2_654_435_761) >> 13 & 1 == 0 { 'a' } else { 'b' }).collect();
     let accented = "é".repeat(32_768);
-    let data =
-        json!({"ab": text, "e": accented, "list": vec![0; 128_000], "objects": vec![json!({"a": [1, 2]}); 20_000]});
+    let data = json!({
+        "ab": text,
+        "e": accented,
+        "list": vec![0; 128_000],
+        "objects": vec![json!({"a": [1, 2]}); 20_000],
+        "times": vec!["2026-01-01T00:00:00Z"; 11_000],
+        "time": format!("2026-01-01T00:00:00.{}Z", "0".repeat(200_000)),
+    });
     let event = event(data);
     let matches = |field: &str, text: &str| json!({"field": field, "op": "matches", "value": text});
     let compare = |field: &str, op: &str, value: Value| json!({"field": field, "op": op, "value": value});
@@ -299,6 +305,9 @@ fn no_evaluation_takes_long() {
         (compare("list", "contains", json!([1])), true),
         (compare("objects", "contains", json!({"a": [1, 3]})), true),
         (compare("list", "in", json!(vec![0; 100])), false),
+        (compare("times", "contains", json!("2027-01-01T00:00:00Z")), true),
+        (compare("time", "gt", json!("2027-01-01T00:00:00Z")), true),
+        (compare("time", "in", json!(vec!["2027-01-01T00:00:00Z"; 20])), true),
     ] {
         let many = Condition::restore(json!({"any": vec![costly.clone(); 50]})).expect("a condition");
         let began = std::time::Instant::now();
@@ -308,6 +317,14 @@ fn no_evaluation_takes_long() {
         // Steps are what is bounded; they take their time only in an optimized build.
         assert!(cfg!(debug_assertions) || taken.as_millis() < 25, "{taken:?} for {costly}");
     }
+}
+
+#[test]
+fn a_time_is_found_among_all_that_an_event_can_hold() {
+    let data = json!({"times": vec!["2026-01-01T00:00:00Z"; 11_000]});
+    let contains = |value: &str| json!({"field": "times", "op": "contains", "value": value});
+    assert!(!Condition::parse(contains("2027-01-01T00:00:00Z")).expect("a condition").on(&data));
+    assert!(Condition::parse(contains("2026-01-01T01:00:00+01:00")).expect("a condition").on(&data));
 }
 
 #[test]

@@ -2,108 +2,18 @@
 //! fields come out of one reading, each with its JSON pointer (RFC 6901). A document of 256 KiB can hold 40,000 unknown
 //! fields: of one object at most [`MAX_UNKNOWN`] are listed, and [`Problems::capped`] bounds what a response lists in all.
 
-use secrecy::SecretString;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+mod problems;
+
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
-use utoipa::ToSchema;
+
+pub use self::problems::{Checked, Invalid, Problems};
 
 /// Most unknown fields of one object that are listed.
 const MAX_UNKNOWN: usize = 100;
-/// Most problems that a response lists.
-const MAX_LISTED: usize = 100;
-/// Most bytes of pointers and details that a response lists; the first problem is always listed.
-const MAX_LISTED_BYTES: usize = 64 * 1024;
 /// Longest name for which a similar known field is looked for, in bytes.
 const MAX_COMPARED: usize = 64;
-
-/// One wrong field, or a wrong header.
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-pub struct Invalid {
-    /// Where the field is in the document: a JSON pointer (RFC 6901), empty for the document itself. Not for a header.
-    #[schema(required = false)]
-    pub pointer: String,
-    /// The name of the header. Not for a field.
-    #[schema(value_type = String, required = false)]
-    pub header: Option<&'static str>,
-    /// What is wrong with it.
-    pub detail: String,
-}
-
-impl Serialize for Invalid {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entry = serializer.serialize_struct("Invalid", 2)?;
-        match self.header {
-            Some(header) => entry.serialize_field("header", header)?,
-            None => entry.serialize_field("pointer", &self.pointer)?,
-        }
-        entry.serialize_field("detail", &self.detail)?;
-        entry.end()
-    }
-}
-
-/// Everything that is wrong with a value, at least one entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(pub Vec<Invalid>);
-
-/// What a parser of input returns.
-pub type Checked<T> = Result<T, Problems>;
-
-impl Problems {
-    /// The value itself is wrong.
-    pub fn here(detail: impl Into<String>) -> Self {
-        Self(vec![Invalid { pointer: String::new(), header: None, detail: detail.into() }])
-    }
-
-    /// What a response lists: at most 100 problems and 64 KiB. If there are more, the last entry, on the document itself, says
-    /// how many.
-    #[must_use]
-    pub fn capped(mut self) -> Self {
-        let mut bytes = 0;
-        let fits = |problem: &&Invalid| {
-            bytes += problem.pointer.len() + problem.detail.len();
-            bytes <= MAX_LISTED_BYTES
-        };
-        let fitting = self.0.iter().take_while(fits).count().max(1);
-        let kept = if self.0.len() > MAX_LISTED { fitting.min(MAX_LISTED - 1) } else { fitting };
-        if kept < self.0.len() {
-            let more = self.0.len() - kept;
-            self.0.truncate(kept);
-            self.0.extend(Self::here(format!("{more} more problems are not listed")).0);
-        }
-        self
-    }
-
-    /// The same problems, of a request header.
-    #[must_use]
-    pub fn of_header(mut self, name: &'static str) -> Self {
-        for invalid in &mut self.0 {
-            invalid.header = Some(name);
-        }
-        self
-    }
-
-    /// The same problems; those of a header are of a field.
-    #[must_use]
-    pub fn of_field(mut self, name: &str) -> Self {
-        for invalid in &mut self.0 {
-            if invalid.header.take().is_some() {
-                invalid.pointer = format!("/{name}");
-            }
-        }
-        self
-    }
-
-    /// The same problems, seen from the value that holds this one in `token`.
-    #[must_use]
-    pub fn under(mut self, token: &str) -> Self {
-        let token = token.replace('~', "~0").replace('/', "~1");
-        for invalid in &mut self.0 {
-            invalid.pointer = format!("/{token}{}", invalid.pointer);
-        }
-        self
-    }
-}
 
 /// Whether what is read was written by a client just now, or was checked when it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,10 +24,20 @@ pub enum Source {
     Table,
 }
 
-/// Any error of a parser is a problem with the value that it parsed.
-impl<E: std::error::Error> From<E> for Problems {
-    fn from(error: E) -> Self {
-        Self::here(error.to_string())
+impl Source {
+    /// Reads a secret with `parse`. From a client, one that is not empty but blank is refused: nobody filled it in.
+    pub fn secret(
+        self,
+        parse: impl FnOnce(Value) -> Checked<SecretString>,
+    ) -> impl FnOnce(Value) -> Checked<SecretString> {
+        move |value| {
+            let secret = parse(value)?;
+            let text = secret.expose_secret();
+            if self == Self::Client && !text.is_empty() && text.trim().is_empty() {
+                return Err(Problems::here("must not be blank"));
+            }
+            Ok(secret)
+        }
     }
 }
 

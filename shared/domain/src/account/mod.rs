@@ -17,7 +17,7 @@ use url::Url;
 pub use self::oauth2::OAuth2;
 use crate::{
     id::AccountId,
-    invalid::{Checked, Fields, Problems, name, string},
+    invalid::{Checked, Fields, Problems, Source, name, string},
     mask,
     origin::{Origin, SecretOrigins},
     redact::Secrets,
@@ -100,18 +100,18 @@ pub enum Authorization {
 impl Settings {
     /// Reads `{name, authorization}`. `allow` is the deployment's list of extra targets.
     pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
-        Self::read(value, |url| Ok(target::check_url(url, allow)?))
+        Self::read(value, Source::Client, |url| Ok(target::check_url(url, allow)?))
     }
 
     /// Reads settings that were saved. Whether the token URL is allowed by now is for the sending to check.
     pub fn restore(value: Value) -> Checked<Self> {
-        Self::read(value, |_| Ok(()))
+        Self::read(value, Source::Table, |_| Ok(()))
     }
 
-    fn read(value: Value, check: impl Fn(&Url) -> Checked<()>) -> Checked<Self> {
+    fn read(value: Value, source: Source, check: impl Fn(&Url) -> Checked<()>) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
-        let authorization = fields.required("authorization", |value| Authorization::read(value, check));
+        let authorization = fields.required("authorization", |value| Authorization::read(value, source, check));
         let parsed = name.zip(authorization).map(|(name, authorization)| Self { name, authorization });
         fields.finish(parsed)
     }
@@ -142,16 +142,16 @@ impl Settings {
 }
 
 impl Authorization {
-    fn read(value: Value, check: impl Fn(&Url) -> Checked<()>) -> Checked<Self> {
+    fn read(value: Value, source: Source, check: impl Fn(&Url) -> Checked<()>) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let authorization = match fields.required("type", string).as_deref() {
             Some("none") => Some(Self::None),
             Some("header") => {
                 let name = fields.required("name", header_name);
-                let value = fields.required("value", secret);
+                let value = fields.required("value", source.secret(secret));
                 name.zip(value).map(|(name, value)| Self::Header { name, value })
             }
-            Some("oauth2") => OAuth2::take(&mut fields, check).map(Self::OAuth2),
+            Some("oauth2") => OAuth2::take(&mut fields, source, check).map(Self::OAuth2),
             Some(_) => return Err(Problems::here("must be one of: none, header, oauth2").under("type")),
             None => None,
         };

@@ -11,7 +11,7 @@ use url::{Url, form_urlencoded};
 
 use super::put_secret;
 use crate::{
-    invalid::{self, Checked, Fields, Problems, one_of, secret, string, text},
+    invalid::{self, Checked, Fields, Problems, Source, one_of, secret, string, text},
     mask::{self, unmasked},
     origin::StoredSecret,
     redact::Secrets,
@@ -77,19 +77,21 @@ const CLIENT_AUTHS: [(&str, ClientAuth); 2] = [("header", ClientAuth::Header), (
 
 impl OAuth2 {
     /// Takes its fields out of a document. `check` tells whether a token URL may be called.
-    pub(super) fn take(fields: &mut Fields, check: impl Fn(&Url) -> Checked<()>) -> Option<Self> {
+    pub(super) fn take(fields: &mut Fields, source: Source, check: impl Fn(&Url) -> Checked<()>) -> Option<Self> {
         let grant_type = fields.required("grant_type", one_of(&GRANT_TYPES));
         let token_url = fields.required("token_url", |value| {
             let url = endpoint(value)?;
             check(&url).map(|()| url)
         });
         let client_id = fields.required("client_id", text(1000));
-        let client_secret = fields.required("client_secret", secret);
+        let client_secret = fields.required("client_secret", source.secret(secret));
         let scope = fields.defaulted("scope", None, |value| scope(value).map(Some));
         let audience = fields.defaulted("audience", None, |value| text(1000)(value).map(Some));
         let client_auth = fields.defaulted("client_auth", ClientAuth::Header, one_of(&CLIENT_AUTHS));
         let grant = match grant_type {
-            Some(GrantType::RefreshToken) => fields.required("refresh_token", secret).map(Grant::RefreshToken),
+            Some(GrantType::RefreshToken) => {
+                fields.required("refresh_token", source.secret(secret)).map(Grant::RefreshToken)
+            }
             Some(GrantType::ClientCredentials) if fields.has("refresh_token") => fields
                 .optional("refresh_token", |_| -> Checked<Grant> {
                     Err(Problems::here("goes with the grant_type refresh_token only"))
@@ -97,7 +99,7 @@ impl OAuth2 {
             Some(GrantType::ClientCredentials) => {
                 fields.defaulted("refresh_token", Grant::ClientCredentials, |_| Ok(Grant::ClientCredentials))
             }
-            None => fields.optional("refresh_token", secret).map(Grant::RefreshToken),
+            None => fields.optional("refresh_token", source.secret(secret)).map(Grant::RefreshToken),
         };
         Some(Self {
             grant: grant?,

@@ -172,3 +172,16 @@ fn the_header_that_authenticates_is_known_by_name() {
     assert_eq!(name(json!({"type": "header", "name": "X-K", "value": "v"})).expect("name"), "x-k");
     assert_eq!(name(oauth2(&json!({}))), Some(AUTHORIZATION));
 }
+
+#[test]
+fn blank_secrets_are_refused_and_saved_ones_read() {
+    let refreshing = json!({"grant_type": "refresh_token", "refresh_token": " ", "client_secret": "   "});
+    for (authorization, expected) in [
+        (json!({"type": "header", "name": "x-key", "value": "   "}), vec!["/authorization/value"]),
+        (oauth2(&json!({"client_secret": " "})), vec!["/authorization/client_secret"]),
+        (oauth2(&refreshing), vec!["/authorization/client_secret", "/authorization/refresh_token"]),
+    ] {
+        assert_eq!(pointers(settings(&authorization).expect_err("blank")), expected);
+        assert!(Settings::restore(json!({"name": "CRM", "authorization": authorization})).is_ok());
+    }
+}

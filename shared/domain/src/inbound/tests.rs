@@ -110,7 +110,12 @@ fn everything_wrong_is_named_at_once() {
         (json!({"type": "stripe", "secret": format!(" {WHSEC}")}), vec!["/secret"]),
         (json!({"type": "standard_webhooks", "secret": format!("v1,{WHSEC}")}), vec!["/secret"]),
         (json!({"type": "standard_webhooks", "secret": " ".repeat(24)}), vec!["/secret"]),
+        (json!({"type": "stripe", "secret": format!("{WHSEC} ")}), vec!["/secret"]),
+        (json!({"type": "github", "secret": "secret123 "}), vec!["/secret"]),
         (json!({"type": "hmac", "secret": " ".repeat(8), "header": "x"}), vec!["/secret"]),
+        (json!({"type": "basic", "username": "u", "password": "   "}), vec!["/password"]),
+        (json!({"type": "header", "name": "x", "value": "   "}), vec!["/value"]),
+        (json!({"type": "header", "name": "x", "value": "secret "}), vec!["/value"]),
         (json!({"type": "stripe", "secret": 1, "x": 1}), vec!["/secret", "/x"]),
         (json!({"type": "standard_webhooks", "secret": "short"}), vec!["/secret"]),
         (
@@ -130,10 +135,18 @@ fn everything_wrong_is_named_at_once() {
 fn passwords_and_header_values_may_be_short() {
     for right in [
         json!({"type": "github", "secret": "12345678"}),
-        json!({"type": "basic", "username": "u", "password": "x"}),
+        json!({"type": "hmac", "secret": "chosen by its user ", "header": "x"}),
+        json!({"type": "basic", "username": "u", "password": "x "}),
         json!({"type": "header", "name": "x-secret", "value": "x"}),
     ] {
         assert!(Verification::parse(right.clone()).is_ok(), "{right}");
+    }
+    for saved in [
+        json!({"type": "github", "secret": "12345678 "}),
+        json!({"type": "basic", "username": "u", "password": " "}),
+        json!({"type": "header", "name": "x-secret", "value": " "}),
+    ] {
+        assert!(Verification::restore(saved.clone()).is_ok(), "{saved}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a service's calls are verified: read from JSON, written back without secrets.
 
 use http::HeaderName;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::mac::{Algorithm, Encoding, Hmac};
@@ -70,6 +70,8 @@ impl Verification {
             }
             Ok(secret)
         };
+        // Those that a known sender issues: blanks at an end come from pasting.
+        let pasted = |value| trimmed(secret(value)?, source);
         let standard = |value| match source {
             Source::Client => Ok(SigningSecret::parse(&string(value)?)?),
             Source::Table => Ok(SigningSecret::issued(&string(value)?.into())),
@@ -79,20 +81,20 @@ impl Verification {
         let verification = match kind.as_deref() {
             Some("none") => Some(Self::None),
             Some("standard_webhooks") => fields.required("secret", standard).map(Self::StandardWebhooks),
-            Some("github") => fields.required("secret", secret).map(Self::Github),
-            Some("stripe") => fields.required("secret", secret).map(Self::Stripe),
-            Some("slack") => fields.required("secret", secret).map(Self::Slack),
-            Some("shopify") => fields.required("secret", secret).map(Self::Shopify),
-            Some("twilio") => fields.required("secret", secret).map(Self::Twilio),
+            Some("github") => fields.required("secret", pasted).map(Self::Github),
+            Some("stripe") => fields.required("secret", pasted).map(Self::Stripe),
+            Some("slack") => fields.required("secret", pasted).map(Self::Slack),
+            Some("shopify") => fields.required("secret", pasted).map(Self::Shopify),
+            Some("twilio") => fields.required("secret", pasted).map(Self::Twilio),
             Some("hmac") => Hmac::take(&mut fields, secret).map(Self::Hmac),
             Some("basic") => {
                 let username = fields.required("username", auth::username);
-                let password = fields.required("password", invalid::secret);
+                let password = fields.required("password", source.secret(invalid::secret));
                 username.zip(password).map(|(username, password)| Self::Basic { username, password })
             }
             Some("header") => {
                 let name = fields.required("name", header_name);
-                let value = fields.required("value", auth::secret);
+                let value = fields.required("value", |value| trimmed(auth::secret(value)?, source));
                 name.zip(value).map(|(name, value)| Self::Header { name, value })
             }
             Some(_) => {
@@ -173,6 +175,15 @@ impl Hmac {
         map.insert("encoding".to_owned(), json!(encoding));
         map.insert("prefix".to_owned(), json!(self.prefix));
     }
+}
+
+/// Refuses a secret of a client with blanks at an end: HTTP drops those of a header's value, and no sender signs with them.
+fn trimmed(secret: SecretString, source: Source) -> Checked<SecretString> {
+    let text = secret.expose_secret();
+    if source == Source::Client && text.trim() != text {
+        return Err(Problems::here("must not begin or end with white space"));
+    }
+    Ok(secret)
 }
 
 /// Any header: what third parties send is not ours to restrict.

@@ -227,7 +227,7 @@ fn response(value: Value) -> Checked<Option<Pointer>> {
 
 /// Printable ASCII, for headers; a user's name of RFC 7617 has no colon.
 fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
-    let key = auth::secret(value)?;
+    let key = source.secret(auth::secret)(value)?;
     edited(key.expose_secret(), source)?;
     if auth == Some(&Auth::Basic) && key.expose_secret().contains(':') {
         return Err(Problems::here("must hold no colon: it is the user's name of HTTP Basic authentication"));
@@ -237,7 +237,7 @@ fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretS
 
 /// What announces itself as a signing key's encoding must be one.
 fn secret_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
-    let key = secret(value)?;
+    let key = source.secret(secret)(value)?;
     edited(key.expose_secret(), source)?;
     if auth == Some(&Auth::Signed) && source == Source::Client {
         signature::check_plausible(key.expose_secret())?;

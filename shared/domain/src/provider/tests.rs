@@ -99,6 +99,13 @@ fn settings_read_back_what_they_write_and_show_no_secret() {
 }
 
 #[test]
+fn blank_keys_are_refused_and_saved_ones_read() {
+    let blank = json!({"api_key": "   ", "secret_key": " ", "auth": {"type": "basic"}});
+    assert_eq!(pointers(settings(&blank).expect_err("blank")), ["/api_key", "/secret_key"]);
+    assert!(Settings::restore(document(&blank)).is_ok());
+}
+
+#[test]
 fn everything_wrong_is_named_at_once() {
     let wrong = json!({
         "name": "", "provider_id": 1, "channel": "fax", "send_url": "http://10.0.0.1/", "api_key": "é", "secret_key": "",

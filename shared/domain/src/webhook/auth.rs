@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::settings::Reveal;
 use crate::{
     header,
-    invalid::{Checked, Fields, Problems, string},
+    invalid::{Checked, Fields, Problems, Source, string},
     mask,
 };
 
@@ -37,19 +37,19 @@ pub enum Auth {
 
 impl Auth {
     /// Reads `{"type": "none" | "basic" | "bearer" | "api_key", …}`.
-    pub fn parse(value: Value) -> Checked<Self> {
+    pub fn parse(value: Value, source: Source) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let auth = match fields.required("type", string).as_deref() {
             Some("none") => Some(Self::None),
             Some("basic") => {
                 let username = fields.required("username", username);
-                let password = fields.required("password", password);
+                let password = fields.required("password", source.secret(password));
                 username.zip(password).map(|(username, password)| Self::Basic { username, password })
             }
-            Some("bearer") => fields.required("token", bearer).map(Self::Bearer),
+            Some("bearer") => fields.required("token", source.secret(bearer)).map(Self::Bearer),
             Some("api_key") => {
                 let header = fields.required("header", header_name);
-                let value = fields.required("value", secret);
+                let value = fields.required("value", source.secret(secret));
                 header.zip(value).map(|(header, value)| Self::ApiKey { header, value })
             }
             Some(_) => return Err(Problems::here("must be one of: none, basic, bearer, api_key").under("type")),

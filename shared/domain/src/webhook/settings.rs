@@ -14,7 +14,7 @@ use super::{
 use crate::{
     condition::Condition,
     header,
-    invalid::{Checked, Fields, Problems, boolean, entries, list, name, one_of, string, whole},
+    invalid::{Checked, Fields, Problems, Source, boolean, entries, list, name, one_of, string, whole},
     mask::{self, unmasked},
     pattern::Pattern,
     retry::RetryPolicy,
@@ -125,6 +125,7 @@ impl Settings {
 
     /// `input`: where it comes from a client, with the targets that it may have.
     fn read(value: Value, input: Option<&Allow>) -> Checked<(Self, Option<SigningSecret>)> {
+        let source = if input.is_some() { Source::Client } else { Source::Table };
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
         let destination = Destination::take(&mut fields, |url| {
@@ -144,12 +145,12 @@ impl Settings {
             Ok(Some(BodyTemplate::parse(format, &string(value)?)?))
         });
         let to_service = destination.as_ref().is_some_and(|destination| destination.service().is_some());
-        let auth = fields.defaulted("auth", Auth::None, |value| match Auth::parse(value)? {
+        let auth = fields.defaulted("auth", Auth::None, |value| match Auth::parse(value, source)? {
             Auth::None => Ok(Auth::None),
             _ if to_service => Err(Problems::here("is the business of the service's account")),
             auth => Ok(auth),
         });
-        let secrets = fields.defaulted("secrets", Secrets::default(), secrets);
+        let secrets = fields.defaulted("secrets", Secrets::default(), |value| secrets(value, source));
         let secret = fields.defaulted("secret", None, |value| Ok(Some(SigningSecret::parse(&string(value)?)?)));
         let signing = fields.defaulted("signing", Signing::Standard, |value| {
             let signing = Signing::parse(value)?;
@@ -294,7 +295,7 @@ pub(crate) fn headers(
     Ok(headers)
 }
 
-fn secrets(value: Value) -> Checked<Secrets> {
+fn secrets(value: Value, source: Source) -> Checked<Secrets> {
     let pairs = entries(MOST_SECRETS, |name, value| {
         let legal = !name.is_empty()
             && name.len() <= 64
@@ -302,11 +303,10 @@ fn secrets(value: Value) -> Checked<Secrets> {
         if !legal {
             return Err(Problems::here("its name must be 1 to 64 letters, digits, `_` or `-`"));
         }
-        let text = string(value)?;
-        if text.is_empty() || text.len() > 4096 {
-            return Err(Problems::here("must have 1 to 4096 bytes"));
-        }
-        Ok(SecretString::from(text))
+        source.secret(|value| match string(value)? {
+            text if text.is_empty() || text.len() > 4096 => Err(Problems::here("must have 1 to 4096 bytes")),
+            text => Ok(text.into()),
+        })(value)
     })(value)?;
     Ok(Secrets(pairs.into_iter().collect()))
 }

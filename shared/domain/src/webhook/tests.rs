@@ -230,6 +230,19 @@ fn masks_are_not_written_back() {
 }
 
 #[test]
+fn blank_secrets_are_refused_and_saved_ones_read() {
+    for (change, pointer) in [
+        (json!({"auth": {"type": "api_key", "header": "x-key", "value": "   "}}), "/auth/value"),
+        (json!({"auth": {"type": "basic", "username": "u", "password": " \u{a0}"}}), "/auth/password"),
+        (json!({"secrets": {"a": "   "}}), "/secrets/a"),
+    ] {
+        assert_eq!(pointers_of(&change), [pointer]);
+        assert!(Settings::restore(with(&change)).is_ok(), "{change}");
+    }
+    assert!(settings(&json!({"auth": {"type": "basic", "username": "u", "password": ""}})).is_ok());
+}
+
+#[test]
 fn a_request_is_signed_and_authenticated_and_verifies_elsewhere() {
     let webhook = webhook(&json!({
         "auth": {"type": "api_key", "header": "x-key", "value": "k-1"}, "headers": {"x-id": "{event.id}"},

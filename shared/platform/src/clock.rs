@@ -19,7 +19,17 @@ pub fn now() -> Timestamp {
 enum Set {
     Still(Timestamp),
     /// It was this time at that instant, and goes on with tokio's clock.
-    Running(Timestamp, tokio::time::Instant),
+    Running(Timestamp, tokio::time::Instant, Option<Jump>),
+}
+
+/// A correction of the clock while it runs.
+#[cfg(feature = "test-clock")]
+#[derive(Debug, Clone, Copy)]
+pub struct Jump {
+    /// How long after the begin.
+    pub after: std::time::Duration,
+    /// By how much.
+    pub by: jiff::SignedDuration,
 }
 
 #[cfg(feature = "test-clock")]
@@ -27,9 +37,10 @@ impl Set {
     fn now(&self) -> Timestamp {
         match *self {
             Self::Still(time) => time,
-            Self::Running(time, since) => {
+            Self::Running(time, since, jump) => {
                 let passed = i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX);
-                time.checked_add(jiff::SignedDuration::from_millis(passed)).unwrap_or(Timestamp::MAX)
+                let corrected = jump.filter(|jump| since.elapsed() >= jump.after).map_or(time, |jump| time + jump.by);
+                corrected.checked_add(jiff::SignedDuration::from_millis(passed)).unwrap_or(Timestamp::MAX)
             }
         }
     }
@@ -60,7 +71,13 @@ pub async fn at<F: Future>(time: Timestamp, work: F) -> F::Output {
 /// Runs `work` as if it began at `time`, by a clock that goes on as tokio's does, which a test may have paused.
 #[cfg(feature = "test-clock")]
 pub async fn running<F: Future>(time: Timestamp, work: F) -> F::Output {
-    SET.scope(Set::Running(time, tokio::time::Instant::now()), work).await
+    SET.scope(Set::Running(time, tokio::time::Instant::now(), None), work).await
+}
+
+/// [`running`], by a clock that is corrected once.
+#[cfg(feature = "test-clock")]
+pub async fn jumping<F: Future>(time: Timestamp, jump: Jump, work: F) -> F::Output {
+    SET.scope(Set::Running(time, tokio::time::Instant::now(), Some(jump)), work).await
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use platform::clock;
+use platform::clock::{self, Jump};
 use tests::fake::{
     sqs::{Message, Name},
     world::{deadline, sqs_event},
@@ -22,11 +22,20 @@ pub(super) type Process = Box<(dispatch::App, delivery::App)>;
 /// How long a function may take, as the template has it.
 const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Works on a batch, by a clock that is off by this much.
+/// How a process's clock is wrong: it is off by one amount, and later in the invocation by another.
+#[derive(Clone, Copy)]
+pub(super) struct ClockError {
+    pub(super) first: SignedDuration,
+    pub(super) then: SignedDuration,
+    /// When it is corrected from the one to the other.
+    pub(super) after: Duration,
+}
+
+/// Works on a batch, by a clock that is wrong.
 pub(super) async fn work(
     history: History,
     process: Process,
-    clock_error: SignedDuration,
+    clock_error: ClockError,
     queue: Name,
     batch: Vec<Message>,
 ) -> Done {
@@ -38,7 +47,8 @@ pub(super) async fn work(
             _ => delivery::handle(&process.1, records, deadline()).await,
         }
     };
-    let handled = timeout(FUNCTION_TIMEOUT, clock::running(clock::now() + clock_error, handled));
+    let jump = Jump { after: clock_error.after, by: clock_error.then - clock_error.first };
+    let handled = timeout(FUNCTION_TIMEOUT, clock::jumping(clock::now() + clock_error.first, jump, handled));
     let answer = RUNNING.scope(Arc::clone(&running), async {
         tokio::select! {
             biased;

@@ -7,7 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use platform::clock;
 use tests::fake::{Call, Fate, sqs::MOST_RECEIVED};
 
-use super::chance::{below, between, happens, one_of};
+use super::{
+    batch::ClockError,
+    chance::{below, between, happens, one_of},
+};
 
 /// How often each kind of fault comes up, in ten thousand calls or messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,9 +156,14 @@ impl Faults {
         Duration::from_millis(if happens(self.slow) { between(500, 8_000) } else { between(1, 20) })
     }
 
-    /// How far the clock is off while a batch is worked on.
-    pub(super) fn clock_error(&self) -> SignedDuration {
-        let off = i64::try_from(below(2 * self.skew + 1)).expect("small") - i64::try_from(self.skew).expect("small");
-        SignedDuration::from_millis(off)
+    /// How far a clock is off while a batch is worked on. In every other batch it is corrected meanwhile.
+    pub(super) fn clock_error(&self) -> ClockError {
+        let off = || {
+            let off = i64::try_from(below(2 * self.skew + 1)).expect("small");
+            SignedDuration::from_millis(off - i64::try_from(self.skew).expect("small"))
+        };
+        let first = off();
+        let then = if below(2) == 0 { first } else { off() };
+        ClockError { first, then, after: Duration::from_millis(below(2_000)) }
     }
 }

@@ -7,7 +7,8 @@
 //! The times of `fixed` and `standard` stand fixed from the first attempt on, so that slow attempts do not shift them. A
 //! retry that is up to a minute late (a queue's delay, a slow endpoint) is made at once; times that passed by longer ago
 //! (a `Retry-After`, an outage of ours) are skipped, for to make up for them would be a burst on an endpoint in trouble. Two
-//! attempts of `fixed` never begin closer to each other than its interval.
+//! attempts of `fixed` never begin closer to each other than its interval, and two of `standard` never closer than 5 seconds:
+//! a time at which a postponed attempt was made is used up.
 
 use std::time::Duration;
 
@@ -150,10 +151,9 @@ impl RetryPolicy {
             }
             Self::Standard => {
                 let left = STANDARD_OFFSETS.get(usize::try_from(retry - 1).ok()?..)?;
+                let earliest = after(schedule.last_at, STANDARD_OFFSETS[0]);
                 let mut times = left.iter().map(|offset| after(started, *offset));
-                let planned = times.next()?;
-                let due = if on_time(planned) { planned } else { times.find(|time| *time > now)? };
-                (due, after(started, 86_400))
+                (times.find(|time| *time >= earliest && on_time(*time))?, after(started, 86_400))
             }
             Self::Custom { delays_seconds } => {
                 let delay = delays_seconds.get(usize::try_from(retry - 1).ok()?)?;

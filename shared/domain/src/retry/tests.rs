@@ -79,6 +79,13 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
         (&RetryPolicy::Standard, (2, 7_000), 7_000, 0, Some(7_200)),
         (&RetryPolicy::Standard, (2, 7_200), 7_200, 0, Some(18_000)),
         (&RetryPolicy::Standard, (9, 80_000), 80_000, u64::MAX, Some(86_400)),
+        // A time at which a postponed attempt was made is used up.
+        (&RetryPolicy::Standard, (2, 295), 296, 0, Some(300)),
+        (&RetryPolicy::Standard, (2, 299), 299, 0, Some(1_800)),
+        (&RetryPolicy::Standard, (2, 300), 300, 0, Some(1_800)),
+        (&RetryPolicy::Standard, (2, 360), 360, 0, Some(1_800)),
+        (&RetryPolicy::Standard, (3, 1_800), 1_815, 0, Some(7_200)),
+        (&RetryPolicy::Standard, (3, 86_400), 86_400, 0, None),
         (&custom, (1, 0), 0, 50, Some(50)),
         (&custom, (1, 0), 0, 500, Some(110)),
         (&custom, (2, 110), 110, 500, Some(210)),
@@ -221,9 +228,12 @@ proptest! {
             let Some(due) = policy.next(&schedule, now, asked.map(Duration::from_secs)) else { break };
             made += 1;
             prop_assert!(due >= now);
-            if let RetryPolicy::Fixed { interval_seconds, .. } = policy {
-                prop_assert!(due.duration_since(schedule.last_at).as_secs() >= i64::from(interval_seconds));
-            }
+            let apart = match policy {
+                RetryPolicy::Fixed { interval_seconds, .. } => interval_seconds,
+                RetryPolicy::Standard => 5,
+                _ => 0,
+            };
+            prop_assert!(due.duration_since(schedule.last_at).as_secs() >= i64::from(apart));
             prop_assert!(due <= time(end) + SLACK * schedule.attempts_made.cast_signed());
             let waited = asked.map_or(SignedDuration::ZERO, |asked| SignedDuration::from_secs(asked.min(86_400).cast_signed()));
             prop_assert!(due >= time(end).min(now + waited));

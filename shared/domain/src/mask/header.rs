@@ -1,6 +1,9 @@
 //! Header values: which are secrets, by the header's name or by the value itself.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 
 use super::{
     MASK, Masked, RUN, Tags, each_literal, literals, looks_random, masked as masked_url, names_secret, pieces, runs,
@@ -10,6 +13,13 @@ use crate::header::is_sensitive;
 /// Authentication schemes whose names are no ordinary words: whatever follows one is a secret.
 const SCHEMES: [&str; 11] =
     ["aws4-hmac-sha256", "bearer", "digest", "dpop", "gnap", "hawk", "hoba", "negotiate", "ntlm", "oauth", "ssws"];
+
+/// Base64 as clients write it: with or without padding.
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const BASE64: [GeneralPurpose; 2] =
+    [GeneralPurpose::new(&alphabet::STANDARD, LENIENT), GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT)];
 
 /// The longest text that may stay readable beside a tag that names a secret: room for `DeepL-Auth-Key `, not for a token.
 const MAX_BESIDE: usize = 16;
@@ -69,17 +79,27 @@ fn by_value(out: &mut Masked, value: &str) {
     });
 }
 
-/// Whether `word` is an authentication scheme, and `rest` what it authenticates with.
+/// Whether `word`, which may end with a colon, is an authentication scheme, and `rest` what it authenticates with.
 fn announces_token(word: &str, rest: &str) -> bool {
-    let known = |scheme: &&str| word.eq_ignore_ascii_case(scheme);
-    let single = !rest.contains([' ', '\t', ',']);
+    let word = word.strip_suffix(':').unwrap_or(word);
+    let single = !rest.contains([' ', '\t', ',']) && !word.contains(['{', '=', ':', '/']);
     // `Basic` and words that hold `key` or `auth` are ordinary words, too.
-    let basic = || BASE64_STANDARD.decode(rest).is_ok_and(|pair| pair.contains(&b':'));
+    let basic = || BASE64.iter().any(|base64| base64.decode(rest).is_ok_and(|pair| pair.contains(&b':')));
     !rest.is_empty()
         && word.len() < RUN
-        && (SCHEMES.iter().any(known)
+        && (is_scheme(word)
             || word.eq_ignore_ascii_case("basic") && basic()
-            || single && !word.contains(['{', '=', ':', '/']) && names_secret(word))
+            || single && (names_secret(word) || is_uuid(rest)))
+}
+
+fn is_scheme(word: &str) -> bool {
+    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
+/// Whether the text is a UUID: alone it is an id, behind a word (`Splunk 550e8400-…`) a token.
+fn is_uuid(text: &str) -> bool {
+    let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(hex)
 }
 
 /// One word of a literal, without white space.
@@ -91,7 +111,7 @@ fn word(out: &mut Masked, word: &str) {
         return;
     }
     if let Some((name, value)) = word.split_once(['=', ':'])
-        && names_secret(name)
+        && (names_secret(name) || is_scheme(name))
     {
         let secret = value.trim_start_matches('"');
         out.show(&word[..word.len() - secret.len()]);
@@ -108,9 +128,21 @@ fn word(out: &mut Masked, word: &str) {
 fn is_base64(word: &str) -> bool {
     word.len() >= RUN
         && word.contains(['+', '/'])
-        && !word.starts_with('/')
+        && !is_path(word)
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
         && looks_random(&word.replace(['+', '/'], "-"))
+}
+
+/// Whether a word of base64's alphabet is rather a path: its segments are words.
+fn is_path(word: &str) -> bool {
+    let random = |segment: &str| {
+        let has = |class: fn(&u8) -> bool| segment.bytes().any(|byte| class(&byte));
+        segment.len() >= RUN / 2
+            && has(u8::is_ascii_lowercase)
+            && has(u8::is_ascii_uppercase)
+            && has(u8::is_ascii_digit)
+    };
+    word.starts_with('/') && !word.contains(['+', '=']) && !word.split('/').any(random)
 }
 
 #[cfg(test)]
@@ -141,6 +173,14 @@ mod tests {
             ("X-Params", "token:abc", "token:•••"),
             ("Referer", "https://a:b@h.example/?token=abc&x=1", "https://•••@h.example/?token=•••&x=1"),
             ("X-Id", "550e8400-e29b-41d4-a716-446655440000", "550e8400-e29b-41d4-a716-446655440000"),
+            ("X-Upstream", "Splunk 12345678-1234-1234-1234-123456789abc", "Splunk •••"),
+            ("X-Upstream", "Basic dXNlcjpwYXNzMQ", "Basic •••"),
+            ("X-Upstream", "Basic Pj4_Ojw_Pj8", "Basic •••"),
+            ("X-Upstream", "Bearer: abc", "Bearer: •••"),
+            ("X-Upstream", "bearer:abc", "bearer:•••"),
+            ("X-Upstream", "Token: abc", "Token: •••"),
+            ("X-Session", "/aB3aB3aB3aB3/aB3aB3aB3aB3", "•••"),
+            ("X-Session", "/aB3+aB3/aB3aB3/aB3aB3aB3aB=", "•••"),
             ("Accept", "application/vnd.github.v3+json; q=0.9", "application/vnd.github.v3+json; q=0.9"),
             ("Date", "Tue, 15 Nov 1994 08:12:31 GMT", "Tue, 15 Nov 1994 08:12:31 GMT"),
             ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (X11; Linux x86_64)"),

@@ -168,11 +168,17 @@ pub(crate) fn digest(text: &str) -> String {
 }
 
 /// The problem of an event that was refused for `problems`: an unknown or reserved type is another one.
-pub async fn refused(app: &App, caller: &Caller, mut problems: Problems, kind: &Value) -> Answer<Problem> {
+pub async fn refused(
+    app: &App,
+    caller: &Caller,
+    mut problems: Problems,
+    kind: &Value,
+    types: &mut Types,
+) -> Answer<Problem> {
     if let Some(kind) = kind.as_str().and_then(|kind| EventType::parse(kind).ok()) {
         if let Err(reserved) = may_publish(caller, &kind) {
             problems.0.extend(reserved.under("type").0);
-        } else if let Some(unknown) = Types::default().unknown(app, &kind).await? {
+        } else if let Some(unknown) = types.unknown(app, &kind).await? {
             problems.0.extend(unknown.under("type").0);
         }
     }
@@ -180,18 +186,21 @@ pub async fn refused(app: &App, caller: &Caller, mut problems: Problems, kind: &
 }
 
 /// The event types that were looked up for one request: `None` for known ones, else what is wrong.
-#[derive(Default)]
-struct Types(HashMap<EventType, Option<Problems>>);
+#[derive(Debug, Default)]
+pub struct Types {
+    looked_up: HashMap<EventType, Option<Problems>>,
+    names: event_types::Names,
+}
 
 impl Types {
     /// What is wrong with the type, if anything.
     async fn unknown(&mut self, app: &App, kind: &EventType) -> Answer<Option<Problems>> {
-        if let Some(looked_up) = self.0.get(kind) {
+        if let Some(looked_up) = self.looked_up.get(kind) {
             return Ok(looked_up.clone());
         }
         let known = event_types::is_known(app, kind).await?;
-        let problems = if known { None } else { Some(event_types::unknown(app, kind).await?) };
-        self.0.insert(kind.clone(), problems.clone());
+        let problems = if known { None } else { Some(event_types::unknown(app, kind, &mut self.names).await?) };
+        self.looked_up.insert(kind.clone(), problems.clone());
         Ok(problems)
     }
 }

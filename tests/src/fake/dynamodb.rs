@@ -189,8 +189,10 @@ impl Table {
         let limit = limit.min(most);
         found.truncate(limit);
         let projected = |name: &str| ["pk", "sk", "status_pk", "status_sk", "awaited"].contains(&name);
+        let asked = request["ProjectionExpression"].as_str();
+        let asked = |name: &str| asked.is_none_or(|names| names.split(", ").any(|asked| asked == name));
         let shown = found.iter().map(|item| {
-            let shown = item.iter().filter(|(name, _)| sort != "status_sk" || projected(name));
+            let shown = item.iter().filter(|(name, _)| asked(name) && (sort != "status_sk" || projected(name)));
             shown.map(|(name, value)| (name.clone(), value.clone())).collect::<Item>()
         });
         let mut answer = json!({"Items": shown.collect::<Vec<_>>(), "Count": found.len()});

@@ -22,7 +22,8 @@ use platform::{
         events::MOST_MATCHES,
     },
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     App,
@@ -32,17 +33,20 @@ use crate::{
         etag::{self, Refusal},
         made,
         patch::apply,
-        query::Query,
+        query::{Listing, Query},
     },
     openapi::schema,
 };
+
+/// Largest example of a custom type, in bytes of JSON: a page lists a hundred.
+const MAX_EXAMPLE: usize = 16 * 1024;
 
 /// Lists event types: custom types (newest first), then built-in types.
 #[utoipa::path(get, path = "/v1/event-types", operation_id = "listEventTypes", tag = "event types",
     security(("token" = ["events:read"])),
     params(schema::Paging),
     responses((status = 200, body = schema::List<schema::EventType>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Listing<View>>> {
     let paging = query.paging()?;
     let mut slice = paging.slice(&app).await?;
     let catalogue = event_type::catalogue();
@@ -51,17 +55,17 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
     let mut data = Vec::new();
     if shown.is_none() {
         let own = app.table.event_types(&slice).await?;
-        data.extend(own.items.iter().map(view));
+        data.extend(own.items.into_iter().map(View::of));
         if own.next.is_some() {
-            return paging.page(&app, data, own.next).await.map(Json);
+            return paging.listing(&app, data, own.next).await.map(Json);
         }
     }
     slice.limit -= data.len();
     let from = shown.unwrap_or(0);
     let to = catalogue.len().min(from + slice.limit);
-    data.extend(catalogue[from..to].iter().map(built_in));
+    data.extend(catalogue[from..to].iter().map(View::of_built_in));
     let next = (to < catalogue.len()).then(|| format!("#{to}"));
-    paging.page(&app, data, next).await.map(Json)
+    paging.listing(&app, data, next).await.map(Json)
 }
 
 /// Creates a custom event type.
@@ -99,7 +103,7 @@ pub async fn create(
     responses((status = 200, body = schema::EventType), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer {
     if let Some(known) = event_type::find(&name) {
-        let body = built_in(known);
+        let body = json!(View::of_built_in(known));
         return Ok(([(header::ETAG, etag::of_shown(&body))], Json(body)).into_response());
     }
     Ok(answer(&find(&app, &name).await?))
@@ -175,9 +179,23 @@ pub(crate) async fn is_known(app: &App, kind: &EventType) -> Answer<bool> {
     Ok(event_type::find(kind.as_str()).is_some() || app.table.event_type(kind).await?.is_some())
 }
 
+/// The names of the custom types, read when they are first needed.
+#[derive(Debug, Default)]
+pub struct Names(Option<Vec<EventType>>);
+
+impl Names {
+    async fn get(&mut self, app: &App) -> Answer<&[EventType]> {
+        let names = match self.0.take() {
+            Some(names) => names,
+            None => app.table.event_type_names().await?,
+        };
+        Ok(self.0.insert(names))
+    }
+}
+
 /// The problem of a type that is not known.
-pub(crate) async fn unknown(app: &App, kind: &EventType) -> Answer<Problems> {
-    let own = app.table.event_type_names().await?;
+pub(crate) async fn unknown(app: &App, kind: &EventType, names: &mut Names) -> Answer<Problems> {
+    let own = names.get(app).await?;
     let known = event_type::catalogue().iter().map(|known| known.name).chain(own.iter().map(EventType::as_str));
     let meant = event_type::closest(kind.as_str(), known);
     let meant = meant.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
@@ -198,8 +216,7 @@ pub(crate) fn parse(value: Value) -> Checked<CustomType> {
     let mut fields = Fields::of(value)?;
     let name = fields.required("name", name);
     let description = fields.defaulted("description", None, |value| description(value).map(Some));
-    let example =
-        fields.defaulted("example", None, |value| event::object(value).map(|map| Some(Value::from(map).to_string())));
+    let example = fields.defaulted("example", None, |value| example(value).map(Some));
     let parsed = name.zip(description).zip(example);
     let created_at = clock::now();
     let new = |((name, description), example)| CustomType { name, description, example, created_at, version: 1 };
@@ -223,19 +240,47 @@ fn description(value: Value) -> Checked<String> {
     Ok(text)
 }
 
+/// The example as JSON text.
+fn example(value: Value) -> Checked<String> {
+    let text = Value::from(event::object(value)?).to_string();
+    if text.len() > MAX_EXAMPLE {
+        return Err(Problems::here(format!("must have at most {MAX_EXAMPLE} bytes as JSON")));
+    }
+    Ok(text)
+}
+
 fn answer(own: &CustomType) -> Response {
-    ([(header::ETAG, etag::of(own.version))], Json(view(own))).into_response()
+    ([(header::ETAG, etag::of(own.version))], Json(View::of(own.clone()))).into_response()
 }
 
-fn built_in(known: &BuiltIn) -> Value {
-    json!({"name": known.name, "description": known.description, "example": known.example, "built_in": true})
+/// An event type as clients see it. Its example stays text.
+#[derive(Debug, Serialize)]
+pub struct View {
+    name: String,
+    description: Option<String>,
+    example: Option<Box<RawValue>>,
+    built_in: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_at: Option<String>,
 }
 
-fn view(own: &CustomType) -> Value {
-    let mut view = document(own);
-    view["built_in"] = json!(false);
-    view["created_at"] = json!(time::show_millis(own.created_at));
-    view
+impl View {
+    fn of(own: CustomType) -> Self {
+        let CustomType { name, description, example, created_at, .. } = own;
+        let example = example.and_then(|text| RawValue::from_string(text).ok());
+        let created_at = Some(time::show_millis(created_at));
+        Self { name: name.to_string(), description, example, built_in: false, created_at }
+    }
+
+    fn of_built_in(known: &BuiltIn) -> Self {
+        Self {
+            name: known.name.to_owned(),
+            description: Some(known.description.to_owned()),
+            example: RawValue::from_string(known.example.to_string()).ok(),
+            built_in: true,
+            created_at: None,
+        }
+    }
 }
 
 /// What a client can give of a type.

@@ -33,7 +33,7 @@ use crate::{
         query::{self, Listing, Query},
     },
     openapi::schema,
-    publish::{self, IdempotencyKey, Request},
+    publish::{self, IdempotencyKey, Request, Types},
 };
 
 const ROUTE: &str = "events";
@@ -61,7 +61,9 @@ pub async fn publish(
         (Ok(key), Ok(new)) => (key, new),
         (key, new) => {
             let problems = [key.err(), new.err()].into_iter().flatten().flat_map(|problems| problems.0).collect();
-            return Err(publish::refused(&app, &caller, Problems(problems), &document["type"]).await?);
+            return Err(
+                publish::refused(&app, &caller, Problems(problems), &document["type"], &mut Types::default()).await?
+            );
         }
     };
     let event = publish::one(&app, &caller, ROUTE, Request { new, key, document, hops: caller.hops }).await?;
@@ -85,6 +87,7 @@ pub async fn publish_batch(
     let entries = fields.finish(entries)?;
     let mut wrong = Vec::with_capacity(entries.len());
     let mut requests = Vec::with_capacity(entries.len());
+    let mut types = Types::default();
     for entry in entries {
         let kind = entry["type"].clone();
         match batch_entry(entry, caller.hops) {
@@ -92,7 +95,7 @@ pub async fn publish_batch(
                 requests.push(request);
                 wrong.push(None);
             }
-            Err(problems) => wrong.push(Some(publish::refused(&app, &caller, problems, &kind).await?)),
+            Err(problems) => wrong.push(Some(publish::refused(&app, &caller, problems, &kind, &mut types).await?)),
         }
     }
     let mut published = publish::many(&app, &caller, BATCH_ROUTE, requests).await?.into_iter();

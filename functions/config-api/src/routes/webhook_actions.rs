@@ -62,7 +62,11 @@ pub async fn test(
         may_send(&caller, &webhook.settings)?;
         may_publish(&caller, kind).map_err(|problems| problems.under("type").under("event"))?;
         if !event_types::is_known(&app, kind).await? {
-            return Err(event_types::unknown(&app, kind).await?.under("type").under("event").into());
+            return Err(event_types::unknown(&app, kind, &mut event_types::Names::default())
+                .await?
+                .under("type")
+                .under("event")
+                .into());
         }
     }
     let mut event = event(&app, &webhook, given).await?;

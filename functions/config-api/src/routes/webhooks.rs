@@ -230,12 +230,14 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
 
 /// Refuses exact names beside `former` that are no event types. Wildcards are free.
 async fn known_types(app: &App, settings: &Settings, former: &[Pattern]) -> Answer<()> {
-    let mut problems = Vec::new();
+    let (mut problems, mut names) = (Vec::new(), event_types::Names::default());
     for (index, pattern) in settings.events.iter().enumerate().filter(|(_, pattern)| !former.contains(pattern)) {
         if let Some(kind) = pattern.exact()
             && !event_types::is_known(app, &kind).await?
         {
-            problems.extend(event_types::unknown(app, &kind).await?.under(&index.to_string()).under("events").0);
+            problems.extend(
+                event_types::unknown(app, &kind, &mut names).await?.under(&index.to_string()).under("events").0,
+            );
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }

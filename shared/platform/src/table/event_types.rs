@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, key, number,
-    walk::{Page, Slice},
+    walk::{LISTING, Page, Slice},
 };
 
 const KIND: &str = "event-type";
@@ -102,18 +102,13 @@ impl Table {
         self.listed(KIND, slice).await
     }
 
-    /// The names of all custom types.
+    /// The names of all custom types, without the rest of their rows.
     pub async fn event_type_names(&self) -> Result<Vec<EventType>, TableError> {
-        let mut names = Vec::new();
-        let mut slice = Slice::new(None, 1_000);
-        loop {
-            let Page { items, next, .. } = self.event_types(&slice).await?;
-            names.extend(items.into_iter().map(|own| own.name));
-            slice.after = next;
-            if slice.after.is_none() {
-                return Ok(names);
-            }
-        }
+        let query = self.index(LISTING, KIND).key_condition_expression("list_pk = :pk");
+        let query = query.projection_expression("list_sk");
+        let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
+        let name = |item: Item| EventType::parse(item.get("list_sk")?.as_s().ok()?.split_once('#')?.1).ok();
+        Ok(items.into_iter().filter_map(name).collect())
     }
 
     /// Counts the types of a table in which none were created since they are counted.

@@ -13,7 +13,7 @@ pub struct EventTypeInput {
     pub name: String,
     #[schema(max_length = 1000)]
     pub description: Option<String>,
-    /// A sample of `data`.
+    /// A sample of `data`: at most 16 KiB as JSON.
     #[schema(value_type = Option<Object>)]
     pub example: Option<Value>,
 }

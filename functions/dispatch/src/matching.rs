@@ -3,7 +3,8 @@
 //! Each pattern's subscriptions are read once for the batch, a page of at most 1 MB at a time, and their conditions are
 //! parsed once for all events. An event's data is a tree of values only while it is judged. So memory does not grow with the
 //! number of types, subscribers or events: `[0,0,0,…]` of 256 KB takes 8 MB as a tree, and a thousand webhooks may have 16 KiB
-//! of conditions each.
+//! of conditions each. Compiled, the expressions of one webhook take up to 170 KB: they are kept from one event to the next up
+//! to [`MAX_COMPILED`], and compiled anew beyond that.
 
 use std::{
     cell::RefCell,
@@ -27,6 +28,16 @@ use crate::{App, DispatchError};
 
 /// Patterns whose subscriptions are read at the same time.
 const MAX_CONCURRENT_READS: usize = 4;
+
+/// Most memory for the compiled expressions of a page of subscribers, in bytes.
+const MAX_COMPILED: usize = 16 * 1024 * 1024;
+
+/// A page of subscribers while it is judged.
+struct Page<'a> {
+    subscribers: Vec<(&'a Subscriber, Option<Condition>)>,
+    /// Memory of their compiled expressions, in bytes.
+    compiled: usize,
+}
 
 /// The webhooks that were judged for one event, or why they could not be.
 type Verdict = Result<BTreeMap<WebhookId, bool>, DispatchError>;
@@ -55,7 +66,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Judges the subscribers of a pattern for every event that the pattern takes.
+    /// Page the subscribers of a pattern for every event that the pattern takes.
     async fn judge_all(&self, app: &App, pattern: &Pattern) {
         let mut position = None;
         loop {
@@ -83,11 +94,11 @@ impl Batch<'_> {
     }
 
     fn judge(&self, pattern: &Pattern, page: &[Subscriber]) {
-        let page: Vec<(&Subscriber, Option<Condition>)> = page.iter().filter_map(readable).collect();
+        let mut page = Page { subscribers: page.iter().filter_map(readable).collect(), compiled: 0 };
         for (event, verdict) in self.events.iter().zip(self.verdicts.borrow_mut().iter_mut()) {
             if pattern.matches(&event.kind)
                 && let Ok(judged) = verdict
-                && let Err(error) = judge_event(event, &page, judged, self.deadline)
+                && let Err(error) = judge_event(event, &mut page, judged, self.deadline)
             {
                 *verdict = Err(error);
             }
@@ -95,15 +106,15 @@ impl Batch<'_> {
     }
 }
 
-/// Judges some subscribers for one event; those that another pattern brought before are left out.
+/// Page some subscribers for one event; those that another pattern brought before are left out.
 fn judge_event(
     event: &EventText,
-    page: &[(&Subscriber, Option<Condition>)],
+    page: &mut Page<'_>,
     judged: &mut BTreeMap<WebhookId, bool>,
     deadline: Deadline,
 ) -> Result<(), DispatchError> {
     let mut parsed = None;
-    for (subscriber, conditions) in page {
+    for (subscriber, conditions) in &mut page.subscribers {
         if judged.contains_key(&subscriber.webhook) {
             continue;
         }
@@ -117,7 +128,14 @@ fn judge_event(
                 if parsed.is_none() {
                     parsed = Some(event.parse()?);
                 }
-                parsed.as_ref().is_some_and(|event| wants(conditions, &subscriber.subject(event)))
+                let before = conditions.compiled_bytes();
+                let wanted = parsed.as_ref().is_some_and(|event| wants(conditions, &subscriber.subject(event)));
+                page.compiled += conditions.compiled_bytes() - before;
+                if page.compiled > MAX_COMPILED {
+                    page.compiled -= conditions.compiled_bytes();
+                    conditions.release();
+                }
+                wanted
             }
         };
         judged.insert(subscriber.webhook, wanted);

@@ -190,6 +190,23 @@ impl Condition {
         }
     }
 
+    /// Memory of the expressions that are compiled by now, in bytes.
+    pub fn compiled_bytes(&self) -> usize {
+        let mut expressions = Vec::new();
+        self.expressions(&mut expressions);
+        expressions.into_iter().map(Expression::compiled_bytes).sum()
+    }
+
+    /// Drops the compiled expressions. They are compiled again when a result depends on them.
+    pub fn release(&mut self) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(Self::release),
+            Self::Not(part) => part.release(),
+            Self::Compare { op: Op::Matches(expression), .. } => expression.release(),
+            Self::Compare { .. } => {}
+        }
+    }
+
     fn parse_at(depth: usize, value: Value, origin: Origin) -> Checked<Self> {
         if depth > DEEPEST {
             return Err(Problems::here(format!("is nested deeper than {DEEPEST}")));

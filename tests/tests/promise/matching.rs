@@ -71,6 +71,30 @@ async fn conditions_that_cost_too_much_match_nothing_and_hold_up_nobody() {
     assert_eq!(world.event(&event).await.expect("an event").matches, [fine]);
 }
 
+/// Compiled, the expressions take more than a page of subscribers may keep.
+#[tokio::test]
+async fn expressions_beyond_the_memory_of_a_page_match_for_each_event() {
+    let mut world = super::world().await;
+    let mut all = BTreeSet::new();
+    for n in 0..500 {
+        let large =
+            json!({"field": "code", "op": "matches", "value": format!("^(x([a-z]{{40}}[0-9]{{40}}){{20}}|a{n}b?)$")});
+        all.insert(world.webhook(&format!("w-{n}"), json!({"conditions": large})).await.id);
+    }
+    let events = [
+        world.publish("message", json!({"code": "a299"})).await,
+        world.publish("message", json!({"code": "a0b"})).await,
+    ];
+    world.step_on(&[Name::Events]).await.expect("the batch");
+    let mut matched = BTreeSet::new();
+    for event in &events {
+        let stored = world.event(event).await.expect("an event");
+        assert_eq!(stored.matches.len(), 1);
+        matched.extend(stored.matches);
+    }
+    assert!(matched.len() == 2 && matched.is_subset(&all));
+}
+
 #[tokio::test]
 async fn an_events_data_is_stored_as_it_was_accepted() {
     let mut world = super::world().await;

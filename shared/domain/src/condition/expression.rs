@@ -93,6 +93,16 @@ impl Expression {
         }
     }
 
+    /// Memory of the compiled expression, in bytes: 0 while it is not compiled.
+    pub(super) fn compiled_bytes(&self) -> usize {
+        self.program.get().and_then(|program| program.as_ref().ok()).map_or(0, Program::bytes)
+    }
+
+    /// Drops the compiled expression. It is compiled again when it is needed.
+    pub(super) fn release(&mut self) {
+        self.program.take();
+    }
+
     fn program(&self) -> &Result<Program, OperandError> {
         self.program.get_or_init(|| Program::compile(&self.text))
     }
@@ -131,6 +141,10 @@ impl Program {
             Config::new().unicode_word_boundary(true).skip_cache_capacity_check(true).cache_capacity(MAX_BYTES);
         let dfa = Builder::new().configure(config).build_from_nfa(nfa).map_err(|_| OperandError::TooLarge)?;
         if steps > MAX_COMPILE_STEPS { Err(OperandError::TooLarge) } else { Ok(Self { dfa, steps }) }
+    }
+
+    fn bytes(&self) -> usize {
+        self.dfa.get_nfa().memory_usage() + self.dfa.memory_usage()
     }
 
     /// Runs the automaton, computing its states as they are needed.

@@ -328,6 +328,22 @@ fn a_time_is_found_among_all_that_an_event_can_hold() {
 }
 
 #[test]
+fn released_expressions_take_no_memory_and_match_again() {
+    let mut condition = Condition::restore(json!({"not": {"all": [
+        {"field": "a", "op": "matches", "value": "^([a-z]{40}[0-9]{40}){20}$"},
+        {"field": "b", "op": "matches", "value": "x"},
+    ]}}))
+    .expect("a condition");
+    assert_eq!(condition.compiled_bytes(), 0);
+    let data = json!({"a": "ab", "b": "x"});
+    assert!(condition.on(&data));
+    assert!((20_000..200_000).contains(&condition.compiled_bytes()), "{}", condition.compiled_bytes());
+    condition.release();
+    assert_eq!(condition.compiled_bytes(), 0);
+    assert!(condition.on(&data));
+}
+
+#[test]
 fn an_expression_matches_as_the_reference_does() {
     for (text, expression, expected) in [
         ("a\nb", r"a[\s\S]b", true),

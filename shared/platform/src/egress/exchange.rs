@@ -4,9 +4,9 @@
 //! [`MAX_HEADERS`] fields, folded ones, a space before the colon; a line that is no field is passed over.
 //!
 //! A receiver may close an idle connection at the moment when a request is sent over it. A request that is lost with such a
-//! connection, before the head of an answer is complete, is made once more at once, on a new connection. This holds for any
-//! method: whoever receives from Tieline may receive twice. A request that is lost with a connection of its own is not
-//! repeated.
+//! connection within [`STALE`] of being sent, before the head of an answer is complete, is made once more at once, on a new
+//! connection. This holds for any method: whoever receives from Tieline may receive twice. A connection that closes later
+//! was not idle: its receiver had the request. So that loss, like that of a connection made for the request, is the outcome.
 
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Idle connections kept per host: those of one batch.
 const IDLE_PER_HOST: usize = 10;
+/// How soon after a request a reused connection closes that was being closed already: a round trip, with time to spare.
+const STALE: Duration = Duration::from_secs(1);
 /// The most header fields of an answer.
 pub(super) const MAX_HEADERS: usize = 1_000;
 /// The largest head of an answer over HTTP/2, in bytes: about what is read over HTTP/1.1.
@@ -67,8 +69,10 @@ impl Clients {
     async fn respond(&self, request: Request) -> Result<Response, CallError> {
         let repeat = request.try_clone().expect("the body is in memory");
         let dial = Dial::new(request.url().port_or_known_default().unwrap_or(443));
+        let sent = Instant::now();
         let outcome = DIAL.scope(dial.clone(), self.pooled.execute(request)).await.map_err(CallError::from);
-        if outcome.as_ref().err() != Some(&Unreachable::Closed.into()) || dial.is_new() {
+        let closed = outcome.as_ref().err() == Some(&Unreachable::Closed.into());
+        if !closed || dial.is_new() || sent.elapsed() > STALE {
             return outcome;
         }
         tracing::debug!("a reused connection was closed before the answer: repeated on a new one");

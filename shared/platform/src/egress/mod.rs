@@ -4,7 +4,7 @@
 //! - the target passes [`check_url`], and the address that is dialled passes [`check_address`]: it is judged where the
 //!   name is resolved, so a name can't be given another address in between;
 //! - nothing else decides where the request goes: no redirect is followed, no proxy of the environment is used;
-//! - a request that was lost with a reused connection is repeated once on a new one, see [`exchange`];
+//! - a request that a reused connection loses at once is repeated once on a new one, see [`exchange`];
 //! - the whole exchange, from the look-up of the name to the last byte read, ends within the call's timeout;
 //! - at most the call's limit of bytes is kept, as they came: nothing is unpacked;
 //! - no error holds a URL, whose path or query may be a secret.

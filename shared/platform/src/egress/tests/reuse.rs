@@ -92,7 +92,7 @@ async fn the_repeat_has_the_time_that_is_left() {
         request(&mut stream).await;
         answer_ok(&mut stream).await;
         request(&mut stream).await;
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        tokio::time::sleep(Duration::from_millis(900)).await;
         drop(stream);
         let (mut stream, _) = listener.accept().await.expect("connection");
         request(&mut stream).await;
@@ -106,4 +106,26 @@ async fn the_repeat_has_the_time_that_is_left() {
     };
     let (result, seconds) = tokio::select! { () = serve => unreachable!(), result = calls => result };
     assert_eq!((result.expect_err("no answer"), seconds), (CallError::Timeout, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reused_connection_that_closes_later_than_a_second_is_not_repeated() {
+    let (listener, port) = listen().await;
+    let egress = egress(port, RootCertStore::empty());
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.expect("connection");
+        request(&mut stream).await;
+        answer_ok(&mut stream).await;
+        request(&mut stream).await;
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        drop(stream);
+        listener.accept().await.expect("connection");
+    };
+    let calls = async {
+        let call = || get(&format!("http://127.0.0.1:{port}/"));
+        egress.call(call()).await.expect("answer");
+        egress.call(call()).await
+    };
+    let result = tokio::select! { () = serve => panic!("the request was repeated"), result = calls => result };
+    assert_eq!(result.expect_err("no answer"), CallError::Unreachable(Unreachable::Closed));
 }

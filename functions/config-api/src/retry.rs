@@ -24,7 +24,7 @@ pub fn is_overdue(queued_at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(queued_at) > SignedDuration::from_hours(1)
 }
 
-/// Asks for another try of `before`, whose row is `was`. None: something happened to it meanwhile, or its event has expired.
+/// Asks for another try of `before`, whose row is `was`, with at least these `hops`. None: something happened to it meanwhile, or its event has expired.
 ///
 /// # Errors
 /// When the table or the queue fails; asking again is safe.
@@ -33,12 +33,13 @@ pub async fn again(
     deliveries: &Queue,
     before: Delivery,
     was: Option<&Delivery>,
+    hops: u8,
     now: Timestamp,
 ) -> Result<Option<Delivery>, RetryError> {
     if table.keep_event(before.id.event, now).await? == Written::Refused {
         return Ok(None);
     }
-    let (row, message) = before.retried(now, random::token());
+    let (row, message) = before.retried(hops, now, random::token());
     let replaces = message.replaces.is_some();
     if replaces {
         send(deliveries, &message, HEAD_START).await?;

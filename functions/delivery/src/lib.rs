@@ -181,7 +181,7 @@ async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<S
 
 /// The message's id when it failed.
 async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
-    let Received { message_id, body, message } = received;
+    let Received { message_id, body, mut message } = received;
     let context = &batch.context;
     let work = async {
         context.check(&message)?;
@@ -195,7 +195,11 @@ async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
                     None => stored.map(|stored| stored.event.parse()).transpose()?,
                 };
                 match event {
-                    Some(event) => Box::pin(deliver(app, batch, &message, &event)).await,
+                    Some(mut event) => {
+                        message.hops = message.hops.max(event.hops);
+                        event.hops = message.hops;
+                        Box::pin(deliver(app, batch, &message, &event)).await
+                    }
                     None => bury(app, body, "its event is not there any more").await,
                 }
             }
@@ -220,7 +224,8 @@ async fn deliver(app: &App, batch: &Batch, message: &Message, event: &Event) -> 
     }
     let Some(waited) = pace::keep(app, &webhook, message).await? else { return Ok(()) };
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
-    let (tokens, webhook) = (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress }, &endpoint.webhook);
+    let (tokens, webhook) =
+        (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress, hops: event.hops }, &endpoint.webhook);
     let ready = async |call: Duration| {
         if (waited || batch.read_at.elapsed() > FRESH) && app.table.stopped(webhook.id).await?.covers(message.queued_at)
         {

@@ -23,7 +23,7 @@ pub struct Event {
     pub timestamp: Timestamp,
     /// What tags and conditions read.
     pub data: Value,
-    /// How many times it went out of Tieline and came in again by an inbound URL.
+    /// How many times what led to it left Tieline and came in again, by an inbound URL or the API.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
 }

@@ -14,6 +14,7 @@ use domain::{
         issued::{Failure, Issued, Lease, Step, Token},
     },
     redact::Redactor,
+    webhook::request::HOPS_HEADER,
 };
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -39,6 +40,8 @@ pub struct Tokens<'a> {
     pub keys: &'a Keys,
     /// How the authorization server is called.
     pub egress: &'a Egress,
+    /// How many times what leads to the call left Tieline: a token endpoint may lead back, too.
+    pub hops: u8,
 }
 
 /// Why there is no token.
@@ -171,6 +174,7 @@ impl Tokens<'_> {
         let request = settings.token_request(refresh);
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(HOPS_HEADER, u16::from(self.hops.saturating_add(1)).into());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         if let Some(authorization) = &request.authorization {
             let Ok(mut value) = HeaderValue::try_from(authorization.expose_secret()) else {

@@ -23,6 +23,8 @@ pub struct Hit {
     pub path: String,
     /// The header `webhook-id`.
     pub webhook_id: String,
+    /// The header `tieline-hops`.
+    pub hops: String,
     /// The body.
     pub body: Bytes,
     /// When, by the world's clock.
@@ -126,9 +128,10 @@ impl Shared {
 async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let reply = {
         let mut state = shared.state();
-        let webhook_id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let (webhook_id, hops) = (header("webhook-id"), header("tieline-hops"));
         let path = uri.path().trim_start_matches('/').to_owned();
-        let hit = Hit { path, webhook_id, body, at: state.time, instant: Instant::now() };
+        let hit = Hit { path, webhook_id, hops, body, at: state.time, instant: Instant::now() };
         let reply = (state.script)(&hit);
         if reply != Reply::CrashBefore {
             state.hits.push(hit);

@@ -247,15 +247,15 @@ impl World {
         answer
     }
 
-    /// Asks for another try of a delivery, as the API does. `None` when the process ends on the way, or a call fails.
+    /// Asks for another try of a delivery, as the API does for a call with these `hops`. `None` when the process ends on the way, or a call fails.
     ///
     /// # Panics
     /// When there is no such delivery, or it changes at the same time.
-    pub async fn retry(&mut self, id: DeliveryId) -> Option<Delivery> {
+    pub async fn retry(&mut self, id: DeliveryId, hops: u8) -> Option<Delivery> {
         let was = self.at(self.table().delivery(id)).await.expect("read").expect("a delivery");
         let queue = Queue::new(self.fake.aws().sqs(), Name::Deliveries.url());
         let table = self.table().clone();
-        let asked = self.at(config_api::retry::again(&table, &queue, was.clone(), Some(&was), self.now));
+        let asked = self.at(config_api::retry::again(&table, &queue, was.clone(), Some(&was), hops, self.now));
         tokio::select! {
             biased;
             () = self.crash.notified() => None,

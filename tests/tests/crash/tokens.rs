@@ -145,7 +145,7 @@ async fn a_manual_retry_ends_the_older_chain() {
     world.step().await.expect("the first attempt");
     let older = waiting(&world);
     world.set_time(started + SignedDuration::from_secs(10));
-    world.retry(id).await.expect("asked for");
+    world.retry(id, 0).await.expect("asked for");
     world.step().await.expect("the retry");
     assert!(waiting(&world).len() == 2 && waiting(&world).contains(&older[0]), "the older one is still queued");
     world.run().await;
@@ -160,7 +160,7 @@ async fn a_manual_retry_ends_the_older_chain() {
 
     // Also what has ended goes on: the end is told a second time, by an event of its own.
     world.receiver.script(|_| Reply::Status(410));
-    world.retry(id).await.expect("asked for");
+    world.retry(id, 0).await.expect("asked for");
     world.run().await;
     let (gone, attempts) = world.history(id).await.expect("a delivery");
     assert_eq!((gone.status, gone.stops, attempts.len()), (Status::Failed, Some(DisabledReason::Gone), 5));
@@ -187,10 +187,10 @@ async fn a_manual_retry_that_is_interrupted_loses_nothing() {
                 }
                 world.begin_count();
                 world.fake.plan(move |call| if call.index == n { fate } else { Fate::Answered });
-                let asked = world.retry(id).await;
+                let asked = world.retry(id, 0).await;
                 world.fake.plan(|_| Fate::Answered);
                 if ended && asked.is_none() {
-                    world.retry(id).await.expect("asked for again");
+                    world.retry(id, 0).await.expect("asked for again");
                 }
                 world.run().await;
                 let row = row(&world, id).await;

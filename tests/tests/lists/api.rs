@@ -68,11 +68,16 @@ impl Api {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
-        self.send("GET", path, None).await
+        self.send("GET", path, 0, None).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
-        self.send("POST", path, Some(body)).await
+        self.send("POST", path, 0, Some(body)).await
+    }
+
+    /// A POST that a call of Tieline's led to.
+    pub(crate) async fn post_after(&self, hops: u16, path: &str, body: Value) -> Reply {
+        self.send("POST", path, hops, Some(body)).await
     }
 
     /// The answer as text, through the event and the response of the gateway.
@@ -90,18 +95,18 @@ impl Api {
     }
 
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
-        self.send("PATCH", path, Some(body)).await
+        self.send("PATCH", path, 0, Some(body)).await
     }
 
     /// A POST without a body.
     pub(crate) async fn post_nothing(&self, path: &str) -> Reply {
-        self.send("POST", path, None).await
+        self.send("POST", path, 0, None).await
     }
 
-    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+    async fn send(&self, method: &str, path: &str, hops: u16, body: Option<Value>) -> Reply {
         let request = http::Request::builder().method(method).uri(format!("/v1/{path}"));
         let request = request.header("authorization", format!("Bearer {}", self.token));
-        let request = request.header("content-type", "application/json");
+        let request = request.header("content-type", "application/json").header("tieline-hops", hops);
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let answer = self.router.clone().call(request.body(body).expect("a request")).await.expect("an answer");
         let status = answer.status().as_u16();
@@ -183,6 +188,7 @@ fn failed(id: DeliveryId) -> Delivery {
         awaited: None,
         stops: None,
         first_attempt: Some(attempt(1, now, "no")),
+        hops: 0,
         updated_at: now,
     }
 }

@@ -115,6 +115,35 @@ async fn what_is_wrong_is_refused_and_queues_nothing() {
     api.post(&format!("webhooks/{off}/replay"), json!({})).await.expect(409);
 }
 
+#[tokio::test]
+async fn retry_and_replay_hand_on_the_hops_of_their_call() {
+    let api = Api::new().await;
+    let one = webhook(&api, json!({})).await;
+    let events = ids(3, 60);
+    for (id, matches) in events.iter().zip([&[one][..], &[one], &[]]) {
+        api.event(*id, json!({}), matches).await;
+    }
+    for event in [events[0], events[1]] {
+        api.failed(DeliveryId { event, webhook: one }).await;
+    }
+    let retry = format!("deliveries/{}/retry", DeliveryId { event: events[0], webhook: one });
+    api.post_after(2, &retry, Value::Null).await.expect(202);
+    let replay = format!("webhooks/{one}/replay");
+    for (hops, status) in [(1, "failed"), (2, "missed")] {
+        assert_eq!(api.post_after(hops, &replay, json!({"status": status})).await.expect(202)["count"], 1);
+    }
+    let hops = |id: &EventId| {
+        let state = api.fake.state();
+        let messages = state.queues.on(Name::Deliveries);
+        let mut messages = messages.iter().map(|text| serde_json::from_str::<Message>(&text.body).expect("a message"));
+        messages.find(|message| message.delivery.event == *id).expect("queued").hops
+    };
+    assert_eq!(events.iter().map(hops).collect::<Vec<_>>(), [2, 1, 2]);
+    for path in [&retry, &replay] {
+        api.post_after(3, path, Value::Null).await.expect(508);
+    }
+}
+
 fn random() -> WebhookId {
     platform::random::id()
 }

@@ -53,7 +53,7 @@ async fn a_retry_shortly_before_its_event_expires_runs_to_the_end_of_its_schedul
     let id = DeliveryId { event: event.id, webhook: webhook.id };
     let started = world.time();
     world.set_time(event.timestamp + RETENTION - SignedDuration::from_mins(1));
-    let again = world.retry(id).await.expect("asked for");
+    let again = world.retry(id, 0).await.expect("asked for");
     assert_eq!(again.status, Status::Retrying);
     world.run().await;
     let (row, _) = world.history(id).await.expect("a delivery");

@@ -4,6 +4,7 @@
 mod deadline;
 mod expiry;
 mod health;
+mod hops;
 mod hostile;
 mod matching;
 mod outage;

@@ -116,7 +116,7 @@ impl Town {
         time: Timestamp,
         timeout: Duration,
     ) -> Result<u16, ConnectError> {
-        let tokens = Tokens { table: &process.table, keys: &process.keys, egress: &process.egress };
+        let tokens = Tokens { table: &process.table, keys: &process.keys, egress: &process.egress, hops: 1 };
         let call = Call {
             method: Method::GET,
             url: self.server.url().parse().expect("a URL"),

@@ -28,6 +28,14 @@ async fn ten_at_once_ask_for_one_token() {
 }
 
 #[tokio::test]
+async fn token_request_counts_the_hops_of_the_call_that_it_serves() {
+    let town = Town::new(Sink::answering([token("first")])).await;
+    let process = town.process().await;
+    assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200);
+    assert_eq!(town.issuer.got()[0].header("tieline-hops"), "2");
+}
+
+#[tokio::test]
 async fn those_who_waited_share_a_refusal() {
     let refusal = Reply::status(400).body(r#"{"error": "invalid_client"}"#);
     let town = Town::new(Sink::answering([refusal])).await;

@@ -180,7 +180,7 @@ impl Office {
                 told.retried.entry(id).or_default().push(at);
                 told.may_be_lost.insert(id);
             }
-            let asked = config_api::retry::again(&self.table, &self.deliveries, was.clone(), Some(&was), now);
+            let asked = config_api::retry::again(&self.table, &self.deliveries, was.clone(), Some(&was), 0, now);
             matches!(asked.await, Ok(Some(_)))
         });
         if let (Some(true), _) = asked.await {

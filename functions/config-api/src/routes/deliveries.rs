@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     response::IntoResponse,
 };
@@ -26,7 +26,9 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        Answer, Document, Problem, etag,
+        Answer, Document, Problem,
+        access::Caller,
+        etag,
         query::{self, Query},
     },
     openapi::schema,
@@ -94,6 +96,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     responses((status = 202, body = schema::Delivery), schema::Conflict, schema::Refused))]
 pub async fn retry(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<(StatusCode, Json<Value>)> {
@@ -117,7 +120,7 @@ pub async fn retry(
         let first = Message::first(id, String::new(), dispatched.dispatched_at, None);
         Delivery::cancelled(None, &first, &dispatched.event.kind, now)
     });
-    match retry::again(&app.table, &app.deliveries, before, was.as_ref(), now).await? {
+    match retry::again(&app.table, &app.deliveries, before, was.as_ref(), caller.hops, now).await? {
         Some(row) => Ok((StatusCode::ACCEPTED, Json(Seen::of(&row, Stopped::Never).view()))),
         None => Err(Problem::conflict("The delivery is being tried just now: try again")),
     }

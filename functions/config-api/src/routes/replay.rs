@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use domain::{
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use super::webhooks::find;
 use crate::{
     App,
-    http::{Answer, Document, Problem, query::filled},
+    http::{Answer, Document, Problem, access::Caller, query::filled},
     openapi::schema,
     retry,
 };
@@ -52,6 +52,7 @@ const CONCURRENT: usize = 16;
     responses((status = 202, body = schema::Replayed), schema::Conflict, schema::Refused))]
 pub async fn replay(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<(StatusCode, Json<Value>)> {
@@ -75,8 +76,8 @@ pub async fn replay(
     let span = Span { since: from.since.unwrap_or(oldest).max(oldest), until: from.until };
     let slice = Slice::new(from.after.clone(), MOST);
     let (count, next) = match from.wanted.status() {
-        Some(status) => ended(&app, &webhook, status, span, slice, now).await?,
-        None => missed(&app, &webhook, span, slice, now).await?,
+        Some(status) => ended(&app, &webhook, status, span, slice, caller.hops, now).await?,
+        None => missed(&app, &webhook, span, slice, caller.hops, now).await?,
     };
     tracing::info!(webhook = %webhook.id, count, more = next.is_some(), "replayed");
     let next_cursor = match next {
@@ -171,14 +172,18 @@ async fn ended(
     status: Status,
     span: Span,
     slice: Slice,
+    hops: u8,
     now: Timestamp,
 ) -> Answer<(usize, Option<String>)> {
     let stopped = domain::delivery::Stopped::of(webhook.settings.enabled, webhook.state.stopped_at);
     let read = |slice: Slice| async move { Ok(app.table.deliveries_of(webhook.id, span, &slice).await?) };
     let page = filled(slice, read, |row: &Delivery| row.status_seen(stopped) == status).await?;
     // Collected: the compiler does not see through a stream of closures that borrow.
-    let again: Vec<_> =
-        page.items.iter().map(|row| retry::again(&app.table, &app.deliveries, row.clone(), Some(row), now)).collect();
+    let again: Vec<_> = page
+        .items
+        .iter()
+        .map(|row| retry::again(&app.table, &app.deliveries, row.clone(), Some(row), hops, now))
+        .collect();
     let queued: Vec<Option<Delivery>> = stream::iter(again).buffer_unordered(CONCURRENT).try_collect().await?;
     // What somebody else has changed meanwhile goes its own way.
     Ok((queued.into_iter().flatten().count(), page.next))
@@ -190,6 +195,7 @@ async fn missed(
     webhook: &Webhook,
     span: Span,
     slice: Slice,
+    hops: u8,
     now: Timestamp,
 ) -> Answer<(usize, Option<String>)> {
     let read = |slice: Slice| async move {
@@ -204,7 +210,7 @@ async fn missed(
         Ok(Page { items: items.into_iter().filter(wanted).collect(), next, weight })
     };
     let Page { items, next, .. } = filled(slice, read, |_| true).await?;
-    let each: Vec<_> = items.iter().map(|dispatched| deliver(app, webhook, dispatched, now)).collect();
+    let each: Vec<_> = items.iter().map(|dispatched| deliver(app, webhook, dispatched, hops, now)).collect();
     let queued: Vec<bool> = stream::iter(each).buffer_unordered(CONCURRENT).try_collect().await?;
     Ok((queued.into_iter().filter(|queued| *queued).count(), next))
 }
@@ -237,11 +243,11 @@ fn delivery(webhook: &Webhook, dispatched: &Dispatched) -> DeliveryId {
 }
 
 /// Whether the event was queued; not when it has been before.
-async fn deliver(app: &App, webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> Answer<bool> {
+async fn deliver(app: &App, webhook: &Webhook, dispatched: &Dispatched, hops: u8, now: Timestamp) -> Answer<bool> {
     let id = delivery(webhook, dispatched);
     let unmade = Message::first(id, String::new(), now, None);
     let before = Delivery::cancelled(None, &unmade, &dispatched.event.kind, now);
-    let queued = retry::again(&app.table, &app.deliveries, before, None, now).await?.is_some();
+    let queued = retry::again(&app.table, &app.deliveries, before, None, hops, now).await?.is_some();
     // Last: until the event names the webhook, a repeated call comes by here again.
     app.table.add_match(id).await?;
     Ok(queued)

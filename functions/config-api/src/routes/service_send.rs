@@ -76,7 +76,7 @@ pub async fn send(
         limit: ANSWER_LIMIT,
     };
     let started = Instant::now();
-    let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress };
+    let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress, hops: caller.hops };
     let answered = connected::call(tokens, account, call).await.and_then(complete);
     let elapsed_ms = started.elapsed().as_millis();
     match answered {

@@ -74,7 +74,7 @@ pub async fn test(
     let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);
     app.table.note(&caller.entry("webhook.tested", &webhook.id, Vec::new())).await?;
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
-    let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress };
+    let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress, hops: caller.hops };
     let (attempt, _) = attempt::make(tokens, &endpoint, &event, 1, timeout, async |_| Ok(())).await?;
     Ok(Json(json!({"attempt": attempt})))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ticket;
 use crate::{
-    event::Event,
+    event::{Event, is_zero},
     id::DeliveryId,
     retry::{hop_delay, line_delay},
     webhook::Line,
@@ -36,6 +36,9 @@ pub struct Message {
     /// The line that it waits in where its webhook has a rate limit; `due_at` is its place in that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<Line>,
+    /// The least `hops` of its event: those of the API call that asked for a retry.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u8,
     /// The event, where it is small enough to travel along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
@@ -64,7 +67,7 @@ impl Message {
     /// Asks for the first attempt, of a delivery that was matched at `queued_at`.
     pub fn first(delivery: DeliveryId, token: String, queued_at: Timestamp, event: Option<Event>) -> Self {
         let ticket = Ticket { number: 1, token };
-        Self { delivery, ticket, queued_at, due_at: None, waits: 0, replaces: None, line: None, event }
+        Self { delivery, ticket, queued_at, due_at: None, waits: 0, replaces: None, line: None, hops: 0, event }
     }
 
     /// The same, to come again at `due_at`: its attempt has to wait, and nothing is on record of that.

@@ -21,6 +21,7 @@ pub use self::{
     told::{delivery_failed, derived_event_id, is_about_webhooks},
 };
 use crate::{
+    event::is_zero,
     id::DeliveryId,
     pattern::EventType,
     retry::{RetryPolicy, Schedule},
@@ -92,6 +93,9 @@ pub struct Delivery {
     /// attempt: 49 answers of 16 KiB would pass DynamoDB's 400 KB an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<Attempt>,
+    /// The `hops` of its event, or of the API call that asked for the last retry, where those are more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u8,
     /// When the row last changed.
     pub updated_at: Timestamp,
 }
@@ -226,6 +230,7 @@ impl Delivery {
             awaited,
             stops,
             first_attempt,
+            hops: message.hops,
             updated_at: now,
         }
     }
@@ -243,15 +248,18 @@ impl Delivery {
             awaited: None,
             stops: None,
             first_attempt: None,
+            hops: message.hops,
             updated_at: now,
         };
         before.map_or(fresh, |row| Self { status: Status::Cancelled, awaited: None, updated_at: now, ..row })
     }
 
-    /// The row once another try is asked for, and the message for that: the next number under a fresh schedule. What an
-    /// older chain still has queued is not awaited any more. Where one is awaited, the new message takes its place: sent
+    /// The row once another try is asked for, and the message for that: the next number under a fresh schedule. The try has
+    /// at least the `hops` of the call that asked for it, so that a webhook that asks for its own retries comes to an end.
+    /// What an older chain still has queued is not awaited any more. Where one is awaited, the new message takes its place: sent
     /// before the row is written it is the awaited one before and after, so that no crash loses it.
-    pub fn retried(self, now: Timestamp, token: String) -> (Self, Message) {
+    pub fn retried(self, hops: u8, now: Timestamp, token: String) -> (Self, Message) {
+        let hops = self.hops.max(hops);
         let number = self.last.as_ref().map_or(1, |last| last.number.saturating_add(1));
         let message = Message {
             delivery: self.id,
@@ -261,6 +269,7 @@ impl Delivery {
             waits: 0,
             replaces: self.awaited.map(|awaited| awaited.ticket.token),
             line: None,
+            hops,
             event: None,
         };
         let row = Self {
@@ -269,6 +278,7 @@ impl Delivery {
             schedule: Chain { first_number: number, started_at: None },
             awaited: Some(Awaited { ticket: message.ticket.clone(), due_at: now }),
             stops: None,
+            hops,
             updated_at: now,
             ..self
         };
@@ -293,6 +303,7 @@ impl Delivery {
             waits: 0,
             replaces: None,
             line: None,
+            hops: self.hops,
             event: None,
         })
     }

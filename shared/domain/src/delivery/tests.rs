@@ -91,7 +91,7 @@ fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
     let first = first_message();
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
     let older = row.awaited_message().expect("a retry");
-    let (after, manual) = row.clone().retried(at(10), "manual".to_owned());
+    let (after, manual) = row.clone().retried(0, at(10), "manual".to_owned());
     assert_eq!(
         arrive(Some(&row), &manual),
         Arrival::Attempt,
@@ -105,6 +105,19 @@ fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
     let row = settle(Some(row), &manual, &failed(500), &RetryPolicy::default(), at(20));
     assert_eq!(row.awaited.as_ref().map(|awaited| (awaited.ticket.number, awaited.due_at)), Some((3, at(1820))));
     assert_eq!(row.first_attempt.map(|attempt| attempt.number), Some(1));
+}
+
+#[test]
+fn manual_retry_keeps_the_larger_count_of_hops_until_the_delivery_ends() {
+    let row = settle(None, &first_message(), &failed(500), &RetryPolicy::None, at(1));
+    let (row, message) = row.retried(2, at(10), "second".to_owned());
+    assert_eq!((row.hops, message.hops), (2, 2));
+    let row = settle(Some(row), &message, &failed(500), &RetryPolicy::default(), at(10));
+    assert_eq!(row.awaited_message().map(|message| message.hops), Some(2), "so do its own retries");
+    let (row, message) = row.retried(1, at(20), "fourth".to_owned());
+    assert_eq!((row.hops, message.hops), (2, 2));
+    let row = settle(Some(row), &message, &failed(500), &RetryPolicy::None, at(20));
+    assert_eq!(delivery_failed(&row, "name", None).map(|event| event.hops), Some(2));
 }
 
 #[test]
@@ -144,7 +157,7 @@ fn stopping_a_webhook_cancels_what_was_queued_until_then() {
 #[test]
 fn a_message_reads_back_what_it_writes() {
     let event = Event { id: id().event, kind: kind("message"), timestamp: at(0), data: json!({"a": 1}), hops: 2 };
-    let message = Message { due_at: Some(at(5)), waits: 3, event: Some(event), ..first_message() };
+    let message = Message { due_at: Some(at(5)), waits: 3, hops: 2, event: Some(event), ..first_message() };
     let text = serde_json::to_string(&message).expect("json");
     assert_eq!(serde_json::from_str::<Message>(&text).expect("a message"), message);
 }

@@ -37,6 +37,6 @@ pub fn delivery_failed(row: &Delivery, webhook_name: &str, last: Option<&Attempt
             "status_code": last.and_then(|attempt| attempt.status_code),
             "error": last.and_then(|attempt| attempt.error.clone()),
         }),
-        hops: 0,
+        hops: row.hops,
     })
 }

@@ -89,7 +89,8 @@ struct Batch {
     deadline: Deadline,
 }
 
-/// What was read of a webhook so long ago is read anew before the webhook is called: it may have been stopped meanwhile.
+/// How old what was read of a webhook may be when the webhook is called, even if nothing was waited for: it may have been
+/// stopped meanwhile.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// A message of the batch, with the text that it came as.
@@ -222,13 +223,17 @@ async fn deliver(app: &App, batch: &Batch, message: &Message, event: &Event) -> 
     if !batch.deadline.leaves(timeout) {
         return Err(Unsent::NoTime.into());
     }
-    let Some(waited) = pace::keep(app, &webhook, message).await? else { return Ok(()) };
+    if !pace::keep(app, &webhook, message).await? {
+        return Ok(());
+    }
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
     let (tokens, webhook) =
         (Tokens { table: &app.table, keys: &app.keys, egress: &app.egress, hops: event.hops }, &endpoint.webhook);
+    // A turn, a service's row and a token are other calls, which take who knows how long.
+    let called_others = webhook.settings.rate_limit_per_second.is_some() || endpoint.connection.is_some();
     let ready = async |call: Duration| {
-        if (waited || batch.read_at.elapsed() > FRESH) && app.table.stopped(webhook.id).await?.covers(message.queued_at)
-        {
+        let stale = called_others || batch.read_at.elapsed() > FRESH;
+        if stale && app.table.stopped(webhook.id).await?.covers(message.queued_at) {
             return Err(Unsent::Stopped);
         }
         if batch.deadline.leaves(call) { Ok(()) } else { Err(Unsent::NoTime) }

@@ -12,10 +12,23 @@ mod pace;
 mod sweeper;
 mod unreadable;
 
+use domain::id::WebhookId;
 use platform::egress::Egress;
-use tests::fake::world::{World, allow};
+use serde_json::json;
+use tests::fake::{
+    Fake,
+    world::{World, allow},
+};
 
 /// A world of a test's own.
 async fn world() -> World {
     World::new(&Egress::new(allow())).await
+}
+
+/// Disables a webhook in the table.
+fn disable(fake: &Fake, webhook: WebhookId) {
+    let mut state = fake.state();
+    let mut row = state.table.items()[&(format!("webhook#{webhook}"), "webhook".to_owned())].clone();
+    row.insert("enabled".to_owned(), json!({"BOOL": false}));
+    state.table.seed(row.into());
 }

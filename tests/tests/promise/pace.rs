@@ -55,15 +55,12 @@ async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
     let mut world = super::world().await;
     let webhook = world.webhook("hook", json!({"rate_limit_per_second": 2})).await;
     let events = [world.publish("message", json!({})).await, world.publish("message", json!({})).await];
-    // Both are in one batch. The webhook is disabled when the second asks for its turn, which is half a second off.
+    // Both are in one batch. The webhook is disabled when the second asks for its turn, before the first is called.
     let (fake, mut turns) = (world.fake.clone(), 0);
     world.fake.plan(move |call| {
         turns += usize::from(call.operation == "UpdateItem");
         if turns == 2 {
-            let mut state = fake.state();
-            let mut row = state.table.items()[&(format!("webhook#{}", webhook.id), "webhook".to_owned())].clone();
-            row.insert("enabled".to_owned(), json!({"BOOL": false}));
-            state.table.seed(row.into());
+            super::disable(&fake, webhook.id);
         }
         Fate::Answered
     });
@@ -73,7 +70,27 @@ async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
         let (row, _) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
         ends.push(row.status);
     }
-    assert_eq!((world.receiver.hits().len(), ends), (1, vec![Status::Succeeded, Status::Cancelled]));
+    assert_eq!((world.receiver.hits().len(), ends), (0, vec![Status::Cancelled; 2]));
+}
+
+#[tokio::test]
+async fn webhook_disabled_while_its_service_is_read_is_not_called() {
+    let mut world = super::world().await;
+    let none = json!({"type": "none"});
+    let service = world.service(&world.receiver.url(""), None, none.clone(), none).await.service.id;
+    let fields = json!({"url": null, "service_id": service, "path": "/hook"});
+    let webhook = world.webhook("hook", fields).await;
+    let event = world.publish("message", json!({})).await;
+    let fake = world.fake.clone();
+    world.fake.plan(move |call| {
+        if call.request.to_string().contains(&service.to_string()) {
+            super::disable(&fake, webhook.id);
+        }
+        Fate::Answered
+    });
+    world.run().await;
+    let (row, _) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
+    assert_eq!((world.receiver.hits().len(), row.status), (0, Status::Cancelled));
 }
 
 #[tokio::test]

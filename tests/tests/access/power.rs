@@ -14,6 +14,7 @@ struct Prey {
     user: String,
     credential: String,
     webhook: String,
+    at_service: String,
     account: String,
     service: String,
     provider: String,
@@ -50,7 +51,16 @@ impl Prey {
             make("/v1/services", service).await,
             make("/v1/providers", provider).await,
         ];
-        Self { api, user, credential, webhook, account, service, provider }
+        let desk = json!({
+            "name": "desk", "server_url": "https://desk.example.com",
+            "account": {"name": "desk", "authorization": {"type": "none"}},
+        });
+        let desk = make("/v1/services", desk).await;
+        let at_service = json!({
+            "name": "desk", "service_id": desk, "path": "/in/{id}?api_key=path-secret", "events": ["message"],
+        });
+        let at_service = make("/v1/webhooks", at_service).await;
+        Self { api, user, credential, webhook, at_service, account, service, provider }
     }
 
     async fn with(&self, scopes: &[&str]) -> Api {
@@ -63,6 +73,7 @@ impl Prey {
             ("{user}", &self.user),
             ("{credential}", &self.credential),
             ("{webhook}", &self.webhook),
+            ("{at_service}", &self.at_service),
             ("{account}", &self.account),
             ("{service}", &self.service),
             ("{provider}", &self.provider),
@@ -113,6 +124,13 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
             "/secrets/bot",
         ),
         ("webhooks:write", "PATCH /v1/webhooks/{webhook}", to_service.clone(), 403, "services:send"),
+        (
+            "webhooks:write services:send",
+            "PATCH /v1/webhooks/{at_service}",
+            json!({"service_id": &prey.service}),
+            422,
+            "/path",
+        ),
         ("webhooks:write", "POST /v1/webhooks/{webhook}/test", json!({"event": &forged}), 422, "/event/type"),
         ("webhooks:write", "POST /v1/events", json!({"type": "message", "data": {}}), 403, "events:write"),
         // Services.
@@ -187,7 +205,8 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
         ("services:write", "POST /v1/accounts", own_account, 201, ""),
     ] {
         let (method, path) = line.split_once(' ').expect("a method and a path");
-        let reply = prey.with(&[scope]).await.call(method, &prey.path(path), body.clone()).await;
+        let scopes: Vec<&str> = scope.split(' ').collect();
+        let reply = prey.with(&scopes).await.call(method, &prey.path(path), body.clone()).await;
         assert_eq!(reply.status, status, "{scope}: {line} {body}: {}", reply.body);
         let detail = reply.body["detail"].as_str().unwrap_or_default();
         let got = if status == 422 { pointers(&reply) } else { detail.to_owned() };
@@ -239,7 +258,7 @@ async fn secret_left_behind_by_a_move_is_not_sent_by_a_second_patch() {
 #[tokio::test]
 async fn addresses_move_with_their_secrets() {
     let prey = Prey::new().await;
-    let api = prey.with(&["webhooks:write", "services:write", "providers:write"]).await;
+    let api = prey.with(&["webhooks:write", "services:write", "services:send", "providers:write"]).await;
     let brought = json!({
         "url": THIEF, "auth": {"password": "p"}, "headers": {"x-api-key": "k"}, "secrets": {"bot": "b"},
         "secret": "another secret of ours, long",
@@ -248,6 +267,7 @@ async fn addresses_move_with_their_secrets() {
     for (line, body) in [
         ("PATCH /v1/webhooks/{webhook}", json!({"url": "https://hook.example.com/elsewhere"})),
         ("PATCH /v1/webhooks/{webhook}", brought),
+        ("PATCH /v1/webhooks/{at_service}", json!({"service_id": &prey.service, "path": "/x?api_key=mine"})),
         ("PATCH /v1/services/{service}", json!({"server_url": "https://erp.example.com/v2"})),
         ("PATCH /v1/services/{service}", json!({"server_url": THIEF, "account": account})),
         ("PATCH /v1/accounts/{account}", json!({"authorization": {"token_url": "https://login.example.com/v2"}})),

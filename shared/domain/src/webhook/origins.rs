@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Auth, Settings, Webhook, settings::Signing};
 use crate::{
     invalid::Checked,
+    mask,
     origin::{Origin, StoredSecret},
 };
 
@@ -37,5 +38,8 @@ fn stored(settings: &Settings) -> Vec<StoredSecret> {
         StoredSecret::sent_if(settings.tags().any(|used| used == tag), ["secrets", name])
     });
     let headers = StoredSecret::of_headers(&["headers"], &settings.headers);
-    auth.into_iter().chain(named).chain(headers).collect()
+    // A patch of `url` replaces it whole; a path stays when the service changes.
+    let path = settings.destination.service().map(|_| settings.destination.as_str());
+    let path = path.filter(|path| !mask::url_secrets(path).is_empty()).map(|_| StoredSecret::sent(["path"]));
+    auth.into_iter().chain(named).chain(headers).chain(path).collect()
 }

@@ -69,7 +69,7 @@ pub async fn one(app: &App, caller: &Caller, route: &str, request: Request) -> A
     accepted.pop().unwrap_or_else(|| Err(Problem::internal("a published event has no result")))
 }
 
-/// Publishes events, each by itself: the results are in their order. The outer error is that of a whole that failed.
+/// Publishes events, each by itself: the results are in their order. The outer error is that of the queue.
 pub async fn many(app: &App, caller: &Caller, route: &str, requests: Vec<Request>) -> Answer<Vec<Answer<Event>>> {
     let now = clock::now();
     let space = &key_space(caller, route);
@@ -77,7 +77,7 @@ pub async fn many(app: &App, caller: &Caller, route: &str, requests: Vec<Request
     let mut accepted = Vec::with_capacity(requests.len());
     // One after another: of two with the same key in one batch, the first makes the claim.
     for request in requests {
-        accepted.push(accept(app, caller, space, request, &mut types, now).await?);
+        accepted.push(accept(app, caller, space, request, &mut types, now).await);
     }
     let mut outgoing: HashMap<EventId, Outgoing> = HashMap::new();
     for Accepted { event, queued, .. } in accepted.iter().flatten() {
@@ -87,9 +87,10 @@ pub async fn many(app: &App, caller: &Caller, route: &str, requests: Vec<Request
         }
     }
     app.events.send_all(outgoing.into_values().collect()).await?;
-    for Accepted { claim, .. } in accepted.iter().flatten() {
-        if let Some((hash, claim)) = claim {
-            app.table.claim_done(space, hash, claim).await?;
+    for result in &mut accepted {
+        let Ok(Accepted { claim: Some((hash, claim)), .. }) = result else { continue };
+        if let Err(error) = app.table.claim_done(space, hash, claim).await {
+            *result = Err(error.into());
         }
     }
     Ok(accepted.into_iter().map(|result| result.map(|accepted| accepted.event)).collect())
@@ -103,7 +104,6 @@ struct Accepted {
     claim: Option<(String, Claim)>,
 }
 
-/// The outer error is ours, the inner one the client's.
 async fn accept(
     app: &App,
     caller: &Caller,
@@ -111,26 +111,26 @@ async fn accept(
     request: Request,
     types: &mut Types,
     now: Timestamp,
-) -> Answer<Answer<Accepted>> {
+) -> Answer<Accepted> {
     let Request { new, key, document, hops } = request;
     if let Err(problems) = may_publish(caller, &new.kind) {
-        return Ok(Err(problems.under("type").into()));
+        return Err(problems.under("type").into());
     }
     if let Some(problems) = types.unknown(app, &new.kind).await? {
-        return Ok(Err(problems.under("type").into()));
+        return Err(problems.under("type").into());
     }
     let mut event = Event { hops, ..new.accept(random::id(), now) };
     if stored_bytes(&event) > MOST_EVENT_BYTES {
-        return Ok(Err(Problem::too_large("The event takes more than 350 KiB in store")));
+        return Err(Problem::too_large("The event takes more than 350 KiB in store"));
     }
     let Some(key) = key else {
-        return Ok(Ok(Accepted { event, queued: false, claim: None }));
+        return Ok(Accepted { event, queued: false, claim: None });
     };
     let hash = key.hash();
     let body = digest(&document.to_string());
     let claim = app.table.claim(space, &hash, Claim::new(event.id, body.clone(), now)).await?;
     if claim.body != body {
-        return Ok(Err(other_body()));
+        return Err(other_body());
     }
     if claim.id != event.id {
         event.id = claim.id;
@@ -139,7 +139,7 @@ async fn accept(
         }
     }
     let queued = claim.done;
-    Ok(Ok(Accepted { event, queued, claim: (!queued).then_some((hash, claim)) }))
+    Ok(Accepted { event, queued, claim: (!queued).then_some((hash, claim)) })
 }
 
 /// The space of idempotency keys on a route: each credential has its own, which a rotation of its token does not change.

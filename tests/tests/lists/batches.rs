@@ -1,7 +1,7 @@
 //! Batches of events, each with its own idempotency key.
 
 use serde_json::{Value, json};
-use tests::fake::sqs::Name;
+use tests::fake::{Fate, sqs::Name};
 
 use crate::api::{Api, texts};
 
@@ -22,4 +22,22 @@ async fn the_same_key_twice_in_one_batch_is_one_event_and_one_message() {
         assert_eq!(queued.len(), 2, "{queued:?}");
         assert_eq!(texts(&queued, "type"), ["message", "message"]);
     }
+}
+
+#[tokio::test]
+async fn entry_whose_claim_fails_fails_alone() {
+    let api = Api::new().await;
+    let event = |key: Option<&str>| json!({"type": "message", "data": {}, "idempotency_key": key});
+    let mut claims = 0;
+    api.fake.plan(move |call| {
+        let is_claim = call.operation == "PutItem" && call.request.to_string().contains("claim#");
+        claims += usize::from(is_claim);
+        if is_claim && claims == 2 { Fate::Fails("ResourceNotFoundException") } else { Fate::Answered }
+    });
+    let batch = json!({"events": [event(Some("a")), event(Some("b")), event(None), event(Some("c"))]});
+    let answer = api.post("events/batch", batch).await.expect(202);
+    let results = answer["results"].as_array().expect("results");
+    let statuses: Vec<&Value> = results.iter().map(|result| &result["error"]["status"]).collect();
+    assert_eq!(statuses, [&Value::Null, &json!(500), &Value::Null, &Value::Null], "{answer}");
+    assert_eq!(api.fake.state().queues.on(Name::Events).len(), 3);
 }

@@ -95,7 +95,10 @@ pub async fn publish_batch(
                 requests.push(request);
                 wrong.push(None);
             }
-            Err(problems) => wrong.push(Some(publish::refused(&app, &caller, problems, &kind, &mut types).await?)),
+            Err(problems) => {
+                let refused = publish::refused(&app, &caller, problems, &kind, &mut types).await;
+                wrong.push(Some(refused.unwrap_or_else(|problem| problem)));
+            }
         }
     }
     let mut published = publish::many(&app, &caller, BATCH_ROUTE, requests).await?.into_iter();

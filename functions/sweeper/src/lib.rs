@@ -74,23 +74,33 @@ const CONCURRENT: usize = 16;
 /// What is left of a run for the dead letters, at least.
 const REDRIVE_TIME: Duration = Duration::from_secs(10);
 
-/// Sends every overdue delivery its message again, then redrives dead letters. After an error the next run goes on: while
-/// the table or a queue fails, dead letters stay where they are.
+/// Sends every overdue delivery its message again, then redrives dead letters. A delivery that fails holds up no other one
+/// and no dead letter. Where the walk itself fails the next run goes on from there, and dead letters stay where they are.
 pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<Swept, SweepError> {
     let now = request.now.parse().unwrap_or_else(|_| clock::now());
     let before = now.checked_sub(PATIENCE).unwrap_or(Timestamp::MIN);
     let mut swept = Swept::default();
-    let (start, mut failure) = (app.table.sweeper_position().await?, None);
+    let start = app.table.sweeper_position().await?;
+    let (mut walked, mut failure) = (Ok(()), None);
     let mut position = Some(start.clone());
     while let Some(from) = position.take_if(|_| deadline.leaves(REDRIVE_TIME)) {
-        let overdue = app.table.overdue(from, before).await?;
+        let overdue = match app.table.overdue(from.clone(), before).await {
+            Ok(overdue) => overdue,
+            Err(error) => {
+                (position, walked) = (Some(from), Err(error));
+                break;
+            }
+        };
         position = overdue.next;
         let revived = stream::iter(overdue.rows.into_iter().map(|row| revive(app, row)));
         for result in revived.buffer_unordered(CONCURRENT).collect::<Vec<_>>().await {
             swept.overdue += 1;
             match result {
                 Ok(sent) => swept.sent += usize::from(sent),
-                Err(error) => failure = Some(error),
+                Err(error) => {
+                    tracing::error!(%error, "overdue delivery not re-queued");
+                    failure = Some(error);
+                }
             }
         }
     }
@@ -99,14 +109,12 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
     if position != start {
         app.table.set_sweeper_position(&position).await?;
     }
-    if let Some(error) = failure {
-        return Err(error);
-    }
+    walked?;
     swept.redriven = redrive::run(app, deadline).await?;
     if swept != Swept::default() {
         tracing::warn!(overdue = swept.overdue, sent = swept.sent, redriven = swept.redriven, "swept");
     }
-    Ok(swept)
+    failure.map_or(Ok(swept), Err)
 }
 
 /// The message goes out before its row is written: it answers both what is awaited before and after. It is due at once, and

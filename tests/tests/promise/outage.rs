@@ -9,7 +9,7 @@ use domain::{delivery::Status, id::DeliveryId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::fake::{
-    Fate,
+    Call, Fate,
     receiver::Reply,
     sqs::{Name, Queues},
     world::{World, deadline},
@@ -177,6 +177,26 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
         assert_eq!(redriven(&world).await, usize::from(round < 3), "round {round}");
     }
     assert_eq!(world.fake.state().queues.on(Name::Dead).len(), 2);
+}
+
+#[tokio::test]
+async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
+    let mut world = super::world().await;
+    world.webhook("hook", json!({"retry": {"type": "custom", "delays_seconds": [600]}})).await;
+    world.receiver.script(|_| Reply::Status(500));
+    world.publish("message", json!({})).await;
+    world.step().await.expect("the event");
+    world.step().await.expect("the first attempt");
+    world.publish("message", json!({})).await;
+    let id = world.fake.state().queues.on(Name::Events)[0].id.clone();
+    world.fake.state().queues.give_up(&id, world.time());
+    world.set_time(world.time() + SignedDuration::from_hours(2));
+    let put = |call: &Call| call.operation == "PutItem" && call.request.to_string().contains("deliveries#");
+    world.fake.plan(move |call| if put(call) { Fate::Fails("ResourceNotFoundException") } else { Fate::Answered });
+    let (sweeper, request) = (world.sweeper(), sweeper::Request { now: world.time().to_string() });
+    world.at(sweeper::handle(&sweeper, &request, deadline())).await.expect_err("its row is not written");
+    let queues = &world.fake.state().queues;
+    assert_eq!((queues.on(Name::Dead).len(), queues.on(Name::Events).len()), (0, 1));
 }
 
 #[tokio::test]

@@ -15,6 +15,14 @@ pub fn fault(error: &serde_json::Error) -> String {
     format!("{what} at line {}, column {}", error.line(), error.column())
 }
 
+/// What is wrong with an item of the table.
+pub fn item_fault(error: &serde_dynamo::Error) -> String {
+    let text = error.to_string();
+    // Serde's other messages may quote values.
+    let names_a_place = ["missing field", "Expected"].iter().any(|begin| text.starts_with(begin));
+    if names_a_place { text } else { "another shape than expected".to_owned() }
+}
+
 /// Which fields of a document are wrong.
 pub fn faults(problems: &Problems) -> String {
     let pointers: Vec<&str> = problems.0.iter().map(|problem| problem.pointer.as_str()).collect();
@@ -23,9 +31,10 @@ pub fn faults(problems: &Problems) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, HashMap};
 
-    use domain::{target::Allow, webhook::Settings};
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use domain::{delivery::Status, target::Allow, webhook::Settings};
     use serde_json::{Value, json};
 
     use super::*;
@@ -41,6 +50,14 @@ mod tests {
         ] {
             let error = serde_json::from_str::<BTreeMap<String, u8>>(&text).expect_err("wrong");
             assert_eq!(fault(&error), described, "{text}");
+        }
+        for (value, described) in [
+            (AttributeValue::N("1".to_owned()), "Expected enum"),
+            (AttributeValue::S(SECRET.to_owned()), "another shape than expected"),
+        ] {
+            let item = HashMap::from([("a".to_owned(), value)]);
+            let error = serde_dynamo::from_item::<_, BTreeMap<String, Status>>(item).expect_err("wrong");
+            assert_eq!(item_fault(&error), described);
         }
         let document: Value = json!({"name": "x", "url": SECRET, "events": ["*"], "auth": {"type": SECRET}});
         let problems = Settings::parse(document, &Allow::default()).expect_err("wrong");

@@ -40,7 +40,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::key::Key;
-use crate::{aws::AwsError, clock};
+use crate::{aws::AwsError, clock, document::item_fault};
 
 /// How often a transaction is tried that meets others.
 const CONFLICTS: u32 = 5;
@@ -67,7 +67,7 @@ pub enum TableError {
     Request(String),
     /// An item has another shape than this code writes.
     #[error("an item could not be read or written: {0}")]
-    Shape(#[from] serde_dynamo::Error),
+    Shape(String),
     /// A document inside an item has another shape than this code writes.
     #[error("a document could not be read or written: {0}")]
     Document(String),
@@ -79,6 +79,12 @@ pub enum TableError {
 impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for TableError {
     fn from(error: SdkError<E, R>) -> Self {
         Self::Aws(error.into())
+    }
+}
+
+impl From<serde_dynamo::Error> for TableError {
+    fn from(error: serde_dynamo::Error) -> Self {
+        Self::Shape(item_fault(&error))
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn note(app: &App, webhook: &Webhook, row: &Delivery, made: &At
         && health.is_to_be_told(clock::now())
         && !is_about_webhooks(&row.event_type)
     {
-        match publish(app, &webhook.failing_event(health)).await {
+        match publish(app, &webhook.failing_event(health, clock::now())).await {
             Ok(()) => health.warned = true,
             Err(error) => tracing::error!(webhook = %webhook.id, %error, "not warned"),
         }

@@ -1,6 +1,7 @@
 //! TTL deletes late: what is past its time is not there.
 
-use domain::id::{DeliveryId, WebhookId};
+use domain::id::{DeliveryId, EventId, WebhookId};
+use jiff::SignedDuration;
 use platform::{clock, random, table::Written};
 use serde_json::{Value, json};
 
@@ -16,6 +17,30 @@ fn expire(api: &Api) -> usize {
         state.table.seed(item.clone());
     }
     items.len()
+}
+
+/// A late retry keeps the rows of an event that is older than the retention.
+#[tokio::test]
+async fn row_older_than_the_retention_is_listed_and_replayed() {
+    let api = Api::new().await;
+    let hook = json!({"name": "hook", "url": "https://example.com/", "events": ["message"]});
+    let webhook = api.post("webhooks", hook).await.expect(201)["id"].as_str().expect("an id").parse().expect("an id");
+    let (_, day) = (api.event(ids(1, 0)[0], json!({}), &[webhook]).await, SignedDuration::from_hours(24));
+    let event = EventId::new(clock::now() - day * 40, 1);
+    api.event(event, json!({}), &[webhook]).await;
+    api.failed(DeliveryId { event, webhook }).await;
+    let since = format!("since={}", clock::now() - day * 41);
+    for (list, count) in [
+        ("deliveries?status=failed".to_owned(), 1),
+        (format!("deliveries?webhook_id={webhook}"), 1),
+        (format!("deliveries?webhook_id={webhook}&{since}"), 2),
+        (format!("deliveries?{since}"), 2),
+        (format!("events?{since}"), 2),
+    ] {
+        assert_eq!(api.all(&list, 10).await.len(), count, "{list}");
+    }
+    let replayed = api.post(&format!("webhooks/{webhook}/replay"), json!({"status": "failed"})).await.expect(202);
+    assert_eq!(replayed["count"], 1);
 }
 
 #[tokio::test]

@@ -51,14 +51,15 @@ use crate::{
     ),
     responses((status = 200, body = schema::List<schema::Delivery>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
-    let event = query.filter("event_id", |text| Ok(text.parse()?));
-    let filter = Filter {
+    let mut filter = Filter {
         webhook: query.filter("webhook_id", |text| Ok(text.parse()?)),
-        event,
+        event: query.filter("event_id", |text| Ok(text.parse()?)),
         status: query.filter("status", query::choice(&Status::ALL)),
-        // The ids of events that Tieline derives may carry a time long past.
-        span: span_from(&mut query, if event.is_some() { Timestamp::MIN } else { oldest(&app) }),
+        span: Span { since: Timestamp::MIN, until: Timestamp::MAX },
     };
+    // What is not found day by day is found whatever its age.
+    let since = if filter.walks() { oldest(&app) } else { Timestamp::MIN };
+    filter.span = span_from(&app, &mut query, since);
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
     let (app, filter) = (&*app, &filter);
@@ -135,6 +136,12 @@ struct Filter {
 }
 
 impl Filter {
+    /// Whether it takes a walk over days to find them.
+    fn walks(&self) -> bool {
+        let is_indexed = matches!(self.status, Some(Status::Failed | Status::Blocked | Status::Retrying));
+        self.event.is_none() && !(self.webhook.is_none() && is_indexed)
+    }
+
     fn wants(&self, seen: &Seen) -> bool {
         self.webhook.is_none_or(|webhook| seen.id.webhook == webhook)
             && self.event.is_none_or(|event| seen.id.event == event)
@@ -340,19 +347,24 @@ async fn pending(app: &App, id: DeliveryId) -> Answer<Seen> {
     Ok(Seen::unmade(&dispatched, id, app.table.stops(&[id.webhook]).await?(id.webhook)))
 }
 
-/// The span that `since` and `until` ask for; by default all that is kept.
+/// The span that `since` and `until` ask for; by default the retention.
 pub(super) fn span(app: &App, query: &mut Query) -> Span {
-    span_from(query, oldest(app))
+    span_from(app, query, oldest(app))
 }
 
-fn span_from(query: &mut Query, oldest: Timestamp) -> Span {
+fn span_from(app: &App, query: &mut Query, since: Timestamp) -> Span {
     Span {
-        since: query.filter("since", query::time).unwrap_or(oldest).max(oldest),
+        since: query.filter("since", query::time).map_or(since, |since| since.max(earliest(app))),
         until: query.filter("until", query::time).unwrap_or(Timestamp::MAX).min(clock::now()),
     }
 }
 
-/// What was made before this time has expired.
+/// What was made before this time has expired, unless a late retry keeps it.
 fn oldest(app: &App) -> Timestamp {
     clock::now().checked_sub(app.table.retention()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// How far back walks go that are asked to: a retry keeps its event and delivery for another retention.
+pub(super) fn earliest(app: &App) -> Timestamp {
+    clock::now().checked_sub(app.table.retention() * 2).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -30,7 +30,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::webhooks::find;
+use super::{deliveries::earliest, webhooks::find};
 use crate::{
     App,
     http::{Answer, Document, Problem, access::Caller, query::filled},
@@ -72,8 +72,8 @@ pub async fn replay(
         }
     };
     let from = input.over(from)?;
-    let oldest = now.checked_sub(app.table.retention()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let span = Span { since: from.since.unwrap_or(oldest).max(oldest), until: from.until };
+    let earliest = earliest(&app);
+    let span = Span { since: from.since.unwrap_or(earliest).max(earliest), until: from.until };
     let slice = Slice::new(from.after.clone(), MOST);
     let (count, next) = match from.wanted.status() {
         Some(status) => ended(&app, &webhook, status, span, slice, caller.hops, now).await?,

@@ -209,11 +209,12 @@ impl Webhook {
         }
     }
 
-    /// The event that warns of its failures: one for each time that it begins to fail, however often it is made.
-    pub fn failing_event(&self, health: &Health) -> Event {
+    /// The event that warns of its failures, made at `now`: one for each time that it begins to fail, however often it is
+    /// made.
+    pub fn failing_event(&self, health: &Health, now: Timestamp) -> Event {
         let (kind, since) = (EventType::webhook_failing(), health.failing_since);
         Event {
-            id: derived_event_id(&kind, &format!("{}|{since}", self.id), health.warning_due()),
+            id: derived_event_id(&kind, &format!("{}|{since}", self.id), listed_at(health.warning_due(), now)),
             kind,
             timestamp: health.warning_due(),
             data: json!({"webhook_id": self.id, "webhook_name": self.settings.name, "failing_since": time::show_millis(since)}),
@@ -233,6 +234,15 @@ impl Webhook {
             hops: 0,
         })
     }
+}
+
+/// How old an event that is made may look: lists go back for as long as events are kept, which is longer.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The time that the ID of an event for `due` has: where that is long past, the start of the day of `now`.
+fn listed_at(due: Timestamp, now: Timestamp) -> Timestamp {
+    let day = now.as_second().div_euclid(86_400) * 86_400;
+    if now.duration_since(due) <= MAX_AGE { due } else { Timestamp::from_second(day).unwrap_or(due) }
 }
 
 #[cfg(test)]

@@ -308,6 +308,19 @@ fn each_rotated_secret_keeps_its_own_overlap() {
 }
 
 #[test]
+fn warning_that_is_noticed_late_is_listed_when_it_was_noticed() {
+    let webhook = webhook(&json!({}));
+    let health = Health { failing_since: at(0), warned: false, hangs: false };
+    let hours = |hours: i64| at(hours * 3_600);
+    for (noticed, listed) in [(hours(24), hours(24)), (hours(8 * 24), hours(24)), (hours(8 * 24 + 30), hours(208))] {
+        let event = webhook.failing_event(&health, noticed);
+        assert_eq!((event.id.made_at(), event.timestamp), (listed, hours(24)), "{noticed}");
+        let hour_later = webhook.failing_event(&health, noticed + SignedDuration::from_hours(1));
+        assert!(noticed == hours(8 * 24) || event.id == hour_later.id, "{noticed}");
+    }
+}
+
+#[test]
 fn stopping_is_for_good_for_what_was_queued() {
     let off = |webhook: &Webhook| Settings { enabled: false, ..webhook.settings.clone() };
     let on = |webhook: &Webhook| Settings { enabled: true, ..webhook.settings.clone() };

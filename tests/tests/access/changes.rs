@@ -164,6 +164,23 @@ async fn of_a_user() {
 }
 
 #[tokio::test]
+async fn user_is_not_switched_beside_a_credential_that_gets_a_scope() {
+    let office = Office::new().await;
+    let eve = office.user("Eve").await;
+    let one = office.credential(&eve, &[Scope::EventsWrite], day(0)).await;
+    office.credential(&office.user, &[Scope::Admin], day(0)).await;
+    for (scopes, refused) in [(vec![Scope::EventsWrite, Scope::Admin], true), (vec![Scope::EventsWrite], false)] {
+        let before = office.holder(&eve).await;
+        office.change(one.id, day(1), |one| with(one, |to| to.scopes = scopes.iter().copied().collect())).await;
+        let settings = user::Settings { name: format!("Eve {refused}"), ..before.user.settings.clone() };
+        let after = before.user.clone().changed(settings, day(1));
+        let switched = office.table().update_user(&before, &after, None, &entry(&eve.id)).await;
+        assert_eq!(matches!(switched, Err(WriteError::Changed)), refused, "{scopes:?}: {switched:?}");
+        invariants::check(&office, day(1)).await;
+    }
+}
+
+#[tokio::test]
 async fn of_a_webhooks_name() {
     let world = World::new(&Egress::new(allow())).await;
     let webhook = world.webhook("hook", json!({})).await;

@@ -82,6 +82,11 @@ impl Table {
         entry: Option<&Entry>,
     ) -> Result<(), WriteError> {
         let mut writes = self.changes(Some(before), Some(after), other_admin, now).await?;
+        let added = before.settings.scopes.lack(&after.settings.scopes);
+        if !added.is_empty() {
+            // Whoever switches the user must hold them: a switch that was decided without them is refused.
+            writes.push(self.held(after.settings.user_id, 0, None)?);
+        }
         if let Some(entry) = entry {
             writes.push(self.audit_write(entry)?);
         }
@@ -283,7 +288,8 @@ impl Table {
         Ok(writes)
     }
 
-    /// Counts a credential more, or one less, with its holder, who must be there; and active where `other_admin` is theirs.
+    /// Adds to the count of its holder's credentials, and to the holder's version. The holder must be there; and active where
+    /// `other_admin` is theirs.
     pub(super) fn held(
         &self,
         user: UserId,

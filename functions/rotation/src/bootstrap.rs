@@ -10,7 +10,7 @@ use domain::{
     token::Token,
     user::{self, Role, User},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use platform::{
     clock, random,
     table::{WriteError, admin::FirstAdmin, audit, users::Holder},
@@ -89,7 +89,7 @@ async fn replace(
     }
     let before = app.table.credential(first.credential).await?;
     if let Some(before) = before.filter(|before| before.is_live_admin(now)) {
-        let after = before.clone().rotated(token, SignedDuration::ZERO, now);
+        let after = before.clone().reissued(token, now);
         let entry = entry("credential.rotated", &after.id, &[]);
         app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
         return Ok(after);

@@ -23,6 +23,7 @@ pub mod json;
 pub mod mask;
 pub mod message;
 pub mod origin;
+pub mod overlap;
 pub mod path;
 pub mod pattern;
 pub mod pointer;

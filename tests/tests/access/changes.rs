@@ -49,7 +49,7 @@ fn with(credential: Credential, change: impl FnOnce(&mut Settings)) -> Credentia
 
 fn rotated(credential: Credential, overlap: SignedDuration, now: Timestamp) -> Credential {
     let hash = format!("hash-{}-of-{}", credential.version, credential.id);
-    credential.rotated(mark(hash), overlap, now)
+    credential.rotated(mark(hash), overlap, now).expect("few overlaps")
 }
 
 async fn delete(office: &Office, credential: &Credential, now: Timestamp) {

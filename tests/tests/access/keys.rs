@@ -47,6 +47,36 @@ async fn idempotency_keys_are_a_credentials_own() {
 }
 
 #[tokio::test]
+async fn rotated_tokens_keep_their_own_overlaps_and_a_fourth_is_a_conflict() {
+    let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
+    let (id, first) = api.credential(&["users:read"]).await;
+    let rotate = async |minutes: i64, overlap: u32| {
+        let path = format!("/v1/credentials/{id}/rotate");
+        api.at(later(minutes)).call("POST", &path, json!({"overlap_seconds": overlap})).await
+    };
+    let mut tokens = vec![first];
+    for (minutes, overlap) in [(0, 3_600), (1, 60), (1, 7_200)] {
+        tokens.push(rotate(minutes, overlap).await.field(200, "token"));
+    }
+    assert_eq!(rotate(1, 60).await.status, 409);
+    let statuses = async |minutes: i64| {
+        let mut statuses = Vec::new();
+        for token in &tokens {
+            let holder = api.with_token(token).at(later(minutes));
+            statuses.push(holder.call("GET", "/v1/users", Value::Null).await.status);
+        }
+        statuses
+    };
+    assert_eq!(statuses(1).await, [200, 200, 200, 200]);
+    assert_eq!(statuses(2).await, [200, 401, 200, 200]);
+    assert_eq!(statuses(60).await, [401, 401, 200, 200]);
+    let current = rotate(61, 0).await.field(200, "token");
+    assert_eq!(statuses(61).await, [401; 4]);
+    let holder = api.with_token(&current).at(later(61));
+    assert_eq!(holder.call("GET", "/v1/users", Value::Null).await.status, 200);
+}
+
+#[tokio::test]
 async fn refused_uses_are_noted_once_in_15_minutes() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let ((id, token), (_, other)) = (api.credential(&["audit:read"]).await, api.credential(&["audit:read"]).await);

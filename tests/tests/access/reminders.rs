@@ -131,7 +131,7 @@ async fn one_that_cannot_be_sent_holds_up_no_other() {
 
 fn rotated(credential: Credential, n: u32, at: i64) -> Credential {
     let hash = format!("hash-{n}-of-{}", credential.id);
-    credential.rotated(mark(hash), SignedDuration::ZERO, day(at))
+    credential.reissued(mark(hash), day(at))
 }
 
 fn ending(credential: Credential, at: Option<i64>) -> Credential {

@@ -141,7 +141,8 @@ pub async fn patch(
 /// Replaces a credential's token.
 ///
 /// The response is the only one that contains the new `token`. The old token stops at once, or after
-/// `overlap_seconds`. ID, description and scopes stay.
+/// `overlap_seconds`. Tokens of earlier rotations keep their own overlaps, at most three at a time (else 409); without
+/// `overlap_seconds` all of them stop. ID, description and scopes stay.
 #[utoipa::path(post, path = "/v1/credentials/{id}/rotate", operation_id = "rotateCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
     request_body = schema::RotateInput,
@@ -164,6 +165,7 @@ pub async fn rotate(
         let (token, mark) = fresh(app).await?;
         let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
         let after = before.clone().rotated(mark, overlap, now);
+        let after = after.map_err(|error| Problem::conflict(error.to_string()))?;
         let after = Credential { last_used_at, ..after };
         let entry = caller.entry("credential.rotated", &after.id, Vec::new());
         app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;

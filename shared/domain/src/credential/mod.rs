@@ -8,7 +8,7 @@ pub mod grant;
 pub mod reminder;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 pub use self::{allowed_ips::AllowedIps, grant::Grant, reminder::Reminder};
@@ -16,6 +16,7 @@ use crate::{
     event::timestamp,
     id::{CredentialId, UserId},
     invalid::{Checked, Fields, Problems, string, whole},
+    overlap::{self, TooMany},
     scope::{Scope, Scopes},
     time,
 };
@@ -33,9 +34,9 @@ pub struct Credential {
     /// The keyed hash of the token in force; none once it is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// The token before it, while both count.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Previous>,
+    /// The keyed hashes of rotated tokens, the latest first, each with the end of its overlap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "previous")]
+    pub previous: Vec<(String, Timestamp)>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it; none for the first admin's.
@@ -57,13 +58,18 @@ pub struct Credential {
     pub version: u64,
 }
 
-/// A token that still counts for a while beside its successor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Previous {
-    /// Its keyed hash.
-    pub token: String,
-    /// Until when.
-    pub until: Timestamp,
+/// Reads the rotated tokens of a credential: a list, or the single one that older rows have.
+fn previous<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Timestamp)>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        One { token: String, until: Timestamp },
+        Many(Vec<(String, Timestamp)>),
+    }
+    Ok(match Stored::deserialize(deserializer)? {
+        Stored::One { token, until } => vec![(token, until)],
+        Stored::Many(many) => many,
+    })
 }
 
 /// What an admin writes about a credential.
@@ -188,7 +194,7 @@ impl Credential {
             settings,
             token_hint: token.hint,
             token: Some(token.hash),
-            previous: None,
+            previous: Vec::new(),
             created_at: now,
             created_by,
             rotated_at: None,
@@ -233,15 +239,24 @@ impl Credential {
         self.settings.scopes.grants(Scope::Admin)
     }
 
-    /// With a new token from `now` on; the old one counts for `overlap` more. The one before that ends.
+    /// With a new token from `now` on; the old one is valid for `overlap` more. Earlier ones keep their own overlaps, unless
+    /// there is none this time: then all of them end at once.
+    ///
+    /// # Errors
+    /// When too many tokens are in their overlap.
+    pub fn rotated(self, token: TokenMark, overlap: SignedDuration, now: Timestamp) -> Result<Self, TooMany> {
+        let (current, earlier) = (self.token.clone(), self.previous.clone());
+        let previous = current.map(|current| overlap::rotated(earlier, current, overlap, now));
+        Ok(Self { previous: previous.transpose()?.unwrap_or_default(), ..self.reissued(token, now) })
+    }
+
+    /// With a new token from `now` on, and no other.
     #[must_use]
-    pub fn rotated(self, token: TokenMark, overlap: SignedDuration, now: Timestamp) -> Self {
-        let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
-        let previous = self.token.map(|token| Previous { token, until }).filter(|previous| previous.until > now);
+    pub fn reissued(self, token: TokenMark, now: Timestamp) -> Self {
         Self {
             token: Some(token.hash),
             token_hint: token.hint,
-            previous,
+            previous: Vec::new(),
             rotated_at: Some(now),
             reminded: None,
             version: self.version + 1,
@@ -253,7 +268,7 @@ impl Credential {
     #[must_use]
     pub fn revoked(self, now: Timestamp) -> Self {
         let revoked_at = self.revoked_at.or(Some(now));
-        Self { token: None, previous: None, revoked_at, version: self.version + 1, ..self }
+        Self { token: None, previous: Vec::new(), revoked_at, version: self.version + 1, ..self }
     }
 
     /// With other settings. Another rotation period begins the reminders anew.
@@ -275,9 +290,9 @@ impl Credential {
             used_at: None,
         };
         let current = self.token.clone().map(|token| (token, grant(self.settings.ends_at)));
-        let previous = self.previous.clone().map(|Previous { token, until }| {
-            let end = self.settings.ends_at.map_or(until, |end| end.min(until));
-            (token, grant(Some(end)))
+        let previous = self.previous.iter().map(|(token, until)| {
+            let end = self.settings.ends_at.map_or(*until, |end| end.min(*until));
+            (token.clone(), grant(Some(end)))
         });
         current.into_iter().chain(previous).collect()
     }

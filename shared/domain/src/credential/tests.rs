@@ -41,24 +41,41 @@ fn a_patch_keeps_the_holder_and_an_end_that_has_passed() {
 }
 
 #[test]
-fn a_rotation_leaves_the_old_token_its_time_and_ends_older_ones() {
+fn rotated_tokens_keep_their_own_overlaps_until_a_rotation_without_one() {
     let overlap = SignedDuration::from_hours(1);
     let first = credential(&json!({}));
     let hashes = |credential: &Credential| credential.grants().into_iter().map(|(hash, _)| hash).collect::<Vec<_>>();
-    let second = first.clone().rotated(token(2), overlap, day(1));
+    let rotate = |credential: &Credential, n, overlap, at| credential.clone().rotated(token(n), overlap, at);
+    let second = rotate(&first, 2, overlap * 24, day(1)).expect("rotated");
     assert_eq!(hashes(&second), ["hash-2", "hash-1"]);
-    let old = &second.grants()[1].1;
-    assert!(old.is_live(day(1)) && !old.is_live(day(2)));
-    let third = second.rotated(token(3), SignedDuration::ZERO, day(1));
-    assert_eq!(hashes(&third), ["hash-3"]);
-    assert_eq!(third.rotation_due_at(), day(91));
-    assert_eq!(hashes(&third.revoked(day(2))), Vec::<String>::new());
+    let third = rotate(&second, 3, overlap, day(1)).expect("rotated");
+    let fourth = rotate(&third, 4, overlap * 48, day(1)).expect("rotated");
+    assert_eq!(hashes(&fourth), ["hash-4", "hash-3", "hash-2", "hash-1"]);
+    let live = |at: Timestamp| fourth.grants().iter().map(|(_, grant)| grant.is_live(at)).collect::<Vec<_>>();
+    assert_eq!(live(day(1)), [true; 4]);
+    assert_eq!(live(day(1) + overlap), [true, true, false, true]);
+    assert_eq!(live(day(2)), [true, true, false, false]);
+    assert_eq!(rotate(&fourth, 5, overlap, day(1)), Err(TooMany(day(1) + overlap)));
+    assert_eq!(hashes(&rotate(&fourth, 5, overlap, day(2)).expect("rotated")), ["hash-5", "hash-4", "hash-3"]);
+    let last = rotate(&fourth, 5, SignedDuration::ZERO, day(1)).expect("rotated");
+    assert_eq!(hashes(&last), ["hash-5"]);
+    assert_eq!(last.rotation_due_at(), day(91));
+    assert_eq!(hashes(&fourth.revoked(day(2))), Vec::<String>::new());
+}
+
+#[test]
+fn rotated_token_of_an_older_row_is_read() {
+    let (rotated, until) = (credential(&json!({})), day(2));
+    let rotated = rotated.rotated(token(2), SignedDuration::from_hours(48), day(0)).expect("rotated");
+    let mut row = serde_json::to_value(&rotated).expect("a row");
+    row["previous"] = json!({"token": "hash-1", "until": until});
+    assert_eq!(serde_json::from_value::<Credential>(row).expect("a credential"), rotated);
 }
 
 #[test]
 fn the_end_of_a_credential_is_the_end_of_both_its_tokens() {
     let ending = credential(&json!({"expires_at": day(1)}));
-    let rotated = ending.rotated(token(2), SignedDuration::from_hours(72), day(0));
+    let rotated = ending.rotated(token(2), SignedDuration::from_hours(72), day(0)).expect("rotated");
     assert!(rotated.grants().iter().all(|(_, grant)| grant.ends_at == Some(day(1))));
     assert_eq!((rotated.status(day(0)), rotated.status(day(1))), (Status::Active, Status::Expired));
     assert_eq!(rotated.revoked(day(0)).status(day(1)), Status::Revoked);
@@ -90,7 +107,7 @@ fn reminders_come_before_on_and_after_the_day_each_once() {
             assert!(credential.next_reminder_at() > day(at));
         }
     }
-    let rotated = credential.clone().rotated(token(2), SignedDuration::ZERO, day(112));
+    let rotated = credential.clone().reissued(token(2), day(112));
     assert_eq!((rotated.reminder(day(112)), rotated.next_reminder_at()), (None, day(112 + 83)));
     assert_eq!(credential.clone().revoked(day(113)).reminder(day(140)), None);
 }

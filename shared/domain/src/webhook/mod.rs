@@ -22,6 +22,7 @@ use crate::{
     event::Event,
     id::WebhookId,
     origin::SecretOrigins,
+    overlap::{self, TooMany},
     pattern::EventType,
     redact::Secrets,
     signature::SigningSecret,
@@ -52,16 +53,6 @@ pub struct SigningSecrets {
     pub previous: Vec<(SigningSecret, Timestamp)>,
 }
 
-/// Most rotated secrets that sign beside the current one.
-const MAX_PREVIOUS: usize = 3;
-
-/// As many rotated secrets are in their overlap as may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{MAX_PREVIOUS} rotated secrets still sign: wait until the first overlap ends, at {0}, or rotate without an overlap"
-)]
-pub struct TooManySecrets(pub Timestamp);
-
 impl SigningSecrets {
     /// Only this one.
     pub fn only(current: SigningSecret) -> Self {
@@ -70,25 +61,9 @@ impl SigningSecrets {
 
     /// `fresh` from `now` on, with the current one beside it for `overlap`. Earlier ones keep their own overlaps, unless
     /// there is none this time: then all of them end at once.
-    pub fn rotated(
-        self,
-        fresh: SigningSecret,
-        overlap: SignedDuration,
-        now: Timestamp,
-    ) -> Result<Self, TooManySecrets> {
-        let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
-        if until <= now {
-            return Ok(Self::only(fresh));
-        }
-        let mut previous = self.previous;
-        previous.retain(|(_, until)| now < *until);
-        match previous.iter().map(|(_, until)| *until).min() {
-            Some(first) if previous.len() >= MAX_PREVIOUS => Err(TooManySecrets(first)),
-            _ => {
-                previous.insert(0, (self.current, until));
-                Ok(Self { current: fresh, previous })
-            }
-        }
+    pub fn rotated(self, fresh: SigningSecret, overlap: SignedDuration, now: Timestamp) -> Result<Self, TooMany> {
+        let previous = overlap::rotated(self.previous, self.current, overlap, now)?;
+        Ok(Self { current: fresh, previous })
     }
 
     /// Those that sign a request at `now`, the current one first.

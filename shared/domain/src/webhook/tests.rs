@@ -301,7 +301,7 @@ fn each_rotated_secret_keeps_its_own_overlap() {
     assert_eq!(signing(&fourth, 2), expected(&[3, 2, 1, 0]));
     assert_eq!(signing(&fourth, 11), expected(&[3, 2, 0]));
     assert_eq!(signing(&fourth, 99), expected(&[3, 0]));
-    assert_eq!(rotate(fourth.clone(), 4, 1, 3).map(|_| ()), Err(TooManySecrets(at(11))));
+    assert_eq!(rotate(fourth.clone(), 4, 1, 3).map(|_| ()), Err(TooMany(at(11))));
     // Without an overlap, or after the first one ended, there is room.
     assert_eq!(signing(&rotate(fourth.clone(), 4, 0, 3).expect("rotated"), 3), expected(&[4]));
     assert_eq!(signing(&rotate(fourth, 4, 60, 11).expect("rotated"), 60), expected(&[4, 3, 0]));

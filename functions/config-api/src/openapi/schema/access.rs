@@ -62,7 +62,8 @@ pub struct CredentialPatch(pub CredentialInput);
 
 #[derive(Debug, ToSchema)]
 pub struct RotateInput {
-    /// How long the old token counts beside the new one; by default, or with 0, it stops at once.
+    /// How long the old token is valid beside the new one; by default, or with 0, it and those of earlier rotations stop at
+    /// once.
     #[schema(minimum = 0, maximum = 604_800)]
     pub overlap_seconds: Option<u32>,
 }

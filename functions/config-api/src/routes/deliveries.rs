@@ -1,5 +1,7 @@
 //! Deliveries: list, read with attempts, retry by hand.
 
+mod seen;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
@@ -10,7 +12,6 @@ use axum::{
 use domain::{
     delivery::{Attempt, Delivery, Message, Status, Stopped},
     id::{DeliveryId, EventId, WebhookId},
-    time,
 };
 use http::{StatusCode, header};
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ use platform::{
 };
 use serde_json::{Value, json};
 
+use self::seen::Seen;
 use crate::{
     App,
     http::{
@@ -270,61 +272,6 @@ async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> Answer<Vec<See
         rows.get(&id).map_or_else(|| Seen::unmade(event, id, stops(*webhook)), |row| Seen::of(row, stops(*webhook)))
     };
     Ok(matches.iter().map(one).collect())
-}
-
-/// A delivery as readers see it.
-struct Seen {
-    id: DeliveryId,
-    event_type: String,
-    status: Status,
-    attempts: u32,
-    last_error: Option<String>,
-    next_attempt_at: Option<Timestamp>,
-    updated_at: Timestamp,
-}
-
-impl Seen {
-    fn of(row: &Delivery, stopped: Stopped) -> Self {
-        let status = row.status_seen(stopped);
-        let awaited = row.awaited.as_ref().filter(|_| status == Status::Retrying);
-        Self {
-            id: row.id,
-            event_type: row.event_type.to_string(),
-            status,
-            attempts: row.last.as_ref().map_or(0, |last| last.number),
-            last_error: row.last_error.clone(),
-            next_attempt_at: awaited.map(|awaited| awaited.due_at),
-            updated_at: row.updated_at,
-        }
-    }
-
-    /// One that has no row yet.
-    fn unmade(dispatched: &Dispatched, id: DeliveryId, stopped: Stopped) -> Self {
-        let cancelled = stopped.covers(dispatched.dispatched_at);
-        Self {
-            id,
-            event_type: dispatched.event.kind.to_string(),
-            status: if cancelled { Status::Cancelled } else { Status::Pending },
-            attempts: 0,
-            last_error: None,
-            next_attempt_at: (!cancelled).then_some(dispatched.dispatched_at),
-            updated_at: dispatched.dispatched_at,
-        }
-    }
-
-    fn view(&self) -> Value {
-        json!({
-            "id": self.id,
-            "webhook_id": self.id.webhook,
-            "event_id": self.id.event,
-            "event_type": self.event_type,
-            "status": self.status,
-            "attempt_count": self.attempts,
-            "last_error": self.last_error,
-            "next_attempt_at": self.next_attempt_at.map(time::show_millis),
-            "updated_at": time::show_millis(self.updated_at),
-        })
-    }
 }
 
 fn with_attempts(seen: &Seen, attempts: &[Attempt]) -> Value {

@@ -1,0 +1,65 @@
+//! What lists and reads show of a delivery.
+
+use domain::{
+    delivery::{Delivery, Status, Stopped},
+    id::DeliveryId,
+    time,
+};
+use jiff::Timestamp;
+use platform::table::events::Dispatched;
+use serde_json::{Value, json};
+
+/// A delivery as readers see it.
+pub(super) struct Seen {
+    pub(super) id: DeliveryId,
+    event_type: String,
+    pub(super) status: Status,
+    attempts: u32,
+    last_error: Option<String>,
+    next_attempt_at: Option<Timestamp>,
+    pub(super) updated_at: Timestamp,
+}
+
+impl Seen {
+    pub(super) fn of(row: &Delivery, stopped: Stopped) -> Self {
+        let status = row.status_seen(stopped);
+        let awaited = row.awaited.as_ref().filter(|_| status == Status::Retrying);
+        Self {
+            id: row.id,
+            event_type: row.event_type.to_string(),
+            status,
+            attempts: row.last.as_ref().map_or(0, |last| last.number),
+            last_error: row.last_error.clone(),
+            next_attempt_at: awaited.map(|awaited| awaited.due_at),
+            updated_at: row.updated_at,
+        }
+    }
+
+    /// One that has no row yet.
+    pub(super) fn unmade(dispatched: &Dispatched, id: DeliveryId, stopped: Stopped) -> Self {
+        let cancelled = stopped.covers(dispatched.dispatched_at);
+        Self {
+            id,
+            event_type: dispatched.event.kind.to_string(),
+            status: if cancelled { Status::Cancelled } else { Status::Pending },
+            attempts: 0,
+            last_error: None,
+            next_attempt_at: (!cancelled).then_some(dispatched.dispatched_at),
+            updated_at: dispatched.dispatched_at,
+        }
+    }
+
+    pub(super) fn view(&self) -> Value {
+        json!({
+            "id": self.id,
+            "webhook_id": self.id.webhook,
+            "event_id": self.id.event,
+            "event_type": self.event_type,
+            "status": self.status,
+            "attempt_count": self.attempts,
+            "last_error": self.last_error,
+            "next_attempt_at": self.next_attempt_at.map(time::show_millis),
+            "updated_at": time::show_millis(self.updated_at),
+        })
+    }
+}

@@ -51,14 +51,10 @@ impl Prey {
             make("/v1/services", service).await,
             make("/v1/providers", provider).await,
         ];
-        let desk = json!({
-            "name": "desk", "server_url": "https://desk.example.com",
-            "account": {"name": "desk", "authorization": {"type": "none"}},
-        });
+        let desk = json!({"name": "desk", "server_url": "https://desk.example.com", "account_id": &account});
         let desk = make("/v1/services", desk).await;
-        let at_service = json!({
-            "name": "desk", "service_id": desk, "path": "/in/{id}?api_key=path-secret", "events": ["message"],
-        });
+        let path = "/in/{id}?api_key=path-secret";
+        let at_service = json!({"name": "desk", "service_id": desk, "path": path, "events": ["message"]});
         let at_service = make("/v1/webhooks", at_service).await;
         Self { api, user, credential, webhook, at_service, account, service, provider }
     }
@@ -98,6 +94,7 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
     let own_account = json!({"name": "mine", "authorization": {"type": "none"}});
     let at_prey = json!({"name": "new", "server_url": THIEF, "account_id": &prey.account});
     let to_service = json!({"service_id": &prey.service, "path": "/", "auth": {"type": "none"}});
+    let to_erp = json!({"service_id": &prey.service});
     let admin = json!({"description": "mine", "scopes": ["admin"]});
     let of_user = json!({"description": "theirs", "scopes": ["webhooks:write"], "user_id": &prey.user});
     for (scope, line, body, status, answer) in [
@@ -124,13 +121,7 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
             "/secrets/bot",
         ),
         ("webhooks:write", "PATCH /v1/webhooks/{webhook}", to_service.clone(), 403, "services:send"),
-        (
-            "webhooks:write services:send",
-            "PATCH /v1/webhooks/{at_service}",
-            json!({"service_id": &prey.service}),
-            422,
-            "/path",
-        ),
+        ("webhooks:write services:send", "PATCH /v1/webhooks/{at_service}", to_erp, 422, "/path"),
         ("webhooks:write", "POST /v1/webhooks/{webhook}/test", json!({"event": &forged}), 422, "/event/type"),
         ("webhooks:write", "POST /v1/events", json!({"type": "message", "data": {}}), 403, "events:write"),
         // Services.

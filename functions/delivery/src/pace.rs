@@ -21,19 +21,19 @@ pub(super) async fn keep(app: &App, webhook: &Webhook, message: &Message) -> Res
     let Some(limit) = webhook.settings.rate_limit_per_second else { return Ok(true) };
     let line = webhook.state.line;
     if let Some(place) = message.place_in(line, clock::now()) {
-        return wait(app, message, place, line).await;
+        return wait(app, message, place, line, limit).await;
     }
     match app.table.turn(webhook.id, limit, line, message.line, clock::now()).await? {
         Turn::At(at) => {
             clock::sleep_until(at).await;
             Ok(true)
         }
-        Turn::Later(place, line) => wait(app, message, place, line).await,
+        Turn::Later(place, line) => wait(app, message, place, line, limit).await,
     }
 }
 
-async fn wait(app: &App, message: &Message, place: Timestamp, line: Line) -> Result<bool, DeliverError> {
-    let (message, delay_seconds) = message.clone().in_line(place, line, clock::now());
+async fn wait(app: &App, message: &Message, place: Timestamp, line: Line, limit: u32) -> Result<bool, DeliverError> {
+    let (message, delay_seconds) = message.clone().in_line(place, line, limit, clock::now());
     send(&app.retries, &message, delay_seconds).await?;
     Ok(false)
 }

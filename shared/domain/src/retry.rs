@@ -64,6 +64,8 @@ const STANDARD_OFFSETS: [u32; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400
 const MOST_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// How late a retry may be to be made up for.
 const SLACK: SignedDuration = SignedDuration::from_secs(60);
+/// How many messages of one line come back each second, at least, once its limit has changed.
+const RETURNS_PER_SECOND: i32 = 100;
 /// How long a message waits in a line, at least, until it looks whether that still stands.
 const LEAST_LOOK: SignedDuration = SignedDuration::from_secs(5);
 /// The longest that a message stays hidden whose handling failed: after an outage, all is at work again within this time.
@@ -188,12 +190,16 @@ pub fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(MOST_RETRY_AFTER))
 }
 
-/// The `DelaySeconds` of a message whose place in a line comes up at `place`. It looks whether the line still stands every
-/// eighth of its wait, but not more often than every five seconds: a change counts at once for short waits, and ever so many
-/// that wait cost about eight looks for each call that is made.
-pub fn line_delay(place: Timestamp, now: Timestamp) -> u32 {
+/// The `DelaySeconds` of a message whose place in a line of `limit` calls a second comes up at `place`. A change of the
+/// limit counts for it once it looks whether the line still stands: after an eighth of its wait, or sooner, so that after a
+/// change [`RETURNS_PER_SECOND`] of those that wait come back each second at least; but not more often than every
+/// [`LEAST_LOOK`]. Together, n that wait look about 100 · (1 + ln(n / 500)) times a second; with a limit above 12 a second,
+/// some fifty times for each call.
+pub fn line_delay(place: Timestamp, limit: u32, now: Timestamp) -> u32 {
     let wait = place.duration_since(now);
-    let look = (wait / 8).max(LEAST_LOOK).min(wait);
+    // As many wait before it as are called until its place comes up.
+    let others_back = wait.saturating_mul(i32::try_from(limit).unwrap_or(i32::MAX)) / RETURNS_PER_SECOND;
+    let look = others_back.min(wait / 8).max(LEAST_LOOK).min(wait);
     hop_delay(now.saturating_add(look).unwrap_or(place), now)
 }
 

@@ -76,12 +76,12 @@ impl Message {
         Self { due_at: Some(due_at), ..self }
     }
 
-    /// The same, to come again at its place in its webhook's line, or sooner, to see whether that line still stands; with the
-    /// `DelaySeconds` to send it with at `now`.
+    /// The same, to come again at its place in its webhook's line of `limit` calls a second, or sooner, to see whether that
+    /// line still stands; with the `DelaySeconds` to send it with at `now`.
     #[must_use]
-    pub fn in_line(self, place: Timestamp, line: Line, now: Timestamp) -> (Self, u32) {
+    pub fn in_line(self, place: Timestamp, line: Line, limit: u32, now: Timestamp) -> (Self, u32) {
         let waits = self.waits.saturating_add(1);
-        (Self { due_at: Some(place), line: Some(line), waits, ..self }, line_delay(place, now))
+        (Self { due_at: Some(place), line: Some(line), waits, ..self }, line_delay(place, limit, now))
     }
 
     /// Its place in this line, if it waits there and that has not come at `now`.

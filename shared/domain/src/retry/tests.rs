@@ -172,9 +172,21 @@ fn hops() {
 }
 
 #[test]
-fn what_waits_in_a_line_looks_up_every_eighth_of_its_wait() {
+fn what_waits_in_a_line_looks_up_every_eighth_of_its_wait_or_a_hundred_each_second() {
     for (wait, expected) in [(-1, 0), (0, 0), (1, 1), (5, 5), (6, 5), (40, 5), (80, 10), (3_600, 450), (86_400, 900)] {
-        assert_eq!(line_delay(time(wait), time(0)), expected, "{wait}");
+        assert_eq!(line_delay(time(wait), 1_000, time(0)), expected, "{wait}");
+    }
+    for (wait, limit, expected) in [
+        (6, 1, 5),
+        (500, 1, 5),
+        (3_600, 1, 36),
+        (86_400, 1, 864),
+        (604_800, 1, 900),
+        (3_600, 10, 360),
+        (3_600, 12, 432),
+        (3_600, 13, 450),
+    ] {
+        assert_eq!(line_delay(time(wait), limit, time(0)), expected, "{wait} at {limit} a second");
     }
 }
 

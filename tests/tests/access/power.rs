@@ -174,7 +174,7 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
         ("providers:write", "POST /v1/providers/{provider}/test", json!({"to": "+15555550100"}), 403, "messages:send"),
         // Users and credentials.
         ("users:write", "PATCH /v1/users/{user}", json!({"active": false}), 403, "lacks: admin"),
-        ("users:write", "DELETE /v1/users/{user}", Value::Null, 409, "delete those first"),
+        ("users:write", "DELETE /v1/users/{user}", Value::Null, 409, "Delete them first."),
         ("users:write", "POST /v1/credentials", of_user.clone(), 403, "credentials:write"),
         ("credentials:write", "POST /v1/credentials", admin, 403, "lacks: admin"),
         ("credentials:write", "POST /v1/credentials", of_user, 403, "lacks: webhooks:write"),
@@ -258,9 +258,9 @@ async fn addresses_move_with_their_secrets() {
     for (line, body) in [
         ("PATCH /v1/webhooks/{webhook}", json!({"url": "https://hook.example.com/elsewhere"})),
         ("PATCH /v1/webhooks/{webhook}", brought),
-        ("PATCH /v1/webhooks/{at_service}", json!({"service_id": &prey.service, "path": "/x?api_key=mine"})),
         ("PATCH /v1/services/{service}", json!({"server_url": "https://erp.example.com/v2"})),
         ("PATCH /v1/services/{service}", json!({"server_url": THIEF, "account": account})),
+        ("PATCH /v1/webhooks/{at_service}", json!({"service_id": &prey.service, "path": "/x?api_key=mine"})),
         ("PATCH /v1/accounts/{account}", json!({"authorization": {"token_url": "https://login.example.com/v2"}})),
         ("PATCH /v1/accounts/{account}", json!({"authorization": {"type": "none"}})),
         ("PATCH /v1/providers/{provider}", json!({"send_url": "https://sms.example.com/{message.id}"})),

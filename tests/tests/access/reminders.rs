@@ -6,7 +6,6 @@ use domain::{
     credential::{Credential, Settings},
     scope::Scope,
 };
-use jiff::SignedDuration;
 use tests::fake::Fate;
 
 use crate::{

@@ -32,12 +32,16 @@ impl Source {
     ) -> impl FnOnce(Value) -> Checked<SecretString> {
         move |value| {
             let secret = parse(value)?;
-            let text = secret.expose_secret();
-            if self == Self::Client && !text.is_empty() && text.trim().is_empty() {
-                return Err(Problems::here("must not be blank"));
-            }
-            Ok(secret)
+            self.filled(secret.expose_secret()).map(|()| secret)
         }
+    }
+
+    /// Refuses a client's secret that is not empty but blank.
+    pub(crate) fn filled(self, secret: &str) -> Checked<()> {
+        if self == Self::Client && !secret.is_empty() && secret.trim().is_empty() {
+            return Err(Problems::here("must not be blank"));
+        }
+        Ok(())
     }
 }
 

@@ -39,7 +39,7 @@ impl RequestTemplate {
         let method = fields.defaulted("method", Method::POST, method);
         let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
         let headers = fields.defaulted("headers", Vec::new(), |value| {
-            let headers = headers(value, |name| {
+            let headers = headers(value, source, |name| {
                 if Some(name) == own { Err(Problems::here("is the header that `auth` sets")) } else { Ok(()) }
             })?;
             for (name, template) in &headers {

@@ -159,7 +159,7 @@ impl Settings {
         });
         let headers = fields.defaulted("headers", Vec::new(), |value| {
             let free = |name: &HeaderName| checks::free_for_extra(name, auth.as_ref(), signing.as_ref());
-            headers(value, |name| input.map_or(Ok(()), |_| free(name)))
+            headers(value, source, |name| input.map_or(Ok(()), |_| free(name)))
         });
         let retry = fields.defaulted("retry", RetryPolicy::default(), RetryPolicy::parse);
         let timeout_seconds = fields.defaulted("timeout_seconds", 15, whole(1, 30));
@@ -277,12 +277,16 @@ impl Signing {
 
 pub(crate) fn headers(
     value: Value,
+    source: Source,
     check: impl Fn(&HeaderName) -> Checked<()>,
 ) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {
     let pairs = entries(MOST_HEADERS, |name, value| {
         let template = HeaderTemplate::parse(&unmasked(string(value)?)?)?;
         let name = header::check_name(name)?;
         check(&name)?;
+        if header::is_sensitive(name.as_str()) {
+            source.filled(template.as_str())?;
+        }
         Ok((name, template))
     })(value)?;
     let mut headers: Vec<(HeaderName, HeaderTemplate)> = Vec::with_capacity(pairs.len());

@@ -231,12 +231,12 @@ fn masks_are_not_written_back() {
 
 #[test]
 fn blank_secrets_are_refused_and_saved_ones_read() {
-    for (change, pointer) in [
-        (json!({"auth": {"type": "api_key", "header": "x-key", "value": "   "}}), "/auth/value"),
-        (json!({"auth": {"type": "basic", "username": "u", "password": " \u{a0}"}}), "/auth/password"),
-        (json!({"secrets": {"a": "   "}}), "/secrets/a"),
+    for (change, pointers) in [
+        (json!({"auth": {"type": "api_key", "header": "x-key", "value": "   "}}), vec!["/auth/value"]),
+        (json!({"auth": {"type": "basic", "username": "u", "password": " \u{a0}"}}), vec!["/auth/password"]),
+        (json!({"secrets": {"a": "  "}, "headers": {"x-key": " "}}), vec!["/secrets/a", "/headers/x-key"]),
     ] {
-        assert_eq!(pointers_of(&change), [pointer]);
+        assert_eq!(pointers_of(&change), pointers);
         assert!(Settings::restore(with(&change)).is_ok(), "{change}");
     }
     assert!(settings(&json!({"auth": {"type": "basic", "username": "u", "password": ""}})).is_ok());

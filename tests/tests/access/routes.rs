@@ -167,6 +167,36 @@ fn call() -> Value {
     json!({"to": "+15555550100", "text": "Hello"})
 }
 
+/// The query parameters of a route, one by one, each with every value that its description names.
+fn filters(document: &Value, route: &str) -> Vec<String> {
+    let (method, path) = route.split_once(' ').expect("a method and a path");
+    let parameters = document["paths"][path][method]["parameters"].as_array().into_iter().flatten();
+    let mut filters = Vec::new();
+    for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
+        let name = parameter["name"].as_str().expect("a name");
+        let mut schema = &parameter["schema"];
+        if let Some(pointer) = schema["$ref"].as_str() {
+            schema = document.pointer(pointer.trim_start_matches('#')).expect("a schema");
+        }
+        let values: Vec<&str> = match (name, schema["enum"].as_array()) {
+            // Only a list's own answer has one.
+            ("cursor", _) => continue,
+            (_, Some(choices)) => choices.iter().filter_map(Value::as_str).collect(),
+            ("webhook_id", _) => vec!["wh_00000000000000000000000000"],
+            ("event_id", _) => vec!["evt_00000000000000000000000000"],
+            ("provider_id", _) => vec!["prov_00000000000000000000000000"],
+            ("campaign_id", _) => vec!["camp_00000000000000000000000000"],
+            ("enabled", _) => vec!["true", "false"],
+            ("since" | "until", _) => vec!["2026-01-01T00:00:00Z"],
+            ("limit", _) => vec!["1"],
+            // Names of resources, event types, actions, recipients: `message` is one of each.
+            _ => vec!["message"],
+        };
+        filters.extend(values.iter().map(|value| format!("{name}={value}")));
+    }
+    filters
+}
+
 /// One of a kind, made by the admin where the route may end it.
 async fn subject(api: &Api, receiver: &Receiver, subject: Subject, event: &Value, number: usize) -> String {
     match subject {
@@ -277,6 +307,11 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
         }
         let done = call(&holder).await;
         assert_eq!(done.status, *status, "{name}: {}", done.body);
+        // A filter may read other items than the bare list does.
+        for filter in filters(&document, &name) {
+            let filtered = holder.call(&method, &format!("{path}?{filter}"), Value::Null).await;
+            assert_eq!(filtered.status, 200, "{name}?{filter}: {}", filtered.body);
+        }
     }
     let calls = world.fake.state().calls.clone();
     assert_eq!(taken(&calls), allowed("ConfigApiFunction"), "what all routes call, and what the function may call");

@@ -47,7 +47,7 @@ const ROUTE: &str = "messages";
     security(("token" = ["messages:read"])),
     params(
         ("channel" = Option<schema::MessageChannel>, Query, description = "Only by this channel"),
-        ("status" = Option<Status>, Query, description = "Only with this status"),
+        ("status" = Option<schema::MessageStatus>, Query, description = "Only with this status"),
         ("to" = Option<String>, Query, description = "Only to this recipient"),
         ("campaign_id" = Option<String>, Query, description = "Only of this campaign"),
         ("provider_id" = Option<String>, Query, description = "Only through the provider of this ID"),

@@ -57,7 +57,7 @@ impl Channel {
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = MessageStatus)]
+#[schema(as = MessageOrCallStatus)]
 pub enum Status {
     /// No provider has it yet.
     Queued,

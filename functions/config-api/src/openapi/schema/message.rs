@@ -2,10 +2,7 @@
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
-use domain::{
-    delivery::Attempt,
-    message::{Change, Status},
-};
+use domain::{delivery::Attempt, message::Change};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -47,7 +44,7 @@ pub struct Message {
     pub id: String,
     pub channel: MessageChannel,
     /// Never goes back: `delivered` and `failed` are final.
-    pub status: Status,
+    pub status: MessageStatus,
     pub provider_id: String,
     /// The provider's name when the message was accepted.
     pub provider: String,
@@ -123,6 +120,20 @@ pub struct Call {
     pub created_at: String,
     #[schema(format = DateTime)]
     pub updated_at: String,
+}
+
+/// A message's status.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum MessageStatus {
+    /// No provider has it yet.
+    Queued,
+    /// Its provider accepted it.
+    Sent,
+    /// It reached its recipient.
+    Delivered,
+    /// It did not.
+    Failed,
 }
 
 #[derive(Debug, ToSchema)]

@@ -50,7 +50,10 @@ pub async fn send(
     let mut begun = Begun::new(number, &method);
     begun.attempt.request.url = mask::url(provider.settings.send_url.as_str());
     let request = request::build(provider, message, callback_url.as_deref(), begun.attempt.at);
-    let request = request.map_err(|error| error.to_string());
+    let request = request.map_err(|error| {
+        begun.attempt.missing_tags = request::missing(provider, message, callback_url.as_deref()).into();
+        error.to_string()
+    });
     let exchange = Exchange {
         call: async |call| plainly(egress, call).await,
         accepts: |code| (200..300).contains(&code),

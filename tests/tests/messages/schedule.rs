@@ -64,6 +64,21 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
 }
 
 #[tokio::test]
+async fn a_blocked_attempt_lists_the_tags_that_name_nothing() {
+    let mut desk = Desk::new(&egress()).await;
+    let url = format!("{}/{{message.metadata.region}}/send", desk.world.receiver.url("regional"));
+    let provider = desk.provider("regional", json!({"send_url": url})).await;
+    let id = desk.send("regional").await;
+    desk.world.run().await;
+    let attempts = desk.message(id).await.attempts;
+    let missing: Vec<&[String]> = attempts.iter().map(|attempt| &*attempt.missing_tags).collect();
+    assert_eq!(missing, [["message.metadata.region".to_owned()]]);
+    let path = format!("/v1/providers/{}/test", provider["id"].as_str().expect("an id"));
+    let tested = desk.call("POST", &path, json!({"to": "+15555550100"})).await.expect(200);
+    assert_eq!(tested["attempt"]["missing_tags"], json!(["message.metadata.region"]));
+}
+
+#[tokio::test]
 async fn the_attempts_of_a_batch_run_side_by_side() {
     let mut desk = Desk::new(&egress()).await;
     desk.provider("hangs", json!({})).await;

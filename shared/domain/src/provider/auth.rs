@@ -21,12 +21,14 @@ pub enum Auth {
     Bearer,
     /// The API key in this header.
     Header(HeaderName),
+    /// No header: the keys are sent where tags name them, if anywhere.
+    None,
 }
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Auth {
-    /// Reads `{"type": "signed" | "basic" | "bearer" | "header", …}`.
+    /// Reads `{"type": "signed" | "basic" | "bearer" | "header" | "none", …}`.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let auth = match fields.required("type", string).as_deref() {
@@ -34,7 +36,8 @@ impl Auth {
             Some("basic") => Some(Self::Basic),
             Some("bearer") => Some(Self::Bearer),
             Some("header") => fields.required("name", header_name).map(Self::Header),
-            Some(_) => return Err(Problems::here("must be one of: signed, basic, bearer, header").under("type")),
+            Some("none") => Some(Self::None),
+            Some(_) => return Err(Problems::here("must be one of: signed, basic, bearer, header, none").under("type")),
             None => None,
         };
         fields.finish(auth)
@@ -47,7 +50,13 @@ impl Auth {
             Self::Basic => json!({"type": "basic"}),
             Self::Bearer => json!({"type": "bearer"}),
             Self::Header(name) => json!({"type": "header", "name": name.as_str()}),
+            Self::None => json!({"type": "none"}),
         }
+    }
+
+    /// Whether it takes the API key.
+    pub const fn needs_api_key(&self) -> bool {
+        !matches!(self, Self::None)
     }
 
     /// Whether it takes the secret key too.
@@ -56,29 +65,31 @@ impl Auth {
     }
 
     /// The header that carries the API key.
-    pub fn header_name(&self) -> HeaderName {
+    pub fn header_name(&self) -> Option<HeaderName> {
         match self {
-            Self::Signed => API_KEY,
-            Self::Basic | Self::Bearer => AUTHORIZATION,
-            Self::Header(name) => name.clone(),
+            Self::Signed => Some(API_KEY),
+            Self::Basic | Self::Bearer => Some(AUTHORIZATION),
+            Self::Header(name) => Some(name.clone()),
+            Self::None => None,
         }
     }
 
-    /// That header and its value; none where a key is missing.
-    pub(super) fn header(
+    /// That header's value; none where a key is missing.
+    pub(super) fn header_value(
         &self,
-        api_key: &SecretString,
+        api_key: Option<&SecretString>,
         secret_key: Option<&SecretString>,
-    ) -> (HeaderName, Option<SecretString>) {
+    ) -> Option<SecretString> {
+        let api_key = api_key?;
         let key = api_key.expose_secret();
-        let value = match self {
+        match self {
             Self::Signed | Self::Header(_) => Some(api_key.clone()),
             Self::Bearer => Some(format!("Bearer {key}").into()),
             Self::Basic => secret_key.map(|secret| {
                 let pair = BASE64_STANDARD.encode(format!("{key}:{}", secret.expose_secret()));
                 format!("Basic {pair}").into()
             }),
-        };
-        (self.header_name(), value)
+            Self::None => None,
+        }
     }
 }

@@ -75,8 +75,7 @@ impl Provider {
         let Settings { api_key, secret_key, auth, send_url, request, .. } = &self.settings;
         let mut found = Secrets::default();
         [api_key, secret_key].into_iter().flatten().for_each(|key| found.add(key.expose_secret()));
-        let header = api_key.as_ref().and_then(|key| auth.header(key, secret_key.as_ref()).1);
-        if let Some(value) = header {
+        if let Some(value) = auth.header_value(api_key.as_ref(), secret_key.as_ref()) {
             found.add_header(value.expose_secret());
         }
         let headers = request.iter().flat_map(|request| &request.headers);

@@ -21,8 +21,8 @@ impl Provider {
 }
 
 fn stored(settings: &Settings) -> Vec<StoredSecret> {
-    let api_key = settings.api_key.iter().map(|_| StoredSecret::sent(["api_key"]));
-    let uses_secret_key = settings.needs_secret_key();
+    let (uses_api_key, uses_secret_key) = (settings.needs_api_key(), settings.needs_secret_key());
+    let api_key = settings.api_key.iter().map(|_| StoredSecret::sent_if(uses_api_key, ["api_key"]));
     let secret_key = settings.secret_key.iter().map(|_| StoredSecret::sent_if(uses_secret_key, ["secret_key"]));
     let headers = settings.request.as_ref().map_or(&[][..], |RequestTemplate { headers, .. }| headers);
     api_key.chain(secret_key).chain(StoredSecret::of_headers(&["request", "headers"], headers)).collect()

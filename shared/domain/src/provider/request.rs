@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Auth, Provider, RequestTemplate, Settings};
+use super::{Auth, Provider, RequestTemplate, Settings, Status};
 use crate::{
     email::Mailbox,
     message::{Channel, Content, Message},
@@ -37,16 +37,12 @@ pub fn build(
     let Settings { send_url, auth, request, api_key, secret_key, .. } = &provider.settings;
     let default = RequestTemplate::default();
     let RequestTemplate { method, format, headers: extra, body, limits: _ } = request.as_ref().unwrap_or(&default);
-    let secrets = [("api_key", api_key), ("secret_key", secret_key)];
-    let secrets: BTreeMap<String, SecretString> =
-        secrets.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key.clone()?))).collect();
-    let (authenticating, Some(credential)) =
-        auth.header(api_key.as_ref().ok_or(NoRequest::NeedsSecrets)?, secret_key.as_ref())
-    else {
+    let secrets = secrets(&provider.settings);
+    if provider.settings.status() == Status::NeedsSecrets {
         return Err(NoRequest::NeedsSecrets);
-    };
+    }
     let roots = roots(provider, message, callback_url);
-    let scope = Scope { roots: &roots, secrets: &secrets, sealed: &["provider.callback_url"], data: &Value::Null };
+    let scope = scope(&roots, &secrets);
     let mut missing = Missing::default();
     let url = send_url.render(&scope, &mut missing)?;
     let (shown_url, _) = send_url.render_masked(&scope);
@@ -62,7 +58,10 @@ pub fn build(
     for (name, template) in extra {
         headers.insert(name.clone(), sensitive(&template.render(&scope, &mut missing)?)?);
     }
-    headers.insert(authenticating, sensitive(credential.expose_secret())?);
+    if let Some(name) = auth.header_name() {
+        let credential = auth.header_value(api_key.as_ref(), secret_key.as_ref()).ok_or(NoRequest::NeedsSecrets)?;
+        headers.insert(name, sensitive(credential.expose_secret())?);
+    }
     headers.insert(HOPS_HEADER, u16::from(message.hops.saturating_add(1)).into());
     if *auth == Auth::Signed {
         let key = SigningSecret::issued(secret_key.as_ref().ok_or(NoRequest::NeedsSecrets)?);
@@ -74,6 +73,24 @@ pub fn build(
         headers.insert("webhook-signature", sensitive(&signature)?);
     }
     Ok(Request { method: method.clone(), url, shown_url, headers, body, missing })
+}
+
+/// The tags of a provider's URL, headers and body that name nothing in `message`, whether or not a request can be made of it.
+pub fn missing(provider: &Provider, message: &Message, callback_url: Option<&str>) -> Missing {
+    let roots = roots(provider, message, callback_url);
+    let secrets = secrets(&provider.settings);
+    let mut missing = Missing::default();
+    scope(&roots, &secrets).note_missing(provider.settings.tags(), &mut missing);
+    missing
+}
+
+fn secrets(settings: &Settings) -> BTreeMap<String, SecretString> {
+    let keys = [("api_key", &settings.api_key), ("secret_key", &settings.secret_key)];
+    keys.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key.clone()?))).collect()
+}
+
+fn scope<'a>(roots: &'a Value, secrets: &'a BTreeMap<String, SecretString>) -> Scope<'a> {
+    Scope { roots, secrets, sealed: &["provider.callback_url"], data: &Value::Null }
 }
 
 /// What a provider gets that asks for nothing else. A call has a `url` besides.

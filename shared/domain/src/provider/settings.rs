@@ -29,7 +29,7 @@ pub struct Settings {
     pub channel: Channel,
     /// Where it takes messages: https on a public host, with tags only after the authority.
     pub send_url: UrlTemplate,
-    /// The key that names the caller.
+    /// The key that names the caller, where [`Auth`] or a tag asks for one.
     pub api_key: Option<SecretString>,
     /// The key that proves it, where [`Auth`] or a tag asks for one.
     pub secret_key: Option<SecretString>,
@@ -83,7 +83,7 @@ impl Settings {
             Ok(template)
         });
         let auth = fields.defaulted("auth", Auth::Signed, Auth::parse);
-        let own = auth.as_ref().map(Auth::header_name);
+        let own = auth.as_ref().and_then(Auth::header_name);
         let request =
             fields.defaulted("request", None, |value| RequestTemplate::parse(value, own.as_ref(), source).map(Some));
         let tags = || {
@@ -97,8 +97,9 @@ impl Settings {
         }
         let needs_secret_key =
             auth.as_ref().is_some_and(Auth::needs_secret_key) || tags().any(|tag| tag == "secret.secret_key");
-        if keys == Keys::Required && !fields.has("api_key") {
-            fields.refuse("api_key", "is required");
+        let needs_api_key = auth.as_ref().is_none_or(Auth::needs_api_key) || tags().any(|tag| tag == "secret.api_key");
+        if keys == Keys::Required && needs_api_key && !fields.has("api_key") {
+            fields.refuse("api_key", "is required: `auth` or a tag takes it");
         }
         if keys == Keys::Required && needs_secret_key && !fields.has("secret_key") {
             fields.refuse("secret_key", "is required: `auth` or a tag takes it");
@@ -107,7 +108,11 @@ impl Settings {
         let secret_key =
             fields.defaulted("secret_key", None, |value| secret_key(value, auth.as_ref(), source).map(Some));
         let default = fields.defaulted("default", false, boolean);
-        let from = fields.defaulted("from", None, |value| sender(value, channel).map(Some));
+        let from = fields.defaulted("from", None, |value| {
+            let from = sender(value, channel)?;
+            edited(&from, source)?;
+            Ok(Some(from))
+        });
         let id_pointer = fields.defaulted("response", None, response);
         let callback = fields.defaulted("callback", None, |value| {
             // Where the channel itself is wrong, a call's has every field that there is.
@@ -182,15 +187,29 @@ impl Settings {
         base
     }
 
+    /// Whether calls take the API key, for authentication or for a tag.
+    pub(super) fn needs_api_key(&self) -> bool {
+        self.auth.needs_api_key() || self.has_tag("secret.api_key")
+    }
+
     /// Whether calls take the secret key, for authentication or for a tag.
     pub(super) fn needs_secret_key(&self) -> bool {
-        let mut tags = self.send_url.tags().chain(self.request.iter().flat_map(RequestTemplate::tags));
-        self.auth.needs_secret_key() || tags.any(|tag| tag == "secret.secret_key")
+        self.auth.needs_secret_key() || self.has_tag("secret.secret_key")
+    }
+
+    fn has_tag(&self, wanted: &str) -> bool {
+        self.tags().any(|tag| tag == wanted)
+    }
+
+    /// The names of all tags of a request.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
+        self.send_url.tags().chain(self.request.iter().flat_map(RequestTemplate::tags))
     }
 
     /// Whether it has the keys that sending takes.
     pub fn status(&self) -> Status {
-        if self.api_key.is_none() || self.needs_secret_key() && self.secret_key.is_none() {
+        let lacks_api_key = self.needs_api_key() && self.api_key.is_none();
+        if lacks_api_key || self.needs_secret_key() && self.secret_key.is_none() {
             Status::NeedsSecrets
         } else {
             Status::Active
@@ -211,7 +230,7 @@ impl Settings {
 const UNEDITED: &str = "is a placeholder of the preset: put your own value in place of YOUR_…";
 
 /// Refuses the placeholders of presets, such as `YOUR_API_KEY`.
-fn edited(text: &str, source: Source) -> Checked<()> {
+pub(super) fn edited(text: &str, source: Source) -> Checked<()> {
     let is_placeholder = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
     if source == Source::Client && text.split("YOUR_").skip(1).any(is_placeholder) {
         return Err(Problems::here(UNEDITED));

@@ -3,7 +3,7 @@
 use http::{HeaderName, Method};
 use serde_json::{Map, Value, json};
 
-use super::Limits;
+use super::{Limits, settings::edited};
 use crate::{
     invalid::{Checked, Fields, Problems, Source, one_of, string},
     mask,
@@ -43,7 +43,8 @@ impl RequestTemplate {
                 if Some(name) == own { Err(Problems::here("is the header that `auth` sets")) } else { Ok(()) }
             })?;
             for (name, template) in &headers {
-                check_tags(template.tags(), source).map_err(|problems| problems.under(name.as_str()))?;
+                let checked = check_tags(template.tags(), source).and_then(|()| edited(template.as_str(), source));
+                checked.map_err(|problems| problems.under(name.as_str()))?;
             }
             Ok(headers)
         });
@@ -52,6 +53,7 @@ impl RequestTemplate {
             let Some(format) = format else { return string(value).map(|_| None) };
             let body = BodyTemplate::parse(format, &string(value)?)?;
             check_tags(body.tags(), source)?;
+            edited(body.as_str(), source)?;
             Ok(Some(body))
         });
         let limits = fields.defaulted("limits", Limits::default(), Limits::parse);

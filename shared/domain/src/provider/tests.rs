@@ -109,7 +109,7 @@ fn blank_keys_are_refused_and_saved_ones_read() {
 fn everything_wrong_is_named_at_once() {
     let wrong = json!({
         "name": "", "provider_id": 1, "channel": "fax", "send_url": "http://10.0.0.1/", "api_key": "é", "secret_key": "",
-        "default": "yes", "auth": {"type": "none"}, "request": {"method": "TRACE", "x": 1},
+        "default": "yes", "auth": {"type": "digest"}, "request": {"method": "TRACE", "x": 1},
         "response": {"id_pointer": "sid"}, "colour": "red",
     });
     assert_eq!(
@@ -139,6 +139,8 @@ fn everything_wrong_is_named_at_once() {
         ),
         (json!({"secret_key": "whsec_short"}), "/secret_key"),
         (json!({"api_key": "a:b", "auth": {"type": "basic"}}), "/api_key"),
+        (json!({"api_key": null, "auth": {"type": "none"}, "request": {"body": "[{secret.api_key}]"}}), "/api_key"),
+        (json!({"auth": {"type": "none", "name": "x"}}), "/auth/name"),
         (json!({"send_url": "https://gw.example.com/•••"}), "/send_url"),
         (json!({"send_url": "https://{message.to}/"}), "/send_url"),
         (json!({"send_url": "https://gw.example.com/{to}"}), "/send_url"),
@@ -171,6 +173,11 @@ fn without_its_keys_a_provider_waits_for_them() {
         (json!({"api_key": null, "secret_key": null}), Status::NeedsSecrets),
         (json!({"secret_key": null}), Status::NeedsSecrets),
         (json!({"secret_key": null, "auth": {"type": "bearer"}}), Status::Active),
+        (json!({"api_key": null, "secret_key": null, "auth": {"type": "none"}}), Status::Active),
+        (
+            json!({"api_key": null, "auth": {"type": "none"}, "send_url": "https://gw.example.com/{secret.api_key}"}),
+            Status::NeedsSecrets,
+        ),
         (
             json!({"secret_key": null, "auth": {"type": "bearer"}, "send_url": "https://gw.example.com/{secret.secret_key}"}),
             Status::NeedsSecrets,
@@ -227,6 +234,29 @@ fn every_auth_has_its_header() {
             0
         );
     }
+}
+
+#[test]
+fn auth_none_sends_keys_only_where_tags_name_them() {
+    let auth = json!({"type": "none"});
+    let one = provider(&json!({"auth": auth, "send_url": "https://gw.example.com/{secret.api_key}"}));
+    let request = request::build(&one, &sms("hi"), None, at(0)).expect("a request");
+    let names: Vec<&str> = request.headers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(names, ["content-type", "tieline-hops"]);
+    assert_eq!(request.url.as_str(), format!("https://gw.example.com/{}", KEYS[0]));
+    assert_eq!(one.settings.auth.to_value(), auth);
+    assert_eq!(Redactor::new(one.secrets()).whole(&format!("you sent {}", KEYS[0])), "you sent •••");
+}
+
+#[test]
+fn tags_that_name_nothing_are_listed_also_without_a_request() {
+    let one = provider(&json!({
+        "send_url": "https://gw.example.com/{message.metadata.region}/send",
+        "request": {"headers": {"x-a": "{message.subject}"}, "body": "[{message.to}, {message.metadata.b}]"},
+    }));
+    assert!(request::build(&one, &sms("hi"), None, at(0)).is_err());
+    let missing = request::missing(&one, &sms("hi"), None);
+    assert_eq!(missing.names().collect::<Vec<_>>(), ["message.metadata.b", "message.metadata.region"]);
 }
 
 #[test]

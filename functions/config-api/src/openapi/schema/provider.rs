@@ -26,8 +26,8 @@ pub struct ProviderInput {
     pub channel: Channel,
     /// `https://…`; tags may stand after the authority.
     pub send_url: String,
-    /// Never shown again.
-    pub api_key: String,
+    /// Never shown again. Required where `auth` or a tag takes it: everywhere but with `auth` of type `none`.
+    pub api_key: Option<String>,
     /// Never shown again. Required where `auth` or a tag takes it.
     pub secret_key: Option<String>,
     /// Whether messages that name no provider go through it: one of a channel's providers at the most.
@@ -88,6 +88,8 @@ pub enum ProviderAuth {
     Bearer,
     /// The API key in a header of this name.
     Header { name: String },
+    /// No header: for APIs that take a key in the URL or the body, by the tag `{secret.api_key}`.
+    None,
 }
 
 /// What a request looks like; a JSON document of the message when left out.

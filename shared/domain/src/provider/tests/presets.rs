@@ -99,6 +99,10 @@ fn telegram_gets_what_its_api_takes_and_records_hold_no_token() {
     assert_eq!(request.shown_url, "https://api.telegram.org/bot•••/sendMessage");
     let body: Value = serde_json::from_str(&request.body.expect("a body")).expect("JSON");
     assert_eq!(body, json!({"chat_id": "42", "text": "a \"b\"\n{secret.api_key}"}));
+    assert!(
+        !request.headers.values().any(|value| value.as_bytes().ends_with(b"MY_BOT_TOKEN")),
+        "the token is sent once"
+    );
     assert_eq!(one.settings.answered_id(br#"{"ok":true,"result":{"message_id":7}}"#).as_deref(), Some("7"));
 }
 
@@ -126,8 +130,13 @@ fn unedited_presets_are_refused() {
     assert!(Settings::restore(document).is_ok(), "what was saved is read");
     // Where no request carries the text, it is the user's own business.
     assert!(settings(&json!({"provider_id": "YOUR_ID"})).is_ok());
-    assert_eq!(
-        pointers(settings(&json!({"send_url": "https://x.example/YOUR_ID"})).expect_err("a placeholder")),
-        ["/send_url"]
-    );
+    for (change, pointer) in [
+        (json!({"send_url": "https://x.example/YOUR_ID"}), "/send_url"),
+        (json!({"from": "YOUR_NUMBER"}), "/from"),
+        (json!({"request": {"headers": {"X-App": "id YOUR_APP_ID"}}}), "/request/headers/x-app"),
+        (json!({"request": {"body": "[\"YOUR_SENDER\", {message.to}]"}}), "/request/body"),
+    ] {
+        assert_eq!(pointers(settings(&change).expect_err("a placeholder")), [pointer], "{change}");
+        assert!(Settings::restore(super::document(&change)).is_ok(), "{change} was saved");
+    }
 }

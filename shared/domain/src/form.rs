@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8};
-use percent_encoding::percent_decode;
+use percent_encoding::{CONTROLS, percent_decode, percent_encode};
 use serde_json::{Map, Value, json};
 
 /// Fields by which a form tells its charset: HTML's own, and the one of `PayPal` and others.
@@ -24,18 +24,21 @@ pub fn read(bytes: &[u8], charset: Option<&'static Encoding>) -> Option<Map<Stri
 
 /// Reads the query of a URL like a form. A name or value that cannot be read as text stays percent-encoded, as it was sent.
 pub fn query(text: &str) -> Map<String, Value> {
-    if let Some(map) = read(text.as_bytes(), None) {
+    pair_by_pair(text.as_bytes(), None)
+}
+
+/// Reads a form of which only some pairs matter: as [`read`] does, or where that fails each name and value by itself. What
+/// cannot be read as text stays percent-encoded.
+pub(crate) fn pair_by_pair(bytes: &[u8], charset: Option<&'static Encoding>) -> Map<String, Value> {
+    if let Some(map) = read(bytes, charset) {
         return map;
     }
-    let pieces = text.split('&').filter(|piece| !piece.is_empty());
-    let readable = |raw: &str| {
-        let decoded = text_of(&unescape(raw.as_bytes()), UTF_8);
-        decoded.unwrap_or_else(|| raw.to_owned())
+    let readable = |raw: &[u8]| {
+        let unescaped = unescape(raw);
+        let decoded = charset.into_iter().chain([UTF_8]).find_map(|charset| text_of(&unescaped, charset));
+        decoded.unwrap_or_else(|| percent_encode(raw, CONTROLS).to_string())
     };
-    collect(pieces.map(|piece| {
-        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-        (readable(name), readable(value))
-    }))
+    collect(raw_pairs(bytes).map(|(name, value)| (readable(name), readable(value))))
 }
 
 /// The text that bytes are in a charset; `None` where they are none.
@@ -46,9 +49,13 @@ pub(crate) fn text_of(bytes: &[u8], charset: &'static Encoding) -> Option<String
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 fn pairs(bytes: &[u8]) -> impl Iterator<Item = Pair<'_>> {
+    raw_pairs(bytes).map(|(name, value)| (unescape(name), unescape(value)))
+}
+
+fn raw_pairs(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     bytes.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()).map(|piece| {
         let end = piece.iter().position(|byte| *byte == b'=').unwrap_or(piece.len());
-        (unescape(&piece[..end]), unescape(piece.get(end + 1..).unwrap_or_default()))
+        (&piece[..end], piece.get(end + 1..).unwrap_or_default())
     })
 }
 
@@ -126,6 +133,18 @@ mod tests {
             ("", json!({})),
         ] {
             assert_eq!(Value::Object(query(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_form_with_a_pair_that_is_no_text_keeps_the_other_pairs() {
+        for (form, charset, expected) in [
+            (&b"id=SM1&text=Jos%E9"[..], None, json!({"id": "SM1", "text": "Jos%E9"})),
+            (b"id=SM1&text=Jos\xe9+x", None, json!({"id": "SM1", "text": "Jos%E9+x"})),
+            (b"id=SM1&text=Jos%E9", Some(WINDOWS_1252), json!({"id": "SM1", "text": "José"})),
+            (b"id=SM1&a=%FD&b=%C3%A9", Some(encoding_rs::SHIFT_JIS), json!({"id": "SM1", "a": "%FD", "b": "ﾃｩ"})),
+        ] {
+            assert_eq!(Value::Object(pair_by_pair(form, charset)), expected, "{expected}");
         }
     }
 

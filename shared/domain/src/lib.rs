@@ -21,6 +21,7 @@ pub mod inbound;
 pub mod invalid;
 pub mod json;
 pub mod mask;
+pub mod media_type;
 pub mod message;
 pub mod origin;
 pub mod overlap;

@@ -8,7 +8,7 @@ mod header;
 
 use percent_encoding::percent_decode_str;
 
-pub use self::header::{header, header_secrets, header_template};
+pub use self::header::{header, header_secrets, header_template, received_header};
 
 use crate::{
     invalid::{Checked, Problems},

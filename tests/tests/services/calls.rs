@@ -6,10 +6,13 @@ use domain::{delivery::Status, id::DeliveryId};
 use jiff::SignedDuration;
 use lambda_http::{
     Body,
-    http::{HeaderValue, Method, StatusCode},
+    http::{HeaderValue, Method, Request, StatusCode},
 };
 use serde_json::json;
-use tests::fake::{Fate, services::inbound};
+use tests::fake::{
+    Fate,
+    services::{PUBLIC_URL, inbound},
+};
 
 use crate::desk::{Desk, user};
 
@@ -37,6 +40,17 @@ async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
             broken_at(n, fate, &format!("{fate:?} at call {n}, {operation}")).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_report_whose_form_is_not_utf8_is_taken() {
+    let mut desk = Desk::new().await;
+    let provider = desk.world.provider("SMS").await;
+    let key = provider.key.as_ref().expect("a key").expose();
+    let report = Request::post(format!("{PUBLIC_URL}/in/{key}"));
+    let report = report.header("content-type", "application/x-www-form-urlencoded");
+    let report = report.body(Body::from("id=theirs&status=delivered&text=Jos%E9")).expect("a request");
+    assert_eq!(desk.call(&report).await, Some((202, json!({"reports": 1}))));
 }
 
 async fn broken_at(n: usize, fate: Fate, context: &str) {

@@ -88,10 +88,10 @@ pub fn read(
     channel: Channel,
     request: &inbound::Request<'_>,
 ) -> Result<Vec<Result<Callback, NoReport>>, Unreadable> {
-    let documents = match received::body(request) {
-        (Value::Null, None) => vec![received::query(request.url).into()],
-        (Value::Array(documents), None) => documents,
-        (document @ Value::Object(_), None) => vec![document],
+    let documents = match received::fields(request) {
+        None if request.body.is_empty() => vec![received::query(request.url).into()],
+        Some(Value::Array(documents)) => documents,
+        Some(document @ Value::Object(_)) => vec![document],
         _ => return Err(Unreadable::Form),
     };
     if documents.len() > MOST {
@@ -114,7 +114,7 @@ pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Ca
     let report = match (recording, status) {
         (Some(url), status) => Report::Recording { url: url.to_owned(), status },
         (None, Some((status, provider_status))) => Report::Status { status, provider_status },
-        (None, None) if channel == Channel::Call => Report::Event(document),
+        (None, None) if channel == Channel::Call => Report::Event(received::shallow(document)),
         (None, None) => return Err(NoReport::Unmapped),
     };
     Ok(Callback { id, report })

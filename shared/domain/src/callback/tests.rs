@@ -118,13 +118,34 @@ fn sendgrid_reports_by_arrays_and_gives_our_id_back() {
     assert_eq!(read, [Ok(Callback { id: Named::Ours(id), report: status(Status::Delivered, "delivered") })]);
     for (kind, body, why) in [
         (JSON, "\"text\"", Unreadable::Form),
-        (FORM, "MessageSid=%FF", Unreadable::Form),
         (JSON, "{", Unreadable::Form),
         ("text/plain", "delivered", Unreadable::Form),
         (JSON, &format!("[{}0]", "0,".repeat(1_000)), Unreadable::TooMany),
     ] {
         assert_eq!(call(&mapping, Channel::Email, kind, URL, body.as_bytes()), Err(why));
     }
+}
+
+#[test]
+fn id_and_status_are_read_whatever_stands_beside_them() {
+    let sms = mapping(include_str!("../../../../docs/providers/twilio-sms.json"), Channel::Sms);
+    let delivered = theirs("SM1", status(Status::Delivered, "delivered"));
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    let json = format!("{{\"MessageSid\": \"SM1\", \"MessageStatus\": \"delivered\", \"more\": {deep}}}");
+    for (kind, body) in [
+        ("application/x-www-form-urlencoded", &b"MessageSid=SM1&MessageStatus=delivered&Body=Jos%E9"[..]),
+        ("application/x-www-form-urlencoded", b"MessageSid=SM1&MessageStatus=delivered&Body=Jos\xe9"),
+        (FORM, b"MessageSid=SM1&MessageStatus=delivered&Body=%FF"),
+        (JSON, json.as_bytes()),
+    ] {
+        assert_eq!(call(&sms, Channel::Sms, kind, URL, body), Ok(vec![Ok(delivered.clone())]), "{kind}");
+    }
+    assert_eq!(call(&sms, Channel::Sms, FORM, URL, b"MessageSid=%FF"), Ok(vec![Err(NoReport::Unmapped)]));
+
+    let voice = mapping(include_str!("../../../../docs/providers/twilio-voice.json"), Channel::Call);
+    let json = json.replace("MessageSid", "CallSid").replace(' ', "");
+    let event = theirs("SM1", Report::Event(json.as_str().into()));
+    assert_eq!(call(&voice, Channel::Call, JSON, URL, json.as_bytes()), Ok(vec![Ok(event)]), "too deep for an event");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use encoding_rs::{Encoding, UTF_8, mem::decode_latin1};
+use encoding_rs::UTF_8;
 use http::{
     HeaderMap, HeaderName,
     header::{CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION},
@@ -11,13 +11,18 @@ use http::{
 use serde_json::{Map, Value, json};
 
 use super::{Receiver, Request, Verification};
-use crate::{form, header::is_sensitive, json};
+use crate::{
+    form,
+    header::is_sensitive,
+    json, mask,
+    media_type::{MediaType, field_text},
+};
 
 /// JSON nested deeper is given as text, so that whoever reads the event need not fear for its stack.
 const MOST_LEVELS: usize = 64;
 
 /// The event's data: what was called, by what, and with what. Of the headers, those that hold a credential, or a signature
-/// that could be used again, are left out.
+/// that could be used again, are left out; in the others, what looks like a secret is masked.
 pub fn received(receiver: &Receiver, request: &Request<'_>) -> Map<String, Value> {
     let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut data = Map::new();
@@ -48,35 +53,6 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
     MediaType::of(headers).is_form()
 }
 
-/// A content type, as far as it tells how to read a body.
-struct MediaType {
-    /// Type and subtype in lower case, such as `text/plain`; empty where there is none.
-    essence: String,
-    /// The parameter `charset`, where it names a charset.
-    charset: Option<&'static Encoding>,
-}
-
-impl MediaType {
-    fn of(headers: &HeaderMap) -> Self {
-        let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-        let charset =
-            parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find_map(|(name, value)| {
-                let label = value.trim().trim_matches('"');
-                name.trim().eq_ignore_ascii_case("charset").then(|| Encoding::for_label(label.as_bytes())).flatten()
-            });
-        Self { essence: essence.trim().to_ascii_lowercase(), charset }
-    }
-
-    fn is_form(&self) -> bool {
-        self.essence == "application/x-www-form-urlencoded"
-    }
-
-    fn may_be_json(&self) -> bool {
-        self.essence.is_empty() || self.essence.ends_with("/json") || self.essence.ends_with("+json")
-    }
-}
-
 /// The body as JSON, form or text; where it is none of these, as base64, with the name of that encoding.
 pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     let bytes = request.body;
@@ -85,32 +61,46 @@ pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     }
     let media = MediaType::of(request.headers);
     let read = if media.is_form() {
-        form::read(bytes, media.charset).map(unwrapped)
+        form::read(bytes, media.charset).map(|form| unwrapped(form, MOST_LEVELS))
     } else {
-        document(bytes, &media).or_else(|| form::text_of(bytes, media.charset.unwrap_or(UTF_8)).map(Value::from))
+        let text = || form::text_of(bytes, media.charset.unwrap_or(UTF_8)).map(Value::from);
+        document(bytes, &media, MOST_LEVELS).or_else(text)
     };
     read.map_or_else(|| (json!(BASE64_STANDARD.encode(bytes)), Some("base64")), |value| (value, None))
 }
 
+/// The body as JSON of any depth, or as a form that is read [pair by pair](form::pair_by_pair): for those who look for
+/// single fields, and can do without the rest.
+pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
+    let media = MediaType::of(request.headers);
+    if media.is_form() && !request.body.is_empty() {
+        return Some(unwrapped(form::pair_by_pair(request.body, media.charset), usize::MAX));
+    }
+    document(request.body, &media, usize::MAX)
+}
+
+/// A document as it can be part of an event: as text where it is nested too deep.
+pub(crate) fn shallow(document: Value) -> Value {
+    if is_deep(&document, MOST_LEVELS) { document.to_string().into() } else { document }
+}
+
 /// The body as JSON, which is UTF-8 whatever the content type says, unless it is not.
-fn document(bytes: &[u8], media: &MediaType) -> Option<Value> {
-    // Some send JSON as text/plain; an object or array is hardly anything else.
-    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start().first();
-    if !media.may_be_json() && !matches!(start, Some(b'{' | b'[')) {
+fn document(bytes: &[u8], media: &MediaType, levels: usize) -> Option<Value> {
+    if !media.may_be_json(bytes) {
         return None;
     }
     let text = match (std::str::from_utf8(bytes), media.charset) {
         (Err(_), Some(charset)) => Cow::Owned(form::text_of(bytes, charset)?.into_bytes()),
         _ => Cow::Borrowed(bytes),
     };
-    json::read(&text).ok().filter(|value| !is_deep(value, MOST_LEVELS))
+    json::read(&text).ok().filter(|value| !is_deep(value, levels))
 }
 
 /// A form, or the JSON document that is all there is in it: some senders put theirs into a field `payload`.
-fn unwrapped(form: Map<String, Value>) -> Value {
+fn unwrapped(form: Map<String, Value>, levels: usize) -> Value {
     let payload = form.get("payload").filter(|_| form.len() == 1).and_then(Value::as_str);
     let document = payload.and_then(|text| json::read(text.as_bytes()).ok());
-    let document = document.filter(|value| (value.is_object() || value.is_array()) && !is_deep(value, MOST_LEVELS));
+    let document = document.filter(|value| (value.is_object() || value.is_array()) && !is_deep(value, levels));
     document.unwrap_or(Value::Object(form))
 }
 
@@ -126,15 +116,10 @@ fn is_deep(value: &Value, levels: usize) -> bool {
 fn headers(headers: &HeaderMap, verification: &Verification) -> Value {
     let shown = headers.keys().filter(|name| !holds_credential(name, verification));
     let text = |name: &HeaderName| {
-        let values: Vec<_> = headers.get_all(name).iter().map(|value| field_text(value.as_bytes())).collect();
-        values.join(", ")
+        let values = headers.get_all(name).iter().map(|value| field_text(value.as_bytes()));
+        values.map(|value| mask::received_header(name.as_str(), &value)).collect::<Vec<_>>().join(", ")
     };
     shown.map(|name| (name.to_string(), Value::from(text(name)))).collect::<Map<_, _>>().into()
-}
-
-/// A field's value: UTF-8, or else Latin-1, as HTTP once had it (RFC 9110, section 5.5).
-fn field_text(bytes: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(bytes).map_or_else(|_| decode_latin1(bytes), Cow::Borrowed)
 }
 
 /// Whether a header authenticates somebody: by its name, or because the service's verification reads it.

@@ -42,6 +42,33 @@ pub fn header_secrets(name: &str, value: &str) -> Vec<String> {
     masked(name, value, Tags::Shown).hidden
 }
 
+/// A header that a third party sent, as [`header()`] shows it. Identifiers, digests and links stay readable: they look like
+/// secrets, are none, and are of use to whoever reads them.
+pub fn received_header(name: &str, value: &str) -> String {
+    if identifies(&name.to_ascii_lowercase()) { value.to_owned() } else { header(name, value) }
+}
+
+/// Names of such headers.
+const IDENTIFIERS: [&str; 10] = [
+    "content-digest",
+    "content-location",
+    "content-md5",
+    "digest",
+    "etag",
+    "link",
+    "location",
+    "repr-digest",
+    "traceparent",
+    "tracestate",
+];
+
+/// `Idempotency-Key` and `I-Twilio-Idempotency-Token` are names, not secrets.
+fn identifies(name: &str) -> bool {
+    IDENTIFIERS.contains(&name)
+        || name.contains("idempotency")
+        || name.ends_with("-id") && !name.contains("session") && !is_sensitive(name)
+}
+
 fn masked(name: &str, value: &str, tags: Tags) -> Masked {
     let mut out = Masked::new(tags);
     if !is_sensitive(name) {
@@ -207,6 +234,25 @@ mod tests {
         ] {
             assert_eq!(header_template(name, value), masked, "{name}: {value}");
         }
+    }
+
+    #[test]
+    fn identifiers_of_third_parties_stay_readable() {
+        let id = "0123456789abcdef0123456789abcdef";
+        for (name, shown) in [
+            ("ETag", true),
+            ("Location", true),
+            ("Idempotency-Key", true),
+            ("X-Request-Id", true),
+            ("X-Session", false),
+            ("X-Session-Id", false),
+            ("X-Api-Key-Id", false),
+            ("X-Upstream", false),
+        ] {
+            assert_eq!(received_header(name, id) == id, shown, "{name}");
+        }
+        assert_eq!(received_header("X-Upstream", "Bearer abc"), "Bearer •••");
+        assert_eq!(received_header("X-Note", "no secret"), "no secret");
     }
 
     proptest! {

@@ -239,8 +239,11 @@ pub struct SendInput {
 #[derive(Debug, ToSchema)]
 pub struct Sent {
     pub status: u16,
-    /// Without those that hold credentials or are about the connection.
+    /// Without those that hold credentials or are about the connection. What looks like a credential in the others is masked.
     pub headers: BTreeMap<String, String>,
+    /// Present, and true, where headers were left out because all of them have more than 64 KiB.
+    #[schema(required = false)]
+    pub headers_truncated: Option<bool>,
     /// JSON when it is JSON, else the text, else base64.
     pub body: Value,
     /// `base64` where the body is neither JSON nor text.

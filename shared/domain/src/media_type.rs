@@ -1,0 +1,91 @@
+//! Content types, as far as they say how third parties' bodies are read, and the characters of bodies and header fields.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_8, mem::decode_latin1};
+use http::{HeaderMap, header::CONTENT_TYPE};
+
+/// A content type.
+pub(crate) struct MediaType {
+    /// Type and subtype in lower case, such as `text/plain`; empty where there is none.
+    essence: String,
+    /// The parameter `charset`, where it names a charset.
+    pub(crate) charset: Option<&'static Encoding>,
+}
+
+impl MediaType {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let charset =
+            parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find_map(|(name, value)| {
+                let label = value.trim().trim_matches('"');
+                name.trim().eq_ignore_ascii_case("charset").then(|| Encoding::for_label(label.as_bytes())).flatten()
+            });
+        Self { essence: essence.trim().to_ascii_lowercase(), charset }
+    }
+
+    pub(crate) fn is_form(&self) -> bool {
+        self.essence == "application/x-www-form-urlencoded"
+    }
+
+    /// Whether a body of this type may be JSON. Some send JSON as text/plain; an object or array is hardly anything else.
+    pub(crate) fn may_be_json(&self, body: &[u8]) -> bool {
+        let start = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().first();
+        let named = self.essence.is_empty() || self.essence.ends_with("/json") || self.essence.ends_with("+json");
+        named || matches!(start, Some(b'{' | b'['))
+    }
+}
+
+/// The text that a body is: by its byte order mark, else by the charset of its content type, else as UTF-8, which JSON is
+/// whatever its content type says. `None` where it is no text by that. Borrowed where its bytes are those of the body.
+pub fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, str>> {
+    let media = MediaType::of(headers);
+    let utf8 = std::str::from_utf8(body).ok().filter(|_| media.charset.is_none() || media.may_be_json(body));
+    let (charset, start) = match (Encoding::for_bom(body), utf8) {
+        (Some((charset, length)), _) => (charset, length),
+        (None, Some(_)) => (UTF_8, 0),
+        (None, None) => (media.charset.unwrap_or(UTF_8), 0),
+    };
+    charset.decode_without_bom_handling_and_without_replacement(&body[start..])
+}
+
+/// A header field's value: UTF-8, or else Latin-1, as HTTP once had it (RFC 9110, section 5.5).
+pub fn field_text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| decode_latin1(bytes), Cow::Borrowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn bodies_are_read_by_their_charset() {
+        let utf16: Vec<u8> = "\u{feff}{\"a\": \"é\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (kind, body, expected) in [
+            ("text/html; charset=windows-1252", &b"Jos\xe9 \x80"[..], Some("José €")),
+            ("text/plain; charset=ISO-8859-1", b"Jos\xe9", Some("José")),
+            ("text/plain; charset=iso-8859-1", "é".as_bytes(), Some("Ã©")),
+            ("application/json; charset=iso-8859-1", "\"é\"".as_bytes(), Some("\"é\"")),
+            ("text/plain; charset=iso-8859-1", "{\"a\": \"é\"}".as_bytes(), Some("{\"a\": \"é\"}")),
+            ("application/json", &utf16, Some("{\"a\": \"é\"}")),
+            ("text/plain", "\u{feff}é".as_bytes(), Some("é")),
+            ("text/plain; charset=\"x\"", "é".as_bytes(), Some("é")),
+            ("text/plain", b"Jos\xe9", None),
+            ("text/plain; charset=utf-8", b"Jos\xe9", None),
+            ("", b"", Some("")),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            assert_eq!(text(&headers, body).as_deref(), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn fields_are_utf8_or_latin1() {
+        for (bytes, expected) in [(&b"Jos\xe9"[..], "José"), ("Zoë".as_bytes(), "Zoë"), (b"a", "a")] {
+            assert_eq!(field_text(bytes), expected);
+        }
+    }
+}

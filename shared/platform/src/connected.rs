@@ -93,7 +93,8 @@ pub async fn call_if(
 }
 
 fn with(mut call: Call, name: &HeaderName, value: &str) -> Call {
-    let mut value = HeaderValue::try_from(value).expect("accounts and tokens hold what a header may, or are refused");
+    let mut value =
+        HeaderValue::from_bytes(value.as_bytes()).expect("accounts and tokens hold what a header may, or are refused");
     value.set_sensitive(true);
     call.headers.insert(name, value);
     call

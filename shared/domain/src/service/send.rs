@@ -10,7 +10,7 @@ use url::{Url, form_urlencoded};
 use super::{Settings, address::service_url};
 use crate::{
     account::Authorization,
-    header,
+    header::{self, HeaderError},
     invalid::{Checked, Fields, Problems, entries, one_of, string},
     template::Format,
     webhook::{
@@ -109,7 +109,7 @@ fn headers(value: Value, authorization: &Authorization) -> Checked<HeaderMap> {
         }
         let text = string(value)?;
         header::check_value(&text)?;
-        let mut value = HeaderValue::from_str(&text)?;
+        let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| HeaderError::Characters)?;
         value.set_sensitive(true);
         Ok((name, value))
     })(value)?;

@@ -11,7 +11,7 @@ use crate::{
     mask,
 };
 
-/// A header's value with tags. Its own text is printable ASCII and tabs.
+/// A header's value with tags.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeaderTemplate {
     source: String,

@@ -155,5 +155,8 @@ pub(crate) fn secret(value: Value) -> Checked<SecretString> {
         return Err(Problems::here("must not be empty"));
     }
     header::check_value(&text)?;
+    if !text.is_ascii() {
+        return Err(Problems::here("must hold printable ASCII characters and tabs only"));
+    }
     Ok(text.into())
 }

@@ -2,6 +2,7 @@
 //! fields come out of one reading, each with its JSON pointer (RFC 6901). A document of 256 KiB can hold 40,000 unknown
 //! fields: of one object at most [`MAX_UNKNOWN`] are listed, and [`Problems::capped`] bounds what a response lists in all.
 
+mod errors;
 mod problems;
 
 use secrecy::{ExposeSecret, SecretString};

@@ -3,7 +3,7 @@
 //! A credential's token is kept nowhere; under its keyed hash lies what it may do ([`Grant`]). [`reminder`] says when
 //! somebody should be told that a credential is getting old.
 
-mod allowed_ips;
+pub(crate) mod allowed_ips;
 pub mod grant;
 pub mod reminder;
 

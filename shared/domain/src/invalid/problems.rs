@@ -95,10 +95,3 @@ impl Problems {
         self
     }
 }
-
-/// Any error of a parser is a problem with the value that it parsed.
-impl<E: std::error::Error> From<E> for Problems {
-    fn from(error: E) -> Self {
-        Self::here(error.to_string())
-    }
-}

@@ -144,6 +144,7 @@ fn wrong_templates_are_refused() {
         (Xml, "<a b='1'c='{x}'/>"),
         (Xml, "<a><![CDATA[{x}</a>"),
         (Xml, "<?xml version='1.1'?><a/>"),
+        (Xml, "<?xml encoding='UTF-8'?><a/>"),
         (Xml, "<?xml version='1.0' encoding='latin1'?><a/>"),
         (Xml, "<?xml version='{x}'?><a/>"),
         (Xml, "\u{feff}<a/>"),
@@ -170,6 +171,11 @@ fn a_message_says_where() {
     assert_eq!(
         message(Format::Xml, "<a>\n  é<{x}/></a>"),
         "is not XML that tags can be filled into: `{x}` is not an element name at line 2 column 4"
+    );
+    assert_eq!(
+        message(Format::Xml, "<?xml encoding=\"UTF-8\"?><a/>"),
+        "is not XML that tags can be filled into: the declaration must come first and say version 1.0 and, if any, encoding \
+         UTF-8 at line 1 column 1"
     );
 }
 
@@ -304,6 +310,7 @@ fn headers_hold_no_control_characters() {
         ("Bearer {ok}{gone}", Ok("Bearer a\t~")),
         ("{nl}", Err(unfit("nl", Reason::HeaderCharacter))),
         ("x{uni}", Ok("xZoë ☃")),
+        ("Büro {ok}", Ok("Büro a\t~")),
         ("{del}", Err(unfit("del", Reason::HeaderCharacter))),
         ("{c1}", Err(unfit("c1", Reason::HeaderCharacter))),
         ("{long}", Err(unfit("long", Reason::TooLong))),
@@ -312,7 +319,7 @@ fn headers_hold_no_control_characters() {
         let rendered = with(&data, |scope, missing| template.render(scope, missing)).0;
         assert_eq!(rendered, expected.map(str::to_owned));
     }
-    for wrong in ["a\nb", "é", "\u{7f}"] {
+    for wrong in ["a\nb", "é\u{85}", "\u{7f}"] {
         assert_eq!(HeaderTemplate::parse(wrong), Err(TemplateError::Header(HeaderError::Characters)));
     }
 }

@@ -142,10 +142,12 @@ fn are_apart(attributes: &str) -> bool {
 
 /// Bodies are sent as UTF-8, and escaped for XML 1.0.
 fn check_declaration(declaration: &BytesDecl<'_>, start: usize) -> Result<(), String> {
-    let version = declaration.version().map_err(|cause| cause.to_string())?;
-    let encoding = declaration.encoding().transpose().map_err(|cause| cause.to_string())?;
-    let utf8 = encoding.is_none_or(|encoding| encoding.eq_ignore_ascii_case("utf-8"));
-    if start == 0 && version == "1.0" && utf8 {
+    let is_ours = || {
+        let version = declaration.version().ok()?;
+        let encoding = declaration.encoding().transpose().ok()?;
+        Some(version == "1.0" && encoding.is_none_or(|encoding| encoding.eq_ignore_ascii_case("utf-8")))
+    };
+    if start == 0 && is_ours() == Some(true) {
         Ok(())
     } else {
         Err("the declaration must come first and say version 1.0 and, if any, encoding UTF-8".to_owned())

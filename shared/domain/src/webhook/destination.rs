@@ -8,7 +8,7 @@ use url::Url;
 use super::settings::Reveal;
 use crate::{
     id::ServiceId,
-    invalid::{Checked, Fields, Problems, string},
+    invalid::{Checked, Fields, Problems, string, url},
     mask::{self, unmasked},
     service::address::service_url,
     template::{TemplateError, UrlTemplate},
@@ -126,7 +126,7 @@ impl Destination {
 
 impl ServicePath {
     fn parse(text: &str) -> Checked<Self> {
-        let stand_in = Url::parse(ANY_SERVICE)?;
+        let stand_in = url(ANY_SERVICE)?;
         service_url(&stand_in, text, &[])?;
         let slash = if text.is_empty() || text.starts_with(['/', '?']) { "" } else { "/" };
         let source = format!("{slash}{text}");

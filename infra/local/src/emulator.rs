@@ -28,7 +28,7 @@ const UNUSABLE: i32 = 65;
 const UNSAVED: i32 = 74;
 
 /// How long the program may take to stop without having written anything.
-const STUCK_AFTER: Duration = Duration::from_mins(2);
+pub(crate) const STUCK_AFTER: Duration = Duration::from_mins(2);
 
 #[derive(Debug)]
 pub(crate) struct Emulator {
@@ -146,7 +146,7 @@ impl Emulator {
     /// The state could not be saved, or it was given up.
     pub(crate) fn end(&mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), UpError> {
         drop(self.child.stdin.take());
-        let partial = self.state.join("state.jsonl.partial");
+        let partial = partial(&self.state);
         let mut progress = (Instant::now(), 0);
         let mut said = Instant::now();
         loop {
@@ -186,6 +186,11 @@ impl Drop for Emulator {
         // One that has ended is not ended again.
         let _ = self.end(|_| {}, &AtomicBool::new(false));
     }
+}
+
+/// What the program writes while it saves the state in this directory.
+pub(crate) fn partial(state: &Path) -> PathBuf {
+    state.join("state.jsonl.partial")
 }
 
 /// `port` when nobody listens there, or any free one for 0.

@@ -116,7 +116,7 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
     create_directory(&place.directory)?;
     // The emulator's state holds the keyring.
     fs::set_permissions(&place.directory, fs::Permissions::from_mode(0o700)).map_err(at(&place.directory))?;
-    let log = lock(&place)?;
+    let log = lock(&place, options.say)?;
     if options.fresh {
         (options.say)("Forgetting the former state …");
         forget(&place)?;
@@ -241,21 +241,34 @@ fn parameters(own: &[(String, String)], emulator: &Emulator) -> Vec<(String, Str
 }
 
 /// The emulator's log, locked. The emulator inherits the lock with the file, so that it is held until both have ended.
-fn lock(place: &Place) -> Result<File, UpError> {
+fn lock(place: &Place, say: fn(&str)) -> Result<File, UpError> {
     let path = place.file("emulator.log");
     let file = File::options().create(true).append(true).open(&path).map_err(at(&path))?;
-    let patience = Instant::now() + Duration::from_secs(5);
-    let partial = place.file("state").join("state.jsonl.partial");
+    let partial = emulator::partial(&place.file("state"));
+    let mut progress = (Instant::now(), None);
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(source)) => return Err(UpError::File { path, source }),
-            // The emulator of the one before may still be saving its state.
-            Err(TryLockError::WouldBlock) if Instant::now() < patience || partial.exists() => {
-                std::thread::sleep(Duration::from_millis(100));
+            Ok(()) => {
+                // Left behind by a save that was ended.
+                let _ = fs::remove_file(&partial);
+                return Ok(file);
             }
-            Err(TryLockError::WouldBlock) => return Err(UpError::Busy(place.directory.clone())),
+            Err(TryLockError::Error(source)) => return Err(UpError::File { path, source }),
+            Err(TryLockError::WouldBlock) => {}
         }
+        // The emulator of the one before may still be saving its state.
+        let written = fs::metadata(&partial).ok().map(|file| file.len());
+        if written != progress.1 {
+            if progress.1.is_none() {
+                say("Waiting until the stack that ran here has saved its state …");
+            }
+            progress = (Instant::now(), written);
+        }
+        let patience = if written.is_some() { emulator::STUCK_AFTER } else { Duration::from_secs(5) };
+        if progress.0.elapsed() > patience {
+            return Err(UpError::Busy(place.directory.clone()));
+        }
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 
@@ -281,4 +294,22 @@ fn create_directory(path: &Path) -> Result<(), UpError> {
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> UpError {
     let path = path.to_owned();
     move |source| UpError::File { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partial_state_of_an_ended_save_is_removed_once_the_lock_is_held() {
+        let root = std::env::temp_dir().join(format!("tieline-lock-{}", std::process::id()));
+        let place = Place { directory: root.join("dev"), root: root.clone() };
+        let partial = emulator::partial(&place.file("state"));
+        create_directory(&place.file("state")).unwrap();
+        fs::write(&partial, "[").unwrap();
+        let held = lock(&place, |line| panic!("{line}")).unwrap();
+        assert!(!partial.exists());
+        drop(held);
+        fs::remove_dir_all(root).unwrap();
+    }
 }

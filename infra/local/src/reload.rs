@@ -74,7 +74,7 @@ impl Watcher {
         let child = Command::new("sh")
             .args(["-c", UNTIL_CLOSED, "sh"])
             .arg(cargo_lambda)
-            .args(["lambda", "watch", "--quiet", "--invoke-address", "127.0.0.1", "--concurrency", CONCURRENCY])
+            .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--concurrency", CONCURRENCY])
             .args(["--invoke-port", &port.to_string(), "--config", &runner(place)])
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| {

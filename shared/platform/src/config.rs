@@ -5,6 +5,8 @@
 
 use std::str::FromStr;
 
+use crate::gateway;
+
 /// An environment variable is missing, empty, or cannot be understood.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -51,9 +53,19 @@ pub fn egress_allow() -> String {
     variable("EGRESS_ALLOW").unwrap_or_default()
 }
 
-/// `PUBLIC_URL`: how the outside addresses the API, without a slash at the end.
+/// `PUBLIC_URL`: how the outside addresses the API, without a slash at the end. Its path must not end in `/v1` or `/in`: of
+/// `/v1/users` nobody could tell whether the base path is in it.
 pub fn public_url() -> Result<String, ConfigError> {
-    required("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned())
+    based(&required("PUBLIC_URL")?)
+}
+
+fn based(url: &str) -> Result<String, ConfigError> {
+    let url = url.trim_end_matches('/');
+    let path = gateway::base_path(url);
+    if path.ends_with("/v1") || path.ends_with("/in") {
+        return Err(ConfigError::Wrong("PUBLIC_URL"));
+    }
+    Ok(url.to_owned())
 }
 
 /// `RETENTION_DAYS`: how long events, deliveries, messages and audit entries stay; 30 by default, from 8, since retries
@@ -105,6 +117,19 @@ mod tests {
     fn nothing_expires_while_it_may_be_retried() {
         for (value, days) in [(None, Some(30)), (Some("7"), None), (Some("8"), Some(8)), (Some("3651"), None)] {
             assert_eq!(retention(value.map(str::to_owned)).ok(), days, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_does_not_end_as_the_paths_of_the_api_begin() {
+        for (url, read) in [
+            ("https://h.example/", Some("https://h.example")),
+            ("https://h.example/hub", Some("https://h.example/hub")),
+            ("https://h.example/begin", Some("https://h.example/begin")),
+            ("https://h.example/v1", None),
+            ("https://h.example/hub/in/", None),
+        ] {
+            assert_eq!(based(url).ok().as_deref(), read, "{url}");
         }
     }
 

@@ -21,7 +21,8 @@ pub type Answer<T = Response> = Result<T, Problem>;
 /// A problem document. Where the fault is ours, the frame around every answer adds the request's id.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
-    /// A stable URI reference for the kind of problem, such as `/problems/validation`.
+    /// A stable URI reference for the kind of problem, such as `/problems/validation`: the same in every deployment. What it
+    /// means is served at this path below the deployment's URL.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: &'static str,

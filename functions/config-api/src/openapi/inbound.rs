@@ -46,7 +46,7 @@ fn operation(method: &str, id: &str) -> Value {
             "required": true,
             "description": "The secret part of the URL.",
             "schema": {"type": "string"},
-            "example": "in_8Zk3v0Qw",
+            "example": "8Zk3v0QwT1bXc5LmN7pR2s01ARZ3NDEKTSV4RRFFQ69G5FAV",
         }],
         "responses": {
             "200": {
@@ -89,11 +89,12 @@ fn operation(method: &str, id: &str) -> Value {
     match method {
         "head" | "options" => {
             operation["description"] = "Answered without an event.".into();
-            operation["responses"] = json!({
-                "200": {"description": "The URL is up.", "headers": headers},
-                "204": {"description": "The URL is up.", "headers": headers},
-                "404": problem("No inbound URL with this key."),
-            });
+            if let Some(responses) = operation["responses"].as_object_mut() {
+                responses.retain(|status, _| !["202", "401", "422", "508"].contains(&status.as_str()));
+                for status in ["200", "204"] {
+                    responses.insert(status.to_owned(), json!({"description": "The URL is up.", "headers": headers}));
+                }
+            }
         }
         "post" | "put" | "patch" => {
             let any = json!({"schema": {}, "example": {"order": 20817, "status": "shipped"}});

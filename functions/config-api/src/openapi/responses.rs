@@ -33,7 +33,9 @@ const MEDIA_TYPE: Error = ("UnsupportedMediaType", 415, "The body's `Content-Typ
 const INVALID: Error = ("Invalid", 422, "Invalid or unknown fields or parameters; `errors` names each.");
 const INTERNAL: Error = ("Internal", 500, "Internal error. Quote `request_id` when you report it.");
 
-const ERRORS: [Error; 11] = [
+const LOOP: Error = ("LoopDetected", 508, "The request went through Tieline too often (`tieline-hops`).");
+
+const ERRORS: [Error; 12] = [
     BAD_REQUEST,
     UNAUTHORIZED,
     FORBIDDEN,
@@ -45,6 +47,7 @@ const ERRORS: [Error; 11] = [
     MEDIA_TYPE,
     INVALID,
     INTERNAL,
+    LOOP,
 ];
 
 /// What the gateway answers in our place.
@@ -114,6 +117,13 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: 
     let optional = optional_body(operation, schemas);
     if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
         body.insert("required".to_owned(), (!optional).into());
+    }
+    if method == "post" && operation["requestBody"].is_null() {
+        operation["requestBody"] = json!({
+            "description": "No fields; the body can be left out.",
+            "required": false,
+            "content": {"application/json": {"schema": {"type": "object", "additionalProperties": false}, "example": {}}},
+        });
     }
     let errors = errors(path, operation["security"][0]["token"].is_array(), operation);
     let Some(responses) = operation["responses"].as_object_mut() else { return };
@@ -204,6 +214,7 @@ fn errors(path: &str, secured: bool, operation: &Value) -> Vec<Error> {
         (body, MEDIA_TYPE),
         (body || queries || headers, INVALID),
         (true, INTERNAL),
+        (secured, LOOP),
         (true, GATEWAY[0]),
         (true, GATEWAY[1]),
     ];

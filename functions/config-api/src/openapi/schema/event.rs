@@ -2,7 +2,11 @@
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
-use domain::delivery::{Attempt, Status};
+use domain::{
+    delivery::{Attempt, Status},
+    invalid::Invalid,
+};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -43,7 +47,7 @@ pub struct EventInput {
     pub data: Value,
 }
 
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct Accepted {
     pub id: String,
     pub r#type: String,
@@ -70,8 +74,34 @@ pub struct BatchEvent {
 
 #[derive(Debug, ToSchema)]
 pub struct BatchResults {
-    /// One for each event, in their order: `{id, type, timestamp}` or `{error: {status, detail, errors}}`.
-    pub results: Vec<Value>,
+    pub results: Vec<BatchResult>,
+}
+
+/// What became of one event of a batch.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum BatchResult {
+    Accepted(Accepted),
+    Refused(BatchRefusal),
+}
+
+/// An event of a batch that was not accepted.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct BatchRefusal {
+    /// Why.
+    pub error: BatchError,
+}
+
+/// Why an event of a batch was not accepted.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct BatchError {
+    /// The HTTP status that the event alone would have got.
+    pub status: u16,
+    /// What is wrong.
+    pub detail: String,
+    /// Every wrong field of the event.
+    #[schema(value_type = Vec<Invalid>)]
+    pub errors: Vec<Value>,
 }
 
 #[derive(Debug, ToSchema)]

@@ -53,8 +53,8 @@ pub fn egress_allow() -> String {
     variable("EGRESS_ALLOW").unwrap_or_default()
 }
 
-/// `PUBLIC_URL`: how the outside addresses the API, without a slash at the end. Its path must not end in `/v1` or `/in`: of
-/// `/v1/users` nobody could tell whether the base path is in it.
+/// `PUBLIC_URL`: how the outside addresses the API, without a slash at the end. Its path must not end in `/v1` or `/in`:
+/// in `/v1/users` the base path could not be recognized.
 pub fn public_url() -> Result<String, ConfigError> {
     based(&required("PUBLIC_URL")?)
 }

@@ -127,7 +127,7 @@ fn sendgrid_reports_by_arrays_and_gives_our_id_back() {
 }
 
 #[test]
-fn id_and_status_are_read_whatever_stands_beside_them() {
+fn report_with_unreadable_or_deep_fields_gives_id_and_status() {
     let sms = mapping(include_str!("../../../../docs/providers/twilio-sms.json"), Channel::Sms);
     let delivered = theirs("SM1", status(Status::Delivered, "delivered"));
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));

@@ -69,8 +69,8 @@ pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     read.map_or_else(|| (json!(BASE64_STANDARD.encode(bytes)), Some("base64")), |value| (value, None))
 }
 
-/// The body as JSON of any depth, or as a form that is read [pair by pair](form::pair_by_pair): for those who look for
-/// single fields, and can do without the rest.
+/// The body as JSON of any depth, or as a form that is read [pair by pair](form::pair_by_pair): for callers that need single
+/// fields only.
 pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
     let media = MediaType::of(request.headers);
     if media.is_form() && !request.body.is_empty() {

@@ -1,5 +1,5 @@
-//! Errors of this crate's parsers, whose texts are written for clients. Those of libraries are none of them: whoever meets one
-//! finds words of their own for it.
+//! Errors of this crate's parsers as problems: their texts are written for clients. Errors of libraries are not listed: code
+//! that gets one describes it in its own words.
 
 use super::Problems;
 

@@ -43,7 +43,7 @@ pub fn header_secrets(name: &str, value: &str) -> Vec<String> {
 }
 
 /// A header that a third party sent, as [`header()`] shows it. Identifiers, digests and links stay readable: they look like
-/// secrets, are none, and are of use to whoever reads them.
+/// secrets and are none, and clients need them.
 pub fn received_header(name: &str, value: &str) -> String {
     if identifies(&name.to_ascii_lowercase()) { value.to_owned() } else { header(name, value) }
 }

@@ -27,6 +27,7 @@ use crate::{
     delivery::{Attempt, Awaited, Ticket},
     event::is_zero,
     id::{CampaignId, EventId, ProviderId},
+    time,
 };
 
 /// By what means a recipient is reached.
@@ -267,8 +268,8 @@ impl Message {
         put("error", json!(self.error));
         let history = self.history.iter().cloned().map(|step| Change { status: step.status.by(self.channel), ..step });
         put("history", json!(history.collect::<Vec<_>>()));
-        put("created_at", json!(self.created_at));
-        put("updated_at", json!(self.updated_at));
+        put("created_at", json!(time::show_millis(self.created_at)));
+        put("updated_at", json!(time::show_millis(self.updated_at)));
         map
     }
 

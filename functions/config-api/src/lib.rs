@@ -16,6 +16,7 @@ use std::sync::{Arc, LazyLock};
 use axum::{
     Router,
     body::Bytes,
+    extract::{MatchedPath, State},
     http::{Method, Uri},
     middleware,
 };
@@ -77,7 +78,9 @@ pub fn router(clients: Clients) -> Router {
     routes
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), http::access::check))
         .fallback(|method: Method, uri: Uri| async move { http::Problem::no_route(&method, uri.path()) })
-        .method_not_allowed_fallback(|method: Method| async move { http::Problem::method_not_allowed(&method) })
+        .method_not_allowed_fallback(|State(app): State<Arc<App>>, path: MatchedPath, method: Method| async move {
+            http::Problem::method_not_allowed(&method, &app.rules.allowed(path.as_str()))
+        })
         .layer(middleware::map_response(move |response| std::future::ready(http::rebased(&base_path, response))))
         .layer(middleware::from_fn(http::frame::around))
         .with_state(app)

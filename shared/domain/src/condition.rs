@@ -216,6 +216,9 @@ impl Condition {
         let comparison = value.get("field").or(value.get("op")).is_some();
         let operand = value.as_object_mut().filter(|_| comparison).and_then(|object| object.remove("value"));
         let mut fields = Fields::of(value)?;
+        if comparison {
+            fields.knows("value");
+        }
         let part = |value| Self::parse_at(depth + 1, value, origin);
         let parts = || invalid::list(1, MOST_COMPARISONS, part);
         let condition = if fields.has("all") {

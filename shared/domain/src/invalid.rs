@@ -90,6 +90,11 @@ impl Fields {
         self.left.remove(name).filter(|value| !value.is_null())
     }
 
+    /// Lists a field among the known ones that is read elsewhere.
+    pub fn knows(&mut self, name: &str) {
+        self.known.push(name.to_owned());
+    }
+
     /// Whether the field is there and not null.
     pub fn has(&self, name: &str) -> bool {
         self.left.get(name).is_some_and(|value| !value.is_null())

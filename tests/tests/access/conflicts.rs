@@ -81,3 +81,51 @@ async fn change_without_a_difference_writes_nothing() {
     }
     assert_eq!(entries().await, before);
 }
+
+#[tokio::test]
+async fn webhook_header_that_the_account_sets_is_refused() {
+    let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
+    let service = json!({"name": "S", "server_url": "https://s.example.com", "account": {"name": "A",
+        "authorization": {"type": "header", "name": "X-Key", "value": "0123456789abcdef"}}});
+    let service = create(&api, "/v1/services", service).await;
+    let webhook = |name: &str, more: Value| {
+        let mut webhook = json!({"name": name, "service_id": service, "path": "/", "events": ["message"]});
+        webhook.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        webhook
+    };
+    for (more, pointers) in [
+        (json!({"headers": {"x-KEY": "1"}}), vec!["/headers/x-key"]),
+        (json!({"signing": {"type": "header", "name": "X-Key"}}), vec!["/signing/name"]),
+        (json!({"headers": {"X-Key": "1"}, "events": ["mesage"]}), vec!["/events/0", "/headers/x-key"]),
+        (
+            json!({"service_id": "svc_01J0000000000000000000000S", "events": ["mesage"]}),
+            vec!["/events/0", "/service_id"],
+        ),
+    ] {
+        let refused = api.call("POST", "/v1/webhooks", webhook("W", more.clone())).await;
+        let errors = refused.body["errors"].as_array().unwrap_or_else(|| panic!("{more}: {}", refused.body));
+        let found: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()).collect();
+        assert_eq!((refused.status, found), (422, pointers), "{more}");
+    }
+    let id = create(&api, "/v1/webhooks", webhook("W", json!({"headers": {"X-Other": "1"}}))).await;
+    let path = format!("/v1/webhooks/{id}");
+    assert_eq!(api.call("PATCH", &path, json!({"headers": {"X-Key": "1"}})).await.status, 422);
+    assert_eq!(api.call("PATCH", &path, json!({"headers": {"X-Another": "1"}})).await.status, 200);
+}
+
+#[tokio::test]
+async fn refusals_name_methods_names_and_limits() {
+    let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
+    let detail = api.call("PUT", "/v1/users", Value::Null).await.field(405, "detail");
+    assert_eq!(detail, "PUT is not supported here. Allowed: GET, HEAD, POST.");
+    for path in ["users", "webhooks", "services", "accounts", "providers", "campaigns"] {
+        let long =
+            api.call("GET", &format!("/v1/{path}?name={}", "é".repeat(101).replace('é', "%C3%A9")), Value::Null).await;
+        assert_eq!((long.status, &long.body["errors"][0]["pointer"]), (422, &json!("/name")), "{path}");
+        let named = api.call("GET", &format!("/v1/{path}?name={}", "%C3%A9".repeat(100)), Value::Null).await;
+        assert_eq!((named.status, &named.body["data"]), (200, &json!([])), "{path}");
+    }
+    for limit in ["%2B5", "05", "0", "101", "1e1", ""] {
+        assert_eq!(api.call("GET", &format!("/v1/users?limit={limit}"), Value::Null).await.status, 422, "{limit}");
+    }
+}

@@ -97,6 +97,17 @@ impl Rules {
         Self(rules)
     }
 
+    /// The methods that a route has, as an `Allow` header lists them.
+    pub fn allowed(&self, path: &str) -> Vec<String> {
+        let mut allowed: Vec<String> =
+            self.0.keys().filter(|(_, known)| known == path).map(|(method, _)| method.to_string()).collect();
+        if allowed.iter().any(|method| method == "GET") {
+            allowed.push("HEAD".to_owned());
+        }
+        allowed.sort();
+        allowed
+    }
+
     fn find(&self, method: &Method, path: &str) -> Option<Rule> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.0.get(&(method.clone(), path.to_owned())).copied()

@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use lambda_http::RequestExt;
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ pub async fn around(request: Request, next: Next) -> Response {
     if let Some(problem) = problem {
         let named = route.as_deref().and_then(|route| named(route, &path));
         let problem = named.into_iter().fold(problem, Problem::with_id);
-        response = document(problem, &id, response.headers());
+        response = document(problem, &id);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(&id) {
@@ -57,7 +57,6 @@ fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Pro
     match status {
         // Where bodies and queries are read by us, 400 means a path that is not UTF-8.
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Some(Problem::no_route(method, path)),
-        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::method_not_allowed(method)),
         StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::too_large("The request is too large")),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::unsupported_media_type()),
         status if status.is_client_error() => Some(Problem::bad_request("The request can't be understood")),
@@ -66,20 +65,14 @@ fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Pro
     }
 }
 
-/// The problem in place of an answer. A 405 names the methods that there are (RFC 9110 §15.5.6).
-fn document(mut problem: Problem, request_id: &str, headers: &HeaderMap) -> Response {
-    if problem.status == StatusCode::METHOD_NOT_ALLOWED
-        && let Some(allow) = headers.get(header::ALLOW).and_then(|allow| allow.to_str().ok())
-    {
-        problem.detail = format!("{} Allowed: {}.", problem.detail, allow.replace(',', ", "));
-    }
+/// The problem in place of an answer.
+fn document(problem: Problem, request_id: &str) -> Response {
     let mut body = json!(problem);
     // Only where we have to look into it: refusals of tokens must not differ in anything.
     if let (true, Value::Object(map)) = (problem.status.is_server_error(), &mut body) {
         map.insert("request_id".to_owned(), request_id.into());
     }
     let mut response = (problem.status, Json(body)).into_response();
-    response.headers_mut().extend(headers.get(header::ALLOW).map(|allow| (header::ALLOW, allow.clone())));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if problem.status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

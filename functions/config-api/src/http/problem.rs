@@ -125,9 +125,9 @@ impl Problem {
         self
     }
 
-    /// 405. The frame adds the methods that are allowed.
-    pub fn method_not_allowed(method: &Method) -> Self {
-        let detail = format!("{method} is not supported here.");
+    /// 405 (RFC 9110 §15.5.6).
+    pub fn method_not_allowed(method: &Method, allowed: &[String]) -> Self {
+        let detail = format!("{method} is not supported here. Allowed: {}.", allowed.join(", "));
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "/problems/method-not-allowed", "Method not allowed", detail)
     }
 

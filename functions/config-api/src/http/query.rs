@@ -70,7 +70,9 @@ impl Query {
     /// The rest: `limit` and `cursor`, and the end of reading.
     pub fn paging(mut self) -> Answer<Paging> {
         let limit = self.fields.defaulted("limit", 50, |value| {
-            let limit = string(value)?.parse().ok().filter(|limit| (1..=100).contains(limit));
+            let text = string(value)?;
+            let is_plain = !text.starts_with(['+', '0']);
+            let limit = text.parse().ok().filter(|limit| is_plain && (1..=100).contains(limit));
             limit.ok_or_else(|| Problems::here("must be a whole number from 1 to 100"))
         });
         let cursor = self.fields.defaulted("cursor", None, |value| string(value).map(Some));
@@ -154,9 +156,13 @@ pub async fn first<T, F: Future<Output = Answer<Page<T>>>>(
     Ok(filled(Slice::new(None, count), read, matches).await?.items)
 }
 
-/// A filter by the whole name of a resource.
+/// A filter by the whole name of a resource, of at most 100 characters as names have.
 pub fn name(text: &str) -> Checked<String> {
-    Ok(text.trim().to_owned())
+    let name = text.trim();
+    if name.chars().count() > 100 {
+        return Err(Problems::here("must have at most 100 characters"));
+    }
+    Ok(name.to_owned())
 }
 
 /// A filter by any text.

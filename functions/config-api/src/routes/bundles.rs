@@ -12,7 +12,7 @@ use axum::{
 use domain::{
     campaign::{
         self, Campaign, Import, Plan,
-        import::{Refused, Report},
+        import::{Entry, Refused, Report},
     },
     provider::Provider,
     scope::Scope,
@@ -110,6 +110,13 @@ async fn write(app: &App, caller: &Caller, plan: &Plan) -> Result<(), WriteError
 fn problem(refused: Refused) -> Problem {
     match refused {
         Refused::Invalid(problems) => problems.into(),
-        Refused::Taken(names) => Problem::conflict(format!("Names are taken: {names:?}; nothing was imported")),
+        Refused::Taken(entries) => {
+            let entry = |entry: &Entry| {
+                let id = entry.id.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
+                format!("{} \"{}\"{id}", entry.kind, entry.name)
+            };
+            let names: Vec<String> = entries.iter().map(entry).collect();
+            Problem::conflict(format!("Names already in use: {}. Nothing was imported.", names.join(", ")))
+        }
     }
 }

@@ -95,8 +95,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Cancels a queued message.
 ///
-/// It ends as `failed`, with the error `cancelled`, and no attempt begins after that. One that is no longer `queued` can't
-/// be cancelled: 409.
+/// It ends as `failed`, with the error `cancelled`, and no attempt begins after that. An attempt that is in flight at that
+/// moment may still succeed: then the message becomes `sent`. A message that is no longer `queued` can't be cancelled (409).
 #[utoipa::path(post, path = "/v1/messages/{id}/cancel", operation_id = "cancelMessage", tag = "messages",
     security(("token" = ["messages:send"])), params(("id" = schema::MessageId, Path)),
     responses((status = 200, body = schema::MessageWithAttempts), schema::Conflict, schema::Refused))]

@@ -14,6 +14,7 @@ use domain::{
     origin::Origin,
     pattern::{EventType, Pattern},
     scope::Scope,
+    service::Connection,
     signature::SigningSecret,
     time,
     webhook::{Destination, Settings, Webhook, settings::Reveal},
@@ -87,9 +88,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
     let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
     may_send(&caller, &settings)?;
-    known_types(&app, &settings, &[]).await?;
+    check_references(&app, &settings, None).await?;
     room_for(&app, &settings, &[]).await?;
-    origin(&app, &settings).await?.ok_or_else(no_service)?;
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
@@ -190,10 +190,9 @@ pub(super) async fn change(
     let change = &change;
     let write = |before: Webhook| async move {
         let (after, shown) = change(before.clone())?;
-        known_types(app, &after.settings, &before.settings.events).await?;
+        let to = check_references(app, &after.settings, Some(&before.settings)).await?;
         let subscribed = if before.settings.enabled { before.settings.events.as_slice() } else { &[] };
         room_for(app, &after.settings, subscribed).await?;
-        let to = origin(app, &after.settings).await?.ok_or_else(no_service)?;
         let from = origin(app, &before.settings).await?.unwrap_or_else(Origin::none);
         let after = after.patched(&before, patch, [&from, &to])?;
         let fields = changed_fields(&before, &after);
@@ -228,10 +227,12 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
         && conditions(patch).is_none_or(|kind| before.get(kind).is_some())
 }
 
-/// Refuses exact names beside `former` that are no event types. Wildcards are free.
-async fn known_types(app: &App, settings: &Settings, former: &[Pattern]) -> Answer<()> {
+/// Refuses names of unknown event types, and a connected service that does not exist or whose account sets a header of the
+/// webhook's. What `former` settings have already is not refused. Returns the origin that requests go to.
+async fn check_references(app: &App, settings: &Settings, former: Option<&Settings>) -> Answer<Origin> {
     let (mut problems, mut names) = (Vec::new(), event_types::Names::default());
-    for (index, pattern) in settings.events.iter().enumerate().filter(|(_, pattern)| !former.contains(pattern)) {
+    let is_new = |pattern: &Pattern| !former.is_some_and(|former| former.events.contains(pattern));
+    for (index, pattern) in settings.events.iter().enumerate().filter(|(_, pattern)| is_new(pattern)) {
         if let Some(kind) = pattern.exact()
             && !event_types::is_known(app, &kind).await?
         {
@@ -240,7 +241,23 @@ async fn known_types(app: &App, settings: &Settings, former: &[Pattern]) -> Answ
             );
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
+    let origin = match &settings.destination {
+        Destination::Url(url) => Some(Origin::of(url.origin_url())),
+        Destination::Service { service, .. } => match app.table.connection(*service, &app.keys).await? {
+            None => {
+                problems.extend(Problems::here("is not the id of a service").under("service_id").0);
+                None
+            }
+            Some(Connection { service, account }) => {
+                let authenticating = account.settings.authorization.header_name();
+                let clashes = |settings: &Settings| settings.check_account(authenticating.as_ref()?).err();
+                let is_old = former.is_some_and(|former| clashes(former).is_some());
+                problems.extend(clashes(settings).filter(|_| !is_old).into_iter().flat_map(|clash| clash.0));
+                Some(Origin::of(&service.settings.server_url))
+            }
+        },
+    };
+    origin.filter(|_| problems.is_empty()).ok_or_else(|| Problems(problems).into())
 }
 
 /// Refuses patterns beside `subscribed` through which one event could match more webhooks than its row has room for.
@@ -280,10 +297,6 @@ async fn origin(app: &App, settings: &Settings) -> Answer<Option<Origin>> {
             stored.map(|stored| Origin::of(&stored.service.settings.server_url))
         }
     })
-}
-
-fn no_service() -> Problem {
-    Problems::here("is not the id of a service").under("service_id").into()
 }
 
 /// The webhook of this id.

@@ -105,8 +105,8 @@ pub struct Entry {
 pub enum Refused {
     /// A part of the request is wrong.
     Invalid(Problems),
-    /// These names are taken.
-    Taken(Vec<String>),
+    /// Resources with these names exist.
+    Taken(Vec<Entry>),
 }
 
 /// What becomes of one resource.
@@ -163,7 +163,8 @@ impl Import {
             let under = |problem: Problems| problem.under(&at.to_string()).under("providers").under("bundle").0;
             let there = taken.get(&fold(&settings.name)).copied();
             let Some((fate, name)) = fate(&settings.name, &taken, on_conflict) else {
-                refused.push(settings.name);
+                let id = there.map(|(id, _)| id.to_string());
+                refused.push(Entry { kind: "provider", id, name: settings.name });
                 continue;
             };
             if let (Fate::Reuse, Some((id, channel))) = (fate, there) {
@@ -184,7 +185,8 @@ impl Import {
         }
         let fate = fate(&bundle.name, &existing.campaigns, on_conflict);
         if fate.is_none() {
-            refused.push(bundle.name.clone());
+            let id = existing.campaigns.get(&fold(&bundle.name)).map(ToString::to_string);
+            refused.push(Entry { kind: "campaign", id, name: bundle.name.clone() });
         }
         if !problems.is_empty() {
             return Err(Refused::Invalid(Problems(problems)));

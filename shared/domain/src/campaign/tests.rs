@@ -116,7 +116,9 @@ fn taken_names_are_reused_renamed_or_refused() {
     let rename = plan("rename").expect("a plan");
     assert_eq!(rename.report.renamed.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(), ["Text (2)", "Spring (2)"]);
     assert_eq!(rename.campaign.expect("created").1.name, "Spring (2)");
-    assert_eq!(plan("fail").expect_err("taken"), Refused::Taken(vec!["Text".to_owned(), "Spring".to_owned()]));
+    let Refused::Taken(taken) = plan("fail").expect_err("taken") else { panic!("not for its names") };
+    let taken: Vec<_> = taken.iter().map(|entry| (entry.kind, entry.id.is_some(), entry.name.as_str())).collect();
+    assert_eq!(taken, [("provider", true, "Text"), ("campaign", true, "Spring")]);
 
     let mut other = there();
     other.providers.insert("text".to_owned(), (Id::new(at(0), 1), Channel::Call));

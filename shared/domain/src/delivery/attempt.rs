@@ -72,8 +72,8 @@ impl Failure {
             Self::Incomplete { code, cause } if cause.is_timeout() => {
                 format!("the receiver answered {code}, but its answer was not complete within the timeout")
             }
-            Self::Incomplete { code, cause } => {
-                format!("the receiver answered {code}, but its answer was not complete: {}", cause.text())
+            Self::Incomplete { code, .. } => {
+                format!("the receiver answered {code}, but its answer broke off")
             }
             Self::Timeout => "no answer within the timeout".to_owned(),
             Self::Unreachable(why) => format!("unreachable: {why}"),

@@ -124,7 +124,7 @@ impl Message {
         self.provider_message_id = provider_message_id.or(self.provider_message_id);
         let started_at = self.attempts.first().map_or(now, |first| first.at);
         let row = match (&outcome, next(started_at, number, &outcome, now)) {
-            (Outcome::Delivered { .. }, _) => self.step(Status::Sent, None, None, now),
+            (Outcome::Delivered { .. }, _) => self.sent(now),
             (_, Some(due_at)) if self.status == Status::Queued => {
                 let ticket = Ticket { number: number.saturating_add(1), token };
                 self.awaited = Some(Awaited { ticket, due_at });
@@ -135,6 +135,14 @@ impl Message {
             _ => self,
         };
         row.touched(now)
+    }
+
+    /// The row of a message that its provider has taken. Cancelled while the attempt was in flight, it was sent all the same.
+    fn sent(mut self, now: Timestamp) -> Self {
+        if self.is_cancelled() {
+            (self.status, self.error) = (Status::Queued, None);
+        }
+        self.step(Status::Sent, None, None, now)
     }
 
     /// Whether it is too late to try once more: its errand has lain for long, among the dead letters, say.

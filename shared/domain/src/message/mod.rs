@@ -198,10 +198,8 @@ pub struct Message {
     /// The events that followed from reports without a step, so that a report that comes again brings the same one.
     pub reported: Vec<EventId>,
     /// When it was accepted.
-    #[serde(with = "crate::time::millis")]
     pub created_at: Timestamp,
     /// When it last changed.
-    #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
     /// Counts the changes: a write names the version that it saw, so that no report or attempt is lost.
     pub version: u64,

@@ -88,6 +88,22 @@ fn an_accepted_message_is_sent_and_delivered() {
 }
 
 #[test]
+fn cancellation_during_a_successful_attempt_comes_too_late() {
+    let (row, errand) = accepted(Channel::Sms);
+    let cancelled = row.cancelled(at(1)).expect("queued");
+    assert!(cancelled.is_cancelled() && arrive(Some(&cancelled), &errand) == Arrival::Stale);
+    let failed =
+        cancelled.clone().after(&errand, made(1, Outcome::Failed(Failure::Timeout), at(0)), at(2), "t2".to_owned());
+    assert!(failed.is_cancelled() && failed.awaited.is_none() && failed.attempts.len() == 1);
+    let sent = cancelled.after(&errand, made(1, SENT, at(0)), at(2), "t2".to_owned());
+    assert_eq!((sent.status, &sent.error, sent.provider_message_id.as_deref()), (Status::Sent, &None, Some("SM1")));
+    let names: Vec<String> = sent.events().into_iter().map(|event| event.kind.as_str().to_owned()).collect();
+    assert_eq!(names, ["sms.failed", "sms.sent"]);
+    let reported = sent.reported(provider(), &status(Status::Delivered, "delivered"), at(9)).expect("news");
+    assert_eq!(reported.row.expect("a step").status, Status::Delivered);
+}
+
+#[test]
 fn failures_are_retried_for_an_hour() {
     let (mut row, mut errand) = accepted(Channel::Sms);
     let mut now = at(0);

@@ -39,6 +39,19 @@ pub(super) fn free_for_extra(name: &HeaderName, auth: Option<&Auth>, signing: Op
     }
 }
 
+/// Refuses headers of the webhook that the connected service's account sets as well.
+pub(super) fn free_for_account(settings: &Settings, authenticating: &HeaderName) -> Checked<()> {
+    let detail = "is the header that the service's account sets";
+    let mut problems = Vec::new();
+    for (name, _) in settings.headers.iter().filter(|(name, _)| name == authenticating) {
+        problems.extend(Problems::here(detail).under(name.as_str()).under("headers").0);
+    }
+    if matches!(&settings.signing, Signing::Header(name) if name == authenticating) {
+        problems.extend(Problems::here(detail).under("name").under("signing").0);
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
 /// Refuses settings that do not fit where they are kept, by the field that takes most of it.
 pub(super) fn size(settings: &Settings) -> Checked<()> {
     let sizes: Vec<(String, usize)> =

@@ -117,6 +117,11 @@ impl Settings {
         Ok((settings, secret))
     }
 
+    /// Checks that no header is set by the webhook and by its connected service's account, whose header is `authenticating`.
+    pub fn check_account(&self, authenticating: &HeaderName) -> Checked<()> {
+        checks::free_for_account(self, authenticating)
+    }
+
     /// Reads settings that were saved. What was to be checked was checked then: a saved webhook can always be read, and
     /// whether its target is allowed by now is for the sending to check.
     pub fn restore(value: Value) -> Checked<Self> {

@@ -40,6 +40,7 @@ pub struct Paging {
 #[into_params(parameter_in = Query)]
 pub struct ByName {
     /// Only the resource of this name: the whole name, case-insensitive.
+    #[param(max_length = 100)]
     pub name: Option<String>,
 }
 

@@ -108,8 +108,14 @@ async fn a_preview_takes_a_types_example_and_names_what_is_missing() {
         );
         assert_eq!(answer["missing_tags"], json!([]));
     }
-    let answer = api.post(&render, json!({"event": {"type": "ticket.created", "data": {"a": 1}}})).await.expect(200);
-    assert_eq!((&answer["request"], &answer["missing_tags"]), (&Value::Null, &json!(["id"])));
+    // Data that is given takes the example's place.
+    let event = json!({"event": {"type": "ticket.created", "data": {"a": 1}}});
+    let answer = api.post(&render, event.clone()).await.expect(200);
+    let url = answer["request"]["url"].as_str().expect("a URL");
+    assert!(url.starts_with("https://example.com/hooks/evt_"), "the event's own ID: {url}");
+    let by_subject = api.webhook(&json!({"name": "By subject", "url": "https://example.com/hooks/{subject}"})).await;
+    let answer = api.post(&format!("{by_subject}/render"), event).await.expect(200);
+    assert_eq!((&answer["request"], &answer["missing_tags"]), (&Value::Null, &json!(["subject"])));
     let answer = api.post(&render, json!({"event": {"data": 1}, "x": 1})).await.expect(422);
     let pointers: Vec<_> = answer["errors"].as_array().expect("errors").iter().map(|e| e["pointer"].clone()).collect();
     assert_eq!(pointers, ["/event/type", "/event/data", "/x"]);

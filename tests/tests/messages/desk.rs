@@ -77,6 +77,7 @@ impl Desk {
         };
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+        tests::contract::check(method, path, parts.status.as_u16(), &parts.headers, &bytes);
         Some(Reply { status: parts.status.as_u16(), body: serde_json::from_slice(&bytes).unwrap_or_default() })
     }
 

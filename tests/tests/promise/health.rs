@@ -55,7 +55,7 @@ async fn five_days_without_one_success_disable_after_a_warning() {
     let warnings = told(&world, "webhook.failing");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["data"]["webhook_id"], webhook.id.to_string());
-    assert_eq!(warnings[0]["data"]["failing_since"], started.to_string());
+    assert_eq!(warnings[0]["data"]["failing_since"], domain::time::show_millis(started));
     assert!(told(&world, "webhook.disabled").is_empty(), "not within five days");
 
     let last = world.publish("message", json!({})).await;

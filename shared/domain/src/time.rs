@@ -65,7 +65,7 @@ pub mod millis {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    #[expect(missing_docs, clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+    #[expect(missing_docs, reason = "serde calls it")]
     pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{time:.3}"))
     }

@@ -107,7 +107,7 @@ async fn a_batch_gives_each_event_its_own_result() {
         "detail": "One field is wrong",
         "errors": [
           {
-            "detail": "is not a known event type",
+            "detail": "is not a known event type. Create a custom type with `POST /v1/event-types`, or list all with `GET /v1/event-types`.",
             "pointer": "/type"
           }
         ],

@@ -26,7 +26,7 @@ pub async fn around(request: Request, next: Next) -> Response {
     if let Some(problem) = problem {
         let named = route.as_deref().and_then(|route| named(route, &path));
         let problem = named.into_iter().fold(problem, Problem::with_id);
-        response = document(problem, &id);
+        response = document(&problem, &id);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(&id) {
@@ -66,7 +66,7 @@ fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Pro
 }
 
 /// The problem in place of an answer.
-fn document(problem: Problem, request_id: &str) -> Response {
+fn document(problem: &Problem, request_id: &str) -> Response {
     let mut body = json!(problem);
     // Only where we have to look into it: refusals of tokens must not differ in anything.
     if let (true, Value::Object(map)) = (problem.status.is_server_error(), &mut body) {

@@ -100,11 +100,16 @@ pub fn arrive(row: Option<&Message>, errand: &Errand) -> Arrival {
     }
 }
 
-/// When to try again after `number` attempts since `started_at`, the last of which failed with `outcome` at `now`; `None`
-/// when an hour has passed, or when it is of no use.
-pub fn next(started_at: Timestamp, number: u32, outcome: &Outcome, now: Timestamp) -> Option<Timestamp> {
+/// When to try again after `number` attempts since `started_at`, the last of which began at `began` and failed with `outcome`
+/// at `now`; `None` when an hour has passed, or when it is of no use.
+pub fn next(
+    started_at: Timestamp,
+    (number, began): (u32, Timestamp),
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let Outcome::Failed(failure) = outcome else { return None };
-    let schedule = Schedule { started_at, attempts_made: number, last_at: now };
+    let schedule = Schedule { started_at, attempts_made: number, last_at: began };
     let end = started_at.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
     let planned = RetryPolicy::Standard.next(&schedule, now, None).filter(|planned| *planned <= end)?;
     let asked = RetryPolicy::Standard.next(&schedule, now, failure.retry_after());
@@ -117,13 +122,13 @@ impl Message {
     #[must_use]
     pub fn after(mut self, errand: &Errand, made: Made, now: Timestamp, token: String) -> Self {
         let Made { attempt, outcome, provider_message_id } = made;
-        let number = errand.ticket.number;
+        let (number, began) = (errand.ticket.number, attempt.at);
         self.attempts.push(attempt);
         self.last = Some(errand.ticket.clone());
         self.awaited = None;
         self.provider_message_id = provider_message_id.or(self.provider_message_id);
         let started_at = self.attempts.first().map_or(now, |first| first.at);
-        let row = match (&outcome, next(started_at, number, &outcome, now)) {
+        let row = match (&outcome, next(started_at, (number, began), &outcome, now)) {
             (Outcome::Delivered { .. }, _) => self.sent(now),
             (_, Some(due_at)) if self.status == Status::Queued => {
                 let ticket = Ticket { number: number.saturating_add(1), token };

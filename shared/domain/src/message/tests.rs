@@ -123,6 +123,8 @@ fn failures_are_retried_for_an_hour() {
     assert_eq!((events.len(), events[0].kind.as_str()), (1, "sms.failed"));
     assert_eq!(events[0].data["error"], "the receiver answered 500");
 
+    // An attempt takes its time; the next one is 5 s after its begin all the same.
+    assert_eq!(next(at(0), (1, at(0)), &FAILED, at(3)), Some(at(5)));
     let retry_after =
         |seconds| Outcome::Failed(Failure::Status { code: 429, retry_after: Some(Duration::from_secs(seconds)) });
     let gone = Outcome::Failed(Failure::Status { code: 410, retry_after: None });
@@ -133,10 +135,11 @@ fn failures_are_retried_for_an_hour() {
         (1, retry_after(86_400), 0, Some(3_600)),
         (4, FAILED, 1_801, None),
         (3, FAILED, 3_601, None),
+        (2, FAILED, 300, Some(1_800)),
         (1, blocked, 0, None),
         (1, SENT, 0, None),
     ] {
-        assert_eq!(next(at(0), number, &outcome, at(now)), expected.map(at), "{number} {outcome:?}");
+        assert_eq!(next(at(0), (number, at(now)), &outcome, at(now)), expected.map(at), "{number} {outcome:?}");
     }
 }
 
@@ -304,7 +307,7 @@ proptest! {
         let mut now = at(0);
         for (number, (late, retry_after)) in (1..).zip(failures) {
             let outcome = Outcome::Failed(Failure::Status { code: 503, retry_after: retry_after.map(Duration::from_secs) });
-            let Some(due) = next(at(0), number, &outcome, now) else { break };
+            let Some(due) = next(at(0), (number, now), &outcome, now) else { break };
             prop_assert!(due >= now && due <= at(3_600) && number <= 3);
             now = due + SignedDuration::from_secs(late);
         }

@@ -118,7 +118,7 @@ async fn a_webhook_has_one_way_to_authenticate_and_one_destination() {
     assert_eq!(create(&[("auth", basic)]).await.pointers(), ["/auth"]);
     assert_eq!(create(&[("url", json!("https://example.com"))]).await.pointers(), ["/url"]);
     assert_eq!(create(&[("path", json!("/../admin"))]).await.pointers(), ["/path"]);
-    assert_eq!(create(&[("path", json!("admin"))]).await.pointers(), ["/path"]);
+    assert_eq!(create(&[("path", json!("a#b"))]).await.pointers(), ["/path"]);
     assert_eq!(create(&[("service_id", json!("svc_01ARZ3NDEKTSV4RRFFQ69G5FAV"))]).await.pointers(), ["/service_id"]);
 }
 
@@ -157,13 +157,16 @@ async fn what_a_service_gets_is_for_those_to_write_who_may_send_to_it() {
 async fn only_the_account_writes_the_header_that_authenticates() {
     let stack = Stack::get();
     let sink = Sink::start();
-    let authorization = json!({"type": "header", "name": "X-Tenant", "value": "key-of-the-account"});
-    let service = stack.service(sink.url()).authorization(authorization).create().await;
-    let mut builder = stack.webhook().set("headers", json!({"x-tenant": "mine"}));
-    for (field, value) in to(&service.id, "/a") {
-        builder = builder.set(field, value);
-    }
-    let webhook = builder.create().await;
+    let authorization = |name: &str| json!({"type": "header", "name": name, "value": "key-of-the-account"});
+    let service = stack.service(sink.url()).authorization(authorization("X-Other")).create().await;
+    let webhook = |header: &str| {
+        let builder = stack.webhook().set("headers", json!({header: "mine"}));
+        to(&service.id, "/a").into_iter().fold(builder, |builder, (field, value)| builder.set(field, value))
+    };
+    assert_eq!(webhook("x-other").try_create().await.pointers(), ["/headers/x-other"]);
+    let webhook = webhook("x-tenant").create().await;
+    let account = format!("/v1/accounts/{}", text(&service.document, "account_id"));
+    stack.patch(&account, json!({"authorization": authorization("X-Tenant")})).await.expect(200);
     let event = stack.publish("message", json!({})).await;
     let delivery = stack.delivery_until(&event, &webhook, "blocked").await;
     let error = text(&delivery["attempts"][0], "error");

@@ -16,7 +16,7 @@ const CONCURRENT: usize = 20;
 const TRIES: usize = 10;
 
 /// Publishes this many events in batches of this size, each with its number and an idempotency key, and returns the number of
-/// each id. A batch that the API fails on is repeated, as clients do.
+/// each id. A batch that the API fails on, as a whole or in part, is repeated, as clients do.
 pub async fn publish_many(stack: &Stack, count: u64, batch: usize) -> BTreeMap<String, u64> {
     let numbers: Vec<u64> = (0..count).collect();
     let batches = numbers.chunks(batch).map(|numbers| publish_batch(stack, numbers));
@@ -36,10 +36,13 @@ async fn publish_batch(stack: &Stack, numbers: &[u64]) -> Vec<(String, u64)> {
     let batch = json!({"events": numbers.iter().map(event).collect::<Vec<Value>>()});
     for _ in 0..TRIES {
         let answer = stack.post("/v1/events/batch", batch.clone()).await;
-        if answer.status < 500 {
-            let answer = answer.expect(202);
-            let results = answer["results"].as_array().expect("results").iter();
-            return results.zip(numbers).map(|(result, number)| (text(result, "id"), *number)).collect();
+        if answer.status >= 500 {
+            continue;
+        }
+        let answer = answer.expect(202);
+        let results = answer["results"].as_array().expect("results");
+        if results.iter().all(|result| result["error"]["status"] != 500) {
+            return results.iter().zip(numbers).map(|(result, number)| (text(result, "id"), *number)).collect();
         }
     }
     panic!("a batch was refused {TRIES} times");

@@ -42,15 +42,16 @@ struct Page<'a> {
 /// The webhooks that were judged for one event, or why they could not be.
 type Verdict = Result<BTreeMap<WebhookId, bool>, DispatchError>;
 
-/// The webhooks that match each event. What can't be judged by the `deadline` fails.
+/// The webhooks that match each event. What can't be judged by the `deadline` fails: once half of the time is gone, all but
+/// the first event do, so that a batch whose conditions are costly gets through in the end.
 pub(crate) async fn matches(
     app: &App,
     events: &[&EventText],
     deadline: Deadline,
 ) -> Vec<Result<Vec<WebhookId>, DispatchError>> {
     let patterns: BTreeSet<Pattern> = events.iter().flat_map(|event| event.kind.patterns()).collect();
-    let batch =
-        Batch { events, verdicts: RefCell::new(events.iter().map(|_| Ok(BTreeMap::new())).collect()), deadline };
+    let verdicts = RefCell::new(events.iter().map(|_| Ok(BTreeMap::new())).collect());
+    let batch = Batch { events, verdicts, deadline, half: deadline.left() / 2 };
     let batch = &batch;
     let reads: Vec<_> = patterns.iter().map(|pattern| batch.judge_all(app, pattern)).collect();
     stream::iter(reads).buffer_unordered(MAX_CONCURRENT_READS).collect::<()>().await;
@@ -63,10 +64,12 @@ struct Batch<'a> {
     /// One for each event.
     verdicts: RefCell<Vec<Verdict>>,
     deadline: Deadline,
+    /// Half of the time that there was at the begin.
+    half: Duration,
 }
 
 impl Batch<'_> {
-    /// Page the subscribers of a pattern for every event that the pattern takes.
+    /// Judges the subscribers of a pattern for every event that the pattern takes.
     async fn judge_all(&self, app: &App, pattern: &Pattern) {
         let mut position = None;
         loop {
@@ -95,23 +98,25 @@ impl Batch<'_> {
 
     fn judge(&self, pattern: &Pattern, page: &[Subscriber]) {
         let mut page = Page { subscribers: page.iter().filter_map(readable).collect(), compiled: 0 };
+        let mut to_spare = Duration::ZERO;
         for (event, verdict) in self.events.iter().zip(self.verdicts.borrow_mut().iter_mut()) {
+            let Ok(judged) = verdict else { continue };
             if pattern.matches(&event.kind)
-                && let Ok(judged) = verdict
-                && let Err(error) = judge_event(event, &mut page, judged, self.deadline)
+                && let Err(error) = judge_event(event, &mut page, judged, || self.deadline.leaves(to_spare))
             {
                 *verdict = Err(error);
             }
+            to_spare = self.half;
         }
     }
 }
 
-/// Page some subscribers for one event; those that another pattern brought before are left out.
+/// Judges some subscribers for one event; those that another pattern brought before are left out.
 fn judge_event(
     event: &EventText,
     page: &mut Page<'_>,
     judged: &mut BTreeMap<WebhookId, bool>,
-    deadline: Deadline,
+    is_time_left: impl Fn() -> bool,
 ) -> Result<(), DispatchError> {
     let mut parsed = None;
     for (subscriber, conditions) in &mut page.subscribers {
@@ -119,7 +124,7 @@ fn judge_event(
             continue;
         }
         // Conditions are as costly as their authors make them.
-        if !deadline.leaves(Duration::ZERO) {
+        if !is_time_left() {
             return Err(DispatchError::NoTime);
         }
         let wanted = match conditions {

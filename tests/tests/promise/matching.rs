@@ -1,9 +1,11 @@
 //! Matching a batch of events: each pattern is read once, page by page, whatever its subscribers carry.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
+use jiff::SignedDuration;
+use platform::deadline::Deadline;
 use serde_json::{Value, json};
-use tests::fake::sqs::Name;
+use tests::fake::{sqs::Name, world::sqs_event};
 
 /// Conditions of almost 16 KiB that hold for `{"n": 1}`.
 fn large_conditions() -> Value {
@@ -93,6 +95,32 @@ async fn expressions_beyond_the_memory_of_a_page_match_for_each_event() {
         matched.extend(stored.matches);
     }
     assert!(matched.len() == 2 && matched.is_subset(&all));
+}
+
+#[tokio::test(start_paused = true)]
+async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
+    let mut world = super::world().await;
+    let webhook = world.webhook("w", json!({})).await;
+    let mut events = Vec::new();
+    for n in 0..3 {
+        events.push(world.publish("message", json!({"n": n})).await);
+    }
+    // One read takes more than half of the time.
+    world.fake.way(|| Some(Duration::from_secs(4)));
+    for left in [2, 1, 0] {
+        let batch = world.fake.state().queues.receive(Name::Events, world.time());
+        let handled = dispatch::handle(&world.dispatch, sqs_event(&batch), Deadline::after(Duration::from_secs(10)));
+        let failed = world.at(handled).await.batch_item_failures;
+        assert_eq!((batch.len(), failed.len()), (left + 1, left));
+        let failed: Vec<_> = failed.iter().map(|failure| failure.item_identifier.as_str()).collect();
+        let done = batch.iter().map(|message| message.id.as_str()).filter(|id| !failed.contains(id)).collect();
+        world.fake.state().queues.delete(&done);
+        world.set_time(world.time() + SignedDuration::from_mins(10));
+    }
+    world.fake.way(|| None);
+    for event in &events {
+        assert_eq!(world.event(event).await.expect("an event").matches, [webhook.id]);
+    }
 }
 
 #[tokio::test]

@@ -17,16 +17,29 @@ pub struct Client {
 
 impl Client {
     /// Calls with this token; without one where it is empty.
-    #[expect(clippy::disallowed_methods, reason = "tests call the API on this machine")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests call the API on this machine"
+    )]
     pub fn new(token: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("client");
-        Self { http, token: token.to_owned() }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("client");
+        Self {
+            http,
+            token: token.to_owned(),
+        }
     }
 
     /// A request with the token.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let request = self.http.request(method, url);
-        if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
+        if self.token.is_empty() {
+            request
+        } else {
+            request.bearer_auth(&self.token)
+        }
     }
 
     /// Sends it. A response of the API must be one that its document describes.
@@ -40,7 +53,12 @@ impl Client {
             contract::check(method.as_str(), path, status, &headers, text.as_bytes());
         }
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Answer { status, headers, text, body }
+        Answer {
+            status,
+            headers,
+            text,
+            body,
+        }
     }
 }
 
@@ -67,13 +85,21 @@ impl Answer {
 
     /// A header's value; empty where there is none.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// The problem document of an answer that must have this status.
     #[track_caller]
     pub fn problem(self, status: u16) -> Value {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{}",
+            self.text
+        );
         assert_eq!(self.body["status"], status, "{}", self.text);
         self.expect(status)
     }
@@ -83,8 +109,16 @@ impl Answer {
     pub fn pointers(self) -> Vec<String> {
         let problem = self.problem(422);
         let errors = problem["errors"].as_array().expect("errors");
-        let place = |error: &Value| error["pointer"].as_str().or(error["header"].as_str()).map(str::to_owned);
-        let mut pointers: Vec<String> = errors.iter().map(|error| place(error).expect("pointer")).collect();
+        let place = |error: &Value| {
+            error["pointer"]
+                .as_str()
+                .or(error["header"].as_str())
+                .map(str::to_owned)
+        };
+        let mut pointers: Vec<String> = errors
+            .iter()
+            .map(|error| place(error).expect("pointer"))
+            .collect();
         pointers.sort_unstable();
         pointers
     }

@@ -1,5 +1,5 @@
-//! Every response against the OpenAPI document: its status must be documented, its body must match the schema, and
-//! neither may it have undocumented fields.
+//! Every response against the OpenAPI document: its status must be documented, its body must match
+//! the schema, and neither may it have undocumented fields.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -13,9 +13,15 @@ use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let mut document =
-        config_api::openapi::complete(&config_api::routes::all().into_openapi(), "https://tieline.example.com");
-    document["components"]["schemas"].as_object_mut().expect("schemas").values_mut().for_each(close);
+    let mut document = config_api::openapi::complete(
+        &config_api::routes::all().into_openapi(),
+        "https://tieline.example.com",
+    );
+    document["components"]["schemas"]
+        .as_object_mut()
+        .expect("schemas")
+        .values_mut()
+        .for_each(close);
     document
 });
 
@@ -27,28 +33,53 @@ pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &
     let operation = match operation(method, path) {
         Route::Found(operation) => operation,
         Route::NoMethod => return assert!(status == 405 || status == 401, "{name} {text}"),
-        Route::NoPath => return assert!(status == 404 || status == 400, "{name} is not documented: {text}"),
+        Route::NoPath => {
+            return assert!(
+                status == 404 || status == 400,
+                "{name} is not documented: {text}"
+            );
+        }
     };
     let responses = &operation["responses"];
     let response = responses.get(status.to_string());
     let response = resolve(response.unwrap_or_else(|| panic!("{name} is not documented: {text}")));
-    for header in response["headers"].as_object().into_iter().flatten().map(|(header, _)| header) {
-        assert!(headers.contains_key(header), "{name} has no header {header}");
+    for header in response["headers"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(header, _)| header)
+    {
+        assert!(
+            headers.contains_key(header),
+            "{name} has no header {header}"
+        );
     }
     if headers.contains_key("etag") {
-        assert!(response["headers"].get("ETag").is_some(), "{name}: its ETag is not documented");
+        assert!(
+            response["headers"].get("ETag").is_some(),
+            "{name}: its ETag is not documented"
+        );
     }
     if method == "HEAD" {
         return;
     }
     let Some(content) = response["content"].as_object() else {
-        return assert!(body.is_empty(), "{name} is documented without a body: {text}");
+        return assert!(
+            body.is_empty(),
+            "{name} is documented without a body: {text}"
+        );
     };
-    let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = headers
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default();
-    let media = content.get(essence).unwrap_or_else(|| panic!("{name}: {content_type} is not documented"));
+    let media = content
+        .get(essence)
+        .unwrap_or_else(|| panic!("{name}: {content_type} is not documented"));
     if essence.ends_with("json") {
-        let body: Value = serde_json::from_slice(body).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
+        let body: Value =
+            serde_json::from_slice(body).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
         let validator = validator(&media["schema"]);
         let errors: Vec<String> = validator
             .iter_errors(&body)
@@ -75,10 +106,16 @@ fn check_times(name: &str, value: &Value) {
         Value::Object(fields) => {
             // What clients give is as it was given.
             let given = ["data", "example", "body"];
-            for (field, value) in fields.iter().filter(|(field, _)| !given.contains(&field.as_str())) {
+            for (field, value) in fields
+                .iter()
+                .filter(|(field, _)| !given.contains(&field.as_str()))
+            {
                 if let Some(time) = value.as_str().filter(|_| OURS.contains(&field.as_str())) {
                     let decimals = time.split_once('.').map_or("", |(_, decimals)| decimals);
-                    assert!(decimals.len() == 4 && decimals.ends_with('Z'), "{name}: `{field}` is {time}");
+                    assert!(
+                        decimals.len() == 4 && decimals.ends_with('Z'),
+                        "{name}: `{field}` is {time}"
+                    );
                 }
                 check_times(name, value);
             }
@@ -106,15 +143,28 @@ fn operation(method: &str, path: &str) -> Route {
             .all(|(known, given)| known == given || (known.starts_with('{') && !given.is_empty()));
         same && template.split('/').count() == path.split('/').count()
     };
-    let found = paths.get(path).or_else(|| paths.iter().find(|(template, _)| matches(template)).map(|(_, item)| item));
-    let Some(item) = found else { return Route::NoPath };
-    let method = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
+    let found = paths.get(path).or_else(|| {
+        paths
+            .iter()
+            .find(|(template, _)| matches(template))
+            .map(|(_, item)| item)
+    });
+    let Some(item) = found else {
+        return Route::NoPath;
+    };
+    let method = if method == "HEAD" {
+        "get".to_owned()
+    } else {
+        method.to_lowercase()
+    };
     item.get(&method).map_or(Route::NoMethod, Route::Found)
 }
 
 fn resolve(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
-        Some(reference) => DOCUMENT.pointer(reference.trim_start_matches('#')).expect("a reference that resolves"),
+        Some(reference) => DOCUMENT
+            .pointer(reference.trim_start_matches('#'))
+            .expect("a reference that resolves"),
         None => value,
     }
 }
@@ -126,7 +176,10 @@ fn validator(schema: &Value) -> Arc<Validator> {
     let build = || {
         let mut whole = schema.clone();
         whole["components"] = json!({"schemas": DOCUMENT["components"]["schemas"]});
-        let built = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true).build(&whole);
+        let built = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .should_validate_formats(true)
+            .build(&whole);
         Arc::new(built.unwrap_or_else(|error| panic!("{schema}: {error}")))
     };
     Arc::clone(made.entry(schema.to_string()).or_insert_with(build))
@@ -134,9 +187,13 @@ fn validator(schema: &Value) -> Arc<Validator> {
 
 /// Refuses what a schema does not name.
 fn close(schema: &mut Value) {
-    let Some(map) = schema.as_object_mut() else { return };
+    let Some(map) = schema.as_object_mut() else {
+        return;
+    };
     let closed = |map: &Map<String, Value>| {
-        ["additionalProperties", "unevaluatedProperties"].iter().any(|key| map.contains_key(*key))
+        ["additionalProperties", "unevaluatedProperties"]
+            .iter()
+            .any(|key| map.contains_key(*key))
     };
     if map.contains_key("allOf") {
         map.insert("unevaluatedProperties".to_owned(), false.into());

@@ -1,5 +1,5 @@
-//! What the integration tests share: a running stack, receivers of webhooks, and words to use them with; and the system
-//! over services that are faked in the test's own process.
+//! What the integration tests share: a running stack, receivers of webhooks, and words to use them
+//! with; and the system over services that are faked in the test's own process.
 
 pub mod client;
 pub mod contract;

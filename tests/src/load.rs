@@ -15,13 +15,21 @@ const CONCURRENT: usize = 20;
 /// How often a request is repeated that the API answers with an error of its own.
 const TRIES: usize = 10;
 
-/// Publishes this many events in batches of this size, each with its number and an idempotency key, and returns the number of
-/// each id. A batch that the API fails on, as a whole or in part, is repeated, as clients do.
+/// Publishes this many events in batches of this size, each with its number and an idempotency key,
+/// and returns the number of each id. A batch that the API fails on, as a whole or in part, is
+/// repeated, as clients do.
 pub async fn publish_many(stack: &Stack, count: u64, batch: usize) -> BTreeMap<String, u64> {
     let numbers: Vec<u64> = (0..count).collect();
-    let batches = numbers.chunks(batch).map(|numbers| publish_batch(stack, numbers));
+    let batches = numbers
+        .chunks(batch)
+        .map(|numbers| publish_batch(stack, numbers));
     let published = stream::iter(batches.collect::<Vec<_>>()).buffer_unordered(CONCURRENT);
-    let published: BTreeMap<String, u64> = published.collect::<Vec<_>>().await.into_iter().flatten().collect();
+    let published: BTreeMap<String, u64> = published
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
     assert_eq!(published.len(), numbers.len(), "each has an id of its own");
     published
 }
@@ -41,8 +49,15 @@ async fn publish_batch(stack: &Stack, numbers: &[u64]) -> Vec<(String, u64)> {
         }
         let answer = answer.expect(202);
         let results = answer["results"].as_array().expect("results");
-        if results.iter().all(|result| result["error"]["status"] != 500) {
-            return results.iter().zip(numbers).map(|(result, number)| (text(result, "id"), *number)).collect();
+        if results
+            .iter()
+            .all(|result| result["error"]["status"] != 500)
+        {
+            return results
+                .iter()
+                .zip(numbers)
+                .map(|(result, number)| (text(result, "id"), *number))
+                .collect();
         }
     }
     panic!("a batch was refused {TRIES} times");
@@ -53,7 +68,11 @@ pub fn counted(published: &BTreeMap<String, u64>, got: &[Request]) -> BTreeMap<S
     let mut counts = BTreeMap::new();
     for request in got {
         let id = request.header("webhook-id");
-        assert_eq!(published.get(id).copied(), request.data()["number"].as_u64(), "{id}");
+        assert_eq!(
+            published.get(id).copied(),
+            request.data()["number"].as_u64(),
+            "{id}"
+        );
         *counts.entry(id.to_owned()).or_default() += 1;
     }
     counts

@@ -1,4 +1,5 @@
-//! Making providers in few words, by the presets that are documented, and sending messages through them.
+//! Making providers in few words, by the presets that are documented, and sending messages through
+//! them.
 
 use serde_json::{Value, json};
 
@@ -26,15 +27,24 @@ pub struct Provider {
 impl ProviderBuilder {
     /// The preset at another host, under a name of its own.
     pub(crate) fn new(stack: Stack, preset: &str, url: &str) -> Self {
-        let path = local::root().join("docs/providers").join(format!("{preset}.json"));
-        let preset = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let path = local::root()
+            .join("docs/providers")
+            .join(format!("{preset}.json"));
+        let preset = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut document: Value = serde_json::from_str(&preset).expect("JSON");
         let send_url = text(&document, "send_url");
-        let (_, after_host) = send_url.trim_start_matches("https://").split_once('/').expect("a path");
+        let (_, after_host) = send_url
+            .trim_start_matches("https://")
+            .split_once('/')
+            .expect("a path");
         document["send_url"] = format!("{}/{after_host}", url.trim_end_matches('/')).into();
         document["name"] = unique("provider").into();
         for field in ["provider_id", "api_key", "secret_key"] {
-            if document[field].as_str().is_some_and(|value| value.starts_with("YOUR_")) {
+            if document[field]
+                .as_str()
+                .is_some_and(|value| value.starts_with("YOUR_"))
+            {
                 document[field] = format!("own-{}", field.replace('_', "-")).into();
             }
         }
@@ -57,7 +67,11 @@ impl ProviderBuilder {
     pub async fn create(self) -> Provider {
         let stack = self.stack.clone();
         let document = self.try_create().await.expect(201);
-        Provider { stack, id: text(&document, "id"), document }
+        Provider {
+            stack,
+            id: text(&document, "id"),
+            document,
+        }
     }
 }
 
@@ -74,14 +88,24 @@ impl Provider {
 
     /// Reports by a form.
     pub async fn report_form(&self, fields: &[(&str, &str)]) -> Answer {
-        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.stack.call(reqwest::Method::POST, &self.callback_url()).body(form);
-        self.stack.send(request.header("content-type", "application/x-www-form-urlencoded")).await
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = self
+            .stack
+            .call(reqwest::Method::POST, &self.callback_url())
+            .body(form);
+        self.stack
+            .send(request.header("content-type", "application/x-www-form-urlencoded"))
+            .await
     }
 
     /// Reports by JSON.
     pub async fn report(&self, body: &Value) -> Answer {
-        let request = self.stack.call(reqwest::Method::POST, &self.callback_url()).json(body);
+        let request = self
+            .stack
+            .call(reqwest::Method::POST, &self.callback_url())
+            .json(body);
         self.stack.send(request).await
     }
 }
@@ -92,7 +116,8 @@ impl Stack {
         ProviderBuilder::new(self.clone(), preset, url)
     }
 
-    /// A webhook that takes the events of this test's messages and calls: those whose metadata is [`Stack::metadata`].
+    /// A webhook that takes the events of this test's messages and calls: those whose metadata is
+    /// [`Stack::metadata`].
     pub fn message_webhook(&self) -> WebhookBuilder {
         let mut condition = self.condition();
         condition["field"] = json!("metadata.test");
@@ -104,18 +129,33 @@ impl Stack {
         json!({"test": self.condition()["value"]})
     }
 
-    /// Sends a message or call, of this test's metadata, and returns its id. `kind`: `messages` or `calls`.
+    /// Sends a message or call, of this test's metadata, and returns its id. `kind`: `messages` or
+    /// `calls`.
     pub async fn message(&self, kind: &str, mut document: Value) -> String {
         document["metadata"] = self.metadata();
-        text(&self.post(&format!("/v1/{kind}"), document).await.expect(202), "id")
+        text(
+            &self
+                .post(&format!("/v1/{kind}"), document)
+                .await
+                .expect(202),
+            "id",
+        )
     }
 
     /// The message or call of this id, once it has this status.
     pub async fn message_until(&self, id: &str, status: &str) -> Value {
-        let kind = if id.starts_with("call_") { "calls" } else { "messages" };
+        let kind = if id.starts_with("call_") {
+            "calls"
+        } else {
+            "messages"
+        };
         self.until(&format!("{id} is {status}"), async || {
             let message = self.get_path(&format!("/v1/{kind}/{id}")).await.expect(200);
-            if message["status"] == status { Ok(message) } else { Err(message) }
+            if message["status"] == status {
+                Ok(message)
+            } else {
+                Err(message)
+            }
         })
         .await
     }

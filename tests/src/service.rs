@@ -62,7 +62,11 @@ impl ServiceBuilder {
     pub async fn create(self) -> Service {
         let stack = self.stack.clone();
         let document = self.try_create().await.expect(201);
-        Service { stack, id: text(&document, "id"), document }
+        Service {
+            stack,
+            id: text(&document, "id"),
+            document,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Receivers of webhooks: servers on this machine that answer as they are told and keep what they got.
+//! Receivers of webhooks: servers on this machine that answer as they are told and keep what they
+//! got.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -75,28 +76,45 @@ enum Manner {
 impl Reply {
     /// A status, and nothing else.
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), manner: Manner::AtOnce }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            manner: Manner::AtOnce,
+        }
     }
 
     /// A status, and the whole request.
     pub fn echo(status: u16) -> Self {
-        Self { manner: Manner::Echo, ..Self::status(status) }
+        Self {
+            manner: Manner::Echo,
+            ..Self::status(status)
+        }
     }
 
     /// No answer at all, on a connection that stays open.
     pub fn hang() -> Self {
-        Self { manner: Manner::Hang, ..Self::status(200) }
+        Self {
+            manner: Manner::Hang,
+            ..Self::status(200)
+        }
     }
 
     /// The same, but not before [`Sink::release`].
     #[must_use]
     pub fn held(self) -> Self {
-        Self { manner: Manner::Held, ..self }
+        Self {
+            manner: Manner::Held,
+            ..self
+        }
     }
 
     /// Status and headers at once, then a byte now and then, without end.
     pub fn drip() -> Self {
-        Self { manner: Manner::Drip, ..Self::status(200) }
+        Self {
+            manner: Manner::Drip,
+            ..Self::status(200)
+        }
     }
 
     /// With a header.
@@ -109,7 +127,10 @@ impl Reply {
     /// With a body.
     #[must_use]
     pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
-        Self { body: body.into(), ..self }
+        Self {
+            body: body.into(),
+            ..self
+        }
     }
 }
 
@@ -128,9 +149,15 @@ impl Sink {
             replies: Mutex::new(replies.into()),
             released: Notify::new(),
         });
-        let app = axum::Router::new().fallback(receive).with_state(Arc::clone(&inner));
+        let app = axum::Router::new()
+            .fallback(receive)
+            .with_state(Arc::clone(&inner));
         let server = tokio::spawn(async move { axum::serve(listener, app).await.expect("server") });
-        Self { port, inner, server }
+        Self {
+            port,
+            inner,
+            server,
+        }
     }
 
     /// Its URL.
@@ -165,11 +192,16 @@ impl Sink {
 
     /// Waits until it has got this many requests, and returns all.
     pub async fn wait_for(&self, count: usize) -> Vec<Request> {
-        self.wait_until(&format!("{count} requests came"), |got| got.len() >= count).await
+        self.wait_until(&format!("{count} requests came"), |got| got.len() >= count)
+            .await
     }
 
     /// Waits until what it got is as the condition says, and returns all.
-    pub async fn wait_until(&self, what: &str, condition: impl Fn(&[Request]) -> bool) -> Vec<Request> {
+    pub async fn wait_until(
+        &self,
+        what: &str,
+        condition: impl Fn(&[Request]) -> bool,
+    ) -> Vec<Request> {
         let mut watcher = self.inner.got.subscribe();
         let found = tokio::time::timeout(PATIENCE, watcher.wait_for(|got| condition(got))).await;
         match found {
@@ -177,7 +209,10 @@ impl Sink {
             Err(elapsed) => {
                 let got = self.got();
                 let latest = &got[got.len().saturating_sub(5)..];
-                panic!("still waiting until {what} ({elapsed}); so far {}, at last {latest:#?}", got.len())
+                panic!(
+                    "still waiting until {what} ({elapsed}); so far {}, at last {latest:#?}",
+                    got.len()
+                )
             }
         }
     }
@@ -199,7 +234,10 @@ impl Drop for Sink {
 impl Request {
     /// A header's value; empty where there is none.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// The body as text.
@@ -207,18 +245,29 @@ impl Request {
         String::from_utf8(self.body.to_vec()).expect("UTF-8")
     }
 
-    /// All of it, as services for debugging send it back: URL and body as they came, then all of it again in JSON.
+    /// All of it, as services for debugging send it back: URL and body as they came, then all of it
+    /// again in JSON.
     pub fn echo(&self) -> String {
-        let headers =
-            self.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes())));
-        let headers: serde_json::Map<String, Value> = headers.map(|(name, value)| (name, value.into())).collect();
-        let (url, body) = (format!("{}?{}", self.path, self.query), String::from_utf8_lossy(&self.body));
-        format!("{url}\n{body}\n{}", json!({"url": url, "headers": headers, "body": body}))
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes())));
+        let headers: serde_json::Map<String, Value> =
+            headers.map(|(name, value)| (name, value.into())).collect();
+        let (url, body) = (
+            format!("{}?{}", self.path, self.query),
+            String::from_utf8_lossy(&self.body),
+        );
+        format!(
+            "{url}\n{body}\n{}",
+            json!({"url": url, "headers": headers, "body": body})
+        )
     }
 
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The `data` of an envelope, without the mark of the test.
@@ -242,10 +291,18 @@ async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Reques
     };
     let reply = {
         let mut replies = inner.replies.lock().expect("replies");
-        if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() }
+        if replies.len() > 1 {
+            replies.pop_front()
+        } else {
+            replies.front().cloned()
+        }
     };
     let reply = reply.expect("a reply");
-    let reply = if matches!(reply.manner, Manner::Echo) { reply.body(request.echo()) } else { reply };
+    let reply = if matches!(reply.manner, Manner::Echo) {
+        reply.body(request.echo())
+    } else {
+        reply
+    };
     inner.got.send_modify(|got| got.push(request));
     if matches!(reply.manner, Manner::Held) {
         inner.released.notified().await;
@@ -254,7 +311,8 @@ async fn receive(State(inner): State<Arc<Inner>>, request: axum::extract::Reques
 }
 
 async fn answer(reply: Reply) -> Response {
-    let mut response = Response::builder().status(StatusCode::from_u16(reply.status).expect("status"));
+    let mut response =
+        Response::builder().status(StatusCode::from_u16(reply.status).expect("status"));
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
@@ -269,13 +327,20 @@ async fn answer(reply: Reply) -> Response {
     response.body(body).expect("answer")
 }
 
-/// A port that nobody has, and that this process has not used before: calls to a former test's sink may still come.
+/// A port that nobody has, and that this process has not used before: calls to a former test's sink
+/// may still come.
 fn listen() -> (TcpListener, u32) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let offset = std::process::id();
     for _ in PORTS {
-        let port = PORTS.start + (offset.wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))) % 1000;
-        let free = u16::try_from(port).ok().and_then(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+        let port = PORTS.start
+            + (offset
+                .wrapping_mul(97)
+                .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)))
+                % 1000;
+        let free = u16::try_from(port)
+            .ok()
+            .and_then(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
         if let Some(listener) = free {
             listener.set_nonblocking(true).expect("non-blocking");
             return (listener, port);

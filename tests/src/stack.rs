@@ -1,8 +1,9 @@
 //! The stack that all tests of one process share, unless they have one of their own.
 //!
-//! It starts with the first test that asks for it, from nothing, in `target/test-stack` and on a free port, so that a
-//! `cargo dev` can run beside it; it ends with the process, however that ends. Each test has its own [`Stack`]: events
-//! that it publishes carry its mark, and its webhooks take only those, so that tests run side by side.
+//! It starts with the first test that asks for it, from nothing, in `target/test-stack` and on a
+//! free port, so that a `cargo dev` can run beside it; it ends with the process, however that ends.
+//! Each test has its own [`Stack`]: events that it publishes carry its mark, and its webhooks take
+//! only those, so that tests run side by side.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -46,12 +47,18 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     /// Starts it, and replaces its admin's token.
     pub(crate) fn start(options: &local::Options) -> Self {
-        // The client's TLS asks for it, though nothing here speaks TLS. Somebody else may have set it.
+        // The client's TLS asks for it, though nothing here speaks TLS. Somebody else may have set
+        // it.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let running = local::up(options).unwrap_or_else(|error| panic!("the stack did not start: {error}"));
+        let running =
+            local::up(options).unwrap_or_else(|error| panic!("the stack did not start: {error}"));
         let former_token = running.stack().admin_token.clone();
         let token = reissue(running.stack());
-        Self { running, token, former_token }
+        Self {
+            running,
+            token,
+            former_token,
+        }
     }
 }
 
@@ -67,22 +74,34 @@ pub(crate) fn options(directory: &str) -> local::Options {
     }
 }
 
-/// Replaces the admin's token before any test uses it: to do so later would take it away from tests under way.
+/// Replaces the admin's token before any test uses it: to do so later would take it away from tests
+/// under way.
 fn reissue(stack: &local::Stack) -> String {
     let stack = stack.clone();
     // A thread of its own: a test's runtime cannot wait for itself.
     let answer = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("runtime");
         let event = json!({"action": "bootstrap", "reissue": true});
         runtime.block_on(invoke(&Client::new(""), &stack, "rotation", &event))
     });
     let answer = answer.join().expect("invocation").expect(200);
-    answer["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+    answer["token"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no token: {answer}"))
+        .to_owned()
 }
 
 async fn invoke(client: &Client, stack: &local::Stack, function: &str, event: &Value) -> Answer {
-    let url = format!("{}/2015-03-31/functions/{}/invocations", stack.aws.endpoint_url, stack.functions[function]);
-    client.send(client.request(Method::POST, &url).json(event)).await
+    let url = format!(
+        "{}/2015-03-31/functions/{}/invocations",
+        stack.aws.endpoint_url, stack.functions[function]
+    );
+    client
+        .send(client.request(Method::POST, &url).json(event))
+        .await
 }
 
 impl Stack {
@@ -94,7 +113,11 @@ impl Stack {
 
     /// The same over a stack of one's own.
     pub(crate) fn of(shared: &'static Shared) -> Self {
-        Self { shared, client: Client::new(&shared.token), mark: unique("test") }
+        Self {
+            shared,
+            client: Client::new(&shared.token),
+            mark: unique("test"),
+        }
     }
 
     /// The admin's token.
@@ -110,12 +133,18 @@ impl Stack {
     /// The same, but its calls carry another token; none for an empty one.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        Self { client: Client::new(token), ..self.clone() }
+        Self {
+            client: Client::new(token),
+            ..self.clone()
+        }
     }
 
     /// A request to the API, to be completed and given to [`Stack::send`].
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, &format!("{}{path}", self.shared.running.stack().api_url))
+        self.client.request(
+            method,
+            &format!("{}{path}", self.shared.running.stack().api_url),
+        )
     }
 
     /// Sends it.
@@ -130,12 +159,14 @@ impl Stack {
 
     /// `POST` with a JSON body.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(self.request(Method::POST, path).json(&body)).await
+        self.send(self.request(Method::POST, path).json(&body))
+            .await
     }
 
     /// `PATCH` with a JSON body.
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        self.send(self.request(Method::PATCH, path).json(&body)).await
+        self.send(self.request(Method::PATCH, path).json(&body))
+            .await
     }
 
     /// `DELETE`.
@@ -148,9 +179,20 @@ impl Stack {
         let mut all = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page = self.get_path(&format!("{path}&limit=100{cursor}")).await.expect(200);
-            all.extend(page["data"].as_array().expect("data").iter().map(|item| text(item, field)));
-            let Some(next) = page["next_cursor"].as_str() else { return all };
+            let page = self
+                .get_path(&format!("{path}&limit=100{cursor}"))
+                .await
+                .expect(200);
+            all.extend(
+                page["data"]
+                    .as_array()
+                    .expect("data")
+                    .iter()
+                    .map(|item| text(item, field)),
+            );
+            let Some(next) = page["next_cursor"].as_str() else {
+                return all;
+            };
             cursor = format!("&cursor={next}");
         }
     }
@@ -167,7 +209,13 @@ impl Stack {
 
     /// A user who is active.
     pub async fn user(&self) -> String {
-        text(&self.post("/v1/users", json!({"name": unique("user")})).await.expect(201), "id")
+        text(
+            &self
+                .post("/v1/users", json!({"name": unique("user")}))
+                .await
+                .expect(201),
+            "id",
+        )
     }
 
     /// A call of a third party, who has no token, to be completed and given to [`Stack::send`].
@@ -188,7 +236,10 @@ impl Stack {
 
     /// Publishes an event, and returns its id.
     pub async fn publish(&self, kind: &str, data: Value) -> String {
-        let accepted = self.post("/v1/events", self.event(kind, data)).await.expect(202);
+        let accepted = self
+            .post("/v1/events", self.event(kind, data))
+            .await
+            .expect(202);
         text(&accepted, "id")
     }
 
@@ -197,7 +248,11 @@ impl Stack {
         let path = format!("/v1/events/{id}");
         self.until(&format!("event {id} is dispatched"), async || {
             let answer = self.get_path(&path).await;
-            if answer.status == 200 { Ok(answer.body) } else { Err(answer.body) }
+            if answer.status == 200 {
+                Ok(answer.body)
+            } else {
+                Err(answer.body)
+            }
         })
         .await
     }
@@ -206,14 +261,22 @@ impl Stack {
     pub async fn delivery(&self, event: &str, webhook: &Webhook) -> Value {
         let read = self.event_read(event).await;
         let deliveries = read["deliveries"].as_array().into_iter().flatten();
-        let delivery = deliveries.into_iter().find(|delivery| delivery["webhook_id"] == webhook.id.as_str());
-        let delivery = delivery.unwrap_or_else(|| panic!("{event} is not for {}: {read}", webhook.id));
-        self.get_path(&format!("/v1/deliveries/{}", text(delivery, "id"))).await.expect(200)
+        let delivery = deliveries
+            .into_iter()
+            .find(|delivery| delivery["webhook_id"] == webhook.id.as_str());
+        let delivery =
+            delivery.unwrap_or_else(|| panic!("{event} is not for {}: {read}", webhook.id));
+        self.get_path(&format!("/v1/deliveries/{}", text(delivery, "id")))
+            .await
+            .expect(200)
     }
 
     /// The delivery once it has this status.
     pub async fn delivery_until(&self, event: &str, webhook: &Webhook, status: &str) -> Value {
-        self.delivery_when(event, webhook, status, |delivery| delivery["status"] == status).await
+        self.delivery_when(event, webhook, status, |delivery| {
+            delivery["status"] == status
+        })
+        .await
     }
 
     /// The delivery once it looks like this.
@@ -226,7 +289,11 @@ impl Stack {
     ) -> Value {
         self.until(&format!("delivery of {event} is {what}"), async || {
             let delivery = self.delivery(event, webhook).await;
-            if condition(&delivery) { Ok(delivery) } else { Err(delivery) }
+            if condition(&delivery) {
+                Ok(delivery)
+            } else {
+                Err(delivery)
+            }
         })
         .await
     }
@@ -237,7 +304,9 @@ impl Stack {
         loop {
             match look().await {
                 Ok(found) => return found,
-                Err(last) if tokio::time::Instant::now() > deadline => panic!("still waiting until {what}: {last}"),
+                Err(last) if tokio::time::Instant::now() > deadline => {
+                    panic!("still waiting until {what}: {last}")
+                }
                 Err(_) => tokio::time::sleep(LOOK).await,
             }
         }
@@ -252,7 +321,9 @@ impl Stack {
     pub async fn logged(&self, function: &str, texts: &[&str]) {
         self.until(&format!("{function} logs {texts:?}"), async || {
             let log = self.log(function);
-            let found = log.lines().any(|line| texts.iter().all(|text| line.contains(text)));
+            let found = log
+                .lines()
+                .any(|line| texts.iter().all(|text| line.contains(text)));
             if found { Ok(()) } else { Err(Value::Null) }
         })
         .await;
@@ -286,12 +357,20 @@ impl Stack {
     /// Every message that is on a queue just now, without receiving it.
     pub async fn queues_dump(&self) -> String {
         let url = format!("{}/_ministack/sqs/messages", self.endpoint().endpoint_url);
-        self.client.send(self.client.request(Method::GET, &url)).await.expect(200).to_string()
+        self.client
+            .send(self.client.request(Method::GET, &url))
+            .await
+            .expect(200)
+            .to_string()
     }
 
     /// Puts a message on the queue of this URL.
     pub async fn put_on_queue(&self, queue: &str, body: &str) {
-        self.aws("AmazonSQS.SendMessage", &json!({"QueueUrl": queue, "MessageBody": body})).await;
+        self.aws(
+            "AmazonSQS.SendMessage",
+            &json!({"QueueUrl": queue, "MessageBody": body}),
+        )
+        .await;
     }
 
     /// Waits until a queue holds a message with this text.
@@ -301,7 +380,11 @@ impl Stack {
         self.until(&format!("{queue} holds {text}"), async || {
             let request = self.client.request(Method::GET, &url);
             let dump = self.client.send(request).await.expect(200);
-            if dump.to_string().contains(text) { Ok(()) } else { Err(dump) }
+            if dump.to_string().contains(text) {
+                Ok(())
+            } else {
+                Err(dump)
+            }
         })
         .await;
     }
@@ -311,7 +394,8 @@ impl Stack {
         &self.shared.running.stack().queues
     }
 
-    /// Calls a service of the emulator as the AWS SDKs do; `target` is such as `secretsmanager.DescribeSecret`.
+    /// Calls a service of the emulator as the AWS SDKs do; `target` is such as
+    /// `secretsmanager.DescribeSecret`.
     pub async fn aws(&self, target: &str, body: &Value) -> Value {
         let aws = self.endpoint();
         let request = self
@@ -331,5 +415,8 @@ pub fn unique(what: &str) -> String {
 
 /// A document's field, which must be text.
 pub fn text(document: &Value, field: &str) -> String {
-    document[field].as_str().unwrap_or_else(|| panic!("no {field} in {document}")).to_owned()
+    document[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {document}"))
+        .to_owned()
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::client::Answer;
 use crate::stack::{Stack, text, unique};
 
-/// A webhook about to be created: it takes `message`, once, with what the API has for defaults otherwise.
+/// A webhook about to be created: it takes `message`, once, with what the API has for defaults
+/// otherwise.
 #[derive(Debug)]
 pub struct WebhookBuilder {
     stack: Stack,
@@ -51,19 +52,28 @@ impl WebhookBuilder {
     #[must_use]
     pub fn conditions(self, conditions: Value) -> Self {
         let mine = self.stack.condition();
-        self.set("conditions", json!({"all": Value::Array(vec![mine, conditions])}))
+        self.set(
+            "conditions",
+            json!({"all": Value::Array(vec![mine, conditions])}),
+        )
     }
 
     /// Retries after these delays.
     #[must_use]
     pub fn retry<const N: usize>(self, delays_seconds: [u32; N]) -> Self {
-        self.set("retry", json!({"type": "custom", "delays_seconds": delays_seconds.as_slice()}))
+        self.set(
+            "retry",
+            json!({"type": "custom", "delays_seconds": delays_seconds.as_slice()}),
+        )
     }
 
     /// Takes events about this webhook in place of this test's own.
     #[must_use]
     pub fn about(self, webhook: &Webhook) -> Self {
-        self.set("conditions", json!({"field": "webhook_id", "op": "eq", "value": webhook.id}))
+        self.set(
+            "conditions",
+            json!({"field": "webhook_id", "op": "eq", "value": webhook.id}),
+        )
     }
 
     /// Any field.
@@ -84,7 +94,12 @@ impl WebhookBuilder {
         let stack = self.stack.clone();
         let document = self.try_create().await.expect(201);
         let secret = given.unwrap_or_else(|| text(&document, "secret"));
-        Webhook { stack, id: text(&document, "id"), secret, document }
+        Webhook {
+            stack,
+            id: text(&document, "id"),
+            secret,
+            document,
+        }
     }
 }
 
@@ -117,6 +132,9 @@ impl Webhook {
     /// Shows the request that this test's event would lead to.
     pub async fn render(&self, kind: &str, data: Value) -> Value {
         let event = self.stack.event(kind, data);
-        self.stack.post(&self.path("/render"), json!({"event": event})).await.expect(200)
+        self.stack
+            .post(&self.path("/render"), json!({"event": event}))
+            .await
+            .expect(200)
     }
 }

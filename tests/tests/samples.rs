@@ -36,13 +36,18 @@ fn sample(name: &str) -> String {
 
 fn call(name: &str) -> (String, Request) {
     let request = from_str(&sample(name)).expect(name);
-    (format!("{} {}", request.method(), request.uri().path()), request)
+    (
+        format!("{} {}", request.method(), request.uri().path()),
+        request,
+    )
 }
 
 /// The text of the batch's only message.
 fn message(name: &str) -> String {
     let batch: SqsEvent = serde_json::from_str(&sample(name)).expect(name);
-    let [record] = batch.records.as_slice() else { panic!("{name} holds more than one message") };
+    let [record] = batch.records.as_slice() else {
+        panic!("{name} holds more than one message")
+    };
     record.body.clone().expect("body")
 }
 
@@ -50,7 +55,13 @@ fn message(name: &str) -> String {
 fn every_sample_is_what_its_function_takes() {
     let mut names: Vec<String> = fs::read_dir(folder())
         .expect("events/")
-        .map(|entry| entry.expect("entry").file_name().into_string().expect("name"))
+        .map(|entry| {
+            entry
+                .expect("entry")
+                .file_name()
+                .into_string()
+                .expect("name")
+        })
         .collect();
     names.sort();
     for name in names {
@@ -60,20 +71,33 @@ fn every_sample_is_what_its_function_takes() {
             "api-publish-event.json" => {
                 let (route, request) = call(&name);
                 assert_eq!(route, "POST /v1/events");
-                NewEvent::parse(serde_json::from_slice(request.body()).expect("json")).expect("an event");
+                NewEvent::parse(serde_json::from_slice(request.body()).expect("json"))
+                    .expect("an event");
             }
             name if name.starts_with("inbound-") => {
                 assert_eq!(call(name).0, format!("POST /in/{}", key().expose()));
-                assert!(INBOUND.iter().any(|sample| name == sample.file()), "no test knows {name}");
+                assert!(
+                    INBOUND.iter().any(|sample| name == sample.file()),
+                    "no test knows {name}"
+                );
             }
-            "dispatch.json" => drop(serde_json::from_str::<Event>(&message(&name)).expect("an event")),
+            "dispatch.json" => {
+                drop(serde_json::from_str::<Event>(&message(&name)).expect("an event"))
+            }
             "delivery.json" => {
                 let message: Message = serde_json::from_str(&message(&name)).expect("a message");
-                assert_eq!(message.event.as_ref().map(|event| event.id), Some(message.delivery.event));
-                assert!(matches!(message.clone().due(message.queued_at), Due::Now(_)));
+                assert_eq!(
+                    message.event.as_ref().map(|event| event.id),
+                    Some(message.delivery.event)
+                );
+                assert!(matches!(
+                    message.clone().due(message.queued_at),
+                    Due::Now(_)
+                ));
             }
             "sweep.json" => {
-                let request: sweeper::Request = serde_json::from_str(&sample(&name)).expect("a request");
+                let request: sweeper::Request =
+                    serde_json::from_str(&sample(&name)).expect("a request");
                 assert!(request.now.parse::<jiff::Timestamp>().is_ok());
             }
             _ => rotation_sample(&name),
@@ -118,27 +142,75 @@ struct Inbound {
 }
 
 const INBOUND: [Inbound; 11] = [
-    inbound_sample("none", r#"{"type": "none"}"#, false, ("/body/status", "paid")),
-    inbound_sample("github", r#"{"type": "github"}"#, false, ("/body/issue/title", "It doesn’t start")),
-    inbound_sample("stripe", r#"{"type": "stripe"}"#, true, ("/body/data/object/currency", "eur")),
-    inbound_sample("slack", r#"{"type": "slack"}"#, true, ("/body/event/text", "Hello hello")),
+    inbound_sample(
+        "none",
+        r#"{"type": "none"}"#,
+        false,
+        ("/body/status", "paid"),
+    ),
+    inbound_sample(
+        "github",
+        r#"{"type": "github"}"#,
+        false,
+        ("/body/issue/title", "It doesn’t start"),
+    ),
+    inbound_sample(
+        "stripe",
+        r#"{"type": "stripe"}"#,
+        true,
+        ("/body/data/object/currency", "eur"),
+    ),
+    inbound_sample(
+        "slack",
+        r#"{"type": "slack"}"#,
+        true,
+        ("/body/event/text", "Hello hello"),
+    ),
     inbound_sample(
         "slack-challenge",
         r#"{"type": "slack"}"#,
         true,
         ("", "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"),
     ),
-    inbound_sample("shopify", r#"{"type": "shopify"}"#, false, ("/body/customer/first_name", "Zoë")),
-    inbound_sample("twilio", r#"{"type": "twilio"}"#, false, ("/body/Body", "Is it ready? + thanks")),
-    inbound_sample("standard-webhooks", r#"{"type": "standard_webhooks"}"#, true, ("/body/data/id", "1f81eb52")),
+    inbound_sample(
+        "shopify",
+        r#"{"type": "shopify"}"#,
+        false,
+        ("/body/customer/first_name", "Zoë"),
+    ),
+    inbound_sample(
+        "twilio",
+        r#"{"type": "twilio"}"#,
+        false,
+        ("/body/Body", "Is it ready? + thanks"),
+    ),
+    inbound_sample(
+        "standard-webhooks",
+        r#"{"type": "standard_webhooks"}"#,
+        true,
+        ("/body/data/id", "1f81eb52"),
+    ),
     inbound_sample(
         "hmac",
         r#"{"type": "hmac", "header": "X-Signature", "algorithm": "sha512", "encoding": "base64", "prefix": "sha512="}"#,
         false,
-        ("/body", "<order><number>4711</number><city>Orléans</city></order>"),
+        (
+            "/body",
+            "<order><number>4711</number><city>Orléans</city></order>",
+        ),
     ),
-    inbound_sample("basic", r#"{"type": "basic", "username": "example"}"#, false, ("/body/status", "paid")),
-    inbound_sample("header", r#"{"type": "header", "name": "X-Example-Token"}"#, false, ("/body", "4711 paid")),
+    inbound_sample(
+        "basic",
+        r#"{"type": "basic", "username": "example"}"#,
+        false,
+        ("/body/status", "paid"),
+    ),
+    inbound_sample(
+        "header",
+        r#"{"type": "header", "name": "X-Example-Token"}"#,
+        false,
+        ("/body", "4711 paid"),
+    ),
 ];
 
 const fn inbound_sample(
@@ -147,7 +219,12 @@ const fn inbound_sample(
     timed: bool,
     told: (&'static str, &'static str),
 ) -> Inbound {
-    Inbound { name, verification, timed, told }
+    Inbound {
+        name,
+        verification,
+        timed,
+        told,
+    }
 }
 
 impl Inbound {
@@ -167,21 +244,41 @@ impl Inbound {
         verification
     }
 
-    /// What a service that has this secret answers after so many seconds, and the data of the event that it publishes.
-    async fn call(&self, egress: &Egress, secret: Option<&str>, seconds: i64) -> (u16, String, Value) {
+    /// What a service that has this secret answers after so many seconds, and the data of the event
+    /// that it publishes.
+    async fn call(
+        &self,
+        egress: &Egress,
+        secret: Option<&str>,
+        seconds: i64,
+    ) -> (u16, String, Value) {
         let mut world = World::new(egress).await;
         world.set_time(MADE_AT.parse().expect("a time"));
         if let Some(secret) = secret {
             world.user(key().user().expect("a user")).await;
             let none = json!({"type": "none"});
-            world.service("https://example.com", Some(key()), none, self.verification(secret)).await;
+            world
+                .service(
+                    "https://example.com",
+                    Some(key()),
+                    none,
+                    self.verification(secret),
+                )
+                .await;
         }
         world.set_time(world.time() + SignedDuration::from_secs(seconds));
         let (_, request) = call(&self.file());
-        let answer = world.at(inbound::handle(&services::inbound(&world.fake), &request)).await.expect("an answer");
+        let answer = world
+            .at(inbound::handle(&services::inbound(&world.fake), &request))
+            .await
+            .expect("an answer");
         let body = String::from_utf8(answer.body().to_vec()).expect("UTF-8");
         let state = world.fake.state();
-        let data = state.queues.on(Name::Events).first().map(|event| event.json()["data"].clone());
+        let data = state
+            .queues
+            .on(Name::Events)
+            .first()
+            .map(|event| event.json()["data"].clone());
         (answer.status().as_u16(), body, data.unwrap_or_default())
     }
 }
@@ -193,17 +290,38 @@ async fn a_sample_of_each_scheme_is_verified_and_another_secret_is_not() {
         let name = sample.name;
         let (status, body, data) = sample.call(&egress, Some(SECRET), 0).await;
         match sample.told {
-            ("", whole) => assert_eq!((status, body.as_str(), &data), (200, whole, &Value::Null), "{name}"),
+            ("", whole) => assert_eq!(
+                (status, body.as_str(), &data),
+                (200, whole, &Value::Null),
+                "{name}"
+            ),
             (place, text) => {
-                assert_eq!((status, data.pointer(place)), (202, Some(&json!(text))), "{name}: {body} {data}");
-                assert!(!data.to_string().contains(SECRET) && data["headers"]["cookie"].is_null(), "{name}: {data}");
+                assert_eq!(
+                    (status, data.pointer(place)),
+                    (202, Some(&json!(text))),
+                    "{name}: {body} {data}"
+                );
+                assert!(
+                    !data.to_string().contains(SECRET) && data["headers"]["cookie"].is_null(),
+                    "{name}: {data}"
+                );
             }
         }
-        let (status, _, data) = sample.call(&egress, Some("another-secret-of-such-a-length"), 0).await;
+        let (status, _, data) = sample
+            .call(&egress, Some("another-secret-of-such-a-length"), 0)
+            .await;
         let refused = if name == "none" { 202 } else { 401 };
-        assert_eq!((status, data.is_null()), (refused, refused == 401), "{name}");
+        assert_eq!(
+            (status, data.is_null()),
+            (refused, refused == 401),
+            "{name}"
+        );
         let late = if sample.timed { 401 } else { 202 };
-        assert_eq!(sample.call(&egress, Some(SECRET), 301).await.0, late, "{name}");
+        assert_eq!(
+            sample.call(&egress, Some(SECRET), 301).await.0,
+            late,
+            "{name}"
+        );
         assert_eq!(sample.call(&egress, None, 0).await.0, 404, "{name}");
     }
 }

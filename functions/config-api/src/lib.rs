@@ -1,8 +1,9 @@
 //! The HTTP API under `/v1`, for admins and integration credentials.
 //!
-//! A request comes in through API Gateway, [`http::access`] decides whether its token may use the route, a handler under
-//! [`routes`] parses it in full, and an answer goes out in the frame of [`http::frame`]. Events are accepted by one
-//! message on the queue `events` and nothing else: what is answered with 202 is on that queue.
+//! A request comes in through API Gateway, [`http::access`] decides whether its token may use the
+//! route, a handler under [`routes`] parses it in full, and an answer goes out in the frame of
+//! [`http::frame`]. Events are accepted by one message on the queue `events` and nothing else: what
+//! is answered with 202 is on that queue.
 
 pub mod http;
 pub mod openapi;
@@ -33,7 +34,8 @@ pub struct App {
     pub events: Queue,
     /// Where attempts are asked for.
     pub deliveries: Queue,
-    /// Outgoing HTTP: what is sent to connected services, their tokens, tests of webhooks and providers.
+    /// Outgoing HTTP: what is sent to connected services, their tokens, tests of webhooks and
+    /// providers.
     pub egress: Egress,
     /// What egress allows beside public hosts.
     pub allow: Allow,
@@ -60,7 +62,14 @@ pub struct Clients {
 /// The whole API.
 pub fn router(clients: Clients) -> Router {
     let (routes, document) = routes::all().split_for_parts();
-    let Clients { table, keys, events, deliveries, allow, public_url } = clients;
+    let Clients {
+        table,
+        keys,
+        events,
+        deliveries,
+        allow,
+        public_url,
+    } = clients;
     let url = public_url.clone();
     let base_path = gateway::base_path(&public_url);
     let app = App {
@@ -72,16 +81,27 @@ pub fn router(clients: Clients) -> Router {
         allow,
         public_url,
         rules: http::access::Rules::of(&serde_json::json!({"paths": document.paths})),
-        document: LazyLock::new(Box::new(move || openapi::complete(&document, &url).to_string().into())),
+        document: LazyLock::new(Box::new(move || {
+            openapi::complete(&document, &url).to_string().into()
+        })),
     };
     let app = Arc::new(app);
     routes
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), http::access::check))
-        .fallback(|method: Method, uri: Uri| async move { http::Problem::no_route(&method, uri.path()) })
-        .method_not_allowed_fallback(|State(app): State<Arc<App>>, path: MatchedPath, method: Method| async move {
-            http::Problem::method_not_allowed(&method, &app.rules.allowed(path.as_str()))
-        })
-        .layer(middleware::map_response(move |response| std::future::ready(http::rebased(&base_path, response))))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            http::access::check,
+        ))
+        .fallback(
+            |method: Method, uri: Uri| async move { http::Problem::no_route(&method, uri.path()) },
+        )
+        .method_not_allowed_fallback(
+            |State(app): State<Arc<App>>, path: MatchedPath, method: Method| async move {
+                http::Problem::method_not_allowed(&method, &app.rules.allowed(path.as_str()))
+            },
+        )
+        .layer(middleware::map_response(move |response| {
+            std::future::ready(http::rebased(&base_path, response))
+        }))
         .layer(middleware::from_fn(http::frame::around))
         .with_state(app)
 }

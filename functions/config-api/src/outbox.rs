@@ -1,7 +1,9 @@
-//! Accepting messages and calls: find the provider, claim the idempotency key, write the row, queue its errand.
+//! Accepting messages and calls: find the provider, claim the idempotency key, write the row, queue
+//! its errand.
 //!
-//! The row comes before the errand, which means nothing without it. Whoever got no answer may come again with the same key:
-//! the claim holds the message's id, so that the same row is found and its first errand queued once more.
+//! The row comes before the errand, which means nothing without it. Whoever got no answer may come
+//! again with the same key: the claim holds the message's id, so that the same row is found and its
+//! first errand queued once more.
 
 use domain::{
     id::ProviderId,
@@ -32,14 +34,19 @@ pub struct Request {
     pub document: Value,
 }
 
-/// Seconds that the errand of a repeated request waits: the first request may be at work still, or have ended before it queued
-/// its own. By then that one's attempt is on record, and this errand a stale copy.
+/// Seconds that the errand of a repeated request waits: the first request may be at work still, or
+/// have ended before it queued its own. By then that one's attempt is on record, and this errand a
+/// stale copy.
 const REPEATED_DELAY: u32 = 60;
 
 /// Accepts one message or call on behalf of `route`.
 pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Message> {
     let space = &key_space(caller, route);
-    let Request { mut new, key, document } = request;
+    let Request {
+        mut new,
+        key,
+        document,
+    } = request;
     let key = key.map(|key| (key.hash(), digest(&document.to_string())));
     let provider = match provider(app, &new).await {
         Ok((provider, content)) => {
@@ -58,7 +65,10 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
         queue(app, &row, &errand, 0).await?;
         return Ok(row);
     };
-    let claim = app.table.claim(space, &hash, Claim::new(id, body.clone(), now)).await?;
+    let claim = app
+        .table
+        .claim(space, &hash, Claim::new(id, body.clone(), now))
+        .await?;
     if claim.body != body {
         return Err(other_body());
     }
@@ -67,21 +77,31 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
         Written::Yes => (row, 0),
         Written::Refused => {
             let row = app.table.message(claim.id).await?;
-            (row.ok_or_else(|| Problem::internal("a message is gone"))?, REPEATED_DELAY)
+            (
+                row.ok_or_else(|| Problem::internal("a message is gone"))?,
+                REPEATED_DELAY,
+            )
         }
     };
     queued(app, space, &hash, &claim, row, delay_seconds).await
 }
 
-/// What was accepted under this key, which comes with the hash of its body: it stays so, whatever became of its provider.
+/// What was accepted under this key, which comes with the hash of its body: it stays so, whatever
+/// became of its provider.
 async fn earlier(app: &App, space: &str, key: Option<(String, String)>) -> Answer<Option<Message>> {
-    let Some((hash, body)) = key else { return Ok(None) };
-    let Some(claim) = app.table.claimed(space, &hash).await? else { return Ok(None) };
+    let Some((hash, body)) = key else {
+        return Ok(None);
+    };
+    let Some(claim) = app.table.claimed(space, &hash).await? else {
+        return Ok(None);
+    };
     if claim.body != body {
         return Err(other_body());
     }
     match app.table.message(claim.id).await? {
-        Some(row) => queued(app, space, &hash, &claim, row, REPEATED_DELAY).await.map(Some),
+        Some(row) => queued(app, space, &hash, &claim, row, REPEATED_DELAY)
+            .await
+            .map(Some),
         None => Ok(None),
     }
 }
@@ -107,7 +127,10 @@ async fn queued(
 /// The provider that is to send it, by its id and its name, and what it is to send.
 async fn provider(app: &App, new: &NewMessage) -> Answer<((ProviderId, String), Content)> {
     let wanted = wanted(app, new).await?;
-    let candidates = app.table.candidates(wanted.as_deref(), new.channel, &app.keys).await?;
+    let candidates = app
+        .table
+        .candidates(wanted.as_deref(), new.channel, &app.keys)
+        .await?;
     let provider = choose(wanted.as_deref(), new.channel, &candidates)?;
     let content = provider.prepare(new.content.clone())?;
     Ok(((provider.id, provider.settings.name.clone()), content))
@@ -115,15 +138,27 @@ async fn provider(app: &App, new: &NewMessage) -> Answer<((ProviderId, String), 
 
 /// The provider that the message asks for, else the one of its campaign.
 async fn wanted(app: &App, new: &NewMessage) -> Answer<Option<String>> {
-    let Some(id) = new.campaign_id else { return Ok(new.provider.clone()) };
+    let Some(id) = new.campaign_id else {
+        return Ok(new.provider.clone());
+    };
     let campaign = app.table.campaign(id).await?;
-    let campaign = campaign.ok_or_else(|| Problems::here("there is no such campaign").under("campaign_id"))?;
-    let own = || campaign.settings.provider(new.channel).map(|id| id.to_string());
+    let campaign =
+        campaign.ok_or_else(|| Problems::here("there is no such campaign").under("campaign_id"))?;
+    let own = || {
+        campaign
+            .settings
+            .provider(new.channel)
+            .map(|id| id.to_string())
+    };
     Ok(new.provider.clone().or_else(own))
 }
 
-/// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the others.
+/// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the
+/// others.
 async fn queue(app: &App, row: &Message, errand: &Errand, delay_seconds: u32) -> Answer<()> {
     let group = Some(row.provider_id.to_string());
-    Ok(app.deliveries.send_json(errand, delay_seconds, group).await?)
+    Ok(app
+        .deliveries
+        .send_json(errand, delay_seconds, group)
+        .await?)
 }

@@ -36,11 +36,14 @@ pub struct IdempotencyKey(String);
 impl IdempotencyKey {
     /// The key that `text` is.
     pub fn parse(text: &str) -> Checked<Self> {
-        let legal = (1..=255).contains(&text.len()) && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+        let legal = (1..=255).contains(&text.len())
+            && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if legal {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Problems::here("must have 1 to 255 printable ASCII characters"))
+            Err(Problems::here(
+                "must have 1 to 255 printable ASCII characters",
+            ))
         }
     }
 
@@ -66,11 +69,19 @@ pub struct Request {
 /// Publishes one event on behalf of `route`.
 pub async fn one(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Event> {
     let mut accepted = many(app, caller, route, vec![request]).await?;
-    accepted.pop().unwrap_or_else(|| Err(Problem::internal("a published event has no result")))
+    accepted
+        .pop()
+        .unwrap_or_else(|| Err(Problem::internal("a published event has no result")))
 }
 
-/// Publishes events, each by itself: the results are in their order. The outer error is that of the queue.
-pub async fn many(app: &App, caller: &Caller, route: &str, requests: Vec<Request>) -> Answer<Vec<Answer<Event>>> {
+/// Publishes events, each by itself: the results are in their order. The outer error is that of the
+/// queue.
+pub async fn many(
+    app: &App,
+    caller: &Caller,
+    route: &str,
+    requests: Vec<Request>,
+) -> Answer<Vec<Answer<Event>>> {
     let now = clock::now();
     let space = &key_space(caller, route);
     let mut types = Types::default();
@@ -82,18 +93,33 @@ pub async fn many(app: &App, caller: &Caller, route: &str, requests: Vec<Request
     let mut outgoing: HashMap<EventId, Outgoing> = HashMap::new();
     for Accepted { event, queued, .. } in accepted.iter().flatten() {
         if !queued {
-            let message = Outgoing { body: ascii_json(event)?, delay_seconds: 0, group: None };
+            let message = Outgoing {
+                body: ascii_json(event)?,
+                delay_seconds: 0,
+                group: None,
+            };
             outgoing.insert(event.id, message);
         }
     }
-    app.events.send_all(outgoing.into_values().collect()).await?;
+    app.events
+        .send_all(outgoing.into_values().collect())
+        .await?;
     for result in &mut accepted {
-        let Ok(Accepted { claim: Some((hash, claim)), .. }) = result else { continue };
+        let Ok(Accepted {
+            claim: Some((hash, claim)),
+            ..
+        }) = result
+        else {
+            continue;
+        };
         if let Err(error) = app.table.claim_done(space, hash, claim).await {
             *result = Err(error.into());
         }
     }
-    Ok(accepted.into_iter().map(|result| result.map(|accepted| accepted.event)).collect())
+    Ok(accepted
+        .into_iter()
+        .map(|result| result.map(|accepted| accepted.event))
+        .collect())
 }
 
 struct Accepted {
@@ -112,23 +138,40 @@ async fn accept(
     types: &mut Types,
     now: Timestamp,
 ) -> Answer<Accepted> {
-    let Request { new, key, document, hops } = request;
+    let Request {
+        new,
+        key,
+        document,
+        hops,
+    } = request;
     if let Err(problems) = may_publish(caller, &new.kind) {
         return Err(problems.under("type").into());
     }
     if let Some(problems) = types.unknown(app, &new.kind).await? {
         return Err(problems.under("type").into());
     }
-    let mut event = Event { hops, ..new.accept(random::id(), now) };
+    let mut event = Event {
+        hops,
+        ..new.accept(random::id(), now)
+    };
     if stored_bytes(&event) > MOST_EVENT_BYTES {
-        return Err(Problem::too_large("The event takes more than 350 KiB in store"));
+        return Err(Problem::too_large(
+            "The event takes more than 350 KiB in store",
+        ));
     }
     let Some(key) = key else {
-        return Ok(Accepted { event, queued: false, claim: None });
+        return Ok(Accepted {
+            event,
+            queued: false,
+            claim: None,
+        });
     };
     let hash = key.hash();
     let body = digest(&document.to_string());
-    let claim = app.table.claim(space, &hash, Claim::new(event.id, body.clone(), now)).await?;
+    let claim = app
+        .table
+        .claim(space, &hash, Claim::new(event.id, body.clone(), now))
+        .await?;
     if claim.body != body {
         return Err(other_body());
     }
@@ -139,10 +182,15 @@ async fn accept(
         }
     }
     let queued = claim.done;
-    Ok(Accepted { event, queued, claim: (!queued).then_some((hash, claim)) })
+    Ok(Accepted {
+        event,
+        queued,
+        claim: (!queued).then_some((hash, claim)),
+    })
 }
 
-/// The space of idempotency keys on a route: each credential has its own, which a rotation of its token does not change.
+/// The space of idempotency keys on a route: each credential has its own, which a rotation of its
+/// token does not change.
 pub(crate) fn key_space(caller: &Caller, route: &str) -> String {
     format!("{route}#{}", caller.credential)
 }
@@ -150,16 +198,20 @@ pub(crate) fn key_space(caller: &Caller, route: &str) -> String {
 /// Refuses an event type that only Tieline publishes, unless the caller has the scope `admin`.
 pub(crate) fn may_publish(caller: &Caller, kind: &EventType) -> Checked<()> {
     if kind.is_reserved() && !caller.scopes.grants(Scope::Admin) {
-        return Err(Problems::here("is published by Tieline itself: to publish it takes a token with the scope admin"));
+        return Err(Problems::here(
+            "is published by Tieline itself: to publish it takes a token with the scope admin",
+        ));
     }
     Ok(())
 }
 
 /// The problem of a key that was used before, for something else.
 pub(crate) fn other_body() -> Problem {
-    Problems::here("was used for another body within the last 24 hours. Use a new key for another request")
-        .of_header("Idempotency-Key")
-        .into()
+    Problems::here(
+        "was used for another body within the last 24 hours. Use a new key for another request",
+    )
+    .of_header("Idempotency-Key")
+    .into()
 }
 
 /// What stands for a text where its length or its characters are in the way.
@@ -167,7 +219,8 @@ pub(crate) fn digest(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }
 
-/// The problem of an event that was refused for `problems`: an unknown or reserved type is another one.
+/// The problem of an event that was refused for `problems`: an unknown or reserved type is another
+/// one.
 pub async fn refused(
     app: &App,
     caller: &Caller,
@@ -199,7 +252,11 @@ impl Types {
             return Ok(looked_up.clone());
         }
         let known = event_types::is_known(app, kind).await?;
-        let problems = if known { None } else { Some(event_types::unknown(app, kind, &mut self.names).await?) };
+        let problems = if known {
+            None
+        } else {
+            Some(event_types::unknown(app, kind, &mut self.names).await?)
+        };
         self.looked_up.insert(kind.clone(), problems.clone());
         Ok(problems)
     }

@@ -1,4 +1,5 @@
-//! Asking for another try of a delivery, so that no crash leaves one that waits for a message nobody sent.
+//! Asking for another try of a delivery, so that no crash leaves one that waits for a message
+//! nobody sent.
 
 use domain::delivery::{Delivery, HEAD_START, Message};
 use jiff::{SignedDuration, Timestamp};
@@ -19,12 +20,14 @@ pub enum RetryError {
     Queue(#[from] QueueError),
 }
 
-/// Whether a delivery that is pending since `queued_at` has waited so long that its first message may be lost.
+/// Whether a delivery that is pending since `queued_at` has waited so long that its first message
+/// may be lost.
 pub fn is_overdue(queued_at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(queued_at) > SignedDuration::from_hours(1)
 }
 
-/// Asks for another try of `before`, whose row is `was`, with at least these `hops`. None: something happened to it meanwhile, or its event has expired.
+/// Asks for another try of `before`, whose row is `was`, with at least these `hops`. None:
+/// something happened to it meanwhile, or its event has expired.
 ///
 /// # Errors
 /// When the table or the queue fails; asking again is safe.

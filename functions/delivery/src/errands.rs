@@ -1,8 +1,9 @@
 //! Errands: messages and calls on their way to their providers.
 //!
-//! What webhooks have holds here as well: the row names the errand that it waits for, an attempt is recorded before anything
-//! follows from it, and what a crash may have left undone is repeated when the errand comes again. A provider's report may
-//! change the row while an attempt runs: then the attempt goes on record beside it.
+//! What webhooks have holds here as well: the row names the errand that it waits for, an attempt is
+//! recorded before anything follows from it, and what a crash may have left undone is repeated when
+//! the errand comes again. A provider's report may change the row while an attempt runs: then the
+//! attempt goes on record beside it.
 
 use std::collections::HashSet;
 
@@ -25,11 +26,16 @@ use super::{App, DeliverError};
 
 /// How often a row is read anew that somebody else is changing.
 pub(super) const TRIES: usize = 5;
-/// As often is it tried to record an attempt: were that given up, the provider would be called again.
+/// As often is it tried to record an attempt: were that given up, the provider would be called
+/// again.
 const RECORD_TRIES: usize = 50;
 
 /// Works on the errands of a batch, and names those that failed by their messages' ids.
-pub(super) async fn work(app: &App, mut errands: Vec<(String, Errand)>, deadline: Deadline) -> Vec<Option<String>> {
+pub(super) async fn work(
+    app: &App,
+    mut errands: Vec<(String, Errand)>,
+    deadline: Deadline,
+) -> Vec<Option<String>> {
     // Copies side by side would all find that they are awaited.
     let mut seen = HashSet::new();
     errands.retain(|(_, errand)| seen.insert((errand.message, errand.ticket.token.clone())));
@@ -51,13 +57,18 @@ pub(super) async fn work(app: &App, mut errands: Vec<(String, Errand)>, deadline
         }
         Err(error) => {
             tracing::error!(%error, "errands not read");
-            errands.into_iter().map(|(message_id, _)| Some(message_id)).collect()
+            errands
+                .into_iter()
+                .map(|(message_id, _)| Some(message_id))
+                .collect()
         }
     }
 }
 
-type Context =
-    (std::collections::HashMap<domain::message::MessageRef, Message>, std::collections::HashMap<ProviderId, Stored>);
+type Context = (
+    std::collections::HashMap<domain::message::MessageRef, Message>,
+    std::collections::HashMap<ProviderId, Stored>,
+);
 
 /// Two reads for the whole batch: the messages, then their providers.
 async fn context(app: &App, errands: &[(String, Errand)]) -> Result<Context, TableError> {
@@ -76,7 +87,9 @@ async fn one(
     deadline: Deadline,
 ) -> Result<(), DeliverError> {
     // Not there, or unreadable: then reading it by itself fails, and this errand alone.
-    let Some(row) = row else { return Ok(app.table.message(errand.message).await.map(drop)?) };
+    let Some(row) = row else {
+        return Ok(app.table.message(errand.message).await.map(drop)?);
+    };
     if provider.is_none() {
         app.table.provider(row.provider_id, &app.keys).await?;
     }
@@ -89,24 +102,41 @@ async fn one(
 }
 
 /// Makes the attempt, records what came of it, and does what follows.
-async fn attempt(app: &App, row: &Message, provider: Option<&Stored>, errand: &Errand) -> Result<(), DeliverError> {
+async fn attempt(
+    app: &App,
+    row: &Message,
+    provider: Option<&Stored>,
+    errand: &Errand,
+) -> Result<(), DeliverError> {
     let number = errand.ticket.number;
     let made = match provider {
         _ if row.is_out_of_time(clock::now()) => messenger::unmade(number, "its hour has passed"),
         Some(provider) => {
-            messenger::send(&app.egress, provider, &app.public_url, row, number, messenger::TIMEOUT).await?
+            messenger::send(
+                &app.egress,
+                provider,
+                &app.public_url,
+                row,
+                number,
+                messenger::TIMEOUT,
+            )
+            .await?
         }
         None => messenger::unmade(number, "the provider was deleted"),
     };
     log(row, &made);
     let mut was = row.clone();
     for _ in 0..RECORD_TRIES {
-        let row = was.clone().after(errand, made.clone(), clock::now(), random::token());
+        let row = was
+            .clone()
+            .after(errand, made.clone(), clock::now(), random::token());
         if app.table.update_message(&row, &was).await? == Written::Yes {
             return first(app, &row).await;
         }
         // A report changed it meanwhile, or a twin recorded this attempt.
-        let Some(now) = app.table.message(errand.message).await? else { return Ok(()) };
+        let Some(now) = app.table.message(errand.message).await? else {
+            return Ok(());
+        };
         if now.attempts.iter().any(|attempt| attempt.number == number) {
             return match arrive(Some(&now), errand) {
                 Arrival::FollowUp => repeat(app, &now).await,
@@ -136,7 +166,8 @@ async fn repeat(app: &App, row: &Message) -> Result<(), DeliverError> {
     publish(app, row.events()).await
 }
 
-/// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the others.
+/// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the
+/// others.
 pub(super) async fn queue(
     app: &App,
     errand: &Errand,

@@ -1,6 +1,6 @@
-//! What follows from a recorded attempt: the next message, or the event that tells of an end without success, and the
-//! disabling of a webhook that is gone, or fails for too long. All of it follows from the row, so that it can be repeated
-//! after a crash.
+//! What follows from a recorded attempt: the next message, or the event that tells of an end
+//! without success, and the disabling of a webhook that is gone, or fails for too long. All of it
+//! follows from the row, so that it can be repeated after a crash.
 
 use domain::{
     delivery::{Arrival, Attempt, Delivery, Message, arrive, delivery_failed},
@@ -32,7 +32,9 @@ pub(super) async fn first(
 
 /// After its message came again, unless the delivery has gone on since.
 pub(super) async fn repeat(app: &App, message: &Message) -> Result<(), DeliverError> {
-    let Some((row, attempts)) = app.table.delivery_with_attempts(message.delivery).await? else { return Ok(()) };
+    let Some((row, attempts)) = app.table.delivery_with_attempts(message.delivery).await? else {
+        return Ok(());
+    };
     if arrive(Some(&row), message) != Arrival::FollowUp {
         return Ok(());
     }
@@ -56,7 +58,11 @@ async fn tell(
     webhook: Option<&Webhook>,
     last: Option<&Attempt>,
 ) -> Result<(), DeliverError> {
-    match delivery_failed(row, webhook.map_or("", |webhook| &webhook.settings.name), last) {
+    match delivery_failed(
+        row,
+        webhook.map_or("", |webhook| &webhook.settings.name),
+        last,
+    ) {
         Some(event) => publish(app, &event).await,
         None => Ok(()),
     }

@@ -1,4 +1,5 @@
-//! Keeping a webhook's health: noting that it begins to fail, or is well again; warning its owner; disabling it.
+//! Keeping a webhook's health: noting that it begins to fail, or is well again; warning its owner;
+//! disabling it.
 
 use domain::{
     audit::Actor,
@@ -13,9 +14,15 @@ use platform::{
 
 use super::{App, DeliverError, webhook_of};
 
-/// Notes what an attempt tells of its webhook; nothing as long as that stays as it is. What fails here is noted by the next
-/// attempt, which finds the same.
-pub(super) async fn note(app: &App, webhook: &Webhook, row: &Delivery, made: &Attempt, outcome: &Outcome) {
+/// Notes what an attempt tells of its webhook; nothing as long as that stays as it is. What fails
+/// here is noted by the next attempt, which finds the same.
+pub(super) async fn note(
+    app: &App,
+    webhook: &Webhook,
+    row: &Delivery,
+    made: &Attempt,
+    outcome: &Outcome,
+) {
     let before = webhook.state.health.as_ref();
     let mut after = Health::after(before, outcome, made.at);
     if let Some(health) = &mut after
@@ -40,22 +47,42 @@ pub(super) async fn note(app: &App, webhook: &Webhook, row: &Delivery, made: &At
 const TRIES: usize = 5;
 
 /// Disables the webhook whose delivery's last attempt asks for it, and tells of it.
-pub(super) async fn disable(app: &App, row: &Delivery, reason: DisabledReason) -> Result<(), DeliverError> {
+pub(super) async fn disable(
+    app: &App,
+    row: &Delivery,
+    reason: DisabledReason,
+) -> Result<(), DeliverError> {
     for _ in 0..TRIES {
-        let Some(webhook) = webhook_of(app, row).await? else { return Ok(()) };
-        let stopped_since = webhook.state.stopped_at.is_some_and(|stopped_at| stopped_at >= row.updated_at);
+        let Some(webhook) = webhook_of(app, row).await? else {
+            return Ok(());
+        };
+        let stopped_since = webhook
+            .state
+            .stopped_at
+            .is_some_and(|stopped_at| stopped_at >= row.updated_at);
         if stopped_since || !webhook.settings.enabled {
             // By this delivery or another one; or by an admin, who may have enabled it again.
             return tell(app, row, &webhook, reason).await;
         }
         let health = webhook.state.health.as_ref();
-        if reason == DisabledReason::Failing && !health.is_some_and(|health| health.is_beyond_hope(clock::now())) {
+        if reason == DisabledReason::Failing
+            && !health.is_some_and(|health| health.is_beyond_hope(clock::now()))
+        {
             // It has succeeded meanwhile.
             return Ok(());
         }
         let disabled = webhook.clone().disabled(reason, clock::now());
-        let entry = entry(Actor::System, "webhook.disabled", &webhook.id, vec!["enabled".to_owned()]);
-        match app.table.update_webhook(&webhook, &disabled, &app.keys, &entry).await {
+        let entry = entry(
+            Actor::System,
+            "webhook.disabled",
+            &webhook.id,
+            vec!["enabled".to_owned()],
+        );
+        match app
+            .table
+            .update_webhook(&webhook, &disabled, &app.keys, &entry)
+            .await
+        {
             Ok(()) => {
                 tracing::warn!(webhook = %webhook.id, ?reason, "disabled");
                 return tell(app, row, &disabled, reason).await;
@@ -68,7 +95,12 @@ pub(super) async fn disable(app: &App, row: &Delivery, reason: DisabledReason) -
 }
 
 /// One event for one disabling, however many deliveries led to it.
-async fn tell(app: &App, row: &Delivery, webhook: &Webhook, reason: DisabledReason) -> Result<(), DeliverError> {
+async fn tell(
+    app: &App,
+    row: &Delivery,
+    webhook: &Webhook,
+    reason: DisabledReason,
+) -> Result<(), DeliverError> {
     let ours = webhook.state.disabled_reason == Some(reason) && !is_about_webhooks(&row.event_type);
     match webhook.disabled_event().filter(|_| ours) {
         Some(event) => publish(app, &event).await,

@@ -4,7 +4,8 @@ use aws_lambda_events::sqs::SqsEvent;
 use delivery::{App, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use platform::{
-    aws::Aws, config, deadline::Deadline, egress::Egress, keyring::Keys, queue::Queue, table::Table, telemetry,
+    aws::Aws, config, deadline::Deadline, egress::Egress, keyring::Keys, queue::Queue,
+    table::Table, telemetry,
 };
 
 #[tokio::main(flavor = "current_thread")]

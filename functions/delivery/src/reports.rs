@@ -1,8 +1,8 @@
 //! Reports: what providers say became of messages and calls.
 //!
-//! A report that is faster than our record of its message waits on the queue, at most 15 minutes. Reports come repeatedly
-//! and in any order; what follows from one is on the row before its event is published, and the same event comes of it
-//! however often it is worked on.
+//! A report that is faster than our record of its message waits on the queue, at most 15 minutes.
+//! Reports come repeatedly and in any order; what follows from one is on the row before its event
+//! is published, and the same event comes of it however often it is worked on.
 
 use domain::{
     callback::{Named, Notice},
@@ -33,9 +33,14 @@ async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
         report = report.redacted(&Redactor::new(messenger::secrets(&provider)));
     }
     for _ in 0..TRIES {
-        let Some(row) = find(app, notice).await? else { return wait(app, notice).await };
+        let Some(row) = find(app, notice).await? else {
+            return wait(app, notice).await;
+        };
         let reported = row.reported(notice.provider, &report, notice.received_at);
-        let Reported { row: changed, event } = match reported {
+        let Reported {
+            row: changed,
+            event,
+        } = match reported {
             Ok(reported) => reported,
             Err(why) => {
                 tracing::info!(message = %row.id, provider = %notice.provider, %why, "report ignored");
@@ -62,7 +67,10 @@ async fn find(app: &App, notice: &Notice) -> Result<Option<Message>, DeliverErro
         Named::Ours(id) => (app.table.message(*id).await?, id.to_string()),
         Named::Theirs(theirs) => (None, theirs.clone()),
     };
-    if ours.as_ref().is_some_and(|row| row.provider_id == notice.provider) {
+    if ours
+        .as_ref()
+        .is_some_and(|row| row.provider_id == notice.provider)
+    {
         return Ok(ours);
     }
     // Their ids may look like ours.

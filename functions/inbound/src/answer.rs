@@ -46,33 +46,55 @@ impl Refusal {
         match self {
             Self::Unknown => (StatusCode::NOT_FOUND, "/problems/not-found", "Not found"),
             Self::Inactive => (StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden"),
-            Self::Unverified { .. } => (StatusCode::UNAUTHORIZED, "/problems/unauthorized", "Unauthorized"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Content too large"),
-            Self::Unreadable(_) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "/problems/validation", "The request is not valid")
-            }
+            Self::Unverified { .. } => (
+                StatusCode::UNAUTHORIZED,
+                "/problems/unauthorized",
+                "Unauthorized",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "/problems/too-large",
+                "Content too large",
+            ),
+            Self::Unreadable(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "/problems/validation",
+                "The request is not valid",
+            ),
             Self::Loop => (StatusCode::LOOP_DETECTED, "/problems/loop", "Loop detected"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Internal error"),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "/problems/internal",
+                "Internal error",
+            ),
         }
     }
 }
 
-pub(crate) fn respond(answer: Result<Accepted, Refusal>, request_id: String) -> Result<Response<Body>, http::Error> {
+pub(crate) fn respond(
+    answer: Result<Accepted, Refusal>,
+    request_id: String,
+) -> Result<Response<Body>, http::Error> {
     let scheme = match answer {
         Err(Refusal::Unverified { scheme }) => Some(scheme),
         _ => None,
     };
     let (status, content_type, body) = match answer {
-        Ok(Accepted::Event(id)) => (StatusCode::ACCEPTED, "application/json", json!({"id": id}).to_string()),
-        Ok(Accepted::Reports(count)) => {
-            (StatusCode::ACCEPTED, "application/json", json!({"reports": count}).to_string())
-        }
+        Ok(Accepted::Event(id)) => (
+            StatusCode::ACCEPTED,
+            "application/json",
+            json!({"id": id}).to_string(),
+        ),
+        Ok(Accepted::Reports(count)) => (
+            StatusCode::ACCEPTED,
+            "application/json",
+            json!({"reports": count}).to_string(),
+        ),
         Ok(Accepted::Challenge(text)) => (StatusCode::OK, "text/plain; charset=utf-8", text),
         Ok(Accepted::Probe) => (StatusCode::OK, "text/plain; charset=utf-8", String::new()),
         Err(refusal) => {
             let (status, kind, title) = refusal.kind();
-            let mut problem =
-                json!({"type": kind, "title": title, "status": status.as_u16(), "detail": refusal.to_string()});
+            let mut problem = json!({"type": kind, "title": title, "status": status.as_u16(), "detail": refusal.to_string()});
             if refusal == Refusal::Internal {
                 problem["request_id"] = json!(request_id);
             }
@@ -87,7 +109,9 @@ pub(crate) fn respond(answer: Result<Accepted, Refusal>, request_id: String) -> 
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .body(body.into())?;
     if let Some(scheme) = scheme {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
     }
     Ok(response)
 }

@@ -1,10 +1,11 @@
 //! The addresses that third parties call: `ANY /in/{key}`.
 //!
-//! A call comes in, its key tells the connected service that it is for, the service's verification checks it over the raw
-//! bytes, and one message on the queue `events` goes out: the event `service.received`. What is answered with 202 is on
-//! that queue. A call that tells which delivery it is claims it first, by each of its keys, so that a repetition within 24
-//! hours is answered with the same id and published once, also when the first one ended between its claim and its message. The key of a
-//! provider's callback URL leads to [`reports`].
+//! A call comes in, its key tells the connected service that it is for, the service's verification
+//! checks it over the raw bytes, and one message on the queue `events` goes out: the event
+//! `service.received`. What is answered with 202 is on that queue. A call that tells which delivery
+//! it is claims it first, by each of its keys, so that a repetition within 24 hours is answered
+//! with the same id and published once, also when the first one ended between its claim and its
+//! message. The key of a provider's callback URL leads to [`reports`].
 
 mod answer;
 mod reports;
@@ -45,7 +46,8 @@ pub struct App {
     pub events: Queue,
     /// Where providers' reports go.
     pub deliveries: Queue,
-    /// How the outside addresses us, without a slash at the end: some third parties sign the address that they call.
+    /// How the outside addresses us, without a slash at the end: some third parties sign the
+    /// address that they call.
     pub public_url: String,
 }
 
@@ -73,7 +75,9 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response<Body>, http
             Refusal::Internal
         }
     });
-    let request_id = request.lambda_context_ref().map_or_else(random::token, |context| context.request_id.clone());
+    let request_id = request
+        .lambda_context_ref()
+        .map_or_else(random::token, |context| context.request_id.clone());
     answer::respond(answer, request_id)
 }
 
@@ -82,13 +86,21 @@ async fn take(app: &App, request: &Request) -> Result<Accepted, InboundError> {
         return Err(Refusal::TooLarge.into());
     }
     let key = key(request).ok_or(Refusal::Unknown)?;
-    let caller = app.table.caller(&key, &app.keys).await?.ok_or(Refusal::Unknown)?;
+    let caller = app
+        .table
+        .caller(&key, &app.keys)
+        .await?
+        .ok_or(Refusal::Unknown)?;
     if [Method::HEAD, Method::OPTIONS].contains(request.method()) {
         return probe(&caller);
     }
     let url = url(app, request, &key);
-    let call =
-        inbound::Request { method: request.method(), url: &url, headers: request.headers(), body: request.body() };
+    let call = inbound::Request {
+        method: request.method(),
+        url: &url,
+        headers: request.headers(),
+        body: request.body(),
+    };
     match caller {
         Caller::Service(receiver, holder) => publish(app, &receiver, &holder, &call).await,
         Caller::Provider(reporter) => reports::take(app, &reporter, &call).await,
@@ -117,7 +129,10 @@ async fn publish(
     if let Err(reason) = receiver.verification.verify(call, now) {
         telemetry::metric("inbound_refused", 1);
         tracing::warn!(service = %receiver.service, %reason, "inbound call not verified");
-        return Err(Refusal::Unverified { scheme: receiver.verification.challenge_scheme() }.into());
+        return Err(Refusal::Unverified {
+            scheme: receiver.verification.challenge_scheme(),
+        }
+        .into());
     }
     if let Some(challenge) = receiver.verification.challenge(call.body) {
         return Ok(Accepted::Challenge(challenge));
@@ -136,7 +151,10 @@ async fn publish(
     let route = format!("in/{}", receiver.service);
     let mut claims = Vec::new();
     for delivery in receiver.verification.delivery_keys(call) {
-        let claim = app.table.claim(&route, &delivery, Claim::new(event.id, String::new(), now)).await?;
+        let claim = app
+            .table
+            .claim(&route, &delivery, Claim::new(event.id, String::new(), now))
+            .await?;
         (event.id, event.timestamp) = (claim.id, claim.at);
         if claim.done {
             tracing::info!(service = %receiver.service, event = %event.id, "inbound call repeated");
@@ -145,9 +163,11 @@ async fn publish(
         claims.push((delivery, claim));
     }
     app.events.send_json(&event, 0, None).await?;
-    // A claim that holds another event's id is not this event's: that of a call which was a repetition by a later key.
+    // A claim that holds another event's id is not this event's: that of a call which was a
+    // repetition by a later key.
     for (delivery, claim) in claims.into_iter().filter(|(_, claim)| claim.id == event.id) {
-        // Unmarked, a repetition sends the same event again, which dispatch knows: no reason to fail this call.
+        // Unmarked, a repetition sends the same event again, which dispatch knows: no reason to
+        // fail this call.
         if let Err(error) = app.table.claim_done(&route, &delivery, &claim).await {
             tracing::warn!(%error, event = %event.id, "claim not marked");
         }
@@ -164,6 +184,10 @@ fn key(request: &Request) -> Option<Key> {
 
 /// The address as the third party knows it.
 fn url(app: &App, request: &Request, key: &Key) -> String {
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let query = request
+        .uri()
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
     format!("{}/in/{}{query}", app.public_url, key.expose())
 }

@@ -16,6 +16,9 @@ async fn main() -> Result<(), Error> {
         public_url: config::public_url()?,
     };
     let app = &app;
-    gateway::run(&app.public_url, service_fn(async |request: Request| handle(app, &request).await.map_err(Error::from)))
-        .await
+    gateway::run(
+        &app.public_url,
+        service_fn(async |request: Request| handle(app, &request).await.map_err(Error::from)),
+    )
+    .await
 }

@@ -1,4 +1,5 @@
-//! The first start: the first keyring, the user *Administrator* and its credential, whose token is shown this once.
+//! The first start: the first keyring, the user *Administrator* and its credential, whose token is
+//! shown this once.
 
 use std::fmt::Display;
 
@@ -34,7 +35,10 @@ pub struct Admin {
 pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError> {
     let keyring = app.keys.bootstrap().await?;
     let token = Token::from_random(random::bytes());
-    let mark = TokenMark { hash: keyring.token_key(token.expose()), hint: token.hint().to_owned() };
+    let mark = TokenMark {
+        hash: keyring.token_key(token.expose()),
+        hint: token.hint().to_owned(),
+    };
     let now = clock::now();
     let credential = match app.table.first_admin().await? {
         None => create(app, None, mark, now).await?,
@@ -52,8 +56,8 @@ pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError
     })
 }
 
-/// A user and its credential: the first ones, or those in the place of `gone`, whose user was deleted. Somebody else may
-/// have taken the name since.
+/// A user and its credential: the first ones, or those in the place of `gone`, whose user was
+/// deleted. Somebody else may have taken the name since.
 async fn create(
     app: &App,
     gone: Option<FirstAdmin>,
@@ -62,11 +66,23 @@ async fn create(
 ) -> Result<Credential, RotationError> {
     let id: UserId = random::id();
     for name in ["Administrator".to_owned(), format!("Administrator {id}")] {
-        let settings = user::Settings { name, email: None, role: Role::Admin, active: true };
+        let settings = user::Settings {
+            name,
+            email: None,
+            role: Role::Admin,
+            active: true,
+        };
         let user = User::new(id, settings, now);
         let credential = fresh(user.id, token.clone(), now);
-        let entries = [entry("user.created", &user.id, &[]), entry("credential.created", &credential.id, &[])];
-        match app.table.create_first_admin(gone, &user, &credential, now, &entries).await {
+        let entries = [
+            entry("user.created", &user.id, &[]),
+            entry("credential.created", &credential.id, &[]),
+        ];
+        match app
+            .table
+            .create_first_admin(gone, &user, &credential, now, &entries)
+            .await
+        {
             Err(WriteError::NameTaken(_)) => {}
             written => return Ok(written.map(|()| credential)?),
         }
@@ -74,7 +90,8 @@ async fn create(
     Err(RotationError::NameTaken)
 }
 
-/// A new token for the first admin's credential; a new credential where that has ended. Its user must be active to use it.
+/// A new token for the first admin's credential; a new credential where that has ended. Its user
+/// must be active to use it.
 async fn replace(
     app: &App,
     first: FirstAdmin,
@@ -83,20 +100,34 @@ async fn replace(
     now: Timestamp,
 ) -> Result<Credential, RotationError> {
     if !holder.user.settings.active {
-        let settings = user::Settings { active: true, ..holder.user.settings.clone() };
+        let settings = user::Settings {
+            active: true,
+            ..holder.user.settings.clone()
+        };
         let active = holder.user.clone().changed(settings, now);
-        app.table.update_user(holder, &active, None, &entry("user.updated", &active.id, &["active"])).await?;
+        app.table
+            .update_user(
+                holder,
+                &active,
+                None,
+                &entry("user.updated", &active.id, &["active"]),
+            )
+            .await?;
     }
     let before = app.table.credential(first.credential).await?;
     if let Some(before) = before.filter(|before| before.is_live_admin(now)) {
         let after = before.clone().reissued(token, now);
         let entry = entry("credential.rotated", &after.id, &[]);
-        app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
+        app.table
+            .update_credential(&before, &after, None, now, Some(&entry))
+            .await?;
         return Ok(after);
     }
     let credential = fresh(first.user, token, now);
     let entry = entry("credential.created", &credential.id, &[]);
-    app.table.replace_first_admin(first, &credential, now, &entry).await?;
+    app.table
+        .replace_first_admin(first, &credential, now, &entry)
+        .await?;
     Ok(credential)
 }
 
@@ -113,5 +144,10 @@ fn fresh(user_id: UserId, token: TokenMark, now: Timestamp) -> Credential {
 }
 
 fn entry(action: &str, resource: &impl Display, changes: &[&str]) -> Entry {
-    audit::entry(Actor::System, action, resource, changes.iter().map(ToString::to_string).collect())
+    audit::entry(
+        Actor::System,
+        action,
+        resource,
+        changes.iter().map(ToString::to_string).collect(),
+    )
 }

@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use crate::{App, RotationError};
 
-/// The event of one step. Further fields, such as `RotationToken`, are for functions that act under another role.
+/// The event of one step. Further fields, such as `RotationToken`, are for functions that act under
+/// another role.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotationEvent {
@@ -19,6 +20,13 @@ pub struct RotationEvent {
 
 /// Does the step.
 pub(crate) async fn run(app: &App, event: RotationEvent) -> Result<(), RotationError> {
-    let RotationEvent { step, secret_id, client_request_token } = event;
-    Ok(app.keys.rotate(step, &secret_id, &client_request_token).await?)
+    let RotationEvent {
+        step,
+        secret_id,
+        client_request_token,
+    } = event;
+    Ok(app
+        .keys
+        .rotate(step, &secret_id, &client_request_token)
+        .await?)
 }

@@ -1,7 +1,8 @@
-//! The keys' own function: it makes the first admin and the first keyring, rotates the keyring, and reminds of
-//! credentials that are to be rotated.
+//! The keys' own function: it makes the first admin and the first keyring, rotates the keyring, and
+//! reminds of credentials that are to be rotated.
 //!
-//! Only those who may invoke it (IAM on AWS) reach it; it has no HTTP address. Each kind of request has its module.
+//! Only those who may invoke it (IAM on AWS) reach it; it has no HTTP address. Each kind of request
+//! has its module.
 
 mod bootstrap;
 mod keyring;
@@ -27,7 +28,8 @@ pub struct App {
     pub events: Queue,
 }
 
-/// What it can be asked for: an action by its name, the reminders by their time, or a step of Secrets Manager's rotation.
+/// What it can be asked for: an action by its name, the reminders by their time, or a step of
+/// Secrets Manager's rotation.
 #[derive(Debug, Deserialize)]
 #[serde(
     tag = "action",
@@ -38,14 +40,16 @@ pub struct App {
 pub enum Request {
     /// Make the first keyring, the user *Administrator* and its credential.
     Bootstrap {
-        /// Give the credential a new token when it exists already: a lost answer must not lock the owner out.
+        /// Give the credential a new token when it exists already: a lost answer must not lock the
+        /// owner out.
         #[serde(default)]
         reissue: bool,
     },
     /// Remind of the credentials that are to be rotated; the schedule names no action.
     #[serde(untagged)]
     Remind {
-        /// As of when: the time for which the schedule meant this run. Anything but an RFC 3339 time means now.
+        /// As of when: the time for which the schedule meant this run. Anything but an RFC 3339
+        /// time means now.
         now: String,
     },
     /// Do one step of the keyring's rotation; Secrets Manager's events name no action.
@@ -105,9 +109,13 @@ impl From<WriteError> for RotationError {
 pub async fn handle(app: &App, request: Request) -> Result<Answer, RotationError> {
     // Boxed: the SDK's futures would nest deeper than the compiler computes layouts.
     match request {
-        Request::Bootstrap { reissue } => Box::pin(bootstrap::run(app, reissue)).await.map(Answer::Admin),
+        Request::Bootstrap { reissue } => Box::pin(bootstrap::run(app, reissue))
+            .await
+            .map(Answer::Admin),
         Request::Remind { now } => remind::run(app, &now).await.map(Answer::Reminded),
-        Request::Rotate(event) => Box::pin(keyring::run(app, event)).await.map(|()| Answer::Done),
+        Request::Rotate(event) => Box::pin(keyring::run(app, event))
+            .await
+            .map(|()| Answer::Done),
     }
 }
 
@@ -120,14 +128,19 @@ mod tests {
     #[test]
     fn requests_are_told_apart() {
         let event = json!({"Step": "testSecret", "SecretId": "arn", "ClientRequestToken": "t", "RotationToken": "r"});
-        assert!(matches!(from_value(event).expect("event"), Request::Rotate(_)));
+        assert!(matches!(
+            from_value(event).expect("event"),
+            Request::Rotate(_)
+        ));
         let bootstrap = |value: Value| matches!(from_value(value), Ok(Request::Bootstrap { .. }));
         assert!(
-            bootstrap(json!({"action": "bootstrap"})) && bootstrap(json!({"action": "bootstrap", "reissue": true}))
+            bootstrap(json!({"action": "bootstrap"}))
+                && bootstrap(json!({"action": "bootstrap", "reissue": true}))
         );
         let remind = |value: Value| matches!(from_value(value), Ok(Request::Remind { .. }));
         assert!(
-            remind(json!({"now": "2026-01-31T06:00:00Z"})) && remind(json!({"now": "<aws.scheduler.scheduled-time>"}))
+            remind(json!({"now": "2026-01-31T06:00:00Z"}))
+                && remind(json!({"now": "<aws.scheduler.scheduled-time>"}))
         );
         for wrong in [
             json!({}),
@@ -141,7 +154,10 @@ mod tests {
             json!({"Step": "testSecret", "SecretId": "arn"}),
         ] {
             let error = from_value::<Request>(wrong).expect_err("refused");
-            assert!(error.to_string().starts_with("neither an action"), "{error}");
+            assert!(
+                error.to_string().starts_with("neither an action"),
+                "{error}"
+            );
         }
     }
 

@@ -1,9 +1,10 @@
 //! Re-queues, once an hour, what an outage left behind.
 //!
-//! A delivery whose next attempt is overdue by an hour has lost its message. It is sent that message again, under a new
-//! token, which then is the awaited one: should the old message still live, it is a stale copy from then on. Then the dead
-//! letters that SQS itself moved go back to their queues ([`redrive`]): deliveries of which no attempt was made have no row
-//! to find them by. The run ends in time for its deadline; the next one goes on where it ended.
+//! A delivery whose next attempt is overdue by an hour has lost its message. It is sent that
+//! message again, under a new token, which then is the awaited one: should the old message still
+//! live, it is a stale copy from then on. Then the dead letters that SQS itself moved go back to
+//! their queues ([`redrive`]): deliveries of which no attempt was made have no row to find them by.
+//! The run ends in time for its deadline; the next one goes on where it ended.
 
 mod redrive;
 
@@ -40,7 +41,8 @@ pub struct App {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// As of when: the time for which the schedule meant this run. Anything but an RFC 3339 time means now.
+    /// As of when: the time for which the schedule meant this run. Anything but an RFC 3339 time
+    /// means now.
     pub now: String,
 }
 
@@ -74,8 +76,9 @@ const CONCURRENT: usize = 16;
 /// What is left of a run for the dead letters, at least.
 const REDRIVE_TIME: Duration = Duration::from_secs(10);
 
-/// Sends every overdue delivery its message again, then redrives dead letters. A delivery that fails holds up no other one
-/// and no dead letter. Where the walk itself fails the next run goes on from there, and dead letters stay where they are.
+/// Sends every overdue delivery its message again, then redrives dead letters. A delivery that
+/// fails holds up no other one and no dead letter. Where the walk itself fails the next run goes on
+/// from there, and dead letters stay where they are.
 pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<Swept, SweepError> {
     let now = request.now.parse().unwrap_or_else(|_| clock::now());
     let before = now.checked_sub(PATIENCE).unwrap_or(Timestamp::MIN);
@@ -93,7 +96,11 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
         };
         position = overdue.next;
         let revived = stream::iter(overdue.rows.into_iter().map(|row| revive(app, row)));
-        for result in revived.buffer_unordered(CONCURRENT).collect::<Vec<_>>().await {
+        for result in revived
+            .buffer_unordered(CONCURRENT)
+            .collect::<Vec<_>>()
+            .await
+        {
             swept.overdue += 1;
             match result {
                 Ok(sent) => swept.sent += usize::from(sent),
@@ -112,15 +119,22 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
     walked?;
     swept.redriven = redrive::run(app, deadline).await?;
     if swept != Swept::default() {
-        tracing::warn!(overdue = swept.overdue, sent = swept.sent, redriven = swept.redriven, "swept");
+        tracing::warn!(
+            overdue = swept.overdue,
+            sent = swept.sent,
+            redriven = swept.redriven,
+            "swept"
+        );
     }
     failure.map_or(Ok(swept), Err)
 }
 
-/// The message goes out before its row is written: it answers both what is awaited before and after. It is due at once, and
-/// not at the time for which the run was meant.
+/// The message goes out before its row is written: it answers both what is awaited before and
+/// after. It is due at once, and not at the time for which the run was meant.
 async fn revive(app: &App, row: Delivery) -> Result<bool, SweepError> {
-    let Some((revived, message)) = row.revived(clock::now(), random::token()) else { return Ok(false) };
+    let Some((revived, message)) = row.revived(clock::now(), random::token()) else {
+        return Ok(false);
+    };
     let group = Some(row.id.webhook.to_string());
     app.retries.send_json(&message, HEAD_START, group).await?;
     Ok(app.table.record(&revived, Some(&row), None).await? == Written::Yes)

@@ -18,7 +18,9 @@ async fn main() -> Result<(), Error> {
     let app = &app;
     lambda_runtime::run(service_fn(async |request: LambdaEvent<Request>| {
         let deadline = Deadline::at(request.context.deadline);
-        handle(app, &request.payload, deadline).await.map_err(Error::from)
+        handle(app, &request.payload, deadline)
+            .await
+            .map_err(Error::from)
     }))
     .await
 }

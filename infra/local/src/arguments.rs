@@ -31,15 +31,23 @@ impl Command {
     /// # Errors
     /// The first argument that is unknown or has no good value, in words.
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut arguments = Arguments { port: 4566, fresh: false, watch: false };
+        let mut arguments = Arguments {
+            port: 4566,
+            fresh: false,
+            watch: false,
+        };
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
-            let (name, value) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
+            let (name, value) = word
+                .split_once('=')
+                .map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
             match (name, value) {
                 ("--fresh", None) => arguments.fresh = true,
                 ("--watch", None) => arguments.watch = true,
                 ("--help" | "-h", None) => return Ok(Self::Help),
-                ("--port", value) => arguments.port = port(value.map(str::to_owned).or_else(|| words.next()))?,
+                ("--port", value) => {
+                    arguments.port = port(value.map(str::to_owned).or_else(|| words.next()))?
+                }
                 _ => return Err(format!("unknown argument {word}")),
             }
         }
@@ -72,7 +80,11 @@ mod tests {
             ("--port 4600 --fresh", 4600, true, false),
             ("--watch --port=1024", 1024, false, true),
         ] {
-            assert_eq!(parse(line), Ok(Command::Start(Arguments { port, fresh, watch })), "{line}");
+            assert_eq!(
+                parse(line),
+                Ok(Command::Start(Arguments { port, fresh, watch })),
+                "{line}"
+            );
         }
         assert_eq!(parse("--fresh --help"), Ok(Command::Help));
     }
@@ -84,10 +96,19 @@ mod tests {
             ("--fresh=yes", "unknown argument --fresh=yes"),
             ("4600", "unknown argument 4600"),
             ("--port", "--port needs a number"),
-            ("--port http", "--port http: not a number from 1024 to 65534"),
+            (
+                "--port http",
+                "--port http: not a number from 1024 to 65534",
+            ),
             ("--port 80", "--port 80: not a number from 1024 to 65534"),
-            ("--port 65535", "--port 65535: not a number from 1024 to 65534"),
-            ("--port 70000", "--port 70000: not a number from 1024 to 65534"),
+            (
+                "--port 65535",
+                "--port 65535: not a number from 1024 to 65534",
+            ),
+            (
+                "--port 70000",
+                "--port 70000: not a number from 1024 to 65534",
+            ),
         ] {
             assert_eq!(parse(line), Err(reason.to_owned()), "{line}");
         }

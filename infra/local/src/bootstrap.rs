@@ -7,21 +7,48 @@ use crate::emulator::Emulator;
 use crate::{Place, UpError, http};
 
 /// A new token of the administrator, who is created if need be.
-pub(crate) fn administrator(emulator: &Emulator, place: &Place, deployed: &Deployed) -> Result<String, UpError> {
+pub(crate) fn administrator(
+    emulator: &Emulator,
+    place: &Place,
+    deployed: &Deployed,
+) -> Result<String, UpError> {
     // It refuses when there is an administrator already, whose token was lost with the file.
-    invoke(emulator, place, deployed, &json!({"action": "bootstrap"}))
-        .or_else(|_| invoke(emulator, place, deployed, &json!({"action": "bootstrap", "reissue": true})))
+    invoke(emulator, place, deployed, &json!({"action": "bootstrap"})).or_else(|_| {
+        invoke(
+            emulator,
+            place,
+            deployed,
+            &json!({"action": "bootstrap", "reissue": true}),
+        )
+    })
 }
 
-fn invoke(emulator: &Emulator, place: &Place, deployed: &Deployed, event: &Value) -> Result<String, UpError> {
-    let failed = |reason: String| UpError::Bootstrap { reason, log: place.log("rotation") };
+fn invoke(
+    emulator: &Emulator,
+    place: &Place,
+    deployed: &Deployed,
+    event: &Value,
+) -> Result<String, UpError> {
+    let failed = |reason: String| UpError::Bootstrap {
+        reason,
+        log: place.log("rotation"),
+    };
     let name = &deployed.functions["rotation"];
-    let url = format!("{}/2015-03-31/functions/{name}/invocations", emulator.base());
+    let url = format!(
+        "{}/2015-03-31/functions/{name}/invocations",
+        emulator.base()
+    );
     let answer = http::post(&url, "lambda", "application/json", &event.to_string())?;
     let body: Value = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
     if answer.function_error {
-        return Err(failed(body["errorMessage"].as_str().map_or_else(|| body.to_string(), str::to_owned)));
+        return Err(failed(
+            body["errorMessage"]
+                .as_str()
+                .map_or_else(|| body.to_string(), str::to_owned),
+        ));
     }
-    let token = body["token"].as_str().ok_or_else(|| failed("its answer has no token".to_owned()))?;
+    let token = body["token"]
+        .as_str()
+        .ok_or_else(|| failed("its answer has no token".to_owned()))?;
     Ok(token.to_owned())
 }

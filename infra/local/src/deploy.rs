@@ -29,8 +29,8 @@ pub(crate) struct Deployed {
     pub(crate) functions: BTreeMap<String, String>,
 }
 
-/// Create the stack, or bring it to this code, template and these parameters; nothing happens when it has them already.
-/// With a `watcher`, which listens there, invocations go to it.
+/// Create the stack, or bring it to this code, template and these parameters; nothing happens when
+/// it has them already. With a `watcher`, which listens there, invocations go to it.
 pub(crate) fn deploy(
     emulator: &Emulator,
     place: &Place,
@@ -40,23 +40,42 @@ pub(crate) fn deploy(
 ) -> Result<Deployed, UpError> {
     let path = place.root.join("infra/template.yaml");
     let text = fs::read_to_string(&path).map_err(at(&path))?;
-    let keys: Vec<_> = packages.iter().map(|package| (package.function, package.key.as_str())).collect();
-    let body = template::packaged(&text, BUCKET, &keys)
-        .map_err(|function| UpError::Deploy(format!("the template has no CodeUri of the function {function}")))?;
+    let keys: Vec<_> = packages
+        .iter()
+        .map(|package| (package.function, package.key.as_str()))
+        .collect();
+    let body = template::packaged(&text, BUCKET, &keys).map_err(|function| {
+        UpError::Deploy(format!(
+            "the template has no CodeUri of the function {function}"
+        ))
+    })?;
     let body = match watcher {
-        Some(port) => template::forwarded(&body, BUCKET, &keys, |function| reload::address(port, function)),
+        Some(port) => template::forwarded(&body, BUCKET, &keys, |function| {
+            reload::address(port, function)
+        }),
         None => body,
     };
     let body = template::without_metric_math(&template::with_numbers(&body, parameters));
     http::put(&format!("{}/{BUCKET}", emulator.base()), &[])?;
     for package in packages {
-        http::put(&format!("{}/{BUCKET}/{}", emulator.base(), package.key), &package.zip)?;
+        http::put(
+            &format!("{}/{BUCKET}/{}", emulator.base(), package.key),
+            &package.zip,
+        )?;
     }
 
-    let created = matches!(describe(emulator)?.as_deref().map(status), None | Some("ROLLBACK_COMPLETE"));
-    let action = if created { "CreateStack" } else { "UpdateStack" };
+    let created = matches!(
+        describe(emulator)?.as_deref().map(status),
+        None | Some("ROLLBACK_COMPLETE")
+    );
+    let action = if created {
+        "CreateStack"
+    } else {
+        "UpdateStack"
+    };
     match call(emulator, action, &stack_form(&body, parameters)) {
-        Err(HttpError::Refused { body, .. }) if body.contains("No updates are to be performed") => {}
+        Err(HttpError::Refused { body, .. }) if body.contains("No updates are to be performed") => {
+        }
         Err(HttpError::Refused { body, .. }) => return Err(UpError::Deploy(message(&body))),
         other => {
             other?;
@@ -74,15 +93,29 @@ pub(crate) fn deploy(
 fn stack_form(body: &str, parameters: &[(String, String)]) -> Vec<(String, String)> {
     let mut form = vec![
         ("TemplateBody".to_owned(), body.to_owned()),
-        ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
-        ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
+        (
+            "Capabilities.member.1".to_owned(),
+            "CAPABILITY_IAM".to_owned(),
+        ),
+        (
+            "Capabilities.member.2".to_owned(),
+            "CAPABILITY_AUTO_EXPAND".to_owned(),
+        ),
         ("Tags.member.1.Key".to_owned(), "ms-custom-id".to_owned()),
         ("Tags.member.1.Value".to_owned(), API_ID.to_owned()),
     ];
-    let of_template = parameters.iter().filter(|(name, _)| !template::TIMEOUTS.contains(&name.as_str()));
+    let of_template = parameters
+        .iter()
+        .filter(|(name, _)| !template::TIMEOUTS.contains(&name.as_str()));
     for (index, (key, value)) in (1..).zip(of_template) {
-        form.push((format!("Parameters.member.{index}.ParameterKey"), key.clone()));
-        form.push((format!("Parameters.member.{index}.ParameterValue"), value.clone()));
+        form.push((
+            format!("Parameters.member.{index}.ParameterKey"),
+            key.clone(),
+        ));
+        form.push((
+            format!("Parameters.member.{index}.ParameterValue"),
+            value.clone(),
+        ));
     }
     form
 }
@@ -94,7 +127,13 @@ fn call(emulator: &Emulator, action: &str, form: &[(String, String)]) -> Result<
         .append_pair("StackName", STACK)
         .extend_pairs(form)
         .finish();
-    Ok(http::post(&emulator.base(), "cloudformation", "application/x-www-form-urlencoded", &body)?.body)
+    Ok(http::post(
+        &emulator.base(),
+        "cloudformation",
+        "application/x-www-form-urlencoded",
+        &body,
+    )?
+    .body)
 }
 
 /// The stack's description, if there is one.
@@ -125,7 +164,9 @@ fn failures(emulator: &Emulator) -> Result<String, HttpError> {
     let events = call(emulator, "DescribeStackEvents", &[])?;
     // What was found before any resource was made is told apart from the rest.
     let validations = call(emulator, "DescribeEvents", &[])?;
-    Ok([reasons(&validations), reasons(&events)].concat().join("\n"))
+    Ok([reasons(&validations), reasons(&events)]
+        .concat()
+        .join("\n"))
 }
 
 /// Of the events, which come newest first, those since the stack's last operation began.
@@ -138,8 +179,10 @@ fn reasons(events: &str) -> Vec<String> {
     let mut lines: Vec<_> = all(events, "member")
         .take_while(|event| !began(event))
         .filter_map(|event| {
-            let resource = first(event, "LogicalResourceId").filter(|resource| *resource != STACK)?;
-            let failed = first(event, "ResourceStatus").is_some_and(|status| status.ends_with("_FAILED"));
+            let resource =
+                first(event, "LogicalResourceId").filter(|resource| *resource != STACK)?;
+            let failed =
+                first(event, "ResourceStatus").is_some_and(|status| status.ends_with("_FAILED"));
             let reason = first(event, "ValidationStatusReason")
                 .or_else(|| first(event, "ResourceStatusReason").filter(|_| failed))?;
             Some(format!("{resource}: {}", plain(reason)))
@@ -157,15 +200,24 @@ fn outputs(description: &str) -> BTreeMap<String, String> {
     first(description, "Outputs")
         .into_iter()
         .flat_map(|outputs| all(outputs, "member"))
-        .filter_map(|output| Some((first(output, "OutputKey")?.to_owned(), plain(first(output, "OutputValue")?))))
+        .filter_map(|output| {
+            Some((
+                first(output, "OutputKey")?.to_owned(),
+                plain(first(output, "OutputValue")?),
+            ))
+        })
         .collect()
 }
 
 /// Names from the outputs, or the output that is missing.
 fn deployed(created: bool, outputs: &BTreeMap<String, String>) -> Result<Deployed, String> {
     let output = |name: &str| outputs.get(name).cloned().ok_or_else(|| name.to_owned());
-    let functions =
-        FUNCTIONS.into_iter().map(|name| Ok((name.to_owned(), output(&format!("{}FunctionName", pascal(name)))?)));
+    let functions = FUNCTIONS.into_iter().map(|name| {
+        Ok((
+            name.to_owned(),
+            output(&format!("{}FunctionName", pascal(name)))?,
+        ))
+    });
     Ok(Deployed {
         created,
         api_url: output("ApiUrl")?,
@@ -183,7 +235,9 @@ fn deployed(created: bool, outputs: &BTreeMap<String, String>) -> Result<Deploye
 
 /// `config-api` as the template writes it: `ConfigApi`.
 fn pascal(name: &str) -> String {
-    name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+    name.split('-')
+        .map(|word| word[..1].to_uppercase() + &word[1..])
+        .collect()
 }
 
 /// The contents of the first element of that name. The emulator's answers are flat enough for this.
@@ -240,7 +294,10 @@ mod tests {
             event("tieline", "CREATE_IN_PROGRESS", "User Initiated"),
             event("Queue", "UPDATE_FAILED", "of an earlier try"),
         ];
-        assert_eq!(reasons(&events.concat()), ["Queue: too late", "Table: \"KeySchema\" is missing"]);
+        assert_eq!(
+            reasons(&events.concat()),
+            ["Queue: too late", "Table: \"KeySchema\" is missing"]
+        );
         let validation = "<member><LogicalResourceId>Bucket</LogicalResourceId>\
             <ValidationStatusReason>taken</ValidationStatusReason></member>";
         assert_eq!(reasons(validation), ["Bucket: taken"]);

@@ -1,8 +1,9 @@
 //! The emulator's process.
 //!
-//! It watches its standard input, whose other end only this process holds: when that closes, because the handle is
-//! dropped or this process died, even by SIGKILL, it ends its process group with SIGTERM. Thus no emulator and no
-//! function is ever left behind, and the state of a stack that was up is saved: whole, or not at all.
+//! It watches its standard input, whose other end only this process holds: when that closes,
+//! because the handle is dropped or this process died, even by SIGKILL, it ends its process group
+//! with SIGTERM. Thus no emulator and no function is ever left behind, and the state of a stack
+//! that was up is saved: whole, or not at all.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Place, UpError, at, create_directory, http};
 
-/// The API's id, set by a tag that the emulator heeds, so that the API's URL is known before it is made.
+/// The API's id, set by a tag that the emulator heeds, so that the API's URL is known before it is
+/// made.
 pub(crate) const API_ID: &str = "tieline";
 
 /// Runs the emulator; see there for what it reads from its standard input and for its exit status.
@@ -58,9 +60,14 @@ impl Emulator {
         let same = |file: &File| file.try_clone().map_err(at(&log_path));
         let child = Command::new(python)
             .args(["-c", PROGRAM])
-            // The functions inherit its environment: neither the user's AWS profile nor a proxy belongs there.
+            // The functions inherit its environment: neither the user's AWS profile nor a proxy
+            // belongs there.
             .env_clear()
-            .envs(["PATH", "HOME", "LANG"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .envs(
+                ["PATH", "HOME", "LANG"]
+                    .into_iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .envs([
                 ("AWS_ACCESS_KEY_ID", "test"),
                 ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -73,7 +80,10 @@ impl Emulator {
                 ("PYTHONUNBUFFERED", "1"),
             ])
             // The emulator hands it on to the functions, and makes no use of it itself.
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", proxy.unwrap_or(port)))
+            .env(
+                "AWS_ENDPOINT_URL",
+                format!("http://127.0.0.1:{}", proxy.unwrap_or(port)),
+            )
             .env("GATEWAY_PORT", port.to_string())
             .env("STATE_DIR", &state)
             .env("TMPDIR", &temporary)
@@ -85,7 +95,12 @@ impl Emulator {
             .process_group(0)
             .spawn()
             .map_err(at(python))?;
-        let mut emulator = Self { child, port, log: log_path, state };
+        let mut emulator = Self {
+            child,
+            port,
+            log: log_path,
+            state,
+        };
         emulator.await_health()?;
         if emulator.is_exposed() {
             return Err(UpError::Exposed);
@@ -106,7 +121,8 @@ impl Emulator {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Has the state saved when the emulator stops. Until then a start that fails or is interrupted changes nothing.
+    /// Has the state saved when the emulator stops. Until then a start that fails or is interrupted
+    /// changes nothing.
     pub(crate) fn keep(&mut self) {
         if let Some(input) = &mut self.child.stdin {
             // An emulator that has ended is noticed by `alive`.
@@ -117,14 +133,24 @@ impl Emulator {
     fn await_health(&mut self) -> Result<(), UpError> {
         let health = format!("{}/_ministack/health", self.base());
         let loading = fs::read_dir(&self.state).into_iter().flatten().flatten();
-        let bytes: u64 = loading.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
+        let bytes: u64 = loading
+            .filter_map(|entry| entry.metadata().ok())
+            .map(|file| file.len())
+            .sum();
         // It reads some 15 MB a second.
         let patience = Instant::now() + Duration::from_secs(60 + bytes / 1_000_000);
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) if status.code() == Some(UNUSABLE) => return Err(UpError::Unreadable(self.tail(1))),
+                Ok(Some(status)) if status.code() == Some(UNUSABLE) => {
+                    return Err(UpError::Unreadable(self.tail(1)));
+                }
                 Ok(None) if Instant::now() < patience => {}
-                _ => return Err(UpError::Emulator { tail: self.tail(10), log: self.log.clone() }),
+                _ => {
+                    return Err(UpError::Emulator {
+                        tail: self.tail(10),
+                        log: self.log.clone(),
+                    });
+                }
             }
             if http::get(&health).is_ok() {
                 return Ok(());
@@ -140,7 +166,8 @@ impl Emulator {
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 
-    /// Ends it, and waits until its state is saved, however long that takes, unless `give_up` says otherwise.
+    /// Ends it, and waits until its state is saved, however long that takes, unless `give_up` says
+    /// otherwise.
     ///
     /// # Errors
     /// The state could not be saved, or it was given up.
@@ -151,7 +178,11 @@ impl Emulator {
         let mut said = Instant::now();
         loop {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return if status.code() == Some(UNSAVED) { Err(self.unsaved()) } else { Ok(()) };
+                return if status.code() == Some(UNSAVED) {
+                    Err(self.unsaved())
+                } else {
+                    Ok(())
+                };
             }
             let written = fs::metadata(&partial).map_or(progress.1, |file| file.len());
             if written != progress.1 {
@@ -164,17 +195,23 @@ impl Emulator {
             }
             if said.elapsed() > Duration::from_secs(2) {
                 said = Instant::now();
-                say(&format!("Saving the state ({} MB so far); Ctrl-C again ends without saving", written / 1_000_000));
+                say(&format!(
+                    "Saving the state ({} MB so far); Ctrl-C again ends without saving",
+                    written / 1_000_000
+                ));
             }
             thread::sleep(Duration::from_millis(20));
         }
     }
 
     fn unsaved(&self) -> UpError {
-        UpError::Unsaved { log: self.log.clone() }
+        UpError::Unsaved {
+            log: self.log.clone(),
+        }
     }
 
-    /// Linux routes all of 127/8 to this machine: whoever answers on another of its addresses listens on all of them.
+    /// Linux routes all of 127/8 to this machine: whoever answers on another of its addresses
+    /// listens on all of them.
     fn is_exposed(&self) -> bool {
         let other = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), self.port));
         TcpStream::connect_timeout(&other, Duration::from_millis(200)).is_ok()
@@ -195,8 +232,12 @@ pub(crate) fn partial(state: &Path) -> PathBuf {
 
 /// `port` when nobody listens there, or any free one for 0.
 pub(crate) fn free(port: u16) -> Result<u16, UpError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| UpError::PortTaken(port))?;
-    listener.local_addr().map(|address| address.port()).map_err(|_| UpError::PortTaken(port))
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| UpError::PortTaken(port))?;
+    listener
+        .local_addr()
+        .map(|address| address.port())
+        .map_err(|_| UpError::PortTaken(port))
 }
 
 #[cfg(test)]
@@ -208,7 +249,10 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = free(port).unwrap_err().to_string();
-        assert!(error.contains(&format!("port {port} on 127.0.0.1 is taken")), "{error}");
+        assert!(
+            error.contains(&format!("port {port} on 127.0.0.1 is taken")),
+            "{error}"
+        );
         assert_ne!(free(0).unwrap(), port);
     }
 }

@@ -34,7 +34,9 @@ pub enum UpError {
     )]
     PortTaken(u16),
     /// The kept state belongs to another port: queue URLs, which hold it, are part of it.
-    #[error("the kept state belongs to {former}: start with that port, or forget the state with --fresh")]
+    #[error(
+        "the kept state belongs to {former}: start with that port, or forget the state with --fresh"
+    )]
     Moved {
         /// Where the stack was.
         former: String,

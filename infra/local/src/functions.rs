@@ -1,9 +1,10 @@
 //! The functions, built for this machine and packed as deployment packages.
 //!
-//! `cargo lambda build` always names a target, so it would compile every crate a second time next to what `cargo test`
-//! has. The emulator runs binaries as they are, so a plain build of the workspace does, which shares all of it. Its
-//! packages hold a script that starts the binary rather than the binary: six debug builds in zips take seconds to pack,
-//! to upload and to keep. The script also sends the function's log lines to a file.
+//! `cargo lambda build` always names a target, so it would compile every crate a second time next
+//! to what `cargo test` has. The emulator runs binaries as they are, so a plain build of the
+//! workspace does, which shares all of it. Its packages hold a script that starts the binary rather
+//! than the binary: six debug builds in zips take seconds to pack, to upload and to keep. The
+//! script also sends the function's log lines to a file.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,7 +18,14 @@ use serde_json::Value;
 use crate::{Place, UpError, at, create_directory};
 
 /// Every function: the names of their packages, and of their `CodeUri` in the template.
-pub const FUNCTIONS: [&str; 6] = ["config-api", "inbound", "dispatch", "delivery", "rotation", "sweeper"];
+pub const FUNCTIONS: [&str; 6] = [
+    "config-api",
+    "inbound",
+    "dispatch",
+    "delivery",
+    "rotation",
+    "sweeper",
+];
 
 /// A function's deployment package.
 #[derive(Debug)]
@@ -30,14 +38,24 @@ pub(crate) struct Package {
 
 /// The template's word for this machine.
 pub(crate) fn architecture() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
+    if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
+    }
 }
 
 pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
-        // With the features that `cargo test` counts, thanks to the dependencies of tests/Cargo.toml: else tokio and all above
-        // it would be compiled twice. And with those of `cargo run --bin`, as cargo-lambda does it.
-        .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
+        // With the features that `cargo test` counts, thanks to the dependencies of
+        // tests/Cargo.toml: else tokio and all above it would be compiled twice. And with those of
+        // `cargo run --bin`, as cargo-lambda does it.
+        .args([
+            "build",
+            "--workspace",
+            "--bins",
+            "--message-format=json-render-diagnostics",
+        ])
         .current_dir(&place.root)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| !is_cargos_own(&name.to_string_lossy())))
@@ -53,16 +71,29 @@ pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
     create_directory(&binaries)?;
     FUNCTIONS
         .into_iter()
-        .map(|function| package(place, &binaries, function, &executable(&messages, function).ok_or(UpError::Build)?))
+        .map(|function| {
+            package(
+                place,
+                &binaries,
+                function,
+                &executable(&messages, function).ok_or(UpError::Build)?,
+            )
+        })
         .collect()
 }
 
-/// What `cargo run` and `cargo test` set for their program. Build scripts watch some of these (ring's does), and would
-/// compile anew each time.
+/// What `cargo run` and `cargo test` set for their program. Build scripts watch some of these
+/// (ring's does), and would compile anew each time.
 pub(crate) fn is_cargos_own(variable: &str) -> bool {
-    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
-        .iter()
-        .any(|prefix| variable.starts_with(prefix))
+    [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+    ]
+    .iter()
+    .any(|prefix| variable.starts_with(prefix))
 }
 
 /// Where cargo says that the binary is.
@@ -74,9 +105,18 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
         .and_then(|message| Some(PathBuf::from(message["executable"].as_str()?)))
 }
 
-fn package(place: &Place, binaries: &Path, function: &'static str, binary: &Path) -> Result<Package, UpError> {
+fn package(
+    place: &Place,
+    binaries: &Path,
+    function: &'static str,
+    binary: &Path,
+) -> Result<Package, UpError> {
     let file = fs::metadata(binary).map_err(at(binary))?;
-    let changed = file.modified().map_err(at(binary))?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let changed = file
+        .modified()
+        .map_err(at(binary))?
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let key = format!("{function}-{:x}-{:x}", changed.as_nanos(), file.len());
     // A copy, so that a build does not replace the binary under a stack that runs.
     let copy = binaries.join(&key);
@@ -85,14 +125,29 @@ fn package(place: &Place, binaries: &Path, function: &'static str, binary: &Path
         fs::copy(binary, &partial).map_err(at(&partial))?;
         fs::rename(&partial, &copy).map_err(at(&copy))?;
     }
-    let script = format!("#!/bin/sh\nexec {} >>{} 2>&1\n", quoted(&copy), quoted(&place.log(function)));
-    Ok(Package { function, zip: zipped(&script).map_err(at(&copy))?, key })
+    let script = format!(
+        "#!/bin/sh\nexec {} >>{} 2>&1\n",
+        quoted(&copy),
+        quoted(&place.log(function))
+    );
+    Ok(Package {
+        function,
+        zip: zipped(&script).map_err(at(&copy))?,
+        key,
+    })
 }
 
 /// Remove the binaries of earlier builds.
 pub(crate) fn prune(place: &Place, current: &[Package]) {
-    for entry in fs::read_dir(place.file("functions")).into_iter().flatten().flatten() {
-        if current.iter().all(|package| entry.file_name() != package.key.as_str()) {
+    for entry in fs::read_dir(place.file("functions"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if current
+            .iter()
+            .all(|package| entry.file_name() != package.key.as_str())
+        {
             // One that is left over does no harm.
             let _ = fs::remove_file(entry.path());
         }
@@ -124,7 +179,10 @@ mod tests {
             "\nnot json\n",
             r#"{"reason":"compiler-artifact","target":{"name":"delivery"},"executable":"/t/debug/delivery"}"#,
         );
-        assert_eq!(executable(messages, "delivery"), Some(PathBuf::from("/t/debug/delivery")));
+        assert_eq!(
+            executable(messages, "delivery"),
+            Some(PathBuf::from("/t/debug/delivery"))
+        );
         assert_eq!(executable(messages, "dispatch"), None);
     }
 
@@ -138,7 +196,12 @@ mod tests {
         for own in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO_BIN_NAME"] {
             assert!(is_cargos_own(own), "{own}");
         }
-        for users in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "PATH"] {
+        for users in [
+            "CARGO_HOME",
+            "CARGO_TARGET_DIR",
+            "CARGO_NET_OFFLINE",
+            "PATH",
+        ] {
             assert!(!is_cargos_own(users), "{users}");
         }
     }

@@ -34,13 +34,17 @@ pub(crate) fn get(url: &str) -> Result<Answer, HttpError> {
 
 /// `GET` with a bearer token.
 pub(crate) fn get_as(url: &str, token: &str) -> Result<Answer, HttpError> {
-    answer(builder("GET", url).header("authorization", format!("Bearer {token}")), &[])
+    answer(
+        builder("GET", url).header("authorization", format!("Bearer {token}")),
+        &[],
+    )
 }
 
 /// An action of a service with the JSON protocol, such as `DynamoDB_20120810.GetItem`.
 pub(crate) fn aws(base: &str, target: &str, body: &serde_json::Value) -> Result<Answer, HttpError> {
-    let request =
-        builder("POST", base).header("x-amz-target", target).header("content-type", "application/x-amz-json-1.0");
+    let request = builder("POST", base)
+        .header("x-amz-target", target)
+        .header("content-type", "application/x-amz-json-1.0");
     answer(request, body.to_string().as_bytes())
 }
 
@@ -49,9 +53,17 @@ pub(crate) fn put(url: &str, body: &[u8]) -> Result<Answer, HttpError> {
 }
 
 /// `service` is what AWS calls it in a signature: several services have actions of the same name.
-pub(crate) fn post(url: &str, service: &str, content_type: &str, body: &str) -> Result<Answer, HttpError> {
-    let unsigned = format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request");
-    let request = builder("POST", url).header("authorization", unsigned).header("content-type", content_type);
+pub(crate) fn post(
+    url: &str,
+    service: &str,
+    content_type: &str,
+    body: &str,
+) -> Result<Answer, HttpError> {
+    let unsigned =
+        format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request");
+    let request = builder("POST", url)
+        .header("authorization", unsigned)
+        .header("content-type", content_type);
     answer(request, body.as_bytes())
 }
 
@@ -61,7 +73,9 @@ fn builder(method: &str, url: &str) -> ureq::http::request::Builder {
 
 fn answer(request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, HttpError> {
     let no_answer = |error: ureq::Error| HttpError::NoAnswer(Box::new(error));
-    let request = request.body(body).map_err(|error| no_answer(error.into()))?;
+    let request = request
+        .body(body)
+        .map_err(|error| no_answer(error.into()))?;
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
@@ -71,7 +85,13 @@ fn answer(request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, 
     let mut response = agent.run(request).map_err(no_answer)?;
     let body = response.body_mut().read_to_string().map_err(no_answer)?;
     if !response.status().is_success() {
-        return Err(HttpError::Refused { status: response.status().as_u16(), body });
+        return Err(HttpError::Refused {
+            status: response.status().as_u16(),
+            body,
+        });
     }
-    Ok(Answer { body, function_error: response.headers().contains_key("x-amz-function-error") })
+    Ok(Answer {
+        body,
+        function_error: response.headers().contains_key("x-amz-function-error"),
+    })
 }

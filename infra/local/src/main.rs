@@ -44,9 +44,13 @@ fn run(arguments: &Arguments) -> Result<(), UpError> {
         proxy: None,
         say,
     };
-    // Until it is up, a signal ends this process at once; what it started notices, and the kept state stays as it was.
-    let mut running =
-        if arguments.watch { local::up_with_reload(&options, arguments.port + 1)? } else { local::up(&options)? };
+    // Until it is up, a signal ends this process at once; what it started notices, and the kept
+    // state stays as it was.
+    let mut running = if arguments.watch {
+        local::up_with_reload(&options, arguments.port + 1)?
+    } else {
+        local::up(&options)?
+    };
     let stop = on_signal();
     say(&greeting(&running));
     while !stop.load(Ordering::Relaxed) {
@@ -61,7 +65,8 @@ fn run(arguments: &Arguments) -> Result<(), UpError> {
 fn on_signal() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&flag)).expect("these signals can be caught");
+        signal_hook::flag::register(signal, Arc::clone(&flag))
+            .expect("these signals can be caught");
     }
     flag
 }

@@ -1,4 +1,5 @@
-//! Checks before `cargo dev` says that the stack is up: kept state is complete, and one authenticated call succeeds.
+//! Checks before `cargo dev` says that the stack is up: kept state is complete, and one
+//! authenticated call succeeds.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,11 +15,16 @@ use crate::{Place, UpError, at, bootstrap, create_directory};
 /// A call that needs the table, the keyring and a token.
 const CALL: &str = "/v1/webhooks?limit=1";
 
-/// The administrator's token, once a call with it has succeeded. A kept token that was revoked meanwhile is replaced.
+/// The administrator's token, once a call with it has succeeded. A kept token that was revoked
+/// meanwhile is replaced.
 ///
 /// # Errors
 /// The kept state lacks what every stack has, or the call fails.
-pub(crate) fn administrator(emulator: &Emulator, place: &Place, deployed: &Deployed) -> Result<String, UpError> {
+pub(crate) fn administrator(
+    emulator: &Emulator,
+    place: &Place,
+    deployed: &Deployed,
+) -> Result<String, UpError> {
     if !deployed.created
         && let Some(missing) = missing(emulator, deployed)?
     {
@@ -45,23 +51,37 @@ fn call(deployed: &Deployed, token: &str) -> Result<(), HttpError> {
 }
 
 fn failed(place: &Place, error: &HttpError) -> UpError {
-    UpError::Call { call: CALL, reason: error.to_string(), log: place.log("config-api") }
+    UpError::Call {
+        call: CALL,
+        reason: error.to_string(),
+        log: place.log("config-api"),
+    }
 }
 
 /// What a state that was saved completely has, and this one has not.
 fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static str>, HttpError> {
     let found = |target: &str, body: Value| match http::aws(&emulator.base(), target, &body) {
-        Ok(answer) => Ok(Some(serde_json::from_str::<Value>(&answer.body).unwrap_or_default())),
+        Ok(answer) => Ok(Some(
+            serde_json::from_str::<Value>(&answer.body).unwrap_or_default(),
+        )),
         Err(HttpError::Refused { status: 400, .. }) => Ok(None),
         Err(error) => Err(error),
     };
     let admin = json!({"pk": {"S": "admin"}, "sk": {"S": "admin"}});
-    let row = found("DynamoDB_20120810.GetItem", json!({"TableName": deployed.table, "Key": admin}))?;
+    let row = found(
+        "DynamoDB_20120810.GetItem",
+        json!({"TableName": deployed.table, "Key": admin}),
+    )?;
     if row.is_none_or(|row| row["Item"].is_null()) {
         return Ok(Some("the first administrator's row in the table"));
     }
-    let keyring = found("secretsmanager.GetSecretValue", json!({"SecretId": deployed.keyring}))?;
-    Ok(keyring.is_none_or(|keyring| keyring["SecretString"].is_null()).then_some("the keyring"))
+    let keyring = found(
+        "secretsmanager.GetSecretValue",
+        json!({"SecretId": deployed.keyring}),
+    )?;
+    Ok(keyring
+        .is_none_or(|keyring| keyring["SecretString"].is_null())
+        .then_some("the keyring"))
 }
 
 /// Moves the kept state to a directory of its own, and names that.

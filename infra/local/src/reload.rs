@@ -1,7 +1,7 @@
 //! The functions under `cargo lambda watch`: built again and restarted when a source file changes.
 //!
-//! The emulator hands each invocation on to it (see [`address`]). Calls that come while a function is built wait for it.
-//! Like the emulator, it ends when this process does, however that dies.
+//! The emulator hands each invocation on to it (see [`address`]). Calls that come while a function
+//! is built wait for it. Like the emulator, it ends when this process does, however that dies.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -34,7 +34,8 @@ const IGNORED: &str = "\
 !/shared
 ";
 
-/// Runs what follows it until that ends, or until standard input closes, whose other end only this process holds.
+/// Runs what follows it until that ends, or until standard input closes, whose other end only this
+/// process holds.
 const UNTIL_CLOSED: &str = r#"
 exec 3<&0
 "$@" 3<&- &
@@ -53,10 +54,19 @@ pub(crate) fn address(port: u16, function: &str) -> String {
 }
 
 /// The environment that the template gives to a deployed function; all have the same.
-pub(crate) fn environment(emulator: &Emulator, deployed_name: &str) -> Result<BTreeMap<String, String>, HttpError> {
-    let url = format!("{}/2015-03-31/functions/{deployed_name}/configuration", emulator.base());
+pub(crate) fn environment(
+    emulator: &Emulator,
+    deployed_name: &str,
+) -> Result<BTreeMap<String, String>, HttpError> {
+    let url = format!(
+        "{}/2015-03-31/functions/{deployed_name}/configuration",
+        emulator.base()
+    );
     let configuration: Value = serde_json::from_str(&http::get(&url)?.body).unwrap_or_default();
-    Ok(serde_json::from_value(configuration["Environment"]["Variables"].clone()).unwrap_or_default())
+    Ok(
+        serde_json::from_value(configuration["Environment"]["Variables"].clone())
+            .unwrap_or_default(),
+    )
 }
 
 impl Watcher {
@@ -74,8 +84,20 @@ impl Watcher {
         let child = Command::new("sh")
             .args(["-c", UNTIL_CLOSED, "sh"])
             .arg(cargo_lambda)
-            .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--concurrency", CONCURRENCY])
-            .args(["--invoke-port", &port.to_string(), "--config", &runner(place)])
+            .args([
+                "lambda",
+                "watch",
+                "--invoke-address",
+                "127.0.0.1",
+                "--concurrency",
+                CONCURRENCY,
+            ])
+            .args([
+                "--invoke-port",
+                &port.to_string(),
+                "--config",
+                &runner(place),
+            ])
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| {
                 let name = name.to_string_lossy();
@@ -96,8 +118,8 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Waits until a function answers this event, whatever it answers. Its first call builds it, which can take longer than
-    /// the emulator lets a function run.
+    /// Waits until a function answers this event, whatever it answers. Its first call builds it,
+    /// which can take longer than the emulator lets a function run.
     pub(crate) fn await_answer(
         &mut self,
         place: &Place,
@@ -107,7 +129,9 @@ impl Watcher {
     ) -> Result<(), UpError> {
         let deadline = Instant::now() + FIRST_BUILD;
         let url = address(port, function);
-        while let Err(HttpError::NoAnswer(_)) = http::post(&url, "lambda", "application/json", event) {
+        while let Err(HttpError::NoAnswer(_)) =
+            http::post(&url, "lambda", "application/json", event)
+        {
             if !self.alive() || Instant::now() > deadline {
                 return Err(UpError::Watch(place.log("watch")));
             }
@@ -138,12 +162,18 @@ impl Drop for Watcher {
     }
 }
 
-/// Cargo's setting for how it starts what it built: a function's lines go to its log. Each process takes one call at a
-/// time, whatever `cargo lambda watch` sets; the runtime would warn about that at every start.
+/// Cargo's setting for how it starts what it built: a function's lines go to its log. Each process
+/// takes one call at a time, whatever `cargo lambda watch` sets; the runtime would warn about that
+/// at every start.
 fn runner(place: &Place) -> String {
-    let script =
-        format!(r#"unset AWS_LAMBDA_MAX_CONCURRENCY; exec "$0" >>{}/"${{0##*/}}".log 2>&1"#, quoted(&place.directory));
-    format!("target.'cfg(unix)'.runner={}", Value::from(vec!["sh", "-c", &script]))
+    let script = format!(
+        r#"unset AWS_LAMBDA_MAX_CONCURRENCY; exec "$0" >>{}/"${{0##*/}}".log 2>&1"#,
+        quoted(&place.directory)
+    );
+    format!(
+        "target.'cfg(unix)'.runner={}",
+        Value::from(vec!["sh", "-c", &script])
+    )
 }
 
 #[cfg(test)]
@@ -152,8 +182,11 @@ mod tests {
 
     #[test]
     fn the_process_ends_when_its_input_closes() {
-        let mut child =
-            Command::new("sh").args(["-c", UNTIL_CLOSED, "sh", "sleep", "60"]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", UNTIL_CLOSED, "sh", "sleep", "60"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
         assert!(child.try_wait().unwrap().is_none());
         drop(child.stdin.take());
         child.wait().unwrap();
@@ -161,8 +194,11 @@ mod tests {
 
     #[test]
     fn it_ends_when_the_process_does() {
-        let mut child =
-            Command::new("sh").args(["-c", UNTIL_CLOSED, "sh", "true"]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", UNTIL_CLOSED, "sh", "true"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
         // `wait` would close its input.
         while child.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(5));

@@ -90,7 +90,11 @@ impl Stack {
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let partial = path.with_extension("partial");
         let _ = fs::remove_file(&partial);
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&partial)?;
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&partial)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
         file.write_all(b"\n")?;
         fs::rename(&partial, path)

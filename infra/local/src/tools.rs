@@ -1,4 +1,5 @@
-//! Tools from `PyPI`, each in a virtual environment under `target/tools/`, made once for each set of versions.
+//! Tools from `PyPI`, each in a virtual environment under `target/tools/`, made once for each set
+//! of versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ pub(crate) struct Tool {
     requirements: [&'static str; 2],
 }
 
-/// ministack plus what its SAM transform needs; its `full` set has 100 MB of databases that nothing here uses.
+/// ministack plus what its SAM transform needs; its `full` set has 100 MB of databases that nothing
+/// here uses.
 pub(crate) const EMULATOR: Tool = Tool {
     name: "emulator",
     title: "the AWS emulator",
@@ -22,21 +24,38 @@ pub(crate) const EMULATOR: Tool = Tool {
 };
 
 /// Alone: the compiler that it wants as well, of 300 MB, is for builds for other machines.
-pub(crate) const CARGO_LAMBDA: Tool =
-    Tool { name: "cargo-lambda", title: "cargo-lambda", requirements: ["--no-deps", "cargo-lambda==1.9.2"] };
+pub(crate) const CARGO_LAMBDA: Tool = Tool {
+    name: "cargo-lambda",
+    title: "cargo-lambda",
+    requirements: ["--no-deps", "cargo-lambda==1.9.2"],
+};
 
-const PYTHONS: [&str; 7] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
+const PYTHONS: [&str; 7] = [
+    "python3",
+    "python3.14",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+    "python3.10",
+    "python",
+];
 
 impl Tool {
     /// Whether it is there in these versions.
     pub(crate) fn is_installed(&self, tools: &Path) -> bool {
         let place = tools.join(self.name);
-        fs::read_to_string(place.join("installed")).is_ok_and(|versions| versions == self.requirements.join("\n"))
+        fs::read_to_string(place.join("installed"))
+            .is_ok_and(|versions| versions == self.requirements.join("\n"))
             && place.join("bin/python").exists()
     }
 
-    /// Where its programs are, its Python among them. Installs it when it is not there; pip's own output goes to the user.
-    pub(crate) fn programs(&self, tools: &Path, step: &mut dyn FnMut(&str)) -> Result<PathBuf, UpError> {
+    /// Where its programs are, its Python among them. Installs it when it is not there; pip's own
+    /// output goes to the user.
+    pub(crate) fn programs(
+        &self,
+        tools: &Path,
+        step: &mut dyn FnMut(&str),
+    ) -> Result<PathBuf, UpError> {
         let place = tools.join(self.name);
         let programs = place.join("bin");
         if self.is_installed(tools) {
@@ -45,9 +64,21 @@ impl Tool {
         create_directory(tools)?;
         let system = find_python()?;
         step(&format!("Installing {}, once", self.title));
-        self.run(Command::new(system).args(["-m", "venv", "--clear"]).arg(&place), &place)?;
+        self.run(
+            Command::new(system)
+                .args(["-m", "venv", "--clear"])
+                .arg(&place),
+            &place,
+        )?;
         let mut pip = Command::new(programs.join("python"));
-        pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]).args(self.requirements);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-compile",
+        ])
+        .args(self.requirements);
         self.run(&mut pip, &place)?;
         let marker = place.join("installed");
         fs::write(&marker, self.requirements.join("\n")).map_err(at(&marker))?;
@@ -55,7 +86,11 @@ impl Tool {
     }
 
     fn run(&self, command: &mut Command, place: &Path) -> Result<(), UpError> {
-        let failed = |reason: String| UpError::Install { title: self.title, place: place.to_owned(), reason };
+        let failed = |reason: String| UpError::Install {
+            title: self.title,
+            place: place.to_owned(),
+            reason,
+        };
         match command.status() {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(failed(format!("see above ({status})"))),
@@ -68,6 +103,13 @@ fn find_python() -> Result<&'static str, UpError> {
     let fits = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))";
     PYTHONS
         .into_iter()
-        .find(|python| Command::new(python).args(["-c", fits]).output().is_ok_and(|out| out.status.success()))
-        .ok_or_else(|| UpError::NoPython { tried: PYTHONS.join(", ") })
+        .find(|python| {
+            Command::new(python)
+                .args(["-c", fits])
+                .output()
+                .is_ok_and(|out| out.status.success())
+        })
+        .ok_or_else(|| UpError::NoPython {
+            tried: PYTHONS.join(", "),
+        })
 }

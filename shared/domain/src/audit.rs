@@ -53,7 +53,10 @@ impl<'de> Deserialize<'de> for Actor {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)? {
             text if text == "system" => Ok(Self::System),
-            text => text.parse().map(Self::Credential).map_err(serde::de::Error::custom),
+            text => text
+                .parse()
+                .map(Self::Credential)
+                .map_err(serde::de::Error::custom),
         }
     }
 }
@@ -61,14 +64,20 @@ impl<'de> Deserialize<'de> for Actor {
 /// The names of the top-level fields in which two documents differ.
 pub fn changes(before: &serde_json::Value, after: &serde_json::Value) -> Vec<String> {
     let names = |document: &serde_json::Value| -> Vec<String> {
-        document.as_object().into_iter().flat_map(serde_json::Map::keys).cloned().collect()
+        document
+            .as_object()
+            .into_iter()
+            .flat_map(serde_json::Map::keys)
+            .cloned()
+            .collect()
     };
     let mut all = names(before);
     all.extend(names(after));
     all.sort();
     all.dedup();
     all.retain(|name| {
-        before.get(name).unwrap_or(&serde_json::Value::Null) != after.get(name).unwrap_or(&serde_json::Value::Null)
+        before.get(name).unwrap_or(&serde_json::Value::Null)
+            != after.get(name).unwrap_or(&serde_json::Value::Null)
     });
     all
 }

@@ -1,10 +1,12 @@
 //! Conditions: which events of a type a webhook wants, by their data.
 //!
-//! The JSON that a webhook was saved with is parsed into a tree that is valid as a whole. A condition is `{"all": […]}`,
-//! `{"any": […]}`, `{"not": …}`, or a comparison `{"field", "op", "value"}`; [`op`] defines each `op`, [`subject`] the fields.
-//! At most 50 comparisons, nested at most 10 deep, in 16 KiB of JSON. An evaluation has a bounded number of [`steps`], so
-//! that no webhook's conditions hold up the events of others. Dispatch reads up to a thousand conditions for one event:
-//! parsing a stored one is cheap, and regular expressions are compiled only when the result depends on them.
+//! The JSON that a webhook was saved with is parsed into a tree that is valid as a whole. A
+//! condition is `{"all": […]}`, `{"any": […]}`, `{"not": …}`, or a comparison `{"field", "op",
+//! "value"}`; [`op`] defines each `op`, [`subject`] the fields. At most 50 comparisons, nested at
+//! most 10 deep, in 16 KiB of JSON. An evaluation has a bounded number of [`steps`], so that no
+//! webhook's conditions hold up the events of others. Dispatch reads up to a thousand conditions
+//! for one event: parsing a stored one is cheap, and regular expressions are compiled only when the
+//! result depends on them.
 
 mod expression;
 pub mod op;
@@ -17,7 +19,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, schema::ArrayBuilder, schema::Type},
+    openapi::{
+        ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, schema::ArrayBuilder, schema::Type,
+    },
 };
 
 use crate::{
@@ -55,15 +59,16 @@ pub enum Condition {
 pub struct Verdict {
     /// Whether the whole condition holds.
     pub matched: bool,
-    /// Every comparison in the order in which it is written, also those that could not change the result any more.
+    /// Every comparison in the order in which it is written, also those that could not change the
+    /// result any more.
     pub comparisons: Vec<Comparison>,
 }
 
 /// One comparison, made.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Comparison {
-    /// The field: a path into the event's `data`, or one of `event.id`, `event.type`, `event.timestamp`, `webhook.id` and
-    /// `webhook.name`.
+    /// The field: a path into the event's `data`, or one of `event.id`, `event.type`,
+    /// `event.timestamp`, `webhook.id` and `webhook.name`.
     pub field: String,
     /// The operator.
     pub op: &'static str,
@@ -71,7 +76,8 @@ pub struct Comparison {
     pub value: Value,
     /// What stood there; null also when there was nothing.
     pub actual: Option<Value>,
-    /// Whether `actual` is only the first 16 KiB, of a string or of a value's JSON; absent where it is not.
+    /// Whether `actual` is only the first 16 KiB, of a string or of a value's JSON; absent where it
+    /// is not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
     /// Whether the comparison holds.
@@ -103,11 +109,15 @@ impl Condition {
             ));
         }
         if value.to_string().len() > MOST_BYTES {
-            return Err(Problems::here(format!("must have at most {MOST_BYTES} bytes as JSON")));
+            return Err(Problems::here(format!(
+                "must have at most {MOST_BYTES} bytes as JSON"
+            )));
         }
         let condition = Self::parse_at(1, value, Origin::Input)?;
         if condition.size() > MOST_COMPARISONS {
-            return Err(Problems::here(format!("must hold at most {MOST_COMPARISONS} comparisons")));
+            return Err(Problems::here(format!(
+                "must hold at most {MOST_COMPARISONS} comparisons"
+            )));
         }
         let mut expressions = Vec::new();
         condition.expressions(&mut expressions);
@@ -120,8 +130,8 @@ impl Condition {
         Ok(condition)
     }
 
-    /// The condition of JSON that was saved, whatever the bounds are by now. An expression that does not compile any more
-    /// matches nothing.
+    /// The condition of JSON that was saved, whatever the bounds are by now. An expression that
+    /// does not compile any more matches nothing.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::parse_at(1, value, Origin::Saved)
     }
@@ -133,7 +143,9 @@ impl Condition {
             Self::All(parts) => json!({"all": values(parts)}),
             Self::Any(parts) => json!({"any": values(parts)}),
             Self::Not(part) => json!({"not": part.to_value()}),
-            Self::Compare { field, op } => json!({"field": field.as_str(), "op": op.name(), "value": op.value()}),
+            Self::Compare { field, op } => {
+                json!({"field": field.as_str(), "op": op.name(), "value": op.value()})
+            }
         }
     }
 
@@ -147,9 +159,10 @@ impl Condition {
 
     fn evaluate(&self, subject: &Subject<'_>, steps: &Steps) -> Result<bool, TooCostly> {
         match self {
-            Self::All(parts) => {
-                op::any_of(parts, |part| part.evaluate(subject, steps).map(|holds| !holds)).map(|not| !not)
-            }
+            Self::All(parts) => op::any_of(parts, |part| {
+                part.evaluate(subject, steps).map(|holds| !holds)
+            })
+            .map(|not| !not),
             Self::Any(parts) => op::any_of(parts, |part| part.evaluate(subject, steps)),
             Self::Not(part) => part.evaluate(subject, steps).map(|holds| !holds),
             Self::Compare { field, op } => {
@@ -163,7 +176,10 @@ impl Condition {
     pub fn explain(&self, subject: &Subject<'_>) -> Verdict {
         let mut comparisons = Vec::new();
         self.explain_into(subject, &mut comparisons);
-        Verdict { matched: self.matches(subject).unwrap_or(false), comparisons }
+        Verdict {
+            matched: self.matches(subject).unwrap_or(false),
+            comparisons,
+        }
     }
 
     fn explain_into(&self, subject: &Subject<'_>, comparisons: &mut Vec<Comparison>) {
@@ -194,7 +210,10 @@ impl Condition {
     pub fn compiled_bytes(&self) -> usize {
         let mut expressions = Vec::new();
         self.expressions(&mut expressions);
-        expressions.into_iter().map(Expression::compiled_bytes).sum()
+        expressions
+            .into_iter()
+            .map(Expression::compiled_bytes)
+            .sum()
     }
 
     /// Drops the compiled expressions. They are compiled again when a result depends on them.
@@ -202,7 +221,10 @@ impl Condition {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(Self::release),
             Self::Not(part) => part.release(),
-            Self::Compare { op: Op::Matches(expression), .. } => expression.release(),
+            Self::Compare {
+                op: Op::Matches(expression),
+                ..
+            } => expression.release(),
             Self::Compare { .. } => {}
         }
     }
@@ -214,7 +236,10 @@ impl Condition {
         // A null is a value to compare with here, where `Fields` would take it for an absent one.
         let mut value = value;
         let comparison = value.get("field").or(value.get("op")).is_some();
-        let operand = value.as_object_mut().filter(|_| comparison).and_then(|object| object.remove("value"));
+        let operand = value
+            .as_object_mut()
+            .filter(|_| comparison)
+            .and_then(|object| object.remove("value"));
         let mut fields = Fields::of(value)?;
         if comparison {
             fields.knows("value");
@@ -226,7 +251,9 @@ impl Condition {
         } else if fields.has("any") {
             fields.required("any", parts()).map(Self::Any)
         } else if fields.has("not") {
-            fields.required("not", part).map(|part| Self::Not(Box::new(part)))
+            fields
+                .required("not", part)
+                .map(|part| Self::Not(Box::new(part)))
         } else if comparison {
             let field = fields.required("field", |value| match origin {
                 Origin::Input => Field::parse(&invalid::string(value)?),
@@ -234,11 +261,16 @@ impl Condition {
             });
             let parse = fields.required("op", invalid::one_of(&op::PARSERS));
             let checked = |op: Op| match &op {
-                Op::Matches(expression) if origin == Origin::Input => expression.check().map(|()| op),
+                Op::Matches(expression) if origin == Origin::Input => {
+                    expression.check().map(|()| op)
+                }
                 _ => Ok(op),
             };
             let op = parse.and_then(|parse| {
-                parse(operand).and_then(checked).map_err(|why| fields.refuse("value", why.to_string())).ok()
+                parse(operand)
+                    .and_then(checked)
+                    .map_err(|why| fields.refuse("value", why.to_string()))
+                    .ok()
             });
             field.zip(op).map(|(field, op)| Self::Compare { field, op })
         } else {
@@ -258,9 +290,14 @@ impl Condition {
 
     fn expressions<'a>(&'a self, found: &mut Vec<&'a Expression>) {
         match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.expressions(found)),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.expressions(found))
+            }
             Self::Not(part) => part.expressions(found),
-            Self::Compare { op: Op::Matches(expression), .. } => found.push(expression),
+            Self::Compare {
+                op: Op::Matches(expression),
+                ..
+            } => found.push(expression),
             Self::Compare { .. } => {}
         }
     }
@@ -276,7 +313,10 @@ impl PartialSchema for Condition {
     fn schema() -> RefOr<Schema> {
         let this = || Ref::from_schema_name("Condition");
         let group = |name: &str| {
-            let parts = ArrayBuilder::new().items(this()).min_items(Some(1)).max_items(Some(MOST_COMPARISONS));
+            let parts = ArrayBuilder::new()
+                .items(this())
+                .min_items(Some(1))
+                .max_items(Some(MOST_COMPARISONS));
             ObjectBuilder::new().property(name, parts).required(name)
         };
         let text = || ObjectBuilder::new().schema_type(Type::String);

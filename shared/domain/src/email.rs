@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::invalid::{Checked, Problems, string};
 
-/// The longest address, and the longest part of it before the `@`, in bytes (RFC 5321, section 4.5.3.1).
+/// The longest address, and the longest part of it before the `@`, in bytes (RFC 5321, section
+/// 4.5.3.1).
 const MAX_ADDRESS: usize = 254;
 const MAX_LOCAL: usize = 64;
 /// The longest name in front of an address, in characters.
@@ -22,47 +23,75 @@ pub struct Mailbox {
     pub address: String,
 }
 
-/// Reads an address: a local part without quotes and comments, one `@`, and a domain of at least two labels that IDNA 2008
-/// allows, in Unicode or as `xn--…`.
+/// Reads an address: a local part without quotes and comments, one `@`, and a domain of at least
+/// two labels that IDNA 2008 allows, in Unicode or as `xn--…`.
 pub fn address(value: Value) -> Checked<String> {
     let text = string(value)?;
-    if is_address(&text) { Ok(text) } else { Err(Problems::here("must be an e-mail address")) }
+    if is_address(&text) {
+        Ok(text)
+    } else {
+        Err(Problems::here("must be an e-mail address"))
+    }
 }
 
 impl Mailbox {
     /// Reads an address, or `Name <address>`.
     pub fn parse(text: &str) -> Checked<Self> {
-        let Some((name, address)) = text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) else {
+        let Some((name, address)) = text
+            .strip_suffix('>')
+            .and_then(|rest| rest.rsplit_once('<'))
+        else {
             let address = address(text.into()).map_err(|_| not_a_mailbox())?;
-            return Ok(Self { name: None, address });
+            return Ok(Self {
+                name: None,
+                address,
+            });
         };
         let address = self::address(address.into()).map_err(|_| not_a_mailbox())?;
-        Ok(Self { name: display_name(name.trim())?, address })
+        Ok(Self {
+            name: display_name(name.trim())?,
+            address,
+        })
     }
 }
 
 fn not_a_mailbox() -> Problems {
-    Problems::here("must be an e-mail address, or a name and an address such as Support <support@example.com>")
+    Problems::here(
+        "must be an e-mail address, or a name and an address such as Support <support@example.com>",
+    )
 }
 
 fn is_address(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
     let legal = (1..=MAX_LOCAL).contains(&local.len())
-        && !text.chars().any(|char| char.is_whitespace() || char.is_control())
+        && !text
+            .chars()
+            .any(|char| char.is_whitespace() || char.is_control())
         && !local.contains(SPECIALS)
         && !local.split('.').any(str::is_empty);
-    let ascii =
-        Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
-    legal && ascii.is_ok_and(|ascii| ascii.contains('.') && local.len() + 1 + ascii.len() <= MAX_ADDRESS)
+    let ascii = Uts46::new().to_ascii(
+        domain.as_bytes(),
+        AsciiDenyList::STD3,
+        Hyphens::CheckFirstLast,
+        DnsLength::Verify,
+    );
+    legal
+        && ascii
+            .is_ok_and(|ascii| ascii.contains('.') && local.len() + 1 + ascii.len() <= MAX_ADDRESS)
 }
 
 /// A name as it is written in front of an address; none where there is nothing.
 fn display_name(text: &str) -> Checked<Option<String>> {
-    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     let name = match quoted {
         Some(quoted) => unquoted(quoted).ok_or_else(not_a_mailbox)?,
         None if text.contains(SPECIALS) => {
-            let detail = "the name must be in double quotes when it has one of ( ) < > [ ] : ; @ \\ , in it";
+            let detail =
+                "the name must be in double quotes when it has one of ( ) < > [ ] : ; @ \\ , in it";
             return Err(Problems::here(detail));
         }
         None => text.to_owned(),
@@ -152,12 +181,22 @@ mod tests {
             ("<s@example.com>", None),
             ("Support <s@example.com>", Some("Support")),
             ("Support<s@example.com>", Some("Support")),
-            ("Acme Inc. – Übersee <s@example.com>", Some("Acme Inc. – Übersee")),
+            (
+                "Acme Inc. – Übersee <s@example.com>",
+                Some("Acme Inc. – Übersee"),
+            ),
             (r#""Acme, Inc." <s@example.com>"#, Some("Acme, Inc.")),
-            (r#""The \"Desk\" \\ <x>" <s@example.com>"#, Some(r#"The "Desk" \ <x>"#)),
+            (
+                r#""The \"Desk\" \\ <x>" <s@example.com>"#,
+                Some(r#"The "Desk" \ <x>"#),
+            ),
         ] {
             let mailbox = Mailbox::parse(text).expect(text);
-            assert_eq!((mailbox.name.as_deref(), &*mailbox.address), (name, "s@example.com"), "{text}");
+            assert_eq!(
+                (mailbox.name.as_deref(), &*mailbox.address),
+                (name, "s@example.com"),
+                "{text}"
+            );
         }
         for bad in [
             "Support",

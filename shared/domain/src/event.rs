@@ -28,7 +28,10 @@ pub struct Event {
     pub hops: u8,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 pub(crate) fn is_zero(hops: &u8) -> bool {
     *hops == 0
 }
@@ -56,14 +59,29 @@ impl NewEvent {
     pub fn take(fields: &mut Fields) -> Option<Self> {
         let kind = fields.required("type", |value| Ok(EventType::parse(&string(value)?)?));
         let data = fields.required("data", object);
-        let timestamp = fields.defaulted("timestamp", None, |value| self::timestamp(value).map(Some));
-        Some(Self { kind: kind?, timestamp: timestamp?, data: data? })
+        let timestamp =
+            fields.defaulted("timestamp", None, |value| self::timestamp(value).map(Some));
+        Some(Self {
+            kind: kind?,
+            timestamp: timestamp?,
+            data: data?,
+        })
     }
 
     /// The event under this id, as accepted at `now`.
     pub fn accept(self, id: EventId, now: Timestamp) -> Event {
-        let Self { kind, timestamp, data } = self;
-        Event { id, kind, timestamp: timestamp.unwrap_or(now), data: Value::Object(data), hops: 0 }
+        let Self {
+            kind,
+            timestamp,
+            data,
+        } = self;
+        Event {
+            id,
+            kind,
+            timestamp: timestamp.unwrap_or(now),
+            data: Value::Object(data),
+            hops: 0,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The event types that Tieline knows from the start, each with sample data.
 //!
-//! `GET /v1/event-types` lists them, publishing checks against them, and a webhook's test sends the sample.
+//! `GET /v1/event-types` lists them, publishing checks against them, and a webhook's test sends the
+//! sample.
 
 use std::sync::LazyLock;
 
@@ -35,9 +36,21 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         return Some(format!("{name}.*"));
     }
     // `chat.created` for `chat`.
-    let above = known.iter().filter(|known| name.starts_with(&format!("{known}."))).max_by_key(|known| known.len());
-    let near = || known.iter().map(|candidate| (distance(name, candidate), *candidate)).min();
-    let near = || near().filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4).map(|(_, near)| near);
+    let above = known
+        .iter()
+        .filter(|known| name.starts_with(&format!("{known}.")))
+        .max_by_key(|known| known.len());
+    let near = || {
+        known
+            .iter()
+            .map(|candidate| (distance(name, candidate), *candidate))
+            .min()
+    };
+    let near = || {
+        near()
+            .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+            .map(|(_, near)| near)
+    };
     above.copied().or_else(near).map(str::to_owned)
 }
 
@@ -57,11 +70,22 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
-    [conversations(), insights(), tickets(), messages(), calls(), own()]
-        .into_iter()
-        .flatten()
-        .map(|(name, description, example)| BuiltIn { name, description, example })
-        .collect()
+    [
+        conversations(),
+        insights(),
+        tickets(),
+        messages(),
+        calls(),
+        own(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, description, example)| BuiltIn {
+        name,
+        description,
+        example,
+    })
+    .collect()
 });
 
 type Row = (&'static str, &'static str, Value);
@@ -183,15 +207,51 @@ fn messages() -> Vec<Row> {
     };
     let (phone, address, user) = ("+15555550100", "ana@example.com", "chat-user-88");
     vec![
-        ("sms.sent", "A provider accepted an SMS.", message("sms", phone, "sent")),
-        ("sms.delivered", "An SMS reached its recipient.", message("sms", phone, "delivered")),
-        ("sms.failed", "An SMS could not be delivered.", failed("sms", phone)),
-        ("email.sent", "A provider accepted an e-mail.", message("email", address, "sent")),
-        ("email.delivered", "An e-mail reached its recipient.", message("email", address, "delivered")),
-        ("email.failed", "An e-mail could not be delivered.", failed("email", address)),
-        ("chatbot.sent", "A provider accepted a chatbot message.", message("chatbot", user, "sent")),
-        ("chatbot.delivered", "A chatbot message reached its recipient.", message("chatbot", user, "delivered")),
-        ("chatbot.failed", "A chatbot message could not be delivered.", failed("chatbot", user)),
+        (
+            "sms.sent",
+            "A provider accepted an SMS.",
+            message("sms", phone, "sent"),
+        ),
+        (
+            "sms.delivered",
+            "An SMS reached its recipient.",
+            message("sms", phone, "delivered"),
+        ),
+        (
+            "sms.failed",
+            "An SMS could not be delivered.",
+            failed("sms", phone),
+        ),
+        (
+            "email.sent",
+            "A provider accepted an e-mail.",
+            message("email", address, "sent"),
+        ),
+        (
+            "email.delivered",
+            "An e-mail reached its recipient.",
+            message("email", address, "delivered"),
+        ),
+        (
+            "email.failed",
+            "An e-mail could not be delivered.",
+            failed("email", address),
+        ),
+        (
+            "chatbot.sent",
+            "A provider accepted a chatbot message.",
+            message("chatbot", user, "sent"),
+        ),
+        (
+            "chatbot.delivered",
+            "A chatbot message reached its recipient.",
+            message("chatbot", user, "delivered"),
+        ),
+        (
+            "chatbot.failed",
+            "A chatbot message could not be delivered.",
+            failed("chatbot", user),
+        ),
     ]
 }
 
@@ -220,7 +280,11 @@ fn calls() -> Vec<Row> {
             "A recording of a call is ready.",
             call(json!({"recording_url": "https://calls.example.com/recordings/c-4471.mp3"})),
         ),
-        ("call.event", "A provider reported something else about a call.", call(json!({"event": {"digits": "1"}}))),
+        (
+            "call.event",
+            "A provider reported something else about a call.",
+            call(json!({"event": {"digits": "1"}})),
+        ),
     ]
 }
 
@@ -250,8 +314,16 @@ fn own() -> Vec<Row> {
                 "body": {"deal": 311, "stage": "won"},
             }),
         ),
-        ("credential.rotation_due_soon", "A credential is to be rotated within 7 days.", rotation(0)),
-        ("credential.rotation_due", "A credential is to be rotated now, or is overdue.", rotation(7)),
+        (
+            "credential.rotation_due_soon",
+            "A credential is to be rotated within 7 days.",
+            rotation(0),
+        ),
+        (
+            "credential.rotation_due",
+            "A credential is to be rotated now, or is overdue.",
+            rotation(7),
+        ),
         (
             "webhook.failing",
             "A webhook has failed for a day without one success.",
@@ -309,13 +381,18 @@ mod tests {
             ("invoice", None),
             ("x", None),
         ] {
-            let known = catalogue().iter().map(|known| known.name).chain(["order.payed"]);
+            let known = catalogue()
+                .iter()
+                .map(|known| known.name)
+                .chain(["order.payed"]);
             assert_eq!(closest(wrong, known).as_deref(), meant, "{wrong}");
         }
     }
     use crate::{
         credential::{self, Credential, TokenMark},
-        delivery::{Attempt, Delivery, Failure, Made, Message, Outcome, attempt::Requested, delivery_failed},
+        delivery::{
+            Attempt, Delivery, Failure, Made, Message, Outcome, attempt::Requested, delivery_failed,
+        },
         id::{CredentialId, DeliveryId, EventId, UserId, WebhookId},
         pattern::EventType,
         retry::RetryPolicy,
@@ -328,9 +405,23 @@ mod tests {
     fn names_are_valid_and_unique_and_examples_are_objects() {
         let mut names = BTreeSet::new();
         for built_in in catalogue() {
-            assert!(EventType::parse(built_in.name).is_ok() && names.insert(built_in.name), "{}", built_in.name);
-            assert!(built_in.example.as_object().is_some_and(|data| !data.is_empty()), "{}", built_in.name);
-            assert_eq!(find(built_in.name).map(|found| found.name), Some(built_in.name));
+            assert!(
+                EventType::parse(built_in.name).is_ok() && names.insert(built_in.name),
+                "{}",
+                built_in.name
+            );
+            assert!(
+                built_in
+                    .example
+                    .as_object()
+                    .is_some_and(|data| !data.is_empty()),
+                "{}",
+                built_in.name
+            );
+            assert_eq!(
+                find(built_in.name).map(|found| found.name),
+                Some(built_in.name)
+            );
         }
         assert_eq!(names.len(), 29);
         assert!(find("sms.*").is_none() && find("").is_none());
@@ -340,12 +431,24 @@ mod tests {
     fn examples_have_the_fields_of_what_tieline_publishes() {
         let at = Timestamp::from_second(1_800_000_000).expect("a time");
         let settings = json!({"name": "CRM", "url": "https://example.com/", "events": ["*"]});
-        let (settings, _) = webhook::Settings::parse(settings, &Allow::default()).expect("settings");
-        let webhook = Webhook::new(WebhookId::new(at, 1), settings, SigningSecret::generated([7; 32]), at);
-        let delivery = DeliveryId { event: EventId::new(at, 1), webhook: webhook.id };
+        let (settings, _) =
+            webhook::Settings::parse(settings, &Allow::default()).expect("settings");
+        let webhook = Webhook::new(
+            WebhookId::new(at, 1),
+            settings,
+            SigningSecret::generated([7; 32]),
+            at,
+        );
+        let delivery = DeliveryId {
+            event: EventId::new(at, 1),
+            webhook: webhook.id,
+        };
         let message = Message::first(delivery, "token".to_owned(), at, None);
         let outcome = Outcome::Failed(Failure::Timeout);
-        let requested = Requested { method: "POST".to_owned(), url: "https://example.com/".to_owned() };
+        let requested = Requested {
+            method: "POST".to_owned(),
+            url: "https://example.com/".to_owned(),
+        };
         let attempt = Attempt {
             number: 1,
             at,
@@ -357,11 +460,21 @@ mod tests {
             missing_tags: Vec::new(),
         };
         let kind = EventType::parse("message").expect("an event type");
-        let made = Made { message: &message, event_type: &kind, attempt: &attempt, outcome: &outcome, stops: None };
+        let made = Made {
+            message: &message,
+            event_type: &kind,
+            attempt: &attempt,
+            outcome: &outcome,
+            stops: None,
+        };
         let row = Delivery::after(None, &made, &RetryPolicy::None, at, String::new());
         let settings = json!({"description": "CRM", "scopes": ["events:write"]});
-        let settings = credential::Settings::parse(settings, UserId::new(at, 1), at).expect("settings");
-        let token = TokenMark { hash: String::new(), hint: String::new() };
+        let settings =
+            credential::Settings::parse(settings, UserId::new(at, 1), at).expect("settings");
+        let token = TokenMark {
+            hash: String::new(),
+            hint: String::new(),
+        };
         let credential = Credential::new(CredentialId::new(at, 2), settings, token, None, at);
         let remind = |before: i32| {
             let now = credential.rotation_due_at() - SignedDuration::from_hours(24) * before;
@@ -369,12 +482,21 @@ mod tests {
         };
         for event in [
             delivery_failed(&row, "CRM", Some(&attempt)).expect("an event"),
-            webhook.disabled(DisabledReason::Gone, at).disabled_event().expect("an event"),
+            webhook
+                .disabled(DisabledReason::Gone, at)
+                .disabled_event()
+                .expect("an event"),
             remind(7),
             remind(0),
         ] {
             let example = &find(event.kind.as_str()).expect("built in").example;
-            let keys = |data: &Value| data.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
+            let keys = |data: &Value| {
+                data.as_object()
+                    .expect("an object")
+                    .keys()
+                    .cloned()
+                    .collect::<BTreeSet<_>>()
+            };
             assert_eq!(keys(&event.data), keys(example), "{}", event.kind);
         }
     }

@@ -5,8 +5,8 @@ use serde_json::Value;
 /// The most of one text that a preview shows, in bytes.
 pub const MAX_TEXT: usize = 16 * 1024;
 
-/// The most room that one text may take in an answer of a Lambda function, in bytes: the answer is a JSON string itself, so
-/// quotes take 4 bytes and control characters 7.
+/// The most room that one text may take in an answer of a Lambda function, in bytes: the answer is
+/// a JSON string itself, so quotes take 4 bytes and control characters 7.
 const MAX_ESCAPED: usize = 4 * MAX_TEXT;
 
 /// The first part of `text` that fits; `None` where all of it does.
@@ -23,8 +23,8 @@ pub fn of_text(text: &str) -> Option<&str> {
     cut.map(|(at, _)| &text[..at])
 }
 
-/// The first part of a value that fits: of a string that string's, of any other its compact JSON's; `None` where all of it
-/// does.
+/// The first part of a value that fits: of a string that string's, of any other its compact JSON's;
+/// `None` where all of it does.
 pub fn of_value(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => of_text(text).map(str::to_owned),
@@ -54,6 +54,9 @@ mod tests {
             assert_eq!(of_value(&json!(text)).map(|cut| cut.len()), length);
         }
         assert_eq!(of_value(&json!([1, "x"])), None);
-        assert_eq!(of_value(&json!(["x".repeat(MAX_TEXT)])).map(|cut| cut.len()), Some(MAX_TEXT));
+        assert_eq!(
+            of_value(&json!(["x".repeat(MAX_TEXT)])).map(|cut| cut.len()),
+            Some(MAX_TEXT)
+        );
     }
 }

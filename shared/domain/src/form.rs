@@ -1,8 +1,10 @@
-//! Forms and queries (`application/x-www-form-urlencoded`) as third parties write them: in any charset.
+//! Forms and queries (`application/x-www-form-urlencoded`) as third parties write them: in any
+//! charset.
 //!
-//! Percent-encoding writes bytes, and says nothing of the characters that they stand for. These are read by the charset that
-//! the sender declares (in the content type, or in a field of the form, see [`read`]), else as UTF-8. Nothing is replaced:
-//! what cannot be read is left for the caller to keep as bytes.
+//! Percent-encoding writes bytes, and says nothing of the characters that they stand for. These are
+//! read by the charset that the sender declares (in the content type, or in a field of the form,
+//! see [`read`]), else as UTF-8. Nothing is replaced: what cannot be read is left for the caller to
+//! keep as bytes.
 
 use std::borrow::Cow;
 
@@ -13,29 +15,37 @@ use serde_json::{Map, Value, json};
 /// Fields by which a form tells its charset: HTML's own, and the one of `PayPal` and others.
 const CHARSET_FIELDS: [&[u8]; 2] = [b"_charset_", b"charset"];
 
-/// Reads a form: names with a text, or with a list of texts where the name comes several times. `charset` is the one that
-/// the content type declares. `None` when the form cannot be read as text by any charset that is declared.
+/// Reads a form: names with a text, or with a list of texts where the name comes several times.
+/// `charset` is the one that the content type declares. `None` when the form cannot be read as text
+/// by any charset that is declared.
 pub fn read(bytes: &[u8], charset: Option<&'static Encoding>) -> Option<Map<String, Value>> {
     let pairs: Vec<_> = pairs(bytes).collect();
     let declared: Vec<_> = charset.into_iter().chain(own_charset(&pairs)).collect();
     let utf8 = declared.is_empty().then_some(UTF_8);
-    declared.into_iter().chain(utf8).find_map(|charset| decode(&pairs, charset))
+    declared
+        .into_iter()
+        .chain(utf8)
+        .find_map(|charset| decode(&pairs, charset))
 }
 
-/// Reads the query of a URL like a form. A name or value that cannot be read as text stays percent-encoded, as it was sent.
+/// Reads the query of a URL like a form. A name or value that cannot be read as text stays
+/// percent-encoded, as it was sent.
 pub fn query(text: &str) -> Map<String, Value> {
     pair_by_pair(text.as_bytes(), None)
 }
 
-/// Reads a form of which only some pairs matter: as [`read`] does, or where that fails each name and value by itself. What
-/// cannot be read as text stays percent-encoded.
+/// Reads a form of which only some pairs matter: as [`read`] does, or where that fails each name
+/// and value by itself. What cannot be read as text stays percent-encoded.
 pub(crate) fn pair_by_pair(bytes: &[u8], charset: Option<&'static Encoding>) -> Map<String, Value> {
     if let Some(map) = read(bytes, charset) {
         return map;
     }
     let readable = |raw: &[u8]| {
         let unescaped = unescape(raw);
-        let decoded = charset.into_iter().chain([UTF_8]).find_map(|charset| text_of(&unescaped, charset));
+        let decoded = charset
+            .into_iter()
+            .chain([UTF_8])
+            .find_map(|charset| text_of(&unescaped, charset));
         decoded.unwrap_or_else(|| percent_encode(raw, CONTROLS).to_string())
     };
     collect(raw_pairs(bytes).map(|(name, value)| (readable(name), readable(value))))
@@ -43,7 +53,9 @@ pub(crate) fn pair_by_pair(bytes: &[u8], charset: Option<&'static Encoding>) -> 
 
 /// The text that bytes are in a charset; `None` where they are none.
 pub(crate) fn text_of(bytes: &[u8], charset: &'static Encoding) -> Option<String> {
-    charset.decode_without_bom_handling_and_without_replacement(bytes).map(Cow::into_owned)
+    charset
+        .decode_without_bom_handling_and_without_replacement(bytes)
+        .map(Cow::into_owned)
 }
 
 type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -53,28 +65,47 @@ fn pairs(bytes: &[u8]) -> impl Iterator<Item = Pair<'_>> {
 }
 
 fn raw_pairs(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    bytes.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()).map(|piece| {
-        let end = piece.iter().position(|byte| *byte == b'=').unwrap_or(piece.len());
-        (&piece[..end], piece.get(end + 1..).unwrap_or_default())
-    })
+    bytes
+        .split(|byte| *byte == b'&')
+        .filter(|piece| !piece.is_empty())
+        .map(|piece| {
+            let end = piece
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(piece.len());
+            (&piece[..end], piece.get(end + 1..).unwrap_or_default())
+        })
 }
 
 fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
     if !bytes.contains(&b'+') {
         return percent_decode(bytes).into();
     }
-    let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let spaced: Vec<u8> = bytes
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
     percent_decode(&spaced).collect::<Vec<u8>>().into()
 }
 
 fn own_charset(pairs: &[Pair<'_>]) -> Option<&'static Encoding> {
-    let label = |field: &&[u8]| pairs.iter().find(|(name, _)| **name == **field).map(|(_, value)| value);
-    CHARSET_FIELDS.iter().filter_map(label).find_map(|label| Encoding::for_label(label))
+    let label = |field: &&[u8]| {
+        pairs
+            .iter()
+            .find(|(name, _)| **name == **field)
+            .map(|(_, value)| value)
+    };
+    CHARSET_FIELDS
+        .iter()
+        .filter_map(label)
+        .find_map(|label| Encoding::for_label(label))
 }
 
 fn decode(pairs: &[Pair<'_>], charset: &'static Encoding) -> Option<Map<String, Value>> {
-    let texts: Option<Vec<_>> =
-        pairs.iter().map(|(name, value)| Some((text_of(name, charset)?, text_of(value, charset)?))).collect();
+    let texts: Option<Vec<_>> = pairs
+        .iter()
+        .map(|(name, value)| Some((text_of(name, charset)?, text_of(value, charset)?)))
+        .collect();
     texts.map(|texts| collect(texts.into_iter()))
 }
 
@@ -109,27 +140,68 @@ mod tests {
                 Some(json!({"a": ["1", "é", "3"], "b": "x y", "c": "", "d": "1+1"})),
             ),
             ("name=Jos%E9", None, None),
-            ("name=Jos%E9", Some(WINDOWS_1252), Some(json!({"name": "José"}))),
+            (
+                "name=Jos%E9",
+                Some(WINDOWS_1252),
+                Some(json!({"name": "José"})),
+            ),
             ("name=Jos%E9", Some(UTF_8), None),
-            ("name=Jos%E9&_charset_=windows-1252", None, Some(json!({"name": "José", "_charset_": "windows-1252"}))),
-            ("charset=windows-1252&name=Jos%E9+%80", None, Some(json!({"name": "José €", "charset": "windows-1252"}))),
-            ("charset=windows-1252&name=Jos%E9", Some(UTF_8), Some(json!({"name": "José", "charset": "windows-1252"}))),
-            ("charset=x&name=%C3%A9", None, Some(json!({"name": "é", "charset": "x"}))),
-            ("charset=Shift_JIS&a=%93%FA%96%7B", None, Some(json!({"charset": "Shift_JIS", "a": "日本"}))),
-            ("%E9=1&charset=iso-8859-1", None, Some(json!({"é": "1", "charset": "iso-8859-1"}))),
+            (
+                "name=Jos%E9&_charset_=windows-1252",
+                None,
+                Some(json!({"name": "José", "_charset_": "windows-1252"})),
+            ),
+            (
+                "charset=windows-1252&name=Jos%E9+%80",
+                None,
+                Some(json!({"name": "José €", "charset": "windows-1252"})),
+            ),
+            (
+                "charset=windows-1252&name=Jos%E9",
+                Some(UTF_8),
+                Some(json!({"name": "José", "charset": "windows-1252"})),
+            ),
+            (
+                "charset=x&name=%C3%A9",
+                None,
+                Some(json!({"name": "é", "charset": "x"})),
+            ),
+            (
+                "charset=Shift_JIS&a=%93%FA%96%7B",
+                None,
+                Some(json!({"charset": "Shift_JIS", "a": "日本"})),
+            ),
+            (
+                "%E9=1&charset=iso-8859-1",
+                None,
+                Some(json!({"é": "1", "charset": "iso-8859-1"})),
+            ),
             ("", None, Some(json!({}))),
         ] {
-            assert_eq!(read(form.as_bytes(), charset).map(Value::Object), expected, "{form}");
+            assert_eq!(
+                read(form.as_bytes(), charset).map(Value::Object),
+                expected,
+                "{form}"
+            );
         }
-        assert_eq!(read(b"a=Jos\xe9", Some(WINDOWS_1252)).map(Value::Object), Some(json!({"a": "José"})));
+        assert_eq!(
+            read(b"a=Jos\xe9", Some(WINDOWS_1252)).map(Value::Object),
+            Some(json!({"a": "José"}))
+        );
     }
 
     #[test]
     fn a_query_keeps_what_is_no_text_as_it_was_sent() {
         for (text, expected) in [
             ("name=Jos%C3%A9&a=x+y", json!({"name": "José", "a": "x y"})),
-            ("name=Jos%E9&a=x+y&a=%C3%A9", json!({"name": "Jos%E9", "a": ["x y", "é"]})),
-            ("name=Jos%E9&charset=windows-1252", json!({"name": "José", "charset": "windows-1252"})),
+            (
+                "name=Jos%E9&a=x+y&a=%C3%A9",
+                json!({"name": "Jos%E9", "a": ["x y", "é"]}),
+            ),
+            (
+                "name=Jos%E9&charset=windows-1252",
+                json!({"name": "José", "charset": "windows-1252"}),
+            ),
             ("", json!({})),
         ] {
             assert_eq!(Value::Object(query(text)), expected, "{text}");
@@ -139,12 +211,32 @@ mod tests {
     #[test]
     fn a_form_with_a_pair_that_is_no_text_keeps_the_other_pairs() {
         for (form, charset, expected) in [
-            (&b"id=SM1&text=Jos%E9"[..], None, json!({"id": "SM1", "text": "Jos%E9"})),
-            (b"id=SM1&text=Jos\xe9+x", None, json!({"id": "SM1", "text": "Jos%E9+x"})),
-            (b"id=SM1&text=Jos%E9", Some(WINDOWS_1252), json!({"id": "SM1", "text": "José"})),
-            (b"id=SM1&a=%FD&b=%C3%A9", Some(encoding_rs::SHIFT_JIS), json!({"id": "SM1", "a": "%FD", "b": "ﾃｩ"})),
+            (
+                &b"id=SM1&text=Jos%E9"[..],
+                None,
+                json!({"id": "SM1", "text": "Jos%E9"}),
+            ),
+            (
+                b"id=SM1&text=Jos\xe9+x",
+                None,
+                json!({"id": "SM1", "text": "Jos%E9+x"}),
+            ),
+            (
+                b"id=SM1&text=Jos%E9",
+                Some(WINDOWS_1252),
+                json!({"id": "SM1", "text": "José"}),
+            ),
+            (
+                b"id=SM1&a=%FD&b=%C3%A9",
+                Some(encoding_rs::SHIFT_JIS),
+                json!({"id": "SM1", "a": "%FD", "b": "ﾃｩ"}),
+            ),
         ] {
-            assert_eq!(Value::Object(pair_by_pair(form, charset)), expected, "{expected}");
+            assert_eq!(
+                Value::Object(pair_by_pair(form, charset)),
+                expected,
+                "{expected}"
+            );
         }
     }
 

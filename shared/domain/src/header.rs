@@ -1,5 +1,5 @@
-//! Header fields that users add to outgoing requests: which names they may set, what a value may hold, and which
-//! values are secrets.
+//! Header fields that users add to outgoing requests: which names they may set, what a value may
+//! hold, and which values are secrets.
 
 use http::HeaderName;
 
@@ -30,8 +30,8 @@ pub const NAME_LIMIT: usize = 100;
 /// Longest value, in bytes.
 pub const VALUE_LIMIT: usize = 4096;
 
-/// Names that decide where a message ends or goes, or who seems to have sent it, and those that ask for an answer in which
-/// secrets could not be found.
+/// Names that decide where a message ends or goes, or who seems to have sent it, and those that ask
+/// for an answer in which secrets could not be found.
 const RESERVED: [&str; 12] = [
     "accept-encoding",
     "connection",
@@ -47,7 +47,8 @@ const RESERVED: [&str; 12] = [
     "upgrade",
 ];
 
-/// Families of such names; `webhook-` are those of the signature (Standard Webhooks 1.0), `tieline-` are our own.
+/// Families of such names; `webhook-` are those of the signature (Standard Webhooks 1.0),
+/// `tieline-` are our own.
 const RESERVED_PREFIXES: [&str; 5] = ["proxy-", "tieline-", "webhook-", "x-amzn-", "x-forwarded-"];
 
 /// The name in lower case, if a user may set a header of that name.
@@ -57,18 +58,27 @@ pub fn check_name(name: &str) -> Result<HeaderName, HeaderError> {
     }
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::Syntax)?;
     let text = name.as_str();
-    if RESERVED.contains(&text) || RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+    if RESERVED.contains(&text)
+        || RESERVED_PREFIXES
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+    {
         return Err(HeaderError::Reserved);
     }
     Ok(name)
 }
 
-/// Whether `value` can be sent as it is. Text beyond ASCII goes out as UTF-8 (`obs-text`, RFC 9110, section 5.5).
+/// Whether `value` can be sent as it is. Text beyond ASCII goes out as UTF-8 (`obs-text`, RFC 9110,
+/// section 5.5).
 pub fn check_value(value: &str) -> Result<(), HeaderError> {
     if value.len() > VALUE_LIMIT {
         return Err(HeaderError::Long);
     }
-    if value.chars().any(|c| c.is_control() && c != '\t') { Err(HeaderError::Characters) } else { Ok(()) }
+    if value.chars().any(|c| c.is_control() && c != '\t') {
+        Err(HeaderError::Characters)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the values of this header are secrets, as far as its name tells.
@@ -100,7 +110,10 @@ mod tests {
             "webhooks-x",
             "Web.Hook!",
         ] {
-            assert_eq!(check_name(name).expect(name).as_str(), name.to_ascii_lowercase());
+            assert_eq!(
+                check_name(name).expect(name).as_str(),
+                name.to_ascii_lowercase()
+            );
         }
     }
 
@@ -133,10 +146,15 @@ mod tests {
         ] {
             assert_eq!(check_name(name), Err(HeaderError::Reserved), "{name}");
         }
-        for name in ["", " ", "a b", "a:", "a\r\nb", "a\0", "é", "Host ", "(x)", "a\"b", "{tag}"] {
+        for name in [
+            "", " ", "a b", "a:", "a\r\nb", "a\0", "é", "Host ", "(x)", "a\"b", "{tag}",
+        ] {
             assert_eq!(check_name(name), Err(HeaderError::Syntax), "{name:?}");
         }
-        assert_eq!(check_name(&"x".repeat(NAME_LIMIT + 1)), Err(HeaderError::LongName));
+        assert_eq!(
+            check_name(&"x".repeat(NAME_LIMIT + 1)),
+            Err(HeaderError::LongName)
+        );
     }
 
     #[test]
@@ -145,7 +163,11 @@ mod tests {
             assert_eq!(check_value(value), Ok(()), "{value:?}");
         }
         for value in ["a\r\nb", "\n", "\0", "\x1f", "\x7f", "é\u{85}"] {
-            assert_eq!(check_value(value), Err(HeaderError::Characters), "{value:?}");
+            assert_eq!(
+                check_value(value),
+                Err(HeaderError::Characters),
+                "{value:?}"
+            );
         }
         assert_eq!(check_value(&"a".repeat(4097)), Err(HeaderError::Long));
     }

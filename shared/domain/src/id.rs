@@ -1,4 +1,5 @@
-//! Identifiers: `<prefix>_` and a ULID, one type per kind of resource, so that a webhook's id is never taken for an event's.
+//! Identifiers: `<prefix>_` and a ULID, one type per kind of resource, so that a webhook's id is
+//! never taken for an event's.
 
 use std::{
     fmt,
@@ -155,13 +156,18 @@ impl<K: Kind> Serialize for Id<K> {
 
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
-/// Only the canonical spelling counts (26 upper-case characters), so that one resource has one name.
+/// Only the canonical spelling counts (26 upper-case characters), so that one resource has one
+/// name.
 fn parse_ulid(text: &str) -> Option<Ulid> {
-    Ulid::from_string(text).ok().filter(|ulid| ulid.to_string() == text)
+    Ulid::from_string(text)
+        .ok()
+        .filter(|ulid| ulid.to_string() == text)
 }
 
 /// A delivery's id names its webhook and its event: `dlv_` and both ULIDs. To clients it is opaque.
@@ -180,7 +186,13 @@ impl DeliveryId {
 
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}{}", Self::PREFIX, self.webhook.ulid(), self.event.ulid())
+        write!(
+            f,
+            "{}_{}{}",
+            Self::PREFIX,
+            self.webhook.ulid(),
+            self.event.ulid()
+        )
     }
 }
 
@@ -205,7 +217,10 @@ impl FromStr for DeliveryId {
         text.strip_prefix("dlv_")
             .and_then(|rest| rest.split_at_checked(26))
             .and_then(|(webhook, event)| {
-                Some(Self { webhook: Id::from_ulid(parse_ulid(webhook)?), event: Id::from_ulid(parse_ulid(event)?) })
+                Some(Self {
+                    webhook: Id::from_ulid(parse_ulid(webhook)?),
+                    event: Id::from_ulid(parse_ulid(event)?),
+                })
             })
             .ok_or(NotAnId(Self::PREFIX))
     }
@@ -221,10 +236,20 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.made_at().to_string(), "2026-01-02T03:04:05.678Z");
         let text = id.to_string();
-        for wrong in ["", "evt_", "wh_01", &text.to_lowercase(), &text.replace("evt", "wh"), &format!("{text}0")] {
+        for wrong in [
+            "",
+            "evt_",
+            "wh_01",
+            &text.to_lowercase(),
+            &text.replace("evt", "wh"),
+            &format!("{text}0"),
+        ] {
             assert_eq!(wrong.parse::<EventId>(), Err(NotAnId("evt")), "{wrong}");
         }
-        let delivery = DeliveryId { event: id, webhook: WebhookId::new(Timestamp::UNIX_EPOCH, 9) };
+        let delivery = DeliveryId {
+            event: id,
+            webhook: WebhookId::new(Timestamp::UNIX_EPOCH, 9),
+        };
         assert_eq!(delivery.to_string().parse(), Ok(delivery));
         assert!("dlv_é".parse::<DeliveryId>().is_err());
     }

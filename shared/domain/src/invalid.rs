@@ -1,6 +1,7 @@
-//! Reading a JSON document field by field, keeping everything that is wrong with it: missing, unknown and invalid
-//! fields come out of one reading, each with its JSON pointer (RFC 6901). A document of 256 KiB can hold 40,000 unknown
-//! fields: of one object at most [`MAX_UNKNOWN`] are listed, and [`Problems::capped`] bounds what a response lists in all.
+//! Reading a JSON document field by field, keeping everything that is wrong with it: missing,
+//! unknown and invalid fields come out of one reading, each with its JSON pointer (RFC 6901). A
+//! document of 256 KiB can hold 40,000 unknown fields: of one object at most [`MAX_UNKNOWN`] are
+//! listed, and [`Problems::capped`] bounds what a response lists in all.
 
 mod errors;
 mod problems;
@@ -26,7 +27,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads a secret with `parse`. From a client, one that is not empty but blank is refused: nobody filled it in.
+    /// Reads a secret with `parse`. From a client, one that is not empty but blank is refused:
+    /// nobody filled it in.
     pub fn secret(
         self,
         parse: impl FnOnce(Value) -> Checked<SecretString>,
@@ -46,8 +48,8 @@ impl Source {
     }
 }
 
-/// Reads the fields of one JSON object. Each field is taken once; `finish` names those that nobody took.
-/// An explicit `null` counts as absent, as in a merge patch (RFC 7396).
+/// Reads the fields of one JSON object. Each field is taken once; `finish` names those that nobody
+/// took. An explicit `null` counts as absent, as in a merge patch (RFC 7396).
 #[derive(Debug)]
 pub struct Fields {
     left: Map<String, Value>,
@@ -60,25 +62,44 @@ impl Fields {
     /// The fields of `value`, which must be an object.
     pub fn of(value: Value) -> Checked<Self> {
         match value {
-            Value::Object(left) => Ok(Self { left, problems: Vec::new(), known: Vec::new() }),
+            Value::Object(left) => Ok(Self {
+                left,
+                problems: Vec::new(),
+                known: Vec::new(),
+            }),
             _ => Err(Problems::here("must be an object")),
         }
     }
 
     /// The field, if it is there and valid; what is wrong is kept for `finish`.
-    pub fn optional<T>(&mut self, name: &str, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
+    pub fn optional<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(Value) -> Checked<T>,
+    ) -> Option<T> {
         let value = self.take(name)?;
         self.keep(name, parse(value))
     }
 
     /// Like `optional`, but its absence is a problem.
-    pub fn required<T>(&mut self, name: &str, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
-        let parsed = self.take(name).map_or_else(|| Err(Problems::here("is required")), parse);
+    pub fn required<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(Value) -> Checked<T>,
+    ) -> Option<T> {
+        let parsed = self
+            .take(name)
+            .map_or_else(|| Err(Problems::here("is required")), parse);
         self.keep(name, parsed)
     }
 
     /// The field, or `default` when it is absent. `None` only where it is invalid.
-    pub fn defaulted<T>(&mut self, name: &str, default: T, parse: impl FnOnce(Value) -> Checked<T>) -> Option<T> {
+    pub fn defaulted<T>(
+        &mut self,
+        name: &str,
+        default: T,
+        parse: impl FnOnce(Value) -> Checked<T>,
+    ) -> Option<T> {
         match self.take(name) {
             Some(value) => self.keep(name, parse(value)),
             None => Some(default),
@@ -103,21 +124,34 @@ impl Fields {
     /// Notes a problem that concerns `name` (empty: the object).
     pub fn refuse(&mut self, name: &str, detail: impl Into<String>) {
         let problems = Problems::here(detail);
-        self.problems.extend(if name.is_empty() { problems } else { problems.under(name) }.0);
+        self.problems.extend(
+            if name.is_empty() {
+                problems
+            } else {
+                problems.under(name)
+            }
+            .0,
+        );
     }
 
-    /// `whole` when nothing was wrong, else every problem; fields that nobody asked for are problems.
+    /// `whole` when nothing was wrong, else every problem; fields that nobody asked for are
+    /// problems.
     pub fn finish<T>(mut self, whole: Option<T>) -> Checked<T> {
         let count = self.left.len();
         if count > MAX_UNKNOWN {
-            self.refuse("", format!("has {count} unknown fields; not all of them are listed"));
+            self.refuse(
+                "",
+                format!("has {count} unknown fields; not all of them are listed"),
+            );
         }
         let known = std::mem::take(&mut self.known);
         let mut unlisted = Some(known.as_slice());
         for name in std::mem::take(&mut self.left).keys().take(MAX_UNKNOWN) {
             let detail = match meant(name, &known) {
                 Some(meant) => format!("is not a known field. Did you mean `{meant}`?"),
-                None => unlisted.take().map_or_else(|| "is not a known field.".to_owned(), not_known),
+                None => unlisted
+                    .take()
+                    .map_or_else(|| "is not a known field.".to_owned(), not_known),
             };
             self.refuse(name, detail);
         }
@@ -128,7 +162,9 @@ impl Fields {
     }
 
     fn keep<T>(&mut self, name: &str, parsed: Checked<T>) -> Option<T> {
-        parsed.map_err(|problems| self.problems.extend(problems.under(name).0)).ok()
+        parsed
+            .map_err(|problems| self.problems.extend(problems.under(name).0))
+            .ok()
     }
 }
 
@@ -138,11 +174,17 @@ fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
         return None;
     }
     let name = name.to_lowercase();
-    let likeness = known.iter().map(|known| (strsim::jaro_winkler(&name, known), known.as_str()));
-    likeness.filter(|(likeness, _)| *likeness >= 0.85).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+    let likeness = known
+        .iter()
+        .map(|known| (strsim::jaro_winkler(&name, known), known.as_str()));
+    likeness
+        .filter(|(likeness, _)| *likeness >= 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
 }
 
-/// The problem of an unknown field that is like no known one. Of one object, only the first lists the known fields.
+/// The problem of an unknown field that is like no known one. Of one object, only the first lists
+/// the known fields.
 fn not_known(known: &[String]) -> String {
     if known.is_empty() {
         return "is not a known field. No fields are allowed here.".to_owned();
@@ -152,7 +194,8 @@ fn not_known(known: &[String]) -> String {
 
 /// The value as an absolute URL.
 pub fn url(text: &str) -> Checked<Url> {
-    Url::parse(text).map_err(|_| Problems::here("must be an absolute URL such as https://example.com/path"))
+    Url::parse(text)
+        .map_err(|_| Problems::here("must be an absolute URL such as https://example.com/path"))
 }
 
 /// The value must be a string.
@@ -164,9 +207,14 @@ pub fn string(value: Value) -> Checked<String> {
 }
 
 /// The value must be true or false.
-#[expect(clippy::needless_pass_by_value, reason = "parsers take the value that they parse")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "parsers take the value that they parse"
+)]
 pub fn boolean(value: Value) -> Checked<bool> {
-    value.as_bool().ok_or_else(|| Problems::here("must be true or false"))
+    value
+        .as_bool()
+        .ok_or_else(|| Problems::here("must be true or false"))
 }
 
 /// The value must be a whole number from `least` to `most`. `60.0` and `6e1` are whole, too.
@@ -180,8 +228,13 @@ pub fn whole(least: u64, most: u64) -> impl FnOnce(Value) -> Checked<u64> {
     }
 }
 
-/// The integer that a number without a fraction is. Above 2^53, not every integer is a double: such numbers are refused.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range that was checked")]
+/// The integer that a number without a fraction is. Above 2^53, not every integer is a double: such
+/// numbers are refused.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "within the range that was checked"
+)]
 fn integral(number: f64) -> Option<u64> {
     let exact = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
     exact.then_some(number as u64)
@@ -190,7 +243,9 @@ fn integral(number: f64) -> Option<u64> {
 /// The value must be one of these strings.
 pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Value) -> Checked<T> {
     move |value| {
-        let found = value.as_str().and_then(|text| choices.iter().find(|(name, _)| *name == text));
+        let found = value
+            .as_str()
+            .and_then(|text| choices.iter().find(|(name, _)| *name == text));
         found.map(|(_, choice)| *choice).ok_or_else(|| {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             Problems::here(format!("must be one of: {}", names.join(", ")))
@@ -199,24 +254,41 @@ pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Value) -> Checked<T
 }
 
 /// The value must be an array of `least` to `most` values; problems carry the index.
-pub fn list<T>(least: usize, most: usize, each: impl Fn(Value) -> Checked<T>) -> impl FnOnce(Value) -> Checked<Vec<T>> {
+pub fn list<T>(
+    least: usize,
+    most: usize,
+    each: impl Fn(Value) -> Checked<T>,
+) -> impl FnOnce(Value) -> Checked<Vec<T>> {
     move |value| {
-        let Value::Array(values) = value else { return Err(Problems::here("must be an array")) };
+        let Value::Array(values) = value else {
+            return Err(Problems::here("must be an array"));
+        };
         if !(least..=most).contains(&values.len()) {
-            return Err(Problems::here(format!("must hold {least} to {most} values")));
+            return Err(Problems::here(format!(
+                "must hold {least} to {most} values"
+            )));
         }
-        gather(values.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)), |_, value| each(value))
-            .map(|pairs| pairs.into_iter().map(|(_, value)| value).collect())
+        gather(
+            values
+                .into_iter()
+                .enumerate()
+                .map(|(index, value)| (index.to_string(), value)),
+            |_, value| each(value),
+        )
+        .map(|pairs| pairs.into_iter().map(|(_, value)| value).collect())
     }
 }
 
-/// The value must be an object of at most `most` entries; `each` gets name and value, problems carry the name.
+/// The value must be an object of at most `most` entries; `each` gets name and value, problems
+/// carry the name.
 pub fn entries<T>(
     most: usize,
     each: impl Fn(&str, Value) -> Checked<T>,
 ) -> impl FnOnce(Value) -> Checked<Vec<(String, T)>> {
     move |value| {
-        let Value::Object(values) = value else { return Err(Problems::here("must be an object")) };
+        let Value::Object(values) = value else {
+            return Err(Problems::here("must be an object"));
+        };
         if values.len() > most {
             return Err(Problems::here(format!("must hold at most {most} entries")));
         }
@@ -236,7 +308,11 @@ fn gather<T>(
             Err(found) => problems.extend(found.under(&token).0),
         }
     }
-    if problems.is_empty() { Ok(parsed) } else { Err(Problems(problems)) }
+    if problems.is_empty() {
+        Ok(parsed)
+    } else {
+        Err(Problems(problems))
+    }
 }
 
 /// A resource's name: trimmed, 1 to 100 characters, no control characters.

@@ -1,8 +1,8 @@
-//! Keeps secrets out of what people read: URLs and header values in records, logs and exports, and the hints that stand in
-//! for a secret.
+//! Keeps secrets out of what people read: URLs and header values in records, logs and exports, and
+//! the hints that stand in for a secret.
 //!
-//! What is masked depends on the setting alone: its words, and where its tags are. A template is masked first and filled in
-//! afterwards, so that no value of an event changes what is masked.
+//! What is masked depends on the setting alone: its words, and where its tags are. A template is
+//! masked first and filled in afterwards, so that no value of an event changes what is masked.
 
 mod header;
 
@@ -22,19 +22,29 @@ pub const MASK: &str = "•••";
 const RUN: usize = 24;
 
 /// What has one of these in its name is a secret.
-const SECRET_WORDS: [&str; 7] = ["key", "token", "secret", "signature", "passw", "auth", "credential"];
+const SECRET_WORDS: [&str; 7] = [
+    "key",
+    "token",
+    "secret",
+    "signature",
+    "passw",
+    "auth",
+    "credential",
+];
 
 /// What has one of these names is a secret.
 const SECRET_NAMES: [&str; 6] = ["sig", "pwd", "pass", "code", "jwt", "hmac"];
 
-/// The URL with every part masked that looks like a secret: user info, a path segment with a colon (`bot123:AbC…`), a run
-/// of 24 or more letters and digits, a query value whose name says key, token, secret or the like. Scheme, host and tags
-/// (`{a.b}`) stay readable. Any text may come; one without a scheme is taken for a path.
+/// The URL with every part masked that looks like a secret: user info, a path segment with a colon
+/// (`bot123:AbC…`), a run of 24 or more letters and digits, a query value whose name says key,
+/// token, secret or the like. Scheme, host and tags (`{a.b}`) stay readable. Any text may come; one
+/// without a scheme is taken for a path.
 pub fn url(text: &str) -> String {
     masked(text, Tags::Shown).shown
 }
 
-/// As [`url()`], for a template whose tags are filled in next: a tag in a query value that is masked is masked with it.
+/// As [`url()`], for a template whose tags are filled in next: a tag in a query value that is
+/// masked is masked with it.
 pub fn url_template(text: &str) -> String {
     masked(text, Tags::Masked).shown
 }
@@ -62,7 +72,11 @@ struct Masked {
 
 impl Masked {
     fn new(tags: Tags) -> Self {
-        Self { shown: String::new(), hidden: Vec::new(), tags }
+        Self {
+            shown: String::new(),
+            hidden: Vec::new(),
+            tags,
+        }
     }
 
     fn show(&mut self, text: &str) {
@@ -88,7 +102,11 @@ impl Masked {
 
 fn masked(text: &str, tags: Tags) -> Masked {
     let authority = text.find("://").map_or(0, |at| at + 3);
-    let path = if authority == 0 { 0 } else { end(text, authority, &['/', '\\', '?', '#']) };
+    let path = if authority == 0 {
+        0
+    } else {
+        end(text, authority, &['/', '\\', '?', '#'])
+    };
     let query = end(text, path, &['?', '#']);
     let mut out = Masked::new(tags);
     out.show(&text[..authority]);
@@ -102,12 +120,14 @@ fn masked(text: &str, tags: Tags) -> Masked {
     }
     for segment in text[path..query].split_inclusive(['/', '\\']) {
         let name = segment.trim_end_matches(['/', '\\']);
-        let colon = literals(name).any(|literal| literal.contains(':') || literal.to_ascii_lowercase().contains("%3a"));
+        let colon = literals(name)
+            .any(|literal| literal.contains(':') || literal.to_ascii_lowercase().contains("%3a"));
         each_literal(&mut out, name, if colon { whole } else { runs });
         out.show(&segment[name.len()..]);
     }
     for pair in text[query..].split_inclusive(['&', ';', '?', '#']) {
-        let (pair, separator) = pair.split_at(pair.len() - usize::from(pair.ends_with(['&', ';', '?', '#'])));
+        let (pair, separator) =
+            pair.split_at(pair.len() - usize::from(pair.ends_with(['&', ';', '?', '#'])));
         match pair.split_once('=') {
             Some((name, value)) => {
                 each_literal(&mut out, name, runs);
@@ -134,7 +154,9 @@ pub fn hint(secret: &str) -> Option<String> {
 /// The text must hold no mask: one that was read and is written back would replace the real value.
 pub fn unmasked(text: String) -> Checked<String> {
     if text.contains(MASK) {
-        return Err(Problems::here("holds a mask (•••): write the whole value, or leave the field out to keep it"));
+        return Err(Problems::here(
+            "holds a mask (•••): write the whole value, or leave the field out to keep it",
+        ));
     }
     Ok(text)
 }
@@ -157,14 +179,20 @@ pub(crate) fn literals(text: &str) -> impl Iterator<Item = &str> {
 /// Appends the text with its tags as they are and `mask` applied to what lies between them.
 fn each_literal(out: &mut Masked, text: &str, mask: fn(&mut Masked, &str)) {
     for (piece, is_tag) in pieces(text) {
-        if is_tag { out.show(piece) } else { mask(out, piece) }
+        if is_tag {
+            out.show(piece)
+        } else {
+            mask(out, piece)
+        }
     }
 }
 
 /// The text cut up, each piece with whether it is a tag; none is empty.
 fn pieces(mut text: &str) -> impl Iterator<Item = (&str, bool)> {
     std::iter::from_fn(move || {
-        let next = text.match_indices('{').find_map(|(at, _)| Some((at, tag_at(&text[at..])?.1)));
+        let next = text
+            .match_indices('{')
+            .find_map(|(at, _)| Some((at, tag_at(&text[at..])?.1)));
         let (length, is_tag) = match next {
             Some((0, length)) => (length, true),
             Some((at, _)) => (at, false),
@@ -207,12 +235,17 @@ fn runs(out: &mut Masked, text: &str) {
     }
 }
 
-/// Long, and either without a break or (unlike a UUID or a title in a path) a mix of lower case, upper case and digits.
+/// Long, and either without a break or (unlike a UUID or a title in a path) a mix of lower case,
+/// upper case and digits.
 fn looks_random(run: &str) -> bool {
     let has = |class: fn(&u8) -> bool| run.bytes().any(|byte| class(&byte));
     run.len() >= RUN
-        && (run.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part.len() >= RUN)
-            || has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit))
+        && (run
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|part| part.len() >= RUN)
+            || has(u8::is_ascii_lowercase)
+                && has(u8::is_ascii_uppercase)
+                && has(u8::is_ascii_digit))
 }
 
 #[cfg(test)]
@@ -224,13 +257,22 @@ mod tests {
     #[test]
     fn what_looks_like_a_token_is_masked_and_nothing_else() {
         for (text, masked) in [
-            ("https://api.telegram.org/bot123:AbC-d/sendMessage", "https://api.telegram.org/•••/sendMessage"),
-            ("https://api.telegram.org/bot123%3aAbC/sendMessage", "https://api.telegram.org/•••/sendMessage"),
+            (
+                "https://api.telegram.org/bot123:AbC-d/sendMessage",
+                "https://api.telegram.org/•••/sendMessage",
+            ),
+            (
+                "https://api.telegram.org/bot123%3aAbC/sendMessage",
+                "https://api.telegram.org/•••/sendMessage",
+            ),
             (
                 "https://api.telegram.org/bot{secret.bot_token}/sendMessage",
                 "https://api.telegram.org/bot{secret.bot_token}/sendMessage",
             ),
-            ("https://h.example/bot12:{secret.bot_token}/x", "https://h.example/•••{secret.bot_token}/x"),
+            (
+                "https://h.example/bot12:{secret.bot_token}/x",
+                "https://h.example/•••{secret.bot_token}/x",
+            ),
             (
                 "https://x.example.com/api/v2/tickets/{parent_ticket_id}/comments/",
                 "https://x.example.com/api/v2/tickets/{parent_ticket_id}/comments/",
@@ -239,10 +281,22 @@ mod tests {
                 "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
                 "https://hooks.slack.com/services/T00000000/B00000000/•••",
             ),
-            ("https://h.example/a/abcdefghijklmnopqrstuvw/b", "https://h.example/a/abcdefghijklmnopqrstuvw/b"),
-            ("https://h.example/a/abcdefghijklmnopqrstuvwx.json", "https://h.example/a/•••.json"),
-            ("https://h.example/a/aB3-aB3-aB3-aB3-aB3-aB3_", "https://h.example/a/•••"),
-            ("https://h.example/a/how-to-connect-your-help-desk", "https://h.example/a/how-to-connect-your-help-desk"),
+            (
+                "https://h.example/a/abcdefghijklmnopqrstuvw/b",
+                "https://h.example/a/abcdefghijklmnopqrstuvw/b",
+            ),
+            (
+                "https://h.example/a/abcdefghijklmnopqrstuvwx.json",
+                "https://h.example/a/•••.json",
+            ),
+            (
+                "https://h.example/a/aB3-aB3-aB3-aB3-aB3-aB3_",
+                "https://h.example/a/•••",
+            ),
+            (
+                "https://h.example/a/how-to-connect-your-help-desk",
+                "https://h.example/a/how-to-connect-your-help-desk",
+            ),
             (
                 "https://h.example/a/{a_very_long_tag_name_that_goes_on_1A}",
                 "https://h.example/a/{a_very_long_tag_name_that_goes_on_1A}",
@@ -251,7 +305,10 @@ mod tests {
                 "https://h.example/550e8400-e29b-41d4-a716-446655440000",
                 "https://h.example/550e8400-e29b-41d4-a716-446655440000",
             ),
-            ("https://h.example/aB3aB3aB3aB3a%2BaB3aB3aB3aB3", "https://h.example/•••"),
+            (
+                "https://h.example/aB3aB3aB3aB3a%2BaB3aB3aB3aB3",
+                "https://h.example/•••",
+            ),
             (
                 "https://h.example/?text=Your%20ticket%2012%20was%20closed%20now",
                 "https://h.example/?text=Your%20ticket%2012%20was%20closed%20now",
@@ -264,8 +321,14 @@ mod tests {
                 "https://h.example/?%74oken=abc&token=&token={secret.t}&token",
                 "https://h.example/?%74oken=•••&token=&token={secret.t}&token",
             ),
-            ("https://h.example/?q=ABCDEFGHIJKLMNOPQRSTUVWXYZ#token=x", "https://h.example/?q=•••#token=•••"),
-            ("https://user:pass@h.example:8443/x", "https://•••@h.example:8443/x"),
+            (
+                "https://h.example/?q=ABCDEFGHIJKLMNOPQRSTUVWXYZ#token=x",
+                "https://h.example/?q=•••#token=•••",
+            ),
+            (
+                "https://user:pass@h.example:8443/x",
+                "https://•••@h.example:8443/x",
+            ),
             ("https://us@er:pass@h.example", "https://•••@h.example"),
             ("/bot1:x/send?key=é", "/•••/send?key=•••"),
             ("", ""),
@@ -282,7 +345,10 @@ mod tests {
                 "https://user:pass@h.example/bot1:x/{a}?key=abc&page=2&sig={s}&token=x{t}",
                 vec!["user:pass", "bot1:x", "abc", "x"],
             ),
-            ("https://h.example/a/abcdefghijklmnopqrstuvwx.json", vec!["abcdefghijklmnopqrstuvwx"]),
+            (
+                "https://h.example/a/abcdefghijklmnopqrstuvwx.json",
+                vec!["abcdefghijklmnopqrstuvwx"],
+            ),
             ("https://h.example/a", vec![]),
         ] {
             assert_eq!(url_secrets(text), hidden, "{text}");

@@ -1,4 +1,5 @@
-//! Content types, as far as they say how third parties' bodies are read, and the characters of bodies and header fields.
+//! Content types, as far as they say how third parties' bodies are read, and the characters of
+//! bodies and header fields.
 
 use std::borrow::Cow;
 
@@ -15,33 +16,54 @@ pub(crate) struct MediaType {
 
 impl MediaType {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let text = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
-        let charset =
-            parameters.split(';').filter_map(|parameter| parameter.split_once('=')).find_map(|(name, value)| {
+        let charset = parameters
+            .split(';')
+            .filter_map(|parameter| parameter.split_once('='))
+            .find_map(|(name, value)| {
                 let label = value.trim().trim_matches('"');
-                name.trim().eq_ignore_ascii_case("charset").then(|| Encoding::for_label(label.as_bytes())).flatten()
+                name.trim()
+                    .eq_ignore_ascii_case("charset")
+                    .then(|| Encoding::for_label(label.as_bytes()))
+                    .flatten()
             });
-        Self { essence: essence.trim().to_ascii_lowercase(), charset }
+        Self {
+            essence: essence.trim().to_ascii_lowercase(),
+            charset,
+        }
     }
 
     pub(crate) fn is_form(&self) -> bool {
         self.essence == "application/x-www-form-urlencoded"
     }
 
-    /// Whether a body of this type may be JSON. Some send JSON as text/plain; an object or array is hardly anything else.
+    /// Whether a body of this type may be JSON. Some send JSON as text/plain; an object or array is
+    /// hardly anything else.
     pub(crate) fn may_be_json(&self, body: &[u8]) -> bool {
-        let start = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().first();
-        let named = self.essence.is_empty() || self.essence.ends_with("/json") || self.essence.ends_with("+json");
+        let start = body
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(body)
+            .trim_ascii_start()
+            .first();
+        let named = self.essence.is_empty()
+            || self.essence.ends_with("/json")
+            || self.essence.ends_with("+json");
         named || matches!(start, Some(b'{' | b'['))
     }
 }
 
-/// The text that a body is: by its byte order mark, else by the charset of its content type, else as UTF-8, which JSON is
-/// whatever its content type says. `None` where it is no text by that. Borrowed where its bytes are those of the body.
+/// The text that a body is: by its byte order mark, else by the charset of its content type, else
+/// as UTF-8, which JSON is whatever its content type says. `None` where it is no text by that.
+/// Borrowed where its bytes are those of the body.
 pub fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, str>> {
     let media = MediaType::of(headers);
-    let utf8 = std::str::from_utf8(body).ok().filter(|_| media.charset.is_none() || media.may_be_json(body));
+    let utf8 = std::str::from_utf8(body)
+        .ok()
+        .filter(|_| media.charset.is_none() || media.may_be_json(body));
     let (charset, start) = match (Encoding::for_bom(body), utf8) {
         (Some((charset, length)), _) => (charset, length),
         (None, Some(_)) => (UTF_8, 0),
@@ -63,13 +85,28 @@ mod tests {
 
     #[test]
     fn bodies_are_read_by_their_charset() {
-        let utf16: Vec<u8> = "\u{feff}{\"a\": \"é\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf16: Vec<u8> = "\u{feff}{\"a\": \"é\"}"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         for (kind, body, expected) in [
-            ("text/html; charset=windows-1252", &b"Jos\xe9 \x80"[..], Some("José €")),
+            (
+                "text/html; charset=windows-1252",
+                &b"Jos\xe9 \x80"[..],
+                Some("José €"),
+            ),
             ("text/plain; charset=ISO-8859-1", b"Jos\xe9", Some("José")),
             ("text/plain; charset=iso-8859-1", "é".as_bytes(), Some("Ã©")),
-            ("application/json; charset=iso-8859-1", "\"é\"".as_bytes(), Some("\"é\"")),
-            ("text/plain; charset=iso-8859-1", "{\"a\": \"é\"}".as_bytes(), Some("{\"a\": \"é\"}")),
+            (
+                "application/json; charset=iso-8859-1",
+                "\"é\"".as_bytes(),
+                Some("\"é\""),
+            ),
+            (
+                "text/plain; charset=iso-8859-1",
+                "{\"a\": \"é\"}".as_bytes(),
+                Some("{\"a\": \"é\"}"),
+            ),
             ("application/json", &utf16, Some("{\"a\": \"é\"}")),
             ("text/plain", "\u{feff}é".as_bytes(), Some("é")),
             ("text/plain; charset=\"x\"", "é".as_bytes(), Some("é")),
@@ -84,7 +121,11 @@ mod tests {
 
     #[test]
     fn fields_are_utf8_or_latin1() {
-        for (bytes, expected) in [(&b"Jos\xe9"[..], "José"), ("Zoë".as_bytes(), "Zoë"), (b"a", "a")] {
+        for (bytes, expected) in [
+            (&b"Jos\xe9"[..], "José"),
+            ("Zoë".as_bytes(), "Zoë"),
+            (b"a", "a"),
+        ] {
             assert_eq!(field_text(bytes), expected);
         }
     }

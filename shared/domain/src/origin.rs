@@ -1,8 +1,9 @@
 //! Origins (scheme, host, port) of stored secrets.
 //!
-//! A secret belongs to the origin that it was given for. A patch may move an address, or send a secret where it was not sent
-//! before; each stored secret that would then reach another origin has to come along in the patch. Without this rule, whoever
-//! may write an address could read the secrets that go there.
+//! A secret belongs to the origin that it was given for. A patch may move an address, or send a
+//! secret where it was not sent before; each stored secret that would then reach another origin has
+//! to come along in the patch. Without this rule, whoever may write an address could read the
+//! secrets that go there.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +52,10 @@ impl StoredSecret {
 
     /// A secret that requests carry where `sent` is true.
     pub fn sent_if<const N: usize>(sent: bool, path: [&str; N]) -> Self {
-        Self { path: path.map(str::to_owned).into(), sent }
+        Self {
+            path: path.map(str::to_owned).into(),
+            sent,
+        }
     }
 
     /// The secrets among `headers`, which stand in the document under `path`.
@@ -59,10 +63,18 @@ impl StoredSecret {
         path: &'a [&'a str],
         headers: &'a [(HeaderName, HeaderTemplate)],
     ) -> impl Iterator<Item = Self> + 'a {
-        headers.iter().filter(|(name, value)| holds_secret(name, value)).map(|(name, _)| {
-            let path = path.iter().copied().chain([name.as_str()]).map(str::to_owned).collect();
-            Self { path, sent: true }
-        })
+        headers
+            .iter()
+            .filter(|(name, value)| holds_secret(name, value))
+            .map(|(name, _)| {
+                let path = path
+                    .iter()
+                    .copied()
+                    .chain([name.as_str()])
+                    .map(str::to_owned)
+                    .collect();
+                Self { path, sent: true }
+            })
     }
 
     /// Whether the merge patch writes its value.
@@ -70,9 +82,14 @@ impl StoredSecret {
         let mut place = patch;
         let mut in_headers = false;
         for field in &self.path {
-            let Some(fields) = place.as_object() else { return false };
-            let named = |name: &String| name == field || in_headers && name.eq_ignore_ascii_case(field);
-            let Some((_, value)) = fields.iter().find(|(name, _)| named(name)) else { return false };
+            let Some(fields) = place.as_object() else {
+                return false;
+            };
+            let named =
+                |name: &String| name == field || in_headers && name.eq_ignore_ascii_case(field);
+            let Some((_, value)) = fields.iter().find(|(name, _)| named(name)) else {
+                return false;
+            };
             (place, in_headers) = (value, field == "headers");
         }
         !place.is_null()
@@ -80,17 +97,26 @@ impl StoredSecret {
 
     /// A problem with its value.
     fn refused(&self, detail: String) -> Problems {
-        self.path.iter().rev().fold(Problems::here(detail), |problems, field| problems.under(field))
+        self.path
+            .iter()
+            .rev()
+            .fold(Problems::here(detail), |problems, field| {
+                problems.under(field)
+            })
     }
 }
 
-/// Whether a secret is written into the header's value, and not only named by a tag (`Bearer {secret.token}`).
+/// Whether a secret is written into the header's value, and not only named by a tag (`Bearer
+/// {secret.token}`).
 fn holds_secret(name: &HeaderName, value: &HeaderTemplate) -> bool {
-    mask::header_secrets(name.as_str(), value.as_str()).iter().any(|part| !part.trim().is_empty())
+    mask::header_secrets(name.as_str(), value.as_str())
+        .iter()
+        .any(|part| !part.trim().is_empty())
 }
 
-/// Origins of the secrets that were given for another address than the present one, by the path of their fields. Such a secret was not in
-/// use when the address moved; it may be used again at its own origin only.
+/// Origins of the secrets that were given for another address than the present one, by the path of
+/// their fields. Such a secret was not in use when the address moved; it may be used again at its
+/// own origin only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretOrigins(BTreeMap<String, Origin>);
@@ -101,7 +127,8 @@ impl SecretOrigins {
         self.0.is_empty()
     }
 
-    /// The origins after `patch` has led to settings with these `secrets`, whose requests went to `before` and go to `after`.
+    /// The origins after `patch` has led to settings with these `secrets`, whose requests went to
+    /// `before` and go to `after`.
     ///
     /// # Errors
     /// Names every secret that the patch has to bring.
@@ -129,7 +156,11 @@ impl SecretOrigins {
                 origins.insert(place, origin.clone());
             }
         }
-        if missing.is_empty() { Ok(Self(origins)) } else { Err(Problems(missing)) }
+        if missing.is_empty() {
+            Ok(Self(origins))
+        } else {
+            Err(Problems(missing))
+        }
     }
 }
 
@@ -146,10 +177,19 @@ mod tests {
     #[test]
     fn origins_are_scheme_host_and_port() {
         let a = origin("https://a.example/x?y#z");
-        for same in ["https://a.example", "https://A.example:443/", "https://user@a.example/y"] {
+        for same in [
+            "https://a.example",
+            "https://A.example:443/",
+            "https://user@a.example/y",
+        ] {
             assert_eq!(origin(same), a, "{same}");
         }
-        for other in ["http://a.example", "https://a.example:8443", "https://b.example", "https://x.a.example"] {
+        for other in [
+            "http://a.example",
+            "https://a.example:8443",
+            "https://b.example",
+            "https://x.a.example",
+        ] {
             assert_ne!(origin(other), a, "{other}");
         }
     }
@@ -158,9 +198,16 @@ mod tests {
     fn stored_secret_at_another_origin_is_required() {
         let (a, b) = (&origin("https://a.example"), &origin("https://b.example"));
         let secrets = || {
-            let headers = [("x-api-key", "abc"), ("authorization", "Bearer {secret.t}"), ("accept", "text/plain")];
+            let headers = [
+                ("x-api-key", "abc"),
+                ("authorization", "Bearer {secret.t}"),
+                ("accept", "text/plain"),
+            ];
             let headers = headers.map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderTemplate::parse(value).expect("a template"))
+                (
+                    HeaderName::from_static(name),
+                    HeaderTemplate::parse(value).expect("a template"),
+                )
             });
             let headers: Vec<_> = StoredSecret::of_headers(&["headers"], &headers).collect();
             let own = [
@@ -181,10 +228,20 @@ mod tests {
         };
         let none: Vec<String> = Vec::new();
         assert_eq!(missing(json!({}), a, a), none);
-        assert_eq!(missing(json!({}), a, b), ["/auth/password", "/secrets/a~1b", "/headers/x-api-key"]);
-        assert_eq!(missing(json!({"auth": {"password": "p"}}), a, b), ["/secrets/a~1b", "/headers/x-api-key"]);
         assert_eq!(
-            missing(json!({"auth": {"password": null}, "secrets": {"A/B": "x"}, "headers": "x"}), a, b),
+            missing(json!({}), a, b),
+            ["/auth/password", "/secrets/a~1b", "/headers/x-api-key"]
+        );
+        assert_eq!(
+            missing(json!({"auth": {"password": "p"}}), a, b),
+            ["/secrets/a~1b", "/headers/x-api-key"]
+        );
+        assert_eq!(
+            missing(
+                json!({"auth": {"password": null}, "secrets": {"A/B": "x"}, "headers": "x"}),
+                a,
+                b
+            ),
             ["/auth/password", "/secrets/a~1b", "/headers/x-api-key"]
         );
         let all = json!({"auth": {"password": "p"}, "secrets": {"a/b": "x"}, "headers": {"X-API-Key": "y"}});
@@ -194,14 +251,33 @@ mod tests {
     #[test]
     fn unused_secret_stays_with_its_origin() {
         let (a, b) = (&origin("https://a.example"), &origin("https://b.example"));
-        let (unused, used) = (StoredSecret::sent_if(false, ["secret"]), StoredSecret::sent(["secret"]));
-        let moved = SecretOrigins::default().patched([unused.clone()], &json!({}), a, b).expect("nothing is sent");
+        let (unused, used) = (
+            StoredSecret::sent_if(false, ["secret"]),
+            StoredSecret::sent(["secret"]),
+        );
+        let moved = SecretOrigins::default()
+            .patched([unused.clone()], &json!({}), a, b)
+            .expect("nothing is sent");
         assert!(!moved.is_empty());
         for (patch, refused) in [(json!({}), true), (json!({"secret": "new"}), false)] {
-            assert_eq!(moved.patched([used.clone()], &patch, b, b).is_err(), refused, "{patch}");
+            assert_eq!(
+                moved.patched([used.clone()], &patch, b, b).is_err(),
+                refused,
+                "{patch}"
+            );
         }
-        assert!(moved.patched([used.clone()], &json!({}), b, a).expect("at home").is_empty());
+        assert!(
+            moved
+                .patched([used.clone()], &json!({}), b, a)
+                .expect("at home")
+                .is_empty()
+        );
         assert_eq!(moved.patched([unused], &json!({}), b, b), Ok(moved.clone()));
-        assert!(moved.patched([], &json!({}), b, b).expect("no secret").is_empty());
+        assert!(
+            moved
+                .patched([], &json!({}), b, b)
+                .expect("no secret")
+                .is_empty()
+        );
     }
 }

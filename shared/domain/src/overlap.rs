@@ -13,8 +13,9 @@ const MAX_PREVIOUS: usize = 3;
 )]
 pub struct TooMany(pub Timestamp);
 
-/// The rotated ones, latest first and each with the end of its overlap, once `current` is replaced at `now` and keeps
-/// `overlap`. The `earlier` ones keep their own overlaps, unless there is none this time: then all of them end at once.
+/// The rotated ones, latest first and each with the end of its overlap, once `current` is replaced
+/// at `now` and keeps `overlap`. The `earlier` ones keep their own overlaps, unless there is none
+/// this time: then all of them end at once.
 ///
 /// # Errors
 /// When too many of the earlier ones are in their overlap.

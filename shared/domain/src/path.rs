@@ -1,4 +1,5 @@
-//! Paths into JSON data, as tags and conditions write them: `last_reply.author`, `items.0.id` or `items[0].id`.
+//! Paths into JSON data, as tags and conditions write them: `last_reply.author`, `items.0.id` or
+//! `items[0].id`.
 
 use std::borrow::Cow;
 
@@ -18,7 +19,10 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, NotAPath> {
         let text = &*dotted(text);
         let valid = text.split('.').all(|segment| {
-            !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+            !segment.is_empty()
+                && segment
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         });
         if valid && text.len() <= 200 {
             Ok(Self(text.to_owned()))
@@ -37,27 +41,37 @@ impl Path {
         find(&self.0, data)
     }
 
-    /// The value in an event's `data`; where there is none and the path begins with `data.`, the one at the rest of the path.
-    /// `data` is the field's name in the envelope, and so in people's minds.
+    /// The value in an event's `data`; where there is none and the path begins with `data.`, the
+    /// one at the rest of the path. `data` is the field's name in the envelope, and so in people's
+    /// minds.
     pub fn find_in_event<'a>(&self, data: &'a Value) -> Option<&'a Value> {
-        self.find(data).or_else(|| find(self.0.strip_prefix("data.")?, data))
+        self.find(data)
+            .or_else(|| find(self.0.strip_prefix("data.")?, data))
     }
 }
 
 fn find<'a>(path: &str, data: &'a Value) -> Option<&'a Value> {
-    path.split('.').try_fold(data, |value, segment| match value {
-        Value::Object(map) => map.get(segment),
-        Value::Array(items) => segment.parse::<usize>().ok().and_then(|index| items.get(index)),
-        _ => None,
-    })
+    path.split('.')
+        .try_fold(data, |value, segment| match value {
+            Value::Object(map) => map.get(segment),
+            Value::Array(items) => segment
+                .parse::<usize>()
+                .ok()
+                .and_then(|index| items.get(index)),
+            _ => None,
+        })
 }
 
 /// The text with each `[<digits>]` behind a step written as a step of its own.
 fn dotted(text: &str) -> Cow<'_, str> {
-    let Some((first, rest)) = text.split_once('[').filter(|(first, _)| !first.is_empty()) else { return text.into() };
+    let Some((first, rest)) = text.split_once('[').filter(|(first, _)| !first.is_empty()) else {
+        return text.into();
+    };
     let mut dotted = first.to_owned();
     for part in rest.split('[') {
-        let Some((index, after)) = part.split_once(']') else { return text.into() };
+        let Some((index, after)) = part.split_once(']') else {
+            return text.into();
+        };
         let is_index = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
         if !is_index || !(after.is_empty() || after.starts_with('.')) {
             return text.into();
@@ -88,15 +102,23 @@ mod tests {
             ("a]0[", None),
             ("a[-1]", None),
         ] {
-            assert_eq!(Path::parse(text).ok().as_ref().map(Path::as_str), path, "{text}");
+            assert_eq!(
+                Path::parse(text).ok().as_ref().map(Path::as_str),
+                path,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn data_of_an_event_may_be_named_as_in_its_envelope() {
-        let find = |path: &str, data: Value| Path::parse(path).expect(path).find_in_event(&data).cloned();
+        let find =
+            |path: &str, data: Value| Path::parse(path).expect(path).find_in_event(&data).cloned();
         assert_eq!(find("data.a.0", json!({"a": [1]})), Some(json!(1)));
-        assert_eq!(find("data.a", json!({"a": 1, "data": {"a": 2}})), Some(json!(2)));
+        assert_eq!(
+            find("data.a", json!({"a": 1, "data": {"a": 2}})),
+            Some(json!(2))
+        );
         assert_eq!(find("data.b", json!({"a": 1, "data": {"a": 2}})), None);
         assert_eq!(find("data", json!({"a": 1})), None);
     }

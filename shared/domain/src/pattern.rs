@@ -1,7 +1,8 @@
 //! Names of event types, and the patterns by which webhooks ask for them.
 //!
-//! In comes text; out come valid names and patterns. [`EventType::patterns`] lists exactly the patterns that match a
-//! type, so that the webhooks that want an event are found by a few lookups instead of trying each.
+//! In comes text; out come valid names and patterns. [`EventType::patterns`] lists exactly the
+//! patterns that match a type, so that the webhooks that want an event are found by a few lookups
+//! instead of trying each.
 
 use std::fmt;
 
@@ -14,7 +15,8 @@ use utoipa::ToSchema;
 #[schema(value_type = String, max_length = 100, pattern = "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", example = "ticket.created")]
 pub struct EventType(String);
 
-/// Which event types a webhook wants: one by its name (`message`), all below a prefix (`insight.*`), or all (`*`).
+/// Which event types a webhook wants: one by its name (`message`), all below a prefix
+/// (`insight.*`), or all (`*`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(into = "String", try_from = "String")]
 #[schema(
@@ -37,21 +39,39 @@ pub struct NotAPattern;
 
 const MOST: usize = 100;
 /// Namespaces of the events that Tieline publishes itself.
-const RESERVED: [&str; 9] =
-    ["service", "sms", "email", "chatbot", "call", "credential", "webhook", "inbound", "provider"];
+const RESERVED: [&str; 9] = [
+    "service",
+    "sms",
+    "email",
+    "chatbot",
+    "call",
+    "credential",
+    "webhook",
+    "inbound",
+    "provider",
+];
 const ALL: &str = "*";
 const BELOW: &str = ".*";
 
 impl EventType {
     /// The name that `text` is.
     pub fn parse(text: &str) -> Result<Self, NotAnEventType> {
-        if is_name(text) { Ok(Self(text.to_owned())) } else { Err(NotAnEventType) }
+        if is_name(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAnEventType)
+        }
     }
 
-    /// Whether the name is in a namespace that Tieline publishes in. Clients publish such events with the scope `admin` only,
-    /// as receivers take them for what Tieline saw; nobody can define types there.
+    /// Whether the name is in a namespace that Tieline publishes in. Clients publish such events
+    /// with the scope `admin` only, as receivers take them for what Tieline saw; nobody can define
+    /// types there.
     pub fn is_reserved(&self) -> bool {
-        RESERVED.iter().any(|namespace| self.0.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('.')))
+        RESERVED.iter().any(|namespace| {
+            self.0
+                .strip_prefix(namespace)
+                .is_some_and(|rest| rest.starts_with('.'))
+        })
     }
 
     /// The built-in type that tells of a delivery's end without success.
@@ -89,11 +109,19 @@ impl EventType {
         &self.0
     }
 
-    /// Every pattern that matches this type, the closest first: its name, each prefix with `.*`, and `*`.
+    /// Every pattern that matches this type, the closest first: its name, each prefix with `.*`,
+    /// and `*`.
     pub fn patterns(&self) -> Vec<Pattern> {
-        let dots = self.0.rmatch_indices('.').map(|(at, _)| format!("{}{BELOW}", &self.0[..at]));
+        let dots = self
+            .0
+            .rmatch_indices('.')
+            .map(|(at, _)| format!("{}{BELOW}", &self.0[..at]));
         let exact = std::iter::once(self.0.clone());
-        exact.chain(dots).chain(std::iter::once(ALL.to_owned())).map(Pattern).collect()
+        exact
+            .chain(dots)
+            .chain(std::iter::once(ALL.to_owned()))
+            .map(Pattern)
+            .collect()
     }
 }
 
@@ -101,7 +129,11 @@ impl Pattern {
     /// The pattern that `text` writes.
     pub fn parse(text: &str) -> Result<Self, NotAPattern> {
         let valid = text == ALL || is_name(text.strip_suffix(BELOW).unwrap_or(text));
-        if valid { Ok(Self(text.to_owned())) } else { Err(NotAPattern) }
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAPattern)
+        }
     }
 
     /// The pattern as written.
@@ -124,8 +156,12 @@ impl Pattern {
 }
 
 fn is_name(text: &str) -> bool {
-    let word =
-        |word: &str| !word.is_empty() && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let word = |word: &str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    };
     text.len() <= MOST && text.split('.').all(word)
 }
 
@@ -181,11 +217,32 @@ mod tests {
 
     #[test]
     fn only_words_joined_by_dots_are_names() {
-        for right in ["chat", "ticket.reply_added", "a.b.c.9", "_", &"x".repeat(100)] {
+        for right in [
+            "chat",
+            "ticket.reply_added",
+            "a.b.c.9",
+            "_",
+            &"x".repeat(100),
+        ] {
             assert_eq!(event_type(right).as_str(), right);
-            assert!(Pattern::parse(right).is_ok() && Pattern::parse(&format!("{right}.*")).is_ok(), "{right}");
+            assert!(
+                Pattern::parse(right).is_ok() && Pattern::parse(&format!("{right}.*")).is_ok(),
+                "{right}"
+            );
         }
-        for wrong in ["", ".", "a.", ".a", "a..b", "A", "a-b", "a b", "é", "a\n", &"x".repeat(101)] {
+        for wrong in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "A",
+            "a-b",
+            "a b",
+            "é",
+            "a\n",
+            &"x".repeat(101),
+        ] {
             assert_eq!(EventType::parse(wrong), Err(NotAnEventType), "{wrong}");
             assert_eq!(Pattern::parse(wrong), Err(NotAPattern), "{wrong}");
         }
@@ -196,16 +253,31 @@ mod tests {
 
     #[test]
     fn a_type_lists_its_patterns_closest_first() {
-        let listed: Vec<String> = event_type("a.b.c").patterns().into_iter().map(String::from).collect();
+        let listed: Vec<String> = event_type("a.b.c")
+            .patterns()
+            .into_iter()
+            .map(String::from)
+            .collect();
         assert_eq!(listed, ["a.b.c", "a.b.*", "a.*", "*"]);
-        assert!(!Pattern::parse("a.*").expect("pattern").matches(&event_type("a")));
-        assert!(!Pattern::parse("a.*").expect("pattern").matches(&event_type("ab.c")));
+        assert!(
+            !Pattern::parse("a.*")
+                .expect("pattern")
+                .matches(&event_type("a"))
+        );
+        assert!(
+            !Pattern::parse("a.*")
+                .expect("pattern")
+                .matches(&event_type("ab.c"))
+        );
     }
 
     #[test]
     fn both_read_back_as_json() {
         let pattern: Pattern = serde_json::from_str("\"insight.*\"").expect("pattern");
-        assert_eq!(serde_json::to_string(&pattern).expect("json"), "\"insight.*\"");
+        assert_eq!(
+            serde_json::to_string(&pattern).expect("json"),
+            "\"insight.*\""
+        );
         assert!(serde_json::from_str::<EventType>("\"insight.*\"").is_err());
     }
 

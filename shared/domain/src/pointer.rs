@@ -1,4 +1,5 @@
-//! JSON pointers (RFC 6901), by which a provider's documents are read: where its id stands, where its status.
+//! JSON pointers (RFC 6901), by which a provider's documents are read: where its id stands, where
+//! its status.
 
 use std::fmt;
 
@@ -22,11 +23,22 @@ pub struct Pointer(String);
 pub struct NotAPointer;
 
 impl Pointer {
-    /// The pointer that `text` writes. It has at least one step: a whole document is neither an id nor a status.
+    /// The pointer that `text` writes. It has at least one step: a whole document is neither an id
+    /// nor a status.
     pub fn parse(text: &str) -> Result<Self, NotAPointer> {
-        let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        let legal = text.starts_with('/') && text.len() <= LONGEST && escapes && !text.chars().any(char::is_control);
-        if legal { Ok(Self(text.to_owned())) } else { Err(NotAPointer) }
+        let escapes = text
+            .split('~')
+            .skip(1)
+            .all(|rest| rest.starts_with(['0', '1']));
+        let legal = text.starts_with('/')
+            && text.len() <= LONGEST
+            && escapes
+            && !text.chars().any(char::is_control);
+        if legal {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAPointer)
+        }
     }
 
     /// Reads a pointer out of a document.
@@ -44,7 +56,8 @@ impl Pointer {
         document.pointer(&self.0)
     }
 
-    /// The string or number that stands there, as text of 1 to 255 bytes without control characters.
+    /// The string or number that stands there, as text of 1 to 255 bytes without control
+    /// characters.
     pub fn text(&self, document: &Value) -> Option<String> {
         let text = match self.find(document)? {
             Value::String(text) => text.clone(),
@@ -73,7 +86,16 @@ mod tests {
         for text in ["/", "/a", "/a/0/b", "/a~1b/c~0d", "/é", "//"] {
             assert_eq!(Pointer::parse(text).expect(text).as_str(), text);
         }
-        for text in ["", "a", "a/b", "/~", "/~2", "/a~", "/\n", &format!("/{}", "a".repeat(255))] {
+        for text in [
+            "",
+            "a",
+            "a/b",
+            "/~",
+            "/~2",
+            "/a~",
+            "/\n",
+            &format!("/{}", "a".repeat(255)),
+        ] {
             assert_eq!(Pointer::parse(text), Err(NotAPointer), "{text:?}");
         }
     }
@@ -101,7 +123,14 @@ mod tests {
             ("/null", None),
             ("/none", None),
         ] {
-            assert_eq!(Pointer::parse(pointer).expect(pointer).text(&document).as_deref(), expected, "{pointer}");
+            assert_eq!(
+                Pointer::parse(pointer)
+                    .expect(pointer)
+                    .text(&document)
+                    .as_deref(),
+                expected,
+                "{pointer}"
+            );
         }
         let just = Pointer::parse("/just").expect("pointer");
         assert_eq!(just.text(&document).map(|text| text.len()), Some(255));

@@ -1,13 +1,15 @@
 //! Masks secrets in text that third parties sent back.
 //!
-//! Receivers echo what they were sent, in JSON, in a URL, in XML, one within another. Each secret is searched for in the
-//! text and in what the text decodes to, up to [`LAYERS`] codes deep, and the text that stood for it is masked.
+//! Receivers echo what they were sent, in JSON, in a URL, in XML, one within another. Each secret
+//! is searched for in the text and in what the text decodes to, up to [`LAYERS`] codes deep, and
+//! the text that stood for it is masked.
 //!
-//! Only text from third parties is searched, and only for whole secrets: a client that could have a text of its own
-//! searched would learn from the answer whether it guessed a secret's beginning. Where an answer was cut, the beginning of a
-//! secret at the cut is masked too ([`Redactor::cut`]).
+//! Only text from third parties is searched, and only for whole secrets: a client that could have a
+//! text of its own searched would learn from the answer whether it guessed a secret's beginning.
+//! Where an answer was cut, the beginning of a secret at the cut is masked too ([`Redactor::cut`]).
 //!
-//! The work is bounded: one automaton for at most [`MAX_SECRETS`] secrets runs once over each decoded text.
+//! The work is bounded: one automaton for at most [`MAX_SECRETS`] secrets runs once over each
+//! decoded text.
 
 mod decode;
 
@@ -40,7 +42,10 @@ pub struct Secrets(Vec<String>);
 impl Secrets {
     /// Adds a secret, unless it is too short, known, or one more than [`MAX_SECRETS`].
     pub fn add(&mut self, secret: &str) {
-        if secret.len() >= MIN_SECRET && self.0.len() < MAX_SECRETS && self.0.iter().all(|known| known != secret) {
+        if secret.len() >= MIN_SECRET
+            && self.0.len() < MAX_SECRETS
+            && self.0.iter().all(|known| known != secret)
+        {
             self.0.push(secret.to_owned());
         }
     }
@@ -58,12 +63,18 @@ impl Secrets {
         }
     }
 
-    /// Adds what a header's value is made of: the values of a cookie's or a scheme's parameters. These are the least
-    /// important, and there may be many.
+    /// Adds what a header's value is made of: the values of a cookie's or a scheme's parameters.
+    /// These are the least important, and there may be many.
     pub fn add_header_parts(&mut self, value: &str) {
-        for part in token(value).into_iter().flat_map(|token| token.split([' ', '\t', ';', ','])) {
+        for part in token(value)
+            .into_iter()
+            .flat_map(|token| token.split([' ', '\t', ';', ',']))
+        {
             let part = part.trim_end_matches('=');
-            let part = part.split_once('=').map_or(part, |(_, value)| value).trim_matches('"');
+            let part = part
+                .split_once('=')
+                .map_or(part, |(_, value)| value)
+                .trim_matches('"');
             if part.len() >= MIN_PART {
                 self.add(part);
             }
@@ -83,10 +94,15 @@ impl Secrets {
     }
 }
 
-/// The value of a header without the name of its authentication scheme; `None` where nothing else is there.
+/// The value of a header without the name of its authentication scheme; `None` where nothing else
+/// is there.
 fn token(value: &str) -> Option<&str> {
     let is_scheme = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let rest = value.split_once(' ').filter(|(word, _)| is_scheme(word)).map_or(value, |(_, rest)| rest).trim();
+    let rest = value
+        .split_once(' ')
+        .filter(|(word, _)| is_scheme(word))
+        .map_or(value, |(_, rest)| rest)
+        .trim();
     (!rest.is_empty()).then_some(rest)
 }
 
@@ -108,10 +124,17 @@ impl Redactor {
     /// Prepares the search for these secrets.
     pub fn new(secrets: Secrets) -> Self {
         let automaton = (!secrets.0.is_empty()).then(|| {
-            // Of the kinds of automata this one takes time and memory linear in the secrets' length.
-            AhoCorasick::builder().kind(Some(AhoCorasickKind::NoncontiguousNFA)).build(&secrets.0).ok()
+            // Of the kinds of automata this one takes time and memory linear in the secrets'
+            // length.
+            AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::NoncontiguousNFA))
+                .build(&secrets.0)
+                .ok()
         });
-        Self { automaton: automaton.flatten(), secrets: secrets.0 }
+        Self {
+            automaton: automaton.flatten(),
+            secrets: secrets.0,
+        }
     }
 
     /// `text` with every secret in it masked.
@@ -119,19 +142,31 @@ impl Redactor {
         self.redact(text, End::Whole)
     }
 
-    /// As [`Redactor::whole`], for the first part of a longer text: the beginning of a secret, of 8 bytes or more, is
-    /// masked at its end too.
+    /// As [`Redactor::whole`], for the first part of a longer text: the beginning of a secret, of 8
+    /// bytes or more, is masked at its end too.
     pub fn cut(&self, text: &str) -> String {
         self.redact(text, End::Cut)
     }
 
     fn redact(&self, text: &str, end: End) -> String {
-        let Some(automaton) = &self.automaton else { return text.to_owned() };
+        let Some(automaton) = &self.automaton else {
+            return text.to_owned();
+        };
         let starts: Vec<Start<'_>> = match end {
             End::Whole => Vec::new(),
-            End::Cut => self.secrets.iter().filter_map(|secret| Start::of(secret.as_bytes())).collect(),
+            End::Cut => self
+                .secrets
+                .iter()
+                .filter_map(|secret| Start::of(secret.as_bytes()))
+                .collect(),
         };
-        let mut search = Search { automaton, starts, end, text, hidden: BTreeSet::new() };
+        let mut search = Search {
+            automaton,
+            starts,
+            end,
+            text,
+            hidden: BTreeSet::new(),
+        };
         if search.run(&Decoded::plain(text), LAYERS).is_none() {
             return MASK.to_owned();
         }
@@ -160,17 +195,26 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Searches here and in what this decodes to, one after another, so that a large text is in memory only a few times.
-    /// `None` when there are too many matches.
+    /// Searches here and in what this decodes to, one after another, so that a large text is in
+    /// memory only a few times. `None` when there are too many matches.
     fn run(&mut self, decoded: &Decoded, layers: usize) -> Option<()> {
-        for (count, found) in self.automaton.find_overlapping_iter(&decoded.bytes).enumerate() {
+        for (count, found) in self
+            .automaton
+            .find_overlapping_iter(&decoded.bytes)
+            .enumerate()
+        {
             self.hide(decoded.origin(found.range()))?;
             if count > MAX_MATCHES {
                 return None;
             }
         }
         let length = decoded.bytes.len();
-        if let Some(start) = self.starts.iter().filter_map(|start| start.at_the_end(&decoded.bytes)).max() {
+        if let Some(start) = self
+            .starts
+            .iter()
+            .filter_map(|start| start.at_the_end(&decoded.bytes))
+            .max()
+        {
             let from = decoded.origin(length - start..length).start;
             self.hide(from..self.text.len())?;
         }
@@ -200,11 +244,14 @@ struct Start<'a> {
 impl<'a> Start<'a> {
     /// `None` for a secret that is too short to have a beginning.
     fn of(secret: &'a [u8]) -> Option<Self> {
-        (secret.len() > MIN_START).then(|| Self { secret, head: memmem::Finder::new(&secret[..MIN_START]) })
+        (secret.len() > MIN_START).then(|| Self {
+            secret,
+            head: memmem::Finder::new(&secret[..MIN_START]),
+        })
     }
 
-    /// How long the beginning of the secret is with which `bytes` end; `None` for less than [`MIN_START`]. Takes time
-    /// linear in the secret's length (Knuth–Morris–Pratt).
+    /// How long the beginning of the secret is with which `bytes` end; `None` for less than
+    /// [`MIN_START`]. Takes time linear in the secret's length (Knuth–Morris–Pratt).
     fn at_the_end(&self, bytes: &[u8]) -> Option<usize> {
         let window = &bytes[bytes.len().saturating_sub(self.secret.len() - 1)..];
         let window = &window[self.head.find(window)?..];
@@ -215,7 +262,9 @@ impl<'a> Start<'a> {
             matched = step(self.secret, &falls, matched, self.secret[at]);
             falls[at + 1] = matched;
         }
-        let matched = window.iter().fold(0, |matched, byte| step(self.secret, &falls, matched, *byte));
+        let matched = window
+            .iter()
+            .fold(0, |matched, byte| step(self.secret, &falls, matched, *byte));
         Some(matched).filter(|matched| *matched >= MIN_START)
     }
 }

@@ -1,14 +1,16 @@
 //! When a failed delivery is tried again.
 //!
-//! In come a webhook's policy, what was tried so far and the time; out comes when to try next, or that the schedule has
-//! ended. Guaranteed: no more retries than the policy has; none is planned past the schedule's end by more than a minute
-//! for each attempt, which is for the time that attempts take; a `Retry-After` postpones and never hastens.
+//! In come a webhook's policy, what was tried so far and the time; out comes when to try next, or
+//! that the schedule has ended. Guaranteed: no more retries than the policy has; none is planned
+//! past the schedule's end by more than a minute for each attempt, which is for the time that
+//! attempts take; a `Retry-After` postpones and never hastens.
 //!
-//! The times of `fixed` and `standard` stand fixed from the first attempt on, so that slow attempts do not shift them. A
-//! retry that is up to a minute late (a queue's delay, a slow endpoint) is made at once; times that passed by longer ago
-//! (a `Retry-After`, an outage of ours) are skipped, for to make up for them would be a burst on an endpoint in trouble. Two
-//! attempts of `fixed` never begin closer to each other than its interval, and two of `standard` never closer than 5 seconds:
-//! a time at which a postponed attempt was made is used up.
+//! The times of `fixed` and `standard` stand fixed from the first attempt on, so that slow attempts
+//! do not shift them. A retry that is up to a minute late (a queue's delay, a slow endpoint) is
+//! made at once; times that passed by longer ago (a `Retry-After`, an outage of ours) are skipped,
+//! for to make up for them would be a burst on an endpoint in trouble. Two attempts of `fixed`
+//! never begin closer to each other than its interval, and two of `standard` never closer than 5
+//! seconds: a time at which a postponed attempt was made is used up.
 
 use std::time::Duration;
 
@@ -55,7 +57,8 @@ pub struct Schedule {
     pub last_at: Timestamp,
 }
 
-/// The most retries of a schedule: each attempt is kept with its answer, and is shown with the delivery.
+/// The most retries of a schedule: each attempt is kept with its answer, and is shown with the
+/// delivery.
 const MOST_RETRIES: u32 = 1_000;
 /// The longest schedule: 7 days.
 const LONGEST: u64 = 7 * 86_400;
@@ -68,7 +71,8 @@ const SLACK: SignedDuration = SignedDuration::from_secs(60);
 const RETURNS_PER_SECOND: i32 = 100;
 /// How long a message waits in a line, at least, until it looks whether that still stands.
 const LEAST_LOOK: SignedDuration = SignedDuration::from_secs(5);
-/// The longest that a message stays hidden whose handling failed: after an outage, all is at work again within this time.
+/// The longest that a message stays hidden whose handling failed: after an outage, all is at work
+/// again within this time.
 const LONGEST_REDELIVERY: u32 = 300;
 /// The most `DelaySeconds` that SQS takes.
 const LONGEST_HOP: SignedDuration = SignedDuration::from_secs(900);
@@ -76,7 +80,10 @@ const LONGEST_HOP: SignedDuration = SignedDuration::from_secs(900);
 impl Default for RetryPolicy {
     /// Every 30 minutes for 24 hours: 48 retries.
     fn default() -> Self {
-        Self::Fixed { interval_seconds: 1_800, duration_seconds: 86_400 }
+        Self::Fixed {
+            interval_seconds: 1_800,
+            duration_seconds: 86_400,
+        }
     }
 }
 
@@ -90,8 +97,12 @@ impl RetryPolicy {
             Custom,
             None,
         }
-        const KINDS: [(&str, Kind); 4] =
-            [("fixed", Kind::Fixed), ("standard", Kind::Standard), ("custom", Kind::Custom), ("none", Kind::None)];
+        const KINDS: [(&str, Kind); 4] = [
+            ("fixed", Kind::Fixed),
+            ("standard", Kind::Standard),
+            ("custom", Kind::Custom),
+            ("none", Kind::None),
+        ];
         let mut fields = Fields::of(value)?;
         let policy = match fields.required("type", invalid::one_of(&KINDS)) {
             Some(Kind::Fixed) => {
@@ -100,17 +111,29 @@ impl RetryPolicy {
                 if interval > duration && duration.is_some() {
                     fields.refuse("duration_seconds", "must be at least interval_seconds");
                 }
-                if interval.zip(duration).is_some_and(|(interval, duration)| duration / interval > MOST_RETRIES) {
-                    fields.refuse("interval_seconds", "must be so long that there are at most 1,000 retries");
+                if interval
+                    .zip(duration)
+                    .is_some_and(|(interval, duration)| duration / interval > MOST_RETRIES)
+                {
+                    fields.refuse(
+                        "interval_seconds",
+                        "must be so long that there are at most 1,000 retries",
+                    );
                 }
                 interval
                     .zip(duration)
-                    .map(|(interval_seconds, duration_seconds)| Self::Fixed { interval_seconds, duration_seconds })
+                    .map(|(interval_seconds, duration_seconds)| Self::Fixed {
+                        interval_seconds,
+                        duration_seconds,
+                    })
             }
             Some(Kind::Custom) => {
                 let delays = fields.required("delays_seconds", invalid::list(1, 100, seconds));
                 if delays.iter().flatten().copied().map(u64::from).sum::<u64>() > LONGEST {
-                    fields.refuse("delays_seconds", "must be at most 7 days (604800 seconds) in sum");
+                    fields.refuse(
+                        "delays_seconds",
+                        "must be at most 7 days (604800 seconds) in sum",
+                    );
                 }
                 delays.map(|delays_seconds| Self::Custom { delays_seconds })
             }
@@ -133,35 +156,64 @@ impl RetryPolicy {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// When to try next after `schedule.attempts_made` attempts, the last of which failed at `now`; `None` when the
-    /// schedule has ended. `retry_after` (of a 429 or 503) postpones that, at most by 24 hours and never past the
-    /// schedule's end; it is the same retry then, only later.
-    pub fn next(&self, schedule: &Schedule, now: Timestamp, retry_after: Option<Duration>) -> Option<Timestamp> {
+    /// When to try next after `schedule.attempts_made` attempts, the last of which failed at `now`;
+    /// `None` when the schedule has ended. `retry_after` (of a 429 or 503) postpones that, at most
+    /// by 24 hours and never past the schedule's end; it is the same retry then, only later.
+    pub fn next(
+        &self,
+        schedule: &Schedule,
+        now: Timestamp,
+        retry_after: Option<Duration>,
+    ) -> Option<Timestamp> {
         let retry = schedule.attempts_made.max(1);
         let started = schedule.started_at;
         let on_time = |planned: Timestamp| now.duration_since(planned) <= SLACK;
         let (due, end) = match self {
-            Self::Fixed { interval_seconds, duration_seconds } => {
+            Self::Fixed {
+                interval_seconds,
+                duration_seconds,
+            } => {
                 let interval = (*interval_seconds).max(1);
                 let earliest = now.max(after(schedule.last_at, interval));
                 let since = u32::try_from(earliest.duration_since(started).as_secs()).unwrap_or(0);
                 let passed = since / interval;
                 let late = earliest.duration_since(after(started, passed.saturating_mul(interval)));
-                let slot = if late <= SLACK { passed } else { passed.saturating_add(1) }.max(retry);
-                let offset = slot.checked_mul(interval).filter(|offset| offset <= duration_seconds)?;
-                (after(started, offset).max(earliest), after(started, *duration_seconds))
+                let slot = if late <= SLACK {
+                    passed
+                } else {
+                    passed.saturating_add(1)
+                }
+                .max(retry);
+                let offset = slot
+                    .checked_mul(interval)
+                    .filter(|offset| offset <= duration_seconds)?;
+                (
+                    after(started, offset).max(earliest),
+                    after(started, *duration_seconds),
+                )
             }
             Self::Standard => {
                 let left = STANDARD_OFFSETS.get(usize::try_from(retry - 1).ok()?..)?;
                 let earliest = after(schedule.last_at, STANDARD_OFFSETS[0]);
                 let mut times = left.iter().map(|offset| after(started, *offset));
-                (times.find(|time| *time >= earliest && on_time(*time))?, after(started, 86_400))
+                (
+                    times.find(|time| *time >= earliest && on_time(*time))?,
+                    after(started, 86_400),
+                )
             }
             Self::Custom { delays_seconds } => {
                 let delay = delays_seconds.get(usize::try_from(retry - 1).ok()?)?;
-                let end = after(started, delays_seconds.iter().fold(0, |sum, delay| sum.saturating_add(*delay)));
-                // These delays run from the attempt before, so each attempt's own time shifts the last one.
-                let latest = end.saturating_add(SLACK.saturating_mul(i32::try_from(retry).ok()?)).ok()?;
+                let end = after(
+                    started,
+                    delays_seconds
+                        .iter()
+                        .fold(0, |sum, delay| sum.saturating_add(*delay)),
+                );
+                // These delays run from the attempt before, so each attempt's own time shifts the
+                // last one.
+                let latest = end
+                    .saturating_add(SLACK.saturating_mul(i32::try_from(retry).ok()?))
+                    .ok()?;
                 if now > latest {
                     return None;
                 }
@@ -174,8 +226,8 @@ impl RetryPolicy {
     }
 }
 
-/// How long a `Retry-After` header asks to wait (RFC 9110 §10.2.3: seconds, or a date in any of the three forms of §5.6.7),
-/// at most 24 hours, zero for a date gone by; `None` when it is neither.
+/// How long a `Retry-After` header asks to wait (RFC 9110 §10.2.3: seconds, or a date in any of the
+/// three forms of §5.6.7), at most 24 hours, zero for a date gone by; `None` when it is neither.
 pub fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim_ascii();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -190,29 +242,34 @@ pub fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(MOST_RETRY_AFTER))
 }
 
-/// The `DelaySeconds` of a message whose place in a line of `limit` calls a second comes up at `place`. A change of the
-/// limit counts for it once it looks whether the line still stands: after an eighth of its wait, or sooner, so that after a
-/// change [`RETURNS_PER_SECOND`] of those that wait come back each second at least; but not more often than every
-/// [`LEAST_LOOK`]. Together, n that wait look about 100 · (1 + ln(n / 500)) times a second; with a limit above 12 a second,
+/// The `DelaySeconds` of a message whose place in a line of `limit` calls a second comes up at
+/// `place`. A change of the limit counts for it once it looks whether the line still stands: after
+/// an eighth of its wait, or sooner, so that after a change [`RETURNS_PER_SECOND`] of those that
+/// wait come back each second at least; but not more often than every [`LEAST_LOOK`]. Together, n
+/// that wait look about 100 · (1 + ln(n / 500)) times a second; with a limit above 12 a second,
 /// some fifty times for each call.
 pub fn line_delay(place: Timestamp, limit: u32, now: Timestamp) -> u32 {
     let wait = place.duration_since(now);
     // As many wait before it as are called until its place comes up.
-    let others_back = wait.saturating_mul(i32::try_from(limit).unwrap_or(i32::MAX)) / RETURNS_PER_SECOND;
+    let others_back =
+        wait.saturating_mul(i32::try_from(limit).unwrap_or(i32::MAX)) / RETURNS_PER_SECOND;
     let look = others_back.min(wait / 8).max(LEAST_LOOK).min(wait);
     hop_delay(now.saturating_add(look).unwrap_or(place), now)
 }
 
-/// Seconds until a queue message is seen again whose handling failed, by how often it was received: 2 after the first
-/// time, doubled each time after that, at most 300. So 200 receives, which the queues allow, take more than 16 hours.
+/// Seconds until a queue message is seen again whose handling failed, by how often it was received:
+/// 2 after the first time, doubled each time after that, at most 300. So 200 receives, which the
+/// queues allow, take more than 16 hours.
 pub fn redelivery_delay(receives: u32) -> u32 {
     2_u32.saturating_pow(receives).clamp(2, LONGEST_REDELIVERY)
 }
 
-/// The `DelaySeconds` of a message that is to arrive at `due_at`: rounded up, 0 when due, at most the 900 s of SQS; one
-/// that must wait longer is sent on.
+/// The `DelaySeconds` of a message that is to arrive at `due_at`: rounded up, 0 when due, at most
+/// the 900 s of SQS; one that must wait longer is sent on.
 pub fn hop_delay(due_at: Timestamp, now: Timestamp) -> u32 {
-    let wait = due_at.duration_since(now).clamp(SignedDuration::ZERO, LONGEST_HOP);
+    let wait = due_at
+        .duration_since(now)
+        .clamp(SignedDuration::ZERO, LONGEST_HOP);
     let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(0)
 }

@@ -1,7 +1,9 @@
-//! Signatures on what Tieline sends, and on what others send so, after Standard Webhooks 1.0 (symmetric, HMAC-SHA256).
+//! Signatures on what Tieline sends, and on what others send so, after Standard Webhooks 1.0
+//! (symmetric, HMAC-SHA256).
 //!
-//! In come a webhook's secrets and the bytes of one request; out comes the value of `webhook-signature`. A receiver
-//! checks it over `<webhook-id>.<webhook-timestamp>.<body>` with any Standard Webhooks library.
+//! In come a webhook's secrets and the bytes of one request; out comes the value of
+//! `webhook-signature`. A receiver checks it over `<webhook-id>.<webhook-timestamp>.<body>` with
+//! any Standard Webhooks library.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -11,8 +13,8 @@ use subtle::ConstantTimeEq as _;
 
 const PREFIX: &str = "whsec_";
 
-/// A webhook's secret: 24 to 75 characters whose bytes are the key, or `whsec_` and the base64 of a key of 24 to 64
-/// bytes. Its `Debug` hides it.
+/// A webhook's secret: 24 to 75 characters whose bytes are the key, or `whsec_` and the base64 of a
+/// key of 24 to 64 bytes. Its `Debug` hides it.
 #[derive(Debug, Clone)]
 pub struct SigningSecret {
     text: SecretString,
@@ -48,11 +50,16 @@ pub enum SecretError {
 /// Least length of a secret that somebody else issued, in characters.
 const MIN_ISSUED: usize = 8;
 
-/// Refuses what can't be a signing secret, whatever its scheme: blanks, fewer than 8 characters, text before `whsec_`.
+/// Refuses what can't be a signing secret, whatever its scheme: blanks, fewer than 8 characters,
+/// text before `whsec_`.
 pub fn check_issued(secret: &SecretString) -> Result<(), SecretError> {
     let text = secret.expose_secret();
     check_plausible(text)?;
-    if text.chars().count() < MIN_ISSUED { Err(SecretError::Short) } else { Ok(()) }
+    if text.chars().count() < MIN_ISSUED {
+        Err(SecretError::Short)
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses blanks, and text before `whsec_`.
@@ -70,7 +77,8 @@ impl SigningSecret {
         check_plausible(text)?;
         let key = match text.strip_prefix(PREFIX) {
             Some(encoded) => {
-                let key = SecretSlice::from(BASE64.decode(encoded).map_err(|_| SecretError::Base64)?);
+                let key =
+                    SecretSlice::from(BASE64.decode(encoded).map_err(|_| SecretError::Base64)?);
                 if !(24..=64).contains(&key.expose_secret().len()) {
                     return Err(SecretError::KeyLength);
                 }
@@ -80,45 +88,69 @@ impl SigningSecret {
             None if text.chars().any(char::is_control) => return Err(SecretError::Control),
             None => text.as_bytes().to_vec().into(),
         };
-        Ok(Self { text: text.into(), key })
+        Ok(Self {
+            text: text.into(),
+            key,
+        })
     }
 
-    /// A secret that somebody else issued, or that was saved before, of whatever length: its bytes are the key, but for one of
-    /// the form that [`SigningSecret::parse`] decodes.
+    /// A secret that somebody else issued, or that was saved before, of whatever length: its bytes
+    /// are the key, but for one of the form that [`SigningSecret::parse`] decodes.
     pub fn issued(secret: &SecretString) -> Self {
         let text = secret.expose_secret();
-        Self::parse(text).unwrap_or_else(|_| Self { text: text.into(), key: text.as_bytes().to_vec().into() })
+        Self::parse(text).unwrap_or_else(|_| Self {
+            text: text.into(),
+            key: text.as_bytes().to_vec().into(),
+        })
     }
 
     /// The secret of these random bytes, which must come from the system's generator.
     pub fn generated(random: [u8; 32]) -> Self {
-        Self { text: format!("{PREFIX}{}", BASE64.encode(random)).into(), key: random.to_vec().into() }
+        Self {
+            text: format!("{PREFIX}{}", BASE64.encode(random)).into(),
+            key: random.to_vec().into(),
+        }
     }
 
-    /// The secret as text, to be sealed, shown once, or sent where a webhook asks for the secret itself.
+    /// The secret as text, to be sealed, shown once, or sent where a webhook asks for the secret
+    /// itself.
     pub fn expose(&self) -> &str {
         self.text.expose_secret()
     }
 }
 
-/// The value of `webhook-signature`: `v1,<base64>` for each secret in turn, separated by spaces. Two secrets sign while
-/// one replaces the other. `timestamp_seconds` is the Unix time that `webhook-timestamp` says.
+/// The value of `webhook-signature`: `v1,<base64>` for each secret in turn, separated by spaces.
+/// Two secrets sign while one replaces the other. `timestamp_seconds` is the Unix time that
+/// `webhook-timestamp` says.
 pub fn sign(id: &str, timestamp_seconds: i64, body: &[u8], secrets: &[&SigningSecret]) -> String {
     let signed = [format!("{id}.{timestamp_seconds}.").as_bytes(), body].concat();
-    let signatures: Vec<String> = secrets.iter().map(|secret| signature(&signed, secret)).collect();
+    let signatures: Vec<String> = secrets
+        .iter()
+        .map(|secret| signature(&signed, secret))
+        .collect();
     signatures.join(" ")
 }
 
-/// Whether one of `signatures`, the value of a `webhook-signature`, is that of `secret`. `timestamp` is the text of
-/// `webhook-timestamp`; whether it is recent is for the caller to check. Takes the same time wherever a signature differs.
-pub fn verifies(id: &str, timestamp: &str, body: &[u8], signatures: &str, secret: &SigningSecret) -> bool {
+/// Whether one of `signatures`, the value of a `webhook-signature`, is that of `secret`.
+/// `timestamp` is the text of `webhook-timestamp`; whether it is recent is for the caller to check.
+/// Takes the same time wherever a signature differs.
+pub fn verifies(
+    id: &str,
+    timestamp: &str,
+    body: &[u8],
+    signatures: &str,
+    secret: &SigningSecret,
+) -> bool {
     let signed = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
     let expected = signature(&signed, secret);
-    signatures.split(' ').any(|given| given.as_bytes().ct_eq(expected.as_bytes()).into())
+    signatures
+        .split(' ')
+        .any(|given| given.as_bytes().ct_eq(expected.as_bytes()).into())
 }
 
 fn signature(signed: &[u8], secret: &SigningSecret) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.key.expose_secret()).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.key.expose_secret())
+        .expect("HMAC takes keys of any length");
     mac.update(signed);
     format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
 }
@@ -135,18 +167,28 @@ mod tests {
         let value = |text: &str| HeaderValue::from_str(text).expect("header");
         HeaderMap::from_iter([
             (http::HeaderName::from_static("webhook-id"), value("evt_1")),
-            (http::HeaderName::from_static("webhook-timestamp"), value(&timestamp.to_string())),
-            (http::HeaderName::from_static("webhook-signature"), value(signature)),
+            (
+                http::HeaderName::from_static("webhook-timestamp"),
+                value(&timestamp.to_string()),
+            ),
+            (
+                http::HeaderName::from_static("webhook-signature"),
+                value(signature),
+            ),
         ])
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "the public verifier compares with the system's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the public verifier compares with the system's clock"
+    )]
     fn the_public_verifier_takes_our_signatures() {
         let generated = SigningSecret::generated([7; 32]);
         let plain = SigningSecret::parse("a plain secret of 24 ch.").expect("secret");
         let by_generated = standardwebhooks::Webhook::new(generated.expose()).expect("verifier");
-        let by_plain = standardwebhooks::Webhook::from_bytes(plain.expose().into()).expect("verifier");
+        let by_plain =
+            standardwebhooks::Webhook::from_bytes(plain.expose().into()).expect("verifier");
         let now = jiff::Timestamp::now().as_second();
         let both = headers(&sign("evt_1", now, BODY, &[&generated, &plain]), now);
         let one = headers(&sign("evt_1", now, BODY, &[&generated]), now);
@@ -166,9 +208,15 @@ mod tests {
     /// The example of the specification's reference libraries.
     #[test]
     fn a_known_signature() {
-        let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("secret");
+        let secret =
+            SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("secret");
         assert_eq!(
-            sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#, &[&secret]),
+            sign(
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                br#"{"test": 2432232314}"#,
+                &[&secret]
+            ),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }
@@ -176,8 +224,17 @@ mod tests {
     #[test]
     fn secrets_of_either_form() {
         let encoded = |bytes: usize| format!("{PREFIX}{}", BASE64.encode(vec![1; bytes]));
-        for right in ["x".repeat(24), "x".repeat(75), "é".repeat(24), encoded(24), encoded(64)] {
-            assert_eq!(SigningSecret::parse(&right).expect("secret").expose(), right);
+        for right in [
+            "x".repeat(24),
+            "x".repeat(75),
+            "é".repeat(24),
+            encoded(24),
+            encoded(64),
+        ] {
+            assert_eq!(
+                SigningSecret::parse(&right).expect("secret").expose(),
+                right
+            );
         }
         for (wrong, why) in [
             (String::new(), SecretError::Length),
@@ -192,15 +249,36 @@ mod tests {
             (format!("v1,{}", encoded(24)), SecretError::Prefix),
             (format!(" {}", encoded(24)), SecretError::Prefix),
         ] {
-            assert_eq!(SigningSecret::parse(&wrong).map(|_| ()), Err(why), "{wrong}");
+            assert_eq!(
+                SigningSecret::parse(&wrong).map(|_| ()),
+                Err(why),
+                "{wrong}"
+            );
         }
-        let issued = |text: &str| SigningSecret::issued(&text.into()).key.expose_secret().to_vec();
-        for (text, key) in [("short", b"short".to_vec()), (&encoded(24), vec![1; 24]), (&encoded(1), encoded(1).into())]
-        {
+        let issued = |text: &str| {
+            SigningSecret::issued(&text.into())
+                .key
+                .expose_secret()
+                .to_vec()
+        };
+        for (text, key) in [
+            ("short", b"short".to_vec()),
+            (&encoded(24), vec![1; 24]),
+            (&encoded(1), encoded(1).into()),
+        ] {
             assert_eq!(issued(text), key, "{text}");
         }
         let secret = SigningSecret::generated([7; 32]);
-        assert_eq!(SigningSecret::parse(secret.expose()).expect("secret").key.expose_secret(), [7; 32]);
-        assert!(!format!("{secret:?}").contains(secret.expose()) && !format!("{secret:?}").contains('7'));
+        assert_eq!(
+            SigningSecret::parse(secret.expose())
+                .expect("secret")
+                .key
+                .expose_secret(),
+            [7; 32]
+        );
+        assert!(
+            !format!("{secret:?}").contains(secret.expose())
+                && !format!("{secret:?}").contains('7')
+        );
     }
 }

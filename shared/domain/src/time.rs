@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::Offset};
 /// Date and time as RFC 3339 writes them, without fraction and offset.
 const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
 
-/// Whether the text starts as an RFC 3339 time does: cheap, and false for what [`parse`] does not take.
+/// Whether the text starts as an RFC 3339 time does: cheap, and false for what [`parse`] does not
+/// take.
 pub(crate) fn has_shape(text: &str) -> bool {
     let pattern = |(byte, mark): (&u8, &u8)| match mark {
         b'0' => byte.is_ascii_digit(),
@@ -15,20 +16,35 @@ pub(crate) fn has_shape(text: &str) -> bool {
     text.len() > SHAPE.len() && text.as_bytes().iter().zip(SHAPE).all(pattern)
 }
 
-/// The instant of an RFC 3339 time: years 0000 to 9999, seconds and an offset below 24 hours present.
+/// The instant of an RFC 3339 time: years 0000 to 9999, seconds and an offset below 24 hours
+/// present.
 ///
-/// Digits beyond nanoseconds are cut off, and a leap second is the one before it. The last 26 hours of the year 9999 are beyond
-/// [`Timestamp::MAX`] and become that: `9999-12-31T23:59:59Z` is written for a time that never comes.
+/// Digits beyond nanoseconds are cut off, and a leap second is the one before it. The last 26 hours
+/// of the year 9999 are beyond [`Timestamp::MAX`] and become that: `9999-12-31T23:59:59Z` is
+/// written for a time that never comes.
 pub fn parse(text: &str) -> Option<Timestamp> {
-    let (clock, rest) = text.split_at_checked(SHAPE.len()).filter(|_| has_shape(text))?;
+    let (clock, rest) = text
+        .split_at_checked(SHAPE.len())
+        .filter(|_| has_shape(text))?;
     let (fraction, zone) = match rest.strip_prefix('.') {
-        Some(rest) => rest.split_at(rest.bytes().position(|byte| !byte.is_ascii_digit()).filter(|count| *count > 0)?),
+        Some(rest) => rest.split_at(
+            rest.bytes()
+                .position(|byte| !byte.is_ascii_digit())
+                .filter(|count| *count > 0)?,
+        ),
         None => ("", rest),
     };
-    let offset = if zone.eq_ignore_ascii_case("Z") { SignedDuration::ZERO } else { offset(zone)? };
+    let offset = if zone.eq_ignore_ascii_case("Z") {
+        SignedDuration::ZERO
+    } else {
+        offset(zone)?
+    };
     let second = number(&clock[17..])?;
     let nanos = (0..9).fold(0, |nanos, at| {
-        let digit = fraction.as_bytes().get(at).map_or(0, |byte| i32::from(byte - b'0'));
+        let digit = fraction
+            .as_bytes()
+            .get(at)
+            .map_or(0, |byte| i32::from(byte - b'0'));
         nanos * 10 + digit
     });
     let local = DateTime::new(
@@ -40,7 +56,11 @@ pub fn parse(text: &str) -> Option<Timestamp> {
         if second == 60 { 59 } else { second },
         nanos,
     );
-    let utc = local.ok()?.checked_sub(offset).ok().filter(|utc| utc.year() >= 0)?;
+    let utc = local
+        .ok()?
+        .checked_sub(offset)
+        .ok()
+        .filter(|utc| utc.year() >= 0)?;
     Some(Offset::UTC.to_timestamp(utc).unwrap_or(Timestamp::MAX))
 }
 
@@ -52,7 +72,11 @@ fn number(text: &str) -> Option<i8> {
 
 /// The time as text; [`Timestamp::MAX`] as what was written for it.
 pub fn show(time: Timestamp) -> String {
-    if time == Timestamp::MAX { "9999-12-31T23:59:59Z".to_owned() } else { time.to_string() }
+    if time == Timestamp::MAX {
+        "9999-12-31T23:59:59Z".to_owned()
+    } else {
+        time.to_string()
+    }
 }
 
 /// The text of a time that Tieline took itself: to the millisecond, always with three decimals.
@@ -103,16 +127,26 @@ mod tests {
             ("2026-01-31T12:00:00+00:00", "2026-01-31T12:00:00Z"),
             ("2026-01-31T12:00:00-00:00", "2026-01-31T12:00:00Z"),
             ("2026-01-31T12:00:00.5+05:30", "2026-01-31T06:30:00.5Z"),
-            ("2026-01-31T12:00:00.123456789123Z", "2026-01-31T12:00:00.123456789Z"),
+            (
+                "2026-01-31T12:00:00.123456789123Z",
+                "2026-01-31T12:00:00.123456789Z",
+            ),
             ("2026-01-31T00:30:00+23:59", "2026-01-30T00:31:00Z"),
             ("2024-02-29T23:59:59-23:59", "2024-03-01T23:58:59Z"),
             ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
             ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
             ("9999-12-30T22:00:00Z", "9999-12-30T22:00:00Z"),
             ("9999-12-31T23:59:59Z", "9999-12-30T22:00:00.999999999Z"),
-            ("9999-12-31T23:59:59.999999999Z", "9999-12-30T22:00:00.999999999Z"),
+            (
+                "9999-12-31T23:59:59.999999999Z",
+                "9999-12-30T22:00:00.999999999Z",
+            ),
         ] {
-            assert_eq!(parse(text).map(|time| time.to_string()).as_deref(), Some(utc), "{text}");
+            assert_eq!(
+                parse(text).map(|time| time.to_string()).as_deref(),
+                Some(utc),
+                "{text}"
+            );
         }
     }
 
@@ -129,7 +163,12 @@ mod tests {
 
     #[test]
     fn a_time_that_never_comes_is_shown_as_it_was_written() {
-        for text in ["9999-12-31T23:59:59Z", "9999-12-30T22:00:00Z", "2026-01-31T12:00:00Z", "0000-01-01T00:00:00Z"] {
+        for text in [
+            "9999-12-31T23:59:59Z",
+            "9999-12-30T22:00:00Z",
+            "2026-01-31T12:00:00Z",
+            "0000-01-01T00:00:00Z",
+        ] {
             assert_eq!(parse(text).map(show).as_deref(), Some(text));
         }
     }

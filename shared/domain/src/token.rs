@@ -1,8 +1,9 @@
-//! The access tokens of credentials: `tl_live_`, 43 base62 characters of 256 random bits, and 6 of their CRC-32.
+//! The access tokens of credentials: `tl_live_`, 43 base62 characters of 256 random bits, and 6 of
+//! their CRC-32.
 //!
-//! In come random bytes or text from a header; out comes a token whose checksum holds. The prefix lets scanners of
-//! leaked secrets recognise one, and the checksum refuses a typo before anything is read. It proves nothing: whether a
-//! token is anybody's is for the table to say.
+//! In come random bytes or text from a header; out comes a token whose checksum holds. The prefix
+//! lets scanners of leaked secrets recognise one, and the checksum refuses a typo before anything
+//! is read. It proves nothing: whether a token is anybody's is for the table to say.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -30,11 +31,19 @@ impl Token {
         Self(format!("{PREFIX}{body}{checksum}").into())
     }
 
-    /// The token that `text` is: the right prefix, length, alphabet and checksum, with nothing around it.
+    /// The token that `text` is: the right prefix, length, alphabet and checksum, with nothing
+    /// around it.
     pub fn parse(text: &str) -> Result<Self, NotAToken> {
-        let (body, sum) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_at_checked(BODY)).ok_or(NotAToken)?;
+        let (body, sum) = text
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split_at_checked(BODY))
+            .ok_or(NotAToken)?;
         let valid = body.bytes().all(|byte| byte.is_ascii_alphanumeric()) && sum == checksum(body);
-        if valid { Ok(Self(text.into())) } else { Err(NotAToken) }
+        if valid {
+            Ok(Self(text.into()))
+        } else {
+            Err(NotAToken)
+        }
     }
 
     /// The token itself, to be hashed or shown once.
@@ -53,7 +62,8 @@ fn checksum(body: &str) -> String {
     base62(crc32fast::hash(body.as_bytes()).to_be_bytes(), CHECKSUM)
 }
 
-/// The big-endian number in `width` base62 digits, the most significant first: schoolbook division by 62.
+/// The big-endian number in `width` base62 digits, the most significant first: schoolbook division
+/// by 62.
 fn base62<const N: usize>(mut number: [u8; N], width: usize) -> String {
     let mut digits = vec![0; width];
     for digit in digits.iter_mut().rev() {
@@ -77,9 +87,18 @@ mod tests {
 
     /// Made with Python: `int.from_bytes`, repeated `divmod(n, 62)` and `zlib.crc32`.
     const VECTORS: [([u8; 32], &str); 3] = [
-        ([0; 32], "tl_live_00000000000000000000000000000000000000000002CZclj"),
-        ([255; 32], "tl_live_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp13sRzl1"),
-        (*b"0123456789abcdefghijklmnopqrstuv", "tl_live_BQWeEnktNXfuByH0yGsvGYuTK4Z3u8cP3rUHgHIsBCI2HItA8"),
+        (
+            [0; 32],
+            "tl_live_00000000000000000000000000000000000000000002CZclj",
+        ),
+        (
+            [255; 32],
+            "tl_live_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp13sRzl1",
+        ),
+        (
+            *b"0123456789abcdefghijklmnopqrstuv",
+            "tl_live_BQWeEnktNXfuByH0yGsvGYuTK4Z3u8cP3rUHgHIsBCI2HItA8",
+        ),
     ];
 
     #[test]

@@ -59,7 +59,14 @@ impl Settings {
         let roles = [("admin", Role::Admin), ("member", Role::Member)];
         let role = fields.defaulted("role", Role::Member, one_of(&roles));
         let active = fields.defaulted("active", true, boolean);
-        let parsed = (|| Some(Self { name: name?, email: email?, role: role?, active: active? }))();
+        let parsed = (|| {
+            Some(Self {
+                name: name?,
+                email: email?,
+                role: role?,
+                active: active?,
+            })
+        })();
         fields.finish(parsed)
     }
 
@@ -72,13 +79,24 @@ impl Settings {
 impl User {
     /// A new user.
     pub fn new(id: UserId, settings: Settings, now: Timestamp) -> Self {
-        Self { id, settings, created_at: now, updated_at: now, version: 1 }
+        Self {
+            id,
+            settings,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
     }
 
     /// With other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
-        Self { settings, updated_at: now, version: self.version + 1, ..self }
+        Self {
+            settings,
+            updated_at: now,
+            version: self.version + 1,
+            ..self
+        }
     }
 }
 

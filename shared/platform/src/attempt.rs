@@ -40,27 +40,41 @@ impl Endpoint {
     /// The webhook with its service, which is read where there is one.
     pub async fn of(webhook: Webhook, table: &Table, keys: &Keys) -> Result<Self, TableError> {
         let connection = match webhook.settings.destination.service() {
-            // It can't be deleted while a webhook sends to it: where it is gone, the webhook has changed since it was read.
+            // It can't be deleted while a webhook sends to it: where it is gone, the webhook has
+            // changed since it was read.
             Some(id) => Some(table.connection(id, keys).await?.ok_or_else(|| gone(id))?),
             None => None,
         };
-        Ok(Self { webhook, connection })
+        Ok(Self {
+            webhook,
+            connection,
+        })
     }
 
     /// The URL of the service, where it sends to one.
     pub fn server(&self) -> Option<&url::Url> {
-        self.connection.as_ref().map(|connection| &connection.service.settings.server_url)
+        self.connection
+            .as_ref()
+            .map(|connection| &connection.service.settings.server_url)
     }
 
     /// The header that the service's account sets.
     fn authenticating(&self) -> Option<HeaderName> {
-        self.connection.as_ref()?.account.settings.authorization.header_name()
+        self.connection
+            .as_ref()?
+            .account
+            .settings
+            .authorization
+            .header_name()
     }
 
-    /// The secrets that a call may have carried: the service's and its account's, `token` among them, and the webhook's.
+    /// The secrets that a call may have carried: the service's and its account's, `token` among
+    /// them, and the webhook's.
     fn secrets(&self, token: Option<&SecretString>) -> Secrets {
         let connection = self.connection.as_ref();
-        let mut secrets = connection.map(|connection| connection.secrets(token)).unwrap_or_default();
+        let mut secrets = connection
+            .map(|connection| connection.secrets(token))
+            .unwrap_or_default();
         secrets.extend(&self.webhook.secrets());
         secrets
     }
@@ -84,8 +98,9 @@ fn gone(service: ServiceId) -> TableError {
     TableError::Document(format!("{service} is not there"))
 }
 
-/// Sends `event` to `endpoint` now, for at most `timeout`, if `ready` allows it right before the endpoint is dialled; that
-/// is asked with the time that the call may take. Returns whatever happened, and writes nothing but an access token.
+/// Sends `event` to `endpoint` now, for at most `timeout`, if `ready` allows it right before the
+/// endpoint is dialled; that is asked with the time that the call may take. Returns whatever
+/// happened, and writes nothing but an access token.
 pub async fn make(
     tokens: Tokens<'_>,
     endpoint: &Endpoint,
@@ -97,17 +112,25 @@ pub async fn make(
     let webhook = &endpoint.webhook;
     let mut begun = Begun::new(number, &webhook.settings.method);
     let address = webhook.settings.destination.address(endpoint.server());
-    let request = address.map_err(|error| error.to_string()).and_then(|address| {
-        begun.attempt.request.url = domain::mask::url(address.as_str());
-        let request = request::build(webhook, &address, event, begun.attempt.at).map_err(|unfit| {
-            begun.attempt.missing_tags = request::missing(webhook, &address, event).into();
-            unfit.to_string()
-        })?;
-        match endpoint.authenticating().filter(|name| request.headers.contains_key(name)) {
-            Some(name) => Err(format!("the header {name} is the webhook's and the account's: only one can be sent")),
-            None => Ok(request),
-        }
-    });
+    let request = address
+        .map_err(|error| error.to_string())
+        .and_then(|address| {
+            begun.attempt.request.url = domain::mask::url(address.as_str());
+            let request =
+                request::build(webhook, &address, event, begun.attempt.at).map_err(|unfit| {
+                    begun.attempt.missing_tags = request::missing(webhook, &address, event).into();
+                    unfit.to_string()
+                })?;
+            match endpoint
+                .authenticating()
+                .filter(|name| request.headers.contains_key(name))
+            {
+                Some(name) => Err(format!(
+                    "the header {name} is the webhook's and the account's: only one can be sent"
+                )),
+                None => Ok(request),
+            }
+        });
     let exchange = Exchange {
         call: async |call| {
             if let Some(connection) = &endpoint.connection {
@@ -127,7 +150,12 @@ pub async fn make(
 /// Calls without any account's authorization.
 pub(crate) async fn plainly(egress: &Egress, call: Call) -> Result<Answered, ConnectError> {
     let answer = egress.call(call).await;
-    answer.map(|answer| Answered { answer, token: None }).map_err(ConnectError::from)
+    answer
+        .map(|answer| Answered {
+            answer,
+            token: None,
+        })
+        .map_err(ConnectError::from)
 }
 
 /// What differs between those who are called.
@@ -155,11 +183,17 @@ impl Begun {
             duration_ms: 0,
             status_code: None,
             error: None,
-            request: Requested { method: method.to_string(), url: String::new() },
+            request: Requested {
+                method: method.to_string(),
+                url: String::new(),
+            },
             response_body: None,
             missing_tags: Vec::new(),
         };
-        Self { attempt, started: Instant::now() }
+        Self {
+            attempt,
+            started: Instant::now(),
+        }
     }
 
     /// Sends the request, or tells why there is none. The answer comes back where there was one.
@@ -200,7 +234,11 @@ impl Begun {
                     let secrets = (exchange.secrets)(token.as_ref());
                     attempt.response_body = Some(redacted(Text::of(answer), secrets).await);
                 }
-                Ok((attempt, outcome, answered.ok().map(|Answered { answer, .. }| answer)))
+                Ok((
+                    attempt,
+                    outcome,
+                    answered.ok().map(|Answered { answer, .. }| answer),
+                ))
             }
         }
     }
@@ -235,17 +273,23 @@ fn judge(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> boo
             let code = answer.status.as_u16();
             match answer.incomplete {
                 None if accepts(code) => Outcome::Delivered { code },
-                Some(error) if accepts(code) => {
-                    Outcome::Failed(Failure::Incomplete { code, cause: Box::new(failure(error)) })
-                }
+                Some(error) if accepts(code) => Outcome::Failed(Failure::Incomplete {
+                    code,
+                    cause: Box::new(failure(error)),
+                }),
                 _ => {
-                    let wait = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                    let wait = answer
+                        .headers
+                        .get(RETRY_AFTER)
+                        .and_then(|value| value.to_str().ok());
                     let retry_after = wait.and_then(|text| parse_retry_after(text, clock::now()));
                     Outcome::Failed(Failure::Status { code, retry_after })
                 }
             }
         }
-        Err(ConnectError::Call(CallError::Blocked(why))) => Outcome::Blocked { reason: why.to_string() },
+        Err(ConnectError::Call(CallError::Blocked(why))) => Outcome::Blocked {
+            reason: why.to_string(),
+        },
         Err(ConnectError::Call(error)) => Outcome::Failed(failure(*error)),
         Err(ConnectError::NoToken(why)) => Outcome::Failed(Failure::Unauthorized(why.clone())),
         Err(error @ (ConnectError::Table(_) | ConnectError::Unsent(_))) => {
@@ -270,24 +314,36 @@ struct Text {
 }
 
 impl Text {
-    /// At most as many bytes as are read of a body: bytes that are not UTF-8 take more room once they are replaced.
+    /// At most as many bytes as are read of a body: bytes that are not UTF-8 take more room once
+    /// they are replaced.
     fn of(answer: &Answer) -> Self {
         let text = String::from_utf8_lossy(&answer.body);
         // The cut may have gone through a character, whose first bytes are no text.
         let cut = answer.truncated || answer.incomplete.is_some();
-        let text = if cut { text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &text };
+        let text = if cut {
+            text.trim_end_matches(char::REPLACEMENT_CHARACTER)
+        } else {
+            &text
+        };
         let end = text.floor_char_boundary(WEBHOOK_ANSWER_LIMIT);
-        Self { text: text[..end].to_owned(), cut: cut || end < text.len() }
+        Self {
+            text: text[..end].to_owned(),
+            cut: cut || end < text.len(),
+        }
     }
 }
 
-/// The text with secrets masked. A search is bounded (see [`domain::redact`]), and lets the other calls of the batch go on
-/// before it begins.
+/// The text with secrets masked. A search is bounded (see [`domain::redact`]), and lets the other
+/// calls of the batch go on before it begins.
 async fn redacted(Text { text, cut }: Text, secrets: Secrets) -> String {
     if text.is_empty() {
         return text;
     }
     tokio::task::yield_now().await;
     let redactor = Redactor::new(secrets);
-    if cut { redactor.cut(&text) } else { redactor.whole(&text) }
+    if cut {
+        redactor.cut(&text)
+    } else {
+        redactor.whole(&text)
+    }
 }

@@ -1,15 +1,16 @@
-//! The AWS clients, built for a short start: nothing is connected, and no root certificate is parsed, before the first call.
+//! The AWS clients, built for a short start: nothing is connected, and no root certificate is
+//! parsed, before the first call.
 //!
-//! All clients share one HTTP client (rustls on ring) that trusts only the roots that AWS's own endpoints chain to.
-//! Region, endpoint and credentials come from the environment that Lambda sets; the SDK's chain of other sources (files,
-//! instance metadata, SSO) is never asked. Calls are repeated in the SDK's standard mode (3 attempts), and none takes
-//! longer than [`OPERATION`].
+//! All clients share one HTTP client (rustls on ring) that trusts only the roots that AWS's own
+//! endpoints chain to. Region, endpoint and credentials come from the environment that Lambda sets;
+//! the SDK's chain of other sources (files, instance metadata, SSO) is never asked. Calls are
+//! repeated in the SDK's standard mode (3 attempts), and none takes longer than [`OPERATION`].
 
 use std::{sync::LazyLock, time::Duration};
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig,
-    timeout::TimeoutConfig,
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
+    retry::RetryConfig, timeout::TimeoutConfig,
 };
 use aws_sdk_sqs::{
     config::{HttpClient, SharedCredentialsProvider, SharedHttpClient},
@@ -21,8 +22,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::config::{self, ConfigError};
 
-/// The longest that one call may take, its repetitions included. A delivery reads, waits up to 30 s for the endpoint
-/// and records: twice this and 30 s stay under a function's 60 s.
+/// The longest that one call may take, its repetitions included. A delivery reads, waits up to 30 s
+/// for the endpoint and records: twice this and 30 s stay under a function's 60 s.
 pub const OPERATION: Duration = Duration::from_secs(12);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(2);
@@ -32,8 +33,9 @@ const CONNECT: Duration = Duration::from_secs(2);
 pub struct Aws(SdkConfig);
 
 impl Aws {
-    /// From the environment: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and
-    /// `AWS_ENDPOINT_URL` for an emulator. Missing credentials show at the first call.
+    /// From the environment: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_SESSION_TOKEN`, and `AWS_ENDPOINT_URL` for an emulator. Missing credentials show at the
+    /// first call.
     pub fn from_env() -> Result<Self, ConfigError> {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
@@ -43,7 +45,9 @@ impl Aws {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(config::aws_region()?))
-            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+            .credentials_provider(SharedCredentialsProvider::new(
+                EnvironmentVariableCredentialsProvider::new(),
+            ))
             .http_client(http_client())
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts);
@@ -58,7 +62,8 @@ impl Aws {
         Self(config)
     }
 
-    /// A client of `DynamoDB`. Make one and clone it: each that is made here keeps credentials of its own.
+    /// A client of `DynamoDB`. Make one and clone it: each that is made here keeps credentials of
+    /// its own.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.0)
     }
@@ -74,7 +79,8 @@ impl Aws {
     }
 }
 
-/// Why a call to AWS failed, in words fit for a log: the SDK's own errors hold whole answers, secrets included.
+/// Why a call to AWS failed, in words fit for a log: the SDK's own errors hold whole answers,
+/// secrets included.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AwsError {
     /// The service answered, and said no.
@@ -116,13 +122,20 @@ impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for AwsError {
 
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
-/// Built at the first request. The SDK would otherwise build the TLS settings once per client, at the start.
+/// Built at the first request. The SDK would otherwise build the TLS settings once per client, at
+/// the start.
 fn http_client() -> SharedHttpClient {
     let client = LazyLock::new(|| {
-        let trust = TlsContext::builder().with_trust_store(amazon_roots()).build().expect("a trust store suffices");
+        let trust = TlsContext::builder()
+            .with_trust_store(amazon_roots())
+            .build()
+            .expect("a trust store suffices");
         aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(trust)
@@ -131,27 +144,42 @@ fn http_client() -> SharedHttpClient {
     http_client_fn(move |settings, components| client.http_connector(settings, components))
 }
 
-/// Amazon's own roots, the only ones that AWS asks its clients to trust (<https://www.amazontrust.com/repository>):
-/// parsing 5 rather than all 140 is most of what makes the first call cheap.
+/// Amazon's own roots, the only ones that AWS asks its clients to trust
+/// (<https://www.amazontrust.com/repository>): parsing 5 rather than all 140 is most of what makes
+/// the first call cheap.
 fn amazon_roots() -> TrustStore {
     let ours = |der: &[u8]| {
-        ["Amazon Root CA ", "Starfield Services Root Certificate Authority - G2"]
-            .iter()
-            .any(|name| der.windows(name.len()).any(|window| window == name.as_bytes()))
+        [
+            "Amazon Root CA ",
+            "Starfield Services Root Certificate Authority - G2",
+        ]
+        .iter()
+        .any(|name| {
+            der.windows(name.len())
+                .any(|window| window == name.as_bytes())
+        })
     };
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter(|der| ours(der)).fold(TrustStore::empty(), |trust, der| {
-        let text = STANDARD.encode(der);
-        trust.with_pem_certificate(format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"))
-    })
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .filter(|der| ours(der))
+        .fold(TrustStore::empty(), |trust, der| {
+            let text = STANDARD.encode(der);
+            trust.with_pem_certificate(format!(
+                "-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"
+            ))
+        })
 }
 
-/// Clients whose requests `answer` answers, in this process: from action and input to status and output.
+/// Clients whose requests `answer` answers, in this process: from action and input to status and
+/// output.
 #[cfg(test)]
 pub(crate) fn fake(
     answer: impl Fn(&str, serde_json::Value) -> (u16, serde_json::Value) + Send + Sync + 'static,
 ) -> Aws {
     use aws_sdk_sqs::config::http::{HttpRequest, HttpResponse};
-    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector,
+    };
 
     struct Fake<F>(F);
     impl<F> std::fmt::Debug for Fake<F> {
@@ -159,10 +187,19 @@ pub(crate) fn fake(
             f.write_str("Fake")
         }
     }
-    impl<F: Fn(&str, serde_json::Value) -> (u16, serde_json::Value) + Send + Sync> HttpConnector for Fake<F> {
+    impl<F: Fn(&str, serde_json::Value) -> (u16, serde_json::Value) + Send + Sync> HttpConnector
+        for Fake<F>
+    {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-            let action = request.headers().get("x-amz-target").expect("target").rsplit('.').next().expect("action");
-            let input = serde_json::from_slice(request.body().bytes().expect("body")).expect("json");
+            let action = request
+                .headers()
+                .get("x-amz-target")
+                .expect("target")
+                .rsplit('.')
+                .next()
+                .expect("action");
+            let input =
+                serde_json::from_slice(request.body().bytes().expect("body")).expect("json");
             let (status, output) = (self.0)(action, input);
             let status = status.try_into().expect("status");
             HttpConnectorFuture::ready(Ok(HttpResponse::new(status, output.to_string().into())))
@@ -173,7 +210,9 @@ pub(crate) fn fake(
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(aws_sdk_sqs::config::Credentials::for_tests()))
+        .credentials_provider(SharedCredentialsProvider::new(
+            aws_sdk_sqs::config::Credentials::for_tests(),
+        ))
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .retry_config(RetryConfig::disabled());
     Aws::new(config.build())
@@ -187,19 +226,49 @@ mod tests {
 
     #[test]
     fn five_roots_are_trusted() {
-        assert_eq!(format!("{:?}", amazon_roots()).matches("CertificatePEM").count(), 5);
+        assert_eq!(
+            format!("{:?}", amazon_roots())
+                .matches("CertificatePEM")
+                .count(),
+            5
+        );
     }
 
     #[tokio::test]
     async fn errors_say_what_happened_without_the_answer() {
-        let refused = fake(|_, _| (400, json!({"__type": "ResourceNotFoundException", "message": "no such table"})));
-        let error = refused.dynamodb().describe_table().table_name("t").send().await.expect_err("refused");
-        assert_eq!(AwsError::from(error).to_string(), "ResourceNotFoundException: no such table");
+        let refused = fake(|_, _| {
+            (
+                400,
+                json!({"__type": "ResourceNotFoundException", "message": "no such table"}),
+            )
+        });
+        let error = refused
+            .dynamodb()
+            .describe_table()
+            .table_name("t")
+            .send()
+            .await
+            .expect_err("refused");
+        assert_eq!(
+            AwsError::from(error).to_string(),
+            "ResourceNotFoundException: no such table"
+        );
 
         // Nothing listens on this port; the real HTTP client is used.
         let config = fake(|_, _| (200, json!({}))).0.into_builder();
-        let nobody = Aws::new(config.http_client(http_client()).endpoint_url("https://127.0.0.1:1").build());
-        let error = nobody.dynamodb().describe_table().table_name("t").send().await.expect_err("unreachable");
+        let nobody = Aws::new(
+            config
+                .http_client(http_client())
+                .endpoint_url("https://127.0.0.1:1")
+                .build(),
+        );
+        let error = nobody
+            .dynamodb()
+            .describe_table()
+            .table_name("t")
+            .send()
+            .await
+            .expect_err("unreachable");
         assert!(matches!(AwsError::from(error), AwsError::Unreachable(_)));
     }
 }

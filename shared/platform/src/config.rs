@@ -1,7 +1,8 @@
 //! The one reader of environment variables.
 //!
-//! A function asks for what it needs when it starts, so that a missing variable stops it there, by name; what other
-//! functions need may be absent. Variables without which there is a sensible way have that as their default.
+//! A function asks for what it needs when it starts, so that a missing variable stops it there, by
+//! name; what other functions need may be absent. Variables without which there is a sensible way
+//! have that as their default.
 
 use std::str::FromStr;
 
@@ -53,8 +54,8 @@ pub fn egress_allow() -> String {
     variable("EGRESS_ALLOW").unwrap_or_default()
 }
 
-/// `PUBLIC_URL`: how the outside addresses the API, without a slash at the end. Its path must not end in `/v1` or `/in`:
-/// in `/v1/users` the base path could not be recognized.
+/// `PUBLIC_URL`: how the outside addresses the API, without a slash at the end. Its path must not
+/// end in `/v1` or `/in`: in `/v1/users` the base path could not be recognized.
 pub fn public_url() -> Result<String, ConfigError> {
     based(&required("PUBLIC_URL")?)
 }
@@ -68,15 +69,19 @@ fn based(url: &str) -> Result<String, ConfigError> {
     Ok(url.to_owned())
 }
 
-/// `RETENTION_DAYS`: how long events, deliveries, messages and audit entries stay; 30 by default, from 8, since retries
-/// last for up to 7 days and read their event, to 3650.
+/// `RETENTION_DAYS`: how long events, deliveries, messages and audit entries stay; 30 by default,
+/// from 8, since retries last for up to 7 days and read their event, to 3650.
 pub fn retention_days() -> Result<u32, ConfigError> {
     retention(variable("RETENTION_DAYS"))
 }
 
 fn retention(value: Option<String>) -> Result<u32, ConfigError> {
     let days = parsed("RETENTION_DAYS", value, 30)?;
-    if (8..=3650).contains(&days) { Ok(days) } else { Err(ConfigError::Wrong("RETENTION_DAYS")) }
+    if (8..=3650).contains(&days) {
+        Ok(days)
+    } else {
+        Err(ConfigError::Wrong("RETENTION_DAYS"))
+    }
 }
 
 /// `LOG_LEVEL`: from which level on our own events are logged; `info` by default.
@@ -100,13 +105,22 @@ fn required(name: &'static str) -> Result<String, ConfigError> {
 
 /// `CloudFormation` sets a variable without a value to the empty text, so that counts as absent.
 fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "the home of environment variables")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the home of environment variables"
+    )]
     let value = std::env::var(name).ok()?;
     Some(value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
-fn parsed<T: FromStr>(name: &'static str, value: Option<String>, default: T) -> Result<T, ConfigError> {
-    value.map_or(Ok(default), |value| value.parse().map_err(|_| ConfigError::Wrong(name)))
+fn parsed<T: FromStr>(
+    name: &'static str,
+    value: Option<String>,
+    default: T,
+) -> Result<T, ConfigError> {
+    value.map_or(Ok(default), |value| {
+        value.parse().map_err(|_| ConfigError::Wrong(name))
+    })
 }
 
 #[cfg(test)]
@@ -115,7 +129,12 @@ mod tests {
 
     #[test]
     fn nothing_expires_while_it_may_be_retried() {
-        for (value, days) in [(None, Some(30)), (Some("7"), None), (Some("8"), Some(8)), (Some("3651"), None)] {
+        for (value, days) in [
+            (None, Some(30)),
+            (Some("7"), None),
+            (Some("8"), Some(8)),
+            (Some("3651"), None),
+        ] {
             assert_eq!(retention(value.map(str::to_owned)).ok(), days, "{value:?}");
         }
     }
@@ -141,7 +160,13 @@ mod tests {
         );
         assert_eq!(parsed("DAYS", None, 30), Ok(30));
         assert_eq!(parsed("DAYS", Some("7".into()), 30), Ok(7));
-        assert_eq!(parsed("DAYS", Some("-1".into()), 30_u32), Err(ConfigError::Wrong("DAYS")));
-        assert_eq!(parsed("LEVEL", Some("debug".into()), tracing::Level::INFO), Ok(tracing::Level::DEBUG));
+        assert_eq!(
+            parsed("DAYS", Some("-1".into()), 30_u32),
+            Err(ConfigError::Wrong("DAYS"))
+        );
+        assert_eq!(
+            parsed("LEVEL", Some("debug".into()), tracing::Level::INFO),
+            Ok(tracing::Level::DEBUG)
+        );
     }
 }

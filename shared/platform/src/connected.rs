@@ -1,7 +1,9 @@
-//! Calls that carry an account's authorization: those of connected services, and webhooks that send to one.
+//! Calls that carry an account's authorization: those of connected services, and webhooks that send
+//! to one.
 //!
-//! A call comes in without authorization and goes out with it; an OAuth 2.0 token is fetched where none is at hand, and
-//! once more when the service answers 401. All of it stays within the call's timeout.
+//! A call comes in without authorization and goes out with it; an OAuth 2.0 token is fetched where
+//! none is at hand, and once more when the service answers 401. All of it stays within the call's
+//! timeout.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +44,8 @@ impl From<OAuthError> for ConnectError {
     }
 }
 
-/// An answer, and the token that the call carried: what people see of the one must not hold the other.
+/// An answer, and the token that the call carried: what people see of the one must not hold the
+/// other.
 #[derive(Debug)]
 pub struct Answered {
     /// What came back, whatever the status.
@@ -52,12 +55,17 @@ pub struct Answered {
 }
 
 /// Makes a call with the authorization of `account`.
-pub async fn call(tokens: Tokens<'_>, account: &Account, call: Call) -> Result<Answered, ConnectError> {
+pub async fn call(
+    tokens: Tokens<'_>,
+    account: &Account,
+    call: Call,
+) -> Result<Answered, ConnectError> {
     call_if(tokens, account, call, async |_| Ok(())).await
 }
 
-/// As [`call`], if `ready` still allows it right before the service is dialled; that is asked with the time that the call
-/// may take. Where it does not when a token was refused, the refusal is the answer.
+/// As [`call`], if `ready` still allows it right before the service is dialled; that is asked with
+/// the time that the call may take. Where it does not when a token was refused, the refusal is the
+/// answer.
 pub async fn call_if(
     tokens: Tokens<'_>,
     account: &Account,
@@ -73,28 +81,46 @@ pub async fn call_if(
             None => call,
         };
         ready(timeout).await?;
-        return Ok(Answered { answer: tokens.egress.call(call).await?, token: None });
+        return Ok(Answered {
+            answer: tokens.egress.call(call).await?,
+            token: None,
+        });
     };
     let mut refused: Option<Answered> = None;
     loop {
-        let refused_token = refused.as_ref().and_then(|answered| answered.token.as_ref());
+        let refused_token = refused
+            .as_ref()
+            .and_then(|answered| answered.token.as_ref());
         let token = tokens.get(account, settings, refused_token, left()).await?;
         if let Err(unsent) = ready(left()).await {
             return refused.ok_or(unsent.into());
         }
         let bearer = format!("Bearer {}", token.expose_secret());
-        let authorized = with(Call { timeout: left(), ..call.clone() }, &AUTHORIZATION, &bearer);
+        let authorized = with(
+            Call {
+                timeout: left(),
+                ..call.clone()
+            },
+            &AUTHORIZATION,
+            &bearer,
+        );
         let answer = tokens.egress.call(authorized).await?;
         if answer.status != StatusCode::UNAUTHORIZED || refused.is_some() {
-            return Ok(Answered { answer, token: Some(token) });
+            return Ok(Answered {
+                answer,
+                token: Some(token),
+            });
         }
-        refused = Some(Answered { answer, token: Some(token) });
+        refused = Some(Answered {
+            answer,
+            token: Some(token),
+        });
     }
 }
 
 fn with(mut call: Call, name: &HeaderName, value: &str) -> Call {
-    let mut value =
-        HeaderValue::from_bytes(value.as_bytes()).expect("accounts and tokens hold what a header may, or are refused");
+    let mut value = HeaderValue::from_bytes(value.as_bytes())
+        .expect("accounts and tokens hold what a header may, or are refused");
     value.set_sensitive(true);
     call.headers.insert(name, value);
     call

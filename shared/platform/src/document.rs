@@ -1,5 +1,5 @@
-//! Descriptions of what is wrong with a stored document. They name places and never quote values, which may be secrets:
-//! these texts reach logs.
+//! Descriptions of what is wrong with a stored document. They name places and never quote values,
+//! which may be secrets: these texts reach logs.
 
 use domain::invalid::Problems;
 use serde_json::error::Category;
@@ -19,13 +19,23 @@ pub fn fault(error: &serde_json::Error) -> String {
 pub fn item_fault(error: &serde_dynamo::Error) -> String {
     let text = error.to_string();
     // Serde's other messages may quote values.
-    let names_a_place = ["missing field", "Expected"].iter().any(|begin| text.starts_with(begin));
-    if names_a_place { text } else { "another shape than expected".to_owned() }
+    let names_a_place = ["missing field", "Expected"]
+        .iter()
+        .any(|begin| text.starts_with(begin));
+    if names_a_place {
+        text
+    } else {
+        "another shape than expected".to_owned()
+    }
 }
 
 /// Which fields of a document are wrong.
 pub fn faults(problems: &Problems) -> String {
-    let pointers: Vec<&str> = problems.0.iter().map(|problem| problem.pointer.as_str()).collect();
+    let pointers: Vec<&str> = problems
+        .0
+        .iter()
+        .map(|problem| problem.pointer.as_str())
+        .collect();
     format!("wrong values at {pointers:?}")
 }
 
@@ -44,23 +54,37 @@ mod tests {
     #[test]
     fn no_description_quotes_a_value() {
         for (text, described) in [
-            (json!({"a": SECRET}).to_string(), "another shape than expected at line 1, column 19"),
+            (
+                json!({"a": SECRET}).to_string(),
+                "another shape than expected at line 1, column 19",
+            ),
             (format!("{{\"a\": {SECRET}"), "not JSON at line 1, column 7"),
-            (format!("{{\"a\": \"{SECRET}"), "incomplete JSON at line 1, column 19"),
+            (
+                format!("{{\"a\": \"{SECRET}"),
+                "incomplete JSON at line 1, column 19",
+            ),
         ] {
             let error = serde_json::from_str::<BTreeMap<String, u8>>(&text).expect_err("wrong");
             assert_eq!(fault(&error), described, "{text}");
         }
         for (value, described) in [
             (AttributeValue::N("1".to_owned()), "Expected enum"),
-            (AttributeValue::S(SECRET.to_owned()), "another shape than expected"),
+            (
+                AttributeValue::S(SECRET.to_owned()),
+                "another shape than expected",
+            ),
         ] {
             let item = HashMap::from([("a".to_owned(), value)]);
-            let error = serde_dynamo::from_item::<_, BTreeMap<String, Status>>(item).expect_err("wrong");
+            let error =
+                serde_dynamo::from_item::<_, BTreeMap<String, Status>>(item).expect_err("wrong");
             assert_eq!(item_fault(&error), described);
         }
-        let document: Value = json!({"name": "x", "url": SECRET, "events": ["*"], "auth": {"type": SECRET}});
+        let document: Value =
+            json!({"name": "x", "url": SECRET, "events": ["*"], "auth": {"type": SECRET}});
         let problems = Settings::parse(document, &Allow::default()).expect_err("wrong");
-        assert_eq!(faults(&problems), r#"wrong values at ["/url", "/auth/type"]"#);
+        assert_eq!(
+            faults(&problems),
+            r#"wrong values at ["/url", "/auth/type"]"#
+        );
     }
 }

@@ -1,12 +1,14 @@
 //! The Lambda functions behind API Gateway: from its events to HTTP requests.
 //!
-//! [`run`] takes the place of `lambda_http::run`, which panics on events whose path, query, host or body it can't put into a
-//! request, so that the client gets a 502 and the log a stack trace. A real HTTP API sends such events for legal requests: it
-//! decodes `rawPath`, and passes `"`, `<` and `>` on in the query as they came. Here, an event is made fit first: what a URI
-//! can't hold is percent-encoded. An event that can't be made fit is answered with 400 before any handler sees it.
+//! [`run`] takes the place of `lambda_http::run`, which panics on events whose path, query, host or
+//! body it can't put into a request, so that the client gets a 502 and the log a stack trace. A
+//! real HTTP API sends such events for legal requests: it decodes `rawPath`, and passes `"`, `<`
+//! and `>` on in the query as they came. Here, an event is made fit first: what a URI can't hold is
+//! percent-encoded. An event that can't be made fit is answered with 400 before any handler sees
+//! it.
 //!
-//! Where the public URL has a base path, handlers see paths without it: an API mapping of a custom domain leaves it in
-//! `rawPath`, other front ends remove it.
+//! Where the public URL has a base path, handlers see paths without it: an API mapping of a custom
+//! domain leaves it in `rawPath`, other front ends remove it.
 
 use std::fmt;
 
@@ -23,13 +25,22 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use url::Url;
 
-/// Longest path and query together, in bytes. `http::Uri` holds 64 KiB, and API Gateway sends about 10 KB.
+/// Longest path and query together, in bytes. `http::Uri` holds 64 KiB, and API Gateway sends about
+/// 10 KB.
 const MAX_TARGET_BYTES: usize = 60 * 1024;
 
-/// What a query can't hold (RFC 3986, section 3.4). A lone `%` stays: readers of queries take it as it is.
+/// What a query can't hold (RFC 3986, section 3.4). A lone `%` stays: readers of queries take it as
+/// it is.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 /// What a path can't hold, and `?` and `\`, which would end it or split it.
-const PATH: &AsciiSet = &QUERY.add(b'?').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const PATH: &AsciiSet = &QUERY
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// An event of API Gateway: a request, or the reason why there is none.
 #[derive(Debug)]
@@ -38,7 +49,9 @@ pub struct Payload(Result<LambdaRequest, Malformed>);
 /// The event holds no HTTP request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Malformed {
-    #[error("The request can't be read: its method, or the name or value of a header, is not valid")]
+    #[error(
+        "The request can't be read: its method, or the name or value of a header, is not valid"
+    )]
     Event,
     #[error("The header `Host` is not valid: send the name of this host")]
     Host,
@@ -48,7 +61,8 @@ enum Malformed {
     Body,
 }
 
-/// Serves the events of API Gateway with an HTTP service, until the process ends. `public_url` is how clients address it.
+/// Serves the events of API Gateway with an HTTP service, until the process ends. `public_url` is
+/// how clients address it.
 pub async fn run<'a, R, S, E>(public_url: &str, service: S) -> Result<(), Error>
 where
     S: Service<Request, Response = R, Error = E>,
@@ -61,10 +75,14 @@ where
 
 /// The path of the public URL, without a slash at the end; empty where it has none.
 pub fn base_path(public_url: &str) -> String {
-    Url::parse(public_url).map_or_else(|_| String::new(), |url| url.path().trim_end_matches('/').to_owned())
+    Url::parse(public_url).map_or_else(
+        |_| String::new(),
+        |url| url.path().trim_end_matches('/').to_owned(),
+    )
 }
 
-/// The HTTP service as a handler of API Gateway's events, whose paths may begin with this base path.
+/// The HTTP service as a handler of API Gateway's events, whose paths may begin with this base
+/// path.
 pub fn adapt<'a, R, S, E>(
     base_path: String,
     service: S,
@@ -76,18 +94,20 @@ where
     E: 'a,
 {
     let mut adapter = Adapter::from(service);
-    service_fn(move |LambdaEvent { payload, context }: LambdaEvent<Payload>| {
-        let call = match payload.0.map(|request| without_base(request, &base_path)) {
-            Ok(request) => Ok(adapter.call(LambdaEvent::new(request, context))),
-            Err(malformed) => Err(refuse(malformed, &context.request_id)),
-        };
-        async move {
-            match call {
-                Ok(response) => response.await.map(Response::Handled),
-                Err(refusal) => Ok(Response::Refused(refusal)),
+    service_fn(
+        move |LambdaEvent { payload, context }: LambdaEvent<Payload>| {
+            let call = match payload.0.map(|request| without_base(request, &base_path)) {
+                Ok(request) => Ok(adapter.call(LambdaEvent::new(request, context))),
+                Err(malformed) => Err(refuse(malformed, &context.request_id)),
+            };
+            async move {
+                match call {
+                    Ok(response) => response.await.map(Response::Handled),
+                    Err(refusal) => Ok(Response::Refused(refusal)),
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 #[derive(Serialize)]
@@ -132,16 +152,25 @@ fn mend(mut event: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpRequest, M
     let path = event.raw_path.as_deref().unwrap_or_default();
     let slash = if path.starts_with('/') { "" } else { "/" };
     let path = format!("{slash}{}", utf8_percent_encode(path, PATH));
-    let query = event.raw_query_string.as_deref().map(|query| utf8_percent_encode(query, QUERY).to_string());
+    let query = event
+        .raw_query_string
+        .as_deref()
+        .map(|query| utf8_percent_encode(query, QUERY).to_string());
     if path.len() + query.as_ref().map_or(0, String::len) > MAX_TARGET_BYTES {
         return Err(Malformed::Target);
     }
     (event.raw_path, event.raw_query_string) = (Some(path), query);
     let host = event.headers.get(HOST).and_then(|host| host.to_str().ok());
-    if !host.or(event.request_context.domain_name.as_deref()).is_none_or(is_host) {
+    if !host
+        .or(event.request_context.domain_name.as_deref())
+        .is_none_or(is_host)
+    {
         return Err(Malformed::Host);
     }
-    let scheme = event.headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok());
+    let scheme = event
+        .headers
+        .get("x-forwarded-proto")
+        .and_then(|scheme| scheme.to_str().ok());
     if scheme.is_some_and(|scheme| scheme != "http" && scheme != "https") {
         event.headers.remove("x-forwarded-proto");
     }
@@ -153,19 +182,29 @@ fn mend(mut event: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpRequest, M
 }
 
 fn without_base(request: LambdaRequest, base_path: &str) -> LambdaRequest {
-    let LambdaRequest::ApiGatewayV2(mut event) = request else { return request };
-    let rest = event.raw_path.as_deref().and_then(|path| path.strip_prefix(base_path));
+    let LambdaRequest::ApiGatewayV2(mut event) = request else {
+        return request;
+    };
+    let rest = event
+        .raw_path
+        .as_deref()
+        .and_then(|path| path.strip_prefix(base_path));
     if let Some(rest) = rest.filter(|rest| rest.starts_with('/')) {
         event.raw_path = Some(rest.to_owned());
     }
     LambdaRequest::ApiGatewayV2(event)
 }
 
-/// Whether the text is a host with an optional port, and nothing beside them (RFC 9110, section 7.2).
+/// Whether the text is a host with an optional port, and nothing beside them (RFC 9110, section
+/// 7.2).
 fn is_host(text: &str) -> bool {
-    let Ok(url) = Url::parse(&format!("https://{text}/")) else { return false };
+    let Ok(url) = Url::parse(&format!("https://{text}/")) else {
+        return false;
+    };
     let bare = url.path() == "/" && url.query().or(url.fragment()).is_none();
-    bare && url.username().is_empty() && url.password().is_none() && http::Uri::try_from(url.as_str()).is_ok()
+    bare && url.username().is_empty()
+        && url.password().is_none()
+        && http::Uri::try_from(url.as_str()).is_ok()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! The keyring's home: one secret in Secrets Manager, read at first use and kept in memory for 300 s.
+//! The keyring's home: one secret in Secrets Manager, read at first use and kept in memory for 300
+//! s.
 //!
-//! However many callers ask, there is one request at a time. A text sealed under a key that the copy in memory lacks
-//! (one made since) leads to another read, at most every 5 s. While Secrets Manager fails, the copy in memory serves on:
-//! keys are only ever added.
+//! However many callers ask, there is one request at a time. A text sealed under a key that the
+//! copy in memory lacks (one made since) leads to another read, at most every 5 s. While Secrets
+//! Manager fails, the copy in memory serves on: keys are only ever added.
 
 #[cfg(test)]
 mod fake;
@@ -24,8 +25,9 @@ use crate::{
 
 const FRESH: SignedDuration = SignedDuration::from_secs(300);
 const BETWEEN_READS: SignedDuration = SignedDuration::from_secs(5);
-/// The version id of the first keyring. A second one under the same id is refused by Secrets Manager, so that of two
-/// bootstraps at once one wins, and nothing is sealed under a keyring that is then replaced. 32 to 64 characters.
+/// The version id of the first keyring. A second one under the same id is refused by Secrets
+/// Manager, so that of two bootstraps at once one wins, and nothing is sealed under a keyring that
+/// is then replaced. 32 to 64 characters.
 const FIRST_VERSION: &str = "tieline-first-keyring-00000000000";
 
 /// The keyring, through a cache. Share it by reference or in an `Arc`.
@@ -62,7 +64,11 @@ pub enum KeyringError {
 impl Keys {
     /// The keyring in the secret of this name or ARN; nothing is read yet.
     pub fn new(client: Client, secret: String) -> Self {
-        Self { client, secret, cached: Mutex::new(None) }
+        Self {
+            client,
+            secret,
+            cached: Mutex::new(None),
+        }
     }
 
     /// The keyring, at most 300 s old unless Secrets Manager fails.
@@ -75,27 +81,41 @@ impl Keys {
         self.open_at(place, sealed, clock::now()).await
     }
 
-    /// Stores the first keyring when the secret has no value, and returns the one that is stored then. Safe to repeat
-    /// and to run twice at once: an existing keyring is never replaced.
+    /// Stores the first keyring when the secret has no value, and returns the one that is stored
+    /// then. Safe to repeat and to run twice at once: an existing keyring is never replaced.
     pub async fn bootstrap(&self) -> Result<Arc<Keyring>, KeyringError> {
         match self.get().await {
             Err(KeyringError::Missing) => {}
             done => return done,
         }
-        self.put(FIRST_VERSION, None, &Keyring::generate().to_json()).await?;
+        self.put(FIRST_VERSION, None, &Keyring::generate().to_json())
+            .await?;
         self.get().await
     }
 
-    async fn open_at(&self, place: Place<'_>, sealed: &str, now: Timestamp) -> Result<SecretString, KeyringError> {
+    async fn open_at(
+        &self,
+        place: Place<'_>,
+        sealed: &str,
+        now: Timestamp,
+    ) -> Result<SecretString, KeyringError> {
         match self.not_older_than(FRESH, now).await?.open(place, sealed) {
-            Err(SealError::UnknownKey(_)) => Ok(self.not_older_than(BETWEEN_READS, now).await?.open(place, sealed)?),
+            Err(SealError::UnknownKey(_)) => Ok(self
+                .not_older_than(BETWEEN_READS, now)
+                .await?
+                .open(place, sealed)?),
             done => Ok(done?),
         }
     }
 
-    /// The lock is held while the secret is read, so that others wait for that one request. Ages are taken from the
-    /// wall clock: a monotonic one may stand still while Lambda freezes the process.
-    async fn not_older_than(&self, age: SignedDuration, now: Timestamp) -> Result<Arc<Keyring>, KeyringError> {
+    /// The lock is held while the secret is read, so that others wait for that one request. Ages
+    /// are taken from the wall clock: a monotonic one may stand still while Lambda freezes the
+    /// process.
+    async fn not_older_than(
+        &self,
+        age: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Arc<Keyring>, KeyringError> {
         let mut cached = self.cached.lock().await;
         if let Some(Cached { ring, read_at }) = &*cached
             && now.duration_since(*read_at).abs() < age
@@ -110,20 +130,33 @@ impl Keys {
             }
             (Err(error), None) => return Err(error),
         };
-        *cached = Some(Cached { ring: Arc::clone(&ring), read_at: now });
+        *cached = Some(Cached {
+            ring: Arc::clone(&ring),
+            read_at: now,
+        });
         Ok(ring)
     }
 
     /// Reads the current version, or the one of this id.
     async fn read(&self, version: Option<&str>) -> Result<Keyring, KeyringError> {
         let request = self.client.get_secret_value().secret_id(&self.secret);
-        let answer = request.set_version_id(version.map(str::to_owned)).send().await;
-        let answer = answer.map_err(AwsError::from).map_err(|error| match error {
-            AwsError::Refused { code, .. } if code == "ResourceNotFoundException" => KeyringError::Missing,
-            error => error.into(),
-        })?;
+        let answer = request
+            .set_version_id(version.map(str::to_owned))
+            .send()
+            .await;
+        let answer = answer
+            .map_err(AwsError::from)
+            .map_err(|error| match error {
+                AwsError::Refused { code, .. } if code == "ResourceNotFoundException" => {
+                    KeyringError::Missing
+                }
+                error => error.into(),
+            })?;
         // An emulator gives a secret without a value the empty text.
-        let json = answer.secret_string.filter(|text| !text.is_empty()).ok_or(KeyringError::Missing)?;
+        let json = answer
+            .secret_string
+            .filter(|text| !text.is_empty())
+            .ok_or(KeyringError::Missing)?;
         Ok(Keyring::from_json(&SecretString::from(json))?)
     }
 }
@@ -134,7 +167,11 @@ mod tests {
 
     use super::{fake::Secret, *};
 
-    const PLACE: Place<'_> = Place { resource: "webhook", id: "wh_1", field: "secret" };
+    const PLACE: Place<'_> = Place {
+        resource: "webhook",
+        id: "wh_1",
+        field: "secret",
+    };
 
     fn after(seconds: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
@@ -144,10 +181,15 @@ mod tests {
     async fn one_read_serves_everybody_for_300_seconds() {
         let secret = Secret::holding(&Keyring::generate());
         let keys = secret.keys();
-        let (one, two) = tokio::join!(keys.not_older_than(FRESH, after(0)), keys.not_older_than(FRESH, after(0)));
+        let (one, two) = tokio::join!(
+            keys.not_older_than(FRESH, after(0)),
+            keys.not_older_than(FRESH, after(0))
+        );
         assert!(one.is_ok() && two.is_ok());
         for (seconds, reads) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3)] {
-            keys.not_older_than(FRESH, after(seconds)).await.expect("keyring");
+            keys.not_older_than(FRESH, after(seconds))
+                .await
+                .expect("keyring");
             assert_eq!(secret.state().reads, reads, "{seconds}");
         }
     }
@@ -157,15 +199,26 @@ mod tests {
         let old = Keyring::generate();
         let secret = Secret::holding(&old);
         let keys = secret.keys();
-        let new = Keyring::from_json(&old.to_json()).expect("keyring").with_new_key();
+        let new = Keyring::from_json(&old.to_json())
+            .expect("keyring")
+            .with_new_key();
         let sealed = new.seal(PLACE, "s3cret");
         for (seconds, reads) in [(0, 1), (4, 1), (5, 2), (6, 2)] {
-            let error = keys.open_at(PLACE, &sealed, after(seconds)).await.expect_err("unknown");
-            assert!(matches!(error, KeyringError::Seal(SealError::UnknownKey(_))), "{error}");
+            let error = keys
+                .open_at(PLACE, &sealed, after(seconds))
+                .await
+                .expect_err("unknown");
+            assert!(
+                matches!(error, KeyringError::Seal(SealError::UnknownKey(_))),
+                "{error}"
+            );
             assert_eq!(secret.state().reads, reads, "{seconds}");
         }
         secret.replace(new.to_json().expose_secret());
-        let plain = keys.open_at(PLACE, &sealed, after(11)).await.expect("opens");
+        let plain = keys
+            .open_at(PLACE, &sealed, after(11))
+            .await
+            .expect("opens");
         assert_eq!(plain.expose_secret(), "s3cret");
         assert_eq!(secret.state().reads, 3);
     }
@@ -176,7 +229,9 @@ mod tests {
         let keys = secret.keys();
         keys.not_older_than(FRESH, after(0)).await.expect("keyring");
         secret.state().down = true;
-        keys.not_older_than(FRESH, after(1_000)).await.expect("the known one");
+        keys.not_older_than(FRESH, after(1_000))
+            .await
+            .expect("the known one");
     }
 
     #[tokio::test]
@@ -187,13 +242,28 @@ mod tests {
         let (first, second) = tokio::join!(one.bootstrap(), two.bootstrap());
         let token = first.expect("keyring").token_key("t");
         assert_eq!(second.expect("keyring").token_key("t"), token);
-        assert_eq!(secret.keys().bootstrap().await.expect("keyring").token_key("t"), token);
+        assert_eq!(
+            secret
+                .keys()
+                .bootstrap()
+                .await
+                .expect("keyring")
+                .token_key("t"),
+            token
+        );
 
         // A value without its version: what is there is never replaced.
         let other = Secret::holding(&Keyring::generate());
-        let before = other.ring("AWSCURRENT").map(|ring| ring.to_json().expose_secret().to_owned());
+        let before = other
+            .ring("AWSCURRENT")
+            .map(|ring| ring.to_json().expose_secret().to_owned());
         other.keys().bootstrap().await.expect("keyring");
-        assert_eq!(other.ring("AWSCURRENT").map(|ring| ring.to_json().expose_secret().to_owned()), before);
+        assert_eq!(
+            other
+                .ring("AWSCURRENT")
+                .map(|ring| ring.to_json().expose_secret().to_owned()),
+            before
+        );
     }
 
     #[tokio::test]
@@ -201,6 +271,8 @@ mod tests {
         let secret = Secret::holding(&Keyring::generate());
         secret.replace("hunter2");
         let error = secret.keys().bootstrap().await.expect_err("no keyring");
-        assert!(matches!(error, KeyringError::NotAKeyring(_)) && !error.to_string().contains("hunter2"));
+        assert!(
+            matches!(error, KeyringError::NotAKeyring(_)) && !error.to_string().contains("hunter2")
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! How Tieline reaches the world: AWS clients, guarded HTTP, queues, keys, environment, clock, randomness and logs.
+//! How Tieline reaches the world: AWS clients, guarded HTTP, queues, keys, environment, clock,
+//! randomness and logs.
 //!
-//! The functions decide with `shared/domain` and act through these modules. Each concern has one home: nobody else reads
-//! a clock, an environment variable or the random source.
+//! The functions decide with `shared/domain` and act through these modules. Each concern has one
+//! home: nobody else reads a clock, an environment variable or the random source.
 
 pub mod attempt;
 pub mod aws;

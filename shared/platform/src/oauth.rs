@@ -1,9 +1,10 @@
-//! Access tokens for OAuth 2.0 accounts: fetched on first use, kept sealed until shortly before their end, fetched by one
-//! caller for all (RFC 6749).
+//! Access tokens for OAuth 2.0 accounts: fetched on first use, kept sealed until shortly before
+//! their end, fetched by one caller for all (RFC 6749).
 //!
-//! An account and its settings come in, a token that has not been refused goes out. Whoever fetches holds a lease on the
-//! account's row; the others look at that row until it is done. A refresh token that the server replaces is stored in the
-//! same write as what came with it, be that a token or a failure.
+//! An account and its settings come in, a token that has not been refused goes out. Whoever fetches
+//! holds a lease on the account's row; the others look at that row until it is done. A refresh
+//! token that the server replaces is stored in the same write as what came with it, be that a token
+//! or a failure.
 
 use std::time::{Duration, Instant};
 
@@ -62,9 +63,11 @@ pub enum OAuthError {
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// The longest that a fetch may take.
 const FETCH: Duration = Duration::from_secs(10);
-/// With less time than this no fetch begins: one that is cut off may cost a refresh token that can be used but once.
+/// With less time than this no fetch begins: one that is cut off may cost a refresh token that can
+/// be used but once.
 const LEAST: Duration = Duration::from_millis(500);
-/// A lease outlives its holder's fetch by this much: two writes of the table, with their repetitions.
+/// A lease outlives its holder's fetch by this much: two writes of the table, with their
+/// repetitions.
 const GRACE: SignedDuration = SignedDuration::from_secs(25);
 /// How long those who wait let pass between two looks, at first and at the most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
@@ -78,8 +81,8 @@ enum NoToken {
 }
 
 impl Tokens<'_> {
-    /// A token for `account`: not the one that its service `refused`. It takes no longer than `timeout`, but for writes of
-    /// the table.
+    /// A token for `account`: not the one that its service `refused`. It takes no longer than
+    /// `timeout`, but for writes of the table.
     pub async fn get(
         &self,
         account: &Account,
@@ -91,7 +94,8 @@ impl Tokens<'_> {
         let (mut waited, mut look) = (None, LOOK.0);
         loop {
             let left = timeout.saturating_sub(started.elapsed());
-            let read = tokio::time::timeout(left, self.table.issued(account, settings, self.keys)).await;
+            let read =
+                tokio::time::timeout(left, self.table.issued(account, settings, self.keys)).await;
             let seen = read.map_err(|_| OAuthError::Timeout)??;
             let left = timeout.saturating_sub(started.elapsed());
             match seen.issued.step(refused, waited.as_deref(), clock::now()) {
@@ -104,7 +108,8 @@ impl Tokens<'_> {
                     look = (look * 2).min(LOOK.1);
                 }
                 Step::Fetch => {
-                    if let Some(token) = self.lead(account, settings, seen, left.min(FETCH)).await? {
+                    if let Some(token) = self.lead(account, settings, seen, left.min(FETCH)).await?
+                    {
                         return Ok(token);
                     }
                 }
@@ -121,48 +126,97 @@ impl Tokens<'_> {
         time: Duration,
     ) -> Result<Option<SecretString>, OAuthError> {
         let now = clock::now();
-        let until = SignedDuration::try_from(time).ok().and_then(|time| now.checked_add(time + GRACE).ok());
-        let lease = Lease { id: random::token(), until: until.unwrap_or(now) };
+        let until = SignedDuration::try_from(time)
+            .ok()
+            .and_then(|time| now.checked_add(time + GRACE).ok());
+        let lease = Lease {
+            id: random::token(),
+            until: until.unwrap_or(now),
+        };
         let former = seen.issued.clone();
-        let leased = Issued { lease: Some(lease.clone()), failure: None, ..former.clone() };
-        if self.table.issue(account, settings, &mut seen, leased, self.keys).await? == Written::Refused {
+        let leased = Issued {
+            lease: Some(lease.clone()),
+            failure: None,
+            ..former.clone()
+        };
+        if self
+            .table
+            .issue(account, settings, &mut seen, leased, self.keys)
+            .await?
+            == Written::Refused
+        {
             // The SDK repeats a write whose answer was lost, and then refuses its own.
             seen = self.table.issued(account, settings, self.keys).await?;
             if seen.issued.lease.as_ref() != Some(&lease) {
                 return Ok(None);
             }
         }
-        let (token, replaced) = self.fetch(account, settings, &lease, former.refresh.as_ref(), time).await;
+        let (token, replaced) = self
+            .fetch(account, settings, &lease, former.refresh.as_ref(), time)
+            .await;
         // A server that keeps the refresh token does not send it again (RFC 6749, section 6).
         let refresh = replaced.or(former.refresh);
         let (issued, result) = match token {
             Ok(token) => {
                 let access = token.access.clone();
-                (Issued { token: Some(token), refresh, lease: None, failure: None }, Ok(Some(access)))
+                (
+                    Issued {
+                        token: Some(token),
+                        refresh,
+                        lease: None,
+                        failure: None,
+                    },
+                    Ok(Some(access)),
+                )
             }
             Err(NoToken::Refused(reason)) => {
-                let failure = Some(Failure { lease: lease.id, reason: reason.clone() });
-                (Issued { token: former.token, refresh, lease: None, failure }, Err(OAuthError::NoToken(reason)))
+                let failure = Some(Failure {
+                    lease: lease.id,
+                    reason: reason.clone(),
+                });
+                (
+                    Issued {
+                        token: former.token,
+                        refresh,
+                        lease: None,
+                        failure,
+                    },
+                    Err(OAuthError::NoToken(reason)),
+                )
             }
             Err(NoToken::Timeout) => {
                 let reason = "the token endpoint did not answer within the timeout".to_owned();
-                let issued = Issued { token: former.token, refresh, lease: None, failure: None };
+                let issued = Issued {
+                    token: former.token,
+                    refresh,
+                    lease: None,
+                    failure: None,
+                };
                 (issued, Err(OAuthError::NoToken(reason)))
             }
         };
-        // What was fetched serves this caller whatever becomes of the write; a refresh token may hang on it, so it is
-        // tried once more. Refused: the lease was over before this came, and somebody else has gone on.
-        let written = self.table.issue(account, settings, &mut seen, issued.clone(), self.keys).await;
+        // What was fetched serves this caller whatever becomes of the write; a refresh token may
+        // hang on it, so it is tried once more. Refused: the lease was over before this came, and
+        // somebody else has gone on.
+        let written = self
+            .table
+            .issue(account, settings, &mut seen, issued.clone(), self.keys)
+            .await;
         if let Err(error) = written {
             tracing::warn!(account = %account.id, %error, "token not stored: tried once more");
-            if let Err(error) = self.table.issue(account, settings, &mut seen, issued, self.keys).await {
+            if let Err(error) = self
+                .table
+                .issue(account, settings, &mut seen, issued, self.keys)
+                .await
+            {
                 tracing::error!(account = %account.id, %error, "token not stored");
             }
         }
         result
     }
 
-    /// One request to the token endpoint: the access token, or why there is none, and the refresh token that replaces ours.
+    /// One request to the token endpoint: the access token, or why there is none, and the refresh
+    /// token that replaces ours.
     async fn fetch(
         &self,
         account: &Account,
@@ -175,10 +229,16 @@ impl Tokens<'_> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(HOPS_HEADER, u16::from(self.hops.saturating_add(1)).into());
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
         if let Some(authorization) = &request.authorization {
             let Ok(mut value) = HeaderValue::try_from(authorization.expose_secret()) else {
-                return (Err(refused("the client's id or secret does not fit a header")), None);
+                return (
+                    Err(refused("the client's id or secret does not fit a header")),
+                    None,
+                );
             };
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
@@ -200,8 +260,13 @@ impl Tokens<'_> {
         if let Some(token) = &refresh {
             secrets.add(token.expose_secret());
         }
-        let TokenAnswer { token, refresh } =
-            TokenAnswer::read(answer.status, &answer.body, &Redactor::new(secrets), &lease.id, now);
+        let TokenAnswer { token, refresh } = TokenAnswer::read(
+            answer.status,
+            &answer.body,
+            &Redactor::new(secrets),
+            &lease.id,
+            now,
+        );
         let token = token.map_err(|reason| match answer.incomplete {
             Some(error) if answer.status.is_success() => error.into(),
             _ => NoToken::Refused(reason),
@@ -215,7 +280,9 @@ impl From<CallError> for NoToken {
         match error {
             CallError::Timeout => Self::Timeout,
             CallError::Blocked(why) => refused(format!("the token endpoint is blocked: {why}")),
-            CallError::Unreachable(why) => refused(format!("the token endpoint is unreachable: {why}")),
+            CallError::Unreachable(why) => {
+                refused(format!("the token endpoint is unreachable: {why}"))
+            }
         }
     }
 }

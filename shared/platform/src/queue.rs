@@ -1,8 +1,10 @@
-//! SQS queues: sending within their limits (a delay of at most 900 s, at most 10 messages and 1 MiB in sum per batch),
-//! answering for a batch that was received ([`receipts`]), and dead letters ([`redrive`]).
+//! SQS queues: sending within their limits (a delay of at most 900 s, at most 10 messages and 1 MiB
+//! in sum per batch), answering for a batch that was received ([`receipts`]), and dead letters
+//! ([`redrive`]).
 //!
-//! In come message bodies, pure ASCII JSON from [`ascii_json`]; when a send returns `Ok`, each of them is stored by SQS.
-//! After an error some may be stored, so senders repeat the whole and receivers cope with copies.
+//! In come message bodies, pure ASCII JSON from [`ascii_json`]; when a send returns `Ok`, each of
+//! them is stored by SQS. After an error some may be stored, so senders repeat the whole and
+//! receivers cope with copies.
 
 pub mod receipts;
 pub mod redrive;
@@ -41,9 +43,11 @@ pub struct Queue {
 pub struct Outgoing {
     /// Its text, from [`ascii_json`].
     pub body: String,
-    /// Seconds until it is received; more than [`MAX_DELAY`] counts as that, and the receiver sends it on.
+    /// Seconds until it is received; more than [`MAX_DELAY`] counts as that, and the receiver sends
+    /// it on.
     pub delay_seconds: u32,
-    /// Its `MessageGroupId`: on standard queues, groups share the receivers fairly. 1 to 128 characters.
+    /// Its `MessageGroupId`: on standard queues, groups share the receivers fairly. 1 to 128
+    /// characters.
     pub group: Option<String>,
 }
 
@@ -90,17 +94,24 @@ impl Queue {
         sent.map(drop).map_err(|error| AwsError::from(error).into())
     }
 
-    /// Sends one message: `value` as JSON, after `delay_seconds`, in a group of its own where it has one.
+    /// Sends one message: `value` as JSON, after `delay_seconds`, in a group of its own where it
+    /// has one.
     pub async fn send_json<T: Serialize>(
         &self,
         value: &T,
         delay_seconds: u32,
         group: Option<String>,
     ) -> Result<(), QueueError> {
-        self.send(Outgoing { body: ascii_json(value)?, delay_seconds, group }).await
+        self.send(Outgoing {
+            body: ascii_json(value)?,
+            delay_seconds,
+            group,
+        })
+        .await
     }
 
-    /// Sends any number of messages, in batches. What a batch leaves behind is sent again a few times.
+    /// Sends any number of messages, in batches. What a batch leaves behind is sent again a few
+    /// times.
     pub async fn send_all(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
         messages.iter().try_for_each(fits)?;
         stream::iter(batches(messages))
@@ -111,17 +122,42 @@ impl Queue {
     }
 
     async fn send_batch(&self, batch: Vec<Outgoing>) -> Result<(), QueueError> {
-        let mut left: Vec<_> = batch.into_iter().enumerate().map(|(index, message)| entry(index, message)).collect();
+        let mut left: Vec<_> = batch
+            .into_iter()
+            .enumerate()
+            .map(|(index, message)| entry(index, message))
+            .collect();
         for round in 1.. {
-            let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(left.clone()));
+            let request = self
+                .client
+                .send_message_batch()
+                .queue_url(&self.url)
+                .set_entries(Some(left.clone()));
             let answer = request.send().await.map_err(AwsError::from)?;
-            left.retain(|entry| answer.successful().iter().all(|sent| sent.id() != entry.id()));
+            left.retain(|entry| {
+                answer
+                    .successful()
+                    .iter()
+                    .all(|sent| sent.id() != entry.id())
+            });
             if left.is_empty() {
                 break;
             }
-            if round == ROUNDS || answer.failed().iter().any(BatchResultErrorEntry::sender_fault) {
-                let code = answer.failed().first().map_or("unknown", |failed| failed.code()).to_owned();
-                return Err(QueueError::Partly { left: left.len(), code });
+            if round == ROUNDS
+                || answer
+                    .failed()
+                    .iter()
+                    .any(BatchResultErrorEntry::sender_fault)
+            {
+                let code = answer
+                    .failed()
+                    .first()
+                    .map_or("unknown", |failed| failed.code())
+                    .to_owned();
+                return Err(QueueError::Partly {
+                    left: left.len(),
+                    code,
+                });
             }
             tokio::time::sleep(Duration::from_millis(25) * 2_u32.pow(round)).await;
         }
@@ -129,12 +165,14 @@ impl Queue {
     }
 }
 
-/// Whether a queue's URL and its ARN name the same queue: both end with its name, which is unique in an account and region.
+/// Whether a queue's URL and its ARN name the same queue: both end with its name, which is unique
+/// in an account and region.
 fn named(url: &str, arn: &str) -> bool {
     url.rsplit('/').next() == arn.rsplit(':').next()
 }
 
-/// JSON in pure ASCII: SQS refuses some code points that JSON allows, so all that is not ASCII is escaped as `\uXXXX`.
+/// JSON in pure ASCII: SQS refuses some code points that JSON allows, so all that is not ASCII is
+/// escaped as `\uXXXX`.
 pub fn ascii_json<T: Serialize>(value: &T) -> Result<String, QueueError> {
     let json = serde_json::to_string(value)?;
     if json.is_ascii() {
@@ -145,20 +183,31 @@ pub fn ascii_json<T: Serialize>(value: &T) -> Result<String, QueueError> {
         if char.is_ascii() {
             ascii.push(char);
         } else {
-            // Outside of strings JSON is ASCII, so an escape is right wherever this comes up (RFC 8259, section 7).
-            ascii.extend(char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            // Outside of strings JSON is ASCII, so an escape is right wherever this comes up (RFC
+            // 8259, section 7).
+            ascii.extend(
+                char.encode_utf16(&mut [0; 2])
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}")),
+            );
         }
     }
     Ok(ascii)
 }
 
 fn fits(message: &Outgoing) -> Result<(), QueueError> {
-    if message.body.len() > MAX_BYTES { Err(QueueError::TooLarge(message.body.len())) } else { Ok(()) }
+    if message.body.len() > MAX_BYTES {
+        Err(QueueError::TooLarge(message.body.len()))
+    } else {
+        Ok(())
+    }
 }
 
 /// No delay is left out: the queue's own holds, which is none.
 fn delay(seconds: u32) -> Option<i32> {
-    i32::try_from(seconds.min(MAX_DELAY)).ok().filter(|seconds| *seconds > 0)
+    i32::try_from(seconds.min(MAX_DELAY))
+        .ok()
+        .filter(|seconds| *seconds > 0)
 }
 
 /// Cuts messages into batches of at most 10 and 1 MiB, in their order.
@@ -167,7 +216,10 @@ fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
     let mut room = 0;
     for message in messages {
         let size = message.body.len();
-        if let Some(batch) = batches.last_mut().filter(|batch| batch.len() < MAX_COUNT && size <= room) {
+        if let Some(batch) = batches
+            .last_mut()
+            .filter(|batch| batch.len() < MAX_COUNT && size <= room)
+        {
             room -= size;
             batch.push(message);
         } else {
@@ -199,10 +251,15 @@ mod tests {
     use crate::aws;
 
     fn message(body: impl Into<String>) -> Outgoing {
-        Outgoing { body: body.into(), delay_seconds: 0, group: None }
+        Outgoing {
+            body: body.into(),
+            delay_seconds: 0,
+            group: None,
+        }
     }
 
-    /// A queue, and the bodies of each request that it got; `failed` says what it does with the n-th.
+    /// A queue, and the bodies of each request that it got; `failed` says what it does with the
+    /// n-th.
     fn queue(
         failed: impl Fn(usize, &str) -> Option<Value> + Send + Sync + 'static,
     ) -> (Queue, Arc<Mutex<Vec<Vec<Value>>>>) {
@@ -210,7 +267,10 @@ mod tests {
         let seen = Arc::clone(&requests);
         let aws = aws::fake(move |_, body| {
             let mut seen = seen.lock().expect("lock");
-            let entries = body["Entries"].as_array().cloned().unwrap_or_else(|| vec![body]);
+            let entries = body["Entries"]
+                .as_array()
+                .cloned()
+                .unwrap_or_else(|| vec![body]);
             let round = seen.len();
             seen.push(entries.clone());
             let (mut good, mut bad) = (Vec::new(), Vec::new());
@@ -222,33 +282,56 @@ mod tests {
                     Some(_) => {
                         bad.push(json!({"Id": entry["Id"], "Code": "InvalidMessageContents", "SenderFault": true}));
                     }
-                    None => good.push(json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x"})),
+                    None => good.push(
+                        json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x"}),
+                    ),
                 }
             }
             (200, json!({"Successful": good, "Failed": bad}))
         });
-        (Queue::new(aws.sqs(), "https://sqs.us-east-1.amazonaws.com/1/q".into()), requests)
+        (
+            Queue::new(aws.sqs(), "https://sqs.us-east-1.amazonaws.com/1/q".into()),
+            requests,
+        )
     }
 
     #[tokio::test]
     async fn what_a_batch_leaves_behind_is_sent_again() {
-        let (queue, requests) = queue(|round, body| (round == 0 && body == "b").then(|| json!("InternalError")));
-        queue.send_all(vec![message("a"), message("b"), message("c")]).await.expect("sent");
+        let (queue, requests) =
+            queue(|round, body| (round == 0 && body == "b").then(|| json!("InternalError")));
+        queue
+            .send_all(vec![message("a"), message("b"), message("c")])
+            .await
+            .expect("sent");
         let bodies: Vec<Vec<Value>> = requests
             .lock()
             .expect("lock")
             .iter()
-            .map(|entries| entries.iter().map(|entry| entry["MessageBody"].clone()).collect())
+            .map(|entries| {
+                entries
+                    .iter()
+                    .map(|entry| entry["MessageBody"].clone())
+                    .collect()
+            })
             .collect();
-        assert_eq!(bodies, [vec![json!("a"), json!("b"), json!("c")], vec![json!("b")]]);
+        assert_eq!(
+            bodies,
+            [vec![json!("a"), json!("b"), json!("c")], vec![json!("b")]]
+        );
     }
 
     #[tokio::test]
     async fn what_stays_refused_is_an_error() {
         for (answer, rounds) in [(json!("InternalError"), ROUNDS as usize), (json!(1), 1)] {
             let (queue, requests) = queue(move |_, body| (body == "b").then(|| answer.clone()));
-            let error = queue.send_all(vec![message("a"), message("b")]).await.expect_err("refused");
-            assert!(matches!(error, QueueError::Partly { left: 1, .. }), "{error}");
+            let error = queue
+                .send_all(vec![message("a"), message("b")])
+                .await
+                .expect_err("refused");
+            assert!(
+                matches!(error, QueueError::Partly { left: 1, .. }),
+                "{error}"
+            );
             assert_eq!(requests.lock().expect("lock").len(), rounds);
         }
     }
@@ -256,12 +339,28 @@ mod tests {
     #[tokio::test]
     async fn one_message_keeps_to_the_limits_of_sqs() {
         let (queue, requests) = queue(|_, _| None);
-        queue.send(Outgoing { body: "a".into(), delay_seconds: 86_400, group: Some("wh".into()) }).await.expect("sent");
+        queue
+            .send(Outgoing {
+                body: "a".into(),
+                delay_seconds: 86_400,
+                group: Some("wh".into()),
+            })
+            .await
+            .expect("sent");
         queue.send(message("b")).await.expect("sent");
         let seen = requests.lock().expect("lock").concat();
-        assert_eq!((&seen[0]["DelaySeconds"], &seen[0]["MessageGroupId"]), (&json!(900), &json!("wh")));
-        assert_eq!((&seen[1]["DelaySeconds"], &seen[1]["MessageGroupId"]), (&Value::Null, &Value::Null));
-        let error = queue.send_all(vec![message("a".repeat(MAX_BYTES + 1))]).await.expect_err("too large");
+        assert_eq!(
+            (&seen[0]["DelaySeconds"], &seen[0]["MessageGroupId"]),
+            (&json!(900), &json!("wh"))
+        );
+        assert_eq!(
+            (&seen[1]["DelaySeconds"], &seen[1]["MessageGroupId"]),
+            (&Value::Null, &Value::Null)
+        );
+        let error = queue
+            .send_all(vec![message("a".repeat(MAX_BYTES + 1))])
+            .await
+            .expect_err("too large");
         assert!(matches!(error, QueueError::TooLarge(_)));
     }
 

@@ -24,7 +24,8 @@ pub fn id<K>() -> Id<K> {
     Id::new(clock::now(), u128::from_ne_bytes(bytes()))
 }
 
-/// 128 random bits as 22 characters of base64url: names one message, so that no copy of another is taken for it.
+/// 128 random bits as 22 characters of base64url: names one message, so that no copy of another is
+/// taken for it.
 pub fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<16>())
 }
@@ -34,7 +35,8 @@ tokio::task_local! {
     static SEED: std::cell::Cell<u64>;
 }
 
-/// Runs `work` with draws that follow from `seed`, so that a test can repeat it. What it spawns draws real randomness.
+/// Runs `work` with draws that follow from `seed`, so that a test can repeat it. What it spawns
+/// draws real randomness.
 #[cfg(feature = "test-clock")]
 pub async fn seeded<F: Future>(seed: u64, work: F) -> F::Output {
     SEED.scope(seed.into(), work).await

@@ -1,9 +1,10 @@
-//! Sealing of stored secrets: AES-256-GCM under a keyring's current key, bound to the place where the text is kept.
+//! Sealing of stored secrets: AES-256-GCM under a keyring's current key, bound to the place where
+//! the text is kept.
 //!
 //! A sealed text is `<key id>.<base64url of nonce, ciphertext and tag>`. Its additional data is
-//! `v1|<resource type>|<id>|<field>|<key id>`, so a text that is moved to another row, field or key does not open.
-//! The keyring is one JSON document: `{"current": "<key id>", "keys": {"<key id>": "<32 bytes, base64url>"},
-//! "pepper": "<32 bytes, base64url>"}`. Old keys stay in it for reading.
+//! `v1|<resource type>|<id>|<field>|<key id>`, so a text that is moved to another row, field or key
+//! does not open. The keyring is one JSON document: `{"current": "<key id>", "keys": {"<key id>":
+//! "<32 bytes, base64url>"}, "pepper": "<32 bytes, base64url>"}`. Old keys stay in it for reading.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +69,11 @@ struct Document {
 impl Keyring {
     /// A keyring of one new key and a new pepper.
     pub fn generate() -> Self {
-        let empty = Self { current: String::new(), keys: BTreeMap::new(), pepper: new_key() };
+        let empty = Self {
+            current: String::new(),
+            keys: BTreeMap::new(),
+            pepper: new_key(),
+        };
         empty.with_new_key()
     }
 
@@ -82,10 +87,20 @@ impl Keyring {
 
     /// Reads the stored document.
     pub fn from_json(json: &SecretString) -> Result<Self, NotAKeyring> {
-        let document: Document = serde_json::from_str(json.expose_secret()).map_err(|_| NotAKeyring)?;
-        let keys = document.keys.iter().map(|(id, text)| Ok((id.clone(), key(text)?))).collect::<Result<_, _>>()?;
-        let ring = Self { current: document.current, keys, pepper: key(&document.pepper)? };
-        let sound = ring.keys.contains_key(&ring.current) && ring.keys.keys().all(|id| !id.contains(['.', '|']));
+        let document: Document =
+            serde_json::from_str(json.expose_secret()).map_err(|_| NotAKeyring)?;
+        let keys = document
+            .keys
+            .iter()
+            .map(|(id, text)| Ok((id.clone(), key(text)?)))
+            .collect::<Result<_, _>>()?;
+        let ring = Self {
+            current: document.current,
+            keys,
+            pepper: key(&document.pepper)?,
+        };
+        let sound = ring.keys.contains_key(&ring.current)
+            && ring.keys.keys().all(|id| !id.contains(['.', '|']));
         if sound { Ok(ring) } else { Err(NotAKeyring) }
     }
 
@@ -97,10 +112,16 @@ impl Keyring {
         let text = |key: &Key| URL_SAFE_NO_PAD.encode(key.expose_secret());
         let document = Document {
             current: self.current.clone(),
-            keys: self.keys.iter().map(|(id, key)| (id.clone(), text(key))).collect(),
+            keys: self
+                .keys
+                .iter()
+                .map(|(id, key)| (id.clone(), text(key)))
+                .collect(),
             pepper: text(&self.pepper),
         };
-        serde_json::to_string(&document).expect("texts serialize").into()
+        serde_json::to_string(&document)
+            .expect("texts serialize")
+            .into()
     }
 
     /// Whether it opens whatever `older` seals or opens, and finds tokens under the same text.
@@ -123,7 +144,11 @@ impl Keyring {
         let nonce = random::bytes::<NONCE_LEN>();
         let mut sealed = plain.as_bytes().to_vec();
         let tag = cipher(&self.keys[&self.current])
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), place.aad(&self.current), &mut sealed)
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                place.aad(&self.current),
+                &mut sealed,
+            )
             .expect("a text within AES-GCM's limit");
         let whole = [&nonce[..], &sealed, tag.as_ref()].concat();
         format!("{}.{}", self.current, URL_SAFE_NO_PAD.encode(whole))
@@ -132,17 +157,31 @@ impl Keyring {
     /// Opens what was sealed for the same place.
     pub fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, SealError> {
         let (id, text) = sealed.split_once('.').ok_or(SealError::Malformed)?;
-        let mut whole = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Malformed)?;
-        let (nonce, ciphertext) = whole.split_first_chunk_mut::<NONCE_LEN>().ok_or(SealError::Malformed)?;
-        let key = self.keys.get(id).ok_or_else(|| SealError::UnknownKey(id.to_owned()))?;
+        let mut whole = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| SealError::Malformed)?;
+        let (nonce, ciphertext) = whole
+            .split_first_chunk_mut::<NONCE_LEN>()
+            .ok_or(SealError::Malformed)?;
+        let key = self
+            .keys
+            .get(id)
+            .ok_or_else(|| SealError::UnknownKey(id.to_owned()))?;
         let plain = cipher(key)
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), place.aad(id), ciphertext)
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                place.aad(id),
+                ciphertext,
+            )
             .map_err(|_| SealError::Refused)?;
-        str::from_utf8(plain).map(SecretString::from).map_err(|_| SealError::Malformed)
+        str::from_utf8(plain)
+            .map(SecretString::from)
+            .map_err(|_| SealError::Malformed)
     }
 
-    /// Under what a token is looked up: HMAC-SHA-256 of it with the pepper, 43 characters of base64url. The same token
-    /// gives the same text as long as there is this keyring, with whatever keys.
+    /// Under what a token is looked up: HMAC-SHA-256 of it with the pepper, 43 characters of
+    /// base64url. The same token gives the same text as long as there is this keyring, with
+    /// whatever keys.
     pub fn token_key(&self, token: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.pepper.expose_secret());
         URL_SAFE_NO_PAD.encode(hmac::sign(&key, token.as_bytes()))
@@ -151,8 +190,14 @@ impl Keyring {
 
 impl Place<'_> {
     fn aad(&self, key: &str) -> Aad<String> {
-        debug_assert!(!self.resource.contains('|') && !self.id.contains('|'), "only then no two places look alike");
-        Aad::from(format!("v1|{}|{}|{}|{key}", self.resource, self.id, self.field))
+        debug_assert!(
+            !self.resource.contains('|') && !self.id.contains('|'),
+            "only then no two places look alike"
+        );
+        Aad::from(format!(
+            "v1|{}|{}|{}|{key}",
+            self.resource, self.id, self.field
+        ))
     }
 }
 
@@ -162,7 +207,10 @@ fn new_key() -> Key {
 
 fn key(text: &str) -> Result<Key, NotAKeyring> {
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAKeyring)?;
-    bytes.try_into().map(|bytes| Key::new(Box::new(bytes))).map_err(|_| NotAKeyring)
+    bytes
+        .try_into()
+        .map(|bytes| Key::new(Box::new(bytes)))
+        .map_err(|_| NotAKeyring)
 }
 
 fn cipher(key: &Key) -> LessSafeKey {
@@ -175,7 +223,11 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'_> = Place { resource: "webhook", id: "wh_1", field: "secret" };
+    const PLACE: Place<'_> = Place {
+        resource: "webhook",
+        id: "wh_1",
+        field: "secret",
+    };
 
     fn fixed() -> Keyring {
         let zeros = URL_SAFE_NO_PAD.encode([0; 32]);
@@ -184,21 +236,30 @@ mod tests {
     }
 
     fn opened(ring: &Keyring, place: Place<'_>, sealed: &str) -> Result<String, SealError> {
-        ring.open(place, sealed).map(|plain| plain.expose_secret().to_owned())
+        ring.open(place, sealed)
+            .map(|plain| plain.expose_secret().to_owned())
     }
 
     #[test]
     fn a_keyring_is_stored_and_read_back() {
         let ring = Keyring::generate();
         let sealed = ring.seal(PLACE, "old");
-        let more = Keyring::from_json(&ring.to_json()).expect("keyring").with_new_key();
+        let more = Keyring::from_json(&ring.to_json())
+            .expect("keyring")
+            .with_new_key();
         assert_ne!(more.current(), ring.current());
         assert_eq!(opened(&more, PLACE, &sealed).as_deref(), Ok("old"));
         assert_eq!(more.token_key("t"), ring.token_key("t"));
         let newer = more.seal(PLACE, "new");
-        assert_eq!(opened(&ring, PLACE, &newer), Err(SealError::UnknownKey(more.current().to_owned())));
+        assert_eq!(
+            opened(&ring, PLACE, &newer),
+            Err(SealError::UnknownKey(more.current().to_owned()))
+        );
         let read = Keyring::from_json(&more.to_json()).expect("keyring");
-        assert_eq!(read.to_json().expose_secret(), more.to_json().expose_secret());
+        assert_eq!(
+            read.to_json().expose_secret(),
+            more.to_json().expose_secret()
+        );
     }
 
     #[test]
@@ -211,7 +272,11 @@ mod tests {
             format!(r#"{{"current":"a.b","keys":{{"a.b":"{key}"}},"pepper":"{key}"}}"#),
             format!(r#"{{"current":"a","keys":{{"a":"AA"}},"pepper":"{key}"}}"#),
         ] {
-            assert_eq!(Keyring::from_json(&wrong.clone().into()).expect_err("no keyring"), NotAKeyring, "{wrong}");
+            assert_eq!(
+                Keyring::from_json(&wrong.clone().into()).expect_err("no keyring"),
+                NotAKeyring,
+                "{wrong}"
+            );
         }
     }
 
@@ -222,7 +287,14 @@ mod tests {
         let second = copy(&first).with_new_key();
         assert!(first.extends(&first) && second.extends(&first) && !first.extends(&second));
         assert!(!copy(&first).with_new_key().extends(&second), "another key");
-        assert!(!Keyring { pepper: new_key(), ..copy(&second) }.extends(&second), "another pepper");
+        assert!(
+            !Keyring {
+                pepper: new_key(),
+                ..copy(&second)
+            }
+            .extends(&second),
+            "another pepper"
+        );
         let mut swapped = copy(&second);
         swapped.keys.insert("k1".into(), new_key());
         assert!(!swapped.extends(&first), "another key of the same id");
@@ -231,7 +303,10 @@ mod tests {
     #[test]
     fn debug_shows_no_key() {
         let shown = format!("{:?}", fixed());
-        assert!(shown.contains("REDACTED") && !shown.contains("0, 0"), "{shown}");
+        assert!(
+            shown.contains("REDACTED") && !shown.contains("0, 0"),
+            "{shown}"
+        );
     }
 
     /// Vectors that were made with another implementation of AES-GCM and HMAC.
@@ -239,7 +314,10 @@ mod tests {
     fn the_stored_forms_are_fixed() {
         let sealed = "k1.AAECAwQFBgcICQoL-_hQIGWJ8kJohUhQzJuX8-Q6yiJwlQ";
         assert_eq!(opened(&fixed(), PLACE, sealed).as_deref(), Ok("s3cret"));
-        assert_eq!(fixed().token_key("token"), "OmpwtX-RnZIYvTXCT5jD565zPmCy6MgcO-j8894j4GU");
+        assert_eq!(
+            fixed().token_key("token"),
+            "OmpwtX-RnZIYvTXCT5jD565zPmCy6MgcO-j8894j4GU"
+        );
     }
 
     proptest! {

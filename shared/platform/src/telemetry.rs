@@ -1,8 +1,8 @@
 //! Logs and metrics: one JSON line per event on stdout, which Lambda hands to `CloudWatch`.
 //!
-//! Events carry ids, never bodies, tokens or URLs with secrets. As a second net, whatever looks like one of our tokens or
-//! like an `Authorization` value is replaced in every line. Other crates' events count from `warn` on, whatever the
-//! level: at `debug` HTTP libraries print headers.
+//! Events carry ids, never bodies, tokens or URLs with secrets. As a second net, whatever looks
+//! like one of our tokens or like an `Authorization` value is replaced in every line. Other crates'
+//! events count from `warn` on, whatever the level: at `debug` HTTP libraries print headers.
 
 use std::{
     borrow::Cow,
@@ -16,7 +16,16 @@ use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::Subsc
 use crate::{clock, config};
 
 /// Our crates.
-const OURS: [&str; 8] = ["config_api", "inbound", "dispatch", "delivery", "rotation", "sweeper", "platform", "domain"];
+const OURS: [&str; 8] = [
+    "config_api",
+    "inbound",
+    "dispatch",
+    "delivery",
+    "rotation",
+    "sweeper",
+    "platform",
+    "domain",
+];
 /// The namespace of our metrics in `CloudWatch`.
 const NAMESPACE: &str = "Tieline";
 const REDACTED: &str = "[REDACTED]";
@@ -25,24 +34,42 @@ const MARKERS: [&str; 4] = ["tl_live_", "whsec_", "bearer ", "basic "];
 /// Shorter runs after a marker are words.
 const SHORTEST: usize = 8;
 
-/// Starts logging, from `LOG_LEVEL` (default `info`) on, and logs panics as one line. To be called once, first of all.
+/// Starts logging, from `LOG_LEVEL` (default `info`) on, and logs panics as one line. To be called
+/// once, first of all.
 pub fn init() {
     let level = config::log_level();
     let ours = OURS.map(|target| (target, *level.as_ref().unwrap_or(&Level::INFO)));
     // The span of `lambda_runtime` puts the request's id on every line.
-    let filter = Targets::new().with_default(Level::WARN).with_target("lambda_runtime", Level::INFO).with_targets(ours);
-    let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(|| Redacting(io::stdout()));
-    tracing_subscriber::registry().with(lines).with(filter).init();
+    let filter = Targets::new()
+        .with_default(Level::WARN)
+        .with_target("lambda_runtime", Level::INFO)
+        .with_targets(ours);
+    let lines = fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_writer(|| Redacting(io::stdout()));
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .init();
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, message = panic.payload_as_str().unwrap_or("a panic without a text"));
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::error!(
+            place,
+            message = panic.payload_as_str().unwrap_or("a panic without a text")
+        );
     }));
     if let Err(error) = level {
         tracing::warn!(%error, "logging from info on");
     }
 }
 
-/// Counts `value` under `name`, in `CloudWatch`'s embedded metric format: a log line that it turns into a metric.
+/// Counts `value` under `name`, in `CloudWatch`'s embedded metric format: a log line that it turns
+/// into a metric.
 pub fn metric(name: &str, value: u64) {
     // A metric that cannot be written is no reason to fail.
     let _ = writeln!(io::stdout(), "{}", embedded(name, value));
@@ -65,7 +92,8 @@ struct Redacting<W>(W);
 
 impl<W: Write> Write for Redacting<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write_all(redact(&String::from_utf8_lossy(line)).as_bytes())?;
+        self.0
+            .write_all(redact(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
     }
 
@@ -79,11 +107,16 @@ fn redact(line: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut kept = 0;
     let mut at = 0;
-    while let Some(start) =
-        MARKERS.iter().filter_map(|marker| Some(at + lower[at..].find(marker)? + marker.len())).min()
+    while let Some(start) = MARKERS
+        .iter()
+        .filter_map(|marker| Some(at + lower[at..].find(marker)? + marker.len()))
+        .min()
     {
         let secret = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-        let length = lower.as_bytes()[start..].iter().take_while(|byte| secret(byte)).count();
+        let length = lower.as_bytes()[start..]
+            .iter()
+            .take_while(|byte| secret(byte))
+            .count();
         at = start;
         if length >= SHORTEST {
             out.push_str(&line[kept..start]);
@@ -108,15 +141,33 @@ mod tests {
     #[test]
     fn what_looks_like_a_secret_is_redacted() {
         for (line, redacted) in [
-            ("token tl_live_0123456789AB, more", "token tl_live_[REDACTED], more"),
-            (r#"{"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw="}"#, r#"{"secret":"whsec_[REDACTED]"}"#),
-            ("Authorization: Bearer abc.def-ghi_jkl", "Authorization: Bearer [REDACTED]"),
-            ("authorization: BASIC dXNlcjpwYXNz\"", "authorization: BASIC [REDACTED]\""),
+            (
+                "token tl_live_0123456789AB, more",
+                "token tl_live_[REDACTED], more",
+            ),
+            (
+                r#"{"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw="}"#,
+                r#"{"secret":"whsec_[REDACTED]"}"#,
+            ),
+            (
+                "Authorization: Bearer abc.def-ghi_jkl",
+                "Authorization: Bearer [REDACTED]",
+            ),
+            (
+                "authorization: BASIC dXNlcjpwYXNz\"",
+                "authorization: BASIC [REDACTED]\"",
+            ),
             ("Bearer tl_live_0123456789AB", "Bearer [REDACTED]"),
-            ("Bearer Bearer abcdefghi whsec_abcdefghi é", "Bearer Bearer [REDACTED] whsec_[REDACTED] é"),
+            (
+                "Bearer Bearer abcdefghi whsec_abcdefghi é",
+                "Bearer Bearer [REDACTED] whsec_[REDACTED] é",
+            ),
             ("a bearer token is missing", "a bearer token is missing"),
             ("WWW-Authenticate: Bearer", "WWW-Authenticate: Bearer"),
-            ("{\"message\":\"delivered\",\"id\":\"evt_01\"}", "{\"message\":\"delivered\",\"id\":\"evt_01\"}"),
+            (
+                "{\"message\":\"delivered\",\"id\":\"evt_01\"}",
+                "{\"message\":\"delivered\",\"id\":\"evt_01\"}",
+            ),
         ] {
             assert_eq!(redact(line), redacted);
         }
@@ -127,14 +178,21 @@ mod tests {
         let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
         let sink = std::sync::Arc::clone(&lines);
         let writer = move || Redacting(Shared(std::sync::Arc::clone(&sink)));
-        let layer = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(writer);
+        let layer = fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_writer(writer);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             tracing::info!(token = "tl_live_0123456789", attempt = 2, "sent");
         });
         let text = String::from_utf8(lines.lock().expect("lock").clone()).expect("text");
         assert_eq!(text.lines().count(), 1);
         let line: serde_json::Value = serde_json::from_str(&text).expect("json");
-        assert_eq!((&line["message"], &line["attempt"]), (&json!("sent"), &json!(2)));
+        assert_eq!(
+            (&line["message"], &line["attempt"]),
+            (&json!("sent"), &json!(2))
+        );
         assert_eq!(line["token"], "tl_live_[REDACTED]");
     }
 
@@ -142,7 +200,10 @@ mod tests {
     fn a_metric_is_in_the_embedded_format() {
         let line = embedded("credentials_overdue", 3);
         assert_eq!(line["credentials_overdue"], 3);
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "credentials_overdue");
+        assert_eq!(
+            line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"],
+            "credentials_overdue"
+        );
     }
 
     struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);

@@ -1,5 +1,6 @@
-//! One DynamoDB table with a primary key `pk`, `sk` and two indexes: `listing` over `list_pk`, `list_sk`, which holds whole
-//! items, and `status` over `status_pk`, `status_sk`, which holds keys and `awaited`.
+//! One DynamoDB table with a primary key `pk`, `sk` and two indexes: `listing` over `list_pk`,
+//! `list_sk`, which holds whole items, and `status` over `status_pk`, `status_sk`, which holds keys
+//! and `awaited`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,8 @@ pub type Key = (String, String);
 pub struct Table {
     items: BTreeMap<Key, Item>,
     writes: Vec<Made>,
-    /// `ClientRequestToken`s of transactions that were made: one that comes again is answered and does nothing.
+    /// `ClientRequestToken`s of transactions that were made: one that comes again is answered and
+    /// does nothing.
     transactions: BTreeSet<String>,
 }
 
@@ -58,7 +60,9 @@ impl Table {
     /// When it has no key.
     pub fn seed(&mut self, item: Value) {
         let key = key_of(&item).expect("a key");
-        let Value::Object(item) = item else { panic!("{item} is no item") };
+        let Value::Object(item) = item else {
+            panic!("{item} is no item")
+        };
         self.items.insert(key, item);
     }
 
@@ -85,8 +89,12 @@ impl Table {
         if request["ReturnValues"] != "UPDATED_NEW" {
             return Ok(json!({}));
         }
-        let changed = self.items[&key].iter().filter(|(name, value)| before.get(*name) != Some(value));
-        let changed: Item = changed.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let changed = self.items[&key]
+            .iter()
+            .filter(|(name, value)| before.get(*name) != Some(value));
+        let changed: Item = changed
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         Ok(json!({"Attributes": changed}))
     }
 
@@ -101,8 +109,12 @@ impl Table {
     fn get_many(&self, request: &Value) -> Result<Value, Refusal> {
         let mut responses = serde_json::Map::new();
         for (table, wanted) in request["RequestItems"].as_object().expect("RequestItems") {
-            let keys: Vec<Key> =
-                wanted["Keys"].as_array().expect("Keys").iter().map(key_of).collect::<Result<_, _>>()?;
+            let keys: Vec<Key> = wanted["Keys"]
+                .as_array()
+                .expect("Keys")
+                .iter()
+                .map(key_of)
+                .collect::<Result<_, _>>()?;
             let distinct: BTreeSet<&Key> = keys.iter().collect();
             if keys.is_empty() || keys.len() > 100 || distinct.len() < keys.len() {
                 return Err(Refusal::new("ValidationException"));
@@ -114,20 +126,30 @@ impl Table {
     }
 
     fn transact(&mut self, request: &Value) -> Result<Value, Refusal> {
-        let token = request["ClientRequestToken"].as_str().expect("the SDK sends a token").to_owned();
+        let token = request["ClientRequestToken"]
+            .as_str()
+            .expect("the SDK sends a token")
+            .to_owned();
         if self.transactions.contains(&token) {
             return Ok(json!({}));
         }
-        let writes = request["TransactItems"].as_array().expect("TransactItems").iter().map(|write| {
-            let (kind, write) = write.as_object().and_then(|kinds| kinds.iter().next()).expect("a kind of write");
-            match kind.as_str() {
-                "Put" => Write::put(write),
-                "Delete" => Write::of(write, Change::Delete),
-                "Update" => Write::of(write, Change::Update(write)),
-                "ConditionCheck" => Write::of(write, Change::Nothing),
-                kind => panic!("{kind} is nothing that the fake knows"),
-            }
-        });
+        let writes = request["TransactItems"]
+            .as_array()
+            .expect("TransactItems")
+            .iter()
+            .map(|write| {
+                let (kind, write) = write
+                    .as_object()
+                    .and_then(|kinds| kinds.iter().next())
+                    .expect("a kind of write");
+                match kind.as_str() {
+                    "Put" => Write::put(write),
+                    "Delete" => Write::of(write, Change::Delete),
+                    "Update" => Write::of(write, Change::Update(write)),
+                    "ConditionCheck" => Write::of(write, Change::Nothing),
+                    kind => panic!("{kind} is nothing that the fake knows"),
+                }
+            });
         let writes: Vec<Write<'_>> = writes.collect::<Result<_, _>>()?;
         let distinct: BTreeSet<&Key> = writes.iter().map(|write| &write.key).collect();
         if writes.is_empty() || writes.len() > 100 || distinct.len() < writes.len() {
@@ -137,7 +159,8 @@ impl Table {
         if allowed.contains(&false) {
             let code = |allowed: &bool| json!({"Code": if *allowed { "None" } else { "ConditionalCheckFailed" }});
             let reasons: Vec<Value> = allowed.iter().map(code).collect();
-            return Err(Refusal::new("TransactionCanceledException").with("CancellationReasons", json!(reasons)));
+            return Err(Refusal::new("TransactionCanceledException")
+                .with("CancellationReasons", json!(reasons)));
         }
         for write in writes {
             write.make(self);
@@ -147,7 +170,10 @@ impl Table {
     }
 
     fn query(&self, request: &Value) -> Result<Value, Refusal> {
-        let (of_index, sort) = match request.get("IndexName").map(|name| name.as_str().expect("a name")) {
+        let (of_index, sort) = match request
+            .get("IndexName")
+            .map(|name| name.as_str().expect("a name"))
+        {
             None => ("pk", "sk"),
             Some("listing") => ("list_pk", "list_sk"),
             Some("status") => ("status_pk", "status_sk"),
@@ -160,18 +186,22 @@ impl Table {
         let candidates: Box<dyn Iterator<Item = &Item>> = match wanted.partition() {
             Some(pk) if sort == "sk" => {
                 let of_it = self.items.range((pk.to_owned(), String::new())..);
-                Box::new(of_it.take_while(move |((partition, _), _)| partition == pk).map(|(_, item)| item))
+                Box::new(
+                    of_it
+                        .take_while(move |((partition, _), _)| partition == pk)
+                        .map(|(_, item)| item),
+                )
             }
-            Some(pk) => Box::new(
-                self.items
-                    .values()
-                    .filter(move |item| item.get(of_index).is_some_and(|partition| partition["S"] == pk)),
-            ),
+            Some(pk) => Box::new(self.items.values().filter(move |item| {
+                item.get(of_index)
+                    .is_some_and(|partition| partition["S"] == pk)
+            })),
             None => Box::new(self.items.values()),
         };
         let mut found: Vec<&Item> = candidates.filter(|item| wanted.holds(Some(item))).collect();
-        let place =
-            |item: &Item| [sort, "pk", "sk"].map(|name| item[name]["S"].as_str().unwrap_or_default().to_owned());
+        let place = |item: &Item| {
+            [sort, "pk", "sk"].map(|name| item[name]["S"].as_str().unwrap_or_default().to_owned())
+        };
         found.sort_by_key(|item| place(item));
         if request["ScanIndexForward"] == false {
             found.reverse();
@@ -180,7 +210,9 @@ impl Table {
             let seen = found.iter().position(|item| place(item) == place(start));
             found.drain(..=seen.expect("pages begin after an item that is there"));
         }
-        let limit = request["Limit"].as_u64().map_or(usize::MAX, |limit| usize::try_from(limit).expect("small"));
+        let limit = request["Limit"]
+            .as_u64()
+            .map_or(usize::MAX, |limit| usize::try_from(limit).expect("small"));
         let full = |sum: &mut usize, item: &&Item| {
             *sum += item.values().map(bytes).sum::<usize>();
             Some(*sum > MOST_PAGE_BYTES)
@@ -188,18 +220,26 @@ impl Table {
         let most = 1 + found.iter().scan(0, full).take_while(|full| !full).count();
         let limit = limit.min(most);
         found.truncate(limit);
-        let projected = |name: &str| ["pk", "sk", "status_pk", "status_sk", "awaited"].contains(&name);
+        let projected =
+            |name: &str| ["pk", "sk", "status_pk", "status_sk", "awaited"].contains(&name);
         let asked = request["ProjectionExpression"].as_str();
-        let asked = |name: &str| asked.is_none_or(|names| names.split(", ").any(|asked| asked == name));
+        let asked =
+            |name: &str| asked.is_none_or(|names| names.split(", ").any(|asked| asked == name));
         let shown = found.iter().map(|item| {
-            let shown = item.iter().filter(|(name, _)| asked(name) && (sort != "status_sk" || projected(name)));
-            shown.map(|(name, value)| (name.clone(), value.clone())).collect::<Item>()
+            let shown = item
+                .iter()
+                .filter(|(name, _)| asked(name) && (sort != "status_sk" || projected(name)));
+            shown
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect::<Item>()
         });
         let mut answer = json!({"Items": shown.collect::<Vec<_>>(), "Count": found.len()});
         // Also when nothing follows: DynamoDB stops at the limit and does not look.
         if let Some(last) = found.last().filter(|_| found.len() == limit) {
             let key = BTreeSet::from(["pk", "sk", of_index, sort]).into_iter();
-            answer["LastEvaluatedKey"] = key.map(|name| (name.to_owned(), last[name].clone())).collect();
+            answer["LastEvaluatedKey"] = key
+                .map(|name| (name.to_owned(), last[name].clone()))
+                .collect();
         }
         Ok(answer)
     }
@@ -227,16 +267,26 @@ impl<'a> Write<'a> {
             return Err(Refusal::new("ValidationException"));
         }
         let condition = Expression::of(request, "ConditionExpression");
-        Ok(Self { key: key_of(&request["Item"])?, change: Change::Put(item), condition })
+        Ok(Self {
+            key: key_of(&request["Item"])?,
+            change: Change::Put(item),
+            condition,
+        })
     }
 
     fn of(request: &'a Value, change: Change<'a>) -> Result<Self, Refusal> {
         let condition = Expression::of(request, "ConditionExpression");
-        Ok(Self { key: key_of(&request["Key"])?, change, condition })
+        Ok(Self {
+            key: key_of(&request["Key"])?,
+            change,
+            condition,
+        })
     }
 
     fn allowed(&self, table: &Table) -> bool {
-        self.condition.as_ref().is_none_or(|condition| condition.holds(table.items.get(&self.key)))
+        self.condition
+            .as_ref()
+            .is_none_or(|condition| condition.holds(table.items.get(&self.key)))
     }
 
     fn make(self, table: &mut Table) {
@@ -246,16 +296,28 @@ impl<'a> Write<'a> {
             Change::Delete => None,
             Change::Update(request) => {
                 let (pk, sk) = self.key.clone();
-                let key = || json!({"pk": {"S": pk}, "sk": {"S": sk}}).as_object().cloned().unwrap_or_default();
+                let key = || {
+                    json!({"pk": {"S": pk}, "sk": {"S": sk}})
+                        .as_object()
+                        .cloned()
+                        .unwrap_or_default()
+                };
                 let before = table.items.get(&self.key).cloned().unwrap_or_else(key);
-                Some(update::updated(&before, &Expression::of(request, "UpdateExpression").expect("an update")))
+                Some(update::updated(
+                    &before,
+                    &Expression::of(request, "UpdateExpression").expect("an update"),
+                ))
             }
         };
         match item.clone() {
             Some(item) => table.items.insert(self.key.clone(), item),
             None => table.items.remove(&self.key),
         };
-        table.writes.push(Made { key: self.key, item, at: Instant::now() });
+        table.writes.push(Made {
+            key: self.key,
+            item,
+            at: Instant::now(),
+        });
     }
 }
 
@@ -264,12 +326,22 @@ fn bytes(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
         Value::Array(list) => list.iter().map(bytes).sum(),
-        Value::Object(map) => map.iter().map(|(name, value)| name.len() + bytes(value)).sum(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| name.len() + bytes(value))
+            .sum(),
         _ => 1,
     }
 }
 
 fn key_of(attributes: &Value) -> Result<Key, Refusal> {
-    let part = |name: &str| attributes[name]["S"].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    part("pk").zip(part("sk")).ok_or_else(|| Refusal::new("ValidationException"))
+    let part = |name: &str| {
+        attributes[name]["S"]
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    part("pk")
+        .zip(part("sk"))
+        .ok_or_else(|| Refusal::new("ValidationException"))
 }

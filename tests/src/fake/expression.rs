@@ -1,6 +1,6 @@
-//! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values, `attribute_exists`,
-//! `attribute_not_exists`, `contains` and `size`, joined by `AND` and `OR`. Everything else is refused loudly, so that no
-//! test passes on a guess.
+//! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values,
+//! `attribute_exists`, `attribute_not_exists`, `contains` and `size`, joined by `AND` and `OR`.
+//! Everything else is refused loudly, so that no test passes on a guess.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
@@ -9,11 +9,24 @@ use serde_json::{Map, Value};
 /// An item or a key, each attribute in DynamoDB's JSON, such as `{"S": "text"}`.
 pub type Item = Map<String, Value>;
 
-/// The attributes that may stand in an expression by their plain name; many others are reserved words.
-const PLAIN: [&str; 7] = ["pk", "sk", "list_pk", "list_sk", "status_pk", "status_sk", "used_at"];
+/// The attributes that may stand in an expression by their plain name; many others are reserved
+/// words.
+const PLAIN: [&str; 7] = [
+    "pk",
+    "sk",
+    "list_pk",
+    "list_sk",
+    "status_pk",
+    "status_sk",
+    "used_at",
+];
 
 /// Where expressions stand in a request. The names and values that it defines are for all of them.
-const FIELDS: [&str; 3] = ["ConditionExpression", "KeyConditionExpression", "UpdateExpression"];
+const FIELDS: [&str; 3] = [
+    "ConditionExpression",
+    "KeyConditionExpression",
+    "UpdateExpression",
+];
 
 /// An expression with what its placeholders stand for.
 #[derive(Debug)]
@@ -29,15 +42,35 @@ impl<'a> Expression<'a> {
     /// # Panics
     /// When a placeholder is defined and not used, which DynamoDB refuses.
     pub fn of(request: &'a Value, field: &str) -> Option<Self> {
-        let (names, values) = (request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues"));
-        let defined = names.into_iter().chain(values).flat_map(|map| map.as_object().expect("a map").keys());
-        let texts = FIELDS.iter().filter_map(|field| request.get(*field)?.as_str());
-        let used: BTreeSet<&str> = texts.flat_map(|text| text.split([' ', '.', '(', ')', ','])).collect();
+        let (names, values) = (
+            request.get("ExpressionAttributeNames"),
+            request.get("ExpressionAttributeValues"),
+        );
+        let defined = names
+            .into_iter()
+            .chain(values)
+            .flat_map(|map| map.as_object().expect("a map").keys());
+        let texts = FIELDS
+            .iter()
+            .filter_map(|field| request.get(*field)?.as_str());
+        let used: BTreeSet<&str> = texts
+            .flat_map(|text| text.split([' ', '.', '(', ')', ',']))
+            .collect();
         for name in defined {
-            assert!(used.contains(name.as_str()), "{name} is defined and not used in {request}");
+            assert!(
+                used.contains(name.as_str()),
+                "{name} is defined and not used in {request}"
+            );
         }
-        let text = request.get(field)?.as_str().expect("an expression is a text");
-        Some(Self { text, names, values })
+        let text = request
+            .get(field)?
+            .as_str()
+            .expect("an expression is a text");
+        Some(Self {
+            text,
+            names,
+            values,
+        })
     }
 
     /// Its words.
@@ -47,7 +80,9 @@ impl<'a> Expression<'a> {
 
     /// The partition that a key condition is about: the first that it names.
     pub(super) fn partition(&self) -> Option<&str> {
-        let condition = ["list_", "status_"].into_iter().find_map(|index| self.text.strip_prefix(index));
+        let condition = ["list_", "status_"]
+            .into_iter()
+            .find_map(|index| self.text.strip_prefix(index));
         let condition = condition.unwrap_or(self.text);
         let placeholder = condition.strip_prefix("pk = ")?.split(' ').next()?;
         self.value(placeholder)["S"].as_str()
@@ -73,29 +108,59 @@ impl<'a> Expression<'a> {
         })
     }
 
-    fn comparison<'w>(&self, words: &mut impl Iterator<Item = &'w str>, item: Option<&Item>) -> bool {
-        let mut next = || words.next().unwrap_or_else(|| panic!("{} ends too early", self.text));
+    fn comparison<'w>(
+        &self,
+        words: &mut impl Iterator<Item = &'w str>,
+        item: Option<&Item>,
+    ) -> bool {
+        let mut next = || {
+            words
+                .next()
+                .unwrap_or_else(|| panic!("{} ends too early", self.text))
+        };
         let mut first = next();
         let negated = first == "NOT";
         if negated {
             first = next();
         }
-        if let Some(name) = first.strip_prefix("contains(").and_then(|rest| rest.strip_suffix(',')) {
+        if let Some(name) = first
+            .strip_prefix("contains(")
+            .and_then(|rest| rest.strip_suffix(','))
+        {
             let value = self.value(next().trim_end_matches(')'));
-            let list = self.attribute(name, item).and_then(|list| list["L"].as_array());
+            let list = self
+                .attribute(name, item)
+                .and_then(|list| list["L"].as_array());
             return list.is_some_and(|list| list.contains(value)) != negated;
         }
-        assert!(!negated, "NOT in {} is nothing that the fake knows", self.text);
-        if let Some(name) = first.strip_prefix("size(").and_then(|rest| rest.strip_suffix(')')) {
-            let size = self.attribute(name, item).and_then(|list| Some(list["L"].as_array()?.len()));
+        assert!(
+            !negated,
+            "NOT in {} is nothing that the fake knows",
+            self.text
+        );
+        if let Some(name) = first
+            .strip_prefix("size(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
+            let size = self
+                .attribute(name, item)
+                .and_then(|list| Some(list["L"].as_array()?.len()));
             assert_eq!(next(), "<", "{}", self.text);
             let most = self.value(next());
-            return size.is_some_and(|size| compare(&serde_json::json!({"N": size.to_string()}), most).is_lt());
+            return size.is_some_and(|size| {
+                compare(&serde_json::json!({"N": size.to_string()}), most).is_lt()
+            });
         }
-        if let Some(name) = first.strip_prefix("attribute_not_exists(").and_then(|rest| rest.strip_suffix(')')) {
+        if let Some(name) = first
+            .strip_prefix("attribute_not_exists(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
             return self.attribute(name, item).is_none();
         }
-        if let Some(name) = first.strip_prefix("attribute_exists(").and_then(|rest| rest.strip_suffix(')')) {
+        if let Some(name) = first
+            .strip_prefix("attribute_exists(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
             return self.attribute(name, item).is_some();
         }
         let left = self.attribute(first, item);
@@ -109,7 +174,11 @@ impl<'a> Expression<'a> {
                 let bounds = (next(), next(), next());
                 assert_eq!(bounds.1, "AND", "{}", self.text);
                 let order = compare(self.value(bounds.0), self.value(bounds.2));
-                assert!(order.is_le(), "the bounds of {} are the wrong way round", self.text);
+                assert!(
+                    order.is_le(),
+                    "the bounds of {} are the wrong way round",
+                    self.text
+                );
                 let (low, high) = (ordering(bounds.0), ordering(bounds.2));
                 low.is_some_and(Ordering::is_ge) && high.is_some_and(Ordering::is_le)
             }
@@ -125,26 +194,39 @@ impl<'a> Expression<'a> {
 
     pub(super) fn name<'n>(&'n self, name: &'n str) -> &'n str {
         if !name.starts_with('#') {
-            assert!(PLAIN.contains(&name), "{name} in {} may be a reserved word", self.text);
+            assert!(
+                PLAIN.contains(&name),
+                "{name} in {} may be a reserved word",
+                self.text
+            );
             return name;
         }
-        self.names.and_then(|names| names[name].as_str()).unwrap_or_else(|| panic!("{name} is not defined"))
+        self.names
+            .and_then(|names| names[name].as_str())
+            .unwrap_or_else(|| panic!("{name} is not defined"))
     }
 
     pub(super) fn value(&self, name: &str) -> &Value {
-        self.values.and_then(|values| values.get(name)).unwrap_or_else(|| panic!("{name} is not defined"))
+        self.values
+            .and_then(|values| values.get(name))
+            .unwrap_or_else(|| panic!("{name} is not defined"))
     }
 }
 
 /// # Panics
 /// When the two are of different types, or of one without an order here.
 fn compare(left: &Value, right: &Value) -> Ordering {
-    let text = |value: &Value, kind: &str| value.get(kind).and_then(Value::as_str).map(str::to_owned);
-    let number = |value| text(value, "N").map(|digits| digits.parse::<i128>().expect("a whole number"));
+    let text =
+        |value: &Value, kind: &str| value.get(kind).and_then(Value::as_str).map(str::to_owned);
+    let number =
+        |value| text(value, "N").map(|digits| digits.parse::<i128>().expect("a whole number"));
     if let (Some(left), Some(right)) = (left["BOOL"].as_bool(), right["BOOL"].as_bool()) {
         return left.cmp(&right);
     }
-    match (text(left, "S").zip(text(right, "S")), number(left).zip(number(right))) {
+    match (
+        text(left, "S").zip(text(right, "S")),
+        number(left).zip(number(right)),
+    ) {
         (Some((left, right)), _) => left.cmp(&right),
         (_, Some((left, right))) => left.cmp(&right),
         _ => panic!("{left} and {right} are not compared here"),
@@ -186,14 +268,27 @@ mod tests {
             ("pk = :p AND sk BETWEEN :a AND :b", true, false),
             ("pk = :p AND sk BETWEEN :a AND :a", false, false),
         ] {
-            let expression = Expression { text, names: Some(&names), values: Some(&values) };
-            assert_eq!((expression.holds(item), expression.holds(None)), (of_the_item, of_none), "{text}");
+            let expression = Expression {
+                text,
+                names: Some(&names),
+                values: Some(&values),
+            };
+            assert_eq!(
+                (expression.holds(item), expression.holds(None)),
+                (of_the_item, of_none),
+                "{text}"
+            );
         }
     }
 
     #[test]
     #[should_panic(expected = "size(pk) > :p")]
     fn what_it_does_not_know_is_refused() {
-        Expression { text: "size(pk) > :p", names: None, values: None }.holds(Some(&Item::new()));
+        Expression {
+            text: "size(pk) > :p",
+            names: None,
+            values: None,
+        }
+        .holds(Some(&Item::new()));
     }
 }

@@ -1,9 +1,10 @@
 //! DynamoDB, SQS and Secrets Manager inside the test's process, as far as our functions use them.
 //!
-//! In come the requests of the SDKs, whose HTTP client is replaced: what is under test is the production code down to the
-//! wire. Out go AWS's answers, with the guarantees that our code builds on: conditions, all-or-nothing transactions, the
-//! limits of SQS. What our code does not use is refused with a panic. Each call goes by a plan, which may let it fail, lose
-//! its answer, or end the process there.
+//! In come the requests of the SDKs, whose HTTP client is replaced: what is under test is the
+//! production code down to the wire. Out go AWS's answers, with the guarantees that our code builds
+//! on: conditions, all-or-nothing transactions, the limits of SQS. What our code does not use is
+//! refused with a panic. Each call goes by a plan, which may let it fail, lose its answer, or end
+//! the process there.
 
 pub mod dynamodb;
 pub mod expression;
@@ -27,10 +28,13 @@ use std::{
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_sqs::config::{
-    AsyncSleep, Credentials, SharedAsyncSleep, SharedCredentialsProvider, Sleep, StalledStreamProtectionConfig,
+    AsyncSleep, Credentials, SharedAsyncSleep, SharedCredentialsProvider, Sleep,
+    StalledStreamProtectionConfig,
     http::{HttpRequest, HttpResponse},
 };
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
 use jiff::{SignedDuration, Timestamp};
 use platform::{aws::Aws, clock};
 use serde_json::{Map, Value, json};
@@ -64,7 +68,8 @@ pub struct State {
     pub queues: sqs::Queues,
     /// The calls so far.
     pub calls: Vec<Call>,
-    /// What time it was when: the services then go by tokio's clock, whatever the processes take for the time.
+    /// What time it was when: the services then go by tokio's clock, whatever the processes take
+    /// for the time.
     pub since: Option<(Timestamp, Instant)>,
     /// The one secret of Secrets Manager.
     secret: Option<String>,
@@ -107,7 +112,10 @@ struct Refusal {
 
 impl Refusal {
     fn new(code: &'static str) -> Self {
-        Self { code, more: Map::new() }
+        Self {
+            code,
+            more: Map::new(),
+        }
     }
 
     fn with(mut self, field: &str, value: Value) -> Self {
@@ -119,7 +127,14 @@ impl Refusal {
         let mut body = self.more;
         body.insert("__type".to_owned(), json!(self.code));
         body.insert("message".to_owned(), json!("refused by the fake"));
-        response(if self.code.starts_with("Internal") { 500 } else { 400 }, &Value::Object(body))
+        response(
+            if self.code.starts_with("Internal") {
+                500
+            } else {
+                400
+            },
+            &Value::Object(body),
+        )
     }
 }
 
@@ -127,7 +142,12 @@ impl Default for Fake {
     fn default() -> Self {
         let plan: Mutex<Plan> = Mutex::new(Box::new(|_| Fate::Answered));
         let way: Mutex<Way> = Mutex::new(Box::new(|| None));
-        Self(Arc::new(Inner { state: Mutex::default(), plan, crash: Arc::default(), way }))
+        Self(Arc::new(Inner {
+            state: Mutex::default(),
+            plan,
+            crash: Arc::default(),
+            way,
+        }))
     }
 }
 
@@ -138,10 +158,12 @@ impl fmt::Debug for Fake {
 }
 
 impl Fake {
-    /// A configuration for clients of these services. Calls are repeated as in production, but at once.
+    /// A configuration for clients of these services. Calls are repeated as in production, but at
+    /// once.
     pub fn aws(&self) -> Aws {
         let connector = SharedHttpConnector::new(self.clone());
-        // The SDK's clients for one region share how often they may repeat calls: those of each process have their own.
+        // The SDK's clients for one region share how often they may repeat calls: those of each
+        // process have their own.
         let region = format!("fake-{}", PROCESSES.fetch_add(1, Ordering::Relaxed));
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -154,8 +176,8 @@ impl Fake {
         Aws::new(config.build())
     }
 
-    /// What the services hold. Nobody else gets at them until it is dropped: no call is answered, and asking a second time
-    /// in the same statement waits for ever.
+    /// What the services hold. Nobody else gets at them until it is dropped: no call is answered,
+    /// and asking a second time in the same statement waits for ever.
     ///
     /// # Panics
     /// When a call has panicked before.
@@ -194,17 +216,29 @@ impl Fake {
     }
 
     async fn answer(self, target: String, request: Value) -> HttpResponse {
-        let (service, operation) = target.split_once('.').expect("a target is service.operation");
-        let call = Call { index: self.state().calls.len(), operation: operation.to_owned(), request };
+        let (service, operation) = target
+            .split_once('.')
+            .expect("a target is service.operation");
+        let call = Call {
+            index: self.state().calls.len(),
+            operation: operation.to_owned(),
+            request,
+        };
         self.state().calls.push(call.clone());
         let fate = (self.0.plan.lock().expect("the fake has panicked"))(&call);
         match fate {
             Fate::CrashBefore => self.end().await,
             Fate::Fails(code) => return Refusal::new(code).answer(),
-            Fate::Partly if operation == "TransactWriteItems" => return partly::conflict(&call.request).answer(),
+            Fate::Partly if operation == "TransactWriteItems" => {
+                return partly::conflict(&call.request).answer();
+            }
             Fate::Answered | Fate::CrashAfter | Fate::AnswerLost | Fate::Partly => {}
         }
-        let (call, left_out) = if fate == Fate::Partly { partly::halved(call) } else { (call, None) };
+        let (call, left_out) = if fate == Fate::Partly {
+            partly::halved(call)
+        } else {
+            (call, None)
+        };
         let answer = self.state().answer(service, &call);
         match (fate, answer) {
             (Fate::CrashAfter, _) => self.end().await,
@@ -236,7 +270,9 @@ impl State {
                     self.secret = call.request["SecretString"].as_str().map(str::to_owned);
                     Ok(json!({}))
                 }
-                (operation, _) => panic!("Secrets Manager's {operation} is nothing that the fake knows"),
+                (operation, _) => {
+                    panic!("Secrets Manager's {operation} is nothing that the fake knows")
+                }
             },
             _ => panic!("{service} is nothing that the fake knows"),
         }
@@ -245,7 +281,11 @@ impl State {
 
 impl HttpConnector for Fake {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").expect("a target").to_owned();
+        let target = request
+            .headers()
+            .get("x-amz-target")
+            .expect("a target")
+            .to_owned();
         let input = serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
         let answer = self.clone().answer(target, input);
         let way = (self.0.way.lock().expect("the fake has panicked"))();
@@ -261,7 +301,10 @@ impl HttpConnector for Fake {
 }
 
 fn response(status: u16, body: &Value) -> HttpResponse {
-    HttpResponse::new(status.try_into().expect("a status"), body.to_string().into())
+    HttpResponse::new(
+        status.try_into().expect("a status"),
+        body.to_string().into(),
+    )
 }
 
 /// Between two tries no time passes.

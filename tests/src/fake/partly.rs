@@ -7,17 +7,23 @@ use super::{Call, Refusal};
 /// What an answer says of the half that was left out, under the name of a field.
 type LeftOut = Option<(&'static str, Value)>;
 
-/// The call without the second half of its batch, and what is to be said of that half. One alone is no half.
+/// The call without the second half of its batch, and what is to be said of that half. One alone is
+/// no half.
 pub(super) fn halved(mut call: Call) -> (Call, LeftOut) {
     let left_out = match call.operation.as_str() {
         "SendMessageBatch" => {
             let entries = call.request["Entries"].as_array_mut().expect("Entries");
             let refused = |entry: Value| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false});
-            let refused = entries.split_off(entries.len().div_ceil(2)).into_iter().map(refused);
+            let refused = entries
+                .split_off(entries.len().div_ceil(2))
+                .into_iter()
+                .map(refused);
             Some(("Failed", refused.collect()))
         }
         "BatchGetItem" => {
-            let tables = call.request["RequestItems"].as_object_mut().expect("RequestItems");
+            let tables = call.request["RequestItems"]
+                .as_object_mut()
+                .expect("RequestItems");
             let mut unread = tables.clone();
             for (name, wanted) in tables {
                 let keys = wanted["Keys"].as_array_mut().expect("Keys");

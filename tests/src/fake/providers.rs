@@ -28,10 +28,22 @@ impl World {
         self.at(async {
             let provider = Provider::new(random::id(), settings, self.time());
             let key = Some(Key::of_provider([&random::token(), &random::token()]));
-            let stored = Stored { provider, key, campaigns: 0 };
-            let entry = audit::entry(Actor::System, "provider.created", &stored.provider.id, Vec::new());
+            let stored = Stored {
+                provider,
+                key,
+                campaigns: 0,
+            };
+            let entry = audit::entry(
+                Actor::System,
+                "provider.created",
+                &stored.provider.id,
+                Vec::new(),
+            );
             let (table, keys) = (&self.delivery.table, &self.delivery.keys);
-            table.create_provider(&stored, keys, &entry, |_| entry.clone()).await.expect("created");
+            table
+                .create_provider(&stored, keys, &entry, |_| entry.clone())
+                .await
+                .expect("created");
             stored
         })
         .await

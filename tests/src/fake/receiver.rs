@@ -1,4 +1,5 @@
-//! The receiver of webhooks: a real HTTP server on this machine that answers by a script and notes who called.
+//! The receiver of webhooks: a real HTTP server on this machine that answers by a script and notes
+//! who called.
 
 use std::{
     fmt,
@@ -85,11 +86,28 @@ impl Receiver {
     pub async fn start(crash: Arc<Notify>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let noted = Noted { time: Timestamp::UNIX_EPOCH, script: Box::new(|_| Reply::Status(200)), hits: Vec::new() };
-        let shared = Arc::new(Shared { state: Mutex::new(noted), crash });
-        let router = Router::new().fallback(receive).with_state(Arc::clone(&shared));
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves for ever") });
-        Self { shared, url, server }
+        let noted = Noted {
+            time: Timestamp::UNIX_EPOCH,
+            script: Box::new(|_| Reply::Status(200)),
+            hits: Vec::new(),
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(noted),
+            crash,
+        });
+        let router = Router::new()
+            .fallback(receive)
+            .with_state(Arc::clone(&shared));
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router)
+                .await
+                .expect("serves for ever")
+        });
+        Self {
+            shared,
+            url,
+            server,
+        }
     }
 
     /// The address of the webhook with this name.
@@ -125,13 +143,31 @@ impl Shared {
     }
 }
 
-async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn receive(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let reply = {
         let mut state = shared.state();
-        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let header = |name| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
+        };
         let (webhook_id, hops) = (header("webhook-id"), header("tieline-hops"));
         let path = uri.path().trim_start_matches('/').to_owned();
-        let hit = Hit { path, webhook_id, hops, body, at: state.time, instant: Instant::now() };
+        let hit = Hit {
+            path,
+            webhook_id,
+            hops,
+            body,
+            at: state.time,
+            instant: Instant::now(),
+        };
         let reply = (state.script)(&hit);
         if reply != Reply::CrashBefore {
             state.hits.push(hit);
@@ -142,7 +178,9 @@ async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap
     match reply {
         Reply::Status(code) => status(code).into_response(),
         Reply::Body(body) => body.into_response(),
-        Reply::RetryAfter(code, seconds) => (status(code), [("retry-after", seconds.to_string())]).into_response(),
+        Reply::RetryAfter(code, seconds) => {
+            (status(code), [("retry-after", seconds.to_string())]).into_response()
+        }
         Reply::Hang => std::future::pending().await,
         Reply::CrashBefore | Reply::CrashAfter => {
             shared.crash.notify_one();

@@ -43,10 +43,22 @@ impl World {
     /// # Panics
     /// When there is one of this id.
     pub async fn user(&self, id: UserId) {
-        let settings = user::Settings { name: id.to_string(), email: None, role: Role::Member, active: true };
-        let entry = audit::entry(domain::audit::Actor::System, "user.created", &id, Vec::new());
+        let settings = user::Settings {
+            name: id.to_string(),
+            email: None,
+            role: Role::Member,
+            active: true,
+        };
+        let entry = audit::entry(
+            domain::audit::Actor::System,
+            "user.created",
+            &id,
+            Vec::new(),
+        );
         let user = User::new(id, settings, self.time());
-        self.at(self.delivery.table.create_user(&user, &entry)).await.expect("created");
+        self.at(self.delivery.table.create_user(&user, &entry))
+            .await
+            .expect("created");
     }
 
     /// Adds a service at `server_url`. With an inbound key it is for that key's user.
@@ -69,10 +81,22 @@ impl World {
             let fresh = random::id();
             let (settings, account) = Settings::parse(settings, &allow(), fresh).expect("settings");
             let account = Account::new(fresh, account.expect("an account"), clock::now());
-            let stored = Stored { service: Service::new(random::id(), settings, clock::now()), key, webhooks: 0 };
-            let entry = audit::entry(domain::audit::Actor::System, "service.created", &stored.service.id, Vec::new());
+            let stored = Stored {
+                service: Service::new(random::id(), settings, clock::now()),
+                key,
+                webhooks: 0,
+            };
+            let entry = audit::entry(
+                domain::audit::Actor::System,
+                "service.created",
+                &stored.service.id,
+                Vec::new(),
+            );
             let (table, keys) = (&self.delivery.table, &self.delivery.keys);
-            table.create_service(&stored, Some(&account), keys, &[entry]).await.expect("created");
+            table
+                .create_service(&stored, Some(&account), keys, &[entry])
+                .await
+                .expect("created");
             stored
         })
         .await
@@ -83,9 +107,17 @@ impl World {
     /// # Panics
     /// When the service is not there.
     pub async fn hand_over(&self, before: &Stored, user: UserId) {
-        let settings = Settings { user_id: Some(user), ..before.service.settings.clone() };
-        let after = Stored { service: before.service.clone().changed(settings, self.time()), ..before.clone() };
+        let settings = Settings {
+            user_id: Some(user),
+            ..before.service.settings.clone()
+        };
+        let after = Stored {
+            service: before.service.clone().changed(settings, self.time()),
+            ..before.clone()
+        };
         let (table, keys) = (&self.delivery.table, &self.delivery.keys);
-        self.at(table.update_service(before, &after, None, keys, &[])).await.expect("changed");
+        self.at(table.update_service(before, &after, None, keys, &[]))
+            .await
+            .expect("changed");
     }
 }

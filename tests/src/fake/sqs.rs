@@ -1,5 +1,5 @@
-//! SQS queues, standard ones: what is sent stays until it is deleted, is hidden while somebody works on it, and comes again
-//! when nobody deletes it in time.
+//! SQS queues, standard ones: what is sent stays until it is deleted, is hidden while somebody
+//! works on it, and comes again when nobody deletes it in time.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,9 @@ pub struct Message {
 impl Message {
     /// Whether the sweeper sends it back from `dead`: SQS moved it there, and not too often.
     pub fn is_to_be_redriven(&self) -> bool {
-        let redrives = self.attributes["redrives"]["StringValue"].as_str().and_then(|count| count.parse::<u32>().ok());
+        let redrives = self.attributes["redrives"]["StringValue"]
+            .as_str()
+            .and_then(|count| count.parse::<u32>().ok());
         self.moved_from.is_some() && redrives.unwrap_or(0) < 3
     }
 
@@ -91,7 +93,11 @@ pub struct Queues {
 
 impl Default for Queues {
     fn default() -> Self {
-        Self { messages: Vec::new(), sent: Vec::new(), most_received: MOST_RECEIVED }
+        Self {
+            messages: Vec::new(),
+            sent: Vec::new(),
+            most_received: MOST_RECEIVED,
+        }
     }
 }
 
@@ -113,18 +119,31 @@ impl Queues {
 
     /// What is on a queue by now, hidden or not.
     pub fn on(&self, queue: Name) -> Vec<Message> {
-        self.messages.iter().filter(|message| message.queue == queue).cloned().collect()
+        self.messages
+            .iter()
+            .filter(|message| message.queue == queue)
+            .cloned()
+            .collect()
     }
 
     /// When the next message becomes visible on a queue that somebody works on, and which queue.
     pub fn next(&self) -> Option<(Timestamp, Name)> {
-        let worked = self.messages.iter().filter(|message| message.queue != Name::Dead);
-        worked.map(|message| (message.visible_at, message.queue)).min()
+        let worked = self
+            .messages
+            .iter()
+            .filter(|message| message.queue != Name::Dead);
+        worked
+            .map(|message| (message.visible_at, message.queue))
+            .min()
     }
 
-    /// Up to 10 visible messages, hidden from now on. One that came too often goes to `dead` instead.
+    /// Up to 10 visible messages, hidden from now on. One that came too often goes to `dead`
+    /// instead.
     pub fn receive(&mut self, queue: Name, now: Timestamp) -> Vec<Message> {
-        let visible = self.messages.iter_mut().filter(|message| message.queue == queue && message.visible_at <= now);
+        let visible = self
+            .messages
+            .iter_mut()
+            .filter(|message| message.queue == queue && message.visible_at <= now);
         let mut batch = Vec::new();
         for message in visible.take(10) {
             message.received += 1;
@@ -141,12 +160,18 @@ impl Queues {
 
     /// Removes the messages that were worked on.
     pub fn delete(&mut self, ids: &BTreeSet<&str>) {
-        self.messages.retain(|message| !ids.contains(message.id.as_str()));
+        self.messages
+            .retain(|message| !ids.contains(message.id.as_str()));
     }
 
     /// Puts a message on a queue once more, as a message of its own.
     pub fn copy(&mut self, message: &Message) {
-        self.store(message.queue, &message.body, message.delay_seconds, message.visible_at);
+        self.store(
+            message.queue,
+            &message.body,
+            message.delay_seconds,
+            message.visible_at,
+        );
     }
 
     /// Begins at another message from now on: standard queues keep no order.
@@ -179,16 +204,27 @@ impl Queues {
 
     /// The message on `queue` of this receipt, unless it was received again since.
     fn received(&mut self, queue: Name, receipt: &Value) -> Option<&mut Message> {
-        self.messages.iter_mut().find(|message| message.queue == queue && *receipt == message.receipt())
+        self.messages
+            .iter_mut()
+            .find(|message| message.queue == queue && *receipt == message.receipt())
     }
 
-    pub(super) fn answer(&mut self, operation: &str, request: &Value, now: Timestamp) -> Result<Value, Refusal> {
-        let queue = Name::ALL.into_iter().find(|name| request["QueueUrl"] == name.url());
+    pub(super) fn answer(
+        &mut self,
+        operation: &str,
+        request: &Value,
+        now: Timestamp,
+    ) -> Result<Value, Refusal> {
+        let queue = Name::ALL
+            .into_iter()
+            .find(|name| request["QueueUrl"] == name.url());
         let queue = queue.unwrap_or_else(|| panic!("there is no queue {}", request["QueueUrl"]));
         match operation {
             "SendMessage" => {
                 check(request)?;
-                Ok(json!({"MessageId": self.send(queue, request, now), "MD5OfMessageBody": "unchecked"}))
+                Ok(
+                    json!({"MessageId": self.send(queue, request, now), "MD5OfMessageBody": "unchecked"}),
+                )
             }
             "SendMessageBatch" => {
                 let entries = request["Entries"].as_array().expect("Entries");
@@ -207,8 +243,10 @@ impl Queues {
                 let (mut successful, mut failed) = (Vec::new(), Vec::new());
                 for entry in entries {
                     match check(entry) {
-                        Ok(()) => successful.push(json!({"Id": entry["Id"], "MessageId": self.send(queue, entry, now),
-                            "MD5OfMessageBody": "unchecked"})),
+                        Ok(()) => successful.push(
+                            json!({"Id": entry["Id"], "MessageId": self.send(queue, entry, now),
+                            "MD5OfMessageBody": "unchecked"}),
+                        ),
                         Err(refusal) => {
                             failed.push(json!({"Id": entry["Id"], "Code": refusal.code, "SenderFault": true}));
                         }
@@ -221,7 +259,9 @@ impl Queues {
                 assert!((1..=10).contains(&entries.len()), "{entries:?}");
                 let (mut successful, mut failed) = (Vec::new(), Vec::new());
                 for entry in entries {
-                    let seconds = entry["VisibilityTimeout"].as_i64().expect("VisibilityTimeout");
+                    let seconds = entry["VisibilityTimeout"]
+                        .as_i64()
+                        .expect("VisibilityTimeout");
                     match self.received(queue, &entry["ReceiptHandle"]) {
                         Some(message) => {
                             message.visible_at = now + SignedDuration::from_secs(seconds);
@@ -235,8 +275,11 @@ impl Queues {
                 Ok(json!({"Successful": successful, "Failed": failed}))
             }
             "ReceiveMessage" => {
-                let most = usize::try_from(request["MaxNumberOfMessages"].as_u64().unwrap_or(1)).expect("small");
-                let hidden = request["VisibilityTimeout"].as_i64().map_or(VISIBILITY, SignedDuration::from_secs);
+                let most = usize::try_from(request["MaxNumberOfMessages"].as_u64().unwrap_or(1))
+                    .expect("small");
+                let hidden = request["VisibilityTimeout"]
+                    .as_i64()
+                    .map_or(VISIBILITY, SignedDuration::from_secs);
                 let found = self.receive(queue, now);
                 let (found, rest) = found.split_at(most.min(found.len()));
                 assert!(rest.is_empty(), "ten are asked for");
@@ -247,7 +290,9 @@ impl Queues {
                 Ok(json!({"Messages": shown}))
             }
             "DeleteMessage" => {
-                let id = self.received(queue, &request["ReceiptHandle"]).map(|message| message.id.clone());
+                let id = self
+                    .received(queue, &request["ReceiptHandle"])
+                    .map(|message| message.id.clone());
                 self.delete(&id.iter().map(String::as_str).collect());
                 Ok(json!({}))
             }
@@ -257,7 +302,12 @@ impl Queues {
 
     fn send(&mut self, queue: Name, entry: &Value, now: Timestamp) -> String {
         let delay = entry["DelaySeconds"].as_i64().unwrap_or(0);
-        let id = self.store(queue, body(entry), delay, now + SignedDuration::from_secs(delay));
+        let id = self.store(
+            queue,
+            body(entry),
+            delay,
+            now + SignedDuration::from_secs(delay),
+        );
         if let Some(message) = self.messages.last_mut() {
             message.attributes = entry["MessageAttributes"].clone();
         }
@@ -270,12 +320,26 @@ impl Queues {
         }
     }
 
-    fn store(&mut self, queue: Name, body: &str, delay_seconds: i64, visible_at: Timestamp) -> String {
+    fn store(
+        &mut self,
+        queue: Name,
+        body: &str,
+        delay_seconds: i64,
+        visible_at: Timestamp,
+    ) -> String {
         let id = format!("message-{}", self.sent.len());
         let body = body.to_owned();
         let (moved_from, attributes) = (None, Value::Null);
-        let message =
-            Message { id: id.clone(), queue, body, delay_seconds, visible_at, received: 0, moved_from, attributes };
+        let message = Message {
+            id: id.clone(),
+            queue,
+            body,
+            delay_seconds,
+            visible_at,
+            received: 0,
+            moved_from,
+            attributes,
+        };
         self.sent.push(message.clone());
         self.messages.push(message);
         id
@@ -304,7 +368,11 @@ fn check(entry: &Value) -> Result<(), Refusal> {
     if !fits {
         return Err(Refusal::new("InvalidParameterValue"));
     }
-    if body.is_ascii() { Ok(()) } else { Err(Refusal::new("InvalidMessageContents")) }
+    if body.is_ascii() {
+        Ok(())
+    } else {
+        Err(Refusal::new("InvalidMessageContents"))
+    }
 }
 
 fn body(entry: &Value) -> &str {

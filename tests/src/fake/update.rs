@@ -1,5 +1,6 @@
-//! DynamoDB's update expressions, in the forms that our code uses: `SET name = :value`, `SET name = name + :value`,
-//! `SET name = list_append(name, :value)`, `ADD name :value` and `REMOVE name`, one after another. Everything else is refused loudly.
+//! DynamoDB's update expressions, in the forms that our code uses: `SET name = :value`, `SET name =
+//! name + :value`, `SET name = list_append(name, :value)`, `ADD name :value` and `REMOVE name`, one
+//! after another. Everything else is refused loudly.
 
 use serde_json::{Value, json};
 
@@ -8,12 +9,16 @@ use super::expression::{Expression, Item};
 /// The item after the update.
 ///
 /// # Panics
-/// When the expression has a form that the fake does not know or a clause twice, which DynamoDB refuses, or counts on from what is no number.
+/// When the expression has a form that the fake does not know or a clause twice, which DynamoDB
+/// refuses, or counts on from what is no number.
 pub(super) fn updated(before: &Item, update: &Expression<'_>) -> Item {
     let mut item = before.clone();
     let words: Vec<&str> = update.words().collect();
     for clause in ["SET", "ADD", "REMOVE"] {
-        assert!(words.iter().filter(|word| **word == clause).count() <= 1, "{clause} is there twice in {words:?}");
+        assert!(
+            words.iter().filter(|word| **word == clause).count() <= 1,
+            "{clause} is there twice in {words:?}"
+        );
     }
     let mut rest = words.as_slice();
     while !rest.is_empty() {
@@ -23,20 +28,32 @@ pub(super) fn updated(before: &Item, update: &Expression<'_>) -> Item {
                 rest = left;
                 continue;
             }
-            ["SET", name, "=", first, "+", value, left @ ..] => {
-                (name, sum(&before[update.name(first)], update.value(value)), left)
-            }
+            ["SET", name, "=", first, "+", value, left @ ..] => (
+                name,
+                sum(&before[update.name(first)], update.value(value)),
+                left,
+            ),
             ["SET", name, "=", list, added, left @ ..] if list.starts_with("list_append(") => {
                 assert_eq!(*list, format!("list_append({name},"), "{rest:?}");
                 let mut all = before[update.name(name)].clone();
                 let added = &update.value(added.trim_end_matches(')'))["L"];
-                all["L"].as_array_mut().expect("a list").extend(added.as_array().expect("a list").clone());
+                all["L"]
+                    .as_array_mut()
+                    .expect("a list")
+                    .extend(added.as_array().expect("a list").clone());
                 (name, all, left)
             }
             ["SET", name, "=", value, left @ ..] => (name, update.value(value).clone(), left),
             ["ADD", name, value, left @ ..] => {
                 let zero = json!({"N": "0"});
-                (name, sum(before.get(update.name(name)).unwrap_or(&zero), update.value(value)), left)
+                (
+                    name,
+                    sum(
+                        before.get(update.name(name)).unwrap_or(&zero),
+                        update.value(value),
+                    ),
+                    left,
+                )
             }
             _ => panic!("{rest:?} is nothing that the fake knows"),
         };
@@ -47,7 +64,13 @@ pub(super) fn updated(before: &Item, update: &Expression<'_>) -> Item {
 }
 
 fn sum(left: &Value, right: &Value) -> Value {
-    let number = |value: &Value| value["N"].as_str().expect("a number").parse::<i128>().expect("a whole number");
+    let number = |value: &Value| {
+        value["N"]
+            .as_str()
+            .expect("a number")
+            .parse::<i128>()
+            .expect("a whole number")
+    };
     json!({"N": (number(left) + number(right)).to_string()})
 }
 
@@ -71,7 +94,12 @@ mod tests {
                 json!({":more": {"L": [{"S": "b"}]}}),
                 json!({"n": {"N": "10"}, "l": {"L": [{"S": "a"}, {"S": "b"}]}}),
             ),
-            ("REMOVE #n", json!({"#n": "n"}), json!({}), json!({"l": {"L": [{"S": "a"}]}})),
+            (
+                "REMOVE #n",
+                json!({"#n": "n"}),
+                json!({}),
+                json!({"l": {"L": [{"S": "a"}]}}),
+            ),
             (
                 "SET used_at = :t",
                 json!({}),
@@ -83,7 +111,10 @@ mod tests {
                 "UpdateExpression": update, "ExpressionAttributeNames": names, "ExpressionAttributeValues": values,
             });
             let update = Expression::of(&request, "UpdateExpression").expect("an update");
-            assert_eq!(json!(updated(before.as_object().expect("an item"), &update)), after);
+            assert_eq!(
+                json!(updated(before.as_object().expect("an item"), &update)),
+                after
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The whole system without its edges: dispatch and delivery as they run in production, over the fake services, a real
-//! receiver and a clock that leaps from one message to the next.
+//! The whole system without its edges: dispatch and delivery as they run in production, over the
+//! fake services, a real receiver and a clock that leaps from one message to the next.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -64,8 +64,8 @@ pub fn allow() -> Allow {
 }
 
 impl World {
-    /// A new system without webhooks, at the begin of 2026. Those that share `egress` share its connections; it belongs
-    /// to one test, as they belong to its runtime.
+    /// A new system without webhooks, at the begin of 2026. Those that share `egress` share its
+    /// connections; it belongs to one test, as they belong to its runtime.
     ///
     /// # Panics
     /// When it can't be built.
@@ -75,7 +75,16 @@ impl World {
         let (dispatch, delivery) = processes(&fake, egress);
         let now = "2026-01-01T00:00:00Z".parse().expect("a time");
         let crash = fake.crash();
-        let mut world = Self { fake, receiver, dispatch, delivery, crashes: 0, timeout: TIMEOUT, now, crash };
+        let mut world = Self {
+            fake,
+            receiver,
+            dispatch,
+            delivery,
+            crashes: 0,
+            timeout: TIMEOUT,
+            now,
+            crash,
+        };
         world.set_time(now);
         world.delivery.keys.bootstrap().await.expect("a keyring");
         world.begin_count();
@@ -103,18 +112,26 @@ impl World {
         Box::pin(clock::at(self.now, work))
     }
 
-    /// Adds a webhook to the receiver's path `name`: for events of type `message`, unless `fields` say otherwise.
+    /// Adds a webhook to the receiver's path `name`: for events of type `message`, unless `fields`
+    /// say otherwise.
     ///
     /// # Panics
     /// When the settings are wrong.
     pub async fn webhook(&self, name: &str, fields: Value) -> Webhook {
-        let mut settings = json!({"name": name, "url": self.receiver.url(name), "events": ["message"]});
-        settings.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        let mut settings =
+            json!({"name": name, "url": self.receiver.url(name), "events": ["message"]});
+        settings
+            .as_object_mut()
+            .expect("an object")
+            .extend(fields.as_object().expect("an object").clone());
         let (settings, _) = Settings::parse(settings, &allow()).expect("settings");
         self.at(async {
             let secret = SigningSecret::generated(random::bytes());
             let webhook = Webhook::new(random::id(), settings, secret, clock::now());
-            self.table().create_webhook(&webhook, &self.delivery.keys, &entry(&webhook)).await.expect("created");
+            self.table()
+                .create_webhook(&webhook, &self.delivery.keys, &entry(&webhook))
+                .await
+                .expect("created");
             webhook
         })
         .await
@@ -128,7 +145,10 @@ impl World {
         self.at(async {
             let before = self.stored_webhook(id).await.expect("a webhook");
             let after = change(before.clone(), self.now);
-            self.table().update_webhook(&before, &after, &self.delivery.keys, &entry(&after)).await.expect("changed");
+            self.table()
+                .update_webhook(&before, &after, &self.delivery.keys, &entry(&after))
+                .await
+                .expect("changed");
         })
         .await;
     }
@@ -138,7 +158,9 @@ impl World {
     /// # Panics
     /// When it can't be read.
     pub async fn stored_webhook(&self, id: WebhookId) -> Option<Webhook> {
-        self.at(self.table().webhook(id, &self.delivery.keys)).await.expect("read")
+        self.at(self.table().webhook(id, &self.delivery.keys))
+            .await
+            .expect("read")
     }
 
     /// Puts an event on its queue, as the API does.
@@ -147,8 +169,15 @@ impl World {
     /// When it can't be sent.
     pub async fn publish(&self, kind: &str, data: Value) -> Event {
         let kind = EventType::parse(kind).expect("a type");
-        let event = Event { id: self.at(async { random::id() }).await, kind, timestamp: self.now, data, hops: 0 };
-        self.put(Name::Events, ascii_json(&event).expect("JSON")).await;
+        let event = Event {
+            id: self.at(async { random::id() }).await,
+            kind,
+            timestamp: self.now,
+            data,
+            hops: 0,
+        };
+        self.put(Name::Events, ascii_json(&event).expect("JSON"))
+            .await;
         event
     }
 
@@ -158,7 +187,13 @@ impl World {
     /// When it can't be sent.
     pub async fn put(&self, queue: Name, body: String) {
         let queue = Queue::new(self.fake.aws().sqs(), queue.url());
-        self.at(queue.send(Outgoing { body, delay_seconds: 0, group: None })).await.expect("sent");
+        self.at(queue.send(Outgoing {
+            body,
+            delay_seconds: 0,
+            group: None,
+        }))
+        .await
+        .expect("sent");
     }
 
     /// What is known of a delivery, as the API reads it.
@@ -166,7 +201,9 @@ impl World {
     /// # Panics
     /// When it can't be read.
     pub async fn history(&self, id: DeliveryId) -> Option<(Delivery, Vec<Attempt>)> {
-        self.at(self.table().delivery_with_attempts(id)).await.expect("read")
+        self.at(self.table().delivery_with_attempts(id))
+            .await
+            .expect("read")
     }
 
     /// An event that was dispatched.
@@ -216,8 +253,8 @@ impl World {
         Some((queue, batch))
     }
 
-    /// Gives a batch to the function that the queue belongs to, and deletes what that did not name. When the process ends
-    /// on the way, nothing is deleted, and a new process takes its place.
+    /// Gives a batch to the function that the queue belongs to, and deletes what that did not name.
+    /// When the process ends on the way, nothing is deleted, and a new process takes its place.
     pub async fn work(&mut self, queue: Name, batch: &[Message]) -> Option<SqsBatchResponse> {
         let records = sqs_event(batch);
         let deadline = Deadline::after(self.timeout);
@@ -238,24 +275,42 @@ impl World {
                 self.restart();
             }
             Some(answer) => {
-                let failed: BTreeSet<_> =
-                    answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
-                let done = batch.iter().map(|message| message.id.as_str()).filter(|id| !failed.contains(id));
+                let failed: BTreeSet<_> = answer
+                    .batch_item_failures
+                    .iter()
+                    .map(|failure| failure.item_identifier.as_str())
+                    .collect();
+                let done = batch
+                    .iter()
+                    .map(|message| message.id.as_str())
+                    .filter(|id| !failed.contains(id));
                 self.fake.state().queues.delete(&done.collect());
             }
         }
         answer
     }
 
-    /// Asks for another try of a delivery, as the API does for a call with these `hops`. `None` when the process ends on the way, or a call fails.
+    /// Asks for another try of a delivery, as the API does for a call with these `hops`. `None`
+    /// when the process ends on the way, or a call fails.
     ///
     /// # Panics
     /// When there is no such delivery, or it changes at the same time.
     pub async fn retry(&mut self, id: DeliveryId, hops: u8) -> Option<Delivery> {
-        let was = self.at(self.table().delivery(id)).await.expect("read").expect("a delivery");
+        let was = self
+            .at(self.table().delivery(id))
+            .await
+            .expect("read")
+            .expect("a delivery");
         let queue = Queue::new(self.fake.aws().sqs(), Name::Deliveries.url());
         let table = self.table().clone();
-        let asked = self.at(config_api::retry::again(&table, &queue, was.clone(), Some(&was), hops, self.now));
+        let asked = self.at(config_api::retry::again(
+            &table,
+            &queue,
+            was.clone(),
+            Some(&was),
+            hops,
+            self.now,
+        ));
         tokio::select! {
             biased;
             () = self.crash.notified() => None,
@@ -278,7 +333,13 @@ pub fn sweeper(fake: &Fake, table: Table) -> sweeper::App {
     let sqs = fake.aws().sqs();
     let queue = |name: Name| Queue::new(sqs.clone(), name.url());
     let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
-    sweeper::App { table, events, deliveries, retries: queue(Name::Retries), dead: queue(Name::Dead) }
+    sweeper::App {
+        table,
+        events,
+        deliveries,
+        retries: queue(Name::Retries),
+        dead: queue(Name::Dead),
+    }
 }
 
 /// How long a function may take, as the template has it.
@@ -296,7 +357,12 @@ pub fn processes(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App)
     let sqs = aws.sqs();
     let queue = |name: Name| Queue::new(sqs.clone(), name.url());
     let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
-    let dispatch = dispatch::App { table: table.clone(), events, deliveries, dead: queue(Name::Dead) };
+    let dispatch = dispatch::App {
+        table: table.clone(),
+        events,
+        deliveries,
+        dead: queue(Name::Dead),
+    };
     let delivery = delivery::App {
         table,
         keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
@@ -317,9 +383,14 @@ pub fn sqs_event(batch: &[Message]) -> SqsEvent {
         .iter()
         .map(|message| {
             let mut record = SqsMessage::default();
-            (record.message_id, record.body) = (Some(message.id.clone()), Some(message.body.clone()));
-            (record.receipt_handle, record.event_source_arn) = (Some(message.receipt()), Some(message.queue.arn()));
-            record.attributes.insert("ApproximateReceiveCount".to_owned(), message.received.to_string());
+            (record.message_id, record.body) =
+                (Some(message.id.clone()), Some(message.body.clone()));
+            (record.receipt_handle, record.event_source_arn) =
+                (Some(message.receipt()), Some(message.queue.arn()));
+            record.attributes.insert(
+                "ApproximateReceiveCount".to_owned(),
+                message.received.to_string(),
+            );
             record
         })
         .collect();

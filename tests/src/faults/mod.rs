@@ -1,7 +1,8 @@
 //! A stack whose functions can be killed and cut off from AWS.
 //!
-//! It is another one than [`Stack::get`] gives, in `target/fault-stack`, so that the tests of that one notice nothing. Its
-//! functions reach the emulator through a [`Proxy`]. Tests have it one after the other, since faults meet all of it.
+//! It is another one than [`Stack::get`] gives, in `target/fault-stack`, so that the tests of that
+//! one notice nothing. Its functions reach the emulator through a [`Proxy`]. Tests have it one
+//! after the other, since faults meet all of it.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -25,7 +26,8 @@ const DIRECTORY: &str = "fault-stack";
 /// After how many receives a message is a dead letter, as the template has it.
 pub const RECEIVES: u32 = 200;
 
-/// Seconds until a message comes again that a function failed on: short, but longer than a batch takes that is well.
+/// Seconds until a message comes again that a function failed on: short, but longer than a batch
+/// takes that is well.
 pub const VISIBILITY: u32 = 8;
 
 /// The stack, for one test alone.
@@ -46,26 +48,45 @@ impl Faulty {
         let alone = ALONE.lock().await;
         let (proxy, shared) = SHARED.get_or_init(start);
         proxy.mend();
-        let faulty = Self { stack: Stack::of(shared), proxy, _alone: alone };
+        let faulty = Self {
+            stack: Stack::of(shared),
+            proxy,
+            _alone: alone,
+        };
         faulty.set_visibility(VISIBILITY).await;
         faulty.set_receives(RECEIVES).await;
         faulty
     }
 
-    /// Kills every process of a function (`"delivery"`) as the kernel does when memory runs out, and tells how many.
+    /// Kills every process of a function (`"delivery"`) as the kernel does when memory runs out,
+    /// and tells how many.
     ///
     /// They are found by their program, which lies in this stack's own directory.
     pub fn kill(&self, function: &str) -> usize {
-        let programs = local::root().join("target").join(DIRECTORY).join("functions");
+        let programs = local::root()
+            .join("target")
+            .join(DIRECTORY)
+            .join("functions");
         let programs = programs.canonicalize().expect("the functions' directory");
         let processes = fs::read_dir("/proc").expect("/proc").flatten();
         let ours = processes.filter(|process| {
             let program = fs::read_link(process.path().join("exe")).unwrap_or_default();
-            let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = program
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             program.parent() == Some(&programs) && name.starts_with(&format!("{function}-"))
         });
         let ids = ours.map(|process| process.file_name());
-        ids.filter(|id| Command::new("kill").arg("-9").arg(id).status().is_ok_and(|status| status.success())).count()
+        ids.filter(|id| {
+            Command::new("kill")
+                .arg("-9")
+                .arg(id)
+                .status()
+                .is_ok_and(|status| status.success())
+        })
+        .count()
     }
 
     /// Sets after how many seconds messages of the working queues come again.
@@ -73,7 +94,12 @@ impl Faulty {
         let queues = self.stack.queues();
         for queue in [&queues.events, &queues.deliveries, &queues.retries] {
             let attributes = json!({"VisibilityTimeout": seconds.to_string()});
-            self.stack.aws("AmazonSQS.SetQueueAttributes", &json!({"QueueUrl": queue, "Attributes": attributes})).await;
+            self.stack
+                .aws(
+                    "AmazonSQS.SetQueueAttributes",
+                    &json!({"QueueUrl": queue, "Attributes": attributes}),
+                )
+                .await;
         }
     }
 
@@ -81,11 +107,19 @@ impl Faulty {
     pub async fn set_receives(&self, count: u32) {
         let queues = self.stack.queues();
         let attributes = json!({"QueueUrl": queues.dead, "AttributeNames": ["QueueArn"]});
-        let dead = self.stack.aws("AmazonSQS.GetQueueAttributes", &attributes).await;
+        let dead = self
+            .stack
+            .aws("AmazonSQS.GetQueueAttributes", &attributes)
+            .await;
         let policy = json!({"deadLetterTargetArn": dead["Attributes"]["QueueArn"], "maxReceiveCount": count});
         for queue in [&queues.events, &queues.deliveries, &queues.retries] {
             let attributes = json!({"RedrivePolicy": policy.to_string()});
-            self.stack.aws("AmazonSQS.SetQueueAttributes", &json!({"QueueUrl": queue, "Attributes": attributes})).await;
+            self.stack
+                .aws(
+                    "AmazonSQS.SetQueueAttributes",
+                    &json!({"QueueUrl": queue, "Attributes": attributes}),
+                )
+                .await;
         }
     }
 
@@ -94,34 +128,50 @@ impl Faulty {
         self.all(webhook, published, "succeeded").await;
     }
 
-    /// Waits until these events' deliveries to the webhook all have this status, and it has no others that have it.
+    /// Waits until these events' deliveries to the webhook all have this status, and it has no
+    /// others that have it.
     pub async fn all(&self, webhook: &Webhook, published: &BTreeMap<String, u64>, status: &str) {
         let path = format!("/v1/deliveries?webhook_id={}&status={status}", webhook.id);
         let all = async || {
             let mut listed = self.stack.listed(&path, "event_id").await;
             listed.sort_unstable();
-            if listed.len() < published.len() { Err(listed.len().into()) } else { Ok(listed) }
+            if listed.len() < published.len() {
+                Err(listed.len().into())
+            } else {
+                Ok(listed)
+            }
         };
         let listed = self.stack.until(&format!("all are {status}"), all).await;
-        assert_eq!(listed.iter().collect::<Vec<_>>(), published.keys().collect::<Vec<_>>());
+        assert_eq!(
+            listed.iter().collect::<Vec<_>>(),
+            published.keys().collect::<Vec<_>>()
+        );
     }
 
     /// Waits until nothing is on the queue of this URL.
     pub async fn until_empty(&self, queue: &str) {
         let empty = async || {
             let count = self.count(queue).await;
-            if count == 0 { Ok(()) } else { Err(count.into()) }
+            if count == 0 {
+                Ok(())
+            } else {
+                Err(count.into())
+            }
         };
         self.stack.until(&format!("{queue} is empty"), empty).await;
     }
 
     /// How many messages are on the queue of this URL.
     pub async fn count(&self, queue: &str) -> usize {
-        let names = ["", "NotVisible", "Delayed"].map(|which| format!("ApproximateNumberOfMessages{which}"));
+        let names = ["", "NotVisible", "Delayed"]
+            .map(|which| format!("ApproximateNumberOfMessages{which}"));
         let query = json!({"QueueUrl": queue, "AttributeNames": names});
         let answer = self.stack.aws("AmazonSQS.GetQueueAttributes", &query).await;
         let number = |name: &String| answer["Attributes"][name].as_str()?.parse::<usize>().ok();
-        names.iter().map(|name| number(name).unwrap_or_else(|| panic!("no {name}: {answer}"))).sum()
+        names
+            .iter()
+            .map(|name| number(name).unwrap_or_else(|| panic!("no {name}: {answer}")))
+            .sum()
     }
 }
 

@@ -1,7 +1,8 @@
 //! What stands between the functions and the emulator, and fails some of their calls as AWS does.
 //!
-//! In come the SDKs' calls, one on each connection; they are passed on as they are, or answered with an error, or passed on
-//! and never answered. Which ones is a matter of a seed and of the call's number.
+//! In come the SDKs' calls, one on each connection; they are passed on as they are, or answered
+//! with an error, or passed on and never answered. Which ones is a matter of a seed and of the
+//! call's number.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -62,7 +63,10 @@ impl Proxy {
     pub(super) fn start(emulator: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("a port").port();
-        let inner = Arc::new(Inner { emulator, state: Mutex::default() });
+        let inner = Arc::new(Inner {
+            emulator,
+            state: Mutex::default(),
+        });
         let shared = Arc::clone(&inner);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -83,19 +87,31 @@ impl Proxy {
         *self.inner.state() = State::default();
     }
 
-    /// Fails so many calls in a hundred from now on, chosen by the seed, in each of the ways that pass.
+    /// Fails so many calls in a hundred from now on, chosen by the seed, in each of the ways that
+    /// pass.
     pub fn fail(&self, percent: u64, seed: u64) {
-        *self.inner.state() = State { rule: Rule::Some { percent, seed }, ..State::default() };
+        *self.inner.state() = State {
+            rule: Rule::Some { percent, seed },
+            ..State::default()
+        };
     }
 
     /// Denies these actions (`"Query"`) from now on.
     pub fn deny(&self, actions: &'static [&'static str]) {
-        *self.inner.state() = State { rule: Rule::Actions(actions), ..State::default() };
+        *self.inner.state() = State {
+            rule: Rule::Actions(actions),
+            ..State::default()
+        };
     }
 
     /// How many calls to a service (`"DynamoDB"`) met this fault, or passed.
     pub fn met(&self, service: &str, fault: Option<Fault>) -> usize {
-        self.inner.state().met.get(&(service.to_owned(), fault)).copied().unwrap_or_default()
+        self.inner
+            .state()
+            .met
+            .get(&(service.to_owned(), fault))
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -105,7 +121,9 @@ impl Inner {
     }
 
     fn serve(&self, mut client: TcpStream) -> io::Result<()> {
-        let Some(request) = Request::read(&mut client)? else { return Ok(()) };
+        let Some(request) = Request::read(&mut client)? else {
+            return Ok(());
+        };
         let fault = self.fate(&request);
         match fault {
             None => client.write_all(&self.forward(&request)?)?,
@@ -114,7 +132,11 @@ impl Inner {
             Some(Fault::Denied) => client.write_all(&error(400, "AccessDeniedException"))?,
             Some(Fault::Throttled) => {
                 let dynamo = request.service == "DynamoDB";
-                let code = if dynamo { "ProvisionedThroughputExceededException" } else { "ThrottlingException" };
+                let code = if dynamo {
+                    "ProvisionedThroughputExceededException"
+                } else {
+                    "ThrottlingException"
+                };
                 client.write_all(&error(400, code))?;
             }
         }
@@ -126,10 +148,15 @@ impl Inner {
         let fault = match state.rule {
             Rule::None => None,
             Rule::Some { percent, seed } => chosen(percent, seed, state.calls),
-            Rule::Actions(denied) => denied.contains(&request.action.as_str()).then_some(Fault::Denied),
+            Rule::Actions(denied) => denied
+                .contains(&request.action.as_str())
+                .then_some(Fault::Denied),
         };
         state.calls += 1;
-        *state.met.entry((request.service.clone(), fault)).or_default() += 1;
+        *state
+            .met
+            .entry((request.service.clone(), fault))
+            .or_default() += 1;
         fault
     }
 
@@ -154,11 +181,15 @@ fn chosen(percent: u64, seed: u64, call: u64) -> Option<Fault> {
 fn error(status: u16, code: &str) -> Vec<u8> {
     let body = format!(r#"{{"__type": "{code}", "message": "by intent"}}"#);
     let headers = format!("content-type: application/x-amz-json-1.0\r\nx-amzn-errortype: {code}");
-    format!("HTTP/1.1 {status} X\r\n{headers}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
-        .into_bytes()
+    format!(
+        "HTTP/1.1 {status} X\r\n{headers}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
-/// A message with the header that makes it the last one on its connection, in place of any that says otherwise.
+/// A message with the header that makes it the last one on its connection, in place of any that
+/// says otherwise.
 fn last(message: &[u8]) -> Vec<u8> {
     let (head, body) = message.split_at(end_of_head(message).unwrap_or(message.len()));
     let head = String::from_utf8_lossy(head);
@@ -186,27 +217,42 @@ impl Request {
                 return Ok(None);
             }
             bytes.extend_from_slice(&buffer[..count]);
-            let Some(head) = end_of_head(&bytes) else { continue };
+            let Some(head) = end_of_head(&bytes) else {
+                continue;
+            };
             let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
-            let length = header(&text, "content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+            let length = header(&text, "content-length")
+                .and_then(|value| value.parse().ok())
+                .unwrap_or(0);
             if bytes.len() < head + length {
                 continue;
             }
             // Such as `DynamoDB_20120810.PutItem`.
-            let (service, action) = header(&text, "x-amz-target").and_then(|t| t.split_once('.')).unwrap_or_default();
+            let (service, action) = header(&text, "x-amz-target")
+                .and_then(|t| t.split_once('.'))
+                .unwrap_or_default();
             let service = service.split('_').next().unwrap_or_default().to_owned();
-            return Ok(Some(Self { service, action: action.to_owned(), bytes }));
+            return Ok(Some(Self {
+                service,
+                action: action.to_owned(),
+                bytes,
+            }));
         }
     }
 }
 
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
+    bytes
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map(|at| at + 4)
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let mut headers = head.lines().filter_map(|line| line.split_once(':'));
-    headers.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    headers
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
 }
 
 #[cfg(test)]
@@ -221,14 +267,25 @@ mod tests {
             let count = faults.iter().filter(|found| **found == fault).count();
             assert!((150..250).contains(&count), "{fault:?}: {count}");
         }
-        assert_eq!(faults, (0..3000).filter_map(|call| chosen(20, 1, call)).collect::<Vec<_>>());
-        assert_ne!(faults, (0..3000).filter_map(|call| chosen(20, 2, call)).collect::<Vec<_>>());
+        assert_eq!(
+            faults,
+            (0..3000)
+                .filter_map(|call| chosen(20, 1, call))
+                .collect::<Vec<_>>()
+        );
+        assert_ne!(
+            faults,
+            (0..3000)
+                .filter_map(|call| chosen(20, 2, call))
+                .collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn a_message_ends_its_connection_and_stays_as_it_is() {
         let message = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\ncontent-length: 6\r\n\r\n\x00\r\n\r\n\xff";
-        let expected = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n\x00\r\n\r\n\xff";
+        let expected =
+            b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n\x00\r\n\r\n\xff";
         assert_eq!(last(message), expected);
     }
 }

@@ -20,19 +20,44 @@ enum End {
 }
 
 /// Ends the access of `victim`, whose credential is as it was `read`; `other` was found to stay.
-async fn end(office: &Office, how: End, victim: &User, read: &Credential) -> Result<(), WriteError> {
+async fn end(
+    office: &Office,
+    how: End,
+    victim: &User,
+    read: &Credential,
+) -> Result<(), WriteError> {
     let table = office.table();
-    let other = table.another_admin(|one| one.settings.user_id == victim.id).await.expect("read");
+    let other = table
+        .another_admin(|one| one.settings.user_id == victim.id)
+        .await
+        .expect("read");
     let entry = entry(&read.id);
     let holder = office.holder(victim).await;
     tokio::task::yield_now().await;
     match how {
-        End::Revoke => table.update_credential(read, &read.clone().revoked(day(1)), other, day(1), Some(&entry)).await,
+        End::Revoke => {
+            table
+                .update_credential(
+                    read,
+                    &read.clone().revoked(day(1)),
+                    other,
+                    day(1),
+                    Some(&entry),
+                )
+                .await
+        }
         End::Delete => table.delete_credential(read, other, day(1), &entry).await,
         End::Deactivate => {
             let mut settings = holder.user.settings.clone();
             settings.active = false;
-            table.update_user(&holder, &holder.user.clone().changed(settings, day(1)), other, &entry).await
+            table
+                .update_user(
+                    &holder,
+                    &holder.user.clone().changed(settings, day(1)),
+                    other,
+                    &entry,
+                )
+                .await
         }
     }
 }
@@ -43,13 +68,24 @@ async fn of_two_who_end_each_other_one_stays() {
         for second in [End::Revoke, End::Delete, End::Deactivate] {
             let office = Office::new().await;
             let eve = office.user("Eve").await;
-            let (ana, anas) = (&office.user, office.credential(&office.user, &[Scope::Admin], day(0)).await);
+            let (ana, anas) = (
+                &office.user,
+                office
+                    .credential(&office.user, &[Scope::Admin], day(0))
+                    .await,
+            );
             let eves = office.credential(&eve, &[Scope::Admin], day(0)).await;
-            let both = futures::future::join(end(&office, first, &eve, &eves), end(&office, second, ana, &anas));
+            let both = futures::future::join(
+                end(&office, first, &eve, &eves),
+                end(&office, second, ana, &anas),
+            );
             let (a, b) = both.await;
             let left = office.table().another_admin(|_| false).await.expect("read");
             assert!(left.is_some(), "{first:?} and {second:?}: {a:?} and {b:?}");
-            assert!(a.is_ok() != b.is_ok(), "{first:?} and {second:?}: {a:?} and {b:?}");
+            assert!(
+                a.is_ok() != b.is_ok(),
+                "{first:?} and {second:?}: {a:?} and {b:?}"
+            );
             invariants::check(&office, day(1)).await;
         }
     }
@@ -59,41 +95,92 @@ async fn of_two_who_end_each_other_one_stays() {
 async fn of_two_credentials_of_one_user_one_stays() {
     for deleted in [false, true] {
         let office = Office::new().await;
-        let one = office.credential(&office.user, &[Scope::Admin], day(0)).await;
-        let two = office.credential(&office.user, &[Scope::Admin], day(0)).await;
+        let one = office
+            .credential(&office.user, &[Scope::Admin], day(0))
+            .await;
+        let two = office
+            .credential(&office.user, &[Scope::Admin], day(0))
+            .await;
         let table = office.table();
         let other = |of: &Credential| {
             let id = of.id;
-            async move { table.another_admin(move |one| one.id == id).await.expect("read") }
+            async move {
+                table
+                    .another_admin(move |one| one.id == id)
+                    .await
+                    .expect("read")
+            }
         };
         let (beside_one, beside_two) = (other(&one).await, other(&two).await);
         assert!(beside_one.is_some() && beside_two.is_some());
         let entries = (entry(&one.id), entry(&two.id));
         let ended = if deleted {
-            table.delete_credential(&one, beside_one, day(1), &entries.0).await
+            table
+                .delete_credential(&one, beside_one, day(1), &entries.0)
+                .await
         } else {
-            table.update_credential(&one, &one.clone().revoked(day(1)), beside_one, day(1), Some(&entries.0)).await
+            table
+                .update_credential(
+                    &one,
+                    &one.clone().revoked(day(1)),
+                    beside_one,
+                    day(1),
+                    Some(&entries.0),
+                )
+                .await
         };
         ended.expect("ended");
-        let refused = table.delete_credential(&two, beside_two, day(1), &entries.1).await;
+        let refused = table
+            .delete_credential(&two, beside_two, day(1), &entries.1)
+            .await;
         assert!(matches!(refused, Err(WriteError::Changed)), "{refused:?}");
         invariants::check(&office, day(1)).await;
     }
 }
 
 /// What ends an admin's access through the API.
-const ENDS: [&str; 7] =
-    ["revoke", "delete", "other scopes", "an end", "an end that is near", "deactivate", "delete the user"];
+const ENDS: [&str; 7] = [
+    "revoke",
+    "delete",
+    "other scopes",
+    "an end",
+    "an end that is near",
+    "deactivate",
+    "delete the user",
+];
 
 /// Does it to a user, or to its credential.
 async fn ends(api: &Api, how: &str, user: &str, credential: &str) -> Reply {
-    let (user, credential) = (format!("/v1/users/{user}"), format!("/v1/credentials/{credential}"));
+    let (user, credential) = (
+        format!("/v1/users/{user}"),
+        format!("/v1/credentials/{credential}"),
+    );
     match how {
-        "revoke" => api.call("POST", &format!("{credential}/revoke"), Value::Null).await,
+        "revoke" => {
+            api.call("POST", &format!("{credential}/revoke"), Value::Null)
+                .await
+        }
         "delete" => api.call("DELETE", &credential, Value::Null).await,
-        "other scopes" => api.call("PATCH", &credential, json!({"scopes": ["users:read"]})).await,
-        "an end" => api.call("PATCH", &credential, json!({"expires_at": "2999-01-01T00:00:00Z"})).await,
-        "an end that is near" => api.call("PATCH", &credential, json!({"expires_at": day(1).to_string()})).await,
+        "other scopes" => {
+            api.call("PATCH", &credential, json!({"scopes": ["users:read"]}))
+                .await
+        }
+        "an end" => {
+            api.call(
+                "PATCH",
+                &credential,
+                json!({"expires_at": "2999-01-01T00:00:00Z"}),
+            )
+            .await
+        }
+        "an end that is near" => {
+            api.call(
+                "PATCH",
+                &credential,
+                json!({"expires_at": day(1).to_string()}),
+            )
+            .await
+        }
         "deactivate" => api.call("PATCH", &user, json!({"active": false})).await,
         _ => api.call("DELETE", &user, Value::Null).await,
     }
@@ -101,20 +188,28 @@ async fn ends(api: &Api, how: &str, user: &str, credential: &str) -> Reply {
 
 /// Whether somebody has an admin credential that no time ends.
 async fn somebody_stays(fake: &Fake) -> bool {
-    crate::office::app(fake).table.another_admin(|_| false).await.expect("read").is_some()
+    crate::office::app(fake)
+        .table
+        .another_admin(|_| false)
+        .await
+        .expect("read")
+        .is_some()
 }
 
 #[tokio::test]
 async fn the_last_admin_without_an_end_stays() {
     let fake = Fake::default();
     let (api, first) = Api::of_admin(&fake, day(0)).await;
-    // Others hold admin credentials too: one with an end, one that is revoked, one of a user who is not active.
+    // Others hold admin credentials too: one with an end, one that is revoked, one of a user who is
+    // not active.
     let (_, ending, _) = api.admin("Eve").await;
     ends(&api, "an end", "", &ending).await.field(200, "id");
     let (_, revoked, _) = api.admin("Bob").await;
     ends(&api, "revoke", "", &revoked).await.field(200, "id");
     let (stopped, _, _) = api.admin("Joe").await;
-    ends(&api, "deactivate", &stopped, "").await.field(200, "id");
+    ends(&api, "deactivate", &stopped, "")
+        .await
+        .field(200, "id");
     for how in ENDS {
         let refused = ends(&api, how, &first.user_id, &first.credential_id).await;
         assert_eq!(refused.status, 409, "{how}: {}", refused.body);
@@ -123,7 +218,8 @@ async fn the_last_admin_without_an_end_stays() {
     assert!(somebody_stays(&fake).await);
 }
 
-/// All that was read before may have changed by the time of the write: only the write itself can see to it.
+/// All that was read before may have changed by the time of the write: only the write itself can
+/// see to it.
 #[tokio::test]
 async fn whatever_may_take_the_last_admin_checks_another_in_its_own_transaction() {
     for how in ENDS.into_iter().filter(|how| *how != "delete the user") {
@@ -131,13 +227,19 @@ async fn whatever_may_take_the_last_admin_checks_another_in_its_own_transaction(
         let (api, _) = Api::of_admin(&fake, day(0)).await;
         let (user, credential, _) = api.admin("Eve").await;
         fake.state().calls.clear();
-        assert!(ends(&api, how, &user, &credential).await.status < 300, "{how}");
+        assert!(
+            ends(&api, how, &user, &credential).await.status < 300,
+            "{how}"
+        );
         assert!(checks_an_admin(&fake), "{how}");
     }
     // One of the user's credentials may be made an admin's before the write.
     let fake = Fake::default();
     let (api, _) = Api::of_admin(&fake, day(0)).await;
-    let user = api.call("POST", "/v1/users", json!({"name": "Eve"})).await.field(201, "id");
+    let user = api
+        .call("POST", "/v1/users", json!({"name": "Eve"}))
+        .await
+        .field(201, "id");
     fake.state().calls.clear();
     ends(&api, "deactivate", &user, "").await.field(200, "id");
     assert!(checks_an_admin(&fake));
@@ -146,7 +248,11 @@ async fn whatever_may_take_the_last_admin_checks_another_in_its_own_transaction(
 /// Whether the last transaction checks that an admin is there, and active.
 fn checks_an_admin(fake: &Fake) -> bool {
     let state = fake.state();
-    let last = state.calls.iter().rfind(|call| call.operation == "TransactWriteItems").expect("a transaction");
+    let last = state
+        .calls
+        .iter()
+        .rfind(|call| call.operation == "TransactWriteItems")
+        .expect("a transaction");
     let writes = last.request["TransactItems"].as_array().expect("writes");
     let condition = |write: &Value, pk: &str| {
         let checked = ["ConditionCheck", "Update"].map(|kind| &write[kind]);
@@ -155,7 +261,9 @@ fn checks_an_admin(fake: &Fake) -> bool {
             key.starts_with(pk) && checked["ConditionExpression"].is_string()
         })
     };
-    ["live-admins", "user#"].into_iter().all(|pk| writes.iter().any(|write| condition(write, pk)))
+    ["live-admins", "user#"]
+        .into_iter()
+        .all(|pk| writes.iter().any(|write| condition(write, pk)))
 }
 
 #[tokio::test]
@@ -171,8 +279,18 @@ async fn of_two_who_end_each_other_through_the_api_one_stays() {
                 ends(&eve, two, &first.user_id, &first.credential_id),
             );
             let (a, b) = both.await;
-            assert!(somebody_stays(&fake).await, "{one} and {two}: {} and {}", a.status, b.status);
-            assert!(a.status >= 400 || b.status >= 400, "{one} and {two}: {} and {}", a.status, b.status);
+            assert!(
+                somebody_stays(&fake).await,
+                "{one} and {two}: {} and {}",
+                a.status,
+                b.status
+            );
+            assert!(
+                a.status >= 400 || b.status >= 400,
+                "{one} and {two}: {} and {}",
+                a.status,
+                b.status
+            );
         }
     }
 }

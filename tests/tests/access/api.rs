@@ -40,13 +40,19 @@ pub(crate) struct Reply {
 impl Reply {
     /// A header's value; empty where there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// A field of an answer that must have this status.
     pub(crate) fn field(&self, status: u16, name: &str) -> String {
         assert_eq!(self.status, status, "{}", self.body);
-        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.body)).to_owned()
+        self.body[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name} in {}", self.body))
+            .to_owned()
     }
 }
 
@@ -55,7 +61,10 @@ impl Api {
     pub(crate) async fn of_admin(fake: &Fake, now: Timestamp) -> (Self, Admin) {
         let app = office::app(fake);
         let bootstrap = rotation::Request::Bootstrap { reissue: false };
-        let Answer::Admin(admin) = clock::at(now, rotation::handle(&app, bootstrap)).await.expect("an admin") else {
+        let Answer::Admin(admin) = clock::at(now, rotation::handle(&app, bootstrap))
+            .await
+            .expect("an admin")
+        else {
             panic!("no admin")
         };
         (Self::over(fake, &admin.token, now), admin)
@@ -73,22 +82,36 @@ impl Api {
             public_url: "https://tieline.example.com".to_owned(),
             allow: allow(),
         });
-        Self { router, token: token.to_owned(), now, source: None }
+        Self {
+            router,
+            token: token.to_owned(),
+            now,
+            source: None,
+        }
     }
 
     /// The same with another token; none for an empty one.
     pub(crate) fn with_token(&self, token: &str) -> Self {
-        Self { token: token.to_owned(), ..self.clone() }
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// The same at another time.
     pub(crate) fn at(&self, now: Timestamp) -> Self {
-        Self { now, ..self.clone() }
+        Self {
+            now,
+            ..self.clone()
+        }
     }
 
     /// The same from another address.
     pub(crate) fn from(&self, source: &str) -> Self {
-        Self { source: Some(source.to_owned()), ..self.clone() }
+        Self {
+            source: Some(source.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// Calls it; null stands for no body.
@@ -97,14 +120,21 @@ impl Api {
     }
 
     /// Calls it with these headers.
-    pub(crate) async fn call_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Reply {
+    pub(crate) async fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if let Some(source) = &self.source {
             let context = json!({"http": {"method": method, "sourceIp": source}, "timeEpoch": 0});
-            let context: ApiGatewayV2httpRequestContext = serde_json::from_value(context).expect("a context");
+            let context: ApiGatewayV2httpRequestContext =
+                serde_json::from_value(context).expect("a context");
             request = request.extension(RequestContext::ApiGatewayV2(context));
         }
         if !self.token.is_empty() {
@@ -117,12 +147,18 @@ impl Api {
             body.to_string().into()
         };
         let request = request.body(body).expect("a request");
-        let response = Box::pin(clock::at(self.now, self.router.clone().oneshot(request))).await.expect("an answer");
+        let response = Box::pin(clock::at(self.now, self.router.clone().oneshot(request)))
+            .await
+            .expect("an answer");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
         contract::check(method, path, parts.status.as_u16(), &parts.headers, &bytes);
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        Reply { status: parts.status.as_u16(), headers: parts.headers, body }
+        Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        }
     }
 
     /// Calls it by an event of the gateway, with any path, query, headers and body.
@@ -149,24 +185,43 @@ impl Api {
         let payload = serde_json::from_str(&event.to_string()).expect("an event");
         let call = async {
             let mut service = gateway::adapt(String::new(), self.router.clone());
-            let response = service.call(LambdaEvent::new(payload, Context::default())).await.expect("an answer");
+            let response = service
+                .call(LambdaEvent::new(payload, Context::default()))
+                .await
+                .expect("an answer");
             serde_json::to_value(response).expect("JSON")
         };
         let response = Box::pin(clock::at(self.now, call)).await;
-        let status = response["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
+        let status = response["statusCode"]
+            .as_u64()
+            .and_then(|status| status.try_into().ok())
+            .expect("a status");
         let text = response["body"].as_str().unwrap_or_default();
-        Reply { status, headers: HeaderMap::new(), body: serde_json::from_str(text).unwrap_or_default() }
+        Reply {
+            status,
+            headers: HeaderMap::new(),
+            body: serde_json::from_str(text).unwrap_or_default(),
+        }
     }
 
     /// A new credential of the caller's user with these scopes: its id and its token.
     pub(crate) async fn credential(&self, scopes: &[&str]) -> (String, String) {
-        let made = self.call("POST", "/v1/credentials", json!({"description": "CRM", "scopes": scopes})).await;
+        let made = self
+            .call(
+                "POST",
+                "/v1/credentials",
+                json!({"description": "CRM", "scopes": scopes}),
+            )
+            .await;
         (made.field(201, "id"), made.field(201, "token"))
     }
 
     /// A new user with an admin credential: the ids of both, and the token.
     pub(crate) async fn admin(&self, name: &str) -> (String, String, String) {
-        let user = self.call("POST", "/v1/users", json!({"name": name})).await.field(201, "id");
+        let user = self
+            .call("POST", "/v1/users", json!({"name": name}))
+            .await
+            .field(201, "id");
         let body = json!({"description": "admin", "scopes": ["admin"], "user_id": user});
         let made = self.call("POST", "/v1/credentials", body).await;
         (user, made.field(201, "id"), made.field(201, "token"))

@@ -14,7 +14,12 @@ use crate::{
 };
 
 async fn bootstrap(office: &Office, reissue: bool, now: Timestamp) -> Result<Admin, RotationError> {
-    match clock::at(now, rotation::handle(&office.app, Request::Bootstrap { reissue })).await? {
+    match clock::at(
+        now,
+        rotation::handle(&office.app, Request::Bootstrap { reissue }),
+    )
+    .await?
+    {
         Answer::Admin(admin) => Ok(admin),
         answer => panic!("{answer:?} is no admin"),
     }
@@ -22,9 +27,23 @@ async fn bootstrap(office: &Office, reissue: bool, now: Timestamp) -> Result<Adm
 
 /// Whether a token counts at a time.
 async fn counts(office: &Office, admin: &Admin, now: Timestamp) -> bool {
-    let hash = office.app.keys.get().await.expect("a keyring").token_key(&admin.token);
-    let grant = clock::at(now, office.table().grant(&hash)).await.expect("read").expect("a grant");
-    let holder = office.table().user(grant.user).await.expect("read").expect("a user");
+    let hash = office
+        .app
+        .keys
+        .get()
+        .await
+        .expect("a keyring")
+        .token_key(&admin.token);
+    let grant = clock::at(now, office.table().grant(&hash))
+        .await
+        .expect("read")
+        .expect("a grant");
+    let holder = office
+        .table()
+        .user(grant.user)
+        .await
+        .expect("read")
+        .expect("a user");
     assert_eq!(grant.user.to_string(), admin.user_id);
     grant.is_live(now) && holder.user.settings.active && grant.scopes.grants(Scope::Admin)
 }
@@ -39,10 +58,16 @@ async fn a_second_call_is_refused_and_a_reissue_ends_the_old_token() {
     let first = bootstrap(&office, false, day(0)).await.expect("made");
     assert!(counts(&office, &first, day(0)).await);
     invariants::check(&office, day(0)).await;
-    assert!(matches!(bootstrap(&office, false, day(1)).await, Err(RotationError::Exists)));
+    assert!(matches!(
+        bootstrap(&office, false, day(1)).await,
+        Err(RotationError::Exists)
+    ));
     invariants::check(&office, day(1)).await;
     let second = bootstrap(&office, true, day(1)).await.expect("reissued");
-    assert_eq!((&second.credential_id, &second.user_id), (&first.credential_id, &first.user_id));
+    assert_eq!(
+        (&second.credential_id, &second.user_id),
+        (&first.credential_id, &first.user_id)
+    );
     assert!(counts(&office, &second, day(1)).await && !counts(&office, &first, day(1)).await);
     invariants::check(&office, day(1)).await;
 }
@@ -53,8 +78,12 @@ async fn the_function_needs_the_rights_of_its_role_and_no_more() {
     office.fake.state().calls.clear();
     bootstrap(&office, false, day(0)).await.expect("made");
     bootstrap(&office, true, day(1)).await.expect("reissued");
-    let remind = Request::Remind { now: day(91).to_string() };
-    clock::at(day(91), rotation::handle(&office.app, remind)).await.expect("reminded");
+    let remind = Request::Remind {
+        now: day(91).to_string(),
+    };
+    clock::at(day(91), rotation::handle(&office.app, remind))
+        .await
+        .expect("reminded");
     let calls = office.fake.state().calls.clone();
     assert_eq!(unused_patterns("RotationFunction", &calls), BTreeSet::new());
 }
@@ -74,15 +103,26 @@ async fn a_credential_that_has_ended_gets_a_successor() {
     let office = Office::new().await;
     let first = bootstrap(&office, false, day(0)).await.expect("made");
     // Another admin ends it, in one way and the next.
-    office.credential(&office.user, &[Scope::Admin], day(0)).await;
-    office.change(id(&first), day(1), |one| one.revoked(day(1))).await;
+    office
+        .credential(&office.user, &[Scope::Admin], day(0))
+        .await;
+    office
+        .change(id(&first), day(1), |one| one.revoked(day(1)))
+        .await;
     let second = bootstrap(&office, true, day(2)).await.expect("reissued");
     assert_ne!(second.credential_id, first.credential_id);
     assert!(counts(&office, &second, day(2)).await && !counts(&office, &first, day(2)).await);
-    assert_eq!(office.stored(id(&first)).await.status(day(2)), Status::Revoked);
+    assert_eq!(
+        office.stored(id(&first)).await.status(day(2)),
+        Status::Revoked
+    );
     invariants::check(&office, day(2)).await;
     let stored = office.stored(id(&second)).await;
-    office.table().delete_credential(&stored, None, day(3), &entry(&stored.id)).await.expect("deleted");
+    office
+        .table()
+        .delete_credential(&stored, None, day(3), &entry(&stored.id))
+        .await
+        .expect("deleted");
     let third = bootstrap(&office, true, day(4)).await.expect("reissued");
     assert!(counts(&office, &third, day(4)).await && !counts(&office, &second, day(4)).await);
     invariants::check(&office, day(4)).await;
@@ -96,9 +136,13 @@ async fn a_credential_that_has_ended_gets_a_successor() {
 fn actions(office: &Office, resource: &str) -> Vec<String> {
     let state = office.fake.state();
     let items = state.table.items().iter().filter(|((pk, _), item)| {
-        pk.starts_with("audit#") && item["resource"]["S"] == resource && item["actor"]["S"] == "system"
+        pk.starts_with("audit#")
+            && item["resource"]["S"] == resource
+            && item["actor"]["S"] == "system"
     });
-    items.map(|(_, item)| item["action"]["S"].as_str().expect("an action").to_owned()).collect()
+    items
+        .map(|(_, item)| item["action"]["S"].as_str().expect("an action").to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -107,13 +151,23 @@ async fn what_it_makes_is_on_record() {
     office.app.keys.bootstrap().await.expect("a keyring");
     office.fake.state().calls.clear();
     let first = bootstrap(&office, false, day(0)).await.expect("made");
-    assert_eq!(office.fake.counts()["TransactWriteItems"], 1, "in one transaction");
+    assert_eq!(
+        office.fake.counts()["TransactWriteItems"],
+        1,
+        "in one transaction"
+    );
     assert_eq!(actions(&office, &first.user_id), ["user.created"]);
-    assert_eq!(actions(&office, &first.credential_id), ["credential.created"]);
+    assert_eq!(
+        actions(&office, &first.credential_id),
+        ["credential.created"]
+    );
     bootstrap(&office, true, day(1)).await.expect("reissued");
     let rotated = actions(&office, &first.credential_id);
     assert_eq!(rotated.len(), 2);
-    assert!(rotated.contains(&"credential.rotated".to_owned()), "{rotated:?}");
+    assert!(
+        rotated.contains(&"credential.rotated".to_owned()),
+        "{rotated:?}"
+    );
 }
 
 #[tokio::test]
@@ -123,17 +177,35 @@ async fn an_administrator_who_was_deleted_gets_a_successor() {
     // The second time, somebody else has taken the name.
     for at in [1, 3] {
         let stored = office.stored(id(&before)).await;
-        office.table().delete_credential(&stored, None, day(at), &entry(&stored.id)).await.expect("deleted");
-        let holder = office.table().user(before.user_id.parse().expect("an id")).await.expect("read").expect("a user");
-        office.table().delete_user(&holder, &entry(&holder.user.id)).await.expect("deleted");
+        office
+            .table()
+            .delete_credential(&stored, None, day(at), &entry(&stored.id))
+            .await
+            .expect("deleted");
+        let holder = office
+            .table()
+            .user(before.user_id.parse().expect("an id"))
+            .await
+            .expect("read")
+            .expect("a user");
+        office
+            .table()
+            .delete_user(&holder, &entry(&holder.user.id))
+            .await
+            .expect("deleted");
         if at == 3 {
             office.user("ADMINISTRATOR").await;
         }
-        let after = bootstrap(&office, true, day(at + 1)).await.expect("reissued");
+        let after = bootstrap(&office, true, day(at + 1))
+            .await
+            .expect("reissued");
         assert_ne!(after.user_id, before.user_id);
         assert!(counts(&office, &after, day(at + 1)).await);
         assert_eq!(actions(&office, &after.user_id), ["user.created"]);
-        assert_eq!(actions(&office, &after.credential_id), ["credential.created"]);
+        assert_eq!(
+            actions(&office, &after.credential_id),
+            ["credential.created"]
+        );
         invariants::check(&office, day(at + 1)).await;
         before = after;
     }
@@ -145,11 +217,20 @@ async fn an_administrator_who_was_deleted_gets_a_successor() {
 async fn an_administrator_who_was_stopped_is_active_again() {
     let office = Office::new().await;
     let first = bootstrap(&office, false, day(0)).await.expect("made");
-    let holder = office.table().user(first.user_id.parse().expect("an id")).await.expect("read").expect("a user");
+    let holder = office
+        .table()
+        .user(first.user_id.parse().expect("an id"))
+        .await
+        .expect("read")
+        .expect("a user");
     let mut settings = holder.user.settings.clone();
     settings.active = false;
     let stopped: User = holder.user.clone().changed(settings, day(1));
-    office.table().update_user(&holder, &stopped, None, &entry(&stopped.id)).await.expect("stopped");
+    office
+        .table()
+        .update_user(&holder, &stopped, None, &entry(&stopped.id))
+        .await
+        .expect("stopped");
     assert!(!counts(&office, &first, day(1)).await);
     let second = bootstrap(&office, true, day(2)).await.expect("reissued");
     assert!(counts(&office, &second, day(2)).await && !counts(&office, &first, day(2)).await);

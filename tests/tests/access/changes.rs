@@ -1,4 +1,5 @@
-//! Every change of credentials and users is one legal transaction, and leaves no trace but what follows from it.
+//! Every change of credentials and users is one legal transaction, and leaves no trace but what
+//! follows from it.
 
 use domain::{
     credential::{Credential, Settings},
@@ -24,16 +25,36 @@ type Change = (&'static str, fn(Credential, Timestamp) -> Credential);
 
 const CHANGES: [Change; 12] = [
     ("rotate", |one, now| rotated(one, SignedDuration::ZERO, now)),
-    ("rotate again", |one, now| rotated(one, SignedDuration::ZERO, now)),
-    ("rotate with an overlap", |one, now| rotated(one, SignedDuration::from_hours(72), now)),
-    ("rotate with an overlap within an overlap", |one, now| rotated(one, SignedDuration::from_hours(72), now)),
-    ("change the scopes while two tokens count", |one, _| with(one, |to| to.scopes = one_scope(Scope::UsersRead))),
-    ("rotate within an overlap", |one, now| rotated(one, SignedDuration::ZERO, now)),
-    ("make it an admin's", |one, _| with(one, |to| to.scopes = one_scope(Scope::Admin))),
-    ("let it end later", |one, _| with(one, |to| to.ends_at = Some(day(300)))),
-    ("let it end never", |one, _| with(one, |to| to.ends_at = None)),
-    ("another period", |one, _| with(one, |to| to.rotate_after_days = 30)),
-    ("describe it", |one, _| with(one, |to| "ERP".clone_into(&mut to.description))),
+    ("rotate again", |one, now| {
+        rotated(one, SignedDuration::ZERO, now)
+    }),
+    ("rotate with an overlap", |one, now| {
+        rotated(one, SignedDuration::from_hours(72), now)
+    }),
+    ("rotate with an overlap within an overlap", |one, now| {
+        rotated(one, SignedDuration::from_hours(72), now)
+    }),
+    ("change the scopes while two tokens count", |one, _| {
+        with(one, |to| to.scopes = one_scope(Scope::UsersRead))
+    }),
+    ("rotate within an overlap", |one, now| {
+        rotated(one, SignedDuration::ZERO, now)
+    }),
+    ("make it an admin's", |one, _| {
+        with(one, |to| to.scopes = one_scope(Scope::Admin))
+    }),
+    ("let it end later", |one, _| {
+        with(one, |to| to.ends_at = Some(day(300)))
+    }),
+    ("let it end never", |one, _| {
+        with(one, |to| to.ends_at = None)
+    }),
+    ("another period", |one, _| {
+        with(one, |to| to.rotate_after_days = 30)
+    }),
+    ("describe it", |one, _| {
+        with(one, |to| "ERP".clone_into(&mut to.description))
+    }),
     ("nothing", |one, _| with(one, |_| {})),
 ];
 
@@ -49,34 +70,55 @@ fn with(credential: Credential, change: impl FnOnce(&mut Settings)) -> Credentia
 
 fn rotated(credential: Credential, overlap: SignedDuration, now: Timestamp) -> Credential {
     let hash = format!("hash-{}-of-{}", credential.version, credential.id);
-    credential.rotated(mark(hash), overlap, now).expect("few overlaps")
+    credential
+        .rotated(mark(hash), overlap, now)
+        .expect("few overlaps")
 }
 
 async fn delete(office: &Office, credential: &Credential, now: Timestamp) {
     let before = office.stored(credential.id).await;
-    let other = office.table().another_admin(|one| one.id == before.id).await.expect("read");
+    let other = office
+        .table()
+        .another_admin(|one| one.id == before.id)
+        .await
+        .expect("read");
     let other = other.filter(|_| before.is_lasting_admin());
-    office.table().delete_credential(&before, other, now, &entry(&before.id)).await.expect("deleted");
+    office
+        .table()
+        .delete_credential(&before, other, now, &entry(&before.id))
+        .await
+        .expect("deleted");
 }
 
 #[tokio::test]
 async fn of_a_credential() {
     for scope in [Scope::EventsWrite, Scope::Admin] {
         let office = Office::new().await;
-        office.credential(&office.user, &[Scope::Admin], day(0)).await;
+        office
+            .credential(&office.user, &[Scope::Admin], day(0))
+            .await;
         let one = office.credential(&office.user, &[scope], day(0)).await;
         invariants::check(&office, day(0)).await;
         for (name, change) in CHANGES {
             eprintln!("{name}, {scope:?}");
-            let now = office.stored(one.id).await.rotated_at.unwrap_or(day(0)) + SignedDuration::from_hours(1);
+            let now = office.stored(one.id).await.rotated_at.unwrap_or(day(0))
+                + SignedDuration::from_hours(1);
             office.change(one.id, now, |one| change(one, now)).await;
             invariants::check(&office, now).await;
         }
-        office.change(one.id, day(10), |one| rotated(one, SignedDuration::from_hours(72), day(10))).await;
-        let revoked = office.change(one.id, day(11), |one| one.revoked(day(11))).await;
+        office
+            .change(one.id, day(10), |one| {
+                rotated(one, SignedDuration::from_hours(72), day(10))
+            })
+            .await;
+        let revoked = office
+            .change(one.id, day(11), |one| one.revoked(day(11)))
+            .await;
         invariants::check(&office, day(11)).await;
         assert!(revoked.grants().is_empty());
-        office.change(one.id, day(12), |one| one.revoked(day(12))).await;
+        office
+            .change(one.id, day(12), |one| one.revoked(day(12)))
+            .await;
         invariants::check(&office, day(12)).await;
         delete(&office, &one, day(13)).await;
         invariants::check(&office, day(13)).await;
@@ -89,11 +131,25 @@ async fn of_a_credential() {
 #[tokio::test]
 async fn of_an_admin_whose_time_is_over() {
     let office = Office::new().await;
-    let one = office.credential(&office.user, &[Scope::Admin], day(0)).await;
-    office.change(one.id, day(1), |one| with(one, |to| to.ends_at = Some(day(2)))).await;
-    office.change(one.id, day(3), |one| with(one, |to| "ERP".clone_into(&mut to.description))).await;
+    let one = office
+        .credential(&office.user, &[Scope::Admin], day(0))
+        .await;
+    office
+        .change(one.id, day(1), |one| {
+            with(one, |to| to.ends_at = Some(day(2)))
+        })
+        .await;
+    office
+        .change(one.id, day(3), |one| {
+            with(one, |to| "ERP".clone_into(&mut to.description))
+        })
+        .await;
     invariants::check(&office, day(3)).await;
-    office.change(one.id, day(4), |one| with(one, |to| to.ends_at = Some(day(6)))).await;
+    office
+        .change(one.id, day(4), |one| {
+            with(one, |to| to.ends_at = Some(day(6)))
+        })
+        .await;
     invariants::check(&office, day(4)).await;
     delete(&office, &one, day(7)).await;
     invariants::check(&office, day(7)).await;
@@ -102,12 +158,24 @@ async fn of_an_admin_whose_time_is_over() {
 #[tokio::test]
 async fn a_stale_one_is_refused() {
     let office = Office::new().await;
-    let before = office.credential(&office.user, &[Scope::Admin], day(0)).await;
-    office.change(before.id, day(1), |one| with(one, |to| to.rotate_after_days = 30)).await;
+    let before = office
+        .credential(&office.user, &[Scope::Admin], day(0))
+        .await;
+    office
+        .change(before.id, day(1), |one| {
+            with(one, |to| to.rotate_after_days = 30)
+        })
+        .await;
     let after = before.clone().revoked(day(1));
-    let refused = office.table().update_credential(&before, &after, None, day(1), Some(&entry(&after.id))).await;
+    let refused = office
+        .table()
+        .update_credential(&before, &after, None, day(1), Some(&entry(&after.id)))
+        .await;
     assert!(matches!(refused, Err(WriteError::Changed)));
-    let refused = office.table().delete_credential(&before, None, day(1), &entry(&before.id)).await;
+    let refused = office
+        .table()
+        .delete_credential(&before, None, day(1), &entry(&before.id))
+        .await;
     assert!(matches!(refused, Err(WriteError::Changed)));
     invariants::check(&office, day(1)).await;
 }
@@ -115,48 +183,91 @@ async fn a_stale_one_is_refused() {
 #[tokio::test]
 async fn a_use_stays_known() {
     let office = Office::new().await;
-    let one = office.credential(&office.user, &[Scope::EventsWrite], day(0)).await;
+    let one = office
+        .credential(&office.user, &[Scope::EventsWrite], day(0))
+        .await;
     let token = one.token.clone().expect("a token");
-    office.table().token_used(&token, day(1)).await.expect("noted");
-    office.table().token_used("a guess", day(1)).await.expect("nothing to note");
-    office.change(one.id, day(2), |one| rotated(one, SignedDuration::from_hours(72), day(2))).await;
+    office
+        .table()
+        .token_used(&token, day(1))
+        .await
+        .expect("noted");
+    office
+        .table()
+        .token_used("a guess", day(1))
+        .await
+        .expect("nothing to note");
+    office
+        .change(one.id, day(2), |one| {
+            rotated(one, SignedDuration::from_hours(72), day(2))
+        })
+        .await;
     let stored = office.stored(one.id).await;
-    let uses = clock::at(day(2), office.table().last_uses(&[stored])).await.expect("read");
+    let uses = clock::at(day(2), office.table().last_uses(&[stored]))
+        .await
+        .expect("read");
     assert_eq!(uses.get(&one.id), Some(&day(1)));
     invariants::check(&office, day(2)).await;
 }
 
-async fn change_user(office: &Office, user: &User, change: impl FnOnce(&mut user::Settings)) -> Result<(), WriteError> {
+async fn change_user(
+    office: &Office,
+    user: &User,
+    change: impl FnOnce(&mut user::Settings),
+) -> Result<(), WriteError> {
     let before: Holder = office.holder(user).await;
     let mut settings = before.user.settings.clone();
     change(&mut settings);
     let after = before.user.clone().changed(settings, day(1));
-    let others = office.table().another_admin(|one| one.settings.user_id == user.id).await.expect("read");
+    let others = office
+        .table()
+        .another_admin(|one| one.settings.user_id == user.id)
+        .await
+        .expect("read");
     let other = others.filter(|_| !after.settings.active);
-    clock::at(day(1), office.table().update_user(&before, &after, other, &entry(&after.id))).await
+    clock::at(
+        day(1),
+        office
+            .table()
+            .update_user(&before, &after, other, &entry(&after.id)),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn of_a_user() {
     let office = Office::new().await;
     let eve = office.user("Eve").await;
-    office.credential(&office.user, &[Scope::Admin], day(0)).await;
+    office
+        .credential(&office.user, &[Scope::Admin], day(0))
+        .await;
     let held = office.credential(&eve, &[Scope::Admin], day(0)).await;
     invariants::check(&office, day(0)).await;
     for name in ["Evi", "EVI", "evi", "Ève"] {
-        change_user(&office, &eve, |to| name.clone_into(&mut to.name)).await.expect(name);
+        change_user(&office, &eve, |to| name.clone_into(&mut to.name))
+            .await
+            .expect(name);
         invariants::check(&office, day(1)).await;
     }
     let taken = change_user(&office, &eve, |to| "ANA".clone_into(&mut to.name)).await;
     assert!(matches!(taken, Err(WriteError::NameTaken(_))));
-    change_user(&office, &eve, |to| to.active = false).await.expect("deactivated");
+    change_user(&office, &eve, |to| to.active = false)
+        .await
+        .expect("deactivated");
     invariants::check(&office, day(1)).await;
     delete(&office, &held, day(1)).await;
     let holder = office.holder(&eve).await;
-    office.table().delete_user(&holder, &entry(&eve.id)).await.expect("deleted");
+    office
+        .table()
+        .delete_user(&holder, &entry(&eve.id))
+        .await
+        .expect("deleted");
     invariants::check(&office, day(1)).await;
     let gone = crate::office::credential(&eve, &[Scope::EventsWrite], day(1));
-    let refused = office.table().create_credential(&gone, day(1), &entry(&gone.id)).await;
+    let refused = office
+        .table()
+        .create_credential(&gone, day(1), &entry(&gone.id))
+        .await;
     assert!(matches!(refused, Err(WriteError::Changed)));
     let free = office.user("ÈVE").await;
     assert_eq!(office.holder(&free).await.credentials, 0);
@@ -168,14 +279,33 @@ async fn user_is_not_switched_beside_a_credential_that_gets_a_scope() {
     let office = Office::new().await;
     let eve = office.user("Eve").await;
     let one = office.credential(&eve, &[Scope::EventsWrite], day(0)).await;
-    office.credential(&office.user, &[Scope::Admin], day(0)).await;
-    for (scopes, refused) in [(vec![Scope::EventsWrite, Scope::Admin], true), (vec![Scope::EventsWrite], false)] {
+    office
+        .credential(&office.user, &[Scope::Admin], day(0))
+        .await;
+    for (scopes, refused) in [
+        (vec![Scope::EventsWrite, Scope::Admin], true),
+        (vec![Scope::EventsWrite], false),
+    ] {
         let before = office.holder(&eve).await;
-        office.change(one.id, day(1), |one| with(one, |to| to.scopes = scopes.iter().copied().collect())).await;
-        let settings = user::Settings { name: format!("Eve {refused}"), ..before.user.settings.clone() };
+        office
+            .change(one.id, day(1), |one| {
+                with(one, |to| to.scopes = scopes.iter().copied().collect())
+            })
+            .await;
+        let settings = user::Settings {
+            name: format!("Eve {refused}"),
+            ..before.user.settings.clone()
+        };
         let after = before.user.clone().changed(settings, day(1));
-        let switched = office.table().update_user(&before, &after, None, &entry(&eve.id)).await;
-        assert_eq!(matches!(switched, Err(WriteError::Changed)), refused, "{scopes:?}: {switched:?}");
+        let switched = office
+            .table()
+            .update_user(&before, &after, None, &entry(&eve.id))
+            .await;
+        assert_eq!(
+            matches!(switched, Err(WriteError::Changed)),
+            refused,
+            "{scopes:?}: {switched:?}"
+        );
         invariants::check(&office, day(1)).await;
     }
 }
@@ -185,11 +315,21 @@ async fn of_a_webhooks_name() {
     let world = World::new(&Egress::new(allow())).await;
     let webhook = world.webhook("hook", json!({})).await;
     for name in ["HOOK", "Hook", "other"] {
-        let settings = domain::webhook::Settings { name: name.to_owned(), ..webhook.settings.clone() };
-        world.change(webhook.id, |webhook, now| webhook.changed(settings, now)).await;
+        let settings = domain::webhook::Settings {
+            name: name.to_owned(),
+            ..webhook.settings.clone()
+        };
+        world
+            .change(webhook.id, |webhook, now| webhook.changed(settings, now))
+            .await;
         let state = world.fake.state();
-        let names: Vec<&String> =
-            state.table.items().keys().map(|(pk, _)| pk).filter(|pk| pk.starts_with("name#")).collect();
+        let names: Vec<&String> = state
+            .table
+            .items()
+            .keys()
+            .map(|(pk, _)| pk)
+            .filter(|pk| pk.starts_with("name#"))
+            .collect();
         assert_eq!(names, [&Key::name("webhook", name).pk]);
     }
 }

@@ -23,59 +23,144 @@ async fn resources(api: &Api) -> [String; 7] {
     let provider = json!({"name": "P", "provider_id": "p", "channel": "sms", "send_url": "https://p.example.com/",
         "api_key": "k", "secret_key": "s"});
     let provider = create(api, "/v1/providers", provider).await;
-    let campaign = create(api, "/v1/campaigns", json!({"name": "C", "sms_provider_id": provider})).await;
-    [user, credential, account, service, webhook, provider, campaign]
+    let campaign = create(
+        api,
+        "/v1/campaigns",
+        json!({"name": "C", "sms_provider_id": provider}),
+    )
+    .await;
+    [
+        user, credential, account, service, webhook, provider, campaign,
+    ]
 }
 
 #[tokio::test]
 async fn deletion_of_a_used_resource_names_what_uses_it() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
-    let [user, credential, account, service, webhook, provider, campaign] = resources(&api).await;
+    let [
+        user,
+        credential,
+        account,
+        service,
+        webhook,
+        provider,
+        campaign,
+    ] = resources(&api).await;
     for (path, used_by, user_path) in [
         (format!("/v1/users/{user}"), &credential, "/v1/credentials"),
         (format!("/v1/accounts/{account}"), &service, "/v1/services"),
         (format!("/v1/services/{service}"), &webhook, "/v1/webhooks"),
-        (format!("/v1/providers/{provider}"), &campaign, "/v1/campaigns"),
+        (
+            format!("/v1/providers/{provider}"),
+            &campaign,
+            "/v1/campaigns",
+        ),
     ] {
-        let detail = api.call("DELETE", &path, Value::Null).await.field(409, "detail");
-        assert!(detail.contains(used_by.as_str()) && detail.ends_with(" first."), "{path}: {detail}");
+        let detail = api
+            .call("DELETE", &path, Value::Null)
+            .await
+            .field(409, "detail");
+        assert!(
+            detail.contains(used_by.as_str()) && detail.ends_with(" first."),
+            "{path}: {detail}"
+        );
         if used_by != &service {
-            assert_eq!(api.call("DELETE", &format!("{user_path}/{used_by}"), Value::Null).await.status, 204);
+            assert_eq!(
+                api.call("DELETE", &format!("{user_path}/{used_by}"), Value::Null)
+                    .await
+                    .status,
+                204
+            );
         }
     }
-    let detail = api.call("DELETE", &format!("/v1/users/{user}"), Value::Null).await.field(409, "detail");
-    assert_eq!(detail, format!("The user is assigned to services: {service}. Reassign or delete them first."));
+    let detail = api
+        .call("DELETE", &format!("/v1/users/{user}"), Value::Null)
+        .await
+        .field(409, "detail");
+    assert_eq!(
+        detail,
+        format!("The user is assigned to services: {service}. Reassign or delete them first.")
+    );
     for n in 0..5 {
         let name = format!("S{n}");
-        let service = json!({"name": name, "server_url": "https://s.example.com", "account_id": account});
+        let service =
+            json!({"name": name, "server_url": "https://s.example.com", "account_id": account});
         create(&api, "/v1/services", service).await;
     }
-    let detail = api.call("DELETE", &format!("/v1/accounts/{account}"), Value::Null).await.field(409, "detail");
-    assert_eq!((detail.matches("svc_").count(), detail.matches(" and others.").count()), (5, 1), "{detail}");
+    let detail = api
+        .call("DELETE", &format!("/v1/accounts/{account}"), Value::Null)
+        .await
+        .field(409, "detail");
+    assert_eq!(
+        (
+            detail.matches("svc_").count(),
+            detail.matches(" and others.").count()
+        ),
+        (5, 1),
+        "{detail}"
+    );
 }
 
 #[tokio::test]
 async fn change_without_a_difference_writes_nothing() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
-    let [user, credential, account, service, webhook, provider, campaign] = resources(&api).await;
+    let [
+        user,
+        credential,
+        account,
+        service,
+        webhook,
+        provider,
+        campaign,
+    ] = resources(&api).await;
     let own = json!({"name": "own.type", "example": {"a": 1}});
     assert_eq!(api.call("POST", "/v1/event-types", own).await.status, 201);
-    let entries = async || api.call("GET", "/v1/audit?limit=100", Value::Null).await.body["data"].clone();
+    let entries = async || {
+        api.call("GET", "/v1/audit?limit=100", Value::Null)
+            .await
+            .body["data"]
+            .clone()
+    };
     let before = entries().await;
     for (path, same) in [
         (format!("/v1/users/{user}"), json!({"name": "Ana"})),
-        (format!("/v1/credentials/{credential}"), json!({"description": "d"})),
-        (format!("/v1/accounts/{account}"), json!({"authorization": {"type": "none"}})),
-        (format!("/v1/services/{service}"), json!({"server_url": "https://s.example.com"})),
-        (format!("/v1/webhooks/{webhook}"), json!({"events": ["message"]})),
-        (format!("/v1/providers/{provider}"), json!({"send_url": "https://p.example.com/"})),
-        (format!("/v1/campaigns/{campaign}"), json!({"sms_provider_id": provider})),
-        ("/v1/event-types/own.type".to_owned(), json!({"example": {"a": 1}})),
+        (
+            format!("/v1/credentials/{credential}"),
+            json!({"description": "d"}),
+        ),
+        (
+            format!("/v1/accounts/{account}"),
+            json!({"authorization": {"type": "none"}}),
+        ),
+        (
+            format!("/v1/services/{service}"),
+            json!({"server_url": "https://s.example.com"}),
+        ),
+        (
+            format!("/v1/webhooks/{webhook}"),
+            json!({"events": ["message"]}),
+        ),
+        (
+            format!("/v1/providers/{provider}"),
+            json!({"send_url": "https://p.example.com/"}),
+        ),
+        (
+            format!("/v1/campaigns/{campaign}"),
+            json!({"sms_provider_id": provider}),
+        ),
+        (
+            "/v1/event-types/own.type".to_owned(),
+            json!({"example": {"a": 1}}),
+        ),
     ] {
         let shown = api.call("GET", &path, Value::Null).await;
         for patch in [json!({}), same] {
             let patched = api.call("PATCH", &path, patch).await;
-            assert_eq!((patched.status, patched.header("etag")), (200, shown.header("etag")), "{path}");
+            assert_eq!(
+                (patched.status, patched.header("etag")),
+                (200, shown.header("etag")),
+                "{path}"
+            );
             assert_eq!(patched.body, shown.body, "{path}");
         }
     }
@@ -89,43 +174,113 @@ async fn webhook_header_that_the_account_sets_is_refused() {
         "authorization": {"type": "header", "name": "X-Key", "value": "0123456789abcdef"}}});
     let service = create(&api, "/v1/services", service).await;
     let webhook = |name: &str, more: Value| {
-        let mut webhook = json!({"name": name, "service_id": service, "path": "/", "events": ["message"]});
-        webhook.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let mut webhook =
+            json!({"name": name, "service_id": service, "path": "/", "events": ["message"]});
+        webhook
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
         webhook
     };
     for (more, pointers) in [
         (json!({"headers": {"x-KEY": "1"}}), vec!["/headers/x-key"]),
-        (json!({"signing": {"type": "header", "name": "X-Key"}}), vec!["/signing/name"]),
-        (json!({"headers": {"X-Key": "1"}, "events": ["mesage"]}), vec!["/events/0", "/headers/x-key"]),
+        (
+            json!({"signing": {"type": "header", "name": "X-Key"}}),
+            vec!["/signing/name"],
+        ),
+        (
+            json!({"headers": {"X-Key": "1"}, "events": ["mesage"]}),
+            vec!["/events/0", "/headers/x-key"],
+        ),
         (
             json!({"service_id": "svc_01J0000000000000000000000S", "events": ["mesage"]}),
             vec!["/events/0", "/service_id"],
         ),
     ] {
-        let refused = api.call("POST", "/v1/webhooks", webhook("W", more.clone())).await;
-        let errors = refused.body["errors"].as_array().unwrap_or_else(|| panic!("{more}: {}", refused.body));
-        let found: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()).collect();
+        let refused = api
+            .call("POST", "/v1/webhooks", webhook("W", more.clone()))
+            .await;
+        let errors = refused.body["errors"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{more}: {}", refused.body));
+        let found: Vec<&str> = errors
+            .iter()
+            .filter_map(|error| error["pointer"].as_str())
+            .collect();
         assert_eq!((refused.status, found), (422, pointers), "{more}");
     }
-    let id = create(&api, "/v1/webhooks", webhook("W", json!({"headers": {"X-Other": "1"}}))).await;
+    let id = create(
+        &api,
+        "/v1/webhooks",
+        webhook("W", json!({"headers": {"X-Other": "1"}})),
+    )
+    .await;
     let path = format!("/v1/webhooks/{id}");
-    assert_eq!(api.call("PATCH", &path, json!({"headers": {"X-Key": "1"}})).await.status, 422);
-    assert_eq!(api.call("PATCH", &path, json!({"headers": {"X-Another": "1"}})).await.status, 200);
+    assert_eq!(
+        api.call("PATCH", &path, json!({"headers": {"X-Key": "1"}}))
+            .await
+            .status,
+        422
+    );
+    assert_eq!(
+        api.call("PATCH", &path, json!({"headers": {"X-Another": "1"}}))
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
 async fn refusals_name_methods_names_and_limits() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
-    let detail = api.call("PUT", "/v1/users", Value::Null).await.field(405, "detail");
-    assert_eq!(detail, "PUT is not supported here. Allowed: GET, HEAD, POST.");
-    for path in ["users", "webhooks", "services", "accounts", "providers", "campaigns"] {
-        let long =
-            api.call("GET", &format!("/v1/{path}?name={}", "é".repeat(101).replace('é', "%C3%A9")), Value::Null).await;
-        assert_eq!((long.status, &long.body["errors"][0]["pointer"]), (422, &json!("/name")), "{path}");
-        let named = api.call("GET", &format!("/v1/{path}?name={}", "%C3%A9".repeat(100)), Value::Null).await;
-        assert_eq!((named.status, &named.body["data"]), (200, &json!([])), "{path}");
+    let detail = api
+        .call("PUT", "/v1/users", Value::Null)
+        .await
+        .field(405, "detail");
+    assert_eq!(
+        detail,
+        "PUT is not supported here. Allowed: GET, HEAD, POST."
+    );
+    for path in [
+        "users",
+        "webhooks",
+        "services",
+        "accounts",
+        "providers",
+        "campaigns",
+    ] {
+        let long = api
+            .call(
+                "GET",
+                &format!("/v1/{path}?name={}", "é".repeat(101).replace('é', "%C3%A9")),
+                Value::Null,
+            )
+            .await;
+        assert_eq!(
+            (long.status, &long.body["errors"][0]["pointer"]),
+            (422, &json!("/name")),
+            "{path}"
+        );
+        let named = api
+            .call(
+                "GET",
+                &format!("/v1/{path}?name={}", "%C3%A9".repeat(100)),
+                Value::Null,
+            )
+            .await;
+        assert_eq!(
+            (named.status, &named.body["data"]),
+            (200, &json!([])),
+            "{path}"
+        );
     }
     for limit in ["%2B5", "05", "0", "101", "1e1", ""] {
-        assert_eq!(api.call("GET", &format!("/v1/users?limit={limit}"), Value::Null).await.status, 422, "{limit}");
+        assert_eq!(
+            api.call("GET", &format!("/v1/users?limit={limit}"), Value::Null)
+                .await
+                .status,
+            422,
+            "{limit}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A run of the reminders that ends, or loses an answer, at each of its calls; and the run after it.
+//! A run of the reminders that ends, or loses an answer, at each of its calls; and the run after
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,19 +12,27 @@ use crate::{
     office::{Office, Sent, app, day},
 };
 
-/// When the run is: some credentials are due soon, some are due, some overdue, and some are not to be reminded of.
+/// When the run is: some credentials are due soon, some are due, some overdue, and some are not to
+/// be reminded of.
 const NOW: i64 = 100;
 
 async fn office() -> Office {
     let office = Office::new().await;
     for made in [0, 3, 10, 17, 30, 60] {
-        office.credential(&office.user, &[Scope::EventsWrite], day(made)).await;
+        office
+            .credential(&office.user, &[Scope::EventsWrite], day(made))
+            .await;
     }
-    let expired = office.credential(&office.user, &[Scope::Admin], day(1)).await;
+    let expired = office
+        .credential(&office.user, &[Scope::Admin], day(1))
+        .await;
     let end = day(NOW - 1);
     office
         .change(expired.id, day(1), |one| {
-            let settings = Settings { ends_at: Some(end), ..one.settings.clone() };
+            let settings = Settings {
+                ends_at: Some(end),
+                ..one.settings.clone()
+            };
             one.changed(settings)
         })
         .await;
@@ -45,33 +54,66 @@ async fn wherever_a_run_ends_the_next_one_sends_what_is_missing() {
     let mut whole = office().await;
     whole.fake.state().calls.clear();
     run(&mut whole, day(NOW)).await;
-    let calls: Vec<String> = whole.fake.state().calls.iter().map(|call| call.operation.clone()).collect();
+    let calls: Vec<String> = whole
+        .fake
+        .state()
+        .calls
+        .iter()
+        .map(|call| call.operation.clone())
+        .collect();
     let stages: Vec<String> = whole.sent().into_iter().map(|sent| sent.kind).collect();
     assert_eq!(stages.len(), 4, "{stages:?}");
 
     for (n, operation) in calls.iter().enumerate() {
-        for fate in [Fate::CrashBefore, Fate::CrashAfter, Fate::AnswerLost, Fate::Fails("ResourceNotFoundException")] {
+        for fate in [
+            Fate::CrashBefore,
+            Fate::CrashAfter,
+            Fate::AnswerLost,
+            Fate::Fails("ResourceNotFoundException"),
+        ] {
             let context = format!("{fate:?} at call {n}, {operation}");
             let mut office = office().await;
             office.fake.state().calls.clear();
-            office.fake.plan(move |call| if call.index == n { fate } else { Fate::Answered });
+            office.fake.plan(move |call| {
+                if call.index == n {
+                    fate
+                } else {
+                    Fate::Answered
+                }
+            });
             run(&mut office, day(NOW)).await;
             office.fake.plan(|_| Fate::Answered);
             office.try_remind(day(NOW)).await.expect("reminded");
 
             let mut ids: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
             let sent = office.sent();
-            for Sent { id, kind, credential } in sent.iter().cloned() {
+            for Sent {
+                id,
+                kind,
+                credential,
+            } in sent.iter().cloned()
+            {
                 ids.entry(credential).or_default().insert((id, kind));
             }
-            assert!(ids.values().all(|ids| ids.len() == 1), "{context}: one reminder, one id: {ids:?}");
+            assert!(
+                ids.values().all(|ids| ids.len() == 1),
+                "{context}: one reminder, one id: {ids:?}"
+            );
             let kinds: Vec<&String> = ids.values().flatten().map(|(_, kind)| kind).collect();
             assert_eq!(sorted(kinds), sorted(stages.iter().collect()), "{context}");
             // All four are under way at once: each may have been sent, and not yet marked.
-            assert!(sent.len() <= 2 * stages.len(), "{context}: {} were sent", sent.len());
+            assert!(
+                sent.len() <= 2 * stages.len(),
+                "{context}: {} were sent",
+                sent.len()
+            );
 
             assert_eq!(office.remind(day(NOW)).await.0, 0, "{context}");
-            assert_eq!(office.sent().len(), sent.len(), "{context}: nothing is left");
+            assert_eq!(
+                office.sent().len(),
+                sent.len(),
+                "{context}: nothing is left"
+            );
             invariants::check(&office, day(NOW)).await;
         }
     }

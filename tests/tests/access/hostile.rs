@@ -1,5 +1,5 @@
-//! Bodies that are hardly JSON, and texts that programs stumble over, through the gateway's events: each gets an answer that
-//! blames the request, and none an internal error.
+//! Bodies that are hardly JSON, and texts that programs stumble over, through the gateway's events:
+//! each gets an answer that blames the request, and none an internal error.
 
 use platform::clock;
 use serde_json::{Value, json};
@@ -19,7 +19,8 @@ const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 async fn bodies_that_are_hardly_json() {
     let api = admin().await;
     let utf16: Vec<u8> = EVENT.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let data = |inner: &str| format!(r#"{{"type": "message", "data": {{"x": {inner}}}}}"#).into_bytes();
+    let data =
+        |inner: &str| format!(r#"{{"type": "message", "data": {{"x": {inner}}}}}"#).into_bytes();
     let bom = |text: &str| [b"\xef\xbb\xbf", text.as_bytes()].concat();
     let wrong: Vec<(Vec<u8>, &[u16])> = vec![
         (EVENT.into(), &[202]),
@@ -48,10 +49,22 @@ async fn bodies_that_are_hardly_json() {
         (b"{type: \"message\"}".to_vec(), &[400]),
         (b"// x\n{}".to_vec(), &[400]),
         (b"{\"type\": \"message\", \"data\": {},}".to_vec(), &[400]),
-        (b"{\"type\": \"message\", \"data\": {}, \"type\": \"chat\"}".to_vec(), &[202, 400, 422]),
-        (b"{\"type\": \"message\", \"data\": {}, \"\\u0000\": 1}".to_vec(), &[422]),
-        (b"{\"type\": \"message\", \"data\": {}, \"__proto__\": {}}".to_vec(), &[422]),
-        (b"{\"type\": \"message\\u0000\", \"data\": {}}".to_vec(), &[422]),
+        (
+            b"{\"type\": \"message\", \"data\": {}, \"type\": \"chat\"}".to_vec(),
+            &[202, 400, 422],
+        ),
+        (
+            b"{\"type\": \"message\", \"data\": {}, \"\\u0000\": 1}".to_vec(),
+            &[422],
+        ),
+        (
+            b"{\"type\": \"message\", \"data\": {}, \"__proto__\": {}}".to_vec(),
+            &[422],
+        ),
+        (
+            b"{\"type\": \"message\\u0000\", \"data\": {}}".to_vec(),
+            &[422],
+        ),
         (b"{\"type\": [\"message\"], \"data\": []}".to_vec(), &[422]),
         (data("\"a\nb\""), &[400]),
         (data("\"\\x\""), &[400]),
@@ -61,7 +74,10 @@ async fn bodies_that_are_hardly_json() {
         (data("\"\\ud83d\""), &[202, 400, 422]),
         (data("\"\\ude00\\ud83d\""), &[202, 400, 422]),
         ([&data("\"")[..], b"\xed\xa0\x80\"}}"].concat(), &[400]),
-        (b"{\"type\": \"message\", \"data\": {\"x\": \"Jos\xe9\"}}".to_vec(), &[400]),
+        (
+            b"{\"type\": \"message\", \"data\": {\"x\": \"Jos\xe9\"}}".to_vec(),
+            &[400],
+        ),
         (data("01"), &[400]),
         (data("+1"), &[400]),
         (data(".5"), &[400]),
@@ -75,20 +91,46 @@ async fn bodies_that_are_hardly_json() {
         (data("1e-400"), &[202]),
         (data(&"9".repeat(10_000)), &[202, 400, 422]),
         (data("18446744073709551616"), &[202]),
-        (data(&format!("{}1{}", "[".repeat(62), "]".repeat(62))), &[202]),
-        (data(&format!("{}1{}", "[".repeat(63), "]".repeat(63))), &[422]),
-        (data(&format!("{}1{}", "[".repeat(1_000), "]".repeat(1_000))), &[422]),
+        (
+            data(&format!("{}1{}", "[".repeat(62), "]".repeat(62))),
+            &[202],
+        ),
+        (
+            data(&format!("{}1{}", "[".repeat(63), "]".repeat(63))),
+            &[422],
+        ),
+        (
+            data(&format!("{}1{}", "[".repeat(1_000), "]".repeat(1_000))),
+            &[422],
+        ),
         ("[".repeat(200_000).into(), &[422]),
         ("{\"a\":".repeat(50_000).into(), &[422]),
         (data(&format!("\"{}\"", "x".repeat(256 * 1024))), &[413]),
     ];
     for (body, statuses) in wrong {
         let reply = api.raw("POST", "/v1/events", "", &JSON, &body).await;
-        let shown = String::from_utf8_lossy(&body).chars().take(60).collect::<String>();
-        assert!(statuses.contains(&reply.status), "{} {} for {shown}", reply.status, reply.body);
-        for (method, path) in [("POST", "/v1/events/batch"), ("POST", "/v1/webhooks"), ("PATCH", "/v1/users/usr_x")] {
+        let shown = String::from_utf8_lossy(&body)
+            .chars()
+            .take(60)
+            .collect::<String>();
+        assert!(
+            statuses.contains(&reply.status),
+            "{} {} for {shown}",
+            reply.status,
+            reply.body
+        );
+        for (method, path) in [
+            ("POST", "/v1/events/batch"),
+            ("POST", "/v1/webhooks"),
+            ("PATCH", "/v1/users/usr_x"),
+        ] {
             let reply = api.raw(method, path, "", &JSON, &body).await;
-            assert!((400..500).contains(&reply.status), "{} {} for {method} {path} {shown}", reply.status, reply.body);
+            assert!(
+                (400..500).contains(&reply.status),
+                "{} {} for {method} {path} {shown}",
+                reply.status,
+                reply.body
+            );
         }
     }
 }
@@ -108,7 +150,15 @@ async fn content_types_of_all_kinds() {
         ("application/json, text/plain", 415),
         ("é", 415),
     ] {
-        let reply = api.raw("POST", "/v1/events", "", &[("content-type", content_type)], EVENT.as_bytes()).await;
+        let reply = api
+            .raw(
+                "POST",
+                "/v1/events",
+                "",
+                &[("content-type", content_type)],
+                EVENT.as_bytes(),
+            )
+            .await;
         assert_eq!(reply.status, status, "{content_type}");
     }
 }
@@ -238,14 +288,27 @@ async fn texts_as_values_of_fields() {
             // The same name in another case.
             continue;
         }
-        assert!([201, 422].contains(&made.status), "{} {} for {text:?}", made.status, made.body);
+        assert!(
+            [201, 422].contains(&made.status),
+            "{} {} for {text:?}",
+            made.status,
+            made.body
+        );
         if made.status == 201 {
             assert_eq!(made.body["name"], text.trim(), "{text:?}");
             let id = made.body["id"].as_str().expect("an ID");
-            assert_eq!(api.call("GET", &format!("/v1/users/{id}"), Value::Null).await.body["name"], text.trim());
+            assert_eq!(
+                api.call("GET", &format!("/v1/users/{id}"), Value::Null)
+                    .await
+                    .body["name"],
+                text.trim()
+            );
         }
         for (path, body) in [
-            ("/v1/webhooks", json!({"name": "x", "url": text, "events": ["message"]})),
+            (
+                "/v1/webhooks",
+                json!({"name": "x", "url": text, "events": ["message"]}),
+            ),
             (
                 "/v1/webhooks",
                 json!({"name": "x", "url": format!("https://example.com/{text}?{text}"), "events": [text]}),
@@ -262,19 +325,36 @@ async fn texts_as_values_of_fields() {
                 "/v1/webhooks",
                 json!({"name": "x", "url": "https://example.com/", "events": ["message"], "conditions": {"field": "a", "op": "matches", "value": text}, "method": text, "secret": text}),
             ),
-            ("/v1/event-types", json!({"name": text, "description": text, "example": {&text: text}})),
-            ("/v1/events", json!({"type": text, "data": {&text: text}, "timestamp": text})),
+            (
+                "/v1/event-types",
+                json!({"name": text, "description": text, "example": {&text: text}}),
+            ),
+            (
+                "/v1/events",
+                json!({"type": text, "data": {&text: text}, "timestamp": text}),
+            ),
             (
                 "/v1/messages",
                 json!({"channel": "email", "provider": text, "to": text, "from": text, "subject": text, "text": text}),
             ),
-            ("/v1/credentials", json!({"description": text, "scopes": [text], "expires_at": text, "user_id": text})),
-            ("/v1/services", json!({"name": text, "type": "custom_http", "server_url": text, "account_id": text})),
+            (
+                "/v1/credentials",
+                json!({"description": text, "scopes": [text], "expires_at": text, "user_id": text}),
+            ),
+            (
+                "/v1/services",
+                json!({"name": text, "type": "custom_http", "server_url": text, "account_id": text}),
+            ),
             (&format!("/v1/{text}"), json!({&text: text})),
         ] {
             let path = percent(path);
             let reply = api.call("POST", &path, body).await;
-            assert!(reply.status < 500, "{} {} for {path} {text:?}", reply.status, reply.body);
+            assert!(
+                reply.status < 500,
+                "{} {} for {path} {text:?}",
+                reply.status,
+                reply.body
+            );
         }
     }
 }
@@ -292,19 +372,48 @@ async fn texts_in_paths_queries_and_headers() {
     let api = admin().await;
     let none: &[u8] = b"";
     for text in texts() {
-        for path in ["/v1/users/", "/v1/webhooks/", "/v1/event-types/", "/v1/deliveries/", "/", "/v1"] {
+        for path in [
+            "/v1/users/",
+            "/v1/webhooks/",
+            "/v1/event-types/",
+            "/v1/deliveries/",
+            "/",
+            "/v1",
+        ] {
             for method in ["GET", "DELETE"] {
-                let reply = api.raw(method, &format!("{path}{text}"), "", &[], none).await;
-                assert!([200, 400, 404, 405].contains(&reply.status), "{} for {method} {path}{text:?}", reply.status);
+                let reply = api
+                    .raw(method, &format!("{path}{text}"), "", &[], none)
+                    .await;
+                assert!(
+                    [200, 400, 404, 405].contains(&reply.status),
+                    "{} for {method} {path}{text:?}",
+                    reply.status
+                );
             }
         }
-        for path in ["/v1/events", "/v1/deliveries", "/v1/webhooks", "/v1/audit", "/v1/messages", "/v1/credentials"] {
-            let query =
-                format!("type={text}&limit={text}&cursor={text}&since={text}&event={text}&status={text}&{text}={text}");
+        for path in [
+            "/v1/events",
+            "/v1/deliveries",
+            "/v1/webhooks",
+            "/v1/audit",
+            "/v1/messages",
+            "/v1/credentials",
+        ] {
+            let query = format!(
+                "type={text}&limit={text}&cursor={text}&since={text}&event={text}&status={text}&{text}={text}"
+            );
             let reply = api.raw("GET", path, &query, &[], none).await;
-            assert!([400, 404, 422].contains(&reply.status), "{} for {path}?{query:?}", reply.status);
+            assert!(
+                [400, 404, 422].contains(&reply.status),
+                "{} for {path}?{query:?}",
+                reply.status
+            );
             let reply = api.raw("GET", path, &text, &[], none).await;
-            assert!([200, 400, 422].contains(&reply.status), "{} for {path}?{text:?}", reply.status);
+            assert!(
+                [200, 400, 422].contains(&reply.status),
+                "{} for {path}?{text:?}",
+                reply.status
+            );
         }
         for (name, statuses) in [
             ("idempotency-key", &[202, 400, 422][..]),
@@ -318,8 +427,15 @@ async fn texts_in_paths_queries_and_headers() {
             ("x-forwarded-for", &[202, 400]),
         ] {
             let headers = [("content-type", "application/json"), (name, text.as_str())];
-            let reply = api.raw("POST", "/v1/events", "", &headers, EVENT.as_bytes()).await;
-            assert!(statuses.contains(&reply.status), "{} {} for {name}: {text:?}", reply.status, reply.body);
+            let reply = api
+                .raw("POST", "/v1/events", "", &headers, EVENT.as_bytes())
+                .await;
+            assert!(
+                statuses.contains(&reply.status),
+                "{} {} for {name}: {text:?}",
+                reply.status,
+                reply.body
+            );
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::api::{Api, Reply};
 async fn start() -> (World, Api) {
     let world = World::new(&platform::egress::Egress::new(allow())).await;
     let (api, _) = Api::of_admin(&world.fake, world.time()).await;
-    // So that calls which begin together stay in step: the keyring is read, and the token's use noted.
+    // So that calls which begin together stay in step: the keyring is read, and the token's use
+    // noted.
     api.call("GET", "/v1/campaigns", Value::Null).await;
     (world, api)
 }
@@ -37,48 +38,96 @@ async fn import(api: &Api, mode: &str) -> Reply {
 }
 
 async fn import_of(api: &Api, bundle: Value, mode: &str) -> Reply {
-    api.call("POST", "/v1/campaigns/import", json!({"bundle": bundle, "on_conflict": mode})).await
+    api.call(
+        "POST",
+        "/v1/campaigns/import",
+        json!({"bundle": bundle, "on_conflict": mode}),
+    )
+    .await
 }
 
 /// What an answer lists, such as `campaign Spring`.
 fn listed(reply: &Reply, list: &str) -> BTreeSet<String> {
     let entries = reply.body[list].as_array().into_iter().flatten();
     let text = |entry: &Value, field: &str| entry[field].as_str().expect("text").to_owned();
-    entries.map(|entry| format!("{} {}", text(entry, "type"), text(entry, "name"))).collect()
+    entries
+        .map(|entry| format!("{} {}", text(entry, "type"), text(entry, "name")))
+        .collect()
 }
 
-/// The names of the campaigns and providers that are there. Each has its name to itself, is in its place, and a provider's
-/// row counts the campaigns that name it.
+/// The names of the campaigns and providers that are there. Each has its name to itself, is in its
+/// place, and a provider's row counts the campaigns that name it.
 fn whole(fake: &Fake) -> BTreeSet<String> {
     let state = fake.state();
     let items = state.table.items();
     let field = |item: &serde_json::Map<String, Value>, name: &str| {
-        item.get(name).and_then(|value| value["S"].as_str().or(value["N"].as_str())).unwrap_or_default().to_owned()
+        item.get(name)
+            .and_then(|value| value["S"].as_str().or(value["N"].as_str()))
+            .unwrap_or_default()
+            .to_owned()
     };
-    let of = |kind: &str| -> Vec<_> { items.iter().filter(|((_, sk), _)| sk == kind).map(|(_, item)| item).collect() };
+    let of = |kind: &str| -> Vec<_> {
+        items
+            .iter()
+            .filter(|((_, sk), _)| sk == kind)
+            .map(|(_, item)| item)
+            .collect()
+    };
     let (campaigns, providers) = (of("campaign"), of("provider"));
     let mut uses = BTreeMap::<String, usize>::new();
-    let provider_ids =
-        campaigns.iter().flat_map(|item| [field(item, "sms_provider_id"), field(item, "email_provider_id")]);
+    let provider_ids = campaigns.iter().flat_map(|item| {
+        [
+            field(item, "sms_provider_id"),
+            field(item, "email_provider_id"),
+        ]
+    });
     for id in provider_ids.filter(|id| !id.is_empty()) {
         *uses.entry(id).or_default() += 1;
     }
     let mut names = BTreeSet::new();
-    for (kind, item) in campaigns.iter().map(|item| ("campaign", item)).chain(providers.iter().map(|p| ("provider", p)))
+    for (kind, item) in campaigns
+        .iter()
+        .map(|item| ("campaign", item))
+        .chain(providers.iter().map(|p| ("provider", p)))
     {
         let name = field(item, "name");
-        let key = (format!("name#{kind}#{}", name.to_lowercase()), "name".to_owned());
-        assert_eq!(items.get(&key).map(|item| field(item, "id")), Some(field(item, "id")), "{name}");
+        let key = (
+            format!("name#{kind}#{}", name.to_lowercase()),
+            "name".to_owned(),
+        );
+        assert_eq!(
+            items.get(&key).map(|item| field(item, "id")),
+            Some(field(item, "id")),
+            "{name}"
+        );
         assert!(names.insert(format!("{kind} {name}")), "{name} twice");
     }
     for item in &providers {
         let (id, channel) = (field(item, "id"), field(item, "channel"));
-        assert_eq!(field(item, "campaigns"), uses.remove(&id).unwrap_or(0).to_string(), "the campaigns of {id}");
-        assert!(items.contains_key(&(format!("channel#{channel}"), id)), "a member of its channel");
+        assert_eq!(
+            field(item, "campaigns"),
+            uses.remove(&id).unwrap_or(0).to_string(),
+            "the campaigns of {id}"
+        );
+        assert!(
+            items.contains_key(&(format!("channel#{channel}"), id)),
+            "a member of its channel"
+        );
     }
-    assert!(uses.is_empty(), "campaigns name providers that are not there: {uses:?}");
-    let count = |prefix: &str| items.keys().filter(|(pk, _)| pk.starts_with(prefix)).count();
-    assert_eq!(count("name#campaign#") + count("name#provider#"), names.len());
+    assert!(
+        uses.is_empty(),
+        "campaigns name providers that are not there: {uses:?}"
+    );
+    let count = |prefix: &str| {
+        items
+            .keys()
+            .filter(|(pk, _)| pk.starts_with(prefix))
+            .count()
+    };
+    assert_eq!(
+        count("name#campaign#") + count("name#provider#"),
+        names.len()
+    );
     assert_eq!(count("inbound#"), providers.len(), "each of them reports");
     names
 }
@@ -95,29 +144,46 @@ async fn of_two_at_once_the_later_one_sees_the_earlier() {
         for mode in ["fail", "reuse", "rename"] {
             let (world, api) = start().await;
             let other = api.clone();
-            let (one, two) =
-                tokio::join!(import_of(&api, bundle.clone(), mode), import_of(&other, bundle.clone(), mode));
-            let (first, second) = if listed(&one, "created").is_empty() { (two, one) } else { (one, two) };
+            let (one, two) = tokio::join!(
+                import_of(&api, bundle.clone(), mode),
+                import_of(&other, bundle.clone(), mode)
+            );
+            let (first, second) = if listed(&one, "created").is_empty() {
+                (two, one)
+            } else {
+                (one, two)
+            };
             let own: BTreeSet<String> = names.iter().copied().map(str::to_owned).collect();
-            assert_eq!((first.status, listed(&first, "created")), (200, own.clone()));
+            assert_eq!(
+                (first.status, listed(&first, "created")),
+                (200, own.clone())
+            );
             let mut expected = own.clone();
             match mode {
                 "reuse" => assert_eq!((second.status, listed(&second, "reused")), (200, own)),
                 "rename" => {
                     expected.extend(own.iter().map(|name| format!("{name} (2)")));
-                    assert_eq!((second.status, listed(&second, "renamed")), (200, &expected - &own));
+                    assert_eq!(
+                        (second.status, listed(&second, "renamed")),
+                        (200, &expected - &own)
+                    );
                 }
                 _ => {
                     assert_eq!(second.status, 409, "{}", second.body);
                     let detail = second.body["detail"].as_str().expect("a detail");
-                    assert!(own.iter().all(|name| detail.contains(&name[9..])), "{detail}");
+                    assert!(
+                        own.iter().all(|name| detail.contains(&name[9..])),
+                        "{detail}"
+                    );
                 }
             }
             assert_eq!(whole(&world.fake), expected, "{mode}");
             let audit = api.call("GET", "/v1/audit", Value::Null).await;
             let entries = audit.body["data"].as_array().expect("data").iter();
             let created = ["campaign.created", "provider.created"].map(Value::from);
-            let count = entries.filter(|entry| created.contains(&entry["action"])).count();
+            let count = entries
+                .filter(|entry| created.contains(&entry["action"]))
+                .count();
             assert_eq!(count, expected.len(), "the audit log tells of each, once");
         }
     }
@@ -126,13 +192,23 @@ async fn of_two_at_once_the_later_one_sees_the_earlier() {
 #[tokio::test]
 async fn a_provider_that_is_changed_or_deleted_meanwhile_is_counted_right() {
     let mut outcomes = BTreeSet::new();
-    for (method, path) in [("PATCH", ""), ("PATCH", "/import"), ("DELETE", ""), ("DELETE", "/import")] {
+    for (method, path) in [
+        ("PATCH", ""),
+        ("PATCH", "/import"),
+        ("DELETE", ""),
+        ("DELETE", "/import"),
+    ] {
         // However far the one is when the other begins.
         for ahead in 0..12 {
             let (world, api) = start().await;
             let spring = import(&api, "fail").await;
             let [text, _, campaign] = [0, 1, 2].map(|at| spring.body["created"][at]["id"].clone());
-            api.call("DELETE", &format!("/v1/campaigns/{}", campaign.as_str().expect("an id")), Value::Null).await;
+            api.call(
+                "DELETE",
+                &format!("/v1/campaigns/{}", campaign.as_str().expect("an id")),
+                Value::Null,
+            )
+            .await;
             let provider = format!("/v1/providers/{}", text.as_str().expect("an id"));
             let summer = if path.is_empty() {
                 json!({"name": "Summer", "sms_provider_id": text})
@@ -145,13 +221,22 @@ async fn a_provider_that_is_changed_or_deleted_meanwhile_is_counted_right() {
                 for _ in 0..ahead {
                     tokio::task::yield_now().await;
                 }
-                let body = if method == "PATCH" { json!({"provider_id": "other"}) } else { Value::Null };
+                let body = if method == "PATCH" {
+                    json!({"provider_id": "other"})
+                } else {
+                    Value::Null
+                };
                 api.call(method, &provider, body).await
             };
             let campaigns = format!("/v1/campaigns{path}");
             let (changed, created) = tokio::join!(change, api.call("POST", &campaigns, summer));
             let there = whole(&world.fake);
-            assert_eq!(there.contains("campaign Summer"), created.status < 300, "{}", created.body);
+            assert_eq!(
+                there.contains("campaign Summer"),
+                created.status < 300,
+                "{}",
+                created.body
+            );
             outcomes.insert((method, changed.status, path, created.status));
         }
     }
@@ -169,11 +254,22 @@ async fn a_provider_that_is_changed_or_deleted_meanwhile_is_counted_right() {
 #[tokio::test]
 async fn one_that_is_cut_short_was_made_or_was_not() {
     let mut outcomes = BTreeSet::new();
-    for fate in [Fate::CrashBefore, Fate::CrashAfter, Fate::AnswerLost, Fate::Fails("ResourceNotFoundException")] {
+    for fate in [
+        Fate::CrashBefore,
+        Fate::CrashAfter,
+        Fate::AnswerLost,
+        Fate::Fails("ResourceNotFoundException"),
+    ] {
         for at in 0.. {
             let (world, api) = start().await;
             world.begin_count();
-            world.fake.plan(move |call| if call.index == at { fate } else { Fate::Answered });
+            world.fake.plan(move |call| {
+                if call.index == at {
+                    fate
+                } else {
+                    Fate::Answered
+                }
+            });
             let crash = world.fake.crash();
             let answered = tokio::select! {
                 reply = import(&api, "fail") => Some(reply.status),
@@ -185,14 +281,21 @@ async fn one_that_is_cut_short_was_made_or_was_not() {
             assert!([0, 3].contains(&made), "{fate:?} at call {at}: {made}");
             outcomes.insert((answered, made));
             let status = if made == 0 { 200 } else { 409 };
-            assert_eq!(import(&api, "fail").await.status, status, "{fate:?} at call {at}");
+            assert_eq!(
+                import(&api, "fail").await.status,
+                status,
+                "{fate:?} at call {at}"
+            );
             assert_eq!(whole(&world.fake).len(), 3);
             if calls <= at {
                 break;
             }
         }
     }
-    assert_eq!(outcomes, BTreeSet::from([(None, 0), (None, 3), (Some(200), 3), (Some(500), 0)]));
+    assert_eq!(
+        outcomes,
+        BTreeSet::from([(None, 0), (None, 3), (Some(200), 3), (Some(500), 0)])
+    );
 }
 
 #[tokio::test]
@@ -202,33 +305,68 @@ async fn what_is_refused_changes_nothing() {
     let scopes = ["campaigns:write", "campaigns:read"];
     let limited = api.with_token(&api.credential(&scopes).await.1);
     let campaigns = limited.call("GET", "/v1/campaigns", Value::Null).await;
-    let export = format!("/v1/campaigns/{}/export", campaigns.body["data"][0]["id"].as_str().expect("an id"));
+    let export = format!(
+        "/v1/campaigns/{}/export",
+        campaigns.body["data"][0]["id"].as_str().expect("an id")
+    );
     let writes = world.fake.state().table.writes().len();
-    let many: Vec<Value> = (0..10_000).map(|number| json!({"name": number.to_string()})).collect();
+    let many: Vec<Value> = (0..10_000)
+        .map(|number| json!({"name": number.to_string()}))
+        .collect();
     for (path, value, pointer) in [
         ("", Value::Null, "/bundle"),
         ("/format", json!("tieline.campaign/2"), "/bundle/format"),
         ("/format", json!("zip"), "/bundle/format"),
         ("/providers", json!(many), "/bundle/providers"),
         ("/providers", Value::Null, "/bundle/providers"),
-        ("/providers/1/name", json!("Post"), "/bundle/campaign/email_provider"),
-        ("/providers/1/callback", json!([]), "/bundle/providers/1/callback"),
-        ("/providers/1/send_url", json!("https://169.254.169.254/"), "/bundle/providers/1/send_url"),
-        ("/providers/1/send_url", json!("https://gateway.example.com/•••"), "/bundle/providers/1/send_url"),
+        (
+            "/providers/1/name",
+            json!("Post"),
+            "/bundle/campaign/email_provider",
+        ),
+        (
+            "/providers/1/callback",
+            json!([]),
+            "/bundle/providers/1/callback",
+        ),
+        (
+            "/providers/1/send_url",
+            json!("https://169.254.169.254/"),
+            "/bundle/providers/1/send_url",
+        ),
+        (
+            "/providers/1/send_url",
+            json!("https://gateway.example.com/•••"),
+            "/bundle/providers/1/send_url",
+        ),
     ] {
         let mut bundle = bundle();
         *bundle.pointer_mut(path).expect("a part of it") = value;
         let body = json!({"bundle": bundle, "on_conflict": "rename"});
         let refused = api.call("POST", "/v1/campaigns/import", body).await;
-        assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!(pointer)), "{}", refused.body);
+        assert_eq!(
+            (refused.status, &refused.body["errors"][0]["pointer"]),
+            (422, &json!(pointer)),
+            "{}",
+            refused.body
+        );
         assert!(refused.body.to_string().len() < 1_000, "a short answer");
     }
     assert_eq!(import(&api, "fail").await.status, 409);
-    let cases =
-        [(limited.call("GET", &export, Value::Null).await, "read"), (import(&limited, "rename").await, "write")];
+    let cases = [
+        (limited.call("GET", &export, Value::Null).await, "read"),
+        (import(&limited, "rename").await, "write"),
+    ];
     for (refused, kind) in cases {
-        assert_eq!(refused.body["detail"], format!("The token lacks the scope providers:{kind}"));
+        assert_eq!(
+            refused.body["detail"],
+            format!("The token lacks the scope providers:{kind}")
+        );
     }
-    assert_eq!(import(&limited, "reuse").await.status, 200, "there is nothing to create");
+    assert_eq!(
+        import(&limited, "reuse").await.status,
+        200,
+        "there is nothing to create"
+    );
     assert_eq!(world.fake.state().table.writes().len(), writes);
 }

@@ -1,5 +1,6 @@
-//! Credentials, users and reminders, as they run in production, over the fake services: what a change leaves in the table,
-//! what the daily reminders read, send and mark, who may call which route of the API, and what an import of a campaign makes.
+//! Credentials, users and reminders, as they run in production, over the fake services: what a
+//! change leaves in the table, what the daily reminders read, send and mark, who may call which
+//! route of the API, and what an import of a campaign makes.
 
 mod admins;
 mod api;

@@ -41,7 +41,8 @@ pub(crate) struct Sent {
 
 /// A time, in days since the organisation began.
 pub(crate) fn day(days: i64) -> Timestamp {
-    "2026-01-01T08:00:00Z".parse::<Timestamp>().expect("a time") + SignedDuration::from_hours(24 * days)
+    "2026-01-01T08:00:00Z".parse::<Timestamp>().expect("a time")
+        + SignedDuration::from_hours(24 * days)
 }
 
 pub(crate) fn entry(resource: &impl Display) -> Entry {
@@ -65,19 +66,36 @@ impl Office {
     }
 
     pub(crate) async fn holder(&self, user: &User) -> Holder {
-        self.table().user(user.id).await.expect("read").expect("a user")
+        self.table()
+            .user(user.id)
+            .await
+            .expect("read")
+            .expect("a user")
     }
 
     /// A credential of a user with these scopes, made at a time.
-    pub(crate) async fn credential(&self, user: &User, scopes: &[Scope], now: Timestamp) -> Credential {
+    pub(crate) async fn credential(
+        &self,
+        user: &User,
+        scopes: &[Scope],
+        now: Timestamp,
+    ) -> Credential {
         let new = credential(user, scopes, now);
-        let made = clock::at(now, async { self.table().create_credential(&new, now, &entry(&new.id)).await });
+        let made = clock::at(now, async {
+            self.table()
+                .create_credential(&new, now, &entry(&new.id))
+                .await
+        });
         made.await.expect("created");
         new
     }
 
     pub(crate) async fn stored(&self, id: CredentialId) -> Credential {
-        self.table().credential(id).await.expect("read").expect("a credential")
+        self.table()
+            .credential(id)
+            .await
+            .expect("read")
+            .expect("a credential")
     }
 
     /// Replaces a credential by what `change` makes of the one that is stored.
@@ -90,7 +108,9 @@ impl Office {
         let before = self.stored(id).await;
         let after = change(before.clone());
         let changed = clock::at(now, async {
-            self.table().update_credential(&before, &after, None, now, Some(&entry(&id))).await
+            self.table()
+                .update_credential(&before, &after, None, now, Some(&entry(&id)))
+                .await
         });
         changed.await.expect("changed");
         after
@@ -98,7 +118,9 @@ impl Office {
 
     /// A run of the reminders as of a time.
     pub(crate) async fn try_remind(&self, now: Timestamp) -> Result<Reminded, RotationError> {
-        let request = Request::Remind { now: now.to_string() };
+        let request = Request::Remind {
+            now: now.to_string(),
+        };
         match clock::at(now, rotation::handle(&self.app, request)).await? {
             Answer::Reminded(reminded) => Ok(reminded),
             answer => panic!("{answer:?} is no answer to a reminder"),
@@ -114,7 +136,11 @@ impl Office {
     /// The events that were queued so far, in order.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         let state = self.fake.state();
-        let events = state.queues.sent().iter().filter(|message| message.queue == Name::Events);
+        let events = state
+            .queues
+            .sent()
+            .iter()
+            .filter(|message| message.queue == Name::Events);
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         events
             .map(Message::json)
@@ -138,9 +164,17 @@ pub(crate) fn app(fake: &Fake) -> App {
 }
 
 async fn make_user(table: &Table, name: &str, now: Timestamp) -> User {
-    let settings = user::Settings { name: name.to_owned(), email: None, role: Role::Member, active: true };
+    let settings = user::Settings {
+        name: name.to_owned(),
+        email: None,
+        role: Role::Member,
+        active: true,
+    };
     let user = User::new(random::id(), settings, now);
-    table.create_user(&user, &entry(&user.id)).await.expect("created");
+    table
+        .create_user(&user, &entry(&user.id))
+        .await
+        .expect("created");
     user
 }
 
@@ -160,5 +194,8 @@ pub(crate) fn credential(user: &User, scopes: &[Scope], now: Timestamp) -> Crede
 
 /// A token with this keyed hash.
 pub(crate) fn mark(hash: String) -> TokenMark {
-    TokenMark { hash, hint: "abcd".to_owned() }
+    TokenMark {
+        hash,
+        hint: "abcd".to_owned(),
+    }
 }

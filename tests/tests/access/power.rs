@@ -1,4 +1,5 @@
-//! What a token with one scope can't do by way of it: read a stored secret, use an admin's power, forge an event.
+//! What a token with one scope can't do by way of it: read a stored secret, use an admin's power,
+//! forge an event.
 
 use serde_json::{Value, json};
 use tests::fake::Fake;
@@ -27,7 +28,8 @@ impl Prey {
     async fn new() -> Self {
         let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
         let (user, credential, _) = api.admin("Ana").await;
-        let make = async |path: &str, body: Value| api.call("POST", path, body).await.field(201, "id");
+        let make =
+            async |path: &str, body: Value| api.call("POST", path, body).await.field(201, "id");
         let webhook = json!({
             "name": "CRM", "url": HOOK, "events": ["message"], "secret": "a secret of 24 characters",
             "auth": {"type": "basic", "username": "ana", "password": "hush"},
@@ -39,7 +41,11 @@ impl Prey {
             "type": "oauth2", "grant_type": "refresh_token", "token_url": "https://login.example.com/token",
             "client_id": "us", "client_secret": "hush", "refresh_token": "refresh-secret",
         });
-        let account = make("/v1/accounts", json!({"name": "ERP", "authorization": authorization})).await;
+        let account = make(
+            "/v1/accounts",
+            json!({"name": "ERP", "authorization": authorization}),
+        )
+        .await;
         let service = json!({"name": "ERP", "server_url": "https://erp.example.com/api", "account_id": &account});
         let provider = json!({
             "name": "SMS", "provider_id": "sms", "channel": "sms", "send_url": "https://sms.example.com/send",
@@ -54,9 +60,19 @@ impl Prey {
         let desk = json!({"name": "desk", "server_url": "https://desk.example.com", "account_id": &account});
         let desk = make("/v1/services", desk).await;
         let path = "/in/{id}?api_key=path-secret";
-        let at_service = json!({"name": "desk", "service_id": desk, "path": path, "events": ["message"]});
+        let at_service =
+            json!({"name": "desk", "service_id": desk, "path": path, "events": ["message"]});
         let at_service = make("/v1/webhooks", at_service).await;
-        Self { api, user, credential, webhook, at_service, account, service, provider }
+        Self {
+            api,
+            user,
+            credential,
+            webhook,
+            at_service,
+            account,
+            service,
+            provider,
+        }
     }
 
     async fn with(&self, scopes: &[&str]) -> Api {
@@ -74,13 +90,20 @@ impl Prey {
             ("{service}", &self.service),
             ("{provider}", &self.provider),
         ];
-        ids.into_iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, id))
+        ids.into_iter()
+            .fold(path.to_owned(), |path, (name, id)| path.replace(name, id))
     }
 }
 
 fn pointers(reply: &Reply) -> String {
-    let errors = reply.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut pointers: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()).collect();
+    let errors = reply.body["errors"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let mut pointers: Vec<&str> = errors
+        .iter()
+        .filter_map(|error| error["pointer"].as_str())
+        .collect();
     pointers.sort_unstable();
     pointers.join(" ")
 }
@@ -96,7 +119,8 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
     let to_service = json!({"service_id": &prey.service, "path": "/", "auth": {"type": "none"}});
     let to_erp = json!({"service_id": &prey.service});
     let admin = json!({"description": "mine", "scopes": ["admin"]});
-    let of_user = json!({"description": "theirs", "scopes": ["webhooks:write"], "user_id": &prey.user});
+    let of_user =
+        json!({"description": "theirs", "scopes": ["webhooks:write"], "user_id": &prey.user});
     for (scope, line, body, status, answer) in [
         // Webhooks.
         (
@@ -120,12 +144,42 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
             422,
             "/secrets/bot",
         ),
-        ("webhooks:write", "PATCH /v1/webhooks/{webhook}", to_service.clone(), 403, "services:send"),
-        ("webhooks:write services:send", "PATCH /v1/webhooks/{at_service}", to_erp, 422, "/path"),
-        ("webhooks:write", "POST /v1/webhooks/{webhook}/test", json!({"event": &forged}), 422, "/event/type"),
-        ("webhooks:write", "POST /v1/events", json!({"type": "message", "data": {}}), 403, "events:write"),
+        (
+            "webhooks:write",
+            "PATCH /v1/webhooks/{webhook}",
+            to_service.clone(),
+            403,
+            "services:send",
+        ),
+        (
+            "webhooks:write services:send",
+            "PATCH /v1/webhooks/{at_service}",
+            to_erp,
+            422,
+            "/path",
+        ),
+        (
+            "webhooks:write",
+            "POST /v1/webhooks/{webhook}/test",
+            json!({"event": &forged}),
+            422,
+            "/event/type",
+        ),
+        (
+            "webhooks:write",
+            "POST /v1/events",
+            json!({"type": "message", "data": {}}),
+            403,
+            "events:write",
+        ),
         // Services.
-        ("services:write", "PATCH /v1/services/{service}", json!({"server_url": THIEF}), 403, "admin"),
+        (
+            "services:write",
+            "PATCH /v1/services/{service}",
+            json!({"server_url": THIEF}),
+            403,
+            "admin",
+        ),
         (
             "services:write",
             "PATCH /v1/services/{service}",
@@ -155,7 +209,13 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
             422,
             "/authorization/client_secret",
         ),
-        ("services:write", "POST /v1/services/{service}/send", json!({}), 403, "services:send"),
+        (
+            "services:write",
+            "POST /v1/services/{service}/send",
+            json!({}),
+            403,
+            "services:send",
+        ),
         // Providers.
         (
             "providers:write",
@@ -171,15 +231,63 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
             422,
             "/api_key /request/headers/x-token /secret_key",
         ),
-        ("providers:write", "POST /v1/providers/{provider}/test", json!({"to": "+15555550100"}), 403, "messages:send"),
+        (
+            "providers:write",
+            "POST /v1/providers/{provider}/test",
+            json!({"to": "+15555550100"}),
+            403,
+            "messages:send",
+        ),
         // Users and credentials.
-        ("users:write", "PATCH /v1/users/{user}", json!({"active": false}), 403, "lacks: admin"),
-        ("users:write", "DELETE /v1/users/{user}", Value::Null, 409, "Delete them first."),
-        ("users:write", "POST /v1/credentials", of_user.clone(), 403, "credentials:write"),
-        ("credentials:write", "POST /v1/credentials", admin, 403, "lacks: admin"),
-        ("credentials:write", "POST /v1/credentials", of_user, 403, "lacks: webhooks:write"),
-        ("credentials:write", "POST /v1/credentials/{credential}/rotate", json!({}), 403, "lacks: admin"),
-        ("credentials:write", "POST /v1/credentials/{credential}/revoke", Value::Null, 403, "lacks: admin"),
+        (
+            "users:write",
+            "PATCH /v1/users/{user}",
+            json!({"active": false}),
+            403,
+            "lacks: admin",
+        ),
+        (
+            "users:write",
+            "DELETE /v1/users/{user}",
+            Value::Null,
+            409,
+            "Delete them first.",
+        ),
+        (
+            "users:write",
+            "POST /v1/credentials",
+            of_user.clone(),
+            403,
+            "credentials:write",
+        ),
+        (
+            "credentials:write",
+            "POST /v1/credentials",
+            admin,
+            403,
+            "lacks: admin",
+        ),
+        (
+            "credentials:write",
+            "POST /v1/credentials",
+            of_user,
+            403,
+            "lacks: webhooks:write",
+        ),
+        (
+            "credentials:write",
+            "POST /v1/credentials/{credential}/rotate",
+            json!({}),
+            403,
+            "lacks: admin",
+        ),
+        (
+            "credentials:write",
+            "POST /v1/credentials/{credential}/revoke",
+            Value::Null,
+            403,
+            "lacks: admin",
+        ),
         (
             "credentials:write",
             "PATCH /v1/credentials/{credential}",
@@ -187,21 +295,66 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
             403,
             "lacks: admin",
         ),
-        ("credentials:write", "DELETE /v1/credentials/{credential}", Value::Null, 403, "lacks: admin"),
+        (
+            "credentials:write",
+            "DELETE /v1/credentials/{credential}",
+            Value::Null,
+            403,
+            "lacks: admin",
+        ),
         // Events.
-        ("events:write", "POST /v1/events", forged.clone(), 422, "/type"),
-        ("events:write", "POST /v1/events", json!({"type": "service.received", "data": 1}), 422, "/data /type"),
-        ("events:write", "POST /v1/event-types", json!({"name": "sms.custom"}), 422, "/name"),
-        ("events:write", "POST /v1/event-types", json!({"name": "webhook.x.y"}), 422, "/name"),
+        (
+            "events:write",
+            "POST /v1/events",
+            forged.clone(),
+            422,
+            "/type",
+        ),
+        (
+            "events:write",
+            "POST /v1/events",
+            json!({"type": "service.received", "data": 1}),
+            422,
+            "/data /type",
+        ),
+        (
+            "events:write",
+            "POST /v1/event-types",
+            json!({"name": "sms.custom"}),
+            422,
+            "/name",
+        ),
+        (
+            "events:write",
+            "POST /v1/event-types",
+            json!({"name": "webhook.x.y"}),
+            422,
+            "/name",
+        ),
         ("services:write", "POST /v1/accounts", own_account, 201, ""),
     ] {
         let (method, path) = line.split_once(' ').expect("a method and a path");
         let scopes: Vec<&str> = scope.split(' ').collect();
-        let reply = prey.with(&scopes).await.call(method, &prey.path(path), body.clone()).await;
-        assert_eq!(reply.status, status, "{scope}: {line} {body}: {}", reply.body);
+        let reply = prey
+            .with(&scopes)
+            .await
+            .call(method, &prey.path(path), body.clone())
+            .await;
+        assert_eq!(
+            reply.status, status,
+            "{scope}: {line} {body}: {}",
+            reply.body
+        );
         let detail = reply.body["detail"].as_str().unwrap_or_default();
-        let got = if status == 422 { pointers(&reply) } else { detail.to_owned() };
-        assert!(got.ends_with(answer) && (status != 422 || got == answer), "{scope}: {line} {body}: {got}");
+        let got = if status == 422 {
+            pointers(&reply)
+        } else {
+            detail.to_owned()
+        };
+        assert!(
+            got.ends_with(answer) && (status != 422 || got == answer),
+            "{scope}: {line} {body}: {got}"
+        );
     }
 }
 
@@ -216,15 +369,35 @@ async fn secret_left_behind_by_a_move_is_not_sent_by_a_second_patch() {
     });
     assert_eq!(api.call("PATCH", &webhook, moved).await.status, 200);
     for (patch, refused) in [
-        (json!({"body": "{\"t\": \"{secret.bot}\", \"u\": \"{secret.spare}\"}"}), "/secrets/bot /secrets/spare"),
-        (json!({"url": format!("{THIEF}?b={{secret.bot}}")}), "/secrets/bot"),
-        (json!({"headers": {"X-Bot": "{secret.bot}"}}), "/secrets/bot"),
-        (json!({"signing": {"type": "header", "name": "X-Secret"}}), "/secret"),
+        (
+            json!({"body": "{\"t\": \"{secret.bot}\", \"u\": \"{secret.spare}\"}"}),
+            "/secrets/bot /secrets/spare",
+        ),
+        (
+            json!({"url": format!("{THIEF}?b={{secret.bot}}")}),
+            "/secrets/bot",
+        ),
+        (
+            json!({"headers": {"X-Bot": "{secret.bot}"}}),
+            "/secrets/bot",
+        ),
+        (
+            json!({"signing": {"type": "header", "name": "X-Secret"}}),
+            "/secret",
+        ),
         // A second move does not make them belong there.
-        (json!({"url": "https://b.example.com/", "body": "{\"t\": \"{secret.bot}\"}"}), "/secrets/bot"),
+        (
+            json!({"url": "https://b.example.com/", "body": "{\"t\": \"{secret.bot}\"}"}),
+            "/secrets/bot",
+        ),
     ] {
         let reply = api.call("PATCH", &webhook, patch.clone()).await;
-        assert_eq!((reply.status, pointers(&reply).as_str()), (422, refused), "{patch}: {}", reply.body);
+        assert_eq!(
+            (reply.status, pointers(&reply).as_str()),
+            (422, refused),
+            "{patch}: {}",
+            reply.body
+        );
     }
     for patch in [
         json!({"body": "{\"t\": \"{secret.bot}\"}", "secrets": {"bot": "mine"}}),
@@ -235,13 +408,28 @@ async fn secret_left_behind_by_a_move_is_not_sent_by_a_second_patch() {
         assert_eq!(reply.status, 200, "{patch}: {}", reply.body);
     }
     let provider = prey.path("/v1/providers/{provider}");
-    let moved = json!({"send_url": THIEF, "api_key": "mine", "auth": {"type": "bearer"}, "request": null});
+    let moved =
+        json!({"send_url": THIEF, "api_key": "mine", "auth": {"type": "bearer"}, "request": null});
     assert_eq!(api.call("PATCH", &provider, moved).await.status, 200);
-    for patch in [json!({"auth": {"type": "basic"}}), json!({"request": {"headers": {"X-Y": "{secret.secret_key}"}}})] {
+    for patch in [
+        json!({"auth": {"type": "basic"}}),
+        json!({"request": {"headers": {"X-Y": "{secret.secret_key}"}}}),
+    ] {
         let reply = api.call("PATCH", &provider, patch.clone()).await;
-        assert_eq!((reply.status, pointers(&reply).as_str()), (422, "/secret_key"), "{patch}: {}", reply.body);
+        assert_eq!(
+            (reply.status, pointers(&reply).as_str()),
+            (422, "/secret_key"),
+            "{patch}: {}",
+            reply.body
+        );
     }
-    let reply = api.call("PATCH", &provider, json!({"auth": {"type": "basic"}, "secret_key": "mine"})).await;
+    let reply = api
+        .call(
+            "PATCH",
+            &provider,
+            json!({"auth": {"type": "basic"}, "secret_key": "mine"}),
+        )
+        .await;
     assert_eq!(reply.status, 200, "{}", reply.body);
 }
 
@@ -249,21 +437,49 @@ async fn secret_left_behind_by_a_move_is_not_sent_by_a_second_patch() {
 #[tokio::test]
 async fn addresses_move_with_their_secrets() {
     let prey = Prey::new().await;
-    let api = prey.with(&["webhooks:write", "services:write", "services:send", "providers:write"]).await;
+    let api = prey
+        .with(&[
+            "webhooks:write",
+            "services:write",
+            "services:send",
+            "providers:write",
+        ])
+        .await;
     let brought = json!({
         "url": THIEF, "auth": {"password": "p"}, "headers": {"x-api-key": "k"}, "secrets": {"bot": "b"},
         "secret": "another secret of ours, long",
     });
     let account = json!({"name": "another", "authorization": {"type": "header", "name": "X-Key", "value": "mine"}});
     for (line, body) in [
-        ("PATCH /v1/webhooks/{webhook}", json!({"url": "https://hook.example.com/elsewhere"})),
+        (
+            "PATCH /v1/webhooks/{webhook}",
+            json!({"url": "https://hook.example.com/elsewhere"}),
+        ),
         ("PATCH /v1/webhooks/{webhook}", brought),
-        ("PATCH /v1/services/{service}", json!({"server_url": "https://erp.example.com/v2"})),
-        ("PATCH /v1/services/{service}", json!({"server_url": THIEF, "account": account})),
-        ("PATCH /v1/webhooks/{at_service}", json!({"service_id": &prey.service, "path": "/x?api_key=mine"})),
-        ("PATCH /v1/accounts/{account}", json!({"authorization": {"token_url": "https://login.example.com/v2"}})),
-        ("PATCH /v1/accounts/{account}", json!({"authorization": {"type": "none"}})),
-        ("PATCH /v1/providers/{provider}", json!({"send_url": "https://sms.example.com/{message.id}"})),
+        (
+            "PATCH /v1/services/{service}",
+            json!({"server_url": "https://erp.example.com/v2"}),
+        ),
+        (
+            "PATCH /v1/services/{service}",
+            json!({"server_url": THIEF, "account": account}),
+        ),
+        (
+            "PATCH /v1/webhooks/{at_service}",
+            json!({"service_id": &prey.service, "path": "/x?api_key=mine"}),
+        ),
+        (
+            "PATCH /v1/accounts/{account}",
+            json!({"authorization": {"token_url": "https://login.example.com/v2"}}),
+        ),
+        (
+            "PATCH /v1/accounts/{account}",
+            json!({"authorization": {"type": "none"}}),
+        ),
+        (
+            "PATCH /v1/providers/{provider}",
+            json!({"send_url": "https://sms.example.com/{message.id}"}),
+        ),
     ] {
         let (method, path) = line.split_once(' ').expect("a method and a path");
         let reply = api.call(method, &prey.path(path), body.clone()).await;
@@ -277,15 +493,29 @@ async fn service_moves_to_an_origin_that_an_admin_approved() {
     let prey = Prey::new().await;
     let admin = &prey.api;
     let second = json!({"name": "second", "server_url": "https://second.example.com", "account_id": &prey.account});
-    let second = admin.call("POST", "/v1/services", second).await.field(201, "id");
+    let second = admin
+        .call("POST", "/v1/services", second)
+        .await
+        .field(201, "id");
     let api = prey.with(&["services:write"]).await;
-    let (path, at_first) = (format!("/v1/services/{second}"), json!({"server_url": "https://erp.example.com/x"}));
+    let (path, at_first) = (
+        format!("/v1/services/{second}"),
+        json!({"server_url": "https://erp.example.com/x"}),
+    );
     assert_eq!(api.call("PATCH", &path, at_first.clone()).await.status, 200);
     let back = json!({"server_url": "https://second.example.com"});
-    assert_eq!(api.call("PATCH", &path, back.clone()).await.status, 403, "nothing is there any more");
+    assert_eq!(
+        api.call("PATCH", &path, back.clone()).await.status,
+        403,
+        "nothing is there any more"
+    );
     assert_eq!(admin.call("PATCH", &path, back).await.status, 200);
-    let webhook = json!({"name": "to it", "service_id": second, "path": "/", "events": ["message"]});
-    admin.call("POST", "/v1/webhooks", webhook).await.field(201, "id");
+    let webhook =
+        json!({"name": "to it", "service_id": second, "path": "/", "events": ["message"]});
+    admin
+        .call("POST", "/v1/webhooks", webhook)
+        .await
+        .field(201, "id");
     assert_eq!(api.call("PATCH", &path, at_first.clone()).await.status, 403);
     assert_eq!(admin.call("PATCH", &path, at_first).await.status, 200);
 }
@@ -296,16 +526,50 @@ async fn switching_a_user_takes_the_scopes_of_their_credentials() {
     let prey = Prey::new().await;
     let users = prey.with(&["users:write"]).await;
     let both = prey.with(&["users:write", "webhooks:write"]).await;
-    let user = prey.api.call("POST", "/v1/users", json!({"name": "Bo"})).await.field(201, "id");
+    let user = prey
+        .api
+        .call("POST", "/v1/users", json!({"name": "Bo"}))
+        .await
+        .field(201, "id");
     let path = format!("/v1/users/{user}");
-    let active = async |api: &Api, active: bool| api.call("PATCH", &path, json!({"active": active})).await.status;
-    assert_eq!((active(&users, false).await, active(&users, true).await), (200, 200));
+    let active = async |api: &Api, active: bool| {
+        api.call("PATCH", &path, json!({"active": active}))
+            .await
+            .status
+    };
+    assert_eq!(
+        (active(&users, false).await, active(&users, true).await),
+        (200, 200)
+    );
     let new = json!({"description": "CRM", "scopes": ["webhooks:write"], "user_id": user});
-    let credential = prey.api.call("POST", "/v1/credentials", new).await.field(201, "id");
-    assert_eq!((active(&users, false).await, active(&both, false).await), (403, 200));
-    assert_eq!((active(&users, true).await, active(&both, true).await), (403, 200));
-    assert_eq!(users.call("PATCH", &path, json!({"name": "Bob", "role": "admin"})).await.status, 200);
-    prey.api.call("POST", &format!("/v1/credentials/{credential}/revoke"), Value::Null).await.field(200, "id");
+    let credential = prey
+        .api
+        .call("POST", "/v1/credentials", new)
+        .await
+        .field(201, "id");
+    assert_eq!(
+        (active(&users, false).await, active(&both, false).await),
+        (403, 200)
+    );
+    assert_eq!(
+        (active(&users, true).await, active(&both, true).await),
+        (403, 200)
+    );
+    assert_eq!(
+        users
+            .call("PATCH", &path, json!({"name": "Bob", "role": "admin"}))
+            .await
+            .status,
+        200
+    );
+    prey.api
+        .call(
+            "POST",
+            &format!("/v1/credentials/{credential}/revoke"),
+            Value::Null,
+        )
+        .await
+        .field(200, "id");
     assert_eq!(active(&users, false).await, 200);
 }
 
@@ -314,14 +578,28 @@ async fn switching_a_user_takes_the_scopes_of_their_credentials() {
 async fn reserved_types_are_published_by_admins() {
     let prey = Prey::new().await;
     let forged = json!({"type": "call.status", "data": {}});
-    assert_eq!(prey.api.call("POST", "/v1/events", forged.clone()).await.status, 202);
-    let batch =
-        json!({"events": [forged, {"type": "message", "data": {}}, {"type": "credential.rotation_due", "data": 1}]});
-    let reply = prey.with(&["events:write"]).await.call("POST", "/v1/events/batch", batch).await;
+    assert_eq!(
+        prey.api
+            .call("POST", "/v1/events", forged.clone())
+            .await
+            .status,
+        202
+    );
+    let batch = json!({"events": [forged, {"type": "message", "data": {}}, {"type": "credential.rotation_due", "data": 1}]});
+    let reply = prey
+        .with(&["events:write"])
+        .await
+        .call("POST", "/v1/events/batch", batch)
+        .await;
     let results = &reply.body["results"];
-    assert_eq!((reply.status, &results[0]["error"]["errors"][0]["pointer"]), (202, &json!("/type")), "{results}");
+    assert_eq!(
+        (reply.status, &results[0]["error"]["errors"][0]["pointer"]),
+        (202, &json!("/type")),
+        "{results}"
+    );
     assert!(
-        results[1]["id"].is_string() && results[2]["error"]["errors"].as_array().map(Vec::len) == Some(2),
+        results[1]["id"].is_string()
+            && results[2]["error"]["errors"].as_array().map(Vec::len) == Some(2),
         "{results}"
     );
 }
@@ -330,15 +608,31 @@ async fn reserved_types_are_published_by_admins() {
 #[tokio::test]
 async fn tests_are_audited() {
     let prey = Prey::new().await;
-    for (path, body) in
-        [("/v1/webhooks/{webhook}/test", Value::Null), ("/v1/providers/{provider}/test", json!({"to": "+15555550100"}))]
-    {
+    for (path, body) in [
+        ("/v1/webhooks/{webhook}/test", Value::Null),
+        (
+            "/v1/providers/{provider}/test",
+            json!({"to": "+15555550100"}),
+        ),
+    ] {
         // Nobody can be reached there: the attempt fails, and is on record all the same.
         prey.api.call("POST", &prey.path(path), body).await;
     }
     let entries = prey.api.call("GET", "/v1/audit", Value::Null).await.body;
-    let entry =
-        |action: &str| entries["data"].as_array().expect("entries").iter().find(|one| one["action"] == action).cloned();
-    assert_eq!(entry("webhook.tested").expect("an entry")["resource"], json!(prey.webhook));
-    assert_eq!(entry("provider.tested").expect("an entry")["resource"], json!(prey.provider));
+    let entry = |action: &str| {
+        entries["data"]
+            .as_array()
+            .expect("entries")
+            .iter()
+            .find(|one| one["action"] == action)
+            .cloned()
+    };
+    assert_eq!(
+        entry("webhook.tested").expect("an entry")["resource"],
+        json!(prey.webhook)
+    );
+    assert_eq!(
+        entry("provider.tested").expect("an entry")["resource"],
+        json!(prey.provider)
+    );
 }

@@ -3,9 +3,16 @@
 use tests::rights::{Rights, allowed};
 
 fn rights(lines: &[(&str, &str, &str)]) -> Rights {
-    let right = |service: &str, action: &str, resource: &str| (format!("{service}:{action}"), resource.to_owned());
+    let right = |service: &str, action: &str, resource: &str| {
+        (format!("{service}:{action}"), resource.to_owned())
+    };
     let of_line = |(service, actions, resources): &(&str, &str, &str)| -> Vec<_> {
-        let each = |action: &str| resources.split(' ').map(|name| right(service, action, name)).collect::<Vec<_>>();
+        let each = |action: &str| {
+            resources
+                .split(' ')
+                .map(|name| right(service, action, name))
+                .collect::<Vec<_>>()
+        };
         actions.split(' ').flat_map(each).collect()
     };
     lines.iter().flat_map(of_line).collect()
@@ -35,7 +42,11 @@ fn a_function_has_the_rights_that_it_uses() {
         (
             "DeliveryFunction",
             &[
-                ("dynamodb", "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem", "Table"),
+                (
+                    "dynamodb",
+                    "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem",
+                    "Table",
+                ),
                 ("sqs", consume, "DeliveriesQueue RetriesQueue"),
                 ("sqs", "SendMessage", "RetriesQueue EventsQueue DeadQueue"),
                 ("secretsmanager", "GetSecretValue", "Keyring"),
@@ -44,9 +55,17 @@ fn a_function_has_the_rights_that_it_uses() {
         (
             "RotationFunction",
             &[
-                ("dynamodb", "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem", "Table"),
+                (
+                    "dynamodb",
+                    "BatchGetItem ConditionCheckItem DeleteItem GetItem PutItem Query UpdateItem",
+                    "Table",
+                ),
                 ("sqs", "SendMessage", "EventsQueue"),
-                ("secretsmanager", "DescribeSecret GetSecretValue PutSecretValue UpdateSecretVersionStage", "Keyring"),
+                (
+                    "secretsmanager",
+                    "DescribeSecret GetSecretValue PutSecretValue UpdateSecretVersionStage",
+                    "Keyring",
+                ),
             ],
         ),
         (
@@ -54,8 +73,16 @@ fn a_function_has_the_rights_that_it_uses() {
             &[
                 ("dynamodb", "Query", "listing"),
                 ("dynamodb", "GetItem BatchGetItem PutItem", "Table"),
-                ("sqs", "SendMessage", "EventsQueue DeliveriesQueue RetriesQueue"),
-                ("sqs", "ChangeMessageVisibility ReceiveMessage DeleteMessage", "DeadQueue"),
+                (
+                    "sqs",
+                    "SendMessage",
+                    "EventsQueue DeliveriesQueue RetriesQueue",
+                ),
+                (
+                    "sqs",
+                    "ChangeMessageVisibility ReceiveMessage DeleteMessage",
+                    "DeadQueue",
+                ),
             ],
         ),
     ] {

@@ -7,17 +7,29 @@ use serde_json::json;
 
 use crate::office::{Office, day};
 
-/// What a run over `due` credentials that are due and `fresh` ones that are not calls, after checking what it sends.
+/// What a run over `due` credentials that are due and `fresh` ones that are not calls, after
+/// checking what it sends.
 async fn calls(due: usize, fresh: usize) -> BTreeMap<String, usize> {
     let office = Office::new().await;
     for _ in 0..due {
-        office.credential(&office.user, &[Scope::EventsWrite], day(0)).await;
+        office
+            .credential(&office.user, &[Scope::EventsWrite], day(0))
+            .await;
     }
     if fresh > 0 {
-        let model = office.credential(&office.user, &[Scope::EventsWrite], day(60)).await;
+        let model = office
+            .credential(&office.user, &[Scope::EventsWrite], day(60))
+            .await;
         copies(&office, &model, fresh - 1);
     }
-    let credentials = office.fake.state().table.items().keys().filter(|(pk, _)| pk == "reminders").count();
+    let credentials = office
+        .fake
+        .state()
+        .table
+        .items()
+        .keys()
+        .filter(|(pk, _)| pk == "reminders")
+        .count();
     assert_eq!(credentials, due + fresh);
     office.fake.state().calls.clear();
     assert_eq!(office.remind(day(90)).await, (due, due));
@@ -25,17 +37,28 @@ async fn calls(due: usize, fresh: usize) -> BTreeMap<String, usize> {
     office.fake.counts()
 }
 
-/// Puts as many credentials beside `model` whose items are like its own: to make them one by one would take long.
+/// Puts as many credentials beside `model` whose items are like its own: to make them one by one
+/// would take long.
 fn copies(office: &Office, model: &Credential, count: usize) {
     let id = model.id.to_string();
     let mut state = office.fake.state();
-    let items = state.table.items().values().map(|item| json!(item).to_string());
+    let items = state
+        .table
+        .items()
+        .values()
+        .map(|item| json!(item).to_string());
     let items: Vec<String> = items.filter(|item| item.contains(&id)).collect();
-    assert_eq!(items.len(), 4, "the credential, its grant, its next reminder, its audit entry");
+    assert_eq!(
+        items.len(),
+        4,
+        "the credential, its grant, its next reminder, its audit entry"
+    );
     for n in 0..count {
         let copy = CredentialId::new(model.created_at, n as u128).to_string();
         for item in &items {
-            state.table.seed(serde_json::from_str(&item.replace(&id, &copy)).expect("an item"));
+            state
+                .table
+                .seed(serde_json::from_str(&item.replace(&id, &copy)).expect("an item"));
         }
     }
 }
@@ -46,6 +69,9 @@ async fn a_run_over_ten_thousand_costs_what_one_over_the_25_that_are_due_costs()
     assert_eq!(calls(25, 9_975).await, alone);
     let one = calls(1, 0).await;
     for (operation, count) in alone {
-        assert!(count <= 25 * one[&operation], "{operation} was called {count} times");
+        assert!(
+            count <= 25 * one[&operation],
+            "{operation} was called {count} times"
+        );
     }
 }

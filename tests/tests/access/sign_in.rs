@@ -15,24 +15,43 @@ async fn what_is_only_noted_does_not_fail_the_request() {
     let (id, token) = api.credential(&["webhooks:read"]).await;
     let fails = |operation: &'static str| {
         move |call: &Call| {
-            if call.operation == operation { Fate::Fails("ResourceNotFoundException") } else { Fate::Answered }
+            if call.operation == operation {
+                Fate::Fails("ResourceNotFoundException")
+            } else {
+                Fate::Answered
+            }
         }
     };
     let holder = api.with_token(&token);
     fake.plan(fails("UpdateItem"));
-    assert_eq!(holder.call("GET", "/v1/webhooks", Value::Null).await.status, 200);
+    assert_eq!(
+        holder.call("GET", "/v1/webhooks", Value::Null).await.status,
+        200
+    );
     assert_eq!(fake.counts()["UpdateItem"], 2, "the use of both tokens");
 
     fake.plan(|_| Fate::Answered);
-    assert_eq!(api.call("POST", &format!("/v1/credentials/{id}/revoke"), Value::Null).await.status, 200);
+    assert_eq!(
+        api.call("POST", &format!("/v1/credentials/{id}/revoke"), Value::Null)
+            .await
+            .status,
+        200
+    );
     fake.state().calls.clear();
     fake.plan(fails("PutItem"));
-    assert_eq!(holder.call("GET", "/v1/webhooks", Value::Null).await.status, 401);
+    assert_eq!(
+        holder.call("GET", "/v1/webhooks", Value::Null).await.status,
+        401
+    );
     assert_eq!(fake.counts()["PutItem"], 1, "the refusal");
 }
 
 fn framed(reply: &Reply, status: u16) {
-    assert_eq!((reply.status, &reply.body["status"]), (status, &status.into()), "{reply:?}");
+    assert_eq!(
+        (reply.status, &reply.body["status"]),
+        (status, &status.into()),
+        "{reply:?}"
+    );
     for (name, value) in [
         ("content-type", "application/problem+json"),
         ("cache-control", "no-store"),
@@ -46,10 +65,21 @@ fn framed(reply: &Reply, status: u16) {
 #[tokio::test]
 async fn a_path_that_leads_nowhere_is_a_problem_like_any_other() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
-    for path in ["/v1/webhooks/%FF", "/v1/users/%C3%28", "/v1/%FF", "//", "/%", "/v1/webhooks/a%2Fb", "/v1/webhooks/"] {
+    for path in [
+        "/v1/webhooks/%FF",
+        "/v1/users/%C3%28",
+        "/v1/%FF",
+        "//",
+        "/%",
+        "/v1/webhooks/a%2Fb",
+        "/v1/webhooks/",
+    ] {
         framed(&api.call("GET", path, Value::Null).await, 404);
     }
-    framed(&api.call("POST", "/v1/webhooks/%FF/test", Value::Null).await, 404);
+    framed(
+        &api.call("POST", "/v1/webhooks/%FF/test", Value::Null).await,
+        404,
+    );
 }
 
 #[tokio::test]

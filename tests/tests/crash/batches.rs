@@ -19,7 +19,10 @@ use tests::fake::{
 };
 
 fn counts(wanted: &[(&str, usize)]) -> BTreeMap<String, usize> {
-    wanted.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+    wanted
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), *count))
+        .collect()
 }
 
 /// Ten webhooks, `hook0` to `hook9`.
@@ -40,7 +43,12 @@ async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
         if queue != Name::Events {
             world.step().await.expect("the event");
         }
-        let poison = ["no JSON", "{}", "[]", r#"{"delivery":"dlv_1","number":1,"token":"t"}"#];
+        let poison = [
+            "no JSON",
+            "{}",
+            "[]",
+            r#"{"delivery":"dlv_1","number":1,"token":"t"}"#,
+        ];
         for body in poison {
             world.put(queue, body.to_owned()).await;
         }
@@ -55,8 +63,14 @@ async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
         assert!(answer.batch_item_failures.is_empty(), "{queue:?}");
         world.run().await;
         assert_eq!(world.receiver.hits().len(), hits, "{queue:?}");
-        let dead: BTreeSet<String> =
-            world.fake.state().queues.on(Name::Dead).into_iter().map(|message| message.body).collect();
+        let dead: BTreeSet<String> = world
+            .fake
+            .state()
+            .queues
+            .on(Name::Dead)
+            .into_iter()
+            .map(|message| message.body)
+            .collect();
         assert_eq!(dead, poison.map(str::to_owned).into(), "{queue:?}");
     }
 }
@@ -67,14 +81,22 @@ async fn a_dead_letter_that_is_not_sent_comes_again() {
     for queue in [Name::Events, Name::Deliveries] {
         let mut world = super::world().await;
         world.put(queue, "no JSON".to_owned()).await;
-        world
-            .fake
-            .plan(|call| if call.operation == "SendMessage" { Fate::Fails("InternalError") } else { Fate::Answered });
+        world.fake.plan(|call| {
+            if call.operation == "SendMessage" {
+                Fate::Fails("InternalError")
+            } else {
+                Fate::Answered
+            }
+        });
         world.step().await.expect("the poison");
         assert_eq!(world.fake.state().queues.on(queue).len(), 1, "{queue:?}");
         world.fake.plan(|_| Fate::Answered);
         world.run().await;
-        assert_eq!(world.fake.state().queues.on(Name::Dead).len(), 1, "{queue:?}");
+        assert_eq!(
+            world.fake.state().queues.on(Name::Dead).len(),
+            1,
+            "{queue:?}"
+        );
     }
 }
 
@@ -87,25 +109,62 @@ fn writes(call: &Call, key: &Key) -> bool {
 
 #[tokio::test]
 async fn only_what_failed_comes_again() {
-    for code in ["ThrottlingException", "InternalServerError", "ProvisionedThroughputExceededException"] {
+    for code in [
+        "ThrottlingException",
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+    ] {
         let mut world = super::world().await;
         let webhooks = ten(&world, json!({})).await;
         let event = world.publish("message", json!({})).await;
         world.step().await.expect("the event");
-        let failing = DeliveryId { event: event.id, webhook: webhooks[3] };
+        let failing = DeliveryId {
+            event: event.id,
+            webhook: webhooks[3],
+        };
         let key = Key::delivery(failing);
-        world.fake.plan(move |call| if writes(call, &key) { Fate::Fails(code) } else { Fate::Answered });
-        let batch = world.fake.state().queues.receive(Name::Deliveries, world.time());
-        let answer = world.work(Name::Deliveries, &batch).await.expect("an answer");
-        let bad = batch.iter().find(|message| message.json()["delivery"] == failing.to_string()).expect("a message");
-        let named: Vec<_> = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+        world.fake.plan(move |call| {
+            if writes(call, &key) {
+                Fate::Fails(code)
+            } else {
+                Fate::Answered
+            }
+        });
+        let batch = world
+            .fake
+            .state()
+            .queues
+            .receive(Name::Deliveries, world.time());
+        let answer = world
+            .work(Name::Deliveries, &batch)
+            .await
+            .expect("an answer");
+        let bad = batch
+            .iter()
+            .find(|message| message.json()["delivery"] == failing.to_string())
+            .expect("a message");
+        let named: Vec<_> = answer
+            .batch_item_failures
+            .iter()
+            .map(|failure| failure.item_identifier.as_str())
+            .collect();
         assert_eq!(named, [bad.id.as_str()], "{code}");
         world.fake.plan(|_| Fate::Answered);
         world.run().await;
         assert_eq!(world.receiver.hits().len(), 11, "{code}");
         for webhook in webhooks {
-            let (row, attempts) = world.history(DeliveryId { event: event.id, webhook }).await.expect("a delivery");
-            assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1), "{code}");
+            let (row, attempts) = world
+                .history(DeliveryId {
+                    event: event.id,
+                    webhook,
+                })
+                .await
+                .expect("a delivery");
+            assert_eq!(
+                (row.status, attempts.len()),
+                (Status::Succeeded, 1),
+                "{code}"
+            );
         }
     }
 }
@@ -117,21 +176,41 @@ async fn only_the_event_that_failed_comes_again() {
     let bad = world.publish("message", json!({})).await;
     let good = world.publish("message", json!({})).await;
     let key = Key::event(bad.id);
-    world.fake.plan(move |call| if writes(call, &key) { Fate::Fails("InternalServerError") } else { Fate::Answered });
-    let batch = world.fake.state().queues.receive(Name::Events, world.time());
+    world.fake.plan(move |call| {
+        if writes(call, &key) {
+            Fate::Fails("InternalServerError")
+        } else {
+            Fate::Answered
+        }
+    });
+    let batch = world
+        .fake
+        .state()
+        .queues
+        .receive(Name::Events, world.time());
     let answer = world.work(Name::Events, &batch).await.expect("an answer");
     assert_eq!(answer.batch_item_failures.len(), 1);
     assert_eq!(answer.batch_item_failures[0].item_identifier, batch[0].id);
     world.fake.plan(|_| Fate::Answered);
     world.run().await;
-    let heard: BTreeSet<String> = world.receiver.hits().into_iter().map(|hit| hit.webhook_id).collect();
+    let heard: BTreeSet<String> = world
+        .receiver
+        .hits()
+        .into_iter()
+        .map(|hit| hit.webhook_id)
+        .collect();
     assert_eq!(heard, [bad.id.to_string(), good.id.to_string()].into());
 }
 
 /// A batch that can't be read, or a queue that takes nothing, costs time and no message.
 #[tokio::test]
 async fn while_a_service_fails_nothing_is_lost() {
-    for operation in ["BatchGetItem", "Query", "SendMessageBatch", "GetSecretValue"] {
+    for operation in [
+        "BatchGetItem",
+        "Query",
+        "SendMessageBatch",
+        "GetSecretValue",
+    ] {
         let mut world = super::world().await;
         world.webhook("hook", json!({})).await;
         world.restart();
@@ -146,7 +225,10 @@ async fn while_a_service_fails_nothing_is_lost() {
         });
         world.run().await;
         assert_eq!(world.receiver.hits().len(), 1, "{operation}");
-        assert!(world.fake.state().queues.on(Name::Dead).is_empty(), "{operation}");
+        assert!(
+            world.fake.state().queues.on(Name::Dead).is_empty(),
+            "{operation}"
+        );
     }
 }
 
@@ -158,10 +240,17 @@ async fn a_first_attempt_that_succeeds_is_one_read_and_one_write() {
         world.publish("message", json!({})).await;
         world.begin_count();
         world.step().await.expect("the event");
-        assert_eq!(world.fake.counts(), counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)]));
+        assert_eq!(
+            world.fake.counts(),
+            counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)])
+        );
         world.begin_count();
         world.step().await.expect("the attempt");
-        assert_eq!(world.fake.counts(), counts(&[("BatchGetItem", 1), ("PutItem", 1)]), "the keyring is in memory");
+        assert_eq!(
+            world.fake.counts(),
+            counts(&[("BatchGetItem", 1), ("PutItem", 1)]),
+            "the keyring is in memory"
+        );
         assert!(world.step().await.is_none());
     }
 }
@@ -173,11 +262,17 @@ async fn a_batch_reads_once() {
     world.publish("message", json!({})).await;
     world.begin_count();
     world.step().await.expect("the event");
-    assert_eq!(world.fake.counts(), counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)]));
+    assert_eq!(
+        world.fake.counts(),
+        counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)])
+    );
     world.begin_count();
     let (_, batch) = world.step().await.expect("the attempts");
     assert_eq!(batch.len(), 10);
-    assert_eq!(world.fake.counts(), counts(&[("BatchGetItem", 1), ("PutItem", 10)]));
+    assert_eq!(
+        world.fake.counts(),
+        counts(&[("BatchGetItem", 1), ("PutItem", 10)])
+    );
 
     // The subscriptions to `message` and to `*`, once for all events of the type.
     for _ in 0..10 {
@@ -186,7 +281,10 @@ async fn a_batch_reads_once() {
     world.begin_count();
     let (_, batch) = world.step().await.expect("the events");
     assert_eq!(batch.len(), 10);
-    assert_eq!(world.fake.counts(), counts(&[("PutItem", 10), ("Query", 2), ("SendMessageBatch", 10)]));
+    assert_eq!(
+        world.fake.counts(),
+        counts(&[("PutItem", 10), ("Query", 2), ("SendMessageBatch", 10)])
+    );
 }
 
 /// Events that do not travel along are read, and in the same read.
@@ -200,26 +298,40 @@ async fn a_large_event_is_read_with_the_batch() {
     assert!(world.fake.state().queues.on(Name::Deliveries)[0].body.len() < 1000);
     world.begin_count();
     world.step().await.expect("the attempt");
-    assert_eq!(world.fake.counts(), counts(&[("BatchGetItem", 1), ("PutItem", 1)]));
+    assert_eq!(
+        world.fake.counts(),
+        counts(&[("BatchGetItem", 1), ("PutItem", 1)])
+    );
     assert_eq!(world.receiver.hits()[0].body.len(), text.len() + 2);
 }
 
-/// An event that many want travels along with none of them: its copies would not fit the memory of a function.
+/// An event that many want travels along with none of them: its copies would not fit the memory of
+/// a function.
 #[tokio::test]
 async fn an_event_that_many_want_is_read_too() {
     let mut world = super::world().await;
     for n in 0..40 {
-        world.webhook(&format!("hook-{n}"), json!({"body": "{text}"})).await;
+        world
+            .webhook(&format!("hook-{n}"), json!({"body": "{text}"}))
+            .await;
     }
     for (size, carried) in [(20_000, true), (30_000, false)] {
         let text = "x".repeat(size);
         world.publish("message", json!({"text": text})).await;
         world.step().await.expect("the event");
         let queued = world.fake.state().queues.on(Name::Deliveries);
-        assert!(queued.iter().all(|message| (message.body.len() > size) == carried), "{size}");
+        assert!(
+            queued
+                .iter()
+                .all(|message| (message.body.len() > size) == carried),
+            "{size}"
+        );
         world.run().await;
         let hits = world.receiver.hits();
-        assert_eq!(hits.iter().filter(|hit| hit.body.len() == size + 2).count(), 40);
+        assert_eq!(
+            hits.iter().filter(|hit| hit.body.len() == size + 2).count(),
+            40
+        );
     }
 }
 
@@ -228,20 +340,35 @@ async fn an_event_that_many_want_is_read_too() {
 async fn attempts_of_a_batch_run_side_by_side() {
     for hung in [1, 10] {
         let mut world = super::world().await;
-        ten(&world, json!({"timeout_seconds": 1, "retry": {"type": "none"}})).await;
+        ten(
+            &world,
+            json!({"timeout_seconds": 1, "retry": {"type": "none"}}),
+        )
+        .await;
         let mut count = 0;
         world.receiver.script(move |_: &Hit| {
             count += 1;
-            if count <= hung { Reply::Hang } else { Reply::Status(200) }
+            if count <= hung {
+                Reply::Hang
+            } else {
+                Reply::Status(200)
+            }
         });
         world.publish("message", json!({})).await;
         world.step().await.expect("the event");
         let started = Instant::now();
         world.step().await.expect("the attempts");
         let took = started.elapsed();
-        assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&took), "{took:?} for {hung}");
+        assert!(
+            (Duration::from_secs(1)..Duration::from_secs(3)).contains(&took),
+            "{took:?} for {hung}"
+        );
         let hits = world.receiver.hits();
         assert_eq!(hits.len(), 10);
-        assert!(hits.iter().all(|hit| hit.instant - started < Duration::from_secs(1)), "all before the first timeout");
+        assert!(
+            hits.iter()
+                .all(|hit| hit.instant - started < Duration::from_secs(1)),
+            "all before the first timeout"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! A break at every point where something can break: at each call to AWS and to the receiver, before and after it took
-//! effect; and a copy of each message.
+//! A break at every point where something can break: at each call to AWS and to the receiver,
+//! before and after it took effect; and a copy of each message.
 
 mod cases;
 
@@ -21,7 +21,8 @@ use tests::fake::{
     world::World,
 };
 
-/// What breaks, and when: at the n-th call to AWS or to the receiver, or a copy of the n-th message.
+/// What breaks, and when: at the n-th call to AWS or to the receiver, or a copy of the n-th
+/// message.
 #[derive(Debug, Clone, Copy)]
 enum Break {
     Aws(usize, Fate),
@@ -47,23 +48,48 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
     let (started, answers) = (world.time(), case.answers);
     let receiver: BTreeMap<usize, Reply> = breaks
         .iter()
-        .filter_map(|point| if let Break::Receiver(n, reply) = point { Some((*n, *reply)) } else { None })
+        .filter_map(|point| {
+            if let Break::Receiver(n, reply) = point {
+                Some((*n, *reply))
+            } else {
+                None
+            }
+        })
         .collect();
     let mut count = 0;
     world.receiver.script(move |hit: &Hit| {
         count += 1;
         let status = answers(&hit.path, hit.at.duration_since(started).as_secs());
-        receiver.get(&(count - 1)).copied().unwrap_or(Reply::Status(status))
+        receiver
+            .get(&(count - 1))
+            .copied()
+            .unwrap_or(Reply::Status(status))
     });
     let event = world.publish("message", json!({"n": 1})).await;
     world.begin_count();
     let aws: BTreeMap<usize, Fate> = breaks
         .iter()
-        .filter_map(|point| if let Break::Aws(n, fate) = point { Some((*n, *fate)) } else { None })
+        .filter_map(|point| {
+            if let Break::Aws(n, fate) = point {
+                Some((*n, *fate))
+            } else {
+                None
+            }
+        })
         .collect();
-    world.fake.plan(move |call| aws.get(&call.index).copied().unwrap_or(Fate::Answered));
-    let mut copies: BTreeSet<usize> =
-        breaks.iter().filter_map(|point| if let Break::Copy(n) = point { Some(*n) } else { None }).collect();
+    world
+        .fake
+        .plan(move |call| aws.get(&call.index).copied().unwrap_or(Fate::Answered));
+    let mut copies: BTreeSet<usize> = breaks
+        .iter()
+        .filter_map(|point| {
+            if let Break::Copy(n) = point {
+                Some(*n)
+            } else {
+                None
+            }
+        })
+        .collect();
     loop {
         copy_sent(&world, &mut copies);
         if world.step().await.is_none() {
@@ -75,7 +101,11 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
     let points = {
         let state = world.fake.state();
         Points {
-            aws: state.calls.iter().map(|call| call.operation.clone()).collect(),
+            aws: state
+                .calls
+                .iter()
+                .map(|call| call.operation.clone())
+                .collect(),
             hits,
             sent: state.queues.sent().len(),
         }
@@ -87,45 +117,98 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
 /// Copies those of these messages that were sent by now.
 fn copy_sent(world: &World, copies: &mut BTreeSet<usize>) {
     let mut state = world.fake.state();
-    while let Some(n) = copies.first().copied().filter(|n| *n < state.queues.sent().len()) {
+    while let Some(n) = copies
+        .first()
+        .copied()
+        .filter(|n| *n < state.queues.sent().len())
+    {
         copies.remove(&n);
         let message = state.queues.sent()[n].clone();
         state.queues.copy(&message);
     }
 }
 
-async fn check(case: &Case, world: &mut World, event: &Event, ids: &BTreeMap<&str, WebhookId>, breaks: usize) {
+async fn check(
+    case: &Case,
+    world: &mut World,
+    event: &Event,
+    ids: &BTreeMap<&str, WebhookId>,
+    breaks: usize,
+) {
     for queue in [Name::Events, Name::Deliveries, Name::Retries, Name::Dead] {
-        assert!(world.fake.state().queues.on(queue).is_empty(), "{queue:?} is not empty");
+        assert!(
+            world.fake.state().queues.on(queue).is_empty(),
+            "{queue:?} is not empty"
+        );
     }
-    let wanted: BTreeSet<WebhookId> =
-        case.webhooks.iter().filter(|(.., ended)| ended.is_some()).map(|(name, ..)| ids[name]).collect();
+    let wanted: BTreeSet<WebhookId> = case
+        .webhooks
+        .iter()
+        .filter(|(.., ended)| ended.is_some())
+        .map(|(name, ..)| ids[name])
+        .collect();
     let matches = world.event(event).await.expect("the event").matches;
-    assert_eq!((matches.len(), matches.into_iter().collect()), (wanted.len(), wanted), "the event's matches");
-    assert_eq!(writes(world, &Key::event(event.id)).len(), 1, "the event is written once");
+    assert_eq!(
+        (matches.len(), matches.into_iter().collect()),
+        (wanted.len(), wanted),
+        "the event's matches"
+    );
+    assert_eq!(
+        writes(world, &Key::event(event.id)).len(),
+        1,
+        "the event is written once"
+    );
 
     let hits = world.receiver.hits();
     let mut told = BTreeSet::new();
     for (name, _, ended) in &case.webhooks {
-        let id = DeliveryId { event: event.id, webhook: ids[name] };
+        let id = DeliveryId {
+            event: event.id,
+            webhook: ids[name],
+        };
         let Some(ended) = ended else {
-            assert_eq!(item(world, &Key::delivery(id)), Value::Null, "{name} has a delivery");
+            assert_eq!(
+                item(world, &Key::delivery(id)),
+                Value::Null,
+                "{name} has a delivery"
+            );
             continue;
         };
         let (row, attempts) = world.history(id).await.expect("a delivery");
-        assert_eq!((row.status, row.awaited.is_none()), (ended.status, true), "{name}");
+        assert_eq!(
+            (row.status, row.awaited.is_none()),
+            (ended.status, true),
+            "{name}"
+        );
         let numbers: Vec<u32> = attempts.iter().map(|attempt| attempt.number).collect();
-        assert_eq!(numbers, (1..=ended.attempts).collect::<Vec<_>>(), "{name}'s attempts");
+        assert_eq!(
+            numbers,
+            (1..=ended.attempts).collect::<Vec<_>>(),
+            "{name}'s attempts"
+        );
         recorded_once(world, id, ended.attempts);
 
         let calls: Vec<&Hit> = hits.iter().filter(|hit| hit.path == *name).collect();
         let most = ended.calls + if ended.calls == 0 { 0 } else { breaks };
-        assert!((ended.calls..=most).contains(&calls.len()), "{name} was called {} times", calls.len());
-        assert!(calls.iter().all(|hit| hit.webhook_id == event.id.to_string()), "{name}'s webhook-id");
+        assert!(
+            (ended.calls..=most).contains(&calls.len()),
+            "{name} was called {} times",
+            calls.len()
+        );
+        assert!(
+            calls
+                .iter()
+                .all(|hit| hit.webhook_id == event.id.to_string()),
+            "{name}'s webhook-id"
+        );
 
         let stored = item(world, &Key::webhook(ids[name]));
         let gone = case.tells.contains(&"webhook.disabled");
-        assert_eq!(stored["disabled_reason"]["S"], if gone { json!("gone") } else { Value::Null }, "{name}");
+        assert_eq!(
+            stored["disabled_reason"]["S"],
+            if gone { json!("gone") } else { Value::Null },
+            "{name}"
+        );
         let failed = format!("{id}|{}", ended.attempts);
         for kind in case.tells {
             let (of, at) = match *kind {
@@ -136,51 +219,102 @@ async fn check(case: &Case, world: &mut World, event: &Event, ids: &BTreeMap<&st
                 _ => (failed.clone(), row.updated_at),
             };
             let kind = EventType::parse(kind).expect("a type");
-            told.insert((derived_event_id(&kind, &of, at).to_string(), kind.to_string()));
+            told.insert((
+                derived_event_id(&kind, &of, at).to_string(),
+                kind.to_string(),
+            ));
         }
     }
 
-    // However often an event that tells of failure is sent, it has one id, and leads to one delivery.
-    let sent: Vec<(Name, Value)> =
-        world.fake.state().queues.sent().iter().map(|message| (message.queue, message.json())).collect();
+    // However often an event that tells of failure is sent, it has one id, and leads to one
+    // delivery.
+    let sent: Vec<(Name, Value)> = world
+        .fake
+        .state()
+        .queues
+        .sent()
+        .iter()
+        .map(|message| (message.queue, message.json()))
+        .collect();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let telling = sent.iter().filter(|(queue, body)| *queue == Name::Events && body["type"] != "message");
-    assert_eq!(telling.map(|(_, body)| (text(&body["id"]), text(&body["type"]))).collect::<BTreeSet<_>>(), told);
+    let telling = sent
+        .iter()
+        .filter(|(queue, body)| *queue == Name::Events && body["type"] != "message");
+    assert_eq!(
+        telling
+            .map(|(_, body)| (text(&body["id"]), text(&body["type"])))
+            .collect::<BTreeSet<_>>(),
+        told
+    );
     if let Some(watch) = case.webhooks.iter().find(|(name, ..)| *name == "watch") {
         let calls: Vec<&Hit> = hits.iter().filter(|hit| hit.path == "watch").collect();
         let heard: BTreeSet<String> = calls.iter().map(|hit| hit.webhook_id.clone()).collect();
-        assert_eq!(heard, told.iter().map(|(id, _)| id.clone()).collect(), "{}", watch.1);
+        assert_eq!(
+            heard,
+            told.iter().map(|(id, _)| id.clone()).collect(),
+            "{}",
+            watch.1
+        );
     }
 }
 
 /// The item under a key, null when there is none.
 fn item(world: &World, key: &Key) -> Value {
-    json!(world.fake.state().table.items().get(&(key.pk.clone(), key.sk.clone())))
+    json!(
+        world
+            .fake
+            .state()
+            .table
+            .items()
+            .get(&(key.pk.clone(), key.sk.clone()))
+    )
 }
 
 /// The items that were written under a key, in order.
 fn writes(world: &World, key: &Key) -> Vec<Value> {
     let key = (key.pk.clone(), key.sk.clone());
     let state = world.fake.state();
-    state.table.writes().iter().filter(|made| made.key == key).map(|made| json!(made.item)).collect()
+    state
+        .table
+        .writes()
+        .iter()
+        .filter(|made| made.key == key)
+        .map(|made| json!(made.item))
+        .collect()
 }
 
-/// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by another.
+/// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by
+/// another.
 fn recorded_once(world: &World, id: DeliveryId, attempts: u32) {
     let rows = writes(world, &Key::delivery(id));
     let mut tickets: Vec<(u32, String)> = rows
         .iter()
         .map(|row| {
             let last = &row["last"]["M"];
-            let number = last["number"]["N"].as_str().expect("a number").parse().expect("a number");
-            (number, last["token"]["S"].as_str().expect("a token").to_owned())
+            let number = last["number"]["N"]
+                .as_str()
+                .expect("a number")
+                .parse()
+                .expect("a number");
+            (
+                number,
+                last["token"]["S"].as_str().expect("a token").to_owned(),
+            )
         })
         .collect();
     tickets.dedup();
     let numbers: Vec<u32> = tickets.iter().map(|(number, _)| *number).collect();
-    assert_eq!(numbers, (1..=attempts).collect::<Vec<_>>(), "what was recorded: {tickets:?}");
+    assert_eq!(
+        numbers,
+        (1..=attempts).collect::<Vec<_>>(),
+        "what was recorded: {tickets:?}"
+    );
     for number in 2..=attempts {
-        assert_eq!(writes(world, &Key::attempt(id, number)).len(), 1, "attempt {number}");
+        assert_eq!(
+            writes(world, &Key::attempt(id, number)).len(),
+            1,
+            "attempt {number}"
+        );
     }
 }
 
@@ -202,22 +336,37 @@ async fn with(case: &Case, egress: &Egress, breaks: Vec<Break>) -> Points {
 
 /// Whether it matters that the operation took effect before its answer was lost.
 fn has_effect(operation: &str) -> bool {
-    ["PutItem", "TransactWriteItems", "SendMessage", "SendMessageBatch"].contains(&operation)
+    [
+        "PutItem",
+        "TransactWriteItems",
+        "SendMessage",
+        "SendMessageBatch",
+    ]
+    .contains(&operation)
 }
 
 async fn one_break_anywhere(name: &str) {
     let egress = super::egress();
-    let case = cases().into_iter().find(|case| case.name == name).expect("a case");
+    let case = cases()
+        .into_iter()
+        .find(|case| case.name == name)
+        .expect("a case");
     let points = with(&case, &egress, vec![]).await;
     let mut breaks = Vec::new();
     for (n, operation) in points.aws.iter().enumerate() {
         breaks.push(Break::Aws(n, Fate::CrashBefore));
         if has_effect(operation) {
-            breaks.extend([Break::Aws(n, Fate::CrashAfter), Break::Aws(n, Fate::AnswerLost)]);
+            breaks.extend([
+                Break::Aws(n, Fate::CrashAfter),
+                Break::Aws(n, Fate::AnswerLost),
+            ]);
         }
     }
     for n in 0..points.hits {
-        breaks.extend([Break::Receiver(n, Reply::CrashBefore), Break::Receiver(n, Reply::CrashAfter)]);
+        breaks.extend([
+            Break::Receiver(n, Reply::CrashBefore),
+            Break::Receiver(n, Reply::CrashAfter),
+        ]);
     }
     breaks.extend((0..points.sent).map(Break::Copy));
     for point in breaks {
@@ -228,12 +377,25 @@ async fn one_break_anywhere(name: &str) {
 /// What repairs one break may break too, and what was sent may be there twice.
 async fn two_breaks_anywhere(name: &str) {
     let egress = super::egress();
-    let case = cases().into_iter().find(|case| case.name == name).expect("a case");
+    let case = cases()
+        .into_iter()
+        .find(|case| case.name == name)
+        .expect("a case");
     let points = with(&case, &egress, vec![]).await;
-    for (n, operation) in points.aws.iter().enumerate().filter(|(_, operation)| has_effect(operation)) {
+    for (n, operation) in points
+        .aws
+        .iter()
+        .enumerate()
+        .filter(|(_, operation)| has_effect(operation))
+    {
         let first = Break::Aws(n, Fate::CrashAfter);
         for second in n + 1..n + 4 {
-            with(&case, &egress, vec![first, Break::Aws(second, Fate::CrashAfter)]).await;
+            with(
+                &case,
+                &egress,
+                vec![first, Break::Aws(second, Fate::CrashAfter)],
+            )
+            .await;
         }
         if operation.starts_with("SendMessage") {
             for copy in 0..points.sent {

@@ -16,7 +16,11 @@ async fn calls(
     retry: Value,
     mut answer: impl FnMut(usize) -> Reply + Send + 'static,
 ) -> (Vec<i64>, Status) {
-    let fields = if retry.is_null() { json!({}) } else { json!({"retry": retry}) };
+    let fields = if retry.is_null() {
+        json!({})
+    } else {
+        json!({"retry": retry})
+    };
     let webhook = world.webhook("hook", fields).await;
     let mut count = 0;
     world.receiver.script(move |_: &Hit| {
@@ -25,8 +29,16 @@ async fn calls(
     });
     let (event, started) = (world.publish("message", json!({})).await, world.time());
     world.run().await;
-    let times = world.receiver.hits().iter().map(|hit| hit.at.duration_since(started).as_secs()).collect();
-    let id = domain::id::DeliveryId { event: event.id, webhook: webhook.id };
+    let times = world
+        .receiver
+        .hits()
+        .iter()
+        .map(|hit| hit.at.duration_since(started).as_secs())
+        .collect();
+    let id = domain::id::DeliveryId {
+        event: event.id,
+        webhook: webhook.id,
+    };
     (times, world.history(id).await.expect("a delivery").0.status)
 }
 
@@ -34,17 +46,36 @@ async fn calls(
 async fn the_default_is_48_retries_30_minutes_apart() {
     let mut world = super::world().await;
     let (times, status) = calls(&mut world, Value::Null, |_| Reply::Status(500)).await;
-    assert_eq!((times, status), ((0..=48).map(|n| n * 1800).collect(), Status::Failed));
+    assert_eq!(
+        (times, status),
+        ((0..=48).map(|n| n * 1800).collect(), Status::Failed)
+    );
     // Each half hour is two waits of a quarter, and nothing else is done while it passes.
     let sent = world.fake.state().queues.sent().to_vec();
-    let waits: Vec<i64> =
-        sent.iter().filter(|sent| sent.queue == Name::Retries).map(|sent| sent.delay_seconds).collect();
+    let waits: Vec<i64> = sent
+        .iter()
+        .filter(|sent| sent.queue == Name::Retries)
+        .map(|sent| sent.delay_seconds)
+        .collect();
     assert_eq!(waits, [900; 96]);
-    let told = sent.iter().filter(|sent| sent.json()["type"] == "webhook.delivery_failed");
-    assert_eq!(told.map(|sent| sent.json()["data"]["attempts"].clone()).collect::<Vec<_>>(), [json!(49)]);
+    let told = sent
+        .iter()
+        .filter(|sent| sent.json()["type"] == "webhook.delivery_failed");
+    assert_eq!(
+        told.map(|sent| sent.json()["data"]["attempts"].clone())
+            .collect::<Vec<_>>(),
+        [json!(49)]
+    );
     let counts = world.fake.counts();
-    assert_eq!((counts["TransactWriteItems"], counts["PutItem"]), (48 + 1, 1 + 1 + 2), "{counts:?}");
-    assert_eq!(counts["UpdateItem"], 2, "it begins to fail, and is warned of: {counts:?}");
+    assert_eq!(
+        (counts["TransactWriteItems"], counts["PutItem"]),
+        (48 + 1, 1 + 1 + 2),
+        "{counts:?}"
+    );
+    assert_eq!(
+        counts["UpdateItem"], 2,
+        "it begins to fail, and is warned of: {counts:?}"
+    );
     assert!(world.fake.state().queues.on(Name::Dead).is_empty());
 }
 
@@ -52,13 +83,39 @@ async fn the_default_is_48_retries_30_minutes_apart() {
 async fn schedules_and_what_the_receiver_asks_for() {
     type Case = (Value, fn(usize) -> Reply, &'static [i64], Status);
     let fixed = json!({"type": "fixed", "interval_seconds": 1800, "duration_seconds": 7200});
-    let failing = |n| if n == 1 { Reply::RetryAfter(429, 3000) } else { Reply::Status(500) };
+    let failing = |n| {
+        if n == 1 {
+            Reply::RetryAfter(429, 3000)
+        } else {
+            Reply::Status(500)
+        }
+    };
     let cases: [Case; 7] = [
-        (fixed.clone(), failing, &[0, 3000, 5400, 7200], Status::Failed),
-        (fixed.clone(), |_| Reply::RetryAfter(503, 10), &[0, 1800, 3600, 5400, 7200], Status::Failed),
-        (fixed.clone(), |_| Reply::RetryAfter(500, 3000), &[0, 1800, 3600, 5400, 7200], Status::Failed),
+        (
+            fixed.clone(),
+            failing,
+            &[0, 3000, 5400, 7200],
+            Status::Failed,
+        ),
+        (
+            fixed.clone(),
+            |_| Reply::RetryAfter(503, 10),
+            &[0, 1800, 3600, 5400, 7200],
+            Status::Failed,
+        ),
+        (
+            fixed.clone(),
+            |_| Reply::RetryAfter(500, 3000),
+            &[0, 1800, 3600, 5400, 7200],
+            Status::Failed,
+        ),
         // Never past the end.
-        (fixed, |_| Reply::RetryAfter(429, 80_000), &[0, 7200], Status::Failed),
+        (
+            fixed,
+            |_| Reply::RetryAfter(429, 80_000),
+            &[0, 7200],
+            Status::Failed,
+        ),
         (
             json!({"type": "fixed", "interval_seconds": 2, "duration_seconds": 6}),
             |_| Reply::RetryAfter(429, 604_800),
@@ -68,7 +125,9 @@ async fn schedules_and_what_the_receiver_asks_for() {
         (
             json!({"type": "standard"}),
             |n| Reply::Status(if n == 10 { 204 } else { 502 }),
-            &[0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+            &[
+                0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
+            ],
             Status::Succeeded,
         ),
         (
@@ -80,8 +139,20 @@ async fn schedules_and_what_the_receiver_asks_for() {
     ];
     for (retry, answer, times, status) in cases {
         let mut world = super::world().await;
-        assert_eq!(calls(&mut world, retry.clone(), answer).await, (times.to_vec(), status), "{retry}");
-        assert!(world.fake.state().queues.sent().iter().all(|sent| sent.delay_seconds <= 900));
+        assert_eq!(
+            calls(&mut world, retry.clone(), answer).await,
+            (times.to_vec(), status),
+            "{retry}"
+        );
+        assert!(
+            world
+                .fake
+                .state()
+                .queues
+                .sent()
+                .iter()
+                .all(|sent| sent.delay_seconds <= 900)
+        );
     }
 }
 
@@ -91,25 +162,57 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
     let webhook = world.webhook("hook", json!({})).await;
     let event = world.publish("message", json!({})).await;
     world.step().await.expect("the event");
-    let first = world.fake.state().queues.on(Name::Deliveries)[0].body.clone();
+    let first = world.fake.state().queues.on(Name::Deliveries)[0]
+        .body
+        .clone();
     let mut message: Message = serde_json::from_str(&first).expect("a message");
-    assert_eq!(message.delivery, domain::id::DeliveryId { event: event.id, webhook: webhook.id });
+    assert_eq!(
+        message.delivery,
+        domain::id::DeliveryId {
+            event: event.id,
+            webhook: webhook.id
+        }
+    );
     message.due_at = Some(world.time() + SignedDuration::from_hours(1));
     for (waits, on, dead) in [(1999, 1, 0), (2000, 0, 1)] {
         message.waits = waits;
-        world.put(Name::Retries, ascii_json(&message).expect("JSON")).await;
-        let batch = world.fake.state().queues.receive(Name::Retries, world.time());
+        world
+            .put(Name::Retries, ascii_json(&message).expect("JSON"))
+            .await;
+        let batch = world
+            .fake
+            .state()
+            .queues
+            .receive(Name::Retries, world.time());
         world.begin_count();
         world.work(Name::Retries, &batch).await.expect("an answer");
-        assert_eq!(world.fake.counts(), [("SendMessage".to_owned(), 1)].into(), "without any other call");
+        assert_eq!(
+            world.fake.counts(),
+            [("SendMessage".to_owned(), 1)].into(),
+            "without any other call"
+        );
         let state = world.fake.state();
-        assert_eq!((state.queues.on(Name::Retries).len(), state.queues.on(Name::Dead).len()), (on, dead), "{waits}");
+        assert_eq!(
+            (
+                state.queues.on(Name::Retries).len(),
+                state.queues.on(Name::Dead).len()
+            ),
+            (on, dead),
+            "{waits}"
+        );
         drop(state);
         let ids = world.fake.state().queues.on(Name::Retries);
-        world.fake.state().queues.delete(&ids.iter().map(|message| message.id.as_str()).collect());
+        world
+            .fake
+            .state()
+            .queues
+            .delete(&ids.iter().map(|message| message.id.as_str()).collect());
     }
     let dead = world.fake.state().queues.on(Name::Dead)[0].json();
-    assert_eq!((dead["waits"].clone(), dead["number"].clone()), (json!(2000), json!(1)));
+    assert_eq!(
+        (dead["waits"].clone(), dead["number"].clone()),
+        (json!(2000), json!(1))
+    );
     assert!(world.receiver.hits().is_empty());
 }
 
@@ -120,13 +223,26 @@ async fn a_delivery_that_goes_on_while_it_is_read_is_shown_as_of_one_moment() {
     let webhook = world.webhook("hook", retry).await;
     world.receiver.script(|_: &Hit| Reply::Status(500));
     let event = world.publish("message", json!({})).await;
-    let id = domain::id::DeliveryId { event: event.id, webhook: webhook.id };
+    let id = domain::id::DeliveryId {
+        event: event.id,
+        webhook: webhook.id,
+    };
     while world.history(id).await.is_none() {
-        assert!(world.step_on(&[Name::Events, Name::Deliveries]).await.is_some(), "there is work left");
+        assert!(
+            world
+                .step_on(&[Name::Events, Name::Deliveries])
+                .await
+                .is_some(),
+            "there is work left"
+        );
     }
     let before = {
         let state = world.fake.state();
-        let row = state.table.items().iter().find(|(key, _)| key.0.starts_with("deliveries#"));
+        let row = state
+            .table
+            .items()
+            .iter()
+            .find(|(key, _)| key.0.starts_with("deliveries#"));
         row.expect("a row").1.clone()
     };
     world.run().await;

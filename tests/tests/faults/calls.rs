@@ -18,14 +18,26 @@ async fn with_a_fifth_of_all_calls_failing_every_event_is_delivered() {
     faulty.proxy.fail(20, 7);
 
     let published = publish_many(&faulty.stack, EVENTS as u64, 5).await;
-    sink.wait_until("every event came", |got| counted(&published, got).len() == EVENTS).await;
+    sink.wait_until("every event came", |got| {
+        counted(&published, got).len() == EVENTS
+    })
+    .await;
 
     for service in ["DynamoDB", "AmazonSQS"] {
         let passed = faulty.proxy.met(service, None);
         let failed = PASSING.map(|fault| faulty.proxy.met(service, Some(fault)));
-        assert!(failed.iter().all(|count| *count > 0), "{service}: {failed:?}");
-        let (failed, all) = (failed.iter().sum::<usize>(), failed.iter().sum::<usize>() + passed);
-        assert!((10..=30).contains(&(failed * 100 / all)), "{service}: {failed} of {all}");
+        assert!(
+            failed.iter().all(|count| *count > 0),
+            "{service}: {failed:?}"
+        );
+        let (failed, all) = (
+            failed.iter().sum::<usize>(),
+            failed.iter().sum::<usize>() + passed,
+        );
+        assert!(
+            (10..=30).contains(&(failed * 100 / all)),
+            "{service}: {failed} of {all}"
+        );
     }
     assert!(faulty.proxy.met("secretsmanager", None) > 0);
     faulty.proxy.mend();

@@ -16,8 +16,17 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     let faulty = Faulty::get().await;
     let (stack, proxy, dead) = (&faulty.stack, faulty.proxy, &faulty.stack.queues().dead);
     let sink = Sink::start();
-    sink.answers_in_turn((0..EACH).map(|_| Reply::status(500)).chain([Reply::status(200)]));
-    let webhook = stack.webhook().url(sink.url()).retry([10, 600]).create().await;
+    sink.answers_in_turn(
+        (0..EACH)
+            .map(|_| Reply::status(500))
+            .chain([Reply::status(200)]),
+    );
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .retry([10, 600])
+        .create()
+        .await;
 
     // Retries, first attempts and events, of each function that loses a right which it needs.
     let mut published = publish_many(stack, EACH as u64, EACH).await;
@@ -33,11 +42,16 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     published.extend(publish_many(stack, EACH as u64, EACH).await);
     let nonsense = unique("nonsense");
     stack.put_on_queue(dead, &nonsense).await;
-    for queue in [&stack.queues().events, &stack.queues().deliveries, &stack.queues().retries] {
+    for queue in [
+        &stack.queues().events,
+        &stack.queues().deliveries,
+        &stack.queues().retries,
+    ] {
         faulty.until_empty(queue).await;
     }
     let letters = faulty.count(dead).await - 1;
-    // A slow machine may need more than the second after which a message is seen again: then there are two of it.
+    // A slow machine may need more than the second after which a message is seen again: then there
+    // are two of it.
     let copies = letters.checked_sub(3 * EACH).expect("all are dead");
     assert_eq!(sink.got().len(), EACH, "nothing was delivered");
 
@@ -45,24 +59,50 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     faulty.set_visibility(VISIBILITY).await;
     faulty.set_receives(RECEIVES).await;
     assert_eq!(redrive(&faulty).await, format!("{letters} sent, 1 left\n"));
-    let succeeded = |published: &BTreeMap<String, u64>, got: &[_]| counted(published, got).len() == 3 * EACH;
-    sink.wait_until("every event came", |got| succeeded(&published, got)).await;
+    let succeeded =
+        |published: &BTreeMap<String, u64>, got: &[_]| counted(published, got).len() == 3 * EACH;
+    sink.wait_until("every event came", |got| succeeded(&published, got))
+        .await;
     faulty.all_succeeded(&webhook, &published).await;
-    assert!((4 * EACH..=4 * EACH + copies).contains(&sink.got().len()), "and each once, but for {copies} copies");
+    assert!(
+        (4 * EACH..=4 * EACH + copies).contains(&sink.got().len()),
+        "and each once, but for {copies} copies"
+    );
     stack.on_queue(dead, &nonsense).await;
     assert_eq!(faulty.count(dead).await, 1);
-    stack.aws("AmazonSQS.PurgeQueue", &serde_json::json!({"QueueUrl": dead})).await;
+    stack
+        .aws(
+            "AmazonSQS.PurgeQueue",
+            &serde_json::json!({"QueueUrl": dead}),
+        )
+        .await;
 }
 
 /// Does what README says, on this stack; what that says.
 async fn redrive(faulty: &Faulty) -> String {
     let readme = std::fs::read_to_string(local::root().join("README.md")).expect("README.md");
-    let mut blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let block =
-        blocks.find(|block| block.contains("AWS_ENDPOINT_URL") && block.contains("redrive")).expect("a command");
-    let command = block.replace("http://127.0.0.1:4566", &faulty.stack.endpoint().endpoint_url);
+    let mut blocks = readme
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    let block = blocks
+        .find(|block| block.contains("AWS_ENDPOINT_URL") && block.contains("redrive"))
+        .expect("a command");
+    let command = block.replace(
+        "http://127.0.0.1:4566",
+        &faulty.stack.endpoint().endpoint_url,
+    );
     assert_ne!(command, block);
-    let ran = Command::new("sh").args(["-c", &command]).current_dir(local::root()).output().await.expect("sh");
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let ran = Command::new("sh")
+        .args(["-c", &command])
+        .current_dir(local::root())
+        .output()
+        .await
+        .expect("sh");
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     String::from_utf8(ran.stdout).expect("UTF-8")
 }

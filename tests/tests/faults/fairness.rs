@@ -1,4 +1,5 @@
-//! Endpoints that hang. Here, as nothing else is delivered meanwhile that would change what is measured.
+//! Endpoints that hang. Here, as nothing else is delivered meanwhile that would change what is
+//! measured.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,18 @@ async fn a_hundred_events_to_a_hung_endpoint_cost_others_no_more_than_one_timeou
     let faulty = Faulty::get().await;
     let stack = &faulty.stack;
     let (healthy, other) = (Sink::start(), Sink::start());
-    stack.webhook().url(healthy.url()).events(["chat"]).create().await;
-    let webhook = stack.webhook().url(other.url()).set("timeout_seconds", TIMEOUT.as_secs()).create().await;
+    stack
+        .webhook()
+        .url(healthy.url())
+        .events(["chat"])
+        .create()
+        .await;
+    let webhook = stack
+        .webhook()
+        .url(other.url())
+        .set("timeout_seconds", TIMEOUT.as_secs())
+        .create()
+        .await;
     let behind_a_hundred = async |count: usize| {
         publish_many(stack, 100, 100).await;
         other.wait_for(count).await;
@@ -32,7 +43,13 @@ async fn a_hundred_events_to_a_hung_endpoint_cost_others_no_more_than_one_timeou
     other.answers(Reply::hang());
     let delayed = behind_a_hundred(101).await;
 
-    assert!(delayed <= usual + TIMEOUT + SLACK, "{delayed:?}, and {usual:?} when nobody hangs");
-    assert!(other.got().len() < 200, "so many would have taken several timeouts");
+    assert!(
+        delayed <= usual + TIMEOUT + SLACK,
+        "{delayed:?}, and {usual:?} when nobody hangs"
+    );
+    assert!(
+        other.got().len() < 200,
+        "so many would have taken several timeouts"
+    );
     webhook.delete().await;
 }

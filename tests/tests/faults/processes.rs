@@ -17,7 +17,13 @@ async fn ten_kills_lose_nothing_and_mix_nothing_up() {
     let faulty = Faulty::get().await;
     faulty.set_visibility(VISIBILITY).await;
     let sink = Sink::start();
-    let webhook = faulty.stack.webhook().url(sink.url()).set("timeout_seconds", 20).create().await;
+    let webhook = faulty
+        .stack
+        .webhook()
+        .url(sink.url())
+        .set("timeout_seconds", 20)
+        .create()
+        .await;
 
     let kills = async {
         for _ in 0..KILLS {
@@ -30,12 +36,19 @@ async fn ten_kills_lose_nothing_and_mix_nothing_up() {
     };
     let (published, ()) = tokio::join!(publish_many(&faulty.stack, EVENTS as u64, 100), kills);
 
-    let got = sink.wait_until("every event came", |got| counted(&published, got).len() == EVENTS).await;
+    let got = sink
+        .wait_until("every event came", |got| {
+            counted(&published, got).len() == EVENTS
+        })
+        .await;
     assert!(got.len() > EVENTS, "what waited for its answer came again");
     faulty.all_succeeded(&webhook, &published).await;
     assert_eq!(faulty.count(&faulty.stack.queues().dead).await, 0);
     // Nobody was told another id for the same event.
     let ids = counted(&published, &sink.got());
-    assert_eq!(ids.keys().collect::<Vec<_>>(), published.keys().collect::<Vec<_>>());
+    assert_eq!(
+        ids.keys().collect::<Vec<_>>(),
+        published.keys().collect::<Vec<_>>()
+    );
     assert_eq!(webhook.read().await["failing_since"], json!(null));
 }

@@ -1,5 +1,5 @@
-//! No more than 1,000 webhooks get one event, whatever its type and the patterns that they ask with; and no 422 lists more than
-//! 100 problems.
+//! No more than 1,000 webhooks get one event, whatever its type and the patterns that they ask
+//! with; and no 422 lists more than 100 problems.
 
 use domain::id::WebhookKind;
 use platform::random;
@@ -23,13 +23,19 @@ fn subscribe(api: &Api, pattern: &str, count: usize) {
 
 async fn webhook(api: &Api, pattern: &str) -> Reply {
     let name = random::id::<WebhookKind>().to_string();
-    api.post("webhooks", json!({"name": name, "url": "https://example.com/", "events": [pattern]})).await
+    api.post(
+        "webhooks",
+        json!({"name": name, "url": "https://example.com/", "events": [pattern]}),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn wildcards_fill_up_below_types_that_nobody_defined_yet() {
     let api = Api::new().await;
-    api.post("event-types", json!({"name": "a"})).await.expect(201);
+    api.post("event-types", json!({"name": "a"}))
+        .await
+        .expect(201);
     subscribe(&api, "a.*", 1_000);
     for pattern in ["a.*", "a.b.*"] {
         let refused: Value = webhook(&api, pattern).await.expect(422);
@@ -42,7 +48,9 @@ async fn wildcards_fill_up_below_types_that_nobody_defined_yet() {
 #[tokio::test]
 async fn own_types_count_what_asks_for_them_by_name_and_by_wildcard() {
     let api = Api::new().await;
-    api.post("event-types", json!({"name": "c.d"})).await.expect(201);
+    api.post("event-types", json!({"name": "c.d"}))
+        .await
+        .expect(201);
     subscribe(&api, "c.d", 999);
     webhook(&api, "c.*").await.expect(201);
     for pattern in ["c.*", "*", "c.d"] {
@@ -51,21 +59,39 @@ async fn own_types_count_what_asks_for_them_by_name_and_by_wildcard() {
     // Before a type is defined, only its own definition can tell.
     subscribe(&api, "e.f", 600);
     subscribe(&api, "e.*", 400);
-    api.post("event-types", json!({"name": "e.f"})).await.expect(201);
+    api.post("event-types", json!({"name": "e.f"}))
+        .await
+        .expect(201);
     subscribe(&api, "g.h", 601);
     subscribe(&api, "g.*", 400);
-    api.post("event-types", json!({"name": "g.h"})).await.expect(409);
+    api.post("event-types", json!({"name": "g.h"}))
+        .await
+        .expect(409);
 }
 
 #[tokio::test]
 async fn a_422_lists_at_most_a_hundred_problems() {
     let api = Api::new().await;
-    let unknown: serde_json::Map<String, Value> = (0..15_000).map(|index| (format!("f{index}"), json!(0))).collect();
-    for path in ["webhooks", "providers", "services", "accounts", "campaigns", "messages", "events"] {
+    let unknown: serde_json::Map<String, Value> = (0..15_000)
+        .map(|index| (format!("f{index}"), json!(0)))
+        .collect();
+    for path in [
+        "webhooks",
+        "providers",
+        "services",
+        "accounts",
+        "campaigns",
+        "messages",
+        "events",
+    ] {
         let refused = api.post(path, unknown.clone().into()).await.expect(422);
         let errors = refused["errors"].as_array().expect("errors");
         assert_eq!(errors.len(), 100, "{path}");
-        assert!(errors[99]["detail"].as_str().is_some_and(|detail| detail.ends_with("more problems are not listed")));
+        assert!(
+            errors[99]["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.ends_with("more problems are not listed"))
+        );
         assert!(refused.to_string().len() < 32 * 1024, "{path}");
     }
     // The pointers repeat a long name.

@@ -10,11 +10,16 @@ async fn a_cursor_belongs_to_its_list_and_filters() {
     }
     let page = api.get("events?limit=2&type=message").await.expect(200);
     let cursor = page["next_cursor"].as_str().expect("a cursor").to_owned();
-    for right in
-        ["events?limit=2&type=message&cursor=", "events?limit=5&type=message&cursor=", "events?type=mess%61ge&cursor="]
-    {
+    for right in [
+        "events?limit=2&type=message&cursor=",
+        "events?limit=5&type=message&cursor=",
+        "events?type=mess%61ge&cursor=",
+    ] {
         let page = api.get(&format!("{right}{cursor}")).await.expect(200);
-        assert!(!page["data"].as_array().expect("data").is_empty(), "{right}");
+        assert!(
+            !page["data"].as_array().expect("data").is_empty(),
+            "{right}"
+        );
     }
     for wrong in [
         "events?cursor=",
@@ -41,6 +46,10 @@ async fn credentials_by_rotation_have_cursors_of_their_own() {
     }
     let page = api.get("credentials?limit=1").await.expect(200);
     let cursor = page["next_cursor"].as_str().expect("a cursor").to_owned();
-    api.get(&format!("credentials?limit=1&rotation=due_soon&cursor={cursor}")).await.expect(400);
+    api.get(&format!(
+        "credentials?limit=1&rotation=due_soon&cursor={cursor}"
+    ))
+    .await
+    .expect(400);
     assert_eq!(api.all("credentials", 1).await.len(), 4);
 }

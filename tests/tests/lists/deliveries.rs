@@ -21,14 +21,25 @@ async fn events(api: &Api, count: usize, webhooks: &[WebhookId]) -> Vec<EventId>
 
 fn deliveries(events: &[EventId], webhooks: &[WebhookId]) -> Vec<String> {
     let of = |event: &EventId| {
-        webhooks.iter().map(|webhook| DeliveryId { event: *event, webhook: *webhook }.to_string()).collect::<Vec<_>>()
+        webhooks
+            .iter()
+            .map(|webhook| {
+                DeliveryId {
+                    event: *event,
+                    webhook: *webhook,
+                }
+                .to_string()
+            })
+            .collect::<Vec<_>>()
     };
     events.iter().flat_map(of).collect()
 }
 
 /// How many keys a call asks for.
 fn keys(call: &Call) -> usize {
-    call.request["RequestItems"]["table"]["Keys"].as_array().map_or(0, Vec::len)
+    call.request["RequestItems"]["table"]["Keys"]
+        .as_array()
+        .map_or(0, Vec::len)
 }
 
 #[tokio::test]
@@ -37,41 +48,99 @@ async fn pages_end_within_an_events_deliveries_and_read_no_more_rows_than_they_s
     let webhooks = webhooks(7);
     let events = events(&api, 3, &webhooks).await;
     for id in [&events[0], &events[2]] {
-        api.failed(DeliveryId { event: *id, webhook: webhooks[3] }).await;
+        api.failed(DeliveryId {
+            event: *id,
+            webhook: webhooks[3],
+        })
+        .await;
     }
     for limit in [1, 4, 7, 21] {
         api.fake.state().calls.clear();
-        assert_eq!(texts(&api.all("deliveries", limit).await, "id"), deliveries(&events, &webhooks), "{limit}");
+        assert_eq!(
+            texts(&api.all("deliveries", limit).await, "id"),
+            deliveries(&events, &webhooks),
+            "{limit}"
+        );
         let state = api.fake.state();
         let most = state.calls.iter().map(keys).max();
         assert!(most <= Some(limit), "{most:?} of {limit}");
     }
-    let of_one = api.all(&format!("deliveries?event_id={}", events[1]), 3).await;
+    let of_one = api
+        .all(&format!("deliveries?event_id={}", events[1]), 3)
+        .await;
     assert_eq!(texts(&of_one, "id"), deliveries(&events[1..2], &webhooks));
     let since = events[1].made_at();
-    assert!(api.all(&format!("deliveries?event_id={}&since={since}", events[2]), 3).await.is_empty());
+    assert!(
+        api.all(
+            &format!("deliveries?event_id={}&since={since}", events[2]),
+            3
+        )
+        .await
+        .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn what_has_no_row_yet_is_found_by_its_event_and_its_status() {
     let api = Api::new().await;
-    let created = api.post("webhooks", json!({"name": "a", "url": "https://example.com/", "events": ["chat"]})).await;
-    let webhook: WebhookId = created.expect(201)["id"].as_str().expect("an id").parse().expect("an id");
+    let created = api
+        .post(
+            "webhooks",
+            json!({"name": "a", "url": "https://example.com/", "events": ["chat"]}),
+        )
+        .await;
+    let webhook: WebhookId = created.expect(201)["id"]
+        .as_str()
+        .expect("an id")
+        .parse()
+        .expect("an id");
     let events = events(&api, 5, &[random::id(), webhook]).await;
-    api.failed(DeliveryId { event: events[2], webhook }).await;
-    let pending = api.all(&format!("deliveries?webhook_id={webhook}&status=pending"), 2).await;
+    api.failed(DeliveryId {
+        event: events[2],
+        webhook,
+    })
+    .await;
+    let pending = api
+        .all(
+            &format!("deliveries?webhook_id={webhook}&status=pending"),
+            2,
+        )
+        .await;
     let expected: Vec<String> = [0, 1, 3, 4].map(|n: usize| events[n].to_string()).into();
     assert_eq!(texts(&pending, "event_id"), expected);
     for limit in [1, 2, 4, 5, 100] {
-        let all = api.all(&format!("deliveries?webhook_id={webhook}"), limit).await;
-        assert_eq!(texts(&all, "event_id"), events.iter().map(ToString::to_string).collect::<Vec<_>>(), "{limit}");
+        let all = api
+            .all(&format!("deliveries?webhook_id={webhook}"), limit)
+            .await;
+        assert_eq!(
+            texts(&all, "event_id"),
+            events.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "{limit}"
+        );
         let statuses = texts(&all, "status");
-        assert_eq!(statuses, ["pending", "pending", "failed", "pending", "pending"], "{limit}");
+        assert_eq!(
+            statuses,
+            ["pending", "pending", "failed", "pending", "pending"],
+            "{limit}"
+        );
     }
     let (since, until) = (events[3].made_at(), events[1].made_at());
-    let some = api.all(&format!("deliveries?webhook_id={webhook}&since={since}&until={until}"), 2).await;
-    assert_eq!(texts(&some, "event_id"), [1, 2, 3].map(|n: usize| events[n].to_string()));
-    let both = api.all(&format!("deliveries?webhook_id={webhook}&event_id={}", events[2]), 2).await;
+    let some = api
+        .all(
+            &format!("deliveries?webhook_id={webhook}&since={since}&until={until}"),
+            2,
+        )
+        .await;
+    assert_eq!(
+        texts(&some, "event_id"),
+        [1, 2, 3].map(|n: usize| events[n].to_string())
+    );
+    let both = api
+        .all(
+            &format!("deliveries?webhook_id={webhook}&event_id={}", events[2]),
+            2,
+        )
+        .await;
     assert_eq!(texts(&both, "status"), ["failed"]);
 }
 
@@ -93,7 +162,11 @@ fn history(api: &Api, id: DeliveryId, last: u32, body: &str) {
         });
         state.table.seed(item);
     }
-    let row = state.table.items().iter().find(|(key, _)| key.0.starts_with("deliveries#"));
+    let row = state
+        .table
+        .items()
+        .iter()
+        .find(|(key, _)| key.0.starts_with("deliveries#"));
     let mut row = Value::Object(row.expect("a row").1.clone());
     row["last"]["M"]["number"]["N"] = last.to_string().into();
     state.table.seed(row);
@@ -112,16 +185,38 @@ async fn shown(body: &str, last: u32) -> Vec<Value> {
 
 #[tokio::test]
 async fn of_a_long_history_the_newest_attempts_are_told_in_full() {
-    for (body, last, full) in [("x", 300, 200..300), ("\"", 90, 50..100), ("\u{1}", 60, 20..50)] {
+    for (body, last, full) in [
+        ("x", 300, 200..300),
+        ("\"", 90, 50..100),
+        ("\u{1}", 60, 20..50),
+    ] {
         let attempts = shown(&body.repeat(16 * 1024), last).await;
-        let numbers: Vec<u64> = attempts.iter().map(|attempt| attempt["number"].as_u64().expect("a number")).collect();
+        let numbers: Vec<u64> = attempts
+            .iter()
+            .map(|attempt| attempt["number"].as_u64().expect("a number"))
+            .collect();
         assert!(numbers.iter().copied().eq(1..=last.into()), "{numbers:?}");
-        let told = attempts.iter().rev().take_while(|attempt| attempt["response_body"].is_string()).count();
+        let told = attempts
+            .iter()
+            .rev()
+            .take_while(|attempt| attempt["response_body"].is_string())
+            .count();
         assert!(full.contains(&told), "{told}");
-        assert!(attempts.iter().rev().skip(told).all(|attempt| attempt["response_body"].is_null()));
+        assert!(
+            attempts
+                .iter()
+                .rev()
+                .skip(told)
+                .all(|attempt| attempt["response_body"].is_null())
+        );
     }
     let attempts = shown("small", 49).await;
-    assert!(attempts.len() == 49 && attempts.iter().all(|attempt| attempt["response_body"].is_string()));
+    assert!(
+        attempts.len() == 49
+            && attempts
+                .iter()
+                .all(|attempt| attempt["response_body"].is_string())
+    );
 }
 
 #[tokio::test]
@@ -132,13 +227,28 @@ async fn one_event_and_one_delivery_have_tags() {
     let id = DeliveryId { event, webhook };
     for path in [format!("events/{event}"), format!("deliveries/{id}")] {
         let before = api.get(&path).await.etag.expect("a tag");
-        assert!(before.starts_with('"') && before.ends_with('"') && before.len() > 10, "{before}");
+        assert!(
+            before.starts_with('"') && before.ends_with('"') && before.len() > 10,
+            "{before}"
+        );
         assert_eq!(api.get(&path).await.etag.as_ref(), Some(&before));
     }
-    let before = [api.get(&format!("events/{event}")).await.etag, api.get(&format!("deliveries/{id}")).await.etag];
+    let before = [
+        api.get(&format!("events/{event}")).await.etag,
+        api.get(&format!("deliveries/{id}")).await.etag,
+    ];
     api.failed(id).await;
-    let after = [api.get(&format!("events/{event}")).await.etag, api.get(&format!("deliveries/{id}")).await.etag];
-    assert!(before.iter().zip(&after).all(|(before, after)| before != after), "{before:?} {after:?}");
+    let after = [
+        api.get(&format!("events/{event}")).await.etag,
+        api.get(&format!("deliveries/{id}")).await.etag,
+    ];
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before != after),
+        "{before:?} {after:?}"
+    );
 }
 
 #[tokio::test]
@@ -148,26 +258,43 @@ async fn what_has_not_succeeded_is_listed_by_status_wherever_a_release_has_put_i
     let events = events(&api, 6, &webhooks).await;
     for event in &events {
         for webhook in &webhooks {
-            api.failed(DeliveryId { event: *event, webhook: *webhook }).await;
+            api.failed(DeliveryId {
+                event: *event,
+                webhook: *webhook,
+            })
+            .await;
         }
     }
     {
         let mut state = api.fake.state();
-        let rows = state.table.items().iter().filter(|(key, _)| key.0.starts_with("deliveries#"));
+        let rows = state
+            .table
+            .items()
+            .iter()
+            .filter(|(key, _)| key.0.starts_with("deliveries#"));
         let rows: Vec<Value> = rows.map(|(_, item)| json!(item)).collect();
         for (n, mut row) in rows.into_iter().enumerate().filter(|(n, _)| n % 2 == 0) {
             let row = row.as_object_mut().expect("an item");
             assert!(row.remove("status_pk").is_some() && !row.contains_key("list_pk"));
             let sort_key = row.remove("status_sk").expect("in the index");
-            row.insert("list_pk".to_owned(), json!({"S": format!("delivery#failed#{}", n % 4)}));
+            row.insert(
+                "list_pk".to_owned(),
+                json!({"S": format!("delivery#failed#{}", n % 4)}),
+            );
             row.insert("list_sk".to_owned(), sort_key);
             state.table.seed(row.clone().into());
         }
     }
     for limit in [1, 5, 18, 100] {
-        let listed = texts(&api.all("deliveries?status=failed", limit).await, "event_id");
-        let expected: Vec<String> =
-            events.iter().flat_map(|event| [event, event, event]).map(ToString::to_string).collect();
+        let listed = texts(
+            &api.all("deliveries?status=failed", limit).await,
+            "event_id",
+        );
+        let expected: Vec<String> = events
+            .iter()
+            .flat_map(|event| [event, event, event])
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(listed, expected, "{limit}");
     }
 }
@@ -178,7 +305,11 @@ async fn an_unreadable_row_is_left_out_of_lists() {
     let webhook = webhooks(1)[0];
     let events = events(&api, 3, &[webhook]).await;
     for event in &events {
-        api.failed(DeliveryId { event: *event, webhook }).await;
+        api.failed(DeliveryId {
+            event: *event,
+            webhook,
+        })
+        .await;
     }
     for name in ["one", "two"] {
         let document = json!({"name": name, "url": "https://example.com/", "events": ["chat"]});
@@ -187,10 +318,19 @@ async fn an_unreadable_row_is_left_out_of_lists() {
     {
         let mut state = api.fake.state();
         let damaged = |key: &str, index: usize| {
-            let item = state.table.items().iter().filter(|(found, _)| found.0.starts_with(key)).nth(index);
+            let item = state
+                .table
+                .items()
+                .iter()
+                .filter(|(found, _)| found.0.starts_with(key))
+                .nth(index);
             json!(item.expect("an item").1)
         };
-        let mut items = [damaged("deliveries#", 1), damaged("events#", 2), damaged("webhook#", 0)];
+        let mut items = [
+            damaged("deliveries#", 1),
+            damaged("events#", 2),
+            damaged("webhook#", 0),
+        ];
         items[0]["status"] = json!({"S": "of the future"});
         items[1]["data"] = json!({"S": "{"});
         items[2]["sealed"] = json!({"S": "no seal"});

@@ -10,7 +10,12 @@ use crate::api::{Api, ids, texts};
 /// Lets everything that expires be past its time; how much that is.
 fn expire(api: &Api) -> usize {
     let mut state = api.fake.state();
-    let mut items: Vec<Value> = state.table.items().values().map(|item| json!(item)).collect();
+    let mut items: Vec<Value> = state
+        .table
+        .items()
+        .values()
+        .map(|item| json!(item))
+        .collect();
     items.retain(|item| item.get("expires_at").is_some());
     for item in &mut items {
         item["expires_at"] = json!({"N": clock::now().as_second().to_string()});
@@ -24,8 +29,15 @@ fn expire(api: &Api) -> usize {
 async fn row_older_than_the_retention_is_listed_and_replayed() {
     let api = Api::new().await;
     let hook = json!({"name": "hook", "url": "https://example.com/", "events": ["message"]});
-    let webhook = api.post("webhooks", hook).await.expect(201)["id"].as_str().expect("an id").parse().expect("an id");
-    let (_, day) = (api.event(ids(1, 0)[0], json!({}), &[webhook]).await, SignedDuration::from_hours(24));
+    let webhook = api.post("webhooks", hook).await.expect(201)["id"]
+        .as_str()
+        .expect("an id")
+        .parse()
+        .expect("an id");
+    let (_, day) = (
+        api.event(ids(1, 0)[0], json!({}), &[webhook]).await,
+        SignedDuration::from_hours(24),
+    );
     let event = EventId::new(clock::now() - day * 40, 1);
     api.event(event, json!({}), &[webhook]).await;
     api.failed(DeliveryId { event, webhook }).await;
@@ -39,7 +51,13 @@ async fn row_older_than_the_retention_is_listed_and_replayed() {
     ] {
         assert_eq!(api.all(&list, 10).await.len(), count, "{list}");
     }
-    let replayed = api.post(&format!("webhooks/{webhook}/replay"), json!({"status": "failed"})).await.expect(202);
+    let replayed = api
+        .post(
+            &format!("webhooks/{webhook}/replay"),
+            json!({"status": "failed"}),
+        )
+        .await
+        .expect(202);
     assert_eq!(replayed["count"], 1);
 }
 
@@ -50,7 +68,9 @@ async fn what_is_past_its_time_is_not_there() {
     let event = ids(1, 0)[0];
     api.event(event, json!({"n": 1}), &[webhook]).await;
     let delivery = api.failed(DeliveryId { event, webhook }).await;
-    api.post("event-types", json!({"name": "own.type"})).await.expect(201);
+    api.post("event-types", json!({"name": "own.type"}))
+        .await
+        .expect(201);
     let lists = [
         "events".to_owned(),
         "audit".to_owned(),
@@ -61,16 +81,31 @@ async fn what_is_past_its_time_is_not_there() {
         assert!(!api.all(list, 100).await.is_empty(), "{list}");
     }
     // The audit log tells of the first admin's user and credential, and of the type.
-    assert_eq!(expire(&api), 5, "the event, the delivery, three entries of the audit log");
+    assert_eq!(
+        expire(&api),
+        5,
+        "the event, the delivery, three entries of the audit log"
+    );
     for list in lists.iter().map(String::as_str).chain(["deliveries"]) {
         assert!(api.all(list, 100).await.is_empty(), "{list}");
     }
     api.get(&format!("events/{event}")).await.expect(404);
-    api.get(&format!("deliveries/{}", delivery.id)).await.expect(404);
+    api.get(&format!("deliveries/{}", delivery.id))
+        .await
+        .expect(404);
     // What comes anew takes its place.
     let again = api.event(event, json!({"n": 2}), &[]).await;
     assert_eq!(again.event.parse().expect("an event").data, json!({"n": 2}));
     api.failed(delivery.id).await;
-    assert_eq!(api.table.record(&delivery, None, None).await.expect("answered"), Written::Refused);
-    assert_eq!(texts(&api.all("events", 1).await, "id"), [event.to_string()]);
+    assert_eq!(
+        api.table
+            .record(&delivery, None, None)
+            .await
+            .expect("answered"),
+        Written::Refused
+    );
+    assert_eq!(
+        texts(&api.all("events", 1).await, "id"),
+        [event.to_string()]
+    );
 }

@@ -9,7 +9,8 @@ use crate::api::{Api, ids, texts};
 async fn events(api: &Api, text: &str, sizes: &[usize], seconds: i64) -> Vec<String> {
     let ids: Vec<EventId> = ids(sizes.len(), seconds);
     for (id, size) in ids.iter().zip(sizes) {
-        api.event(*id, json!({"text": text.repeat(*size)}), &[]).await;
+        api.event(*id, json!({"text": text.repeat(*size)}), &[])
+            .await;
     }
     ids.iter().map(ToString::to_string).collect()
 }
@@ -19,9 +20,16 @@ async fn large_events_are_all_listed_in_their_order() {
     let api = Api::new().await;
     let expected = events(&api, "x", &[350_000; 20], 60).await;
     for limit in [7, 100] {
-        assert_eq!(texts(&api.all("events", limit).await, "id"), expected, "{limit}");
+        assert_eq!(
+            texts(&api.all("events", limit).await, "id"),
+            expected,
+            "{limit}"
+        );
     }
-    assert_eq!(texts(&api.all("events?type=message", 100).await, "id"), expected);
+    assert_eq!(
+        texts(&api.all("events?type=message", 100).await, "id"),
+        expected
+    );
     assert!(api.all("events?type=chat", 100).await.is_empty());
 }
 
@@ -35,13 +43,22 @@ async fn quotes_take_more_room() {
 #[tokio::test]
 async fn large_and_small_ones_of_many_days_and_shards_are_merged() {
     let api = Api::new().await;
-    let sizes: Vec<usize> = (0..30).map(|n| if n % 7 < 3 { 350_000 } else { 10 }).collect();
+    let sizes: Vec<usize> = (0..30)
+        .map(|n| if n % 7 < 3 { 350_000 } else { 10 })
+        .collect();
     // Every 6 hours over 7.5 days.
     let expected = events(&api, "x", &sizes, 21_600).await;
     for limit in [5, 30, 100] {
-        assert_eq!(texts(&api.all("events", limit).await, "id"), expected, "{limit}");
+        assert_eq!(
+            texts(&api.all("events", limit).await, "id"),
+            expected,
+            "{limit}"
+        );
     }
-    let page = api.get("events?limit=30&since=2020-01-01T00:00:00Z").await.expect(200);
+    let page = api
+        .get("events?limit=30&since=2020-01-01T00:00:00Z")
+        .await
+        .expect(200);
     assert!(page["data"].as_array().expect("data").len() < 30);
     assert!(page["next_cursor"].is_string());
 }
@@ -51,7 +68,10 @@ async fn the_last_page_has_no_cursor() {
     let api = Api::new().await;
     let expected = events(&api, "x", &[1; 8], 60).await;
     let page = api.get("events?limit=8").await.expect(200);
-    assert_eq!(texts(page["data"].as_array().expect("data"), "id"), expected);
+    assert_eq!(
+        texts(page["data"].as_array().expect("data"), "id"),
+        expected
+    );
     assert_eq!(page["next_cursor"], Value::Null);
 }
 
@@ -70,9 +90,13 @@ async fn what_ends_before_it_begins_is_empty() {
     let api = Api::new().await;
     events(&api, "x", &[1; 3], 60).await;
     let webhook = platform::random::id::<domain::id::WebhookKind>();
-    for list in
-        ["events?", "audit?", "deliveries?", &format!("deliveries?webhook_id={webhook}&"), "deliveries?status=failed&"]
-    {
+    for list in [
+        "events?",
+        "audit?",
+        "deliveries?",
+        &format!("deliveries?webhook_id={webhook}&"),
+        "deliveries?status=failed&",
+    ] {
         for (since, until) in [
             ("2026-03-01T10:00:00Z", "2026-03-01T09:00:00Z"),
             ("2200-01-01T00:00:00Z", "2200-01-02T00:00:00Z"),
@@ -80,8 +104,15 @@ async fn what_ends_before_it_begins_is_empty() {
             ("2026-03-01T10:00:00Z", "1900-01-01T00:00:00Z"),
             ("2200-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
         ] {
-            let page = api.get(&format!("{list}since={since}&until={until}")).await.expect(200);
-            assert_eq!(page, json!({"data": [], "next_cursor": null}), "{list} {since} {until}");
+            let page = api
+                .get(&format!("{list}since={since}&until={until}"))
+                .await
+                .expect(200);
+            assert_eq!(
+                page,
+                json!({"data": [], "next_cursor": null}),
+                "{list} {since} {until}"
+            );
         }
     }
 }

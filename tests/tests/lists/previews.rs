@@ -10,8 +10,12 @@ const SECRET: &str = "k7Qz-token.of/the+account=0123456789";
 impl Api {
     /// Creates a webhook, and returns its path.
     async fn webhook(&self, fields: &Value) -> String {
-        let mut document = json!({"name": "CRM", "url": "https://example.com/hook", "events": ["ticket.*"]});
-        document.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        let mut document =
+            json!({"name": "CRM", "url": "https://example.com/hook", "events": ["ticket.*"]});
+        document
+            .as_object_mut()
+            .expect("an object")
+            .extend(fields.as_object().expect("an object").clone());
         let webhook = self.post("webhooks", document).await.expect(201);
         format!("webhooks/{}", webhook["id"].as_str().expect("an id"))
     }
@@ -26,7 +30,10 @@ fn guesses(length: usize) -> (String, String) {
 
 /// An answer with `Q` in place of a text, as it is and percent-encoded.
 fn without(text: &str, answer: &str) -> String {
-    let encoded = text.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D");
+    let encoded = text
+        .replace('/', "%2F")
+        .replace('+', "%2B")
+        .replace('=', "%3D");
     answer.replace(&encoded, "Q").replace(text, "Q")
 }
 
@@ -51,15 +58,24 @@ async fn a_service_that_echoes_a_guess_confirms_nothing() {
         for text in [&guess, &other] {
             let request = json!({"body": {"a": text}, "headers": {"x-a": text}, "query": {"a": text}, "path": "/x"});
             let answer = api.post(&path, request).await.expect(200);
-            assert!(!answer.to_string().contains(SECRET) && answer["body"].to_string().contains("•••"), "{answer}");
+            assert!(
+                !answer.to_string().contains(SECRET) && answer["body"].to_string().contains("•••"),
+                "{answer}"
+            );
             let body = answer["body"].to_string();
-            assert!(body.contains(&format!("{{\\\"a\\\":\\\"{text}\\\"}}")), "{text} in {body}");
+            assert!(
+                body.contains(&format!("{{\\\"a\\\":\\\"{text}\\\"}}")),
+                "{text} in {body}"
+            );
             answers.push(without(text, &body));
         }
         assert_eq!(answers[0], answers[1]);
     }
     // The whole secret is masked, as it must be.
-    let answer = api.post(&path, json!({"body": {"a": SECRET}})).await.expect(200);
+    let answer = api
+        .post(&path, json!({"body": {"a": SECRET}}))
+        .await
+        .expect(200);
     assert!(!answer.to_string().contains(SECRET));
     assert_eq!(api.post_nothing(&path).await.expect(200)["status"], 200);
 }
@@ -78,7 +94,10 @@ async fn a_preview_confirms_no_guess() {
         let mut answers = Vec::new();
         for text in [&guess, &other] {
             let event = json!({"type": "ticket.created", "data": {"q": text}});
-            let mut answer = api.post(&format!("{webhook}/render"), json!({"event": event})).await.expect(200);
+            let mut answer = api
+                .post(&format!("{webhook}/render"), json!({"event": event}))
+                .await
+                .expect(200);
             let request = answer["request"].as_object_mut().expect("a request");
             assert_eq!(request["body"], format!("{{\"q\": \"{text}\"}}"));
             assert_eq!(request["headers"]["x-q"], *text);
@@ -93,13 +112,20 @@ async fn a_preview_confirms_no_guess() {
 #[tokio::test]
 async fn a_preview_takes_a_types_example_and_names_what_is_missing() {
     let api = Api::new().await;
-    let webhook = api.webhook(&json!({"url": "https://example.com/hooks/{id}"})).await;
+    let webhook = api
+        .webhook(&json!({"url": "https://example.com/hooks/{id}"}))
+        .await;
     let render = format!("{webhook}/render");
     for answer in [
         api.post_nothing(&render).await,
         api.post(&render, json!({})).await,
-        api.post(&render, json!({"event": {"type": "ticket.created"}})).await,
-        api.post(&render, json!({"event": {"type": "ticket.created", "data": null}})).await,
+        api.post(&render, json!({"event": {"type": "ticket.created"}}))
+            .await,
+        api.post(
+            &render,
+            json!({"event": {"type": "ticket.created", "data": null}}),
+        )
+        .await,
     ] {
         let answer = answer.expect(200);
         assert_eq!(
@@ -112,14 +138,35 @@ async fn a_preview_takes_a_types_example_and_names_what_is_missing() {
     let event = json!({"event": {"type": "ticket.created", "data": {"a": 1}}});
     let answer = api.post(&render, event.clone()).await.expect(200);
     let url = answer["request"]["url"].as_str().expect("a URL");
-    assert!(url.starts_with("https://example.com/hooks/evt_"), "the event's own ID: {url}");
-    let by_subject = api.webhook(&json!({"name": "By subject", "url": "https://example.com/hooks/{subject}"})).await;
-    let answer = api.post(&format!("{by_subject}/render"), event).await.expect(200);
-    assert_eq!((&answer["request"], &answer["missing_tags"]), (&Value::Null, &json!(["subject"])));
-    let answer = api.post(&render, json!({"event": {"data": 1}, "x": 1})).await.expect(422);
-    let pointers: Vec<_> = answer["errors"].as_array().expect("errors").iter().map(|e| e["pointer"].clone()).collect();
+    assert!(
+        url.starts_with("https://example.com/hooks/evt_"),
+        "the event's own ID: {url}"
+    );
+    let by_subject = api
+        .webhook(&json!({"name": "By subject", "url": "https://example.com/hooks/{subject}"}))
+        .await;
+    let answer = api
+        .post(&format!("{by_subject}/render"), event)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&answer["request"], &answer["missing_tags"]),
+        (&Value::Null, &json!(["subject"]))
+    );
+    let answer = api
+        .post(&render, json!({"event": {"data": 1}, "x": 1}))
+        .await
+        .expect(422);
+    let pointers: Vec<_> = answer["errors"]
+        .as_array()
+        .expect("errors")
+        .iter()
+        .map(|e| e["pointer"].clone())
+        .collect();
     assert_eq!(pointers, ["/event/type", "/event/data", "/x"]);
-    api.post_nothing(&format!("{webhook}/rotate-secret")).await.expect(200);
+    api.post_nothing(&format!("{webhook}/rotate-secret"))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -135,29 +182,57 @@ async fn headers_are_masked_by_their_values_and_survive_a_patch_of_others() {
         .await;
     let shown = json!({"x-upstream": "Bearer •••", "x-session": "id •••; v=2", "x-plain": "no secret", "x-tag": "{secret.k} {name}"});
     assert_eq!(api.get(&webhook).await.expect(200)["headers"], shown);
-    let patched = api.patch(&webhook, json!({"headers": {"x-plain": "other"}})).await.expect(200);
+    let patched = api
+        .patch(&webhook, json!({"headers": {"x-plain": "other"}}))
+        .await
+        .expect(200);
     assert_eq!(patched["headers"]["x-session"], "id •••; v=2");
-    let refused = api.patch(&webhook, json!({"headers": {"x-session": "id •••; v=2"}})).await.expect(422);
+    let refused = api
+        .patch(&webhook, json!({"headers": {"x-session": "id •••; v=2"}}))
+        .await
+        .expect(422);
     assert_eq!(refused["errors"][0]["pointer"], "/headers/x-session");
 
     let event = json!({"type": "ticket.created", "data": {"name": "Zoë"}});
-    api.post(&format!("{webhook}/test"), json!({"event": event})).await.expect(200);
+    api.post(&format!("{webhook}/test"), json!({"event": event}))
+        .await
+        .expect(200);
     let got = sink.got();
-    assert_eq!((got[0].header("x-upstream"), got[0].header("x-session")), (bearer, run));
-    assert_eq!(got[0].headers["x-tag"].as_bytes(), "Zoë's key Zoë".as_bytes());
+    assert_eq!(
+        (got[0].header("x-upstream"), got[0].header("x-session")),
+        (bearer, run)
+    );
+    assert_eq!(
+        got[0].headers["x-tag"].as_bytes(),
+        "Zoë's key Zoë".as_bytes()
+    );
 }
 
 #[tokio::test]
 async fn a_preview_of_a_large_event_is_small() {
     let api = Api::new().await;
-    let conditions: Vec<Value> = (0..50).map(|_| json!({"field": "text", "op": "exists", "value": true})).collect();
-    let webhook = api.webhook(&json!({"conditions": {"all": conditions}, "headers": {"x-a": "{event.id}"}})).await;
-    for text in ["x".repeat(200_000), "\"".repeat(120_000), "\u{1}".repeat(40_000)] {
+    let conditions: Vec<Value> = (0..50)
+        .map(|_| json!({"field": "text", "op": "exists", "value": true}))
+        .collect();
+    let webhook = api
+        .webhook(&json!({"conditions": {"all": conditions}, "headers": {"x-a": "{event.id}"}}))
+        .await;
+    for text in [
+        "x".repeat(200_000),
+        "\"".repeat(120_000),
+        "\u{1}".repeat(40_000),
+    ] {
         let event = json!({"type": "ticket.created", "data": {"text": text}});
         // That it fits Lambda's limit is checked for every answer.
-        let answer = api.post(&format!("{webhook}/render"), json!({"event": event})).await.expect(200);
+        let answer = api
+            .post(&format!("{webhook}/render"), json!({"event": event}))
+            .await
+            .expect(200);
         assert_eq!(
-            (&answer["request"]["truncated"], &answer["conditions"][49]["truncated"]),
+            (
+                &answer["request"]["truncated"],
+                &answer["conditions"][49]["truncated"]
+            ),
             (&json!(true), &json!(true))
         );
         assert!(answer["request"]["body"].as_str().expect("a body").len() <= 16 * 1024);

@@ -12,18 +12,31 @@ use tests::fake::sqs::Name;
 use crate::api::{Api, ids};
 
 async fn webhook(api: &Api, fields: Value) -> WebhookId {
-    let mut document = json!({"name": "hook", "url": "https://example.com/", "events": ["message"]});
-    document.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
-    api.post("webhooks", document).await.expect(201)["id"].as_str().expect("an id").parse().expect("an id")
+    let mut document =
+        json!({"name": "hook", "url": "https://example.com/", "events": ["message"]});
+    document
+        .as_object_mut()
+        .expect("an object")
+        .extend(fields.as_object().expect("an object").clone());
+    api.post("webhooks", document).await.expect(201)["id"]
+        .as_str()
+        .expect("an id")
+        .parse()
+        .expect("an id")
 }
 
 /// All calls of a replay to its end: how many were queued by each.
 async fn replay(api: &Api, webhook: WebhookId, range: &Value) -> Vec<u64> {
     let (mut counts, mut input) = (Vec::new(), range.clone());
     loop {
-        let answer = api.post(&format!("webhooks/{webhook}/replay"), input.clone()).await.expect(202);
+        let answer = api
+            .post(&format!("webhooks/{webhook}/replay"), input.clone())
+            .await
+            .expect(202);
         counts.push(answer["count"].as_u64().expect("a count"));
-        let Some(cursor) = answer["next_cursor"].as_str() else { return counts };
+        let Some(cursor) = answer["next_cursor"].as_str() else {
+            return counts;
+        };
         assert!(counts.len() < 100, "this goes on for ever");
         input["cursor"] = cursor.into();
     }
@@ -33,7 +46,12 @@ async fn replay(api: &Api, webhook: WebhookId, range: &Value) -> Vec<u64> {
 fn queued(api: &Api) -> Vec<EventId> {
     let state = api.fake.state();
     let messages = state.queues.on(Name::Deliveries);
-    let read = |text: &str| serde_json::from_str::<Message>(text).expect("a message").delivery.event;
+    let read = |text: &str| {
+        serde_json::from_str::<Message>(text)
+            .expect("a message")
+            .delivery
+            .event
+    };
     messages.iter().map(|message| read(&message.body)).collect()
 }
 
@@ -46,23 +64,56 @@ fn distinct(ids: Vec<EventId>) -> BTreeSet<EventId> {
 #[tokio::test]
 async fn what_failed_is_queued_again_each_once_by_500s() {
     let api = Api::new().await;
-    let (one, other) = (webhook(&api, json!({})).await, webhook(&api, json!({"name": "other"})).await);
+    let (one, other) = (
+        webhook(&api, json!({})).await,
+        webhook(&api, json!({"name": "other"})).await,
+    );
     let events = ids(602, 60);
     for id in &events {
         api.event(*id, json!({}), &[one, other]).await;
-        api.failed(DeliveryId { event: *id, webhook: one }).await;
+        api.failed(DeliveryId {
+            event: *id,
+            webhook: one,
+        })
+        .await;
     }
-    api.failed(DeliveryId { event: events[0], webhook: other }).await;
-    assert_eq!(replay(&api, one, &json!({"status": "succeeded"})).await, [0]);
+    api.failed(DeliveryId {
+        event: events[0],
+        webhook: other,
+    })
+    .await;
+    assert_eq!(
+        replay(&api, one, &json!({"status": "succeeded"})).await,
+        [0]
+    );
 
-    let range = json!({"since": events[601].made_at(), "until": events[1].made_at(), "status": "failed"});
+    let range =
+        json!({"since": events[601].made_at(), "until": events[1].made_at(), "status": "failed"});
     let counts = replay(&api, one, &range).await;
-    assert!(counts.iter().all(|count| *count <= 500) && counts.iter().sum::<u64>() == 601, "{counts:?}");
-    assert_eq!(distinct(queued(&api)), events[1..].iter().copied().collect());
-    let row = api.table.delivery(DeliveryId { event: events[7], webhook: one }).await.expect("read").expect("a row");
+    assert!(
+        counts.iter().all(|count| *count <= 500) && counts.iter().sum::<u64>() == 601,
+        "{counts:?}"
+    );
+    assert_eq!(
+        distinct(queued(&api)),
+        events[1..].iter().copied().collect()
+    );
+    let row = api
+        .table
+        .delivery(DeliveryId {
+            event: events[7],
+            webhook: one,
+        })
+        .await
+        .expect("read")
+        .expect("a row");
     let awaited = row.awaited.expect("a message is awaited");
     assert_eq!((row.status, awaited.ticket.number), (Status::Retrying, 2));
-    assert_eq!(replay(&api, one, &range).await.iter().sum::<u64>(), 0, "they are under way");
+    assert_eq!(
+        replay(&api, one, &range).await.iter().sum::<u64>(),
+        0,
+        "they are under way"
+    );
 }
 
 #[tokio::test]
@@ -71,19 +122,52 @@ async fn what_was_missed_is_matched_anew() {
     let events = ids(40, 60);
     let got = random();
     for (n, id) in events.iter().enumerate() {
-        api.event(*id, json!({"n": n}), if n % 2 == 0 { &[] } else { std::slice::from_ref(&got) }).await;
+        api.event(
+            *id,
+            json!({"n": n}),
+            if n % 2 == 0 {
+                &[]
+            } else {
+                std::slice::from_ref(&got)
+            },
+        )
+        .await;
     }
     let conditions = json!({"field": "n", "op": "lt", "value": 30});
     let late = webhook(&api, json!({"conditions": conditions})).await;
     api.event(events[3], json!({}), &[]).await;
     let counts = replay(&api, late, &json!({"status": "missed"})).await;
     assert_eq!(counts.iter().sum::<u64>(), 30);
-    assert_eq!(distinct(queued(&api)), events[..30].iter().copied().collect());
-    assert_eq!(replay(&api, late, &json!({"status": "missed"})).await.iter().sum::<u64>(), 0, "not a second time");
-    let deliveries = api.all(&format!("deliveries?event_id={}", events[1]), 10).await;
-    let webhooks: Vec<&Value> = deliveries.iter().map(|delivery| &delivery["webhook_id"]).collect();
-    assert_eq!(webhooks, [&json!(got), &json!(late)], "the event names it now");
-    let of_late = api.all(&format!("deliveries?webhook_id={late}&status=retrying"), 100).await;
+    assert_eq!(
+        distinct(queued(&api)),
+        events[..30].iter().copied().collect()
+    );
+    assert_eq!(
+        replay(&api, late, &json!({"status": "missed"}))
+            .await
+            .iter()
+            .sum::<u64>(),
+        0,
+        "not a second time"
+    );
+    let deliveries = api
+        .all(&format!("deliveries?event_id={}", events[1]), 10)
+        .await;
+    let webhooks: Vec<&Value> = deliveries
+        .iter()
+        .map(|delivery| &delivery["webhook_id"])
+        .collect();
+    assert_eq!(
+        webhooks,
+        [&json!(got), &json!(late)],
+        "the event names it now"
+    );
+    let of_late = api
+        .all(
+            &format!("deliveries?webhook_id={late}&status=retrying"),
+            100,
+        )
+        .await;
     assert_eq!(of_late.len(), 30);
 }
 
@@ -98,21 +182,39 @@ async fn what_is_wrong_is_refused_and_queues_nothing() {
         (json!({"until": 5}), "/until"),
         (json!({"limit": 5}), "/limit"),
     ] {
-        assert_eq!(api.post(&path, input).await.expect(422)["errors"][0]["pointer"], pointer);
+        assert_eq!(
+            api.post(&path, input).await.expect(422)["errors"][0]["pointer"],
+            pointer
+        );
     }
-    api.post(&path, json!({"cursor": "forged"})).await.expect(400);
+    api.post(&path, json!({"cursor": "forged"}))
+        .await
+        .expect(400);
     let events = ids(501, 60);
     for id in &events {
         api.event(*id, json!({}), &[hook]).await;
-        api.failed(DeliveryId { event: *id, webhook: hook }).await;
+        api.failed(DeliveryId {
+            event: *id,
+            webhook: hook,
+        })
+        .await;
     }
     let first = api.post(&path, json!({})).await.expect(202);
     let cursor = first["next_cursor"].as_str().expect("more follow");
-    api.post(&path, json!({"cursor": cursor, "status": "blocked"})).await.expect(400);
+    api.post(&path, json!({"cursor": cursor, "status": "blocked"}))
+        .await
+        .expect(400);
     let other = webhook(&api, json!({"name": "other"})).await;
-    api.post(&format!("webhooks/{other}/replay"), json!({"cursor": cursor})).await.expect(400);
+    api.post(
+        &format!("webhooks/{other}/replay"),
+        json!({"cursor": cursor}),
+    )
+    .await
+    .expect(400);
     let off = webhook(&api, json!({"name": "off", "enabled": false})).await;
-    api.post(&format!("webhooks/{off}/replay"), json!({})).await.expect(409);
+    api.post(&format!("webhooks/{off}/replay"), json!({}))
+        .await
+        .expect(409);
 }
 
 #[tokio::test]
@@ -124,19 +226,39 @@ async fn retry_and_replay_hand_on_the_hops_of_their_call() {
         api.event(*id, json!({}), matches).await;
     }
     for event in [events[0], events[1]] {
-        api.failed(DeliveryId { event, webhook: one }).await;
+        api.failed(DeliveryId {
+            event,
+            webhook: one,
+        })
+        .await;
     }
-    let retry = format!("deliveries/{}/retry", DeliveryId { event: events[0], webhook: one });
+    let retry = format!(
+        "deliveries/{}/retry",
+        DeliveryId {
+            event: events[0],
+            webhook: one
+        }
+    );
     api.post_after(2, &retry, Value::Null).await.expect(202);
     let replay = format!("webhooks/{one}/replay");
     for (hops, status) in [(1, "failed"), (2, "missed")] {
-        assert_eq!(api.post_after(hops, &replay, json!({"status": status})).await.expect(202)["count"], 1);
+        assert_eq!(
+            api.post_after(hops, &replay, json!({"status": status}))
+                .await
+                .expect(202)["count"],
+            1
+        );
     }
     let hops = |id: &EventId| {
         let state = api.fake.state();
         let messages = state.queues.on(Name::Deliveries);
-        let mut messages = messages.iter().map(|text| serde_json::from_str::<Message>(&text.body).expect("a message"));
-        messages.find(|message| message.delivery.event == *id).expect("queued").hops
+        let mut messages = messages
+            .iter()
+            .map(|text| serde_json::from_str::<Message>(&text.body).expect("a message"));
+        messages
+            .find(|message| message.delivery.event == *id)
+            .expect("queued")
+            .hops
     };
     assert_eq!(events.iter().map(hops).collect::<Vec<_>>(), [2, 1, 2]);
     for path in [&retry, &replay] {
@@ -156,19 +278,30 @@ async fn what_is_pending_for_more_than_an_hour_can_be_retried_and_replayed() {
     for id in &events {
         api.event(*id, json!({}), &[one]).await;
     }
-    let retry = |event: EventId| format!("deliveries/{}/retry", DeliveryId { event, webhook: one });
+    let retry = |event: EventId| {
+        format!(
+            "deliveries/{}/retry",
+            DeliveryId {
+                event,
+                webhook: one
+            }
+        )
+    };
     api.post(&retry(events[0]), Value::Null).await.expect(409);
-    assert_eq!(replay(&api, one, &json!({"status": "missed"})).await, [0], "all of them may be under way");
+    assert_eq!(
+        replay(&api, one, &json!({"status": "missed"})).await,
+        [0],
+        "all of them may be under way"
+    );
 
     // Three were dispatched more than an hour ago.
     {
         let mut state = api.fake.state();
         for event in &events[1..] {
-            let found = state
-                .table
-                .items()
-                .iter()
-                .find(|(key, _)| key.1 == event.ulid().to_string() && key.0.starts_with("events#"));
+            let found =
+                state.table.items().iter().find(|(key, _)| {
+                    key.1 == event.ulid().to_string() && key.0.starts_with("events#")
+                });
             let mut item = json!(found.expect("an event").1);
             let at = platform::clock::now() - jiff::SignedDuration::from_mins(61);
             item["dispatched_at"] = json!({"S": at.to_string()});
@@ -176,9 +309,19 @@ async fn what_is_pending_for_more_than_an_hour_can_be_retried_and_replayed() {
         }
     }
     let again = api.post(&retry(events[1]), Value::Null).await.expect(202);
-    assert_eq!((&again["status"], &again["attempt_count"]), (&json!("retrying"), &json!(0)));
+    assert_eq!(
+        (&again["status"], &again["attempt_count"]),
+        (&json!("retrying"), &json!(0))
+    );
     assert_eq!(distinct(queued(&api)), [events[1]].into());
     assert_eq!(replay(&api, one, &json!({"status": "missed"})).await, [2]);
-    assert_eq!(distinct(queued(&api)), events[1..].iter().copied().collect());
-    assert_eq!(replay(&api, one, &json!({"status": "missed"})).await, [0], "they have rows by now");
+    assert_eq!(
+        distinct(queued(&api)),
+        events[1..].iter().copied().collect()
+    );
+    assert_eq!(
+        replay(&api, one, &json!({"status": "missed"})).await,
+        [0],
+        "they have rows by now"
+    );
 }

@@ -15,21 +15,35 @@ async fn own_types_come_newest_first_then_the_built_in_ones() {
     // Together more than a page of DynamoDB's.
     for n in 0..80 {
         let name = format!("{}.n{n}", ["b", "z", "a", "m"][n % 4]);
-        let made = api.post("event-types", json!({"name": name, "example": {"text": "x".repeat(16_000)}}));
+        let made = api.post(
+            "event-types",
+            json!({"name": name, "example": {"text": "x".repeat(16_000)}}),
+        );
         let at = now + SignedDuration::from_secs(i64::try_from(n).expect("small"));
         clock::at(at, made).await.expect(201);
         expected.insert(0, name);
     }
     expected.extend(built_in);
     for limit in [1, 3, 79, 80, 81, 100] {
-        assert_eq!(texts(&api.all("event-types", limit).await, "name"), expected, "{limit}");
+        assert_eq!(
+            texts(&api.all("event-types", limit).await, "name"),
+            expected,
+            "{limit}"
+        );
     }
-    let refused =
-        api.post("webhooks", json!({"name": "W", "url": "https://example.com/", "events": ["b.n00", "a.n78x"]}));
+    let refused = api.post(
+        "webhooks",
+        json!({"name": "W", "url": "https://example.com/", "events": ["b.n00", "a.n78x"]}),
+    );
     let refused = refused.await.expect(422);
     for (index, meant) in ["b.n0", "a.n78"].into_iter().enumerate() {
-        let detail = refused["errors"][index]["detail"].as_str().unwrap_or_default();
-        assert!(detail.contains(&format!("Did you mean `{meant}`?")), "{detail}");
+        let detail = refused["errors"][index]["detail"]
+            .as_str()
+            .unwrap_or_default();
+        assert!(
+            detail.contains(&format!("Did you mean `{meant}`?")),
+            "{detail}"
+        );
     }
 }
 
@@ -41,5 +55,8 @@ async fn an_example_has_at_most_16_kib() {
     assert_eq!(refused["errors"][0]["pointer"], "/example");
     let most = 16 * 1024 - r#"{"text":""}"#.len();
     api.post("event-types", new(most)).await.expect(201);
-    assert_eq!(api.get("event-types/a.b").await.expect(200)["example"]["text"], "x".repeat(most));
+    assert_eq!(
+        api.get("event-types/a.b").await.expect(200)["example"]["text"],
+        "x".repeat(most)
+    );
 }

@@ -13,18 +13,45 @@ async fn chosen(desk: &Desk) -> String {
     message["provider"] = Value::Null;
     let reply = desk.call("POST", "/v1/messages", message).await;
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    if reply.status == 202 { text(&reply.body["provider"]) } else { text(&reply.body["errors"][0]["detail"]) }
+    if reply.status == 202 {
+        text(&reply.body["provider"])
+    } else {
+        text(&reply.body["errors"][0]["detail"])
+    }
 }
 
 /// The names of the providers that say that they are the default; the channel must agree.
 async fn defaults(desk: &Desk) -> Vec<String> {
-    let list = desk.call("GET", "/v1/providers?channel=sms", Value::Null).await.expect(200);
-    let all = list["data"].as_array().expect("data").iter().filter(|provider| provider["default"] == true);
-    let (ids, names): (Vec<String>, Vec<String>) =
-        all.map(|provider| (provider["id"].to_string(), provider["name"].as_str().expect("a name").to_owned())).unzip();
+    let list = desk
+        .call("GET", "/v1/providers?channel=sms", Value::Null)
+        .await
+        .expect(200);
+    let all = list["data"]
+        .as_array()
+        .expect("data")
+        .iter()
+        .filter(|provider| provider["default"] == true);
+    let (ids, names): (Vec<String>, Vec<String>) = all
+        .map(|provider| {
+            (
+                provider["id"].to_string(),
+                provider["name"].as_str().expect("a name").to_owned(),
+            )
+        })
+        .unzip();
     let state = desk.world.fake.state();
-    let place = state.table.items().get(&("channel#sms".to_owned(), "default".to_owned())).map(|item| json!(item));
-    assert_eq!(place.map(|place| place["id"]["S"].to_string()).into_iter().collect::<Vec<_>>(), ids);
+    let place = state
+        .table
+        .items()
+        .get(&("channel#sms".to_owned(), "default".to_owned()))
+        .map(|item| json!(item));
+    assert_eq!(
+        place
+            .map(|place| place["id"]["S"].to_string())
+            .into_iter()
+            .collect::<Vec<_>>(),
+        ids
+    );
     names
 }
 
@@ -43,20 +70,36 @@ async fn the_default_moves_from_one_to_another() {
     let desk = Desk::new(&egress()).await;
     assert_eq!(chosen(&desk).await, "there is no provider for sms");
     let only = desk.provider("only", json!({})).await;
-    desk.provider("mail", json!({"channel": "email", "default": true})).await;
+    desk.provider("mail", json!({"channel": "email", "default": true}))
+        .await;
     assert_eq!(chosen(&desk).await, "only");
     let first = desk.provider("first", json!({"default": true})).await;
     assert_eq!(chosen(&desk).await, "first");
     let second = desk.provider("second", json!({"default": true})).await;
-    assert_eq!((chosen(&desk).await.as_str(), defaults(&desk).await), ("second", vec!["second".to_owned()]));
+    assert_eq!(
+        (chosen(&desk).await.as_str(), defaults(&desk).await),
+        ("second", vec!["second".to_owned()])
+    );
     patch(&desk, &first, json!({"default": true})).await;
-    assert_eq!((chosen(&desk).await.as_str(), defaults(&desk).await), ("first", vec!["first".to_owned()]));
+    assert_eq!(
+        (chosen(&desk).await.as_str(), defaults(&desk).await),
+        ("first", vec!["first".to_owned()])
+    );
     // A change of something else leaves it where it is.
     patch(&desk, &second, json!({"provider_id": "other"})).await;
     patch(&desk, &first, json!({"name": "renamed"})).await;
-    assert_eq!((chosen(&desk).await.as_str(), defaults(&desk).await), ("renamed", vec!["renamed".to_owned()]));
+    assert_eq!(
+        (chosen(&desk).await.as_str(), defaults(&desk).await),
+        ("renamed", vec!["renamed".to_owned()])
+    );
     patch(&desk, &first, json!({"default": false})).await;
-    assert!(chosen(&desk).await.starts_with("is required: there are several"), "{}", chosen(&desk).await);
+    assert!(
+        chosen(&desk)
+            .await
+            .starts_with("is required: there are several"),
+        "{}",
+        chosen(&desk).await
+    );
     patch(&desk, &second, json!({"default": true})).await;
     delete(&desk, &second).await;
     assert_eq!(defaults(&desk).await, Vec::<String>::new());
@@ -65,9 +108,13 @@ async fn the_default_moves_from_one_to_another() {
     delete(&desk, &first).await;
     assert_eq!(chosen(&desk).await, "there is no provider for sms");
     // Who lost it is told of.
-    let log = desk.call("GET", "/v1/audit?limit=100", Value::Null).await.expect(200);
+    let log = desk
+        .call("GET", "/v1/audit?limit=100", Value::Null)
+        .await
+        .expect(200);
     let lost = log["data"].as_array().expect("data").iter();
-    let lost = lost.filter(|entry| entry["changes"] == json!(["default"]) && entry["resource"] == first["id"]);
+    let lost = lost
+        .filter(|entry| entry["changes"] == json!(["default"]) && entry["resource"] == first["id"]);
     // First the second one took it, then the first got it back; later it gave it up.
     assert_eq!(lost.count(), 3);
 }
@@ -77,8 +124,16 @@ async fn names_and_ids_are_found_whatever_the_case() {
     let desk = Desk::new(&egress()).await;
     let provider = desk.provider("Main-Office", json!({})).await;
     desk.provider("other", json!({"default": true})).await;
-    for wanted in ["main-office", "MAIN-OFFICE", " Main-Office ", provider["id"].as_str().expect("an id")] {
-        let sent = desk.call("POST", "/v1/messages", sms(wanted)).await.expect(202);
+    for wanted in [
+        "main-office",
+        "MAIN-OFFICE",
+        " Main-Office ",
+        provider["id"].as_str().expect("an id"),
+    ] {
+        let sent = desk
+            .call("POST", "/v1/messages", sms(wanted))
+            .await
+            .expect(202);
         assert_eq!(sent["provider_id"], provider["id"], "{wanted}");
     }
 }
@@ -91,7 +146,9 @@ async fn of_many_who_become_the_default_at_once_one_is() {
         providers.push(desk.provider(&format!("p{n}"), json!({})).await);
     }
     for round in 0..4 {
-        let all = providers.iter().map(|provider| patch(&desk, provider, json!({"default": true})));
+        let all = providers
+            .iter()
+            .map(|provider| patch(&desk, provider, json!({"default": true})));
         let one = patch(&desk, &providers[round], json!({"default": round % 2 == 0}));
         join(join_all(all), one).await;
         let found: BTreeSet<String> = defaults(&desk).await.into_iter().collect();

@@ -45,9 +45,20 @@ impl Desk {
         let table = Table::new(aws.dynamodb(), "table", 30);
         let keys = || Keys::new(aws.secrets_manager(), "keyring".to_owned());
         let queue = |name: Name| Queue::new(aws.sqs(), name.url());
-        let office = rotation::App { table: table.clone(), keys: keys(), events: queue(Name::Events) };
-        let made = world.at(rotation::handle(&office, rotation::Request::Bootstrap { reissue: false })).await;
-        let Answer::Admin(admin) = made.expect("an admin") else { panic!("no admin") };
+        let office = rotation::App {
+            table: table.clone(),
+            keys: keys(),
+            events: queue(Name::Events),
+        };
+        let made = world
+            .at(rotation::handle(
+                &office,
+                rotation::Request::Bootstrap { reissue: false },
+            ))
+            .await;
+        let Answer::Admin(admin) = made.expect("an admin") else {
+            panic!("no admin")
+        };
         let router = router(Clients {
             table,
             keys: keys(),
@@ -56,19 +67,36 @@ impl Desk {
             public_url: "https://tieline.example.com".to_owned(),
             allow: allow(),
         });
-        Self { world, router, token: admin.token }
+        Self {
+            world,
+            router,
+            token: admin.token,
+        }
     }
 
-    /// Calls the API, with an idempotency key where there is one; null stands for no body. `None`: the process ended on the
-    /// way.
-    pub(crate) async fn try_call(&self, method: &str, path: &str, key: &str, body: &Value) -> Option<Reply> {
+    /// Calls the API, with an idempotency key where there is one; null stands for no body. `None`:
+    /// the process ended on the way.
+    pub(crate) async fn try_call(
+        &self,
+        method: &str,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> Option<Reply> {
         let mut request = Request::builder().method(method).uri(path);
         request = request.header("authorization", format!("Bearer {}", self.token));
         if !key.is_empty() {
             request = request.header("idempotency-key", key);
         }
-        let body = if body.is_null() { Body::empty() } else { body.to_string().into() };
-        let request = request.header("content-type", "application/json").body(body).expect("a request");
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            body.to_string().into()
+        };
+        let request = request
+            .header("content-type", "application/json")
+            .body(body)
+            .expect("a request");
         let crash = self.world.fake.crash();
         let response = tokio::select! {
             biased;
@@ -78,11 +106,16 @@ impl Desk {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
         tests::contract::check(method, path, parts.status.as_u16(), &parts.headers, &bytes);
-        Some(Reply { status: parts.status.as_u16(), body: serde_json::from_slice(&bytes).unwrap_or_default() })
+        Some(Reply {
+            status: parts.status.as_u16(),
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        })
     }
 
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
-        self.try_call(method, path, "", &body).await.expect("no crash was planned")
+        self.try_call(method, path, "", &body)
+            .await
+            .expect("no crash was planned")
     }
 
     /// Adds a provider of SMS, which is called at the receiver's path of its name.
@@ -92,23 +125,37 @@ impl Desk {
             "api_key": "k", "secret_key": "s",
             "callback": {"id_pointer": "/id", "status_pointer": "/status", "statuses": {"delivered": "delivered"}},
         });
-        body.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        body.as_object_mut()
+            .expect("an object")
+            .extend(fields.as_object().expect("an object").clone());
         self.call("POST", "/v1/providers", body).await.expect(201)
     }
 
     /// Sends an SMS through this provider.
     pub(crate) async fn send(&self, provider: &str) -> MessageRef {
-        let sent = self.call("POST", "/v1/messages", sms(provider)).await.expect(202);
+        let sent = self
+            .call("POST", "/v1/messages", sms(provider))
+            .await
+            .expect(202);
         sent["id"].as_str().expect("an id").parse().expect("an id")
     }
 
     pub(crate) async fn message(&self, id: MessageRef) -> Message {
-        self.world.at(self.world.delivery.table.message(id)).await.expect("read").expect("a message")
+        self.world
+            .at(self.world.delivery.table.message(id))
+            .await
+            .expect("read")
+            .expect("a message")
     }
 
     /// The calls to this path so far.
     pub(crate) fn hits(&self, path: &str) -> Vec<Hit> {
-        self.world.receiver.hits().into_iter().filter(|hit| hit.path == path).collect()
+        self.world
+            .receiver
+            .hits()
+            .into_iter()
+            .filter(|hit| hit.path == path)
+            .collect()
     }
 }
 

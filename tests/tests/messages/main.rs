@@ -1,5 +1,5 @@
-//! Providers, messages and calls over the fake services: which provider is taken, what retries come to, and that no crash
-//! loses a message or makes two of one.
+//! Providers, messages and calls over the fake services: which provider is taken, what retries come
+//! to, and that no crash loses a message or makes two of one.
 
 mod chosen;
 mod desk;

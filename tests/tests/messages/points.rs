@@ -1,6 +1,6 @@
-//! A break at every point where something can break between the request and the last event: at each call to AWS and to the
-//! provider, before and after it took effect; and a copy of each message. Whoever asks comes again with the same key until
-//! there is an answer.
+//! A break at every point where something can break between the request and the last event: at each
+//! call to AWS and to the provider, before and after it took effect; and a copy of each message.
+//! Whoever asks comes again with the same key until there is an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,18 +27,34 @@ struct Case {
 }
 
 const CASES: [Case; 4] = [
-    Case { answers: |_| 200, reports: false, attempts: 1, history: &[Status::Queued, Status::Sent] },
-    Case { answers: |_| 200, reports: true, attempts: 1, history: &[Status::Queued, Status::Sent, Status::Delivered] },
+    Case {
+        answers: |_| 200,
+        reports: false,
+        attempts: 1,
+        history: &[Status::Queued, Status::Sent],
+    },
+    Case {
+        answers: |_| 200,
+        reports: true,
+        attempts: 1,
+        history: &[Status::Queued, Status::Sent, Status::Delivered],
+    },
     Case {
         answers: |seconds| if seconds < 1_500 { 500 } else { 200 },
         reports: false,
         attempts: 4,
         history: &[Status::Queued, Status::Sent],
     },
-    Case { answers: |_| 500, reports: false, attempts: 4, history: &[Status::Queued, Status::Failed] },
+    Case {
+        answers: |_| 500,
+        reports: false,
+        attempts: 4,
+        history: &[Status::Queued, Status::Failed],
+    },
 ];
 
-/// What breaks, and when: at the n-th call to AWS or to the provider, or a copy of the n-th message.
+/// What breaks, and when: at the n-th call to AWS or to the provider, or a copy of the n-th
+/// message.
 #[derive(Debug, Clone, Copy)]
 enum Break {
     Aws(usize, Fate),
@@ -57,7 +73,9 @@ struct Points {
 async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
     let mut desk = Desk::new(egress).await;
     let provider = desk.provider("provider", json!({})).await;
-    desk.world.webhook("watch", json!({"events": ["sms.*"]})).await;
+    desk.world
+        .webhook("watch", json!({"events": ["sms.*"]}))
+        .await;
     let began = desk.world.time();
     let mut count = 0;
     desk.world.receiver.script(move |hit: &Hit| {
@@ -79,7 +97,9 @@ async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
     desk.world.fake.plan(plan);
     let mut id = None;
     for _ in 0..3 {
-        let reply = desk.try_call("POST", "/v1/messages", "the same key", &sms("provider")).await;
+        let reply = desk
+            .try_call("POST", "/v1/messages", "the same key", &sms("provider"))
+            .await;
         if let Some(reply) = reply.filter(|reply| reply.status < 500) {
             id = Some(reply.expect(202)["id"].as_str().expect("an id").to_owned());
             break;
@@ -121,45 +141,102 @@ async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
     check(case, &desk, &id, usize::from(point.is_some())).await;
     let state = desk.world.fake.state();
     Points {
-        aws: state.calls.iter().map(|call| call.operation.clone()).collect(),
-        hits: desk.world.receiver.hits().iter().filter(|hit| hit.path == "provider").count(),
+        aws: state
+            .calls
+            .iter()
+            .map(|call| call.operation.clone())
+            .collect(),
+        hits: desk
+            .world
+            .receiver
+            .hits()
+            .iter()
+            .filter(|hit| hit.path == "provider")
+            .count(),
         sent: state.queues.sent().len() - first,
     }
 }
 
 async fn check(case: Case, desk: &Desk, id: &str, breaks: usize) {
     for queue in [Name::Events, Name::Deliveries, Name::Retries, Name::Dead] {
-        assert!(desk.world.fake.state().queues.on(queue).is_empty(), "{queue:?} is not empty");
+        assert!(
+            desk.world.fake.state().queues.on(queue).is_empty(),
+            "{queue:?} is not empty"
+        );
     }
     let message: Message = desk.message(id.parse().expect("an id")).await;
     let rows = {
         let state = desk.world.fake.state();
-        state.table.items().keys().filter(|(pk, _)| pk.starts_with("messages#")).count()
+        state
+            .table
+            .items()
+            .keys()
+            .filter(|(pk, _)| pk.starts_with("messages#"))
+            .count()
     };
     assert_eq!(rows, 1, "one message");
     let history: Vec<Status> = message.history.iter().map(|change| change.status).collect();
-    assert_eq!((history.as_slice(), message.awaited.is_none()), (case.history, true));
-    let numbers: Vec<u32> = message.attempts.iter().map(|attempt| attempt.number).collect();
+    assert_eq!(
+        (history.as_slice(), message.awaited.is_none()),
+        (case.history, true)
+    );
+    let numbers: Vec<u32> = message
+        .attempts
+        .iter()
+        .map(|attempt| attempt.number)
+        .collect();
     // An attempt whose time passes while a message comes again is left out.
     let fewest = case.attempts.saturating_sub(breaks).max(1);
-    assert!((fewest..=case.attempts).contains(&numbers.len()), "{numbers:?}");
-    assert!(numbers.iter().copied().eq(1..=u32::try_from(numbers.len()).expect("few")), "{numbers:?}");
+    assert!(
+        (fewest..=case.attempts).contains(&numbers.len()),
+        "{numbers:?}"
+    );
+    assert!(
+        numbers
+            .iter()
+            .copied()
+            .eq(1..=u32::try_from(numbers.len()).expect("few")),
+        "{numbers:?}"
+    );
     let calls = desk.hits("provider");
-    assert!((numbers.len()..=case.attempts + breaks).contains(&calls.len()), "{} calls", calls.len());
-    assert!(calls.iter().all(|hit| hit.webhook_id == id), "one id for the provider");
+    assert!(
+        (numbers.len()..=case.attempts + breaks).contains(&calls.len()),
+        "{} calls",
+        calls.len()
+    );
+    assert!(
+        calls.iter().all(|hit| hit.webhook_id == id),
+        "one id for the provider"
+    );
 
     // However often an event is sent, it has one id, and leads to one delivery.
-    let events: BTreeMap<String, String> =
-        message.events().into_iter().map(|event| (event.id.to_string(), event.kind.to_string())).collect();
+    let events: BTreeMap<String, String> = message
+        .events()
+        .into_iter()
+        .map(|event| (event.id.to_string(), event.kind.to_string()))
+        .collect();
     assert_eq!(events.len(), case.history.len() - 1);
     let sent: Vec<Value> = {
         let state = desk.world.fake.state();
-        let on_events = state.queues.sent().iter().filter(|message| message.queue == Name::Events);
+        let on_events = state
+            .queues
+            .sent()
+            .iter()
+            .filter(|message| message.queue == Name::Events);
         on_events.map(tests::fake::sqs::Message::json).collect()
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    assert_eq!(sent.iter().map(|event| (text(&event["id"]), text(&event["type"]))).collect::<BTreeMap<_, _>>(), events);
-    let heard: BTreeSet<String> = desk.hits("watch").iter().map(|hit| hit.webhook_id.clone()).collect();
+    assert_eq!(
+        sent.iter()
+            .map(|event| (text(&event["id"]), text(&event["type"])))
+            .collect::<BTreeMap<_, _>>(),
+        events
+    );
+    let heard: BTreeSet<String> = desk
+        .hits("watch")
+        .iter()
+        .map(|hit| hit.webhook_id.clone())
+        .collect();
     assert_eq!(heard, events.into_keys().collect());
 }
 
@@ -180,12 +257,25 @@ async fn one_break_anywhere(case: Case) {
     let mut breaks = Vec::new();
     for (n, operation) in points.aws.iter().enumerate() {
         breaks.push(Break::Aws(n, Fate::CrashBefore));
-        if ["PutItem", "TransactWriteItems", "SendMessage", "SendMessageBatch"].contains(&operation.as_str()) {
-            breaks.extend([Break::Aws(n, Fate::CrashAfter), Break::Aws(n, Fate::AnswerLost)]);
+        if [
+            "PutItem",
+            "TransactWriteItems",
+            "SendMessage",
+            "SendMessageBatch",
+        ]
+        .contains(&operation.as_str())
+        {
+            breaks.extend([
+                Break::Aws(n, Fate::CrashAfter),
+                Break::Aws(n, Fate::AnswerLost),
+            ]);
         }
     }
     for n in 0..points.hits {
-        breaks.extend([Break::Provider(n, Reply::CrashBefore), Break::Provider(n, Reply::CrashAfter)]);
+        breaks.extend([
+            Break::Provider(n, Reply::CrashBefore),
+            Break::Provider(n, Reply::CrashAfter),
+        ]);
     }
     breaks.extend((0..points.sent).map(Break::Copy));
     for point in breaks {

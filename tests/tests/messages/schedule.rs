@@ -18,7 +18,9 @@ use crate::desk::{Desk, egress};
 async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
     let mut desk = Desk::new(&egress()).await;
     desk.provider("down", json!({})).await;
-    desk.world.webhook("watch", json!({"events": ["sms.*"]})).await;
+    desk.world
+        .webhook("watch", json!({"events": ["sms.*"]}))
+        .await;
     let mut asked = 0;
     desk.world.receiver.script(move |hit: &Hit| {
         asked += usize::from(hit.path == "down");
@@ -34,48 +36,100 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
     let mut calls = Vec::new();
     loop {
         desk.world.begin_count();
-        let Some((queue, _)) = desk.world.step().await else { break };
+        let Some((queue, _)) = desk.world.step().await else {
+            break;
+        };
         if queue != Name::Events {
             calls.append(&mut desk.world.fake.state().calls);
         }
     }
     let (taken, allowed) = (taken(&calls), allowed("DeliveryFunction"));
-    assert!(taken.is_subset(&allowed), "{:?} is not allowed", taken.difference(&allowed));
+    assert!(
+        taken.is_subset(&allowed),
+        "{:?} is not allowed",
+        taken.difference(&allowed)
+    );
     let unused = unused_patterns("DeliveryFunction", &calls);
     for used in ["read messages#*", "write messages#*", "read provider#*"] {
         assert!(!unused.contains(used), "{unused:?}");
     }
     let message = desk.message(id).await;
-    let times: Vec<i64> = desk.hits("down").iter().map(|hit| hit.at.duration_since(began).as_secs()).collect();
+    let times: Vec<i64> = desk
+        .hits("down")
+        .iter()
+        .map(|hit| hit.at.duration_since(began).as_secs())
+        .collect();
     assert_eq!(times, [0, 5, 1_005, 1_800]);
-    let attempts: Vec<(u32, Option<u16>)> =
-        message.attempts.iter().map(|attempt| (attempt.number, attempt.status_code)).collect();
-    assert_eq!(attempts, [(1, Some(301)), (2, Some(429)), (3, Some(301)), (4, Some(301))]);
+    let attempts: Vec<(u32, Option<u16>)> = message
+        .attempts
+        .iter()
+        .map(|attempt| (attempt.number, attempt.status_code))
+        .collect();
+    assert_eq!(
+        attempts,
+        [
+            (1, Some(301)),
+            (2, Some(429)),
+            (3, Some(301)),
+            (4, Some(301))
+        ]
+    );
     let history: Vec<Status> = message.history.iter().map(|change| change.status).collect();
-    assert_eq!((message.status, history), (Status::Failed, vec![Status::Queued, Status::Failed]));
+    assert_eq!(
+        (message.status, history),
+        (Status::Failed, vec![Status::Queued, Status::Failed])
+    );
     assert_eq!(message.error.as_deref(), Some("the receiver answered 301"));
     let told = desk.hits("watch");
     assert_eq!(told.len(), 1);
     let event: Value = serde_json::from_slice(&told[0].body).expect("JSON");
-    assert_eq!((&event["type"], &event["data"]["message_id"]), (&json!("sms.failed"), &json!(id)));
-    assert_eq!(event["data"]["metadata"], json!({"n": 1e300}), "what DynamoDB's numbers can't hold");
-    let shown = desk.call("GET", &format!("/v1/messages/{id}"), Value::Null).await.expect(200);
-    assert_eq!((&shown["next_attempt_at"], &shown["metadata"]), (&Value::Null, &json!({"n": 1e300})));
+    assert_eq!(
+        (&event["type"], &event["data"]["message_id"]),
+        (&json!("sms.failed"), &json!(id))
+    );
+    assert_eq!(
+        event["data"]["metadata"],
+        json!({"n": 1e300}),
+        "what DynamoDB's numbers can't hold"
+    );
+    let shown = desk
+        .call("GET", &format!("/v1/messages/{id}"), Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&shown["next_attempt_at"], &shown["metadata"]),
+        (&Value::Null, &json!({"n": 1e300}))
+    );
 }
 
 #[tokio::test]
 async fn a_blocked_attempt_lists_the_tags_that_name_nothing() {
     let mut desk = Desk::new(&egress()).await;
-    let url = format!("{}/{{message.metadata.region}}/send", desk.world.receiver.url("regional"));
+    let url = format!(
+        "{}/{{message.metadata.region}}/send",
+        desk.world.receiver.url("regional")
+    );
     let provider = desk.provider("regional", json!({"send_url": url})).await;
     let id = desk.send("regional").await;
     desk.world.run().await;
     let attempts = desk.message(id).await.attempts;
-    let missing: Vec<&[String]> = attempts.iter().map(|attempt| &*attempt.missing_tags).collect();
+    let missing: Vec<&[String]> = attempts
+        .iter()
+        .map(|attempt| &*attempt.missing_tags)
+        .collect();
     assert_eq!(missing, [["message.metadata.region".to_owned()]]);
-    let path = format!("/v1/providers/{}/test", provider["id"].as_str().expect("an id"));
-    let tested = desk.call("POST", &path, json!({"to": "+15555550100"})).await.expect(200);
-    assert_eq!(tested["attempt"]["missing_tags"], json!(["message.metadata.region"]));
+    let path = format!(
+        "/v1/providers/{}/test",
+        provider["id"].as_str().expect("an id")
+    );
+    let tested = desk
+        .call("POST", &path, json!({"to": "+15555550100"}))
+        .await
+        .expect(200);
+    assert_eq!(
+        tested["attempt"]["missing_tags"],
+        json!(["message.metadata.region"])
+    );
 }
 
 #[tokio::test]
@@ -83,7 +137,13 @@ async fn the_attempts_of_a_batch_run_side_by_side() {
     let mut desk = Desk::new(&egress()).await;
     desk.provider("hangs", json!({})).await;
     desk.provider("quick", json!({})).await;
-    desk.world.receiver.script(|hit: &Hit| if hit.path == "hangs" { Reply::Hang } else { Reply::Status(200) });
+    desk.world.receiver.script(|hit: &Hit| {
+        if hit.path == "hangs" {
+            Reply::Hang
+        } else {
+            Reply::Status(200)
+        }
+    });
     for _ in 0..5 {
         desk.send("hangs").await;
         desk.send("quick").await;
@@ -91,10 +151,18 @@ async fn the_attempts_of_a_batch_run_side_by_side() {
     let began = Instant::now();
     desk.world.step().await.expect("a batch of ten");
     let took = began.elapsed();
-    assert!((Duration::from_secs(14)..Duration::from_secs(25)).contains(&took), "{took:?}");
+    assert!(
+        (Duration::from_secs(14)..Duration::from_secs(25)).contains(&took),
+        "{took:?}"
+    );
     let quick = desk.hits("quick");
     assert_eq!((quick.len(), desk.hits("hangs").len()), (5, 5));
-    assert!(quick.iter().all(|hit| hit.instant - began < Duration::from_secs(5)), "none waits for those that hang");
+    assert!(
+        quick
+            .iter()
+            .all(|hit| hit.instant - began < Duration::from_secs(5)),
+        "none waits for those that hang"
+    );
 }
 
 #[tokio::test]
@@ -102,11 +170,17 @@ async fn a_report_waits_for_a_quarter_of_an_hour() {
     // Attempts come after 0 s, 5 s, 5 min and 30 min.
     for (known_after, status) in [(200, Status::Delivered), (1_000, Status::Sent)] {
         let mut desk = Desk::new(&egress()).await;
-        let provider = desk.provider("late", json!({"response": {"id_pointer": "/id"}})).await;
+        let provider = desk
+            .provider("late", json!({"response": {"id_pointer": "/id"}}))
+            .await;
         let began = desk.world.time();
         desk.world.receiver.script(move |hit: &Hit| {
             let early = hit.at.duration_since(began).as_secs() < known_after;
-            if early { Reply::Status(500) } else { Reply::Body(r#"{"id": "theirs"}"#) }
+            if early {
+                Reply::Status(500)
+            } else {
+                Reply::Body(r#"{"id": "theirs"}"#)
+            }
         });
         let id = desk.send("late").await;
         let report = json!({
@@ -119,7 +193,11 @@ async fn a_report_waits_for_a_quarter_of_an_hour() {
         });
         desk.world.put(Name::Deliveries, report.to_string()).await;
         desk.world.run().await;
-        assert_eq!(desk.message(id).await.status, status, "known after {known_after} s");
+        assert_eq!(
+            desk.message(id).await.status,
+            status,
+            "known after {known_after} s"
+        );
         assert!(desk.world.fake.state().queues.on(Name::Dead).is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! The end of an invocation: what does not fit is handed back, and nothing is lost or killed on the way. And stops that come
-//! while a call is being prepared.
+//! The end of an invocation: what does not fit is handed back, and nothing is lost or killed on the
+//! way. And stops that come while a call is being prepared.
 
 use std::time::Duration;
 
@@ -16,15 +16,30 @@ async fn a_call_that_may_last_beyond_the_deadline_is_handed_back() {
     world.step().await.expect("the event");
     world.timeout = Duration::from_secs(20);
     world.step().await.expect("the attempts");
-    let hits: Vec<String> = world.receiver.hits().into_iter().map(|hit| hit.path).collect();
+    let hits: Vec<String> = world
+        .receiver
+        .hits()
+        .into_iter()
+        .map(|hit| hit.path)
+        .collect();
     assert_eq!(hits, ["quick"], "the other one may take 30 s");
     let left = world.fake.state().queues.on(Name::Deliveries);
     assert_eq!(left.len(), 1);
-    assert_eq!(left[0].visible_at.duration_since(world.time()).as_secs(), 2, "it comes back soon");
+    assert_eq!(
+        left[0].visible_at.duration_since(world.time()).as_secs(),
+        2,
+        "it comes back soon"
+    );
     world.timeout = TIMEOUT;
     world.run().await;
     for webhook in [slow, quick] {
-        let (row, attempts) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("one");
+        let (row, attempts) = world
+            .history(DeliveryId {
+                event: event.id,
+                webhook: webhook.id,
+            })
+            .await
+            .expect("one");
         assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1));
     }
     assert_eq!(world.receiver.hits().len(), 2);
@@ -57,7 +72,9 @@ async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
         reads += usize::from(call.operation == "GetItem");
         if reads == 1 {
             let mut state = fake.state();
-            let mut row = state.table.items()[&(format!("webhook#{}", webhook.id), "webhook".to_owned())].clone();
+            let mut row = state.table.items()
+                [&(format!("webhook#{}", webhook.id), "webhook".to_owned())]
+                .clone();
             row.insert("enabled".to_owned(), json!({"BOOL": false}));
             state.table.seed(row.into());
         }
@@ -65,6 +82,15 @@ async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
     });
     world.step().await.expect("the attempt");
     world.fake.way(|| None);
-    let (row, _) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
-    assert_eq!((world.receiver.hits().len(), row.status), (0, Status::Cancelled));
+    let (row, _) = world
+        .history(DeliveryId {
+            event: event.id,
+            webhook: webhook.id,
+        })
+        .await
+        .expect("a delivery");
+    assert_eq!(
+        (world.receiver.hits().len(), row.status),
+        (0, Status::Cancelled)
+    );
 }

@@ -12,8 +12,22 @@ async fn manual_retry_is_sent_with_the_hops_of_the_call_that_asked_for_it() {
     world.receiver.script(|_| Reply::Status(500));
     let event = world.publish("message", json!({})).await;
     world.run().await;
-    world.retry(DeliveryId { event: event.id, webhook: webhook.id }, 1).await.expect("asked for");
+    world
+        .retry(
+            DeliveryId {
+                event: event.id,
+                webhook: webhook.id,
+            },
+            1,
+        )
+        .await
+        .expect("asked for");
     world.run().await;
-    let hops: Vec<String> = world.receiver.hits().into_iter().map(|hit| hit.hops).collect();
+    let hops: Vec<String> = world
+        .receiver
+        .hits()
+        .into_iter()
+        .map(|hit| hit.hops)
+        .collect();
     assert_eq!(hops, ["1", "1", "2", "2"]);
 }

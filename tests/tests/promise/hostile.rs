@@ -23,8 +23,16 @@ static COSTLY: LazyLock<String> = LazyLock::new(|| {
 
 /// As many and as long secret headers as a webhook may have, each of a thousand words.
 fn headers() -> Value {
-    let value = |n: u8| (0..816).map(|word| format!("{word:03}{} ", char::from(b'a' + n))).collect::<Vec<_>>().concat();
-    (0..20_u8).map(|n| (format!("x-token-{n}"), json!(value(n)))).collect::<Map<_, _>>().into()
+    let value = |n: u8| {
+        (0..816)
+            .map(|word| format!("{word:03}{} ", char::from(b'a' + n)))
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    (0..20_u8)
+        .map(|n| (format!("x-token-{n}"), json!(value(n))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 #[tokio::test]
@@ -38,16 +46,25 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
         hostile.push(world.webhook(&format!("hangs-{n}"), fields).await);
     }
     let healthy = world.webhook("healthy", json!({})).await;
-    world.receiver.script(|hit: &Hit| match hit.path.split('-').next() {
-        Some("hangs") => Reply::Hang,
-        Some("costly") => Reply::Body(&COSTLY),
-        _ => Reply::Status(200),
-    });
-    let events = [world.publish("message", json!({})).await, world.publish("message", json!({})).await];
+    world
+        .receiver
+        .script(|hit: &Hit| match hit.path.split('-').next() {
+            Some("hangs") => Reply::Hang,
+            Some("costly") => Reply::Body(&COSTLY),
+            _ => Reply::Status(200),
+        });
+    let events = [
+        world.publish("message", json!({})).await,
+        world.publish("message", json!({})).await,
+    ];
     while world.step_on(&[Name::Events]).await.is_some() {}
     let mut batches = Vec::new();
     loop {
-        let batch = world.fake.state().queues.receive(Name::Deliveries, world.time());
+        let batch = world
+            .fake
+            .state()
+            .queues
+            .receive(Name::Deliveries, world.time());
         if batch.is_empty() {
             break;
         }
@@ -58,25 +75,53 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
     // All in one process, on one thread: in production each batch has an instance of its own.
     let started = Instant::now();
     let handled = batches.iter().map(|batch| {
-        world.at(delivery::handle(&world.delivery, sqs_event(batch), Deadline::after(Duration::from_mins(1))))
+        world.at(delivery::handle(
+            &world.delivery,
+            sqs_event(batch),
+            Deadline::after(Duration::from_mins(1)),
+        ))
     });
     for answer in join_all(handled).await {
         assert!(answer.batch_item_failures.is_empty());
     }
 
     let hits = world.receiver.hits();
-    let delays: Vec<Duration> =
-        hits.iter().filter(|hit| hit.path == "healthy").map(|hit| hit.instant.duration_since(started)).collect();
+    let delays: Vec<Duration> = hits
+        .iter()
+        .filter(|hit| hit.path == "healthy")
+        .map(|hit| hit.instant.duration_since(started))
+        .collect();
     assert_eq!(delays.len(), events.len());
-    assert!(delays.iter().all(|delay| *delay < Duration::from_secs(2)), "{delays:?}");
+    assert!(
+        delays.iter().all(|delay| *delay < Duration::from_secs(2)),
+        "{delays:?}"
+    );
     for event in &events {
-        let status = async |webhook| world.history(DeliveryId { event: event.id, webhook }).await.expect("a row");
+        let status = async |webhook| {
+            world
+                .history(DeliveryId {
+                    event: event.id,
+                    webhook,
+                })
+                .await
+                .expect("a row")
+        };
         let (row, attempts) = status(healthy.id).await;
-        assert_eq!((row.status, attempts[0].duration_ms < 2_000), (Status::Succeeded, true));
+        assert_eq!(
+            (row.status, attempts[0].duration_ms < 2_000),
+            (Status::Succeeded, true)
+        );
         for webhook in &hostile {
             let (row, attempts) = status(webhook.id).await;
             let costly = webhook.settings.name.starts_with("costly");
-            assert_eq!(row.status, if costly { Status::Succeeded } else { Status::Failed });
+            assert_eq!(
+                row.status,
+                if costly {
+                    Status::Succeeded
+                } else {
+                    Status::Failed
+                }
+            );
             assert_eq!(attempts[0].response_body.is_some(), costly);
         }
     }

@@ -1,5 +1,6 @@
-//! The delivery promise, over the fake services: an accepted event gets to every webhook that matched it, or its delivery
-//! ends with its history, whatever becomes of webhooks, messages and processes meanwhile.
+//! The delivery promise, over the fake services: an accepted event gets to every webhook that
+//! matched it, or its delivery ends with its history, whatever becomes of webhooks, messages and
+//! processes meanwhile.
 
 mod deadline;
 mod expiry;
@@ -28,7 +29,8 @@ async fn world() -> World {
 /// Disables a webhook in the table.
 fn disable(fake: &Fake, webhook: WebhookId) {
     let mut state = fake.state();
-    let mut row = state.table.items()[&(format!("webhook#{webhook}"), "webhook".to_owned())].clone();
+    let mut row =
+        state.table.items()[&(format!("webhook#{webhook}"), "webhook".to_owned())].clone();
     row.insert("enabled".to_owned(), json!({"BOOL": false}));
     state.table.seed(row.into());
 }

@@ -1,4 +1,5 @@
-//! Matching a batch of events: each pattern is read once, page by page, whatever its subscribers carry.
+//! Matching a batch of events: each pattern is read once, page by page, whatever its subscribers
+//! carry.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -21,31 +22,65 @@ async fn a_batch_reads_each_pattern_once_and_page_by_page() {
         let fields = json!({"events": ["*"], "conditions": large_conditions()});
         wild.insert(world.webhook(&format!("wild-{n}"), fields).await.id);
     }
-    let own = world.webhook("own", json!({"events": ["kind.n3", "kind.*", "*"]})).await.id;
+    let own = world
+        .webhook("own", json!({"events": ["kind.n3", "kind.*", "*"]}))
+        .await
+        .id;
     let no = json!({"events": ["kind.*"], "conditions": {"field": "event.type", "op": "eq", "value": "kind.n9"}});
     let ninth = world.webhook("ninth", no).await.id;
     let mut events = Vec::new();
     for n in 0..10 {
-        events.push(world.publish(&format!("kind.n{n}"), json!({"n": if n == 5 { 2 } else { 1 }})).await);
+        events.push(
+            world
+                .publish(
+                    &format!("kind.n{n}"),
+                    json!({"n": if n == 5 { 2 } else { 1 }}),
+                )
+                .await,
+        );
     }
     world.begin_count();
     world.step_on(&[Name::Events]).await.expect("the batch");
-    let queries = world.fake.state().calls.iter().filter(|call| call.operation == "Query").count();
-    assert_eq!(queries, 10 + 1 + 2, "one for each name, one for `kind.*`, two for `*`");
+    let queries = world
+        .fake
+        .state()
+        .calls
+        .iter()
+        .filter(|call| call.operation == "Query")
+        .count();
+    assert_eq!(
+        queries,
+        10 + 1 + 2,
+        "one for each name, one for `kind.*`, two for `*`"
+    );
     for (n, event) in events.iter().enumerate() {
-        let mut expected = if n == 5 { BTreeSet::new() } else { wild.clone() };
+        let mut expected = if n == 5 {
+            BTreeSet::new()
+        } else {
+            wild.clone()
+        };
         expected.insert(own);
         expected.extend((n == 9).then_some(ninth));
         let stored = world.event(event).await.expect("an event");
         let matches: BTreeSet<_> = stored.matches.iter().copied().collect();
-        assert_eq!((matches, stored.matches.len()), (expected.clone(), expected.len()), "{n}");
+        assert_eq!(
+            (matches, stored.matches.len()),
+            (expected.clone(), expected.len()),
+            "{n}"
+        );
     }
 }
 
 #[tokio::test]
 async fn unreadable_conditions_hold_up_nobody_else() {
     let mut world = super::world().await;
-    let broken = world.webhook("broken", json!({"conditions": {"field": "n", "op": "eq", "value": 1}})).await.id;
+    let broken = world
+        .webhook(
+            "broken",
+            json!({"conditions": {"field": "n", "op": "eq", "value": 1}}),
+        )
+        .await
+        .id;
     let fine = world.webhook("fine", json!({})).await.id;
     {
         let mut state = world.fake.state();
@@ -67,7 +102,9 @@ async fn conditions_that_cost_too_much_match_nothing_and_hold_up_nobody() {
     world.webhook("costly", costly).await;
     let fine = json!({"conditions": {"field": "webhook.name", "op": "eq", "value": "fine"}});
     let fine = world.webhook("fine", fine).await.id;
-    let text: String = (0..60_000_u64).map(|n| if n * n % 7 < 3 { 'a' } else { 'b' }).collect();
+    let text: String = (0..60_000_u64)
+        .map(|n| if n * n % 7 < 3 { 'a' } else { 'b' })
+        .collect();
     let event = world.publish("message", json!({"text": text})).await;
     world.step_on(&[Name::Events]).await.expect("the batch");
     assert_eq!(world.event(&event).await.expect("an event").matches, [fine]);
@@ -79,9 +116,13 @@ async fn expressions_beyond_the_memory_of_a_page_match_for_each_event() {
     let mut world = super::world().await;
     let mut all = BTreeSet::new();
     for n in 0..500 {
-        let large =
-            json!({"field": "code", "op": "matches", "value": format!("^(x([a-z]{{40}}[0-9]{{40}}){{20}}|a{n}b?)$")});
-        all.insert(world.webhook(&format!("w-{n}"), json!({"conditions": large})).await.id);
+        let large = json!({"field": "code", "op": "matches", "value": format!("^(x([a-z]{{40}}[0-9]{{40}}){{20}}|a{n}b?)$")});
+        all.insert(
+            world
+                .webhook(&format!("w-{n}"), json!({"conditions": large}))
+                .await
+                .id,
+        );
     }
     let events = [
         world.publish("message", json!({"code": "a299"})).await,
@@ -108,18 +149,36 @@ async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
     // One read takes more than half of the time.
     world.fake.way(|| Some(Duration::from_secs(4)));
     for left in [2, 1, 0] {
-        let batch = world.fake.state().queues.receive(Name::Events, world.time());
-        let handled = dispatch::handle(&world.dispatch, sqs_event(&batch), Deadline::after(Duration::from_secs(10)));
+        let batch = world
+            .fake
+            .state()
+            .queues
+            .receive(Name::Events, world.time());
+        let handled = dispatch::handle(
+            &world.dispatch,
+            sqs_event(&batch),
+            Deadline::after(Duration::from_secs(10)),
+        );
         let failed = world.at(handled).await.batch_item_failures;
         assert_eq!((batch.len(), failed.len()), (left + 1, left));
-        let failed: Vec<_> = failed.iter().map(|failure| failure.item_identifier.as_str()).collect();
-        let done = batch.iter().map(|message| message.id.as_str()).filter(|id| !failed.contains(id)).collect();
+        let failed: Vec<_> = failed
+            .iter()
+            .map(|failure| failure.item_identifier.as_str())
+            .collect();
+        let done = batch
+            .iter()
+            .map(|message| message.id.as_str())
+            .filter(|id| !failed.contains(id))
+            .collect();
         world.fake.state().queues.delete(&done);
         world.set_time(world.time() + SignedDuration::from_mins(10));
     }
     world.fake.way(|| None);
     for event in &events {
-        assert_eq!(world.event(event).await.expect("an event").matches, [webhook.id]);
+        assert_eq!(
+            world.event(event).await.expect("an event").matches,
+            [webhook.id]
+        );
     }
 }
 
@@ -131,5 +190,9 @@ async fn an_events_data_is_stored_as_it_was_accepted() {
     world.step_on(&[Name::Events]).await.expect("the batch");
     let stored = world.event(&event).await.expect("an event").event;
     assert_eq!(stored.parse().expect("readable"), event);
-    assert_eq!(stored.data, data.to_string(), "in the size that the API checked");
+    assert_eq!(
+        stored.data,
+        data.to_string(),
+        "in the size that the API checked"
+    );
 }

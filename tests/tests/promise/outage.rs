@@ -1,4 +1,5 @@
-//! Outages of the services: what was accepted is delivered once they are well again, and nobody has to help.
+//! Outages of the services: what was accepted is delivered once they are well again, and nobody has
+//! to help.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,12 +17,20 @@ use tests::fake::{
 };
 
 /// Lets these operations fail until `end`.
-fn fail_until(world: &World, end: Timestamp, fails: impl Fn(&str) -> bool + Send + 'static) -> Arc<Mutex<Timestamp>> {
+fn fail_until(
+    world: &World,
+    end: Timestamp,
+    fails: impl Fn(&str) -> bool + Send + 'static,
+) -> Arc<Mutex<Timestamp>> {
     let now = Arc::new(Mutex::new(world.time()));
     let clock = Arc::clone(&now);
     world.fake.plan(move |call| {
         let out = *clock.lock().expect("nobody has panicked") < end && fails(&call.operation);
-        if out { Fate::Fails("InternalServerError") } else { Fate::Answered }
+        if out {
+            Fate::Fails("InternalServerError")
+        } else {
+            Fate::Answered
+        }
     });
     now
 }
@@ -37,13 +46,23 @@ fn first_attempts(world: &World) -> usize {
     state.queues.on(Name::Events).len() + state.queues.on(Name::Deliveries).len()
 }
 
-const DYNAMODB: [&str; 7] =
-    ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"];
+const DYNAMODB: [&str; 7] = [
+    "BatchGetItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "TransactWriteItems",
+    "UpdateItem",
+];
 
 #[tokio::test]
 async fn after_an_hour_without_the_table_every_event_is_delivered() {
     let mut world = super::world().await;
-    let (plain, failing) = (world.webhook("plain", json!({})).await, json!({"retry": {"type": "standard"}}));
+    let (plain, failing) = (
+        world.webhook("plain", json!({})).await,
+        json!({"retry": {"type": "standard"}}),
+    );
     let retried = world.webhook("retried", failing).await;
     let started = world.time();
     world.receiver.script(move |hit| match hit.path.as_str() {
@@ -56,7 +75,10 @@ async fn after_an_hour_without_the_table_every_event_is_delivered() {
         events.push(world.publish("message", json!({"n": n})).await);
     }
     while !world.fake.state().queues.on(Name::Events).is_empty() || events.len() == 3 {
-        world.step_on(&[Name::Events, Name::Deliveries]).await.expect("work");
+        world
+            .step_on(&[Name::Events, Name::Deliveries])
+            .await
+            .expect("work");
         if events.len() == 3 && world.receiver.hits().len() == 6 {
             events.push(world.publish("message", json!({"n": 3})).await);
         }
@@ -70,19 +92,35 @@ async fn after_an_hour_without_the_table_every_event_is_delivered() {
         *now.lock().expect("nobody has panicked") = next.max(world.time());
         world.step().await.expect("a batch");
     }
-    assert_eq!(world.receiver.hits().len(), before, "nobody is called whose delivery can't be read");
+    assert_eq!(
+        world.receiver.hits().len(),
+        before,
+        "nobody is called whose delivery can't be read"
+    );
     let receives = world.fake.state().queues.on(Name::Events)[0].received;
-    assert!((15..30).contains(&receives), "{receives} receives in an hour");
+    assert!(
+        (15..30).contains(&receives),
+        "{receives} receives in an hour"
+    );
     *now.lock().expect("nobody has panicked") = end;
     while first_attempts(&world) > 0 {
         world.step().await.expect("a batch");
     }
-    assert!(world.time() <= end + SignedDuration::from_secs(310), "all is at work again: {}", world.time());
+    assert!(
+        world.time() <= end + SignedDuration::from_secs(310),
+        "all is at work again: {}",
+        world.time()
+    );
     world.run().await;
     for event in events {
         for webhook in [&plain, &retried] {
-            let (row, _) =
-                world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
+            let (row, _) = world
+                .history(DeliveryId {
+                    event: event.id,
+                    webhook: webhook.id,
+                })
+                .await
+                .expect("a delivery");
             assert_eq!(row.status, Status::Succeeded);
         }
     }
@@ -95,9 +133,13 @@ async fn a_message_that_failed_comes_back_in_seconds_and_then_slower() {
     world.webhook("hook", json!({})).await;
     world.publish("message", json!({})).await;
     world.step().await.expect("the event");
-    world.fake.plan(
-        |call| if call.operation == "BatchGetItem" { Fate::Fails("InternalServerError") } else { Fate::Answered },
-    );
+    world.fake.plan(|call| {
+        if call.operation == "BatchGetItem" {
+            Fate::Fails("InternalServerError")
+        } else {
+            Fate::Answered
+        }
+    });
     let mut waits = Vec::new();
     for _ in 0..10 {
         world.step().await.expect("the attempt");
@@ -118,20 +160,35 @@ async fn a_message_that_failed_comes_back_in_seconds_and_then_slower() {
 
 /// Sweeps, and says how many dead letters went back.
 async fn redriven(world: &World) -> usize {
-    let request = sweeper::Request { now: world.time().to_string() };
+    let request = sweeper::Request {
+        now: world.time().to_string(),
+    };
     let sweeper = world.sweeper();
-    world.at(sweeper::handle(&sweeper, &request, deadline())).await.expect("swept").redriven
+    world
+        .at(sweeper::handle(&sweeper, &request, deadline()))
+        .await
+        .expect("swept")
+        .redriven
 }
 
 fn by_queue(queues: &Queues) -> BTreeMap<Name, usize> {
     let names = [Name::Events, Name::Deliveries, Name::Retries, Name::Dead];
-    names.into_iter().map(|name| (name, queues.on(name).len())).filter(|(_, count)| *count > 0).collect()
+    names
+        .into_iter()
+        .map(|name| (name, queues.on(name).len()))
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }
 
 #[tokio::test]
 async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_there_stays() {
     let mut world = super::world().await;
-    let webhook = world.webhook("hook", json!({"retry": {"type": "custom", "delays_seconds": [600]}})).await;
+    let webhook = world
+        .webhook(
+            "hook",
+            json!({"retry": {"type": "custom", "delays_seconds": [600]}}),
+        )
+        .await;
     let mut count = 0;
     world.receiver.script(move |_| {
         count += 1;
@@ -145,8 +202,16 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
     events.push(world.publish("message", json!({})).await);
     world.put(Name::Deliveries, "nonsense".to_owned()).await;
     let first = world.fake.state().queues.on(Name::Deliveries)[1].clone();
-    world.work(Name::Deliveries, &[first]).await.expect("an answer");
-    let expected = BTreeMap::from([(Name::Events, 1), (Name::Deliveries, 1), (Name::Retries, 1), (Name::Dead, 1)]);
+    world
+        .work(Name::Deliveries, &[first])
+        .await
+        .expect("an answer");
+    let expected = BTreeMap::from([
+        (Name::Events, 1),
+        (Name::Deliveries, 1),
+        (Name::Retries, 1),
+        (Name::Dead, 1),
+    ]);
     assert_eq!(by_queue(&world.fake.state().queues), expected);
     for queue in [Name::Events, Name::Deliveries, Name::Retries] {
         let id = world.fake.state().queues.on(queue)[0].id.clone();
@@ -162,19 +227,35 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
     );
     world.run().await;
     for event in events {
-        let (row, _) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
+        let (row, _) = world
+            .history(DeliveryId {
+                event: event.id,
+                webhook: webhook.id,
+            })
+            .await
+            .expect("a delivery");
         assert_eq!(row.status, Status::Succeeded);
     }
 
     // What comes back again and again stays: it is the message that is wrong.
     world.publish("message", json!({})).await;
     for round in 0..5 {
-        let ids: BTreeSet<String> =
-            world.fake.state().queues.on(Name::Events).into_iter().map(|message| message.id).collect();
+        let ids: BTreeSet<String> = world
+            .fake
+            .state()
+            .queues
+            .on(Name::Events)
+            .into_iter()
+            .map(|message| message.id)
+            .collect();
         for id in ids {
             world.fake.state().queues.give_up(&id, world.time());
         }
-        assert_eq!(redriven(&world).await, usize::from(round < 3), "round {round}");
+        assert_eq!(
+            redriven(&world).await,
+            usize::from(round < 3),
+            "round {round}"
+        );
     }
     assert_eq!(world.fake.state().queues.on(Name::Dead).len(), 2);
 }
@@ -182,7 +263,12 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
 #[tokio::test]
 async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
     let mut world = super::world().await;
-    world.webhook("hook", json!({"retry": {"type": "custom", "delays_seconds": [600]}})).await;
+    world
+        .webhook(
+            "hook",
+            json!({"retry": {"type": "custom", "delays_seconds": [600]}}),
+        )
+        .await;
     world.receiver.script(|_| Reply::Status(500));
     world.publish("message", json!({})).await;
     world.step().await.expect("the event");
@@ -191,12 +277,31 @@ async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
     let id = world.fake.state().queues.on(Name::Events)[0].id.clone();
     world.fake.state().queues.give_up(&id, world.time());
     world.set_time(world.time() + SignedDuration::from_hours(2));
-    let put = |call: &Call| call.operation == "PutItem" && call.request.to_string().contains("deliveries#");
-    world.fake.plan(move |call| if put(call) { Fate::Fails("ResourceNotFoundException") } else { Fate::Answered });
-    let (sweeper, request) = (world.sweeper(), sweeper::Request { now: world.time().to_string() });
-    world.at(sweeper::handle(&sweeper, &request, deadline())).await.expect_err("its row is not written");
+    let put = |call: &Call| {
+        call.operation == "PutItem" && call.request.to_string().contains("deliveries#")
+    };
+    world.fake.plan(move |call| {
+        if put(call) {
+            Fate::Fails("ResourceNotFoundException")
+        } else {
+            Fate::Answered
+        }
+    });
+    let (sweeper, request) = (
+        world.sweeper(),
+        sweeper::Request {
+            now: world.time().to_string(),
+        },
+    );
+    world
+        .at(sweeper::handle(&sweeper, &request, deadline()))
+        .await
+        .expect_err("its row is not written");
     let queues = &world.fake.state().queues;
-    assert_eq!((queues.on(Name::Dead).len(), queues.on(Name::Events).len()), (0, 1));
+    assert_eq!(
+        (queues.on(Name::Dead).len(), queues.on(Name::Events).len()),
+        (0, 1)
+    );
 }
 
 #[tokio::test]
@@ -205,9 +310,23 @@ async fn while_the_table_fails_dead_letters_stay() {
     world.publish("message", json!({})).await;
     let id = world.fake.state().queues.on(Name::Events)[0].id.clone();
     world.fake.state().queues.give_up(&id, world.time());
-    world.fake.plan(|call| if call.operation == "Query" { Fate::Fails("InternalServerError") } else { Fate::Answered });
-    let (sweeper, request) = (world.sweeper(), sweeper::Request { now: world.time().to_string() });
-    world.at(sweeper::handle(&sweeper, &request, deadline())).await.expect_err("the table fails");
+    world.fake.plan(|call| {
+        if call.operation == "Query" {
+            Fate::Fails("InternalServerError")
+        } else {
+            Fate::Answered
+        }
+    });
+    let (sweeper, request) = (
+        world.sweeper(),
+        sweeper::Request {
+            now: world.time().to_string(),
+        },
+    );
+    world
+        .at(sweeper::handle(&sweeper, &request, deadline()))
+        .await
+        .expect_err("the table fails");
     assert_eq!(world.fake.state().queues.on(Name::Dead).len(), 1);
     world.fake.plan(|_| Fate::Answered);
     assert_eq!(redriven(&world).await, 1);

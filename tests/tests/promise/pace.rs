@@ -16,15 +16,22 @@ use tests::fake::{
 
 /// When the webhook of this name was called, in milliseconds from the begin.
 fn calls(world: &World, name: &str, started: Timestamp) -> Vec<i64> {
-    let hits = world.receiver.hits().into_iter().filter(|hit| hit.path == name);
-    hits.map(|hit| i64::try_from(hit.at.duration_since(started).as_millis()).expect("small")).collect()
+    let hits = world
+        .receiver
+        .hits()
+        .into_iter()
+        .filter(|hit| hit.path == name);
+    hits.map(|hit| i64::try_from(hit.at.duration_since(started).as_millis()).expect("small"))
+        .collect()
 }
 
 #[tokio::test]
 async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
     for (limit, count) in [(1, 30), (5, 100), (7, 100)] {
         let mut world = super::world().await;
-        let webhook = world.webhook("hook", json!({"rate_limit_per_second": limit})).await;
+        let webhook = world
+            .webhook("hook", json!({"rate_limit_per_second": limit}))
+            .await;
         let started = world.time();
         let mut events = Vec::new();
         for n in 0..count {
@@ -32,30 +39,49 @@ async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
         }
         world.run().await;
         for event in events {
-            let id = DeliveryId { event: event.id, webhook: webhook.id };
+            let id = DeliveryId {
+                event: event.id,
+                webhook: webhook.id,
+            };
             let (row, attempts) = world.history(id).await.expect("a delivery");
             assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1));
         }
         let mut times = calls(&world, "hook", started);
         times.sort_unstable();
         assert_eq!(times.len(), count);
-        // The world's clock stands still while a batch is worked on: what waits less than a second counts as of its begin.
+        // The world's clock stands still while a batch is worked on: what waits less than a second
+        // counts as of its begin.
         let most = usize::try_from(limit * 11 + 1).expect("small");
         for (at, first) in times.iter().enumerate() {
-            let within = times[at..].iter().take_while(|time| *time - first <= 10_000).count();
-            assert!(within <= most, "{within} calls in ten seconds at {limit} a second: {times:?}");
+            let within = times[at..]
+                .iter()
+                .take_while(|time| *time - first <= 10_000)
+                .count();
+            assert!(
+                within <= most,
+                "{within} calls in ten seconds at {limit} a second: {times:?}"
+            );
         }
         let seconds = i64::try_from(count).expect("small") / limit;
-        assert!(*times.last().expect("calls") <= (seconds + 10) * 1000 * 2, "{times:?}");
+        assert!(
+            *times.last().expect("calls") <= (seconds + 10) * 1000 * 2,
+            "{times:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
     let mut world = super::world().await;
-    let webhook = world.webhook("hook", json!({"rate_limit_per_second": 2})).await;
-    let events = [world.publish("message", json!({})).await, world.publish("message", json!({})).await];
-    // Both are in one batch. The webhook is disabled when the second asks for its turn, before the first is called.
+    let webhook = world
+        .webhook("hook", json!({"rate_limit_per_second": 2}))
+        .await;
+    let events = [
+        world.publish("message", json!({})).await,
+        world.publish("message", json!({})).await,
+    ];
+    // Both are in one batch. The webhook is disabled when the second asks for its turn, before the
+    // first is called.
     let (fake, mut turns) = (world.fake.clone(), 0);
     world.fake.plan(move |call| {
         turns += usize::from(call.operation == "UpdateItem");
@@ -67,17 +93,30 @@ async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
     world.run().await;
     let mut ends = Vec::new();
     for event in events {
-        let (row, _) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
+        let (row, _) = world
+            .history(DeliveryId {
+                event: event.id,
+                webhook: webhook.id,
+            })
+            .await
+            .expect("a delivery");
         ends.push(row.status);
     }
-    assert_eq!((world.receiver.hits().len(), ends), (0, vec![Status::Cancelled; 2]));
+    assert_eq!(
+        (world.receiver.hits().len(), ends),
+        (0, vec![Status::Cancelled; 2])
+    );
 }
 
 #[tokio::test]
 async fn webhook_disabled_while_its_service_is_read_is_not_called() {
     let mut world = super::world().await;
     let none = json!({"type": "none"});
-    let service = world.service(&world.receiver.url(""), None, none.clone(), none).await.service.id;
+    let service = world
+        .service(&world.receiver.url(""), None, none.clone(), none)
+        .await
+        .service
+        .id;
     let fields = json!({"url": null, "service_id": service, "path": "/hook"});
     let webhook = world.webhook("hook", fields).await;
     let event = world.publish("message", json!({})).await;
@@ -89,8 +128,17 @@ async fn webhook_disabled_while_its_service_is_read_is_not_called() {
         Fate::Answered
     });
     world.run().await;
-    let (row, _) = world.history(DeliveryId { event: event.id, webhook: webhook.id }).await.expect("a delivery");
-    assert_eq!((world.receiver.hits().len(), row.status), (0, Status::Cancelled));
+    let (row, _) = world
+        .history(DeliveryId {
+            event: event.id,
+            webhook: webhook.id,
+        })
+        .await
+        .expect("a delivery");
+    assert_eq!(
+        (world.receiver.hits().len(), row.status),
+        (0, Status::Cancelled)
+    );
 }
 
 #[tokio::test]
@@ -100,13 +148,19 @@ async fn a_webhook_without_a_limit_pays_nothing() {
     world.begin_count();
     world.publish("message", json!({})).await;
     world.run().await;
-    assert!(!world.fake.counts().contains_key("UpdateItem"), "{:?}", world.fake.counts());
+    assert!(
+        !world.fake.counts().contains_key("UpdateItem"),
+        "{:?}",
+        world.fake.counts()
+    );
 }
 
 #[tokio::test]
 async fn after_an_hour_of_rest_the_limit_holds_at_once() {
     let mut world = super::world().await;
-    world.webhook("hook", json!({"rate_limit_per_second": 2})).await;
+    world
+        .webhook("hook", json!({"rate_limit_per_second": 2}))
+        .await;
     for _ in 0..3 {
         let started = world.time();
         for _ in 0..10 {
@@ -114,7 +168,10 @@ async fn after_an_hour_of_rest_the_limit_holds_at_once() {
         }
         world.run().await;
         let last = world.time().duration_since(started).as_secs();
-        assert!((3..=9).contains(&last), "ten calls at two a second took {last} s");
+        assert!(
+            (3..=9).contains(&last),
+            "ten calls at two a second took {last} s"
+        );
         world.set_time(world.time() + SignedDuration::from_hours(1));
     }
 }
@@ -122,54 +179,122 @@ async fn after_an_hour_of_rest_the_limit_holds_at_once() {
 #[tokio::test]
 async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
     let mut world = super::world().await;
-    let hangs = world.webhook("hangs", json!({"timeout_seconds": 1, "retry": {"type": "none"}})).await;
+    let hangs = world
+        .webhook(
+            "hangs",
+            json!({"timeout_seconds": 1, "retry": {"type": "none"}}),
+        )
+        .await;
     let well = world.webhook("well", json!({"events": ["chat"]})).await;
-    world.receiver.script(|hit: &Hit| if hit.path == "hangs" { Reply::Hang } else { Reply::Status(200) });
+    world.receiver.script(|hit: &Hit| {
+        if hit.path == "hangs" {
+            Reply::Hang
+        } else {
+            Reply::Status(200)
+        }
+    });
     world.publish("message", json!({})).await;
     world.run().await;
-    assert!(world.stored_webhook(hangs.id).await.expect("a webhook").state.health.expect("ill").hangs);
+    assert!(
+        world
+            .stored_webhook(hangs.id)
+            .await
+            .expect("a webhook")
+            .state
+            .health
+            .expect("ill")
+            .hangs
+    );
 
-    // From now on its first attempts are made by way of `retries`; the queue `deliveries` is free at once.
+    // From now on its first attempts are made by way of `retries`; the queue `deliveries` is free
+    // at once.
     for _ in 0..20 {
         world.publish("message", json!({})).await;
     }
     let event = world.publish("chat", json!({})).await;
-    let id = DeliveryId { event: event.id, webhook: well.id };
+    let id = DeliveryId {
+        event: event.id,
+        webhook: well.id,
+    };
     while world.history(id).await.is_none() {
-        assert!(world.step_on(&[Name::Events, Name::Deliveries]).await.is_some(), "there is work left");
+        assert!(
+            world
+                .step_on(&[Name::Events, Name::Deliveries])
+                .await
+                .is_some(),
+            "there is work left"
+        );
     }
-    assert_eq!(world.receiver.hits().iter().filter(|hit| hit.path == "hangs").count(), 1, "nobody waited for it");
+    assert_eq!(
+        world
+            .receiver
+            .hits()
+            .iter()
+            .filter(|hit| hit.path == "hangs")
+            .count(),
+        1,
+        "nobody waited for it"
+    );
     assert_eq!(world.fake.state().queues.on(Name::Retries).len(), 20);
     world.run().await;
-    assert_eq!(world.receiver.hits().iter().filter(|hit| hit.path == "hangs").count(), 21);
+    assert_eq!(
+        world
+            .receiver
+            .hits()
+            .iter()
+            .filter(|hit| hit.path == "hangs")
+            .count(),
+        21
+    );
 
     // It is taken back as soon as it answers.
     world.receiver.script(|_| Reply::Status(500));
     world.publish("message", json!({})).await;
     world.run().await;
-    assert!(!world.stored_webhook(hangs.id).await.expect("a webhook").state.health.expect("ill").hangs);
+    assert!(
+        !world
+            .stored_webhook(hangs.id)
+            .await
+            .expect("a webhook")
+            .state
+            .health
+            .expect("ill")
+            .hangs
+    );
 }
 
-/// How long the receiver waits for the last of `count` events, sent at one a second, when `change` is made after 10 s.
+/// How long the receiver waits for the last of `count` events, sent at one a second, when `change`
+/// is made after 10 s.
 async fn waiting(
     count: u32,
     change: impl FnOnce(Webhook, Timestamp) -> Webhook + Clone,
     disabled: bool,
 ) -> (usize, i64) {
     let mut world = super::world().await;
-    let webhook = world.webhook("hook", json!({"rate_limit_per_second": 1})).await;
+    let webhook = world
+        .webhook("hook", json!({"rate_limit_per_second": 1}))
+        .await;
     for n in 0..count {
         world.publish("message", json!({"n": n})).await;
     }
     let changed_at = world.time() + SignedDuration::from_secs(10);
-    while world.fake.state().queues.next().is_some_and(|(next, _)| next < changed_at) {
+    while world
+        .fake
+        .state()
+        .queues
+        .next()
+        .is_some_and(|(next, _)| next < changed_at)
+    {
         world.step().await.expect("a batch");
     }
     world.set_time(changed_at);
     let before = world.receiver.hits().len();
     if disabled {
         let off = |webhook: Webhook, now| {
-            let settings = Settings { enabled: false, ..webhook.settings.clone() };
+            let settings = Settings {
+                enabled: false,
+                ..webhook.settings.clone()
+            };
             webhook.changed(settings, now)
         };
         world.change(webhook.id, off).await;
@@ -191,39 +316,62 @@ async fn a_higher_limit_counts_at_once_for_what_waits() {
         let (count, last) = self::waiting(
             waiting,
             move |webhook, now| {
-                let settings = Settings { rate_limit_per_second: limit, ..webhook.settings.clone() };
+                let settings = Settings {
+                    rate_limit_per_second: limit,
+                    ..webhook.settings.clone()
+                };
                 webhook.changed(settings, now)
             },
             false,
         )
         .await;
         assert!(count > waiting as usize - 30, "{count} waited");
-        assert!(last <= 12_000, "the last one came {last} ms after the change to {limit:?}");
+        assert!(
+            last <= 12_000,
+            "the last one came {last} ms after the change to {limit:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_lower_limit_counts_at_once_for_what_waits() {
     let mut world = super::world().await;
-    let webhook = world.webhook("hook", json!({"rate_limit_per_second": 10})).await;
+    let webhook = world
+        .webhook("hook", json!({"rate_limit_per_second": 10}))
+        .await;
     for n in 0..100 {
         world.publish("message", json!({"n": n})).await;
     }
     let slower = |webhook: Webhook, now| {
-        let settings = Settings { rate_limit_per_second: Some(1), ..webhook.settings.clone() };
+        let settings = Settings {
+            rate_limit_per_second: Some(1),
+            ..webhook.settings.clone()
+        };
         webhook.changed(settings, now)
     };
     let changed_at = world.time() + SignedDuration::from_secs(3);
-    while world.fake.state().queues.next().is_some_and(|(next, _)| next < changed_at) {
+    while world
+        .fake
+        .state()
+        .queues
+        .next()
+        .is_some_and(|(next, _)| next < changed_at)
+    {
         world.step().await.expect("a batch");
     }
     world.set_time(changed_at);
     world.change(webhook.id, slower).await;
     world.run().await;
-    let times: Vec<i64> = calls(&world, "hook", changed_at).into_iter().filter(|at| *at > 0).collect();
+    let times: Vec<i64> = calls(&world, "hook", changed_at)
+        .into_iter()
+        .filter(|at| *at > 0)
+        .collect();
     assert!(times.len() > 50, "{} waited", times.len());
     for (at, first) in times.iter().enumerate() {
-        let within = times[at..].iter().take_while(|time| *time - first <= 10_000).count();
+        let within = times[at..]
+            .iter()
+            .take_while(|time| *time - first <= 10_000)
+            .count();
         assert!(within <= 12, "{within} calls in ten seconds: {times:?}");
     }
 }
@@ -231,7 +379,10 @@ async fn a_lower_limit_counts_at_once_for_what_waits() {
 #[tokio::test]
 async fn the_line_of_a_disabled_webhook_does_not_hold_up_what_comes_once_it_is_enabled() {
     let enable = |webhook: Webhook, now| {
-        let settings = Settings { enabled: true, ..webhook.settings.clone() };
+        let settings = Settings {
+            enabled: true,
+            ..webhook.settings.clone()
+        };
         webhook.changed(settings, now)
     };
     let (count, last) = waiting(90, enable, true).await;

@@ -25,20 +25,32 @@ async fn waiting(world: &mut World) -> DeliveryId {
     let event = world.publish("message", json!({})).await;
     world.step().await.expect("the event");
     world.step().await.expect("the first attempt");
-    DeliveryId { event: event.id, webhook: webhook.id }
+    DeliveryId {
+        event: event.id,
+        webhook: webhook.id,
+    }
 }
 
 async fn sweep(world: &mut World, later: SignedDuration) -> Swept {
     world.set_time(world.time() + later);
-    let request = Request { now: world.time().to_string() };
+    let request = Request {
+        now: world.time().to_string(),
+    };
     let sweeper = world.sweeper();
-    world.at(sweeper::handle(&sweeper, &request, deadline())).await.expect("swept")
+    world
+        .at(sweeper::handle(&sweeper, &request, deadline()))
+        .await
+        .expect("swept")
 }
 
 fn lose(world: &World) {
     let lost = world.fake.state().queues.on(Name::Retries);
     assert!(!lost.is_empty());
-    world.fake.state().queues.delete(&lost.iter().map(|message| message.id.as_str()).collect());
+    world
+        .fake
+        .state()
+        .queues
+        .delete(&lost.iter().map(|message| message.id.as_str()).collect());
 }
 
 #[tokio::test]
@@ -48,45 +60,101 @@ async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
     lose(&world);
     world.begin_count();
     let (minutes, none) = (SignedDuration::from_mins, Swept::default());
-    assert_eq!(sweep(&mut world, minutes(69)).await, none, "not before its hour is over");
-    assert_eq!(sweep(&mut world, minutes(1)).await, Swept { overdue: 1, sent: 1, redriven: 0 });
+    assert_eq!(
+        sweep(&mut world, minutes(69)).await,
+        none,
+        "not before its hour is over"
+    );
+    assert_eq!(
+        sweep(&mut world, minutes(1)).await,
+        Swept {
+            overdue: 1,
+            sent: 1,
+            redriven: 0
+        }
+    );
     // It writes its position only when it did not reach the end.
     let unused = BTreeSet::from(["write sweeper".to_owned()]);
-    assert_eq!(unused_patterns("SweeperFunction", &world.fake.state().calls), unused);
-    assert_eq!(sweep(&mut world, minutes(59)).await, none, "it has its time anew");
+    assert_eq!(
+        unused_patterns("SweeperFunction", &world.fake.state().calls),
+        unused
+    );
+    assert_eq!(
+        sweep(&mut world, minutes(59)).await,
+        none,
+        "it has its time anew"
+    );
     lose(&world);
     assert_eq!(
         sweep(&mut world, minutes(2)).await,
-        Swept { overdue: 1, sent: 1, redriven: 0 },
+        Swept {
+            overdue: 1,
+            sent: 1,
+            redriven: 0
+        },
         "should it get lost again"
     );
     world.run().await;
     let (row, attempts) = world.history(id).await.expect("a delivery");
-    assert_eq!((row.status, attempts.len(), world.receiver.hits().len()), (Status::Failed, 3, 3));
-    assert_eq!(sweep(&mut world, minutes(600)).await, none, "what has ended does not wait");
+    assert_eq!(
+        (row.status, attempts.len(), world.receiver.hits().len()),
+        (Status::Failed, 3, 3)
+    );
+    assert_eq!(
+        sweep(&mut world, minutes(600)).await,
+        none,
+        "what has ended does not wait"
+    );
 }
 
 #[tokio::test]
 async fn a_message_that_was_only_late_leads_to_no_second_chain() {
     let mut world = super::world().await;
     waiting(&mut world).await;
-    assert_eq!(sweep(&mut world, SignedDuration::from_hours(2)).await.sent, 1);
-    assert_eq!(world.fake.state().queues.on(Name::Retries).len(), 2, "the old one still lives");
+    assert_eq!(
+        sweep(&mut world, SignedDuration::from_hours(2)).await.sent,
+        1
+    );
+    assert_eq!(
+        world.fake.state().queues.on(Name::Retries).len(),
+        2,
+        "the old one still lives"
+    );
     world.run().await;
-    assert_eq!(world.receiver.hits().len(), 3, "every attempt was made once");
+    assert_eq!(
+        world.receiver.hits().len(),
+        3,
+        "every attempt was made once"
+    );
 }
 
 #[tokio::test]
 async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
     for n in 0..6 {
-        for fate in [Fate::CrashBefore, Fate::CrashAfter, Fate::AnswerLost, Fate::Fails("ResourceNotFoundException")] {
+        for fate in [
+            Fate::CrashBefore,
+            Fate::CrashAfter,
+            Fate::AnswerLost,
+            Fate::Fails("ResourceNotFoundException"),
+        ] {
             let mut world = super::world().await;
             let id = waiting(&mut world).await;
             lose(&world);
             world.set_time(world.time() + SignedDuration::from_hours(2));
             world.begin_count();
-            world.fake.plan(move |call| if call.index == n { fate } else { Fate::Answered });
-            let (sweeper, request) = (world.sweeper(), Request { now: world.time().to_string() });
+            world.fake.plan(move |call| {
+                if call.index == n {
+                    fate
+                } else {
+                    Fate::Answered
+                }
+            });
+            let (sweeper, request) = (
+                world.sweeper(),
+                Request {
+                    now: world.time().to_string(),
+                },
+            );
             let crash = world.fake.crash();
             tokio::select! {
                 biased;
@@ -97,7 +165,11 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
             sweep(&mut world, SignedDuration::from_hours(2)).await;
             world.run().await;
             let (row, attempts) = world.history(id).await.expect("a delivery");
-            assert_eq!((row.status, attempts.len()), (Status::Failed, 3), "{fate:?} at call {n}");
+            assert_eq!(
+                (row.status, attempts.len()),
+                (Status::Failed, 3),
+                "{fate:?} at call {n}"
+            );
             assert_eq!(world.receiver.hits().len(), 3, "{fate:?} at call {n}");
         }
     }
@@ -105,15 +177,27 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
 
 /// As many deliveries that wait, in order of their events, the oldest first.
 async fn many(world: &mut World, count: usize) -> Vec<DeliveryId> {
-    let webhook = world.webhook("hook", json!({"retry": {"type": "custom", "delays_seconds": [600]}})).await;
+    let webhook = world
+        .webhook(
+            "hook",
+            json!({"retry": {"type": "custom", "delays_seconds": [600]}}),
+        )
+        .await;
     world.receiver.script(|_| Reply::Status(500));
     let mut ids = Vec::new();
     for _ in 0..count {
         let event = world.publish("message", json!({})).await;
-        ids.push(DeliveryId { event: event.id, webhook: webhook.id });
+        ids.push(DeliveryId {
+            event: event.id,
+            webhook: webhook.id,
+        });
         world.set_time(world.time() + SignedDuration::from_secs(1));
     }
-    while world.step_on(&[Name::Events, Name::Deliveries]).await.is_some() {}
+    while world
+        .step_on(&[Name::Events, Name::Deliveries])
+        .await
+        .is_some()
+    {}
     ids
 }
 
@@ -123,13 +207,21 @@ async fn a_run_that_has_no_time_ends_well_and_the_next_one_goes_on() {
     many(&mut world, 20).await;
     lose(&world);
     world.set_time(world.time() + SignedDuration::from_hours(2));
-    let request = Request { now: world.time().to_string() };
+    let request = Request {
+        now: world.time().to_string(),
+    };
     let sweeper = world.sweeper();
     // No step has time, not even the first.
     let none = Deadline::after(Duration::from_secs(5));
-    let swept = world.at(sweeper::handle(&sweeper, &request, none)).await.expect("swept");
+    let swept = world
+        .at(sweeper::handle(&sweeper, &request, none))
+        .await
+        .expect("swept");
     assert_eq!(swept, Swept::default());
-    let swept = world.at(sweeper::handle(&sweeper, &request, deadline())).await.expect("swept");
+    let swept = world
+        .at(sweeper::handle(&sweeper, &request, deadline()))
+        .await
+        .expect("swept");
     assert_eq!((swept.overdue, swept.sent), (20, 20));
 }
 
@@ -147,7 +239,10 @@ fn move_to_the_former_index(world: &World) {
         let row = row.as_object_mut().expect("an item");
         row.remove("status_pk").expect("in the index");
         let sort_key = row.remove("status_sk").expect("in the index");
-        row.insert("list_pk".to_owned(), json!({"S": format!("delivery#retrying#{}", n % 4)}));
+        row.insert(
+            "list_pk".to_owned(),
+            json!({"S": format!("delivery#retrying#{}", n % 4)}),
+        );
         row.insert("list_sk".to_owned(), sort_key);
         state.table.seed(row.clone().into());
     }
@@ -158,17 +253,26 @@ async fn a_walk_in_steps_meets_each_delivery_once() {
     let mut world = super::world().await;
     let ids: BTreeSet<DeliveryId> = many(&mut world, 30).await.into_iter().collect();
     move_to_the_former_index(&world);
-    let (table, before) = (world.delivery.table.clone(), world.time() + SignedDuration::from_hours(1));
+    let (table, before) = (
+        world.delivery.table.clone(),
+        world.time() + SignedDuration::from_hours(1),
+    );
     let (mut met, mut position) = (Vec::new(), Some(Position::default()));
     while let Some(from) = position {
         // As a run stores it, and the next one reads it.
-        world.at(table.set_sweeper_position(&from)).await.expect("stored");
+        world
+            .at(table.set_sweeper_position(&from))
+            .await
+            .expect("stored");
         let from = world.at(table.sweeper_position()).await.expect("read");
         let step = world.at(table.overdue(from, before)).await.expect("read");
         met.extend(step.rows.into_iter().map(|row| row.id));
         position = step.next;
     }
     assert_eq!((met.len(), met.into_iter().collect()), (30, ids));
-    let early = world.at(table.overdue(Position::default(), world.time())).await.expect("read");
+    let early = world
+        .at(table.overdue(Position::default(), world.time()))
+        .await
+        .expect("read");
     assert!(early.rows.is_empty(), "none is due yet");
 }

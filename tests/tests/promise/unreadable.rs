@@ -9,7 +9,11 @@ use tests::fake::{receiver::Reply, sqs::Name, world::World};
 /// Damages the items whose partition key begins with `prefix`, those of `hit` only.
 fn damage(world: &World, prefix: &str, field: &str, hit: impl Fn(&Value) -> bool) -> usize {
     let mut state = world.fake.state();
-    let found = state.table.items().iter().filter(|(key, item)| key.0.starts_with(prefix) && hit(&json!(item)));
+    let found = state
+        .table
+        .items()
+        .iter()
+        .filter(|(key, item)| key.0.starts_with(prefix) && hit(&json!(item)));
     let mut found: Vec<Value> = found.map(|(_, item)| json!(item)).collect();
     for item in &mut found {
         item[field] = json!({"M": {"from": {"S": "the future"}}});
@@ -20,9 +24,15 @@ fn damage(world: &World, prefix: &str, field: &str, hit: impl Fn(&Value) -> bool
 
 #[tokio::test]
 async fn one_unreadable_subscription_does_not_stop_the_events_of_its_type() {
-    for (field, text) in [("webhook_id", None), ("conditions", Some("{\"op\": \"none that is known\"}"))] {
+    for (field, text) in [
+        ("webhook_id", None),
+        ("conditions", Some("{\"op\": \"none that is known\"}")),
+    ] {
         let mut world = super::world().await;
-        let (bad, good) = (world.webhook("bad", json!({})).await, world.webhook("good", json!({})).await);
+        let (bad, good) = (
+            world.webhook("bad", json!({})).await,
+            world.webhook("good", json!({})).await,
+        );
         let of_bad = |item: &Value| item["sk"]["S"] == bad.id.to_string();
         assert_eq!(damage(&world, "subscription#", field, of_bad), 1);
         if let Some(text) = text {
@@ -34,7 +44,11 @@ async fn one_unreadable_subscription_does_not_stop_the_events_of_its_type() {
         }
         let event = world.publish("message", json!({})).await;
         world.run().await;
-        assert_eq!(world.event(&event).await.expect("an event").matches, [good.id], "{field}");
+        assert_eq!(
+            world.event(&event).await.expect("an event").matches,
+            [good.id],
+            "{field}"
+        );
         assert_eq!(world.receiver.hits().len(), 1);
     }
 }
@@ -43,23 +57,52 @@ async fn one_unreadable_subscription_does_not_stop_the_events_of_its_type() {
 async fn an_unreadable_row_fails_its_own_delivery_and_not_the_batch() {
     for (prefix, field) in [("webhook#", "events"), ("deliveries#", "status")] {
         let mut world = super::world().await;
-        let (bad, good) = (world.webhook("bad", json!({})).await, world.webhook("good", json!({})).await);
+        let (bad, good) = (
+            world.webhook("bad", json!({})).await,
+            world.webhook("good", json!({})).await,
+        );
         let event = world.publish("message", json!({})).await;
         world.step().await.expect("the event");
-        let id = DeliveryId { event: event.id, webhook: bad.id };
+        let id = DeliveryId {
+            event: event.id,
+            webhook: bad.id,
+        };
         if prefix == "deliveries#" {
             let key = Key::delivery(id);
-            world.fake.state().table.seed(json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}}));
+            world
+                .fake
+                .state()
+                .table
+                .seed(json!({"pk": {"S": key.pk}, "sk": {"S": key.sk}}));
         }
-        let of_bad = |item: &Value| item["pk"]["S"].as_str().is_some_and(|pk| pk.contains(&bad.id.to_string()));
+        let of_bad = |item: &Value| {
+            item["pk"]["S"]
+                .as_str()
+                .is_some_and(|pk| pk.contains(&bad.id.to_string()))
+        };
         assert_eq!(damage(&world, prefix, field, of_bad), 1, "{prefix}");
         world.step().await.expect("the attempts");
-        let hits: Vec<String> = world.receiver.hits().into_iter().map(|hit| hit.path).collect();
+        let hits: Vec<String> = world
+            .receiver
+            .hits()
+            .into_iter()
+            .map(|hit| hit.path)
+            .collect();
         assert_eq!(hits, ["good"], "{prefix}");
-        let (row, _) = world.history(DeliveryId { event: event.id, webhook: good.id }).await.expect("a delivery");
+        let (row, _) = world
+            .history(DeliveryId {
+                event: event.id,
+                webhook: good.id,
+            })
+            .await
+            .expect("a delivery");
         assert_eq!(row.status, Status::Succeeded);
         let left = world.fake.state().queues.on(Name::Deliveries);
-        assert_eq!(left.len(), 1, "it comes again, and is not taken for stopped or done");
+        assert_eq!(
+            left.len(),
+            1,
+            "it comes again, and is not taken for stopped or done"
+        );
     }
 }
 
@@ -77,13 +120,33 @@ async fn the_sweeper_goes_on_past_an_unreadable_row() {
     world.step().await.expect("the attempts");
     let lost = world.fake.state().queues.on(Name::Retries);
     assert_eq!(lost.len(), 4);
-    world.fake.state().queues.delete(&lost.iter().map(|message| message.id.as_str()).collect());
+    world
+        .fake
+        .state()
+        .queues
+        .delete(&lost.iter().map(|message| message.id.as_str()).collect());
     for (field, webhook) in [("awaited", webhooks[0]), ("schedule", webhooks[1])] {
-        let of_it = |item: &Value| item["pk"]["S"].as_str().is_some_and(|pk| pk.contains(&webhook.to_string()));
+        let of_it = |item: &Value| {
+            item["pk"]["S"]
+                .as_str()
+                .is_some_and(|pk| pk.contains(&webhook.to_string()))
+        };
         assert_eq!(damage(&world, "deliveries#", field, of_it), 1);
     }
     world.set_time(world.time() + SignedDuration::from_hours(2));
-    let (sweeper, request) = (world.sweeper(), sweeper::Request { now: world.time().to_string() });
-    let swept = world.at(sweeper::handle(&sweeper, &request, tests::fake::world::deadline())).await.expect("swept");
+    let (sweeper, request) = (
+        world.sweeper(),
+        sweeper::Request {
+            now: world.time().to_string(),
+        },
+    );
+    let swept = world
+        .at(sweeper::handle(
+            &sweeper,
+            &request,
+            tests::fake::world::deadline(),
+        ))
+        .await
+        .expect("swept");
     assert_eq!((swept.overdue, swept.sent), (2, 2));
 }

@@ -1,4 +1,5 @@
-//! Calls of third parties: one delivery becomes one event, wherever a call ends; and what a call costs.
+//! Calls of third parties: one delivery becomes one event, wherever a call ends; and what a call
+//! costs.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +34,15 @@ async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
     let operations = whole.operations();
     assert_eq!(
         operations,
-        ["GetSecretValue", "BatchGetItem", "PutItem", "PutItem", "SendMessage", "PutItem", "PutItem"]
+        [
+            "GetSecretValue",
+            "BatchGetItem",
+            "PutItem",
+            "PutItem",
+            "SendMessage",
+            "PutItem",
+            "PutItem"
+        ]
     );
     for (n, operation) in operations.iter().enumerate() {
         for fate in [Fate::CrashBefore, Fate::CrashAfter, Fate::AnswerLost, FAILS] {
@@ -49,16 +58,27 @@ async fn a_report_whose_form_is_not_utf8_is_taken() {
     let key = provider.key.as_ref().expect("a key").expose();
     let report = Request::post(format!("{PUBLIC_URL}/in/{key}"));
     let report = report.header("content-type", "application/x-www-form-urlencoded");
-    let report = report.body(Body::from("id=theirs&status=delivered&text=Jos%E9")).expect("a request");
+    let report = report
+        .body(Body::from("id=theirs&status=delivered&text=Jos%E9"))
+        .expect("a request");
     assert_eq!(desk.call(&report).await, Some((202, json!({"reports": 1}))));
 }
 
 async fn broken_at(n: usize, fate: Fate, context: &str) {
     let mut desk = Desk::new().await;
-    let taker = desk.world.webhook("taker", json!({"events": ["service.received"]})).await;
+    let taker = desk
+        .world
+        .webhook("taker", json!({"events": ["service.received"]}))
+        .await;
     let request = desk.request("d-1");
     desk.world.begin_count();
-    desk.world.fake.plan(move |call| if call.index == n { fate } else { Fate::Answered });
+    desk.world.fake.plan(move |call| {
+        if call.index == n {
+            fate
+        } else {
+            Fate::Answered
+        }
+    });
     let first = desk.call(&request).await;
     desk.world.fake.plan(|_| Fate::Answered);
     let begun = desk.sent().len();
@@ -72,9 +92,15 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
         None => {}
     }
     let sent = desk.sent();
-    assert!(sent.iter().all(|sent| *sent == id), "{context}: {sent:?}, answered with {id}");
+    assert!(
+        sent.iter().all(|sent| *sent == id),
+        "{context}: {sent:?}, answered with {id}"
+    );
     // The second call sends it unless the first one marked its claim.
-    assert!((1..=2).contains(&sent.len()) && sent.len() <= begun + 1, "{context}: {sent:?}");
+    assert!(
+        (1..=2).contains(&sent.len()) && sent.len() <= begun + 1,
+        "{context}: {sent:?}"
+    );
 
     desk.later(SignedDuration::from_secs(1));
     assert_eq!(desk.accepted(&request).await, id, "{context}");
@@ -83,11 +109,24 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
     desk.world.run().await;
     let hits = desk.world.receiver.hits();
     // A message too many may cost a call too many, under the same id.
-    assert!((1..=sent.len()).contains(&hits.len()), "{context}: {hits:?}");
-    assert!(hits.iter().all(|hit| hit.webhook_id == id), "{context}: {hits:?}");
-    let delivery = DeliveryId { event: id.parse().expect("an id"), webhook: taker.id };
+    assert!(
+        (1..=sent.len()).contains(&hits.len()),
+        "{context}: {hits:?}"
+    );
+    assert!(
+        hits.iter().all(|hit| hit.webhook_id == id),
+        "{context}: {hits:?}"
+    );
+    let delivery = DeliveryId {
+        event: id.parse().expect("an id"),
+        webhook: taker.id,
+    };
     let (row, attempts) = desk.world.history(delivery).await.expect("a delivery");
-    assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1), "{context}: dispatch knows it once");
+    assert_eq!(
+        (row.status, attempts.len()),
+        (Status::Succeeded, 1),
+        "{context}: dispatch knows it once"
+    );
 }
 
 #[tokio::test]
@@ -110,10 +149,17 @@ async fn two_at_once_are_one_event() {
     let desk = Desk::new().await;
     let request = desk.request("d-1");
     let apps = [(); 2].map(|()| inbound(&desk.world.fake));
-    let answers =
-        desk.world.at(async { tokio::join!(inbound::handle(&apps[0], &request), inbound::handle(&apps[1], &request)) });
+    let answers = desk.world.at(async {
+        tokio::join!(
+            inbound::handle(&apps[0], &request),
+            inbound::handle(&apps[1], &request)
+        )
+    });
     let (one, other) = answers.await;
-    assert_eq!(one.expect("an answer").body(), other.expect("an answer").body());
+    assert_eq!(
+        one.expect("an answer").body(),
+        other.expect("an answer").body()
+    );
     let sent: BTreeSet<String> = desk.sent().into_iter().collect();
     assert_eq!(sent.len(), 1);
 }
@@ -123,22 +169,33 @@ async fn a_captured_call_is_a_repetition_whatever_stands_beside_its_signature() 
     let mut desk = Desk::new().await;
     let request = desk.request("d-1");
     let first = desk.accepted(&request).await;
-    let signature = request.headers()["x-hub-signature-256"].to_str().expect("text");
+    let signature = request.headers()["x-hub-signature-256"]
+        .to_str()
+        .expect("text");
     for (name, value) in [
         ("x-github-delivery", "another".to_owned()),
         ("idempotency-key", "another".to_owned()),
         ("webhook-id", "another".to_owned()),
-        ("x-hub-signature-256", signature.to_uppercase().replace("SHA256=", "sha256=")),
+        (
+            "x-hub-signature-256",
+            signature.to_uppercase().replace("SHA256=", "sha256="),
+        ),
     ] {
         let mut again = desk.request("d-1");
-        again.headers_mut().insert(name, HeaderValue::try_from(value).expect("a value"));
+        again
+            .headers_mut()
+            .insert(name, HeaderValue::try_from(value).expect("a value"));
         assert_eq!(desk.accepted(&again).await, first, "{name}");
     }
     // Nor does one call take the id of another away.
     let mut other = desk.request("d-3");
-    other.headers_mut().insert("x-github-delivery", HeaderValue::from_static("another"));
+    other
+        .headers_mut()
+        .insert("x-github-delivery", HeaderValue::from_static("another"));
     assert_ne!(desk.accepted(&other).await, first);
-    other.headers_mut().insert("x-github-delivery", HeaderValue::from_static("d-1"));
+    other
+        .headers_mut()
+        .insert("x-github-delivery", HeaderValue::from_static("d-1"));
     let third = desk.accepted(&other).await;
     assert_eq!(third, first, "the id beside the signature is one as well");
     let other = desk.request("d-2");
@@ -152,9 +209,18 @@ async fn head_and_options_publish_nothing() {
     for method in [Method::HEAD, Method::OPTIONS] {
         let mut request = desk.request("d-1");
         *request.method_mut() = method;
-        let answer = desk.world.at(inbound::handle(&inbound(&desk.world.fake), &request)).await.expect("an answer");
+        let answer = desk
+            .world
+            .at(inbound::handle(&inbound(&desk.world.fake), &request))
+            .await
+            .expect("an answer");
         assert_eq!((answer.status(), answer.body().len()), (StatusCode::OK, 0));
-        *request.uri_mut() = request.uri().to_string().replace("AbCd", "AbCe").parse().expect("a URI");
+        *request.uri_mut() = request
+            .uri()
+            .to_string()
+            .replace("AbCd", "AbCe")
+            .parse()
+            .expect("a URI");
         assert_eq!(desk.call(&request).await.expect("no crash").0, 404);
     }
     assert_eq!(desk.sent().len(), 0);
@@ -165,20 +231,44 @@ async fn what_a_call_costs() {
     let mut desk = Desk::new().await;
     let identified = desk.request("d-1");
     desk.accepted(&desk.request("d-0")).await;
-    assert_eq!(desk.cost(&identified).await, (202, words("BatchGetItem PutItem PutItem SendMessage PutItem PutItem")));
+    assert_eq!(
+        desk.cost(&identified).await,
+        (
+            202,
+            words("BatchGetItem PutItem PutItem SendMessage PutItem PutItem")
+        )
+    );
     let calls = desk.world.fake.state().calls.clone();
-    assert!(calls[1].request["ConditionExpression"].is_string(), "the claim is made if there is none");
-    assert_eq!(calls[0].request["RequestItems"]["table"]["ConsistentRead"], true);
-    assert_eq!(desk.cost(&identified).await, (202, words("BatchGetItem PutItem GetItem")));
+    assert!(
+        calls[1].request["ConditionExpression"].is_string(),
+        "the claim is made if there is none"
+    );
+    assert_eq!(
+        calls[0].request["RequestItems"]["table"]["ConsistentRead"],
+        true
+    );
+    assert_eq!(
+        desk.cost(&identified).await,
+        (202, words("BatchGetItem PutItem GetItem"))
+    );
 
     // What is refused costs no more than it takes to know it.
     let mut unsigned = desk.request("d-2");
-    unsigned.headers_mut().insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
+    unsigned
+        .headers_mut()
+        .insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
     assert_eq!(desk.cost(&unsigned).await, (401, words("BatchGetItem")));
     let mut unknown = desk.request("d-2");
-    *unknown.uri_mut() = unknown.uri().to_string().replace("AbCd", "AbCe").parse().expect("a URI");
+    *unknown.uri_mut() = unknown
+        .uri()
+        .to_string()
+        .replace("AbCd", "AbCe")
+        .parse()
+        .expect("a URI");
     assert_eq!(desk.cost(&unknown).await, (404, words("BatchGetItem")));
-    *unknown.uri_mut() = "https://hooks.example.com/in/your-key".parse().expect("a URI");
+    *unknown.uri_mut() = "https://hooks.example.com/in/your-key"
+        .parse()
+        .expect("a URI");
     assert_eq!(desk.cost(&unknown).await, (404, words("")));
     let mut large = desk.request("d-2");
     *large.body_mut() = Body::from("x".repeat(256 * 1024 + 1));
@@ -190,9 +280,21 @@ async fn what_a_call_costs() {
     let handed = desk.request("d-3");
     assert_eq!(
         desk.cost(&handed).await,
-        (202, words("BatchGetItem GetItem PutItem PutItem SendMessage PutItem PutItem"))
+        (
+            202,
+            words("BatchGetItem GetItem PutItem PutItem SendMessage PutItem PutItem")
+        )
     );
-    let data = desk.world.fake.state().queues.sent().last().expect("an event").json()["data"].clone();
+    let data = desk
+        .world
+        .fake
+        .state()
+        .queues
+        .sent()
+        .last()
+        .expect("an event")
+        .json()["data"]
+        .clone();
     assert_eq!(data["user_id"], user('B').to_string());
 }
 

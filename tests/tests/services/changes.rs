@@ -1,4 +1,5 @@
-//! Accounts that change, or go, while a token is fetched for them; and the refresh tokens that outlive it.
+//! Accounts that change, or go, while a token is fetched for them; and the refresh tokens that
+//! outlive it.
 
 use std::{future::Future, time::Duration};
 
@@ -11,7 +12,8 @@ use crate::process::{Process, Town, token};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A call whose token is fetched while something else happens; the issuer's first answer is held until then.
+/// A call whose token is fetched while something else happens; the issuer's first answer is held
+/// until then.
 async fn while_fetching<T>(town: &Town, work: impl Future<Output = T>) -> (u16, T) {
     let process = town.process().await;
     let meanwhile = async {
@@ -27,7 +29,9 @@ async fn a_token_for_former_settings_is_for_calls_under_those() {
     let town = Town::new(Sink::answering([token("first").held(), token("second")])).await;
     let (former, next): (Process, Process) = (town.process().await, town.process().await);
     let work = async {
-        let changed = town.change(&town.account, "CRM", &json!({"scope": "more"})).await;
+        let changed = town
+            .change(&town.account, "CRM", &json!({"scope": "more"}))
+            .await;
         let waiting = town.call_with(&next, &changed, town.world.time(), TIMEOUT);
         let (status, ()) = tokio::join!(waiting, async { town.issuer.release() });
         assert_eq!(status.expect("an answer"), 200);
@@ -37,12 +41,20 @@ async fn a_token_for_former_settings_is_for_calls_under_those() {
     assert_eq!(status, 200);
     let mut bearers = town.bearers();
     bearers.sort();
-    assert_eq!((town.asked(), bearers), (2, vec!["Bearer first".to_owned(), "Bearer second".to_owned()]));
+    assert_eq!(
+        (town.asked(), bearers),
+        (
+            2,
+            vec!["Bearer first".to_owned(), "Bearer second".to_owned()]
+        )
+    );
 
     // Who still has the former settings reads them again; nothing is fetched for those any more.
     let result = town.call(&former, TIMEOUT).await;
     assert!(matches!(result, Err(ConnectError::Table(_))), "{result:?}");
-    let again = town.call_with(&next, &changed, town.world.time(), TIMEOUT).await;
+    let again = town
+        .call_with(&next, &changed, town.world.time(), TIMEOUT)
+        .await;
     assert_eq!((again.expect("an answer"), town.asked()), (200, 2));
 }
 
@@ -56,7 +68,10 @@ async fn a_new_name_is_no_reason_for_a_new_token() {
         renamed
     };
     let (status, renamed) = while_fetching(&town, work).await;
-    let other = town.call_with(&next, &renamed, town.world.time(), TIMEOUT).await.expect("an answer");
+    let other = town
+        .call_with(&next, &renamed, town.world.time(), TIMEOUT)
+        .await
+        .expect("an answer");
     assert_eq!((status, other, town.asked()), (200, 200, 1));
 }
 
@@ -68,9 +83,21 @@ async fn of_an_account_that_is_deleted_nothing_is_kept() {
         town.issuer.release();
     };
     let (status, ()) = while_fetching(&town, work).await;
-    assert_eq!((status, town.bearers()), (200, vec!["Bearer first".to_owned()]), "it serves the call that it is for");
+    assert_eq!(
+        (status, town.bearers()),
+        (200, vec!["Bearer first".to_owned()]),
+        "it serves the call that it is for"
+    );
     let id = town.account.id.to_string();
-    let kept = |town: &Town| town.world.fake.state().table.items().keys().any(|(pk, _)| pk.contains(&id));
+    let kept = |town: &Town| {
+        town.world
+            .fake
+            .state()
+            .table
+            .items()
+            .keys()
+            .any(|(pk, _)| pk.contains(&id))
+    };
     assert!(!kept(&town));
 
     let process = town.process().await;
@@ -78,7 +105,11 @@ async fn of_an_account_that_is_deleted_nothing_is_kept() {
     let result = town.call(&process, TIMEOUT).await;
     assert!(matches!(result, Err(ConnectError::Table(_))), "{result:?}");
     let calls = town.world.fake.state().calls.len();
-    assert_eq!((town.asked(), calls, kept(&town)), (1, 2, false), "it is known with the first look");
+    assert_eq!(
+        (town.asked(), calls, kept(&town)),
+        (1, 2, false),
+        "it is known with the first look"
+    );
 }
 
 #[tokio::test]
@@ -122,9 +153,23 @@ async fn a_refresh_token_that_the_server_replaced_outlives_all_but_another_conse
         .issuer
         .got()
         .iter()
-        .flat_map(|request| url::form_urlencoded::parse(&request.body).into_owned().collect::<Vec<_>>())
+        .flat_map(|request| {
+            url::form_urlencoded::parse(&request.body)
+                .into_owned()
+                .collect::<Vec<_>>()
+        })
         .filter_map(|(name, value)| (name == "refresh_token").then_some(value))
         .collect();
     let second = "second-refresh";
-    assert_eq!(used, ["given", second, second, second, "third-refresh", "given anew"]);
+    assert_eq!(
+        used,
+        [
+            "given",
+            second,
+            second,
+            second,
+            "third-refresh",
+            "given anew"
+        ]
+    );
 }

@@ -23,7 +23,9 @@ pub(crate) struct Desk {
 }
 
 pub(crate) fn user(last: char) -> UserId {
-    format!("usr_01J0000000000000000000000{last}").parse().expect("an id")
+    format!("usr_01J0000000000000000000000{last}")
+        .parse()
+        .expect("an id")
 }
 
 impl Desk {
@@ -31,10 +33,20 @@ impl Desk {
         let world = World::new(&Egress::new(allow())).await;
         let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user('A'));
         world.user(user('A')).await;
-        let (none, github) = (json!({"type": "none"}), json!({"type": "github", "secret": SECRET}));
-        let stored = world.service("https://github.example", Some(key.clone()), none, github).await;
+        let (none, github) = (
+            json!({"type": "none"}),
+            json!({"type": "github", "secret": SECRET}),
+        );
+        let stored = world
+            .service("https://github.example", Some(key.clone()), none, github)
+            .await;
         let app = inbound(&world.fake);
-        Self { world, stored, key, app }
+        Self {
+            world,
+            stored,
+            key,
+            app,
+        }
     }
 
     /// A signed call; `delivery` says which one it is, in its body and beside it.
@@ -42,13 +54,23 @@ impl Desk {
         let body = json!({"action": "opened", "number": delivery}).to_string();
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key");
         mac.update(body.as_bytes());
-        let hex = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+        let hex = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<Vec<_>>()
+            .concat();
         let request = http::Request::post(format!("{PUBLIC_URL}/in/{}", self.key.expose()));
         let request = request.header("x-hub-signature-256", format!("sha256={hex}"));
-        request.header("x-github-delivery", delivery).body(Body::from(body)).expect("a request")
+        request
+            .header("x-github-delivery", delivery)
+            .body(Body::from(body))
+            .expect("a request")
     }
 
-    /// Makes a call, and returns status and answer. `None` when the process ends on the way; then there is a new one.
+    /// Makes a call, and returns status and answer. `None` when the process ends on the way; then
+    /// there is a new one.
     pub(crate) async fn call(&mut self, request: &Request) -> Option<(u16, Value)> {
         let crash = self.world.fake.crash();
         let answer = tokio::select! {
@@ -59,7 +81,12 @@ impl Desk {
         if answer.is_none() {
             self.app = inbound(&self.world.fake);
         }
-        answer.map(|answer| (answer.status().as_u16(), serde_json::from_slice(answer.body()).expect("JSON")))
+        answer.map(|answer| {
+            (
+                answer.status().as_u16(),
+                serde_json::from_slice(answer.body()).expect("JSON"),
+            )
+        })
     }
 
     /// Makes a call that is accepted, and returns the event's id.
@@ -72,13 +99,26 @@ impl Desk {
     /// The ids of the events that were queued so far, in order.
     pub(crate) fn sent(&self) -> Vec<String> {
         let state = self.world.fake.state();
-        let events = state.queues.sent().iter().filter(|message| message.queue == Name::Events).map(Message::json);
-        events.map(|event| event["id"].as_str().expect("an id").to_owned()).collect()
+        let events = state
+            .queues
+            .sent()
+            .iter()
+            .filter(|message| message.queue == Name::Events)
+            .map(Message::json);
+        events
+            .map(|event| event["id"].as_str().expect("an id").to_owned())
+            .collect()
     }
 
     /// The operations since they were last counted, in order.
     pub(crate) fn operations(&self) -> Vec<String> {
-        self.world.fake.state().calls.iter().map(|call| call.operation.clone()).collect()
+        self.world
+            .fake
+            .state()
+            .calls
+            .iter()
+            .map(|call| call.operation.clone())
+            .collect()
     }
 
     /// What a call costs, in operations, in a process that is warm.

@@ -18,7 +18,8 @@ const SHORT: Duration = Duration::from_millis(800);
 /// The calls of one who fetches a token.
 const CALLS: [&str; 3] = ["GetItem", "TransactWriteItems", "TransactWriteItems"];
 
-/// When a lease that is taken at the world's time ends: a fetch takes 10 s, and what follows on it 25 s.
+/// When a lease that is taken at the world's time ends: a fetch takes 10 s, and what follows on it
+/// 25 s.
 fn end(town: &Town) -> Timestamp {
     town.world.time() + SignedDuration::from_secs(10 + 25)
 }
@@ -31,13 +32,24 @@ async fn is_waited_for(town: &mut Town, end: Timestamp, context: &str) {
         town.world.set_time(time);
         let process = town.process().await;
         let result = town.call(&process, SHORT).await;
-        assert!(matches!(&result, Err(ConnectError::NoToken(why)) if why.contains("timeout")), "{context}: {result:?}");
+        assert!(
+            matches!(&result, Err(ConnectError::NoToken(why)) if why.contains("timeout")),
+            "{context}: {result:?}"
+        );
         assert_eq!(town.asked(), asked, "{context}: before the lease's end");
     }
     town.world.set_time(end);
     let process = town.process().await;
-    assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200, "{context}");
-    assert_eq!((town.asked(), town.bearers()), (asked + 1, vec!["Bearer second".to_owned()]), "{context}");
+    assert_eq!(
+        town.call(&process, TIMEOUT).await.expect("an answer"),
+        200,
+        "{context}"
+    );
+    assert_eq!(
+        (town.asked(), town.bearers()),
+        (asked + 1, vec!["Bearer second".to_owned()]),
+        "{context}"
+    );
 }
 
 #[tokio::test]
@@ -46,7 +58,10 @@ async fn a_holder_who_dies_is_waited_for_until_the_leases_end() {
         for fate in [Fate::CrashBefore, Fate::CrashAfter] {
             let context = format!("{fate:?} at call {n}, {operation}");
             let mut town = Town::new(Sink::answering([token("first")])).await;
-            assert!(town.call_broken(n, fate, TIMEOUT).await.is_none(), "{context}: it ends on the way");
+            assert!(
+                town.call_broken(n, fate, TIMEOUT).await.is_none(),
+                "{context}: it ends on the way"
+            );
             match (n, fate) {
                 (1, Fate::CrashAfter) | (2, Fate::CrashBefore) => {
                     let end = end(&town);
@@ -55,8 +70,16 @@ async fn a_holder_who_dies_is_waited_for_until_the_leases_end() {
                 // Before it had the lease, and after it gave it back, nobody has to wait.
                 _ => {
                     let process = town.process().await;
-                    assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200, "{context}");
-                    assert_eq!((town.asked(), town.bearers()), (1, vec!["Bearer first".to_owned()]), "{context}");
+                    assert_eq!(
+                        town.call(&process, TIMEOUT).await.expect("an answer"),
+                        200,
+                        "{context}"
+                    );
+                    assert_eq!(
+                        (town.asked(), town.bearers()),
+                        (1, vec!["Bearer first".to_owned()]),
+                        "{context}"
+                    );
                 }
             }
         }
@@ -75,39 +98,77 @@ async fn a_holder_who_dies_while_it_asks_is_waited_for_too() {
     is_waited_for(&mut town, end, "it asked").await;
 }
 
-/// The SDK repeats a call whose answer was lost, and the token's write is tried once more whatever it failed on.
+/// The SDK repeats a call whose answer was lost, and the token's write is tried once more whatever
+/// it failed on.
 #[tokio::test]
 async fn what_is_tried_again_is_no_reason_to_wait() {
-    let lost = CALLS.iter().enumerate().map(|(n, operation)| (n, *operation, Fate::AnswerLost));
-    let failed = (2, "TransactWriteItems", Fate::Fails("ResourceNotFoundException"));
+    let lost = CALLS
+        .iter()
+        .enumerate()
+        .map(|(n, operation)| (n, *operation, Fate::AnswerLost));
+    let failed = (
+        2,
+        "TransactWriteItems",
+        Fate::Fails("ResourceNotFoundException"),
+    );
     for (n, operation, fate) in lost.chain([failed]) {
         let context = format!("{fate:?} at call {n}, {operation}");
         let town = Town::new(Sink::answering([token("first")])).await;
         let status = town.call_broken(n, fate, TIMEOUT).await.expect("no crash");
-        assert_eq!(status.unwrap_or_else(|error| panic!("{context}: {error}")), 200, "{context}");
+        assert_eq!(
+            status.unwrap_or_else(|error| panic!("{context}: {error}")),
+            200,
+            "{context}"
+        );
         let process = town.process().await;
-        assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200, "{context}");
-        assert_eq!((town.asked(), town.bearers()), (1, vec!["Bearer first".to_owned(); 2]), "{context}");
+        assert_eq!(
+            town.call(&process, TIMEOUT).await.expect("an answer"),
+            200,
+            "{context}"
+        );
+        assert_eq!(
+            (town.asked(), town.bearers()),
+            (1, vec!["Bearer first".to_owned(); 2]),
+            "{context}"
+        );
     }
 }
 
-/// The holder comes back after its lease: what it got serves its own call, and what others have fetched since stays.
+/// The holder comes back after its lease: what it got serves its own call, and what others have
+/// fetched since stays.
 #[tokio::test]
 async fn a_holder_who_is_late_changes_nothing() {
     let town = Town::new(Sink::answering([token("first").held(), token("second")])).await;
-    let [late, other, third] = [town.process().await, town.process().await, town.process().await];
+    let [late, other, third] = [
+        town.process().await,
+        town.process().await,
+        town.process().await,
+    ];
     let end = end(&town);
     let meanwhile = async {
         town.issuer.wait_for(1).await;
-        let status = town.call_with(&other, &town.account, end, TIMEOUT).await.expect("an answer");
+        let status = town
+            .call_with(&other, &town.account, end, TIMEOUT)
+            .await
+            .expect("an answer");
         town.issuer.release();
         status
     };
     let (of_late, of_other) = tokio::join!(town.call(&late, TIMEOUT), meanwhile);
     assert_eq!((of_late.expect("an answer"), of_other), (200, 200));
-    assert_eq!(town.call_with(&third, &town.account, end, TIMEOUT).await.expect("an answer"), 200);
+    assert_eq!(
+        town.call_with(&third, &town.account, end, TIMEOUT)
+            .await
+            .expect("an answer"),
+        200
+    );
     assert_eq!(
         (town.asked(), town.bearers()),
-        (2, ["Bearer second", "Bearer first", "Bearer second"].map(str::to_owned).to_vec())
+        (
+            2,
+            ["Bearer second", "Bearer first", "Bearer second"]
+                .map(str::to_owned)
+                .to_vec()
+        )
     );
 }

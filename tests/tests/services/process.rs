@@ -48,14 +48,18 @@ fn entry(account: &Account) -> Entry {
 
 /// The account's document, with these fields of its authorization in place of others.
 fn settings(mut document: Value, fields: &Value) -> Settings {
-    let authorization = document["authorization"].as_object_mut().expect("an object");
+    let authorization = document["authorization"]
+        .as_object_mut()
+        .expect("an object");
     authorization.extend(fields.as_object().expect("an object").clone());
     Settings::parse(document, &allow()).expect("settings")
 }
 
 /// A token that lasts for an hour, of which the last minute is not used.
 pub(crate) fn token(access: &str) -> Reply {
-    Reply::status(200).body(json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600}).to_string())
+    Reply::status(200).body(
+        json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600}).to_string(),
+    )
 }
 
 impl Town {
@@ -70,12 +74,23 @@ impl Town {
             "type": "oauth2", "token_url": issuer.at("/token"), "client_id": "client",
             "client_secret": "the client's secret",
         });
-        let settings = settings(json!({"name": "CRM", "authorization": authorization}), fields);
+        let settings = settings(
+            json!({"name": "CRM", "authorization": authorization}),
+            fields,
+        );
         let id = world.at(async { random::id() }).await;
         let account = Account::new(id, settings, world.time());
         let (table, keys) = (&world.delivery.table, &world.delivery.keys);
-        world.at(table.create_account(&account, keys, &entry(&account))).await.expect("created");
-        Self { world, server: Sink::start(), issuer, account }
+        world
+            .at(table.create_account(&account, keys, &entry(&account)))
+            .await
+            .expect("created");
+        Self {
+            world,
+            server: Sink::start(),
+            issuer,
+            account,
+        }
     }
 
     /// A new process. It knows the keyring, so that its calls are those about tokens.
@@ -83,29 +98,49 @@ impl Town {
         let aws = self.world.fake.aws();
         let keys = Keys::new(aws.secrets_manager(), "keyring".to_owned());
         self.world.at(keys.get()).await.expect("a keyring");
-        Process { table: Table::new(aws.dynamodb(), "table", 30), keys, egress: Egress::new(allow()) }
+        Process {
+            table: Table::new(aws.dynamodb(), "table", 30),
+            keys,
+            egress: Egress::new(allow()),
+        }
     }
 
     /// The account as an admin changed it: its name, and these fields of its authorization.
     pub(crate) async fn change(&self, before: &Account, name: &str, fields: &Value) -> Account {
         let mut document = Value::Object(before.settings.to_map(Reveal::Full));
         document["name"] = json!(name);
-        let after = before.clone().changed(settings(document, fields), self.world.time());
+        let after = before
+            .clone()
+            .changed(settings(document, fields), self.world.time());
         let (table, keys) = (&self.world.delivery.table, &self.world.delivery.keys);
-        let used = Used { account: before.clone(), services: 0 };
-        self.world.at(table.update_account(&used, &after, keys, &entry(&after))).await.expect("changed");
+        let used = Used {
+            account: before.clone(),
+            services: 0,
+        };
+        self.world
+            .at(table.update_account(&used, &after, keys, &entry(&after)))
+            .await
+            .expect("changed");
         after
     }
 
     /// Deletes the account.
     pub(crate) async fn delete(&self) {
         let table = &self.world.delivery.table;
-        self.world.at(table.delete_account(&self.account, &entry(&self.account))).await.expect("deleted");
+        self.world
+            .at(table.delete_account(&self.account, &entry(&self.account)))
+            .await
+            .expect("deleted");
     }
 
     /// A call by a process that may take this long: the status, or why there is none.
-    pub(crate) async fn call(&self, process: &Process, timeout: Duration) -> Result<u16, ConnectError> {
-        self.call_with(process, &self.account, self.world.time(), timeout).await
+    pub(crate) async fn call(
+        &self,
+        process: &Process,
+        timeout: Duration,
+    ) -> Result<u16, ConnectError> {
+        self.call_with(process, &self.account, self.world.time(), timeout)
+            .await
     }
 
     /// The same by a process that has read the account as it is here, and at another time.
@@ -116,7 +151,12 @@ impl Town {
         time: Timestamp,
         timeout: Duration,
     ) -> Result<u16, ConnectError> {
-        let tokens = Tokens { table: &process.table, keys: &process.keys, egress: &process.egress, hops: 1 };
+        let tokens = Tokens {
+            table: &process.table,
+            keys: &process.keys,
+            egress: &process.egress,
+            hops: 1,
+        };
         let call = Call {
             method: Method::GET,
             url: self.server.url().parse().expect("a URL"),
@@ -129,7 +169,8 @@ impl Town {
         answered.map(|Answered { answer, .. }| answer.status.as_u16())
     }
 
-    /// A call by a new process whose `n`th operation meets this fate. Where the process ends there is nothing.
+    /// A call by a new process whose `n`th operation meets this fate. Where the process ends there
+    /// is nothing.
     pub(crate) async fn call_broken(
         &self,
         n: usize,
@@ -138,7 +179,13 @@ impl Town {
     ) -> Option<Result<u16, ConnectError>> {
         let process = self.process().await;
         self.world.begin_count();
-        self.world.fake.plan(move |call| if call.index == n { fate } else { Fate::Answered });
+        self.world.fake.plan(move |call| {
+            if call.index == n {
+                fate
+            } else {
+                Fate::Answered
+            }
+        });
         let crash = self.world.fake.crash();
         let result = tokio::select! {
             biased;
@@ -151,7 +198,8 @@ impl Town {
 
     /// The tokens that the service was called with, in order.
     pub(crate) fn bearers(&self) -> Vec<String> {
-        let authorization = |request: &tests::sink::Request| request.header("authorization").to_owned();
+        let authorization =
+            |request: &tests::sink::Request| request.header("authorization").to_owned();
         self.server.got().iter().map(authorization).collect()
     }
 

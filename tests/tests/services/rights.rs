@@ -1,4 +1,5 @@
-//! The rights of the functions that meet third parties: the template gives what their code takes, and no more.
+//! The rights of the functions that meet third parties: the template gives what their code takes,
+//! and no more.
 
 use std::collections::BTreeSet;
 
@@ -27,15 +28,19 @@ async fn of_inbound() {
     assert_eq!(desk.accepted(&request).await, desk.accepted(&request).await);
     // A provider's report goes another way.
     let key = provider.key.as_ref().expect("a key").expose();
-    let report = http::Request::post(format!("{PUBLIC_URL}/in/{key}")).header("content-type", "application/json");
-    let report = report.body(Body::from(r#"{"id": "theirs", "status": "delivered"}"#)).expect("a request");
+    let report = http::Request::post(format!("{PUBLIC_URL}/in/{key}"))
+        .header("content-type", "application/json");
+    let report = report
+        .body(Body::from(r#"{"id": "theirs", "status": "delivered"}"#))
+        .expect("a request");
     assert_eq!(desk.call(&report).await, Some((202, json!({"reports": 1}))));
     let calls = desk.world.fake.state().calls.clone();
     assert_eq!(taken(&calls), allowed("InboundFunction"));
     assert_eq!(unused_patterns("InboundFunction", &calls), BTreeSet::new());
 }
 
-/// A webhook that sends to a connected service, with a token; fails, loses an answer, and is gone at last.
+/// A webhook that sends to a connected service, with a token; fails, loses an answer, and is gone
+/// at last.
 #[tokio::test]
 async fn of_delivery() {
     let issuer = Sink::answering([token("first")]);
@@ -47,7 +52,14 @@ async fn of_delivery() {
         "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.at("/token"), "client_id": "client",
         "client_secret": "the client's secret",
     });
-    let service = world.service(&world.receiver.url("crm"), Some(key), account, json!({"type": "none"})).await;
+    let service = world
+        .service(
+            &world.receiver.url("crm"),
+            Some(key),
+            account,
+            json!({"type": "none"}),
+        )
+        .await;
     let to_service = json!({
         "url": null, "service_id": service.service.id, "path": "/contacts",
         "retry": {"type": "custom", "delays_seconds": [60, 60]},
@@ -59,20 +71,34 @@ async fn of_delivery() {
         Reply::Status(if count == 3 { 410 } else { 500 })
     });
     world.publish("message", json!({"from": PUBLIC_URL})).await;
-    world.put(Name::Retries, "no message at all".to_owned()).await;
+    world
+        .put(Name::Retries, "no message at all".to_owned())
+        .await;
     world.restart();
 
     // The process ends before what follows the second attempt, so that its message comes again.
     let mut retries = 0;
     world.fake.plan(move |call| {
-        retries += usize::from(call.operation == "SendMessage" && call.request["QueueUrl"] == Name::Retries.url());
-        if retries == 2 { Fate::CrashBefore } else { Fate::Answered }
+        retries += usize::from(
+            call.operation == "SendMessage" && call.request["QueueUrl"] == Name::Retries.url(),
+        );
+        if retries == 2 {
+            Fate::CrashBefore
+        } else {
+            Fate::Answered
+        }
     });
     let (mut calls, mut of_dispatch): (Vec<Call>, Vec<Call>) = (Vec::new(), Vec::new());
     loop {
         world.begin_count();
-        let Some((queue, _)) = world.step().await else { break };
-        let of_function = if queue == Name::Events { &mut of_dispatch } else { &mut calls };
+        let Some((queue, _)) = world.step().await else {
+            break;
+        };
+        let of_function = if queue == Name::Events {
+            &mut of_dispatch
+        } else {
+            &mut calls
+        };
         of_function.append(&mut world.fake.state().calls);
         if world.crashes == 1 {
             world.fake.plan(|_| Fate::Answered);
@@ -80,9 +106,16 @@ async fn of_delivery() {
     }
     assert_eq!((world.crashes, world.receiver.hits().len()), (1, 3));
     // Lambda takes the first three on the function's behalf; no message is handed back here.
-    let consumed = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"];
-    let made: Rights =
-        allowed("DeliveryFunction").into_iter().filter(|(action, _)| !consumed.contains(&&**action)).collect();
+    let consumed = [
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ChangeMessageVisibility",
+    ];
+    let made: Rights = allowed("DeliveryFunction")
+        .into_iter()
+        .filter(|(action, _)| !consumed.contains(&&**action))
+        .collect();
     assert_eq!(taken(&calls), made);
     // Sending messages is tested elsewhere.
     let of_messages = [

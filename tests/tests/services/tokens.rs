@@ -1,4 +1,5 @@
-//! Access tokens: asked for once for many callers, in whatever process, and used until they end or are refused.
+//! Access tokens: asked for once for many callers, in whatever process, and used until they end or
+//! are refused.
 
 use std::{iter::repeat_n, time::Duration};
 
@@ -15,14 +16,21 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 async fn ten(town: &Town) -> Vec<Result<u16, String>> {
     let processes: Vec<Process> = join_all((0..5).map(|_| town.process())).await;
     let calls = (0..10).map(|n| town.call(&processes[n / 2], TIMEOUT));
-    join_all(calls).await.into_iter().map(|result| result.map_err(|error| error.to_string())).collect()
+    join_all(calls)
+        .await
+        .into_iter()
+        .map(|result| result.map_err(|error| error.to_string()))
+        .collect()
 }
 
 #[tokio::test]
 async fn ten_at_once_ask_for_one_token() {
     let town = Town::new(Sink::answering([token("first")])).await;
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
-    assert_eq!((town.asked(), town.bearers()), (1, vec!["Bearer first".to_owned(); 10]));
+    assert_eq!(
+        (town.asked(), town.bearers()),
+        (1, vec!["Bearer first".to_owned(); 10])
+    );
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     assert_eq!((town.asked(), town.bearers().len()), (1, 20));
 }
@@ -45,7 +53,10 @@ async fn those_who_waited_share_a_refusal() {
     // Whoever comes later tries again.
     town.issuer.answers(token("late"));
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
-    assert_eq!((town.asked(), town.bearers()), (2, vec!["Bearer late".to_owned(); 10]));
+    assert_eq!(
+        (town.asked(), town.bearers()),
+        (2, vec!["Bearer late".to_owned(); 10])
+    );
 }
 
 #[tokio::test]
@@ -54,7 +65,8 @@ async fn a_token_is_used_until_a_minute_before_its_end() {
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     let issued = town.world.time();
     for (seconds, asked) in [(3539, 1), (3540, 2), (3540 + 3539, 2)] {
-        town.world.set_time(issued + SignedDuration::from_secs(seconds));
+        town.world
+            .set_time(issued + SignedDuration::from_secs(seconds));
         assert_eq!(ten(&town).await, vec![Ok(200); 10]);
         assert_eq!(town.asked(), asked, "after {seconds} s");
     }
@@ -63,16 +75,25 @@ async fn a_token_is_used_until_a_minute_before_its_end() {
 
 #[tokio::test]
 async fn a_token_that_the_service_refuses_is_replaced_once() {
-    let town = Town::new(Sink::answering([token("first"), token("second"), token("third")])).await;
+    let town = Town::new(Sink::answering([
+        token("first"),
+        token("second"),
+        token("third"),
+    ]))
+    .await;
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     // Of the next ten calls, all are refused; when they come again, none is.
-    town.server.answers_in_turn(repeat_n(Reply::status(401), 10).chain([Reply::status(200)]));
+    town.server
+        .answers_in_turn(repeat_n(Reply::status(401), 10).chain([Reply::status(200)]));
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     assert_eq!(town.asked(), 2);
     let bearers = town.bearers();
     assert_eq!(
         (&bearers[10..20], &bearers[20..]),
-        (&*vec!["Bearer first".to_owned(); 10], &*vec!["Bearer second".to_owned(); 10])
+        (
+            &*vec!["Bearer first".to_owned(); 10],
+            &*vec!["Bearer second".to_owned(); 10]
+        )
     );
     // The service has the last word, after one more token.
     town.server.answers(Reply::status(401));
@@ -80,7 +101,10 @@ async fn a_token_that_the_service_refuses_is_replaced_once() {
     assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 401);
     assert_eq!(
         (town.asked(), &town.bearers()[30..]),
-        (3, &["Bearer second".to_owned(), "Bearer third".to_owned()][..])
+        (
+            3,
+            &["Bearer second".to_owned(), "Bearer third".to_owned()][..]
+        )
     );
 }
 
@@ -88,12 +112,17 @@ async fn a_token_that_the_service_refuses_is_replaced_once() {
 async fn a_refresh_token_that_can_be_used_once_survives_an_answer_without_a_token() {
     let replies = [
         Reply::status(200).body(r#"{"access_token": "not a token", "refresh_token": "second"}"#),
-        Reply::status(200).body(r#"{"error": "temporarily_unavailable", "refresh_token": "third"}"#),
+        Reply::status(200)
+            .body(r#"{"error": "temporarily_unavailable", "refresh_token": "third"}"#),
         Reply::status(400).body(r#"{"error": "invalid_request", "refresh_token": "not ours"}"#),
-        Reply::status(200).body("access_token=late&token_type=bot&refresh_token=fourth&expires_in=3600"),
+        Reply::status(200)
+            .body("access_token=late&token_type=bot&refresh_token=fourth&expires_in=3600"),
     ];
-    let town =
-        Town::with(Sink::answering(replies), &json!({"grant_type": "refresh_token", "refresh_token": "first"})).await;
+    let town = Town::with(
+        Sink::answering(replies),
+        &json!({"grant_type": "refresh_token", "refresh_token": "first"}),
+    )
+    .await;
     let process = town.process().await;
     for reason in [
         "the token endpoint's answer holds an access_token with characters that no header may have",
@@ -107,7 +136,13 @@ async fn a_refresh_token_that_can_be_used_once_survives_an_answer_without_a_toke
     assert_eq!(town.bearers(), ["Bearer late"]);
     let used = |request: &tests::sink::Request| {
         let form = url::form_urlencoded::parse(&request.body);
-        form.into_owned().find(|(name, _)| name == "refresh_token").expect("a refresh token").1
+        form.into_owned()
+            .find(|(name, _)| name == "refresh_token")
+            .expect("a refresh token")
+            .1
     };
-    assert_eq!(town.issuer.got().iter().map(used).collect::<Vec<_>>(), ["first", "second", "third", "third"]);
+    assert_eq!(
+        town.issuer.got().iter().map(used).collect::<Vec<_>>(),
+        ["first", "second", "third", "third"]
+    );
 }

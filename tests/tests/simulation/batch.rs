@@ -1,4 +1,5 @@
-//! One invocation of a function: a process works on a batch until it is done, out of time, or ended by a fault.
+//! One invocation of a function: a process works on a batch until it is done, out of time, or ended
+//! by a fault.
 
 use std::{sync::Arc, time::Duration};
 
@@ -47,8 +48,14 @@ pub(super) async fn work(
             _ => delivery::handle(&process.1, records, deadline()).await,
         }
     };
-    let jump = Jump { after: clock_error.after, by: clock_error.then - clock_error.first };
-    let handled = timeout(FUNCTION_TIMEOUT, clock::jumping(clock::now() + clock_error.first, jump, handled));
+    let jump = Jump {
+        after: clock_error.after,
+        by: clock_error.then - clock_error.first,
+    };
+    let handled = timeout(
+        FUNCTION_TIMEOUT,
+        clock::jumping(clock::now() + clock_error.first, jump, handled),
+    );
     let answer = RUNNING.scope(Arc::clone(&running), async {
         tokio::select! {
             biased;
@@ -66,10 +73,20 @@ pub(super) async fn work(
         work.faults
     };
     let process = answer.map(|answer| {
-        let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        let failed = answer
+            .batch_item_failures
+            .into_iter()
+            .map(|failure| failure.item_identifier)
+            .collect();
         (process, failed)
     });
     // The next batch is not asked for at the same moment.
     sleep(Duration::from_millis(between(1, 5))).await;
-    Done::Batch { queue, batch, process, faults, in_time }
+    Done::Batch {
+        queue,
+        batch,
+        process,
+        faults,
+        in_time,
+    }
 }

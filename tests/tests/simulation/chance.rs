@@ -1,4 +1,5 @@
-//! What is left to chance: drawn from the seed of the simulation, so that it falls the same way again.
+//! What is left to chance: drawn from the seed of the simulation, so that it falls the same way
+//! again.
 
 use platform::random;
 

@@ -1,4 +1,5 @@
-//! The endpoints that webhooks send to: some answer well, others fail, hang, redirect, ask for patience or are gone.
+//! The endpoints that webhooks send to: some answer well, others fail, hang, redirect, ask for
+//! patience or are gone.
 
 use std::{
     sync::{Arc, Mutex},
@@ -67,57 +68,84 @@ pub(super) fn network(
     faults: Arc<Mutex<Faults>>,
     temper: impl Fn(&str) -> Temper + Send + Sync + 'static,
 ) -> Network {
-    Box::new(move |call: Call| -> BoxFuture<'static, Result<Answer, CallError>> {
-        let name = call.url.host_str().unwrap_or_default().split('.').next().unwrap_or_default().to_owned();
-        let crashes = faults.lock().expect("nobody has panicked").crashes;
-        let (history, temper) = (history.clone(), temper(&name));
-        Box::pin(async move {
-            let running = RUNNING.with(Arc::clone);
-            let crash = async || {
-                history.fault(&running);
-                running.crash.notify_one();
-                std::future::pending::<()>().await;
-            };
-            let began = Instant::now();
-            if happens(crashes) {
-                crash().await;
-            }
-            sleep(Duration::from_millis(between(1, 30))).await;
-            let answer = temper.answer();
-            if matches!(answer, Err(Silence::Refused)) {
-                return Err(CallError::Unreachable(Unreachable::Refused));
-            }
-            let body = serde_json::from_slice(call.body.as_deref().unwrap_or_default()).unwrap_or_default();
-            let webhook_id = call.headers.get("webhook-id").and_then(|id| id.to_str().ok());
-            let hit = {
-                let mut told = history.told();
-                told.calls.push(Hit {
-                    name,
-                    webhook_id: webhook_id.unwrap_or_default().to_owned(),
-                    body,
-                    began,
-                    at: Instant::now(),
-                    by: running.number,
-                    answered: None,
-                });
-                told.calls.len() - 1
-            };
-            if happens(crashes) {
-                crash().await;
-            }
-            sleep(Duration::from_millis(if below(20) == 0 { between(100, 3_000) } else { between(1, 50) })).await;
-            match answer {
-                Err(Silence::Hang) => std::future::pending().await,
-                Err(_) => Err(CallError::Unreachable(Unreachable::Closed)),
-                Ok((status, wait)) => {
-                    history.told().calls[hit].answered = Some(status);
-                    // It says so in its body, too: that is on record.
-                    let body = wait.map_or_else(|| "noted".to_owned(), |wait| wait.to_string());
-                    let headers = wait.map(|wait| (RETRY_AFTER, wait.into())).into_iter().collect();
-                    let status = status.try_into().expect("a status");
-                    Ok(Answer { status, headers, body: body.into(), truncated: false, incomplete: None })
+    Box::new(
+        move |call: Call| -> BoxFuture<'static, Result<Answer, CallError>> {
+            let name = call
+                .url
+                .host_str()
+                .unwrap_or_default()
+                .split('.')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            let crashes = faults.lock().expect("nobody has panicked").crashes;
+            let (history, temper) = (history.clone(), temper(&name));
+            Box::pin(async move {
+                let running = RUNNING.with(Arc::clone);
+                let crash = async || {
+                    history.fault(&running);
+                    running.crash.notify_one();
+                    std::future::pending::<()>().await;
+                };
+                let began = Instant::now();
+                if happens(crashes) {
+                    crash().await;
                 }
-            }
-        })
-    })
+                sleep(Duration::from_millis(between(1, 30))).await;
+                let answer = temper.answer();
+                if matches!(answer, Err(Silence::Refused)) {
+                    return Err(CallError::Unreachable(Unreachable::Refused));
+                }
+                let body = serde_json::from_slice(call.body.as_deref().unwrap_or_default())
+                    .unwrap_or_default();
+                let webhook_id = call
+                    .headers
+                    .get("webhook-id")
+                    .and_then(|id| id.to_str().ok());
+                let hit = {
+                    let mut told = history.told();
+                    told.calls.push(Hit {
+                        name,
+                        webhook_id: webhook_id.unwrap_or_default().to_owned(),
+                        body,
+                        began,
+                        at: Instant::now(),
+                        by: running.number,
+                        answered: None,
+                    });
+                    told.calls.len() - 1
+                };
+                if happens(crashes) {
+                    crash().await;
+                }
+                sleep(Duration::from_millis(if below(20) == 0 {
+                    between(100, 3_000)
+                } else {
+                    between(1, 50)
+                }))
+                .await;
+                match answer {
+                    Err(Silence::Hang) => std::future::pending().await,
+                    Err(_) => Err(CallError::Unreachable(Unreachable::Closed)),
+                    Ok((status, wait)) => {
+                        history.told().calls[hit].answered = Some(status);
+                        // It says so in its body, too: that is on record.
+                        let body = wait.map_or_else(|| "noted".to_owned(), |wait| wait.to_string());
+                        let headers = wait
+                            .map(|wait| (RETRY_AFTER, wait.into()))
+                            .into_iter()
+                            .collect();
+                        let status = status.try_into().expect("a status");
+                        Ok(Answer {
+                            status,
+                            headers,
+                            body: body.into(),
+                            truncated: false,
+                            incomplete: None,
+                        })
+                    }
+                }
+            })
+        },
+    )
 }

@@ -1,5 +1,5 @@
-//! What goes wrong: how often each kind of fault comes up in a simulation. Each has faults of some kinds only, so that no
-//! kind hides another; some have none at all.
+//! What goes wrong: how often each kind of fault comes up in a simulation. Each has faults of some
+//! kinds only, so that no kind hides another; some have none at all.
 
 use std::time::Duration;
 
@@ -59,10 +59,25 @@ const OUTAGES: [&[&str]; 9] = [
     &["SendMessage"],
     &["SendMessageBatch"],
     &["TransactWriteItems"],
-    &["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"],
-    &["ChangeMessageVisibilityBatch", "DeleteMessage", "ReceiveMessage", "SendMessage", "SendMessageBatch"],
+    &[
+        "BatchGetItem",
+        "DeleteItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "TransactWriteItems",
+        "UpdateItem",
+    ],
+    &[
+        "ChangeMessageVisibilityBatch",
+        "DeleteMessage",
+        "ReceiveMessage",
+        "SendMessage",
+        "SendMessageBatch",
+    ],
 ];
-/// After how many receives a message is a dead letter: fewer than an outage takes, or as the template has it.
+/// After how many receives a message is a dead letter: fewer than an outage takes, or as the
+/// template has it.
 const RECEIVES: [u32; 3] = [5, 20, MOST_RECEIVED];
 /// Errors of AWS's: those that the SDK tries again, and one that it does not.
 const ERRORS: [&str; 4] = [
@@ -99,9 +114,14 @@ impl Faults {
         }
         let rate = |rates: &[u64]| if below(2) == 0 { 0 } else { one_of(rates) };
         let outage = (below(6) == 0).then(|| {
-            let from = clock::now() + SignedDuration::from_secs(i64::try_from(below(3600)).expect("small"));
+            let from = clock::now()
+                + SignedDuration::from_secs(i64::try_from(below(3600)).expect("small"));
             let lasts = i64::try_from(between(60, 3 * 3600)).expect("small");
-            Outage { operations: one_of(&OUTAGES), from, to: from + SignedDuration::from_secs(lasts) }
+            Outage {
+                operations: one_of(&OUTAGES),
+                from,
+                to: from + SignedDuration::from_secs(lasts),
+            }
         });
         Self {
             crashes: rate(&[20, 100, 300]),
@@ -122,7 +142,10 @@ impl Faults {
 
     /// From now on nothing goes wrong.
     pub(super) fn end(&mut self) {
-        *self = Self { receives: self.receives, ..Self::none() };
+        *self = Self {
+            receives: self.receives,
+            ..Self::none()
+        };
     }
 
     /// Whether calls are so slow that a function may run out of time.
@@ -133,7 +156,8 @@ impl Faults {
     /// What becomes of a call to AWS.
     pub(super) fn fate(&self, call: &Call, now: Timestamp) -> Fate {
         let out = |outage: &Outage| {
-            outage.operations.contains(&call.operation.as_str()) && (outage.from..outage.to).contains(&now)
+            outage.operations.contains(&call.operation.as_str())
+                && (outage.from..outage.to).contains(&now)
         };
         if self.outage.as_ref().is_some_and(out) {
             return Fate::Fails("InternalServerError");
@@ -147,16 +171,26 @@ impl Faults {
         if happens(self.fails) {
             return Fate::Fails(one_of(&ERRORS));
         }
-        let batch = ["BatchGetItem", "SendMessageBatch", "TransactWriteItems"].contains(&call.operation.as_str());
-        if batch && happens(self.partly) { Fate::Partly } else { Fate::Answered }
+        let batch = ["BatchGetItem", "SendMessageBatch", "TransactWriteItems"]
+            .contains(&call.operation.as_str());
+        if batch && happens(self.partly) {
+            Fate::Partly
+        } else {
+            Fate::Answered
+        }
     }
 
     /// How long a call is on its way.
     pub(super) fn way(&self) -> Duration {
-        Duration::from_millis(if happens(self.slow) { between(500, 8_000) } else { between(1, 20) })
+        Duration::from_millis(if happens(self.slow) {
+            between(500, 8_000)
+        } else {
+            between(1, 20)
+        })
     }
 
-    /// How far a clock is off while a batch is worked on. In every other batch it is corrected meanwhile.
+    /// How far a clock is off while a batch is worked on. In every other batch it is corrected
+    /// meanwhile.
     pub(super) fn clock_error(&self) -> ClockError {
         let off = || {
             let off = i64::try_from(below(2 * self.skew + 1)).expect("small");
@@ -164,6 +198,10 @@ impl Faults {
         };
         let first = off();
         let then = if below(2) == 0 { first } else { off() };
-        ClockError { first, then, after: Duration::from_millis(below(2_000)) }
+        ClockError {
+            first,
+            then,
+            after: Duration::from_millis(below(2_000)),
+        }
     }
 }

@@ -31,7 +31,8 @@ pub(super) struct Told {
     pub(super) copies: BTreeMap<DeliveryId, usize>,
     /// When somebody asked for another try of a delivery by hand.
     pub(super) retried: BTreeMap<DeliveryId, Vec<Instant>>,
-    /// Deliveries whose message may be gone for a reason that is allowed: only the sweeper can find them.
+    /// Deliveries whose message may be gone for a reason that is allowed: only the sweeper can find
+    /// them.
     pub(super) may_be_lost: BTreeSet<DeliveryId>,
     /// How often a message was received, and something went wrong.
     pub(super) failed_receives: BTreeMap<String, usize>,
@@ -100,21 +101,39 @@ impl History {
 
     /// Begins some work.
     pub(super) fn begin(&self, deliveries: BTreeSet<DeliveryId>) -> Arc<Running> {
-        self.begin_work(Work { deliveries, ..Work::default() })
+        self.begin_work(Work {
+            deliveries,
+            ..Work::default()
+        })
     }
 
     /// Begins to work on a batch.
     pub(super) fn begin_batch(&self, batch: &[sqs::Message]) -> Arc<Running> {
-        let deliveries = batch.iter().filter_map(message).map(|message| message.delivery).collect();
-        let events = batch.iter().filter(|sent| sent.queue == sqs::Name::Events || message(sent).is_none());
-        let events = events.filter_map(|message| message.json()["id"].as_str()?.parse().ok()).collect();
-        self.begin_work(Work { deliveries, events, ..Work::default() })
+        let deliveries = batch
+            .iter()
+            .filter_map(message)
+            .map(|message| message.delivery)
+            .collect();
+        let events = batch
+            .iter()
+            .filter(|sent| sent.queue == sqs::Name::Events || message(sent).is_none());
+        let events = events
+            .filter_map(|message| message.json()["id"].as_str()?.parse().ok())
+            .collect();
+        self.begin_work(Work {
+            deliveries,
+            events,
+            ..Work::default()
+        })
     }
 
     fn begin_work(&self, work: Work) -> Arc<Running> {
         let mut told = self.told();
         told.work.push(work);
-        Arc::new(Running { number: told.work.len() - 1, crash: Notify::new() })
+        Arc::new(Running {
+            number: told.work.len() - 1,
+            crash: Notify::new(),
+        })
     }
 
     /// Notes that something went wrong for the work that is going on.

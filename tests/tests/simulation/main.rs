@@ -1,9 +1,10 @@
-//! The delivery promise, in simulations: dispatch, delivery, retries and the sweeper as they run in production, over queues
-//! that keep what SQS guarantees and break all else, a table like DynamoDB's whose reads are never stale, endpoints in every
-//! temper, and admins at work.
+//! The delivery promise, in simulations: dispatch, delivery, retries and the sweeper as they run in
+//! production, over queues that keep what SQS guarantees and break all else, a table like
+//! DynamoDB's whose reads are never stale, endpoints in every temper, and admins at work.
 //!
-//! Each simulation follows from its seed: what it draws, in which order its processes take their turns, and its time, which
-//! leaps. A seed that breaks a promise is named, and `SIMULATION_SEED=<seed> cargo test --test simulation` plays it again.
+//! Each simulation follows from its seed: what it draws, in which order its processes take their
+//! turns, and its time, which leaps. A seed that breaks a promise is named, and
+//! `SIMULATION_SEED=<seed> cargo test --test simulation` plays it again.
 //! `SIMULATION_DELIVERIES=100000 cargo simulate` plays more of them, with our crates optimized.
 
 mod batch;
@@ -47,9 +48,14 @@ struct Played {
 
 /// Plays a seed.
 fn play(seed: u64) -> Result<Played, Broken> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     let begin = "2026-01-01T00:00:00Z".parse().expect("a time");
-    runtime.expect("a runtime").block_on(random::seeded(seed, clock::running(begin, simulation())))
+    runtime
+        .expect("a runtime")
+        .block_on(random::seeded(seed, clock::running(begin, simulation())))
 }
 
 async fn simulation() -> Result<Played, Broken> {
@@ -58,7 +64,11 @@ async fn simulation() -> Result<Played, Broken> {
     system.run(plan::timeline(hooks.len(), EVENTS)).await?;
     system.settle().await?;
     let (deliveries, calls) = checker::check(&system, &hooks, &faults)?;
-    Ok(Played { deliveries, calls, mark: system.mark() })
+    Ok(Played {
+        deliveries,
+        calls,
+        mark: system.mark(),
+    })
 }
 
 /// Plays a seed, and panics with its number where a promise is broken.
@@ -73,9 +83,14 @@ fn tried(seed: u64) -> Played {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "what to play is no setting of the system's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what to play is no setting of the system's"
+)]
 fn asked_for<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {
-    std::env::var(name).ok().map(|number| number.parse().expect("a number"))
+    std::env::var(name)
+        .ok()
+        .map(|number| number.parse().expect("a number"))
 }
 
 #[test]
@@ -98,8 +113,15 @@ fn thousands_of_deliveries_keep_every_promise() {
             });
         }
     });
-    let (seeds, deliveries, calls) = (next.into_inner(), deliveries.into_inner(), calls.into_inner());
-    eprintln!("{seeds} simulations of {deliveries} deliveries and {calls} calls took {:?}", started.elapsed());
+    let (seeds, deliveries, calls) = (
+        next.into_inner(),
+        deliveries.into_inner(),
+        calls.into_inner(),
+    );
+    eprintln!(
+        "{seeds} simulations of {deliveries} deliveries and {calls} calls took {:?}",
+        started.elapsed()
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What is done from outside: events are published, webhooks change, deliveries are tried again by hand, dead letters are
-//! redriven, and the schedule starts the sweeper.
+//! What is done from outside: events are published, webhooks change, deliveries are tried again by
+//! hand, dead letters are redriven, and the schedule starts the sweeper.
 
 use std::{collections::BTreeSet, rc::Rc, sync::Arc};
 
@@ -58,18 +58,39 @@ impl Office {
         let mut webhooks = Vec::new();
         for hook in hooks {
             let (settings, _) = Settings::parse(hook.settings.clone(), &allow()).expect("settings");
-            let webhook = Webhook::new(random::id(), settings, SigningSecret::generated(random::bytes()), clock::now());
-            table.create_webhook(&webhook, &keys, &entry(&webhook)).await.expect("created");
+            let webhook = Webhook::new(
+                random::id(),
+                settings,
+                SigningSecret::generated(random::bytes()),
+                clock::now(),
+            );
+            table
+                .create_webhook(&webhook, &keys, &entry(&webhook))
+                .await
+                .expect("created");
             webhooks.push(webhook.id);
         }
         let queue = |name: Name| Queue::new(sqs.clone(), name.url());
         let sweeper = world::sweeper(fake, table.clone());
         let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
-        Self { webhooks, fake: fake.clone(), history: history.clone(), table, keys, events, deliveries, sweeper }
+        Self {
+            webhooks,
+            fake: fake.clone(),
+            history: history.clone(),
+            table,
+            keys,
+            events,
+            deliveries,
+            sweeper,
+        }
     }
 
     /// Does something. Where that fails or its process ends, it is not done again.
-    pub(super) fn act(self: Rc<Self>, action: Action, throw_away: bool) -> LocalBoxFuture<'static, Done> {
+    pub(super) fn act(
+        self: Rc<Self>,
+        action: Action,
+        throw_away: bool,
+    ) -> LocalBoxFuture<'static, Done> {
         Box::pin(async move {
             match action {
                 Action::Publish(n) => self.publish(n).await,
@@ -86,14 +107,26 @@ impl Office {
     /// A run of the sweeper.
     pub(super) fn sweep(self: Rc<Self>) -> LocalBoxFuture<'static, Done> {
         Box::pin(async move {
-            let request = sweeper::Request { now: clock::now().to_string() };
+            let request = sweeper::Request {
+                now: clock::now().to_string(),
+            };
             let found = self.fake.state().queues.on(Name::Dead);
             let running = self.history.begin_batch(&found);
-            let (swept, faults) = self.process_as(running, sweeper::handle(&self.sweeper, &request, deadline())).await;
+            let (swept, faults) = self
+                .process_as(
+                    running,
+                    sweeper::handle(&self.sweeper, &request, deadline()),
+                )
+                .await;
             let left = self.fake.state().queues.on(Name::Dead);
-            let is_left = |letter: &Message| letter.is_to_be_redriven() && left.iter().any(|left| left.id == letter.id);
+            let is_left = |letter: &Message| {
+                letter.is_to_be_redriven() && left.iter().any(|left| left.id == letter.id)
+            };
             let well = faults == 0 && swept.is_some_and(|swept| swept.is_ok());
-            Done::Sweep { well, left: found.into_iter().filter(is_left).collect() }
+            Done::Sweep {
+                well,
+                left: found.into_iter().filter(is_left).collect(),
+            }
         })
     }
 
@@ -127,10 +160,23 @@ impl Office {
 
     async fn publish(&self, n: u64) {
         let kind = EventType::parse("message").expect("a type");
-        let event = Event { id: random::id(), kind, timestamp: clock::now(), data: json!({"n": n}), hops: 0 };
+        let event = Event {
+            id: random::id(),
+            kind,
+            timestamp: clock::now(),
+            data: json!({"n": n}),
+            hops: 0,
+        };
         let at = Instant::now();
         let body = ascii_json(&event).expect("JSON");
-        let sent = self.process(BTreeSet::new(), self.events.send(Outgoing { body, delay_seconds: 0, group: None }));
+        let sent = self.process(
+            BTreeSet::new(),
+            self.events.send(Outgoing {
+                body,
+                delay_seconds: 0,
+                group: None,
+            }),
+        );
         if let (Some(Ok(())), _) = sent.await {
             self.history.told().accepted.push(Accepted { event, at });
         }
@@ -138,14 +184,21 @@ impl Office {
 
     async fn switch(&self, hook: usize, enabled: bool) {
         let changed = self.process(BTreeSet::new(), async {
-            let Some(before) = self.table.webhook(self.webhooks[hook], &self.keys).await? else { return Ok(()) };
+            let Some(before) = self.table.webhook(self.webhooks[hook], &self.keys).await? else {
+                return Ok(());
+            };
             // It is switched already: by Tieline, or because the request before failed.
             if before.settings.enabled == enabled {
                 return Ok(());
             }
-            let settings = Settings { enabled, ..before.settings.clone() };
+            let settings = Settings {
+                enabled,
+                ..before.settings.clone()
+            };
             let after = before.clone().changed(settings, clock::now());
-            self.table.update_webhook(&before, &after, &self.keys, &entry(&after)).await
+            self.table
+                .update_webhook(&before, &after, &self.keys, &entry(&after))
+                .await
         });
         changed.await;
     }
@@ -169,9 +222,13 @@ impl Office {
         let id = one_of(&known);
         let at = Instant::now();
         let asked = self.process(BTreeSet::from([id]), async {
-            let Ok(Some(was)) = self.table.delivery(id).await else { return false };
+            let Ok(Some(was)) = self.table.delivery(id).await else {
+                return false;
+            };
             let now = clock::now();
-            let Ok(stopped) = self.table.stops(&[id.webhook]).await else { return false };
+            let Ok(stopped) = self.table.stops(&[id.webhook]).await else {
+                return false;
+            };
             if was.status == Status::Pending || stopped(id.webhook).covers(now) {
                 return false;
             }
@@ -180,7 +237,14 @@ impl Office {
                 told.retried.entry(id).or_default().push(at);
                 told.may_be_lost.insert(id);
             }
-            let asked = config_api::retry::again(&self.table, &self.deliveries, was.clone(), Some(&was), 0, now);
+            let asked = config_api::retry::again(
+                &self.table,
+                &self.deliveries,
+                was.clone(),
+                Some(&was),
+                0,
+                now,
+            );
             matches!(asked.await, Ok(Some(_)))
         });
         if let (Some(true), _) = asked.await {
@@ -188,15 +252,21 @@ impl Office {
         }
     }
 
-    /// Moves the dead letters back to their queues, or throws those away that the sweeper makes up for.
+    /// Moves the dead letters back to their queues, or throws those away that the sweeper makes up
+    /// for.
     pub(super) fn redrive(&self, throw_away: bool) {
-        let awaited = waiting(&self.fake).into_iter().filter_map(|row| Some((row.id, row.awaited?.ticket)));
+        let awaited = waiting(&self.fake)
+            .into_iter()
+            .filter_map(|row| Some((row.id, row.awaited?.ticket)));
         let awaited: Vec<_> = awaited.collect();
         let mut state = self.fake.state();
         for dead in state.queues.on(Name::Dead) {
             let queue = match message(&dead) {
                 None => Name::Events,
-                Some(message) if throw_away && awaited.contains(&(message.delivery, message.ticket.clone())) => {
+                Some(message)
+                    if throw_away
+                        && awaited.contains(&(message.delivery, message.ticket.clone())) =>
+                {
                     self.history.told().may_be_lost.insert(message.delivery);
                     state.queues.delete(&BTreeSet::from([dead.id.as_str()]));
                     continue;

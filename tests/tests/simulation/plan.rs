@@ -1,4 +1,5 @@
-//! What a simulation sets out to do: its webhooks, the events that are published, and what admins do meanwhile.
+//! What a simulation sets out to do: its webhooks, the events that are published, and what admins
+//! do meanwhile.
 
 use std::collections::VecDeque;
 
@@ -29,7 +30,9 @@ pub(super) struct Hook {
 impl Hook {
     /// Whether no request can be made of its URL: a part of that is missing in every event.
     pub(super) fn has_no_address(&self) -> bool {
-        self.settings["url"].as_str().is_some_and(|url| url.contains(NOWHERE))
+        self.settings["url"]
+            .as_str()
+            .is_some_and(|url| url.contains(NOWHERE))
     }
 }
 
@@ -65,7 +68,9 @@ const KINDS: u64 = 3;
 pub(super) fn hooks() -> Vec<Hook> {
     // Some systems are well but for one webhook, others ail.
     let ailing = between(1, 10);
-    (0..between(20, 40)).map(|index| hook(index, ailing)).collect()
+    (0..between(20, 40))
+        .map(|index| hook(index, ailing))
+        .collect()
 }
 
 /// A webhook whose endpoint ails in so many cases of 20.
@@ -80,14 +85,25 @@ fn hook(index: u64, ailing: u64) -> Hook {
         8..=9 => Temper::Down,
         _ => Temper::Leaving,
     };
-    let delays: Vec<u64> =
-        (0..below(4)).map(|_| if below(10) == 0 { between(900, 7_000) } else { between(1, 600) }).collect();
+    let delays: Vec<u64> = (0..below(4))
+        .map(|_| {
+            if below(10) == 0 {
+                between(900, 7_000)
+            } else {
+                between(1, 600)
+            }
+        })
+        .collect();
     let wants = (!watches && below(6) == 0).then(|| below(KINDS));
     let retry = match &delays[..] {
         [] => json!({"type": "none"}),
         delays => json!({"type": "custom", "delays_seconds": delays}),
     };
-    let path = if !watches && below(25) == 0 { NOWHERE } else { "hook" };
+    let path = if !watches && below(25) == 0 {
+        NOWHERE
+    } else {
+        "hook"
+    };
     let mut settings = json!({
         "name": name, "url": format!("https://{name}.example.com/{path}"), "retry": retry,
         "events": if watches { json!(["webhook.*"]) } else { json!(["message"]) },
@@ -99,19 +115,29 @@ fn hook(index: u64, ailing: u64) -> Hook {
     if below(20) == 0 {
         settings["rate_limit_per_second"] = json!(one_of(&[1, 5, 50]));
     }
-    Hook { name, temper, delays, wants, settings }
+    Hook {
+        name,
+        temper,
+        delays,
+        wants,
+        settings,
+    }
 }
 
-/// What is done in a seed with so many webhooks, of which one in three is switched off, on or deleted on the way.
+/// What is done in a seed with so many webhooks, of which one in three is switched off, on or
+/// deleted on the way.
 pub(super) fn timeline(hooks: usize, events: u64) -> Timeline {
     let lasts = one_of(&[60, 600, 7_200]) * 1_000;
-    let at = |millisecond: u64| clock::now() + SignedDuration::from_millis(i64::try_from(millisecond).expect("small"));
+    let at = |millisecond: u64| {
+        clock::now() + SignedDuration::from_millis(i64::try_from(millisecond).expect("small"))
+    };
     let mut timeline: Vec<(Timestamp, Action)> = Vec::new();
     // Events come in bursts, so that batches fill.
     let mut left = events;
     while left > 0 {
         let (start, burst) = (below(lasts), between(1, 20).min(left));
-        timeline.extend((0..burst).map(|n| (at(start + n * below(50)), Action::Publish(below(KINDS)))));
+        timeline
+            .extend((0..burst).map(|n| (at(start + n * below(50)), Action::Publish(below(KINDS)))));
         left -= burst;
     }
     for hook in WATCHERS..hooks {
@@ -124,7 +150,10 @@ pub(super) fn timeline(hooks: usize, events: u64) -> Timeline {
             1 => timeline.push((at(first), Action::Disable(hook))),
             _ => {
                 let again = between(first, rest);
-                timeline.extend([(at(first), Action::Disable(hook)), (at(again), Action::Enable(hook))]);
+                timeline.extend([
+                    (at(first), Action::Disable(hook)),
+                    (at(again), Action::Enable(hook)),
+                ]);
                 if below(3) == 0 {
                     timeline.push((at(between(again, rest)), Action::Delete(hook)));
                 }

@@ -1,5 +1,6 @@
-//! The system at work: processes of the functions take batches off the queues side by side, end where the faults say so, and
-//! are followed by others; once an hour the sweeper comes by. Time is tokio's, which leaps to whatever comes next.
+//! The system at work: processes of the functions take batches off the queues side by side, end
+//! where the faults say so, and are followed by others; once an hour the sweeper comes by. Time is
+//! tokio's, which leaps to whatever comes next.
 
 use std::{
     collections::BTreeSet,
@@ -62,7 +63,8 @@ pub(super) enum Done {
         faults: usize,
         in_time: bool,
     },
-    /// A run of the sweeper: whether nothing went wrong, and which of the dead letters that it found it should have sent back.
+    /// A run of the sweeper: whether nothing went wrong, and which of the dead letters that it
+    /// found it should have sent back.
     Sweep { well: bool, left: Vec<Message> },
     /// Something from outside.
     Action,
@@ -74,7 +76,8 @@ const QUEUES: [Name; 3] = [Name::Events, Name::Deliveries, Name::Retries];
 /// How many processes work on one queue.
 const MOST_BUSY: usize = 3;
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
-/// How long a message is waited for after the first of a batch, so that batches fill, in milliseconds.
+/// How long a message is waited for after the first of a batch, so that batches fill, in
+/// milliseconds.
 const WINDOWS: [u64; 3] = [100, 1_000, 4_000];
 /// More batches than any simulation needs.
 const MOST_BATCHES: usize = 20_000;
@@ -86,14 +89,36 @@ impl System {
         fake.state().queues.give_up_after(faults.receives);
         fake.state().since = Some((clock::now(), Instant::now()));
         let (history, faults) = (History::default(), Arc::new(Mutex::new(faults)));
-        let tempers: Vec<_> = hooks.iter().map(|hook| (hook.name.clone(), hook.temper)).collect();
-        let temper = move |name: &str| tempers.iter().find(|(known, _)| known == name).expect("a webhook").1;
-        let egress = Egress::over(allow(), network(history.clone(), Arc::clone(&faults), temper));
+        let tempers: Vec<_> = hooks
+            .iter()
+            .map(|hook| (hook.name.clone(), hook.temper))
+            .collect();
+        let temper = move |name: &str| {
+            tempers
+                .iter()
+                .find(|(known, _)| known == name)
+                .expect("a webhook")
+                .1
+        };
+        let egress = Egress::over(
+            allow(),
+            network(history.clone(), Arc::clone(&faults), temper),
+        );
         let office = Rc::new(Office::open(&fake, &history, hooks).await);
         let next_sweep = clock::now() + SWEEP_EVERY;
         let window = Duration::from_millis(one_of(&WINDOWS));
-        let system =
-            Self { fake, history, faults, office, egress, idle: Vec::new(), busy: [0; 3], seen: 0, next_sweep, window };
+        let system = Self {
+            fake,
+            history,
+            faults,
+            office,
+            egress,
+            idle: Vec::new(),
+            busy: [0; 3],
+            seen: 0,
+            next_sweep,
+            window,
+        };
         system.plan();
         system
     }
@@ -103,7 +128,9 @@ impl System {
         let (history, faults) = (self.history.clone(), Arc::clone(&self.faults));
         let started = (clock::now(), Instant::now());
         self.fake.plan(move |call| {
-            let Ok(running) = RUNNING.try_with(Arc::clone) else { return Fate::Answered };
+            let Ok(running) = RUNNING.try_with(Arc::clone) else {
+                return Fate::Answered;
+            };
             if call.operation == "BatchGetItem" {
                 let read = webhooks(&call.request).map(|webhook| (webhook, Instant::now()));
                 history.told().work[running.number].reads.extend(read);
@@ -119,7 +146,8 @@ impl System {
             fate
         });
         let faults = Arc::clone(&self.faults);
-        self.fake.way(move || Some(faults.lock().expect("nobody has panicked").way()));
+        self.fake
+            .way(move || Some(faults.lock().expect("nobody has panicked").way()));
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -136,7 +164,13 @@ impl System {
                 let (_, action) = timeline.pop_front().expect("an action");
                 going.push(Rc::clone(&self.office).act(action, self.faults().thrown_away));
             }
-            if self.fake.state().queues.next().is_some_and(|(at, _)| at <= now) {
+            if self
+                .fake
+                .state()
+                .queues
+                .next()
+                .is_some_and(|(at, _)| at <= now)
+            {
                 batches += self.receive(&mut going);
             }
             if batches > MOST_BATCHES {
@@ -152,8 +186,17 @@ impl System {
                 going.push(Rc::clone(&self.office).sweep());
             }
             // What is visible by now waits for a process, not for its time.
-            let next = [timeline.front().map(|(at, _)| *at), message.filter(|at| *at > now), Some(self.next_sweep)];
-            let wait = next.into_iter().flatten().min().expect("a sweep").duration_since(now);
+            let next = [
+                timeline.front().map(|(at, _)| *at),
+                message.filter(|at| *at > now),
+                Some(self.next_sweep),
+            ];
+            let wait = next
+                .into_iter()
+                .flatten()
+                .min()
+                .expect("a sweep")
+                .duration_since(now);
             let wait = Duration::try_from(wait).unwrap_or_default() + self.window;
             tokio::select! {
                 biased;
@@ -163,14 +206,15 @@ impl System {
         }
     }
 
-    /// Lets nothing go wrong any more, redrives the dead letters, and works until nothing is left to do; what then waits in
-    /// vain, the sweeper finds.
+    /// Lets nothing go wrong any more, redrives the dead letters, and works until nothing is left
+    /// to do; what then waits in vain, the sweeper finds.
     pub(super) async fn settle(&mut self) -> Result<(), Broken> {
         live::nothing_is_stranded(&self.fake, &self.history)?;
         let thrown_away = self.faults().thrown_away;
         self.faults().end();
         self.run(Timeline::new()).await?;
-        // The sweeper finds what an outage left; what has come back too often is somebody's to look at.
+        // The sweeper finds what an outage left; what has come back too often is somebody's to look
+        // at.
         sleep(Duration::from_hours(1)).await;
         let swept = Rc::clone(&self.office).sweep().await;
         self.finish(swept)?;
@@ -181,9 +225,10 @@ impl System {
         sleep(Duration::from_hours(4)).await;
         match Rc::clone(&self.office).sweep().await {
             Done::Sweep { well: true, left } if left.is_empty() => self.run(Timeline::new()).await,
-            Done::Sweep { left, .. } => {
-                Err(Broken::new("the sweeper runs where nothing goes wrong", format!("{left:?}")))
-            }
+            Done::Sweep { left, .. } => Err(Broken::new(
+                "the sweeper runs where nothing goes wrong",
+                format!("{left:?}"),
+            )),
             Done::Batch { .. } | Done::Action => unreachable!("it is a sweep"),
         }
     }
@@ -199,7 +244,11 @@ impl System {
             (&hit.name, &hit.webhook_id, hit.by, hit.answered).hash(&mut mark);
         }
         for made in state.table.writes() {
-            (&made.key, made.item.as_ref().map(|item| format!("{item:?}"))).hash(&mut mark);
+            (
+                &made.key,
+                made.item.as_ref().map(|item| format!("{item:?}")),
+            )
+                .hash(&mut mark);
         }
         (told.work.len(), clock::now()).hash(&mut mark);
         mark.finish()
@@ -212,7 +261,9 @@ impl System {
             while self.busy[index] < MOST_BUSY {
                 let batch = {
                     let mut state = self.fake.state();
-                    state.queues.turn(usize::try_from(below(1 << 20)).expect("small"));
+                    state
+                        .queues
+                        .turn(usize::try_from(below(1 << 20)).expect("small"));
                     state.queues.receive(queue, clock::now())
                 };
                 if batch.is_empty() {
@@ -220,9 +271,18 @@ impl System {
                 }
                 self.busy[index] += 1;
                 batches += 1;
-                let process = self.idle.pop().unwrap_or_else(|| Box::new(processes(&self.fake, &self.egress)));
+                let process = self
+                    .idle
+                    .pop()
+                    .unwrap_or_else(|| Box::new(processes(&self.fake, &self.egress)));
                 let clock_error = self.faults().clock_error();
-                going.push(Box::pin(work(self.history.clone(), process, clock_error, queue, batch)));
+                going.push(Box::pin(work(
+                    self.history.clone(),
+                    process,
+                    clock_error,
+                    queue,
+                    batch,
+                )));
             }
         }
         batches
@@ -230,15 +290,27 @@ impl System {
 
     fn finish(&mut self, done: Done) -> Result<(), Broken> {
         match done {
-            Done::Batch { queue, batch, process, faults, in_time } => {
+            Done::Batch {
+                queue,
+                batch,
+                process,
+                faults,
+                in_time,
+            } => {
                 if !in_time && !self.faults().slow() {
-                    return Err(Broken::new("no function runs out of time", format!("{batch:?}")));
+                    return Err(Broken::new(
+                        "no function runs out of time",
+                        format!("{batch:?}"),
+                    ));
                 }
                 self.finish_batch(queue, &batch, process, faults);
             }
             Done::Sweep { well: true, left } => {
                 if let Some(left) = left.first().filter(|_| !self.faults().slow()) {
-                    return Err(Broken::new("dead letters of an outage are sent back", format!("{left:?}")));
+                    return Err(Broken::new(
+                        "dead letters of an outage are sent back",
+                        format!("{left:?}"),
+                    ));
                 }
                 live::one_chain_each(&self.fake, &self.history)?;
             }
@@ -255,18 +327,29 @@ impl System {
         process: Option<(Process, BTreeSet<String>)>,
         faults: usize,
     ) {
-        self.busy[QUEUES.iter().position(|name| *name == queue).expect("a queue")] -= 1;
+        self.busy[QUEUES
+            .iter()
+            .position(|name| *name == queue)
+            .expect("a queue")] -= 1;
         let mut state = self.fake.state();
         state.calls.clear();
         let failed = process.as_ref().map(|(_, failed)| failed);
         for message in batch {
             // Where calls are slow, what does not fit the invocation is handed back.
-            let handed_back = self.faults().slow() && failed.is_some_and(|failed| failed.contains(&message.id));
+            let handed_back =
+                self.faults().slow() && failed.is_some_and(|failed| failed.contains(&message.id));
             if faults > 0 || handed_back {
-                *self.history.told().failed_receives.entry(message.id.clone()).or_default() += 1;
+                *self
+                    .history
+                    .told()
+                    .failed_receives
+                    .entry(message.id.clone())
+                    .or_default() += 1;
             }
         }
-        let Some((process, failed)) = process else { return };
+        let Some((process, failed)) = process else {
+            return;
+        };
         self.idle.push(process);
         let undeleted = self.faults.lock().expect("nobody has panicked").undeleted;
         let mut done = BTreeSet::new();
@@ -282,10 +365,17 @@ impl System {
 
     /// Copies some of the messages that were sent, and keeps some back.
     fn meddle(&mut self) {
-        let Faults { copies, late, purged, .. } = *self.faults();
+        let Faults {
+            copies,
+            late,
+            purged,
+            ..
+        } = *self.faults();
         let mut purge = Vec::new();
         let mut state = self.fake.state();
-        let later = |most: u64| SignedDuration::from_millis(i64::try_from(below(most * 1_000)).expect("small"));
+        let later = |most: u64| {
+            SignedDuration::from_millis(i64::try_from(below(most * 1_000)).expect("small"))
+        };
         for index in self.seen..state.queues.sent().len() {
             let mut sent = state.queues.sent()[index].clone();
             if sent.queue == Name::Retries && happens(purged) {
@@ -298,7 +388,11 @@ impl System {
             }
             if happens(copies) {
                 self.history.told().copied(&sent);
-                sent.visible_at += if below(2) == 0 { SignedDuration::ZERO } else { later(20_000) };
+                sent.visible_at += if below(2) == 0 {
+                    SignedDuration::ZERO
+                } else {
+                    later(20_000)
+                };
                 state.queues.copy(&sent);
             }
         }
@@ -311,13 +405,20 @@ impl System {
 
     /// Removes those of these messages that are awaited: the sweeper is to find out.
     fn purge(&self, messages: &[Message]) {
-        let awaited: Vec<_> =
-            waiting(&self.fake).into_iter().filter_map(|row| Some((row.id, row.awaited?.ticket))).collect();
+        let awaited: Vec<_> = waiting(&self.fake)
+            .into_iter()
+            .filter_map(|row| Some((row.id, row.awaited?.ticket)))
+            .collect();
         for queued in messages {
-            let Some(message) = message(queued) else { continue };
+            let Some(message) = message(queued) else {
+                continue;
+            };
             if awaited.contains(&(message.delivery, message.ticket)) {
                 self.history.told().may_be_lost.insert(message.delivery);
-                self.fake.state().queues.delete(&BTreeSet::from([queued.id.as_str()]));
+                self.fake
+                    .state()
+                    .queues
+                    .delete(&BTreeSet::from([queued.id.as_str()]));
             }
         }
     }
@@ -325,7 +426,18 @@ impl System {
 
 /// The webhooks of which a `BatchGetItem` reads the rows.
 fn webhooks(request: &Value) -> impl Iterator<Item = WebhookId> {
-    let tables = request["RequestItems"].as_object().into_iter().flat_map(Map::values);
-    let keys = tables.filter_map(|table| table["Keys"].as_array()).flatten();
-    keys.filter_map(|key| key["pk"]["S"].as_str()?.strip_prefix("webhook#")?.parse().ok())
+    let tables = request["RequestItems"]
+        .as_object()
+        .into_iter()
+        .flat_map(Map::values);
+    let keys = tables
+        .filter_map(|table| table["Keys"].as_array())
+        .flatten();
+    keys.filter_map(|key| {
+        key["pk"]["S"]
+            .as_str()?
+            .strip_prefix("webhook#")?
+            .parse()
+            .ok()
+    })
 }

@@ -15,7 +15,12 @@ fn path(credential: &Value) -> String {
 }
 
 async fn works(stack: &Stack, token: &str) -> bool {
-    stack.with_token(token).get_path("/v1/webhooks?limit=1").await.status == 200
+    stack
+        .with_token(token)
+        .get_path("/v1/webhooks?limit=1")
+        .await
+        .status
+        == 200
 }
 
 #[tokio::test]
@@ -26,17 +31,37 @@ async fn a_token_is_shown_once_and_does_what_its_scopes_say() {
     assert!(token.starts_with("tl_live_") && token.len() == 57);
     assert_eq!(made["token_hint"], token[53..]);
     assert_eq!(
-        (&made["status"], &made["rotate_after_days"], &made["last_used_at"]),
+        (
+            &made["status"],
+            &made["rotate_after_days"],
+            &made["last_used_at"]
+        ),
         (&json!("active"), &json!(90), &Value::Null)
     );
     assert!(works(&stack, &token).await);
-    let refused = stack.with_token(&token).post("/v1/webhooks", json!({})).await.problem(403);
-    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("webhooks:write")), "{refused}");
+    let refused = stack
+        .with_token(&token)
+        .post("/v1/webhooks", json!({}))
+        .await
+        .problem(403);
+    assert!(
+        refused["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("webhooks:write")),
+        "{refused}"
+    );
     let read = stack.get_path(&path(&made)).await.expect(200);
     assert!(read["token"].is_null() && !read.to_string().contains(&token));
     assert!(read["last_used_at"].is_string(), "{read}");
-    let listed = stack.get_path("/v1/credentials?status=active&limit=100").await.expect(200);
-    assert!(listed["data"].as_array().is_some_and(|data| data.iter().any(|one| one["id"] == made["id"])));
+    let listed = stack
+        .get_path("/v1/credentials?status=active&limit=100")
+        .await
+        .expect(200);
+    assert!(
+        listed["data"]
+            .as_array()
+            .is_some_and(|data| data.iter().any(|one| one["id"] == made["id"]))
+    );
 }
 
 #[tokio::test]
@@ -44,29 +69,63 @@ async fn rotation_ends_the_old_token_at_once_or_after_the_overlap() {
     let stack = Stack::get();
     let made = credential(&stack, &["webhooks:read"]).await;
     let (first, rotate) = (text(&made, "token"), format!("{}/rotate", path(&made)));
-    let second = stack.post(&rotate, json!({"overlap_seconds": 3})).await.expect(200);
-    assert_eq!((&second["id"], &second["scopes"]), (&made["id"], &made["scopes"]));
+    let second = stack
+        .post(&rotate, json!({"overlap_seconds": 3}))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&second["id"], &second["scopes"]),
+        (&made["id"], &made["scopes"])
+    );
     let second = text(&second, "token");
     assert!(works(&stack, &first).await && works(&stack, &second).await);
     let third = text(&stack.post(&rotate, json!({})).await.expect(200), "token");
-    assert!(!works(&stack, &first).await && !works(&stack, &second).await && works(&stack, &third).await);
-    let fourth = text(&stack.post(&rotate, json!({"overlap_seconds": 1})).await.expect(200), "token");
+    assert!(
+        !works(&stack, &first).await
+            && !works(&stack, &second).await
+            && works(&stack, &third).await
+    );
+    let fourth = text(
+        &stack
+            .post(&rotate, json!({"overlap_seconds": 1}))
+            .await
+            .expect(200),
+        "token",
+    );
     stack
-        .until("the overlap is over", async || if works(&stack, &third).await { Err(json!(third)) } else { Ok(()) })
+        .until("the overlap is over", async || {
+            if works(&stack, &third).await {
+                Err(json!(third))
+            } else {
+                Ok(())
+            }
+        })
         .await;
     assert!(works(&stack, &fourth).await);
-    stack.post(&rotate, json!({"overlap_seconds": 604_801})).await.problem(422);
+    stack
+        .post(&rotate, json!({"overlap_seconds": 604_801}))
+        .await
+        .problem(422);
 }
 
 #[tokio::test]
 async fn revoked_deleted_and_expired_tokens_stop() {
     let stack = Stack::get();
     let revoked = credential(&stack, &["webhooks:read"]).await;
-    let read = stack.post(&format!("{}/revoke", path(&revoked)), json!({})).await.expect(200);
+    let read = stack
+        .post(&format!("{}/revoke", path(&revoked)), json!({}))
+        .await
+        .expect(200);
     assert_eq!(read["status"], "revoked");
     assert!(!works(&stack, &text(&revoked, "token")).await);
-    stack.post(&format!("{}/rotate", path(&revoked)), json!({})).await.problem(409);
-    assert_eq!(stack.get_path(&path(&revoked)).await.expect(200)["status"], "revoked");
+    stack
+        .post(&format!("{}/rotate", path(&revoked)), json!({}))
+        .await
+        .problem(409);
+    assert_eq!(
+        stack.get_path(&path(&revoked)).await.expect(200)["status"],
+        "revoked"
+    );
 
     let deleted = credential(&stack, &["webhooks:read"]).await;
     assert_eq!(stack.delete(&path(&deleted)).await.status, 204);
@@ -77,15 +136,32 @@ async fn revoked_deleted_and_expired_tokens_stop() {
     let body = json!({"description": "short", "scopes": ["webhooks:read"], "expires_at": ends});
     let expiring = stack.post("/v1/credentials", body).await.expect(201);
     let token = text(&expiring, "token");
-    stack.until("it has expired", async || if works(&stack, &token).await { Err(json!(ends)) } else { Ok(()) }).await;
-    assert_eq!(stack.get_path(&path(&expiring)).await.expect(200)["status"], "expired");
+    stack
+        .until("it has expired", async || {
+            if works(&stack, &token).await {
+                Err(json!(ends))
+            } else {
+                Ok(())
+            }
+        })
+        .await;
+    assert_eq!(
+        stack.get_path(&path(&expiring)).await.expect(200)["status"],
+        "expired"
+    );
     // A known credential whose token was refused is on record.
     stack
         .until("the refusal is on record", async || {
             let audit = stack.get_path("/v1/audit?limit=100").await.expect(200);
             let entries = audit["data"].as_array().cloned().unwrap_or_default();
-            let refused = |entry: &Value| entry["action"] == "sign_in.refused" && entry["actor"] == expiring["id"];
-            if entries.iter().any(refused) { Ok(()) } else { Err(audit) }
+            let refused = |entry: &Value| {
+                entry["action"] == "sign_in.refused" && entry["actor"] == expiring["id"]
+            };
+            if entries.iter().any(refused) {
+                Ok(())
+            } else {
+                Err(audit)
+            }
         })
         .await;
 }
@@ -95,31 +171,65 @@ async fn a_patch_changes_what_the_token_may_do_at_once() {
     let stack = Stack::get();
     let made = credential(&stack, &["webhooks:read"]).await;
     let token = text(&made, "token");
-    let patched =
-        stack.patch(&path(&made), json!({"scopes": ["events:read"], "rotate_after_days": 5})).await.expect(200);
+    let patched = stack
+        .patch(
+            &path(&made),
+            json!({"scopes": ["events:read"], "rotate_after_days": 5}),
+        )
+        .await
+        .expect(200);
     assert_eq!(patched["scopes"], json!(["events:read"]));
     assert!(!works(&stack, &token).await);
-    stack.with_token(&token).get_path("/v1/events?limit=1").await.expect(200);
-    stack.patch(&path(&made), json!({"user_id": "usr_x"})).await.problem(422);
+    stack
+        .with_token(&token)
+        .get_path("/v1/events?limit=1")
+        .await
+        .expect(200);
+    stack
+        .patch(&path(&made), json!({"user_id": "usr_x"}))
+        .await
+        .problem(422);
 }
 
 #[tokio::test]
 async fn nobody_grants_or_takes_hold_of_more_than_they_have() {
     let stack = Stack::get();
-    let keeper = credential(&stack, &["credentials:write", "credentials:read", "webhooks:read"]).await;
+    let keeper = credential(
+        &stack,
+        &["credentials:write", "credentials:read", "webhooks:read"],
+    )
+    .await;
     let keeper = stack.with_token(&text(&keeper, "token"));
     let strong = credential(&stack, &["events:write"]).await;
     let body = |scopes: Value| json!({"description": "x", "scopes": scopes});
-    keeper.post("/v1/credentials", body(json!(["webhooks:read"]))).await.expect(201);
+    keeper
+        .post("/v1/credentials", body(json!(["webhooks:read"])))
+        .await
+        .expect(201);
     for scopes in [json!(["admin"]), json!(["webhooks:read", "events:write"])] {
-        keeper.post("/v1/credentials", body(scopes)).await.problem(403);
+        keeper
+            .post("/v1/credentials", body(scopes))
+            .await
+            .problem(403);
     }
-    keeper.post(&format!("{}/rotate", path(&strong)), json!({})).await.problem(403);
-    keeper.patch(&path(&strong), json!({"description": "y"})).await.problem(403);
+    keeper
+        .post(&format!("{}/rotate", path(&strong)), json!({}))
+        .await
+        .problem(403);
+    keeper
+        .patch(&path(&strong), json!({"description": "y"}))
+        .await
+        .problem(403);
     keeper.delete(&path(&strong)).await.problem(403);
-    assert_eq!(stack.get_path(&path(&strong)).await.expect(200)["status"], "active");
+    assert_eq!(
+        stack.get_path(&path(&strong)).await.expect(200)["status"],
+        "active"
+    );
     // Nor in another user's name, where it would outlive their own.
-    let user = stack.post("/v1/users", json!({"name": unique("user")})).await.expect(201);
+    let user = stack
+        .post("/v1/users", json!({"name": unique("user")}))
+        .await
+        .expect(201);
     let theirs = json!({"description": "x", "scopes": ["webhooks:read"], "user_id": user["id"]});
     keeper.post("/v1/credentials", theirs).await.problem(403);
 }
@@ -127,14 +237,36 @@ async fn nobody_grants_or_takes_hold_of_more_than_they_have() {
 #[tokio::test]
 async fn the_last_admin_cannot_be_locked_out() {
     let stack = Stack::get();
-    let listed = stack.get_path("/v1/credentials?limit=100").await.expect(200);
-    let first = listed["data"].as_array().into_iter().flatten().find(|one| one["description"] == "First admin");
+    let listed = stack
+        .get_path("/v1/credentials?limit=100")
+        .await
+        .expect(200);
+    let first = listed["data"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|one| one["description"] == "First admin");
     let first = first.expect("the first admin's credential");
-    stack.post(&format!("{}/revoke", path(first)), json!({})).await.problem(409);
-    stack.patch(&path(first), json!({"scopes": ["events:read"]})).await.problem(409);
-    stack.patch(&path(first), json!({"expires_at": "2999-01-01T00:00:00Z"})).await.problem(409);
+    stack
+        .post(&format!("{}/revoke", path(first)), json!({}))
+        .await
+        .problem(409);
+    stack
+        .patch(&path(first), json!({"scopes": ["events:read"]}))
+        .await
+        .problem(409);
+    stack
+        .patch(&path(first), json!({"expires_at": "2999-01-01T00:00:00Z"}))
+        .await
+        .problem(409);
     stack.delete(&path(first)).await.problem(409);
-    stack.patch(&format!("/v1/users/{}", text(first, "user_id")), json!({"active": false})).await.problem(409);
+    stack
+        .patch(
+            &format!("/v1/users/{}", text(first, "user_id")),
+            json!({"active": false}),
+        )
+        .await
+        .problem(409);
     assert!(works(&stack, stack.token()).await);
 }
 
@@ -142,17 +274,35 @@ async fn the_last_admin_cannot_be_locked_out() {
 async fn deactivating_a_user_stops_its_credentials() {
     let stack = Stack::get();
     let name = unique("user");
-    let user = stack.post("/v1/users", json!({"name": name, "email": "ana@example.com"})).await.expect(201);
-    stack.post("/v1/users", json!({"name": name.to_uppercase()})).await.problem(409);
+    let user = stack
+        .post(
+            "/v1/users",
+            json!({"name": name, "email": "ana@example.com"}),
+        )
+        .await
+        .expect(201);
+    stack
+        .post("/v1/users", json!({"name": name.to_uppercase()}))
+        .await
+        .problem(409);
     let user_path = format!("/v1/users/{}", text(&user, "id"));
     let body = json!({"description": "theirs", "scopes": ["webhooks:read"], "user_id": user["id"]});
-    let theirs = stack.post("/v1/credentials", body.clone()).await.expect(201);
+    let theirs = stack
+        .post("/v1/credentials", body.clone())
+        .await
+        .expect(201);
     let token = text(&theirs, "token");
     assert!(works(&stack, &token).await);
-    stack.patch(&user_path, json!({"active": false})).await.expect(200);
+    stack
+        .patch(&user_path, json!({"active": false}))
+        .await
+        .expect(200);
     assert!(!works(&stack, &token).await);
     stack.post("/v1/credentials", body).await.problem(422);
-    stack.patch(&user_path, json!({"active": true})).await.expect(200);
+    stack
+        .patch(&user_path, json!({"active": true}))
+        .await
+        .expect(200);
     assert!(works(&stack, &token).await);
     stack.delete(&user_path).await.problem(409);
     assert_eq!(stack.delete(&path(&theirs)).await.status, 204);
@@ -164,19 +314,38 @@ async fn deactivating_a_user_stops_its_credentials() {
 async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
     let stack = Stack::get();
     let soon = credential(&stack, &["webhooks:read"]).await;
-    stack.patch(&path(&soon), json!({"rotate_after_days": 5})).await.expect(200);
-    let due = stack.get_path("/v1/credentials?rotation=due_soon&limit=100").await.expect(200);
-    assert!(due["data"].as_array().is_some_and(|data| data.iter().any(|one| one["id"] == soon["id"])), "{due}");
+    stack
+        .patch(&path(&soon), json!({"rotate_after_days": 5}))
+        .await
+        .expect(200);
+    let due = stack
+        .get_path("/v1/credentials?rotation=due_soon&limit=100")
+        .await
+        .expect(200);
+    assert!(
+        due["data"]
+            .as_array()
+            .is_some_and(|data| data.iter().any(|one| one["id"] == soon["id"])),
+        "{due}"
+    );
 
     let made = credential(&stack, &["webhooks:read"]).await;
     let sink = Sink::start();
     let condition = json!({"field": "credential_id", "op": "eq", "value": made["id"]});
-    let _webhook =
-        stack.webhook().url(sink.url()).events(["credential.*", "chat"]).set("conditions", condition).create().await;
+    let _webhook = stack
+        .webhook()
+        .url(sink.url())
+        .events(["credential.*", "chat"])
+        .set("conditions", condition)
+        .create()
+        .await;
     let created: jiff::Timestamp = text(&made, "created_at").parse().expect("a time");
     let remind = async |days: i64| {
         let now = created + jiff::SignedDuration::from_hours(24 * days);
-        stack.invoke("rotation", &json!({"now": now.to_string()})).await.expect(200)
+        stack
+            .invoke("rotation", &json!({"now": now.to_string()}))
+            .await
+            .expect(200)
     };
     let mut expected = 0;
     for (days, kind, overdue) in [
@@ -192,16 +361,32 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
             expected += 1;
             let requests = sink.wait_for(expected).await;
             let event: Value = requests[expected - 1].json();
-            assert_eq!((&event["type"], &event["data"]["days_overdue"]), (&json!(kind), &json!(overdue)), "day {days}");
+            assert_eq!(
+                (&event["type"], &event["data"]["days_overdue"]),
+                (&json!(kind), &json!(overdue)),
+                "day {days}"
+            );
         }
     }
-    stack.post(&format!("{}/rotate", path(&made)), json!({})).await.expect(200);
+    stack
+        .post(&format!("{}/rotate", path(&made)), json!({}))
+        .await
+        .expect(200);
     remind(82).await;
-    assert_eq!(stack.get_path(&path(&made)).await.expect(200)["rotation_overdue"], false);
+    assert_eq!(
+        stack.get_path(&path(&made)).await.expect(200)["rotation_overdue"],
+        false
+    );
     // Whatever was sent by mistake would arrive before this.
-    stack.publish("chat", json!({"credential_id": made["id"]})).await;
-    let kinds: Vec<Value> =
-        sink.wait_for(expected + 1).await.iter().map(|request| request.json()["type"].clone()).collect();
+    stack
+        .publish("chat", json!({"credential_id": made["id"]}))
+        .await;
+    let kinds: Vec<Value> = sink
+        .wait_for(expected + 1)
+        .await
+        .iter()
+        .map(|request| request.json()["type"].clone())
+        .collect();
     assert_eq!(kinds.len(), expected + 1, "{kinds:?}");
     assert_eq!(kinds[expected], "chat");
 }
@@ -210,9 +395,17 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
 async fn changes_are_on_record_without_their_values() {
     let stack = Stack::get();
     let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).events(["message"]).create().await;
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .events(["message"])
+        .create()
+        .await;
     let patch = json!({"secrets": {"bot": "a-secret-that-nobody-sees"}, "timeout_seconds": 3});
-    stack.patch(&format!("/v1/webhooks/{}", webhook.id), patch).await.expect(200);
+    stack
+        .patch(&format!("/v1/webhooks/{}", webhook.id), patch)
+        .await
+        .expect(200);
     stack.delete(&format!("/v1/webhooks/{}", webhook.id)).await;
     let audit = stack.get_path("/v1/audit?limit=100").await.expect(200);
     assert!(!audit.to_string().contains("a-secret-that-nobody-sees"));
@@ -223,7 +416,14 @@ async fn changes_are_on_record_without_their_values() {
         .filter(|entry| entry["resource"] == webhook.id.as_str())
         .map(|entry| (&entry["action"], &entry["changes"]))
         .collect();
-    let (deleted, updated, created) = (json!("webhook.deleted"), json!("webhook.updated"), json!("webhook.created"));
+    let (deleted, updated, created) = (
+        json!("webhook.deleted"),
+        json!("webhook.updated"),
+        json!("webhook.created"),
+    );
     let (none, fields) = (json!([]), json!(["secrets", "timeout_seconds"]));
-    assert_eq!(about, [(&deleted, &none), (&updated, &fields), (&created, &none)]);
+    assert_eq!(
+        about,
+        [(&deleted, &none), (&updated, &fields), (&created, &none)]
+    );
 }

@@ -6,8 +6,15 @@ use tests::stack::Stack;
 #[tokio::test]
 async fn there_is_one_first_admin() {
     let stack = Stack::get();
-    let refused = stack.invoke("rotation", &json!({"action": "bootstrap"})).await;
-    assert_eq!(refused.header("x-amz-function-error"), "Unhandled", "{}", refused.text);
+    let refused = stack
+        .invoke("rotation", &json!({"action": "bootstrap"}))
+        .await;
+    assert_eq!(
+        refused.header("x-amz-function-error"),
+        "Unhandled",
+        "{}",
+        refused.text
+    );
     let message = refused.body["errorMessage"].as_str().expect("message");
     assert!(message.contains("exists already"), "{message}");
     stack.get_path("/v1/webhooks?limit=1").await.expect(200);
@@ -18,5 +25,9 @@ async fn issuing_the_token_anew_ends_the_former_one() {
     let stack = Stack::get();
     assert_ne!(stack.token(), stack.former_token());
     stack.get_path("/v1/webhooks?limit=1").await.expect(200);
-    stack.with_token(stack.former_token()).get_path("/v1/webhooks?limit=1").await.problem(401);
+    stack
+        .with_token(stack.former_token())
+        .get_path("/v1/webhooks?limit=1")
+        .await
+        .problem(401);
 }

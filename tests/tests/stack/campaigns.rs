@@ -28,13 +28,22 @@ async fn provider(stack: &Stack, sink: &Sink, channel: &str) -> Value {
 impl Campaign {
     async fn create(sink: &Sink) -> Self {
         let stack = Stack::get();
-        let (sms, email) = (provider(&stack, sink, "sms").await, provider(&stack, sink, "email").await);
+        let (sms, email) = (
+            provider(&stack, sink, "sms").await,
+            provider(&stack, sink, "email").await,
+        );
         let name = unique("Spring");
         let body = json!({
             "name": name, "sms_provider_id": sms["id"], "email_provider_id": email["id"], "description": "Bulbs",
         });
         let id = text(&stack.post("/v1/campaigns", body).await.expect(201), "id");
-        Self { stack, id, name, sms, email }
+        Self {
+            stack,
+            id,
+            name,
+            sms,
+            email,
+        }
     }
 
     fn path(&self) -> String {
@@ -42,7 +51,10 @@ impl Campaign {
     }
 
     async fn export(&self) -> Value {
-        self.stack.get_path(&format!("{}/export", self.path())).await.expect(200)
+        self.stack
+            .get_path(&format!("{}/export", self.path()))
+            .await
+            .expect(200)
     }
 
     fn secrets(&self) -> Value {
@@ -66,12 +78,26 @@ impl Campaign {
 
     /// Reads anew what an import created: in order, its providers and itself.
     async fn created(&mut self, report: &Value) {
-        let ids: Vec<String> =
-            report["created"].as_array().expect("a list").iter().map(|entry| text(entry, "id")).collect();
-        let [sms, email, campaign] = ids.as_slice() else { panic!("three are created: {report}") };
+        let ids: Vec<String> = report["created"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|entry| text(entry, "id"))
+            .collect();
+        let [sms, email, campaign] = ids.as_slice() else {
+            panic!("three are created: {report}")
+        };
         self.id.clone_from(campaign);
-        self.sms = self.stack.get_path(&format!("/v1/providers/{sms}")).await.expect(200);
-        self.email = self.stack.get_path(&format!("/v1/providers/{email}")).await.expect(200);
+        self.sms = self
+            .stack
+            .get_path(&format!("/v1/providers/{sms}"))
+            .await
+            .expect(200);
+        self.email = self
+            .stack
+            .get_path(&format!("/v1/providers/{email}"))
+            .await
+            .expect(200);
     }
 
     fn message(&self) -> Value {
@@ -79,13 +105,21 @@ impl Campaign {
     }
 
     async fn send(&self) {
-        let message = self.stack.post("/v1/messages", self.message()).await.expect(202);
+        let message = self
+            .stack
+            .post("/v1/messages", self.message())
+            .await
+            .expect(202);
         assert_eq!(message["provider_id"], self.sms["id"]);
         let path = format!("/v1/messages/{}", text(&message, "id"));
         self.stack
             .until("the message is sent", async || {
                 let message = self.stack.get_path(&path).await.expect(200);
-                if message["status"] == "sent" { Ok(()) } else { Err(message) }
+                if message["status"] == "sent" {
+                    Ok(())
+                } else {
+                    Err(message)
+                }
             })
             .await;
     }
@@ -96,7 +130,12 @@ fn path_of(provider: &Value) -> String {
 }
 
 fn names(report: &Value, list: &str) -> Vec<String> {
-    report[list].as_array().expect("a list").iter().map(|entry| text(entry, "name")).collect()
+    report[list]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|entry| text(entry, "name"))
+        .collect()
 }
 
 #[tokio::test]
@@ -119,68 +158,165 @@ async fn one_that_was_exported_sends_again_once_it_is_imported_with_its_keys() {
     }
     campaign.delete().await;
     let entry = |kind: &str, name: &Value| json!({"type": kind, "id": null, "name": name});
-    let would = campaign.import(json!({"bundle": bundle, "dry_run": true})).await.expect(200);
+    let would = campaign
+        .import(json!({"bundle": bundle, "dry_run": true}))
+        .await
+        .expect(200);
     let created = [
         entry("provider", &campaign.sms["name"]),
         entry("provider", &campaign.email["name"]),
         entry("campaign", &json!(campaign.name)),
     ];
-    assert_eq!(would, json!({"created": created, "reused": [], "renamed": []}));
+    assert_eq!(
+        would,
+        json!({"created": created, "reused": [], "renamed": []})
+    );
 
-    // Nothing was created: every name is free. Without their keys, the providers are there and refuse to send.
-    let report = campaign.import(json!({"bundle": bundle, "on_conflict": "fail"})).await.expect(200);
+    // Nothing was created: every name is free. Without their keys, the providers are there and
+    // refuse to send.
+    let report = campaign
+        .import(json!({"bundle": bundle, "on_conflict": "fail"}))
+        .await
+        .expect(200);
     campaign.created(&report).await;
     assert_eq!(
         (&campaign.sms["status"], &campaign.email["status"]),
         (&json!("needs_secrets"), &json!("needs_secrets"))
     );
-    assert_eq!(campaign.stack.post("/v1/messages", campaign.message()).await.pointers(), ["/provider"]);
-    campaign.stack.post(&format!("{}/test", path_of(&campaign.sms)), json!({"to": "+15555550100"})).await.problem(422);
+    assert_eq!(
+        campaign
+            .stack
+            .post("/v1/messages", campaign.message())
+            .await
+            .pointers(),
+        ["/provider"]
+    );
+    campaign
+        .stack
+        .post(
+            &format!("{}/test", path_of(&campaign.sms)),
+            json!({"to": "+15555550100"}),
+        )
+        .await
+        .problem(422);
     campaign.delete().await;
 
-    let report = campaign.import(json!({"bundle": bundle, "secrets": campaign.secrets()})).await.expect(200);
+    let report = campaign
+        .import(json!({"bundle": bundle, "secrets": campaign.secrets()}))
+        .await
+        .expect(200);
     campaign.created(&report).await;
-    assert_eq!((&campaign.sms["status"], &campaign.sms["api_key_hint"]), (&json!("active"), &json!("-key")));
-    assert_eq!((&campaign.sms["default"], campaign.sms["callback_url"].is_string()), (&json!(false), true));
+    assert_eq!(
+        (&campaign.sms["status"], &campaign.sms["api_key_hint"]),
+        (&json!("active"), &json!("-key"))
+    );
+    assert_eq!(
+        (
+            &campaign.sms["default"],
+            campaign.sms["callback_url"].is_string()
+        ),
+        (&json!(false), true)
+    );
     campaign.send().await;
-    let keys: Vec<String> = sink.got().iter().map(|request| request.header("x-api-key").to_owned()).collect();
-    assert_eq!(keys, [KEYS[0], KEYS[0]], "before the export, and after the import");
+    let keys: Vec<String> = sink
+        .got()
+        .iter()
+        .map(|request| request.header("x-api-key").to_owned())
+        .collect();
+    assert_eq!(
+        keys,
+        [KEYS[0], KEYS[0]],
+        "before the export, and after the import"
+    );
     assert_eq!(campaign.export().await, bundle);
 }
 
 #[tokio::test]
 async fn what_is_there_already_is_left_or_reused_or_stands_beside_the_new() {
     let campaign = Campaign::create(&Sink::start()).await;
-    let own = [text(&campaign.sms, "name"), text(&campaign.email, "name"), campaign.name.clone()];
+    let own = [
+        text(&campaign.sms, "name"),
+        text(&campaign.email, "name"),
+        campaign.name.clone(),
+    ];
     for _ in 0..2 {
-        for request in [json!({}), json!({"on_conflict": "fail"}), json!({"dry_run": true})] {
+        for request in [
+            json!({}),
+            json!({"on_conflict": "fail"}),
+            json!({"dry_run": true}),
+        ] {
             let detail = text(&campaign.import(request).await.problem(409), "detail");
             assert!(own.iter().all(|name| detail.contains(name)), "{detail}");
         }
-        let report = campaign.import(json!({"on_conflict": "reuse"})).await.expect(200);
-        let ids: Vec<&Value> = report["reused"].as_array().expect("a list").iter().map(|entry| &entry["id"]).collect();
-        assert_eq!(ids, [&campaign.sms["id"], &campaign.email["id"], &json!(campaign.id)]);
-        assert_eq!((names(&report, "reused"), &report["created"]), (own.to_vec(), &json!([])));
+        let report = campaign
+            .import(json!({"on_conflict": "reuse"}))
+            .await
+            .expect(200);
+        let ids: Vec<&Value> = report["reused"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|entry| &entry["id"])
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                &campaign.sms["id"],
+                &campaign.email["id"],
+                &json!(campaign.id)
+            ]
+        );
+        assert_eq!(
+            (names(&report, "reused"), &report["created"]),
+            (own.to_vec(), &json!([]))
+        );
     }
-    let renamed = |number: u8| own.iter().map(|name| format!("{name} ({number})")).collect::<Vec<_>>();
+    let renamed = |number: u8| {
+        own.iter()
+            .map(|name| format!("{name} ({number})"))
+            .collect::<Vec<_>>()
+    };
     for number in [2, 3] {
-        let report = campaign.import(json!({"on_conflict": "rename"})).await.expect(200);
+        let report = campaign
+            .import(json!({"on_conflict": "rename"}))
+            .await
+            .expect(200);
         assert_eq!(names(&report, "renamed"), renamed(number));
         let id = text(&report["renamed"][2], "id");
-        let read = campaign.stack.get_path(&format!("/v1/campaigns/{id}")).await.expect(200);
+        let read = campaign
+            .stack
+            .get_path(&format!("/v1/campaigns/{id}"))
+            .await
+            .expect(200);
         assert_eq!(read["sms_provider_id"], report["renamed"][0]["id"]);
     }
 
     // A provider that is reused counts the campaign that comes to it.
     let mut bundle = campaign.export().await;
     bundle["campaign"]["name"] = json!(unique("Summer"));
-    let report = campaign.import(json!({"bundle": bundle, "on_conflict": "reuse"})).await.expect(200);
-    assert_eq!((names(&report, "created").len(), names(&report, "reused").len()), (1, 2));
+    let report = campaign
+        .import(json!({"bundle": bundle, "on_conflict": "reuse"}))
+        .await
+        .expect(200);
+    assert_eq!(
+        (
+            names(&report, "created").len(),
+            names(&report, "reused").len()
+        ),
+        (1, 2)
+    );
     assert_eq!(campaign.stack.delete(&campaign.path()).await.status, 204);
-    campaign.stack.delete(&path_of(&campaign.sms)).await.problem(409);
+    campaign
+        .stack
+        .delete(&path_of(&campaign.sms))
+        .await
+        .problem(409);
     let summer = format!("/v1/campaigns/{}", text(&report["created"][0], "id"));
     assert_eq!(campaign.stack.delete(&summer).await.status, 204);
-    assert_eq!(campaign.stack.delete(&path_of(&campaign.sms)).await.status, 204);
+    assert_eq!(
+        campaign.stack.delete(&path_of(&campaign.sms)).await.status,
+        204
+    );
 }
 
 #[tokio::test]
@@ -188,15 +324,27 @@ async fn what_is_no_bundle_is_refused() {
     let campaign = Campaign::create(&Sink::start()).await;
     let raw = async |body: String| {
         let request = campaign.stack.request(Method::POST, "/v1/campaigns/import");
-        campaign.stack.send(request.header("content-type", "application/json").body(body)).await
+        campaign
+            .stack
+            .send(
+                request
+                    .header("content-type", "application/json")
+                    .body(body),
+            )
+            .await
     };
     let whole = json!({"bundle": campaign.export().await, "on_conflict": "rename"}).to_string();
     raw(whole[..whole.len() / 2].to_owned()).await.problem(400);
-    raw(whole.replace("Bulbs", &"B".repeat(256 * 1024))).await.problem(413);
+    raw(whole.replace("Bulbs", &"B".repeat(256 * 1024)))
+        .await
+        .problem(413);
     let newer = whole.replace("tieline.campaign/1", "tieline.campaign/2");
     let problem = raw(newer).await.problem(422);
     assert_eq!(problem["errors"][0]["pointer"], "/bundle/format");
-    assert!(text(&problem["errors"][0], "detail").contains("reads tieline.campaign/1 only"), "{problem}");
+    assert!(
+        text(&problem["errors"][0], "detail").contains("reads tieline.campaign/1 only"),
+        "{problem}"
+    );
     let forged = campaign.import(json!({
         "bundle": {
             "format": "tieline.campaign/1", "campaign": {"name": "a", "sms_provider": "b", "id": "camp_1"},
@@ -206,7 +354,12 @@ async fn what_is_no_bundle_is_refused() {
     }));
     assert_eq!(
         forged.await.pointers(),
-        ["/bundle/campaign/id", "/bundle/providers/0/default", "/on_conflict", "/secrets/b/token"]
+        [
+            "/bundle/campaign/id",
+            "/bundle/providers/0/default",
+            "/on_conflict",
+            "/secrets/b/token"
+        ]
     );
 }
 
@@ -214,42 +367,97 @@ async fn what_is_no_bundle_is_refused() {
 async fn a_campaign_is_kept_with_providers_of_its_channels() {
     let sink = Sink::start();
     let campaign = Campaign::create(&sink).await;
-    let Campaign { stack, sms, email, .. } = &campaign;
+    let Campaign {
+        stack, sms, email, ..
+    } = &campaign;
     let read = stack.get_path(&campaign.path()).await.expect(200);
     assert!(campaign.id.starts_with("camp_"));
-    assert_eq!((&read["name"], &read["description"]), (&json!(campaign.name), &json!("Bulbs")));
-    assert!(stack.listed("/v1/campaigns?", "id").await.contains(&campaign.id));
+    assert_eq!(
+        (&read["name"], &read["description"]),
+        (&json!(campaign.name), &json!("Bulbs"))
+    );
+    assert!(
+        stack
+            .listed("/v1/campaigns?", "id")
+            .await
+            .contains(&campaign.id)
+    );
 
     let wrong = json!({"name": "", "sms_provider_id": email["id"], "email_provider_id": "prov_1", "colour": 1});
-    assert_eq!(stack.post("/v1/campaigns", wrong).await.pointers(), ["/colour", "/email_provider_id", "/name"]);
+    assert_eq!(
+        stack.post("/v1/campaigns", wrong).await.pointers(),
+        ["/colour", "/email_provider_id", "/name"]
+    );
     let nobody = "prov_01ARZ3NDEKTSV4RRFFQ69G5FAV";
     let wrong = json!({"sms_provider_id": email["id"], "email_provider_id": nobody});
-    assert_eq!(stack.patch(&campaign.path(), wrong).await.pointers(), ["/email_provider_id", "/sms_provider_id"]);
-    stack.post("/v1/campaigns", json!({"name": campaign.name.to_uppercase()})).await.problem(409);
+    assert_eq!(
+        stack.patch(&campaign.path(), wrong).await.pointers(),
+        ["/email_provider_id", "/sms_provider_id"]
+    );
+    stack
+        .post(
+            "/v1/campaigns",
+            json!({"name": campaign.name.to_uppercase()}),
+        )
+        .await
+        .problem(409);
 
     // A message goes through its campaign's provider, unless it names another.
     let other = provider(stack, &sink, "sms").await;
     let mut message = campaign.message();
-    assert_eq!(stack.post("/v1/messages", message.clone()).await.expect(202)["provider_id"], sms["id"]);
+    assert_eq!(
+        stack
+            .post("/v1/messages", message.clone())
+            .await
+            .expect(202)["provider_id"],
+        sms["id"]
+    );
     message["provider"] = other["name"].clone();
-    assert_eq!(stack.post("/v1/messages", message.clone()).await.expect(202)["provider_id"], other["id"]);
+    assert_eq!(
+        stack
+            .post("/v1/messages", message.clone())
+            .await
+            .expect(202)["provider_id"],
+        other["id"]
+    );
     message["campaign_id"] = json!("camp_01ARZ3NDEKTSV4RRFFQ69G5FAV");
-    assert_eq!(stack.post("/v1/messages", message).await.pointers(), ["/campaign_id"]);
+    assert_eq!(
+        stack.post("/v1/messages", message).await.pointers(),
+        ["/campaign_id"]
+    );
 
     // A provider stays while a campaign names it.
     stack.delete(&path_of(sms)).await.problem(409);
-    let etag = stack.get_path(&campaign.path()).await.header("etag").to_owned();
-    let changed = stack.patch(&campaign.path(), json!({"sms_provider_id": other["id"], "description": null})).await;
+    let etag = stack
+        .get_path(&campaign.path())
+        .await
+        .header("etag")
+        .to_owned();
+    let changed = stack
+        .patch(
+            &campaign.path(),
+            json!({"sms_provider_id": other["id"], "description": null}),
+        )
+        .await;
     assert_eq!(changed.expect(200)["description"], Value::Null);
-    let stale = stack.request(Method::DELETE, &campaign.path()).header("if-match", etag);
+    let stale = stack
+        .request(Method::DELETE, &campaign.path())
+        .header("if-match", etag);
     stack.send(stale).await.problem(412);
     assert_eq!(stack.delete(&path_of(sms)).await.status, 204);
     for provider in [&other, email] {
         stack.delete(&path_of(provider)).await.problem(409);
     }
     assert_eq!(stack.delete(&campaign.path()).await.status, 204);
-    for (method, rest) in [(Method::GET, ""), (Method::GET, "/export"), (Method::PATCH, ""), (Method::DELETE, "")] {
-        let request = stack.request(method, &format!("{}{rest}", campaign.path())).json(&json!({}));
+    for (method, rest) in [
+        (Method::GET, ""),
+        (Method::GET, "/export"),
+        (Method::PATCH, ""),
+        (Method::DELETE, ""),
+    ] {
+        let request = stack
+            .request(method, &format!("{}{rest}", campaign.path()))
+            .json(&json!({}));
         stack.send(request).await.problem(404);
     }
     for provider in [&other, email] {

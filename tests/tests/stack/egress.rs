@@ -53,7 +53,12 @@ async fn a_webhook_to_a_refused_target_is_not_created() {
 async fn a_change_is_judged_like_a_creation() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
-    let answer = stack.patch(&webhook.path(""), serde_json::json!({"url": "https://169.254.169.254/"})).await;
+    let answer = stack
+        .patch(
+            &webhook.path(""),
+            serde_json::json!({"url": "https://169.254.169.254/"}),
+        )
+        .await;
     assert_eq!(answer.pointers(), ["/url"]);
     assert_eq!(webhook.read().await["url"], "https://example.com/");
 }

@@ -7,7 +7,14 @@ use tests::sink::Sink;
 use tests::stack::{Stack, text, unique};
 
 async fn publish_with_key(stack: &Stack, key: &str, event: &Value) -> Answer {
-    stack.send(stack.request(reqwest::Method::POST, "/v1/events").header("idempotency-key", key).json(event)).await
+    stack
+        .send(
+            stack
+                .request(reqwest::Method::POST, "/v1/events")
+                .header("idempotency-key", key)
+                .json(event),
+        )
+        .await
 }
 
 #[tokio::test]
@@ -15,7 +22,10 @@ async fn an_event_is_read_back_with_its_deliveries() {
     let stack = Stack::get();
     let sink = Sink::start();
     let webhook = stack.webhook().url(sink.url()).create().await;
-    let mut event = stack.event("message", json!({"text": "hi", "big": 12_345_678_901_234_567_890_u64}));
+    let mut event = stack.event(
+        "message",
+        json!({"text": "hi", "big": 12_345_678_901_234_567_890_u64}),
+    );
     event["timestamp"] = json!("2026-01-31T13:00:00+01:00");
     let accepted = stack.post("/v1/events", event.clone()).await.expect(202);
     assert_eq!(accepted["type"], "message");
@@ -27,11 +37,20 @@ async fn an_event_is_read_back_with_its_deliveries() {
     let read = stack.event_read(&id).await;
     assert_eq!(read["data"], event["data"]);
     assert_eq!(read["timestamp"], accepted["timestamp"]);
-    let [delivery] = read["deliveries"].as_array().expect("deliveries").as_slice() else { panic!("{read}") };
+    let [delivery] = read["deliveries"]
+        .as_array()
+        .expect("deliveries")
+        .as_slice()
+    else {
+        panic!("{read}")
+    };
     assert_eq!(delivery["webhook_id"], webhook.id.as_str());
     assert_eq!(delivery["status"], "succeeded");
     assert_eq!(delivery["attempt_count"], 1);
-    assert_eq!(sink.only().await.json()["timestamp"], "2026-01-31T12:00:00Z");
+    assert_eq!(
+        sink.only().await.json()["timestamp"],
+        "2026-01-31T12:00:00Z"
+    );
 }
 
 #[tokio::test]
@@ -40,12 +59,22 @@ async fn events_that_are_refused() {
     for (event, pointers) in [
         (json!({}), vec!["/data", "/type"]),
         (json!({"type": "no.such.type", "data": {}}), vec!["/type"]),
-        (json!({"type": "no.such.type", "data": [], "id": "evt_1"}), vec!["/data", "/id", "/type"]),
+        (
+            json!({"type": "no.such.type", "data": [], "id": "evt_1"}),
+            vec!["/data", "/id", "/type"],
+        ),
         (json!({"type": "No Type", "data": {}}), vec!["/type"]),
         (json!({"type": "message", "data": []}), vec!["/data"]),
-        (json!({"type": "message", "data": {}, "id": "evt_1", "timestamp": "now"}), vec!["/id", "/timestamp"]),
+        (
+            json!({"type": "message", "data": {}, "id": "evt_1", "timestamp": "now"}),
+            vec!["/id", "/timestamp"],
+        ),
     ] {
-        assert_eq!(stack.post("/v1/events", event.clone()).await.pointers(), pointers, "{event}");
+        assert_eq!(
+            stack.post("/v1/events", event.clone()).await.pointers(),
+            pointers,
+            "{event}"
+        );
     }
 }
 
@@ -63,10 +92,13 @@ async fn a_repeat_under_the_same_key_is_the_same_event() {
     let other = stack.event("message", json!({"number": 2}));
     let problem = publish_with_key(&stack, &key, &other).await.problem(422);
     assert_eq!(problem["errors"][0]["header"], "Idempotency-Key");
-    publish_with_key(&stack, &"k".repeat(256), &event).await.problem(422);
+    publish_with_key(&stack, &"k".repeat(256), &event)
+        .await
+        .problem(422);
 
     // The space of keys is each route's own.
-    let batch = json!({"events": [{"type": "message", "data": event["data"], "idempotency_key": key}]});
+    let batch =
+        json!({"events": [{"type": "message", "data": event["data"], "idempotency_key": key}]});
     let results = stack.post("/v1/events/batch", batch).await.expect(202);
     assert_ne!(results["results"][0]["id"], first["id"]);
 
@@ -97,10 +129,17 @@ async fn a_batch_gives_each_event_its_own_result() {
     ]});
     let mut answer = stack.post("/v1/events/batch", batch).await.expect(202);
     let results = answer["results"].as_array_mut().expect("results");
-    let ids: Vec<String> = [0, 3, 4].iter().map(|index| text(&results[*index], "id")).collect();
+    let ids: Vec<String> = [0, 3, 4]
+        .iter()
+        .map(|index| text(&results[*index], "id"))
+        .collect();
     assert_eq!(ids[1], ids[2], "the same key and body");
     assert_ne!(ids[0], ids[1]);
-    let errors: Vec<Value> = results.iter_mut().map(|result| result["error"].take()).filter(|e| !e.is_null()).collect();
+    let errors: Vec<Value> = results
+        .iter_mut()
+        .map(|result| result["error"].take())
+        .filter(|e| !e.is_null())
+        .collect();
     insta::assert_json_snapshot!(errors, @r#"
     [
       {
@@ -151,12 +190,21 @@ async fn a_batch_gives_each_event_its_own_result() {
     "#);
 
     let got = sink.wait_for(2).await;
-    let mut numbers: Vec<u64> = got.iter().filter_map(|request| request.data()["number"].as_u64()).collect();
+    let mut numbers: Vec<u64> = got
+        .iter()
+        .filter_map(|request| request.data()["number"].as_u64())
+        .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, [0, 3]);
 
     for wrong in [json!([]), json!(vec![json!({}); 101])] {
-        assert_eq!(stack.post("/v1/events/batch", json!({"events": wrong})).await.pointers(), ["/events"]);
+        assert_eq!(
+            stack
+                .post("/v1/events/batch", json!({"events": wrong}))
+                .await
+                .pointers(),
+            ["/events"]
+        );
     }
 }
 
@@ -165,17 +213,38 @@ async fn ones_own_event_types() {
     let stack = Stack::get();
     let kind = format!("{}.made", unique("own").replace(' ', "_"));
     let document = json!({"name": kind, "description": "Made by a test", "example": {"number": 7}});
-    let created = stack.post("/v1/event-types", document.clone()).await.expect(201);
+    let created = stack
+        .post("/v1/event-types", document.clone())
+        .await
+        .expect(201);
     assert_eq!(created["name"], kind.as_str());
     assert_eq!(created["built_in"], false);
     stack.post("/v1/event-types", document).await.problem(409);
-    stack.post("/v1/event-types", json!({"name": "message"})).await.problem(409);
+    stack
+        .post("/v1/event-types", json!({"name": "message"}))
+        .await
+        .problem(409);
     for name in ["", "Upper", "a..b", ".a", "a-b", "a b", &"a".repeat(101)] {
-        assert_eq!(stack.post("/v1/event-types", json!({"name": name})).await.pointers(), ["/name"], "{name}");
+        assert_eq!(
+            stack
+                .post("/v1/event-types", json!({"name": name}))
+                .await
+                .pointers(),
+            ["/name"],
+            "{name}"
+        );
     }
 
-    let page = stack.get_path("/v1/event-types?limit=100").await.expect(200);
-    let listed: Vec<String> = page["data"].as_array().expect("data").iter().map(|item| text(item, "name")).collect();
+    let page = stack
+        .get_path("/v1/event-types?limit=100")
+        .await
+        .expect(200);
+    let listed: Vec<String> = page["data"]
+        .as_array()
+        .expect("data")
+        .iter()
+        .map(|item| text(item, "name"))
+        .collect();
     for name in [
         &kind,
         "chat",
@@ -208,23 +277,39 @@ async fn ones_own_event_types() {
         "webhook.disabled",
         "webhook.delivery_failed",
     ] {
-        assert!(listed.iter().any(|item| item == name), "{name} is not in {listed:?}");
+        assert!(
+            listed.iter().any(|item| item == name),
+            "{name} is not in {listed:?}"
+        );
     }
 
     let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).set("events", json!([kind])).create().await;
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .set("events", json!([kind]))
+        .create()
+        .await;
     stack.publish(&kind, json!({"number": 8})).await;
     assert_eq!(sink.only().await.json()["type"], kind.as_str());
     // Its example is what a test sends.
     webhook.test(json!({})).await;
-    assert_eq!(sink.wait_for(2).await[1].json()["data"], json!({"number": 7}));
+    assert_eq!(
+        sink.wait_for(2).await[1].json()["data"],
+        json!({"number": 7})
+    );
 }
 
 #[tokio::test]
 async fn lists_are_filtered() {
     let stack = Stack::get();
     let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).events(["message", "chat"]).create().await;
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .events(["message", "chat"])
+        .create()
+        .await;
     let message = stack.publish("message", json!({})).await;
     let chat = stack.publish("chat", json!({})).await;
     for event in [&message, &chat] {
@@ -234,17 +319,44 @@ async fn lists_are_filtered() {
     let events = async |query: &str| stack.listed(&format!("/v1/events?{query}"), "id").await;
     let listed = events("type=message").await;
     assert!(listed.contains(&message) && !listed.contains(&chat));
-    assert_eq!(events("until=2020-01-01T00:00:00Z").await, Vec::<String>::new());
-    assert_eq!(events("since=2999-01-01T00:00:00Z").await, Vec::<String>::new());
+    assert_eq!(
+        events("until=2020-01-01T00:00:00Z").await,
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        events("since=2999-01-01T00:00:00Z").await,
+        Vec::<String>::new()
+    );
     assert!(events("since=2020-01-01T00:00:00Z").await.contains(&chat));
 
-    let deliveries = async |query: String| stack.listed(&format!("/v1/deliveries?{query}"), "event_id").await;
+    let deliveries = async |query: String| {
+        stack
+            .listed(&format!("/v1/deliveries?{query}"), "event_id")
+            .await
+    };
     let id = &webhook.id;
-    assert_eq!(deliveries(format!("webhook_id={id}")).await, [chat.as_str(), message.as_str()]);
-    assert_eq!(deliveries(format!("webhook_id={id}&status=succeeded")).await.len(), 2);
-    assert_eq!(deliveries(format!("webhook_id={id}&status=failed")).await, Vec::<String>::new());
-    assert_eq!(deliveries(format!("event_id={message}")).await, [message.as_str()]);
-    assert_eq!(deliveries(format!("event_id={message}&webhook_id={id}&status=pending")).await, Vec::<String>::new());
+    assert_eq!(
+        deliveries(format!("webhook_id={id}")).await,
+        [chat.as_str(), message.as_str()]
+    );
+    assert_eq!(
+        deliveries(format!("webhook_id={id}&status=succeeded"))
+            .await
+            .len(),
+        2
+    );
+    assert_eq!(
+        deliveries(format!("webhook_id={id}&status=failed")).await,
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        deliveries(format!("event_id={message}")).await,
+        [message.as_str()]
+    );
+    assert_eq!(
+        deliveries(format!("event_id={message}&webhook_id={id}&status=pending")).await,
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]
@@ -260,8 +372,16 @@ async fn repeats_at_the_same_time_are_one_event() {
         assert_eq!(answer.expect(202), first);
     }
     let other = stack.publish("message", json!({"number": 2})).await;
-    let got = sink.wait_until("the other event came", |got| got.iter().any(|r| r.header("webhook-id") == other)).await;
-    assert!(got.iter().all(|r| r.header("webhook-id") == other || r.header("webhook-id") == first["id"]), "{got:#?}");
+    let got = sink
+        .wait_until("the other event came", |got| {
+            got.iter().any(|r| r.header("webhook-id") == other)
+        })
+        .await;
+    assert!(
+        got.iter()
+            .all(|r| r.header("webhook-id") == other || r.header("webhook-id") == first["id"]),
+        "{got:#?}"
+    );
 }
 
 #[tokio::test]

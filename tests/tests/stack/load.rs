@@ -21,5 +21,7 @@ async fn no_event_is_lost_or_mixed_up() {
         }
     };
     healthy.wait_until("every event came", each(1)).await;
-    failing.wait_until("every event came and was retried", each(2)).await;
+    failing
+        .wait_until("every event came and was retried", each(2))
+        .await;
 }

@@ -1,4 +1,5 @@
-//! The contract through the whole stack: HTTP, functions, table, queues, receivers. One binary, so that one stack does.
+//! The contract through the whole stack: HTTP, functions, table, queues, receivers. One binary, so
+//! that one stack does.
 
 mod access;
 mod api;

@@ -9,11 +9,17 @@ use tests::stack::Stack;
 use tests::webhook::Webhook;
 
 async fn replay(stack: &Stack, webhook: &Webhook, status: &str) -> Value {
-    stack.post(&webhook.path("/replay"), json!({"status": status})).await.expect(202)
+    stack
+        .post(&webhook.path("/replay"), json!({"status": status}))
+        .await
+        .expect(202)
 }
 
 fn ids(sink: &Sink) -> Vec<String> {
-    sink.got().iter().map(|request| request.header("webhook-id").to_owned()).collect()
+    sink.got()
+        .iter()
+        .map(|request| request.header("webhook-id").to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -32,10 +38,16 @@ async fn what_was_missed_while_disabled_is_delivered_by_a_replay() {
     for event in &missed {
         assert_eq!(stack.event_read(event).await["deliveries"], json!([]));
     }
-    stack.post(&webhook.path("/replay"), json!({"status": "missed"})).await.problem(409);
+    stack
+        .post(&webhook.path("/replay"), json!({"status": "missed"}))
+        .await
+        .problem(409);
 
     webhook.patch(json!({"enabled": true})).await;
-    assert_eq!(replay(&stack, &webhook, "missed").await, json!({"count": 3, "next_cursor": null}));
+    assert_eq!(
+        replay(&stack, &webhook, "missed").await,
+        json!({"count": 3, "next_cursor": null})
+    );
     for event in &missed {
         stack.delivery_until(event, &webhook, "succeeded").await;
     }
@@ -43,7 +55,11 @@ async fn what_was_missed_while_disabled_is_delivered_by_a_replay() {
     got.sort_unstable();
     missed.sort_unstable();
     assert_eq!(got, missed);
-    assert_eq!(replay(&stack, &webhook, "missed").await["count"], 0, "by now it has them");
+    assert_eq!(
+        replay(&stack, &webhook, "missed").await["count"],
+        0,
+        "by now it has them"
+    );
 }
 
 #[tokio::test]
@@ -61,10 +77,17 @@ async fn what_failed_is_delivered_by_a_replay() {
     sink.answers(Reply::status(200));
 
     assert_eq!(replay(&stack, &webhook, "succeeded").await["count"], 0);
-    assert_eq!(replay(&stack, &webhook, "failed").await, json!({"count": 3, "next_cursor": null}));
+    assert_eq!(
+        replay(&stack, &webhook, "failed").await,
+        json!({"count": 3, "next_cursor": null})
+    );
     for event in &events {
         let delivery = stack.delivery_until(event, &webhook, "succeeded").await;
-        assert_eq!(delivery["attempts"].as_array().map(Vec::len), Some(2), "{delivery}");
+        assert_eq!(
+            delivery["attempts"].as_array().map(Vec::len),
+            Some(2),
+            "{delivery}"
+        );
         assert_eq!(ids(&sink).iter().filter(|id| *id == event).count(), 2);
     }
     assert_eq!(replay(&stack, &webhook, "failed").await["count"], 0);
@@ -80,7 +103,11 @@ async fn a_webhook_shows_since_when_it_fails_until_it_succeeds() {
         stack
             .until(&format!("failing_since is {what}"), async || {
                 let since = webhook.read().await["failing_since"].take();
-                if condition(&since) { Ok(since) } else { Err(since) }
+                if condition(&since) {
+                    Ok(since)
+                } else {
+                    Err(since)
+                }
             })
             .await
     };
@@ -92,7 +119,11 @@ async fn a_webhook_shows_since_when_it_fails_until_it_succeeds() {
     let first = attempted("failed").await;
     assert_eq!(since("a time", &Value::is_string).await, first);
     attempted("failed").await;
-    assert_eq!(webhook.read().await["failing_since"], first, "of the first failure");
+    assert_eq!(
+        webhook.read().await["failing_since"],
+        first,
+        "of the first failure"
+    );
     assert_eq!(webhook.read().await["status"], "active");
     attempted("succeeded").await;
     since("gone", &Value::is_null).await;
@@ -104,15 +135,30 @@ async fn a_limit_is_kept_and_fails_nothing() {
     const EVENTS: usize = 60;
     let stack = Stack::get();
     let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).set("rate_limit_per_second", LIMIT).create().await;
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .set("rate_limit_per_second", LIMIT)
+        .create()
+        .await;
 
     let published = publish_many(&stack, EVENTS as u64, EVENTS).await;
 
-    let got = sink.wait_until("every event came", |got| counted(&published, got).len() == EVENTS).await;
+    let got = sink
+        .wait_until("every event came", |got| {
+            counted(&published, got).len() == EVENTS
+        })
+        .await;
     assert_eq!(got.len(), EVENTS, "each once");
     for (index, first) in got.iter().enumerate() {
-        let within = got[index..].iter().take_while(|one| one.at - first.at < Duration::from_secs(10)).count();
-        assert!(within <= 10 * LIMIT + 1, "{within} calls within ten seconds");
+        let within = got[index..]
+            .iter()
+            .take_while(|one| one.at - first.at < Duration::from_secs(10))
+            .count();
+        assert!(
+            within <= 10 * LIMIT + 1,
+            "{within} calls within ten seconds"
+        );
     }
     let path = format!("/v1/deliveries?webhook_id={}", webhook.id);
     let all = async || {

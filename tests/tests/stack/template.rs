@@ -2,7 +2,8 @@
 
 /// The template's text from a resource's name to the next one's.
 fn resource(name: &str) -> String {
-    let template = std::fs::read_to_string(local::root().join("infra/template.yaml")).expect("template");
+    let template =
+        std::fs::read_to_string(local::root().join("infra/template.yaml")).expect("template");
     let block: Vec<&str> = template
         .lines()
         .skip_while(|line| *line != format!("  {name}:"))
@@ -16,8 +17,13 @@ fn resource(name: &str) -> String {
 #[test]
 fn only_delivery_may_send_to_the_queue_that_it_reads() {
     assert!(resource("DeliveryFunction").contains("\n      RecursiveLoop: Allow\n"));
-    for function in ["ConfigApiFunction", "InboundFunction", "DispatchFunction", "RotationFunction", "SweeperFunction"]
-    {
+    for function in [
+        "ConfigApiFunction",
+        "InboundFunction",
+        "DispatchFunction",
+        "RotationFunction",
+        "SweeperFunction",
+    ] {
         assert!(!resource(function).contains("RecursiveLoop"), "{function}");
     }
 }
@@ -26,7 +32,11 @@ fn only_delivery_may_send_to_the_queue_that_it_reads() {
 fn what_no_function_can_handle_ends_in_the_dead_letters() {
     for queue in ["EventsQueue", "DeliveriesQueue", "RetriesQueue"] {
         let text = resource(queue);
-        for line in ["RedrivePolicy:", "deadLetterTargetArn: !GetAtt DeadQueue.Arn", "maxReceiveCount: 200"] {
+        for line in [
+            "RedrivePolicy:",
+            "deadLetterTargetArn: !GetAtt DeadQueue.Arn",
+            "maxReceiveCount: 200",
+        ] {
             assert!(text.contains(line), "{queue}: {line}");
         }
         assert!(text.contains("SqsManagedSseEnabled: true"), "{queue}");
@@ -36,16 +46,33 @@ fn what_no_function_can_handle_ends_in_the_dead_letters() {
 
 #[test]
 fn a_batch_fails_message_by_message() {
-    for mapping in ["EventsToDispatch", "DeliveriesToDelivery", "RetriesToDelivery"] {
-        assert!(resource(mapping).contains("FunctionResponseTypes: [ReportBatchItemFailures]"), "{mapping}");
+    for mapping in [
+        "EventsToDispatch",
+        "DeliveriesToDelivery",
+        "RetriesToDelivery",
+    ] {
+        assert!(
+            resource(mapping).contains("FunctionResponseTypes: [ReportBatchItemFailures]"),
+            "{mapping}"
+        );
     }
 }
 
 #[test]
 fn what_cannot_be_had_again_outlives_the_stack() {
-    for kept in ["Table", "Keyring", "EventsQueue", "DeliveriesQueue", "RetriesQueue", "DeadQueue"] {
+    for kept in [
+        "Table",
+        "Keyring",
+        "EventsQueue",
+        "DeliveriesQueue",
+        "RetriesQueue",
+        "DeadQueue",
+    ] {
         let text = resource(kept);
-        assert!(text.contains("DeletionPolicy: Retain") && text.contains("UpdateReplacePolicy: Retain"), "{kept}");
+        assert!(
+            text.contains("DeletionPolicy: Retain") && text.contains("UpdateReplacePolicy: Retain"),
+            "{kept}"
+        );
     }
     let table = resource("Table");
     for line in [
@@ -64,27 +91,54 @@ fn queues_take_the_largest_message_and_wait_for_six_timeouts() {
         let text = resource(queue);
         assert!(text.contains("MaximumMessageSize: 1048576"), "{queue}");
         assert!(
-            text.contains("VisibilityTimeout: !FindInMap [VisibilityTimeout, !Ref WorkerTimeout, Seconds]"),
+            text.contains(
+                "VisibilityTimeout: !FindInMap [VisibilityTimeout, !Ref WorkerTimeout, Seconds]"
+            ),
             "{queue}"
         );
     }
-    let timeouts: Vec<u32> = numbers(resource("WorkerTimeout").lines().find(|line| line.contains("AllowedValues")));
-    let mapped: Vec<Vec<u32>> = resource("VisibilityTimeout").lines().map(|line| numbers(Some(line))).collect();
-    let expected: Vec<Vec<u32>> = timeouts.iter().map(|seconds| vec![*seconds, 6 * seconds]).collect();
-    assert_eq!(mapped.into_iter().filter(|pair| !pair.is_empty()).collect::<Vec<_>>(), expected);
+    let timeouts: Vec<u32> = numbers(
+        resource("WorkerTimeout")
+            .lines()
+            .find(|line| line.contains("AllowedValues")),
+    );
+    let mapped: Vec<Vec<u32>> = resource("VisibilityTimeout")
+        .lines()
+        .map(|line| numbers(Some(line)))
+        .collect();
+    let expected: Vec<Vec<u32>> = timeouts
+        .iter()
+        .map(|seconds| vec![*seconds, 6 * seconds])
+        .collect();
+    assert_eq!(
+        mapped
+            .into_iter()
+            .filter(|pair| !pair.is_empty())
+            .collect::<Vec<_>>(),
+        expected
+    );
 }
 
 fn numbers(line: Option<&str>) -> Vec<u32> {
-    let words = line.unwrap_or_default().split(|c: char| !c.is_ascii_digit());
+    let words = line
+        .unwrap_or_default()
+        .split(|c: char| !c.is_ascii_digit());
     words.filter_map(|word| word.parse().ok()).collect()
 }
 
 #[test]
 fn scheduled_runs_that_fail_end_in_the_dead_letters() {
-    for (function, schedule) in [("RotationFunction", "Reminders"), ("SweeperFunction", "Sweep")] {
+    for (function, schedule) in [
+        ("RotationFunction", "Reminders"),
+        ("SweeperFunction", "Sweep"),
+    ] {
         for name in [function, schedule] {
             let text = resource(name);
-            for setting in ["MaximumRetryAttempts: ", "MaximumEventAgeInSeconds: ", "!GetAtt DeadQueue.Arn"] {
+            for setting in [
+                "MaximumRetryAttempts: ",
+                "MaximumEventAgeInSeconds: ",
+                "!GetAtt DeadQueue.Arn",
+            ] {
                 assert!(text.contains(setting), "{name}: {setting}");
             }
         }
@@ -93,13 +147,35 @@ fn scheduled_runs_that_fail_end_in_the_dead_letters() {
 
 #[test]
 fn errors_of_every_function_raise_an_alarm() {
-    for function in ["ConfigApi", "Inbound", "Dispatch", "Delivery", "Rotation", "Sweeper"] {
+    for function in [
+        "ConfigApi",
+        "Inbound",
+        "Dispatch",
+        "Delivery",
+        "Rotation",
+        "Sweeper",
+    ] {
         let filter = resource(&format!("{function}ErrorLines"));
-        assert!(filter.contains(&format!("LogGroupName: !Ref {function}Logs")), "{function}");
-        assert!(filter.contains(r#"FilterPattern: '{ $.level = "ERROR" }'"#), "{function}");
+        assert!(
+            filter.contains(&format!("LogGroupName: !Ref {function}Logs")),
+            "{function}"
+        );
+        assert!(
+            filter.contains(r#"FilterPattern: '{ $.level = "ERROR" }'"#),
+            "{function}"
+        );
         let alarm = resource(&format!("{function}ErrorsAlarm"));
-        assert!(alarm.contains(&format!("MetricName: {function}ErrorLines")), "{function}");
-        assert!(alarm.contains(&format!("Value: !Ref {function}Function")), "{function}");
-        assert!(resource("ThrottlesAlarm").contains(&format!("Value: !Ref {function}Function")), "{function}");
+        assert!(
+            alarm.contains(&format!("MetricName: {function}ErrorLines")),
+            "{function}"
+        );
+        assert!(
+            alarm.contains(&format!("Value: !Ref {function}Function")),
+            "{function}"
+        );
+        assert!(
+            resource("ThrottlesAlarm").contains(&format!("Value: !Ref {function}Function")),
+            "{function}"
+        );
     }
 }

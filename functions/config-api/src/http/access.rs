@@ -1,6 +1,7 @@
 //! Who may call a route: the scope that its OpenAPI operation names, and no one when it names none.
 //!
-//! The same document that clients read decides, so that a route can't be documented one way and guarded another.
+//! The same document that clients read decides, so that a route can't be documented one way and
+//! guarded another.
 
 use std::{collections::HashMap, fmt::Display, net::IpAddr, sync::Arc};
 
@@ -43,12 +44,21 @@ pub struct Caller {
 impl Caller {
     /// The audit entry of what the caller does now.
     pub fn entry(&self, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
-        audit::entry(Actor::Credential(self.credential), action, resource, changes)
+        audit::entry(
+            Actor::Credential(self.credential),
+            action,
+            resource,
+            changes,
+        )
     }
 
     /// Refuses a caller without the scope.
     pub fn needs(&self, scope: Scope) -> Answer<()> {
-        if self.scopes.grants(scope) { Ok(()) } else { Err(Problem::forbidden(scope.as_str())) }
+        if self.scopes.grants(scope) {
+            Ok(())
+        } else {
+            Err(Problem::forbidden(scope.as_str()))
+        }
     }
 }
 
@@ -73,8 +83,8 @@ pub struct Rules(HashMap<(Method, String), Rule>);
 pub const SCHEME: &str = "token";
 
 impl Rules {
-    /// Reads them from the OpenAPI document. An operation without `security`, or with a scope that does not exist, has
-    /// no rule, and is refused to everybody.
+    /// Reads them from the OpenAPI document. An operation without `security`, or with a scope that
+    /// does not exist, has no rule, and is refused to everybody.
     pub fn of(document: &Value) -> Self {
         let mut rules = HashMap::new();
         for (path, operations) in document["paths"].as_object().into_iter().flatten() {
@@ -84,7 +94,9 @@ impl Rules {
                     Some([security]) if *security == json!({}) => Rule::Public,
                     Some([security]) if *security == json!({SCHEME: []}) => Rule::Token,
                     Some([security]) => {
-                        let scope = security[SCHEME][0].as_str().and_then(|name| name.parse().ok());
+                        let scope = security[SCHEME][0]
+                            .as_str()
+                            .and_then(|name| name.parse().ok());
                         scope.map_or(Rule::Closed, Rule::Scope)
                     }
                     _ => Rule::Closed,
@@ -99,8 +111,12 @@ impl Rules {
 
     /// The methods that a route has, as an `Allow` header lists them.
     pub fn allowed(&self, path: &str) -> Vec<String> {
-        let mut allowed: Vec<String> =
-            self.0.keys().filter(|(_, known)| known == path).map(|(method, _)| method.to_string()).collect();
+        let mut allowed: Vec<String> = self
+            .0
+            .keys()
+            .filter(|(_, known)| known == path)
+            .map(|(method, _)| method.to_string())
+            .collect();
         if allowed.iter().any(|method| method == "GET") {
             allowed.push("HEAD".to_owned());
         }
@@ -109,7 +125,11 @@ impl Rules {
     }
 
     fn find(&self, method: &Method, path: &str) -> Option<Rule> {
-        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let method = if method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
         self.0.get(&(method.clone(), path.to_owned())).copied()
     }
 }
@@ -135,31 +155,56 @@ pub async fn check(
     Ok(next.run(request).await)
 }
 
-/// The address that the request came from, by the gateway's word: a client can't forge it as it could a header.
+/// The address that the request came from, by the gateway's word: a client can't forge it as it
+/// could a header.
 fn source(request: &Request) -> Option<IpAddr> {
-    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
+        return None;
+    };
     context.http.source_ip.as_deref()?.parse().ok()
 }
 
 async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> Answer<Caller> {
     // A malformed token is refused by its checksum, without a read.
-    let token = bearer(headers).and_then(|text| Token::parse(text).ok()).ok_or_else(Problem::unauthorized)?;
+    let token = bearer(headers)
+        .and_then(|text| Token::parse(text).ok())
+        .ok_or_else(Problem::unauthorized)?;
     let hash = app.keys.get().await?.token_key(token.expose());
-    let grant = app.table.grant(&hash).await?.ok_or_else(Problem::unauthorized)?;
+    let grant = app
+        .table
+        .grant(&hash)
+        .await?
+        .ok_or_else(Problem::unauthorized)?;
     let now = clock::now();
-    let counts =
-        grant.is_live(now) && app.table.user(grant.user).await?.is_some_and(|holder| holder.user.settings.active);
+    let counts = grant.is_live(now)
+        && app
+            .table
+            .user(grant.user)
+            .await?
+            .is_some_and(|holder| holder.user.settings.active);
     if !counts || !grant.allowed_ips.allow(source) {
         let actor = Actor::Credential(grant.credential);
         let entry = audit::entry(actor, "sign_in.refused", &grant.credential, Vec::new());
-        noted(app.table.note_refused(grant.credential, &entry).await, "a refused sign-in");
-        return Err(if counts { Problem::address_not_allowed() } else { Problem::unauthorized() });
+        noted(
+            app.table.note_refused(grant.credential, &entry).await,
+            "a refused sign-in",
+        );
+        return Err(if counts {
+            Problem::address_not_allowed()
+        } else {
+            Problem::unauthorized()
+        });
     }
     if grant.use_is_news(now) {
         noted(app.table.token_used(&hash, now).await, "the use of a token");
     }
     let hops = hops(headers).map_err(Problem::loop_detected)?;
-    Ok(Caller { credential: grant.credential, user: grant.user, scopes: grant.scopes, hops })
+    Ok(Caller {
+        credential: grant.credential,
+        user: grant.user,
+        scopes: grant.scopes,
+        hops,
+    })
 }
 
 /// The answer stands without what is only noted beside it.
@@ -172,9 +217,15 @@ fn noted(result: Result<(), TableError>, what: &str) {
 /// The scheme's name does not regard case (RFC 9110 §11.1). Two such headers are none.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
+    let value = values
+        .next()
+        .filter(|_| values.next().is_none())?
+        .to_str()
+        .ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_start_matches(' '))
 }
 
 #[cfg(test)]
@@ -190,7 +241,10 @@ mod tests {
         assert_eq!(rules.find(&Method::GET, "/a"), Some(Rule::Public));
         assert_eq!(rules.find(&Method::HEAD, "/a"), Some(Rule::Public));
         assert_eq!(rules.find(&Method::DELETE, "/a"), Some(Rule::Token));
-        assert_eq!(rules.find(&Method::POST, "/a"), Some(Rule::Scope(Scope::EventsWrite)));
+        assert_eq!(
+            rules.find(&Method::POST, "/a"),
+            Some(Rule::Scope(Scope::EventsWrite))
+        );
         for method in [Method::GET, Method::POST, Method::PUT] {
             assert_eq!(rules.find(&method, "/b"), Some(Rule::Closed), "{method}");
         }

@@ -1,7 +1,7 @@
 //! Request bodies: JSON of at most 256 KiB, nested at most 64 deep.
 //!
-//! What is kept of a document is later read inside of others. Readers end at 128 levels: a document that came nearer to
-//! that could be stored, and never read again.
+//! What is kept of a document is later read inside of others. Readers end at 128 levels: a document
+//! that came nearer to that could be stored, and never read again.
 
 use axum::{
     body::{Body, to_bytes},
@@ -35,9 +35,11 @@ impl Document {
         Ok(shallow(self.batch()?)?)
     }
 
-    /// The document, which must be there, of a batch: each of its entries is for the caller to check by [`shallow`].
+    /// The document, which must be there, of a batch: each of its entries is for the caller to
+    /// check by [`shallow`].
     pub fn batch(self) -> Answer<Value> {
-        self.0.ok_or_else(|| Problem::bad_request("The request has no body: send a JSON document"))
+        self.0
+            .ok_or_else(|| Problem::bad_request("The request has no body: send a JSON document"))
     }
 
     /// Refuses fields where none is asked for.
@@ -57,9 +59,14 @@ pub fn shallow(value: Value) -> Checked<Value> {
     if depth(&value) <= DEEPEST {
         return Ok(value);
     }
-    let Value::Object(fields) = value else { return Err(too_deep()) };
+    let Value::Object(fields) = value else {
+        return Err(too_deep());
+    };
     let deep = fields.iter().filter(|(_, value)| depth(value) >= DEEPEST);
-    Err(Problems(deep.flat_map(|(name, _)| too_deep().under(name).0).collect::<Vec<Invalid>>()))
+    Err(Problems(
+        deep.flat_map(|(name, _)| too_deep().under(name).0)
+            .collect::<Vec<Invalid>>(),
+    ))
 }
 
 fn too_deep() -> Problems {
@@ -79,8 +86,17 @@ impl<S: Sync> FromRequest<S> for Document {
 
     async fn from_request(request: Request, _: &S) -> Answer<Self> {
         let (parts, body) = request.into_parts();
-        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let content_type = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let essence = content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
         let bytes = read(body).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
@@ -93,16 +109,19 @@ impl<S: Sync> FromRequest<S> for Document {
                 return pruned(&bytes).ok_or_else(|| Problem::from(too_deep()));
             }
             let place = format!("line {}, column {}", error.line(), error.column());
-            Err(Problem::bad_request(format!("The body is not valid JSON ({place})")))
+            Err(Problem::bad_request(format!(
+                "The body is not valid JSON ({place})"
+            )))
         })?;
         Ok(Self(Some(value)))
     }
 }
 
-/// The document with null in place of what lies below [`PRUNED`] levels. Only what lies above is read: the part that goes so
-/// deep is refused all the same, and of a batch nothing else.
+/// The document with null in place of what lies below [`PRUNED`] levels. Only what lies above is
+/// read: the part that goes so deep is refused all the same, and of a batch nothing else.
 fn pruned(bytes: &[u8]) -> Option<Value> {
-    let (mut kept, mut levels, mut in_string, mut escaped) = (Vec::with_capacity(bytes.len()), 0_usize, false, false);
+    let (mut kept, mut levels, mut in_string, mut escaped) =
+        (Vec::with_capacity(bytes.len()), 0_usize, false, false);
     for byte in bytes {
         if levels < PRUNED {
             kept.push(*byte);
@@ -117,14 +136,19 @@ fn pruned(bytes: &[u8]) -> Option<Value> {
                 kept.extend(b"null");
             }
         }
-        (in_string, escaped) = (in_string != (*byte == b'"' && !escaped), in_string && *byte == b'\\' && !escaped);
+        (in_string, escaped) = (
+            in_string != (*byte == b'"' && !escaped),
+            in_string && *byte == b'\\' && !escaped,
+        );
     }
     json::read(&kept).ok()
 }
 
 async fn read(body: Body) -> Answer<Vec<u8>> {
     // Lambda hands over whole bodies, so the only way to fail is by size.
-    let bytes = to_bytes(body, MOST_BYTES).await.map_err(|_| Problem::too_large("The body has more than 256 KiB"))?;
+    let bytes = to_bytes(body, MOST_BYTES)
+        .await
+        .map_err(|_| Problem::too_large("The body has more than 256 KiB"))?;
     Ok(bytes.into())
 }
 
@@ -135,20 +159,38 @@ mod tests {
     use super::*;
 
     fn nested(levels: usize) -> Value {
-        (0..levels).fold(json!(1), |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({"a": inner}) })
+        (0..levels).fold(json!(1), |inner, level| {
+            if level % 2 == 0 {
+                json!([inner])
+            } else {
+                json!({"a": inner})
+            }
+        })
     }
 
     #[test]
     fn documents_are_at_most_64_deep() {
-        for fine in [json!(null), json!("x"), json!([]), nested(64), json!({"a": nested(63), "b": {}})] {
+        for fine in [
+            json!(null),
+            json!("x"),
+            json!([]),
+            nested(64),
+            json!({"a": nested(63), "b": {}}),
+        ] {
             assert_eq!(shallow(fine.clone()), Ok(fine));
         }
         for (deep, pointers) in [
             (nested(65), vec![""]),
-            (json!({"a/b": nested(64), "b": nested(63), "c": nested(100)}), vec!["/a~1b", "/c"]),
+            (
+                json!({"a/b": nested(64), "b": nested(63), "c": nested(100)}),
+                vec!["/a~1b", "/c"],
+            ),
         ] {
             let problems = shallow(deep).expect_err("too deep").0;
-            let found: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+            let found: Vec<&str> = problems
+                .iter()
+                .map(|problem| problem.pointer.as_str())
+                .collect();
             assert_eq!(found, pointers);
         }
     }
@@ -156,23 +198,42 @@ mod tests {
     #[tokio::test]
     async fn what_no_reader_would_read_is_refused_like_it() {
         let read = async |body: String| {
-            let request = Request::builder().header(CONTENT_TYPE, "application/json").body(Body::from(body));
+            let request = Request::builder()
+                .header(CONTENT_TYPE, "application/json")
+                .body(Body::from(body));
             Document::from_request(request.expect("a request"), &()).await
         };
         for levels in [128, 100_000] {
             let problem = read("[".repeat(levels)).await.expect_err("too deep");
             assert_eq!(problem.status, http::StatusCode::UNPROCESSABLE_ENTITY);
         }
-        let batch = read(nested(120).to_string()).await.expect("a document").batch().expect("a document");
+        let batch = read(nested(120).to_string())
+            .await
+            .expect("a document")
+            .batch()
+            .expect("a document");
         assert!(shallow(batch).is_err());
         let deep = format!(r#"{{"a": {}"]}}\\" {}}}"#, "[".repeat(200), "]".repeat(200));
         let text = format!(r#"{{"events": [{{"b": "\ud83d"}}, {deep}, {{"c": 1e400}}]}}"#);
-        let mut batch = read(text).await.expect("a document").batch().expect("a document");
+        let mut batch = read(text)
+            .await
+            .expect("a document")
+            .batch()
+            .expect("a document");
         assert!(shallow(batch["events"][1].take()).is_err());
-        assert_eq!(batch, json!({"events": [{"b": "\u{fffd}"}, null, {"c": "1e400"}]}));
+        assert_eq!(
+            batch,
+            json!({"events": [{"b": "\u{fffd}"}, null, {"c": "1e400"}]})
+        );
         let unclosed = format!("{}{}", "[".repeat(200), "]".repeat(100));
         let problem = read(unclosed).await.expect_err("not JSON");
         assert_eq!(problem.status, http::StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(read(nested(64).to_string()).await.expect("a document").required().is_ok());
+        assert!(
+            read(nested(64).to_string())
+                .await
+                .expect("a document")
+                .required()
+                .is_ok()
+        );
     }
 }

@@ -70,16 +70,23 @@ fn check(headers: &HeaderMap, version: u64) -> Answer<Precondition> {
         return Ok(Precondition::None);
     }
     let current = of(version);
-    let named = tags.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim);
+    let named = tags
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim);
     let held = named.into_iter().any(|tag| tag == "*" || current == tag);
-    if held { Ok(Precondition::Held) } else { Err(Problem::stale()) }
+    if held {
+        Ok(Precondition::Held)
+    } else {
+        Err(Problem::stale())
+    }
 }
 
 /// How often a change is tried anew on what somebody else has just changed.
 const TRIES: usize = 5;
 
-/// Changes what `read` reads, by `write`, which fails where it has changed meanwhile. A client that named a version learns
-/// of that; for others the change is tried anew on what is there now.
+/// Changes what `read` reads, by `write`, which fails where it has changed meanwhile. A client that
+/// named a version learns of that; for others the change is tried anew on what is there now.
 pub async fn change<T, D, F, G>(
     headers: &HeaderMap,
     version: impl Fn(&T) -> u64,
@@ -94,7 +101,9 @@ where
         let before = read().await?;
         let precondition = check(headers, version(&before))?;
         match (write(before).await, precondition) {
-            (Err(Refusal::Write(WriteError::Changed)), Precondition::Held) => return Err(Problem::stale()),
+            (Err(Refusal::Write(WriteError::Changed)), Precondition::Held) => {
+                return Err(Problem::stale());
+            }
             (Err(Refusal::Write(WriteError::Changed)), Precondition::None) => {}
             (Err(Refusal::Write(error)), _) => return Err(error.into()),
             (Err(Refusal::Problem(problem)), _) => return Err(problem),
@@ -110,12 +119,23 @@ mod tests {
 
     #[test]
     fn only_the_current_version_passes() {
-        let with = |value: &str| HeaderMap::from_iter([(IF_MATCH, HeaderValue::try_from(value).expect("a value"))]);
+        let with = |value: &str| {
+            HeaderMap::from_iter([(IF_MATCH, HeaderValue::try_from(value).expect("a value"))])
+        };
         assert_eq!(check(&HeaderMap::new(), 3).ok(), Some(Precondition::None));
-        for (value, held) in
-            [("\"3\"", true), ("*", true), ("\"1\", \"3\"", true), ("\"2\"", false), ("3", false), ("W/\"3\"", false)]
-        {
-            assert_eq!(check(&with(value), 3).ok(), held.then_some(Precondition::Held), "{value}");
+        for (value, held) in [
+            ("\"3\"", true),
+            ("*", true),
+            ("\"1\", \"3\"", true),
+            ("\"2\"", false),
+            ("3", false),
+            ("W/\"3\"", false),
+        ] {
+            assert_eq!(
+                check(&with(value), 3).ok(),
+                held.then_some(Precondition::Held),
+                "{value}"
+            );
         }
     }
 }

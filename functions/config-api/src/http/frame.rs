@@ -19,10 +19,16 @@ pub async fn around(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request);
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
-    let problem = response.extensions_mut().remove().or_else(|| made_elsewhere(response.status(), &method, &path));
+    let problem = response
+        .extensions_mut()
+        .remove()
+        .or_else(|| made_elsewhere(response.status(), &method, &path));
     if let Some(problem) = problem {
         let named = route.as_deref().and_then(|route| named(route, &path));
         let problem = named.into_iter().fold(problem, Problem::with_id);
@@ -33,7 +39,10 @@ pub async fn around(request: Request, next: Next) -> Response {
         headers.insert("x-request-id", id);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
     tracing::info!(request_id = %id, %method, route = route.unwrap_or_default(), status, duration_ms, "request");
@@ -42,13 +51,20 @@ pub async fn around(request: Request, next: Next) -> Response {
 
 /// Lambda's own id of the invocation, by which its log is found; one of ours outside Lambda.
 fn request_id(request: &Request) -> String {
-    let context = request.lambda_context_ref().map(|context| context.request_id.clone());
-    context.filter(|id| !id.is_empty()).unwrap_or_else(platform::random::token)
+    let context = request
+        .lambda_context_ref()
+        .map(|context| context.request_id.clone());
+    context
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(platform::random::token)
 }
 
 /// The part of the path that a route takes for an ID.
 fn named<'a>(route: &str, path: &'a str) -> Option<&'a str> {
-    let (_, part) = route.split('/').zip(path.split('/')).find(|(known, _)| known.starts_with('{'))?;
+    let (_, part) = route
+        .split('/')
+        .zip(path.split('/'))
+        .find(|(known, _)| known.starts_with('{'))?;
     Some(part)
 }
 
@@ -59,8 +75,12 @@ fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Pro
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Some(Problem::no_route(method, path)),
         StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::too_large("The request is too large")),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::unsupported_media_type()),
-        status if status.is_client_error() => Some(Problem::bad_request("The request can't be understood")),
-        status if status.is_server_error() => Some(Problem::internal(format!("an answer {status} without a problem"))),
+        status if status.is_client_error() => {
+            Some(Problem::bad_request("The request can't be understood"))
+        }
+        status if status.is_server_error() => Some(Problem::internal(format!(
+            "an answer {status} without a problem"
+        ))),
         _ => None,
     }
 }
@@ -73,9 +93,14 @@ fn document(problem: &Problem, request_id: &str) -> Response {
         map.insert("request_id".to_owned(), request_id.into());
     }
     let mut response = (problem.status, Json(body)).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     if problem.status == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }

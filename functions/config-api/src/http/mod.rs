@@ -1,4 +1,5 @@
-//! What every route shares: problems, authentication, documents, queries, entity tags, and the frame around an answer.
+//! What every route shares: problems, authentication, documents, queries, entity tags, and the
+//! frame around an answer.
 
 pub mod access;
 pub mod body;
@@ -18,8 +19,14 @@ pub use self::{
     problem::{Answer, Problem},
 };
 
-/// The answer to a request that made something, which is to be found below `list`, such as `/v1/users`.
-pub fn made(status: StatusCode, list: &str, id: &impl Display, body: impl IntoResponse) -> Response {
+/// The answer to a request that made something, which is to be found below `list`, such as
+/// `/v1/users`.
+pub fn made(
+    status: StatusCode,
+    list: &str,
+    id: &impl Display,
+    body: impl IntoResponse,
+) -> Response {
     let mut response = (status, body).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("{list}/{id}")) {
         response.headers_mut().insert(LOCATION, location);

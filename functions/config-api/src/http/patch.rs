@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// The document as `patch` changes it. A field that the patch removes is null, which readers of documents take for absent:
-/// one that none of them knows is refused, and not ignored.
+/// The document as `patch` changes it. A field that the patch removes is null, which readers of
+/// documents take for absent: one that none of them knows is refused, and not ignored.
 pub fn apply(document: &mut Value, patch: &Value) {
     merge(document, patch);
     if let (Value::Object(document), Value::Object(patch)) = (document, patch) {
@@ -21,7 +21,9 @@ fn merge(target: &mut Value, patch: &Value) {
     if !target.is_object() {
         *target = Value::Object(Map::new());
     }
-    let Value::Object(target) = target else { return };
+    let Value::Object(target) = target else {
+        return;
+    };
     for (name, value) in patch {
         if value.is_null() {
             target.remove(name);
@@ -31,13 +33,18 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Spells header names of `document` as `patch` does, so that a merge changes the header that is meant: header names are
-/// case-insensitive. The headers are the object at `pointer` of both.
+/// Spells header names of `document` as `patch` does, so that a merge changes the header that is
+/// meant: header names are case-insensitive. The headers are the object at `pointer` of both.
 pub fn respell(document: &mut Value, patch: &Value, pointer: &str) {
     let headers = (document.pointer_mut(pointer), patch.pointer(pointer));
-    let (Some(Value::Object(target)), Some(Value::Object(patch))) = headers else { return };
+    let (Some(Value::Object(target)), Some(Value::Object(patch))) = headers else {
+        return;
+    };
     for name in patch.keys() {
-        let former = target.keys().find(|former| former.eq_ignore_ascii_case(name)).cloned();
+        let former = target
+            .keys()
+            .find(|former| former.eq_ignore_ascii_case(name))
+            .cloned();
         if let Some(value) = former.and_then(|former| target.remove(&former)) {
             target.insert(name.clone(), value);
         }
@@ -55,19 +62,47 @@ mod tests {
     fn patches_merge() {
         for (target, patch, merged) in [
             (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (
+                json!({"a": "b"}),
+                json!({"b": "c"}),
+                json!({"a": "b", "b": "c"}),
+            ),
             (json!({"a": "b"}), json!({"a": null}), json!({})),
-            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (
+                json!({"a": "b", "b": "c"}),
+                json!({"a": null}),
+                json!({"b": "c"}),
+            ),
             (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
             (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
-            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
-            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (
+                json!({"a": {"b": "c"}}),
+                json!({"a": {"b": "d", "c": null}}),
+                json!({"a": {"b": "d"}}),
+            ),
+            (
+                json!({"a": [{"b": "c"}]}),
+                json!({"a": [1]}),
+                json!({"a": [1]}),
+            ),
             (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
             (json!({"a": "b"}), json!(["c"]), json!(["c"])),
             (json!({"a": "foo"}), json!(null), json!(null)),
-            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
-            (json!([1, 2]), json!({"a": "b", "c": null}), json!({"a": "b"})),
-            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+            (
+                json!({"e": null}),
+                json!({"a": 1}),
+                json!({"e": null, "a": 1}),
+            ),
+            (
+                json!([1, 2]),
+                json!({"a": "b", "c": null}),
+                json!({"a": "b"}),
+            ),
+            (
+                json!({}),
+                json!({"a": {"bb": {"ccc": null}}}),
+                json!({"a": {"bb": {}}}),
+            ),
         ] {
             let mut value = target.clone();
             merge(&mut value, &patch);
@@ -80,10 +115,22 @@ mod tests {
             (json!({"X-A": null}), json!({"x-b": "2"})),
             (json!({"X-A": "3"}), json!({"X-A": "3", "x-b": "2"})),
             (json!({"x-a": "3"}), json!({"x-a": "3", "x-b": "2"})),
-            (json!({"X-A": "3", "x-a": null}), json!({"X-A": "3", "x-b": "2"})),
-            (json!({"X-A": null, "x-a": "3"}), json!({"x-a": "3", "x-b": "2"})),
-            (json!({"X-A": "3", "x-a": "4"}), json!({"X-A": "3", "x-a": "4", "x-b": "2"})),
-            (json!({"x-c": "3"}), json!({"x-a": "1", "x-b": "2", "x-c": "3"})),
+            (
+                json!({"X-A": "3", "x-a": null}),
+                json!({"X-A": "3", "x-b": "2"}),
+            ),
+            (
+                json!({"X-A": null, "x-a": "3"}),
+                json!({"x-a": "3", "x-b": "2"}),
+            ),
+            (
+                json!({"X-A": "3", "x-a": "4"}),
+                json!({"X-A": "3", "x-a": "4", "x-b": "2"}),
+            ),
+            (
+                json!({"x-c": "3"}),
+                json!({"x-a": "1", "x-b": "2", "x-c": "3"}),
+            ),
             (json!("x"), json!("x")),
             (json!(null), json!(null)),
         ] {

@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Problem};
 use crate::App;
 
-/// The query's parameters; read like a document's fields, so that unknown and wrong ones are all named at once.
+/// The query's parameters; read like a document's fields, so that unknown and wrong ones are all
+/// named at once.
 #[derive(Debug)]
 pub struct Query {
     fields: Fields,
@@ -25,7 +26,9 @@ impl<S: Sync + Send> FromRequestParts<S> for Query {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
-        let RawQuery(query) = RawQuery::from_request_parts(parts, state).await.unwrap_or(RawQuery(None));
+        let RawQuery(query) = RawQuery::from_request_parts(parts, state)
+            .await
+            .unwrap_or(RawQuery(None));
         let query = query.unwrap_or_default();
         let mut map = Map::new();
         let mut twice = Vec::new();
@@ -38,7 +41,10 @@ impl<S: Sync + Send> FromRequestParts<S> for Query {
         for name in twice {
             fields.refuse(&name, "is given twice");
         }
-        Ok(Self { fields, list: list(parts.uri.path(), &query) })
+        Ok(Self {
+            fields,
+            list: list(parts.uri.path(), &query),
+        })
     }
 }
 
@@ -72,18 +78,28 @@ impl Query {
         let limit = self.fields.defaulted("limit", 50, |value| {
             let text = string(value)?;
             let is_plain = !text.starts_with(['+', '0']);
-            let limit = text.parse().ok().filter(|limit| is_plain && (1..=100).contains(limit));
+            let limit = text
+                .parse()
+                .ok()
+                .filter(|limit| is_plain && (1..=100).contains(limit));
             limit.ok_or_else(|| Problems::here("must be a whole number from 1 to 100"))
         });
-        let cursor = self.fields.defaulted("cursor", None, |value| string(value).map(Some));
+        let cursor = self
+            .fields
+            .defaulted("cursor", None, |value| string(value).map(Some));
         let list = self.list;
-        let paging = limit.zip(cursor).map(|(limit, cursor)| Paging { limit, cursor, list });
+        let paging = limit.zip(cursor).map(|(limit, cursor)| Paging {
+            limit,
+            cursor,
+            list,
+        });
         Ok(self.fields.finish(paging)?)
     }
 }
 
 impl Paging {
-    /// The slice of the list that the cursor points to. Of another list, or one with other filters, it is refused.
+    /// The slice of the list that the cursor points to. Of another list, or one with other filters,
+    /// it is refused.
     pub async fn slice(&self, app: &App) -> Answer<Slice> {
         let after = match &self.cursor {
             None => None,
@@ -97,12 +113,22 @@ impl Paging {
     }
 
     /// The answer of the list; `next` is where the next page begins.
-    pub async fn page<T: Serialize>(&self, app: &App, data: Vec<T>, next: Option<String>) -> Answer<Value> {
+    pub async fn page<T: Serialize>(
+        &self,
+        app: &App,
+        data: Vec<T>,
+        next: Option<String>,
+    ) -> Answer<Value> {
         Ok(json!(self.listing(app, data, next).await?))
     }
 
     /// The same, without a tree of values in between: entries may be large.
-    pub async fn listing<T>(&self, app: &App, data: Vec<T>, next: Option<String>) -> Answer<Listing<T>> {
+    pub async fn listing<T>(
+        &self,
+        app: &App,
+        data: Vec<T>,
+        next: Option<String>,
+    ) -> Answer<Listing<T>> {
         let next_cursor = match next {
             Some(next) => Some(app.keys.get().await?.seal(self.place(), &next)),
             None => None,
@@ -111,17 +137,24 @@ impl Paging {
     }
 
     fn place(&self) -> Place<'_> {
-        Place { resource: "cursor", id: &self.list, field: "next" }
+        Place {
+            resource: "cursor",
+            id: &self.list,
+            field: "next",
+        }
     }
 }
 
-/// A list by its path and filters; how long its pages are, and which page it is, make no other list of it.
+/// A list by its path and filters; how long its pages are, and which page it is, make no other list
+/// of it.
 fn list(path: &str, query: &str) -> String {
     let mut filters: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
     filters.retain(|(name, _)| !matches!(name.as_ref(), "limit" | "cursor"));
     filters.sort();
     let mut list = url::form_urlencoded::Serializer::new(String::new());
-    list.append_pair("list", path).extend_pairs(filters).finish()
+    list.append_pair("list", path)
+        .extend_pairs(filters)
+        .finish()
 }
 
 /// How many pages a filtered list reads before it answers with fewer than were asked for.
@@ -139,12 +172,20 @@ pub async fn filled<T, F: Future<Output = Answer<Page<T>>>>(
         let page = read(slice.clone()).await?;
         weight += page.weight;
         items.extend(page.items.into_iter().filter(&keep));
-        slice = Slice { after: page.next, limit: limit - items.len(), room: room.saturating_sub(weight) };
+        slice = Slice {
+            after: page.next,
+            limit: limit - items.len(),
+            room: room.saturating_sub(weight),
+        };
         if slice.after.is_none() || slice.limit == 0 || slice.room == 0 {
             break;
         }
     }
-    Ok(Page { items, next: slice.after, weight })
+    Ok(Page {
+        items,
+        next: slice.after,
+        weight,
+    })
 }
 
 /// The first `count` entries that match, newest first; fewer where that would take many pages.
@@ -172,7 +213,8 @@ pub fn text(text: &str) -> Checked<String> {
 
 /// A filter that is true or false.
 pub fn boolean(text: &str) -> Checked<bool> {
-    text.parse().map_err(|_| Problems::here("must be true or false"))
+    text.parse()
+        .map_err(|_| Problems::here("must be true or false"))
 }
 
 /// A filter that is a time.
@@ -202,6 +244,9 @@ mod tests {
         ] {
             assert_ne!(one, list(path, query), "{path}?{query}");
         }
-        assert!(!list("/v1/x|y", "a=|&|=b").contains('|'), "what sealing takes for the end of a part");
+        assert!(
+            !list("/v1/x|y", "a=|&|=b").contains('|'),
+            "what sealing takes for the end of a part"
+        );
     }
 }

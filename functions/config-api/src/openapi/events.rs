@@ -4,7 +4,10 @@ use domain::event_type::{self, BuiltIn};
 use serde_json::{Value, json};
 
 pub(super) fn webhooks() -> Value {
-    event_type::catalogue().iter().map(|known| (known.name.to_owned(), json!({"post": operation(known)}))).collect()
+    event_type::catalogue()
+        .iter()
+        .map(|known| (known.name.to_owned(), json!({"post": operation(known)})))
+        .collect()
 }
 
 fn operation(known: &BuiltIn) -> Value {
@@ -19,7 +22,12 @@ fn operation(known: &BuiltIn) -> Value {
         })
     };
     let word = |word: &str| word[..1].to_uppercase() + &word[1..];
-    let id: String = known.name.split(['.', '_']).filter(|part| !part.is_empty()).map(word).collect();
+    let id: String = known
+        .name
+        .split(['.', '_'])
+        .filter(|part| !part.is_empty())
+        .map(word)
+        .collect();
     json!({
         "operationId": format!("on{id}"),
         "tags": ["webhooks"],

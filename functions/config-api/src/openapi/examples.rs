@@ -11,7 +11,11 @@ const EXAMPLES: &str = include_str!("examples.json");
 pub(super) fn add(document: &mut Value) {
     let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
     for (_, _, operation) in operations(&mut document["paths"]) {
-        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
+        let responses = operation
+            .get_mut("responses")
+            .and_then(Value::as_object_mut)
+            .into_iter()
+            .flatten();
         let bodies: Vec<&mut Value> = responses.map(|(_, response)| response).collect();
         for body in bodies {
             exemplify(body, &examples);
@@ -20,7 +24,10 @@ pub(super) fn add(document: &mut Value) {
             exemplify(body, &examples);
         }
     }
-    let responses = document["components"]["responses"].as_object_mut().into_iter().flatten();
+    let responses = document["components"]["responses"]
+        .as_object_mut()
+        .into_iter()
+        .flatten();
     for (name, response) in responses {
         if let Some(example) = examples.get(name) {
             response["content"]["application/problem+json"]["example"] = example.clone();
@@ -29,9 +36,14 @@ pub(super) fn add(document: &mut Value) {
 }
 
 fn exemplify(body: &mut Value, examples: &Value) {
-    let Some(content) = body.get_mut("content").and_then(Value::as_object_mut) else { return };
+    let Some(content) = body.get_mut("content").and_then(Value::as_object_mut) else {
+        return;
+    };
     for media in content.values_mut() {
-        if let Some(example) = media["schema"]["$ref"].as_str().and_then(|name| example(name, examples)) {
+        if let Some(example) = media["schema"]["$ref"]
+            .as_str()
+            .and_then(|name| example(name, examples))
+        {
             media["example"] = example;
         }
     }

@@ -1,5 +1,5 @@
-//! Fields: their descriptions where the schema gives none, the limits of those that requests hold, and which ones a
-//! response may lack.
+//! Fields: their descriptions where the schema gives none, the limits of those that requests hold,
+//! and which ones a response may lack.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,13 @@ use super::patches::PREFIX;
 /// By schema and field; `*` stands for every schema, `$` for the schema itself.
 const FIELDS: &str = include_str!("fields.json");
 
-/// Completes schemas. Requests are `inputs` and all schemas that these refer to; the others are responses.
+/// Completes schemas. Requests are `inputs` and all schemas that these refer to; the others are
+/// responses.
 pub(super) fn complete(schemas: &mut Value) {
     let table: Value = serde_json::from_str(FIELDS).unwrap_or_default();
-    let Some(schemas) = schemas.as_object_mut() else { return };
+    let Some(schemas) = schemas.as_object_mut() else {
+        return;
+    };
     let requests = requests(schemas);
     for (name, schema) in schemas.iter_mut() {
         let known = &table["descriptions"][name.as_str()];
@@ -22,7 +25,10 @@ pub(super) fn complete(schemas: &mut Value) {
         }
         let request = requests.contains(name);
         each_object(schema, &mut |object| {
-            let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else { return };
+            let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut)
+            else {
+                return;
+            };
             let mut names = Vec::new();
             for (field, property) in properties {
                 describe(property, &known[field], &table["descriptions"]["*"][field]);
@@ -62,8 +68,11 @@ fn limit(property: &mut Value, limits: &Value) {
         Value::Array(kinds) => kinds.iter().any(|one| one == kind),
         _ => false,
     };
-    let applies = (typed("string") && property["enum"].is_null() && property["const"].is_null()) || typed("object");
-    let Some(map) = property.as_object_mut().filter(|_| applies) else { return };
+    let applies = (typed("string") && property["enum"].is_null() && property["const"].is_null())
+        || typed("object");
+    let Some(map) = property.as_object_mut().filter(|_| applies) else {
+        return;
+    };
     for (key, value) in limits.as_object().into_iter().flatten() {
         map.entry(key.as_str()).or_insert_with(|| value.clone());
     }
@@ -78,9 +87,16 @@ pub(super) fn never_null(property: &mut Value) {
 
 /// Calls `change` with a schema's objects, also those that it is composed of.
 fn each_object(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
-    let Some(map) = schema.as_object_mut() else { return };
+    let Some(map) = schema.as_object_mut() else {
+        return;
+    };
     for parts in ["oneOf", "allOf"] {
-        for part in map.get_mut(parts).and_then(Value::as_array_mut).into_iter().flatten() {
+        for part in map
+            .get_mut(parts)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             each_object(part, change);
         }
     }
@@ -91,7 +107,9 @@ fn each_object(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Valu
 
 /// The schemas of requests, by name.
 pub(super) fn requests(schemas: &Map<String, Value>) -> BTreeSet<String> {
-    let input = |name: &&String| name.ends_with("Input") || name.ends_with("Patch") || *name == "ProviderTest";
+    let input = |name: &&String| {
+        name.ends_with("Input") || name.ends_with("Patch") || *name == "ProviderTest"
+    };
     let mut queue: Vec<String> = schemas.keys().filter(input).cloned().collect();
     let mut seen = BTreeSet::new();
     while let Some(name) = queue.pop() {
@@ -105,8 +123,11 @@ pub(super) fn requests(schemas: &Map<String, Value>) -> BTreeSet<String> {
 fn referred(schema: &Value, found: &mut Vec<String>) {
     match schema {
         Value::Object(map) => {
-            found
-                .extend(map.get("$ref").and_then(Value::as_str).map(|name| name.trim_start_matches(PREFIX).to_owned()));
+            found.extend(
+                map.get("$ref")
+                    .and_then(Value::as_str)
+                    .map(|name| name.trim_start_matches(PREFIX).to_owned()),
+            );
             map.values().for_each(|inner| referred(inner, found));
         }
         Value::Array(items) => items.iter().for_each(|item| referred(item, found)),

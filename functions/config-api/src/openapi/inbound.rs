@@ -20,7 +20,10 @@ const DESCRIPTION: &str = "Called by a connected service, or by a provider that 
     callers are untrusted.";
 
 pub(super) fn add(paths: &mut Value) {
-    paths["/in/{key}"] = METHODS.map(|(method, id)| (method.to_owned(), operation(method, id))).into_iter().collect();
+    paths["/in/{key}"] = METHODS
+        .map(|(method, id)| (method.to_owned(), operation(method, id)))
+        .into_iter()
+        .collect();
 }
 
 fn operation(method: &str, id: &str) -> Value {
@@ -31,8 +34,10 @@ fn operation(method: &str, id: &str) -> Value {
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
         })
     };
-    let mut unauthorized = problem("Verification failed: the signature, secret or timestamp is missing or invalid.");
-    unauthorized["headers"]["WWW-Authenticate"] = json!({"$ref": "#/components/headers/WwwAuthenticate"});
+    let mut unauthorized =
+        problem("Verification failed: the signature, secret or timestamp is missing or invalid.");
+    unauthorized["headers"]["WWW-Authenticate"] =
+        json!({"$ref": "#/components/headers/WwwAuthenticate"});
     let headers = json!({"x-request-id": {"$ref": "#/components/headers/RequestId"}});
     let mut operation = json!({
         "operationId": id,
@@ -90,15 +95,20 @@ fn operation(method: &str, id: &str) -> Value {
         "head" | "options" => {
             operation["description"] = "Answered without an event.".into();
             if let Some(responses) = operation["responses"].as_object_mut() {
-                responses.retain(|status, _| !["202", "401", "422", "508"].contains(&status.as_str()));
+                responses
+                    .retain(|status, _| !["202", "401", "422", "508"].contains(&status.as_str()));
                 for status in ["200", "204"] {
-                    responses.insert(status.to_owned(), json!({"description": "The URL is up.", "headers": headers}));
+                    responses.insert(
+                        status.to_owned(),
+                        json!({"description": "The URL is up.", "headers": headers}),
+                    );
                 }
             }
         }
         "post" | "put" | "patch" => {
             let any = json!({"schema": {}, "example": {"order": 20817, "status": "shipped"}});
-            let bytes = json!({"schema": {"type": "string", "format": "binary"}, "example": "order=20817"});
+            let bytes =
+                json!({"schema": {"type": "string", "format": "binary"}, "example": "order=20817"});
             operation["requestBody"] = json!({
                 "description": "Anything: JSON, a form, text or bytes of any type, at most 256 KiB.",
                 "content": {"application/json": any, "application/octet-stream": bytes},

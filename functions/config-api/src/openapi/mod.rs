@@ -1,8 +1,9 @@
 //! The OpenAPI document, made from the handlers' own descriptions.
 //!
-//! The annotations beside the handlers say what only they know: parameters, bodies, successful responses, scopes.
-//! [`complete`] adds what follows from these: the errors that an operation can end with, response headers, schemas of
-//! merge patches, the inbound URLs, the events that webhooks receive, examples.
+//! The annotations beside the handlers say what only they know: parameters, bodies, successful
+//! responses, scopes. [`complete`] adds what follows from these: the errors that an operation can
+//! end with, response headers, schemas of merge patches, the inbound URLs, the events that webhooks
+//! receive, examples.
 
 mod events;
 mod examples;
@@ -25,17 +26,25 @@ use crate::http::{Problem, access::SCHEME, problem::Reason};
 
 /// The document before the routes are added.
 pub fn base() -> OpenApi {
-    let info = InfoBuilder::new().title("Tieline").version(env!("CARGO_PKG_VERSION")).build();
+    let info = InfoBuilder::new()
+        .title("Tieline")
+        .version(env!("CARGO_PKG_VERSION"))
+        .build();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("The token of a credential. The scopes of each operation stand with it."));
+        .description(Some(
+            "The token of a credential. The scopes of each operation stand with it.",
+        ));
     let components = ComponentsBuilder::new()
         .schema_from::<Problem>()
         .schema_from::<Reason>()
         .schema_from::<domain::invalid::Invalid>()
         .schema_from::<schema::Rotation>()
         .security_scheme(SCHEME, SecurityScheme::Http(scheme.build()));
-    OpenApiBuilder::new().info(info).components(Some(components.build())).build()
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components.build()))
+        .build()
 }
 
 /// The document as it is served by a deployment that is reached at `url`.
@@ -64,10 +73,14 @@ pub fn complete(document: &OpenApi, url: &str) -> Value {
 
 /// The operations of a document: path, method, operation.
 fn operations(paths: &mut Value) -> impl Iterator<Item = (&String, &String, &mut Value)> {
-    paths.as_object_mut().into_iter().flatten().flat_map(|(path, operations)| {
-        let operations = operations.as_object_mut().into_iter().flatten();
-        operations.map(move |(method, operation)| (path, method, operation))
-    })
+    paths
+        .as_object_mut()
+        .into_iter()
+        .flatten()
+        .flat_map(|(path, operations)| {
+            let operations = operations.as_object_mut().into_iter().flatten();
+            operations.map(move |(method, operation)| (path, method, operation))
+        })
 }
 
 fn tags() -> Value {
@@ -77,21 +90,50 @@ fn tags() -> Value {
             "What happened in the business application. Publishing an event delivers it to the webhooks that subscribe to it.",
         ),
         ("event types", "The built-in event types and your own."),
-        ("webhooks", "Where events go: endpoints, conditions, templates, signatures, retries."),
-        ("deliveries", "One event on its way to one webhook, with every attempt."),
-        ("services", "Connected services: third parties that Tieline calls, and that call Tieline."),
-        ("accounts", "How Tieline authenticates at connected services. Several services can share an account."),
-        ("inbound", "The URLs that third parties call: connected services, and providers that report a status."),
-        ("providers", "Providers of SMS, e-mail, chatbots and phone calls."),
+        (
+            "webhooks",
+            "Where events go: endpoints, conditions, templates, signatures, retries.",
+        ),
+        (
+            "deliveries",
+            "One event on its way to one webhook, with every attempt.",
+        ),
+        (
+            "services",
+            "Connected services: third parties that Tieline calls, and that call Tieline.",
+        ),
+        (
+            "accounts",
+            "How Tieline authenticates at connected services. Several services can share an account.",
+        ),
+        (
+            "inbound",
+            "The URLs that third parties call: connected services, and providers that report a status.",
+        ),
+        (
+            "providers",
+            "Providers of SMS, e-mail, chatbots and phone calls.",
+        ),
         ("messages", "SMS, e-mails and chatbot messages."),
         ("calls", "Phone calls."),
-        ("campaigns", "Which providers a campaign's messages go through; export and import."),
-        ("users", "The people and systems that own credentials and services."),
-        ("credentials", "Tokens for this API, with scopes, rotation and expiry."),
+        (
+            "campaigns",
+            "Which providers a campaign's messages go through; export and import.",
+        ),
+        (
+            "users",
+            "The people and systems that own credentials and services.",
+        ),
+        (
+            "credentials",
+            "Tokens for this API, with scopes, rotation and expiry.",
+        ),
         ("audit", "Configuration changes and rejected requests."),
         ("meta", "The API about itself."),
     ];
-    tags.map(|(name, description)| json!({"name": name, "description": description})).into_iter().collect()
+    tags.map(|(name, description)| json!({"name": name, "description": description}))
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What follows from names: IDs, times, and the descriptions of fields that mean the same everywhere.
+//! What follows from names: IDs, times, and the descriptions of fields that mean the same
+//! everywhere.
 
 use domain::scope::Scope;
 use serde_json::{Map, Value, json};
@@ -8,15 +9,26 @@ use super::operations;
 /// Gives pages of a list the name of their entries: `UserList`, not `List_User`.
 pub(super) fn lists(document: &Value) -> Value {
     let mut text = document.to_string();
-    for name in document["components"]["schemas"].as_object().into_iter().flatten().map(|(name, _)| name) {
+    for name in document["components"]["schemas"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name)
+    {
         if let Some(entry) = name.strip_prefix("List_") {
             text = text.replace(&format!("List_{entry}\""), &format!("{entry}List\""));
         }
     }
     let mut document: Value = serde_json::from_str(&text).unwrap_or_default();
-    let schemas = document["components"]["schemas"].as_object_mut().into_iter().flatten();
-    for (entry, schema) in schemas.filter_map(|(name, schema)| Some((name.strip_suffix("List")?, schema))) {
-        schema["properties"]["data"]["items"] = json!({"$ref": format!("#/components/schemas/{entry}")});
+    let schemas = document["components"]["schemas"]
+        .as_object_mut()
+        .into_iter()
+        .flatten();
+    for (entry, schema) in
+        schemas.filter_map(|(name, schema)| Some((name.strip_suffix("List")?, schema)))
+    {
+        schema["properties"]["data"]["items"] =
+            json!({"$ref": format!("#/components/schemas/{entry}")});
     }
     document
 }
@@ -70,7 +82,12 @@ pub(super) fn complete(document: &mut Value) {
         schemas.insert(name.to_owned(), id(prefix, what));
     }
     for (_, _, operation) in operations(&mut document["paths"]) {
-        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        for parameter in operation
+            .get_mut("parameters")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             complete_parameter(parameter);
         }
     }
@@ -79,8 +96,13 @@ pub(super) fn complete(document: &mut Value) {
 /// The scopes, each with what it allows: in words for readers, and by name for generators.
 fn scope() -> Value {
     let names: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
-    let described = Scope::ALL.iter().map(|scope| (scope.as_str().to_owned(), Value::from(scope.description())));
-    let lines: Vec<String> = Scope::ALL.iter().map(|scope| format!("- `{scope}`: {}", scope.description())).collect();
+    let described = Scope::ALL
+        .iter()
+        .map(|scope| (scope.as_str().to_owned(), Value::from(scope.description())));
+    let lines: Vec<String> = Scope::ALL
+        .iter()
+        .map(|scope| format!("- `{scope}`: {}", scope.description()))
+        .collect();
     json!({
         "type": "string",
         "enum": names,
@@ -105,8 +127,9 @@ fn id(prefix: &str, what: &str) -> Value {
 fn visit(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
     match schema {
         Value::Object(map) => {
-            for (_, inner) in
-                map.iter_mut().filter(|(key, _)| !matches!(key.as_str(), "example" | "examples" | "default"))
+            for (_, inner) in map
+                .iter_mut()
+                .filter(|(key, _)| !matches!(key.as_str(), "example" | "examples" | "default"))
             {
                 visit(inner, change);
             }
@@ -120,18 +143,26 @@ fn visit(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
 }
 
 fn fields(schema: &str, object: &mut Map<String, Value>) {
-    let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
     for (name, field) in properties {
         let kind = match (schema, name.as_str()) {
             (_, "id") => IDS
                 .iter()
-                .find(|(id, ..)| id.strip_suffix("Id") == schema.strip_suffix("WithAttempts").or(Some(schema)))
+                .find(|(id, ..)| {
+                    id.strip_suffix("Id") == schema.strip_suffix("WithAttempts").or(Some(schema))
+                })
                 .map(|(id, ..)| *id),
-            ("Message" | "MessageWithAttempts" | "Call" | "CallWithAttempts" | "Attempt", "provider_id") => {
-                Some("ProviderId")
-            }
+            (
+                "Message" | "MessageWithAttempts" | "Call" | "CallWithAttempts" | "Attempt",
+                "provider_id",
+            ) => Some("ProviderId"),
             (_, "created_by") => Some("UserId"),
-            (_, name) => ID_FIELDS.iter().find(|(field, _)| *field == name).map(|(_, id)| *id),
+            (_, name) => ID_FIELDS
+                .iter()
+                .find(|(field, _)| *field == name)
+                .map(|(_, id)| *id),
         };
         if let Some(kind) = kind {
             refer(field, kind);
@@ -164,9 +195,14 @@ fn refer(field: &mut Value, kind: &str) {
 /// Moves the description of what may be null to where it is found.
 fn hoist(field: &mut Value) {
     if field["description"].is_null()
-        && let Some([choice, null]) = field.get_mut("oneOf").and_then(Value::as_array_mut).map(Vec::as_mut_slice)
+        && let Some([choice, null]) = field
+            .get_mut("oneOf")
+            .and_then(Value::as_array_mut)
+            .map(Vec::as_mut_slice)
         && null["type"] == "null"
-        && let Some(description) = choice.as_object_mut().and_then(|choice| choice.remove("description"))
+        && let Some(description) = choice
+            .as_object_mut()
+            .and_then(|choice| choice.remove("description"))
     {
         field["description"] = description;
     }
@@ -176,11 +212,19 @@ fn complete_parameter(parameter: &mut Value) {
     let name = parameter["name"].as_str().unwrap_or_default().to_owned();
     // A parameter that is left out is not null.
     if let Some(kinds) = parameter["schema"]["type"].as_array() {
-        let kind = kinds.iter().find(|kind| *kind != "null").cloned().unwrap_or_default();
+        let kind = kinds
+            .iter()
+            .find(|kind| *kind != "null")
+            .cloned()
+            .unwrap_or_default();
         parameter["schema"]["type"] = kind;
     }
     if let Some(choices) = parameter["schema"]["oneOf"].as_array() {
-        let kind = choices.iter().find(|choice| choice["type"] != "null").cloned().unwrap_or_default();
+        let kind = choices
+            .iter()
+            .find(|choice| choice["type"] != "null")
+            .cloned()
+            .unwrap_or_default();
         parameter["schema"] = kind;
     }
     if parameter["in"] == "path" && parameter["description"].is_null() {

@@ -12,16 +12,24 @@ pub(super) const PREFIX: &str = "#/components/schemas/";
 /// Fields that can be given at creation only.
 const FIXED: [(&str, &str); 2] = [("CredentialPatch", "user_id"), ("EventTypePatch", "name")];
 
-/// Replaces each `<Name>Patch` by the merge patch of `<Name>Input`, and refuses unknown fields in requests.
+/// Replaces each `<Name>Patch` by the merge patch of `<Name>Input`, and refuses unknown fields in
+/// requests.
 pub(super) fn complete(schemas: &mut Value) {
-    let Some(schemas) = schemas.as_object_mut() else { return };
+    let Some(schemas) = schemas.as_object_mut() else {
+        return;
+    };
     close(schemas);
-    let names: Vec<String> = schemas.keys().filter_map(|name| Some(name.strip_suffix("Patch")?.to_owned())).collect();
+    let names: Vec<String> = schemas
+        .keys()
+        .filter_map(|name| Some(name.strip_suffix("Patch")?.to_owned()))
+        .collect();
     let mut made = BTreeMap::new();
     for name in names {
         let description = schemas[&format!("{name}Patch")]["description"].take();
         let input = format!("{name}Input");
-        let Some(whole) = schemas.get(&input) else { continue };
+        let Some(whole) = schemas.get(&input) else {
+            continue;
+        };
         let mut patch = patch(schemas, whole, &mut made);
         if !description.is_null() {
             patch["description"] = description;
@@ -29,18 +37,24 @@ pub(super) fn complete(schemas: &mut Value) {
         made.insert(format!("{name}Patch"), patch);
     }
     for (patch, field) in FIXED {
-        if let Some(properties) = made.get_mut(patch).and_then(|patch| patch["properties"].as_object_mut()) {
+        if let Some(properties) = made
+            .get_mut(patch)
+            .and_then(|patch| patch["properties"].as_object_mut())
+        {
             properties.remove(field);
         }
     }
     schemas.extend(made);
 }
 
-/// The merge patch of a value: everything optional, null where it resets. Named ones are collected in `made`.
+/// The merge patch of a value: everything optional, null where it resets. Named ones are collected
+/// in `made`.
 fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String, Value>) -> Value {
     if let Some(reference) = whole["$ref"].as_str() {
         let name = reference.trim_start_matches(PREFIX);
-        let Some(target) = schemas.get(name).filter(|target| merges(schemas, target)) else { return whole.clone() };
+        let Some(target) = schemas.get(name).filter(|target| merges(schemas, target)) else {
+            return whole.clone();
+        };
         let patched = format!("{}Patch", name.trim_end_matches("Input"));
         if !made.contains_key(&patched) {
             // Stands in for itself while it is made: it may be recursive.
@@ -53,26 +67,42 @@ fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String
         return reference;
     }
     let mut patched = whole.clone();
-    let Some(map) = patched.as_object_mut() else { return patched };
+    let Some(map) = patched.as_object_mut() else {
+        return patched;
+    };
     // The field that tells variants apart can be left out, too.
     for name in ["default", "discriminator"] {
         map.remove(name);
     }
     for choice in ["oneOf", "anyOf"] {
         if let Some(Value::Array(choices)) = map.remove(choice) {
-            let choices: Vec<Value> = choices.iter().map(|each| patch(schemas, each, made)).collect();
+            let choices: Vec<Value> = choices
+                .iter()
+                .map(|each| patch(schemas, each, made))
+                .collect();
             map.insert("anyOf".to_owned(), choices.into());
         }
     }
     let required = map.remove("required").unwrap_or_default();
-    let required = |name: &str| required.as_array().is_some_and(|names| names.iter().any(|required| required == name));
+    let required = |name: &str| {
+        required
+            .as_array()
+            .is_some_and(|names| names.iter().any(|required| required == name))
+    };
     if let Some(Value::Object(properties)) = map.get_mut("properties") {
         for (name, field) in properties {
             let patch = patch(schemas, field, made);
-            *field = if required(name) { patch } else { nullable(patch) };
+            *field = if required(name) {
+                patch
+            } else {
+                nullable(patch)
+            };
         }
     }
-    if let Some(values) = map.get_mut("additionalProperties").filter(|values| values.is_object()) {
+    if let Some(values) = map
+        .get_mut("additionalProperties")
+        .filter(|values| values.is_object())
+    {
         *values = nullable(values.take());
     }
     patched
@@ -81,15 +111,22 @@ fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String
 /// Whether a patch of it is merged into what is there; else it replaces it.
 fn merges(schemas: &Map<String, Value>, schema: &Value) -> bool {
     if let Some(reference) = schema["$ref"].as_str() {
-        return schemas.get(reference.trim_start_matches(PREFIX)).is_some_and(|target| merges(schemas, target));
+        return schemas
+            .get(reference.trim_start_matches(PREFIX))
+            .is_some_and(|target| merges(schemas, target));
     }
-    let choices = ["oneOf", "anyOf"].into_iter().filter_map(|choice| schema[choice].as_array()).flatten();
+    let choices = ["oneOf", "anyOf"]
+        .into_iter()
+        .filter_map(|choice| schema[choice].as_array())
+        .flatten();
     schema["properties"].is_object() || choices.into_iter().any(|choice| merges(schemas, choice))
 }
 
 /// The same, or null.
 fn nullable(schema: Value) -> Value {
-    let Value::Object(mut map) = schema else { return schema };
+    let Value::Object(mut map) = schema else {
+        return schema;
+    };
     if map.keys().all(|key| key == "description") {
         return map.into();
     }
@@ -103,7 +140,10 @@ fn nullable(schema: Value) -> Value {
             Some(choices) => choices.push(null()),
             None => {
                 let description = map.remove("description");
-                let mut outer = Map::from_iter([("anyOf".to_owned(), Value::from(vec![Value::from(map), null()]))]);
+                let mut outer = Map::from_iter([(
+                    "anyOf".to_owned(),
+                    Value::from(vec![Value::from(map), null()]),
+                )]);
                 outer.extend(description.map(|text| ("description".to_owned(), text)));
                 map = outer;
             }
@@ -118,7 +158,10 @@ fn nullable(schema: Value) -> Value {
 /// Refuses unknown fields in every object that a request can hold.
 fn close(schemas: &mut Map<String, Value>) {
     let requests = requests(schemas);
-    for (_, schema) in schemas.iter_mut().filter(|(name, _)| requests.contains(*name)) {
+    for (_, schema) in schemas
+        .iter_mut()
+        .filter(|(name, _)| requests.contains(*name))
+    {
         close_objects(schema);
     }
 }
@@ -126,7 +169,9 @@ fn close(schemas: &mut Map<String, Value>) {
 fn close_objects(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
-            if map.get("properties").is_some_and(Value::is_object) && !map.contains_key("additionalProperties") {
+            if map.get("properties").is_some_and(Value::is_object)
+                && !map.contains_key("additionalProperties")
+            {
                 map.insert("additionalProperties".to_owned(), false.into());
             }
             map.values_mut().for_each(close_objects);

@@ -1,4 +1,5 @@
-//! How operations end: the errors that follow from what an operation takes, and the headers of its responses.
+//! How operations end: the errors that follow from what an operation takes, and the headers of its
+//! responses.
 
 use serde_json::{Map, Value, json};
 
@@ -7,33 +8,63 @@ use super::operations;
 /// An error: component, status, what it means.
 type Error = (&'static str, u16, &'static str);
 
-const BAD_REQUEST: Error =
-    ("BadRequest", 400, "The body is not JSON, or the cursor is not one that this list returned.");
-const UNAUTHORIZED: Error = ("Unauthorized", 401, "The token is missing, malformed, unknown, revoked or expired.");
+const BAD_REQUEST: Error = (
+    "BadRequest",
+    400,
+    "The body is not JSON, or the cursor is not one that this list returned.",
+);
+const UNAUTHORIZED: Error = (
+    "Unauthorized",
+    401,
+    "The token is missing, malformed, unknown, revoked or expired.",
+);
 const FORBIDDEN: Error = (
     "Forbidden",
     403,
     "The credential lacks a scope, which `detail` names, or its `allowed_ips` do not include the caller's address.",
 );
 const NOT_FOUND: Error = ("NotFound", 404, "No resource with this ID.");
-const METHOD: Error =
-    ("MethodNotAllowed", 405, "Another method on this path. `Allow` lists the methods that it supports.");
+const METHOD: Error = (
+    "MethodNotAllowed",
+    405,
+    "Another method on this path. `Allow` lists the methods that it supports.",
+);
 const CONFLICT: Error = (
     "Conflict",
     409,
     "The resource's state does not allow it, a name is already in use, or another request is changing it.",
 );
-const STALE: Error = ("Stale", 412, "The resource has changed since the `ETag` in `If-Match` was read.");
+const STALE: Error = (
+    "Stale",
+    412,
+    "The resource has changed since the `ETag` in `If-Match` was read.",
+);
 const TOO_LARGE: Error = (
     "TooLarge",
     413,
     "The body is larger than 256 KiB. From 10 MB on, the gateway answers itself, with `{\"message\"}`.",
 );
-const MEDIA_TYPE: Error = ("UnsupportedMediaType", 415, "The body's `Content-Type` is not JSON.");
-const INVALID: Error = ("Invalid", 422, "Invalid or unknown fields or parameters; `errors` names each.");
-const INTERNAL: Error = ("Internal", 500, "Internal error. Quote `request_id` when you report it.");
+const MEDIA_TYPE: Error = (
+    "UnsupportedMediaType",
+    415,
+    "The body's `Content-Type` is not JSON.",
+);
+const INVALID: Error = (
+    "Invalid",
+    422,
+    "Invalid or unknown fields or parameters; `errors` names each.",
+);
+const INTERNAL: Error = (
+    "Internal",
+    500,
+    "Internal error. Quote `request_id` when you report it.",
+);
 
-const LOOP: Error = ("LoopDetected", 508, "The request went through Tieline too often (`tieline-hops`).");
+const LOOP: Error = (
+    "LoopDetected",
+    508,
+    "The request went through Tieline too often (`tieline-hops`).",
+);
 
 const ERRORS: [Error; 12] = [
     BAD_REQUEST,
@@ -52,8 +83,16 @@ const ERRORS: [Error; 12] = [
 
 /// What the gateway answers in our place.
 const GATEWAY: [Error; 2] = [
-    ("TooManyRequests", 429, "Too many requests. Answered by the gateway: not a problem document."),
-    ("Unavailable", 503, "No response within 30 seconds. Answered by the gateway: not a problem document."),
+    (
+        "TooManyRequests",
+        429,
+        "Too many requests. Answered by the gateway: not a problem document.",
+    ),
+    (
+        "Unavailable",
+        503,
+        "No response within 30 seconds. Answered by the gateway: not a problem document.",
+    ),
 ];
 
 /// Adds errors and headers to every operation.
@@ -82,8 +121,7 @@ pub(super) fn complete(document: &mut Value) {
         "properties": {"message": {"type": "string", "description": "What happened."}},
         "examples": [{"message": "Too Many Requests"}],
     });
-    components["schemas"]["Problem"]["properties"]["request_id"] =
-        json!({"type": "string", "description": "The request's ID. With a status of 500 and above."});
+    components["schemas"]["Problem"]["properties"]["request_id"] = json!({"type": "string", "description": "The request's ID. With a status of 500 and above."});
     components["headers"] = json!({
         "RequestId": header("The request's ID, by which its log lines are found.", "b0b9c5a4-6b5f-4d8e-9f43-0f6f3c6f1f4e"),
         "ETag": header("The version of the resource, for `If-Match`.", "\"3\""),
@@ -106,16 +144,23 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: 
         operation["requestBody"]["content"] =
             json!({"application/merge-patch+json": schema, "application/json": schema});
     }
-    let scope = operation["security"][0]["token"][0].as_str().map(str::to_owned);
+    let scope = operation["security"][0]["token"][0]
+        .as_str()
+        .map(str::to_owned);
     if let Some(scope) = &scope {
-        let text = operation["description"].as_str().map_or_else(String::new, |text| format!("{text}\n\n"));
+        let text = operation["description"]
+            .as_str()
+            .map_or_else(String::new, |text| format!("{text}\n\n"));
         operation["description"] = format!("{text}Scope: `{scope}`.").into();
     }
     if path.starts_with("/in/") {
         return;
     }
     let optional = optional_body(operation, schemas);
-    if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
+    if let Some(body) = operation
+        .get_mut("requestBody")
+        .and_then(Value::as_object_mut)
+    {
         body.insert("required".to_owned(), (!optional).into());
     }
     if method == "post" && operation["requestBody"].is_null() {
@@ -125,26 +170,41 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: 
             "content": {"application/json": {"schema": {"type": "object", "additionalProperties": false}, "example": {}}},
         });
     }
-    let errors = errors(path, operation["security"][0]["token"].is_array(), operation);
-    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    let errors = errors(
+        path,
+        operation["security"][0]["token"].is_array(),
+        operation,
+    );
+    let Some(responses) = operation["responses"].as_object_mut() else {
+        return;
+    };
     for (name, status, _) in errors {
         let reference = json!({"$ref": format!("#/components/responses/{name}")});
         responses.entry(status.to_string()).or_insert(reference);
     }
-    let single = responses
-        .iter()
-        .any(|(status, response)| status.starts_with('2') && tagged(path, method) && response["content"].is_object());
-    for (status, response) in responses.iter_mut().filter(|(_, response)| response.get("$ref").is_none()) {
+    let single = responses.iter().any(|(status, response)| {
+        status.starts_with('2') && tagged(path, method) && response["content"].is_object()
+    });
+    for (status, response) in responses
+        .iter_mut()
+        .filter(|(_, response)| response.get("$ref").is_none())
+    {
         let status = status.parse().unwrap_or_default();
         if response["description"].is_null() {
             response["description"] = description(status, response).into();
         }
         let mut headers = headers(status);
         if single && matches!(status, 200 | 201) {
-            headers.insert("ETag".to_owned(), json!({"$ref": "#/components/headers/ETag"}));
+            headers.insert(
+                "ETag".to_owned(),
+                json!({"$ref": "#/components/headers/ETag"}),
+            );
         }
         if status == 201 || (status == 202 && matches!(path, "/v1/messages" | "/v1/calls")) {
-            headers.insert("Location".to_owned(), json!({"$ref": "#/components/headers/Location"}));
+            headers.insert(
+                "Location".to_owned(),
+                json!({"$ref": "#/components/headers/Location"}),
+            );
         }
         response["headers"] = headers.into();
     }
@@ -152,7 +212,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: 
 
 /// What a success means that says no more of itself.
 fn description(status: u16, response: &Value) -> &'static str {
-    let schema = response["content"]["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
+    let schema = response["content"]["application/json"]["schema"]["$ref"]
+        .as_str()
+        .unwrap_or_default();
     match status {
         201 => "Created.",
         202 => "Accepted.",
@@ -163,8 +225,13 @@ fn description(status: u16, response: &Value) -> &'static str {
 
 /// Whether the body can be left out, as every field of its schema can.
 fn optional_body(operation: &Value, schemas: &Value) -> bool {
-    let reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
-    let name = reference.unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let reference =
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
+    let name = reference
+        .unwrap_or_default()
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
     let schema = &schemas[name];
     let none_required = schema["required"].as_array().is_none_or(Vec::is_empty);
     schema["properties"].is_object() && none_required && !name.ends_with("Patch")
@@ -177,7 +244,10 @@ fn tagged(path: &str, method: &str) -> bool {
         "get" | "patch" => path.starts_with("/v1/") && last.starts_with('{'),
         "post" => {
             !path.contains('{') && !matches!(last, "import" | "batch" | "events")
-                || matches!(last, "rotate" | "revoke" | "rotate-url" | "rotate-secret" | "cancel")
+                || matches!(
+                    last,
+                    "rotate" | "revoke" | "rotate-url" | "rotate-secret" | "cancel"
+                )
         }
         _ => false,
     }
@@ -191,13 +261,22 @@ fn headers(status: u16) -> Map<String, Value> {
         _ => None,
     };
     let all = [("x-request-id", "RequestId")].into_iter().chain(special);
-    all.map(|(header, name)| (header.to_owned(), named(name))).collect()
+    all.map(|(header, name)| (header.to_owned(), named(name)))
+        .collect()
 }
 
 /// The errors that follow from what the operation takes.
 fn errors(path: &str, secured: bool, operation: &Value) -> Vec<Error> {
-    let parameters: Vec<&Value> = operation["parameters"].as_array().into_iter().flatten().collect();
-    let takes = |place: &str, name: &str| parameters.iter().any(|one| one["in"] == place && one["name"] == name);
+    let parameters: Vec<&Value> = operation["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
+    let takes = |place: &str, name: &str| {
+        parameters
+            .iter()
+            .any(|one| one["in"] == place && one["name"] == name)
+    };
     let queries = parameters.iter().any(|one| one["in"] == "query");
     let body = operation["requestBody"].is_object();
     let headers = takes("header", "Idempotency-Key");
@@ -218,5 +297,8 @@ fn errors(path: &str, secured: bool, operation: &Value) -> Vec<Error> {
         (true, GATEWAY[0]),
         (true, GATEWAY[1]),
     ];
-    rules.into_iter().filter_map(|(applies, error)| applies.then_some(error)).collect()
+    rules
+        .into_iter()
+        .filter_map(|(applies, error)| applies.then_some(error))
+        .collect()
 }

@@ -123,7 +123,12 @@ const SPLITS: [Split; 4] = [
 
 /// Replaces requests by the union of their variants.
 pub(super) fn complete(schemas: &mut Value) {
-    for Split { whole, choice, variants } in SPLITS {
+    for Split {
+        whole,
+        choice,
+        variants,
+    } in SPLITS
+    {
         let described = schemas[whole].take();
         let mut mapping = Map::new();
         for variant in variants {
@@ -133,11 +138,14 @@ pub(super) fn complete(schemas: &mut Value) {
             }
             schemas[variant.name] = made;
         }
-        let references: Vec<Value> =
-            variants.iter().map(|variant| json!({"$ref": format!("{PREFIX}{}", variant.name)})).collect();
+        let references: Vec<Value> = variants
+            .iter()
+            .map(|variant| json!({"$ref": format!("{PREFIX}{}", variant.name)}))
+            .collect();
         schemas[whole] = json!({"description": described["description"], choice: references});
         if !mapping.is_empty() {
-            schemas[whole]["discriminator"] = json!({"propertyName": "channel", "mapping": mapping});
+            schemas[whole]["discriminator"] =
+                json!({"propertyName": "channel", "mapping": mapping});
         }
     }
 }

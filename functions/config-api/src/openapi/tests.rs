@@ -3,20 +3,32 @@ use std::collections::BTreeSet;
 use super::*;
 
 fn document() -> Value {
-    complete(&crate::routes::all().into_openapi(), "https://tieline.example.com")
+    complete(
+        &crate::routes::all().into_openapi(),
+        "https://tieline.example.com",
+    )
 }
 
 #[test]
 fn operation_ids_are_unique_and_good_names_in_clients() {
     let mut seen = BTreeSet::new();
     for (path, method, operation) in operations(&mut document()["paths"]) {
-        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
-        let verb_and_noun = id.len() > 5 && id.starts_with(|first: char| first.is_ascii_lowercase());
+        let id = operation["operationId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let verb_and_noun =
+            id.len() > 5 && id.starts_with(|first: char| first.is_ascii_lowercase());
         assert!(
-            verb_and_noun && id.chars().all(char::is_alphanumeric) && !id.chars().all(char::is_lowercase),
+            verb_and_noun
+                && id.chars().all(char::is_alphanumeric)
+                && !id.chars().all(char::is_lowercase),
             "{method} {path}: give it an operation_id such as listWebhooks in its annotation, not {id:?}"
         );
-        assert!(seen.insert(id.clone()), "{method} {path}: operation_id {id} is in use");
+        assert!(
+            seen.insert(id.clone()),
+            "{method} {path}: operation_id {id} is in use"
+        );
     }
 }
 
@@ -49,18 +61,32 @@ fn every_field_and_parameter_has_a_description() {
             );
             check(&format!("{place}.{name}"), field);
         }
-        for part in ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|part| schema[part].as_array()).flatten() {
+        for part in ["oneOf", "anyOf", "allOf"]
+            .into_iter()
+            .filter_map(|part| schema[part].as_array())
+            .flatten()
+        {
             check(place, part);
         }
     }
     let mut document = document();
-    for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
-        assert!(schema["description"].is_string(), "{name}: describe it in its doc comment, or in openapi/fields.json");
+    for (name, schema) in document["components"]["schemas"]
+        .as_object()
+        .expect("schemas")
+    {
+        assert!(
+            schema["description"].is_string(),
+            "{name}: describe it in its doc comment, or in openapi/fields.json"
+        );
         check(name, schema);
     }
     for (path, method, operation) in operations(&mut document["paths"]) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
-            assert!(parameter["description"].is_string(), "{method} {path}: {} has no description", parameter["name"]);
+            assert!(
+                parameter["description"].is_string(),
+                "{method} {path}: {} has no description",
+                parameter["name"]
+            );
         }
     }
 }
@@ -70,10 +96,20 @@ fn every_request_and_response_has_an_example() {
     for (path, method, operation) in operations(&mut document()["paths"]) {
         let responses = operation["responses"].as_object().expect("responses");
         for body in responses.values().chain(operation.get("requestBody")) {
-            for media in body["content"].as_object().into_iter().flatten().map(|(_, media)| media) {
+            for media in body["content"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(_, media)| media)
+            {
                 let named = media["schema"]["$ref"].as_str().unwrap_or_default();
-                let covered = media.get("example").is_some() || named.is_empty() || named.ends_with("/Problem");
-                assert!(covered, "{method} {path}: add an example of {named} to openapi/examples.json");
+                let covered = media.get("example").is_some()
+                    || named.is_empty()
+                    || named.ends_with("/Problem");
+                assert!(
+                    covered,
+                    "{method} {path}: add an example of {named} to openapi/examples.json"
+                );
             }
         }
     }

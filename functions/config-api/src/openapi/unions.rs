@@ -1,14 +1,22 @@
-//! Unions: each variant is a schema with a name of its own, so that generated clients have a type for it.
+//! Unions: each variant is a schema with a name of its own, so that generated clients have a type
+//! for it.
 
 use serde_json::{Map, Value, json};
 
 /// Names the variants of every union, and its discriminator.
 pub(super) fn complete(schemas: &mut Value) {
-    let Some(schemas) = schemas.as_object_mut() else { return };
+    let Some(schemas) = schemas.as_object_mut() else {
+        return;
+    };
     let mut named = Map::new();
     for (union, schema) in schemas.iter_mut() {
-        let Some(variants) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else { continue };
-        if !variants.iter().all(|variant| variant["properties"].is_object()) {
+        let Some(variants) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else {
+            continue;
+        };
+        if !variants
+            .iter()
+            .all(|variant| variant["properties"].is_object())
+        {
             continue;
         }
         let mut mapping = Map::new();
@@ -46,5 +54,8 @@ fn name(union: &str, tag: Option<&str>, variant: &Value) -> String {
 
 fn pascal(text: &str) -> String {
     let word = |word: &str| word[..1].to_uppercase() + &word[1..];
-    text.split(['_', '-']).filter(|word| !word.is_empty()).map(word).collect()
+    text.split(['_', '-'])
+        .filter(|word| !word.is_empty())
+        .map(word)
+        .collect()
 }

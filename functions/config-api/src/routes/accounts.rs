@@ -51,7 +51,14 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         Some(name) => Page::one(app.table.account_named(&name, &app.keys).await?),
         None => app.table.accounts(&slice, &app.keys).await?,
     };
-    paging.page(&app, items.iter().map(|used| view(&used.account)).collect(), next).await.map(Json)
+    paging
+        .page(
+            &app,
+            items.iter().map(|used| view(&used.account)).collect(),
+            next,
+        )
+        .await
+        .map(Json)
 }
 
 /// Creates an account.
@@ -59,11 +66,26 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     security(("token" = ["services:write"])),
     request_body = schema::AccountInput,
     responses((status = 201, body = schema::Account), schema::Conflict, schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
-    let account = Account::new(random::id(), Settings::parse(body.required()?, &app.allow)?, clock::now());
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer {
+    let account = Account::new(
+        random::id(),
+        Settings::parse(body.required()?, &app.allow)?,
+        clock::now(),
+    );
     let entry = caller.entry("account.created", &account.id, Vec::new());
-    app.table.create_account(&account, &app.keys, &entry).await?;
-    Ok(made(StatusCode::CREATED, "/v1/accounts", &account.id, answer(&account)))
+    app.table
+        .create_account(&account, &app.keys, &entry)
+        .await?;
+    Ok(made(
+        StatusCode::CREATED,
+        "/v1/accounts",
+        &account.id,
+        answer(&account),
+    ))
 }
 
 /// Returns an account.
@@ -76,8 +98,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes an account.
 ///
-/// Secrets that are left out stay. A `token_url` at another origin (scheme, host, port) must come with every secret
-/// that would go there.
+/// Secrets that are left out stay. A `token_url` at another origin (scheme, host, port) must come
+/// with every secret that would go there.
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "updateAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = schema::AccountId, Path), schema::IfMatch), request_body = schema::AccountPatch,
@@ -97,12 +119,18 @@ pub async fn patch(
         apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow)?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
-        let after = before.account.clone().changed(settings, clock::now()).patched(&before.account, patch)?;
+        let after = before
+            .account
+            .clone()
+            .changed(settings, clock::now())
+            .patched(&before.account, patch)?;
         if fields.is_empty() {
             return Ok(answer(&before.account));
         }
         let entry = caller.entry("account.updated", &after.id, fields);
-        app.table.update_account(&before, &after, &app.keys, &entry).await?;
+        app.table
+            .update_account(&before, &after, &app.keys, &entry)
+            .await?;
         Ok(answer(&after))
     };
     etag::change(&headers, version, || find(app, id), write).await
@@ -124,14 +152,23 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |used: Used| async move {
         if used.services > 0 {
-            let read = |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
+            let read =
+                |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
             let id = used.account.id;
             let of_account = |stored: &Stored| stored.service.settings.account_id == id;
-            let ids = first(NAMED + 1, read, of_account).await?.into_iter().map(|stored| stored.service.id);
-            return Err(Problem::in_use("Services use the account", ids, "Delete them first").into());
+            let ids = first(NAMED + 1, read, of_account)
+                .await?
+                .into_iter()
+                .map(|stored| stored.service.id);
+            return Err(
+                Problem::in_use("Services use the account", ids, "Delete them first").into(),
+            );
         }
         let entry = caller.entry("account.deleted", &used.account.id, Vec::new());
-        app.table.delete_account(&used.account, &entry).await.map_err(Refusal::from)
+        app.table
+            .delete_account(&used.account, &entry)
+            .await
+            .map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -139,7 +176,10 @@ pub async fn delete(
 
 async fn find(app: &App, id: &str) -> Answer<Used> {
     let id: AccountId = id.parse().map_err(|_| Problem::not_found("account"))?;
-    app.table.account(id, &app.keys).await?.ok_or_else(|| Problem::not_found("account"))
+    app.table
+        .account(id, &app.keys)
+        .await?
+        .ok_or_else(|| Problem::not_found("account"))
 }
 
 fn version(used: &Used) -> u64 {
@@ -147,11 +187,21 @@ fn version(used: &Used) -> u64 {
 }
 
 fn answer(account: &Account) -> Response {
-    ([(header::ETAG, etag::of(account.version))], Json(view(account))).into_response()
+    (
+        [(header::ETAG, etag::of(account.version))],
+        Json(view(account)),
+    )
+        .into_response()
 }
 
 fn view(account: &Account) -> Value {
-    let Account { id, settings, created_at, updated_at, version: _ } = account;
+    let Account {
+        id,
+        settings,
+        created_at,
+        updated_at,
+        version: _,
+    } = account;
     let mut view = Value::Object(settings.to_map(Reveal::Hints));
     view["id"] = json!(id);
     view["created_at"] = json!(time::show_millis(*created_at));

@@ -31,15 +31,23 @@ use crate::{
     responses((status = 200, body = schema::List<schema::AuditEntry>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
     let span = span(&app, &mut query);
-    let [resource, actor, action] = ["resource", "actor", "action"].map(|name| query.filter(name, query::text));
+    let [resource, actor, action] =
+        ["resource", "actor", "action"].map(|name| query.filter(name, query::text));
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
     let app = &*app;
     let read = |slice: Slice| async move { Ok(app.table.audit(span, &slice).await?) };
     let wanted = |entry: &Entry| {
-        let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
-        is(&resource, &entry.resource) && is(&actor, &entry.actor.to_string()) && is(&action, &entry.action)
+        let is = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == found)
+        };
+        is(&resource, &entry.resource)
+            && is(&actor, &entry.actor.to_string())
+            && is(&action, &entry.action)
     };
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
-    paging.page(app, items.iter().map(|entry| json!(entry)).collect(), next).await.map(Json)
+    paging
+        .page(app, items.iter().map(|entry| json!(entry)).collect(), next)
+        .await
+        .map(Json)
 }

@@ -1,7 +1,8 @@
 //! Campaigns on their way to another deployment: export and import.
 //!
-//! A bundle carries providers, so whoever only may work with campaigns does not get at providers by way of them: to export
-//! one that names providers takes `providers:read` as well, to import one that creates some, `providers:write`.
+//! A bundle carries providers, so whoever only may work with campaigns does not get at providers by
+//! way of them: to export one that names providers takes `providers:read` as well, to import one
+//! that creates some, `providers:write`.
 
 use std::sync::Arc;
 
@@ -44,7 +45,8 @@ pub async fn export(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
-    // A provider can't be deleted while a campaign names it: where one is gone, the campaign names another by now.
+    // A provider can't be deleted while a campaign names it: where one is gone, the campaign names
+    // another by now.
     for _ in 0..TRIES {
         let campaign = find(&app, &id).await?.settings;
         let ids: Vec<_> = campaign.providers().collect();
@@ -53,11 +55,14 @@ pub async fn export(
         }
         let found = app.table.providers_of(&ids, &app.keys).await?;
         if found.len() == ids.len() {
-            let providers: Vec<Provider> = found.into_values().map(|stored| stored.provider).collect();
+            let providers: Vec<Provider> =
+                found.into_values().map(|stored| stored.provider).collect();
             return Ok(Json(campaign::export(&campaign, &providers)));
         }
     }
-    Err(Problem::internal(format!("the providers of {id} are not there")))
+    Err(Problem::internal(format!(
+        "the providers of {id} are not there"
+    )))
 }
 
 /// Imports a bundle: everything in it, or nothing.
@@ -74,7 +79,10 @@ pub async fn import(
     let import = Import::parse(body.required()?, &app.allow)?;
     for _ in 0..TRIES {
         let existing = app.table.existing(&import.names(), &app.keys).await?;
-        let plan = import.clone().plan(&existing, (random::id(), [random::id(), random::id()])).map_err(problem)?;
+        let plan = import
+            .clone()
+            .plan(&existing, (random::id(), [random::id(), random::id()]))
+            .map_err(problem)?;
         if !plan.providers.is_empty() {
             caller.needs(Scope::ProvidersWrite)?;
         }
@@ -93,18 +101,32 @@ pub async fn import(
 
 async fn write(app: &App, caller: &Caller, plan: &Plan) -> Result<(), WriteError> {
     let now = clock::now();
-    let campaign = plan.campaign.clone().map(|(id, settings)| Campaign::new(id, settings, now));
-    let named = |id| campaign.iter().flat_map(|campaign| campaign.settings.providers()).any(|named| named == id);
+    let campaign = plan
+        .campaign
+        .clone()
+        .map(|(id, settings)| Campaign::new(id, settings, now));
+    let named = |id| {
+        campaign
+            .iter()
+            .flat_map(|campaign| campaign.settings.providers())
+            .any(|named| named == id)
+    };
     let stored = |(id, settings): &(_, domain::provider::Settings)| Stored {
         provider: Provider::new(*id, settings.clone(), now),
         key: key(None, settings),
         campaigns: u32::from(named(*id)),
     };
     let providers: Vec<Stored> = plan.providers.iter().map(stored).collect();
-    let created = providers.iter().map(|stored| caller.entry("provider.created", &stored.provider.id, Vec::new()));
-    let campaigns = campaign.iter().map(|campaign| caller.entry("campaign.created", &campaign.id, Vec::new()));
+    let created = providers
+        .iter()
+        .map(|stored| caller.entry("provider.created", &stored.provider.id, Vec::new()));
+    let campaigns = campaign
+        .iter()
+        .map(|campaign| caller.entry("campaign.created", &campaign.id, Vec::new()));
     let entries: Vec<_> = created.chain(campaigns).collect();
-    app.table.import(campaign.as_ref(), &providers, &app.keys, &entries).await
+    app.table
+        .import(campaign.as_ref(), &providers, &app.keys, &entries)
+        .await
 }
 
 fn problem(refused: Refused) -> Problem {
@@ -112,11 +134,18 @@ fn problem(refused: Refused) -> Problem {
         Refused::Invalid(problems) => problems.into(),
         Refused::Taken(entries) => {
             let entry = |entry: &Entry| {
-                let id = entry.id.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
+                let id = entry
+                    .id
+                    .as_deref()
+                    .map(|id| format!(" ({id})"))
+                    .unwrap_or_default();
                 format!("{} \"{}\"{id}", entry.kind, entry.name)
             };
             let names: Vec<String> = entries.iter().map(entry).collect();
-            Problem::conflict(format!("Names already in use: {}. Nothing was imported.", names.join(", ")))
+            Problem::conflict(format!(
+                "Names already in use: {}. Nothing was imported.",
+                names.join(", ")
+            ))
         }
     }
 }

@@ -42,7 +42,10 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         Some(name) => Page::one(app.table.campaign_named(&name).await?),
         None => app.table.campaigns(&slice).await?,
     };
-    paging.page(&app, items.iter().map(view).collect(), next).await.map(Json)
+    paging
+        .page(&app, items.iter().map(view).collect(), next)
+        .await
+        .map(Json)
 }
 
 /// Creates a campaign.
@@ -50,12 +53,25 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     security(("token" = ["campaigns:write"])),
     request_body = schema::CampaignInput,
     responses((status = 201, body = schema::Campaign), schema::Conflict, schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
-    let campaign = Campaign::new(random::id(), Settings::parse(body.required()?)?, clock::now());
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer {
+    let campaign = Campaign::new(
+        random::id(),
+        Settings::parse(body.required()?)?,
+        clock::now(),
+    );
     known(&app, &campaign.settings).await?;
     let entry = caller.entry("campaign.created", &campaign.id, Vec::new());
     app.table.create_campaign(&campaign, &entry).await?;
-    Ok(made(StatusCode::CREATED, "/v1/campaigns", &campaign.id, answer(&campaign)))
+    Ok(made(
+        StatusCode::CREATED,
+        "/v1/campaigns",
+        &campaign.id,
+        answer(&campaign),
+    ))
 }
 
 /// Returns a campaign.
@@ -91,7 +107,13 @@ pub async fn patch(
             return Ok(answer(&before));
         }
         let after = before.clone().changed(settings, clock::now());
-        app.table.update_campaign(&before, &after, &caller.entry("campaign.updated", &after.id, fields)).await?;
+        app.table
+            .update_campaign(
+                &before,
+                &after,
+                &caller.entry("campaign.updated", &after.id, fields),
+            )
+            .await?;
         Ok(answer(&after))
     };
     etag::change(&headers, version, || find(app, id), write).await
@@ -113,7 +135,10 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |campaign: Campaign| async move {
         let entry = caller.entry("campaign.deleted", &campaign.id, Vec::new());
-        app.table.delete_campaign(&campaign, &entry).await.map_err(Refusal::from)
+        app.table
+            .delete_campaign(&campaign, &entry)
+            .await
+            .map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -122,14 +147,21 @@ pub async fn delete(
 /// The campaign of this id.
 pub(super) async fn find(app: &App, id: &str) -> Answer<Campaign> {
     let id: CampaignId = id.parse().map_err(|_| Problem::not_found("campaign"))?;
-    app.table.campaign(id).await?.ok_or_else(|| Problem::not_found("campaign"))
+    app.table
+        .campaign(id)
+        .await?
+        .ok_or_else(|| Problem::not_found("campaign"))
 }
 
 /// Names the providers that are not there, or carry something else.
 async fn known(app: &App, settings: &Settings) -> Answer<()> {
     let ids: Vec<_> = settings.providers().collect();
     let found = app.table.providers_of(&ids, &app.keys).await?;
-    Ok(settings.check(|id| found.get(&id).map(|stored| stored.provider.settings.channel))?)
+    Ok(settings.check(|id| {
+        found
+            .get(&id)
+            .map(|stored| stored.provider.settings.channel)
+    })?)
 }
 
 fn version(campaign: &Campaign) -> u64 {
@@ -137,11 +169,21 @@ fn version(campaign: &Campaign) -> u64 {
 }
 
 fn answer(campaign: &Campaign) -> Response {
-    ([(header::ETAG, etag::of(campaign.version))], Json(view(campaign))).into_response()
+    (
+        [(header::ETAG, etag::of(campaign.version))],
+        Json(view(campaign)),
+    )
+        .into_response()
 }
 
 fn view(campaign: &Campaign) -> Value {
-    let Campaign { id, settings, created_at, updated_at, version: _ } = campaign;
+    let Campaign {
+        id,
+        settings,
+        created_at,
+        updated_at,
+        version: _,
+    } = campaign;
     let mut view = Value::Object(settings.to_map());
     view["id"] = json!(id);
     view["created_at"] = json!(time::show_millis(*created_at));

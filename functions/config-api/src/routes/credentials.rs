@@ -1,5 +1,5 @@
-//! Integration credentials: create, read, change, rotate, revoke, delete. A token is in the answer that makes it, and
-//! nowhere else.
+//! Integration credentials: create, read, change, rotate, revoke, delete. A token is in the answer
+//! that makes it, and nowhere else.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -55,8 +55,10 @@ use crate::{
     responses((status = 200, body = schema::List<schema::Credential>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
     let status = query.filter("status", query::choice(&Status::ALL));
-    let rotation =
-        query.filter("rotation", query::choice(&[("overdue", Rotation::Overdue), ("due_soon", Rotation::Soon)]));
+    let rotation = query.filter(
+        "rotation",
+        query::choice(&[("overdue", Rotation::Overdue), ("due_soon", Rotation::Soon)]),
+    );
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
     let now = clock::now();
@@ -69,24 +71,35 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         Ok(match rotation {
             None => app.table.credentials(&slice).await?,
             // The next reminder of what is overdue or due within a week is at most a week away.
-            Some(_) => app.table.reminders(now.checked_add(reminder::STEP).unwrap_or(now), &slice).await?,
+            Some(_) => {
+                app.table
+                    .reminders(now.checked_add(reminder::STEP).unwrap_or(now), &slice)
+                    .await?
+            }
         })
     };
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
     let uses = app.table.last_uses(&items).await?;
-    let data = items.iter().map(|credential| view(credential, &uses, now)).collect();
+    let data = items
+        .iter()
+        .map(|credential| view(credential, &uses, now))
+        .collect();
     paging.page(app, data, next).await.map(Json)
 }
 
 /// Creates a credential.
 ///
-/// The response is the only one that contains the new `token`. A credential cannot have scopes that the caller
-/// lacks; one for another user also takes the scope `users:write`.
+/// The response is the only one that contains the new `token`. A credential cannot have scopes that
+/// the caller lacks; one for another user also takes the scope `users:write`.
 #[utoipa::path(post, path = "/v1/credentials", operation_id = "createCredential", tag = "credentials",
     security(("token" = ["credentials:write"])),
     request_body = schema::CredentialInput,
     responses((status = 201, body = schema::Credential), schema::Conflict, schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer {
     let now = clock::now();
     let settings = Settings::parse(body.required()?, caller.user, now)?;
     covered(&caller, &settings)?;
@@ -94,15 +107,26 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     if settings.user_id != caller.user && !caller.scopes.grants(Scope::UsersWrite) {
         return Err(Problem::forbidden(Scope::UsersWrite.as_str()));
     }
-    let holder = app.table.user(settings.user_id).await?.filter(|holder| holder.user.settings.active);
+    let holder = app
+        .table
+        .user(settings.user_id)
+        .await?
+        .filter(|holder| holder.user.settings.active);
     if holder.is_none() {
         return Err(Problems::here("is no active user").under("user_id").into());
     }
     let (token, mark) = fresh(&app).await?;
     let credential = Credential::new(random::id(), settings, mark, Some(caller.user), now);
     let entry = caller.entry("credential.created", &credential.id, Vec::new());
-    app.table.create_credential(&credential, now, &entry).await?;
-    Ok(made(StatusCode::CREATED, "/v1/credentials", &credential.id, answer(&app, &credential, Some(&token)).await?))
+    app.table
+        .create_credential(&credential, now, &entry)
+        .await?;
+    Ok(made(
+        StatusCode::CREATED,
+        "/v1/credentials",
+        &credential.id,
+        answer(&app, &credential, Some(&token)).await?,
+    ))
 }
 
 /// Returns a credential, without its token.
@@ -128,21 +152,32 @@ pub async fn patch(
     body: Document,
 ) -> Answer {
     let patch = &body.required()?;
-    change(&app, &id, &headers, &caller, "credential.updated", |before, now| {
-        let mut document = before.settings.to_value();
-        apply(&mut document, patch);
-        let settings = before.settings.patched(document, now)?;
-        covered(&caller, &settings)?;
-        Ok(if settings == before.settings { before } else { before.changed(settings) })
-    })
+    change(
+        &app,
+        &id,
+        &headers,
+        &caller,
+        "credential.updated",
+        |before, now| {
+            let mut document = before.settings.to_value();
+            apply(&mut document, patch);
+            let settings = before.settings.patched(document, now)?;
+            covered(&caller, &settings)?;
+            Ok(if settings == before.settings {
+                before
+            } else {
+                before.changed(settings)
+            })
+        },
+    )
     .await
 }
 
 /// Replaces a credential's token.
 ///
-/// The response is the only one that contains the new `token`. The old token stops at once, or after
-/// `overlap_seconds`. Tokens of earlier rotations keep their own overlaps, at most three at a time (else 409); without
-/// `overlap_seconds` all of them stop. ID, description and scopes stay.
+/// The response is the only one that contains the new `token`. The old token stops at once, or
+/// after `overlap_seconds`. Tokens of earlier rotations keep their own overlaps, at most three at a
+/// time (else 409); without `overlap_seconds` all of them stop. ID, description and scopes stay.
 #[utoipa::path(post, path = "/v1/credentials/{id}/rotate", operation_id = "rotateCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
     request_body = schema::RotateInput,
@@ -163,12 +198,21 @@ pub async fn rotate(
             return Err(Problem::conflict("The credential has ended: create another").into());
         }
         let (token, mark) = fresh(app).await?;
-        let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
+        let last_used_at = app
+            .table
+            .last_uses(std::slice::from_ref(&before))
+            .await?
+            .remove(&before.id);
         let after = before.clone().rotated(mark, overlap, now);
         let after = after.map_err(|error| Problem::conflict(error.to_string()))?;
-        let after = Credential { last_used_at, ..after };
+        let after = Credential {
+            last_used_at,
+            ..after
+        };
         let entry = caller.entry("credential.rotated", &after.id, Vec::new());
-        app.table.update_credential(&before, &after, None, now, Some(&entry)).await?;
+        app.table
+            .update_credential(&before, &after, None, now, Some(&entry))
+            .await?;
         Ok(answer(app, &after, Some(&token)).await?)
     };
     etag::change(&headers, version, || find(app, id), write).await
@@ -188,9 +232,20 @@ pub async fn revoke(
     body: Document,
 ) -> Answer {
     body.nothing()?;
-    change(&app, &id, &headers, &caller, "credential.revoked", |before, now| {
-        Ok(if before.revoked_at.is_some() { before } else { before.revoked(now) })
-    })
+    change(
+        &app,
+        &id,
+        &headers,
+        &caller,
+        "credential.revoked",
+        |before, now| {
+            Ok(if before.revoked_at.is_some() {
+                before
+            } else {
+                before.revoked(now)
+            })
+        },
+    )
     .await
 }
 
@@ -212,7 +267,10 @@ pub async fn delete(
         covered(caller, &credential.settings)?;
         let other = admin_beside(app, &credential, None).await?;
         let entry = caller.entry("credential.deleted", &credential.id, Vec::new());
-        app.table.delete_credential(&credential, other, now, &entry).await.map_err(Refusal::from)
+        app.table
+            .delete_credential(&credential, other, now, &entry)
+            .await
+            .map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -231,17 +289,26 @@ async fn change(
     let write = |before: Credential| async move {
         let now = clock::now();
         covered(caller, &before.settings)?;
-        let last_used_at = app.table.last_uses(std::slice::from_ref(&before)).await?.remove(&before.id);
+        let last_used_at = app
+            .table
+            .last_uses(std::slice::from_ref(&before))
+            .await?
+            .remove(&before.id);
         let after = change(before.clone(), now)?;
         if after.version == before.version {
             // Nothing changes, and nothing is recorded.
             return Ok(answer(app, &before, None).await?);
         }
-        let after = Credential { last_used_at, ..after };
+        let after = Credential {
+            last_used_at,
+            ..after
+        };
         let other = admin_beside(app, &before, Some(&after)).await?;
         let fields = audit::changes(&before.settings.to_value(), &after.settings.to_value());
         let entry = caller.entry(action, &after.id, fields);
-        app.table.update_credential(&before, &after, other, now, Some(&entry)).await?;
+        app.table
+            .update_credential(&before, &after, other, now, Some(&entry))
+            .await?;
         Ok(answer(app, &after, None).await?)
     };
     etag::change(headers, version, || find(app, id), write).await
@@ -249,7 +316,10 @@ async fn change(
 
 async fn find(app: &App, id: &str) -> Answer<Credential> {
     let id: CredentialId = id.parse().map_err(|_| Problem::not_found("credential"))?;
-    app.table.credential(id).await?.ok_or_else(|| Problem::not_found("credential"))
+    app.table
+        .credential(id)
+        .await?
+        .ok_or_else(|| Problem::not_found("credential"))
 }
 
 fn version(credential: &Credential) -> u64 {
@@ -259,23 +329,40 @@ fn version(credential: &Credential) -> u64 {
 /// Nobody hands on, or takes hold of, what they may not do themselves.
 fn covered(caller: &Caller, settings: &Settings) -> Answer<()> {
     let missing = caller.scopes.lack(&settings.scopes);
-    if missing.is_empty() { Ok(()) } else { Err(Problem::beyond("The credential holds", &missing)) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::beyond("The credential holds", &missing))
+    }
 }
 
-/// Where an admin credential without an end is about to be none, another one that is; a conflict where there is none.
-async fn admin_beside(app: &App, before: &Credential, after: Option<&Credential>) -> Answer<Option<LiveAdmin>> {
+/// Where an admin credential without an end is about to be none, another one that is; a conflict
+/// where there is none.
+async fn admin_beside(
+    app: &App,
+    before: &Credential,
+    after: Option<&Credential>,
+) -> Answer<Option<LiveAdmin>> {
     if !before.is_lasting_admin() || after.is_some_and(Credential::is_lasting_admin) {
         return Ok(None);
     }
-    let other = app.table.another_admin(|credential| credential.id == before.id).await?;
-    other.map(Some).ok_or_else(|| Problem::conflict("This is the last active admin credential without an end"))
+    let other = app
+        .table
+        .another_admin(|credential| credential.id == before.id)
+        .await?;
+    other
+        .map(Some)
+        .ok_or_else(|| Problem::conflict("This is the last active admin credential without an end"))
 }
 
 /// A new token, and what is kept of it.
 async fn fresh(app: &App) -> Answer<(Token, TokenMark)> {
     let token = Token::from_random(random::bytes());
     let hash = app.keys.get().await?.token_key(token.expose());
-    let mark = TokenMark { hash, hint: token.hint().to_owned() };
+    let mark = TokenMark {
+        hash,
+        hint: token.hint().to_owned(),
+    };
     Ok((token, mark))
 }
 
@@ -299,12 +386,17 @@ impl Rotation {
 }
 
 async fn answer(app: &App, credential: &Credential, token: Option<&Token>) -> Answer {
-    let uses = app.table.last_uses(std::slice::from_ref(credential)).await?;
+    let uses = app
+        .table
+        .last_uses(std::slice::from_ref(credential))
+        .await?;
     let mut body = view(credential, &uses, clock::now());
     if let Some(token) = token {
         body["token"] = token.expose().into();
     }
-    Ok(Response::into_response(([(header::ETAG, etag::of(credential.version))], Json(body)).into_response()))
+    Ok(Response::into_response(
+        ([(header::ETAG, etag::of(credential.version))], Json(body)).into_response(),
+    ))
 }
 
 fn view(credential: &Credential, uses: &HashMap<CredentialId, Timestamp>, now: Timestamp) -> Value {

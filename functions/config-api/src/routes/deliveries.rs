@@ -57,17 +57,27 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         webhook: query.filter("webhook_id", |text| Ok(text.parse()?)),
         event: query.filter("event_id", |text| Ok(text.parse()?)),
         status: query.filter("status", query::choice(&Status::ALL)),
-        span: Span { since: Timestamp::MIN, until: Timestamp::MAX },
+        span: Span {
+            since: Timestamp::MIN,
+            until: Timestamp::MAX,
+        },
     };
     // What is not found day by day is found whatever its age.
-    let since = if filter.walks() { oldest(&app) } else { Timestamp::MIN };
+    let since = if filter.walks() {
+        oldest(&app)
+    } else {
+        Timestamp::MIN
+    };
     filter.span = span_from(&app, &mut query, since);
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
     let (app, filter) = (&*app, &filter);
     let read = |slice: Slice| async move { find(app, filter, &slice).await };
     let Page { items, next, .. } = query::filled(slice, read, |seen| filter.wants(seen)).await?;
-    paging.page(app, items.iter().map(Seen::view).collect(), next).await.map(Json)
+    paging
+        .page(app, items.iter().map(Seen::view).collect(), next)
+        .await
+        .map(Json)
 }
 
 /// Returns a delivery with its attempts.
@@ -92,8 +102,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Retries a delivery.
 ///
-/// Takes any delivery but one that is pending for less than an hour. It continues with the next attempt number, the same
-/// `webhook-id` and a fresh schedule.
+/// Takes any delivery but one that is pending for less than an hour. It continues with the next
+/// attempt number, the same `webhook-id` and a fresh schedule.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
     security(("token" = ["deliveries:retry"])), params(("id" = schema::DeliveryId, Path)),
     responses((status = 202, body = schema::Delivery), schema::Conflict, schema::Refused))]
@@ -123,9 +133,23 @@ pub async fn retry(
         let first = Message::first(id, String::new(), dispatched.dispatched_at, None);
         Delivery::cancelled(None, &first, &dispatched.event.kind, now)
     });
-    match retry::again(&app.table, &app.deliveries, before, was.as_ref(), caller.hops, now).await? {
-        Some(row) => Ok((StatusCode::ACCEPTED, Json(Seen::of(&row, Stopped::Never).view()))),
-        None => Err(Problem::conflict("The delivery is being tried just now: try again")),
+    match retry::again(
+        &app.table,
+        &app.deliveries,
+        before,
+        was.as_ref(),
+        caller.hops,
+        now,
+    )
+    .await?
+    {
+        Some(row) => Ok((
+            StatusCode::ACCEPTED,
+            Json(Seen::of(&row, Stopped::Never).view()),
+        )),
+        None => Err(Problem::conflict(
+            "The delivery is being tried just now: try again",
+        )),
     }
 }
 
@@ -140,12 +164,16 @@ struct Filter {
 impl Filter {
     /// Whether it takes a walk over days to find them.
     fn walks(&self) -> bool {
-        let is_indexed = matches!(self.status, Some(Status::Failed | Status::Blocked | Status::Retrying));
+        let is_indexed = matches!(
+            self.status,
+            Some(Status::Failed | Status::Blocked | Status::Retrying)
+        );
         self.event.is_none() && !(self.webhook.is_none() && is_indexed)
     }
 
     fn wants(&self, seen: &Seen) -> bool {
-        self.webhook.is_none_or(|webhook| seen.id.webhook == webhook)
+        self.webhook
+            .is_none_or(|webhook| seen.id.webhook == webhook)
             && self.event.is_none_or(|event| seen.id.event == event)
             && self.status.is_none_or(|status| seen.status == status)
             && self.span.holds(seen.id.event.made_at())
@@ -155,8 +183,14 @@ impl Filter {
 /// How many events are read at once for the pending deliveries of one webhook.
 const MAX_EVENTS: usize = 1_000;
 
-/// One page of a webhook's deliveries: its rows, merged with the events that matched it and have no row yet.
-async fn of_webhook(app: &App, webhook: WebhookId, span: Span, slice: &Slice) -> Answer<Page<Seen>> {
+/// One page of a webhook's deliveries: its rows, merged with the events that matched it and have no
+/// row yet.
+async fn of_webhook(
+    app: &App,
+    webhook: WebhookId,
+    span: Span,
+    slice: &Slice,
+) -> Answer<Page<Seen>> {
     let key = |id: EventId| id.ulid().to_string();
     let stopped = app.table.stops(&[webhook]).await?(webhook);
     let rows = app.table.deliveries_of(webhook, span, slice).await?;
@@ -164,45 +198,93 @@ async fn of_webhook(app: &App, webhook: WebhookId, span: Span, slice: &Slice) ->
         Some(oldest) => oldest.id.event.made_at(),
         None => span.since,
     };
-    let slice_of_events = Slice { limit: MAX_EVENTS, ..slice.clone() };
-    let events = app.table.events(Span { since, ..span }, &slice_of_events).await?;
+    let slice_of_events = Slice {
+        limit: MAX_EVENTS,
+        ..slice.clone()
+    };
+    let events = app
+        .table
+        .events(Span { since, ..span }, &slice_of_events)
+        .await?;
     // Down to here nothing is missing in either.
     let edge = rows.next.max(events.next);
     let known: BTreeSet<EventId> = rows.items.iter().map(|row| row.id.event).collect();
-    let unmade = events
+    let unmade = events.items.iter().filter(|dispatched| {
+        dispatched.matches.contains(&webhook) && !known.contains(&dispatched.event.id)
+    });
+    let unmade = unmade.map(|dispatched| {
+        Seen::unmade(
+            dispatched,
+            DeliveryId {
+                event: dispatched.event.id,
+                webhook,
+            },
+            stopped,
+        )
+    });
+    let mut items: Vec<Seen> = rows
         .items
         .iter()
-        .filter(|dispatched| dispatched.matches.contains(&webhook) && !known.contains(&dispatched.event.id));
-    let unmade =
-        unmade.map(|dispatched| Seen::unmade(dispatched, DeliveryId { event: dispatched.event.id, webhook }, stopped));
-    let mut items: Vec<Seen> = rows.items.iter().map(|row| Seen::of(row, stopped)).chain(unmade).collect();
+        .map(|row| Seen::of(row, stopped))
+        .chain(unmade)
+        .collect();
     items.retain(|seen| edge.as_ref().is_none_or(|edge| key(seen.id.event) >= *edge));
     items.sort_by_key(|seen| std::cmp::Reverse(seen.id.event.ulid()));
     let more = items.len() > slice.limit;
     items.truncate(slice.limit);
-    let next = if more { items.last().map(|seen| key(seen.id.event)) } else { edge };
-    Ok(Page { items, next, weight: rows.weight })
+    let next = if more {
+        items.last().map(|seen| key(seen.id.event))
+    } else {
+        edge
+    };
+    Ok(Page {
+        items,
+        next,
+        weight: rows.weight,
+    })
 }
 
-/// The shortest way to a page: one event's matches, the index of a status, one webhook's rows, or else a walk over events.
+/// The shortest way to a page: one event's matches, the index of a status, one webhook's rows, or
+/// else a walk over events.
 async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
     match *filter {
-        Filter { event: Some(event), .. } => {
-            let events = Page { items: Vec::from_iter(app.table.event(event).await?), next: None, weight: 0 };
+        Filter {
+            event: Some(event), ..
+        } => {
+            let events = Page {
+                items: Vec::from_iter(app.table.event(event).await?),
+                next: None,
+                weight: 0,
+            };
             matches(app, filter, events, slice).await
         }
-        Filter { webhook: Some(webhook), status: None, span, .. } => of_webhook(app, webhook, span, slice).await,
-        Filter { webhook: Some(webhook), status, span, .. } if status != Some(Status::Pending) => {
+        Filter {
+            webhook: Some(webhook),
+            status: None,
+            span,
+            ..
+        } => of_webhook(app, webhook, span, slice).await,
+        Filter {
+            webhook: Some(webhook),
+            status,
+            span,
+            ..
+        } if status != Some(Status::Pending) => {
             let page = app.table.deliveries_of(webhook, span, slice).await?;
             let stopped = app.table.stops(&[webhook]).await?(webhook);
             Ok(page.map(|row| Seen::of(&row, stopped)))
         }
         Filter {
-            webhook: None, status: Some(status @ (Status::Failed | Status::Blocked | Status::Retrying)), ..
+            webhook: None,
+            status: Some(status @ (Status::Failed | Status::Blocked | Status::Retrying)),
+            ..
         } => {
             let page = app.table.deliveries_with(status, slice).await?;
             let ids: BTreeSet<WebhookId> = page.items.iter().map(|row| row.id.webhook).collect();
-            let stops = app.table.stops(&ids.into_iter().collect::<Vec<_>>()).await?;
+            let stops = app
+                .table
+                .stops(&ids.into_iter().collect::<Vec<_>>())
+                .await?;
             Ok(page.map(|row| Seen::of(&row, stops(row.id.webhook))))
         }
         Filter { .. } => walk(app, filter, slice).await,
@@ -212,13 +294,23 @@ async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
 /// Deliveries by their events.
 async fn walk(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
     let stopped_at = Stop::of(slice);
-    // The event at which the last page stopped comes first: some of its matches are still to be shown.
+    // The event at which the last page stopped comes first: some of its matches are still to be
+    // shown.
     let begun = match stopped_at {
         Some(Stop { event, shown }) if shown > 0 => app.table.event(event).await?,
         _ => None,
     };
     let after = stopped_at.map(|stop| stop.event.ulid().to_string());
-    let mut events = app.table.events(filter.span, &Slice { after, ..slice.clone() }).await?;
+    let mut events = app
+        .table
+        .events(
+            filter.span,
+            &Slice {
+                after,
+                ..slice.clone()
+            },
+        )
+        .await?;
     events.items.splice(..0, begun);
     matches(app, filter, events, slice).await
 }
@@ -234,42 +326,81 @@ impl Stop {
     fn of(slice: &Slice) -> Option<Self> {
         let after = slice.after.as_deref()?;
         let (event, shown) = after.split_once('#').unwrap_or((after, "0"));
-        Some(Self { event: EventId::from_ulid(event.parse().ok()?), shown: shown.parse().ok()? })
+        Some(Self {
+            event: EventId::from_ulid(event.parse().ok()?),
+            shown: shown.parse().ok()?,
+        })
     }
 }
 
 /// The matches of these events, from where the last page stopped until the page is full.
-async fn matches(app: &App, filter: &Filter, events: Page<Dispatched>, slice: &Slice) -> Answer<Page<Seen>> {
+async fn matches(
+    app: &App,
+    filter: &Filter,
+    events: Page<Dispatched>,
+    slice: &Slice,
+) -> Answer<Page<Seen>> {
     let stop = Stop::of(slice);
-    let all = events.items.iter().flat_map(|event| (0..event.matches.len()).map(move |at| (event, at)));
+    let all = events
+        .items
+        .iter()
+        .flat_map(|event| (0..event.matches.len()).map(move |at| (event, at)));
     let wanted = |(event, at): &(&Dispatched, usize)| {
         stop.is_none_or(|stop| stop.event != event.event.id || stop.shown <= *at)
-            && filter.webhook.is_none_or(|webhook| webhook == event.matches[*at])
+            && filter
+                .webhook
+                .is_none_or(|webhook| webhook == event.matches[*at])
     };
     let mut some: Vec<(&Dispatched, usize)> = all.filter(wanted).take(slice.limit + 1).collect();
     let more = some.len() > slice.limit;
     some.truncate(slice.limit);
-    let next = some.last().filter(|_| more).map(|(event, at)| format!("{}#{}", event.event.id.ulid(), at + 1));
-    let some: Vec<_> = some.into_iter().map(|(event, at)| (event, event.matches[at])).collect();
-    Ok(Page { items: seen(app, &some).await?, next: next.or(events.next), weight: events.weight })
+    let next = some
+        .last()
+        .filter(|_| more)
+        .map(|(event, at)| format!("{}#{}", event.event.id.ulid(), at + 1));
+    let some: Vec<_> = some
+        .into_iter()
+        .map(|(event, at)| (event, event.matches[at]))
+        .collect();
+    Ok(Page {
+        items: seen(app, &some).await?,
+        next: next.or(events.next),
+        weight: events.weight,
+    })
 }
 
 /// The deliveries of an event, as a list shows them.
 pub(super) async fn of_event(app: &App, event: &Dispatched) -> Answer<Vec<Value>> {
-    let all: Vec<_> = event.matches.iter().map(|webhook| (event, *webhook)).collect();
+    let all: Vec<_> = event
+        .matches
+        .iter()
+        .map(|webhook| (event, *webhook))
+        .collect();
     Ok(seen(app, &all).await?.iter().map(Seen::view).collect())
 }
 
 /// What became of these matches.
 async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> Answer<Vec<Seen>> {
-    let delivery = |event: &Dispatched, webhook| DeliveryId { event: event.event.id, webhook };
-    let ids: Vec<DeliveryId> = matches.iter().map(|(event, webhook)| delivery(event, *webhook)).collect();
+    let delivery = |event: &Dispatched, webhook| DeliveryId {
+        event: event.event.id,
+        webhook,
+    };
+    let ids: Vec<DeliveryId> = matches
+        .iter()
+        .map(|(event, webhook)| delivery(event, *webhook))
+        .collect();
     let webhooks: BTreeSet<WebhookId> = ids.iter().map(|id| id.webhook).collect();
     let rows = app.table.deliveries(&ids).await?;
-    let stops = app.table.stops(&webhooks.into_iter().collect::<Vec<_>>()).await?;
+    let stops = app
+        .table
+        .stops(&webhooks.into_iter().collect::<Vec<_>>())
+        .await?;
     let one = |(event, webhook): &(&Dispatched, WebhookId)| {
         let id = delivery(event, *webhook);
-        rows.get(&id).map_or_else(|| Seen::unmade(event, id, stops(*webhook)), |row| Seen::of(row, stops(*webhook)))
+        rows.get(&id).map_or_else(
+            || Seen::unmade(event, id, stops(*webhook)),
+            |row| Seen::of(row, stops(*webhook)),
+        )
     };
     Ok(matches.iter().map(one).collect())
 }
@@ -282,16 +413,27 @@ fn with_attempts(seen: &Seen, attempts: &[Attempt]) -> Value {
 
 async fn pending_or(app: &App, id: DeliveryId, row: Option<&Delivery>) -> Answer<Seen> {
     match row {
-        Some(row) => Ok(Seen::of(row, app.table.stops(&[id.webhook]).await?(id.webhook))),
+        Some(row) => Ok(Seen::of(
+            row,
+            app.table.stops(&[id.webhook]).await?(id.webhook),
+        )),
         None => pending(app, id).await,
     }
 }
 
 /// A delivery without a row exists when its event names its webhook.
 async fn pending(app: &App, id: DeliveryId) -> Answer<Seen> {
-    let dispatched = app.table.event(id.event).await?.filter(|event| event.matches.contains(&id.webhook));
+    let dispatched = app
+        .table
+        .event(id.event)
+        .await?
+        .filter(|event| event.matches.contains(&id.webhook));
     let dispatched = dispatched.ok_or_else(|| Problem::not_found("delivery"))?;
-    Ok(Seen::unmade(&dispatched, id, app.table.stops(&[id.webhook]).await?(id.webhook)))
+    Ok(Seen::unmade(
+        &dispatched,
+        id,
+        app.table.stops(&[id.webhook]).await?(id.webhook),
+    ))
 }
 
 /// The span that `since` and `until` ask for; by default the retention.
@@ -301,17 +443,27 @@ pub(super) fn span(app: &App, query: &mut Query) -> Span {
 
 fn span_from(app: &App, query: &mut Query, since: Timestamp) -> Span {
     Span {
-        since: query.filter("since", query::time).map_or(since, |since| since.max(earliest(app))),
-        until: query.filter("until", query::time).unwrap_or(Timestamp::MAX).min(clock::now()),
+        since: query
+            .filter("since", query::time)
+            .map_or(since, |since| since.max(earliest(app))),
+        until: query
+            .filter("until", query::time)
+            .unwrap_or(Timestamp::MAX)
+            .min(clock::now()),
     }
 }
 
 /// What was made before this time has expired, unless a late retry keeps it.
 fn oldest(app: &App) -> Timestamp {
-    clock::now().checked_sub(app.table.retention()).unwrap_or(Timestamp::UNIX_EPOCH)
+    clock::now()
+        .checked_sub(app.table.retention())
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// How far back walks go that are asked to: a retry keeps its event and delivery for another retention.
+/// How far back walks go that are asked to: a retry keeps its event and delivery for another
+/// retention.
 pub(super) fn earliest(app: &App) -> Timestamp {
-    clock::now().checked_sub(app.table.retention() * 2).unwrap_or(Timestamp::UNIX_EPOCH)
+    clock::now()
+        .checked_sub(app.table.retention() * 2)
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -1,5 +1,5 @@
-//! The API's reference as a page: Redoc over the OpenAPI document. Its script is vendored, and nothing is loaded from
-//! elsewhere.
+//! The API's reference as a page: Redoc over the OpenAPI document. Its script is vendored, and
+//! nothing is loaded from elsewhere.
 
 use axum::response::{Html, IntoResponse};
 use http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -24,7 +24,8 @@ const PAGE: &str = r#"<!doctype html>
 /// Redoc 2.5.4, gzipped (`assets/redoc.LICENSE.txt`).
 const REDOC: &[u8] = include_bytes!("../../assets/redoc.standalone.js.gz");
 
-/// Scripts from here only. Redoc writes its styles into the page, and searches in a worker that it makes.
+/// Scripts from here only. Redoc writes its styles into the page, and searches in a worker that it
+/// makes.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -40,5 +41,11 @@ pub async fn page() -> impl IntoResponse {
     responses((status = 200, description = "A script, compressed with gzip.", body = String,
         content_type = "text/javascript")))]
 pub async fn script() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/javascript"), (CONTENT_ENCODING, "gzip")], REDOC)
+    (
+        [
+            (CONTENT_TYPE, "text/javascript"),
+            (CONTENT_ENCODING, "gzip"),
+        ],
+        REDOC,
+    )
 }

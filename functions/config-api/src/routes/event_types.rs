@@ -51,7 +51,10 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<List
     let mut slice = paging.slice(&app).await?;
     let catalogue = event_type::catalogue();
     // The cursor is where one's own types go on, or how many of the built-in ones were shown.
-    let shown: Option<usize> = slice.after.as_deref().and_then(|after| after.strip_prefix('#')?.parse().ok());
+    let shown: Option<usize> = slice
+        .after
+        .as_deref()
+        .and_then(|after| after.strip_prefix('#')?.parse().ok());
     let mut data = Vec::new();
     if shown.is_none() {
         let own = app.table.event_types(&slice).await?;
@@ -83,12 +86,24 @@ pub async fn create(
     if event_type::find(new.name.as_str()).is_some() {
         return Err(taken());
     }
-    if app.table.most_subscribers(std::slice::from_ref(&new.name)).await? > MOST_MATCHES {
-        return Err(Problem::conflict("More than 1,000 webhooks, the most there can be, would get such events"));
+    if app
+        .table
+        .most_subscribers(std::slice::from_ref(&new.name))
+        .await?
+        > MOST_MATCHES
+    {
+        return Err(Problem::conflict(
+            "More than 1,000 webhooks, the most there can be, would get such events",
+        ));
     }
     let entry = caller.entry("event_type.created", &new.name, Vec::new());
     match app.table.create_event_type(&new, &entry).await? {
-        Created::Yes => Ok(made(StatusCode::CREATED, "/v1/event-types", &new.name, answer(&new))),
+        Created::Yes => Ok(made(
+            StatusCode::CREATED,
+            "/v1/event-types",
+            &new.name,
+            answer(&new),
+        )),
         Created::Taken => Err(taken()),
         Created::Full => Err(Problem::conflict(format!(
             "There are {MAX_TYPES} custom event types, the most there can be: delete one"
@@ -130,11 +145,25 @@ pub async fn patch(
         let old = document(&before);
         let mut new = old.clone();
         apply(&mut new, patch);
-        if new.get("name").is_some_and(|name| *name != json!(before.name)) {
-            return Err(Problems::here("can't be changed: create another type").under("name").into());
+        if new
+            .get("name")
+            .is_some_and(|name| *name != json!(before.name))
+        {
+            return Err(Problems::here("can't be changed: create another type")
+                .under("name")
+                .into());
         }
-        let CustomType { description, example, .. } = parse(new)?;
-        let after = CustomType { description, example, version: before.version + 1, ..before.clone() };
+        let CustomType {
+            description,
+            example,
+            ..
+        } = parse(new)?;
+        let after = CustomType {
+            description,
+            example,
+            version: before.version + 1,
+            ..before.clone()
+        };
         let fields = audit::changes(&old, &document(&after));
         if fields.is_empty() {
             return Ok(answer(&before));
@@ -148,7 +177,8 @@ pub async fn patch(
 
 /// Deletes a custom event type.
 ///
-/// A type that enabled webhooks name can't be deleted (409). Events of the type that were published before are delivered.
+/// A type that enabled webhooks name can't be deleted (409). Events of the type that were published
+/// before are delivered.
 #[utoipa::path(delete, path = "/v1/event-types/{name}", operation_id = "deleteEventType", tag = "event types",
     security(("token" = ["events:write"])),
     params(("name" = String, Path, description = "The name of the event type"), schema::IfMatch),
@@ -165,10 +195,15 @@ pub async fn delete(
         let webhooks = app.table.subscribed_to(&pattern).await?;
         if !webhooks.is_empty() {
             let remedy = "Remove the type from their `events` first";
-            return Err(Problem::in_use("Webhooks subscribe to the type", webhooks.iter(), remedy).into());
+            return Err(
+                Problem::in_use("Webhooks subscribe to the type", webhooks.iter(), remedy).into(),
+            );
         }
         let entry = caller.entry("event_type.deleted", &own.name, Vec::new());
-        app.table.delete_event_type(&own, &entry).await.map_err(Refusal::from)
+        app.table
+            .delete_event_type(&own, &entry)
+            .await
+            .map_err(Refusal::from)
     };
     etag::change(&headers, |own| own.version, || find(app, name), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -196,20 +231,32 @@ impl Names {
 /// The problem of a type that is not known.
 pub(crate) async fn unknown(app: &App, kind: &EventType, names: &mut Names) -> Answer<Problems> {
     let own = names.get(app).await?;
-    let known = event_type::catalogue().iter().map(|known| known.name).chain(own.iter().map(EventType::as_str));
+    let known = event_type::catalogue()
+        .iter()
+        .map(|known| known.name)
+        .chain(own.iter().map(EventType::as_str));
     let meant = event_type::closest(kind.as_str(), known);
-    let meant = meant.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
+    let meant = meant
+        .map(|name| format!(" Did you mean `{name}`?"))
+        .unwrap_or_default();
     let create = "Create a custom type with `POST /v1/event-types`";
-    Ok(Problems::here(format!("is not a known event type.{meant} {create}, or list all with `GET /v1/event-types`.")))
+    Ok(Problems::here(format!(
+        "is not a known event type.{meant} {create}, or list all with `GET /v1/event-types`."
+    )))
 }
 
 /// The custom type of this name. A built-in one can't be changed.
 async fn find(app: &App, name: &str) -> Answer<CustomType> {
     if event_type::find(name).is_some() {
-        return Err(Problem::conflict("Built-in event types can't be changed or deleted"));
+        return Err(Problem::conflict(
+            "Built-in event types can't be changed or deleted",
+        ));
     }
     let name = EventType::parse(name).map_err(|_| Problem::not_found("event type"))?;
-    app.table.event_type(&name).await?.ok_or_else(|| Problem::not_found("event type"))
+    app.table
+        .event_type(&name)
+        .await?
+        .ok_or_else(|| Problem::not_found("event type"))
 }
 
 pub(crate) fn parse(value: Value) -> Checked<CustomType> {
@@ -219,7 +266,13 @@ pub(crate) fn parse(value: Value) -> Checked<CustomType> {
     let example = fields.defaulted("example", None, |value| example(value).map(Some));
     let parsed = name.zip(description).zip(example);
     let created_at = clock::now();
-    let new = |((name, description), example)| CustomType { name, description, example, created_at, version: 1 };
+    let new = |((name, description), example)| CustomType {
+        name,
+        description,
+        example,
+        created_at,
+        version: 1,
+    };
     fields.finish(parsed.map(new))
 }
 
@@ -227,7 +280,9 @@ pub(crate) fn parse(value: Value) -> Checked<CustomType> {
 fn name(value: Value) -> Checked<EventType> {
     let name = EventType::parse(&string(value)?)?;
     if name.is_reserved() && event_type::find(name.as_str()).is_none() {
-        return Err(Problems::here("is in a namespace that Tieline publishes in: choose another first word"));
+        return Err(Problems::here(
+            "is in a namespace that Tieline publishes in: choose another first word",
+        ));
     }
     Ok(name)
 }
@@ -244,13 +299,19 @@ fn description(value: Value) -> Checked<String> {
 fn example(value: Value) -> Checked<String> {
     let text = Value::from(event::object(value)?).to_string();
     if text.len() > MAX_EXAMPLE {
-        return Err(Problems::here(format!("must have at most {MAX_EXAMPLE} bytes as JSON")));
+        return Err(Problems::here(format!(
+            "must have at most {MAX_EXAMPLE} bytes as JSON"
+        )));
     }
     Ok(text)
 }
 
 fn answer(own: &CustomType) -> Response {
-    ([(header::ETAG, etag::of(own.version))], Json(View::of(own.clone()))).into_response()
+    (
+        [(header::ETAG, etag::of(own.version))],
+        Json(View::of(own.clone())),
+    )
+        .into_response()
 }
 
 /// An event type as clients see it. Its example stays text.
@@ -266,10 +327,22 @@ pub struct View {
 
 impl View {
     fn of(own: CustomType) -> Self {
-        let CustomType { name, description, example, created_at, .. } = own;
+        let CustomType {
+            name,
+            description,
+            example,
+            created_at,
+            ..
+        } = own;
         let example = example.and_then(|text| RawValue::from_string(text).ok());
         let created_at = Some(time::show_millis(created_at));
-        Self { name: name.to_string(), description, example, built_in: false, created_at }
+        Self {
+            name: name.to_string(),
+            description,
+            example,
+            built_in: false,
+            created_at,
+        }
     }
 
     fn of_built_in(known: &BuiltIn) -> Self {
@@ -285,6 +358,9 @@ impl View {
 
 /// What a client can give of a type.
 fn document(own: &CustomType) -> Value {
-    let example: Option<Value> = own.example.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let example: Option<Value> = own
+        .example
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok());
     json!({"name": own.name, "description": own.description, "example": example})
 }

@@ -42,7 +42,8 @@ const MOST_IN_BATCH: usize = 100;
 
 /// Publishes an event.
 ///
-/// Returns 202 once the event is stored durably. It is dispatched, and can be read back, within seconds.
+/// Returns 202 once the event is stored durably. It is dispatched, and can be read back, within
+/// seconds.
 #[utoipa::path(post, path = "/v1/events", operation_id = "publishEvent", tag = "events",
     security(("token" = ["events:write"])),
     params(("Idempotency-Key" = Option<String>, Header,
@@ -60,13 +61,33 @@ pub async fn publish(
     let (key, new) = match (key, new) {
         (Ok(key), Ok(new)) => (key, new),
         (key, new) => {
-            let problems = [key.err(), new.err()].into_iter().flatten().flat_map(|problems| problems.0).collect();
-            return Err(
-                publish::refused(&app, &caller, Problems(problems), &document["type"], &mut Types::default()).await?
-            );
+            let problems = [key.err(), new.err()]
+                .into_iter()
+                .flatten()
+                .flat_map(|problems| problems.0)
+                .collect();
+            return Err(publish::refused(
+                &app,
+                &caller,
+                Problems(problems),
+                &document["type"],
+                &mut Types::default(),
+            )
+            .await?);
         }
     };
-    let event = publish::one(&app, &caller, ROUTE, Request { new, key, document, hops: caller.hops }).await?;
+    let event = publish::one(
+        &app,
+        &caller,
+        ROUTE,
+        Request {
+            new,
+            key,
+            document,
+            hops: caller.hops,
+        },
+    )
+    .await?;
     Ok((StatusCode::ACCEPTED, Json(accepted(&event))))
 }
 
@@ -101,8 +122,12 @@ pub async fn publish_batch(
             }
         }
     }
-    let mut published = publish::many(&app, &caller, BATCH_ROUTE, requests).await?.into_iter();
-    let results = wrong.into_iter().filter_map(|problem| problem.map_or_else(|| published.next(), |p| Some(Err(p))));
+    let mut published = publish::many(&app, &caller, BATCH_ROUTE, requests)
+        .await?
+        .into_iter();
+    let results = wrong
+        .into_iter()
+        .filter_map(|problem| problem.map_or_else(|| published.next(), |p| Some(Err(p))));
     let results: Vec<Value> = results
         .map(|result| match result {
             Ok(event) => accepted(&event),
@@ -145,7 +170,11 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     responses((status = 200, body = schema::EventWithDeliveries), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let id: EventId = id.parse().map_err(|_| Problem::not_found("event"))?;
-    let dispatched = app.table.event(id).await?.ok_or_else(|| Problem::not_found("event"))?;
+    let dispatched = app
+        .table
+        .event(id)
+        .await?
+        .ok_or_else(|| Problem::not_found("event"))?;
     let mut answer = json!(View::of(dispatched.clone())?);
     answer["deliveries"] = json!(deliveries::of_event(&app, &dispatched).await?);
     Ok(([(header::ETAG, etag::of_shown(&answer))], Json(answer)).into_response())
@@ -154,9 +183,17 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 /// The request's idempotency key.
 pub(super) fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>> {
     let mut values = headers.get_all("idempotency-key").iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().ok().filter(|_| values.next().is_none()).unwrap_or_default();
-    IdempotencyKey::parse(text).map(Some).map_err(|problems| problems.of_header("Idempotency-Key"))
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let text = value
+        .to_str()
+        .ok()
+        .filter(|_| values.next().is_none())
+        .unwrap_or_default();
+    IdempotencyKey::parse(text)
+        .map(Some)
+        .map_err(|problems| problems.of_header("Idempotency-Key"))
 }
 
 fn batch_entry(value: Value, hops: u8) -> Checked<Request> {
@@ -166,9 +203,16 @@ fn batch_entry(value: Value, hops: u8) -> Checked<Request> {
         map.remove("idempotency_key");
     }
     let mut fields = Fields::of(value)?;
-    let key = fields.defaulted("idempotency_key", None, |value| IdempotencyKey::parse(&string(value)?).map(Some));
+    let key = fields.defaulted("idempotency_key", None, |value| {
+        IdempotencyKey::parse(&string(value)?).map(Some)
+    });
     let new = NewEvent::take(&mut fields);
-    fields.finish(new.zip(key).map(|(new, key)| Request { new, key, document, hops }))
+    fields.finish(new.zip(key).map(|(new, key)| Request {
+        new,
+        key,
+        document,
+        hops,
+    }))
 }
 
 fn accepted(event: &Event) -> Value {
@@ -186,7 +230,18 @@ pub struct View {
 
 impl View {
     fn of(dispatched: Dispatched) -> Answer<Self> {
-        let EventText { id, kind, timestamp, data, .. } = dispatched.event;
-        Ok(Self { id, r#type: kind, timestamp: time::show(timestamp), data: RawValue::from_string(data)? })
+        let EventText {
+            id,
+            kind,
+            timestamp,
+            data,
+            ..
+        } = dispatched.event;
+        Ok(Self {
+            id,
+            r#type: kind,
+            timestamp: time::show(timestamp),
+            data: RawValue::from_string(data)?,
+        })
     }
 }

@@ -17,10 +17,21 @@ use crate::{
 /// Takes any valid token.
 #[utoipa::path(get, path = "/v1/me", operation_id = "getCaller", tag = "credentials", security(("token" = [])),
     responses((status = 200, body = schema::Me), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Answer<Json<Value>> {
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Answer<Json<Value>> {
     // Deleted since the token was checked.
-    let credential = app.table.credential(caller.credential).await?.ok_or_else(Problem::unauthorized)?;
-    let holder = app.table.user(caller.user).await?.ok_or_else(Problem::unauthorized)?;
+    let credential = app
+        .table
+        .credential(caller.credential)
+        .await?
+        .ok_or_else(Problem::unauthorized)?;
+    let holder = app
+        .table
+        .user(caller.user)
+        .await?
+        .ok_or_else(Problem::unauthorized)?;
     let settings = &credential.settings;
     Ok(Json(json!({
         "user": users::view(&holder.user),

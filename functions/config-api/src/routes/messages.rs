@@ -95,8 +95,9 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Cancels a queued message.
 ///
-/// It ends as `failed`, with the error `cancelled`, and no attempt begins after that. An attempt that is in flight at that
-/// moment may still succeed: then the message becomes `sent`. A message that is no longer `queued` can't be cancelled (409).
+/// It ends as `failed`, with the error `cancelled`, and no attempt begins after that. An attempt
+/// that is in flight at that moment may still succeed: then the message becomes `sent`. A message
+/// that is no longer `queued` can't be cancelled (409).
 #[utoipa::path(post, path = "/v1/messages/{id}/cancel", operation_id = "cancelMessage", tag = "messages",
     security(("token" = ["messages:send"])), params(("id" = schema::MessageId, Path)),
     responses((status = 200, body = schema::MessageWithAttempts), schema::Conflict, schema::Refused))]
@@ -104,13 +105,21 @@ pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
     body.nothing()?;
     let id: MessageId = id.parse().map_err(|_| Problem::not_found("message"))?;
     for _ in 0..TRIES {
-        let row = app.table.message(MessageRef::Message(id)).await?.ok_or_else(|| Problem::not_found("message"))?;
+        let row = app
+            .table
+            .message(MessageRef::Message(id))
+            .await?
+            .ok_or_else(|| Problem::not_found("message"))?;
         let Some(cancelled) = row.cancelled(clock::now()) else {
-            // The request that cancelled it may have ended before its event was published: that has the same id.
+            // The request that cancelled it may have ended before its event was published: that has
+            // the same id.
             if row.is_cancelled() {
                 tell(&app, &row).await?;
             }
-            let detail = format!("Message {id} is {}: only a queued message can be cancelled", row.status.as_str());
+            let detail = format!(
+                "Message {id} is {}: only a queued message can be cancelled",
+                row.status.as_str()
+            );
             return Err(Problem::conflict(detail));
         };
         if app.table.update_message(&cancelled, &row).await? == Written::Yes {
@@ -123,8 +132,19 @@ pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
 
 /// Publishes the events of the message's steps.
 async fn tell(app: &App, row: &Message) -> Answer<()> {
-    let messages = row.events().iter().map(ascii_json).collect::<Result<Vec<_>, _>>()?;
-    let outgoing = messages.into_iter().map(|body| Outgoing { body, delay_seconds: 0, group: None }).collect();
+    let messages = row
+        .events()
+        .iter()
+        .map(ascii_json)
+        .collect::<Result<Vec<_>, _>>()?;
+    let outgoing = messages
+        .into_iter()
+        .map(|body| Outgoing {
+            body,
+            delay_seconds: 0,
+            group: None,
+        })
+        .collect();
     Ok(app.events.send_all(outgoing).await?)
 }
 
@@ -144,19 +164,43 @@ pub(super) async fn send(
     let (key, new) = match (header_key(headers), parse(document.clone())) {
         (Ok(key), Ok(new)) => (key, new),
         (key, new) => {
-            let problems = [key.err(), new.err()].into_iter().flatten().flat_map(|problems| problems.0).collect();
+            let problems = [key.err(), new.err()]
+                .into_iter()
+                .flatten()
+                .flat_map(|problems| problems.0)
+                .collect();
             return Err(Problems(problems).into());
         }
     };
-    let new = NewMessage { hops: caller.hops, ..new };
+    let new = NewMessage {
+        hops: caller.hops,
+        ..new
+    };
     let row = outbox::accept(app, caller, route, Request { new, key, document }).await?;
-    Ok(made(StatusCode::ACCEPTED, &format!("/v1/{route}"), &row.id, Json(row.to_map())))
+    Ok(made(
+        StatusCode::ACCEPTED,
+        &format!("/v1/{route}"),
+        &row.id,
+        Json(row.to_map()),
+    ))
 }
 
-/// A page of messages or calls that `wanted` takes; the query has been asked for what only one of them has.
-pub(super) async fn page(app: &App, kind: Kind, mut query: Query, wanted: impl Fn(&Message) -> bool) -> Answer<Value> {
-    let channel = if kind == Kind::Calls { Channel::Call } else { Channel::Sms };
-    let status = query.filter("status", query::choice(Status::all(channel))).map(|status| status.by(channel));
+/// A page of messages or calls that `wanted` takes; the query has been asked for what only one of
+/// them has.
+pub(super) async fn page(
+    app: &App,
+    kind: Kind,
+    mut query: Query,
+    wanted: impl Fn(&Message) -> bool,
+) -> Answer<Value> {
+    let channel = if kind == Kind::Calls {
+        Channel::Call
+    } else {
+        Channel::Sms
+    };
+    let status = query
+        .filter("status", query::choice(Status::all(channel)))
+        .map(|status| status.by(channel));
     let to = query.filter("to", query::text);
     let provider = query.filter("provider_id", |text| Ok(text.parse::<ProviderId>()?));
     let span = span(app, &mut query);
@@ -170,12 +214,18 @@ pub(super) async fn page(app: &App, kind: Kind, mut query: Query, wanted: impl F
             && wanted(row)
     };
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
-    paging.page(app, items.iter().map(Message::to_map).collect(), next).await
+    paging
+        .page(app, items.iter().map(Message::to_map).collect(), next)
+        .await
 }
 
 /// One message or call, as `what`.
 pub(super) async fn answer(app: &App, id: MessageRef, what: &str) -> Answer {
-    let row = app.table.message(id).await?.ok_or_else(|| Problem::not_found(what))?;
+    let row = app
+        .table
+        .message(id)
+        .await?
+        .ok_or_else(|| Problem::not_found(what))?;
     Ok(shown(&row))
 }
 
@@ -184,7 +234,11 @@ fn shown(row: &Message) -> Response {
     view.insert("attempts".to_owned(), json!(row.attempts));
     view.insert(
         "next_attempt_at".to_owned(),
-        json!(row.awaited.as_ref().map(|awaited| time::show_millis(awaited.due_at))),
+        json!(
+            row.awaited
+                .as_ref()
+                .map(|awaited| time::show_millis(awaited.due_at))
+        ),
     );
     ([(header::ETAG, etag::of(row.version))], Json(view)).into_response()
 }

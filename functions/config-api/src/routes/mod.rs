@@ -40,7 +40,11 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch, users::delete))
         .routes(routes!(credentials::list, credentials::create))
-        .routes(routes!(credentials::get, credentials::patch, credentials::delete))
+        .routes(routes!(
+            credentials::get,
+            credentials::patch,
+            credentials::delete
+        ))
         .routes(routes!(credentials::rotate))
         .routes(routes!(credentials::revoke))
         .routes(routes!(audit::list))
@@ -69,7 +73,11 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhook_actions::rotate_secret))
         .routes(routes!(replay::replay))
         .routes(routes!(event_types::list, event_types::create))
-        .routes(routes!(event_types::get, event_types::patch, event_types::delete))
+        .routes(routes!(
+            event_types::get,
+            event_types::patch,
+            event_types::delete
+        ))
         .routes(routes!(events::list, events::publish))
         .routes(routes!(events::publish_batch))
         .routes(routes!(events::get))

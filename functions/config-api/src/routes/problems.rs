@@ -137,8 +137,17 @@ const KINDS: [Kind; 15] = [
     params(("type" = String, Path, description = "The last part of a problem's `type`.", example = "validation")),
     responses((status = 200, description = "An HTML page.", body = String, content_type = "text/html")))]
 pub async fn page(Path(name): Path<String>) -> Answer<impl IntoResponse> {
-    let kind = KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| Problem::not_found("kind of problem"))?;
-    let Kind { name, status, title, meaning, action } = kind;
+    let kind = KINDS
+        .iter()
+        .find(|kind| kind.name == name)
+        .ok_or_else(|| Problem::not_found("kind of problem"))?;
+    let Kind {
+        name,
+        status,
+        title,
+        meaning,
+        action,
+    } = kind;
     let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n</head>\n<body>\n\
@@ -147,7 +156,13 @@ pub async fn page(Path(name): Path<String>) -> Answer<impl IntoResponse> {
         text(meaning),
         text(action)
     );
-    Ok(([(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")], Html(page)))
+    Ok((
+        [(
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        )],
+        Html(page),
+    ))
 }
 
 #[cfg(test)]
@@ -158,13 +173,19 @@ mod tests {
 
     #[test]
     fn every_problem_type_has_a_page() {
-        let sources = [include_str!("../http/problem.rs"), include_str!("../../../inbound/src/answer.rs")];
+        let sources = [
+            include_str!("../http/problem.rs"),
+            include_str!("../../../inbound/src/answer.rs"),
+        ];
         let used: BTreeSet<&str> = sources
             .into_iter()
             .flat_map(|source| source.split("\"/problems/").skip(1))
             .filter_map(|rest| rest.split('"').next())
             .collect();
         let known: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
-        assert!(used.len() > 10 && used.is_subset(&known), "{used:?} without a page in KINDS");
+        assert!(
+            used.len() > 10 && used.is_subset(&known),
+            "{used:?} without a page in KINDS"
+        );
     }
 }

@@ -64,9 +64,17 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
             None => app.table.providers(&slice, &app.keys).await?,
         })
     };
-    let wanted = |stored: &Stored| channel.is_none_or(|channel| stored.provider.settings.channel == channel);
+    let wanted =
+        |stored: &Stored| channel.is_none_or(|channel| stored.provider.settings.channel == channel);
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
-    paging.page(app, items.iter().map(|stored| view(app, stored)).collect(), next).await.map(Json)
+    paging
+        .page(
+            app,
+            items.iter().map(|stored| view(app, stored)).collect(),
+            next,
+        )
+        .await
+        .map(Json)
 }
 
 /// Creates a provider.
@@ -76,13 +84,30 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     security(("token" = ["providers:write"])),
     request_body = schema::ProviderInput,
     responses((status = 201, body = schema::Provider), schema::Conflict, schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer {
     let settings = Settings::parse(body.required()?, &app.allow, Keys::Required)?;
     let key = key(None, &settings);
-    let stored = Stored { provider: Provider::new(random::id(), settings, clock::now()), key, campaigns: 0 };
+    let stored = Stored {
+        provider: Provider::new(random::id(), settings, clock::now()),
+        key,
+        campaigns: 0,
+    };
     let entry = caller.entry("provider.created", &stored.provider.id, Vec::new());
-    app.table.create_provider(&stored, &app.keys, &entry, |former| no_default(&caller, former)).await?;
-    Ok(made(StatusCode::CREATED, "/v1/providers", &stored.provider.id, answer(&app, &stored)))
+    app.table
+        .create_provider(&stored, &app.keys, &entry, |former| {
+            no_default(&caller, former)
+        })
+        .await?;
+    Ok(made(
+        StatusCode::CREATED,
+        "/v1/providers",
+        &stored.provider.id,
+        answer(&app, &stored),
+    ))
 }
 
 /// Returns a provider.
@@ -95,8 +120,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes a provider.
 ///
-/// Keys that are left out stay. `channel` cannot be changed. A `send_url` at another origin (scheme, host, port) must
-/// come with every secret that would go there.
+/// Keys that are left out stay. `channel` cannot be changed. A `send_url` at another origin
+/// (scheme, host, port) must come with every secret that would go there.
 #[utoipa::path(patch, path = "/v1/providers/{id}", operation_id = "updateProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path), schema::IfMatch), request_body = schema::ProviderPatch,
@@ -118,18 +143,30 @@ pub async fn patch(
         apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow, former.keys())?;
         if settings.channel != former.channel {
-            return Err(Problems::here("can't be changed: add another provider").under("channel").into());
+            return Err(Problems::here("can't be changed: add another provider")
+                .under("channel")
+                .into());
         }
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
         let key = key(before.key.clone(), &settings);
-        let provider = before.provider.clone().changed(settings, clock::now()).patched(&before.provider, patch)?;
+        let provider = before
+            .provider
+            .clone()
+            .changed(settings, clock::now())
+            .patched(&before.provider, patch)?;
         if fields.is_empty() && provider.secret_origins == before.provider.secret_origins {
             return Ok(answer(app, &before));
         }
-        let after = Stored { provider, key, ..before };
+        let after = Stored {
+            provider,
+            key,
+            ..before
+        };
         let entry = caller.entry("provider.updated", &after.provider.id, fields);
         let moved = |former| no_default(caller, former);
-        app.table.update_provider(&before, &after, &app.keys, &entry, moved).await?;
+        app.table
+            .update_provider(&before, &after, &app.keys, &entry, moved)
+            .await?;
         Ok(answer(app, &after))
     };
     etag::change(&headers, version, || find(app, id), write).await
@@ -137,7 +174,8 @@ pub async fn patch(
 
 /// Deletes a provider.
 ///
-/// Fails with 409 if a campaign uses it. Messages that are still queued fail, and its callback URL stops working.
+/// Fails with 409 if a campaign uses it. Messages that are still queued fail, and its callback URL
+/// stops working.
 #[utoipa::path(delete, path = "/v1/providers/{id}", operation_id = "deleteProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path), schema::IfMatch),
@@ -153,12 +191,24 @@ pub async fn delete(
         if stored.campaigns > 0 {
             let read = |slice: Slice| async move { Ok(app.table.campaigns(&slice).await?) };
             let id = stored.provider.id;
-            let by_provider = |campaign: &Campaign| campaign.settings.providers().any(|used| used == id);
-            let ids = first(NAMED + 1, read, by_provider).await?.into_iter().map(|campaign| campaign.id);
-            return Err(Problem::in_use("Campaigns use the provider", ids, "Change or delete them first").into());
+            let by_provider =
+                |campaign: &Campaign| campaign.settings.providers().any(|used| used == id);
+            let ids = first(NAMED + 1, read, by_provider)
+                .await?
+                .into_iter()
+                .map(|campaign| campaign.id);
+            return Err(Problem::in_use(
+                "Campaigns use the provider",
+                ids,
+                "Change or delete them first",
+            )
+            .into());
         }
         let entry = caller.entry("provider.deleted", &stored.provider.id, Vec::new());
-        app.table.delete_provider(&stored, &app.keys, &entry).await.map_err(Refusal::from)
+        app.table
+            .delete_provider(&stored, &app.keys, &entry)
+            .await
+            .map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -166,8 +216,8 @@ pub async fn delete(
 
 /// Sends a test message or call through a provider, and waits for its response.
 ///
-/// The message is not stored and not retried. Also takes the scope `messages:send`, or `calls:trigger` for a
-/// provider of calls.
+/// The message is not stored and not retried. Also takes the scope `messages:send`, or
+/// `calls:trigger` for a provider of calls.
 #[utoipa::path(post, path = "/v1/providers/{id}/test", operation_id = "testProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path)), request_body = schema::ProviderTest,
@@ -181,31 +231,66 @@ pub async fn test(
     let body = body.required()?;
     let stored = find(&app, &id).await?;
     let Provider { id, settings, .. } = &stored.provider;
-    let sends = if settings.channel == Channel::Call { Scope::CallsTrigger } else { Scope::MessagesSend };
+    let sends = if settings.channel == Channel::Call {
+        Scope::CallsTrigger
+    } else {
+        Scope::MessagesSend
+    };
     caller.needs(sends)?;
     let mut new = sample(settings.channel, body)?;
     new.content = stored.provider.prepare(new.content)?;
     // A provider that lacks its keys refuses to send.
-    choose(Some(&id.to_string()), settings.channel, std::slice::from_ref(&stored.provider))?;
-    app.table.note(&caller.entry("provider.tested", id, Vec::new())).await?;
+    choose(
+        Some(&id.to_string()),
+        settings.channel,
+        std::slice::from_ref(&stored.provider),
+    )?;
+    app.table
+        .note(&caller.entry("provider.tested", id, Vec::new()))
+        .await?;
     let now = clock::now();
     let message = MessageRef::new(settings.channel, now, u128::from_ne_bytes(random::bytes()));
-    let new = NewMessage { hops: caller.hops, ..new };
-    let (message, _) = Message::accept(new, message, (*id, settings.name.clone()), now, random::token());
-    let made = messenger::send(&app.egress, &stored, &app.public_url, &message, 1, messenger::TIMEOUT).await?;
+    let new = NewMessage {
+        hops: caller.hops,
+        ..new
+    };
+    let (message, _) = Message::accept(
+        new,
+        message,
+        (*id, settings.name.clone()),
+        now,
+        random::token(),
+    );
+    let made = messenger::send(
+        &app.egress,
+        &stored,
+        &app.public_url,
+        &message,
+        1,
+        messenger::TIMEOUT,
+    )
+    .await?;
     Ok(Json(json!({"attempt": made.attempt})))
 }
 
 /// What a test sends: its recipient is given, and the rest may be.
 fn sample(channel: Channel, body: Value) -> Checked<NewMessage> {
     let mut document = object(body)?;
-    let foreign = ["channel", "provider", "campaign_id"].into_iter().filter(|name| document.contains_key(*name));
-    let foreign: Vec<_> = foreign.flat_map(|name| Problems::here("is not a known field").under(name).0).collect();
+    let foreign = ["channel", "provider", "campaign_id"]
+        .into_iter()
+        .filter(|name| document.contains_key(*name));
+    let foreign: Vec<_> = foreign
+        .flat_map(|name| Problems::here("is not a known field").under(name).0)
+        .collect();
     if channel == Channel::Email {
-        document.entry("subject").or_insert_with(|| json!("A test by Tieline"));
+        document
+            .entry("subject")
+            .or_insert_with(|| json!("A test by Tieline"));
     }
     if !document.contains_key("html") && !document.contains_key("url") {
-        document.entry("text").or_insert_with(|| json!("This is a test by Tieline."));
+        document
+            .entry("text")
+            .or_insert_with(|| json!("This is a test by Tieline."));
     }
     let parsed = if channel == Channel::Call {
         NewMessage::parse_call(document.into())
@@ -235,7 +320,10 @@ fn no_default(caller: &Caller, former: ProviderId) -> audit::Entry {
 
 async fn find(app: &App, id: &str) -> Answer<Stored> {
     let id: ProviderId = id.parse().map_err(|_| Problem::not_found("provider"))?;
-    app.table.provider(id, &app.keys).await?.ok_or_else(|| Problem::not_found("provider"))
+    app.table
+        .provider(id, &app.keys)
+        .await?
+        .ok_or_else(|| Problem::not_found("provider"))
 }
 
 fn version(stored: &Stored) -> u64 {
@@ -243,11 +331,21 @@ fn version(stored: &Stored) -> u64 {
 }
 
 fn answer(app: &App, stored: &Stored) -> Response {
-    ([(header::ETAG, etag::of(version(stored)))], Json(view(app, stored))).into_response()
+    (
+        [(header::ETAG, etag::of(version(stored)))],
+        Json(view(app, stored)),
+    )
+        .into_response()
 }
 
 fn view(app: &App, stored: &Stored) -> Value {
-    let Provider { id, settings, created_at, updated_at, .. } = &stored.provider;
+    let Provider {
+        id,
+        settings,
+        created_at,
+        updated_at,
+        ..
+    } = &stored.provider;
     let mut view = Value::Object(settings.to_map(Reveal::Hints));
     view["id"] = json!(id);
     view["status"] = json!(settings.status());

@@ -1,4 +1,5 @@
-//! Replaying a range of a webhook's deliveries, or of the events that it missed, up to 500 at a time.
+//! Replaying a range of a webhook's deliveries, or of the events that it missed, up to 500 at a
+//! time.
 
 use std::sync::Arc;
 
@@ -62,18 +63,32 @@ pub async fn replay(
     if !webhook.settings.enabled {
         return Err(Problem::conflict("The webhook is disabled"));
     }
-    let place = Place { resource: "cursor", id: &format!("replay of {}", webhook.id), field: "next" };
+    let place = Place {
+        resource: "cursor",
+        id: &format!("replay of {}", webhook.id),
+        field: "next",
+    };
     let from = match &input.cursor {
-        None => From { wanted: input.wanted.unwrap_or(Wanted::Failed), since: None, until: now, after: None },
+        None => From {
+            wanted: input.wanted.unwrap_or(Wanted::Failed),
+            since: None,
+            until: now,
+            after: None,
+        },
         Some(cursor) => {
             let opened = app.keys.open(place, cursor).await.ok();
             let read = opened.and_then(|text| serde_json::from_str(text.expose_secret()).ok());
-            read.ok_or_else(|| Problem::bad_request("The cursor is not one that a replay of this webhook gave"))?
+            read.ok_or_else(|| {
+                Problem::bad_request("The cursor is not one that a replay of this webhook gave")
+            })?
         }
     };
     let from = input.over(from)?;
     let earliest = earliest(&app);
-    let span = Span { since: from.since.unwrap_or(earliest).max(earliest), until: from.until };
+    let span = Span {
+        since: from.since.unwrap_or(earliest).max(earliest),
+        until: from.until,
+    };
     let slice = Slice::new(from.after.clone(), MOST);
     let (count, next) = match from.wanted.status() {
         Some(status) => ended(&app, &webhook, status, span, slice, caller.hops, now).await?,
@@ -83,11 +98,18 @@ pub async fn replay(
     let next_cursor = match next {
         None => None,
         Some(after) => {
-            let next = serde_json::to_string(&From { after: Some(after), ..from }).map_err(Problem::internal)?;
+            let next = serde_json::to_string(&From {
+                after: Some(after),
+                ..from
+            })
+            .map_err(Problem::internal)?;
             Some(app.keys.get().await?.seal(place, &next))
         }
     };
-    Ok((StatusCode::ACCEPTED, Json(json!({"count": count, "next_cursor": next_cursor}))))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(json!({"count": count, "next_cursor": next_cursor})),
+    ))
 }
 
 /// What is to be replayed.
@@ -145,14 +167,23 @@ impl Input {
         let since = fields.optional("since", event::timestamp);
         let until = fields.optional("until", event::timestamp);
         let cursor = fields.optional("cursor", string);
-        fields.finish(Some(Self { wanted, since, until, cursor }))
+        fields.finish(Some(Self {
+            wanted,
+            since,
+            until,
+            cursor,
+        }))
     }
 
     /// The range that is asked for; one that goes on is as it began, whatever of it is given again.
     fn over(&self, from: From) -> Answer<From> {
         if self.cursor.is_none() {
             let until = self.until.map_or(from.until, |until| until.min(from.until));
-            return Ok(From { since: self.since, until, ..from });
+            return Ok(From {
+                since: self.since,
+                until,
+                ..from
+            });
         }
         let same = self.wanted.is_none_or(|wanted| wanted == from.wanted)
             && self.since.is_none_or(|since| Some(since) == from.since)
@@ -160,7 +191,9 @@ impl Input {
         if same {
             Ok(from)
         } else {
-            Err(Problem::bad_request("The cursor is of a replay with another range or status"))
+            Err(Problem::bad_request(
+                "The cursor is of a replay with another range or status",
+            ))
         }
     }
 }
@@ -176,20 +209,37 @@ async fn ended(
     now: Timestamp,
 ) -> Answer<(usize, Option<String>)> {
     let stopped = domain::delivery::Stopped::of(webhook.settings.enabled, webhook.state.stopped_at);
-    let read = |slice: Slice| async move { Ok(app.table.deliveries_of(webhook.id, span, &slice).await?) };
-    let page = filled(slice, read, |row: &Delivery| row.status_seen(stopped) == status).await?;
+    let read =
+        |slice: Slice| async move { Ok(app.table.deliveries_of(webhook.id, span, &slice).await?) };
+    let page = filled(slice, read, |row: &Delivery| {
+        row.status_seen(stopped) == status
+    })
+    .await?;
     // Collected: the compiler does not see through a stream of closures that borrow.
     let again: Vec<_> = page
         .items
         .iter()
-        .map(|row| retry::again(&app.table, &app.deliveries, row.clone(), Some(row), hops, now))
+        .map(|row| {
+            retry::again(
+                &app.table,
+                &app.deliveries,
+                row.clone(),
+                Some(row),
+                hops,
+                now,
+            )
+        })
         .collect();
-    let queued: Vec<Option<Delivery>> = stream::iter(again).buffer_unordered(CONCURRENT).try_collect().await?;
+    let queued: Vec<Option<Delivery>> = stream::iter(again)
+        .buffer_unordered(CONCURRENT)
+        .try_collect()
+        .await?;
     // What somebody else has changed meanwhile goes its own way.
     Ok((queued.into_iter().flatten().count(), page.next))
 }
 
-/// Queues the events that the webhook did not get and wants as it is now, and those whose first message seems to be lost.
+/// Queues the events that the webhook did not get and wants as it is now, and those whose first
+/// message seems to be lost.
 async fn missed(
     app: &App,
     webhook: &Webhook,
@@ -199,19 +249,37 @@ async fn missed(
     now: Timestamp,
 ) -> Answer<(usize, Option<String>)> {
     let read = |slice: Slice| async move {
-        let Page { items, next, weight } = app.table.events(span, &slice).await?;
-        let overdue = items.iter().filter(|dispatched| is_overdue(webhook, dispatched, now));
-        let overdue: Vec<DeliveryId> = overdue.map(|dispatched| delivery(webhook, dispatched)).collect();
+        let Page {
+            items,
+            next,
+            weight,
+        } = app.table.events(span, &slice).await?;
+        let overdue = items
+            .iter()
+            .filter(|dispatched| is_overdue(webhook, dispatched, now));
+        let overdue: Vec<DeliveryId> = overdue
+            .map(|dispatched| delivery(webhook, dispatched))
+            .collect();
         let begun = app.table.deliveries(&overdue).await?;
         let wanted = |dispatched: &Dispatched| {
             let id = delivery(webhook, dispatched);
             wants(webhook, dispatched) || (overdue.contains(&id) && !begun.contains_key(&id))
         };
-        Ok(Page { items: items.into_iter().filter(wanted).collect(), next, weight })
+        Ok(Page {
+            items: items.into_iter().filter(wanted).collect(),
+            next,
+            weight,
+        })
     };
     let Page { items, next, .. } = filled(slice, read, |_| true).await?;
-    let each: Vec<_> = items.iter().map(|dispatched| deliver(app, webhook, dispatched, hops, now)).collect();
-    let queued: Vec<bool> = stream::iter(each).buffer_unordered(CONCURRENT).try_collect().await?;
+    let each: Vec<_> = items
+        .iter()
+        .map(|dispatched| deliver(app, webhook, dispatched, hops, now))
+        .collect();
+    let queued: Vec<bool> = stream::iter(each)
+        .buffer_unordered(CONCURRENT)
+        .try_collect()
+        .await?;
     Ok((queued.into_iter().filter(|queued| *queued).count(), next))
 }
 
@@ -220,7 +288,11 @@ fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
     let settings = &webhook.settings;
     let meets = |conditions: &Condition| match event.parse() {
         Ok(event) => {
-            let subject = Subject { event: &event, webhook: webhook.id, webhook_name: Some(&settings.name) };
+            let subject = Subject {
+                event: &event,
+                webhook: webhook.id,
+                webhook_name: Some(&settings.name),
+            };
             webhooks::wants(conditions, &subject)
         }
         Err(error) => {
@@ -229,7 +301,10 @@ fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
         }
     };
     !matches.contains(&webhook.id)
-        && settings.events.iter().any(|pattern| pattern.matches(&event.kind))
+        && settings
+            .events
+            .iter()
+            .any(|pattern| pattern.matches(&event.kind))
         && settings.conditions.as_ref().is_none_or(meets)
 }
 
@@ -239,15 +314,26 @@ fn is_overdue(webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> boo
 }
 
 fn delivery(webhook: &Webhook, dispatched: &Dispatched) -> DeliveryId {
-    DeliveryId { event: dispatched.event.id, webhook: webhook.id }
+    DeliveryId {
+        event: dispatched.event.id,
+        webhook: webhook.id,
+    }
 }
 
 /// Whether the event was queued; not when it has been before.
-async fn deliver(app: &App, webhook: &Webhook, dispatched: &Dispatched, hops: u8, now: Timestamp) -> Answer<bool> {
+async fn deliver(
+    app: &App,
+    webhook: &Webhook,
+    dispatched: &Dispatched,
+    hops: u8,
+    now: Timestamp,
+) -> Answer<bool> {
     let id = delivery(webhook, dispatched);
     let unmade = Message::first(id, String::new(), now, None);
     let before = Delivery::cancelled(None, &unmade, &dispatched.event.kind, now);
-    let queued = retry::again(&app.table, &app.deliveries, before, None, hops, now).await?.is_some();
+    let queued = retry::again(&app.table, &app.deliveries, before, None, hops, now)
+        .await?
+        .is_some();
     // Last: until the event names the webhook, a repeated call comes by here again.
     app.table.add_match(id).await?;
     Ok(queued)

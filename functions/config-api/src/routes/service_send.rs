@@ -36,8 +36,8 @@ use crate::{
 /// The largest answer of a service that is handed back, in bytes.
 const ANSWER_LIMIT: usize = 1 << 20;
 
-/// The most bytes of an answer's headers that are handed back. With a body of that size they fill less than the 6 MB that
-/// Lambda takes, however they are escaped.
+/// The most bytes of an answer's headers that are handed back. With a body of that size they fill
+/// less than the 6 MB that Lambda takes, however they are escaped.
 const MAX_HEADERS: usize = 64 * 1024;
 
 /// A text with more control characters than this is handed back as base64.
@@ -58,7 +58,8 @@ const KEPT_BACK: [&str; 9] = [
 
 /// Sends a request to a service and returns the service's response.
 ///
-/// The request carries the account's authorization. The response is 200 whatever the service's status.
+/// The request carries the account's authorization. The response is 200 whatever the service's
+/// status.
 #[utoipa::path(post, path = "/v1/services/{id}/send", operation_id = "sendToService", tag = "services",
     security(("token" = ["services:send"])),
     params(("id" = schema::ServiceId, Path)), request_body = schema::SendInput,
@@ -70,9 +71,18 @@ pub async fn send(
     body: Document,
 ) -> Answer<Json<Value>> {
     let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
-    let connection = app.table.connection(id, &app.keys).await?.ok_or_else(|| Problem::not_found("service"))?;
+    let connection = app
+        .table
+        .connection(id, &app.keys)
+        .await?
+        .ok_or_else(|| Problem::not_found("service"))?;
     let (settings, account) = (&connection.service.settings, &connection.account);
-    let request = send::parse(body.or_empty()?, settings, &account.settings.authorization, caller.hops)?;
+    let request = send::parse(
+        body.or_empty()?,
+        settings,
+        &account.settings.authorization,
+        caller.hops,
+    )?;
     let call = Call {
         method: request.method,
         url: request.url,
@@ -82,8 +92,15 @@ pub async fn send(
         limit: ANSWER_LIMIT,
     };
     let started = Instant::now();
-    let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress, hops: caller.hops };
-    let answered = connected::call(tokens, account, call).await.and_then(complete);
+    let tokens = Tokens {
+        table: &app.table,
+        keys: &app.keys,
+        egress: &app.egress,
+        hops: caller.hops,
+    };
+    let answered = connected::call(tokens, account, call)
+        .await
+        .and_then(complete);
     let elapsed_ms = started.elapsed().as_millis();
     match answered {
         Ok(answered) => {
@@ -108,7 +125,9 @@ fn complete(answered: Answered) -> Result<Answered, ConnectError> {
 fn problem(error: ConnectError, timeout_message: &str) -> Problem {
     match error {
         ConnectError::Call(error) => Problem::gateway_timeout(timeout_message, reason(error)),
-        ConnectError::NoToken(why) => Problem::bad_gateway(format!("The service's account got {why}")),
+        ConnectError::NoToken(why) => {
+            Problem::bad_gateway(format!("The service's account got {why}"))
+        }
         ConnectError::Table(error) => error.into(),
         ConnectError::Unsent(unsent) => unsent.into(),
     }
@@ -118,7 +137,9 @@ fn reason(error: CallError) -> Reason {
     match error {
         CallError::Blocked(_) => Reason::Blocked,
         CallError::Timeout | CallError::Unreachable(Unreachable::ConnectTimeout) => Reason::Timeout,
-        CallError::Unreachable(Unreachable::Refused | Unreachable::Connect) => Reason::ConnectionRefused,
+        CallError::Unreachable(Unreachable::Refused | Unreachable::Connect) => {
+            Reason::ConnectionRefused
+        }
         CallError::Unreachable(Unreachable::Dns) => Reason::Dns,
         CallError::Unreachable(Unreachable::Tls(_)) => Reason::Tls,
         CallError::Unreachable(Unreachable::Closed | Unreachable::Protocol) => Reason::Closed,
@@ -128,13 +149,18 @@ fn reason(error: CallError) -> Reason {
 fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answer<Value> {
     let Answered { answer, token } = answered;
     if answer.truncated {
-        return Err(Problem::bad_gateway("The service's answer has more than 1 MiB"));
+        return Err(Problem::bad_gateway(
+            "The service's answer has more than 1 MiB",
+        ));
     }
     // Nobody asked for one that is packed, and it could not be searched for what it echoes.
     if !answer.body.is_empty() && is_packed(&answer.headers) {
-        return Err(Problem::bad_gateway("The service's answer is compressed, which nobody asked for"));
+        return Err(Problem::bad_gateway(
+            "The service's answer is compressed, which nobody asked for",
+        ));
     }
-    // A service may echo what it was sent. Only whole secrets are masked: clients choose what is echoed beside them.
+    // A service may echo what it was sent. Only whole secrets are masked: clients choose what is
+    // echoed beside them.
     let redactor = Redactor::new(connection.secrets(token.as_ref()));
     let redact = |text: &str| redactor.whole(text);
     let (headers, cut) = headers(&answer.headers, redact);
@@ -146,15 +172,19 @@ fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answe
     if cut {
         view["headers_truncated"] = true.into();
     }
-    // Lambda takes answers of 6 MB, in which a control character that JSON has no short name for needs 7 bytes.
+    // Lambda takes answers of 6 MB, in which a control character that JSON has no short name for
+    // needs 7 bytes.
     let long = |byte: &u8| byte.is_ascii_control() && !b"\n\r\t".contains(byte);
-    let is_text = |text: &Cow<'_, str>| text.bytes().filter(|byte| long(byte)).count() <= MOST_CONTROLS;
+    let is_text =
+        |text: &Cow<'_, str>| text.bytes().filter(|byte| long(byte)).count() <= MOST_CONTROLS;
     let text = media_type::text(&answer.headers, &answer.body).filter(is_text);
     // In another charset, or in base64, a secret would be there and not be found.
     if !matches!(text, Some(Cow::Borrowed(_))) {
         let text = String::from_utf8_lossy(&answer.body);
         if redact(&text) != text {
-            return Err(Problem::bad_gateway("The service's answer is not text in UTF-8, and repeats a secret"));
+            return Err(Problem::bad_gateway(
+                "The service's answer is not text in UTF-8, and repeats a secret",
+            ));
         }
     }
     if let Some(text) = text {
@@ -174,12 +204,17 @@ fn is_packed(headers: &HeaderMap) -> bool {
         let coding = coding.trim_ascii();
         coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
     };
-    fields.iter().any(|field| !field.as_bytes().split(|byte| *byte == b',').all(is_none))
+    fields
+        .iter()
+        .any(|field| !field.as_bytes().split(|byte| *byte == b',').all(is_none))
 }
 
-/// The headers by name, several values joined as RFC 9110, section 5.3, has it; and whether some were left out because all
-/// of them are longer than [`MAX_HEADERS`].
-fn headers(headers: &HeaderMap, redact: impl Fn(&str) -> String) -> (BTreeMap<String, String>, bool) {
+/// The headers by name, several values joined as RFC 9110, section 5.3, has it; and whether some
+/// were left out because all of them are longer than [`MAX_HEADERS`].
+fn headers(
+    headers: &HeaderMap,
+    redact: impl Fn(&str) -> String,
+) -> (BTreeMap<String, String>, bool) {
     let mut map: BTreeMap<String, String> = BTreeMap::new();
     let mut room = MAX_HEADERS;
     for (name, value) in headers {
@@ -187,10 +222,19 @@ fn headers(headers: &HeaderMap, redact: impl Fn(&str) -> String) -> (BTreeMap<St
             continue;
         }
         // A field that is no UTF-8 may hold a secret that is.
-        let (lossy, text) = (String::from_utf8_lossy(value.as_bytes()), media_type::field_text(value.as_bytes()));
-        let text = if redact(&lossy) == lossy { redact(&text) } else { redact(&lossy) };
+        let (lossy, text) = (
+            String::from_utf8_lossy(value.as_bytes()),
+            media_type::field_text(value.as_bytes()),
+        );
+        let text = if redact(&lossy) == lossy {
+            redact(&text)
+        } else {
+            redact(&lossy)
+        };
         let text = mask::received_header(name.as_str(), &text);
-        let Some(left) = room.checked_sub(name.as_str().len() + text.len()) else { return (map, true) };
+        let Some(left) = room.checked_sub(name.as_str().len() + text.len()) else {
+            return (map, true);
+        };
         room = left;
         map.entry(name.to_string())
             .and_modify(|values| {
@@ -210,7 +254,10 @@ mod tests {
 
     fn of(fields: &[(&'static str, &'static [u8])]) -> HeaderMap {
         let field = |(name, value): &(&'static str, &'static [u8])| {
-            (http::HeaderName::from_static(name), HeaderValue::from_bytes(value).expect("a value"))
+            (
+                http::HeaderName::from_static(name),
+                HeaderValue::from_bytes(value).expect("a value"),
+            )
         };
         fields.iter().map(field).collect()
     }
@@ -225,7 +272,11 @@ mod tests {
             (b"gzip", true),
             (b"identity, br", true),
         ] {
-            assert_eq!(is_packed(&of(&[("content-encoding", coding)])), packed, "{coding:?}");
+            assert_eq!(
+                is_packed(&of(&[("content-encoding", coding)])),
+                packed,
+                "{coding:?}"
+            );
         }
         assert!(!is_packed(&HeaderMap::new()));
     }
@@ -241,9 +292,20 @@ mod tests {
             ("set-cookie", b"a=b"),
         ]);
         let (shown, cut) = headers(&answered, str::to_owned);
-        let shown: Vec<(&str, &str)> = shown.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let shown: Vec<(&str, &str)> = shown
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .collect();
         let etag = "\"0123456789abcdef0123456789abcdef\"";
-        assert_eq!(shown, [("etag", etag), ("x-name", "José"), ("x-session", "•••"), ("x-upstream", "Bearer •••")]);
+        assert_eq!(
+            shown,
+            [
+                ("etag", etag),
+                ("x-name", "José"),
+                ("x-session", "•••"),
+                ("x-upstream", "Bearer •••")
+            ]
+        );
         assert!(!cut);
     }
 
@@ -251,12 +313,23 @@ mod tests {
     fn headers_past_the_limit_are_left_out() {
         let long: HeaderMap = (0..1_000_u32)
             .map(|number| {
-                let name = format!("x-{number}").parse::<http::HeaderName>().expect("a name");
-                (name, HeaderValue::from_bytes(&[b'"'; 400]).expect("a value"))
+                let name = format!("x-{number}")
+                    .parse::<http::HeaderName>()
+                    .expect("a name");
+                (
+                    name,
+                    HeaderValue::from_bytes(&[b'"'; 400]).expect("a value"),
+                )
             })
             .collect();
         let (shown, cut) = headers(&long, str::to_owned);
-        assert!(cut && shown.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() <= MAX_HEADERS);
+        assert!(
+            cut && shown
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum::<usize>()
+                <= MAX_HEADERS
+        );
         assert!(shown.len() > 150);
     }
 }

@@ -55,18 +55,29 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         Some(name) => Page::one(app.table.service_named(&name, &app.keys).await?),
         None => app.table.services(&slice, &app.keys).await?,
     };
-    paging.page(&app, items.iter().map(|stored| view(&app, stored)).collect(), next).await.map(Json)
+    paging
+        .page(
+            &app,
+            items.iter().map(|stored| view(&app, stored)).collect(),
+            next,
+        )
+        .await
+        .map(Json)
 }
 
 /// Creates a service using an existing or a new account.
 ///
-/// With a `user_id`, the service gets an inbound URL. At an origin (scheme, host, port) that its existing account does
-/// not serve yet, this takes the scope `admin`.
+/// With a `user_id`, the service gets an inbound URL. At an origin (scheme, host, port) that its
+/// existing account does not serve yet, this takes the scope `admin`.
 #[utoipa::path(post, path = "/v1/services", operation_id = "createService", tag = "services",
     security(("token" = ["services:write"])),
     request_body = schema::ServiceInput,
     responses((status = 201, body = schema::Service), schema::Conflict, schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer {
     let fresh = random::id();
     let (settings, account) = Settings::parse(body.required()?, &app.allow, fresh)?;
     let account = account.map(|settings| Account::new(fresh, settings, clock::now()));
@@ -74,10 +85,26 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     may_connect(&app, &caller, None, &settings, account.as_ref()).await?;
     let service = Service::new(random::id(), settings, clock::now());
     let key = key(None, &service.settings);
-    let stored = Stored { service, key, webhooks: 0 };
+    let stored = Stored {
+        service,
+        key,
+        webhooks: 0,
+    };
     let entry = caller.entry("service.created", &stored.service.id, Vec::new());
-    app.table.create_service(&stored, account.as_ref(), &app.keys, &entries(&caller, account.as_ref(), entry)).await?;
-    Ok(made(StatusCode::CREATED, "/v1/services", &stored.service.id, answer(&app, &stored)))
+    app.table
+        .create_service(
+            &stored,
+            account.as_ref(),
+            &app.keys,
+            &entries(&caller, account.as_ref(), entry),
+        )
+        .await?;
+    Ok(made(
+        StatusCode::CREATED,
+        "/v1/services",
+        &stored.service.id,
+        answer(&app, &stored),
+    ))
 }
 
 /// Returns a service.
@@ -90,8 +117,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes a service.
 ///
-/// Secrets that are left out stay. Moving it to an origin that its account does not serve yet takes the scope `admin`;
-/// so does moving one that webhooks send to.
+/// Secrets that are left out stay. Moving it to an origin that its account does not serve yet takes
+/// the scope `admin`; so does moving one that webhooks send to.
 #[utoipa::path(patch, path = "/v1/services/{id}", operation_id = "updateService", tag = "services",
     security(("token" = ["services:write"])),
     params(("id" = schema::ServiceId, Path), schema::IfMatch), request_body = schema::ServicePatch,
@@ -111,7 +138,14 @@ pub async fn patch(
         let (settings, account) = Settings::parse(document, &app.allow, fresh)?;
         let key = key(before.key.clone(), &settings);
         let service = before.service.clone().changed(settings, clock::now());
-        Ok((Stored { service, key, ..*before }, account.map(|settings| (fresh, settings))))
+        Ok((
+            Stored {
+                service,
+                key,
+                ..*before
+            },
+            account.map(|settings| (fresh, settings)),
+        ))
     })
     .await
 }
@@ -133,11 +167,20 @@ pub async fn rotate_url(
     change(&app, &id, &headers, &caller, |before| {
         let settings = before.service.settings.clone();
         if settings.user_id.is_none() {
-            return Err(Problem::conflict("The service has no user, and so no inbound URL"));
+            return Err(Problem::conflict(
+                "The service has no user, and so no inbound URL",
+            ));
         }
         let key = key(None, &settings);
         let service = before.service.clone().changed(settings, clock::now());
-        Ok((Stored { service, key, ..*before }, None))
+        Ok((
+            Stored {
+                service,
+                key,
+                ..*before
+            },
+            None,
+        ))
     })
     .await
 }
@@ -158,14 +201,26 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |stored: Stored| async move {
         if stored.webhooks > 0 {
-            let read = |slice: Slice| async move { Ok(app.table.webhooks(&slice, &app.keys).await?) };
+            let read =
+                |slice: Slice| async move { Ok(app.table.webhooks(&slice, &app.keys).await?) };
             let id = stored.service.id;
             let to_service = |webhook: &Webhook| webhook.settings.destination.service() == Some(id);
-            let ids = first(NAMED + 1, read, to_service).await?.into_iter().map(|webhook| webhook.id);
-            return Err(Problem::in_use("Webhooks send to the service", ids, "Change or delete them first").into());
+            let ids = first(NAMED + 1, read, to_service)
+                .await?
+                .into_iter()
+                .map(|webhook| webhook.id);
+            return Err(Problem::in_use(
+                "Webhooks send to the service",
+                ids,
+                "Change or delete them first",
+            )
+            .into());
         }
         let entry = caller.entry("service.deleted", &stored.service.id, Vec::new());
-        app.table.delete_service(&stored, &app.keys, entry).await.map_err(Refusal::from)
+        app.table
+            .delete_service(&stored, &app.keys, entry)
+            .await
+            .map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -183,37 +238,75 @@ async fn change(
     let write = |before: Stored| async move {
         let (after, account) = change(&before)?;
         let account = account.map(|(id, settings)| Account::new(id, settings, clock::now()));
-        known(app, Some(&before.service.settings), &after.service.settings, account.as_ref()).await?;
-        may_connect(app, caller, Some(&before), &after.service.settings, account.as_ref()).await?;
+        known(
+            app,
+            Some(&before.service.settings),
+            &after.service.settings,
+            account.as_ref(),
+        )
+        .await?;
+        may_connect(
+            app,
+            caller,
+            Some(&before),
+            &after.service.settings,
+            account.as_ref(),
+        )
+        .await?;
         let fields = changed_fields(&before, &after);
         if fields.is_empty() {
             return Ok(answer(app, &before));
         }
         let entry = caller.entry("service.updated", &after.service.id, fields);
         let entries = entries(caller, account.as_ref(), entry);
-        app.table.update_service(&before, &after, account.as_ref(), &app.keys, &entries).await?;
+        app.table
+            .update_service(&before, &after, account.as_ref(), &app.keys, &entries)
+            .await?;
         Ok(answer(app, &after))
     };
     etag::change(headers, version, || find(app, id), write).await
 }
 
 /// Names the account and the user that are not there.
-async fn known(app: &App, before: Option<&Settings>, after: &Settings, account: Option<&Account>) -> Answer<()> {
+async fn known(
+    app: &App,
+    before: Option<&Settings>,
+    after: &Settings,
+    account: Option<&Account>,
+) -> Answer<()> {
     let mut problems = Vec::new();
     let same_account = before.is_some_and(|before| before.account_id == after.account_id);
-    if account.is_none() && !same_account && app.table.account(after.account_id, &app.keys).await?.is_none() {
-        problems.extend(Problems::here("is not the id of an account").under("account_id").0);
+    if account.is_none()
+        && !same_account
+        && app
+            .table
+            .account(after.account_id, &app.keys)
+            .await?
+            .is_none()
+    {
+        problems.extend(
+            Problems::here("is not the id of an account")
+                .under("account_id")
+                .0,
+        );
     }
-    if let Some(user) = after.user_id.filter(|_| before.and_then(|before| before.user_id) != after.user_id)
+    if let Some(user) = after
+        .user_id
+        .filter(|_| before.and_then(|before| before.user_id) != after.user_id)
         && app.table.user(user).await?.is_none()
     {
         problems.extend(Problems::here("is not the id of a user").under("user_id").0);
     }
-    if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems(problems).into())
+    }
 }
 
-/// Refuses to send stored secrets to an origin that nobody with the scope `admin` has approved: those of an existing account
-/// that does not serve that origin yet, and those of webhooks that send to the service.
+/// Refuses to send stored secrets to an origin that nobody with the scope `admin` has approved:
+/// those of an existing account that does not serve that origin yet, and those of webhooks that
+/// send to the service.
 async fn may_connect(
     app: &App,
     caller: &Caller,
@@ -222,8 +315,10 @@ async fn may_connect(
     fresh: Option<&Account>,
 ) -> Answer<()> {
     let origin = Origin::of(&after.server_url);
-    let moves = before.is_none_or(|before| Origin::of(&before.service.settings.server_url) != origin);
-    let same_account = before.is_some_and(|before| before.service.settings.account_id == after.account_id);
+    let moves =
+        before.is_none_or(|before| Origin::of(&before.service.settings.server_url) != origin);
+    let same_account =
+        before.is_some_and(|before| before.service.settings.account_id == after.account_id);
     if caller.scopes.grants(Scope::Admin) || (!moves && same_account) {
         return Ok(());
     }
@@ -263,7 +358,10 @@ fn key(former: Option<Key>, settings: &Settings) -> Option<Key> {
 fn changed_fields(before: &Stored, after: &Stored) -> Vec<String> {
     let document = |stored: &Stored| {
         let mut map = stored.service.settings.to_map(Reveal::Full);
-        map.insert("webhook_url".to_owned(), json!(stored.key.as_ref().map(Key::expose)));
+        map.insert(
+            "webhook_url".to_owned(),
+            json!(stored.key.as_ref().map(Key::expose)),
+        );
         Value::Object(map)
     };
     audit::changes(&document(before), &document(after))
@@ -272,7 +370,10 @@ fn changed_fields(before: &Stored, after: &Stored) -> Vec<String> {
 /// The service of this id.
 pub(super) async fn find(app: &App, id: &str) -> Answer<Stored> {
     let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
-    app.table.service(id, &app.keys).await?.ok_or_else(|| Problem::not_found("service"))
+    app.table
+        .service(id, &app.keys)
+        .await?
+        .ok_or_else(|| Problem::not_found("service"))
 }
 
 fn version(stored: &Stored) -> u64 {
@@ -280,14 +381,33 @@ fn version(stored: &Stored) -> u64 {
 }
 
 fn answer(app: &App, stored: &Stored) -> Response {
-    ([(header::ETAG, etag::of(stored.service.version))], Json(view(app, stored))).into_response()
+    (
+        [(header::ETAG, etag::of(stored.service.version))],
+        Json(view(app, stored)),
+    )
+        .into_response()
 }
 
 fn view(app: &App, stored: &Stored) -> Value {
-    let Stored { service: Service { id, settings, created_at, updated_at, version: _ }, key, webhooks: _ } = stored;
+    let Stored {
+        service:
+            Service {
+                id,
+                settings,
+                created_at,
+                updated_at,
+                version: _,
+            },
+        key,
+        webhooks: _,
+    } = stored;
     let mut view = Value::Object(settings.to_map(Reveal::Hints));
     view["id"] = json!(id);
-    view["webhook_url"] = json!(key.as_ref().map(|key| format!("{}/in/{}", app.public_url, key.expose())));
+    view["webhook_url"] = json!(key.as_ref().map(|key| format!(
+        "{}/in/{}",
+        app.public_url,
+        key.expose()
+    )));
     view["created_at"] = json!(time::show_millis(*created_at));
     view["updated_at"] = json!(time::show_millis(*updated_at));
     view

@@ -52,7 +52,14 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         Some(name) => Page::one(app.table.user_named(&name).await?),
         None => app.table.users(&slice).await?,
     };
-    paging.page(&app, items.iter().map(|holder| view(&holder.user)).collect(), next).await.map(Json)
+    paging
+        .page(
+            &app,
+            items.iter().map(|holder| view(&holder.user)).collect(),
+            next,
+        )
+        .await
+        .map(Json)
 }
 
 /// Creates a user.
@@ -60,10 +67,25 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     security(("token" = ["users:write"])),
     request_body = schema::UserInput,
     responses((status = 201, body = schema::User), schema::Conflict, schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
-    let user = User::new(random::id(), Settings::parse(body.required()?)?, clock::now());
-    app.table.create_user(&user, &caller.entry("user.created", &user.id, Vec::new())).await?;
-    Ok(made(StatusCode::CREATED, "/v1/users", &user.id, answer(&user)))
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer {
+    let user = User::new(
+        random::id(),
+        Settings::parse(body.required()?)?,
+        clock::now(),
+    );
+    app.table
+        .create_user(&user, &caller.entry("user.created", &user.id, Vec::new()))
+        .await?;
+    Ok(made(
+        StatusCode::CREATED,
+        "/v1/users",
+        &user.id,
+        answer(&user),
+    ))
 }
 
 /// Returns a user.
@@ -76,8 +98,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes a user.
 ///
-/// Deactivating a user stops the user's credentials and inbound URLs at once. Switching `active` takes every scope that
-/// the user's credentials hold.
+/// Deactivating a user stops the user's credentials and inbound URLs at once. Switching `active`
+/// takes every scope that the user's credentials hold.
 #[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "updateUser", tag = "users",
     security(("token" = ["users:write"])),
     params(("id" = schema::UserId, Path), schema::IfMatch), request_body = schema::UserPatch,
@@ -104,9 +126,20 @@ pub async fn patch(
             return Ok(answer(&before.user));
         }
         let stops = before.user.settings.active && !settings.active;
-        let other = if stops { Some(admin_beside(app, before.user.id).await?) } else { None };
+        let other = if stops {
+            Some(admin_beside(app, before.user.id).await?)
+        } else {
+            None
+        };
         let after = before.user.clone().changed(settings, clock::now());
-        app.table.update_user(&before, &after, other, &caller.entry("user.updated", &after.id, fields)).await?;
+        app.table
+            .update_user(
+                &before,
+                &after,
+                other,
+                &caller.entry("user.updated", &after.id, fields),
+            )
+            .await?;
         Ok(answer(&after))
     };
     etag::change(&headers, version, || find(app, id), write).await
@@ -128,20 +161,37 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |holder: Holder| async move {
         if holder.credentials > 0 {
-            let ids = app.table.credentials_of(&holder).await?.into_iter().map(|credential| credential.id);
-            return Err(Problem::in_use("The user has credentials", ids, "Delete them first").into());
-        }
-        if holder.services > 0 {
-            let read = |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
-            let id = holder.user.id;
-            let of_user = |stored: &Stored| stored.service.settings.user_id == Some(id);
-            let ids = first(NAMED + 1, read, of_user).await?.into_iter().map(|stored| stored.service.id);
+            let ids = app
+                .table
+                .credentials_of(&holder)
+                .await?
+                .into_iter()
+                .map(|credential| credential.id);
             return Err(
-                Problem::in_use("The user is assigned to services", ids, "Reassign or delete them first").into()
+                Problem::in_use("The user has credentials", ids, "Delete them first").into(),
             );
         }
+        if holder.services > 0 {
+            let read =
+                |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
+            let id = holder.user.id;
+            let of_user = |stored: &Stored| stored.service.settings.user_id == Some(id);
+            let ids = first(NAMED + 1, read, of_user)
+                .await?
+                .into_iter()
+                .map(|stored| stored.service.id);
+            return Err(Problem::in_use(
+                "The user is assigned to services",
+                ids,
+                "Reassign or delete them first",
+            )
+            .into());
+        }
         let entry = caller.entry("user.deleted", &holder.user.id, Vec::new());
-        app.table.delete_user(&holder, &entry).await.map_err(Refusal::from)
+        app.table
+            .delete_user(&holder, &entry)
+            .await
+            .map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -149,7 +199,10 @@ pub async fn delete(
 
 async fn find(app: &App, id: &str) -> Answer<Holder> {
     let id: UserId = id.parse().map_err(|_| Problem::not_found("user"))?;
-    app.table.user(id).await?.ok_or_else(|| Problem::not_found("user"))
+    app.table
+        .user(id)
+        .await?
+        .ok_or_else(|| Problem::not_found("user"))
 }
 
 fn version(holder: &Holder) -> u64 {
@@ -162,15 +215,28 @@ async fn may_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(), R
         return Ok(());
     }
     let credentials = app.table.credentials_of(holder).await?;
-    let held = credentials.iter().filter(|credential| credential.revoked_at.is_none());
-    let missing = caller.scopes.lack(&held.flat_map(|credential| credential.settings.scopes.iter()).collect());
-    if missing.is_empty() { Ok(()) } else { Err(Problem::beyond("The user's credentials hold", &missing).into()) }
+    let held = credentials
+        .iter()
+        .filter(|credential| credential.revoked_at.is_none());
+    let missing = caller.scopes.lack(
+        &held
+            .flat_map(|credential| credential.settings.scopes.iter())
+            .collect(),
+    );
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::beyond("The user's credentials hold", &missing).into())
+    }
 }
 
-/// An admin credential that another user holds; a conflict where there is none. Also for a user who holds none just now:
-/// one of theirs may be made an admin's while the user is being stopped.
+/// An admin credential that another user holds; a conflict where there is none. Also for a user who
+/// holds none just now: one of theirs may be made an admin's while the user is being stopped.
 async fn admin_beside(app: &App, user: UserId) -> Answer<LiveAdmin> {
-    let other = app.table.another_admin(|credential| credential.settings.user_id == user).await?;
+    let other = app
+        .table
+        .another_admin(|credential| credential.settings.user_id == user)
+        .await?;
     other.ok_or_else(|| {
         Problem::conflict("The user has the last active admin credential that never expires. Create another one first")
     })

@@ -41,9 +41,9 @@ const MOST_TEST_TIME: Duration = Duration::from_secs(25);
 
 /// Sends an event to a webhook now, whatever its conditions, and waits for its response.
 ///
-/// Sends the `event` given, with its type's example where it has no `data`, or a sample of a type that the webhook
-/// subscribes to. An `event` to a connected service also takes the scope `services:send`; one of a type that Tieline
-/// publishes itself, `admin`.
+/// Sends the `event` given, with its type's example where it has no `data`, or a sample of a type
+/// that the webhook subscribes to. An `event` to a connected service also takes the scope
+/// `services:send`; one of a type that Tieline publishes itself, `admin`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "testWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::TestInput,
@@ -58,50 +58,86 @@ pub async fn test(
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
-    if let Some(Given { event: NewEvent { kind, .. }, .. }) = &given {
+    if let Some(Given {
+        event: NewEvent { kind, .. },
+        ..
+    }) = &given
+    {
         may_send(&caller, &webhook.settings)?;
         may_publish(&caller, kind).map_err(|problems| problems.under("type").under("event"))?;
         if !event_types::is_known(&app, kind).await? {
-            return Err(event_types::unknown(&app, kind, &mut event_types::Names::default())
-                .await?
-                .under("type")
-                .under("event")
-                .into());
+            return Err(
+                event_types::unknown(&app, kind, &mut event_types::Names::default())
+                    .await?
+                    .under("type")
+                    .under("event")
+                    .into(),
+            );
         }
     }
     let mut event = event(&app, &webhook, given).await?;
     event.hops = caller.hops;
     let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);
-    app.table.note(&caller.entry("webhook.tested", &webhook.id, Vec::new())).await?;
+    app.table
+        .note(&caller.entry("webhook.tested", &webhook.id, Vec::new()))
+        .await?;
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
-    let tokens = Tokens { table: &app.table, keys: &app.keys, egress: &app.egress, hops: caller.hops };
-    let (attempt, _) = attempt::make(tokens, &endpoint, &event, 1, timeout, async |_| Ok(())).await?;
+    let tokens = Tokens {
+        table: &app.table,
+        keys: &app.keys,
+        egress: &app.egress,
+        hops: caller.hops,
+    };
+    let (attempt, _) =
+        attempt::make(tokens, &endpoint, &event, 1, timeout, async |_| Ok(())).await?;
     Ok(Json(json!({"attempt": attempt})))
 }
 
 /// Shows the request that an event would lead to, and how the conditions judge it.
 ///
-/// Takes the `event` given, with its type's example where it has no `data`, or a sample of a type that the webhook
-/// subscribes to. Nothing is sent. Secrets are masked, and texts are cut at 16 KiB, which `truncated` says.
+/// Takes the `event` given, with its type's example where it has no `data`, or a sample of a type
+/// that the webhook subscribes to. Nothing is sent. Secrets are masked, and texts are cut at 16
+/// KiB, which `truncated` says.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/render", operation_id = "renderWebhook", tag = "webhooks",
     security(("token" = ["webhooks:read"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::RenderInput,
     responses((status = 200, body = schema::Rendered), schema::Refused))]
-pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer<Json<Value>> {
+pub async fn render(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    body: Document,
+) -> Answer<Json<Value>> {
     let mut fields = Fields::of(body.or_empty()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
     let event = event(&app, &webhook, given).await?;
-    let subject = Subject { event: &event, webhook: webhook.id, webhook_name: Some(&webhook.settings.name) };
-    let verdict = webhook.settings.conditions.as_ref().map(|conditions| conditions.explain(&subject));
-    let wanted = webhook.settings.events.iter().any(|pattern| pattern.matches(&event.kind));
+    let subject = Subject {
+        event: &event,
+        webhook: webhook.id,
+        webhook_name: Some(&webhook.settings.name),
+    };
+    let verdict = webhook
+        .settings
+        .conditions
+        .as_ref()
+        .map(|conditions| conditions.explain(&subject));
+    let wanted = webhook
+        .settings
+        .events
+        .iter()
+        .any(|pattern| pattern.matches(&event.kind));
     let mut answer = json!({
         "matched": wanted && verdict.as_ref().is_none_or(|verdict| verdict.matched),
         "conditions": verdict.map(|verdict| verdict.comparisons).unwrap_or_default(),
     });
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
-    let (preview, missing) = match endpoint.webhook.settings.destination.address(endpoint.server()) {
+    let (preview, missing) = match endpoint
+        .webhook
+        .settings
+        .destination
+        .address(endpoint.server())
+    {
         Ok(address) => {
             let (preview, missing) = request::preview(&endpoint.webhook, &address, &event);
             (preview.map_err(|unfit| unfit.to_string()), missing.into())
@@ -119,7 +155,8 @@ pub async fn render(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
 
 /// Replaces a webhook's signing secret.
 ///
-/// The response is the only one that contains the new `secret`. The old secret also signs for `overlap_seconds`.
+/// The response is the only one that contains the new `secret`. The old secret also signs for
+/// `overlap_seconds`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", operation_id = "rotateWebhookSecret", tag = "webhooks",
     security(("token" = ["webhooks:write"])), params(("id" = schema::WebhookId, Path), schema::IfMatch),
     request_body = schema::RotateSecretInput,
@@ -148,7 +185,9 @@ pub(super) fn overlap(body: Value, default: u64) -> Checked<SignedDuration> {
     let mut fields = Fields::of(body)?;
     let seconds = fields.defaulted("overlap_seconds", default, whole(0, WEEK));
     let seconds = fields.finish(seconds)?;
-    Ok(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)))
+    Ok(SignedDuration::from_secs(
+        i64::try_from(seconds).unwrap_or(0),
+    ))
 }
 
 /// An event as a test or a preview takes it: `data` may be missing.
@@ -163,24 +202,42 @@ impl Given {
         if let (false, Value::Object(map)) = (has_data, &mut value) {
             map.insert("data".to_owned(), json!({}));
         }
-        Ok(Self { event: NewEvent::parse(value)?, has_data })
+        Ok(Self {
+            event: NewEvent::parse(value)?,
+            has_data,
+        })
     }
 }
 
-/// The event given, with its type's sample where it has no data; else a sample of the first type that the webhook's
-/// patterns take.
+/// The event given, with its type's sample where it has no data; else a sample of the first type
+/// that the webhook's patterns take.
 async fn event(app: &App, webhook: &Webhook, given: Option<Given>) -> Answer<Event> {
     let now = clock::now();
     match given {
-        Some(Given { event, has_data: true }) => Ok(event.accept(random::id(), now)),
-        Some(Given { event, has_data: false }) => {
+        Some(Given {
+            event,
+            has_data: true,
+        }) => Ok(event.accept(random::id(), now)),
+        Some(Given {
+            event,
+            has_data: false,
+        }) => {
             let data = example(app, &event.kind).await?;
-            Ok(Event { data, ..event.accept(random::id(), now) })
+            Ok(Event {
+                data,
+                ..event.accept(random::id(), now)
+            })
         }
         None => {
             let kind = wanted(app, webhook).await?;
             let data = example(app, &kind).await?;
-            Ok(Event { id: random::id(), kind, timestamp: now, data, hops: 0 })
+            Ok(Event {
+                id: random::id(),
+                kind,
+                timestamp: now,
+                data,
+                hops: 0,
+            })
         }
     }
 }
@@ -205,10 +262,17 @@ async fn wanted(app: &App, webhook: &Webhook) -> Answer<EventType> {
 
 /// A type's sample of `data`; an empty object where it has none.
 async fn example(app: &App, kind: &EventType) -> Answer<Value> {
-    if let Some(known) = event_type::catalogue().iter().find(|known| known.name == kind.as_str()) {
+    if let Some(known) = event_type::catalogue()
+        .iter()
+        .find(|known| known.name == kind.as_str())
+    {
         return Ok(known.example.clone());
     }
-    let example = app.table.event_type(kind).await?.and_then(|own| own.example);
+    let example = app
+        .table
+        .event_type(kind)
+        .await?
+        .and_then(|own| own.example);
     let data = example.and_then(|text| serde_json::from_str(&text).ok());
     Ok(data.unwrap_or_else(|| json!({})))
 }

@@ -60,7 +60,9 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     let slice = paging.slice(&app).await?;
     let wanted = |webhook: &Webhook| {
         let settings = &webhook.settings;
-        let takes = event.as_ref().is_none_or(|kind| settings.events.iter().any(|pattern| pattern.matches(kind)));
+        let takes = event
+            .as_ref()
+            .is_none_or(|kind| settings.events.iter().any(|pattern| pattern.matches(kind)));
         // A webhook that is off gets no events, unless it was those that were asked for.
         let enabled = enabled.or(event.as_ref().map(|_| true));
         takes && enabled.is_none_or(|enabled| enabled == settings.enabled)
@@ -74,18 +76,25 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         })
     };
     let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
-    paging.page(app, items.iter().map(view).collect(), next).await.map(Json)
+    paging
+        .page(app, items.iter().map(view).collect(), next)
+        .await
+        .map(Json)
 }
 
 /// Creates a webhook.
 ///
-/// Without a `secret`, one is generated and shown in this response only. A webhook that sends to a connected
-/// service also takes the scope `services:send`.
+/// Without a `secret`, one is generated and shown in this response only. A webhook that sends to a
+/// connected service also takes the scope `services:send`.
 #[utoipa::path(post, path = "/v1/webhooks", operation_id = "createWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     request_body = schema::WebhookInput,
     responses((status = 201, body = schema::Webhook), schema::Conflict, schema::Refused))]
-pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Document) -> Answer {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Document,
+) -> Answer {
     let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
     may_send(&caller, &settings)?;
     check_references(&app, &settings, None).await?;
@@ -93,8 +102,15 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
-    app.table.create_webhook(&webhook, &app.keys, &entry).await?;
-    Ok(made(StatusCode::CREATED, "/v1/webhooks", &webhook.id, answer(&webhook, shown)))
+    app.table
+        .create_webhook(&webhook, &app.keys, &entry)
+        .await?;
+    Ok(made(
+        StatusCode::CREATED,
+        "/v1/webhooks",
+        &webhook.id,
+        answer(&webhook, shown),
+    ))
 }
 
 /// Returns a webhook.
@@ -108,9 +124,9 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Changes a webhook.
 ///
-/// `null` resets a field to its default. Secrets that are left out stay. A patch that moves the webhook to another
-/// origin (scheme, host, port) must bring every secret that would go there. A webhook that sends to a connected service
-/// also takes the scope `services:send`.
+/// `null` resets a field to its default. Secrets that are left out stay. A patch that moves the
+/// webhook to another origin (scheme, host, port) must bring every secret that would go there. A
+/// webhook that sends to a connected service also takes the scope `services:send`.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "updateWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path), schema::IfMatch), request_body = schema::WebhookPatch,
@@ -123,18 +139,22 @@ pub async fn patch(
     body: Document,
 ) -> Answer {
     let patch = body.required()?;
-    let only_switches = patch.as_object().is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
+    let only_switches = patch
+        .as_object()
+        .is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
     change(&app, &id, &headers, &caller, &patch, |webhook| {
         let mut document = webhook.settings.to_map(Reveal::Full);
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
         for field in ["auth", "conditions", "retry", "signing"] {
-            // Another kind of one brings its own fields: those of the former kind would only be in its way.
+            // Another kind of one brings its own fields: those of the former kind would only be in
+            // its way.
             if !same_kind(&document[field], &patch[field]) {
                 document[field] = Value::Null;
             }
         }
-        // A webhook goes to a URL or to a service: whichever the patch brings takes the other's place.
+        // A webhook goes to a URL or to a service: whichever the patch brings takes the other's
+        // place.
         if !patch["url"].is_null() {
             (document["service_id"], document["path"]) = (Value::Null, Value::Null);
         } else if !patch["service_id"].is_null() {
@@ -172,13 +192,17 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |webhook: Webhook| async move {
         let entry = caller.entry("webhook.deleted", &webhook.id, Vec::new());
-        app.table.delete_webhook(&webhook, &entry).await.map_err(Refusal::from)
+        app.table
+            .delete_webhook(&webhook, &entry)
+            .await
+            .map_err(Refusal::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Changes a webhook by `change`, which also says whether to show a new secret. `patch` is what the client wrote.
+/// Changes a webhook by `change`, which also says whether to show a new secret. `patch` is what the
+/// client wrote.
 pub(super) async fn change(
     app: &App,
     id: &str,
@@ -191,16 +215,24 @@ pub(super) async fn change(
     let write = |before: Webhook| async move {
         let (after, shown) = change(before.clone())?;
         let to = check_references(app, &after.settings, Some(&before.settings)).await?;
-        let subscribed = if before.settings.enabled { before.settings.events.as_slice() } else { &[] };
+        let subscribed = if before.settings.enabled {
+            before.settings.events.as_slice()
+        } else {
+            &[]
+        };
         room_for(app, &after.settings, subscribed).await?;
-        let from = origin(app, &before.settings).await?.unwrap_or_else(Origin::none);
+        let from = origin(app, &before.settings)
+            .await?
+            .unwrap_or_else(Origin::none);
         let after = after.patched(&before, patch, [&from, &to])?;
         let fields = changed_fields(&before, &after);
         if fields.is_empty() && after.secret_origins == before.secret_origins {
             return Ok(answer(&before, shown));
         }
         let entry = caller.entry("webhook.updated", &after.id, fields);
-        app.table.update_webhook(&before, &after, &app.keys, &entry).await?;
+        app.table
+            .update_webhook(&before, &after, &app.keys, &entry)
+            .await?;
         Ok(answer(&after, shown))
     };
     etag::change(headers, version, || find(app, id), write).await
@@ -220,72 +252,132 @@ fn changed_fields(before: &Webhook, after: &Webhook) -> Vec<String> {
     audit::changes(&document(before), &document(after))
 }
 
-/// Whether a patch changes fields of what is there, and does not put another kind of thing in its place.
+/// Whether a patch changes fields of what is there, and does not put another kind of thing in its
+/// place.
 fn same_kind(before: &Value, patch: &Value) -> bool {
-    let conditions = |value: &Value| ["all", "any", "not", "field"].into_iter().find(|name| value.get(name).is_some());
-    patch.get("type").is_none_or(|kind| before.get("type") == Some(kind))
+    let conditions = |value: &Value| {
+        ["all", "any", "not", "field"]
+            .into_iter()
+            .find(|name| value.get(name).is_some())
+    };
+    patch
+        .get("type")
+        .is_none_or(|kind| before.get("type") == Some(kind))
         && conditions(patch).is_none_or(|kind| before.get(kind).is_some())
 }
 
-/// Refuses names of unknown event types, and a connected service that does not exist or whose account sets a header of the
-/// webhook's. What `former` settings have already is not refused. Returns the origin that requests go to.
-async fn check_references(app: &App, settings: &Settings, former: Option<&Settings>) -> Answer<Origin> {
+/// Refuses names of unknown event types, and a connected service that does not exist or whose
+/// account sets a header of the webhook's. What `former` settings have already is not refused.
+/// Returns the origin that requests go to.
+async fn check_references(
+    app: &App,
+    settings: &Settings,
+    former: Option<&Settings>,
+) -> Answer<Origin> {
     let (mut problems, mut names) = (Vec::new(), event_types::Names::default());
     let is_new = |pattern: &Pattern| !former.is_some_and(|former| former.events.contains(pattern));
-    for (index, pattern) in settings.events.iter().enumerate().filter(|(_, pattern)| is_new(pattern)) {
+    for (index, pattern) in settings
+        .events
+        .iter()
+        .enumerate()
+        .filter(|(_, pattern)| is_new(pattern))
+    {
         if let Some(kind) = pattern.exact()
             && !event_types::is_known(app, &kind).await?
         {
             problems.extend(
-                event_types::unknown(app, &kind, &mut names).await?.under(&index.to_string()).under("events").0,
+                event_types::unknown(app, &kind, &mut names)
+                    .await?
+                    .under(&index.to_string())
+                    .under("events")
+                    .0,
             );
         }
     }
     let origin = match &settings.destination {
         Destination::Url(url) => Some(Origin::of(url.origin_url())),
-        Destination::Service { service, .. } => match app.table.connection(*service, &app.keys).await? {
-            None => {
-                problems.extend(Problems::here("is not the id of a service").under("service_id").0);
-                None
+        Destination::Service { service, .. } => {
+            match app.table.connection(*service, &app.keys).await? {
+                None => {
+                    problems.extend(
+                        Problems::here("is not the id of a service")
+                            .under("service_id")
+                            .0,
+                    );
+                    None
+                }
+                Some(Connection { service, account }) => {
+                    let authenticating = account.settings.authorization.header_name();
+                    let clashes = |settings: &Settings| {
+                        settings.check_account(authenticating.as_ref()?).err()
+                    };
+                    let is_old = former.is_some_and(|former| clashes(former).is_some());
+                    problems.extend(
+                        clashes(settings)
+                            .filter(|_| !is_old)
+                            .into_iter()
+                            .flat_map(|clash| clash.0),
+                    );
+                    Some(Origin::of(&service.settings.server_url))
+                }
             }
-            Some(Connection { service, account }) => {
-                let authenticating = account.settings.authorization.header_name();
-                let clashes = |settings: &Settings| settings.check_account(authenticating.as_ref()?).err();
-                let is_old = former.is_some_and(|former| clashes(former).is_some());
-                problems.extend(clashes(settings).filter(|_| !is_old).into_iter().flat_map(|clash| clash.0));
-                Some(Origin::of(&service.settings.server_url))
-            }
-        },
+        }
     };
-    origin.filter(|_| problems.is_empty()).ok_or_else(|| Problems(problems).into())
+    origin
+        .filter(|_| problems.is_empty())
+        .ok_or_else(|| Problems(problems).into())
 }
 
-/// Refuses patterns beside `subscribed` through which one event could match more webhooks than its row has room for.
+/// Refuses patterns beside `subscribed` through which one event could match more webhooks than its
+/// row has room for.
 async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Answer<()> {
-    let added: Vec<&Pattern> = settings.events.iter().filter(|pattern| !subscribed.contains(pattern)).collect();
+    let added: Vec<&Pattern> = settings
+        .events
+        .iter()
+        .filter(|pattern| !subscribed.contains(pattern))
+        .collect();
     if added.is_empty() || !settings.enabled {
         return Ok(());
     }
     let wildcard = added.iter().any(|pattern| pattern.as_str().ends_with('*'));
-    let own = if wildcard { app.table.event_type_names().await? } else { Vec::new() };
-    let known = event_type::catalogue().iter().map(|known| known.name.to_owned());
-    // Below a wildcard, also a type that nobody has defined yet; a new one is checked by those who name it.
-    let named = added.iter().map(|pattern| pattern.as_str().replace('*', "_"));
-    let named = known.chain(named).filter_map(|name| EventType::parse(&name).ok());
+    let own = if wildcard {
+        app.table.event_type_names().await?
+    } else {
+        Vec::new()
+    };
+    let known = event_type::catalogue()
+        .iter()
+        .map(|known| known.name.to_owned());
+    // Below a wildcard, also a type that nobody has defined yet; a new one is checked by those who
+    // name it.
+    let named = added
+        .iter()
+        .map(|pattern| pattern.as_str().replace('*', "_"));
+    let named = known
+        .chain(named)
+        .filter_map(|name| EventType::parse(&name).ok());
     let kinds: BTreeSet<EventType> = named.chain(own).collect();
-    let kinds: Vec<EventType> =
-        kinds.into_iter().filter(|kind| added.iter().any(|pattern| pattern.matches(kind))).collect();
+    let kinds: Vec<EventType> = kinds
+        .into_iter()
+        .filter(|kind| added.iter().any(|pattern| pattern.matches(kind)))
+        .collect();
     if app.table.most_subscribers(&kinds).await? >= MOST_MATCHES {
-        return Err(Problems::here("1,000 webhooks, the most there can be, get such events already")
-            .under("events")
-            .into());
+        return Err(Problems::here(
+            "1,000 webhooks, the most there can be, get such events already",
+        )
+        .under("events")
+        .into());
     }
     Ok(())
 }
 
 /// Whoever writes what a connected service gets might as well send it.
 pub(super) fn may_send(caller: &Caller, settings: &Settings) -> Answer<()> {
-    if settings.destination.service().is_some() { caller.needs(Scope::ServicesSend) } else { Ok(()) }
+    if settings.destination.service().is_some() {
+        caller.needs(Scope::ServicesSend)
+    } else {
+        Ok(())
+    }
 }
 
 /// The origin that requests go to; none where the connected service does not exist.
@@ -302,7 +394,10 @@ async fn origin(app: &App, settings: &Settings) -> Answer<Option<Origin>> {
 /// The webhook of this id.
 pub(super) async fn find(app: &App, id: &str) -> Answer<Webhook> {
     let id: WebhookId = id.parse().map_err(|_| Problem::not_found("webhook"))?;
-    app.table.webhook(id, &app.keys).await?.ok_or_else(|| Problem::not_found("webhook"))
+    app.table
+        .webhook(id, &app.keys)
+        .await?
+        .ok_or_else(|| Problem::not_found("webhook"))
 }
 
 /// The secret given, or a new one, which is to be shown.
@@ -321,23 +416,54 @@ fn answer(webhook: &Webhook, shown: Option<SigningSecret>) -> Response {
     if let Some(secret) = shown {
         body.insert("secret".to_owned(), secret.expose().into());
     }
-    ([(header::ETAG, etag::of(webhook.state.version))], Json(body)).into_response()
+    (
+        [(header::ETAG, etag::of(webhook.state.version))],
+        Json(body),
+    )
+        .into_response()
 }
 
 fn view(webhook: &Webhook) -> Map<String, Value> {
-    let Webhook { id, settings, secrets, state, secret_origins: _ } = webhook;
+    let Webhook {
+        id,
+        settings,
+        secrets,
+        state,
+        secret_origins: _,
+    } = webhook;
     let mut map = settings.to_map(Reveal::Hints);
     map.extend([
         ("id".to_owned(), json!(id)),
-        ("secret_hint".to_owned(), json!(domain::mask::hint(secrets.current.expose()))),
-        ("status".to_owned(), json!(if settings.enabled { "active" } else { "disabled" })),
+        (
+            "secret_hint".to_owned(),
+            json!(domain::mask::hint(secrets.current.expose())),
+        ),
+        (
+            "status".to_owned(),
+            json!(if settings.enabled {
+                "active"
+            } else {
+                "disabled"
+            }),
+        ),
         ("disabled_reason".to_owned(), json!(state.disabled_reason)),
         (
             "failing_since".to_owned(),
-            json!(state.health.as_ref().map(|health| time::show_millis(health.failing_since))),
+            json!(
+                state
+                    .health
+                    .as_ref()
+                    .map(|health| time::show_millis(health.failing_since))
+            ),
         ),
-        ("created_at".to_owned(), json!(time::show_millis(state.created_at))),
-        ("updated_at".to_owned(), json!(time::show_millis(state.updated_at))),
+        (
+            "created_at".to_owned(),
+            json!(time::show_millis(state.created_at)),
+        ),
+        (
+            "updated_at".to_owned(),
+            json!(time::show_millis(state.updated_at)),
+        ),
     ]);
     map
 }
@@ -348,11 +474,17 @@ mod tests {
 
     #[test]
     fn another_kind_takes_the_place_of_what_is_there() {
-        let (fixed, comparison) =
-            (json!({"type": "fixed", "interval_seconds": 1}), json!({"field": "a", "op": "exists"}));
+        let (fixed, comparison) = (
+            json!({"type": "fixed", "interval_seconds": 1}),
+            json!({"field": "a", "op": "exists"}),
+        );
         for (before, patch, same) in [
             (&fixed, json!({"interval_seconds": 2}), true),
-            (&fixed, json!({"type": "fixed", "interval_seconds": 2}), true),
+            (
+                &fixed,
+                json!({"type": "fixed", "interval_seconds": 2}),
+                true,
+            ),
             (&fixed, json!({"type": "none"}), false),
             (&comparison, json!({"op": "eq", "value": 1}), true),
             (&comparison, json!({"field": "b"}), true),

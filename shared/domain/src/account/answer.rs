@@ -1,7 +1,9 @@
-//! What a token endpoint answers: RFC 6749, sections 5.1 and 5.2, and what servers send in its place.
+//! What a token endpoint answers: RFC 6749, sections 5.1 and 5.2, and what servers send in its
+//! place.
 //!
-//! A refresh token may be good for one use only: once the server has replaced ours, the old one is worth nothing. So
-//! [`TokenAnswer::read`] finds the new one in every 2xx answer, also where there is no access token in it that can be used.
+//! A refresh token may be good for one use only: once the server has replaced ours, the old one is
+//! worth nothing. So [`TokenAnswer::read`] finds the new one in every 2xx answer, also where there
+//! is no access token in it that can be used.
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -28,16 +30,28 @@ pub struct TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// Reads the answer to a request that was made at `now` under `lease`: JSON, or a form. `secrets` are masked in the reason.
-    pub fn read(status: StatusCode, body: &[u8], secrets: &Redactor, lease: &str, now: Timestamp) -> Self {
+    /// Reads the answer to a request that was made at `now` under `lease`: JSON, or a form.
+    /// `secrets` are masked in the reason.
+    pub fn read(
+        status: StatusCode,
+        body: &[u8],
+        secrets: &Redactor,
+        lease: &str,
+        now: Timestamp,
+    ) -> Self {
         let document = document(body);
         let token = token(status, &document, secrets).map(|access| Token {
             access: access.into(),
-            good_until: now.saturating_add(life(&document["expires_in"])).unwrap_or(now),
+            good_until: now
+                .saturating_add(life(&document["expires_in"]))
+                .unwrap_or(now),
             lease: lease.to_owned(),
         });
         let refresh = text(&document, "refresh_token").filter(|_| status.is_success());
-        Self { token, refresh: refresh.map(SecretString::from) }
+        Self {
+            token,
+            refresh: refresh.map(SecretString::from),
+        }
     }
 }
 
@@ -45,7 +59,11 @@ impl TokenAnswer {
 fn document(body: &[u8]) -> Value {
     let object = json::read(body).ok().filter(Value::is_object);
     let form = || form::read(body.trim_ascii(), None).map(Value::Object);
-    let known = |form: &Value| ["access_token", "refresh_token", "error"].iter().any(|name| !form[*name].is_null());
+    let known = |form: &Value| {
+        ["access_token", "refresh_token", "error"]
+            .iter()
+            .any(|name| !form[*name].is_null())
+    };
     object.or_else(|| form().filter(known)).unwrap_or_default()
 }
 
@@ -53,11 +71,19 @@ fn text<'a>(document: &'a Value, field: &str) -> Option<&'a str> {
     document[field].as_str().filter(|text| !text.is_empty())
 }
 
-/// The access token. Whatever its type, it is sent as a bearer: servers call theirs `BearerToken`, `bot` or `jwt`.
-fn token<'a>(status: StatusCode, document: &'a Value, secrets: &Redactor) -> Result<&'a str, String> {
+/// The access token. Whatever its type, it is sent as a bearer: servers call theirs `BearerToken`,
+/// `bot` or `jwt`.
+fn token<'a>(
+    status: StatusCode,
+    document: &'a Value,
+    secrets: &Redactor,
+) -> Result<&'a str, String> {
     let error = error(&document["error"], secrets);
     if let Some(error) = error {
-        return Err(format!("the token endpoint answered {}: {error}", status.as_u16()));
+        return Err(format!(
+            "the token endpoint answered {}: {error}",
+            status.as_u16()
+        ));
     }
     if !status.is_success() {
         return Err(format!("the token endpoint answered {}", status.as_u16()));
@@ -76,31 +102,48 @@ fn token<'a>(status: StatusCode, document: &'a Value, secrets: &Redactor) -> Res
     }
 }
 
-/// The name of an error: one of a fixed set (RFC 6749, section 5.2), but servers write what they like, also an object with a
-/// code in it.
+/// The name of an error: one of a fixed set (RFC 6749, section 5.2), but servers write what they
+/// like, also an object with a code in it.
 fn error(value: &Value, secrets: &Redactor) -> Option<String> {
     let name = match value {
         Value::String(text) => text.clone(),
         Value::Number(code) if code.as_f64() != Some(0.0) => code.to_string(),
         Value::Object(_) => {
-            let named = ["code", "type", "status"].iter().find_map(|field| error(&value[*field], secrets));
+            let named = ["code", "type", "status"]
+                .iter()
+                .find_map(|field| error(&value[*field], secrets));
             return Some(named.unwrap_or_else(|| "error".to_owned()));
         }
         _ => return None,
     };
     let legal = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.');
-    let shown: String = secrets.whole(&name).chars().filter(legal).take(MAX_ERROR).collect();
-    (!name.trim().is_empty()).then(|| if shown.is_empty() { "error".to_owned() } else { shown })
+    let shown: String = secrets
+        .whole(&name)
+        .chars()
+        .filter(legal)
+        .take(MAX_ERROR)
+        .collect();
+    (!name.trim().is_empty()).then(|| {
+        if shown.is_empty() {
+            "error".to_owned()
+        } else {
+            shown
+        }
+    })
 }
 
 /// For how long a token is used. Some servers write the seconds as a text.
 fn life(expires_in: &Value) -> SignedDuration {
-    let seconds = expires_in.as_f64().or_else(|| expires_in.as_str()?.trim().parse().ok());
-    let life = seconds.filter(|seconds: &f64| !seconds.is_nan()).map_or(UNKNOWN_LIFE, |seconds| {
-        #[expect(clippy::cast_possible_truncation, reason = "clamped to a year")]
-        let seconds = seconds.clamp(0.0, 31_536_000.0) as i64;
-        SignedDuration::from_secs(seconds)
-    });
+    let seconds = expires_in
+        .as_f64()
+        .or_else(|| expires_in.as_str()?.trim().parse().ok());
+    let life = seconds
+        .filter(|seconds: &f64| !seconds.is_nan())
+        .map_or(UNKNOWN_LIFE, |seconds| {
+            #[expect(clippy::cast_possible_truncation, reason = "clamped to a year")]
+            let seconds = seconds.clamp(0.0, 31_536_000.0) as i64;
+            SignedDuration::from_secs(seconds)
+        });
     life - MARGIN.min(life / 10)
 }
 
@@ -116,28 +159,56 @@ mod tests {
     fn read(status: StatusCode, body: &str) -> TokenAnswer {
         let mut secrets = Secrets::default();
         secrets.add("s3cret-of-the-client");
-        TokenAnswer::read(status, body.as_bytes(), &Redactor::new(secrets), "l", Timestamp::UNIX_EPOCH)
+        TokenAnswer::read(
+            status,
+            body.as_bytes(),
+            &Redactor::new(secrets),
+            "l",
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]
     fn an_access_token_is_read_in_every_form() {
         for (body, life) in [
-            (r#"{"access_token": "a", "token_type": "Bearer", "expires_in": 3600}"#, 3540),
-            (r#"{"access_token": "a", "token_type": "BearerToken", "expires_in": "600"}"#, 540),
-            (r#"{"access_token": "a", "token_type": "mac", "expires_in": 100}"#, 90),
-            (r#"{"access_token": "a", "token_type": 7, "error": null}"#, 3540),
+            (
+                r#"{"access_token": "a", "token_type": "Bearer", "expires_in": 3600}"#,
+                3540,
+            ),
+            (
+                r#"{"access_token": "a", "token_type": "BearerToken", "expires_in": "600"}"#,
+                540,
+            ),
+            (
+                r#"{"access_token": "a", "token_type": "mac", "expires_in": 100}"#,
+                90,
+            ),
+            (
+                r#"{"access_token": "a", "token_type": 7, "error": null}"#,
+                3540,
+            ),
             (r#"{"access_token": "a", "error": "", "expires_in": -5}"#, 0),
-            (r#"{"access_token": "a", "error": 0, "expires_in": 1e300}"#, 31_535_940),
+            (
+                r#"{"access_token": "a", "error": 0, "expires_in": 1e300}"#,
+                31_535_940,
+            ),
             (r#"{"access_token": "a", "expires_in": [1]}"#, 3540),
             (r#"{"access_token": "a", "expires_in": "NaN"}"#, 3540),
-            ("\u{feff}{\"access_token\": \"a\", \"note\": \"\\ud83d\"}", 3540),
+            (
+                "\u{feff}{\"access_token\": \"a\", \"note\": \"\\ud83d\"}",
+                3540,
+            ),
             (r#"{"access_token": "a", "id": 1e400}"#, 3540),
             ("access_token=a&scope=repo%2Cgist&token_type=bearer", 3540),
             ("access_token=a&expires_in=600\n", 540),
         ] {
             let TokenAnswer { token, refresh } = read(OK, body);
             let token = token.expect(body);
-            assert_eq!((token.access.expose_secret(), &*token.lease), ("a", "l"), "{body}");
+            assert_eq!(
+                (token.access.expose_secret(), &*token.lease),
+                ("a", "l"),
+                "{body}"
+            );
             assert_eq!(token.good_until.as_second(), life, "{body}");
             assert!(refresh.is_none(), "{body}");
         }
@@ -148,27 +219,75 @@ mod tests {
         let bad = StatusCode::BAD_REQUEST;
         let header = "the token endpoint's answer holds an access_token with characters that no header may have";
         for (status, body, reason) in [
-            (OK, "{}", "the token endpoint's answer holds no access_token"),
-            (OK, r#"{"access_token": ""}"#, "the token endpoint's answer holds no access_token"),
-            (OK, "[]", "the token endpoint's answer is neither a JSON object nor a form"),
-            (OK, "<html>", "the token endpoint's answer is neither a JSON object nor a form"),
-            (OK, "", "the token endpoint's answer is neither a JSON object nor a form"),
+            (
+                OK,
+                "{}",
+                "the token endpoint's answer holds no access_token",
+            ),
+            (
+                OK,
+                r#"{"access_token": ""}"#,
+                "the token endpoint's answer holds no access_token",
+            ),
+            (
+                OK,
+                "[]",
+                "the token endpoint's answer is neither a JSON object nor a form",
+            ),
+            (
+                OK,
+                "<html>",
+                "the token endpoint's answer is neither a JSON object nor a form",
+            ),
+            (
+                OK,
+                "",
+                "the token endpoint's answer is neither a JSON object nor a form",
+            ),
             (OK, r#"{"access_token": "a b"}"#, header),
             (OK, r#"{"access_token": "a\r\nx-admin: 1"}"#, header),
             (OK, r#"{"access_token": "ä"}"#, header),
-            (OK, r#"{"ok": false, "error": "invalid_code"}"#, "the token endpoint answered 200: invalid_code"),
+            (
+                OK,
+                r#"{"ok": false, "error": "invalid_code"}"#,
+                "the token endpoint answered 200: invalid_code",
+            ),
             (
                 OK,
                 "error=bad_verification_code&error_description=x",
                 "the token endpoint answered 200: bad_verification_code",
             ),
-            (bad, r#"{"error": "invalid_grant"}"#, "the token endpoint answered 400: invalid_grant"),
-            (bad, r#"{"error": {"code": 190, "type": "OAuthException"}}"#, "the token endpoint answered 400: 190"),
-            (bad, r#"{"error": {"message": "no"}}"#, "the token endpoint answered 400: error"),
-            (bad, r#"{"error": "no s3cret-of-the-client"}"#, "the token endpoint answered 400: no"),
-            (bad, r#"{"error": "s3cret-of-the-client"}"#, "the token endpoint answered 400: error"),
+            (
+                bad,
+                r#"{"error": "invalid_grant"}"#,
+                "the token endpoint answered 400: invalid_grant",
+            ),
+            (
+                bad,
+                r#"{"error": {"code": 190, "type": "OAuthException"}}"#,
+                "the token endpoint answered 400: 190",
+            ),
+            (
+                bad,
+                r#"{"error": {"message": "no"}}"#,
+                "the token endpoint answered 400: error",
+            ),
+            (
+                bad,
+                r#"{"error": "no s3cret-of-the-client"}"#,
+                "the token endpoint answered 400: no",
+            ),
+            (
+                bad,
+                r#"{"error": "s3cret-of-the-client"}"#,
+                "the token endpoint answered 400: error",
+            ),
             (bad, "", "the token endpoint answered 400"),
-            (bad, r#"{"access_token": "a"}"#, "the token endpoint answered 400"),
+            (
+                bad,
+                r#"{"access_token": "a"}"#,
+                "the token endpoint answered 400",
+            ),
         ] {
             assert_eq!(read(status, body).token.expect_err(body), reason, "{body}");
         }
@@ -186,7 +305,10 @@ mod tests {
         ] {
             let refresh = read(OK, body).refresh.expect(body);
             assert_eq!(refresh.expose_secret(), "new", "{body}");
-            assert!(read(StatusCode::BAD_REQUEST, body).refresh.is_none(), "{body}");
+            assert!(
+                read(StatusCode::BAD_REQUEST, body).refresh.is_none(),
+                "{body}"
+            );
         }
     }
 }

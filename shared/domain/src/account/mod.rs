@@ -1,8 +1,9 @@
 //! Accounts: how connected services authenticate their calls. One account may serve many services.
 //!
-//! [`Settings`] is what an admin writes. What comes out of it for a call is a header: a fixed one, or `Authorization` with
-//! the token that the OAuth 2.0 [`token request`](OAuth2::token_request) brings. No secret shows in what is read back, and
-//! [`Authorization::secrets`] lists what third parties must not echo.
+//! [`Settings`] is what an admin writes. What comes out of it for a call is a header: a fixed one,
+//! or `Authorization` with the token that the OAuth 2.0 [`token request`](OAuth2::token_request)
+//! brings. No secret shows in what is read back, and [`Authorization::secrets`] lists what third
+//! parties must not echo.
 
 pub mod answer;
 pub mod issued;
@@ -46,11 +47,18 @@ pub struct Account {
 impl Account {
     /// A new account.
     pub const fn new(id: AccountId, settings: Settings, now: Timestamp) -> Self {
-        Self { id, settings, created_at: now, updated_at: now, version: 1 }
+        Self {
+            id,
+            settings,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
     }
 
-    /// Checks the change that `patch` made of `before`: a client's secrets belong to the token endpoint's origin. (Those of
-    /// other kinds of authorization go to services, which have addresses of their own.)
+    /// Checks the change that `patch` made of `before`: a client's secrets belong to the token
+    /// endpoint's origin. (Those of other kinds of authorization go to services, which have
+    /// addresses of their own.)
     ///
     /// # Errors
     /// Names each stored secret that would reach another origin than its own.
@@ -68,7 +76,12 @@ impl Account {
     /// With other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
-        Self { settings, updated_at: now, version: self.version + 1, ..self }
+        Self {
+            settings,
+            updated_at: now,
+            version: self.version + 1,
+            ..self
+        }
     }
 }
 
@@ -100,10 +113,13 @@ pub enum Authorization {
 impl Settings {
     /// Reads `{name, authorization}`. `allow` is the deployment's list of extra targets.
     pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
-        Self::read(value, Source::Client, |url| Ok(target::check_url(url, allow)?))
+        Self::read(value, Source::Client, |url| {
+            Ok(target::check_url(url, allow)?)
+        })
     }
 
-    /// Reads settings that were saved. Whether the token URL is allowed by now is for the sending to check.
+    /// Reads settings that were saved. Whether the token URL is allowed by now is for the sending
+    /// to check.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, Source::Table, |_| Ok(()))
     }
@@ -111,8 +127,13 @@ impl Settings {
     fn read(value: Value, source: Source, check: impl Fn(&Url) -> Checked<()>) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
-        let authorization = fields.required("authorization", |value| Authorization::read(value, source, check));
-        let parsed = name.zip(authorization).map(|(name, authorization)| Self { name, authorization });
+        let authorization = fields.required("authorization", |value| {
+            Authorization::read(value, source, check)
+        });
+        let parsed = name.zip(authorization).map(|(name, authorization)| Self {
+            name,
+            authorization,
+        });
         fields.finish(parsed)
     }
 
@@ -120,12 +141,15 @@ impl Settings {
     pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
         Map::from_iter([
             ("name".to_owned(), json!(self.name)),
-            ("authorization".to_owned(), self.authorization.to_value(reveal)),
+            (
+                "authorization".to_owned(),
+                self.authorization.to_value(reveal),
+            ),
         ])
     }
 
-    /// The full document that the merge patch `patch` applies to: without what belongs to a kind of authorization or grant
-    /// that the patch replaces.
+    /// The full document that the merge patch `patch` applies to: without what belongs to a kind of
+    /// authorization or grant that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
         let mut base = Value::Object(self.to_map(Reveal::Full));
         let replaced = |field: &str| {
@@ -149,10 +173,13 @@ impl Authorization {
             Some("header") => {
                 let name = fields.required("name", header_name);
                 let value = fields.required("value", source.secret(secret));
-                name.zip(value).map(|(name, value)| Self::Header { name, value })
+                name.zip(value)
+                    .map(|(name, value)| Self::Header { name, value })
             }
             Some("oauth2") => OAuth2::take(&mut fields, source, check).map(Self::OAuth2),
-            Some(_) => return Err(Problems::here("must be one of: none, header, oauth2").under("type")),
+            Some(_) => {
+                return Err(Problems::here("must be one of: none, header, oauth2").under("type"));
+            }
             None => None,
         };
         fields.finish(authorization)
@@ -162,8 +189,10 @@ impl Authorization {
         match self {
             Self::None => json!({"type": "none"}),
             Self::Header { name, value } => {
-                let mut map =
-                    Map::from_iter([("type".to_owned(), json!("header")), ("name".to_owned(), json!(name.as_str()))]);
+                let mut map = Map::from_iter([
+                    ("type".to_owned(), json!("header")),
+                    ("name".to_owned(), json!(name.as_str())),
+                ]);
                 put_secret(&mut map, "value", value, reveal);
                 map.into()
             }
@@ -188,7 +217,8 @@ impl Authorization {
         }
     }
 
-    /// The secrets to mask in text that comes back from third parties, without tokens that were issued.
+    /// The secrets to mask in text that comes back from third parties, without tokens that were
+    /// issued.
     pub fn secrets(&self) -> Secrets {
         let mut found = Secrets::default();
         match self {
@@ -204,10 +234,18 @@ impl Authorization {
 }
 
 /// Puts the secret, or the hint of it, into a document.
-pub(crate) fn put_secret(map: &mut Map<String, Value>, field: &str, secret: &SecretString, reveal: Reveal) {
+pub(crate) fn put_secret(
+    map: &mut Map<String, Value>,
+    field: &str,
+    secret: &SecretString,
+    reveal: Reveal,
+) {
     match reveal {
         Reveal::Full => map.insert(field.to_owned(), json!(secret.expose_secret())),
-        Reveal::Hints => map.insert(format!("{field}_hint"), json!(mask::hint(secret.expose_secret()))),
+        Reveal::Hints => map.insert(
+            format!("{field}_hint"),
+            json!(mask::hint(secret.expose_secret())),
+        ),
     };
 }
 

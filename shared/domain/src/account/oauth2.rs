@@ -71,13 +71,20 @@ pub struct TokenRequest {
     pub form: SecretString,
 }
 
-const GRANT_TYPES: [(&str, GrantType); 2] =
-    [("client_credentials", GrantType::ClientCredentials), ("refresh_token", GrantType::RefreshToken)];
-const CLIENT_AUTHS: [(&str, ClientAuth); 2] = [("header", ClientAuth::Header), ("body", ClientAuth::Body)];
+const GRANT_TYPES: [(&str, GrantType); 2] = [
+    ("client_credentials", GrantType::ClientCredentials),
+    ("refresh_token", GrantType::RefreshToken),
+];
+const CLIENT_AUTHS: [(&str, ClientAuth); 2] =
+    [("header", ClientAuth::Header), ("body", ClientAuth::Body)];
 
 impl OAuth2 {
     /// Takes its fields out of a document. `check` tells whether a token URL may be called.
-    pub(super) fn take(fields: &mut Fields, source: Source, check: impl Fn(&Url) -> Checked<()>) -> Option<Self> {
+    pub(super) fn take(
+        fields: &mut Fields,
+        source: Source,
+        check: impl Fn(&Url) -> Checked<()>,
+    ) -> Option<Self> {
         let grant_type = fields.required("grant_type", one_of(&GRANT_TYPES));
         let token_url = fields.required("token_url", |value| {
             let url = endpoint(value)?;
@@ -87,19 +94,27 @@ impl OAuth2 {
         let client_secret = fields.required("client_secret", source.secret(secret));
         let scope = fields.defaulted("scope", None, |value| scope(value).map(Some));
         let audience = fields.defaulted("audience", None, |value| text(1000)(value).map(Some));
-        let client_auth = fields.defaulted("client_auth", ClientAuth::Header, one_of(&CLIENT_AUTHS));
+        let client_auth =
+            fields.defaulted("client_auth", ClientAuth::Header, one_of(&CLIENT_AUTHS));
         let grant = match grant_type {
-            Some(GrantType::RefreshToken) => {
-                fields.required("refresh_token", source.secret(secret)).map(Grant::RefreshToken)
+            Some(GrantType::RefreshToken) => fields
+                .required("refresh_token", source.secret(secret))
+                .map(Grant::RefreshToken),
+            Some(GrantType::ClientCredentials) if fields.has("refresh_token") => {
+                fields.optional("refresh_token", |_| -> Checked<Grant> {
+                    Err(Problems::here(
+                        "goes with the grant_type refresh_token only",
+                    ))
+                })
             }
-            Some(GrantType::ClientCredentials) if fields.has("refresh_token") => fields
-                .optional("refresh_token", |_| -> Checked<Grant> {
-                    Err(Problems::here("goes with the grant_type refresh_token only"))
-                }),
             Some(GrantType::ClientCredentials) => {
-                fields.defaulted("refresh_token", Grant::ClientCredentials, |_| Ok(Grant::ClientCredentials))
+                fields.defaulted("refresh_token", Grant::ClientCredentials, |_| {
+                    Ok(Grant::ClientCredentials)
+                })
             }
-            None => fields.optional("refresh_token", source.secret(secret)).map(Grant::RefreshToken),
+            None => fields
+                .optional("refresh_token", source.secret(secret))
+                .map(Grant::RefreshToken),
         };
         Some(Self {
             grant: grant?,
@@ -117,7 +132,10 @@ impl OAuth2 {
             Reveal::Full => self.token_url.to_string(),
             Reveal::Hints => mask::url(self.token_url.as_str()),
         };
-        let client_auth = CLIENT_AUTHS.iter().find(|(_, auth)| *auth == self.client_auth).map(|(name, _)| name);
+        let client_auth = CLIENT_AUTHS
+            .iter()
+            .find(|(_, auth)| *auth == self.client_auth)
+            .map(|(name, _)| name);
         let mut map = Map::new();
         map.insert("type".to_owned(), json!("oauth2"));
         map.insert("grant_type".to_owned(), json!(self.grant.name()));
@@ -133,13 +151,14 @@ impl OAuth2 {
         map
     }
 
-    /// Told apart from other settings: an access token that was issued under those counts for nothing under these.
+    /// Told apart from other settings: an access token that was issued under those counts for
+    /// nothing under these.
     pub fn fingerprint(&self) -> String {
         digest(&self.to_map(Reveal::Full).into())
     }
 
-    /// Told apart from other consents: a refresh token that came of one counts for nothing in another. What a token is to
-    /// allow, and how the client proves itself, may change on the way.
+    /// Told apart from other consents: a refresh token that came of one counts for nothing in
+    /// another. What a token is to allow, and how the client proves itself, may change on the way.
     pub fn consent(&self) -> String {
         let given = match &self.grant {
             Grant::ClientCredentials => None,
@@ -148,7 +167,8 @@ impl OAuth2 {
         digest(&json!([self.token_url, self.client_id, given]))
     }
 
-    /// The request for a token; `replaced` is the refresh token that the server gave in place of ours, if it did.
+    /// The request for a token; `replaced` is the refresh token that the server gave in place of
+    /// ours, if it did.
     pub fn token_request(&self, replaced: Option<&SecretString>) -> TokenRequest {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", self.grant.name());
@@ -166,13 +186,21 @@ impl OAuth2 {
                 None
             }
         };
-        TokenRequest { authorization, form: form.finish().into() }
+        TokenRequest {
+            authorization,
+            form: form.finish().into(),
+        }
     }
 
     /// Id and secret as HTTP Basic authentication sends them: form-encoded first (section 2.3.1).
     fn basic(&self) -> String {
-        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        BASE64_STANDARD.encode(format!("{}:{}", encode(&self.client_id), encode(self.client_secret.expose_secret())))
+        let encode =
+            |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        BASE64_STANDARD.encode(format!(
+            "{}:{}",
+            encode(&self.client_id),
+            encode(self.client_secret.expose_secret())
+        ))
     }
 
     /// The secrets of every request to the token endpoint.
@@ -182,7 +210,9 @@ impl OAuth2 {
             Grant::RefreshToken(_) => Some("refresh_token"),
         };
         let secrets = ["client_secret"].into_iter().chain(granted);
-        secrets.map(|field| StoredSecret::sent(["authorization", field])).collect()
+        secrets
+            .map(|field| StoredSecret::sent(["authorization", field]))
+            .collect()
     }
 
     /// Adds the secrets, without tokens that were issued.
@@ -203,7 +233,10 @@ fn digest(value: &Value) -> String {
 /// The token URL may hold a token of its own.
 impl std::fmt::Debug for OAuth2 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OAuth2").field("client_id", &self.client_id).field("grant", &self.grant).finish_non_exhaustive()
+        f.debug_struct("OAuth2")
+            .field("client_id", &self.client_id)
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
     }
 }
 
@@ -232,7 +265,10 @@ fn endpoint(value: Value) -> Checked<Url> {
 fn scope(value: Value) -> Checked<String> {
     let text = text(1000)(value)?;
     let legal = |token: &str| {
-        !token.is_empty() && token.bytes().all(|byte| matches!(byte, b'!'..=b'~') && !b"\"\\".contains(&byte))
+        !token.is_empty()
+            && token
+                .bytes()
+                .all(|byte| matches!(byte, b'!'..=b'~') && !b"\"\\".contains(&byte))
     };
     if text.split(' ').all(legal) {
         Ok(text)

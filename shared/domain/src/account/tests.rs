@@ -4,7 +4,10 @@ use super::*;
 use crate::redact::Redactor;
 
 fn settings(authorization: &Value) -> Checked<Settings> {
-    Settings::parse(json!({"name": "CRM", "authorization": authorization}), &Allow::default())
+    Settings::parse(
+        json!({"name": "CRM", "authorization": authorization}),
+        &Allow::default(),
+    )
 }
 
 fn oauth2(change: &Value) -> Value {
@@ -12,12 +15,19 @@ fn oauth2(change: &Value) -> Value {
         "type": "oauth2", "grant_type": "client_credentials", "token_url": "https://id.example.com/token?tenant=7",
         "client_id": "tie:line", "client_secret": "a secret/of size",
     });
-    document.as_object_mut().expect("object").extend(change.as_object().expect("object").clone());
+    document
+        .as_object_mut()
+        .expect("object")
+        .extend(change.as_object().expect("object").clone());
     document
 }
 
 fn pointers(problems: Problems) -> Vec<String> {
-    problems.0.into_iter().map(|invalid| invalid.pointer).collect()
+    problems
+        .0
+        .into_iter()
+        .map(|invalid| invalid.pointer)
+        .collect()
 }
 
 #[test]
@@ -67,12 +77,18 @@ fn everything_wrong_is_named_at_once() {
         (json!({"type": "magic"}), vec!["/authorization/type"]),
         (json!({}), vec!["/authorization/type"]),
         (json!("none"), vec!["/authorization"]),
-        (json!({"type": "none", "value": "x"}), vec!["/authorization/value"]),
+        (
+            json!({"type": "none", "value": "x"}),
+            vec!["/authorization/value"],
+        ),
         (
             json!({"type": "header", "name": "Host", "value": "a\nb"}),
             vec!["/authorization/name", "/authorization/value"],
         ),
-        (json!({"type": "header", "name": "a", "value": ""}), vec!["/authorization/value"]),
+        (
+            json!({"type": "header", "name": "a", "value": ""}),
+            vec!["/authorization/value"],
+        ),
         (
             json!({"type": "oauth2", "client_auth": "query", "scope": "a  b", "audience": "", "colour": 1}),
             vec![
@@ -86,17 +102,48 @@ fn everything_wrong_is_named_at_once() {
                 "/authorization/colour",
             ],
         ),
-        (oauth2(&json!({"grant_type": "password"})), vec!["/authorization/grant_type"]),
-        (oauth2(&json!({"grant_type": "refresh_token"})), vec!["/authorization/refresh_token"]),
-        (oauth2(&json!({"refresh_token": "x"})), vec!["/authorization/refresh_token"]),
-        (oauth2(&json!({"token_url": "http://id.example.com/"})), vec!["/authorization/token_url"]),
-        (oauth2(&json!({"token_url": "https://10.0.0.1/"})), vec!["/authorization/token_url"]),
-        (oauth2(&json!({"token_url": "https://a:b@id.example.com/"})), vec!["/authorization/token_url"]),
-        (oauth2(&json!({"token_url": "https://id.example.com/#x"})), vec!["/authorization/token_url"]),
-        (oauth2(&json!({"token_url": "https://id.example.com/?key=•••"})), vec!["/authorization/token_url"]),
-        (oauth2(&json!({"scope": "a\"b"})), vec!["/authorization/scope"]),
+        (
+            oauth2(&json!({"grant_type": "password"})),
+            vec!["/authorization/grant_type"],
+        ),
+        (
+            oauth2(&json!({"grant_type": "refresh_token"})),
+            vec!["/authorization/refresh_token"],
+        ),
+        (
+            oauth2(&json!({"refresh_token": "x"})),
+            vec!["/authorization/refresh_token"],
+        ),
+        (
+            oauth2(&json!({"token_url": "http://id.example.com/"})),
+            vec!["/authorization/token_url"],
+        ),
+        (
+            oauth2(&json!({"token_url": "https://10.0.0.1/"})),
+            vec!["/authorization/token_url"],
+        ),
+        (
+            oauth2(&json!({"token_url": "https://a:b@id.example.com/"})),
+            vec!["/authorization/token_url"],
+        ),
+        (
+            oauth2(&json!({"token_url": "https://id.example.com/#x"})),
+            vec!["/authorization/token_url"],
+        ),
+        (
+            oauth2(&json!({"token_url": "https://id.example.com/?key=•••"})),
+            vec!["/authorization/token_url"],
+        ),
+        (
+            oauth2(&json!({"scope": "a\"b"})),
+            vec!["/authorization/scope"],
+        ),
     ] {
-        assert_eq!(pointers(settings(&authorization).expect_err("wrong")), expected, "{authorization}");
+        assert_eq!(
+            pointers(settings(&authorization).expect_err("wrong")),
+            expected,
+            "{authorization}"
+        );
     }
     let both = Settings::parse(json!({"name": " "}), &Allow::default()).expect_err("wrong");
     assert_eq!(pointers(both), ["/name", "/authorization"]);
@@ -106,7 +153,13 @@ fn everything_wrong_is_named_at_once() {
 fn a_token_url_may_lie_where_the_deployer_allows_it() {
     let document = json!({"name": "a", "authorization": oauth2(&json!({"token_url": "http://127.0.0.1:9001/token"}))});
     assert!(Settings::parse(document.clone(), &Allow::default()).is_err());
-    assert!(Settings::parse(document.clone(), &"127.0.0.1:9001".parse().expect("allow-list")).is_ok());
+    assert!(
+        Settings::parse(
+            document.clone(),
+            &"127.0.0.1:9001".parse().expect("allow-list")
+        )
+        .is_ok()
+    );
     assert!(Settings::restore(document).is_ok());
 }
 
@@ -114,12 +167,23 @@ fn a_token_url_may_lie_where_the_deployer_allows_it() {
 fn a_patch_keeps_secrets_and_drops_what_another_kind_had() {
     let refreshing = oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "r"}));
     let first = settings(&refreshing).expect("valid");
-    let base = |authorization: Value| first.base(&json!({"authorization": authorization}))["authorization"].clone();
-    assert_eq!(first.base(&json!({"name": "x"})), Value::Object(first.to_map(Reveal::Full)));
-    assert_eq!(base(json!({"type": "oauth2", "scope": "x"}))["client_secret"], "a secret/of size");
+    let base = |authorization: Value| {
+        first.base(&json!({"authorization": authorization}))["authorization"].clone()
+    };
+    assert_eq!(
+        first.base(&json!({"name": "x"})),
+        Value::Object(first.to_map(Reveal::Full))
+    );
+    assert_eq!(
+        base(json!({"type": "oauth2", "scope": "x"}))["client_secret"],
+        "a secret/of size"
+    );
     assert_eq!(base(json!({"type": "header"})), Value::Null);
     let mut other = base(json!({"grant_type": "client_credentials"}));
-    assert_eq!((&other["refresh_token"], &other["client_id"]), (&Value::Null, &json!("tie:line")));
+    assert_eq!(
+        (&other["refresh_token"], &other["client_id"]),
+        (&Value::Null, &json!("tie:line"))
+    );
     other["grant_type"] = json!("client_credentials");
     settings(&other).expect("valid");
 }
@@ -133,7 +197,10 @@ fn token_requests_are_those_of_the_rfc() {
     let plain = request(json!({}));
     let basic = plain.authorization.expect("basic authentication");
     // base64 of tie%3Aline:a+secret%2Fof+size
-    assert_eq!(basic.expose_secret(), "Basic dGllJTNBbGluZTphK3NlY3JldCUyRm9mK3NpemU=");
+    assert_eq!(
+        basic.expose_secret(),
+        "Basic dGllJTNBbGluZTphK3NlY3JldCUyRm9mK3NpemU="
+    );
     assert_eq!(plain.form.expose_secret(), "grant_type=client_credentials");
     let full = request(json!({
         "grant_type": "refresh_token", "refresh_token": "r&x", "scope": "a b", "audience": "https://api",
@@ -153,35 +220,66 @@ fn what_is_echoed_holds_no_secret() {
     let refreshing = oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "refresh-1"}));
     for (authorization, echo, masked) in [
         (json!({"type": "none"}), "plain", "plain"),
-        (header, "you sent Bearer abcdef: abcdef is wrong", "you sent •••: ••• is wrong"),
+        (
+            header,
+            "you sent Bearer abcdef: abcdef is wrong",
+            "you sent •••: ••• is wrong",
+        ),
         (
             refreshing,
             "a secret/of size, refresh-1, dGllJTNBbGluZTphK3NlY3JldCUyRm9mK3NpemU=, tie:line",
             "•••, •••, •••, tie:line",
         ),
     ] {
-        let secrets = settings(&authorization).expect("valid").authorization.secrets();
+        let secrets = settings(&authorization)
+            .expect("valid")
+            .authorization
+            .secrets();
         assert_eq!(Redactor::new(secrets).whole(echo), masked);
     }
 }
 
 #[test]
 fn the_header_that_authenticates_is_known_by_name() {
-    let name = |authorization| settings(&authorization).expect("valid").authorization.header_name();
+    let name = |authorization| {
+        settings(&authorization)
+            .expect("valid")
+            .authorization
+            .header_name()
+    };
     assert_eq!(name(json!({"type": "none"})), None);
-    assert_eq!(name(json!({"type": "header", "name": "X-K", "value": "v"})).expect("name"), "x-k");
+    assert_eq!(
+        name(json!({"type": "header", "name": "X-K", "value": "v"})).expect("name"),
+        "x-k"
+    );
     assert_eq!(name(oauth2(&json!({}))), Some(AUTHORIZATION));
 }
 
 #[test]
 fn blank_secrets_are_refused_and_saved_ones_read() {
-    let refreshing = json!({"grant_type": "refresh_token", "refresh_token": " ", "client_secret": "   "});
+    let refreshing =
+        json!({"grant_type": "refresh_token", "refresh_token": " ", "client_secret": "   "});
     for (authorization, expected) in [
-        (json!({"type": "header", "name": "x-key", "value": "   "}), vec!["/authorization/value"]),
-        (oauth2(&json!({"client_secret": " "})), vec!["/authorization/client_secret"]),
-        (oauth2(&refreshing), vec!["/authorization/client_secret", "/authorization/refresh_token"]),
+        (
+            json!({"type": "header", "name": "x-key", "value": "   "}),
+            vec!["/authorization/value"],
+        ),
+        (
+            oauth2(&json!({"client_secret": " "})),
+            vec!["/authorization/client_secret"],
+        ),
+        (
+            oauth2(&refreshing),
+            vec![
+                "/authorization/client_secret",
+                "/authorization/refresh_token",
+            ],
+        ),
     ] {
-        assert_eq!(pointers(settings(&authorization).expect_err("blank")), expected);
+        assert_eq!(
+            pointers(settings(&authorization).expect_err("blank")),
+            expected
+        );
         assert!(Settings::restore(json!({"name": "CRM", "authorization": authorization})).is_ok());
     }
 }

@@ -1,4 +1,5 @@
-//! How a provider's reports are read: where the message's id and status stand in them, and what its statuses mean.
+//! How a provider's reports are read: where the message's id and status stand in them, and what its
+//! statuses mean.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ const MOST_STATUSES: usize = 50;
 /// Where to look in a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// The message's id: the provider's, or ours where the request handed it over and the provider gives it back.
+    /// The message's id: the provider's, or ours where the request handed it over and the provider
+    /// gives it back.
     pub id_pointer: Pointer,
     /// The provider's word for the status.
     pub status_pointer: Pointer,
@@ -27,14 +29,16 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Reads `{id_pointer, status_pointer, statuses, recording_pointer}`, the last one for calls only. A call's reports may
-    /// all be events: it needs no statuses.
+    /// Reads `{id_pointer, status_pointer, statuses, recording_pointer}`, the last one for calls
+    /// only. A call's reports may all be events: it needs no statuses.
     pub fn parse(value: Value, channel: Channel) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let id_pointer = fields.required("id_pointer", Pointer::read);
         let status_pointer = fields.required("status_pointer", Pointer::read);
         let statuses = if channel == Channel::Call {
-            fields.defaulted("statuses", BTreeMap::new(), |value| statuses(value, channel))
+            fields.defaulted("statuses", BTreeMap::new(), |value| {
+                statuses(value, channel)
+            })
         } else {
             fields.required("statuses", |value| statuses(value, channel))
         };
@@ -57,8 +61,11 @@ impl Mapping {
 
     /// The document that [`Mapping::parse`] reads.
     pub fn to_value(&self) -> Value {
-        let statuses: Map<String, Value> =
-            self.statuses.iter().map(|(theirs, ours)| (theirs.clone(), json!(ours))).collect();
+        let statuses: Map<String, Value> = self
+            .statuses
+            .iter()
+            .map(|(theirs, ours)| (theirs.clone(), json!(ours)))
+            .collect();
         json!({
             "id_pointer": self.id_pointer.as_str(),
             "status_pointer": self.status_pointer.as_str(),
@@ -71,7 +78,9 @@ impl Mapping {
 fn statuses(value: Value, channel: Channel) -> Checked<BTreeMap<String, Status>> {
     let pairs = entries(MOST_STATUSES, |theirs, value| {
         if !(1..=100).contains(&theirs.chars().count()) {
-            return Err(Problems::here("a provider's status must have 1 to 100 characters"));
+            return Err(Problems::here(
+                "a provider's status must have 1 to 100 characters",
+            ));
         }
         one_of(Status::all(channel))(value)
     })(value)?;

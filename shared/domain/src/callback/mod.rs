@@ -1,8 +1,9 @@
 //! Callbacks: what providers report of the messages and calls that they were handed.
 //!
-//! In comes a call to a provider's callback URL and the provider's [`Mapping`]; out come the reports that are in it, each with
-//! the id of its message, and for the rest why it is none. Reports may come as JSON, as a form, or in the query of a call
-//! without a body; an array holds several. What follows from a report is [`crate::message::Message::reported`]'s to say.
+//! In comes a call to a provider's callback URL and the provider's [`Mapping`]; out come the
+//! reports that are in it, each with the id of its message, and for the rest why it is none.
+//! Reports may come as JSON, as a form, or in the query of a call without a body; an array holds
+//! several. What follows from a report is [`crate::message::Message::reported`]'s to say.
 
 mod mapping;
 
@@ -21,7 +22,8 @@ use crate::{
 const MOST: usize = 1_000;
 /// The longest address of a recording, in bytes.
 const LONGEST_URL: usize = 8_000;
-/// How long a report waits for a message that is not known yet: its provider may be faster than our record of its answer.
+/// How long a report waits for a message that is not known yet: its provider may be faster than our
+/// record of its answer.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 /// What one report says.
@@ -97,7 +99,10 @@ pub fn read(
     if documents.len() > MOST {
         return Err(Unreadable::TooMany);
     }
-    Ok(documents.into_iter().map(|document| report(mapping, channel, document)).collect())
+    Ok(documents
+        .into_iter()
+        .map(|document| report(mapping, channel, document))
+        .collect())
 }
 
 /// What one document reports.
@@ -109,11 +114,20 @@ pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Ca
     let id = id.parse().map(Named::Ours).unwrap_or(Named::Theirs(id));
     let status = mapping.status_pointer.text(&document);
     let status = status.and_then(|theirs| Some((*mapping.statuses.get(&theirs)?, theirs)));
-    let recording = mapping.recording_pointer.as_ref().and_then(|pointer| pointer.find(&document)?.as_str());
+    let recording = mapping
+        .recording_pointer
+        .as_ref()
+        .and_then(|pointer| pointer.find(&document)?.as_str());
     let recording = recording.filter(|url| (1..=LONGEST_URL).contains(&url.len()));
     let report = match (recording, status) {
-        (Some(url), status) => Report::Recording { url: url.to_owned(), status },
-        (None, Some((status, provider_status))) => Report::Status { status, provider_status },
+        (Some(url), status) => Report::Recording {
+            url: url.to_owned(),
+            status,
+        },
+        (None, Some((status, provider_status))) => Report::Status {
+            status,
+            provider_status,
+        },
         (None, None) if channel == Channel::Call => Report::Event(received::shallow(document)),
         (None, None) => return Err(NoReport::Unmapped),
     };
@@ -121,8 +135,8 @@ pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Ca
 }
 
 impl Notice {
-    /// The `DelaySeconds` after which to look again for a message that is not known at `now`: soon at first, then ever
-    /// later. `None` once 15 minutes have passed.
+    /// The `DelaySeconds` after which to look again for a message that is not known at `now`: soon
+    /// at first, then ever later. `None` once 15 minutes have passed.
     pub fn wait(&self, now: Timestamp) -> Option<u32> {
         let waited = now.duration_since(self.received_at);
         let left = (PATIENCE - waited).as_secs();

@@ -1,8 +1,9 @@
-//! The document that a campaign travels in: itself and its providers, which it names by their names.
+//! The document that a campaign travels in: itself and its providers, which it names by their
+//! names.
 //!
-//! A bundle holds no secrets: neither keys, nor what looks like one in a URL or header. Those parts stand masked in it, and a
-//! provider with a mask is not created; whoever imports it writes the part into the bundle first. (A key that stands as
-//! `{secret.api_key}` travels as that.)
+//! A bundle holds no secrets: neither keys, nor what looks like one in a URL or header. Those parts
+//! stand masked in it, and a provider with a mask is not created; whoever imports it writes the
+//! part into the bundle first. (A key that stands as `{secret.api_key}` travels as that.)
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -25,10 +26,17 @@ const MOST_PROVIDERS: usize = 2;
 /// The bundle of a campaign. `providers` are those that it names; others are left out.
 pub fn export(campaign: &Settings, providers: &[Provider]) -> Value {
     let find = |id| providers.iter().find(|provider| Some(provider.id) == id);
-    let (sms, email) = (find(campaign.sms_provider_id), find(campaign.email_provider_id));
-    let name = |provider: Option<&Provider>| provider.map(|provider| provider.settings.name.clone());
-    let documents: Vec<_> =
-        [sms, email].into_iter().flatten().map(|provider| provider.settings.to_bundle(Reveal::Hints)).collect();
+    let (sms, email) = (
+        find(campaign.sms_provider_id),
+        find(campaign.email_provider_id),
+    );
+    let name =
+        |provider: Option<&Provider>| provider.map(|provider| provider.settings.name.clone());
+    let documents: Vec<_> = [sms, email]
+        .into_iter()
+        .flatten()
+        .map(|provider| provider.settings.to_bundle(Reveal::Hints))
+        .collect();
     json!({
         "format": FORMAT,
         "campaign": {
@@ -84,33 +92,50 @@ pub(super) fn given_keys(value: Value) -> Checked<Vec<(String, GivenKeys)>> {
         let key = |value| string(value).map(|text| Some(SecretString::from(text)));
         let api_key = fields.defaulted("api_key", None, key);
         let secret_key = fields.defaulted("secret_key", None, key);
-        let keys = api_key.zip(secret_key).map(|(api_key, secret_key)| GivenKeys { api_key, secret_key });
+        let keys = api_key
+            .zip(secret_key)
+            .map(|(api_key, secret_key)| GivenKeys {
+                api_key,
+                secret_key,
+            });
         fields.finish(keys)
     })(value)?;
     Ok(pairs)
 }
 
 impl Bundle {
-    /// Reads a bundle, and gives its providers the keys that came beside it. One of another format is not judged further.
-    pub(super) fn parse(value: Value, keys: &[(String, GivenKeys)], allow: &Allow) -> Checked<Self> {
+    /// Reads a bundle, and gives its providers the keys that came beside it. One of another format
+    /// is not judged further.
+    pub(super) fn parse(
+        value: Value,
+        keys: &[(String, GivenKeys)],
+        allow: &Allow,
+    ) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         match fields.optional("format", |value| Ok(format(value))) {
             Some(verdict) => verdict.map_err(|problems| problems.under("format"))?,
             None => return Err(Problems::here("is required").under("format")),
         }
         let campaign = fields.required("campaign", CampaignPart::parse);
-        let providers =
-            fields.required("providers", list(0, MOST_PROVIDERS, |document| imported(document, keys, allow)));
+        let providers = fields.required(
+            "providers",
+            list(0, MOST_PROVIDERS, |document| {
+                imported(document, keys, allow)
+            }),
+        );
         let (campaign, providers) = fields.finish(campaign.zip(providers))?;
         Self::join(campaign, providers)
     }
 
     /// Whether one of its providers has this name.
     pub(super) fn names(&self, name: &str) -> bool {
-        self.providers.iter().any(|one| fold(&one.settings.name) == fold(name))
+        self.providers
+            .iter()
+            .any(|one| fold(&one.settings.name) == fold(name))
     }
 
-    /// Finds the campaign's providers. Each is there, carries what it should, and there are no others.
+    /// Finds the campaign's providers. Each is there, carries what it should, and there are no
+    /// others.
     fn join(campaign: CampaignPart, providers: Vec<Imported>) -> Checked<Self> {
         if let [one, other] = providers.as_slice()
             && fold(&one.settings.name) == fold(&other.settings.name)
@@ -121,10 +146,16 @@ impl Bundle {
         let mut problems = Vec::new();
         let mut place = |field: &str, wanted: Option<String>, channel: Channel| {
             let wanted = fold(&wanted?);
-            let found = providers.iter().position(|one| fold(&one.settings.name) == wanted);
+            let found = providers
+                .iter()
+                .position(|one| fold(&one.settings.name) == wanted);
             let detail = match found.map(|at| providers[at].settings.channel) {
                 Some(carries) if carries == channel => return found,
-                Some(carries) => format!("is a provider for {}, not for {}", carries.as_str(), channel.as_str()),
+                Some(carries) => format!(
+                    "is a provider for {}, not for {}",
+                    carries.as_str(),
+                    channel.as_str()
+                ),
                 None => "is not a provider of the bundle".to_owned(),
             };
             problems.extend(Problems::here(detail).under(field).under("campaign").0);
@@ -137,7 +168,13 @@ impl Bundle {
             problems.extend(stray.under(&at.to_string()).under("providers").0);
         }
         if problems.is_empty() {
-            Ok(Self { name: campaign.name, description: campaign.description, sms, email, providers })
+            Ok(Self {
+                name: campaign.name,
+                description: campaign.description,
+                sms,
+                email,
+                providers,
+            })
         } else {
             Err(Problems(problems))
         }
@@ -159,7 +196,14 @@ impl CampaignPart {
         let provider = |value| name(value).map(Some);
         let sms = fields.defaulted("sms_provider", None, provider);
         let email = fields.defaulted("email_provider", None, provider);
-        let parsed = (|| Some(Self { name: own?, description: description?, sms: sms?, email: email? }))();
+        let parsed = (|| {
+            Some(Self {
+                name: own?,
+                description: description?,
+                sms: sms?,
+                email: email?,
+            })
+        })();
         fields.finish(parsed)
     }
 }
@@ -169,7 +213,9 @@ fn format(value: Value) -> Checked<()> {
         FORMAT => Ok(()),
         text if text.starts_with("tieline.campaign/") => {
             let text: String = text.chars().take(100).collect();
-            Err(Problems::here(format!("is {text:?}: this deployment reads {FORMAT} only; update it first")))
+            Err(Problems::here(format!(
+                "is {text:?}: this deployment reads {FORMAT} only; update it first"
+            )))
         }
         _ => Err(Problems::here(format!("must be {FORMAT}"))),
     }
@@ -177,32 +223,56 @@ fn format(value: Value) -> Checked<()> {
 
 /// A provider of a bundle. Where masks stand, everything else is judged all the same.
 fn imported(mut document: Value, keys: &[(String, GivenKeys)], allow: &Allow) -> Checked<Imported> {
-    let Value::Object(map) = &mut document else { return Err(Problems::here("must be an object")) };
+    let Value::Object(map) = &mut document else {
+        return Err(Problems::here("must be an object"));
+    };
     for field in ["api_key", "secret_key", "default"] {
         if map.contains_key(field) {
-            return Err(Problems::here("has no place in a bundle: keys go into `secrets`").under(field));
+            return Err(
+                Problems::here("has no place in a bundle: keys go into `secrets`").under(field),
+            );
         }
     }
     let own = map.get("name").and_then(Value::as_str).map(fold);
-    if let Some((_, keys)) = keys.iter().find(|(name, _)| own.as_deref() == Some(fold(name).as_str())) {
+    if let Some((_, keys)) = keys
+        .iter()
+        .find(|(name, _)| own.as_deref() == Some(fold(name).as_str()))
+    {
         for (field, key) in [("api_key", &keys.api_key), ("secret_key", &keys.secret_key)] {
-            map.insert(field.to_owned(), json!(key.as_ref().map(ExposeSecret::expose_secret)));
+            map.insert(
+                field.to_owned(),
+                json!(key.as_ref().map(ExposeSecret::expose_secret)),
+            );
         }
     }
     let mut masks = Vec::new();
     let mut unmask = |pointer: String, value: &mut Value| {
         if let Some(text) = value.as_str().filter(|text| text.contains(MASK)) {
             *value = text.replace(MASK, "masked").into();
-            let detail = "holds a mask (•••) in place of a secret: write the whole value into the bundle";
-            masks.push(Invalid { pointer, header: None, detail: detail.to_owned() });
+            let detail =
+                "holds a mask (•••) in place of a secret: write the whole value into the bundle";
+            masks.push(Invalid {
+                pointer,
+                header: None,
+                detail: detail.to_owned(),
+            });
         }
     };
     if let Some(url) = map.get_mut("send_url") {
         unmask("/send_url".to_owned(), url);
     }
-    if let Some(Value::Object(headers)) = map.get_mut("request").and_then(|request| request.get_mut("headers")) {
+    if let Some(Value::Object(headers)) = map
+        .get_mut("request")
+        .and_then(|request| request.get_mut("headers"))
+    {
         for (name, value) in headers {
-            unmask(format!("/request/headers/{}", name.replace('~', "~0").replace('/', "~1")), value);
+            unmask(
+                format!(
+                    "/request/headers/{}",
+                    name.replace('~', "~0").replace('/', "~1")
+                ),
+                value,
+            );
         }
     }
     let settings = provider::Settings::parse(document, allow, Keys::MayMiss)?;

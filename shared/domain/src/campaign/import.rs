@@ -33,8 +33,11 @@ pub enum Conflict {
     Fail,
 }
 
-const CONFLICTS: [(&str, Conflict); 3] =
-    [("reuse", Conflict::Reuse), ("rename", Conflict::Rename), ("fail", Conflict::Fail)];
+const CONFLICTS: [(&str, Conflict); 3] = [
+    ("reuse", Conflict::Reuse),
+    ("rename", Conflict::Rename),
+    ("fail", Conflict::Fail),
+];
 
 /// A request to import a bundle.
 #[derive(Debug, Clone)]
@@ -54,7 +57,8 @@ pub struct Existing {
     pub providers: BTreeMap<String, (ProviderId, Channel)>,
 }
 
-/// The names to look up before an import is planned: those in the bundle and those that may stand in for them.
+/// The names to look up before an import is planned: those in the bundle and those that may stand
+/// in for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     /// Of campaigns.
@@ -118,27 +122,44 @@ enum Fate {
 }
 
 impl Import {
-    /// Reads `{bundle, on_conflict, secrets, dry_run}`. `allow` is the deployment's list of extra targets.
+    /// Reads `{bundle, on_conflict, secrets, dry_run}`. `allow` is the deployment's list of extra
+    /// targets.
     pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let keys = fields.defaulted("secrets", Vec::new(), given_keys);
-        let bundle =
-            fields.required("bundle", |value| Bundle::parse(value, keys.as_deref().unwrap_or_default(), allow));
+        let bundle = fields.required("bundle", |value| {
+            Bundle::parse(value, keys.as_deref().unwrap_or_default(), allow)
+        });
         let on_conflict = fields.defaulted("on_conflict", Conflict::Fail, one_of(&CONFLICTS));
         let dry_run = fields.defaulted("dry_run", false, boolean);
         let stray = match (&keys, &bundle) {
-            (Some(keys), Some(bundle)) => {
-                keys.iter().map(|(name, _)| name).filter(|name| !bundle.names(name)).collect()
-            }
+            (Some(keys), Some(bundle)) => keys
+                .iter()
+                .map(|(name, _)| name)
+                .filter(|name| !bundle.names(name))
+                .collect(),
             _ => Vec::new(),
         };
-        let stray = stray
-            .into_iter()
-            .flat_map(|name| Problems::here("is not a provider of the bundle").under(name).under("secrets").0);
+        let stray = stray.into_iter().flat_map(|name| {
+            Problems::here("is not a provider of the bundle")
+                .under(name)
+                .under("secrets")
+                .0
+        });
         let stray = Problems(stray.collect());
-        let parsed = (|| Some(Self { dry_run: dry_run?, bundle: bundle?, on_conflict: on_conflict? }))();
+        let parsed = (|| {
+            Some(Self {
+                dry_run: dry_run?,
+                bundle: bundle?,
+                on_conflict: on_conflict?,
+            })
+        })();
         let import = fields.finish(parsed)?;
-        if stray.0.is_empty() { Ok(import) } else { Err(stray) }
+        if stray.0.is_empty() {
+            Ok(import)
+        } else {
+            Err(stray)
+        }
     }
 
     /// The names to look up before [`Import::plan`]: at most 60.
@@ -149,22 +170,56 @@ impl Import {
         };
         Names {
             campaigns: all(&self.bundle.name),
-            providers: self.bundle.providers.iter().flat_map(|one| all(&one.settings.name)).collect(),
+            providers: self
+                .bundle
+                .providers
+                .iter()
+                .flat_map(|one| all(&one.settings.name))
+                .collect(),
         }
     }
 
     /// Decides. `fresh` are the ids of what is created.
-    pub fn plan(self, existing: &Existing, fresh: (CampaignId, [ProviderId; 2])) -> Result<Plan, Refused> {
-        let Self { dry_run, bundle, on_conflict } = self;
+    pub fn plan(
+        self,
+        existing: &Existing,
+        fresh: (CampaignId, [ProviderId; 2]),
+    ) -> Result<Plan, Refused> {
+        let Self {
+            dry_run,
+            bundle,
+            on_conflict,
+        } = self;
         let id_of_new = |id: String| (!dry_run).then_some(id);
         let (mut problems, mut refused, mut report) = (Vec::new(), Vec::new(), Report::default());
-        let (mut ids, mut created, mut taken) = (Vec::new(), Vec::new(), existing.providers.clone());
-        for (at, (Imported { mut settings, masks }, new)) in bundle.providers.into_iter().zip(fresh.1).enumerate() {
-            let under = |problem: Problems| problem.under(&at.to_string()).under("providers").under("bundle").0;
+        let (mut ids, mut created, mut taken) =
+            (Vec::new(), Vec::new(), existing.providers.clone());
+        for (
+            at,
+            (
+                Imported {
+                    mut settings,
+                    masks,
+                },
+                new,
+            ),
+        ) in bundle.providers.into_iter().zip(fresh.1).enumerate()
+        {
+            let under = |problem: Problems| {
+                problem
+                    .under(&at.to_string())
+                    .under("providers")
+                    .under("bundle")
+                    .0
+            };
             let there = taken.get(&fold(&settings.name)).copied();
             let Some((fate, name)) = fate(&settings.name, &taken, on_conflict) else {
                 let id = there.map(|(id, _)| id.to_string());
-                refused.push(Entry { kind: "provider", id, name: settings.name });
+                refused.push(Entry {
+                    kind: "provider",
+                    id,
+                    name: settings.name,
+                });
                 continue;
             };
             if let (Fate::Reuse, Some((id, channel))) = (fate, there) {
@@ -185,14 +240,26 @@ impl Import {
         }
         let fate = fate(&bundle.name, &existing.campaigns, on_conflict);
         if fate.is_none() {
-            let id = existing.campaigns.get(&fold(&bundle.name)).map(ToString::to_string);
-            refused.push(Entry { kind: "campaign", id, name: bundle.name.clone() });
+            let id = existing
+                .campaigns
+                .get(&fold(&bundle.name))
+                .map(ToString::to_string);
+            refused.push(Entry {
+                kind: "campaign",
+                id,
+                name: bundle.name.clone(),
+            });
         }
         if !problems.is_empty() {
             return Err(Refused::Invalid(Problems(problems)));
         }
-        let Some((fate, name)) = fate.filter(|_| refused.is_empty()) else { return Err(Refused::Taken(refused)) };
-        let there = existing.campaigns.get(&fold(&bundle.name)).filter(|_| fate == Fate::Reuse);
+        let Some((fate, name)) = fate.filter(|_| refused.is_empty()) else {
+            return Err(Refused::Taken(refused));
+        };
+        let there = existing
+            .campaigns
+            .get(&fold(&bundle.name))
+            .filter(|_| fate == Fate::Reuse);
         let id = there.map_or_else(|| id_of_new(fresh.0.to_string()), |id| Some(id.to_string()));
         report.note(fate, "campaign", id, name.clone());
         let provider = |place: Option<usize>| place.and_then(|at| ids.get(at).copied());
@@ -203,7 +270,11 @@ impl Import {
             description: bundle.description,
         };
         let campaign = there.is_none().then_some((fresh.0, settings));
-        Ok(Plan { campaign, providers: created, report })
+        Ok(Plan {
+            campaign,
+            providers: created,
+            report,
+        })
     }
 }
 
@@ -218,14 +289,21 @@ impl Report {
     }
 }
 
-/// What becomes of a resource, and the name that it has then. `None` where its name is taken and the import does not go on.
-fn fate<I>(name: &str, taken: &BTreeMap<String, I>, on_conflict: Conflict) -> Option<(Fate, String)> {
+/// What becomes of a resource, and the name that it has then. `None` where its name is taken and
+/// the import does not go on.
+fn fate<I>(
+    name: &str,
+    taken: &BTreeMap<String, I>,
+    on_conflict: Conflict,
+) -> Option<(Fate, String)> {
     if !taken.contains_key(&fold(name)) {
         return Some((Fate::Create, name.to_owned()));
     }
     match on_conflict {
         Conflict::Reuse => Some((Fate::Reuse, name.to_owned())),
-        Conflict::Rename => names(name).find(|name| !taken.contains_key(&fold(name))).map(|name| (Fate::Rename, name)),
+        Conflict::Rename => names(name)
+            .find(|name| !taken.contains_key(&fold(name)))
+            .map(|name| (Fate::Rename, name)),
         Conflict::Fail => None,
     }
 }

@@ -1,7 +1,8 @@
-//! Campaigns: which providers a campaign of messages goes through, and how it moves from one deployment to another.
+//! Campaigns: which providers a campaign of messages goes through, and how it moves from one
+//! deployment to another.
 //!
-//! [`bundle`] is the document that a campaign travels in, with its providers and without their secrets; [`import`] decides
-//! what becomes of one where names are taken.
+//! [`bundle`] is the document that a campaign travels in, with its providers and without their
+//! secrets; [`import`] decides what becomes of one where names are taken.
 
 pub mod bundle;
 pub mod import;
@@ -39,13 +40,24 @@ pub struct Campaign {
 impl Campaign {
     /// A new campaign.
     pub const fn new(id: CampaignId, settings: Settings, now: Timestamp) -> Self {
-        Self { id, settings, created_at: now, updated_at: now, version: 1 }
+        Self {
+            id,
+            settings,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
     }
 
     /// With other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
-        Self { settings, updated_at: now, version: self.version + 1, ..self }
+        Self {
+            settings,
+            updated_at: now,
+            version: self.version + 1,
+            ..self
+        }
     }
 }
 
@@ -63,8 +75,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads `{name, sms_provider_id, email_provider_id, description}`, which is also what [`Settings::to_map`] writes: the
-    /// base of a merge patch. Whether the providers are there is for [`Settings::check`].
+    /// Reads `{name, sms_provider_id, email_provider_id, description}`, which is also what
+    /// [`Settings::to_map`] writes: the base of a merge patch. Whether the providers are there is
+    /// for [`Settings::check`].
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
@@ -83,7 +96,8 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// Refuses providers that are not there, or carry something else. `channel_of` tells what a provider carries.
+    /// Refuses providers that are not there, or carry something else. `channel_of` tells what a
+    /// provider carries.
     pub fn check(&self, channel_of: impl Fn(ProviderId) -> Option<Channel>) -> Checked<()> {
         let wanted = [
             ("sms_provider_id", self.sms_provider_id, Channel::Sms),
@@ -92,18 +106,28 @@ impl Settings {
         let problem = |(field, id, channel): (&str, Option<ProviderId>, Channel)| {
             let detail = match channel_of(id?) {
                 Some(found) if found == channel => return None,
-                Some(found) => format!("is a provider for {}, not for {}", found.as_str(), channel.as_str()),
+                Some(found) => format!(
+                    "is a provider for {}, not for {}",
+                    found.as_str(),
+                    channel.as_str()
+                ),
                 None => "there is no such provider".to_owned(),
             };
             Some(Problems::here(detail).under(field).0)
         };
         let problems: Vec<_> = wanted.into_iter().filter_map(problem).flatten().collect();
-        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Problems(problems))
+        }
     }
 
     /// The providers that it names.
     pub fn providers(&self) -> impl Iterator<Item = ProviderId> {
-        [self.sms_provider_id, self.email_provider_id].into_iter().flatten()
+        [self.sms_provider_id, self.email_provider_id]
+            .into_iter()
+            .flatten()
     }
 
     /// The one that carries its messages by this channel.
@@ -120,7 +144,10 @@ impl Settings {
         Map::from_iter([
             ("name".to_owned(), json!(self.name)),
             ("sms_provider_id".to_owned(), json!(self.sms_provider_id)),
-            ("email_provider_id".to_owned(), json!(self.email_provider_id)),
+            (
+                "email_provider_id".to_owned(),
+                json!(self.email_provider_id),
+            ),
             ("description".to_owned(), json!(self.description)),
         ])
     }

@@ -20,7 +20,8 @@ fn provider(id: u128, name: &str, channel: &str, send_url: &str) -> Provider {
         "api_key": "the-api-key-in-it", "secret_key": "the-secret-key-in-it",
         "request": {"headers": {"x-token": "Key {secret.api_key}", "x-tenant": "7"}},
     });
-    let settings = provider::Settings::parse(document, &Allow::default(), Keys::Required).expect("valid");
+    let settings =
+        provider::Settings::parse(document, &Allow::default(), Keys::Required).expect("valid");
     Provider::new(Id::new(at(0), id), settings, at(0))
 }
 
@@ -40,7 +41,10 @@ fn bundle() -> Value {
 
 fn import(bundle: &Value, more: &Value) -> Checked<Import> {
     let mut document = json!({ "bundle": bundle });
-    document.as_object_mut().expect("object").extend(more.as_object().expect("object").clone());
+    document
+        .as_object_mut()
+        .expect("object")
+        .extend(more.as_object().expect("object").clone());
     Import::parse(document, &Allow::default())
 }
 
@@ -56,7 +60,11 @@ fn there() -> Existing {
 }
 
 fn pointers(problems: Problems) -> Vec<String> {
-    problems.0.into_iter().map(|invalid| invalid.pointer).collect()
+    problems
+        .0
+        .into_iter()
+        .map(|invalid| invalid.pointer)
+        .collect()
 }
 
 #[test]
@@ -68,11 +76,20 @@ fn a_campaign_reads_back_what_it_writes() {
     let wrong = json!({"name": "", "sms_provider_id": "x", "email_provider_id": 1, "description": "", "x": 1});
     assert_eq!(
         pointers(Settings::parse(wrong).expect_err("wrong")),
-        ["/name", "/sms_provider_id", "/email_provider_id", "/description", "/x"]
+        [
+            "/name",
+            "/sms_provider_id",
+            "/email_provider_id",
+            "/description",
+            "/x"
+        ]
     );
     assert_eq!(settings.check(|_| Some(Channel::Sms)), Ok(()));
     for found in [None, Some(Channel::Email)] {
-        assert_eq!(pointers(settings.check(|_| found).expect_err("wrong")), ["/sms_provider_id"]);
+        assert_eq!(
+            pointers(settings.check(|_| found).expect_err("wrong")),
+            ["/sms_provider_id"]
+        );
     }
 }
 
@@ -88,25 +105,51 @@ fn a_bundle_is_the_same_each_time_and_holds_no_secrets() {
         bundle["campaign"],
         json!({"name": "Spring", "description": null, "sms_provider": "Text", "email_provider": "Mail"})
     );
-    assert_eq!(bundle["providers"][0]["send_url"], "https://t.example.com/{secret.api_key}");
+    assert_eq!(
+        bundle["providers"][0]["send_url"],
+        "https://t.example.com/{secret.api_key}"
+    );
 }
 
 #[test]
 fn an_empty_place_takes_all_of_it() {
     let secrets = json!({"secrets": {"text": {"api_key": "k", "secret_key": "s"}}});
-    let plan = import(&bundle(), &secrets).expect("valid").plan(&Existing::default(), fresh()).expect("a plan");
+    let plan = import(&bundle(), &secrets)
+        .expect("valid")
+        .plan(&Existing::default(), fresh())
+        .expect("a plan");
     let (id, campaign) = plan.campaign.expect("created");
-    let [text, mail] = plan.providers.as_slice() else { panic!("two providers") };
-    assert_eq!((id, campaign.sms_provider_id, campaign.email_provider_id), (fresh().0, Some(text.0), Some(mail.0)));
-    assert_eq!((text.1.status(), mail.1.status()), (provider::Status::Active, provider::Status::NeedsSecrets));
+    let [text, mail] = plan.providers.as_slice() else {
+        panic!("two providers")
+    };
+    assert_eq!(
+        (id, campaign.sms_provider_id, campaign.email_provider_id),
+        (fresh().0, Some(text.0), Some(mail.0))
+    );
+    assert_eq!(
+        (text.1.status(), mail.1.status()),
+        (provider::Status::Active, provider::Status::NeedsSecrets)
+    );
     assert!(!text.1.default);
-    let names: Vec<_> = plan.report.created.iter().map(|entry| entry.name.as_str()).collect();
-    assert_eq!((names, plan.report.reused.len(), plan.report.renamed.len()), (vec!["Text", "Mail", "Spring"], 0, 0));
+    let names: Vec<_> = plan
+        .report
+        .created
+        .iter()
+        .map(|entry| entry.name.as_str())
+        .collect();
+    assert_eq!(
+        (names, plan.report.reused.len(), plan.report.renamed.len()),
+        (vec!["Text", "Mail", "Spring"], 0, 0)
+    );
 }
 
 #[test]
 fn taken_names_are_reused_renamed_or_refused() {
-    let plan = |mode: &str| import(&bundle(), &json!({"on_conflict": mode})).expect("valid").plan(&there(), fresh());
+    let plan = |mode: &str| {
+        import(&bundle(), &json!({"on_conflict": mode}))
+            .expect("valid")
+            .plan(&there(), fresh())
+    };
     let reuse = plan("reuse").expect("a plan");
     assert!(reuse.campaign.is_none() && reuse.providers.len() == 1);
     assert_eq!(
@@ -114,22 +157,57 @@ fn taken_names_are_reused_renamed_or_refused() {
         json!({"type": "provider", "id": there().providers["text"].0, "name": "Text"})
     );
     let rename = plan("rename").expect("a plan");
-    assert_eq!(rename.report.renamed.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(), ["Text (2)", "Spring (2)"]);
+    assert_eq!(
+        rename
+            .report
+            .renamed
+            .iter()
+            .map(|e| e.name.as_str())
+            .collect::<Vec<_>>(),
+        ["Text (2)", "Spring (2)"]
+    );
     assert_eq!(rename.campaign.expect("created").1.name, "Spring (2)");
-    let Refused::Taken(taken) = plan("fail").expect_err("taken") else { panic!("not for its names") };
-    let taken: Vec<_> = taken.iter().map(|entry| (entry.kind, entry.id.is_some(), entry.name.as_str())).collect();
-    assert_eq!(taken, [("provider", true, "Text"), ("campaign", true, "Spring")]);
+    let Refused::Taken(taken) = plan("fail").expect_err("taken") else {
+        panic!("not for its names")
+    };
+    let taken: Vec<_> = taken
+        .iter()
+        .map(|entry| (entry.kind, entry.id.is_some(), entry.name.as_str()))
+        .collect();
+    assert_eq!(
+        taken,
+        [("provider", true, "Text"), ("campaign", true, "Spring")]
+    );
 
     let mut other = there();
-    other.providers.insert("text".to_owned(), (Id::new(at(0), 1), Channel::Call));
-    let reuse = import(&bundle(), &json!({"on_conflict": "reuse"})).expect("valid").plan(&other, fresh());
-    let Err(Refused::Invalid(problems)) = reuse else { panic!("another channel") };
+    other
+        .providers
+        .insert("text".to_owned(), (Id::new(at(0), 1), Channel::Call));
+    let reuse = import(&bundle(), &json!({"on_conflict": "reuse"}))
+        .expect("valid")
+        .plan(&other, fresh());
+    let Err(Refused::Invalid(problems)) = reuse else {
+        panic!("another channel")
+    };
     assert_eq!(pointers(problems), ["/bundle/providers/0/name"]);
 
-    let dry = import(&bundle(), &json!({"on_conflict": "rename", "dry_run": true})).expect("valid");
-    assert_eq!((dry.names().campaigns.len(), dry.names().providers.len()), (20, 40));
+    let dry = import(
+        &bundle(),
+        &json!({"on_conflict": "rename", "dry_run": true}),
+    )
+    .expect("valid");
+    assert_eq!(
+        (dry.names().campaigns.len(), dry.names().providers.len()),
+        (20, 40)
+    );
     let report = dry.plan(&there(), fresh()).expect("a plan").report;
-    assert!(report.created.iter().chain(&report.renamed).all(|entry| entry.id.is_none()));
+    assert!(
+        report
+            .created
+            .iter()
+            .chain(&report.renamed)
+            .all(|entry| entry.id.is_none())
+    );
     assert_eq!(report.created.len() + report.renamed.len(), 3);
 }
 
@@ -138,10 +216,19 @@ fn another_name_is_no_longer_than_a_name_may_be() {
     let mut long = bundle();
     let name = "é".repeat(100);
     long["campaign"]["name"] = json!(name);
-    let there = Existing { campaigns: BTreeMap::from([(name, Id::new(at(0), 9))]), ..Existing::default() };
-    let plan = import(&long, &json!({"on_conflict": "rename"})).expect("valid").plan(&there, fresh()).expect("a plan");
+    let there = Existing {
+        campaigns: BTreeMap::from([(name, Id::new(at(0), 9))]),
+        ..Existing::default()
+    };
+    let plan = import(&long, &json!({"on_conflict": "rename"}))
+        .expect("valid")
+        .plan(&there, fresh())
+        .expect("a plan");
     let name = plan.campaign.expect("created").1.name;
-    assert!(name.ends_with("é (2)") && name.chars().count() == 100, "{name}");
+    assert!(
+        name.ends_with("é (2)") && name.chars().count() == 100,
+        "{name}"
+    );
 }
 
 #[test]
@@ -149,49 +236,113 @@ fn what_stands_masked_is_asked_for_where_it_matters() {
     let mut masked = bundle();
     masked["providers"][0]["send_url"] = json!("https://t.example.com/•••/send");
     masked["providers"][1]["request"]["headers"]["x-token"] = json!("•••");
-    let plan = import(&masked, &json!({"on_conflict": "reuse"})).expect("valid").plan(&there(), fresh());
-    let Err(Refused::Invalid(problems)) = plan else { panic!("masked") };
-    assert_eq!(pointers(problems), ["/bundle/providers/1/request/headers/x-token"]);
-    let plan = import(&masked, &json!({})).expect("valid").plan(&Existing::default(), fresh());
-    let Err(Refused::Invalid(problems)) = plan else { panic!("masked") };
-    assert_eq!(pointers(problems), ["/bundle/providers/0/send_url", "/bundle/providers/1/request/headers/x-token"]);
+    let plan = import(&masked, &json!({"on_conflict": "reuse"}))
+        .expect("valid")
+        .plan(&there(), fresh());
+    let Err(Refused::Invalid(problems)) = plan else {
+        panic!("masked")
+    };
+    assert_eq!(
+        pointers(problems),
+        ["/bundle/providers/1/request/headers/x-token"]
+    );
+    let plan = import(&masked, &json!({}))
+        .expect("valid")
+        .plan(&Existing::default(), fresh());
+    let Err(Refused::Invalid(problems)) = plan else {
+        panic!("masked")
+    };
+    assert_eq!(
+        pointers(problems),
+        [
+            "/bundle/providers/0/send_url",
+            "/bundle/providers/1/request/headers/x-token"
+        ]
+    );
 }
 
 #[test]
 fn what_is_no_bundle_is_refused() {
     type Change = fn(&mut Value);
     let changes: [(Change, &[&str]); 15] = [
-        (|b| b["format"] = json!("tieline.campaign/2"), &["/bundle/format"]),
+        (
+            |b| b["format"] = json!("tieline.campaign/2"),
+            &["/bundle/format"],
+        ),
         (|b| b["format"] = json!("zip"), &["/bundle/format"]),
         (|b| b["format"] = Value::Null, &["/bundle/format"]),
         (|b| *b = json!([]), &["/bundle"]),
         (|b| b["campaign"] = Value::Null, &["/bundle/campaign"]),
-        (|b| b["campaign"]["name"] = json!(""), &["/bundle/campaign/name"]),
-        (|b| b["campaign"]["sms_provider"] = json!("Other"), &["/bundle/campaign/sms_provider", "/bundle/providers/0"]),
-        (|b| b["campaign"]["sms_provider"] = json!("Mail"), &["/bundle/campaign/sms_provider", "/bundle/providers/0"]),
-        (|b| b["campaign"]["sms_provider"] = Value::Null, &["/bundle/providers/0"]),
-        (|b| b["providers"] = json!(vec![json!({}); 10_000]), &["/bundle/providers"]),
-        (|b| b["providers"][1]["send_url"] = json!("http://10.0.0.1/"), &["/bundle/providers/1/send_url"]),
-        (|b| b["providers"][1]["api_key"] = json!("k"), &["/bundle/providers/1/api_key"]),
+        (
+            |b| b["campaign"]["name"] = json!(""),
+            &["/bundle/campaign/name"],
+        ),
+        (
+            |b| b["campaign"]["sms_provider"] = json!("Other"),
+            &["/bundle/campaign/sms_provider", "/bundle/providers/0"],
+        ),
+        (
+            |b| b["campaign"]["sms_provider"] = json!("Mail"),
+            &["/bundle/campaign/sms_provider", "/bundle/providers/0"],
+        ),
+        (
+            |b| b["campaign"]["sms_provider"] = Value::Null,
+            &["/bundle/providers/0"],
+        ),
+        (
+            |b| b["providers"] = json!(vec![json!({}); 10_000]),
+            &["/bundle/providers"],
+        ),
+        (
+            |b| b["providers"][1]["send_url"] = json!("http://10.0.0.1/"),
+            &["/bundle/providers/1/send_url"],
+        ),
+        (
+            |b| b["providers"][1]["api_key"] = json!("k"),
+            &["/bundle/providers/1/api_key"],
+        ),
         (
             |b| b["providers"][1] = json!({"name": "Mail"}),
-            &["/bundle/providers/1/provider_id", "/bundle/providers/1/channel", "/bundle/providers/1/send_url"],
+            &[
+                "/bundle/providers/1/provider_id",
+                "/bundle/providers/1/channel",
+                "/bundle/providers/1/send_url",
+            ],
         ),
-        (|b| b["providers"][1]["colour"] = json!(1), &["/bundle/providers/1/colour"]),
-        (|b| b["providers"][0]["name"] = json!("mail"), &["/bundle/providers/1/name"]),
+        (
+            |b| b["providers"][1]["colour"] = json!(1),
+            &["/bundle/providers/1/colour"],
+        ),
+        (
+            |b| b["providers"][0]["name"] = json!("mail"),
+            &["/bundle/providers/1/name"],
+        ),
     ];
     for (at, (change, expected)) in changes.into_iter().enumerate() {
         let mut forged = bundle();
         change(&mut forged);
-        assert_eq!(pointers(import(&forged, &json!({})).expect_err("wrong")), expected, "{at}");
+        assert_eq!(
+            pointers(import(&forged, &json!({})).expect_err("wrong")),
+            expected,
+            "{at}"
+        );
     }
     let wrong = json!({"on_conflict": "merge", "secrets": {"Text": {"key": 1}, "Mail": 1}, "dry_run": 1, "x": 1});
     assert_eq!(
         pointers(import(&bundle(), &wrong).expect_err("wrong")),
-        ["/secrets/Mail", "/secrets/Text/key", "/on_conflict", "/dry_run", "/x"]
+        [
+            "/secrets/Mail",
+            "/secrets/Text/key",
+            "/on_conflict",
+            "/dry_run",
+            "/x"
+        ]
     );
     let stray = json!({"secrets": {"Other": {"api_key": "k"}}});
-    assert_eq!(pointers(import(&bundle(), &stray).expect_err("wrong")), ["/secrets/Other"]);
+    assert_eq!(
+        pointers(import(&bundle(), &stray).expect_err("wrong")),
+        ["/secrets/Other"]
+    );
 }
 
 proptest! {

@@ -1,9 +1,10 @@
 //! Regular expressions with a bounded cost.
 //!
-//! Crates that match in linear time still take (size of the expression) × (length of the text) at worst: `[ab]*a[ab]{3000}c`
-//! takes seconds for 64 KiB. So each search spends [`Steps`]: for compiling, for each byte, and for each state of the
-//! automaton that has to be computed on the way. An ordinary expression takes a step a byte; one that makes the automaton
-//! explode runs out of steps.
+//! Crates that match in linear time still take (size of the expression) × (length of the text) at
+//! worst: `[ab]*a[ab]{3000}c` takes seconds for 64 KiB. So each search spends [`Steps`]: for
+//! compiling, for each byte, and for each state of the automaton that has to be computed on the
+//! way. An ordinary expression takes a step a byte; one that makes the automaton explode runs out
+//! of steps.
 
 use std::{convert::Infallible, sync::OnceLock};
 
@@ -15,8 +16,8 @@ use regex_automata::{
 };
 use regex_syntax::{
     ast::{
-        self, Ast, ClassBracketed, ClassPerl, ClassPerlKind, ClassSet, ClassSetItem, Flag, GroupKind, Span,
-        parse::Parser, visit,
+        self, Ast, ClassBracketed, ClassPerl, ClassPerlKind, ClassSet, ClassSetItem, Flag,
+        GroupKind, Span, parse::Parser, visit,
     },
     hir::translate::Translator,
 };
@@ -28,7 +29,8 @@ use super::{
 
 /// Longest text of an expression, in characters.
 const MAX_CHARACTERS: usize = 1_000;
-/// Size of one compiled expression, in bytes while it is built. `^\w+@\w+\.\w+$` takes about 100 KiB.
+/// Size of one compiled expression, in bytes while it is built. `^\w+@\w+\.\w+$` takes about 100
+/// KiB.
 const MAX_BYTES: usize = 128 * 1024;
 /// Steps to compile all expressions of one condition: half of an evaluation.
 const MAX_COMPILE_STEPS: usize = 1_000_000;
@@ -70,7 +72,10 @@ impl PartialEq for Expression {
 impl Expression {
     /// The expression of this text, which is checked and compiled later.
     pub(super) fn new(text: String) -> Self {
-        Self { text, program: OnceLock::new() }
+        Self {
+            text,
+            program: OnceLock::new(),
+        }
     }
 
     /// The text as written.
@@ -83,7 +88,8 @@ impl Expression {
         self.program().as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
-    /// Whether it matches somewhere in the first 64 KiB of the text. One that does not compile matches nothing.
+    /// Whether it matches somewhere in the first 64 KiB of the text. One that does not compile
+    /// matches nothing.
     pub(super) fn matches(&self, text: &str, steps: &Steps) -> Result<bool, TooCostly> {
         let text = &text.as_bytes()[..text.floor_char_boundary(MAX_SEARCHED)];
         match self.program() {
@@ -95,7 +101,10 @@ impl Expression {
 
     /// Memory of the compiled expression, in bytes: 0 while it is not compiled.
     pub(super) fn compiled_bytes(&self) -> usize {
-        self.program.get().and_then(|program| program.as_ref().ok()).map_or(0, Program::bytes)
+        self.program
+            .get()
+            .and_then(|program| program.as_ref().ok())
+            .map_or(0, Program::bytes)
     }
 
     /// Drops the compiled expression. It is compiled again when it is needed.
@@ -110,7 +119,9 @@ impl Expression {
 
 /// Whether these take no more steps to compile than one condition may.
 pub(super) fn fit_together(expressions: &[&Expression]) -> bool {
-    let steps = expressions.iter().filter_map(|expression| expression.program().as_ref().ok());
+    let steps = expressions
+        .iter()
+        .filter_map(|expression| expression.program().as_ref().ok());
     steps.map(|program| program.steps).sum::<usize>() <= MAX_COMPILE_STEPS
 }
 
@@ -120,7 +131,9 @@ impl Program {
         if characters > MAX_CHARACTERS {
             return Err(OperandError::TooLarge);
         }
-        let mut ast = Parser::new().parse(text).map_err(|_| OperandError::NotAnExpression)?;
+        let mut ast = Parser::new()
+            .parse(text)
+            .map_err(|_| OperandError::NotAnExpression)?;
         let Ok(Weight { steps, any, .. }) = visit(&ast, Weight::default());
         let steps = steps + characters * CHARACTER_STEPS;
         if steps > MAX_COMPILE_STEPS {
@@ -131,16 +144,34 @@ impl Program {
             for span in any.iter().rev() {
                 text.replace_range(span.start.offset..span.end.offset, "(?s:.)");
             }
-            ast = Parser::new().parse(&text).map_err(|_| OperandError::NotAnExpression)?;
+            ast = Parser::new()
+                .parse(&text)
+                .map_err(|_| OperandError::NotAnExpression)?;
         }
-        let hir = Translator::new().translate(&text, &ast).map_err(|_| OperandError::NotAnExpression)?;
-        let config = thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(MAX_BYTES));
-        let nfa = Compiler::new().configure(config).build_from_hir(&hir).map_err(|_| OperandError::TooLarge)?;
+        let hir = Translator::new()
+            .translate(&text, &ast)
+            .map_err(|_| OperandError::NotAnExpression)?;
+        let config = thompson::Config::new()
+            .which_captures(WhichCaptures::None)
+            .nfa_size_limit(Some(MAX_BYTES));
+        let nfa = Compiler::new()
+            .configure(config)
+            .build_from_hir(&hir)
+            .map_err(|_| OperandError::TooLarge)?;
         let steps = steps + nfa.memory_usage() * COMPILED_BYTE_STEPS;
-        let config =
-            Config::new().unicode_word_boundary(true).skip_cache_capacity_check(true).cache_capacity(MAX_BYTES);
-        let dfa = Builder::new().configure(config).build_from_nfa(nfa).map_err(|_| OperandError::TooLarge)?;
-        if steps > MAX_COMPILE_STEPS { Err(OperandError::TooLarge) } else { Ok(Self { dfa, steps }) }
+        let config = Config::new()
+            .unicode_word_boundary(true)
+            .skip_cache_capacity_check(true)
+            .cache_capacity(MAX_BYTES);
+        let dfa = Builder::new()
+            .configure(config)
+            .build_from_nfa(nfa)
+            .map_err(|_| OperandError::TooLarge)?;
+        if steps > MAX_COMPILE_STEPS {
+            Err(OperandError::TooLarge)
+        } else {
+            Ok(Self { dfa, steps })
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -149,7 +180,10 @@ impl Program {
 
     /// Runs the automaton, computing its states as they are needed.
     fn matches(&self, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
-        let Self { dfa, steps: compiled } = self;
+        let Self {
+            dfa,
+            steps: compiled,
+        } = self;
         let state_steps = dfa.get_nfa().states().len() * STATE_STEPS;
         steps.spend(compiled + SEARCH_STEPS + state_steps)?;
         let mut cache = dfa.create_cache();
@@ -162,7 +196,9 @@ impl Program {
                 let mut next = dfa.next_state_untagged(&cache, state, *byte);
                 if next.is_unknown() {
                     steps.spend(state_steps)?;
-                    next = dfa.next_state(&mut cache, state, *byte).map_err(|_| TooCostly)?;
+                    next = dfa
+                        .next_state(&mut cache, state, *byte)
+                        .map_err(|_| TooCostly)?;
                 }
                 if next.is_match() || next.is_dead() {
                     return Ok(next.is_match());
@@ -175,11 +211,15 @@ impl Program {
             }
         }
         steps.spend(state_steps)?;
-        Ok(dfa.next_eoi_state(&mut cache, state).map_err(|_| TooCostly)?.is_match())
+        Ok(dfa
+            .next_eoi_state(&mut cache, state)
+            .map_err(|_| TooCostly)?
+            .is_match())
     }
 }
 
-/// Follows all paths through the expression at once: slower than the automaton, and without its exceptions.
+/// Follows all paths through the expression at once: slower than the automaton, and without its
+/// exceptions.
 fn simulate(nfa: &NFA, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
     let mut seen = vec![usize::MAX; nfa.states().len()];
     let (mut active, mut ahead) = (vec![nfa.start_unanchored()], Vec::new());
@@ -192,7 +232,9 @@ fn simulate(nfa: &NFA, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
             steps.spend(VISIT_STEPS)?;
             match nfa.state(id) {
                 State::Match { .. } => return Ok(true),
-                State::Look { look, next } if nfa.look_matcher().matches(*look, text, at) => active.push(*next),
+                State::Look { look, next } if nfa.look_matcher().matches(*look, text, at) => {
+                    active.push(*next)
+                }
                 State::Capture { next, .. } => active.push(*next),
                 State::Union { alternates } => active.extend(alternates.iter()),
                 State::BinaryUnion { alt1, alt2 } => active.extend([*alt1, *alt2]),
@@ -212,12 +254,14 @@ fn simulate(nfa: &NFA, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
     Ok(false)
 }
 
-/// Steps to translate character classes: some are short to write and hold a million characters, each of which `(?i)` folds.
+/// Steps to translate character classes: some are short to write and hold a million characters,
+/// each of which `(?i)` folds.
 #[derive(Debug, Default)]
 struct Weight {
     steps: usize,
     folds: bool,
-    /// How many brackets and operators of classes are open: each works through all that is inside of it.
+    /// How many brackets and operators of classes are open: each works through all that is inside
+    /// of it.
     depth: usize,
     /// Where `[\s\S]` and its like stand: any character, which is cheaper as `.`.
     any: Vec<Span>,
@@ -228,7 +272,9 @@ const ALL_CHARACTERS: usize = 0x11_0000;
 impl Weight {
     fn add(&mut self, fixed: usize, folded: usize) {
         let folded = if self.folds { folded * FOLD_STEPS } else { 0 };
-        self.steps = self.steps.saturating_add((fixed + folded).saturating_mul(self.depth.max(1)));
+        self.steps = self
+            .steps
+            .saturating_add((fixed + folded).saturating_mul(self.depth.max(1)));
     }
 
     fn perl(&mut self, class: &ClassPerl) {
@@ -287,14 +333,22 @@ impl ast::Visitor for Weight {
     fn visit_class_set_item_pre(&mut self, item: &ClassSetItem) -> Result<(), Infallible> {
         match item {
             // Within such a class, nothing is translated.
-            ClassSetItem::Perl(class) if self.any.last().is_some_and(|any| any.end.offset >= class.span.end.offset) => {
-            }
+            ClassSetItem::Perl(class)
+                if self
+                    .any
+                    .last()
+                    .is_some_and(|any| any.end.offset >= class.span.end.offset) => {}
             ClassSetItem::Range(range) => {
-                self.add(0, (u32::from(range.end.c) - u32::from(range.start.c)) as usize);
+                self.add(
+                    0,
+                    (u32::from(range.end.c) - u32::from(range.start.c)) as usize,
+                );
             }
             ClassSetItem::Unicode(_) => self.add(CLASS_STEPS, ALL_CHARACTERS),
             ClassSetItem::Perl(class) => self.perl(class),
-            ClassSetItem::Ascii(class) => self.add(0, if class.negated { ALL_CHARACTERS } else { 128 }),
+            ClassSetItem::Ascii(class) => {
+                self.add(0, if class.negated { ALL_CHARACTERS } else { 128 })
+            }
             ClassSetItem::Bracketed(class) => {
                 if class.negated {
                     self.add(CLASS_STEPS, ALL_CHARACTERS);
@@ -313,12 +367,18 @@ impl ast::Visitor for Weight {
         Ok(())
     }
 
-    fn visit_class_set_binary_op_pre(&mut self, _: &ast::ClassSetBinaryOp) -> Result<(), Infallible> {
+    fn visit_class_set_binary_op_pre(
+        &mut self,
+        _: &ast::ClassSetBinaryOp,
+    ) -> Result<(), Infallible> {
         self.depth += 1;
         Ok(())
     }
 
-    fn visit_class_set_binary_op_post(&mut self, _: &ast::ClassSetBinaryOp) -> Result<(), Infallible> {
+    fn visit_class_set_binary_op_post(
+        &mut self,
+        _: &ast::ClassSetBinaryOp,
+    ) -> Result<(), Infallible> {
         self.depth -= 1;
         Ok(())
     }
@@ -326,7 +386,9 @@ impl ast::Visitor for Weight {
 
 /// Whether the class is one such as `[\s\S]`.
 fn is_any(class: &ClassBracketed) -> bool {
-    let ClassSet::Item(ClassSetItem::Union(union)) = &class.kind else { return false };
+    let ClassSet::Item(ClassSetItem::Union(union)) = &class.kind else {
+        return false;
+    };
     match union.items.as_slice() {
         [ClassSetItem::Perl(one), ClassSetItem::Perl(other)] => {
             !class.negated && one.kind == other.kind && one.negated != other.negated

@@ -10,12 +10,13 @@
 //! | `exists` | a boolean, default true | is there (null counts), or is not |
 //! | `matches` | a regular expression | is a string in which it matches somewhere |
 //!
-//! A field that is missing, or of another kind than the operator compares, makes the comparison false; and so makes the
-//! negated ones (`ne`, `not_in`, `not_contains`, `exists` false) true. Nothing is converted: `"1"` is not `1`. Numbers
-//! compare by value (`1` equals `1.0`), whole ones without loss. Strings are compared as instants when both are RFC 3339
-//! times, otherwise by code point; parts of strings, always as text. Letters of another case are other letters. Expressions have the syntax of the `regex`
-//! crate, which matches in time linear in the text; `(?i)` at the front ignores case. They are looked for in the first
-//! 64 KiB of a text.
+//! A field that is missing, or of another kind than the operator compares, makes the comparison
+//! false; and so makes the negated ones (`ne`, `not_in`, `not_contains`, `exists` false) true.
+//! Nothing is converted: `"1"` is not `1`. Numbers compare by value (`1` equals `1.0`), whole ones
+//! without loss. Strings are compared as instants when both are RFC 3339 times, otherwise by code
+//! point; parts of strings, always as text. Letters of another case are other letters. Expressions
+//! have the syntax of the `regex` crate, which matches in time linear in the text; `(?i)` at the
+//! front ignores case. They are looked for in the first 64 KiB of a text.
 
 use std::cmp::Ordering;
 
@@ -79,7 +80,9 @@ pub enum OperandError {
     #[error("must be a number or a string")]
     NotOrdered,
     /// This operator takes an expression.
-    #[error("is not a regular expression, such as `^order-[0-9]+$` (no look-around, no backreferences)")]
+    #[error(
+        "is not a regular expression, such as `^order-[0-9]+$` (no look-around, no backreferences)"
+    )]
     NotAnExpression,
     /// The expression would take too much memory.
     #[error("is too large a regular expression; {SMALLER}")]
@@ -104,7 +107,9 @@ pub(super) const PARSERS: [(&str, Parser); 14] = [
     ("lt", |value| ordered(value).map(Op::Lt)),
     ("lte", |value| ordered(value).map(Op::Lte)),
     ("exists", |value| presence(value.as_ref()).map(Op::Exists)),
-    ("matches", |value| string(value).map(|text| Op::Matches(Box::new(Expression::new(text))))),
+    ("matches", |value| {
+        string(value).map(|text| Op::Matches(Box::new(Expression::new(text))))
+    }),
 ];
 
 const MOST_IN_LIST: usize = 100;
@@ -156,7 +161,9 @@ impl Op {
     pub(super) fn holds(&self, actual: Option<&Value>, steps: &Steps) -> Result<bool, TooCostly> {
         let is = |test: &dyn Fn(&Value) -> Result<bool, TooCostly>| actual.map_or(Ok(false), test);
         let text = |test: &dyn Fn(&str) -> bool| actual.and_then(Value::as_str).is_some_and(test);
-        let order = |bound, test: fn(Ordering) -> bool| is(&|it| Ok(compare(it, bound, steps)?.is_some_and(test)));
+        let order = |bound, test: fn(Ordering) -> bool| {
+            is(&|it| Ok(compare(it, bound, steps)?.is_some_and(test)))
+        };
         Ok(match self {
             Self::Eq(value) => is(&|it| equal(it, value, steps))?,
             Self::Ne(value) => !is(&|it| equal(it, value, steps))?,
@@ -191,7 +198,9 @@ fn string(value: Option<Value>) -> Parsed<String> {
 }
 
 fn presence(value: Option<&Value>) -> Parsed<bool> {
-    value.map_or(Ok(true), |value| value.as_bool().ok_or(OperandError::NotABoolean))
+    value.map_or(Ok(true), |value| {
+        value.as_bool().ok_or(OperandError::NotABoolean)
+    })
 }
 
 fn list(value: Option<Value>) -> Parsed<Vec<Value>> {
@@ -217,11 +226,18 @@ fn equal(left: &Value, right: &Value, steps: &Steps) -> Result<bool, TooCostly> 
             left == right || instants(left, right, steps)?.is_some_and(Ordering::is_eq)
         }
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && !any_of(left.iter().zip(right), |(left, right)| differ(left, right, steps))?
+            left.len() == right.len()
+                && !any_of(left.iter().zip(right), |(left, right)| {
+                    differ(left, right, steps)
+                })?
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && !any_of(left, |(name, left)| right.get(name).map_or(Ok(true), |right| differ(left, right, steps)))?
+                && !any_of(left, |(name, left)| {
+                    right
+                        .get(name)
+                        .map_or(Ok(true), |right| differ(left, right, steps))
+                })?
         }
         _ => left == right,
     })
@@ -271,7 +287,9 @@ fn instants(left: &str, right: &str, steps: &Steps) -> Result<Option<Ordering>, 
         return Ok(None);
     }
     steps.spend(TIMES_STEPS + left.len() + right.len())?;
-    Ok(time::parse(left).zip(time::parse(right)).map(|(left, right)| left.cmp(&right)))
+    Ok(time::parse(left)
+        .zip(time::parse(right))
+        .map(|(left, right)| left.cmp(&right)))
 }
 
 fn compare_numbers(left: &Number, right: &Number) -> Ordering {
@@ -279,12 +297,17 @@ fn compare_numbers(left: &Number, right: &Number) -> Ordering {
         (Some(left), Some(right)) => left.cmp(&right),
         (Some(left), None) => compare_whole(left, float(right)),
         (None, Some(right)) => compare_whole(right, float(left)).reverse(),
-        (None, None) => float(left).partial_cmp(&float(right)).unwrap_or(Ordering::Equal),
+        (None, None) => float(left)
+            .partial_cmp(&float(right))
+            .unwrap_or(Ordering::Equal),
     }
 }
 
 fn whole(number: &Number) -> Option<i128> {
-    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
+    number
+        .as_i64()
+        .map(i128::from)
+        .or_else(|| number.as_u64().map(i128::from))
 }
 
 /// JSON numbers are finite.
@@ -297,5 +320,6 @@ fn float(number: &Number) -> f64 {
     reason = "the cast cuts the fraction off, which is looked at next, and saturates"
 )]
 fn compare_whole(left: i128, right: f64) -> Ordering {
-    left.cmp(&(right as i128)).then_with(|| 0.0_f64.total_cmp(&(right.fract() + 0.0)))
+    left.cmp(&(right as i128))
+        .then_with(|| 0.0_f64.total_cmp(&(right.fract() + 0.0)))
 }

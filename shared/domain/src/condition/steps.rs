@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 
-/// Steps of one evaluation. A step takes about 2 ns in an optimized build, so that a whole evaluation stays below 5 ms.
+/// Steps of one evaluation. A step takes about 2 ns in an optimized build, so that a whole
+/// evaluation stays below 5 ms.
 const MAX_STEPS: u64 = 2_000_000;
 
 /// Counter of the steps that are left for an evaluation.

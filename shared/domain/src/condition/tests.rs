@@ -19,7 +19,11 @@ fn event(data: Value) -> Event {
 
 fn subject(event: &Event) -> Subject<'_> {
     let webhook = "wh_01K3S0M3ZC0000000000000000".parse().expect("an id");
-    Subject { event, webhook, webhook_name: Some("CRM") }
+    Subject {
+        event,
+        webhook,
+        webhook_name: Some("CRM"),
+    }
 }
 
 /// Evaluation for an event with some data.
@@ -30,7 +34,8 @@ trait On {
 
 impl On for Condition {
     fn on(&self, data: &Value) -> bool {
-        self.matches(&subject(&event(data.clone()))).expect("within its steps")
+        self.matches(&subject(&event(data.clone())))
+            .expect("within its steps")
     }
 
     fn explained(&self, data: &Value) -> Verdict {
@@ -62,7 +67,12 @@ fn operators() {
         ("last_reply.author", "eq", json!("end_user"), true),
         ("last_reply.author", "eq", json!("End_user"), false),
         ("last_reply", "eq", json!({"author": "end_user"}), true),
-        ("last_reply", "eq", json!({"author": "end_user", "x": 1}), false),
+        (
+            "last_reply",
+            "eq",
+            json!({"author": "end_user", "x": 1}),
+            false,
+        ),
         ("last_reply", "ne", json!({}), true),
         ("one", "eq", json!(1), true),
         ("one", "eq", json!("1"), false),
@@ -193,8 +203,12 @@ fn groups_and_their_explanation() {
 
 #[test]
 fn wrong_conditions_are_pointed_at() {
-    let nested =
-        |depth: usize| (1..depth).fold(json!({"field": "a", "op": "exists"}), |inner, _| json!({"not": inner}));
+    let nested = |depth: usize| {
+        (1..depth).fold(
+            json!({"field": "a", "op": "exists"}),
+            |inner, _| json!({"not": inner}),
+        )
+    };
     let many = |each: usize| json!({"all": vec![json!({"any": vec![nested(1); each]}); 5]});
     assert!(Condition::parse(nested(10)).is_ok() && Condition::parse(many(10)).is_ok());
     for (wrong, pointers) in [
@@ -204,33 +218,80 @@ fn wrong_conditions_are_pointed_at() {
         (json!({"all": []}), vec!["/all"]),
         (json!({"any": {}}), vec!["/any"]),
         (json!({"not": []}), vec!["/not"]),
-        (json!({"all": [nested(1)], "any": [nested(1)]}), vec!["/any"]),
+        (
+            json!({"all": [nested(1)], "any": [nested(1)]}),
+            vec!["/any"],
+        ),
         (json!({"field": "a"}), vec!["/op"]),
         (json!({"field": "a", "value": 1}), vec!["/op"]),
         (json!({"op": "eq"}), vec!["/field", "/value"]),
-        (json!({"field": "a..b", "op": "equals", "value": 1, "x": 1}), vec!["/field", "/op", "/x"]),
+        (
+            json!({"field": "a..b", "op": "equals", "value": 1, "x": 1}),
+            vec!["/field", "/op", "/x"],
+        ),
         (json!({"field": "a", "op": "eq"}), vec!["/value"]),
-        (json!({"field": "a", "op": "in", "value": "x"}), vec!["/value"]),
-        (json!({"field": "a", "op": "in", "value": []}), vec!["/value"]),
-        (json!({"field": "a", "op": "not_in", "value": vec![1; 101]}), vec!["/value"]),
-        (json!({"field": "a", "op": "gt", "value": null}), vec!["/value"]),
-        (json!({"field": "a", "op": "lte", "value": true}), vec!["/value"]),
-        (json!({"field": "a", "op": "starts_with", "value": 1}), vec!["/value"]),
-        (json!({"field": "a", "op": "exists", "value": 1}), vec!["/value"]),
-        (json!({"field": "a", "op": "matches", "value": "("}), vec!["/value"]),
-        (json!({"field": "a", "op": "matches", "value": "(?=x)"}), vec!["/value"]),
-        (json!({"field": "a", "op": "matches", "value": "((x{100}){100}){100}"}), vec!["/value"]),
-        (json!({"field": "a", "op": "matches", "value": "x".repeat(1_001)}), vec!["/value"]),
-        (json!({"not": {"all": [nested(1), {"field": 1, "op": "exists"}]}}), vec!["/not/all/1/field"]),
+        (
+            json!({"field": "a", "op": "in", "value": "x"}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "in", "value": []}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "not_in", "value": vec![1; 101]}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "gt", "value": null}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "lte", "value": true}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "starts_with", "value": 1}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "exists", "value": 1}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "matches", "value": "("}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "matches", "value": "(?=x)"}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "matches", "value": "((x{100}){100}){100}"}),
+            vec!["/value"],
+        ),
+        (
+            json!({"field": "a", "op": "matches", "value": "x".repeat(1_001)}),
+            vec!["/value"],
+        ),
+        (
+            json!({"not": {"all": [nested(1), {"field": 1, "op": "exists"}]}}),
+            vec!["/not/all/1/field"],
+        ),
         (many(11), vec![""]),
     ] {
         let problems = Condition::parse(wrong.clone()).expect_err("problems").0;
-        let found: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        let found: Vec<&str> = problems
+            .iter()
+            .map(|problem| problem.pointer.as_str())
+            .collect();
         assert_eq!(found, pointers, "{wrong}");
     }
     let deep = Condition::parse(nested(11)).expect_err("problems").0;
     assert_eq!(deep[0].pointer, "/not".repeat(10));
-    let regex = Condition::parse(json!({"field": "a", "op": "matches", "value": "a("})).expect_err("problems").0;
+    let regex = Condition::parse(json!({"field": "a", "op": "matches", "value": "a("}))
+        .expect_err("problems")
+        .0;
     assert_eq!(
         regex[0].detail,
         "is not a regular expression, such as `^order-[0-9]+$` (no look-around, no backreferences)"
@@ -249,7 +310,12 @@ fn expressions_are_bounded_each_and_together() {
     ] {
         assert!(Condition::parse(matches(usual)).is_ok(), "{usual}");
     }
-    let detail = |wrong: Value| Condition::parse(wrong).expect_err("problems").0.swap_remove(0);
+    let detail = |wrong: Value| {
+        Condition::parse(wrong)
+            .expect_err("problems")
+            .0
+            .swap_remove(0)
+    };
     for large in [
         r"^\w{3,20}$",
         "[ab]{5000}",
@@ -261,7 +327,11 @@ fn expressions_are_bounded_each_and_together() {
     ] {
         let one = detail(json!({"not": matches(large)}));
         assert_eq!(one.pointer, "/not/value", "{large}");
-        assert!(one.detail.starts_with("is too large"), "{large}: {}", one.detail);
+        assert!(
+            one.detail.starts_with("is too large"),
+            "{large}: {}",
+            one.detail
+        );
     }
     let many = |count: usize| json!({"any": vec![matches(r"^ORD-\d{4}$"); count]});
     assert!(Condition::parse(many(20)).is_ok());
@@ -275,12 +345,19 @@ fn expressions_are_bounded_each_and_together() {
     assert!(!broken.on(&json!({"a": "("})));
 }
 
-/// Conditions and data that would take seconds, each of which ends within its steps. In an optimized build that is below
-/// 5 ms; the bound here leaves room for machines under load.
+/// Conditions and data that would take seconds, each of which ends within its steps. In an
+/// optimized build that is below 5 ms; the bound here leaves room for machines under load.
 #[test]
 fn no_evaluation_takes_long() {
-    let text: String =
-        (0..65_536_u32).map(|i| if i.wrapping_mul(2_654_435_761) >> 13 & 1 == 0 { 'a' } else { 'b' }).collect();
+    let text: String = (0..65_536_u32)
+        .map(|i| {
+            if i.wrapping_mul(2_654_435_761) >> 13 & 1 == 0 {
+                'a'
+            } else {
+                'b'
+            }
+        })
+        .collect();
     let accented = "é".repeat(32_768);
     let data = json!({
         "ab": text,
@@ -292,7 +369,8 @@ fn no_evaluation_takes_long() {
     });
     let event = event(data);
     let matches = |field: &str, text: &str| json!({"field": field, "op": "matches", "value": text});
-    let compare = |field: &str, op: &str, value: Value| json!({"field": field, "op": op, "value": value});
+    let compare =
+        |field: &str, op: &str, value: Value| json!({"field": field, "op": op, "value": value});
     for (costly, bounded) in [
         (matches("ab", "[ab]*a[ab]{3000}[cd]"), true),
         (matches("ab", "[ab]*a[ab]{300}[cd]"), true),
@@ -300,22 +378,39 @@ fn no_evaluation_takes_long() {
         (matches("e", r"\b(?:é?){500}x"), true),
         (matches("e", r"(?i)\bzebra\b"), true),
         (matches("ab", "urgent"), true),
-        (compare("ab", "contains", json!(format!("{}c", "ab".repeat(100)))), true),
+        (
+            compare("ab", "contains", json!(format!("{}c", "ab".repeat(100)))),
+            true,
+        ),
         (compare("list", "contains", json!(1)), true),
         (compare("list", "contains", json!([1])), true),
         (compare("objects", "contains", json!({"a": [1, 3]})), true),
         (compare("list", "in", json!(vec![0; 100])), false),
-        (compare("times", "contains", json!("2027-01-01T00:00:00Z")), true),
+        (
+            compare("times", "contains", json!("2027-01-01T00:00:00Z")),
+            true,
+        ),
         (compare("time", "gt", json!("2027-01-01T00:00:00Z")), true),
-        (compare("time", "in", json!(vec!["2027-01-01T00:00:00Z"; 20])), true),
+        (
+            compare("time", "in", json!(vec!["2027-01-01T00:00:00Z"; 20])),
+            true,
+        ),
     ] {
-        let many = Condition::restore(json!({"any": vec![costly.clone(); 50]})).expect("a condition");
+        let many =
+            Condition::restore(json!({"any": vec![costly.clone(); 50]})).expect("a condition");
         let began = std::time::Instant::now();
         let outcome = many.matches(&subject(&event));
         let taken = began.elapsed();
-        assert_eq!(outcome, if bounded { Err(TooCostly) } else { Ok(false) }, "{costly}");
+        assert_eq!(
+            outcome,
+            if bounded { Err(TooCostly) } else { Ok(false) },
+            "{costly}"
+        );
         // Steps are what is bounded; they take their time only in an optimized build.
-        assert!(cfg!(debug_assertions) || taken.as_millis() < 25, "{taken:?} for {costly}");
+        assert!(
+            cfg!(debug_assertions) || taken.as_millis() < 25,
+            "{taken:?} for {costly}"
+        );
     }
 }
 
@@ -323,8 +418,16 @@ fn no_evaluation_takes_long() {
 fn a_time_is_found_among_all_that_an_event_can_hold() {
     let data = json!({"times": vec!["2026-01-01T00:00:00Z"; 11_000]});
     let contains = |value: &str| json!({"field": "times", "op": "contains", "value": value});
-    assert!(!Condition::parse(contains("2027-01-01T00:00:00Z")).expect("a condition").on(&data));
-    assert!(Condition::parse(contains("2026-01-01T01:00:00+01:00")).expect("a condition").on(&data));
+    assert!(
+        !Condition::parse(contains("2027-01-01T00:00:00Z"))
+            .expect("a condition")
+            .on(&data)
+    );
+    assert!(
+        Condition::parse(contains("2026-01-01T01:00:00+01:00"))
+            .expect("a condition")
+            .on(&data)
+    );
 }
 
 #[test]
@@ -337,7 +440,11 @@ fn released_expressions_take_no_memory_and_match_again() {
     assert_eq!(condition.compiled_bytes(), 0);
     let data = json!({"a": "ab", "b": "x"});
     assert!(condition.on(&data));
-    assert!((20_000..200_000).contains(&condition.compiled_bytes()), "{}", condition.compiled_bytes());
+    assert!(
+        (20_000..200_000).contains(&condition.compiled_bytes()),
+        "{}",
+        condition.compiled_bytes()
+    );
     condition.release();
     assert_eq!(condition.compiled_bytes(), 0);
     assert!(condition.on(&data));
@@ -367,7 +474,11 @@ fn an_expression_matches_as_the_reference_does() {
         ("x", "x{2}", false),
     ] {
         let comparison = condition(&json!({"field": "a", "op": "matches", "value": expression}));
-        assert_eq!(comparison.on(&json!({"a": text})), expected, "{expression} in {text:?}");
+        assert_eq!(
+            comparison.on(&json!({"a": text})),
+            expected,
+            "{expression} in {text:?}"
+        );
     }
 }
 
@@ -390,7 +501,8 @@ fn envelope_names_are_fields_where_data_has_no_such_field() {
 
 #[test]
 fn event_and_webhook_are_fields_that_no_data_can_shadow() {
-    let data = json!({"event": {"type": "mine", "x": 1}, "webhook": {"name": "mine"}, "eventful": 1});
+    let data =
+        json!({"event": {"type": "mine", "x": 1}, "webhook": {"name": "mine"}, "eventful": 1});
     for (field, value) in [
         ("event.type", json!("chat")),
         ("event.id", json!("evt_01K3S0M3ZC0000000000000000")),
@@ -412,13 +524,19 @@ fn event_and_webhook_are_fields_that_no_data_can_shadow() {
         ("secret.key", "secret"),
     ] {
         let comparison = json!({"field": wrong, "op": "exists"});
-        let problem = Condition::parse(comparison.clone()).expect_err("a problem").0.swap_remove(0);
+        let problem = Condition::parse(comparison.clone())
+            .expect_err("a problem")
+            .0
+            .swap_remove(0);
         assert_eq!(problem.pointer, "/field");
         assert!(problem.detail.contains(said), "{}", problem.detail);
         assert!(Condition::restore(comparison).is_ok(), "{wrong}");
     }
     let event = event(data);
-    let unnamed = Subject { webhook_name: None, ..subject(&event) };
+    let unnamed = Subject {
+        webhook_name: None,
+        ..subject(&event)
+    };
     let named = condition(&json!({"field": "webhook.name", "op": "exists", "value": false}));
     assert_eq!(named.matches(&unnamed), Ok(true));
 }
@@ -436,7 +554,9 @@ fn conditions_are_short() {
     let long = |bytes: usize| json!({"field": "a", "op": "eq", "value": "x".repeat(bytes)});
     let bare = long(0).to_string().len();
     assert!(Condition::parse(long(16 * 1024 - bare)).is_ok());
-    let problems = Condition::parse(long(16 * 1024 - bare + 1)).expect_err("too long").0;
+    let problems = Condition::parse(long(16 * 1024 - bare + 1))
+        .expect_err("too long")
+        .0;
     assert_eq!((problems[0].pointer.as_str(), problems.len()), ("", 1));
     assert!(Condition::restore(long(20_000)).is_ok());
 }
@@ -456,7 +576,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 32, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[ab]", inner, 0..3).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map("[ab]", inner, 0..3)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }

@@ -18,14 +18,19 @@ pub struct AllowedIps(Vec<IpNet>);
 
 /// The text is neither an address nor a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an IP address or a CIDR range, such as 203.0.113.7, 198.51.100.0/24 or 2001:db8::/32")]
+#[error(
+    "must be an IP address or a CIDR range, such as 203.0.113.7, 198.51.100.0/24 or 2001:db8::/32"
+)]
 pub struct NotARange;
 
 impl AllowedIps {
     /// Reads an array of at most 20 addresses and ranges.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut ranges: Vec<IpNet> = Vec::new();
-        for range in list(0, MAX_ENTRIES, |value| Ok::<_, Problems>(range(&string(value)?)?))(value)? {
+        for range in list(0, MAX_ENTRIES, |value| {
+            Ok::<_, Problems>(range(&string(value)?)?)
+        })(value)?
+        {
             if !ranges.contains(&range) {
                 ranges.push(range);
             }
@@ -38,9 +43,14 @@ impl AllowedIps {
         self.0.is_empty()
     }
 
-    /// Whether a request from `source` may use the credential. An unknown source is outside every range.
+    /// Whether a request from `source` may use the credential. An unknown source is outside every
+    /// range.
     pub fn allow(&self, source: Option<IpAddr>) -> bool {
-        let within = |source: IpAddr| self.0.iter().any(|range| range.contains(&source.to_canonical()));
+        let within = |source: IpAddr| {
+            self.0
+                .iter()
+                .any(|range| range.contains(&source.to_canonical()))
+        };
         self.is_empty() || source.is_some_and(within)
     }
 }
@@ -49,7 +59,10 @@ impl AllowedIps {
 fn range(text: &str) -> Result<IpNet, NotARange> {
     match text.parse::<IpAddr>() {
         Ok(address) => Ok(address.to_canonical().into()),
-        Err(_) => text.parse::<IpNet>().map(|range| range.trunc()).map_err(|_| NotARange),
+        Err(_) => text
+            .parse::<IpNet>()
+            .map(|range| range.trunc())
+            .map_err(|_| NotARange),
     }
 }
 
@@ -57,14 +70,22 @@ impl TryFrom<Vec<String>> for AllowedIps {
     type Error = NotARange;
 
     fn try_from(texts: Vec<String>) -> Result<Self, NotARange> {
-        texts.iter().map(|text| range(text)).collect::<Result<_, _>>().map(Self)
+        texts
+            .iter()
+            .map(|text| range(text))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
 impl From<AllowedIps> for Vec<String> {
     fn from(AllowedIps(ranges): AllowedIps) -> Self {
         let text = |range: IpNet| {
-            if range.prefix_len() == range.max_prefix_len() { range.addr().to_string() } else { range.to_string() }
+            if range.prefix_len() == range.max_prefix_len() {
+                range.addr().to_string()
+            } else {
+                range.to_string()
+            }
         };
         ranges.into_iter().map(text).collect()
     }
@@ -78,23 +99,51 @@ mod tests {
 
     #[test]
     fn lists_read_back_in_canonical_form() {
-        let list =
-            json!(["203.0.113.7", "198.51.100.9/24", "2001:DB8::/32", "::1", "::ffff:10.0.0.1", "203.0.113.7/32"]);
+        let list = json!([
+            "203.0.113.7",
+            "198.51.100.9/24",
+            "2001:DB8::/32",
+            "::1",
+            "::ffff:10.0.0.1",
+            "203.0.113.7/32"
+        ]);
         let list = AllowedIps::parse(list).expect("a list");
-        let written = json!(["203.0.113.7", "198.51.100.0/24", "2001:db8::/32", "::1", "10.0.0.1"]);
+        let written = json!([
+            "203.0.113.7",
+            "198.51.100.0/24",
+            "2001:db8::/32",
+            "::1",
+            "10.0.0.1"
+        ]);
         assert_eq!(json!(list), written);
-        assert_eq!(serde_json::from_value::<AllowedIps>(written).expect("a list"), list);
+        assert_eq!(
+            serde_json::from_value::<AllowedIps>(written).expect("a list"),
+            list
+        );
     }
 
     #[test]
     fn what_is_no_range_is_pointed_at() {
-        let list =
-            json!(["10.0.0.0/33", "10.0.0", "", "example.com", "10.0.0.1/-1", "::/129", 1, " 10.0.0.1", "10.0.0.1"]);
+        let list = json!([
+            "10.0.0.0/33",
+            "10.0.0",
+            "",
+            "example.com",
+            "10.0.0.1/-1",
+            "::/129",
+            1,
+            " 10.0.0.1",
+            "10.0.0.1"
+        ]);
         let problems = AllowedIps::parse(list).expect_err("problems").0;
-        let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        let pointers: Vec<&str> = problems
+            .iter()
+            .map(|problem| problem.pointer.as_str())
+            .collect();
         assert_eq!(pointers, ["/0", "/1", "/2", "/3", "/4", "/5", "/6", "/7"]);
         assert!(
-            AllowedIps::parse(json!(vec!["10.0.0.1"; 21])).is_err() && AllowedIps::parse(json!("10.0.0.1")).is_err()
+            AllowedIps::parse(json!(vec!["10.0.0.1"; 21])).is_err()
+                && AllowedIps::parse(json!("10.0.0.1")).is_err()
         );
     }
 
@@ -116,7 +165,11 @@ mod tests {
             (json!(["0.0.0.0/0", "::/0"]), Some("2001:db8::"), true),
         ] {
             let source = source.map(|text| text.parse().expect("an address"));
-            assert_eq!(list(ranges.clone()).allow(source), allowed, "{ranges} {source:?}");
+            assert_eq!(
+                list(ranges.clone()).allow(source),
+                allowed,
+                "{ranges} {source:?}"
+            );
         }
     }
 }

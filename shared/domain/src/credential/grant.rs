@@ -40,12 +40,17 @@ impl Grant {
 
     /// Whether a use at `now` is worth a write.
     pub fn use_is_news(&self, now: Timestamp) -> bool {
-        self.used_at.is_none_or(|used| now.duration_since(used) >= USE_STEP)
+        self.used_at
+            .is_none_or(|used| now.duration_since(used) >= USE_STEP)
     }
 
-    /// The same token, ended at `now`: it is kept for a while so that who still uses it can be named.
+    /// The same token, ended at `now`: it is kept for a while so that who still uses it can be
+    /// named.
     #[must_use]
     pub fn ended(self, now: Timestamp) -> Self {
-        Self { ends_at: Some(self.ends_at.map_or(now, |end| end.min(now))), ..self }
+        Self {
+            ends_at: Some(self.ends_at.map_or(now, |end| end.min(now))),
+            ..self
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Integration credentials: scoped tokens with an owner, an age, and an end.
 //!
-//! A credential's token is kept nowhere; under its keyed hash lies what it may do ([`Grant`]). [`reminder`] says when
-//! somebody should be told that a credential is getting old.
+//! A credential's token is kept nowhere; under its keyed hash lies what it may do ([`Grant`]).
+//! [`reminder`] says when somebody should be told that a credential is getting old.
 
 pub(crate) mod allowed_ips;
 pub mod grant;
@@ -35,7 +35,11 @@ pub struct Credential {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// The keyed hashes of rotated tokens, the latest first, each with the end of its overlap.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "previous")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "previous"
+    )]
     pub previous: Vec<(String, Timestamp)>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -59,7 +63,9 @@ pub struct Credential {
 }
 
 /// Reads the rotated tokens of a credential: a list, or the single one that older rows have.
-fn previous<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Timestamp)>, D::Error> {
+fn previous<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, Timestamp)>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Stored {
@@ -106,15 +112,19 @@ pub enum Status {
 
 impl Status {
     /// Every status with its name.
-    pub const ALL: [(&str, Self); 3] =
-        [("active", Self::Active), ("revoked", Self::Revoked), ("expired", Self::Expired)];
+    pub const ALL: [(&str, Self); 3] = [
+        ("active", Self::Active),
+        ("revoked", Self::Revoked),
+        ("expired", Self::Expired),
+    ];
 }
 
 /// How old a token may grow unless somebody says otherwise.
 pub const ROTATE_AFTER_DAYS: u32 = 90;
 
 impl Settings {
-    /// Reads a new credential's settings. The holder is `caller` unless another is named; `now` bounds the end.
+    /// Reads a new credential's settings. The holder is `caller` unless another is named; `now`
+    /// bounds the end.
     pub fn parse(value: Value, caller: UserId, now: Timestamp) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let user_id = fields.defaulted("user_id", caller, |value| Ok(string(value)?.parse()?));
@@ -124,10 +134,16 @@ impl Settings {
     /// Reads settings after a merge patch. The holder stays, and so may an end that has passed.
     pub fn patched(&self, value: Value, now: Timestamp) -> Checked<Self> {
         let fields = Fields::of(value)?;
-        Self::take(fields, Some(self.user_id), |end| end > now || Some(end) == self.ends_at)
+        Self::take(fields, Some(self.user_id), |end| {
+            end > now || Some(end) == self.ends_at
+        })
     }
 
-    fn take(mut fields: Fields, user_id: Option<UserId>, may_end: impl Fn(Timestamp) -> bool) -> Checked<Self> {
+    fn take(
+        mut fields: Fields,
+        user_id: Option<UserId>,
+        may_end: impl Fn(Timestamp) -> bool,
+    ) -> Checked<Self> {
         let description = fields.required("description", description);
         let scopes = fields.required("scopes", Scopes::parse);
         let ends_at = fields.defaulted("expires_at", None, |value| match timestamp(value)? {
@@ -217,7 +233,10 @@ impl Credential {
     /// When its token should be replaced.
     pub fn rotation_due_at(&self) -> Timestamp {
         let days = SignedDuration::from_hours(24 * i64::from(self.settings.rotate_after_days));
-        self.rotated_at.unwrap_or(self.created_at).checked_add(days).unwrap_or(Timestamp::MAX)
+        self.rotated_at
+            .unwrap_or(self.created_at)
+            .checked_add(days)
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// Whether it should have been replaced by `now`.
@@ -239,15 +258,23 @@ impl Credential {
         self.settings.scopes.grants(Scope::Admin)
     }
 
-    /// With a new token from `now` on; the old one is valid for `overlap` more. Earlier ones keep their own overlaps, unless
-    /// there is none this time: then all of them end at once.
+    /// With a new token from `now` on; the old one is valid for `overlap` more. Earlier ones keep
+    /// their own overlaps, unless there is none this time: then all of them end at once.
     ///
     /// # Errors
     /// When too many tokens are in their overlap.
-    pub fn rotated(self, token: TokenMark, overlap: SignedDuration, now: Timestamp) -> Result<Self, TooMany> {
+    pub fn rotated(
+        self,
+        token: TokenMark,
+        overlap: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Self, TooMany> {
         let (current, earlier) = (self.token.clone(), self.previous.clone());
         let previous = current.map(|current| overlap::rotated(earlier, current, overlap, now));
-        Ok(Self { previous: previous.transpose()?.unwrap_or_default(), ..self.reissued(token, now) })
+        Ok(Self {
+            previous: previous.transpose()?.unwrap_or_default(),
+            ..self.reissued(token, now)
+        })
     }
 
     /// With a new token from `now` on, and no other.
@@ -268,19 +295,35 @@ impl Credential {
     #[must_use]
     pub fn revoked(self, now: Timestamp) -> Self {
         let revoked_at = self.revoked_at.or(Some(now));
-        Self { token: None, previous: Vec::new(), revoked_at, version: self.version + 1, ..self }
+        Self {
+            token: None,
+            previous: Vec::new(),
+            revoked_at,
+            version: self.version + 1,
+            ..self
+        }
     }
 
     /// With other settings. Another rotation period begins the reminders anew.
     #[must_use]
     pub fn changed(self, settings: Settings) -> Self {
         let same = settings.rotate_after_days == self.settings.rotate_after_days;
-        Self { settings, reminded: self.reminded.filter(|_| same), version: self.version + 1, ..self }
+        Self {
+            settings,
+            reminded: self.reminded.filter(|_| same),
+            version: self.version + 1,
+            ..self
+        }
     }
 
     /// What lies under its tokens' hashes.
     pub fn grants(&self) -> Vec<(String, Grant)> {
-        let Settings { user_id, scopes, allowed_ips, .. } = &self.settings;
+        let Settings {
+            user_id,
+            scopes,
+            allowed_ips,
+            ..
+        } = &self.settings;
         let grant = |ends_at| Grant {
             credential: self.id,
             user: *user_id,
@@ -289,7 +332,10 @@ impl Credential {
             ends_at,
             used_at: None,
         };
-        let current = self.token.clone().map(|token| (token, grant(self.settings.ends_at)));
+        let current = self
+            .token
+            .clone()
+            .map(|token| (token, grant(self.settings.ends_at)));
         let previous = self.previous.iter().map(|(token, until)| {
             let end = self.settings.ends_at.map_or(*until, |end| end.min(*until));
             (token.clone(), grant(Some(end)))

@@ -1,5 +1,5 @@
-//! When somebody should be told that a credential is to be rotated: seven days before, on the day, and every seven days
-//! after that.
+//! When somebody should be told that a credential is to be rotated: seven days before, on the day,
+//! and every seven days after that.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,20 @@ use crate::{delivery::derived_event_id, event::Event, pattern::EventType, time};
 /// How long before the due day the first reminder goes out, and how long after one the next does.
 pub const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A reminder, by its place in the sequence: −1 is the warning before, 0 the due day, 1 a week after it, and so on.
+/// A reminder, by its place in the sequence: −1 is the warning before, 0 the due day, 1 a week
+/// after it, and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reminder(i64);
 
 impl Credential {
-    /// The reminder that is due at `now`. Of several that were missed only the last counts. None when it was sent, when it
-    /// is too early, and for credentials that have ended.
+    /// The reminder that is due at `now`. Of several that were missed only the last counts. None
+    /// when it was sent, when it is too early, and for credentials that have ended.
     pub fn reminder(&self, now: Timestamp) -> Option<Reminder> {
-        let stage = now.duration_since(self.rotation_due_at()).as_secs().div_euclid(STEP.as_secs());
+        let stage = now
+            .duration_since(self.rotation_due_at())
+            .as_secs()
+            .div_euclid(STEP.as_secs());
         let due = Reminder(stage);
         let open = stage >= -1 && self.reminded.is_none_or(|sent| sent < due);
         (open && self.status(now) == Status::Active).then_some(due)
@@ -28,20 +32,37 @@ impl Credential {
 
     /// When the next reminder is due, after those that were sent.
     pub fn next_reminder_at(&self) -> Timestamp {
-        let stage = self.reminded.map_or(-1, |Reminder(sent)| sent.saturating_add(1));
-        let offset = STEP.checked_mul(i32::try_from(stage).unwrap_or(i32::MAX)).unwrap_or(SignedDuration::MAX);
-        self.rotation_due_at().checked_add(offset).unwrap_or(Timestamp::MAX)
+        let stage = self
+            .reminded
+            .map_or(-1, |Reminder(sent)| sent.saturating_add(1));
+        let offset = STEP
+            .checked_mul(i32::try_from(stage).unwrap_or(i32::MAX))
+            .unwrap_or(SignedDuration::MAX);
+        self.rotation_due_at()
+            .checked_add(offset)
+            .unwrap_or(Timestamp::MAX)
     }
 
-    /// The event of a reminder, as of `now`. Its id follows from the credential, the stage and the due time, so that a
-    /// repeat is the same event. Lists go by the time in an id: it is neither before the credential's present secret nor
-    /// after `clock`, the time in truth, for which a run may be ahead.
+    /// The event of a reminder, as of `now`. Its id follows from the credential, the stage and the
+    /// due time, so that a repeat is the same event. Lists go by the time in an id: it is neither
+    /// before the credential's present secret nor after `clock`, the time in truth, for which a run
+    /// may be ahead.
     pub fn reminder_event(&self, reminder: Reminder, now: Timestamp, clock: Timestamp) -> Event {
         let due_at = self.rotation_due_at();
         let Reminder(stage) = reminder;
-        let kind = if stage < 0 { EventType::rotation_due_soon() } else { EventType::rotation_due() };
-        let planned = due_at.checked_add(STEP.checked_mul(i32::try_from(stage).unwrap_or(0)).unwrap_or_default());
-        let at = planned.unwrap_or(due_at).max(self.rotated_at.unwrap_or(self.created_at)).min(clock);
+        let kind = if stage < 0 {
+            EventType::rotation_due_soon()
+        } else {
+            EventType::rotation_due()
+        };
+        let planned = due_at.checked_add(
+            STEP.checked_mul(i32::try_from(stage).unwrap_or(0))
+                .unwrap_or_default(),
+        );
+        let at = planned
+            .unwrap_or(due_at)
+            .max(self.rotated_at.unwrap_or(self.created_at))
+            .min(clock);
         Event {
             id: derived_event_id(&kind, &format!("{}|{stage}|{due_at}", self.id), at),
             kind,
@@ -60,6 +81,10 @@ impl Credential {
     /// The credential once a reminder was sent.
     #[must_use]
     pub fn reminded(self, reminder: Reminder) -> Self {
-        Self { reminded: Some(reminder), version: self.version + 1, ..self }
+        Self {
+            reminded: Some(reminder),
+            version: self.version + 1,
+            ..self
+        }
     }
 }

@@ -10,16 +10,28 @@ fn user() -> UserId {
 
 fn settings(change: &Value) -> Checked<Settings> {
     let mut document = json!({"description": "CRM", "scopes": ["events:write"]});
-    document.as_object_mut().expect("object").extend(change.as_object().expect("object").clone());
+    document
+        .as_object_mut()
+        .expect("object")
+        .extend(change.as_object().expect("object").clone());
     Settings::parse(document, user(), day(0))
 }
 
 fn token(number: u32) -> TokenMark {
-    TokenMark { hash: format!("hash-{number}"), hint: "abcd".to_owned() }
+    TokenMark {
+        hash: format!("hash-{number}"),
+        hint: "abcd".to_owned(),
+    }
 }
 
 fn credential(change: &Value) -> Credential {
-    Credential::new(CredentialId::new(day(0), 2), settings(change).expect("valid"), token(1), None, day(0))
+    Credential::new(
+        CredentialId::new(day(0), 2),
+        settings(change).expect("valid"),
+        token(1),
+        None,
+        day(0),
+    )
 }
 
 #[test]
@@ -28,35 +40,73 @@ fn everything_wrong_is_named() {
         "description": " ", "scopes": [], "user_id": "x", "expires_at": day(-1), "rotate_after_days": 366, "x": 1,
     });
     let problems = settings(&wrong).expect_err("all wrong").0;
-    let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
-    assert_eq!(pointers, ["/user_id", "/description", "/scopes", "/expires_at", "/rotate_after_days", "/x"]);
+    let pointers: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.pointer.as_str())
+        .collect();
+    assert_eq!(
+        pointers,
+        [
+            "/user_id",
+            "/description",
+            "/scopes",
+            "/expires_at",
+            "/rotate_after_days",
+            "/x"
+        ]
+    );
 }
 
 #[test]
 fn a_patch_keeps_the_holder_and_an_end_that_has_passed() {
     let before = settings(&json!({"expires_at": day(5)})).expect("valid");
-    assert_eq!(before.patched(before.to_value(), day(9)).expect("valid"), before);
+    assert_eq!(
+        before.patched(before.to_value(), day(9)).expect("valid"),
+        before
+    );
     let holder = json!({"description": "x", "scopes": ["admin"], "user_id": user()});
-    assert_eq!(before.patched(holder, day(9)).expect_err("refused").0[0].pointer, "/user_id");
+    assert_eq!(
+        before.patched(holder, day(9)).expect_err("refused").0[0].pointer,
+        "/user_id"
+    );
 }
 
 #[test]
 fn rotated_tokens_keep_their_own_overlaps_until_a_rotation_without_one() {
     let overlap = SignedDuration::from_hours(1);
     let first = credential(&json!({}));
-    let hashes = |credential: &Credential| credential.grants().into_iter().map(|(hash, _)| hash).collect::<Vec<_>>();
-    let rotate = |credential: &Credential, n, overlap, at| credential.clone().rotated(token(n), overlap, at);
+    let hashes = |credential: &Credential| {
+        credential
+            .grants()
+            .into_iter()
+            .map(|(hash, _)| hash)
+            .collect::<Vec<_>>()
+    };
+    let rotate =
+        |credential: &Credential, n, overlap, at| credential.clone().rotated(token(n), overlap, at);
     let second = rotate(&first, 2, overlap * 24, day(1)).expect("rotated");
     assert_eq!(hashes(&second), ["hash-2", "hash-1"]);
     let third = rotate(&second, 3, overlap, day(1)).expect("rotated");
     let fourth = rotate(&third, 4, overlap * 48, day(1)).expect("rotated");
     assert_eq!(hashes(&fourth), ["hash-4", "hash-3", "hash-2", "hash-1"]);
-    let live = |at: Timestamp| fourth.grants().iter().map(|(_, grant)| grant.is_live(at)).collect::<Vec<_>>();
+    let live = |at: Timestamp| {
+        fourth
+            .grants()
+            .iter()
+            .map(|(_, grant)| grant.is_live(at))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(live(day(1)), [true; 4]);
     assert_eq!(live(day(1) + overlap), [true, true, false, true]);
     assert_eq!(live(day(2)), [true, true, false, false]);
-    assert_eq!(rotate(&fourth, 5, overlap, day(1)), Err(TooMany(day(1) + overlap)));
-    assert_eq!(hashes(&rotate(&fourth, 5, overlap, day(2)).expect("rotated")), ["hash-5", "hash-4", "hash-3"]);
+    assert_eq!(
+        rotate(&fourth, 5, overlap, day(1)),
+        Err(TooMany(day(1) + overlap))
+    );
+    assert_eq!(
+        hashes(&rotate(&fourth, 5, overlap, day(2)).expect("rotated")),
+        ["hash-5", "hash-4", "hash-3"]
+    );
     let last = rotate(&fourth, 5, SignedDuration::ZERO, day(1)).expect("rotated");
     assert_eq!(hashes(&last), ["hash-5"]);
     assert_eq!(last.rotation_due_at(), day(91));
@@ -66,18 +116,33 @@ fn rotated_tokens_keep_their_own_overlaps_until_a_rotation_without_one() {
 #[test]
 fn rotated_token_of_an_older_row_is_read() {
     let (rotated, until) = (credential(&json!({})), day(2));
-    let rotated = rotated.rotated(token(2), SignedDuration::from_hours(48), day(0)).expect("rotated");
+    let rotated = rotated
+        .rotated(token(2), SignedDuration::from_hours(48), day(0))
+        .expect("rotated");
     let mut row = serde_json::to_value(&rotated).expect("a row");
     row["previous"] = json!({"token": "hash-1", "until": until});
-    assert_eq!(serde_json::from_value::<Credential>(row).expect("a credential"), rotated);
+    assert_eq!(
+        serde_json::from_value::<Credential>(row).expect("a credential"),
+        rotated
+    );
 }
 
 #[test]
 fn the_end_of_a_credential_is_the_end_of_both_its_tokens() {
     let ending = credential(&json!({"expires_at": day(1)}));
-    let rotated = ending.rotated(token(2), SignedDuration::from_hours(72), day(0)).expect("rotated");
-    assert!(rotated.grants().iter().all(|(_, grant)| grant.ends_at == Some(day(1))));
-    assert_eq!((rotated.status(day(0)), rotated.status(day(1))), (Status::Active, Status::Expired));
+    let rotated = ending
+        .rotated(token(2), SignedDuration::from_hours(72), day(0))
+        .expect("rotated");
+    assert!(
+        rotated
+            .grants()
+            .iter()
+            .all(|(_, grant)| grant.ends_at == Some(day(1)))
+    );
+    assert_eq!(
+        (rotated.status(day(0)), rotated.status(day(1))),
+        (Status::Active, Status::Expired)
+    );
     assert_eq!(rotated.revoked(day(0)).status(day(1)), Status::Revoked);
 }
 
@@ -98,18 +163,31 @@ fn reminders_come_before_on_and_after_the_day_each_once() {
     ] {
         let reminder = credential.reminder(day(at));
         let event = reminder.map(|reminder| credential.reminder_event(reminder, day(at), day(at)));
-        assert_eq!(event.as_ref().map(|event| event.kind.as_str()), kind, "day {at}");
+        assert_eq!(
+            event.as_ref().map(|event| event.kind.as_str()),
+            kind,
+            "day {at}"
+        );
         if let (Some(reminder), Some(event)) = (reminder, event) {
             assert!(credential.next_reminder_at() <= day(at));
             assert_eq!(event.data["days_overdue"], overdue);
-            assert_eq!(event.id, credential.reminder_event(reminder, day(at + 1), day(at)).id);
+            assert_eq!(
+                event.id,
+                credential.reminder_event(reminder, day(at + 1), day(at)).id
+            );
             credential = credential.reminded(reminder);
             assert!(credential.next_reminder_at() > day(at));
         }
     }
     let rotated = credential.clone().reissued(token(2), day(112));
-    assert_eq!((rotated.reminder(day(112)), rotated.next_reminder_at()), (None, day(112 + 83)));
-    assert_eq!(credential.clone().revoked(day(113)).reminder(day(140)), None);
+    assert_eq!(
+        (rotated.reminder(day(112)), rotated.next_reminder_at()),
+        (None, day(112 + 83))
+    );
+    assert_eq!(
+        credential.clone().revoked(day(113)).reminder(day(140)),
+        None
+    );
 }
 
 #[test]
@@ -117,11 +195,22 @@ fn reminders_are_listed_under_a_time_between_the_secret_and_now() {
     let listed = |settings: &Value, at: i64, clock: i64| {
         let credential = credential(settings);
         let reminder = credential.reminder(day(at)).expect("a reminder");
-        credential.reminder_event(reminder, day(at), day(clock)).id.made_at()
+        credential
+            .reminder_event(reminder, day(at), day(clock))
+            .id
+            .made_at()
     };
     assert_eq!(listed(&json!({}), 95, 95), day(90), "a run that comes late");
-    assert_eq!(listed(&json!({}), 90, 3), day(3), "a run as of a time to come");
-    assert_eq!(listed(&json!({"rotate_after_days": 1}), 0, 0), day(0), "due so soon that the warning is late");
+    assert_eq!(
+        listed(&json!({}), 90, 3),
+        day(3),
+        "a run as of a time to come"
+    );
+    assert_eq!(
+        listed(&json!({"rotate_after_days": 1}), 0, 0),
+        day(0),
+        "due so soon that the warning is late"
+    );
 }
 
 #[test]

@@ -32,7 +32,8 @@ pub enum Failure {
         /// What it asked for with `Retry-After`, where that counts (429 and 503).
         retry_after: Option<Duration>,
     },
-    /// The receiver answered with a status that counts as success, and the rest of the answer did not arrive.
+    /// The receiver answered with a status that counts as success, and the rest of the answer did
+    /// not arrive.
     Incomplete {
         /// The status.
         code: u16,
@@ -51,7 +52,10 @@ impl Failure {
     /// How long the receiver asks to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Status { code: 429 | 503, retry_after } => *retry_after,
+            Self::Status {
+                code: 429 | 503,
+                retry_after,
+            } => *retry_after,
             _ => None,
         }
     }
@@ -70,7 +74,9 @@ impl Failure {
         match self {
             Self::Status { code, .. } => format!("the receiver answered {code}"),
             Self::Incomplete { code, cause } if cause.is_timeout() => {
-                format!("the receiver answered {code}, but its answer was not complete within the timeout")
+                format!(
+                    "the receiver answered {code}, but its answer was not complete within the timeout"
+                )
             }
             Self::Incomplete { code, .. } => {
                 format!("the receiver answered {code}, but its answer broke off")
@@ -87,7 +93,9 @@ impl Outcome {
     pub fn status_code(&self) -> Option<u16> {
         match self {
             Self::Delivered { code }
-            | Self::Failed(Failure::Status { code, .. } | Failure::Incomplete { code, .. }) => Some(*code),
+            | Self::Failed(Failure::Status { code, .. } | Failure::Incomplete { code, .. }) => {
+                Some(*code)
+            }
             _ => None,
         }
     }
@@ -132,7 +140,9 @@ const SMALL: usize = 512;
 impl Attempt {
     /// Whether its record takes little room.
     pub fn is_small(&self) -> bool {
-        self.response_body.as_ref().is_none_or(|body| body.len() <= SMALL)
+        self.response_body
+            .as_ref()
+            .is_none_or(|body| body.len() <= SMALL)
     }
 }
 

@@ -11,7 +11,8 @@ use crate::{
     webhook::Line,
 };
 
-/// Seconds that a message waits which is sent before its row is written: by then it has been, as a rule.
+/// Seconds that a message waits which is sent before its row is written: by then it has been, as a
+/// rule.
 pub const HEAD_START: u32 = 1;
 
 /// Asks for one attempt of one delivery.
@@ -22,7 +23,8 @@ pub struct Message {
     /// The number of the attempt and the token that tells this message from its like.
     #[serde(flatten)]
     pub ticket: Ticket,
-    /// When the chain of attempts was asked for. One that was asked for before its webhook was stopped is cancelled.
+    /// When the chain of attempts was asked for. One that was asked for before its webhook was
+    /// stopped is cancelled.
     pub queued_at: Timestamp,
     /// When the attempt is due, if not at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +32,8 @@ pub struct Message {
     /// How often it was sent on because it arrived early.
     #[serde(default)]
     pub waits: u32,
-    /// The token that the delivery awaited when this message was sent in place of another; it may do so still.
+    /// The token that the delivery awaited when this message was sent in place of another; it may
+    /// do so still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
     /// The line that it waits in where its webhook has a rate limit; `due_at` is its place in that.
@@ -60,33 +63,63 @@ pub enum Due {
     Lost,
 }
 
-/// Seven days, the longest schedule, are 672 waits of 900 s; the rest is for clocks that differ and for rate limits.
+/// Seven days, the longest schedule, are 672 waits of 900 s; the rest is for clocks that differ and
+/// for rate limits.
 const MOST_WAITS: u32 = 2000;
 
 impl Message {
     /// Asks for the first attempt, of a delivery that was matched at `queued_at`.
-    pub fn first(delivery: DeliveryId, token: String, queued_at: Timestamp, event: Option<Event>) -> Self {
+    pub fn first(
+        delivery: DeliveryId,
+        token: String,
+        queued_at: Timestamp,
+        event: Option<Event>,
+    ) -> Self {
         let ticket = Ticket { number: 1, token };
-        Self { delivery, ticket, queued_at, due_at: None, waits: 0, replaces: None, line: None, hops: 0, event }
+        Self {
+            delivery,
+            ticket,
+            queued_at,
+            due_at: None,
+            waits: 0,
+            replaces: None,
+            line: None,
+            hops: 0,
+            event,
+        }
     }
 
-    /// The same, to come again at `due_at`: its attempt has to wait, and nothing is on record of that.
+    /// The same, to come again at `due_at`: its attempt has to wait, and nothing is on record of
+    /// that.
     #[must_use]
     pub fn postponed(self, due_at: Timestamp) -> Self {
-        Self { due_at: Some(due_at), ..self }
+        Self {
+            due_at: Some(due_at),
+            ..self
+        }
     }
 
-    /// The same, to come again at its place in its webhook's line of `limit` calls a second, or sooner, to see whether that
-    /// line still stands; with the `DelaySeconds` to send it with at `now`.
+    /// The same, to come again at its place in its webhook's line of `limit` calls a second, or
+    /// sooner, to see whether that line still stands; with the `DelaySeconds` to send it with at
+    /// `now`.
     #[must_use]
     pub fn in_line(self, place: Timestamp, line: Line, limit: u32, now: Timestamp) -> (Self, u32) {
         let waits = self.waits.saturating_add(1);
-        (Self { due_at: Some(place), line: Some(line), waits, ..self }, line_delay(place, limit, now))
+        (
+            Self {
+                due_at: Some(place),
+                line: Some(line),
+                waits,
+                ..self
+            },
+            line_delay(place, limit, now),
+        )
     }
 
     /// Its place in this line, if it waits there and that has not come at `now`.
     pub fn place_in(&self, line: Line, now: Timestamp) -> Option<Timestamp> {
-        self.due_at.filter(|place| self.line == Some(line) && *place > now)
+        self.due_at
+            .filter(|place| self.line == Some(line) && *place > now)
     }
 
     /// Whether it comes straight from dispatch, and has not waited for anything.
@@ -100,13 +133,24 @@ impl Message {
         self.ticket.number == ticket.number && tokens.contains(&Some(&ticket.token))
     }
 
-    /// Whether the attempt is due at `now`. What waits in a line has to be looked at each time that it comes.
+    /// Whether the attempt is due at `now`. What waits in a line has to be looked at each time that
+    /// it comes.
     pub fn due(self, now: Timestamp) -> Due {
-        let delay_seconds = if self.line.is_some() && self.waits < MOST_WAITS { 0 } else { self.delay(now) };
+        let delay_seconds = if self.line.is_some() && self.waits < MOST_WAITS {
+            0
+        } else {
+            self.delay(now)
+        };
         match delay_seconds {
             0 => Due::Now(self),
             _ if self.waits >= MOST_WAITS => Due::Lost,
-            _ => Due::Later { message: Self { waits: self.waits + 1, ..self }, delay_seconds },
+            _ => Due::Later {
+                message: Self {
+                    waits: self.waits + 1,
+                    ..self
+                },
+                delay_seconds,
+            },
         }
     }
 

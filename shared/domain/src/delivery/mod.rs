@@ -1,12 +1,14 @@
 //! Deliveries: one event on its way to one webhook, over as many attempts as its schedule allows.
 //!
-//! **The row names the one message that it waits for.** A message carries the delivery, the number of the attempt that it
-//! asks for and a random token. Recording attempt *n* stores the token that it ran under, and the number and token of the
-//! next. So an arriving message is either the awaited one ([`Arrival::Attempt`]), one whose attempt was recorded but whose
-//! follow-up may have been lost in a crash ([`Arrival::FollowUp`]), or a stale copy ([`Arrival::Stale`]). A copy of a first
-//! message costs at most one repeated call, and a manual retry sets a new awaited pair, so that an older chain dies by itself.
-//! A follow-up that is repeated sends its message under a new token, which then is the awaited one: were there two under
-//! one token, both would live on to the schedule's end, and each attempt would be called twice.
+//! **The row names the one message that it waits for.** A message carries the delivery, the number
+//! of the attempt that it asks for and a random token. Recording attempt *n* stores the token that
+//! it ran under, and the number and token of the next. So an arriving message is either the awaited
+//! one ([`Arrival::Attempt`]), one whose attempt was recorded but whose follow-up may have been
+//! lost in a crash ([`Arrival::FollowUp`]), or a stale copy ([`Arrival::Stale`]). A copy of a first
+//! message costs at most one repeated call, and a manual retry sets a new awaited pair, so that an
+//! older chain dies by itself. A follow-up that is repeated sends its message under a new token,
+//! which then is the awaited one: were there two under one token, both would live on to the
+//! schedule's end, and each attempt would be called twice.
 
 pub mod attempt;
 pub mod message;
@@ -60,7 +62,10 @@ impl Status {
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, status)| *status == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -89,11 +94,12 @@ pub struct Delivery {
     /// Why the last attempt is to stop the webhook, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stops: Option<DisabledReason>,
-    /// The first attempt, where it succeeded or is small. All others are kept beside the row, which is rewritten at each
-    /// attempt: 49 answers of 16 KiB would pass DynamoDB's 400 KB an item.
+    /// The first attempt, where it succeeded or is small. All others are kept beside the row, which
+    /// is rewritten at each attempt: 49 answers of 16 KiB would pass DynamoDB's 400 KB an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<Attempt>,
-    /// The `hops` of its event, or of the API call that asked for the last retry, where those are more.
+    /// The `hops` of its event, or of the API call that asked for the last retry, where those are
+    /// more.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
     /// When the row last changed.
@@ -143,7 +149,14 @@ pub enum Arrival {
 pub fn arrive(row: Option<&Delivery>, message: &Message) -> Arrival {
     match row {
         None if message.ticket.number == 1 => Arrival::Attempt,
-        Some(row) if row.awaited.as_ref().is_some_and(|awaited| message.answers(&awaited.ticket)) => Arrival::Attempt,
+        Some(row)
+            if row
+                .awaited
+                .as_ref()
+                .is_some_and(|awaited| message.answers(&awaited.ticket)) =>
+        {
+            Arrival::Attempt
+        }
         Some(row) if row.last.as_ref() == Some(&message.ticket) => Arrival::FollowUp,
         _ => Arrival::Stale,
     }
@@ -163,7 +176,8 @@ pub enum Next {
     Dead(Status),
 }
 
-/// Decides what comes after an attempt of `chain` that began at `began`, and ended with `outcome` at `now`.
+/// Decides what comes after an attempt of `chain` that began at `began`, and ended with `outcome`
+/// at `now`.
 pub fn next(
     policy: &RetryPolicy,
     chain: Chain,
@@ -182,7 +196,9 @@ pub fn next(
         attempts_made: number.saturating_sub(chain.first_number).saturating_add(1),
         last_at: began,
     };
-    policy.next(&schedule, now, failure.retry_after()).map_or(Next::Dead(Status::Failed), |at| Next::Retry { at })
+    policy
+        .next(&schedule, now, failure.retry_after())
+        .map_or(Next::Dead(Status::Failed), |at| Next::Retry { at })
 }
 
 /// An attempt that was made, with the message that asked for it.
@@ -201,22 +217,49 @@ pub struct Made<'a> {
 }
 
 impl Delivery {
-    /// The row after an attempt that ended at `now`. `token` is for the message that comes next, if one does.
-    pub fn after(before: Option<Self>, made: &Made<'_>, policy: &RetryPolicy, now: Timestamp, token: String) -> Self {
-        let Made { message, event_type, attempt, outcome, stops } = *made;
+    /// The row after an attempt that ended at `now`. `token` is for the message that comes next, if
+    /// one does.
+    pub fn after(
+        before: Option<Self>,
+        made: &Made<'_>,
+        policy: &RetryPolicy,
+        now: Timestamp,
+        token: String,
+    ) -> Self {
+        let Made {
+            message,
+            event_type,
+            attempt,
+            outcome,
+            stops,
+        } = *made;
         let number = message.ticket.number;
-        let schedule = before.as_ref().map_or(Chain { first_number: number, started_at: None }, |row| row.schedule);
-        let schedule = Chain { started_at: schedule.started_at.or(Some(attempt.at)), ..schedule };
+        let schedule = before.as_ref().map_or(
+            Chain {
+                first_number: number,
+                started_at: None,
+            },
+            |row| row.schedule,
+        );
+        let schedule = Chain {
+            started_at: schedule.started_at.or(Some(attempt.at)),
+            ..schedule
+        };
         let (status, awaited) = match next(policy, schedule, (number, attempt.at), outcome, now) {
             Next::Done => (Status::Succeeded, None),
             Next::Dead(status) => (status, None),
             Next::Retry { at } => {
-                let ticket = Ticket { number: number.saturating_add(1), token };
+                let ticket = Ticket {
+                    number: number.saturating_add(1),
+                    token,
+                };
                 (Status::Retrying, Some(Awaited { ticket, due_at: at }))
             }
         };
         let first_attempt = match before.and_then(|row| row.first_attempt) {
-            None if number == 1 && (status == Status::Succeeded || attempt.is_small()) => Some(attempt.clone()),
+            None if number == 1 && (status == Status::Succeeded || attempt.is_small()) => {
+                Some(attempt.clone())
+            }
             first_attempt => first_attempt,
         };
         Self {
@@ -236,13 +279,21 @@ impl Delivery {
     }
 
     /// The row of a delivery that was stopped before the attempt that `message` asks for.
-    pub fn cancelled(before: Option<Self>, message: &Message, event_type: &EventType, now: Timestamp) -> Self {
+    pub fn cancelled(
+        before: Option<Self>,
+        message: &Message,
+        event_type: &EventType,
+        now: Timestamp,
+    ) -> Self {
         let fresh = Self {
             id: message.delivery,
             event_type: event_type.clone(),
             status: Status::Cancelled,
             queued_at: message.queued_at,
-            schedule: Chain { first_number: message.ticket.number, started_at: None },
+            schedule: Chain {
+                first_number: message.ticket.number,
+                started_at: None,
+            },
             last: None,
             last_error: None,
             awaited: None,
@@ -251,16 +302,25 @@ impl Delivery {
             hops: message.hops,
             updated_at: now,
         };
-        before.map_or(fresh, |row| Self { status: Status::Cancelled, awaited: None, updated_at: now, ..row })
+        before.map_or(fresh, |row| Self {
+            status: Status::Cancelled,
+            awaited: None,
+            updated_at: now,
+            ..row
+        })
     }
 
-    /// The row once another try is asked for, and the message for that: the next number under a fresh schedule. The try has
-    /// at least the `hops` of the call that asked for it, so that a webhook that asks for its own retries comes to an end.
-    /// What an older chain still has queued is not awaited any more. Where one is awaited, the new message takes its place: sent
-    /// before the row is written it is the awaited one before and after, so that no crash loses it.
+    /// The row once another try is asked for, and the message for that: the next number under a
+    /// fresh schedule. The try has at least the `hops` of the call that asked for it, so that a
+    /// webhook that asks for its own retries comes to an end. What an older chain still has queued
+    /// is not awaited any more. Where one is awaited, the new message takes its place: sent before
+    /// the row is written it is the awaited one before and after, so that no crash loses it.
     pub fn retried(self, hops: u8, now: Timestamp, token: String) -> (Self, Message) {
         let hops = self.hops.max(hops);
-        let number = self.last.as_ref().map_or(1, |last| last.number.saturating_add(1));
+        let number = self
+            .last
+            .as_ref()
+            .map_or(1, |last| last.number.saturating_add(1));
         let message = Message {
             delivery: self.id,
             ticket: Ticket { number, token },
@@ -275,8 +335,14 @@ impl Delivery {
         let row = Self {
             status: Status::Retrying,
             queued_at: now,
-            schedule: Chain { first_number: number, started_at: None },
-            awaited: Some(Awaited { ticket: message.ticket.clone(), due_at: now }),
+            schedule: Chain {
+                first_number: number,
+                started_at: None,
+            },
+            awaited: Some(Awaited {
+                ticket: message.ticket.clone(),
+                due_at: now,
+            }),
             stops: None,
             hops,
             updated_at: now,
@@ -285,8 +351,8 @@ impl Delivery {
         (row, message)
     }
 
-    /// From when on its retention counts: the present chain of attempts may begin long after the event was made, and has to
-    /// find what it reads.
+    /// From when on its retention counts: the present chain of attempts may begin long after the
+    /// event was made, and has to find what it reads.
     pub fn kept_from(&self) -> Timestamp {
         let started_at = self.schedule.started_at.unwrap_or(self.updated_at);
         self.id.event.made_at().max(self.queued_at).max(started_at)
@@ -308,8 +374,9 @@ impl Delivery {
         })
     }
 
-    /// The message that this row waits for, under another token, and the row that waits for that one. Sent before the row
-    /// is written, it is never lost: it is the awaited one before and after. What was queued under the old token dies.
+    /// The message that this row waits for, under another token, and the row that waits for that
+    /// one. Sent before the row is written, it is never lost: it is the awaited one before and
+    /// after. What was queued under the old token dies.
     pub fn renewed(&self, token: String) -> Option<(Self, Message)> {
         let (mut row, mut message) = (self.clone(), self.awaited_message()?);
         row.awaited.as_mut()?.ticket.token.clone_from(&token);
@@ -325,8 +392,8 @@ impl Delivery {
         Some((row, message))
     }
 
-    /// The status as a reader should see it: a delivery whose webhook was stopped since it was queued is cancelled,
-    /// though no message has come by yet to find that out.
+    /// The status as a reader should see it: a delivery whose webhook was stopped since it was
+    /// queued is cancelled, though no message has come by yet to find that out.
     pub fn status_seen(&self, stopped: Stopped) -> Status {
         match self.status {
             Status::Retrying if stopped.covers(self.queued_at) => Status::Cancelled,

@@ -16,7 +16,10 @@ fn kind(name: &str) -> EventType {
 }
 
 fn id() -> DeliveryId {
-    DeliveryId { event: EventId::new(at(0), 1), webhook: WebhookId::new(at(0), 2) }
+    DeliveryId {
+        event: EventId::new(at(0), 1),
+        webhook: WebhookId::new(at(0), 2),
+    }
 }
 
 fn first_message() -> Message {
@@ -30,7 +33,10 @@ fn attempt(number: u32, now: Timestamp, outcome: &Outcome) -> Attempt {
         duration_ms: 5,
         status_code: outcome.status_code(),
         error: outcome.error(),
-        request: attempt::Requested { method: "POST".to_owned(), url: "https://example.com/".to_owned() },
+        request: attempt::Requested {
+            method: "POST".to_owned(),
+            url: "https://example.com/".to_owned(),
+        },
         response_body: None,
         missing_tags: Vec::new(),
     }
@@ -45,23 +51,45 @@ fn settle(
     now: Timestamp,
 ) -> Delivery {
     let attempt = attempt(message.ticket.number, now, outcome);
-    let made = Made { message, event_type: &kind("message"), attempt: &attempt, outcome, stops: None };
-    Delivery::after(before, &made, policy, now, format!("t{}", message.ticket.number + 1))
+    let made = Made {
+        message,
+        event_type: &kind("message"),
+        attempt: &attempt,
+        outcome,
+        stops: None,
+    };
+    Delivery::after(
+        before,
+        &made,
+        policy,
+        now,
+        format!("t{}", message.ticket.number + 1),
+    )
 }
 
 fn failed(code: u16) -> Outcome {
-    Outcome::Failed(Failure::Status { code, retry_after: None })
+    Outcome::Failed(Failure::Status {
+        code,
+        retry_after: None,
+    })
 }
 
 #[test]
 fn the_default_schedule_is_48_retries_half_an_hour_apart() {
-    let (policy, mut message, mut row, mut now) = (RetryPolicy::default(), first_message(), None, at(0));
+    let (policy, mut message, mut row, mut now) =
+        (RetryPolicy::default(), first_message(), None, at(0));
     let mut retries = 0;
     let last = loop {
         assert_eq!(arrive(row.as_ref(), &message), Arrival::Attempt);
         let after = settle(row, &message, &failed(500), &policy, now);
-        assert_eq!(arrive(Some(&after), &message), Arrival::FollowUp, "its own message repeats the follow-up");
-        let Some(next) = after.awaited_message() else { break after };
+        assert_eq!(
+            arrive(Some(&after), &message),
+            Arrival::FollowUp,
+            "its own message repeats the follow-up"
+        );
+        let Some(next) = after.awaited_message() else {
+            break after;
+        };
         assert_eq!(next.due_at, Some(at(1800 * i64::from(retries + 1))));
         retries += 1;
         now = at(1800 * i64::from(retries));
@@ -76,14 +104,33 @@ fn the_row_takes_the_message_it_names_and_no_other() {
     assert_eq!(arrive(None, &first), Arrival::Attempt);
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
     let second = row.awaited_message().expect("a retry");
-    let twin = Message { ticket: Ticket { number: 1, token: "other".to_owned() }, ..first.clone() };
-    let forged = Message { ticket: Ticket { number: 2, token: "other".to_owned() }, ..second.clone() };
-    for (message, arrival) in
-        [(&first, Arrival::FollowUp), (&twin, Arrival::Stale), (&second, Arrival::Attempt), (&forged, Arrival::Stale)]
-    {
+    let twin = Message {
+        ticket: Ticket {
+            number: 1,
+            token: "other".to_owned(),
+        },
+        ..first.clone()
+    };
+    let forged = Message {
+        ticket: Ticket {
+            number: 2,
+            token: "other".to_owned(),
+        },
+        ..second.clone()
+    };
+    for (message, arrival) in [
+        (&first, Arrival::FollowUp),
+        (&twin, Arrival::Stale),
+        (&second, Arrival::Attempt),
+        (&forged, Arrival::Stale),
+    ] {
         assert_eq!(arrive(Some(&row), message), arrival, "{:?}", message.ticket);
     }
-    assert_eq!(arrive(None, &second), Arrival::Stale, "a retry without a row: it has expired");
+    assert_eq!(
+        arrive(None, &second),
+        Arrival::Stale,
+        "a retry without a row: it has expired"
+    );
 }
 
 #[test]
@@ -98,50 +145,118 @@ fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
         "sent before its row is written, it takes the older's place"
     );
     let row = after;
-    assert_eq!((manual.ticket.number, manual.queued_at, manual.delay(at(10))), (2, at(10), 0));
+    assert_eq!(
+        (manual.ticket.number, manual.queued_at, manual.delay(at(10))),
+        (2, at(10), 0)
+    );
     assert_eq!(arrive(Some(&row), &older), Arrival::Stale);
     assert_eq!(arrive(Some(&row), &manual), Arrival::Attempt);
     // The schedule begins anew: 48 more retries, counted from this attempt.
-    let row = settle(Some(row), &manual, &failed(500), &RetryPolicy::default(), at(20));
-    assert_eq!(row.awaited.as_ref().map(|awaited| (awaited.ticket.number, awaited.due_at)), Some((3, at(1820))));
+    let row = settle(
+        Some(row),
+        &manual,
+        &failed(500),
+        &RetryPolicy::default(),
+        at(20),
+    );
+    assert_eq!(
+        row.awaited
+            .as_ref()
+            .map(|awaited| (awaited.ticket.number, awaited.due_at)),
+        Some((3, at(1820)))
+    );
     assert_eq!(row.first_attempt.map(|attempt| attempt.number), Some(1));
 }
 
 #[test]
 fn manual_retry_keeps_the_larger_count_of_hops_until_the_delivery_ends() {
-    let row = settle(None, &first_message(), &failed(500), &RetryPolicy::None, at(1));
+    let row = settle(
+        None,
+        &first_message(),
+        &failed(500),
+        &RetryPolicy::None,
+        at(1),
+    );
     let (row, message) = row.retried(2, at(10), "second".to_owned());
     assert_eq!((row.hops, message.hops), (2, 2));
-    let row = settle(Some(row), &message, &failed(500), &RetryPolicy::default(), at(10));
-    assert_eq!(row.awaited_message().map(|message| message.hops), Some(2), "so do its own retries");
+    let row = settle(
+        Some(row),
+        &message,
+        &failed(500),
+        &RetryPolicy::default(),
+        at(10),
+    );
+    assert_eq!(
+        row.awaited_message().map(|message| message.hops),
+        Some(2),
+        "so do its own retries"
+    );
     let (row, message) = row.retried(1, at(20), "fourth".to_owned());
     assert_eq!((row.hops, message.hops), (2, 2));
-    let row = settle(Some(row), &message, &failed(500), &RetryPolicy::None, at(20));
-    assert_eq!(delivery_failed(&row, "name", None).map(|event| event.hops), Some(2));
+    let row = settle(
+        Some(row),
+        &message,
+        &failed(500),
+        &RetryPolicy::None,
+        at(20),
+    );
+    assert_eq!(
+        delivery_failed(&row, "name", None).map(|event| event.hops),
+        Some(2)
+    );
 }
 
 #[test]
 fn what_ends_a_delivery_is_told_once_and_never_about_itself() {
     let first = first_message();
-    let blocked = Outcome::Blocked { reason: "no".to_owned() };
-    for (outcome, status) in [(failed(500), Status::Failed), (failed(410), Status::Failed), (blocked, Status::Blocked)]
-    {
+    let blocked = Outcome::Blocked {
+        reason: "no".to_owned(),
+    };
+    for (outcome, status) in [
+        (failed(500), Status::Failed),
+        (failed(410), Status::Failed),
+        (blocked, Status::Blocked),
+    ] {
         let row = settle(None, &first, &outcome, &RetryPolicy::None, at(1));
         assert_eq!((row.status, &row.awaited), (status, &None));
         let event = delivery_failed(&row, "name", None).expect("an event");
-        assert_eq!(event.id, delivery_failed(&row, "name", None).expect("an event").id);
-        let about_itself = Delivery { event_type: kind("webhook.failing"), ..row };
+        assert_eq!(
+            event.id,
+            delivery_failed(&row, "name", None).expect("an event").id
+        );
+        let about_itself = Delivery {
+            event_type: kind("webhook.failing"),
+            ..row
+        };
         assert_eq!(delivery_failed(&about_itself, "name", None), None);
     }
-    assert_eq!(settle(None, &first, &failed(410), &RetryPolicy::default(), at(1)).status, Status::Failed);
-    let delivered = settle(None, &first, &Outcome::Delivered { code: 204 }, &RetryPolicy::default(), at(1));
-    assert_eq!((delivered.status, delivered.awaited_message()), (Status::Succeeded, None));
+    assert_eq!(
+        settle(None, &first, &failed(410), &RetryPolicy::default(), at(1)).status,
+        Status::Failed
+    );
+    let delivered = settle(
+        None,
+        &first,
+        &Outcome::Delivered { code: 204 },
+        &RetryPolicy::default(),
+        at(1),
+    );
+    assert_eq!(
+        (delivered.status, delivered.awaited_message()),
+        (Status::Succeeded, None)
+    );
     assert_eq!(delivery_failed(&delivered, "name", None), None);
 }
 
 #[test]
 fn stopping_a_webhook_cancels_what_was_queued_until_then() {
-    let row = settle(None, &first_message(), &failed(500), &RetryPolicy::default(), at(1));
+    let row = settle(
+        None,
+        &first_message(),
+        &failed(500),
+        &RetryPolicy::default(),
+        at(1),
+    );
     for (stopped, seen) in [
         (Stopped::Never, Status::Retrying),
         (Stopped::Until(at(-1)), Status::Retrying),
@@ -150,20 +265,42 @@ fn stopping_a_webhook_cancels_what_was_queued_until_then() {
     ] {
         assert_eq!(row.status_seen(stopped), seen, "{stopped:?}");
     }
-    let ended = settle(None, &first_message(), &Outcome::Delivered { code: 200 }, &RetryPolicy::default(), at(1));
+    let ended = settle(
+        None,
+        &first_message(),
+        &Outcome::Delivered { code: 200 },
+        &RetryPolicy::default(),
+        at(1),
+    );
     assert_eq!(ended.status_seen(Stopped::Always), Status::Succeeded);
 }
 
 #[test]
 fn a_message_reads_back_what_it_writes() {
-    let event = Event { id: id().event, kind: kind("message"), timestamp: at(0), data: json!({"a": 1}), hops: 2 };
-    let message = Message { due_at: Some(at(5)), waits: 3, hops: 2, event: Some(event), ..first_message() };
+    let event = Event {
+        id: id().event,
+        kind: kind("message"),
+        timestamp: at(0),
+        data: json!({"a": 1}),
+        hops: 2,
+    };
+    let message = Message {
+        due_at: Some(at(5)),
+        waits: 3,
+        hops: 2,
+        event: Some(event),
+        ..first_message()
+    };
     let text = serde_json::to_string(&message).expect("json");
-    assert_eq!(serde_json::from_str::<Message>(&text).expect("a message"), message);
+    assert_eq!(
+        serde_json::from_str::<Message>(&text).expect("a message"),
+        message
+    );
 }
 
 proptest! {
-    /// However long the wait and however late each hop arrives: legal delays, never early, and in the end it is due.
+    /// However long the wait and however late each hop arrives: legal delays, never early, and in
+    /// the end it is due.
     #[test]
     fn waits_are_made_of_legal_hops(wait in 0_i64..700_000, late in proptest::collection::vec(0_i64..30, 900)) {
         let due_at = at(wait);
@@ -190,7 +327,11 @@ proptest! {
 
 #[test]
 fn a_message_that_never_gets_due_is_given_up() {
-    let message = Message { due_at: Some(at(1)), waits: 2000, ..first_message() };
+    let message = Message {
+        due_at: Some(at(1)),
+        waits: 2000,
+        ..first_message()
+    };
     assert_eq!(message.due(at(0)), Due::Lost);
 }
 
@@ -201,16 +342,37 @@ fn a_renewed_message_takes_the_place_of_the_one_before() {
     let second = row.awaited_message().expect("a retry");
     let (renewed, third) = row.renewed("t3".to_owned()).expect("a message");
     // It is sent before the row is written, so it is awaited before and after.
-    assert_eq!((arrive(Some(&row), &third), arrive(Some(&renewed), &third)), (Arrival::Attempt, Arrival::Attempt));
+    assert_eq!(
+        (arrive(Some(&row), &third), arrive(Some(&renewed), &third)),
+        (Arrival::Attempt, Arrival::Attempt)
+    );
     assert_eq!(arrive(Some(&renewed), &second), Arrival::Stale);
     let (again, fourth) = renewed.renewed("t4".to_owned()).expect("a message");
-    assert_eq!((arrive(Some(&again), &third), arrive(Some(&again), &fourth)), (Arrival::Stale, Arrival::Attempt));
-    // Of two that were awaited at once, one is recorded and the other is stale.
-    let recorded = settle(Some(row), &third, &failed(500), &RetryPolicy::default(), at(2));
     assert_eq!(
-        (arrive(Some(&recorded), &third), arrive(Some(&recorded), &second)),
+        (arrive(Some(&again), &third), arrive(Some(&again), &fourth)),
+        (Arrival::Stale, Arrival::Attempt)
+    );
+    // Of two that were awaited at once, one is recorded and the other is stale.
+    let recorded = settle(
+        Some(row),
+        &third,
+        &failed(500),
+        &RetryPolicy::default(),
+        at(2),
+    );
+    assert_eq!(
+        (
+            arrive(Some(&recorded), &third),
+            arrive(Some(&recorded), &second)
+        ),
         (Arrival::FollowUp, Arrival::Stale)
     );
-    let done = settle(None, &first, &Outcome::Delivered { code: 200 }, &RetryPolicy::default(), at(1));
+    let done = settle(
+        None,
+        &first,
+        &Outcome::Delivered { code: 200 },
+        &RetryPolicy::default(),
+        at(1),
+    );
     assert_eq!(done.renewed("t2".to_owned()), None);
 }

@@ -6,24 +6,39 @@ use sha2::{Digest, Sha256};
 use super::{Attempt, Delivery, Status};
 use crate::{event::Event, id::EventId, pattern::EventType};
 
-/// The id of an event of this kind that follows from what `cause` names: the same however often it is made.
+/// The id of an event of this kind that follows from what `cause` names: the same however often it
+/// is made.
 pub fn derived_event_id(kind: &EventType, cause: &str, at: Timestamp) -> EventId {
     let digest = Sha256::digest(format!("{kind}|{cause}"));
-    let random = digest.iter().take(16).fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
+    let random = digest
+        .iter()
+        .take(16)
+        .fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
     EventId::new(at, random)
 }
 
-/// The events about a webhook's own failures begin with this; their deliveries make no further ones.
+/// The events about a webhook's own failures begin with this; their deliveries make no further
+/// ones.
 pub fn is_about_webhooks(kind: &EventType) -> bool {
     kind.as_str().starts_with("webhook.")
 }
 
-/// The event that tells of a delivery's end without success; none for deliveries that tell of such an end themselves.
-pub fn delivery_failed(row: &Delivery, webhook_name: &str, last: Option<&Attempt>) -> Option<Event> {
+/// The event that tells of a delivery's end without success; none for deliveries that tell of such
+/// an end themselves.
+pub fn delivery_failed(
+    row: &Delivery,
+    webhook_name: &str,
+    last: Option<&Attempt>,
+) -> Option<Event> {
     let number = row.last.as_ref()?.number;
-    let over = matches!(row.status, Status::Failed | Status::Blocked) && !is_about_webhooks(&row.event_type);
+    let over = matches!(row.status, Status::Failed | Status::Blocked)
+        && !is_about_webhooks(&row.event_type);
     over.then(|| Event {
-        id: derived_event_id(&EventType::delivery_failed(), &format!("{}|{number}", row.id), row.updated_at),
+        id: derived_event_id(
+            &EventType::delivery_failed(),
+            &format!("{}|{number}", row.id),
+            row.updated_at,
+        ),
         kind: EventType::delivery_failed(),
         timestamp: row.updated_at,
         data: serde_json::json!({

@@ -34,7 +34,8 @@ impl Verification {
                 matches(signature::verifies(id, time, body, signatures, secret))
             }
             Self::Github(secret) => {
-                let signature = signature(headers, "x-hub-signature-256", "sha256=", Encoding::Hex)?;
+                let signature =
+                    signature(headers, "x-hub-signature-256", "sha256=", Encoding::Hex)?;
                 matches(Algorithm::Sha256.verifies(secret, &[body], &signature))
             }
             Self::Stripe(secret) => stripe::verify(secret, headers, body, now),
@@ -42,7 +43,11 @@ impl Verification {
                 let time = header(headers, SLACK_TIME)?;
                 let signature = signature(headers, "x-slack-signature", "v0=", Encoding::Hex)?;
                 recent(SLACK_TIME, time, now)?;
-                matches(Algorithm::Sha256.verifies(secret, &[b"v0:", time.as_bytes(), b":", body], &signature))
+                matches(Algorithm::Sha256.verifies(
+                    secret,
+                    &[b"v0:", time.as_bytes(), b":", body],
+                    &signature,
+                ))
             }
             Self::Shopify(secret) => {
                 let signature = signature(headers, "x-shopify-hmac-sha256", "", Encoding::Base64)?;
@@ -52,7 +57,10 @@ impl Verification {
             Self::Hmac(hmac) => hmac.verify(headers, body),
             Self::Basic { username, password } => {
                 let credentials = basic(headers)?;
-                matches(same(&credentials, format!("{username}:{}", password.expose_secret()).as_bytes()))
+                matches(same(
+                    &credentials,
+                    format!("{username}:{}", password.expose_secret()).as_bytes(),
+                ))
             }
             Self::Header { name, value } => {
                 let given = headers.get(name).ok_or(Refused::Unauthenticated)?;
@@ -64,17 +72,27 @@ impl Verification {
 
 impl Hmac {
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
-        let given = headers.get(&self.header).ok_or(Refused::Unauthenticated)?.to_str().ok();
+        let given = headers
+            .get(&self.header)
+            .ok_or(Refused::Unauthenticated)?
+            .to_str()
+            .ok();
         let encoded = given.and_then(|given| given.trim().strip_prefix(self.prefix.as_str()));
-        let signature =
-            encoded.and_then(|encoded| self.encoding.decode(encoded)).ok_or(Refused::Malformed("the signature"))?;
+        let signature = encoded
+            .and_then(|encoded| self.encoding.decode(encoded))
+            .ok_or(Refused::Malformed("the signature"))?;
         matches(self.algorithm.verifies(&self.secret, &[body], &signature))
     }
 }
 
 /// The text of a header that the scheme needs.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refused> {
-    headers.get(name).ok_or(Refused::Missing(name))?.to_str().map(str::trim).map_err(|_| Refused::Malformed(name))
+    headers
+        .get(name)
+        .ok_or(Refused::Missing(name))?
+        .to_str()
+        .map(str::trim)
+        .map_err(|_| Refused::Malformed(name))
 }
 
 /// The bytes of the signature in a header.
@@ -85,13 +103,19 @@ pub(super) fn signature(
     encoding: Encoding,
 ) -> Result<Vec<u8>, Refused> {
     let encoded = header(headers, name)?.strip_prefix(prefix);
-    encoded.and_then(|encoded| encoding.decode(encoded)).ok_or(Refused::Malformed(name))
+    encoded
+        .and_then(|encoded| encoding.decode(encoded))
+        .ok_or(Refused::Malformed(name))
 }
 
 /// Whether the Unix time in a text is within the window.
 pub(super) fn recent(name: &'static str, seconds: &str, now: Timestamp) -> Result<(), Refused> {
     let seconds: i64 = seconds.parse().map_err(|_| Refused::Malformed(name))?;
-    if now.as_second().abs_diff(seconds) <= WINDOW_SECONDS { Ok(()) } else { Err(Refused::Stale) }
+    if now.as_second().abs_diff(seconds) <= WINDOW_SECONDS {
+        Ok(())
+    } else {
+        Err(Refused::Stale)
+    }
 }
 
 pub(super) const fn matches(same: bool) -> Result<(), Refused> {
@@ -101,14 +125,20 @@ pub(super) const fn matches(same: bool) -> Result<(), Refused> {
 /// The `name:password` that HTTP Basic authentication sends.
 fn basic(headers: &HeaderMap) -> Result<Vec<u8>, Refused> {
     let malformed = Refused::Malformed("authorization");
-    let (scheme, credentials) = header(headers, AUTHORIZATION.as_str())?.split_once(' ').ok_or(malformed)?;
+    let (scheme, credentials) = header(headers, AUTHORIZATION.as_str())?
+        .split_once(' ')
+        .ok_or(malformed)?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(malformed);
     }
-    BASE64_STANDARD.decode(credentials.trim()).map_err(|_| malformed)
+    BASE64_STANDARD
+        .decode(credentials.trim())
+        .map_err(|_| malformed)
 }
 
 /// Compares hashes, so that the time tells neither where two texts differ nor how long ours is.
 fn same(given: &[u8], expected: &[u8]) -> bool {
-    Sha256::digest(given).ct_eq(&Sha256::digest(expected)).into()
+    Sha256::digest(given)
+        .ct_eq(&Sha256::digest(expected))
+        .into()
 }

@@ -1,8 +1,9 @@
 //! Which deliveries are the same one, and Slack's question whether a URL is there.
 //!
-//! A key is only as good as what the scheme signs. An id that the signature covers (`webhook-id`, those in a body) is the key.
-//! Where there is none, a delivery has two: an id that stands beside the signature, such as `X-GitHub-Delivery`, and what was
-//! signed itself. Either makes a call a repetition, so a captured call can't be made a new one by another id beside it.
+//! A key is only as good as what the scheme signs. An id that the signature covers (`webhook-id`,
+//! those in a body) is the key. Where there is none, a delivery has two: an id that stands beside
+//! the signature, such as `X-GitHub-Delivery`, and what was signed itself. Either makes a call a
+//! repetition, so a captured call can't be made a new one by another id beside it.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderMap;
@@ -12,20 +13,31 @@ use sha2::{Digest as _, Sha256};
 use super::{Request, Verification, check::SLACK_TIME, stripe, twilio};
 use crate::json;
 
-/// Headers that name a delivery, each by its sender. None of them is signed but Standard Webhooks' own.
-const NAMING: [&str; 4] = ["webhook-id", "x-github-delivery", "x-shopify-webhook-id", "i-twilio-idempotency-token"];
+/// Headers that name a delivery, each by its sender. None of them is signed but Standard Webhooks'
+/// own.
+const NAMING: [&str; 4] = [
+    "webhook-id",
+    "x-github-delivery",
+    "x-shopify-webhook-id",
+    "i-twilio-idempotency-token",
+];
 /// The longest id, in bytes. A longer one is taken for none.
 const MOST: usize = 255;
 
 impl Verification {
-    /// What repetitions of one delivery have in common: a call is one when an earlier call had any of these keys. Each is the
-    /// name of its source and, after a colon, the id; at most 300 bytes. To be asked after the call is verified.
+    /// What repetitions of one delivery have in common: a call is one when an earlier call had any
+    /// of these keys. Each is the name of its source and, after a colon, the id; at most 300 bytes.
+    /// To be asked after the call is verified.
     pub fn delivery_keys(&self, request: &Request<'_>) -> Vec<String> {
         let header = |name| header_key(request.headers, name);
         let signed_id = match self {
             Self::StandardWebhooks(_) => header("webhook-id"),
-            Self::Stripe(_) => read::<Stripe>(request.body).and_then(|event| key("stripe", &event.id)),
-            Self::Slack(_) => read::<Slack>(request.body).and_then(|event| key("slack", &event.event_id)),
+            Self::Stripe(_) => {
+                read::<Stripe>(request.body).and_then(|event| key("stripe", &event.id))
+            }
+            Self::Slack(_) => {
+                read::<Slack>(request.body).and_then(|event| key("slack", &event.event_id))
+            }
             _ => None,
         };
         if let Some(key) = signed_id {
@@ -40,14 +52,22 @@ impl Verification {
                 NAMING.iter().find_map(|name| header(name))
             }
         };
-        let signed = self.signed(request).map(|signed| format!("signature:{}", digest(&signed)));
-        named.or_else(|| header("idempotency-key")).into_iter().chain(signed).collect()
+        let signed = self
+            .signed(request)
+            .map(|signed| format!("signature:{}", digest(&signed)));
+        named
+            .or_else(|| header("idempotency-key"))
+            .into_iter()
+            .chain(signed)
+            .collect()
     }
 
-    /// What the signature of a verified call covers. It stands for the signature, which may be written in several ways.
+    /// What the signature of a verified call covers. It stands for the signature, which may be
+    /// written in several ways.
     fn signed(&self, request: &Request<'_>) -> Option<Vec<u8>> {
         let Request { headers, body, .. } = *request;
-        let after = |name: &str| Some([headers.get(name)?.as_bytes().trim_ascii(), b":", body].concat());
+        let after =
+            |name: &str| Some([headers.get(name)?.as_bytes().trim_ascii(), b":", body].concat());
         match self {
             Self::Github(_) | Self::Shopify(_) | Self::Hmac(_) => Some(body.to_vec()),
             Self::StandardWebhooks(_) => after("webhook-timestamp"),
@@ -58,12 +78,15 @@ impl Verification {
         }
     }
 
-    /// What to answer, as plain text, when Slack asks whether this is the right URL. To be asked after the call is verified.
+    /// What to answer, as plain text, when Slack asks whether this is the right URL. To be asked
+    /// after the call is verified.
     pub fn challenge(&self, body: &[u8]) -> Option<String> {
         let Self::Slack(_) = self else { return None };
         let Challenge { kind, challenge } = read(body)?;
-        (kind == "url_verification" && challenge.len() <= 1024 && !challenge.chars().any(char::is_control))
-            .then_some(challenge)
+        (kind == "url_verification"
+            && challenge.len() <= 1024
+            && !challenge.chars().any(char::is_control))
+        .then_some(challenge)
     }
 }
 
@@ -85,7 +108,9 @@ struct Challenge {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Option<T> {
-    serde_json::from_slice(body).or_else(|_| T::deserialize(json::read(body)?)).ok()
+    serde_json::from_slice(body)
+        .or_else(|_| T::deserialize(json::read(body)?))
+        .ok()
 }
 
 fn digest(bytes: &[u8]) -> String {

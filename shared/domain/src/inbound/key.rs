@@ -5,9 +5,10 @@ use ulid::Ulid;
 
 use crate::id::UserId;
 
-/// Of a service: 22 random characters of base64url (128 bits) and the ULID of the user that the URL was made for, so that one
-/// read tells whose call it is and whether the user is active. Of a provider, which has no user: 44 random characters. Only
-/// a keyed hash of it is looked up, and whoever knows it can call, so it counts as a secret.
+/// Of a service: 22 random characters of base64url (128 bits) and the ULID of the user that the URL
+/// was made for, so that one read tells whose call it is and whether the user is active. Of a
+/// provider, which has no user: 44 random characters. Only a keyed hash of it is looked up, and
+/// whoever knows it can call, so it counts as a secret.
 #[derive(Debug, Clone)]
 pub struct Key {
     text: SecretString,
@@ -19,24 +20,40 @@ const RANDOM: usize = 22;
 impl Key {
     /// A key for `user`; `random` is 22 random characters of base64url.
     pub fn new(random: &str, user: UserId) -> Self {
-        Self { text: format!("{random}{}", user.ulid()).into(), user: Some(user) }
+        Self {
+            text: format!("{random}{}", user.ulid()).into(),
+            user: Some(user),
+        }
     }
 
     /// A key for a provider's reports; `random` is twice 22 random characters of base64url.
     pub fn of_provider(random: [&str; 2]) -> Self {
-        Self { text: random.concat().into(), user: None }
+        Self {
+            text: random.concat().into(),
+            user: None,
+        }
     }
 
-    /// Reads the last segment of an inbound URL. What has not the form of a key is none, without a read.
+    /// Reads the last segment of an inbound URL. What has not the form of a key is none, without a
+    /// read.
     pub fn parse(text: &str) -> Option<Self> {
-        let legal = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        let legal = |text: &str| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        };
         if text.len() == 2 * RANDOM {
-            return legal(text).then(|| Self { text: text.into(), user: None });
+            return legal(text).then(|| Self {
+                text: text.into(),
+                user: None,
+            });
         }
         let (random, ulid) = text.split_at_checked(RANDOM)?;
         let user = Ulid::from_string(ulid).ok().map(UserId::from_ulid)?;
         // As we write it: a ULID can be spelled in several ways.
-        (legal(random) && user.ulid().to_string() == ulid).then(|| Self { text: text.into(), user: Some(user) })
+        (legal(random) && user.ulid().to_string() == ulid).then(|| Self {
+            text: text.into(),
+            user: Some(user),
+        })
     }
 
     /// The key itself.
@@ -68,9 +85,14 @@ mod tests {
         assert_eq!((read.user(), read.expose().len()), (None, 44));
         assert!(Key::parse(&of_provider.expose().replace('-', "/")).is_none());
         let lower = key.expose().to_lowercase();
-        for text in
-            ["", "a", &lower, &key.expose()[1..], &format!("{}0", key.expose()), &key.expose().replace('-', "/")]
-        {
+        for text in [
+            "",
+            "a",
+            &lower,
+            &key.expose()[1..],
+            &format!("{}0", key.expose()),
+            &key.expose().replace('-', "/"),
+        ] {
             assert!(Key::parse(text).is_none(), "{text}");
         }
     }

@@ -47,7 +47,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl Algorithm {
-    /// Whether `signature` is the HMAC of `parts` one after the other. Takes the same time wherever it differs.
+    /// Whether `signature` is the HMAC of `parts` one after the other. Takes the same time wherever
+    /// it differs.
     pub(super) fn verifies(self, secret: &SecretString, parts: &[&[u8]], signature: &[u8]) -> bool {
         match self {
             Self::Sha1 => verifies::<hmac::Hmac<sha1::Sha1>>(secret, parts, signature),
@@ -57,9 +58,13 @@ impl Algorithm {
     }
 }
 
-fn verifies<M: hmac::Mac + hmac::KeyInit>(secret: &SecretString, parts: &[&[u8]], signature: &[u8]) -> bool {
-    let mut mac =
-        <M as hmac::KeyInit>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
+fn verifies<M: hmac::Mac + hmac::KeyInit>(
+    secret: &SecretString,
+    parts: &[&[u8]],
+    signature: &[u8],
+) -> bool {
+    let mut mac = <M as hmac::KeyInit>::new_from_slice(secret.expose_secret().as_bytes())
+        .expect("HMAC takes keys of any length");
     for part in parts {
         mac.update(part);
     }
@@ -70,7 +75,9 @@ impl Encoding {
     /// The bytes of a signature.
     pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
-            Self::Hex if text.len().is_multiple_of(2) => text.as_bytes().chunks(2).map(hex).collect(),
+            Self::Hex if text.len().is_multiple_of(2) => {
+                text.as_bytes().chunks(2).map(hex).collect()
+            }
             Self::Hex => None,
             Self::Base64 => BASE64.decode(text).ok(),
         }
@@ -79,6 +86,10 @@ impl Encoding {
 
 /// The byte of two digits.
 fn hex(digits: &[u8]) -> Option<u8> {
-    let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |digit: &u8| {
+        char::from(*digit)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     Some(digit(&digits[0])? << 4 | digit(&digits[1])?)
 }

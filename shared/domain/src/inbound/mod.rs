@@ -1,9 +1,10 @@
 //! Inbound webhooks: calls that third parties make to a service's own URL.
 //!
-//! In comes a [`Request`] as it was received, its body unread. [`Verification`] says whether the third party made it, over
-//! the raw bytes and before anything is parsed; [`Verification::delivery_keys`] says which deliveries are the same one; and
-//! [`received`] makes of it the `data` of the event `service.received`, without credentials. Nothing here panics, whatever
-//! comes.
+//! In comes a [`Request`] as it was received, its body unread. [`Verification`] says whether the
+//! third party made it, over the raw bytes and before anything is parsed;
+//! [`Verification::delivery_keys`] says which deliveries are the same one; and [`received`] makes
+//! of it the `data` of the event `service.received`, without credentials. Nothing here panics,
+//! whatever comes.
 
 mod check;
 mod delivery;
@@ -83,13 +84,19 @@ pub struct Loop;
 /// How often one chain of events may leave Tieline before its way back in is closed.
 const MOST_HOPS: u8 = 3;
 
-/// How many times what led to this call left Tieline: the `hops` of the event that comes of it. A count of 3 or more, and a
-/// text that is no count, is refused.
+/// How many times what led to this call left Tieline: the `hops` of the event that comes of it. A
+/// count of 3 or more, and a text that is no count, is refused.
 pub fn hops(headers: &HeaderMap) -> Result<u8, Loop> {
-    headers.get_all(HOPS_HEADER).into_iter().try_fold(0, |most: u8, value| {
-        let count = value.to_str().ok().and_then(|text| text.parse::<u8>().ok());
-        count.filter(|count| *count < MOST_HOPS).map(|count| most.max(count)).ok_or(Loop)
-    })
+    headers
+        .get_all(HOPS_HEADER)
+        .into_iter()
+        .try_fold(0, |most: u8, value| {
+            let count = value.to_str().ok().and_then(|text| text.parse::<u8>().ok());
+            count
+                .filter(|count| *count < MOST_HOPS)
+                .map(|count| most.max(count))
+                .ok_or(Loop)
+        })
 }
 
 #[cfg(test)]

@@ -18,13 +18,18 @@ use crate::{
     media_type::{MediaType, field_text},
 };
 
-/// JSON nested deeper is given as text, so that whoever reads the event need not fear for its stack.
+/// JSON nested deeper is given as text, so that whoever reads the event need not fear for its
+/// stack.
 const MOST_LEVELS: usize = 64;
 
-/// The event's data: what was called, by what, and with what. Of the headers, those that hold a credential, or a signature
-/// that could be used again, are left out; in the others, what looks like a secret is masked.
+/// The event's data: what was called, by what, and with what. Of the headers, those that hold a
+/// credential, or a signature that could be used again, are left out; in the others, what looks
+/// like a secret is masked.
 pub fn received(receiver: &Receiver, request: &Request<'_>) -> Map<String, Value> {
-    let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = request
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let mut data = Map::new();
     let mut put = |name: &str, value: Value| data.insert(name.to_owned(), value);
     put("service_id", json!(receiver.service));
@@ -53,7 +58,8 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
     MediaType::of(headers).is_form()
 }
 
-/// The body as JSON, form or text; where it is none of these, as base64, with the name of that encoding.
+/// The body as JSON, form or text; where it is none of these, as base64, with the name of that
+/// encoding.
 pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     let bytes = request.body;
     if bytes.is_empty() {
@@ -66,22 +72,32 @@ pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
         let text = || form::text_of(bytes, media.charset.unwrap_or(UTF_8)).map(Value::from);
         document(bytes, &media, MOST_LEVELS).or_else(text)
     };
-    read.map_or_else(|| (json!(BASE64_STANDARD.encode(bytes)), Some("base64")), |value| (value, None))
+    read.map_or_else(
+        || (json!(BASE64_STANDARD.encode(bytes)), Some("base64")),
+        |value| (value, None),
+    )
 }
 
-/// The body as JSON of any depth, or as a form that is read [pair by pair](form::pair_by_pair): for callers that need single
-/// fields only.
+/// The body as JSON of any depth, or as a form that is read [pair by pair](form::pair_by_pair): for
+/// callers that need single fields only.
 pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
     let media = MediaType::of(request.headers);
     if media.is_form() && !request.body.is_empty() {
-        return Some(unwrapped(form::pair_by_pair(request.body, media.charset), usize::MAX));
+        return Some(unwrapped(
+            form::pair_by_pair(request.body, media.charset),
+            usize::MAX,
+        ));
     }
     document(request.body, &media, usize::MAX)
 }
 
 /// A document as it can be part of an event: as text where it is nested too deep.
 pub(crate) fn shallow(document: Value) -> Value {
-    if is_deep(&document, MOST_LEVELS) { document.to_string().into() } else { document }
+    if is_deep(&document, MOST_LEVELS) {
+        document.to_string().into()
+    } else {
+        document
+    }
 }
 
 /// The body as JSON, which is UTF-8 whatever the content type says, unless it is not.
@@ -93,36 +109,58 @@ fn document(bytes: &[u8], media: &MediaType, levels: usize) -> Option<Value> {
         (Err(_), Some(charset)) => Cow::Owned(form::text_of(bytes, charset)?.into_bytes()),
         _ => Cow::Borrowed(bytes),
     };
-    json::read(&text).ok().filter(|value| !is_deep(value, levels))
+    json::read(&text)
+        .ok()
+        .filter(|value| !is_deep(value, levels))
 }
 
-/// A form, or the JSON document that is all there is in it: some senders put theirs into a field `payload`.
+/// A form, or the JSON document that is all there is in it: some senders put theirs into a field
+/// `payload`.
 fn unwrapped(form: Map<String, Value>, levels: usize) -> Value {
-    let payload = form.get("payload").filter(|_| form.len() == 1).and_then(Value::as_str);
+    let payload = form
+        .get("payload")
+        .filter(|_| form.len() == 1)
+        .and_then(Value::as_str);
     let document = payload.and_then(|text| json::read(text.as_bytes()).ok());
-    let document = document.filter(|value| (value.is_object() || value.is_array()) && !is_deep(value, levels));
+    let document =
+        document.filter(|value| (value.is_object() || value.is_array()) && !is_deep(value, levels));
     document.unwrap_or(Value::Object(form))
 }
 
-/// Whether arrays and objects lie inside each other in more than `levels` levels. (The parser itself stops at 128.)
+/// Whether arrays and objects lie inside each other in more than `levels` levels. (The parser
+/// itself stops at 128.)
 fn is_deep(value: &Value, levels: usize) -> bool {
     match value {
-        Value::Array(values) => levels == 0 || values.iter().any(|value| is_deep(value, levels - 1)),
+        Value::Array(values) => {
+            levels == 0 || values.iter().any(|value| is_deep(value, levels - 1))
+        }
         Value::Object(map) => levels == 0 || map.values().any(|value| is_deep(value, levels - 1)),
         _ => false,
     }
 }
 
 fn headers(headers: &HeaderMap, verification: &Verification) -> Value {
-    let shown = headers.keys().filter(|name| !holds_credential(name, verification));
+    let shown = headers
+        .keys()
+        .filter(|name| !holds_credential(name, verification));
     let text = |name: &HeaderName| {
-        let values = headers.get_all(name).iter().map(|value| field_text(value.as_bytes()));
-        values.map(|value| mask::received_header(name.as_str(), &value)).collect::<Vec<_>>().join(", ")
+        let values = headers
+            .get_all(name)
+            .iter()
+            .map(|value| field_text(value.as_bytes()));
+        values
+            .map(|value| mask::received_header(name.as_str(), &value))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    shown.map(|name| (name.to_string(), Value::from(text(name)))).collect::<Map<_, _>>().into()
+    shown
+        .map(|name| (name.to_string(), Value::from(text(name))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
-/// Whether a header authenticates somebody: by its name, or because the service's verification reads it.
+/// Whether a header authenticates somebody: by its name, or because the service's verification
+/// reads it.
 fn holds_credential(name: &HeaderName, verification: &Verification) -> bool {
     let verifies = match verification {
         Verification::Header { name: own, .. } => name == own,

@@ -1,6 +1,6 @@
-//! Stripe's signatures: `Stripe-Signature: t=<Unix time>,v1=<hex>,v1=<hex>,v0=…`, each `v1` an HMAC-SHA256 of
-//! `<t>.<body>`. There are several while Stripe rolls a secret; other schemes are ignored, so that nobody can choose a
-//! weaker one.
+//! Stripe's signatures: `Stripe-Signature: t=<Unix time>,v1=<hex>,v1=<hex>,v0=…`, each `v1` an
+//! HMAC-SHA256 of `<t>.<body>`. There are several while Stripe rolls a secret; other schemes are
+//! ignored, so that nobody can choose a weaker one.
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -17,12 +17,21 @@ const NAME: &str = "stripe-signature";
 /// The most signatures that are looked at.
 const MOST: usize = 8;
 
-pub(super) fn verify(secret: &SecretString, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refused> {
+pub(super) fn verify(
+    secret: &SecretString,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Refused> {
     recent(NAME, time(headers)?, now)?;
     let signed = signed(headers, body)?;
     let signatures = pairs(headers)?.filter(|(name, _)| *name == "v1");
     let signatures = signatures.filter_map(|(_, text)| Encoding::Hex.decode(text));
-    matches(signatures.take(MOST).any(|signature| Algorithm::Sha256.verifies(secret, &[&signed], &signature)))
+    matches(
+        signatures
+            .take(MOST)
+            .any(|signature| Algorithm::Sha256.verifies(secret, &[&signed], &signature)),
+    )
 }
 
 /// What is signed: the time and the body.
@@ -36,5 +45,8 @@ fn time(headers: &HeaderMap) -> Result<&str, Refused> {
 }
 
 fn pairs(headers: &HeaderMap) -> Result<impl Iterator<Item = (&str, &str)>, Refused> {
-    header(headers, NAME).map(|text| text.split(',').filter_map(|pair| pair.trim().split_once('=')))
+    header(headers, NAME).map(|text| {
+        text.split(',')
+            .filter_map(|pair| pair.trim().split_once('='))
+    })
 }

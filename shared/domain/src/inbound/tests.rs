@@ -21,21 +21,36 @@ impl Call {
     fn new(headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let pair = |(name, value): &(&str, &str)| {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
-            (name, HeaderValue::from_bytes(value.as_bytes()).expect("a header value"))
+            (
+                name,
+                HeaderValue::from_bytes(value.as_bytes()).expect("a header value"),
+            )
         };
         let mut map = HeaderMap::new();
         for (name, value) in headers.iter().map(pair) {
             map.append(name, value);
         }
-        Self { url: "https://h.example/in/key".to_owned(), headers: map, body: body.as_ref().to_vec() }
+        Self {
+            url: "https://h.example/in/key".to_owned(),
+            headers: map,
+            body: body.as_ref().to_vec(),
+        }
     }
 
     fn to(self, url: &str) -> Self {
-        Self { url: url.to_owned(), ..self }
+        Self {
+            url: url.to_owned(),
+            ..self
+        }
     }
 
     fn request(&self) -> Request<'_> {
-        Request { method: &Method::POST, url: &self.url, headers: &self.headers, body: &self.body }
+        Request {
+            method: &Method::POST,
+            url: &self.url,
+            headers: &self.headers,
+            body: &self.body,
+        }
     }
 
     fn verified(&self, verification: &Verification, now: i64) -> Result<(), Refused> {
@@ -78,18 +93,32 @@ fn each() -> Vec<Value> {
 fn verifications_read_back_what_they_write_and_show_no_secret() {
     for written in each() {
         let parsed = Verification::parse(written.clone()).expect("a verification");
-        assert_eq!(verification(written.clone()).to_value(Reveal::Full), written);
+        assert_eq!(
+            verification(written.clone()).to_value(Reveal::Full),
+            written
+        );
         assert_eq!(parsed.to_value(Reveal::Full), written);
         let shown = parsed.to_value(Reveal::Hints).to_string();
         let debug = format!("{parsed:?}");
         for secret in ["0123456789abcdef", WHSEC] {
-            assert!(!shown.contains(secret) && !debug.contains(secret), "{shown} {debug}");
+            assert!(
+                !shown.contains(secret) && !debug.contains(secret),
+                "{shown} {debug}"
+            );
         }
     }
-    let hinted = verification(json!({"type": "basic", "username": "u", "password": "0123456789abcdef"}));
-    assert_eq!(hinted.to_value(Reveal::Hints), json!({"type": "basic", "username": "u", "password_hint": "cdef"}));
-    assert_eq!(with_secret("github", "x").to_value(Reveal::Hints), json!({"type": "github", "secret_hint": null}));
-    let defaults = verification(json!({"type": "hmac", "secret": "x", "header": "X-Sig"})).to_value(Reveal::Full);
+    let hinted =
+        verification(json!({"type": "basic", "username": "u", "password": "0123456789abcdef"}));
+    assert_eq!(
+        hinted.to_value(Reveal::Hints),
+        json!({"type": "basic", "username": "u", "password_hint": "cdef"})
+    );
+    assert_eq!(
+        with_secret("github", "x").to_value(Reveal::Hints),
+        json!({"type": "github", "secret_hint": null})
+    );
+    let defaults = verification(json!({"type": "hmac", "secret": "x", "header": "X-Sig"}))
+        .to_value(Reveal::Full);
     assert_eq!(
         defaults,
         json!({"type": "hmac", "secret": "x", "header": "x-sig", "algorithm": "sha256", "encoding": "hex", "prefix": ""})
@@ -104,29 +133,80 @@ fn everything_wrong_is_named_at_once() {
         (json!({"type": "none", "secret": "x"}), vec!["/secret"]),
         (json!({"type": "github"}), vec!["/secret"]),
         (json!({"type": "github", "secret": ""}), vec!["/secret"]),
-        (json!({"type": "github", "secret": "        "}), vec!["/secret"]),
-        (json!({"type": "shopify", "secret": "\u{a0}\u{2003}       "}), vec!["/secret"]),
-        (json!({"type": "slack", "secret": "1234567"}), vec!["/secret"]),
-        (json!({"type": "stripe", "secret": format!(" {WHSEC}")}), vec!["/secret"]),
-        (json!({"type": "standard_webhooks", "secret": format!("v1,{WHSEC}")}), vec!["/secret"]),
-        (json!({"type": "standard_webhooks", "secret": " ".repeat(24)}), vec!["/secret"]),
-        (json!({"type": "stripe", "secret": format!("{WHSEC} ")}), vec!["/secret"]),
-        (json!({"type": "github", "secret": "secret123 "}), vec!["/secret"]),
-        (json!({"type": "hmac", "secret": " ".repeat(8), "header": "x"}), vec!["/secret"]),
-        (json!({"type": "basic", "username": "u", "password": "   "}), vec!["/password"]),
-        (json!({"type": "header", "name": "x", "value": "   "}), vec!["/value"]),
-        (json!({"type": "header", "name": "x", "value": "secret "}), vec!["/value"]),
-        (json!({"type": "stripe", "secret": 1, "x": 1}), vec!["/secret", "/x"]),
-        (json!({"type": "standard_webhooks", "secret": "short"}), vec!["/secret"]),
+        (
+            json!({"type": "github", "secret": "        "}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "shopify", "secret": "\u{a0}\u{2003}       "}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "slack", "secret": "1234567"}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "stripe", "secret": format!(" {WHSEC}")}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "standard_webhooks", "secret": format!("v1,{WHSEC}")}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "standard_webhooks", "secret": " ".repeat(24)}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "stripe", "secret": format!("{WHSEC} ")}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "github", "secret": "secret123 "}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "hmac", "secret": " ".repeat(8), "header": "x"}),
+            vec!["/secret"],
+        ),
+        (
+            json!({"type": "basic", "username": "u", "password": "   "}),
+            vec!["/password"],
+        ),
+        (
+            json!({"type": "header", "name": "x", "value": "   "}),
+            vec!["/value"],
+        ),
+        (
+            json!({"type": "header", "name": "x", "value": "secret "}),
+            vec!["/value"],
+        ),
+        (
+            json!({"type": "stripe", "secret": 1, "x": 1}),
+            vec!["/secret", "/x"],
+        ),
+        (
+            json!({"type": "standard_webhooks", "secret": "short"}),
+            vec!["/secret"],
+        ),
         (
             json!({"type": "hmac", "header": "a b", "algorithm": "md5", "encoding": "binary", "prefix": "\n"}),
             vec!["/secret", "/header", "/algorithm", "/encoding", "/prefix"],
         ),
-        (json!({"type": "basic", "username": "a:b", "password": ""}), vec!["/username", "/password"]),
-        (json!({"type": "header", "name": "", "value": "é"}), vec!["/name", "/value"]),
+        (
+            json!({"type": "basic", "username": "a:b", "password": ""}),
+            vec!["/username", "/password"],
+        ),
+        (
+            json!({"type": "header", "name": "", "value": "é"}),
+            vec!["/name", "/value"],
+        ),
     ] {
         let Problems(problems) = Verification::parse(wrong.clone()).expect_err("wrong");
-        let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        let pointers: Vec<&str> = problems
+            .iter()
+            .map(|problem| problem.pointer.as_str())
+            .collect();
         assert_eq!(pointers, expected, "{wrong}");
     }
 }
@@ -153,7 +233,16 @@ fn passwords_and_header_values_may_be_short() {
 #[test]
 fn hops_are_counted_up_to_three() {
     let hops = |values: &[&str]| {
-        hops(&Call::new(&values.iter().map(|value| ("tieline-hops", *value)).collect::<Vec<_>>(), "").headers)
+        hops(
+            &Call::new(
+                &values
+                    .iter()
+                    .map(|value| ("tieline-hops", *value))
+                    .collect::<Vec<_>>(),
+                "",
+            )
+            .headers,
+        )
     };
     for (values, expected) in [
         (&[][..], Ok(0)),
@@ -179,10 +268,15 @@ fn hops_are_counted_up_to_three() {
 
 #[test]
 fn only_slack_is_answered_its_challenge() {
-    let body = |kind: &str, challenge: Value| json!({"token": "t", "type": kind, "challenge": challenge}).to_string();
+    let body = |kind: &str, challenge: Value| {
+        json!({"token": "t", "type": kind, "challenge": challenge}).to_string()
+    };
     let asks = body("url_verification", json!("3eZbrw1aB"));
     let slack = with_secret("slack", "x");
-    assert_eq!(slack.challenge(asks.as_bytes()).as_deref(), Some("3eZbrw1aB"));
+    assert_eq!(
+        slack.challenge(asks.as_bytes()).as_deref(),
+        Some("3eZbrw1aB")
+    );
     assert_eq!(with_secret("github", "x").challenge(asks.as_bytes()), None);
     for other in [
         body("event_callback", json!("x")),

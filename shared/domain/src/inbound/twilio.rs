@@ -1,5 +1,6 @@
-//! Twilio's signatures: `X-Twilio-Signature`, the base64 HMAC-SHA1 of the URL and, of a form, each name and value, sorted.
-//! Other bodies are covered by their SHA-256 in the query's `bodySHA256`. There is no time in it.
+//! Twilio's signatures: `X-Twilio-Signature`, the base64 HMAC-SHA1 of the URL and, of a form, each
+//! name and value, sorted. Other bodies are covered by their SHA-256 in the query's `bodySHA256`.
+//! There is no time in it.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -23,23 +24,31 @@ pub(super) fn verify(secret: &SecretString, request: &Request<'_>) -> Result<(),
         return Err(Refused::Mismatch);
     }
     let texts = texts.unwrap_or_default();
-    let signed = |url: &str| Algorithm::Sha1.verifies(secret, &[url.as_bytes(), texts.as_bytes()], &signature);
+    let signed = |url: &str| {
+        Algorithm::Sha1.verifies(secret, &[url.as_bytes(), texts.as_bytes()], &signature)
+    };
     matches(spellings(request.url).iter().any(|url| signed(url)))
 }
 
 /// What is signed, with the URL as it came.
 pub(super) fn signed(request: &Request<'_>) -> Vec<u8> {
-    [request.url, &texts(request).unwrap_or_default()].concat().into_bytes()
+    [request.url, &texts(request).unwrap_or_default()]
+        .concat()
+        .into_bytes()
 }
 
 /// The names and values of a form, sorted; `None` where there are none.
 fn texts(request: &Request<'_>) -> Option<String> {
-    // A name that comes several times with the same value counts once, as in Twilio's own libraries.
+    // A name that comes several times with the same value counts once, as in Twilio's own
+    // libraries.
     let mut parameters: BTreeSet<(Cow<'_, str>, Cow<'_, str>)> = BTreeSet::new();
     if is_form(request.headers) {
         parameters.extend(form_urlencoded::parse(request.body));
     }
-    let texts = parameters.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]).collect();
+    let texts = parameters
+        .iter()
+        .flat_map(|(name, value)| [name.as_ref(), value.as_ref()])
+        .collect();
     (!parameters.is_empty()).then_some(texts)
 }
 
@@ -48,22 +57,32 @@ fn covers(url: &str, body: &[u8]) -> Result<bool, Refused> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     match form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == HASH) {
         Some((_, hash)) => {
-            let hash = Encoding::Hex.decode(&hash).ok_or(Refused::Malformed(HASH))?;
+            let hash = Encoding::Hex
+                .decode(&hash)
+                .ok_or(Refused::Malformed(HASH))?;
             Ok(hash == Sha256::digest(body).as_slice())
         }
         None => Ok(body.is_empty()),
     }
 }
 
-/// The URL as it came, and with its port left out or spelled out: Twilio signs either, depending on the product.
+/// The URL as it came, and with its port left out or spelled out: Twilio signs either, depending on
+/// the product.
 fn spellings(url: &str) -> Vec<String> {
     let mut spellings = vec![url.to_owned()];
     if let Some((scheme, rest)) = url.split_once("://") {
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let port = authority.rfind(':').filter(|at| authority[at + 1..].bytes().all(|byte| byte.is_ascii_digit()));
+        let port = authority.rfind(':').filter(|at| {
+            authority[at + 1..]
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+        });
         spellings.push(match port {
             Some(at) => format!("{scheme}://{}{path}", &authority[..at]),
-            None => format!("{scheme}://{authority}:{}{path}", if scheme == "http" { 80 } else { 443 }),
+            None => format!(
+                "{scheme}://{authority}:{}{path}",
+                if scheme == "http" { 80 } else { 443 }
+            ),
         });
     }
     spellings

@@ -47,8 +47,11 @@ pub enum Verification {
     },
 }
 
-const ALGORITHMS: [(&str, Algorithm); 3] =
-    [("sha1", Algorithm::Sha1), ("sha256", Algorithm::Sha256), ("sha512", Algorithm::Sha512)];
+const ALGORITHMS: [(&str, Algorithm); 3] = [
+    ("sha1", Algorithm::Sha1),
+    ("sha256", Algorithm::Sha256),
+    ("sha512", Algorithm::Sha512),
+];
 const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Encoding::Base64)];
 
 impl Verification {
@@ -80,7 +83,9 @@ impl Verification {
         let kind = fields.required("type", string);
         let verification = match kind.as_deref() {
             Some("none") => Some(Self::None),
-            Some("standard_webhooks") => fields.required("secret", standard).map(Self::StandardWebhooks),
+            Some("standard_webhooks") => fields
+                .required("secret", standard)
+                .map(Self::StandardWebhooks),
             Some("github") => fields.required("secret", pasted).map(Self::Github),
             Some("stripe") => fields.required("secret", pasted).map(Self::Stripe),
             Some("slack") => fields.required("secret", pasted).map(Self::Slack),
@@ -90,12 +95,15 @@ impl Verification {
             Some("basic") => {
                 let username = fields.required("username", auth::username);
                 let password = fields.required("password", source.secret(invalid::secret));
-                username.zip(password).map(|(username, password)| Self::Basic { username, password })
+                username
+                    .zip(password)
+                    .map(|(username, password)| Self::Basic { username, password })
             }
             Some("header") => {
                 let name = fields.required("name", header_name);
                 let value = fields.required("value", |value| trimmed(auth::secret(value)?, source));
-                name.zip(value).map(|(name, value)| Self::Header { name, value })
+                name.zip(value)
+                    .map(|(name, value)| Self::Header { name, value })
             }
             Some(_) => {
                 let kinds = "none, standard_webhooks, github, stripe, slack, shopify, twilio, hmac, basic, header";
@@ -112,7 +120,9 @@ impl Verification {
         map.insert("type".to_owned(), json!(self.name()));
         match self {
             Self::None => {}
-            Self::StandardWebhooks(secret) => put_secret(&mut map, "secret", &secret.expose().into(), reveal),
+            Self::StandardWebhooks(secret) => {
+                put_secret(&mut map, "secret", &secret.expose().into(), reveal)
+            }
             Self::Github(secret)
             | Self::Stripe(secret)
             | Self::Slack(secret)
@@ -131,8 +141,8 @@ impl Verification {
         map.into()
     }
 
-    /// How a call authenticates, as a 401 names it (RFC 9110, section 11.6.1). Of the third parties' own ways none is
-    /// registered.
+    /// How a call authenticates, as a 401 names it (RFC 9110, section 11.6.1). Of the third
+    /// parties' own ways none is registered.
     pub const fn challenge_scheme(&self) -> &'static str {
         match self {
             Self::Basic { .. } => r#"Basic realm="inbound", charset="UTF-8""#,
@@ -163,12 +173,24 @@ impl Hmac {
         let algorithm = fields.defaulted("algorithm", Algorithm::Sha256, one_of(&ALGORITHMS));
         let encoding = fields.defaulted("encoding", Encoding::Hex, one_of(&ENCODINGS));
         let prefix = fields.defaulted("prefix", String::new(), prefix);
-        Some(Self { secret: secret?, header: header?, algorithm: algorithm?, encoding: encoding?, prefix: prefix? })
+        Some(Self {
+            secret: secret?,
+            header: header?,
+            algorithm: algorithm?,
+            encoding: encoding?,
+            prefix: prefix?,
+        })
     }
 
     fn put(&self, map: &mut Map<String, Value>, reveal: Reveal) {
-        let algorithm = ALGORITHMS.iter().find(|(_, algorithm)| *algorithm == self.algorithm).map(|(name, _)| name);
-        let encoding = ENCODINGS.iter().find(|(_, encoding)| *encoding == self.encoding).map(|(name, _)| name);
+        let algorithm = ALGORITHMS
+            .iter()
+            .find(|(_, algorithm)| *algorithm == self.algorithm)
+            .map(|(name, _)| name);
+        let encoding = ENCODINGS
+            .iter()
+            .find(|(_, encoding)| *encoding == self.encoding)
+            .map(|(name, _)| name);
         put_secret(map, "secret", &self.secret, reveal);
         map.insert("header".to_owned(), json!(self.header.as_str()));
         map.insert("algorithm".to_owned(), json!(algorithm));
@@ -177,7 +199,8 @@ impl Hmac {
     }
 }
 
-/// Refuses a secret of a client with blanks at an end: HTTP drops those of a header's value, and no sender signs with them.
+/// Refuses a secret of a client with blanks at an end: HTTP drops those of a header's value, and no
+/// sender signs with them.
 fn trimmed(secret: SecretString, source: Source) -> Checked<SecretString> {
     let text = secret.expose_secret();
     if source == Source::Client && text.trim() != text {
@@ -193,5 +216,9 @@ fn header_name(value: Value) -> Checked<HeaderName> {
 }
 
 fn prefix(value: Value) -> Checked<String> {
-    if value == "" { Ok(String::new()) } else { text(100)(value) }
+    if value == "" {
+        Ok(String::new())
+    } else {
+        text(100)(value)
+    }
 }

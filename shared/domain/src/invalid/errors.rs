@@ -1,5 +1,5 @@
-//! Errors of this crate's parsers as problems: their texts are written for clients. Errors of libraries are not listed: code
-//! that gets one describes it in its own words.
+//! Errors of this crate's parsers as problems: their texts are written for clients. Errors of
+//! libraries are not listed: code that gets one describes it in its own words.
 
 use super::Problems;
 

@@ -11,7 +11,8 @@ const MAX_LISTED_BYTES: usize = 64 * 1024;
 /// One wrong field, or a wrong header.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 pub struct Invalid {
-    /// Where the field is in the document: a JSON pointer (RFC 6901), empty for the document itself. Not for a header.
+    /// Where the field is in the document: a JSON pointer (RFC 6901), empty for the document
+    /// itself. Not for a header.
     #[schema(required = false)]
     pub pointer: String,
     /// The name of the header. Not for a field.
@@ -43,11 +44,15 @@ pub type Checked<T> = Result<T, Problems>;
 impl Problems {
     /// The value itself is wrong.
     pub fn here(detail: impl Into<String>) -> Self {
-        Self(vec![Invalid { pointer: String::new(), header: None, detail: detail.into() }])
+        Self(vec![Invalid {
+            pointer: String::new(),
+            header: None,
+            detail: detail.into(),
+        }])
     }
 
-    /// What a response lists: at most 100 problems and 64 KiB. If there are more, the last entry, on the document itself, says
-    /// how many.
+    /// What a response lists: at most 100 problems and 64 KiB. If there are more, the last entry,
+    /// on the document itself, says how many.
     #[must_use]
     pub fn capped(mut self) -> Self {
         let mut bytes = 0;
@@ -56,11 +61,16 @@ impl Problems {
             bytes <= MAX_LISTED_BYTES
         };
         let fitting = self.0.iter().take_while(fits).count().max(1);
-        let kept = if self.0.len() > MAX_LISTED { fitting.min(MAX_LISTED - 1) } else { fitting };
+        let kept = if self.0.len() > MAX_LISTED {
+            fitting.min(MAX_LISTED - 1)
+        } else {
+            fitting
+        };
         if kept < self.0.len() {
             let more = self.0.len() - kept;
             self.0.truncate(kept);
-            self.0.extend(Self::here(format!("{more} more problems are not listed")).0);
+            self.0
+                .extend(Self::here(format!("{more} more problems are not listed")).0);
         }
         self
     }

@@ -30,13 +30,20 @@ fn numbers_without_a_fraction_are_whole() {
 
 #[test]
 fn every_wrong_field_is_named_at_once() {
-    let mut fields = Fields::of(json!({"name": " ", "tags": ["a", 1], "a/b": 1, "size": 9})).expect("object");
+    let mut fields =
+        Fields::of(json!({"name": " ", "tags": ["a", 1], "a/b": 1, "size": 9})).expect("object");
     let name = fields.required("name", name);
     let size = fields.defaulted("size", 1, whole(1, 5));
     let tags = fields.optional("tags", list(1, 3, string));
     let url = fields.required("url", string);
     let whole = name.zip(size).zip(tags).zip(url);
-    let pointers: Vec<String> = fields.finish(whole).expect_err("problems").0.into_iter().map(|i| i.pointer).collect();
+    let pointers: Vec<String> = fields
+        .finish(whole)
+        .expect_err("problems")
+        .0
+        .into_iter()
+        .map(|i| i.pointer)
+        .collect();
     assert_eq!(pointers, ["/name", "/size", "/tags/1", "/url", "/a~1b"]);
 }
 
@@ -63,12 +70,18 @@ fn unknown(document: Value) -> Vec<(String, String)> {
     fields.optional("name", name);
     fields.optional("url", string);
     let problems = fields.finish(Some(())).expect_err("problems").capped();
-    problems.0.into_iter().map(|problem| (problem.pointer, problem.detail)).collect()
+    problems
+        .0
+        .into_iter()
+        .map(|problem| (problem.pointer, problem.detail))
+        .collect()
 }
 
 #[test]
 fn known_fields_are_listed_once() {
-    let details = unknown(json!({"a": 1, "b": 2, "names": 3, "z": 4})).into_iter().map(|(_, detail)| detail);
+    let details = unknown(json!({"a": 1, "b": 2, "names": 3, "z": 4}))
+        .into_iter()
+        .map(|(_, detail)| detail);
     assert_eq!(
         details.collect::<Vec<_>>(),
         [
@@ -79,19 +92,35 @@ fn known_fields_are_listed_once() {
         ]
     );
     let problems = Fields::of(json!({"a": 1})).and_then(|fields| fields.finish(Some(())));
-    assert_eq!(problems, Err(Problems::here("is not a known field. No fields are allowed here.").under("a")));
+    assert_eq!(
+        problems,
+        Err(Problems::here("is not a known field. No fields are allowed here.").under("a"))
+    );
 }
 
 #[test]
 fn problems_beyond_a_hundred_are_counted() {
-    let fields = |count: usize| (0..count).map(|index| (format!("f{index:05}"), json!(0))).collect::<Map<_, _>>();
+    let fields = |count: usize| {
+        (0..count)
+            .map(|index| (format!("f{index:05}"), json!(0)))
+            .collect::<Map<_, _>>()
+    };
     let all = unknown(fields(100).into());
     assert_eq!((all.len(), all[99].0.as_str()), (100, "/f00099"));
     let many = unknown(fields(30_000).into());
     assert_eq!(many.len(), 100);
-    assert_eq!(many[0], (String::new(), "has 30000 unknown fields; not all of them are listed".to_owned()));
+    assert_eq!(
+        many[0],
+        (
+            String::new(),
+            "has 30000 unknown fields; not all of them are listed".to_owned()
+        )
+    );
     assert_eq!(many[98].0, "/f00097");
-    assert_eq!(many[99], (String::new(), "2 more problems are not listed".to_owned()));
+    assert_eq!(
+        many[99],
+        (String::new(), "2 more problems are not listed".to_owned())
+    );
 }
 
 #[test]
@@ -99,10 +128,16 @@ fn problems_beyond_64_kib_are_counted() {
     let long = "x".repeat(40_000);
     let problems = unknown(json!({format!("a{long}"): 1, format!("b{long}"): 1, "c": 1}));
     assert_eq!(problems.len(), 2);
-    assert_eq!(problems[1], (String::new(), "2 more problems are not listed".to_owned()));
+    assert_eq!(
+        problems[1],
+        (String::new(), "2 more problems are not listed".to_owned())
+    );
     let huge = "x".repeat(100_000);
     assert_eq!(
         unknown(json!({huge.clone(): 1})),
-        [(format!("/{huge}"), not_known(&["name".to_owned(), "url".to_owned()]))]
+        [(
+            format!("/{huge}"),
+            not_known(&["name".to_owned(), "url".to_owned()])
+        )]
     );
 }

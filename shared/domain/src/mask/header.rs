@@ -6,33 +6,50 @@ use base64::{
 };
 
 use super::{
-    MASK, Masked, RUN, Tags, each_literal, literals, looks_random, masked as masked_url, names_secret, pieces, runs,
+    MASK, Masked, RUN, Tags, each_literal, literals, looks_random, masked as masked_url,
+    names_secret, pieces, runs,
 };
 use crate::header::is_sensitive;
 
 /// Authentication schemes whose names are no ordinary words: whatever follows one is a secret.
-const SCHEMES: [&str; 11] =
-    ["aws4-hmac-sha256", "bearer", "digest", "dpop", "gnap", "hawk", "hoba", "negotiate", "ntlm", "oauth", "ssws"];
+const SCHEMES: [&str; 11] = [
+    "aws4-hmac-sha256",
+    "bearer",
+    "digest",
+    "dpop",
+    "gnap",
+    "hawk",
+    "hoba",
+    "negotiate",
+    "ntlm",
+    "oauth",
+    "ssws",
+];
 
 /// Base64 as clients write it: with or without padding.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
-const BASE64: [GeneralPurpose; 2] =
-    [GeneralPurpose::new(&alphabet::STANDARD, LENIENT), GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT)];
+const BASE64: [GeneralPurpose; 2] = [
+    GeneralPurpose::new(&alphabet::STANDARD, LENIENT),
+    GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT),
+];
 
-/// The longest text that may stay readable beside a tag that names a secret: room for `DeepL-Auth-Key `, not for a token.
+/// The longest text that may stay readable beside a tag that names a secret: room for
+/// `DeepL-Auth-Key `, not for a token.
 const MAX_BESIDE: usize = 16;
 
-/// The value with every part masked that looks like a secret. Under a name that says key, token, cookie or the like that is
-/// all of it, unless it consists of a tag such as `{secret.api_key}` and a scheme; else a token behind a scheme
-/// (`Bearer AbC…`), a parameter whose name says so (`key=AbC…`), a run of 24 or more random characters, and what
-/// [`url()`](super::url()) masks in a URL. Tags stay readable.
+/// The value with every part masked that looks like a secret. Under a name that says key, token,
+/// cookie or the like that is all of it, unless it consists of a tag such as `{secret.api_key}` and
+/// a scheme; else a token behind a scheme (`Bearer AbC…`), a parameter whose name says so
+/// (`key=AbC…`), a run of 24 or more random characters, and what [`url()`](super::url()) masks in a
+/// URL. Tags stay readable.
 pub fn header(name: &str, value: &str) -> String {
     masked(name, value, Tags::Shown).shown
 }
 
-/// As [`header()`], for a template whose tags are filled in next: a tag where a secret is expected is masked.
+/// As [`header()`], for a template whose tags are filled in next: a tag where a secret is expected
+/// is masked.
 pub fn header_template(name: &str, value: &str) -> String {
     masked(name, value, Tags::Masked).shown
 }
@@ -42,10 +59,14 @@ pub fn header_secrets(name: &str, value: &str) -> Vec<String> {
     masked(name, value, Tags::Shown).hidden
 }
 
-/// A header that a third party sent, as [`header()`] shows it. Identifiers, digests and links stay readable: they look like
-/// secrets and are none, and clients need them.
+/// A header that a third party sent, as [`header()`] shows it. Identifiers, digests and links stay
+/// readable: they look like secrets and are none, and clients need them.
 pub fn received_header(name: &str, value: &str) -> String {
-    if identifies(&name.to_ascii_lowercase()) { value.to_owned() } else { header(name, value) }
+    if identifies(&name.to_ascii_lowercase()) {
+        value.to_owned()
+    } else {
+        header(name, value)
+    }
 }
 
 /// Names of such headers.
@@ -82,7 +103,8 @@ fn masked(name: &str, value: &str, tags: Tags) -> Masked {
     out
 }
 
-/// Whether the secret in a value is a tag (`Key {secret.api_key}`), and there is no room for one beside it.
+/// Whether the secret in a value is a tag (`Key {secret.api_key}`), and there is no room for one
+/// beside it.
 fn takes_secret(value: &str) -> bool {
     let is_secret = |(piece, is_tag): (&str, bool)| is_tag && piece.starts_with("{secret.");
     pieces(value).any(is_secret) && literals(value).map(str::len).sum::<usize>() <= MAX_BESIDE
@@ -90,7 +112,9 @@ fn takes_secret(value: &str) -> bool {
 
 fn by_value(out: &mut Masked, value: &str) {
     let start = value.len() - value.trim_start().len();
-    let (word, rest) = value[start..].split_once([' ', '\t']).unwrap_or((&value[start..], ""));
+    let (word, rest) = value[start..]
+        .split_once([' ', '\t'])
+        .unwrap_or((&value[start..], ""));
     if announces_token(word, rest.trim()) {
         let token = value.len() - rest.trim_start().len();
         out.show(&value[..token]);
@@ -99,19 +123,25 @@ fn by_value(out: &mut Masked, value: &str) {
     }
     each_literal(out, value, |out, literal| {
         for word in literal.split_inclusive([' ', '\t', ',', ';']) {
-            let (word, separator) = word.split_at(word.trim_end_matches([' ', '\t', ',', ';']).len());
+            let (word, separator) =
+                word.split_at(word.trim_end_matches([' ', '\t', ',', ';']).len());
             self::word(out, word);
             out.show(separator);
         }
     });
 }
 
-/// Whether `word`, which may end with a colon, is an authentication scheme, and `rest` what it authenticates with.
+/// Whether `word`, which may end with a colon, is an authentication scheme, and `rest` what it
+/// authenticates with.
 fn announces_token(word: &str, rest: &str) -> bool {
     let word = word.strip_suffix(':').unwrap_or(word);
     let single = !rest.contains([' ', '\t', ',']) && !word.contains(['{', '=', ':', '/']);
     // `Basic` and words that hold `key` or `auth` are ordinary words, too.
-    let basic = || BASE64.iter().any(|base64| base64.decode(rest).is_ok_and(|pair| pair.contains(&b':')));
+    let basic = || {
+        BASE64
+            .iter()
+            .any(|base64| base64.decode(rest).is_ok_and(|pair| pair.contains(&b':')))
+    };
     !rest.is_empty()
         && word.len() < RUN
         && (is_scheme(word)
@@ -120,7 +150,9 @@ fn announces_token(word: &str, rest: &str) -> bool {
 }
 
 fn is_scheme(word: &str) -> bool {
-    SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+    SCHEMES
+        .iter()
+        .any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 /// Whether the text is a UUID: alone it is an id, behind a word (`Splunk 550e8400-…`) a token.
@@ -148,15 +180,22 @@ fn word(out: &mut Masked, word: &str) {
         }
         return out.show(quote);
     }
-    if is_base64(word) { out.hide(word) } else { runs(out, word) }
+    if is_base64(word) {
+        out.hide(word)
+    } else {
+        runs(out, word)
+    }
 }
 
-/// Whether a word is random bytes in base64: long, of its alphabet, with letters of both cases and digits.
+/// Whether a word is random bytes in base64: long, of its alphabet, with letters of both cases and
+/// digits.
 fn is_base64(word: &str) -> bool {
     word.len() >= RUN
         && word.contains(['+', '/'])
         && !is_path(word)
-        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
         && looks_random(&word.replace(['+', '/'], "-"))
 }
 
@@ -183,24 +222,64 @@ mod tests {
         for (name, value, masked) in [
             ("X-Upstream", "Bearer abc", "Bearer •••"),
             ("X-Upstream", "bearer  abc.def ", "bearer  •••"),
-            ("X-Upstream", "Bearer {secret.token}", "Bearer {secret.token}"),
-            ("X-Upstream", "Bearer abc{secret.token}", "Bearer •••{secret.token}"),
+            (
+                "X-Upstream",
+                "Bearer {secret.token}",
+                "Bearer {secret.token}",
+            ),
+            (
+                "X-Upstream",
+                "Bearer abc{secret.token}",
+                "Bearer •••{secret.token}",
+            ),
             ("X-Upstream", "Basic YTpi", "Basic •••"),
             ("X-Upstream", "Basic plan", "Basic plan"),
             ("X-Upstream", "GenieKey 12-34", "GenieKey •••"),
-            ("X-Upstream", "Zoho-oauthtoken 1000.ab", "Zoho-oauthtoken •••"),
-            ("X-Upstream", "Digest username=\"a\", response=\"b\"", "Digest •••"),
+            (
+                "X-Upstream",
+                "Zoho-oauthtoken 1000.ab",
+                "Zoho-oauthtoken •••",
+            ),
+            (
+                "X-Upstream",
+                "Digest username=\"a\", response=\"b\"",
+                "Digest •••",
+            ),
             ("X-Note", "no secret", "no secret"),
-            ("X-Note", "Authored by the help desk", "Authored by the help desk"),
+            (
+                "X-Note",
+                "Authored by the help desk",
+                "Authored by the help desk",
+            ),
             ("X-Session", "0123456789abcdef01234567", "•••"),
-            ("X-Session", "id 0123456789abcdef01234567; v=2", "id •••; v=2"),
+            (
+                "X-Session",
+                "id 0123456789abcdef01234567; v=2",
+                "id •••; v=2",
+            ),
             ("X-Session", "aB3/aB3+aB3/aB3+aB3/aB3+aB3=", "•••"),
             ("X-Session", "aB3-aB3_aB3-aB3_aB3-aB3_{n}", "•••{n}"),
-            ("X-Params", "v=2,key=abc;signature=\"x y", "v=2,key=•••;signature=\"••• y"),
+            (
+                "X-Params",
+                "v=2,key=abc;signature=\"x y",
+                "v=2,key=•••;signature=\"••• y",
+            ),
             ("X-Params", "token:abc", "token:•••"),
-            ("Referer", "https://a:b@h.example/?token=abc&x=1", "https://•••@h.example/?token=•••&x=1"),
-            ("X-Id", "550e8400-e29b-41d4-a716-446655440000", "550e8400-e29b-41d4-a716-446655440000"),
-            ("X-Upstream", "Splunk 12345678-1234-1234-1234-123456789abc", "Splunk •••"),
+            (
+                "Referer",
+                "https://a:b@h.example/?token=abc&x=1",
+                "https://•••@h.example/?token=•••&x=1",
+            ),
+            (
+                "X-Id",
+                "550e8400-e29b-41d4-a716-446655440000",
+                "550e8400-e29b-41d4-a716-446655440000",
+            ),
+            (
+                "X-Upstream",
+                "Splunk 12345678-1234-1234-1234-123456789abc",
+                "Splunk •••",
+            ),
             ("X-Upstream", "Basic dXNlcjpwYXNzMQ", "Basic •••"),
             ("X-Upstream", "Basic Pj4_Ojw_Pj8", "Basic •••"),
             ("X-Upstream", "Bearer: abc", "Bearer: •••"),
@@ -208,12 +287,36 @@ mod tests {
             ("X-Upstream", "Token: abc", "Token: •••"),
             ("X-Session", "/aB3aB3aB3aB3/aB3aB3aB3aB3", "•••"),
             ("X-Session", "/aB3+aB3/aB3aB3/aB3aB3aB3aB=", "•••"),
-            ("Accept", "application/vnd.github.v3+json; q=0.9", "application/vnd.github.v3+json; q=0.9"),
-            ("Date", "Tue, 15 Nov 1994 08:12:31 GMT", "Tue, 15 Nov 1994 08:12:31 GMT"),
-            ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (X11; Linux x86_64)"),
-            ("X-Path", "/api/V2/tickets/and/comments", "/api/V2/tickets/and/comments"),
-            ("X-Tag", "{ticket.id} of {event.type}", "{ticket.id} of {event.type}"),
-            ("Authorization", "Key {secret.api_key}", "Key {secret.api_key}"),
+            (
+                "Accept",
+                "application/vnd.github.v3+json; q=0.9",
+                "application/vnd.github.v3+json; q=0.9",
+            ),
+            (
+                "Date",
+                "Tue, 15 Nov 1994 08:12:31 GMT",
+                "Tue, 15 Nov 1994 08:12:31 GMT",
+            ),
+            (
+                "User-Agent",
+                "Mozilla/5.0 (X11; Linux x86_64)",
+                "Mozilla/5.0 (X11; Linux x86_64)",
+            ),
+            (
+                "X-Path",
+                "/api/V2/tickets/and/comments",
+                "/api/V2/tickets/and/comments",
+            ),
+            (
+                "X-Tag",
+                "{ticket.id} of {event.type}",
+                "{ticket.id} of {event.type}",
+            ),
+            (
+                "Authorization",
+                "Key {secret.api_key}",
+                "Key {secret.api_key}",
+            ),
             ("Authorization", "a-token-of-20-letters{secret.a}", "•••"),
             ("X-Api-Key", "abc", "•••"),
             ("X-Api-Key", "{ticket.id}", "•••"),
@@ -229,7 +332,11 @@ mod tests {
     fn a_template_is_masked_before_it_is_filled_in() {
         for (name, value, masked) in [
             ("X-Upstream", "Bearer {token}", "Bearer •••"),
-            ("X-Tag", "{ticket.id} 0123456789abcdef01234567", "{ticket.id} •••"),
+            (
+                "X-Tag",
+                "{ticket.id} 0123456789abcdef01234567",
+                "{ticket.id} •••",
+            ),
             ("X-Api-Key", "{secret.a}", "•••"),
         ] {
             assert_eq!(header_template(name, value), masked, "{name}: {value}");

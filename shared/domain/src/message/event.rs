@@ -1,7 +1,7 @@
 //! The events that tell of a message or call.
 //!
-//! An event's id derives from the message and from what happened, and its time is the one on record: made again, it is the
-//! same event.
+//! An event's id derives from the message and from what happened, and its time is the one on
+//! record: made again, it is the same event.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -12,17 +12,28 @@ use crate::{delivery::derived_event_id, event::Event, id::EventId, pattern::Even
 impl Message {
     /// The events of every step so far, the oldest first. To publish one again does no harm.
     pub fn events(&self) -> Vec<Event> {
-        self.history.iter().filter_map(|change| self.step_event(change)).collect()
+        self.history
+            .iter()
+            .filter_map(|change| self.step_event(change))
+            .collect()
     }
 
-    /// The event of one step, if anybody is told of it. What becomes of a call is told by its provider; of ours there is
-    /// only that it can't be made.
+    /// The event of one step, if anybody is told of it. What becomes of a call is told by its
+    /// provider; of ours there is only that it can't be made.
     pub(super) fn step_event(&self, change: &Change) -> Option<Event> {
-        let Change { status, at, provider_status } = change;
+        let Change {
+            status,
+            at,
+            provider_status,
+        } = change;
         let quiet = match status {
             Status::Queued => true,
             Status::Sent => self.channel == Channel::Call && provider_status.is_none(),
-            Status::Ringing | Status::Answered | Status::Delivered | Status::Completed | Status::Failed => false,
+            Status::Ringing
+            | Status::Answered
+            | Status::Delivered
+            | Status::Completed
+            | Status::Failed => false,
         };
         if quiet {
             return None;
@@ -31,8 +42,17 @@ impl Message {
     }
 
     /// The event that tells of a status: `<channel>.<status>`, or `call.status`.
-    pub(super) fn status_event(&self, status: Status, provider_status: Option<&str>, at: Timestamp) -> Option<Event> {
-        let cause = format!("{}|{}", status.as_str(), provider_status.unwrap_or_default());
+    pub(super) fn status_event(
+        &self,
+        status: Status,
+        provider_status: Option<&str>,
+        at: Timestamp,
+    ) -> Option<Event> {
+        let cause = format!(
+            "{}|{}",
+            status.as_str(),
+            provider_status.unwrap_or_default()
+        );
         let mut data = Map::from_iter([("status".to_owned(), json!(status.by(self.channel)))]);
         let name = if self.channel == Channel::Call {
             data.insert("provider_status".to_owned(), json!(provider_status));
@@ -47,11 +67,23 @@ impl Message {
     }
 
     /// An event of this message's channel. Every channel has names that event types may have.
-    pub(super) fn event(&self, name: &str, cause: &str, more: Map<String, Value>, at: Timestamp) -> Option<Event> {
+    pub(super) fn event(
+        &self,
+        name: &str,
+        cause: &str,
+        more: Map<String, Value>,
+        at: Timestamp,
+    ) -> Option<Event> {
         let kind = EventType::parse(&format!("{}.{name}", self.channel.as_str())).ok()?;
         let mut data = self.about();
         data.extend(more);
-        Some(Event { id: self.event_id(&kind, cause, at), kind, timestamp: at, data: data.into(), hops: self.hops })
+        Some(Event {
+            id: self.event_id(&kind, cause, at),
+            kind,
+            timestamp: at,
+            data: data.into(),
+            hops: self.hops,
+        })
     }
 
     fn event_id(&self, kind: &EventType, cause: &str, at: Timestamp) -> EventId {

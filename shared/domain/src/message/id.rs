@@ -19,7 +19,8 @@ pub enum MessageRef {
 }
 
 impl MessageRef {
-    /// The id of what goes out by `channel`, made at `now` from `random`, of which the lower 80 bits count.
+    /// The id of what goes out by `channel`, made at `now` from `random`, of which the lower 80
+    /// bits count.
     pub fn new(channel: Channel, now: Timestamp, random: u128) -> Self {
         match channel {
             Channel::Call => Self::Call(Id::new(now, random)),
@@ -41,7 +42,9 @@ impl FromStr for MessageRef {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        text.parse().map(Self::Message).or_else(|_| text.parse().map(Self::Call))
+        text.parse()
+            .map(Self::Message)
+            .or_else(|_| text.parse().map(Self::Call))
     }
 }
 

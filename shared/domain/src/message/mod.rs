@@ -1,11 +1,13 @@
 //! Messages and calls: what goes to a recipient through a provider.
 //!
-//! [`NewMessage`] is what a client wants sent; a [`Message`] is the row that is kept of it, one form for messages and calls.
-//! Its row is written first, then the [`Errand`] is queued that asks for the first attempt, and only then is the client
-//! answered. From then on two things move it: attempts to hand it to its provider ([`attempt`]), and what the provider
-//! reports of it ([`report`]). Guaranteed: its status only moves forward, `queued → sent → delivered | failed`, or for calls
-//! `queued → sent → ringing → answered → completed | failed`; whatever
-//! comes twice, late or out of order changes nothing, and tells of the same events ([`event`]) under the same ids.
+//! [`NewMessage`] is what a client wants sent; a [`Message`] is the row that is kept of it, one
+//! form for messages and calls. Its row is written first, then the [`Errand`] is queued that asks
+//! for the first attempt, and only then is the client answered. From then on two things move it:
+//! attempts to hand it to its provider ([`attempt`]), and what the provider reports of it
+//! ([`report`]). Guaranteed: its status only moves forward, `queued → sent → delivered | failed`,
+//! or for calls `queued → sent → ringing → answered → completed | failed`; whatever comes twice,
+//! late or out of order changes nothing, and tells of the same events ([`event`]) under the same
+//! ids.
 
 pub mod attempt;
 pub mod event;
@@ -31,7 +33,19 @@ use crate::{
 };
 
 /// By what means a recipient is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// Text messages to phones.
@@ -46,12 +60,19 @@ pub enum Channel {
 
 impl Channel {
     /// Every channel with its name.
-    pub const ALL: [(&str, Self); 4] =
-        [("sms", Self::Sms), ("email", Self::Email), ("call", Self::Call), ("chatbot", Self::Chatbot)];
+    pub const ALL: [(&str, Self); 4] = [
+        ("sms", Self::Sms),
+        ("email", Self::Email),
+        ("call", Self::Call),
+        ("chatbot", Self::Chatbot),
+    ];
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, channel)| *channel == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, channel)| *channel == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -78,8 +99,12 @@ pub enum Status {
 
 impl Status {
     /// The statuses of messages by name.
-    const OF_MESSAGES: [(&str, Self); 4] =
-        [("queued", Self::Queued), ("sent", Self::Sent), ("delivered", Self::Delivered), ("failed", Self::Failed)];
+    const OF_MESSAGES: [(&str, Self); 4] = [
+        ("queued", Self::Queued),
+        ("sent", Self::Sent),
+        ("delivered", Self::Delivered),
+        ("failed", Self::Failed),
+    ];
 
     /// The statuses of calls by name; `delivered` stands for `completed`.
     const OF_CALLS: [(&str, Self); 7] = [
@@ -103,15 +128,23 @@ impl Status {
     /// The channel's own word for it.
     #[must_use]
     pub fn by(self, channel: Channel) -> Self {
-        if (self, channel) == (Self::Delivered, Channel::Call) { Self::Completed } else { self }
+        if (self, channel) == (Self::Delivered, Channel::Call) {
+            Self::Completed
+        } else {
+            self
+        }
     }
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
-        Self::OF_CALLS.iter().find(|(_, status)| *status == self).map_or("", |(name, _)| name)
+        Self::OF_CALLS
+            .iter()
+            .find(|(_, status)| *status == self)
+            .map_or("", |(name, _)| name)
     }
 
-    /// The status after `incoming` came, where that is a step forward. The two ends are final: the first one counts.
+    /// The status after `incoming` came, where that is a step forward. The two ends are final: the
+    /// first one counts.
     pub fn advance(self, incoming: Self) -> Option<Self> {
         (incoming.rank() > self.rank()).then_some(incoming)
     }
@@ -195,19 +228,22 @@ pub struct Message {
     pub last: Option<Ticket>,
     /// The errand that it waits for.
     pub awaited: Option<Awaited>,
-    /// The events that followed from reports without a step, so that a report that comes again brings the same one.
+    /// The events that followed from reports without a step, so that a report that comes again
+    /// brings the same one.
     pub reported: Vec<EventId>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes: a write names the version that it saw, so that no report or attempt is lost.
+    /// Counts the changes: a write names the version that it saw, so that no report or attempt is
+    /// lost.
     pub version: u64,
 }
 
 impl Message {
-    /// The row of a message that was accepted at `now`, to go out through `provider`, and the errand for its first attempt.
-    /// Should the errand be queued twice (the client came again after a crash), one of the two makes the attempt.
+    /// The row of a message that was accepted at `now`, to go out through `provider`, and the
+    /// errand for its first attempt. Should the errand be queued twice (the client came again after
+    /// a crash), one of the two makes the attempt.
     pub fn accept(
         new: NewMessage,
         id: MessageRef,
@@ -226,10 +262,20 @@ impl Message {
             status: Status::Queued,
             provider_message_id: None,
             error: None,
-            history: vec![Change { status: Status::Queued, at: now, provider_status: None }],
+            history: vec![Change {
+                status: Status::Queued,
+                at: now,
+                provider_status: None,
+            }],
             attempts: Vec::new(),
             last: None,
-            awaited: Some(Awaited { ticket: Ticket { number: 1, token: token.clone() }, due_at: now }),
+            awaited: Some(Awaited {
+                ticket: Ticket {
+                    number: 1,
+                    token: token.clone(),
+                },
+                due_at: now,
+            }),
             reported: Vec::new(),
             created_at: now,
             updated_at: now,
@@ -241,7 +287,15 @@ impl Message {
 
     /// The document that clients read, without the attempts.
     pub fn to_map(&self) -> Map<String, Value> {
-        let Content { to, from, subject, text, html, url, metadata } = &self.content;
+        let Content {
+            to,
+            from,
+            subject,
+            text,
+            html,
+            url,
+            metadata,
+        } = &self.content;
         let mut map = Map::new();
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
         put("id", json!(self.id));
@@ -264,29 +318,48 @@ impl Message {
         }
         put("metadata", json!(metadata));
         put("error", json!(self.error));
-        let history = self.history.iter().cloned().map(|step| Change { status: step.status.by(self.channel), ..step });
+        let history = self.history.iter().cloned().map(|step| Change {
+            status: step.status.by(self.channel),
+            ..step
+        });
         put("history", json!(history.collect::<Vec<_>>()));
         put("created_at", json!(time::show_millis(self.created_at)));
         put("updated_at", json!(time::show_millis(self.updated_at)));
         map
     }
 
-    /// The row one step on, where `status` is a step forward. Whatever attempt was still to come is not needed any more.
-    fn step(mut self, status: Status, provider_status: Option<String>, error: Option<String>, now: Timestamp) -> Self {
+    /// The row one step on, where `status` is a step forward. Whatever attempt was still to come is
+    /// not needed any more.
+    fn step(
+        mut self,
+        status: Status,
+        provider_status: Option<String>,
+        error: Option<String>,
+        now: Timestamp,
+    ) -> Self {
         if let Some(status) = self.status.advance(status) {
             self.status = status;
             self.error = error.filter(|_| status == Status::Failed);
-            self.history.push(Change { status, at: now, provider_status });
+            self.history.push(Change {
+                status,
+                at: now,
+                provider_status,
+            });
             self.awaited = None;
         }
         self
     }
 
-    /// The row of a message that is cancelled before a provider has it; none where it is no longer queued.
+    /// The row of a message that is cancelled before a provider has it; none where it is no longer
+    /// queued.
     #[must_use]
     pub fn cancelled(&self, now: Timestamp) -> Option<Self> {
         let queued = self.status == Status::Queued;
-        queued.then(|| self.clone().step(Status::Failed, None, Some(CANCELLED.to_owned()), now).touched(now))
+        queued.then(|| {
+            self.clone()
+                .step(Status::Failed, None, Some(CANCELLED.to_owned()), now)
+                .touched(now)
+        })
     }
 
     /// Whether a client cancelled it.
@@ -295,7 +368,11 @@ impl Message {
     }
 
     fn touched(self, now: Timestamp) -> Self {
-        Self { updated_at: now.max(self.updated_at), version: self.version + 1, ..self }
+        Self {
+            updated_at: now.max(self.updated_at),
+            version: self.version + 1,
+            ..self
+        }
     }
 }
 

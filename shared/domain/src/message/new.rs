@@ -13,7 +13,8 @@ use crate::{
 
 /// The longest text of an SMS, in characters: ten parts and more of a concatenated one.
 const LONGEST_SMS: usize = 1_600;
-/// The longest text, HTML and metadata, in bytes. With four answers of 16 KiB they fit into DynamoDB's 400 KB an item.
+/// The longest text, HTML and metadata, in bytes. With four answers of 16 KiB they fit into
+/// DynamoDB's 400 KB an item.
 const LONGEST_TEXT: usize = 32 * 1024;
 const LONGEST_HTML: usize = 128 * 1024;
 const LONGEST_METADATA: usize = 16 * 1024;
@@ -39,8 +40,11 @@ pub struct NewMessage {
 
 impl NewMessage {
     /// The channels of messages, by name: calls have resources of their own.
-    pub const CHANNELS: [(&str, Channel); 3] =
-        [("sms", Channel::Sms), ("email", Channel::Email), ("chatbot", Channel::Chatbot)];
+    pub const CHANNELS: [(&str, Channel); 3] = [
+        ("sms", Channel::Sms),
+        ("email", Channel::Email),
+        ("chatbot", Channel::Chatbot),
+    ];
 
     /// Reads `{channel, provider, to, from, subject, text, html, metadata, campaign_id}`.
     pub fn parse(value: Value) -> Checked<Self> {
@@ -49,24 +53,32 @@ impl NewMessage {
         let provider = fields.defaulted("provider", None, provider);
         let to = fields.required("to", |value| recipient(value, channel));
         let from = fields.defaulted("from", None, |value| sender(value, channel).map(Some));
-        let subject = fields.defaulted("subject", None, |value| text(LONGEST_SUBJECT)(value).map(Some));
+        let subject = fields.defaulted("subject", None, |value| {
+            text(LONGEST_SUBJECT)(value).map(Some)
+        });
         match channel {
             Some(Channel::Email) if !fields.has("text") && !fields.has("html") => {
                 fields.refuse("text", "is required where there is no html");
             }
-            Some(Channel::Sms | Channel::Chatbot) if !fields.has("text") => fields.refuse("text", "is required"),
+            Some(Channel::Sms | Channel::Chatbot) if !fields.has("text") => {
+                fields.refuse("text", "is required")
+            }
             _ => {}
         }
         let text = fields.defaulted("text", None, |value| {
             let text = body(value, LONGEST_TEXT)?;
             if channel == Some(Channel::Sms) && text.chars().count() > LONGEST_SMS {
-                return Err(Problems::here(format!("must have at most {LONGEST_SMS} characters")));
+                return Err(Problems::here(format!(
+                    "must have at most {LONGEST_SMS} characters"
+                )));
             }
             Ok(Some(text))
         });
         let html = fields.defaulted("html", None, |value| body(value, LONGEST_HTML).map(Some));
         let metadata = fields.defaulted("metadata", Map::new(), metadata);
-        let campaign_id = fields.defaulted("campaign_id", None, |value| Ok(Some(string(value)?.parse()?)));
+        let campaign_id = fields.defaulted("campaign_id", None, |value| {
+            Ok(Some(string(value)?.parse()?))
+        });
         let parsed = (|| {
             let content = Content {
                 to: to?,
@@ -77,7 +89,13 @@ impl NewMessage {
                 url: None,
                 metadata: metadata?,
             };
-            Some(Self { channel: channel?, provider: provider?, content, campaign_id: campaign_id?, hops: 0 })
+            Some(Self {
+                channel: channel?,
+                provider: provider?,
+                content,
+                campaign_id: campaign_id?,
+                hops: 0,
+            })
         })();
         fields.finish(parsed)
     }
@@ -105,7 +123,13 @@ impl NewMessage {
                 url: url?,
                 metadata: metadata?,
             };
-            Some(Self { channel: Channel::Call, provider: provider?, content, campaign_id: None, hops: 0 })
+            Some(Self {
+                channel: Channel::Call,
+                provider: provider?,
+                content,
+                campaign_id: None,
+                hops: 0,
+            })
         })();
         fields.finish(parsed)
     }
@@ -124,12 +148,16 @@ fn recipient(value: Value, channel: Option<Channel>) -> Checked<String> {
     }
 }
 
-/// A sender of phones is a number, a short code, or a name or id that the provider knows; of e-mail, an address, maybe with a
-/// name.
+/// A sender of phones is a number, a short code, or a name or id that the provider knows; of
+/// e-mail, an address, maybe with a name.
 pub(crate) fn sender(value: Value, channel: Option<Channel>) -> Checked<String> {
     let number = |text: &str| {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        text.starts_with('+') || digits > 8 && text.chars().all(|c| c.is_ascii_digit() || " ()-./".contains(c))
+        text.starts_with('+')
+            || digits > 8
+                && text
+                    .chars()
+                    .all(|c| c.is_ascii_digit() || " ()-./".contains(c))
     };
     match channel {
         Some(Channel::Email) => {
@@ -145,9 +173,17 @@ pub(crate) fn sender(value: Value, channel: Option<Channel>) -> Checked<String> 
 fn phone(value: Value) -> Checked<String> {
     let text = string(value)?;
     let legal = text.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
     });
-    if legal { Ok(text) } else { Err(Problems::here("must be a phone number in E.164 form, such as +15555550100")) }
+    if legal {
+        Ok(text)
+    } else {
+        Err(Problems::here(
+            "must be a phone number in E.164 form, such as +15555550100",
+        ))
+    }
 }
 
 /// A text that is not blank and has no control characters but line breaks and tabs.
@@ -159,8 +195,13 @@ fn body(value: Value, most: usize) -> Checked<String> {
     if text.len() > most {
         return Err(Problems::here(format!("must have at most {most} bytes")));
     }
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Problems::here("must hold no control characters but line breaks and tabs"));
+    if text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
+        return Err(Problems::here(
+            "must hold no control characters but line breaks and tabs",
+        ));
     }
     Ok(text)
 }
@@ -168,19 +209,25 @@ fn body(value: Value, most: usize) -> Checked<String> {
 /// An address for the provider to fetch: Tieline never calls it.
 fn url(value: Value) -> Checked<String> {
     let text = string(value)?;
-    let plain = text.len() <= LONGEST_URL && !text.chars().any(|c| c.is_control() || c.is_whitespace());
-    let absolute = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let plain =
+        text.len() <= LONGEST_URL && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    let absolute = Url::parse(&text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if plain && absolute {
         Ok(text)
     } else {
-        Err(Problems::here(format!("must be an absolute http or https URL of at most {LONGEST_URL} bytes")))
+        Err(Problems::here(format!(
+            "must be an absolute http or https URL of at most {LONGEST_URL} bytes"
+        )))
     }
 }
 
 fn metadata(value: Value) -> Checked<Map<String, Value>> {
     let size = value.to_string().len();
     if size > LONGEST_METADATA {
-        return Err(Problems::here(format!("must have at most {LONGEST_METADATA} bytes as JSON")));
+        return Err(Problems::here(format!(
+            "must have at most {LONGEST_METADATA} bytes as JSON"
+        )));
     }
     object(value)
 }

@@ -26,16 +26,22 @@ fn provider() -> ProviderId {
 
 fn accepted(channel: Channel) -> (Message, Errand) {
     let new = match channel {
-        Channel::Call => {
-            NewMessage::parse_call(json!({"to": "+15555550100", "text": "hi", "metadata": {"order": "1"}}))
-        }
+        Channel::Call => NewMessage::parse_call(
+            json!({"to": "+15555550100", "text": "hi", "metadata": {"order": "1"}}),
+        ),
         _ => NewMessage::parse(json!({
             "channel": channel, "to": if channel == Channel::Email { "ana@example.com" } else { "+15555550100" },
             "subject": "s", "text": "hi", "metadata": {"order": "1"},
         })),
     };
     let id = MessageRef::new(channel, at(0), 5);
-    Message::accept(new.expect("a message"), id, (provider(), "GW".to_owned()), at(0), "t1".to_owned())
+    Message::accept(
+        new.expect("a message"),
+        id,
+        (provider(), "GW".to_owned()),
+        at(0),
+        "t1".to_owned(),
+    )
 }
 
 fn made(number: u32, outcome: Outcome, now: Timestamp) -> Made {
@@ -45,19 +51,32 @@ fn made(number: u32, outcome: Outcome, now: Timestamp) -> Made {
         duration_ms: 1,
         status_code: outcome.status_code(),
         error: outcome.error(),
-        request: Requested { method: "POST".to_owned(), url: "https://gw.example.com/".to_owned() },
+        request: Requested {
+            method: "POST".to_owned(),
+            url: "https://gw.example.com/".to_owned(),
+        },
         response_body: None,
         missing_tags: Vec::new(),
     };
     let id = matches!(outcome, Outcome::Delivered { .. }).then(|| "SM1".to_owned());
-    Made { attempt, outcome, provider_message_id: id }
+    Made {
+        attempt,
+        outcome,
+        provider_message_id: id,
+    }
 }
 
 const SENT: Outcome = Outcome::Delivered { code: 201 };
-const FAILED: Outcome = Outcome::Failed(Failure::Status { code: 500, retry_after: None });
+const FAILED: Outcome = Outcome::Failed(Failure::Status {
+    code: 500,
+    retry_after: None,
+});
 
 fn status(status: Status, theirs: &str) -> Report {
-    Report::Status { status, provider_status: theirs.to_owned() }
+    Report::Status {
+        status,
+        provider_status: theirs.to_owned(),
+    }
 }
 
 #[test]
@@ -67,16 +86,33 @@ fn an_accepted_message_is_sent_and_delivered() {
         serde_json::to_value(&errand).expect("JSON"),
         json!({"message": row.id, "number": 1, "token": "t1", "waits": 0})
     );
-    assert_eq!((arrive(Some(&row), &errand), arrive(None, &errand)), (Arrival::Attempt, Arrival::Stale));
+    assert_eq!(
+        (arrive(Some(&row), &errand), arrive(None, &errand)),
+        (Arrival::Attempt, Arrival::Stale)
+    );
     let sent = row.after(&errand, made(1, SENT, at(1)), at(2), "t2".to_owned());
-    assert_eq!((sent.status, sent.provider_message_id.as_deref(), &sent.awaited), (Status::Sent, Some("SM1"), &None));
+    assert_eq!(
+        (
+            sent.status,
+            sent.provider_message_id.as_deref(),
+            &sent.awaited
+        ),
+        (Status::Sent, Some("SM1"), &None)
+    );
     assert_eq!(arrive(Some(&sent), &errand), Arrival::FollowUp);
-    let kept: Message = serde_json::from_str(&serde_json::to_string(&sent).expect("JSON")).expect("a message");
+    let kept: Message =
+        serde_json::from_str(&serde_json::to_string(&sent).expect("JSON")).expect("a message");
     assert_eq!(kept, sent);
-    let reported = sent.reported(provider(), &status(Status::Delivered, "delivered"), at(9)).expect("news");
+    let reported = sent
+        .reported(provider(), &status(Status::Delivered, "delivered"), at(9))
+        .expect("news");
     let row = reported.row.expect("a step");
     assert_eq!((row.status, row.version), (Status::Delivered, 3));
-    let names: Vec<String> = row.events().into_iter().map(|event| event.kind.as_str().to_owned()).collect();
+    let names: Vec<String> = row
+        .events()
+        .into_iter()
+        .map(|event| event.kind.as_str().to_owned())
+        .collect();
     assert_eq!(names, ["sms.sent", "sms.delivered"]);
     assert_eq!(row.events().pop(), reported.event);
     let view = Value::Object(row.to_map());
@@ -84,7 +120,10 @@ fn an_accepted_message_is_sent_and_delivered() {
         view["history"][2],
         json!({"status": "delivered", "at": crate::time::show_millis(at(9)), "provider_status": "delivered"})
     );
-    assert_eq!((&view["status"], &view["channel"]), (&json!("delivered"), &json!("sms")));
+    assert_eq!(
+        (&view["status"], &view["channel"]),
+        (&json!("delivered"), &json!("sms"))
+    );
 }
 
 #[test]
@@ -92,14 +131,31 @@ fn cancellation_during_a_successful_attempt_comes_too_late() {
     let (row, errand) = accepted(Channel::Sms);
     let cancelled = row.cancelled(at(1)).expect("queued");
     assert!(cancelled.is_cancelled() && arrive(Some(&cancelled), &errand) == Arrival::Stale);
-    let failed =
-        cancelled.clone().after(&errand, made(1, Outcome::Failed(Failure::Timeout), at(0)), at(2), "t2".to_owned());
+    let failed = cancelled.clone().after(
+        &errand,
+        made(1, Outcome::Failed(Failure::Timeout), at(0)),
+        at(2),
+        "t2".to_owned(),
+    );
     assert!(failed.is_cancelled() && failed.awaited.is_none() && failed.attempts.len() == 1);
     let sent = cancelled.after(&errand, made(1, SENT, at(0)), at(2), "t2".to_owned());
-    assert_eq!((sent.status, &sent.error, sent.provider_message_id.as_deref()), (Status::Sent, &None, Some("SM1")));
-    let names: Vec<String> = sent.events().into_iter().map(|event| event.kind.as_str().to_owned()).collect();
+    assert_eq!(
+        (
+            sent.status,
+            &sent.error,
+            sent.provider_message_id.as_deref()
+        ),
+        (Status::Sent, &None, Some("SM1"))
+    );
+    let names: Vec<String> = sent
+        .events()
+        .into_iter()
+        .map(|event| event.kind.as_str().to_owned())
+        .collect();
     assert_eq!(names, ["sms.failed", "sms.sent"]);
-    let reported = sent.reported(provider(), &status(Status::Delivered, "delivered"), at(9)).expect("news");
+    let reported = sent
+        .reported(provider(), &status(Status::Delivered, "delivered"), at(9))
+        .expect("news");
     assert_eq!(reported.row.expect("a step").status, Status::Delivered);
 }
 
@@ -109,7 +165,12 @@ fn failures_are_retried_for_an_hour() {
     let mut now = at(0);
     let mut delays = Vec::new();
     loop {
-        row = row.after(&errand, made(errand.ticket.number, FAILED, now), now, format!("t{}", delays.len() + 2));
+        row = row.after(
+            &errand,
+            made(errand.ticket.number, FAILED, now),
+            now,
+            format!("t{}", delays.len() + 2),
+        );
         let Some(awaited) = &row.awaited else { break };
         delays.push((awaited.due_at - at(0)).get_seconds());
         assert_eq!(arrive(Some(&row), &errand), Arrival::FollowUp);
@@ -125,10 +186,19 @@ fn failures_are_retried_for_an_hour() {
 
     // An attempt takes its time; the next one is 5 s after its begin all the same.
     assert_eq!(next(at(0), (1, at(0)), &FAILED, at(3)), Some(at(5)));
-    let retry_after =
-        |seconds| Outcome::Failed(Failure::Status { code: 429, retry_after: Some(Duration::from_secs(seconds)) });
-    let gone = Outcome::Failed(Failure::Status { code: 410, retry_after: None });
-    let blocked = Outcome::Blocked { reason: "x".to_owned() };
+    let retry_after = |seconds| {
+        Outcome::Failed(Failure::Status {
+            code: 429,
+            retry_after: Some(Duration::from_secs(seconds)),
+        })
+    };
+    let gone = Outcome::Failed(Failure::Status {
+        code: 410,
+        retry_after: None,
+    });
+    let blocked = Outcome::Blocked {
+        reason: "x".to_owned(),
+    };
     for (number, outcome, now, expected) in [
         (1, gone, 0, Some(5)),
         (1, retry_after(60), 0, Some(60)),
@@ -139,7 +209,11 @@ fn failures_are_retried_for_an_hour() {
         (1, blocked, 0, None),
         (1, SENT, 0, None),
     ] {
-        assert_eq!(next(at(0), (number, at(now)), &outcome, at(now)), expected.map(at), "{number} {outcome:?}");
+        assert_eq!(
+            next(at(0), (number, at(now)), &outcome, at(now)),
+            expected.map(at),
+            "{number} {outcome:?}"
+        );
     }
 }
 
@@ -152,38 +226,81 @@ fn an_errand_that_was_lost_or_doubled_does_no_harm() {
     assert_eq!(arrive(Some(&row), &replacing), Arrival::Attempt);
     assert_eq!(arrive(Some(&renewed), &replacing), Arrival::Attempt);
     assert_eq!(arrive(Some(&renewed), &second), Arrival::Stale);
-    let Due::Later { errand, delay_seconds } = second.due(at(0)) else { panic!("due at 5 s") };
+    let Due::Later {
+        errand,
+        delay_seconds,
+    } = second.due(at(0))
+    else {
+        panic!("due at 5 s")
+    };
     assert_eq!((errand.waits, delay_seconds), (1, 5));
     assert!(matches!(errand.clone().due(at(5)), Due::Now(_)));
-    assert_eq!(Errand { waits: 100, ..errand }.due(at(0)), Due::Lost);
+    assert_eq!(
+        Errand {
+            waits: 100,
+            ..errand
+        }
+        .due(at(0)),
+        Due::Lost
+    );
 }
 
 #[test]
 fn a_report_that_outruns_an_attempt_counts() {
     let (row, errand) = accepted(Channel::Sms);
-    let row = row.after(&errand, made(1, Outcome::Failed(Failure::Timeout), at(0)), at(1), "t2".to_owned());
+    let row = row.after(
+        &errand,
+        made(1, Outcome::Failed(Failure::Timeout), at(0)),
+        at(1),
+        "t2".to_owned(),
+    );
     let errand = row.errand().expect("a retry");
-    let reported = row.reported(provider(), &status(Status::Sent, "sent"), at(2)).expect("news").row.expect("a step");
-    assert_eq!((reported.status, arrive(Some(&reported), &errand)), (Status::Sent, Arrival::Stale));
+    let reported = row
+        .reported(provider(), &status(Status::Sent, "sent"), at(2))
+        .expect("news")
+        .row
+        .expect("a step");
+    assert_eq!(
+        (reported.status, arrive(Some(&reported), &errand)),
+        (Status::Sent, Arrival::Stale)
+    );
     // The attempt had begun by then.
     let after = reported.after(&errand, made(2, FAILED, at(2)), at(3), "t3".to_owned());
-    assert_eq!((after.status, after.awaited, after.attempts.len()), (Status::Sent, None, 2));
+    assert_eq!(
+        (after.status, after.awaited, after.attempts.len()),
+        (Status::Sent, None, 2)
+    );
 }
 
 #[test]
 fn reports_that_bring_nothing_new() {
     let (row, errand) = accepted(Channel::Sms);
     let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
-    let news = sent.reported(provider(), &status(Status::Delivered, "delivered"), at(2)).expect("news");
+    let news = sent
+        .reported(provider(), &status(Status::Delivered, "delivered"), at(2))
+        .expect("news");
     let row = news.row.expect("a step");
-    let again = row.reported(provider(), &status(Status::Delivered, "delivered"), at(99)).expect("the same");
+    let again = row
+        .reported(provider(), &status(Status::Delivered, "delivered"), at(99))
+        .expect("the same");
     assert_eq!((again.row, again.event), (None, news.event));
     for (report, from, why) in [
         (status(Status::Failed, "failed"), provider(), Ignored::Late),
         (status(Status::Sent, "sent"), provider(), Ignored::Late),
         (status(Status::Delivered, "read"), provider(), Ignored::Late),
-        (status(Status::Failed, "failed"), Id::new(at(0), 8), Ignored::OtherProvider),
-        (Report::Recording { url: "u".to_owned(), status: None }, provider(), Ignored::NotACall),
+        (
+            status(Status::Failed, "failed"),
+            Id::new(at(0), 8),
+            Ignored::OtherProvider,
+        ),
+        (
+            Report::Recording {
+                url: "u".to_owned(),
+                status: None,
+            },
+            provider(),
+            Ignored::NotACall,
+        ),
         (Report::Event(json!({})), provider(), Ignored::NotACall),
     ] {
         assert_eq!(row.reported(from, &report, at(3)), Err(why), "{report:?}");
@@ -194,15 +311,42 @@ fn reports_that_bring_nothing_new() {
 fn a_call_tells_of_every_state_recording_and_event_once() {
     let (row, errand) = accepted(Channel::Call);
     let mut row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
-    assert_eq!(row.events(), [], "what becomes of a call is told by its provider");
+    assert_eq!(
+        row.events(),
+        [],
+        "what becomes of a call is told by its provider"
+    );
     let mut ids = std::collections::BTreeSet::new();
     let reports = [
-        (status(Status::Sent, "ringing"), "call.status", "provider_status", json!("ringing")),
-        (status(Status::Sent, "in-progress"), "call.status", "provider_status", json!("in-progress")),
-        (Report::Event(json!({"digits": "1"})), "call.event", "event", json!({"digits": "1"})),
-        (status(Status::Delivered, "completed"), "call.status", "status", json!("completed")),
         (
-            Report::Recording { url: "https://a.example/r".to_owned(), status: None },
+            status(Status::Sent, "ringing"),
+            "call.status",
+            "provider_status",
+            json!("ringing"),
+        ),
+        (
+            status(Status::Sent, "in-progress"),
+            "call.status",
+            "provider_status",
+            json!("in-progress"),
+        ),
+        (
+            Report::Event(json!({"digits": "1"})),
+            "call.event",
+            "event",
+            json!({"digits": "1"}),
+        ),
+        (
+            status(Status::Delivered, "completed"),
+            "call.status",
+            "status",
+            json!("completed"),
+        ),
+        (
+            Report::Recording {
+                url: "https://a.example/r".to_owned(),
+                status: None,
+            },
             "call.recording",
             "recording_url",
             json!("https://a.example/r"),
@@ -217,9 +361,18 @@ fn a_call_tells_of_every_state_recording_and_event_once() {
         let again = row.reported(provider(), report, at(500)).expect("the same");
         assert_eq!((again.row, again.event), (None, Some(event)));
     }
-    assert_eq!(row.reported(provider(), &status(Status::Sent, "queued"), at(11)), Err(Ignored::Late));
+    assert_eq!(
+        row.reported(provider(), &status(Status::Sent, "queued"), at(11)),
+        Err(Ignored::Late)
+    );
     for number in 0..200 {
-        let reported = row.reported(provider(), &Report::Event(json!({ "number": number })), at(12)).expect("news");
+        let reported = row
+            .reported(
+                provider(),
+                &Report::Event(json!({ "number": number })),
+                at(12),
+            )
+            .expect("news");
         assert!(reported.event.is_some());
         row = reported.row.unwrap_or(row);
     }
@@ -231,40 +384,79 @@ fn a_recording_that_comes_with_a_status_moves_the_call_on() {
     let (row, errand) = accepted(Channel::Call);
     let row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
     let completed = Some((Status::Delivered, "completed".to_owned()));
-    let report = Report::Recording { url: "u".to_owned(), status: completed };
+    let report = Report::Recording {
+        url: "u".to_owned(),
+        status: completed,
+    };
     let first = row.reported(provider(), &report, at(2)).expect("news");
     let after = first.row.expect("a step");
-    assert_eq!((after.status, after.version, after.reported.len()), (Status::Completed, row.version + 1, 1));
-    let again = after.reported(provider(), &report, at(3)).expect("the same");
+    assert_eq!(
+        (after.status, after.version, after.reported.len()),
+        (Status::Completed, row.version + 1, 1)
+    );
+    let again = after
+        .reported(provider(), &report, at(3))
+        .expect("the same");
     assert_eq!((again.row, again.event.clone()), (None, first.event));
-    assert_eq!(again.event.expect("an event").kind.as_str(), "call.recording");
+    assert_eq!(
+        again.event.expect("an event").kind.as_str(),
+        "call.recording"
+    );
 }
 
 #[test]
 fn events_have_the_fields_of_their_examples() {
-    for channel in [Channel::Sms, Channel::Email, Channel::Chatbot, Channel::Call] {
+    for channel in [
+        Channel::Sms,
+        Channel::Email,
+        Channel::Chatbot,
+        Channel::Call,
+    ] {
         let (row, errand) = accepted(channel);
         let failed = row.clone().after(
             &errand,
-            made(1, Outcome::Blocked { reason: "x".to_owned() }, at(0)),
+            made(
+                1,
+                Outcome::Blocked {
+                    reason: "x".to_owned(),
+                },
+                at(0),
+            ),
             at(1),
             String::new(),
         );
         let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
         let reports = [
             status(Status::Delivered, "x"),
-            Report::Recording { url: "u".to_owned(), status: None },
+            Report::Recording {
+                url: "u".to_owned(),
+                status: None,
+            },
             Report::Event(json!({})),
         ];
-        let reported = reports.iter().filter_map(|report| sent.reported(provider(), report, at(2)).ok()?.event);
-        let failures = failed.events().into_iter().filter(|_| channel != Channel::Call);
+        let reported = reports
+            .iter()
+            .filter_map(|report| sent.reported(provider(), report, at(2)).ok()?.event);
+        let failures = failed
+            .events()
+            .into_iter()
+            .filter(|_| channel != Channel::Call);
         let delivered = reported.collect::<Vec<_>>();
-        assert_eq!(delivered.len(), if channel == Channel::Call { 3 } else { 1 });
+        assert_eq!(
+            delivered.len(),
+            if channel == Channel::Call { 3 } else { 1 }
+        );
         for event in sent.events().into_iter().chain(delivered).chain(failures) {
             let keys = |data: &Value| {
-                data.as_object().expect("an object").keys().cloned().collect::<std::collections::BTreeSet<_>>()
+                data.as_object()
+                    .expect("an object")
+                    .keys()
+                    .cloned()
+                    .collect::<std::collections::BTreeSet<_>>()
             };
-            let example = &event_type::find(event.kind.as_str()).expect("built in").example;
+            let example = &event_type::find(event.kind.as_str())
+                .expect("built in")
+                .example;
             assert_eq!(keys(&event.data), keys(example), "{}", event.kind);
         }
     }
@@ -272,11 +464,20 @@ fn events_have_the_fields_of_their_examples() {
 
 #[test]
 fn an_id_is_a_messages_or_a_calls() {
-    for (channel, prefix) in [(Channel::Sms, "msg_"), (Channel::Chatbot, "msg_"), (Channel::Call, "call_")] {
+    for (channel, prefix) in [
+        (Channel::Sms, "msg_"),
+        (Channel::Chatbot, "msg_"),
+        (Channel::Call, "call_"),
+    ] {
         let id = MessageRef::new(channel, at(0), 3);
         assert!(id.to_string().starts_with(prefix) && id.to_string().parse() == Ok(id));
     }
-    assert!("evt_01K3S0M3ZC0000000000000000".parse::<MessageRef>().is_err() && "msg_1".parse::<MessageRef>().is_err());
+    assert!(
+        "evt_01K3S0M3ZC0000000000000000"
+            .parse::<MessageRef>()
+            .is_err()
+            && "msg_1".parse::<MessageRef>().is_err()
+    );
 }
 
 fn any_status() -> impl Strategy<Value = Status> {
@@ -321,10 +522,21 @@ fn who_reports_of_a_call_has_it() {
     assert!(retried.awaited.is_some());
     for report in [
         Report::Event(json!({"state": "ringing"})),
-        Report::Recording { url: "https://example.com/1".to_owned(), status: None },
+        Report::Recording {
+            url: "https://example.com/1".to_owned(),
+            status: None,
+        },
     ] {
-        let row = retried.reported(provider(), &report, at(3)).expect("news").row.expect("a step");
-        assert_eq!((row.status, row.awaited), (Status::Sent, None), "it is not made once more");
+        let row = retried
+            .reported(provider(), &report, at(3))
+            .expect("news")
+            .row
+            .expect("a step");
+        assert_eq!(
+            (row.status, row.awaited),
+            (Status::Sent, None),
+            "it is not made once more"
+        );
     }
 }
 
@@ -332,15 +544,22 @@ fn who_reports_of_a_call_has_it() {
 fn reports_are_kept_without_secrets() {
     let mut secrets = Secrets::default();
     secrets.add("the-api-key");
-    let body = json!({"sid": "the-api-key", "more": ["x the-api-key", 1, {"the": "the%2Dapi-key"}]});
+    let body =
+        json!({"sid": "the-api-key", "more": ["x the-api-key", 1, {"the": "the%2Dapi-key"}]});
     let redacted = json!({"sid": "•••", "more": ["x •••", 1, {"the": "•••"}]});
-    assert_eq!(Report::Event(body).redacted(&Redactor::new(secrets)), Report::Event(redacted));
+    assert_eq!(
+        Report::Event(body).redacted(&Redactor::new(secrets)),
+        Report::Event(redacted)
+    );
 }
 
 #[test]
 fn nothing_is_tried_again_once_its_hour_is_long_over() {
     let (row, errand) = accepted(Channel::Sms);
-    assert!(!row.is_out_of_time(at(100_000)), "its first attempt has been waited for");
+    assert!(
+        !row.is_out_of_time(at(100_000)),
+        "its first attempt has been waited for"
+    );
     let row = row.after(&errand, made(1, FAILED, at(1)), at(2), "t2".to_owned());
     assert!(!row.is_out_of_time(at(3_601)) && row.is_out_of_time(at(7_200)));
 }

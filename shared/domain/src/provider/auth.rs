@@ -13,7 +13,8 @@ use crate::{
 /// The authentication of calls to a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// The API key in `x-api-key`, and the headers of Standard Webhooks 1.0, signed with the secret key.
+    /// The API key in `x-api-key`, and the headers of Standard Webhooks 1.0, signed with the secret
+    /// key.
     Signed,
     /// RFC 7617, the API key being the user's name and the secret key the password.
     Basic,
@@ -37,7 +38,12 @@ impl Auth {
             Some("bearer") => Some(Self::Bearer),
             Some("header") => fields.required("name", header_name).map(Self::Header),
             Some("none") => Some(Self::None),
-            Some(_) => return Err(Problems::here("must be one of: signed, basic, bearer, header, none").under("type")),
+            Some(_) => {
+                return Err(
+                    Problems::here("must be one of: signed, basic, bearer, header, none")
+                        .under("type"),
+                );
+            }
             None => None,
         };
         fields.finish(auth)

@@ -1,7 +1,7 @@
 //! What a provider's API demands of a message beyond the rules of its channel.
 //!
-//! Without these limits a message that the API can only reject would be accepted, retried and reported as failed; with
-//! them the client gets a 422 that names the field.
+//! Without these limits a message that the API can only reject would be accepted, retried and
+//! reported as failed; with them the client gets a 422 that names the field.
 
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,8 @@ pub struct Limits(Vec<(Field, Limit)>);
 struct Limit {
     /// Whether messages without the field are refused.
     required: bool,
-    /// Maximum length in UTF-16 code units: the way most providers count, and never less than characters.
+    /// Maximum length in UTF-16 code units: the way most providers count, and never less than
+    /// characters.
     max_length: Option<u64>,
 }
 
@@ -52,16 +53,25 @@ impl Field {
     fn parse(name: &str) -> Checked<Self> {
         let found = Self::ALL.iter().find(|(known, _)| *known == name);
         let names = || Self::ALL.map(|(name, _)| name).join(", ");
-        found.map(|(_, field)| *field).ok_or_else(|| Problems::here(format!("must be one of: {}", names())))
+        found
+            .map(|(_, field)| *field)
+            .ok_or_else(|| Problems::here(format!("must be one of: {}", names())))
     }
 
     fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, field)| *field == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, field)| *field == self)
+            .map_or("", |(name, _)| name)
     }
 
     /// The request field that a client has to change.
     fn source(self) -> &'static str {
-        if self == Self::Twiml { "text" } else { self.name() }
+        if self == Self::Twiml {
+            "text"
+        } else {
+            self.name()
+        }
     }
 
     fn of(self, content: &Content) -> Option<String> {
@@ -79,14 +89,21 @@ impl Field {
 impl Limits {
     /// Reads `{"<field>": {"required", "max_length"}}`.
     pub(super) fn parse(value: Value) -> Checked<Self> {
-        let limits = entries(Field::ALL.len(), |name, value| Ok((Field::parse(name)?, limit(value)?)))(value)?;
+        let limits = entries(Field::ALL.len(), |name, value| {
+            Ok((Field::parse(name)?, limit(value)?))
+        })(value)?;
         Ok(Self(limits.into_iter().map(|(_, limit)| limit).collect()))
     }
 
     /// The document that [`Limits::parse`] reads.
     pub(super) fn to_value(&self) -> Value {
-        let limit = |limit: &Limit| json!({"required": limit.required, "max_length": limit.max_length});
-        self.0.iter().map(|(field, of)| (field.name().to_owned(), limit(of))).collect::<Map<_, _>>().into()
+        let limit =
+            |limit: &Limit| json!({"required": limit.required, "max_length": limit.max_length});
+        self.0
+            .iter()
+            .map(|(field, of)| (field.name().to_owned(), limit(of)))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     /// Checks a message against the limits of `provider`.
@@ -97,25 +114,46 @@ impl Limits {
         let mut problems = Vec::new();
         for (field, limit) in &self.0 {
             let value = field.of(content).filter(|value| !value.is_empty());
-            let length = value.as_ref().map(|value| value.encode_utf16().count() as u64);
+            let length = value
+                .as_ref()
+                .map(|value| value.encode_utf16().count() as u64);
             let detail = match (length, limit.max_length) {
-                (None, _) if limit.required => format!("is required by the provider \"{provider}\""),
+                (None, _) if limit.required => {
+                    format!("is required by the provider \"{provider}\"")
+                }
                 (Some(length), Some(max)) if length > max => {
-                    let what = if *field == Field::Twiml { " as TwiML" } else { "" };
-                    format!("must have at most {max} characters{what} for the provider \"{provider}\"")
+                    let what = if *field == Field::Twiml {
+                        " as TwiML"
+                    } else {
+                        ""
+                    };
+                    format!(
+                        "must have at most {max} characters{what} for the provider \"{provider}\""
+                    )
                 }
                 _ => continue,
             };
             problems.extend(Problems::here(detail).under(field.source()).0);
         }
-        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Problems(problems))
+        }
     }
 }
 
 fn limit(value: Value) -> Checked<Limit> {
     let mut fields = Fields::of(value)?;
     let required = fields.defaulted("required", false, boolean);
-    let max_length = fields.defaulted("max_length", None, |value| whole(1, MAX_LENGTH)(value).map(Some));
-    let parsed = (|| Some(Limit { required: required?, max_length: max_length? }))();
+    let max_length = fields.defaulted("max_length", None, |value| {
+        whole(1, MAX_LENGTH)(value).map(Some)
+    });
+    let parsed = (|| {
+        Some(Limit {
+            required: required?,
+            max_length: max_length?,
+        })
+    })();
     fields.finish(parsed)
 }

@@ -14,16 +14,35 @@ impl Provider {
     /// # Errors
     /// Names each stored secret that would reach another origin than its own.
     pub fn patched(self, before: &Self, patch: &Value) -> Checked<Self> {
-        let [from, to] = [&before.settings, &self.settings].map(|settings| Origin::of(settings.send_url.origin_url()));
-        let secret_origins = before.secret_origins.patched(stored(&self.settings), patch, &from, &to)?;
-        Ok(Self { secret_origins, ..self })
+        let [from, to] = [&before.settings, &self.settings]
+            .map(|settings| Origin::of(settings.send_url.origin_url()));
+        let secret_origins =
+            before
+                .secret_origins
+                .patched(stored(&self.settings), patch, &from, &to)?;
+        Ok(Self {
+            secret_origins,
+            ..self
+        })
     }
 }
 
 fn stored(settings: &Settings) -> Vec<StoredSecret> {
     let (uses_api_key, uses_secret_key) = (settings.needs_api_key(), settings.needs_secret_key());
-    let api_key = settings.api_key.iter().map(|_| StoredSecret::sent_if(uses_api_key, ["api_key"]));
-    let secret_key = settings.secret_key.iter().map(|_| StoredSecret::sent_if(uses_secret_key, ["secret_key"]));
-    let headers = settings.request.as_ref().map_or(&[][..], |RequestTemplate { headers, .. }| headers);
-    api_key.chain(secret_key).chain(StoredSecret::of_headers(&["request", "headers"], headers)).collect()
+    let api_key = settings
+        .api_key
+        .iter()
+        .map(|_| StoredSecret::sent_if(uses_api_key, ["api_key"]));
+    let secret_key = settings
+        .secret_key
+        .iter()
+        .map(|_| StoredSecret::sent_if(uses_secret_key, ["secret_key"]));
+    let headers = settings
+        .request
+        .as_ref()
+        .map_or(&[][..], |RequestTemplate { headers, .. }| headers);
+    api_key
+        .chain(secret_key)
+        .chain(StoredSecret::of_headers(&["request", "headers"], headers))
+        .collect()
 }

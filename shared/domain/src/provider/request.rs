@@ -27,16 +27,30 @@ pub enum NoRequest {
     Unfit(#[from] Unfit),
 }
 
-/// The request that hands `message` to `provider` at `now`. `callback_url` is where the provider reports to.
+/// The request that hands `message` to `provider` at `now`. `callback_url` is where the provider
+/// reports to.
 pub fn build(
     provider: &Provider,
     message: &Message,
     callback_url: Option<&str>,
     now: Timestamp,
 ) -> Result<Request, NoRequest> {
-    let Settings { send_url, auth, request, api_key, secret_key, .. } = &provider.settings;
+    let Settings {
+        send_url,
+        auth,
+        request,
+        api_key,
+        secret_key,
+        ..
+    } = &provider.settings;
     let default = RequestTemplate::default();
-    let RequestTemplate { method, format, headers: extra, body, limits: _ } = request.as_ref().unwrap_or(&default);
+    let RequestTemplate {
+        method,
+        format,
+        headers: extra,
+        body,
+        limits: _,
+    } = request.as_ref().unwrap_or(&default);
     let secrets = secrets(&provider.settings);
     if provider.settings.status() == Status::NeedsSecrets {
         return Err(NoRequest::NeedsSecrets);
@@ -53,16 +67,27 @@ pub fn build(
     };
     let mut headers = HeaderMap::new();
     if body.is_some() {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(format.content_type()),
+        );
     }
     for (name, template) in extra {
-        headers.insert(name.clone(), sensitive(&template.render(&scope, &mut missing)?)?);
+        headers.insert(
+            name.clone(),
+            sensitive(&template.render(&scope, &mut missing)?)?,
+        );
     }
     if let Some(name) = auth.header_name() {
-        let credential = auth.header_value(api_key.as_ref(), secret_key.as_ref()).ok_or(NoRequest::NeedsSecrets)?;
+        let credential = auth
+            .header_value(api_key.as_ref(), secret_key.as_ref())
+            .ok_or(NoRequest::NeedsSecrets)?;
         headers.insert(name, sensitive(credential.expose_secret())?);
     }
-    headers.insert(HOPS_HEADER, u16::from(message.hops.saturating_add(1)).into());
+    headers.insert(
+        HOPS_HEADER,
+        u16::from(message.hops.saturating_add(1)).into(),
+    );
     if *auth == Auth::Signed {
         let key = SigningSecret::issued(secret_key.as_ref().ok_or(NoRequest::NeedsSecrets)?);
         let id = message.id.to_string();
@@ -72,10 +97,18 @@ pub fn build(
         headers.insert("webhook-timestamp", now.as_second().into());
         headers.insert("webhook-signature", sensitive(&signature)?);
     }
-    Ok(Request { method: method.clone(), url, shown_url, headers, body, missing })
+    Ok(Request {
+        method: method.clone(),
+        url,
+        shown_url,
+        headers,
+        body,
+        missing,
+    })
 }
 
-/// The tags of a provider's URL, headers and body that name nothing in `message`, whether or not a request can be made of it.
+/// The tags of a provider's URL, headers and body that name nothing in `message`, whether or not a
+/// request can be made of it.
 pub fn missing(provider: &Provider, message: &Message, callback_url: Option<&str>) -> Missing {
     let roots = roots(provider, message, callback_url);
     let secrets = secrets(&provider.settings);
@@ -85,17 +118,35 @@ pub fn missing(provider: &Provider, message: &Message, callback_url: Option<&str
 }
 
 fn secrets(settings: &Settings) -> BTreeMap<String, SecretString> {
-    let keys = [("api_key", &settings.api_key), ("secret_key", &settings.secret_key)];
-    keys.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key.clone()?))).collect()
+    let keys = [
+        ("api_key", &settings.api_key),
+        ("secret_key", &settings.secret_key),
+    ];
+    keys.into_iter()
+        .filter_map(|(name, key)| Some((name.to_owned(), key.clone()?)))
+        .collect()
 }
 
 fn scope<'a>(roots: &'a Value, secrets: &'a BTreeMap<String, SecretString>) -> Scope<'a> {
-    Scope { roots, secrets, sealed: &["provider.callback_url"], data: &Value::Null }
+    Scope {
+        roots,
+        secrets,
+        sealed: &["provider.callback_url"],
+        data: &Value::Null,
+    }
 }
 
 /// What a provider gets that asks for nothing else. A call has a `url` besides.
 fn standard(provider: &Provider, message: &Message) -> Value {
-    let Content { to, from, subject, text, html, url, metadata } = &message.content;
+    let Content {
+        to,
+        from,
+        subject,
+        text,
+        html,
+        url,
+        metadata,
+    } = &message.content;
     let mut body = json!({
         "id": message.id,
         "provider_id": provider.settings.provider_id,
@@ -115,7 +166,15 @@ fn standard(provider: &Provider, message: &Message) -> Value {
 
 /// What tags can name.
 fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> Value {
-    let Content { to, from, subject, text, html, url, metadata } = &message.content;
+    let Content {
+        to,
+        from,
+        subject,
+        text,
+        html,
+        url,
+        metadata,
+    } = &message.content;
     json!({
         "message": {
             "id": message.id,
@@ -142,23 +201,35 @@ fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> 
     })
 }
 
-/// The sender of an e-mail, as e-mail APIs take it: `{"email", "name"}`, without a name where it has none.
+/// The sender of an e-mail, as e-mail APIs take it: `{"email", "name"}`, without a name where it
+/// has none.
 fn sender(message: &Message) -> Option<Value> {
-    let from = message.content.from.as_deref().filter(|_| message.channel == Channel::Email)?;
-    let Ok(Mailbox { name, address }) = Mailbox::parse(from) else { return Some(json!({"email": from})) };
+    let from = message
+        .content
+        .from
+        .as_deref()
+        .filter(|_| message.channel == Channel::Email)?;
+    let Ok(Mailbox { name, address }) = Mailbox::parse(from) else {
+        return Some(json!({"email": from}));
+    };
     Some(match name {
         Some(name) => json!({"email": address, "name": name}),
         None => json!({"email": address}),
     })
 }
 
-/// The bodies that there are, as e-mail APIs take them: `[{"type": "text/plain", "value": …}, …]`, the plain one first.
+/// The bodies that there are, as e-mail APIs take them: `[{"type": "text/plain", "value": …}, …]`,
+/// the plain one first.
 fn content(content: &Content) -> Value {
     let parts = [("text/plain", &content.text), ("text/html", &content.html)];
-    parts.into_iter().filter_map(|(kind, body)| Some(json!({"type": kind, "value": body.as_ref()?}))).collect()
+    parts
+        .into_iter()
+        .filter_map(|(kind, body)| Some(json!({"type": kind, "value": body.as_ref()?})))
+        .collect()
 }
 
-/// A call as `TwiML`, Twilio's XML for what is to happen in one: reads the text out, then goes on with what the URL says.
+/// A call as `TwiML`, Twilio's XML for what is to happen in one: reads the text out, then goes on
+/// with what the URL says.
 pub(super) fn twiml(content: &Content) -> String {
     let mut out = String::from("<Response>");
     for (verb, value) in [("Say", &content.text), ("Redirect", &content.url)] {

@@ -1,4 +1,5 @@
-//! A provider's settings: read from JSON with everything that is wrong named at once, and written back.
+//! A provider's settings: read from JSON with everything that is wrong named at once, and written
+//! back.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
@@ -62,32 +63,42 @@ impl Settings {
         Self::read(value, Some(allow), keys)
     }
 
-    /// Reads settings that were saved. What was to be checked was checked then: a saved provider can always be read, and
-    /// whether its target is allowed by now is for the sending to check.
+    /// Reads settings that were saved. What was to be checked was checked then: a saved provider
+    /// can always be read, and whether its target is allowed by now is for the sending to check.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, None, Keys::MayMiss)
     }
 
     /// `input`: where it comes from a client, with the targets that it may have.
     fn read(value: Value, input: Option<&Allow>, keys: Keys) -> Checked<Self> {
-        let source = if input.is_some() { Source::Client } else { Source::Table };
+        let source = if input.is_some() {
+            Source::Client
+        } else {
+            Source::Table
+        };
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
         let provider_id = fields.required("provider_id", text(100));
         let channel = fields.required("channel", one_of(&Channel::ALL));
         let send_url = fields.required("send_url", |value| {
             let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
-            input.map_or(Ok(()), |allow| target::check_url(template.origin_url(), allow))?;
+            input.map_or(Ok(()), |allow| {
+                target::check_url(template.origin_url(), allow)
+            })?;
             check_tags(template.tags(), source)?;
             edited(template.as_str(), source)?;
             Ok(template)
         });
         let auth = fields.defaulted("auth", Auth::Signed, Auth::parse);
         let own = auth.as_ref().and_then(Auth::header_name);
-        let request =
-            fields.defaulted("request", None, |value| RequestTemplate::parse(value, own.as_ref(), source).map(Some));
+        let request = fields.defaulted("request", None, |value| {
+            RequestTemplate::parse(value, own.as_ref(), source).map(Some)
+        });
         let tags = || {
-            send_url.iter().flat_map(UrlTemplate::tags).chain(request.iter().flatten().flat_map(RequestTemplate::tags))
+            send_url
+                .iter()
+                .flat_map(UrlTemplate::tags)
+                .chain(request.iter().flatten().flat_map(RequestTemplate::tags))
         };
         if let Some(id) = &provider_id
             && tags().any(|tag| tag == "provider.provider_id")
@@ -95,18 +106,22 @@ impl Settings {
         {
             fields.refuse("provider_id", UNEDITED);
         }
-        let needs_secret_key =
-            auth.as_ref().is_some_and(Auth::needs_secret_key) || tags().any(|tag| tag == "secret.secret_key");
-        let needs_api_key = auth.as_ref().is_none_or(Auth::needs_api_key) || tags().any(|tag| tag == "secret.api_key");
+        let needs_secret_key = auth.as_ref().is_some_and(Auth::needs_secret_key)
+            || tags().any(|tag| tag == "secret.secret_key");
+        let needs_api_key = auth.as_ref().is_none_or(Auth::needs_api_key)
+            || tags().any(|tag| tag == "secret.api_key");
         if keys == Keys::Required && needs_api_key && !fields.has("api_key") {
             fields.refuse("api_key", "is required: `auth` or a tag takes it");
         }
         if keys == Keys::Required && needs_secret_key && !fields.has("secret_key") {
             fields.refuse("secret_key", "is required: `auth` or a tag takes it");
         }
-        let api_key = fields.defaulted("api_key", None, |value| api_key(value, auth.as_ref(), source).map(Some));
-        let secret_key =
-            fields.defaulted("secret_key", None, |value| secret_key(value, auth.as_ref(), source).map(Some));
+        let api_key = fields.defaulted("api_key", None, |value| {
+            api_key(value, auth.as_ref(), source).map(Some)
+        });
+        let secret_key = fields.defaulted("secret_key", None, |value| {
+            secret_key(value, auth.as_ref(), source).map(Some)
+        });
         let default = fields.defaulted("default", false, boolean);
         let from = fields.defaulted("from", None, |value| {
             let from = sender(value, channel)?;
@@ -153,7 +168,8 @@ impl Settings {
         map
     }
 
-    /// What of the document belongs to the provider wherever it is: without its keys, and without its rank among others.
+    /// What of the document belongs to the provider wherever it is: without its keys, and without
+    /// its rank among others.
     pub fn to_bundle(&self, reveal: Reveal) -> Map<String, Value> {
         let send_url = match reveal {
             Reveal::Full => self.send_url.as_str().to_owned(),
@@ -167,17 +183,30 @@ impl Settings {
         put("send_url", json!(send_url));
         put("from", json!(self.from));
         put("auth", self.auth.to_value());
-        put("request", self.request.as_ref().map_or(Value::Null, |request| request.to_value(reveal)));
+        put(
+            "request",
+            self.request
+                .as_ref()
+                .map_or(Value::Null, |request| request.to_value(reveal)),
+        );
         put(
             "response",
-            self.id_pointer.as_ref().map_or(Value::Null, |pointer| json!({"id_pointer": pointer.as_str()})),
+            self.id_pointer.as_ref().map_or(
+                Value::Null,
+                |pointer| json!({"id_pointer": pointer.as_str()}),
+            ),
         );
-        put("callback", self.callback.as_ref().map_or(Value::Null, Mapping::to_value));
+        put(
+            "callback",
+            self.callback
+                .as_ref()
+                .map_or(Value::Null, Mapping::to_value),
+        );
         map
     }
 
-    /// The full document that the merge patch `patch` applies to: without what belongs to a kind of authentication that the
-    /// patch replaces.
+    /// The full document that the merge patch `patch` applies to: without what belongs to a kind of
+    /// authentication that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
         let mut base = Value::Object(self.to_map(Reveal::Full));
         let wanted = &patch["auth"]["type"];
@@ -203,7 +232,9 @@ impl Settings {
 
     /// The names of all tags of a request.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
-        self.send_url.tags().chain(self.request.iter().flat_map(RequestTemplate::tags))
+        self.send_url
+            .tags()
+            .chain(self.request.iter().flat_map(RequestTemplate::tags))
     }
 
     /// Whether it has the keys that sending takes.
@@ -216,9 +247,14 @@ impl Settings {
         }
     }
 
-    /// What a change of these settings has to bring: a provider that needs its keys may be changed without them.
+    /// What a change of these settings has to bring: a provider that needs its keys may be changed
+    /// without them.
     pub fn keys(&self) -> Keys {
-        if self.status() == Status::NeedsSecrets { Keys::MayMiss } else { Keys::Required }
+        if self.status() == Status::NeedsSecrets {
+            Keys::MayMiss
+        } else {
+            Keys::Required
+        }
     }
 
     /// The provider's own id of a message in the body of its answer.
@@ -249,7 +285,9 @@ fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretS
     let key = source.secret(auth::secret)(value)?;
     edited(key.expose_secret(), source)?;
     if auth == Some(&Auth::Basic) && key.expose_secret().contains(':') {
-        return Err(Problems::here("must hold no colon: it is the user's name of HTTP Basic authentication"));
+        return Err(Problems::here(
+            "must hold no colon: it is the user's name of HTTP Basic authentication",
+        ));
     }
     Ok(key)
 }

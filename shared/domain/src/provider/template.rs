@@ -28,7 +28,13 @@ pub struct RequestTemplate {
 
 impl Default for RequestTemplate {
     fn default() -> Self {
-        Self { method: Method::POST, format: Format::Json, headers: Vec::new(), body: None, limits: Limits::default() }
+        Self {
+            method: Method::POST,
+            format: Format::Json,
+            headers: Vec::new(),
+            body: None,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -40,29 +46,44 @@ impl RequestTemplate {
         let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
         let headers = fields.defaulted("headers", Vec::new(), |value| {
             let headers = headers(value, source, |name| {
-                if Some(name) == own { Err(Problems::here("is the header that `auth` sets")) } else { Ok(()) }
+                if Some(name) == own {
+                    Err(Problems::here("is the header that `auth` sets"))
+                } else {
+                    Ok(())
+                }
             })?;
             for (name, template) in &headers {
-                let checked = check_tags(template.tags(), source).and_then(|()| edited(template.as_str(), source));
+                let checked = check_tags(template.tags(), source)
+                    .and_then(|()| edited(template.as_str(), source));
                 checked.map_err(|problems| problems.under(name.as_str()))?;
             }
             Ok(headers)
         });
         let body = fields.defaulted("body", None, |value| {
             // Where the format itself is wrong, that is the problem to report.
-            let Some(format) = format else { return string(value).map(|_| None) };
+            let Some(format) = format else {
+                return string(value).map(|_| None);
+            };
             let body = BodyTemplate::parse(format, &string(value)?)?;
             check_tags(body.tags(), source)?;
             edited(body.as_str(), source)?;
             Ok(Some(body))
         });
         let limits = fields.defaulted("limits", Limits::default(), Limits::parse);
-        let sends_json = method == Some(Method::GET) || format.is_none_or(|format| format == Format::Json);
+        let sends_json =
+            method == Some(Method::GET) || format.is_none_or(|format| format == Format::Json);
         if body == Some(None) && !sends_json {
             fields.refuse("body", "is required where the format is not json");
         }
-        let parsed =
-            (|| Some(Self { method: method?, format: format?, headers: headers?, body: body?, limits: limits? }))();
+        let parsed = (|| {
+            Some(Self {
+                method: method?,
+                format: format?,
+                headers: headers?,
+                body: body?,
+                limits: limits?,
+            })
+        })();
         fields.finish(parsed)
     }
 
@@ -72,7 +93,10 @@ impl RequestTemplate {
             Reveal::Full => value.to_owned(),
             Reveal::Hints => mask::header(name.as_str(), value),
         };
-        let headers = self.headers.iter().map(|(name, value)| (name.to_string(), shown(name, value.as_str()).into()));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), shown(name, value.as_str()).into()));
         json!({
             "method": self.method.as_str(),
             "format": self.format,
@@ -84,7 +108,10 @@ impl RequestTemplate {
 
     /// The names of all its tags.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
-        let headers = self.headers.iter().flat_map(|(_, template)| template.tags());
+        let headers = self
+            .headers
+            .iter()
+            .flat_map(|(_, template)| template.tags());
         headers.chain(self.body.iter().flat_map(BodyTemplate::tags))
     }
 }
@@ -109,15 +136,21 @@ const MESSAGE: [&str; 14] = [
 /// What a provider's can.
 const PROVIDER: [&str; 5] = ["id", "name", "provider_id", "channel", "callback_url"];
 
-/// Refuses tags that can never name anything: unlike an event's data, what a message has is known by now.
+/// Refuses tags that can never name anything: unlike an event's data, what a message has is known
+/// by now.
 pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source) -> Checked<()> {
     let known = |tag: &&str| match tag.split_once('.') {
-        Some(("message", name)) => MESSAGE.contains(&name) || name == "metadata" || name.starts_with("metadata."),
+        Some(("message", name)) => {
+            MESSAGE.contains(&name) || name == "metadata" || name.starts_with("metadata.")
+        }
         Some(("provider", name)) => PROVIDER.contains(&name),
         Some(("secret", name)) => ["api_key", "secret_key"].contains(&name),
         _ => false,
     };
-    let unknown: Vec<String> = tags.filter(|tag| !known(tag)).map(|tag| format!("{{{tag}}}")).collect();
+    let unknown: Vec<String> = tags
+        .filter(|tag| !known(tag))
+        .map(|tag| format!("{{{tag}}}"))
+        .collect();
     if unknown.is_empty() || source == Source::Table {
         return Ok(());
     }

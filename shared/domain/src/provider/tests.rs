@@ -27,7 +27,10 @@ fn document(change: &Value) -> Value {
         "name": "SMS gateway", "provider_id": "gw-1", "channel": "sms", "send_url": "https://gw.example.com/send",
         "api_key": KEYS[0], "secret_key": KEYS[1],
     });
-    document.as_object_mut().expect("object").extend(change.as_object().expect("object").clone());
+    document
+        .as_object_mut()
+        .expect("object")
+        .extend(change.as_object().expect("object").clone());
     document
 }
 
@@ -36,25 +39,49 @@ fn settings(change: &Value) -> Result<Settings, Problems> {
 }
 
 fn provider(change: &Value) -> Provider {
-    Provider::new(ProviderId::from_ulid(ulid::Ulid::from(7)), settings(change).expect("valid settings"), at(0))
+    Provider::new(
+        ProviderId::from_ulid(ulid::Ulid::from(7)),
+        settings(change).expect("valid settings"),
+        at(0),
+    )
 }
 
 fn message(document: Value, channel: Channel) -> Message {
-    let new = if channel == Channel::Call { NewMessage::parse_call(document) } else { NewMessage::parse(document) };
+    let new = if channel == Channel::Call {
+        NewMessage::parse_call(document)
+    } else {
+        NewMessage::parse(document)
+    };
     let id = MessageRef::new(channel, at(0), 5);
-    Message::accept(new.expect("a message"), id, (Id::new(at(0), 7), "GW".to_owned()), at(0), "t".to_owned()).0
+    Message::accept(
+        new.expect("a message"),
+        id,
+        (Id::new(at(0), 7), "GW".to_owned()),
+        at(0),
+        "t".to_owned(),
+    )
+    .0
 }
 
 fn sms(text: &str) -> Message {
-    message(json!({"channel": "sms", "to": "+15555550100", "from": "+15555550111", "text": text}), Channel::Sms)
+    message(
+        json!({"channel": "sms", "to": "+15555550100", "from": "+15555550111", "text": text}),
+        Channel::Sms,
+    )
 }
 
 fn pointers(problems: Problems) -> Vec<String> {
-    problems.0.into_iter().map(|invalid| invalid.pointer).collect()
+    problems
+        .0
+        .into_iter()
+        .map(|invalid| invalid.pointer)
+        .collect()
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    headers
+        .get(name)
+        .map_or("", |value| value.to_str().expect("text"))
 }
 
 #[test]
@@ -87,21 +114,35 @@ fn settings_read_back_what_they_write_and_show_no_secret() {
     let again = Settings::restore(written.clone()).expect("valid");
     assert_eq!(Value::Object(again.to_map(Reveal::Full)), written);
     assert_eq!(
-        Settings::parse(first.base(&json!({})), &Allow::default(), first.keys()).expect("valid").name,
+        Settings::parse(first.base(&json!({})), &Allow::default(), first.keys())
+            .expect("valid")
+            .name,
         "SMS gateway"
     );
     let shown = Value::Object(first.to_map(Reveal::Hints)).to_string();
     for secret in [KEYS[0], KEYS[1], "hush", "bot123"] {
-        assert!(!shown.contains(secret) && !format!("{first:?}").contains(secret), "{secret}: {shown}");
+        assert!(
+            !shown.contains(secret) && !format!("{first:?}").contains(secret),
+            "{secret}: {shown}"
+        );
     }
-    assert_eq!(first.base(&json!({"auth": {"type": "basic"}}))["auth"], Value::Null);
-    assert_eq!(first.base(&json!({"auth": {"name": "x-other"}}))["auth"]["type"], "header");
+    assert_eq!(
+        first.base(&json!({"auth": {"type": "basic"}}))["auth"],
+        Value::Null
+    );
+    assert_eq!(
+        first.base(&json!({"auth": {"name": "x-other"}}))["auth"]["type"],
+        "header"
+    );
 }
 
 #[test]
 fn blank_keys_are_refused_and_saved_ones_read() {
     let blank = json!({"api_key": "   ", "secret_key": " ", "auth": {"type": "basic"}});
-    assert_eq!(pointers(settings(&blank).expect_err("blank")), ["/api_key", "/secret_key"]);
+    assert_eq!(
+        pointers(settings(&blank).expect_err("blank")),
+        ["/api_key", "/secret_key"]
+    );
     assert!(Settings::restore(document(&blank)).is_ok());
 }
 
@@ -132,28 +173,67 @@ fn everything_wrong_is_named_at_once() {
     for (change, pointer) in [
         (json!({"api_key": null}), "/api_key"),
         (json!({"secret_key": null}), "/secret_key"),
-        (json!({"secret_key": null, "auth": {"type": "basic"}}), "/secret_key"),
+        (
+            json!({"secret_key": null, "auth": {"type": "basic"}}),
+            "/secret_key",
+        ),
         (
             json!({"secret_key": null, "auth": {"type": "bearer"}, "request": {"body": "[{secret.secret_key}]"}}),
             "/secret_key",
         ),
         (json!({"secret_key": "whsec_short"}), "/secret_key"),
-        (json!({"api_key": "a:b", "auth": {"type": "basic"}}), "/api_key"),
-        (json!({"api_key": null, "auth": {"type": "none"}, "request": {"body": "[{secret.api_key}]"}}), "/api_key"),
+        (
+            json!({"api_key": "a:b", "auth": {"type": "basic"}}),
+            "/api_key",
+        ),
+        (
+            json!({"api_key": null, "auth": {"type": "none"}, "request": {"body": "[{secret.api_key}]"}}),
+            "/api_key",
+        ),
         (json!({"auth": {"type": "none", "name": "x"}}), "/auth/name"),
-        (json!({"send_url": "https://gw.example.com/•••"}), "/send_url"),
+        (
+            json!({"send_url": "https://gw.example.com/•••"}),
+            "/send_url",
+        ),
         (json!({"send_url": "https://{message.to}/"}), "/send_url"),
-        (json!({"send_url": "https://gw.example.com/{to}"}), "/send_url"),
-        (json!({"send_url": "https://gw.example.com/{secret.token}"}), "/send_url"),
-        (json!({"request": {"body": "{\"a\": {call.to}}"}}), "/request/body"),
-        (json!({"request": {"body": "{\"a\": {message.metadatax}}"}}), "/request/body"),
+        (
+            json!({"send_url": "https://gw.example.com/{to}"}),
+            "/send_url",
+        ),
+        (
+            json!({"send_url": "https://gw.example.com/{secret.token}"}),
+            "/send_url",
+        ),
+        (
+            json!({"request": {"body": "{\"a\": {call.to}}"}}),
+            "/request/body",
+        ),
+        (
+            json!({"request": {"body": "{\"a\": {message.metadatax}}"}}),
+            "/request/body",
+        ),
         (json!({"request": {"body": "{"}}), "/request/body"),
         (json!({"request": {"format": "xml"}}), "/request/body"),
-        (json!({"request": {"headers": {"X-Api-Key": "x"}}}), "/request/headers/X-Api-Key"),
-        (json!({"request": {"headers": {"x-a": "{event.id}"}}}), "/request/headers/x-a"),
-        (json!({"request": {"headers": {"webhook-id": "x"}}}), "/request/headers/webhook-id"),
-        (json!({"auth": {"type": "header", "name": "Host"}}), "/auth/name"),
-        (json!({"callback": {"id_pointer": "/a", "status_pointer": "/b"}}), "/callback/statuses"),
+        (
+            json!({"request": {"headers": {"X-Api-Key": "x"}}}),
+            "/request/headers/X-Api-Key",
+        ),
+        (
+            json!({"request": {"headers": {"x-a": "{event.id}"}}}),
+            "/request/headers/x-a",
+        ),
+        (
+            json!({"request": {"headers": {"webhook-id": "x"}}}),
+            "/request/headers/webhook-id",
+        ),
+        (
+            json!({"auth": {"type": "header", "name": "Host"}}),
+            "/auth/name",
+        ),
+        (
+            json!({"callback": {"id_pointer": "/a", "status_pointer": "/b"}}),
+            "/callback/statuses",
+        ),
         (
             json!({"callback": {"id_pointer": "/a", "status_pointer": "/b", "statuses": {"x": "seen"}}}),
             "/callback/statuses/x",
@@ -163,17 +243,30 @@ fn everything_wrong_is_named_at_once() {
             "/callback/recording_pointer",
         ),
     ] {
-        assert_eq!(pointers(settings(&change).expect_err("wrong")), [pointer], "{change}");
+        assert_eq!(
+            pointers(settings(&change).expect_err("wrong")),
+            [pointer],
+            "{change}"
+        );
     }
 }
 
 #[test]
 fn without_its_keys_a_provider_waits_for_them() {
     for (change, status) in [
-        (json!({"api_key": null, "secret_key": null}), Status::NeedsSecrets),
+        (
+            json!({"api_key": null, "secret_key": null}),
+            Status::NeedsSecrets,
+        ),
         (json!({"secret_key": null}), Status::NeedsSecrets),
-        (json!({"secret_key": null, "auth": {"type": "bearer"}}), Status::Active),
-        (json!({"api_key": null, "secret_key": null, "auth": {"type": "none"}}), Status::Active),
+        (
+            json!({"secret_key": null, "auth": {"type": "bearer"}}),
+            Status::Active,
+        ),
+        (
+            json!({"api_key": null, "secret_key": null, "auth": {"type": "none"}}),
+            Status::Active,
+        ),
         (
             json!({"api_key": null, "auth": {"type": "none"}, "send_url": "https://gw.example.com/{secret.api_key}"}),
             Status::NeedsSecrets,
@@ -184,12 +277,23 @@ fn without_its_keys_a_provider_waits_for_them() {
         ),
         (json!({}), Status::Active),
     ] {
-        let settings = Settings::parse(document(&change), &Allow::default(), Keys::MayMiss).expect("valid");
+        let settings =
+            Settings::parse(document(&change), &Allow::default(), Keys::MayMiss).expect("valid");
         assert_eq!(settings.status(), status, "{change}");
-        assert_eq!(settings.keys() == Keys::MayMiss, status == Status::NeedsSecrets);
+        assert_eq!(
+            settings.keys() == Keys::MayMiss,
+            status == Status::NeedsSecrets
+        );
         let one = Provider::new(ProviderId::new(at(0), 1), settings, at(0));
-        assert_eq!(choose(None, Channel::Sms, std::slice::from_ref(&one)).is_ok(), status == Status::Active);
-        assert_eq!(request::build(&one, &sms("x"), None, at(0)).is_ok(), status == Status::Active, "{change}");
+        assert_eq!(
+            choose(None, Channel::Sms, std::slice::from_ref(&one)).is_ok(),
+            status == Status::Active
+        );
+        assert_eq!(
+            request::build(&one, &sms("x"), None, at(0)).is_ok(),
+            status == Status::Active,
+            "{change}"
+        );
     }
 }
 
@@ -205,32 +309,65 @@ fn the_default_request_is_json_and_signed() {
             "subject": null, "text": "hi", "html": null, "metadata": {},
         })
     );
-    assert_eq!((request.method.as_str(), request.url.as_str()), ("POST", "https://gw.example.com/send"));
+    assert_eq!(
+        (request.method.as_str(), request.url.as_str()),
+        ("POST", "https://gw.example.com/send")
+    );
     assert_eq!(header(&request.headers, "x-api-key"), KEYS[0]);
     assert_eq!(header(&request.headers, "content-type"), "application/json");
-    assert_eq!(header(&request.headers, "webhook-id"), message.id.to_string());
+    assert_eq!(
+        header(&request.headers, "webhook-id"),
+        message.id.to_string()
+    );
     let key = crate::signature::SigningSecret::parse(KEYS[1]).expect("of 24 characters");
     let timestamp = header(&request.headers, "webhook-timestamp");
     let signature = header(&request.headers, "webhook-signature");
-    assert!(crate::signature::verifies(&message.id.to_string(), timestamp, body.as_bytes(), signature, &key));
-    assert!(request::build(&provider(&json!({"secret_key": "short"})), &message, None, at(0)).is_ok());
+    assert!(crate::signature::verifies(
+        &message.id.to_string(),
+        timestamp,
+        body.as_bytes(),
+        signature,
+        &key
+    ));
+    assert!(
+        request::build(
+            &provider(&json!({"secret_key": "short"})),
+            &message,
+            None,
+            at(0)
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn every_auth_has_its_header() {
-    let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{}", KEYS[0], KEYS[1])));
+    let basic = format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{}:{}", KEYS[0], KEYS[1]))
+    );
     let bearer = format!("Bearer {}", KEYS[0]);
     for (auth, name, value) in [
         (json!({"type": "basic"}), "authorization", basic.as_str()),
         (json!({"type": "bearer"}), "authorization", &bearer),
-        (json!({"type": "header", "name": "X-Mine"}), "x-mine", KEYS[0]),
+        (
+            json!({"type": "header", "name": "X-Mine"}),
+            "x-mine",
+            KEYS[0],
+        ),
     ] {
         let one = provider(&json!({"auth": auth}));
         let request = request::build(&one, &sms("hi"), None, at(0)).expect("a request");
         assert_eq!(header(&request.headers, name), value);
-        assert!(request.headers[name].is_sensitive() && !request.headers.contains_key("webhook-signature"));
+        assert!(
+            request.headers[name].is_sensitive()
+                && !request.headers.contains_key("webhook-signature")
+        );
         assert_eq!(
-            Redactor::new(one.secrets()).whole(&format!("you sent {value}, {}", KEYS[1])).matches("a-").count(),
+            Redactor::new(one.secrets())
+                .whole(&format!("you sent {value}, {}", KEYS[1]))
+                .matches("a-")
+                .count(),
             0
         );
     }
@@ -239,13 +376,24 @@ fn every_auth_has_its_header() {
 #[test]
 fn auth_none_sends_keys_only_where_tags_name_them() {
     let auth = json!({"type": "none"});
-    let one = provider(&json!({"auth": auth, "send_url": "https://gw.example.com/{secret.api_key}"}));
+    let one =
+        provider(&json!({"auth": auth, "send_url": "https://gw.example.com/{secret.api_key}"}));
     let request = request::build(&one, &sms("hi"), None, at(0)).expect("a request");
-    let names: Vec<&str> = request.headers.keys().map(http::HeaderName::as_str).collect();
+    let names: Vec<&str> = request
+        .headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .collect();
     assert_eq!(names, ["content-type", "tieline-hops"]);
-    assert_eq!(request.url.as_str(), format!("https://gw.example.com/{}", KEYS[0]));
+    assert_eq!(
+        request.url.as_str(),
+        format!("https://gw.example.com/{}", KEYS[0])
+    );
     assert_eq!(one.settings.auth.to_value(), auth);
-    assert_eq!(Redactor::new(one.secrets()).whole(&format!("you sent {}", KEYS[0])), "you sent •••");
+    assert_eq!(
+        Redactor::new(one.secrets()).whole(&format!("you sent {}", KEYS[0])),
+        "you sent •••"
+    );
 }
 
 #[test]
@@ -256,7 +404,10 @@ fn tags_that_name_nothing_are_listed_also_without_a_request() {
     }));
     assert!(request::build(&one, &sms("hi"), None, at(0)).is_err());
     let missing = request::missing(&one, &sms("hi"), None);
-    assert_eq!(missing.names().collect::<Vec<_>>(), ["message.metadata.b", "message.metadata.region"]);
+    assert_eq!(
+        missing.names().collect::<Vec<_>>(),
+        ["message.metadata.b", "message.metadata.region"]
+    );
 }
 
 #[test]
@@ -265,7 +416,11 @@ fn a_provider_is_chosen() {
         id: ProviderId::from_ulid(ulid::Ulid::from(id)),
         ..provider(&json!({"name": name, "channel": channel, "default": default}))
     };
-    let all = [make(1, "One", "sms", false), make(2, "Two", "sms", false), make(3, "Mail", "email", false)];
+    let all = [
+        make(1, "One", "sms", false),
+        make(2, "Two", "sms", false),
+        make(3, "Mail", "email", false),
+    ];
     let with_default = [make(1, "One", "sms", false), make(2, "Two", "sms", true)];
     let id = all[1].id.to_string();
     for (wanted, channel, all, chosen) in [
@@ -279,21 +434,44 @@ fn a_provider_is_chosen() {
         (None, Channel::Sms, &with_default, Some("Two")),
         (Some("One"), Channel::Sms, &with_default, Some("One")),
     ] {
-        let found = choose(wanted, channel, all).map(|one| one.settings.name.as_str()).map_err(pointers);
-        assert_eq!(found, chosen.ok_or(vec!["/provider".to_owned()]), "{wanted:?}");
+        let found = choose(wanted, channel, all)
+            .map(|one| one.settings.name.as_str())
+            .map_err(pointers);
+        assert_eq!(
+            found,
+            chosen.ok_or(vec!["/provider".to_owned()]),
+            "{wanted:?}"
+        );
     }
 }
 
 #[test]
 fn ids_are_read_out_of_answers() {
     let found = |pointer: &str, body: &str| {
-        settings(&json!({"response": {"id_pointer": pointer}})).expect("valid").answered_id(body.as_bytes())
+        settings(&json!({"response": {"id_pointer": pointer}}))
+            .expect("valid")
+            .answered_id(body.as_bytes())
     };
-    assert_eq!(found("/result/message_id", r#"{"ok":true,"result":{"message_id":42}}"#).as_deref(), Some("42"));
+    assert_eq!(
+        found(
+            "/result/message_id",
+            r#"{"ok":true,"result":{"message_id":42}}"#
+        )
+        .as_deref(),
+        Some("42")
+    );
     assert_eq!(found("/sid", r#"{"sid":"SM1"}"#).as_deref(), Some("SM1"));
     assert_eq!(found("/sid", "<html>"), None);
-    assert_eq!(found("/sid", &format!(r#"{{"sid":"{}"}}"#, "x".repeat(256))), None);
-    assert_eq!(settings(&json!({})).expect("valid").answered_id(br#"{"sid":"SM1"}"#), None);
+    assert_eq!(
+        found("/sid", &format!(r#"{{"sid":"{}"}}"#, "x".repeat(256))),
+        None
+    );
+    assert_eq!(
+        settings(&json!({}))
+            .expect("valid")
+            .answered_id(br#"{"sid":"SM1"}"#),
+        None
+    );
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -23,7 +23,8 @@ pub(super) enum End {
 pub(super) struct Code {
     /// Texts without any of these decode to themselves.
     begins: &'static [u8],
-    /// What the given bytes begin with stands for and how many bytes it takes; `None` where they stand for themselves.
+    /// What the given bytes begin with stands for and how many bytes it takes; `None` where they
+    /// stand for themselves.
     read: fn(&[u8]) -> Option<(usize, Plain)>,
 }
 
@@ -33,10 +34,22 @@ enum Plain {
 }
 
 pub(super) const CODES: [Code; 4] = [
-    Code { begins: b"%", read: percent },
-    Code { begins: b"%+", read: form },
-    Code { begins: b"\\", read: json },
-    Code { begins: b"&", read: xml },
+    Code {
+        begins: b"%",
+        read: percent,
+    },
+    Code {
+        begins: b"%+",
+        read: form,
+    },
+    Code {
+        begins: b"\\",
+        read: json,
+    },
+    Code {
+        begins: b"&",
+        read: xml,
+    },
 ];
 
 /// The longest code, in bytes: a JSON surrogate pair.
@@ -44,11 +57,16 @@ const LONGEST_CODE: usize = 12;
 
 impl Decoded {
     pub(super) fn plain(text: &str) -> Self {
-        let mut decoded = Self { bytes: text.as_bytes().to_vec(), origins: Vec::with_capacity(text.len()) };
+        let mut decoded = Self {
+            bytes: text.as_bytes().to_vec(),
+            origins: Vec::with_capacity(text.len()),
+        };
         for (at, c) in text.char_indices() {
             let at = u32::try_from(at).unwrap_or(u32::MAX);
             let end = at.saturating_add(u32::try_from(c.len_utf8()).unwrap_or(0));
-            decoded.origins.extend(std::iter::repeat_n((at, end), c.len_utf8()));
+            decoded
+                .origins
+                .extend(std::iter::repeat_n((at, end), c.len_utf8()));
         }
         decoded
     }
@@ -57,14 +75,20 @@ impl Decoded {
     pub(super) fn decode(&self, code: Code, end: End) -> Option<Self> {
         let begins = |byte: &u8| code.begins.contains(byte);
         let first = self.bytes.iter().position(begins)?;
-        let mut out =
-            Self { bytes: Vec::with_capacity(self.bytes.len()), origins: Vec::with_capacity(self.bytes.len()) };
+        let mut out = Self {
+            bytes: Vec::with_capacity(self.bytes.len()),
+            origins: Vec::with_capacity(self.bytes.len()),
+        };
         out.bytes.extend(&self.bytes[..first]);
         out.origins.extend(&self.origins[..first]);
         let mut at = first;
         while at < self.bytes.len() {
             let rest = &self.bytes[at..];
-            let read = if begins(&rest[0]) { (code.read)(rest) } else { None };
+            let read = if begins(&rest[0]) {
+                (code.read)(rest)
+            } else {
+                None
+            };
             if read.is_none() && end == End::Cut && begins(&rest[0]) && rest.len() < LONGEST_CODE {
                 break;
             }
@@ -73,7 +97,10 @@ impl Decoded {
                 Plain::Byte(byte) => out.bytes.push(byte),
                 Plain::Char(c) => out.bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
-            out.origins.resize(out.bytes.len(), (self.origins[at].0, self.origins[at + length - 1].1));
+            out.origins.resize(
+                out.bytes.len(),
+                (self.origins[at].0, self.origins[at + length - 1].1),
+            );
             at += length;
         }
         (out.bytes != self.bytes).then_some(out)
@@ -93,7 +120,11 @@ fn percent(rest: &[u8]) -> Option<(usize, Plain)> {
 }
 
 fn form(rest: &[u8]) -> Option<(usize, Plain)> {
-    if rest[0] == b'+' { Some((1, Plain::Byte(b' '))) } else { percent(rest) }
+    if rest[0] == b'+' {
+        Some((1, Plain::Byte(b' ')))
+    } else {
+        percent(rest)
+    }
 }
 
 fn json(rest: &[u8]) -> Option<(usize, Plain)> {
@@ -112,15 +143,26 @@ fn json(rest: &[u8]) -> Option<(usize, Plain)> {
             let first = unit(0)?;
             let pair = unit(6)
                 .filter(|_| (0xd800..0xdc00).contains(&first))
-                .and_then(|second| char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + second.checked_sub(0xdc00)?));
-            return pair.map(|c| (12, c)).or(char::from_u32(first).map(|c| (6, c))).map(|(n, c)| (n, Plain::Char(c)));
+                .and_then(|second| {
+                    char::from_u32(
+                        0x1_0000 + ((first - 0xd800) << 10) + second.checked_sub(0xdc00)?,
+                    )
+                });
+            return pair
+                .map(|c| (12, c))
+                .or(char::from_u32(first).map(|c| (6, c)))
+                .map(|(n, c)| (n, Plain::Char(c)));
         }
     };
     Some((2, Plain::Byte(byte)))
 }
 
 fn xml(rest: &[u8]) -> Option<(usize, Plain)> {
-    let end = rest.strip_prefix(b"&")?.iter().take(10).position(|byte| *byte == b';')?;
+    let end = rest
+        .strip_prefix(b"&")?
+        .iter()
+        .take(10)
+        .position(|byte| *byte == b';')?;
     let c = match &rest[1..=end] {
         b"amp" => '&',
         b"lt" => '<',
@@ -135,6 +177,8 @@ fn xml(rest: &[u8]) -> Option<(usize, Plain)> {
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let text = std::str::from_utf8(digits)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     u32::from_str_radix(text, 16).ok()
 }

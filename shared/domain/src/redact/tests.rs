@@ -14,19 +14,45 @@ fn redactor<const N: usize>(secrets: [&str; N]) -> Redactor {
 
 #[test]
 fn whole_secrets_are_masked_and_beginnings_only_at_a_cut() {
-    let redactor = redactor(["alpha-and-omega", "omega-and-alpha", "abcd", "cdef", "a/b=c&d e"]);
+    let redactor = redactor([
+        "alpha-and-omega",
+        "omega-and-alpha",
+        "abcd",
+        "cdef",
+        "a/b=c&d e",
+    ]);
     for (text, whole, cut) in [
         ("alpha-and-omega", "•••", "•••"),
         ("alpha-and-omega-and-alpha", "•••", "•••"),
         ("abcdef abcd", "••• •••", "••• •••"),
-        ("ends with alpha-and-om", "ends with alpha-and-om", "ends with •••"),
-        ("ends with omega-and", "ends with omega-and", "ends with •••"),
+        (
+            "ends with alpha-and-om",
+            "ends with alpha-and-om",
+            "ends with •••",
+        ),
+        (
+            "ends with omega-and",
+            "ends with omega-and",
+            "ends with •••",
+        ),
         ("ends with alpha-an", "ends with alpha-an", "ends with •••"),
-        ("ends with alpha-a", "ends with alpha-a", "ends with alpha-a"),
-        ("alpha-and-om goes on", "alpha-and-om goes on", "alpha-and-om goes on"),
+        (
+            "ends with alpha-a",
+            "ends with alpha-a",
+            "ends with alpha-a",
+        ),
+        (
+            "alpha-and-om goes on",
+            "alpha-and-om goes on",
+            "alpha-and-om goes on",
+        ),
         ("alpha-alpha-and", "alpha-alpha-and", "alpha-•••"),
         ("x=a%2Fb%3Dc%26d%20", "x=a%2Fb%3Dc%26d%20", "x=•••"),
-        ("x=a%2Fb%3Dc%26d%2", "x=a%2Fb%3Dc%26d%2", "x=a%2Fb%3Dc%26d%2"),
+        (
+            "x=a%2Fb%3Dc%26d%2",
+            "x=a%2Fb%3Dc%26d%2",
+            "x=a%2Fb%3Dc%26d%2",
+        ),
         ("alpha-and%2", "alpha-and%2", "•••"),
         ("alpha-and\\u006", "alpha-and\\u006", "•••"),
         ("50%", "50%", "50%"),
@@ -43,8 +69,14 @@ fn those_added_first_count_and_short_ones_never_do() {
     secrets.add("abc");
     (0..=MAX_SECRETS).for_each(|n| secrets.add(&format!("secret-{n:03}")));
     secrets.add("secret-000");
-    let text = format!("abc secret-000 secret-{:03} secret-{MAX_SECRETS:03}", MAX_SECRETS - 1);
-    assert_eq!(Redactor::new(secrets).whole(&text), format!("abc ••• ••• secret-{MAX_SECRETS:03}"));
+    let text = format!(
+        "abc secret-000 secret-{:03} secret-{MAX_SECRETS:03}",
+        MAX_SECRETS - 1
+    );
+    assert_eq!(
+        Redactor::new(secrets).whole(&text),
+        format!("abc ••• ••• secret-{MAX_SECRETS:03}")
+    );
 }
 
 #[test]
@@ -55,9 +87,15 @@ fn a_header_value_counts_whole_then_its_token_and_its_parts_last() {
     secrets.add_header_parts("Digest username=\"ada-lovelace\", nc=1");
     assert_eq!(secrets.0, ["Bearer the-token", "the-token", "ada-lovelace"]);
     // A value of many parts takes only the room that is left.
-    let many = (0..500).map(|n| format!("part-{n:04};")).collect::<Vec<_>>().concat();
+    let many = (0..500)
+        .map(|n| format!("part-{n:04};"))
+        .collect::<Vec<_>>()
+        .concat();
     secrets.add_header_parts(&many);
-    assert_eq!((secrets.0.len(), secrets.0[0].as_str()), (MAX_SECRETS, "Bearer the-token"));
+    assert_eq!(
+        (secrets.0.len(), secrets.0[0].as_str()),
+        (MAX_SECRETS, "Bearer the-token")
+    );
 }
 
 #[test]
@@ -67,7 +105,8 @@ fn a_text_full_of_secrets_is_masked_as_a_whole() {
     assert_eq!(redactor.whole(&"aaaa ".repeat(MAX_MATCHES + 2)), "•••");
 }
 
-/// What a webhook's settings allow at the most, and an answer that decodes to something else in every code.
+/// What a webhook's settings allow at the most, and an answer that decodes to something else in
+/// every code.
 #[test]
 fn the_costliest_settings_take_milliseconds() {
     let mut secrets = Secrets::default();

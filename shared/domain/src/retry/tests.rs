@@ -9,26 +9,39 @@ fn time(seconds: i64) -> Timestamp {
 
 /// Offsets in seconds of all retries, where each attempt fails `took` seconds after it was due.
 fn retries(policy: &RetryPolicy, took: i64) -> Vec<i64> {
-    let mut schedule = Schedule { started_at: time(0), attempts_made: 1, last_at: time(0) };
+    let mut schedule = Schedule {
+        started_at: time(0),
+        attempts_made: 1,
+        last_at: time(0),
+    };
     let mut now = time(took);
     let mut offsets = Vec::new();
     while let Some(due) = policy.next(&schedule, now, None) {
         offsets.push(due.duration_since(time(0)).as_secs());
         now = due + SignedDuration::from_secs(took);
-        schedule = Schedule { attempts_made: schedule.attempts_made + 1, last_at: due, ..schedule };
+        schedule = Schedule {
+            attempts_made: schedule.attempts_made + 1,
+            last_at: due,
+            ..schedule
+        };
     }
     offsets
 }
 
 fn fixed(interval_seconds: u32, duration_seconds: u32) -> RetryPolicy {
-    RetryPolicy::Fixed { interval_seconds, duration_seconds }
+    RetryPolicy::Fixed {
+        interval_seconds,
+        duration_seconds,
+    }
 }
 
 #[test]
 fn schedules() {
     let standard: Vec<i64> = STANDARD_OFFSETS.map(i64::from).into();
     let default: Vec<i64> = (1..=48).map(|slot| slot * 1_800).collect();
-    let custom = RetryPolicy::Custom { delays_seconds: vec![1, 60, 5] };
+    let custom = RetryPolicy::Custom {
+        delays_seconds: vec![1, 60, 5],
+    };
     for (policy, took, expected) in [
         (RetryPolicy::default(), 0, default.clone()),
         (RetryPolicy::default(), 30, default),
@@ -37,7 +50,13 @@ fn schedules() {
         (fixed(10, 60), 25, vec![25, 50]),
         (fixed(20, 20), 0, vec![20]),
         (RetryPolicy::Standard, 0, standard),
-        (RetryPolicy::Standard, 30, vec![30, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]),
+        (
+            RetryPolicy::Standard,
+            30,
+            vec![
+                30, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
+            ],
+        ),
         (custom.clone(), 0, vec![1, 61, 66]),
         (custom, 2, vec![3, 65, 72]),
         (RetryPolicy::None, 0, vec![]),
@@ -49,12 +68,18 @@ fn schedules() {
 #[test]
 fn retry_after_postpones_and_what_it_passed_is_skipped() {
     let next = |policy: &RetryPolicy, (attempts_made, last_at), now, wait| {
-        let schedule = Schedule { started_at: time(0), attempts_made, last_at: time(last_at) };
+        let schedule = Schedule {
+            started_at: time(0),
+            attempts_made,
+            last_at: time(last_at),
+        };
         let due = policy.next(&schedule, time(now), Some(Duration::from_secs(wait)))?;
         Some(due.duration_since(time(0)).as_secs())
     };
     let half_hourly = RetryPolicy::default();
-    let custom = RetryPolicy::Custom { delays_seconds: vec![10, 100] };
+    let custom = RetryPolicy::Custom {
+        delays_seconds: vec![10, 100],
+    };
     // The attempts made, and when the last one began; when it ended; the `Retry-After`.
     for (policy, attempts, now, wait, expected) in [
         (&half_hourly, (1, 0), 0, 60, Some(1_800)),
@@ -70,7 +95,13 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
         (&half_hourly, (48, 84_600), 86_460, 0, Some(86_460)),
         (&half_hourly, (48, 84_600), 86_461, 0, None),
         (&half_hourly, (49, 86_400), 86_400, 0, None),
-        (&fixed(86_400, 604_800), (1, 0), 3_600, u64::MAX, Some(90_000)),
+        (
+            &fixed(86_400, 604_800),
+            (1, 0),
+            3_600,
+            u64::MAX,
+            Some(90_000),
+        ),
         // What the receiver asks for is past the end: one more call, at the end.
         (&fixed(2, 6), (1, 0), 0, 604_800, Some(6)),
         (&fixed(2, 6), (2, 6), 6, 604_800, None),
@@ -78,7 +109,13 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
         (&fixed(2, 9), (2, 6), 6, 0, Some(8)),
         (&RetryPolicy::Standard, (2, 7_000), 7_000, 0, Some(7_200)),
         (&RetryPolicy::Standard, (2, 7_200), 7_200, 0, Some(18_000)),
-        (&RetryPolicy::Standard, (9, 80_000), 80_000, u64::MAX, Some(86_400)),
+        (
+            &RetryPolicy::Standard,
+            (9, 80_000),
+            80_000,
+            u64::MAX,
+            Some(86_400),
+        ),
         // A time at which a postponed attempt was made is used up.
         (&RetryPolicy::Standard, (2, 295), 296, 0, Some(300)),
         (&RetryPolicy::Standard, (2, 299), 299, 0, Some(1_800)),
@@ -92,7 +129,11 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
         (&custom, (2, 150), 150, 0, Some(230)),
         (&custom, (2, 231), 231, 0, None),
     ] {
-        assert_eq!(next(policy, attempts, now, wait), expected, "{policy:?} {attempts:?} {now} {wait}");
+        assert_eq!(
+            next(policy, attempts, now, wait),
+            expected,
+            "{policy:?} {attempts:?} {now} {wait}"
+        );
     }
 }
 
@@ -105,29 +146,67 @@ fn policies_read_back_and_wrong_ones_are_pointed_at() {
         json!({"type": "custom", "delays_seconds": [1, 604_799]}),
         json!({"type": "none"}),
     ] {
-        assert_eq!(RetryPolicy::parse(policy.clone()).expect("policy").to_value(), policy);
+        assert_eq!(
+            RetryPolicy::parse(policy.clone())
+                .expect("policy")
+                .to_value(),
+            policy
+        );
     }
-    assert_eq!(RetryPolicy::parse(json!({"type": "fixed"})), Ok(RetryPolicy::default()));
+    assert_eq!(
+        RetryPolicy::parse(json!({"type": "fixed"})),
+        Ok(RetryPolicy::default())
+    );
     for (wrong, pointers) in [
         (json!(3), vec![""]),
         (json!({}), vec!["/type"]),
-        (json!({"type": "often", "interval_seconds": 1, "x": 1}), vec!["/type", "/x"]),
+        (
+            json!({"type": "often", "interval_seconds": 1, "x": 1}),
+            vec!["/type", "/x"],
+        ),
         (
             json!({"type": "fixed", "interval_seconds": 0, "duration_seconds": 604_801}),
             vec!["/interval_seconds", "/duration_seconds"],
         ),
-        (json!({"type": "fixed", "interval_seconds": 9, "duration_seconds": 8}), vec!["/duration_seconds"]),
-        (json!({"type": "fixed", "interval_seconds": 1.5}), vec!["/interval_seconds"]),
-        (json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 1_001}), vec!["/interval_seconds"]),
-        (json!({"type": "fixed", "interval_seconds": 80}), vec!["/interval_seconds"]),
-        (json!({"type": "standard", "interval_seconds": 1}), vec!["/interval_seconds"]),
+        (
+            json!({"type": "fixed", "interval_seconds": 9, "duration_seconds": 8}),
+            vec!["/duration_seconds"],
+        ),
+        (
+            json!({"type": "fixed", "interval_seconds": 1.5}),
+            vec!["/interval_seconds"],
+        ),
+        (
+            json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 1_001}),
+            vec!["/interval_seconds"],
+        ),
+        (
+            json!({"type": "fixed", "interval_seconds": 80}),
+            vec!["/interval_seconds"],
+        ),
+        (
+            json!({"type": "standard", "interval_seconds": 1}),
+            vec!["/interval_seconds"],
+        ),
         (json!({"type": "custom"}), vec!["/delays_seconds"]),
-        (json!({"type": "custom", "delays_seconds": []}), vec!["/delays_seconds"]),
-        (json!({"type": "custom", "delays_seconds": [0, 1, -1]}), vec!["/delays_seconds/0", "/delays_seconds/2"]),
-        (json!({"type": "custom", "delays_seconds": [604_800, 1]}), vec!["/delays_seconds"]),
+        (
+            json!({"type": "custom", "delays_seconds": []}),
+            vec!["/delays_seconds"],
+        ),
+        (
+            json!({"type": "custom", "delays_seconds": [0, 1, -1]}),
+            vec!["/delays_seconds/0", "/delays_seconds/2"],
+        ),
+        (
+            json!({"type": "custom", "delays_seconds": [604_800, 1]}),
+            vec!["/delays_seconds"],
+        ),
     ] {
         let problems = RetryPolicy::parse(wrong.clone()).expect_err("problems").0;
-        let found: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        let found: Vec<&str> = problems
+            .iter()
+            .map(|problem| problem.pointer.as_str())
+            .collect();
         assert_eq!(found, pointers, "{wrong}");
     }
 }
@@ -158,14 +237,29 @@ fn retry_after_headers() {
         ("1.5", None),
         ("soon", None),
     ] {
-        assert_eq!(parse_retry_after(text, now), expected.map(Duration::from_secs), "{text}");
+        assert_eq!(
+            parse_retry_after(text, now),
+            expected.map(Duration::from_secs),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn hops() {
-    for (wait_ms, expected) in [(-5_000, 0), (0, 0), (1, 1), (1_000, 1), (899_001, 900), (900_001, 900)] {
-        assert_eq!(hop_delay(time(0) + SignedDuration::from_millis(wait_ms), time(0)), expected, "{wait_ms}");
+    for (wait_ms, expected) in [
+        (-5_000, 0),
+        (0, 0),
+        (1, 1),
+        (1_000, 1),
+        (899_001, 900),
+        (900_001, 900),
+    ] {
+        assert_eq!(
+            hop_delay(time(0) + SignedDuration::from_millis(wait_ms), time(0)),
+            expected,
+            "{wait_ms}"
+        );
     }
     assert_eq!(hop_delay(Timestamp::MAX, Timestamp::MIN), 900);
     assert_eq!(hop_delay(Timestamp::MIN, Timestamp::MAX), 0);
@@ -173,7 +267,17 @@ fn hops() {
 
 #[test]
 fn what_waits_in_a_line_looks_up_every_eighth_of_its_wait_or_a_hundred_each_second() {
-    for (wait, expected) in [(-1, 0), (0, 0), (1, 1), (5, 5), (6, 5), (40, 5), (80, 10), (3_600, 450), (86_400, 900)] {
+    for (wait, expected) in [
+        (-1, 0),
+        (0, 0),
+        (1, 1),
+        (5, 5),
+        (6, 5),
+        (40, 5),
+        (80, 10),
+        (3_600, 450),
+        (86_400, 900),
+    ] {
         assert_eq!(line_delay(time(wait), 1_000, time(0)), expected, "{wait}");
     }
     for (wait, limit, expected) in [
@@ -186,37 +290,60 @@ fn what_waits_in_a_line_looks_up_every_eighth_of_its_wait_or_a_hundred_each_seco
         (3_600, 12, 432),
         (3_600, 13, 450),
     ] {
-        assert_eq!(line_delay(time(wait), limit, time(0)), expected, "{wait} at {limit} a second");
+        assert_eq!(
+            line_delay(time(wait), limit, time(0)),
+            expected,
+            "{wait} at {limit} a second"
+        );
     }
 }
 
 #[test]
 fn what_failed_comes_back_in_seconds_and_then_slower() {
-    for (receives, expected) in [(0, 2), (1, 2), (2, 4), (3, 8), (8, 256), (9, 300), (200, 300), (u32::MAX, 300)] {
+    for (receives, expected) in [
+        (0, 2),
+        (1, 2),
+        (2, 4),
+        (3, 8),
+        (8, 256),
+        (9, 300),
+        (200, 300),
+        (u32::MAX, 300),
+    ] {
         assert_eq!(redelivery_delay(receives), expected, "{receives}");
     }
     let hours = (1..=200).map(redelivery_delay).sum::<u32>() / 3600;
-    assert!((16..7 * 24).contains(&hours), "{hours} hours, while a queue keeps a message for seven days");
+    assert!(
+        (16..7 * 24).contains(&hours),
+        "{hours} hours, while a queue keeps a message for seven days"
+    );
 }
 
 fn any_policy() -> impl Strategy<Value = RetryPolicy> {
     prop_oneof![
-        (1..4_000u32, 1..40u32, 0..4_000u32).prop_map(|(each, times, rest)| fixed(each, each * times + rest % each)),
+        (1..4_000u32, 1..40u32, 0..4_000u32)
+            .prop_map(|(each, times, rest)| fixed(each, each * times + rest % each)),
         Just(RetryPolicy::Standard),
-        prop::collection::vec(1..6_000u32, 1..20).prop_map(|delays_seconds| RetryPolicy::Custom { delays_seconds }),
+        prop::collection::vec(1..6_000u32, 1..20)
+            .prop_map(|delays_seconds| RetryPolicy::Custom { delays_seconds }),
         Just(RetryPolicy::None),
     ]
 }
 
 fn bounds(policy: &RetryPolicy) -> (usize, i64) {
     match policy {
-        RetryPolicy::Fixed { interval_seconds, duration_seconds } => {
-            ((duration_seconds / interval_seconds) as usize, i64::from(*duration_seconds))
-        }
+        RetryPolicy::Fixed {
+            interval_seconds,
+            duration_seconds,
+        } => (
+            (duration_seconds / interval_seconds) as usize,
+            i64::from(*duration_seconds),
+        ),
         RetryPolicy::Standard => (9, 86_400),
-        RetryPolicy::Custom { delays_seconds } => {
-            (delays_seconds.len(), delays_seconds.iter().copied().map(i64::from).sum())
-        }
+        RetryPolicy::Custom { delays_seconds } => (
+            delays_seconds.len(),
+            delays_seconds.iter().copied().map(i64::from).sum(),
+        ),
         RetryPolicy::None => (0, 0),
     }
 }

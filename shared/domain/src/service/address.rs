@@ -1,7 +1,7 @@
 //! Addresses at a service: its own URL, and a path and query joined to it.
 //!
-//! What [`service_url`] returns has the origin of the server's URL and lies below its path, for the receiver too: no
-//! spelling of a dot segment passes that a server might decode and resolve.
+//! What [`service_url`] returns has the origin of the server's URL and lies below its path, for the
+//! receiver too: no spelling of a dot segment passes that a server might decode and resolve.
 
 use percent_encoding::percent_decode;
 use url::Url;
@@ -30,7 +30,9 @@ pub enum AddressError {
     #[error("must hold no empty segments (`//`)")]
     EmptySegment,
     /// `.` or `..`, however it is written.
-    #[error("must have no `.` or `..` as a segment: it is joined to the service's URL and cannot leave it")]
+    #[error(
+        "must have no `.` or `..` as a segment: it is joined to the service's URL and cannot leave it"
+    )]
     DotSegment,
     /// Longer than 8,000 bytes.
     #[error("makes a URL of more than {MAX} bytes")]
@@ -42,12 +44,19 @@ pub(super) fn server_url(text: &str) -> Checked<Url> {
     if text.len() > MAX {
         return Err(Problems::here(format!("must have at most {MAX} bytes")));
     }
-    if text.chars().any(|char| char.is_control() || char.is_whitespace() || char == '\\') {
-        return Err(Problems::here("must hold no spaces, control characters or backslashes"));
+    if text
+        .chars()
+        .any(|char| char.is_control() || char.is_whitespace() || char == '\\')
+    {
+        return Err(Problems::here(
+            "must hold no spaces, control characters or backslashes",
+        ));
     }
     let url = invalid::url(&unmasked(text.to_owned())?)?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Problems::here("must hold no user name or password: that is the account's"));
+        return Err(Problems::here(
+            "must hold no user name or password: that is the account's",
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(Problems::here("must have no query and no fragment"));
@@ -56,11 +65,17 @@ pub(super) fn server_url(text: &str) -> Checked<Url> {
     Ok(url)
 }
 
-/// `path`, which may have a query of its own, and `query` joined to `server`. An empty path is the server's own; a leading
-/// slash makes no difference.
-pub fn service_url(server: &Url, path: &str, query: &[(String, String)]) -> Result<Url, AddressError> {
+/// `path`, which may have a query of its own, and `query` joined to `server`. An empty path is the
+/// server's own; a leading slash makes no difference.
+pub fn service_url(
+    server: &Url,
+    path: &str,
+    query: &[(String, String)],
+) -> Result<Url, AddressError> {
     let mut url = server.clone();
-    let (path, own_query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let (path, own_query) = path
+        .split_once('?')
+        .map_or((path, None), |(path, query)| (path, Some(query)));
     if let Some(own_query) = own_query {
         check_characters(own_query)?;
         url.set_query(Some(own_query));
@@ -74,7 +89,11 @@ pub fn service_url(server: &Url, path: &str, query: &[(String, String)]) -> Resu
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
-    if url.as_str().len() > MAX { Err(AddressError::TooLong) } else { Ok(url) }
+    if url.as_str().len() > MAX {
+        Err(AddressError::TooLong)
+    } else {
+        Ok(url)
+    }
 }
 
 fn check(path: &str) -> Result<(), AddressError> {
@@ -84,10 +103,18 @@ fn check(path: &str) -> Result<(), AddressError> {
         return Err(AddressError::EmptySegment);
     }
     let [once, twice] = decoded(bytes);
-    if [&once, &twice].into_iter().flatten().any(u8::is_ascii_control) {
+    if [&once, &twice]
+        .into_iter()
+        .flatten()
+        .any(u8::is_ascii_control)
+    {
         return Err(AddressError::Character);
     }
-    if has_dot_segment(path) { Err(AddressError::DotSegment) } else { Ok(()) }
+    if has_dot_segment(path) {
+        Err(AddressError::DotSegment)
+    } else {
+        Ok(())
+    }
 }
 
 /// Checks what holds for a path and for a query.
@@ -104,21 +131,32 @@ fn check_characters(text: &str) -> Result<(), AddressError> {
     let bytes = text.as_bytes();
     let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
     let is_cut = |(at, byte): (usize, &u8)| *byte == b'%' && !(hex(at + 1) && hex(at + 2));
-    if bytes.iter().enumerate().any(is_cut) { Err(AddressError::Percent) } else { Ok(()) }
+    if bytes.iter().enumerate().any(is_cut) {
+        Err(AddressError::Percent)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether a server may find `.` or `..` in the path, however it is written.
 pub fn has_dot_segment(path: &str) -> bool {
     let [once, twice] = decoded(path.as_bytes());
     [path.as_bytes(), &once, &twice].into_iter().any(|bytes| {
-        // Some servers cut a segment's parameters off (`..;x`, RFC 3986 §3.3), and take a backslash for a slash.
+        // Some servers cut a segment's parameters off (`..;x`, RFC 3986 §3.3), and take a backslash
+        // for a slash.
         let segments = bytes.split(|byte| matches!(byte, b'/' | b'\\'));
-        let mut names = segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default());
+        let mut names = segments.map(|segment| {
+            segment
+                .split(|byte| *byte == b';')
+                .next()
+                .unwrap_or_default()
+        });
         names.any(|name| matches!(name, b"." | b".."))
     })
 }
 
-/// A server, or a proxy before it, may decode before it resolves; two rounds of that are seen in the wild.
+/// A server, or a proxy before it, may decode before it resolves; two rounds of that are seen in
+/// the wild.
 fn decoded(path: &[u8]) -> [Vec<u8>; 2] {
     let once: Vec<u8> = percent_decode(path).collect();
     let twice = percent_decode(&once).collect();

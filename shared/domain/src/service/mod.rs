@@ -1,8 +1,8 @@
 //! Connected services: third parties that Tieline calls, and that call back.
 //!
-//! [`Settings`] is what an admin writes. [`send`] reads what a client wants sent to a service, [`address`] joins its path to
-//! the service's URL, and whatever comes out stays below that URL. How a service's own calls are checked is
-//! [`Verification`]'s to say.
+//! [`Settings`] is what an admin writes. [`send`] reads what a client wants sent to a service,
+//! [`address`] joins its path to the service's URL, and whatever comes out stays below that URL.
+//! How a service's own calls are checked is [`Verification`]'s to say.
 
 pub mod address;
 pub mod send;
@@ -44,13 +44,24 @@ pub struct Service {
 impl Service {
     /// A new service.
     pub const fn new(id: ServiceId, settings: Settings, now: Timestamp) -> Self {
-        Self { id, settings, created_at: now, updated_at: now, version: 1 }
+        Self {
+            id,
+            settings,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
     }
 
     /// With other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
-        Self { settings, updated_at: now, version: self.version + 1, ..self }
+        Self {
+            settings,
+            updated_at: now,
+            version: self.version + 1,
+            ..self
+        }
     }
 }
 
@@ -64,7 +75,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The secrets to mask in text that comes back from calls; `token` is the one that they carried.
+    /// The secrets to mask in text that comes back from calls; `token` is the one that they
+    /// carried.
     pub fn secrets(&self, token: Option<&SecretString>) -> Secrets {
         let mut found = Secrets::default();
         if let Some(token) = token {
@@ -85,7 +97,8 @@ pub struct Settings {
     pub kind: Kind,
     /// How calls to it authenticate.
     pub account_id: AccountId,
-    /// Where it is: https on a public host, maybe with a path, without user info, query and fragment.
+    /// Where it is: https on a public host, maybe with a path, without user info, query and
+    /// fragment.
     pub server_url: Url,
     /// How long a call to it may take, in seconds, 1 to 25.
     pub timeout_seconds: u32,
@@ -107,19 +120,25 @@ pub enum Kind {
 const KINDS: [(&str, Kind); 1] = [("custom_http", Kind::CustomHttp)];
 
 impl Settings {
-    /// Reads the settings. `allow` is the deployment's list of extra targets. Where the document brings its `account`
-    /// along, that comes second, to be created under the id `fresh`.
-    pub fn parse(value: Value, allow: &Allow, fresh: AccountId) -> Checked<(Self, Option<account::Settings>)> {
+    /// Reads the settings. `allow` is the deployment's list of extra targets. Where the document
+    /// brings its `account` along, that comes second, to be created under the id `fresh`.
+    pub fn parse(
+        value: Value,
+        allow: &Allow,
+        fresh: AccountId,
+    ) -> Checked<(Self, Option<account::Settings>)> {
         let account = |value| account::Settings::parse(value, allow).map(Some);
         let check = |url: &Url| Ok(target::check_url(url, allow)?);
         Self::read(value, check, account, Verification::parse, fresh)
     }
 
-    /// Reads settings that were saved. Whether the target is allowed by now is for the sending to check.
+    /// Reads settings that were saved. Whether the target is allowed by now is for the sending to
+    /// check.
     pub fn restore(value: Value) -> Checked<Self> {
         let account = |_| Err(Problems::here("is not a known field"));
         let unused = AccountId::from_ulid(ulid::Ulid::nil());
-        Self::read(value, |_| Ok(()), account, Verification::restore, unused).map(|(settings, _)| settings)
+        Self::read(value, |_| Ok(()), account, Verification::restore, unused)
+            .map(|(settings, _)| settings)
     }
 
     fn read(
@@ -133,7 +152,10 @@ impl Settings {
         let name = fields.required("name", name);
         let kind = fields.defaulted("type", Kind::CustomHttp, one_of(&KINDS));
         if fields.has("account_id") == fields.has("account") {
-            fields.refuse("account_id", "give either the id of an account or a new `account`");
+            fields.refuse(
+                "account_id",
+                "give either the id of an account or a new `account`",
+            );
         }
         let account_id = fields.defaulted("account_id", fresh, |value| Ok(string(value)?.parse()?));
         let account = fields.defaulted("account", None, account);
@@ -142,7 +164,8 @@ impl Settings {
             check(&url).map(|()| url)
         });
         let timeout_seconds = fields.defaulted("timeout_seconds", 10, whole(1, 25));
-        let timeout_message = fields.defaulted("timeout_message", TIMEOUT_MESSAGE.to_owned(), message);
+        let timeout_message =
+            fields.defaulted("timeout_message", TIMEOUT_MESSAGE.to_owned(), message);
         let user_id = fields.defaulted("user_id", None, |value| Ok(Some(string(value)?.parse()?)));
         let verification = fields.defaulted("verification", Verification::None, verification);
         let parsed = (|| {
@@ -167,7 +190,10 @@ impl Settings {
             Reveal::Full => self.server_url.to_string(),
             Reveal::Hints => mask::url(self.server_url.as_str()),
         };
-        let kind = KINDS.iter().find(|(_, kind)| *kind == self.kind).map(|(name, _)| name);
+        let kind = KINDS
+            .iter()
+            .find(|(_, kind)| *kind == self.kind)
+            .map(|(name, _)| name);
         Map::from_iter([
             ("name".to_owned(), json!(self.name)),
             ("type".to_owned(), json!(kind)),
@@ -176,12 +202,15 @@ impl Settings {
             ("timeout_seconds".to_owned(), json!(self.timeout_seconds)),
             ("timeout_message".to_owned(), json!(self.timeout_message)),
             ("user_id".to_owned(), json!(self.user_id)),
-            ("verification".to_owned(), self.verification.to_value(reveal)),
+            (
+                "verification".to_owned(),
+                self.verification.to_value(reveal),
+            ),
         ])
     }
 
-    /// The full document that the merge patch `patch` applies to: without the account, or what belongs to a kind of
-    /// verification, that the patch replaces.
+    /// The full document that the merge patch `patch` applies to: without the account, or what
+    /// belongs to a kind of verification, that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
         let mut base = Value::Object(self.to_map(Reveal::Full));
         if !patch["account"].is_null() {
@@ -201,7 +230,9 @@ fn message(value: Value) -> Checked<String> {
     match text.chars().count() {
         0 => Err(Problems::here("must not be empty")),
         1..=1000 if !text.chars().any(|char| char.is_control() && char != '\n') => Ok(text),
-        1..=1000 => Err(Problems::here("must hold no control characters but line breaks")),
+        1..=1000 => Err(Problems::here(
+            "must hold no control characters but line breaks",
+        )),
         _ => Err(Problems::here("must have at most 1000 characters")),
     }
 }

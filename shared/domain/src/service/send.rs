@@ -36,9 +36,15 @@ pub struct Request {
     pub body: Option<String>,
 }
 
-/// Reads `{method, path, query, headers, format, body}`: a request to the service with these settings, which authenticates
-/// by `authorization`. What led to it left Tieline `hops` times before.
-pub fn parse(value: Value, service: &Settings, authorization: &Authorization, hops: u8) -> Checked<Request> {
+/// Reads `{method, path, query, headers, format, body}`: a request to the service with these
+/// settings, which authenticates by `authorization`. What led to it left Tieline `hops` times
+/// before.
+pub fn parse(
+    value: Value,
+    service: &Settings,
+    authorization: &Authorization,
+    hops: u8,
+) -> Checked<Request> {
     let mut fields = Fields::of(value)?;
     let method = fields.defaulted("method", Method::POST, method);
     let path = fields.defaulted("path", String::new(), |value| {
@@ -47,17 +53,21 @@ pub fn parse(value: Value, service: &Settings, authorization: &Authorization, ho
         Ok(path)
     });
     let query = fields.defaulted("query", Vec::new(), pairs);
-    let headers = fields.defaulted("headers", HeaderMap::new(), |value| headers(value, authorization));
+    let headers = fields.defaulted("headers", HeaderMap::new(), |value| {
+        headers(value, authorization)
+    });
     let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
     let body = fields.defaulted("body", None, |value| {
         // Where the format itself is wrong, that is the problem to report.
         format.map(|format| body(value, format)).transpose()
     });
-    let url = path.zip(query).and_then(|(path, query)| match service_url(&service.server_url, &path, &query) {
-        Ok(url) => Some(url),
-        Err(error) => {
-            fields.refuse("query", error.to_string());
-            None
+    let url = path.zip(query).and_then(|(path, query)| {
+        match service_url(&service.server_url, &path, &query) {
+            Ok(url) => Some(url),
+            Err(error) => {
+                fields.refuse("query", error.to_string());
+                None
+            }
         }
     });
     let parsed = (|| {
@@ -68,7 +78,12 @@ pub fn parse(value: Value, service: &Settings, authorization: &Authorization, ho
             entry.insert(HeaderValue::from_static(format?.content_type()));
         }
         headers.insert(HOPS_HEADER, u16::from(hops.saturating_add(1)).into());
-        Some(Request { method: method?, url: url?, headers, body })
+        Some(Request {
+            method: method?,
+            url: url?,
+            headers,
+            body,
+        })
     })();
     fields.finish(parsed)
 }
@@ -77,18 +92,27 @@ fn body(value: Value, format: Format) -> Checked<String> {
     match format {
         Format::Json => Ok(value.to_string()),
         Format::Xml => string(value),
-        Format::Form => Ok(form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs(value)?).finish()),
+        Format::Form => Ok(form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs(value)?)
+            .finish()),
     }
 }
 
 /// An object of texts, numbers and booleans, or lists of them: a list repeats its name.
 fn pairs(value: Value) -> Checked<Vec<(String, String)>> {
     let values = entries(MOST_PAIRS, |_, value| match value {
-        Value::Array(values) if values.len() <= MOST_PAIRS => values.into_iter().map(scalar).collect(),
-        Value::Array(_) => Err(Problems::here(format!("must hold at most {MOST_PAIRS} values"))),
+        Value::Array(values) if values.len() <= MOST_PAIRS => {
+            values.into_iter().map(scalar).collect()
+        }
+        Value::Array(_) => Err(Problems::here(format!(
+            "must hold at most {MOST_PAIRS} values"
+        ))),
         value => scalar(value).map(|text| vec![text]),
     })(value)?;
-    Ok(values.into_iter().flat_map(|(name, texts)| texts.into_iter().map(move |text| (name.clone(), text))).collect())
+    Ok(values
+        .into_iter()
+        .flat_map(|(name, texts)| texts.into_iter().map(move |text| (name.clone(), text)))
+        .collect())
 }
 
 fn scalar(value: Value) -> Checked<String> {
@@ -96,7 +120,9 @@ fn scalar(value: Value) -> Checked<String> {
         Value::String(text) => Ok(text),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(bool) => Ok(bool.to_string()),
-        _ => Err(Problems::here("must be a string, a number, true or false, or a list of these")),
+        _ => Err(Problems::here(
+            "must be a string, a number, true or false, or a list of these",
+        )),
     }
 }
 
@@ -105,18 +131,24 @@ fn headers(value: Value, authorization: &Authorization) -> Checked<HeaderMap> {
     let pairs = entries(MOST_HEADERS, |name, value| {
         let name: HeaderName = header::check_name(name)?;
         if Some(&name) == authenticating.as_ref() || name == HOPS_HEADER {
-            return Err(Problems::here("is set by the service's account, or by Tieline itself"));
+            return Err(Problems::here(
+                "is set by the service's account, or by Tieline itself",
+            ));
         }
         let text = string(value)?;
         header::check_value(&text)?;
-        let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| HeaderError::Characters)?;
+        let mut value =
+            HeaderValue::from_bytes(text.as_bytes()).map_err(|_| HeaderError::Characters)?;
         value.set_sensitive(true);
         Ok((name, value))
     })(value)?;
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for (written, (name, value)) in pairs {
         if headers.insert(name, value).is_some() {
-            return Err(Problems::here("stands twice: the case of a header's name does not count").under(&written));
+            return Err(
+                Problems::here("stands twice: the case of a header's name does not count")
+                    .under(&written),
+            );
         }
     }
     Ok(headers)

@@ -12,13 +12,21 @@ const ACCOUNT: &str = "acct_01J0000000000000000000000A";
 const USER: &str = "usr_01J0000000000000000000000A";
 
 fn with(change: &Value) -> Value {
-    let mut document = json!({"name": "CRM", "account_id": ACCOUNT, "server_url": "https://crm.example.com/api/"});
-    document.as_object_mut().expect("object").extend(change.as_object().expect("object").clone());
+    let mut document =
+        json!({"name": "CRM", "account_id": ACCOUNT, "server_url": "https://crm.example.com/api/"});
+    document
+        .as_object_mut()
+        .expect("object")
+        .extend(change.as_object().expect("object").clone());
     document
 }
 
 fn parse(change: &Value) -> Checked<(Settings, Option<account::Settings>)> {
-    Settings::parse(with(change), &Allow::default(), FRESH.parse().expect("an id"))
+    Settings::parse(
+        with(change),
+        &Allow::default(),
+        FRESH.parse().expect("an id"),
+    )
 }
 
 fn settings(change: &Value) -> Settings {
@@ -26,7 +34,11 @@ fn settings(change: &Value) -> Settings {
 }
 
 fn pointers(problems: Problems) -> Vec<String> {
-    problems.0.into_iter().map(|invalid| invalid.pointer).collect()
+    problems
+        .0
+        .into_iter()
+        .map(|invalid| invalid.pointer)
+        .collect()
 }
 
 #[test]
@@ -54,13 +66,17 @@ fn settings_read_back_what_they_write_and_show_no_secret() {
     let shown = first.to_map(Reveal::Hints);
     assert_eq!(shown["server_url"], "https://crm.example.com/•••/v1");
     assert_eq!(shown["timeout_message"], "Try again\nlater.");
-    assert_eq!(shown["verification"], json!({"type": "github", "secret_hint": "cdef"}));
+    assert_eq!(
+        shown["verification"],
+        json!({"type": "github", "secret_hint": "cdef"})
+    );
 }
 
 #[test]
 fn an_account_comes_by_its_id_or_with_the_service() {
     let account = json!({"name": "CRM account", "authorization": {"type": "none"}});
-    let (service, account) = parse(&json!({"account_id": null, "account": account})).expect("valid");
+    let (service, account) =
+        parse(&json!({"account_id": null, "account": account})).expect("valid");
     assert_eq!(service.account_id.to_string(), FRESH);
     assert_eq!(account.expect("an account").name, "CRM account");
     assert!(parse(&json!({})).expect("valid").1.is_none());
@@ -109,7 +125,11 @@ fn everything_wrong_is_named_at_once() {
         "crm.example.com",
         "",
     ] {
-        assert_eq!(pointers(parse(&json!({"server_url": url})).expect_err(url)), ["/server_url"], "{url}");
+        assert_eq!(
+            pointers(parse(&json!({"server_url": url})).expect_err(url)),
+            ["/server_url"],
+            "{url}"
+        );
     }
 }
 
@@ -117,9 +137,18 @@ fn everything_wrong_is_named_at_once() {
 fn a_patch_replaces_the_account_and_the_kind_of_verification() {
     let first = settings(&json!({"verification": {"type": "github", "secret": "12345678"}}));
     let full = Value::Object(first.to_map(Reveal::Full));
-    assert_eq!(first.base(&json!({"name": "x", "verification": {"type": "github"}})), full);
-    assert_eq!(first.base(&json!({"account": {"name": "x"}}))["account_id"], Value::Null);
-    assert_eq!(first.base(&json!({"verification": {"type": "slack"}}))["verification"], Value::Null);
+    assert_eq!(
+        first.base(&json!({"name": "x", "verification": {"type": "github"}})),
+        full
+    );
+    assert_eq!(
+        first.base(&json!({"account": {"name": "x"}}))["account_id"],
+        Value::Null
+    );
+    assert_eq!(
+        first.base(&json!({"verification": {"type": "slack"}}))["verification"],
+        Value::Null
+    );
 }
 
 #[test]
@@ -129,11 +158,31 @@ fn paths_are_joined_below_the_server() {
         ("https://h.example/api", "", "https://h.example/api"),
         ("https://h.example/api/", "", "https://h.example/api/"),
         ("https://h.example/api", "/", "https://h.example/api/"),
-        ("https://h.example/api", "users/7", "https://h.example/api/users/7"),
-        ("https://h.example/api/", "/users/7/", "https://h.example/api/users/7/"),
-        ("https://h.example:8443", "a:b@c", "https://h.example:8443/a:b@c"),
-        ("https://h.example/api", "é x/%2F/..a/.../%20", "https://h.example/api/%C3%A9%20x/%2F/..a/.../%20"),
-        ("https://h.example/api", "https:%2F%2Fevil.example", "https://h.example/api/https:%2F%2Fevil.example"),
+        (
+            "https://h.example/api",
+            "users/7",
+            "https://h.example/api/users/7",
+        ),
+        (
+            "https://h.example/api/",
+            "/users/7/",
+            "https://h.example/api/users/7/",
+        ),
+        (
+            "https://h.example:8443",
+            "a:b@c",
+            "https://h.example:8443/a:b@c",
+        ),
+        (
+            "https://h.example/api",
+            "é x/%2F/..a/.../%20",
+            "https://h.example/api/%C3%A9%20x/%2F/..a/.../%20",
+        ),
+        (
+            "https://h.example/api",
+            "https:%2F%2Fevil.example",
+            "https://h.example/api/https:%2F%2Fevil.example",
+        ),
     ] {
         let url = service_url(&server.parse().expect(server), path, &[]).expect(path);
         assert_eq!(url.as_str(), joined);
@@ -143,12 +192,20 @@ fn paths_are_joined_below_the_server() {
         ("?by=a%20b", "https://h.example/x?by=a%20b&page=2"),
     ] {
         let query = [("page".to_owned(), "2".to_owned())];
-        let url = service_url(&"https://h.example/x".parse().expect("URL"), path, &query).expect(path);
+        let url =
+            service_url(&"https://h.example/x".parse().expect("URL"), path, &query).expect(path);
         assert_eq!(url.as_str(), joined);
     }
-    let query = [("a b".to_owned(), "1&c=2#".to_owned()), ("a b".to_owned(), "é".to_owned())];
-    let url = service_url(&"https://h.example/x".parse().expect("URL"), "y", &query).expect("valid");
-    assert_eq!(url.as_str(), "https://h.example/x/y?a+b=1%26c%3D2%23&a+b=%C3%A9");
+    let query = [
+        ("a b".to_owned(), "1&c=2#".to_owned()),
+        ("a b".to_owned(), "é".to_owned()),
+    ];
+    let url =
+        service_url(&"https://h.example/x".parse().expect("URL"), "y", &query).expect("valid");
+    assert_eq!(
+        url.as_str(),
+        "https://h.example/x/y?a+b=1%26c%3D2%23&a+b=%C3%A9"
+    );
 }
 
 #[test]
@@ -196,7 +253,9 @@ fn paths_that_would_leave_it_are_refused() {
 
 fn account(authorization: &Value) -> Authorization {
     let document = json!({"name": "a", "authorization": authorization});
-    account::Settings::parse(document, &Allow::default()).expect("valid").authorization
+    account::Settings::parse(document, &Allow::default())
+        .expect("valid")
+        .authorization
 }
 
 #[test]
@@ -205,10 +264,30 @@ fn what_is_sent_has_its_format() {
     let none = account(&json!({"type": "none"}));
     for (document, url, content_type, body) in [
         (json!({}), "", None, None),
-        (json!({"path": "/a", "query": {"b": [1, "x"], "c": true}}), "a?b=1&b=x&c=true", None, None),
-        (json!({"body": {"a": [1]}}), "", Some("application/json"), Some("{\"a\":[1]}")),
-        (json!({"body": "x"}), "", Some("application/json"), Some("\"x\"")),
-        (json!({"format": "xml", "body": "<a/>"}), "", Some("application/xml"), Some("<a/>")),
+        (
+            json!({"path": "/a", "query": {"b": [1, "x"], "c": true}}),
+            "a?b=1&b=x&c=true",
+            None,
+            None,
+        ),
+        (
+            json!({"body": {"a": [1]}}),
+            "",
+            Some("application/json"),
+            Some("{\"a\":[1]}"),
+        ),
+        (
+            json!({"body": "x"}),
+            "",
+            Some("application/json"),
+            Some("\"x\""),
+        ),
+        (
+            json!({"format": "xml", "body": "<a/>"}),
+            "",
+            Some("application/xml"),
+            Some("<a/>"),
+        ),
         (
             json!({"format": "form", "body": {"a": "b c", "d": [1.5, false], "e": "&="}}),
             "",
@@ -224,8 +303,14 @@ fn what_is_sent_has_its_format() {
     ] {
         let request = send::parse(document, &service, &none, 0).expect("valid");
         assert_eq!(request.method, "POST");
-        assert_eq!(request.url.as_str(), format!("https://crm.example.com/api/{url}"));
-        let sent = request.headers.get("content-type").map(|value| value.to_str().expect("text"));
+        assert_eq!(
+            request.url.as_str(),
+            format!("https://crm.example.com/api/{url}")
+        );
+        let sent = request
+            .headers
+            .get("content-type")
+            .map(|value| value.to_str().expect("text"));
         assert_eq!((sent, request.body.as_deref()), (content_type, body));
         assert_eq!(request.headers["tieline-hops"], "1");
     }
@@ -235,7 +320,8 @@ fn what_is_sent_has_its_format() {
 fn what_cannot_be_sent_is_named_at_once() {
     let service = settings(&json!({}));
     let header = account(&json!({"type": "header", "name": "X-Api-Key", "value": "v"}));
-    let refused = |document| pointers(send::parse(document, &service, &header, 0).expect_err("wrong"));
+    let refused =
+        |document| pointers(send::parse(document, &service, &header, 0).expect_err("wrong"));
     assert_eq!(
         refused(json!({
             "method": "TRACE", "path": "../x", "query": {"a": {}, "b": null}, "headers": {"Host": "x", "x-api-key": "y",
@@ -256,9 +342,18 @@ fn what_cannot_be_sent_is_named_at_once() {
         ]
     );
     assert_eq!(refused(json!({"format": "xml", "body": {}})), ["/body"]);
-    assert_eq!(refused(json!({"format": "form", "body": {"a": [[]]}})), ["/body/a"]);
-    assert_eq!(refused(json!({"query": {"a": "x".repeat(9_000)}})), ["/query"]);
-    assert_eq!(refused(json!({"headers": {"X-A": "1", "x-a": "2"}})), ["/headers/x-a"]);
+    assert_eq!(
+        refused(json!({"format": "form", "body": {"a": [[]]}})),
+        ["/body/a"]
+    );
+    assert_eq!(
+        refused(json!({"query": {"a": "x".repeat(9_000)}})),
+        ["/query"]
+    );
+    assert_eq!(
+        refused(json!({"headers": {"X-A": "1", "x-a": "2"}})),
+        ["/headers/x-a"]
+    );
     let oauth2 = account(&json!({
         "type": "oauth2", "grant_type": "client_credentials", "token_url": "https://a.example", "client_id": "a",
         "client_secret": "b",

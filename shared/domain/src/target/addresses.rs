@@ -1,5 +1,5 @@
-//! Which addresses are public, after the special-purpose registries of IANA (RFC 6890 and its updates) and two
-//! addresses of clouds.
+//! Which addresses are public, after the special-purpose registries of IANA (RFC 6890 and its
+//! updates) and two addresses of clouds.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -26,7 +26,8 @@ const REFUSED_V4: [(Ipv4Addr, u32); 19] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),      // reserved, broadcast
 ];
 
-/// The only part of IPv6 that is global unicast. Loopback, link-local, unique-local, NAT64 and the rest lie outside.
+/// The only part of IPv6 that is global unicast. Loopback, link-local, unique-local, NAT64 and the
+/// rest lie outside.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// Not public within it.
@@ -38,11 +39,14 @@ const REFUSED_V6: [(Ipv6Addr, u32); 5] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// Whether anyone on the internet reaches `ip`. An IPv4 address mapped into IPv6 is judged as what it maps.
+/// Whether anyone on the internet reaches `ip`. An IPv4 address mapped into IPv6 is judged as what
+/// it maps.
 pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => !REFUSED_V4.iter().any(|network| holds_v4(*network, ip)),
-        IpAddr::V6(ip) => holds_v6(GLOBAL_V6, ip) && !REFUSED_V6.iter().any(|network| holds_v6(*network, ip)),
+        IpAddr::V6(ip) => {
+            holds_v6(GLOBAL_V6, ip) && !REFUSED_V6.iter().any(|network| holds_v6(*network, ip))
+        }
     }
 }
 
@@ -60,8 +64,8 @@ mod tests {
 
     use super::*;
 
-    /// First and last refused address of each range, written out; the neighbours outside are public unless they lie in
-    /// another range.
+    /// First and last refused address of each range, written out; the neighbours outside are public
+    /// unless they lie in another range.
     const RANGES_V4: [(&str, &str); 19] = [
         ("0.0.0.0", "0.255.255.255"),
         ("10.0.0.0", "10.255.255.255"),
@@ -105,14 +109,18 @@ mod tests {
 
     /// The verdict by ranges rather than prefixes.
     fn expected_v4(bits: u32) -> bool {
-        !RANGES_V4.iter().any(|(first, last)| (v4(first)..=v4(last)).contains(&bits))
+        !RANGES_V4
+            .iter()
+            .any(|(first, last)| (v4(first)..=v4(last)).contains(&bits))
     }
 
     fn expected_v6(bits: u128) -> bool {
         if bits >> 32 == 0xffff {
             return expected_v4(u32::try_from(bits & 0xffff_ffff).expect("32 bits"));
         }
-        !RANGES_V6.iter().any(|(first, last)| (v6(first)..=v6(last)).contains(&bits))
+        !RANGES_V6
+            .iter()
+            .any(|(first, last)| (v6(first)..=v6(last)).contains(&bits))
     }
 
     #[test]
@@ -127,7 +135,11 @@ mod tests {
                 let Some(bits) = bits else { continue };
                 let ip = Ipv4Addr::from_bits(bits);
                 assert_eq!(is_public(ip.into()), !inside && expected_v4(bits), "{ip}");
-                assert_eq!(is_public(ip.to_ipv6_mapped().into()), is_public(ip.into()), "mapped {ip}");
+                assert_eq!(
+                    is_public(ip.to_ipv6_mapped().into()),
+                    is_public(ip.into()),
+                    "mapped {ip}"
+                );
             }
         }
         for (first, last) in RANGES_V6 {

@@ -1,4 +1,5 @@
-//! The deploy parameter that opens addresses which are not public: `127.0.0.1:9000-9999,[::1]:8443`.
+//! The deploy parameter that opens addresses which are not public:
+//! `127.0.0.1:9000-9999,[::1]:8443`.
 
 use std::{net::IpAddr, ops::RangeInclusive, str::FromStr};
 
@@ -24,22 +25,29 @@ pub enum AllowError {
 }
 
 impl Allow {
-    /// Whether this address and port are listed. An IPv4 address mapped into IPv6 is the IPv4 address.
+    /// Whether this address and port are listed. An IPv4 address mapped into IPv6 is the IPv4
+    /// address.
     pub fn covers(&self, ip: IpAddr, port: u16) -> bool {
         let ip = ip.to_canonical();
-        self.0.iter().any(|entry| entry.ip == ip && entry.ports.contains(&port))
+        self.0
+            .iter()
+            .any(|entry| entry.ip == ip && entry.ports.contains(&port))
     }
 }
 
 impl FromStr for Allow {
     type Err = AllowError;
 
-    /// Entries are `<ip>:<port>` or `<ip>:<from>-<to>` with commas between; an empty text lists nothing.
+    /// Entries are `<ip>:<port>` or `<ip>:<from>-<to>` with commas between; an empty text lists
+    /// nothing.
     fn from_str(text: &str) -> Result<Self, AllowError> {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        text.split(',').map(|entry| entry.trim().parse()).collect::<Result<_, _>>().map(Self)
+        text.split(',')
+            .map(|entry| entry.trim().parse())
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -47,18 +55,28 @@ impl FromStr for AllowEntry {
     type Err = AllowError;
 
     fn from_str(text: &str) -> Result<Self, AllowError> {
-        let (host, ports) = text.rsplit_once(':').ok_or_else(|| AllowError::Entry(text.to_owned()))?;
-        let ip = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        let (host, ports) = text
+            .rsplit_once(':')
+            .ok_or_else(|| AllowError::Entry(text.to_owned()))?;
+        let ip = match host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
             Some(host) => host.parse().map(IpAddr::V6),
             None => host.parse().map(IpAddr::V4),
         }
         .map_err(|_| AllowError::Entry(text.to_owned()))?;
         let (from, to) = ports.split_once('-').unwrap_or((ports, ports));
-        let (from, to) = port(from).zip(port(to)).ok_or_else(|| AllowError::Ports(text.to_owned()))?;
+        let (from, to) = port(from)
+            .zip(port(to))
+            .ok_or_else(|| AllowError::Ports(text.to_owned()))?;
         if from > to {
             return Err(AllowError::Ports(text.to_owned()));
         }
-        Ok(Self { ip: ip.to_canonical(), ports: from..=to })
+        Ok(Self {
+            ip: ip.to_canonical(),
+            ports: from..=to,
+        })
     }
 }
 
@@ -72,7 +90,9 @@ mod tests {
 
     #[test]
     fn a_list_covers_its_entries() {
-        let allow: Allow = "127.0.0.1:9000-9999, [::1]:8443,[::ffff:10.0.0.1]:443".parse().expect("allow-list");
+        let allow: Allow = "127.0.0.1:9000-9999, [::1]:8443,[::ffff:10.0.0.1]:443"
+            .parse()
+            .expect("allow-list");
         for (ip, port, covered) in [
             ("127.0.0.1", 8999, false),
             ("127.0.0.1", 9000, true),
@@ -84,7 +104,11 @@ mod tests {
             ("::1", 8444, false),
             ("10.0.0.1", 443, true),
         ] {
-            assert_eq!(allow.covers(ip.parse().expect(ip), port), covered, "{ip} {port}");
+            assert_eq!(
+                allow.covers(ip.parse().expect(ip), port),
+                covered,
+                "{ip} {port}"
+            );
         }
         assert_eq!("".parse(), Ok(Allow::default()));
         assert_eq!(" ".parse(), Ok(Allow::default()));
@@ -92,15 +116,34 @@ mod tests {
 
     #[test]
     fn a_wrong_entry_is_named() {
-        for entry in ["127.0.0.1", "localhost:9000", "10.0.0.0/8:9000", "::1:9000", "[127.0.0.1]:9000", "[::1", ":9000"]
-        {
-            let error = format!("1.2.3.4:5,{entry}").parse::<Allow>().expect_err(entry);
+        for entry in [
+            "127.0.0.1",
+            "localhost:9000",
+            "10.0.0.0/8:9000",
+            "::1:9000",
+            "[127.0.0.1]:9000",
+            "[::1",
+            ":9000",
+        ] {
+            let error = format!("1.2.3.4:5,{entry}")
+                .parse::<Allow>()
+                .expect_err(entry);
             assert_eq!(error, AllowError::Entry(entry.to_owned()));
         }
-        for entry in
-            ["1.2.3.4:", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:9-8", "1.2.3.4:1-", "1.2.3.4:1-2-3", "1.2.3.4:x"]
-        {
-            assert_eq!(entry.parse::<Allow>(), Err(AllowError::Ports(entry.to_owned())), "{entry}");
+        for entry in [
+            "1.2.3.4:",
+            "1.2.3.4:0",
+            "1.2.3.4:65536",
+            "1.2.3.4:9-8",
+            "1.2.3.4:1-",
+            "1.2.3.4:1-2-3",
+            "1.2.3.4:x",
+        ] {
+            assert_eq!(
+                entry.parse::<Allow>(),
+                Err(AllowError::Ports(entry.to_owned())),
+                "{entry}"
+            );
         }
         assert!("1.2.3.4:5,".parse::<Allow>().is_err());
     }

@@ -1,9 +1,10 @@
 //! Where outgoing requests may go: in comes a URL or an address, out comes a verdict.
 //!
-//! Whatever passes [`check_url`] is https on port 443 or from 1024 on, without user information, to a name that may be
-//! public or to an address that is. What a name resolves to is for [`check_address`], which the dialler asks about the
-//! very addresses it is going to dial. Both make one exception: the (address, port) pairs that the deployer listed in
-//! [`Allow`], where plain http is fine too as long as the URL spells the address out.
+//! Whatever passes [`check_url`] is https on port 443 or from 1024 on, without user information, to
+//! a name that may be public or to an address that is. What a name resolves to is for
+//! [`check_address`], which the dialler asks about the very addresses it is going to dial. Both
+//! make one exception: the (address, port) pairs that the deployer listed in [`Allow`], where plain
+//! http is fine too as long as the URL spells the address out.
 
 mod addresses;
 mod allow;
@@ -24,7 +25,9 @@ pub enum TargetError {
     #[error("the URL must name a host")]
     NoHost,
     /// A name that no look-up can ask for (RFC 1035, section 2.3.4).
-    #[error("each part of the host's name must have 1 to {MAX_LABEL} characters, and the whole at most {MAX_NAME}")]
+    #[error(
+        "each part of the host's name must have 1 to {MAX_LABEL} characters, and the whole at most {MAX_NAME}"
+    )]
     Name,
     /// `user:password@`.
     #[error("the URL must not hold a user name or password")]
@@ -86,17 +89,28 @@ pub fn check_address(ip: IpAddr, port: u16, allow: &Allow) -> Result<(), TargetE
         return Ok(());
     }
     check_port(port)?;
-    if addresses::is_public(ip) { Ok(()) } else { Err(TargetError::Resolved) }
+    if addresses::is_public(ip) {
+        Ok(())
+    } else {
+        Err(TargetError::Resolved)
+    }
 }
 
 fn check_port(port: u16) -> Result<(), TargetError> {
-    if port == 443 || port >= 1024 { Ok(()) } else { Err(TargetError::Port(port)) }
+    if port == 443 || port >= 1024 {
+        Ok(())
+    } else {
+        Err(TargetError::Port(port))
+    }
 }
 
 /// Whether the name's parts have lengths that DNS allows; `name` is ASCII, as [`Url`] keeps it.
 fn is_dns_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    name.len() <= MAX_NAME && name.split('.').all(|label| (1..=MAX_LABEL).contains(&label.len()))
+    name.len() <= MAX_NAME
+        && name
+            .split('.')
+            .all(|label| (1..=MAX_LABEL).contains(&label.len()))
 }
 
 /// `name` is lower case, as [`Url`] keeps it; the dot of a fully qualified name does not count.
@@ -113,7 +127,10 @@ mod tests {
     use super::*;
 
     fn verdict(url: &str, allow: &str) -> Result<(), TargetError> {
-        check_url(&url.parse().expect(url), &allow.parse().expect("allow-list"))
+        check_url(
+            &url.parse().expect(url),
+            &allow.parse().expect("allow-list"),
+        )
     }
 
     #[test]
@@ -193,12 +210,29 @@ mod tests {
     fn names_have_the_lengths_of_dns() {
         let (label, longer) = ("x".repeat(63), "x".repeat(64));
         let longest = format!("{label}.{label}.{label}.{}", "x".repeat(61));
-        for host in [&label, &format!("{label}.example.com"), &longest, &format!("{longest}."), "bücher.example"] {
+        for host in [
+            &label,
+            &format!("{label}.example.com"),
+            &longest,
+            &format!("{longest}."),
+            "bücher.example",
+        ] {
             assert_eq!(verdict(&format!("https://{host}/"), ""), Ok(()), "{host}");
         }
         // An umlaut takes more than one character in the name that is looked up.
-        for host in [&longer, &format!("a.{longer}.com"), &format!("{longest}x"), "a..b", "a.b..", &"ü".repeat(60)] {
-            assert_eq!(verdict(&format!("https://{host}/"), ""), Err(TargetError::Name), "{host}");
+        for host in [
+            &longer,
+            &format!("a.{longer}.com"),
+            &format!("{longest}x"),
+            "a..b",
+            "a.b..",
+            &"ü".repeat(60),
+        ] {
+            assert_eq!(
+                verdict(&format!("https://{host}/"), ""),
+                Err(TargetError::Name),
+                "{host}"
+            );
         }
     }
 
@@ -241,7 +275,11 @@ mod tests {
             ("10.0.0.5", 443, Err(TargetError::Resolved)),
             ("10.0.0.6", 8443, Err(TargetError::Resolved)),
         ] {
-            assert_eq!(check_address(ip.parse().expect("address"), port, &allow), verdict, "{ip} {port}");
+            assert_eq!(
+                check_address(ip.parse().expect("address"), port, &allow),
+                verdict,
+                "{ip} {port}"
+            );
         }
     }
 

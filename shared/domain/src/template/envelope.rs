@@ -9,8 +9,9 @@ use super::{
     xml::{escape_attribute, escape_text, is_name},
 };
 
-/// The event as `type`, `timestamp` and `data`. In a form, `data` is JSON; in XML, nested elements: an object's entries go
-/// by their keys, an array's by `item`. A key that is no element name, or that XML reserves, becomes `<entry name="…">`.
+/// The event as `type`, `timestamp` and `data`. In a form, `data` is JSON; in XML, nested elements:
+/// an object's entries go by their keys, an array's by `item`. A key that is no element name, or
+/// that XML reserves, becomes `<entry name="…">`.
 pub fn envelope(format: Format, event_type: &str, event_timestamp: &str, data: &Value) -> String {
     match format {
         Format::Json => json(event_type, event_timestamp, data),
@@ -26,9 +27,11 @@ pub fn envelope(format: Format, event_type: &str, event_timestamp: &str, data: &
         }
         Format::Form => {
             let mut out = String::new();
-            for (name, value) in
-                [("type=", event_type), ("&timestamp=", event_timestamp), ("&data=", &data.to_string())]
-            {
+            for (name, value) in [
+                ("type=", event_type),
+                ("&timestamp=", event_timestamp),
+                ("&data=", &data.to_string()),
+            ] {
                 out.push_str(name);
                 percent(&mut out, value);
             }
@@ -45,11 +48,19 @@ fn json(event_type: &str, timestamp: &str, data: &Value) -> String {
         data: &'a Value,
     }
     // Strings and values always serialize; the fallback is never reached.
-    serde_json::to_string(&Envelope { r#type: event_type, timestamp, data }).unwrap_or_default()
+    serde_json::to_string(&Envelope {
+        r#type: event_type,
+        timestamp,
+        data,
+    })
+    .unwrap_or_default()
 }
 
 fn element(out: &mut String, key: &str, value: &Value) {
-    let plain = key.is_ascii() && !key.contains(':') && is_name(key) && !key.to_ascii_lowercase().starts_with("xml");
+    let plain = key.is_ascii()
+        && !key.contains(':')
+        && is_name(key)
+        && !key.to_ascii_lowercase().starts_with("xml");
     let name = if plain { key } else { "entry" };
     out.push('<');
     out.push_str(name);

@@ -5,10 +5,13 @@ use super::{
     part::{Part, Place, check_percent, percent, split},
 };
 
-/// White space around a pair is dropped, and so are empty pairs. In the literal text, percent-encoded bytes and `+` (a
-/// space) stay; whatever else a form cannot hold is percent-encoded here.
+/// White space around a pair is dropped, and so are empty pairs. In the literal text,
+/// percent-encoded bytes and `+` (a space) stay; whatever else a form cannot hold is
+/// percent-encoded here.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
-    let pairs = text.split('&').map(|pair| pair.trim_matches(|c: char| c.is_ascii_whitespace()));
+    let pairs = text
+        .split('&')
+        .map(|pair| pair.trim_matches(|c: char| c.is_ascii_whitespace()));
     let mut parts = Vec::new();
     for pair in pairs.filter(|pair| !pair.is_empty()) {
         if !parts.is_empty() {

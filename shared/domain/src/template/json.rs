@@ -1,4 +1,5 @@
-//! JSON bodies. A tag inside a string takes its value's text, JSON-escaped; one where a value stands takes it as JSON.
+//! JSON bodies. A tag inside a string takes its value's text, JSON-escaped; one where a value
+//! stands takes it as JSON.
 
 use serde_json::Value;
 
@@ -9,26 +10,32 @@ use super::{
 };
 use crate::mask::MASK;
 
-/// Finds the tags by a scan that knows only strings and their escapes, then has a real parser judge the text with each tag
-/// replaced by something that is valid just where the scan says that it stands.
+/// Finds the tags by a scan that knows only strings and their escapes, then has a real parser judge
+/// the text with each tag replaced by something that is valid just where the scan says that it
+/// stands.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     let parts = scan(text);
-    let filled = parts.iter().fold(String::with_capacity(text.len()), |mut out, part| {
-        match part {
-            Part::Text(text) => out.push_str(text),
-            // As long as the tag, so that line and column in a message are those of the template. `~` completes no escape
-            // sequence, and `[]` neither a number nor a key.
-            Part::Tag(path, Place::JsonValue) => {
-                out.push_str("[]");
-                out.push_str(&" ".repeat(path.as_str().len()));
+    let filled = parts
+        .iter()
+        .fold(String::with_capacity(text.len()), |mut out, part| {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                // As long as the tag, so that line and column in a message are those of the
+                // template. `~` completes no escape sequence, and `[]` neither a number nor a key.
+                Part::Tag(path, Place::JsonValue) => {
+                    out.push_str("[]");
+                    out.push_str(&" ".repeat(path.as_str().len()));
+                }
+                Part::Tag(path, _) => out.push_str(&"~".repeat(path.as_str().len() + 2)),
             }
-            Part::Tag(path, _) => out.push_str(&"~".repeat(path.as_str().len() + 2)),
-        }
-        out
-    });
+            out
+        });
     match serde_json::from_str::<Value>(&filled) {
         Ok(_) => Ok(parts),
-        Err(error) => Err(TemplateError::Json { line: error.line(), column: error.column() }),
+        Err(error) => Err(TemplateError::Json {
+            line: error.line(),
+            column: error.column(),
+        }),
     }
 }
 
@@ -42,7 +49,11 @@ fn scan(text: &str) -> Vec<Part> {
         match bytes[at] {
             b'\\' if string.is_some() => at += 1,
             b'"' => match string.take() {
-                Some(since) if text.get(at + 1..).is_some_and(|rest| rest.trim_start().starts_with(':')) => {
+                Some(since)
+                    if text
+                        .get(at + 1..)
+                        .is_some_and(|rest| rest.trim_start().starts_with(':')) =>
+                {
                     mark_keys(&mut parts[since..]);
                 }
                 Some(_) => {}
@@ -51,7 +62,14 @@ fn scan(text: &str) -> Vec<Part> {
             b'{' => {
                 if let Some((path, length)) = tag_at(&text[at..]) {
                     parts.push(Part::Text(text[done..at].to_owned()));
-                    parts.push(Part::Tag(path, if string.is_some() { Place::JsonString } else { Place::JsonValue }));
+                    parts.push(Part::Tag(
+                        path,
+                        if string.is_some() {
+                            Place::JsonString
+                        } else {
+                            Place::JsonValue
+                        },
+                    ));
                     done = at + length;
                     at = done - 1;
                 }
@@ -72,7 +90,8 @@ fn mark_keys(parts: &mut [Part]) {
     }
 }
 
-/// No value of a tag in a key may repeat another key of its object: receivers disagree on which of the two counts.
+/// No value of a tag in a key may repeat another key of its object: receivers disagree on which of
+/// the two counts.
 pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Result<(), Unfit> {
     let first = parts.iter().find_map(|part| match part {
         Part::Tag(path, Place::JsonKey) => Some(path),
@@ -84,10 +103,16 @@ pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Resul
         match scope.find(path, view, &mut Missing::default()) {
             // A preview does not tell whether a value equals a secret.
             Some(Found::Masked) => format!("\u{e001}{}", path.as_str()),
-            found => found.map(|found| found.text().into_owned()).unwrap_or_default(),
+            found => found
+                .map(|found| found.text().into_owned())
+                .unwrap_or_default(),
         }
     }));
-    if rendered < distinct { Err(Unfit::new(path, Reason::RepeatedKey)) } else { Ok(()) }
+    if rendered < distinct {
+        Err(Unfit::new(path, Reason::RepeatedKey))
+    } else {
+        Ok(())
+    }
 }
 
 /// The template's own JSON, without the values.

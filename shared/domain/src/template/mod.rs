@@ -1,18 +1,22 @@
 //! Templates with tags: `{name}` and `{a.b.0.c}` in a webhook's body, URL and header values.
 //!
-//! In comes a text that somebody wrote and, for each event, a [`Scope`] of values that anybody may have sent. A template
-//! is parsed when it is saved: every tag is found, and the place where it stands decides how its value will be escaped.
-//! Rendering is one pass over the parsed parts. Guaranteed for whatever values come:
+//! In comes a text that somebody wrote and, for each event, a [`Scope`] of values that anybody may
+//! have sent. A template is parsed when it is saved: every tag is found, and the place where it
+//! stands decides how its value will be escaped. Rendering is one pass over the parsed parts.
+//! Guaranteed for whatever values come:
 //!
-//! - a value never changes the structure around it: the JSON stays that JSON, the XML that XML, the form keeps its pairs,
-//!   the URL its origin, segments and pairs, the header its line; where no escaping can hold that, the answer is [`Unfit`];
-//! - a receiver's parser reads back exactly the value (XML 1.0 has no form for some control characters: they become U+FFFD);
+//! - a value never changes the structure around it: the JSON stays that JSON, the XML that XML, the
+//!   form keeps its pairs, the URL its origin, segments and pairs, the header its line; where no
+//!   escaping can hold that, the answer is [`Unfit`];
+//! - a receiver's parser reads back exactly the value (XML 1.0 has no form for some control
+//!   characters: they become U+FFFD);
 //! - a value is never expanded again;
-//! - a body never passes [`MAX_RENDERED`], and rendering costs no more than that, one value beyond it included.
+//! - a body never passes [`MAX_RENDERED`], and rendering costs no more than that, one value beyond
+//!   it included.
 //!
-//! A `{` that opens no tag is literal text. A tag that names nothing is empty (in a JSON value position: `null`) and noted
-//! in [`Missing`]. In text, a string is its characters, a number or boolean its JSON text, `null` is empty, and an array or
-//! object its compact JSON.
+//! A `{` that opens no tag is literal text. A tag that names nothing is empty (in a JSON value
+//! position: `null`) and noted in [`Missing`]. In text, a string is its characters, a number or
+//! boolean its JSON text, `null` is empty, and an array or object its compact JSON.
 
 mod envelope;
 mod form;
@@ -42,7 +46,8 @@ use crate::header::HeaderError;
 /// The longest body template, in bytes.
 pub const MAX_BODY: usize = 32 * 1024;
 
-/// The longest body that a template may render to, in bytes. A short template can name a long value many times.
+/// The longest body that a template may render to, in bytes. A short template can name a long value
+/// many times.
 pub const MAX_RENDERED: usize = 2 * 1024 * 1024;
 
 /// How a body is written.
@@ -58,7 +63,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// The media type that goes with it. JSON and forms define no `charset`; XML is UTF-8 when it says nothing else.
+    /// The media type that goes with it. JSON and forms define no `charset`; XML is UTF-8 when it
+    /// says nothing else.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -82,7 +88,8 @@ pub enum TemplateError {
         /// Counted in bytes, from 1.
         column: usize,
     },
-    /// It is not well formed, uses a DOCTYPE, or has a tag outside text, attribute values and CDATA.
+    /// It is not well formed, uses a DOCTYPE, or has a tag outside text, attribute values and
+    /// CDATA.
     #[error("is not XML that tags can be filled into: {message} at line {line} column {column}")]
     Xml {
         /// What is wrong.
@@ -99,7 +106,9 @@ pub enum TemplateError {
     #[error("must be an absolute URL such as `https://example.com/path`")]
     NotAbsolute,
     /// The scheme and authority do not parse.
-    #[error("must be an absolute URL with a valid host and port, such as `https://example.com/path`")]
+    #[error(
+        "must be an absolute URL with a valid host and port, such as `https://example.com/path`"
+    )]
     Host,
     /// A tag before the path.
     #[error("may have tags only after the host and port")]
@@ -110,7 +119,8 @@ pub enum TemplateError {
     /// A fragment would not be sent.
     #[error("must have no fragment (`#…`)")]
     Fragment,
-    /// Spaces, control characters and backslashes, which URL parsers drop or take for something else.
+    /// Spaces, control characters and backslashes, which URL parsers drop or take for something
+    /// else.
     #[error("must hold no spaces, control characters or backslashes")]
     UrlCharacter,
     /// A `.` or `..` segment, which URL parsers resolve.
@@ -140,7 +150,11 @@ impl BodyTemplate {
             Format::Xml => xml::parse(text)?,
             Format::Form => form::parse(text)?,
         };
-        Ok(Self { format, source: text.to_owned(), parts })
+        Ok(Self {
+            format,
+            source: text.to_owned(),
+            parts,
+        })
     }
 
     /// The template as written.
@@ -158,8 +172,14 @@ impl BodyTemplate {
         part::tags(&self.parts)
     }
 
-    /// The body for one event. `Unfit` when it would pass [`MAX_RENDERED`] or two keys of a JSON object become the same.
-    pub fn render(&self, scope: &Scope<'_>, view: View, missing: &mut Missing) -> Result<String, Unfit> {
+    /// The body for one event. `Unfit` when it would pass [`MAX_RENDERED`] or two keys of a JSON
+    /// object become the same.
+    pub fn render(
+        &self,
+        scope: &Scope<'_>,
+        view: View,
+        missing: &mut Missing,
+    ) -> Result<String, Unfit> {
         let mut out = String::with_capacity(self.source.len());
         part::fill(&mut out, &self.parts, scope, view, MAX_RENDERED, missing)?;
         json::check_keys(&self.parts, scope, view)?;

@@ -6,11 +6,15 @@ use super::{Missing, Reason, Scope, TemplateError, Unfit, View, json, scope::Fou
 use crate::path::Path;
 
 /// Everything but RFC 3986's unreserved characters.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
-/// As [`RESERVED`], without the two characters that mean themselves in every path segment (RFC 3986, section 3.3). The
-/// sub-delimiters that a segment may hold as well (`!$&'()*+,;=`) stay encoded: servers read `;` and `=` as parameters of
-/// the segment, and many take `+` for a space.
+/// As [`RESERVED`], without the two characters that mean themselves in every path segment (RFC
+/// 3986, section 3.3). The sub-delimiters that a segment may hold as well (`!$&'()*+,;=`) stay
+/// encoded: servers read `;` and `=` as parameters of the segment, and many take `+` for a space.
 const SEGMENT: &AsciiSet = &RESERVED.remove(b':').remove(b'@');
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +66,9 @@ impl Place {
     }
 }
 
-/// Appends the parts. `Unfit` at the first value that its place can't take, or with which `out` passes `limit` bytes. Nothing is
-/// read after that, so that the cost is bounded however many tags name one large value.
+/// Appends the parts. `Unfit` at the first value that its place can't take, or with which `out`
+/// passes `limit` bytes. Nothing is read after that, so that the cost is bounded however many tags
+/// name one large value.
 pub(super) fn fill(
     out: &mut String,
     parts: &[Part],
@@ -91,8 +96,8 @@ pub(super) fn fill(
     Ok(())
 }
 
-/// Only a value that is a dot segment itself can make its segment one: of a longer value, something is left besides the
-/// dots, and its `%` goes out encoded.
+/// Only a value that is a dot segment itself can make its segment one: of a longer value, something
+/// is left besides the dots, and its `%` goes out encoded.
 fn check_segment(path: &Path, scope: &Scope<'_>) -> Result<(), Unfit> {
     let found = scope.find(path, View::Wire, &mut Missing::default());
     match found.as_ref().map(Found::text).unwrap_or_default() {
@@ -104,7 +109,11 @@ fn check_segment(path: &Path, scope: &Scope<'_>) -> Result<(), Unfit> {
 
 /// Whether URL parsers take the segment for `.` or `..`.
 pub(super) fn is_dots(segment: &str) -> bool {
-    segment.len() <= 6 && matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+    segment.len() <= 6
+        && matches!(
+            segment.to_ascii_lowercase().replace("%2e", ".").as_str(),
+            "." | ".."
+        )
 }
 
 /// The names of the tags, in their order.
@@ -125,11 +134,12 @@ pub(crate) fn tag_at(text: &str) -> Option<(Path, usize)> {
 
 /// Whether a tag stands anywhere in the text.
 pub(super) fn has_tag(text: &str) -> bool {
-    text.match_indices('{').any(|(at, _)| tag_at(&text[at..]).is_some())
+    text.match_indices('{')
+        .any(|(at, _)| tag_at(&text[at..]).is_some())
 }
 
-/// Splits a text in which every tag stands in the same kind of place. `literal` turns the text between tags into what goes
-/// out for it.
+/// Splits a text in which every tag stands in the same kind of place. `literal` turns the text
+/// between tags into what goes out for it.
 pub(super) fn split(
     text: &str,
     place: Place,
@@ -162,7 +172,9 @@ pub(super) fn check_percent(literal: &str) -> Result<(), TemplateError> {
     let mut rest = literal.as_bytes();
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
         match rest[at + 1..] {
-            [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = &rest[at + 3..],
+            [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest = &rest[at + 3..]
+            }
             _ => return Err(TemplateError::Percent),
         }
     }

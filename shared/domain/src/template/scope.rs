@@ -13,14 +13,15 @@ use crate::{mask::MASK, path::Path};
 /// What tags can name. `secret` and the roots always mean these, whatever the data holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// An object of what is there beside the data: `{event.id}` is the `id` of its `event`. A root alone names nothing.
+    /// An object of what is there beside the data: `{event.id}` is the `id` of its `event`. A root
+    /// alone names nothing.
     pub roots: &'a Value,
     /// `{secret.<name>}`
     pub secrets: &'a BTreeMap<String, SecretString>,
     /// Names of tags into the roots whose values are secrets, too.
     pub sealed: &'a [&'a str],
-    /// Every other tag is a path into it. Where it has no such field, and there is a root `event`, the envelope's own names
-    /// (`type`, `timestamp`, `id`, `data.…`) stand for its fields.
+    /// Every other tag is a path into it. Where it has no such field, and there is a root `event`,
+    /// the envelope's own names (`type`, `timestamp`, `id`, `data.…`) stand for its fields.
     pub data: &'a Value,
 }
 
@@ -29,7 +30,8 @@ pub struct Scope<'a> {
 pub enum View {
     /// The receiver: secrets are filled in.
     Wire,
-    /// People, through records, previews and logs: every `{secret.…}` and every sealed tag shows as [`MASK`].
+    /// People, through records, previews and logs: every `{secret.…}` and every sealed tag shows as
+    /// [`MASK`].
     Masked,
 }
 
@@ -67,7 +69,10 @@ pub struct Unfit {
 
 impl Unfit {
     pub(super) fn new(tag: &Path, reason: Reason) -> Self {
-        Self { tag: tag.as_str().to_owned(), reason }
+        Self {
+            tag: tag.as_str().to_owned(),
+            reason,
+        }
     }
 }
 
@@ -125,14 +130,20 @@ impl<'a> Scope<'a> {
     }
 
     /// Adds to `missing` which of these tags name nothing.
-    pub(crate) fn note_missing<'t>(&self, tags: impl Iterator<Item = &'t str>, missing: &mut Missing) {
+    pub(crate) fn note_missing<'t>(
+        &self,
+        tags: impl Iterator<Item = &'t str>,
+        missing: &mut Missing,
+    ) {
         for path in tags.filter_map(|tag| Path::parse(tag).ok()) {
             self.find(&path, View::Masked, missing);
         }
     }
 
     fn envelope(&self, name: &str) -> Option<&'a Value> {
-        ["type", "timestamp", "id"].contains(&name).then(|| self.roots.get("event")?.get(name))?
+        ["type", "timestamp", "id"]
+            .contains(&name)
+            .then(|| self.roots.get("event")?.get(name))?
     }
 
     fn look_up(&self, path: &Path, view: View) -> Option<Found<'a>> {
@@ -145,9 +156,16 @@ impl<'a> Scope<'a> {
             _ if self.roots.get(root).is_some() => {
                 let found = path.find(self.roots).filter(|_| !rest.is_empty())?;
                 let masked = view == View::Masked && self.sealed.contains(&path.as_str());
-                Some(if masked { Found::Masked } else { Found::Json(found) })
+                Some(if masked {
+                    Found::Masked
+                } else {
+                    Found::Json(found)
+                })
             }
-            _ => path.find_in_event(self.data).or_else(|| self.envelope(path.as_str())).map(Found::Json),
+            _ => path
+                .find_in_event(self.data)
+                .or_else(|| self.envelope(path.as_str()))
+                .map(Found::Json),
         }
     }
 }

@@ -17,7 +17,12 @@ fn with<T>(data: &Value, render: impl FnOnce(&Scope<'_>, &mut Missing) -> T) -> 
         "event": {"id": "evt_1", "type": "message", "timestamp": "2026-01-02T03:04:05Z"},
         "webhook": {"id": "wh_1", "name": "Tom & \"Co\""},
     });
-    let scope = Scope { roots: &roots, secrets: &secrets, sealed: &[], data };
+    let scope = Scope {
+        roots: &roots,
+        secrets: &secrets,
+        sealed: &[],
+        data,
+    };
     let mut missing = Missing::default();
     let rendered = render(&scope, &mut missing);
     (rendered, missing.into())
@@ -25,26 +30,41 @@ fn with<T>(data: &Value, render: impl FnOnce(&Scope<'_>, &mut Missing) -> T) -> 
 
 fn body(format: Format, text: &str, data: &Value) -> Result<String, Unfit> {
     let template = BodyTemplate::parse(format, text).expect(text);
-    with(data, |scope, missing| template.render(scope, View::Wire, missing)).0
+    with(data, |scope, missing| {
+        template.render(scope, View::Wire, missing)
+    })
+    .0
 }
 
 fn url(text: &str, data: &Value) -> Result<String, Unfit> {
     let template = UrlTemplate::parse(text).expect(text);
-    with(data, |scope, missing| template.render(scope, missing)).0.map(String::from)
+    with(data, |scope, missing| template.render(scope, missing))
+        .0
+        .map(String::from)
 }
 
 fn unfit(tag: &str, reason: Reason) -> Unfit {
-    Unfit { tag: tag.to_owned(), reason }
+    Unfit {
+        tag: tag.to_owned(),
+        reason,
+    }
 }
 
 #[test]
 fn a_telegram_message_takes_any_text() {
-    let text = r#"{"parse_mode": "html", "chat_id": "42", "text": "link for request: {link_staff}"}"#;
-    for value in
-        ["https://a.example/?x=1&y=2", "\"}, {\"a\": \"", "a\nb\\", "<b>", "{secret.t}{link_staff}", "🎉 é \u{0}"]
-    {
+    let text =
+        r#"{"parse_mode": "html", "chat_id": "42", "text": "link for request: {link_staff}"}"#;
+    for value in [
+        "https://a.example/?x=1&y=2",
+        "\"}, {\"a\": \"",
+        "a\nb\\",
+        "<b>",
+        "{secret.t}{link_staff}",
+        "🎉 é \u{0}",
+    ] {
         let sent: Value =
-            serde_json::from_str(&body(Format::Json, text, &json!({"link_staff": value})).unwrap()).unwrap();
+            serde_json::from_str(&body(Format::Json, text, &json!({"link_staff": value})).unwrap())
+                .unwrap();
         let expected = json!({"parse_mode": "html", "chat_id": "42", "text": format!("link for request: {value}")});
         assert_eq!(sent, expected);
     }
@@ -66,8 +86,16 @@ fn bodies_render() {
             r#"["1.5 true  {\"k\":[\"v\"]} ", null, {}, {"k":{}}]"#,
         ),
         (Json, "{o}", r#"{"k":["v"]}"#),
-        (Json, r#"{"{s}": 1, "\"{n}" : 2, "a\\": {b}}"#, r#"{"a\"<&>'b c": 1, "\"1.5" : 2, "a\\": true}"#),
-        (Json, r#"["{ s}", "{}", "{a b}", "{{n}}", "{n", "{é}"]"#, r#"["{ s}", "{}", "{a b}", "{1.5}", "{n", "{é}"]"#),
+        (
+            Json,
+            r#"{"{s}": 1, "\"{n}" : 2, "a\\": {b}}"#,
+            r#"{"a\"<&>'b c": 1, "\"1.5" : 2, "a\\": true}"#,
+        ),
+        (
+            Json,
+            r#"["{ s}", "{}", "{a b}", "{{n}}", "{n", "{é}"]"#,
+            r#"["{ s}", "{}", "{a b}", "{1.5}", "{n", "{é}"]"#,
+        ),
         (
             Json,
             r#"[{event.id}, "{webhook.name}", "{secret.t}", {secret.t}]"#,
@@ -78,9 +106,21 @@ fn bodies_render() {
             "<a b='{s}'>{s} {n}<c/>{o}</a>",
             "<a b='a&quot;&lt;&amp;&gt;&apos;b c'>a&quot;&lt;&amp;&gt;&apos;b c 1.5<c/>{&quot;k&quot;:[&quot;v&quot;]}</a>",
         ),
-        (Xml, "<a><![CDATA[{s}{cut}]]></a>", "<a><![CDATA[a\"<&>'b c]]]]><![CDATA[>]]></a>"),
-        (Xml, "<a><![CDATA[{br}>{br}]]></a>", "<a><![CDATA[]]]]><![CDATA[>]]]]></a>"),
-        (Xml, "<a b='\"' c = \"'\" >{n}</a >", "<a b='\"' c = \"'\" >1.5</a >"),
+        (
+            Xml,
+            "<a><![CDATA[{s}{cut}]]></a>",
+            "<a><![CDATA[a\"<&>'b c]]]]><![CDATA[>]]></a>",
+        ),
+        (
+            Xml,
+            "<a><![CDATA[{br}>{br}]]></a>",
+            "<a><![CDATA[]]]]><![CDATA[>]]]]></a>",
+        ),
+        (
+            Xml,
+            "<a b='\"' c = \"'\" >{n}</a >",
+            "<a b='\"' c = \"'\" >1.5</a >",
+        ),
         (Xml, "<a>]{gone}]{gone}></a>", "<a>]]&gt;</a>"),
         (
             Xml,
@@ -88,10 +128,18 @@ fn bodies_render() {
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!-- x --><a>&lt;&#233;1.5</a>\n",
         ),
         (Form, "a={s}&b={n}", "a=a%22%3C%26%3E%27b%20c&b=1.5"),
-        (Form, " a=x y+%20é=\n&\n{s}&&{gone}={b}\n", "a=x%20y+%20%C3%A9%3D&a%22%3C%26%3E%27b%20c=&=true"),
+        (
+            Form,
+            " a=x y+%20é=\n&\n{s}&&{gone}={b}\n",
+            "a=x%20y+%20%C3%A9%3D&a%22%3C%26%3E%27b%20c=&=true",
+        ),
         (Form, "", ""),
     ] {
-        assert_eq!(body(format, template, &data).as_deref(), Ok(expected), "{template}");
+        assert_eq!(
+            body(format, template, &data).as_deref(),
+            Ok(expected),
+            "{template}"
+        );
     }
 }
 
@@ -158,12 +206,19 @@ fn wrong_templates_are_refused() {
     }
     let long = format!("a={}", "b".repeat(MAX_BODY - 2));
     assert!(BodyTemplate::parse(Form, &long).is_ok());
-    assert_eq!(BodyTemplate::parse(Form, &(long + "b")), Err(TemplateError::TooLong(MAX_BODY)));
+    assert_eq!(
+        BodyTemplate::parse(Form, &(long + "b")),
+        Err(TemplateError::TooLong(MAX_BODY))
+    );
 }
 
 #[test]
 fn a_message_says_where() {
-    let message = |format, text| BodyTemplate::parse(format, text).expect_err("refused").to_string();
+    let message = |format, text| {
+        BodyTemplate::parse(format, text)
+            .expect_err("refused")
+            .to_string()
+    };
     assert_eq!(
         message(Format::Json, "{\"a\": {x.y},\n \"b\": \"{x.y}\" 1}"),
         "is not JSON once its tags have values (line 2, column 15)"
@@ -188,16 +243,27 @@ fn the_three_roots_cannot_be_shadowed_and_what_is_not_there_is_noted() {
     );
     let template = template.expect("template");
     assert_eq!(template.tags().count(), 12);
-    let (rendered, missing) = with(&data, |scope, missing| template.render(scope, View::Wire, missing));
+    let (rendered, missing) = with(&data, |scope, missing| {
+        template.render(scope, View::Wire, missing)
+    });
     assert_eq!(rendered.as_deref(), Ok(r#""evt_1|||||s3cr\"et/||1||||""#));
-    assert_eq!(missing, ["a.1", "b", "event", "event.x", "secret", "secret.y", "webhook"]);
+    assert_eq!(
+        missing,
+        [
+            "a.1", "b", "event", "event.x", "secret", "secret.y", "webhook"
+        ]
+    );
 }
 
 #[test]
 fn envelope_names_fill_in_where_data_has_no_such_field() {
     let text = r#""{type}|{id}|{timestamp}|{data.a}|{a[1].b}|{data.a[1].b}""#;
     for (data, expected, left_out) in [
-        (json!({"a": [1, {"b": 2}]}), r#""message|evt_1|2026-01-02T03:04:05Z|[1,{\"b\":2}]|2|2""#, vec![]),
+        (
+            json!({"a": [1, {"b": 2}]}),
+            r#""message|evt_1|2026-01-02T03:04:05Z|[1,{\"b\":2}]|2|2""#,
+            vec![],
+        ),
         (
             json!({"type": "mine", "id": 7, "timestamp": null, "data": {"a": "own"}}),
             r#""mine|7||own||""#,
@@ -205,8 +271,16 @@ fn envelope_names_fill_in_where_data_has_no_such_field() {
         ),
     ] {
         let template = BodyTemplate::parse(Format::Json, text).expect("template");
-        let (rendered, missing) = with(&data, |scope, missing| template.render(scope, View::Wire, missing));
-        assert_eq!((rendered.as_deref(), missing), (Ok(expected), left_out.into_iter().map(String::from).collect()));
+        let (rendered, missing) = with(&data, |scope, missing| {
+            template.render(scope, View::Wire, missing)
+        });
+        assert_eq!(
+            (rendered.as_deref(), missing),
+            (
+                Ok(expected),
+                left_out.into_iter().map(String::from).collect()
+            )
+        );
     }
 }
 
@@ -214,21 +288,38 @@ fn envelope_names_fill_in_where_data_has_no_such_field() {
 fn people_see_no_secret() {
     let data = json!({});
     for (format, text, expected) in [
-        (Format::Json, r#"["{secret.t}", {secret.t}]"#, r#"["•••", "•••"]"#),
+        (
+            Format::Json,
+            r#"["{secret.t}", {secret.t}]"#,
+            r#"["•••", "•••"]"#,
+        ),
         (Format::Xml, "<a b='{secret.t}'/>", "<a b='•••'/>"),
         (Format::Form, "a={secret.t}", "a=•••"),
     ] {
         let template = BodyTemplate::parse(format, text).expect(text);
-        let rendered = with(&data, |scope, missing| template.render(scope, View::Masked, missing)).0;
+        let rendered = with(&data, |scope, missing| {
+            template.render(scope, View::Masked, missing)
+        })
+        .0;
         assert_eq!(rendered.as_deref(), Ok(expected));
     }
-    let template = UrlTemplate::parse("https://h.example/bot{secret.t}/bot1:x/?q={secret.t}&t={gone}").expect("url");
+    let template =
+        UrlTemplate::parse("https://h.example/bot{secret.t}/bot1:x/?q={secret.t}&t={gone}")
+            .expect("url");
     let (rendered, unfit) = with(&data, |scope, _| template.render_masked(scope)).0;
     assert_eq!(unfit, None);
     assert_eq!(rendered, "https://h.example/bot•••/•••/?q=•••&t=");
-    assert_eq!(format!("{template:?}"), "UrlTemplate(https://h.example/bot{secret.t}/•••/?q={secret.t}&t={gone})");
+    assert_eq!(
+        format!("{template:?}"),
+        "UrlTemplate(https://h.example/bot{secret.t}/•••/?q={secret.t}&t={gone})"
+    );
     let template = HeaderTemplate::parse("Bearer {secret.t}").expect("header");
-    assert_eq!(with(&data, |scope, _| template.render_masked("x-up", scope)).0.as_deref(), Ok("Bearer •••"));
+    assert_eq!(
+        with(&data, |scope, _| template.render_masked("x-up", scope))
+            .0
+            .as_deref(),
+        Ok("Bearer •••")
+    );
 }
 
 #[test]
@@ -236,8 +327,14 @@ fn urls_render() {
     let data = json!({"id": 7, "s": "a/../b?c#d&e=f%2e é", "e": "", "dot": ".", "dots": "..", "enc": "%2e%2E", "long": "x".repeat(9000), "nl": "\t\n", "segment": "a:b@c!$&'()*+,;=-._~"});
     let zendesk = "https://x.example.com/api/v2/tickets/{id}/comments/";
     for (template, expected) in [
-        (zendesk, Ok("https://x.example.com/api/v2/tickets/7/comments/")),
-        ("https://h.example/{s}/x", Ok("https://h.example/a%2F..%2Fb%3Fc%23d%26e%3Df%252e%20%C3%A9/x")),
+        (
+            zendesk,
+            Ok("https://x.example.com/api/v2/tickets/7/comments/"),
+        ),
+        (
+            "https://h.example/{s}/x",
+            Ok("https://h.example/a%2F..%2Fb%3Fc%23d%26e%3Df%252e%20%C3%A9/x"),
+        ),
         (
             "https://h.example/?{s}={s}&x={e}&{gone}&{dots}",
             Ok(
@@ -253,21 +350,64 @@ fn urls_render() {
         ("https://h.example?{id}", Ok("https://h.example/?7")),
         ("HTTPS://H.example:443", Ok("https://h.example/")),
         ("http://[::1]:8080/{nl}", Ok("http://[::1]:8080/%09%0A")),
-        ("https://h.example/v{id}.{id}//é{{}", Ok("https://h.example/v7.7//%C3%A9%7B%7B%7D")),
-        ("https://h.example/{e}", Err(unfit("e", Reason::EmptySegment))),
-        ("https://h.example/{gone}/x", Err(unfit("gone", Reason::EmptySegment))),
-        ("https://h.example/x{gone}", Err(unfit("gone", Reason::EmptySegment))),
-        ("https://h.example/{dot}", Err(unfit("dot", Reason::DotSegment))),
-        ("https://h.example/a/{dots}/x", Err(unfit("dots", Reason::DotSegment))),
-        ("https://h.example/a/{enc}/x", Err(unfit("enc", Reason::DotSegment))),
-        ("https://h.example/.{dot}", Err(unfit("dot", Reason::DotSegment))),
-        ("https://h.example/%2e{dot}", Err(unfit("dot", Reason::DotSegment))),
-        ("https://h.example/{dot}{dot}", Err(unfit("dot", Reason::DotSegment))),
-        ("https://h.example/?{long}", Err(unfit("long", Reason::TooLong))),
+        (
+            "https://h.example/v{id}.{id}//é{{}",
+            Ok("https://h.example/v7.7//%C3%A9%7B%7B%7D"),
+        ),
+        (
+            "https://h.example/{e}",
+            Err(unfit("e", Reason::EmptySegment)),
+        ),
+        (
+            "https://h.example/{gone}/x",
+            Err(unfit("gone", Reason::EmptySegment)),
+        ),
+        (
+            "https://h.example/x{gone}",
+            Err(unfit("gone", Reason::EmptySegment)),
+        ),
+        (
+            "https://h.example/{dot}",
+            Err(unfit("dot", Reason::DotSegment)),
+        ),
+        (
+            "https://h.example/a/{dots}/x",
+            Err(unfit("dots", Reason::DotSegment)),
+        ),
+        (
+            "https://h.example/a/{enc}/x",
+            Err(unfit("enc", Reason::DotSegment)),
+        ),
+        (
+            "https://h.example/.{dot}",
+            Err(unfit("dot", Reason::DotSegment)),
+        ),
+        (
+            "https://h.example/%2e{dot}",
+            Err(unfit("dot", Reason::DotSegment)),
+        ),
+        (
+            "https://h.example/{dot}{dot}",
+            Err(unfit("dot", Reason::DotSegment)),
+        ),
+        (
+            "https://h.example/?{long}",
+            Err(unfit("long", Reason::TooLong)),
+        ),
     ] {
-        assert_eq!(url(template, &data), expected.map(str::to_owned), "{template}");
+        assert_eq!(
+            url(template, &data),
+            expected.map(str::to_owned),
+            "{template}"
+        );
     }
-    assert_eq!(UrlTemplate::parse(zendesk).expect("url").origin_url().as_str(), "https://x.example.com/");
+    assert_eq!(
+        UrlTemplate::parse(zendesk)
+            .expect("url")
+            .origin_url()
+            .as_str(),
+        "https://x.example.com/"
+    );
 }
 
 #[test]
@@ -320,19 +460,31 @@ fn headers_hold_no_control_characters() {
         assert_eq!(rendered, expected.map(str::to_owned));
     }
     for wrong in ["a\nb", "é\u{85}", "\u{7f}"] {
-        assert_eq!(HeaderTemplate::parse(wrong), Err(TemplateError::Header(HeaderError::Characters)));
+        assert_eq!(
+            HeaderTemplate::parse(wrong),
+            Err(TemplateError::Header(HeaderError::Characters))
+        );
     }
 }
 
 #[test]
 fn a_value_can_neither_repeat_a_key_nor_fill_the_memory() {
     let template = r#"{"{k}": 1, "role": {o}, "{l}": {"role": 2}}"#;
-    let with = |k, l| body(Format::Json, template, &json!({"k": k, "l": l, "o": {"role": 1}}));
+    let with = |k, l| {
+        body(
+            Format::Json,
+            template,
+            &json!({"k": k, "l": l, "o": {"role": 1}}),
+        )
+    };
     assert!(with("a", "b").is_ok());
     assert_eq!(with("role", "b"), Err(unfit("k", Reason::RepeatedKey)));
     assert_eq!(with("a", "a"), Err(unfit("k", Reason::RepeatedKey)));
     let many = "{x}".repeat(10_000);
-    assert_eq!(body(Format::Form, &many, &json!({"x": "y".repeat(300)})), Err(unfit("x", Reason::TooLong)));
+    assert_eq!(
+        body(Format::Form, &many, &json!({"x": "y".repeat(300)})),
+        Err(unfit("x", Reason::TooLong))
+    );
 }
 
 #[test]
@@ -351,7 +503,16 @@ fn envelopes() {
          <entry name=\"é\"></entry></data></event>"
     );
     let form = rendered(Format::Form);
-    let pairs: Vec<(String, String)> = ::url::form_urlencoded::parse(form.as_bytes()).into_owned().collect();
-    let expected = [("type", "message"), ("timestamp", "2026-01-02T03:04:05Z"), ("data", &data.to_string())];
-    assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let pairs: Vec<(String, String)> = ::url::form_urlencoded::parse(form.as_bytes())
+        .into_owned()
+        .collect();
+    let expected = [
+        ("type", "message"),
+        ("timestamp", "2026-01-02T03:04:05Z"),
+        ("data", &data.to_string()),
+    ];
+    assert_eq!(
+        pairs,
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
 }

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::mask::{self, MASK};
 
-/// The longest URL, in bytes, with and without its tags filled in (RFC 9110 §4.1 asks servers for at least 8,000).
+/// The longest URL, in bytes, with and without its tags filled in (RFC 9110 §4.1 asks servers for
+/// at least 8,000).
 const MAX: usize = 8_000;
 
 /// An absolute http or https URL, without user info and fragment, with tags in path and query only.
@@ -24,13 +25,16 @@ pub struct UrlTemplate {
     shape: Shape,
 }
 
-/// What values must not change: the number of segments, and for each query pair whether it has a `=`.
+/// What values must not change: the number of segments, and for each query pair whether it has a
+/// `=`.
 #[derive(Clone, PartialEq, Eq)]
 struct Shape(usize, Option<Vec<bool>>);
 
 impl Shape {
     fn of(url: &Url) -> Self {
-        let pairs = url.query().map(|query| query.split('&').map(|pair| pair.contains('=')).collect());
+        let pairs = url
+            .query()
+            .map(|query| query.split('&').map(|pair| pair.contains('=')).collect());
         Self(url.path().split('/').count(), pairs)
     }
 }
@@ -41,7 +45,10 @@ impl UrlTemplate {
         if text.len() > MAX {
             return Err(TemplateError::TooLong(MAX));
         }
-        if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+        if text
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || c == '\\')
+        {
             return Err(TemplateError::UrlCharacter);
         }
         let (scheme, behind) = text.split_once("://").ok_or(TemplateError::NotAbsolute)?;
@@ -50,23 +57,32 @@ impl UrlTemplate {
         if part::has_tag(scheme) || part::has_tag(authority) {
             return Err(TemplateError::TagInAuthority);
         }
-        if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        if !["http", "https"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known))
+        {
             return Err(TemplateError::NotAbsolute);
         }
-        let origin = Url::parse(&format!("{scheme}://{authority}")).map_err(|_| TemplateError::Host)?;
+        let origin =
+            Url::parse(&format!("{scheme}://{authority}")).map_err(|_| TemplateError::Host)?;
         if authority.contains('@') {
             return Err(TemplateError::UserInfo);
         }
         if rest.contains('#') {
             return Err(TemplateError::Fragment);
         }
-        let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+        let (path, query) = rest
+            .split_once('?')
+            .map_or((rest, None), |(path, query)| (path, Some(query)));
         if path.split('/').any(is_dots) {
             return Err(TemplateError::DotSegment);
         }
         // A path that is empty parses as `/`.
         let count = path.split('/').count().max(2);
-        let shape = Shape(count, query.map(|query| query.split('&').map(|pair| pair.contains('=')).collect()));
+        let shape = Shape(
+            count,
+            query.map(|query| query.split('&').map(|pair| pair.contains('=')).collect()),
+        );
         let mut parts = Vec::new();
         for segment in path.split('/').skip(1) {
             parts.push(Part::Text("/".to_owned()));
@@ -76,7 +92,12 @@ impl UrlTemplate {
             parts.push(Part::Text("?".to_owned()));
             parts.extend(split(query, Place::Percent)?);
         }
-        Ok(Self { source: text.to_owned(), origin, parts, shape })
+        Ok(Self {
+            source: text.to_owned(),
+            origin,
+            parts,
+            shape,
+        })
     }
 
     /// The template as written. It may hold a token: mask it before people see it.
@@ -94,21 +115,32 @@ impl UrlTemplate {
         part::tags(&self.parts)
     }
 
-    /// The URL for one event. `Unfit` when a path segment gets an empty value or becomes `.` or `..`, when the URL passes
-    /// 8,000 bytes, or when it would not be the template's origin, segments and pairs.
+    /// The URL for one event. `Unfit` when a path segment gets an empty value or becomes `.` or
+    /// `..`, when the URL passes 8,000 bytes, or when it would not be the template's origin,
+    /// segments and pairs.
     pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, Unfit> {
         let mut out = self.start();
         part::fill(&mut out, &self.parts, scope, View::Wire, MAX, missing)?;
         self.checked(&out)
     }
 
-    /// The URL for one event as people may see it, and why it can't be called, where it can't: secrets and whatever looks
-    /// like a token in the template are masked. No value of an event changes what is masked, and no secret's length what is
-    /// too long. Where it can't be called, the text ends at the value because of which.
+    /// The URL for one event as people may see it, and why it can't be called, where it can't:
+    /// secrets and whatever looks like a token in the template are masked. No value of an event
+    /// changes what is masked, and no secret's length what is too long. Where it can't be called,
+    /// the text ends at the value because of which.
     pub fn render_masked(&self, scope: &Scope<'_>) -> (String, Option<Unfit>) {
-        let Ok(masked) = Self::parse(&mask::url_template(&self.source)) else { return (MASK.to_owned(), None) };
+        let Ok(masked) = Self::parse(&mask::url_template(&self.source)) else {
+            return (MASK.to_owned(), None);
+        };
         let mut out = masked.start();
-        let filled = part::fill(&mut out, &masked.parts, scope, View::Masked, MAX, &mut Missing::default());
+        let filled = part::fill(
+            &mut out,
+            &masked.parts,
+            scope,
+            View::Masked,
+            MAX,
+            &mut Missing::default(),
+        );
         let unfit = filled.and_then(|()| masked.checked(&out)).err();
         (out, unfit)
     }
@@ -120,8 +152,13 @@ impl UrlTemplate {
 
     fn checked(&self, text: &str) -> Result<Url, Unfit> {
         match Url::parse(text) {
-            Ok(url) if url.origin() == self.origin.origin() && Shape::of(&url) == self.shape => Ok(url),
-            _ => Err(Unfit { tag: self.tags().next().unwrap_or_default().to_owned(), reason: Reason::Structure }),
+            Ok(url) if url.origin() == self.origin.origin() && Shape::of(&url) == self.shape => {
+                Ok(url)
+            }
+            _ => Err(Unfit {
+                tag: self.tags().next().unwrap_or_default().to_owned(),
+                reason: Reason::Structure,
+            }),
         }
     }
 }
@@ -134,5 +171,7 @@ impl fmt::Debug for UrlTemplate {
 }
 
 fn split(text: &str, place: Place) -> Result<Vec<Part>, TemplateError> {
-    part::split(text, place, |literal| part::check_percent(literal).map(|()| literal.to_owned()))
+    part::split(text, place, |literal| {
+        part::check_percent(literal).map(|()| literal.to_owned())
+    })
 }

@@ -1,5 +1,6 @@
-//! XML bodies. A tag can stand in text, in an attribute's value and in CDATA; names, comments and processing instructions
-//! hold none. A DOCTYPE is refused, and with it every entity but the five predefined ones.
+//! XML bodies. A tag can stand in text, in an attribute's value and in CDATA; names, comments and
+//! processing instructions hold none. A DOCTYPE is refused, and with it every entity but the five
+//! predefined ones.
 
 use quick_xml::{
     Reader,
@@ -12,8 +13,8 @@ use super::{
     part::{Part, Place, has_tag, split},
 };
 
-/// Reads the template, tags and all, with a real parser: braces are plain characters to it. Each event's slice of the
-/// source then tells where its tags stand.
+/// Reads the template, tags and all, with a real parser: braces are plain characters to it. Each
+/// event's slice of the source then tells where its tags stand.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     if let Some(at) = text.find(|c| !is_char(c)) {
         return Err(error(text, at, "a character that XML does not allow"));
@@ -27,18 +28,27 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     let mut parts = Vec::new();
     let mut start = 0;
     loop {
-        let event =
-            reader.read_event().map_err(|cause| error(text, offset(reader.error_position()), syntax(&cause)))?;
+        let event = reader
+            .read_event()
+            .map_err(|cause| error(text, offset(reader.error_position()), syntax(&cause)))?;
         let end = offset(reader.buffer_position());
         let slice = text.get(start..end).unwrap_or_default();
-        let place = document.read(&event, slice, start).map_err(|message| error(text, start, message))?;
+        let place = document
+            .read(&event, slice, start)
+            .map_err(|message| error(text, start, message))?;
         match place {
             Some(Place::XmlCdata) => parts.extend(cdata(slice)?),
             // A `>` that a value could turn into `]]>` goes out escaped.
-            Some(Place::XmlText) => parts.extend(split(slice, Place::XmlText, |text| Ok(text.replace('>', "&gt;")))?),
+            Some(Place::XmlText) => parts.extend(split(slice, Place::XmlText, |text| {
+                Ok(text.replace('>', "&gt;"))
+            })?),
             Some(place) => parts.extend(split(slice, place, |text| Ok(text.to_owned()))?),
             None if has_tag(slice) => {
-                return Err(error(text, start, "a tag outside text, attribute values and CDATA"));
+                return Err(error(
+                    text,
+                    start,
+                    "a tag outside text, attribute values and CDATA",
+                ));
             }
             None => parts.push(Part::Text(slice.to_owned())),
         }
@@ -58,7 +68,12 @@ struct Document {
 
 impl Document {
     /// Whether tags may stand in the event's slice, and how their values are escaped.
-    fn read(&mut self, event: &Event<'_>, slice: &str, start: usize) -> Result<Option<Place>, String> {
+    fn read(
+        &mut self,
+        event: &Event<'_>,
+        slice: &str,
+        start: usize,
+    ) -> Result<Option<Place>, String> {
         let inside = self.depth > 0;
         match event {
             Event::Start(element) | Event::Empty(element) => {
@@ -84,9 +99,15 @@ impl Document {
                     Ok(Some(c)) => is_char(c),
                     Err(_) => false,
                 };
-                if known { Ok(None) } else { Err(format!("an unknown entity `{slice}`")) }
+                if known {
+                    Ok(None)
+                } else {
+                    Err(format!("an unknown entity `{slice}`"))
+                }
             }
-            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => Err("text outside the root element".to_owned()),
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
+                Err("text outside the root element".to_owned())
+            }
             Event::PI(instruction) if is_name(instruction.target()) => Ok(None),
             Event::PI(_) => Err("a processing instruction without a name".to_owned()),
             Event::Decl(declaration) => check_declaration(declaration, start).map(|()| None),
@@ -101,16 +122,22 @@ impl Document {
 /// Once every name is a name, a tag between `<` and `>` can only stand in a value.
 fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
     if !is_name(element.name().as_ref()) {
-        return Err(format!("`{}` is not an element name", element.name().as_ref()));
+        return Err(format!(
+            "`{}` is not an element name",
+            element.name().as_ref()
+        ));
     }
     if !are_apart(element.attributes_raw()) {
         return Err("no space between two attributes".to_owned());
     }
     for attribute in element.attributes() {
-        let attribute =
-            attribute.map_err(|_| "an attribute that is not `name=\"value\"`, or stands twice".to_owned())?;
+        let attribute = attribute
+            .map_err(|_| "an attribute that is not `name=\"value\"`, or stands twice".to_owned())?;
         if !is_name(attribute.key.as_ref()) {
-            return Err(format!("`{}` is not an attribute name", attribute.key.as_ref()));
+            return Err(format!(
+                "`{}` is not an attribute name",
+                attribute.key.as_ref()
+            ));
         }
         if attribute.value.contains('<') {
             return Err("`<` in an attribute value".to_owned());
@@ -124,7 +151,8 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether white space follows each attribute, which the parser does not ask for but XML does (§3.1).
+/// Whether white space follows each attribute, which the parser does not ask for but XML does
+/// (§3.1).
 fn are_apart(attributes: &str) -> bool {
     let mut quote = None;
     let mut closed = false;
@@ -145,16 +173,23 @@ fn check_declaration(declaration: &BytesDecl<'_>, start: usize) -> Result<(), St
     let is_ours = || {
         let version = declaration.version().ok()?;
         let encoding = declaration.encoding().transpose().ok()?;
-        Some(version == "1.0" && encoding.is_none_or(|encoding| encoding.eq_ignore_ascii_case("utf-8")))
+        Some(
+            version == "1.0"
+                && encoding.is_none_or(|encoding| encoding.eq_ignore_ascii_case("utf-8")),
+        )
     };
     if start == 0 && is_ours() == Some(true) {
         Ok(())
     } else {
-        Err("the declaration must come first and say version 1.0 and, if any, encoding UTF-8".to_owned())
+        Err(
+            "the declaration must come first and say version 1.0 and, if any, encoding UTF-8"
+                .to_owned(),
+        )
     }
 }
 
-/// The parts of a whole CDATA section. A literal `>` that a value before it could complete to `]]>` starts a new section.
+/// The parts of a whole CDATA section. A literal `>` that a value before it could complete to `]]>`
+/// starts a new section.
 fn cdata(slice: &str) -> Result<Vec<Part>, TemplateError> {
     let mut parts = split(slice, Place::XmlCdata, |text| Ok(text.to_owned()))?;
     let last = parts.len() - 1;
@@ -174,7 +209,8 @@ pub(crate) fn escape_text(out: &mut String, text: &str) {
     text.chars().for_each(|c| escape_char(out, c));
 }
 
-/// Parsers turn line ends and tabs of an attribute's value into spaces, unless they are character references.
+/// Parsers turn line ends and tabs of an attribute's value into spaces, unless they are character
+/// references.
 pub(super) fn escape_attribute(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -194,11 +230,16 @@ fn escape_char(out: &mut String, c: char) {
         '\'' => out.push_str("&apos;"),
         // Parsers turn a bare one into a line feed.
         '\r' => out.push_str("&#13;"),
-        c => out.push(if is_char(c) { c } else { char::REPLACEMENT_CHARACTER }),
+        c => out.push(if is_char(c) {
+            c
+        } else {
+            char::REPLACEMENT_CHARACTER
+        }),
     }
 }
 
-/// Appends text to an open CDATA section: `]]>` is split over two, also when part of it is already there.
+/// Appends text to an open CDATA section: `]]>` is split over two, also when part of it is already
+/// there.
 pub(super) fn split_cdata(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -224,7 +265,8 @@ pub(super) fn is_name(text: &str) -> bool {
             | '\u{10000}'..='\u{effff}')
     };
     let goes_on = |c: char| {
-        starts(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
+        starts(c)
+            || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
     };
     text.starts_with(starts) && text.chars().all(goes_on)
 }
@@ -232,7 +274,9 @@ pub(super) fn is_name(text: &str) -> bool {
 /// The parser's error in our words.
 fn syntax(error: &quick_xml::Error) -> &'static str {
     match error {
-        quick_xml::Error::IllFormed(_) => "an end tag that is missing or does not match, or `--` in a comment",
+        quick_xml::Error::IllFormed(_) => {
+            "an end tag that is missing or does not match, or `--` in a comment"
+        }
         quick_xml::Error::Syntax(_) => "markup that is not closed",
         _ => "markup that is not XML",
     }
@@ -240,8 +284,18 @@ fn syntax(error: &quick_xml::Error) -> &'static str {
 
 fn error(text: &str, at: usize, message: impl Into<String>) -> TemplateError {
     let before = text.get(..at).unwrap_or(text);
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    TemplateError::Xml { message: message.into(), line: before.matches('\n').count() + 1, column }
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    TemplateError::Xml {
+        message: message.into(),
+        line: before.matches('\n').count() + 1,
+        column,
+    }
 }
 
 fn offset(position: u64) -> usize {

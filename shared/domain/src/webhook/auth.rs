@@ -44,15 +44,25 @@ impl Auth {
             Some("basic") => {
                 let username = fields.required("username", username);
                 let password = fields.required("password", source.secret(password));
-                username.zip(password).map(|(username, password)| Self::Basic { username, password })
+                username
+                    .zip(password)
+                    .map(|(username, password)| Self::Basic { username, password })
             }
-            Some("bearer") => fields.required("token", source.secret(bearer)).map(Self::Bearer),
+            Some("bearer") => fields
+                .required("token", source.secret(bearer))
+                .map(Self::Bearer),
             Some("api_key") => {
                 let header = fields.required("header", header_name);
                 let value = fields.required("value", source.secret(secret));
-                header.zip(value).map(|(header, value)| Self::ApiKey { header, value })
+                header
+                    .zip(value)
+                    .map(|(header, value)| Self::ApiKey { header, value })
             }
-            Some(_) => return Err(Problems::here("must be one of: none, basic, bearer, api_key").under("type")),
+            Some(_) => {
+                return Err(
+                    Problems::here("must be one of: none, basic, bearer, api_key").under("type"),
+                );
+            }
             None => None,
         };
         fields.finish(auth)
@@ -68,7 +78,9 @@ impl Auth {
             (Self::Basic { username, password }, Reveal::Hints) => {
                 json!({"type": "basic", "username": username, "password_hint": mask::hint(password.expose_secret())})
             }
-            (Self::Bearer(token), Reveal::Full) => json!({"type": "bearer", "token": token.expose_secret()}),
+            (Self::Bearer(token), Reveal::Full) => {
+                json!({"type": "bearer", "token": token.expose_secret()})
+            }
             (Self::Bearer(token), Reveal::Hints) => {
                 json!({"type": "bearer", "token_hint": mask::hint(token.expose_secret())})
             }
@@ -95,10 +107,14 @@ impl Auth {
         match self {
             Self::None => None,
             Self::Basic { username, password } => {
-                let pair = BASE64_STANDARD.encode(format!("{username}:{}", password.expose_secret()));
+                let pair =
+                    BASE64_STANDARD.encode(format!("{username}:{}", password.expose_secret()));
                 Some((AUTHORIZATION, format!("Basic {pair}").into()))
             }
-            Self::Bearer(token) => Some((AUTHORIZATION, format!("Bearer {}", token.expose_secret()).into())),
+            Self::Bearer(token) => Some((
+                AUTHORIZATION,
+                format!("Bearer {}", token.expose_secret()).into(),
+            )),
             Self::ApiKey { header, value } => Some((header.clone(), value.clone())),
         }
     }
@@ -111,11 +127,13 @@ pub(crate) fn username(value: Value) -> Checked<String> {
     let text = string(value)?;
     match text.chars().count() {
         0 => Err(Problems::here("must not be empty")),
-        1..=LONGEST if text.contains(':') || text.chars().any(char::is_control) => {
-            Err(Problems::here("must hold no colon and no control characters"))
-        }
+        1..=LONGEST if text.contains(':') || text.chars().any(char::is_control) => Err(
+            Problems::here("must hold no colon and no control characters"),
+        ),
         1..=LONGEST => Ok(text),
-        _ => Err(Problems::here(format!("must have at most {LONGEST} characters"))),
+        _ => Err(Problems::here(format!(
+            "must have at most {LONGEST} characters"
+        ))),
     }
 }
 
@@ -124,11 +142,14 @@ pub(crate) fn header_name(value: Value) -> Checked<HeaderName> {
     Ok(header::check_name(&string(value)?)?)
 }
 
-/// A password goes out in base64: any text will do (RFC 7617), an empty one too, but control characters.
+/// A password goes out in base64: any text will do (RFC 7617), an empty one too, but control
+/// characters.
 fn password(value: Value) -> Checked<SecretString> {
     let text = string(value)?;
     if text.chars().count() > LONGEST {
-        return Err(Problems::here(format!("must have at most {LONGEST} characters")));
+        return Err(Problems::here(format!(
+            "must have at most {LONGEST} characters"
+        )));
     }
     if text.chars().any(char::is_control) {
         return Err(Problems::here("must hold no control characters"));
@@ -136,19 +157,26 @@ fn password(value: Value) -> Checked<SecretString> {
     Ok(text.into())
 }
 
-/// A token without the scheme's name and without spaces (RFC 6750, section 2.1), so that it can follow `Bearer `.
+/// A token without the scheme's name and without spaces (RFC 6750, section 2.1), so that it can
+/// follow `Bearer `.
 fn bearer(value: Value) -> Checked<SecretString> {
     let token = secret(value)?;
     if token.expose_secret().len() > header::VALUE_LIMIT - "Bearer ".len() {
-        return Err(Problems::here(format!("must have at most {} characters", header::VALUE_LIMIT - "Bearer ".len())));
+        return Err(Problems::here(format!(
+            "must have at most {} characters",
+            header::VALUE_LIMIT - "Bearer ".len()
+        )));
     }
     if token.expose_secret().contains([' ', '\t']) {
-        return Err(Problems::here("must hold no spaces: give the token without `Bearer`"));
+        return Err(Problems::here(
+            "must hold no spaces: give the token without `Bearer`",
+        ));
     }
     Ok(token)
 }
 
-/// A secret that goes into a header: not empty, printable ASCII, as long as any header's value may be.
+/// A secret that goes into a header: not empty, printable ASCII, as long as any header's value may
+/// be.
 pub(crate) fn secret(value: Value) -> Checked<SecretString> {
     let text = string(value)?;
     if text.is_empty() {
@@ -156,7 +184,9 @@ pub(crate) fn secret(value: Value) -> Checked<SecretString> {
     }
     header::check_value(&text)?;
     if !text.is_ascii() {
-        return Err(Problems::here("must hold printable ASCII characters and tabs only"));
+        return Err(Problems::here(
+            "must hold printable ASCII characters and tabs only",
+        ));
     }
     Ok(text.into())
 }

@@ -51,7 +51,8 @@ pub enum NoAddress {
 }
 
 impl Destination {
-    /// Takes `url`, or `service_id` and `path`, out of a document. `check` tells whether an address may be called.
+    /// Takes `url`, or `service_id` and `path`, out of a document. `check` tells whether an address
+    /// may be called.
     pub(super) fn take(fields: &mut Fields, check: impl Fn(&Url) -> Checked<()>) -> Option<Self> {
         let of_service = fields.has("service_id") || fields.has("path");
         let url = |value| {
@@ -66,11 +67,17 @@ impl Destination {
             return fields.required("url", url).map(Self::Url);
         }
         fields.optional("url", |_| -> Checked<()> {
-            Err(Problems::here("goes without `service_id` and `path`: give the one or the others"))
+            Err(Problems::here(
+                "goes without `service_id` and `path`: give the one or the others",
+            ))
         });
         let service = fields.required("service_id", |value| Ok(string(value)?.parse()?));
-        let path = fields.required("path", |value| ServicePath::parse(&unmasked(string(value)?)?));
-        service.zip(path).map(|(service, path)| Self::Service { service, path })
+        let path = fields.required("path", |value| {
+            ServicePath::parse(&unmasked(string(value)?)?)
+        });
+        service
+            .zip(path)
+            .map(|(service, path)| Self::Service { service, path })
     }
 
     pub(super) fn put(&self, map: &mut Map<String, Value>, reveal: Reveal) {
@@ -128,7 +135,11 @@ impl ServicePath {
     fn parse(text: &str) -> Checked<Self> {
         let stand_in = url(ANY_SERVICE)?;
         service_url(&stand_in, text, &[])?;
-        let slash = if text.is_empty() || text.starts_with(['/', '?']) { "" } else { "/" };
+        let slash = if text.is_empty() || text.starts_with(['/', '?']) {
+            ""
+        } else {
+            "/"
+        };
         let source = format!("{slash}{text}");
         let template = UrlTemplate::parse(&format!("{ANY_SERVICE}{source}"))?;
         Ok(Self { source, template })
@@ -154,19 +165,37 @@ mod tests {
         for (document, pointers) in [
             (json!({}), vec!["/url"]),
             (json!({"path": "/a"}), vec!["/service_id"]),
-            (json!({"service_id": "svc_01J0000000000000000000000S"}), vec!["/path"]),
-            (json!({"service_id": "acct_01J0000000000000000000000S", "path": "a#b"}), vec!["/path", "/service_id"]),
+            (
+                json!({"service_id": "svc_01J0000000000000000000000S"}),
+                vec!["/path"],
+            ),
+            (
+                json!({"service_id": "acct_01J0000000000000000000000S", "path": "a#b"}),
+                vec!["/path", "/service_id"],
+            ),
             (
                 json!({"url": "https://a.example", "service_id": "svc_01J0000000000000000000000S", "path": "/"}),
                 vec!["/url"],
             ),
         ] {
-            let mut found: Vec<String> =
-                take(document.clone()).expect_err("wrong").0.into_iter().map(|problem| problem.pointer).collect();
+            let mut found: Vec<String> = take(document.clone())
+                .expect_err("wrong")
+                .0
+                .into_iter()
+                .map(|problem| problem.pointer)
+                .collect();
             found.sort();
             assert_eq!(found, pointers, "{document}");
         }
-        for path in ["/..", "/a/../b", "/%2e%2e/b", "//b.example", "/a#b", "/a\\b", "/a b"] {
+        for path in [
+            "/..",
+            "/a/../b",
+            "/%2e%2e/b",
+            "//b.example",
+            "/a#b",
+            "/a\\b",
+            "/a b",
+        ] {
             assert!(take(service(path)).is_err(), "{path}");
         }
     }
@@ -174,14 +203,36 @@ mod tests {
     #[test]
     fn a_path_follows_its_services_url() {
         for (path, server, whole) in [
-            ("/tickets/{id}?by={user}", "https://crm.example.com", "https://crm.example.com/tickets/{id}?by={user}"),
-            ("tickets/{id}", "https://crm.example.com/api/", "https://crm.example.com/api/tickets/{id}"),
-            ("?by={user}", "https://crm.example.com/api", "https://crm.example.com/api?by={user}"),
-            ("", "https://crm.example.com/api", "https://crm.example.com/api"),
+            (
+                "/tickets/{id}?by={user}",
+                "https://crm.example.com",
+                "https://crm.example.com/tickets/{id}?by={user}",
+            ),
+            (
+                "tickets/{id}",
+                "https://crm.example.com/api/",
+                "https://crm.example.com/api/tickets/{id}",
+            ),
+            (
+                "?by={user}",
+                "https://crm.example.com/api",
+                "https://crm.example.com/api?by={user}",
+            ),
+            (
+                "",
+                "https://crm.example.com/api",
+                "https://crm.example.com/api",
+            ),
         ] {
             let destination = take(service(path)).expect("valid");
             let server = Url::parse(server).expect("URL");
-            assert_eq!(destination.address(Some(&server)).expect("address").as_str(), whole);
+            assert_eq!(
+                destination
+                    .address(Some(&server))
+                    .expect("address")
+                    .as_str(),
+                whole
+            );
         }
         let destination = take(service("/tickets/{id}?by={user}")).expect("valid");
         assert_eq!(destination.address(None), Err(NoAddress::NoService));

@@ -1,8 +1,9 @@
 //! A webhook's health: what its attempts tell of it, and what follows from that.
 //!
-//! Outcomes come in, [`Health`] goes out; of a webhook that is well there is none, so that it costs no write. After a day
-//! of failures without one success its owner is warned, after five it is disabled. What could not be sent because of the
-//! event's own values (`blocked`) says nothing about the receiver.
+//! Outcomes come in, [`Health`] goes out; of a webhook that is well there is none, so that it costs
+//! no write. After a day of failures without one success its owner is warned, after five it is
+//! disabled. What could not be sent because of the event's own values (`blocked`) says nothing
+//! about the receiver.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,8 @@ pub struct Health {
     pub failing_since: Timestamp,
     /// Whether its owner was warned.
     pub warned: bool,
-    /// Whether its last attempt got no answer in time: it would hold up what shares a batch with it.
+    /// Whether its last attempt got no answer in time: it would hold up what shares a batch with
+    /// it.
     pub hangs: bool,
 }
 
@@ -51,7 +53,9 @@ impl Health {
 
     /// When its owner was to be warned.
     pub fn warning_due(&self) -> Timestamp {
-        self.failing_since.checked_add(WARNED_AFTER).unwrap_or(Timestamp::MAX)
+        self.failing_since
+            .checked_add(WARNED_AFTER)
+            .unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -66,10 +70,26 @@ mod tests {
 
     #[test]
     fn a_success_ends_what_the_first_failure_began() {
-        let failed = |code| Outcome::Failed(Failure::Status { code, retry_after: None });
-        let (delivered, timeout) = (Outcome::Delivered { code: 200 }, Outcome::Failed(Failure::Timeout));
-        let blocked = Outcome::Blocked { reason: String::new() };
-        let health = |since, warned, hangs| Some(Health { failing_since: at(since), warned, hangs });
+        let failed = |code| {
+            Outcome::Failed(Failure::Status {
+                code,
+                retry_after: None,
+            })
+        };
+        let (delivered, timeout) = (
+            Outcome::Delivered { code: 200 },
+            Outcome::Failed(Failure::Timeout),
+        );
+        let blocked = Outcome::Blocked {
+            reason: String::new(),
+        };
+        let health = |since, warned, hangs| {
+            Some(Health {
+                failing_since: at(since),
+                warned,
+                hangs,
+            })
+        };
         for (before, outcome, after) in [
             (None, &delivered, None),
             (None, &blocked, None),
@@ -80,7 +100,11 @@ mod tests {
             (health(1, true, true), &blocked, health(1, true, true)),
             (health(1, true, true), &delivered, None),
         ] {
-            assert_eq!(Health::after(before.as_ref(), outcome, at(9)), after, "{before:?} {outcome:?}");
+            assert_eq!(
+                Health::after(before.as_ref(), outcome, at(9)),
+                after,
+                "{before:?} {outcome:?}"
+            );
         }
     }
 
@@ -95,8 +119,19 @@ mod tests {
             (120, true, false, true),
             (1000, false, true, true),
         ] {
-            let (health, now) = (Health { failing_since: at(100), warned, hangs: false }, at(100 + hours));
-            assert_eq!((health.is_to_be_told(now), health.is_beyond_hope(now)), (told, beyond_hope), "{hours}");
+            let (health, now) = (
+                Health {
+                    failing_since: at(100),
+                    warned,
+                    hangs: false,
+                },
+                at(100 + hours),
+            );
+            assert_eq!(
+                (health.is_to_be_told(now), health.is_beyond_hope(now)),
+                (told, beyond_hope),
+                "{hours}"
+            );
         }
     }
 }

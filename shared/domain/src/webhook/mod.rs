@@ -1,7 +1,7 @@
 //! Webhooks: where events go, in which shape, and what becomes of a webhook over time.
 //!
-//! [`Settings`] is what an admin writes, [`Webhook`] is the resource with its signing secrets and its state, and
-//! [`request`] turns a webhook and an event into the HTTP request that goes out.
+//! [`Settings`] is what an admin writes, [`Webhook`] is the resource with its signing secrets and
+//! its state, and [`request`] turns a webhook and an event into the HTTP request that goes out.
 
 pub mod auth;
 mod checks;
@@ -56,19 +56,34 @@ pub struct SigningSecrets {
 impl SigningSecrets {
     /// Only this one.
     pub fn only(current: SigningSecret) -> Self {
-        Self { current, previous: Vec::new() }
+        Self {
+            current,
+            previous: Vec::new(),
+        }
     }
 
-    /// `fresh` from `now` on, with the current one beside it for `overlap`. Earlier ones keep their own overlaps, unless
-    /// there is none this time: then all of them end at once.
-    pub fn rotated(self, fresh: SigningSecret, overlap: SignedDuration, now: Timestamp) -> Result<Self, TooMany> {
+    /// `fresh` from `now` on, with the current one beside it for `overlap`. Earlier ones keep their
+    /// own overlaps, unless there is none this time: then all of them end at once.
+    pub fn rotated(
+        self,
+        fresh: SigningSecret,
+        overlap: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Self, TooMany> {
         let previous = overlap::rotated(self.previous, self.current, overlap, now)?;
-        Ok(Self { current: fresh, previous })
+        Ok(Self {
+            current: fresh,
+            previous,
+        })
     }
 
     /// Those that sign a request at `now`, the current one first.
     pub fn at(&self, now: Timestamp) -> Vec<&SigningSecret> {
-        let previous = self.previous.iter().filter(|(_, until)| now < *until).map(|(secret, _)| secret);
+        let previous = self
+            .previous
+            .iter()
+            .filter(|(_, until)| now < *until)
+            .map(|(secret, _)| secret);
         std::iter::once(&self.current).chain(previous).collect()
     }
 }
@@ -80,12 +95,14 @@ pub struct State {
     pub created_at: Timestamp,
     /// When an admin, or a disabling, last changed it.
     pub updated_at: Timestamp,
-    /// Counts the changes: a change names the version that it saw, so that none is overwritten unseen.
+    /// Counts the changes: a change names the version that it saw, so that none is overwritten
+    /// unseen.
     pub version: u64,
     /// Why it was disabled, when it was not an admin who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<DisabledReason>,
-    /// When it was last disabled. Deliveries queued until then are cancelled for good, also once it is enabled again.
+    /// When it was last disabled. Deliveries queued until then are cancelled for good, also once it
+    /// is enabled again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Timestamp>,
     /// What is wrong with it, where something is.
@@ -96,8 +113,9 @@ pub struct State {
     pub line: Line,
 }
 
-/// The line of the calls that a rate limit holds back: it begins when the limit changes or the webhook is enabled, and calls
-/// that wait in an earlier one have to ask anew. In microseconds since the epoch; 0 for the first line of a webhook.
+/// The line of the calls that a rate limit holds back: it begins when the limit changes or the
+/// webhook is enabled, and calls that wait in an earlier one have to ask anew. In microseconds
+/// since the epoch; 0 for the first line of a webhook.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Line(i64);
@@ -133,11 +151,17 @@ impl Webhook {
             line: Line::default(),
         };
         let secrets = SigningSecrets::only(secret);
-        Self { id, settings, secrets, state, secret_origins: SecretOrigins::default() }
+        Self {
+            id,
+            settings,
+            secrets,
+            state,
+            secret_origins: SecretOrigins::default(),
+        }
     }
 
-    /// The webhook with other settings. Disabling records the time; enabling clears what was wrong. Enabling and a change of
-    /// the rate limit begin another line.
+    /// The webhook with other settings. Disabling records the time; enabling clears what was wrong.
+    /// Enabling and a change of the rate limit begin another line.
     #[must_use]
     pub fn changed(mut self, settings: Settings, now: Timestamp) -> Self {
         let enabled = settings.enabled && !self.settings.enabled;
@@ -145,11 +169,23 @@ impl Webhook {
             self.state.line = Line(now.as_microsecond());
         }
         let state = match (self.settings.enabled, settings.enabled) {
-            (true, false) => State { stopped_at: Some(now), ..self.state },
-            (false, true) => State { disabled_reason: None, health: None, ..self.state },
+            (true, false) => State {
+                stopped_at: Some(now),
+                ..self.state
+            },
+            (false, true) => State {
+                disabled_reason: None,
+                health: None,
+                ..self.state
+            },
             _ => self.state,
         };
-        Self { settings, state, ..self }.touched(now)
+        Self {
+            settings,
+            state,
+            ..self
+        }
+        .touched(now)
     }
 
     /// The webhook, switched off by Tieline.
@@ -176,7 +212,12 @@ impl Webhook {
 
     /// Why an attempt that ended with `outcome` at `now` is the webhook's last, where it is.
     pub fn stopped_by(&self, outcome: &Outcome, now: Timestamp) -> Option<DisabledReason> {
-        let beyond_hope = || self.state.health.as_ref().is_some_and(|health| health.is_beyond_hope(now));
+        let beyond_hope = || {
+            self.state
+                .health
+                .as_ref()
+                .is_some_and(|health| health.is_beyond_hope(now))
+        };
         match outcome {
             Outcome::Failed(Failure::Status { code: 410, .. }) => Some(DisabledReason::Gone),
             Outcome::Failed(_) => beyond_hope().then_some(DisabledReason::Failing),
@@ -184,12 +225,16 @@ impl Webhook {
         }
     }
 
-    /// The event that warns of its failures, made at `now`: one for each time that it begins to fail, however often it is
-    /// made.
+    /// The event that warns of its failures, made at `now`: one for each time that it begins to
+    /// fail, however often it is made.
     pub fn failing_event(&self, health: &Health, now: Timestamp) -> Event {
         let (kind, since) = (EventType::webhook_failing(), health.failing_since);
         Event {
-            id: derived_event_id(&kind, &format!("{}|{since}", self.id), listed_at(health.warning_due(), now)),
+            id: derived_event_id(
+                &kind,
+                &format!("{}|{since}", self.id),
+                listed_at(health.warning_due(), now),
+            ),
             kind,
             timestamp: health.warning_due(),
             data: json!({"webhook_id": self.id, "webhook_name": self.settings.name, "failing_since": time::show_millis(since)}),
@@ -197,7 +242,8 @@ impl Webhook {
         }
     }
 
-    /// The event that tells of its disabling: one for each, however often it is made. `None` when Tieline did not do it.
+    /// The event that tells of its disabling: one for each, however often it is made. `None` when
+    /// Tieline did not do it.
     pub fn disabled_event(&self) -> Option<Event> {
         let (reason, stopped_at) = self.state.disabled_reason.zip(self.state.stopped_at)?;
         let kind = EventType::webhook_disabled();
@@ -211,13 +257,19 @@ impl Webhook {
     }
 }
 
-/// How old an event that is made may look: lists go back for as long as events are kept, which is longer.
+/// How old an event that is made may look: lists go back for as long as events are kept, which is
+/// longer.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The time that the ID of an event for `due` has: where that is long past, the start of the day of `now`.
+/// The time that the ID of an event for `due` has: where that is long past, the start of the day of
+/// `now`.
 fn listed_at(due: Timestamp, now: Timestamp) -> Timestamp {
     let day = now.as_second().div_euclid(86_400) * 86_400;
-    if now.duration_since(due) <= MAX_AGE { due } else { Timestamp::from_second(day).unwrap_or(due) }
+    if now.duration_since(due) <= MAX_AGE {
+        due
+    } else {
+        Timestamp::from_second(day).unwrap_or(due)
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::{
 };
 
 impl Webhook {
-    /// The webhook after `patch` made it of `before`, whose requests went to the first origin and go to the second now.
+    /// The webhook after `patch` made it of `before`, whose requests went to the first origin and
+    /// go to the second now.
     ///
     /// # Errors
     /// Names each stored secret that would reach another origin than its own.
@@ -21,7 +22,10 @@ impl Webhook {
         let signing = kept.then(|| StoredSecret::sent_if(sends_it, ["secret"]));
         let stored = stored(&self.settings).into_iter().chain(signing);
         let secret_origins = before.secret_origins.patched(stored, patch, from, to)?;
-        Ok(Self { secret_origins, ..self })
+        Ok(Self {
+            secret_origins,
+            ..self
+        })
     }
 }
 
@@ -39,7 +43,16 @@ fn stored(settings: &Settings) -> Vec<StoredSecret> {
     });
     let headers = StoredSecret::of_headers(&["headers"], &settings.headers);
     // A patch of `url` replaces it whole; a path stays when the service changes.
-    let path = settings.destination.service().map(|_| settings.destination.as_str());
-    let path = path.filter(|path| !mask::url_secrets(path).is_empty()).map(|_| StoredSecret::sent(["path"]));
-    auth.into_iter().chain(named).chain(headers).chain(path).collect()
+    let path = settings
+        .destination
+        .service()
+        .map(|_| settings.destination.as_str());
+    let path = path
+        .filter(|path| !mask::url_secrets(path).is_empty())
+        .map(|_| StoredSecret::sent(["path"]));
+    auth.into_iter()
+        .chain(named)
+        .chain(headers)
+        .chain(path)
+        .collect()
 }

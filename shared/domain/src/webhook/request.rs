@@ -23,7 +23,8 @@ use crate::{
     time,
 };
 
-/// Names our own hops: how many times this chain of events left Tieline. Inbound URLs read it to end loops.
+/// Names our own hops: how many times this chain of events left Tieline. Inbound URLs read it to
+/// end loops.
 pub const HOPS_HEADER: HeaderName = HeaderName::from_static("tieline-hops");
 
 /// A request that is ready to be sent.
@@ -43,7 +44,8 @@ pub struct Request {
     pub missing: Missing,
 }
 
-/// A request as previews show it: without secrets, and without what only the moment of sending adds.
+/// A request as previews show it: without secrets, and without what only the moment of sending
+/// adds.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Preview {
     /// The method.
@@ -61,7 +63,12 @@ pub struct Preview {
 }
 
 /// The signed request that takes `event` to `webhook`, which is at `address`, at `now`.
-pub fn build(webhook: &Webhook, address: &UrlTemplate, event: &Event, now: Timestamp) -> Result<Request, Unfit> {
+pub fn build(
+    webhook: &Webhook,
+    address: &UrlTemplate,
+    event: &Event,
+    now: Timestamp,
+) -> Result<Request, Unfit> {
     let roots = roots(webhook, event);
     let scope = scope(&roots, webhook, event);
     let mut missing = Missing::default();
@@ -90,25 +97,48 @@ pub fn build(webhook: &Webhook, address: &UrlTemplate, event: &Event, now: Times
             headers.insert(name.clone(), sensitive(webhook.secrets.current.expose())?);
         }
     }
-    Ok(Request { method: settings.method.clone(), url, shown_url, headers, body, missing })
+    Ok(Request {
+        method: settings.method.clone(),
+        url,
+        shown_url,
+        headers,
+        body,
+        missing,
+    })
 }
 
-/// The request that [`build`] would make, with secrets masked, or why there is none; and the tags that name nothing.
+/// The request that [`build`] would make, with secrets masked, or why there is none; and the tags
+/// that name nothing.
 ///
-/// What is masked depends on where it comes from, and never on what the event's data holds: whoever chooses the data learns
-/// nothing about the secrets. So a limit that only the secrets' own length would break is not noticed here.
-pub fn preview(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> (Result<Preview, Unfit>, Missing) {
-    (masked(webhook, address, event), missing(webhook, address, event))
+/// What is masked depends on where it comes from, and never on what the event's data holds: whoever
+/// chooses the data learns nothing about the secrets. So a limit that only the secrets' own length
+/// would break is not noticed here.
+pub fn preview(
+    webhook: &Webhook,
+    address: &UrlTemplate,
+    event: &Event,
+) -> (Result<Preview, Unfit>, Missing) {
+    (
+        masked(webhook, address, event),
+        missing(webhook, address, event),
+    )
 }
 
-/// The tags of a webhook's URL, headers and body that name nothing in `event`, whether or not a request can be made of it.
+/// The tags of a webhook's URL, headers and body that name nothing in `event`, whether or not a
+/// request can be made of it.
 pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missing {
     let roots = roots(webhook, event);
     let scope = scope(&roots, webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
-    let headers = settings.headers.iter().flat_map(|(_, template)| template.tags());
-    let body = settings.body.iter().flat_map(super::super::template::BodyTemplate::tags);
+    let headers = settings
+        .headers
+        .iter()
+        .flat_map(|(_, template)| template.tags());
+    let body = settings
+        .body
+        .iter()
+        .flat_map(super::super::template::BodyTemplate::tags);
     scope.note_missing(address.tags().chain(headers).chain(body), &mut missing);
     missing
 }
@@ -126,10 +156,16 @@ fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Pre
     let mut headers = BTreeMap::new();
     let mut body = body(webhook, event, &scope, View::Masked, &mut missing)?;
     if body.is_some() {
-        headers.insert(CONTENT_TYPE.to_string(), settings.format.content_type().to_owned());
+        headers.insert(
+            CONTENT_TYPE.to_string(),
+            settings.format.content_type().to_owned(),
+        );
     }
     for (name, template) in &settings.headers {
-        headers.insert(name.to_string(), template.render_masked(name.as_str(), &scope)?);
+        headers.insert(
+            name.to_string(),
+            template.render_masked(name.as_str(), &scope)?,
+        );
     }
     if let Some((name, _)) = settings.auth.header() {
         headers.insert(name.to_string(), MASK.to_owned());
@@ -140,10 +176,19 @@ fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Pre
     };
     headers.insert("webhook-id".to_owned(), event.id.to_string());
     headers.insert(signature.to_owned(), MASK.to_owned());
-    let cut = body.as_deref().and_then(excerpt::of_text).map(str::to_owned);
+    let cut = body
+        .as_deref()
+        .and_then(excerpt::of_text)
+        .map(str::to_owned);
     let truncated = cut.is_some();
     body = cut.or(body);
-    Ok(Preview { method: settings.method.to_string(), url: shown_url, headers, body, truncated })
+    Ok(Preview {
+        method: settings.method.to_string(),
+        url: shown_url,
+        headers,
+        body,
+        truncated,
+    })
 }
 
 /// What tags can name besides the event's data.
@@ -155,10 +200,20 @@ fn roots(webhook: &Webhook, event: &Event) -> Value {
 }
 
 fn scope<'a>(roots: &'a Value, webhook: &'a Webhook, event: &'a Event) -> Scope<'a> {
-    Scope { roots, secrets: &webhook.settings.secrets, sealed: &[], data: &event.data }
+    Scope {
+        roots,
+        secrets: &webhook.settings.secrets,
+        sealed: &[],
+        data: &event.data,
+    }
 }
 
-fn url(webhook: &Webhook, address: &UrlTemplate, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, Unfit> {
+fn url(
+    webhook: &Webhook,
+    address: &UrlTemplate,
+    scope: &Scope<'_>,
+    missing: &mut Missing,
+) -> Result<Url, Unfit> {
     let url = address.render(scope, missing)?;
     stays_in_service(webhook, address, &url).map(|()| url)
 }
@@ -166,7 +221,10 @@ fn url(webhook: &Webhook, address: &UrlTemplate, scope: &Scope<'_>, missing: &mu
 /// At a connected service, the address stays below that service's URL, whatever the values are.
 fn stays_in_service(webhook: &Webhook, address: &UrlTemplate, url: &Url) -> Result<(), Unfit> {
     if webhook.settings.destination.service().is_some() && has_dot_segment(url.path()) {
-        return Err(Unfit { tag: address.tags().next().unwrap_or_default().to_owned(), reason: Reason::DotSegment });
+        return Err(Unfit {
+            tag: address.tags().next().unwrap_or_default().to_owned(),
+            reason: Reason::DotSegment,
+        });
     }
     Ok(())
 }
@@ -201,7 +259,10 @@ fn plain_headers(
     let settings = &webhook.settings;
     let mut headers = Vec::with_capacity(settings.headers.len() + 1);
     if has_body {
-        headers.push((CONTENT_TYPE, HeaderValue::from_static(settings.format.content_type())));
+        headers.push((
+            CONTENT_TYPE,
+            HeaderValue::from_static(settings.format.content_type()),
+        ));
     }
     for (name, template) in &settings.headers {
         let text = template.render(scope, missing)?;
@@ -212,8 +273,10 @@ fn plain_headers(
 
 /// A value that must not be printed by HTTP libraries.
 pub(crate) fn sensitive(text: &str) -> Result<HeaderValue, Unfit> {
-    let mut value = HeaderValue::from_bytes(text.as_bytes())
-        .map_err(|_| Unfit { tag: "secret".to_owned(), reason: Reason::HeaderCharacter })?;
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Unfit {
+        tag: "secret".to_owned(),
+        reason: Reason::HeaderCharacter,
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -6,12 +6,17 @@ use secrecy::ExposeSecret;
 use super::{Auth, Webhook};
 use crate::{mask, redact::Secrets, signature::SigningSecret};
 
-/// The secrets, in the order in which they count: those that sign, authenticate or have a name of their own, then secret
-/// headers, the secret parts of the URL, and last what headers are made of.
+/// The secrets, in the order in which they count: those that sign, authenticate or have a name of
+/// their own, then secret headers, the secret parts of the URL, and last what headers are made of.
 pub(super) fn secrets(webhook: &Webhook) -> Secrets {
     let mut found = Secrets::default();
     let settings = &webhook.settings;
-    let signing = webhook.secrets.previous.iter().map(|(secret, _)| secret).chain([&webhook.secrets.current]);
+    let signing = webhook
+        .secrets
+        .previous
+        .iter()
+        .map(|(secret, _)| secret)
+        .chain([&webhook.secrets.current]);
     for secret in signing.map(SigningSecret::expose) {
         found.add(secret);
         found.add(secret.trim_start_matches("whsec_"));
@@ -20,15 +25,21 @@ pub(super) fn secrets(webhook: &Webhook) -> Secrets {
         Auth::None => {}
         Auth::Basic { username, password } => {
             found.add(password.expose_secret());
-            found.add(&BASE64_STANDARD_NO_PAD.encode(format!("{username}:{}", password.expose_secret())));
+            found.add(
+                &BASE64_STANDARD_NO_PAD.encode(format!("{username}:{}", password.expose_secret())),
+            );
         }
         Auth::Bearer(token) => found.add(token.expose_secret()),
         Auth::ApiKey { value, .. } => found.add_header(value.expose_secret()),
     }
-    settings.secrets.values().for_each(|secret| found.add(secret.expose_secret()));
+    settings
+        .secrets
+        .values()
+        .for_each(|secret| found.add(secret.expose_secret()));
     let headers = settings.headers.iter();
-    let hidden: Vec<String> =
-        headers.flat_map(|(name, value)| mask::header_secrets(name.as_str(), value.as_str())).collect();
+    let hidden: Vec<String> = headers
+        .flat_map(|(name, value)| mask::header_secrets(name.as_str(), value.as_str()))
+        .collect();
     for part in &hidden {
         found.add_header(part);
     }
@@ -51,11 +62,20 @@ mod tests {
     use crate::{id::WebhookId, redact::Redactor, target::Allow, webhook::Settings};
 
     fn webhook(change: &Value) -> Webhook {
-        let mut document = json!({"name": "CRM", "url": "https://example.com/hook", "events": ["*"]});
-        document.as_object_mut().expect("object").extend(change.as_object().expect("object").clone());
+        let mut document =
+            json!({"name": "CRM", "url": "https://example.com/hook", "events": ["*"]});
+        document
+            .as_object_mut()
+            .expect("object")
+            .extend(change.as_object().expect("object").clone());
         let (settings, _) = Settings::parse(document, &Allow::default()).expect("valid settings");
         let now = jiff::Timestamp::UNIX_EPOCH;
-        Webhook::new(WebhookId::new(now, 1), settings, SigningSecret::generated([7; 32]), now)
+        Webhook::new(
+            WebhookId::new(now, 1),
+            settings,
+            SigningSecret::generated([7; 32]),
+            now,
+        )
     }
 
     fn redact(webhook: &Webhook, text: &str) -> String {
@@ -69,13 +89,30 @@ mod tests {
         };
         match code {
             0 => text.to_owned(),
-            1 => percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string(),
-            2 => text.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat(),
+            1 => percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                .to_string(),
+            2 => text
+                .bytes()
+                .map(|byte| format!("%{byte:02x}"))
+                .collect::<Vec<_>>()
+                .concat(),
             3 => url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
             4 => quoted(text),
-            5 => text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<Vec<_>>().concat(),
-            6 => text.chars().map(|c| format!("&#{};", u32::from(c))).collect::<Vec<_>>().concat(),
-            _ => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
+            5 => text
+                .encode_utf16()
+                .map(|unit| format!("\\u{unit:04X}"))
+                .collect::<Vec<_>>()
+                .concat(),
+            6 => text
+                .chars()
+                .map(|c| format!("&#{};", u32::from(c)))
+                .collect::<Vec<_>>()
+                .concat(),
+            _ => text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;")
+                .replace('"', "&quot;"),
         }
     }
 
@@ -96,7 +133,10 @@ mod tests {
             ("alpha-and-omega", "•••"),
             ("pass%20word pass+word", "••• •••"),
             ("Basic YWRhOnBhc3Mgd29yZA==", "Basic •••=="),
-            ("/bot12:AbC%2BdEf/ /bot12:AbC+dEf AbC%2bdEf", "/•••/ /••• •••"),
+            (
+                "/bot12:AbC%2BdEf/ /bot12:AbC+dEf AbC%2bdEf",
+                "/•••/ /••• •••",
+            ),
             (r#"{"key":"query-secret"}"#, r#"{"key":"•••"}"#),
             ("Bearer literal-token, literal-token", "•••, •••"),
             (r#"{"sid":"cookie-value"}"#, r#"{"sid":"•••"}"#),

@@ -1,4 +1,5 @@
-//! A webhook's settings: read from JSON with everything that is wrong named at once, and written back.
+//! A webhook's settings: read from JSON with everything that is wrong named at once, and written
+//! back.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,9 @@ use super::{
 use crate::{
     condition::Condition,
     header,
-    invalid::{Checked, Fields, Problems, Source, boolean, entries, list, name, one_of, string, whole},
+    invalid::{
+        Checked, Fields, Problems, Source, boolean, entries, list, name, one_of, string, whole,
+    },
     mask::{self, unmasked},
     pattern::Pattern,
     retry::RetryPolicy,
@@ -25,7 +28,10 @@ use crate::{
 
 /// What an admin writes about a webhook, but its signing secret.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "each field is documented where the API documents it")]
+#[expect(
+    missing_docs,
+    reason = "each field is documented where the API documents it"
+)]
 pub struct Settings {
     pub name: String,
     pub destination: Destination,
@@ -76,7 +82,10 @@ pub enum Success {
 }
 
 impl Success {
-    const NAMES: [(&str, Self); 2] = [("2xx-3xx", Self::TwoOrThreeHundreds), ("2xx", Self::TwoHundreds)];
+    const NAMES: [(&str, Self); 2] = [
+        ("2xx-3xx", Self::TwoOrThreeHundreds),
+        ("2xx", Self::TwoHundreds),
+    ];
 
     /// Whether this status is one.
     pub fn accepts(self, status: u16) -> bool {
@@ -103,83 +112,131 @@ const METHODS: [(&str, Method); 5] = [
     ("PATCH", Method::PATCH),
     ("DELETE", Method::DELETE),
 ];
-pub(crate) const FORMATS: [(&str, Format); 3] = [("json", Format::Json), ("xml", Format::Xml), ("form", Format::Form)];
+pub(crate) const FORMATS: [(&str, Format); 3] = [
+    ("json", Format::Json),
+    ("xml", Format::Xml),
+    ("form", Format::Form),
+];
 /// Bounds on what one webhook holds.
 const MOST_PATTERNS: usize = 40;
 const MOST_HEADERS: usize = 20;
 const MOST_SECRETS: usize = 20;
 
 impl Settings {
-    /// Reads the settings and the signing secret, if one is given. `allow` is the deployment's list of extra targets.
+    /// Reads the settings and the signing secret, if one is given. `allow` is the deployment's list
+    /// of extra targets.
     pub fn parse(value: Value, allow: &Allow) -> Checked<(Self, Option<SigningSecret>)> {
         let (settings, secret) = Self::read(value, Some(allow))?;
         checks::size(&settings)?;
         Ok((settings, secret))
     }
 
-    /// Checks that no header is set by the webhook and by its connected service's account, whose header is `authenticating`.
+    /// Checks that no header is set by the webhook and by its connected service's account, whose
+    /// header is `authenticating`.
     pub fn check_account(&self, authenticating: &HeaderName) -> Checked<()> {
         checks::free_for_account(self, authenticating)
     }
 
-    /// Reads settings that were saved. What was to be checked was checked then: a saved webhook can always be read, and
-    /// whether its target is allowed by now is for the sending to check.
+    /// Reads settings that were saved. What was to be checked was checked then: a saved webhook can
+    /// always be read, and whether its target is allowed by now is for the sending to check.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, None).map(|(settings, _)| settings)
     }
 
     /// `input`: where it comes from a client, with the targets that it may have.
     fn read(value: Value, input: Option<&Allow>) -> Checked<(Self, Option<SigningSecret>)> {
-        let source = if input.is_some() { Source::Client } else { Source::Table };
+        let source = if input.is_some() {
+            Source::Client
+        } else {
+            Source::Table
+        };
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
         let destination = Destination::take(&mut fields, |url| {
             input.map_or(Ok(()), |allow| target::check_url(url, allow))?;
             Ok(())
         });
-        let events = fields.required("events", list(1, MOST_PATTERNS, |value| Ok(Pattern::parse(&string(value)?)?)));
+        let events = fields.required(
+            "events",
+            list(1, MOST_PATTERNS, |value| {
+                Ok(Pattern::parse(&string(value)?)?)
+            }),
+        );
         let conditions = fields.defaulted("conditions", None, |value| {
-            if input.is_some() { Condition::parse(value).map(Some) } else { Condition::restore(value).map(Some) }
+            if input.is_some() {
+                Condition::parse(value).map(Some)
+            } else {
+                Condition::restore(value).map(Some)
+            }
         });
         let enabled = fields.defaulted("enabled", true, boolean);
         let method = fields.defaulted("method", Method::POST, method);
         let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
         let body = fields.defaulted("body", None, |value| {
             // Where the format itself is wrong, that is the problem to report.
-            let Some(format) = format else { return string(value).map(|_| None) };
+            let Some(format) = format else {
+                return string(value).map(|_| None);
+            };
             Ok(Some(BodyTemplate::parse(format, &string(value)?)?))
         });
-        let to_service = destination.as_ref().is_some_and(|destination| destination.service().is_some());
-        let auth = fields.defaulted("auth", Auth::None, |value| match Auth::parse(value, source)? {
-            Auth::None => Ok(Auth::None),
-            _ if to_service => Err(Problems::here("is the business of the service's account")),
-            auth => Ok(auth),
+        let to_service = destination
+            .as_ref()
+            .is_some_and(|destination| destination.service().is_some());
+        let auth = fields.defaulted("auth", Auth::None, |value| {
+            match Auth::parse(value, source)? {
+                Auth::None => Ok(Auth::None),
+                _ if to_service => Err(Problems::here("is the business of the service's account")),
+                auth => Ok(auth),
+            }
         });
-        let secrets = fields.defaulted("secrets", Secrets::default(), |value| secrets(value, source));
-        let secret = fields.defaulted("secret", None, |value| Ok(Some(SigningSecret::parse(&string(value)?)?)));
+        let secrets = fields.defaulted("secrets", Secrets::default(), |value| {
+            secrets(value, source)
+        });
+        let secret = fields.defaulted("secret", None, |value| {
+            Ok(Some(SigningSecret::parse(&string(value)?)?))
+        });
         let signing = fields.defaulted("signing", Signing::Standard, |value| {
             let signing = Signing::parse(value)?;
-            input.map_or(Ok(()), |_| checks::free_for_signing(&signing, auth.as_ref()))?;
+            input.map_or(Ok(()), |_| {
+                checks::free_for_signing(&signing, auth.as_ref())
+            })?;
             Ok(signing)
         });
         let headers = fields.defaulted("headers", Vec::new(), |value| {
-            let free = |name: &HeaderName| checks::free_for_extra(name, auth.as_ref(), signing.as_ref());
+            let free =
+                |name: &HeaderName| checks::free_for_extra(name, auth.as_ref(), signing.as_ref());
             headers(value, source, |name| input.map_or(Ok(()), |_| free(name)))
         });
         let retry = fields.defaulted("retry", RetryPolicy::default(), RetryPolicy::parse);
         let timeout_seconds = fields.defaulted("timeout_seconds", 15, whole(1, 30));
-        let success = fields.defaulted("success", Success::TwoOrThreeHundreds, one_of(&Success::NAMES));
-        let rate = fields.defaulted("rate_limit_per_second", None, |value| whole(1, 1000)(value).map(Some));
+        let success = fields.defaulted(
+            "success",
+            Success::TwoOrThreeHundreds,
+            one_of(&Success::NAMES),
+        );
+        let rate = fields.defaulted("rate_limit_per_second", None, |value| {
+            whole(1, 1000)(value).map(Some)
+        });
         if let Some(secrets) = secrets.as_ref().filter(|_| input.is_some()) {
             let texts = destination.iter().map(|destination| {
                 let (field, tags) = destination.tags();
                 (field, undefined(tags, secrets))
             });
-            let texts = texts.chain(body.iter().flatten().map(|body| ("body", undefined(body.tags(), secrets))));
-            let values = headers.iter().flatten().map(|(_, value)| ("headers", undefined(value.tags(), secrets)));
+            let texts = texts.chain(
+                body.iter()
+                    .flatten()
+                    .map(|body| ("body", undefined(body.tags(), secrets))),
+            );
+            let values = headers
+                .iter()
+                .flatten()
+                .map(|(_, value)| ("headers", undefined(value.tags(), secrets)));
             for (field, tags) in texts.chain(values) {
                 for tag in tags {
-                    fields.refuse(field, format!("names {{{tag}}}, which is not among `secrets`"));
+                    fields.refuse(
+                        field,
+                        format!("names {{{tag}}}, which is not among `secrets`"),
+                    );
                 }
             }
         }
@@ -210,10 +267,15 @@ impl Settings {
     /// The names of all tags in URL or path, headers and body.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
         let headers = self.headers.iter().flat_map(|(_, value)| value.tags());
-        self.destination.tags().1.chain(headers).chain(self.body.iter().flat_map(BodyTemplate::tags))
+        self.destination
+            .tags()
+            .1
+            .chain(headers)
+            .chain(self.body.iter().flat_map(BodyTemplate::tags))
     }
 
-    /// The document that [`Settings::parse`] reads, without the signing secret; or the form that answers show.
+    /// The document that [`Settings::parse`] reads, without the signing secret; or the form that
+    /// answers show.
     pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
         let headers: Map<String, Value> = self
             .headers
@@ -231,7 +293,12 @@ impl Settings {
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
         put("name", json!(self.name));
         put("events", json!(self.events));
-        put("conditions", self.conditions.as_ref().map_or(Value::Null, Condition::to_value));
+        put(
+            "conditions",
+            self.conditions
+                .as_ref()
+                .map_or(Value::Null, Condition::to_value),
+        );
         put("enabled", json!(self.enabled));
         put("method", json!(self.method.as_str()));
         put("format", json!(self.format));
@@ -240,14 +307,22 @@ impl Settings {
         put("auth", self.auth.to_value(reveal));
         match reveal {
             Reveal::Full => put("secrets", self.secrets.each(|secret| json!(secret))),
-            Reveal::Hints => put("secrets_hint", self.secrets.each(|secret| json!(mask::hint(secret)))),
+            Reveal::Hints => put(
+                "secrets_hint",
+                self.secrets.each(|secret| json!(mask::hint(secret))),
+            ),
         };
         put("signing", self.signing.to_value());
         put("retry", self.retry.to_value());
         put("timeout_seconds", json!(self.timeout_seconds));
         put(
             "success",
-            json!(Success::NAMES.iter().find(|(_, success)| *success == self.success).map(|(name, _)| name)),
+            json!(
+                Success::NAMES
+                    .iter()
+                    .find(|(_, success)| *success == self.success)
+                    .map(|(name, _)| name)
+            ),
         );
         put("rate_limit_per_second", json!(self.rate_limit_per_second));
         map
@@ -256,7 +331,10 @@ impl Settings {
 
 impl Secrets {
     fn each(&self, show: impl Fn(&str) -> Value) -> Value {
-        self.iter().map(|(name, value)| (name.clone(), show(value.expose_secret()))).collect::<Map<_, _>>().into()
+        self.iter()
+            .map(|(name, value)| (name.clone(), show(value.expose_secret())))
+            .collect::<Map<_, _>>()
+            .into()
     }
 }
 
@@ -297,7 +375,10 @@ pub(crate) fn headers(
     let mut headers: Vec<(HeaderName, HeaderTemplate)> = Vec::with_capacity(pairs.len());
     for (written, (name, template)) in pairs {
         if headers.iter().any(|(other, _)| *other == name) {
-            return Err(Problems::here("stands twice: the case of a header's name does not count").under(&written));
+            return Err(
+                Problems::here("stands twice: the case of a header's name does not count")
+                    .under(&written),
+            );
         }
         headers.push((name, template));
     }
@@ -308,12 +389,18 @@ fn secrets(value: Value, source: Source) -> Checked<Secrets> {
     let pairs = entries(MOST_SECRETS, |name, value| {
         let legal = !name.is_empty()
             && name.len() <= 64
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
         if !legal {
-            return Err(Problems::here("its name must be 1 to 64 letters, digits, `_` or `-`"));
+            return Err(Problems::here(
+                "its name must be 1 to 64 letters, digits, `_` or `-`",
+            ));
         }
         source.secret(|value| match string(value)? {
-            text if text.is_empty() || text.len() > 4096 => Err(Problems::here("must have 1 to 4096 bytes")),
+            text if text.is_empty() || text.len() > 4096 => {
+                Err(Problems::here("must have 1 to 4096 bytes"))
+            }
             text => Ok(text.into()),
         })(value)
     })(value)?;

@@ -23,7 +23,10 @@ pub(super) struct Dial {
 
 impl Dial {
     pub(super) fn new(port: u16) -> Arc<Self> {
-        Arc::new(Self { port, is_new: AtomicBool::new(false) })
+        Arc::new(Self {
+            port,
+            is_new: AtomicBool::new(false),
+        })
     }
 
     /// Whether the request made a connection of its own.
@@ -32,8 +35,8 @@ impl Dial {
     }
 }
 
-/// Notes in [`DIAL`] that a connection was made. One that comes too late, because an idle connection took the request
-/// meanwhile, is completed in a task of its own, and is not noted.
+/// Notes in [`DIAL`] that a connection was made. One that comes too late, because an idle
+/// connection took the request meanwhile, is completed in a task of its own, and is not noted.
 #[derive(Clone)]
 pub(super) struct NoteNew;
 
@@ -62,7 +65,8 @@ where
 
     fn call(&mut self, target: T) -> Self::Future {
         let connecting = self.0.call(target);
-        let note = |_: &S::Response| _ = DIAL.try_with(|dial| dial.is_new.store(true, Ordering::Relaxed));
+        let note =
+            |_: &S::Response| _ = DIAL.try_with(|dial| dial.is_new.store(true, Ordering::Relaxed));
         connecting.inspect_ok(note).boxed()
     }
 }

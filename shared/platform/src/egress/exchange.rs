@@ -1,12 +1,15 @@
 //! One request and its answer, over HTTP/1.1 or HTTP/2.
 //!
-//! Every form of an answer that RFC 9110 and RFC 9112 allow is read, and what servers commonly write beside it: up to
-//! [`MAX_HEADERS`] fields, folded ones, a space before the colon; a line that is no field is passed over.
+//! Every form of an answer that RFC 9110 and RFC 9112 allow is read, and what servers commonly
+//! write beside it: up to [`MAX_HEADERS`] fields, folded ones, a space before the colon; a line
+//! that is no field is passed over.
 //!
-//! A receiver may close an idle connection at the moment when a request is sent over it. A request that is lost with such a
-//! connection within [`STALE`] of being sent, before the head of an answer is complete, is made once more at once, on a new
-//! connection. This holds for any method: whoever receives from Tieline may receive twice. A connection that closes later
-//! was not idle: its receiver had the request. So that loss, like that of a connection made for the request, is the outcome.
+//! A receiver may close an idle connection at the moment when a request is sent over it. A request
+//! that is lost with such a connection within [`STALE`] of being sent, before the head of an answer
+//! is complete, is made once more at once, on a new connection. This holds for any method: whoever
+//! receives from Tieline may receive twice. A connection that closes later was not idle: its
+//! receiver had the request. So that loss, like that of a connection made for the request, is the
+//! outcome.
 
 use std::time::Duration;
 
@@ -26,12 +29,14 @@ use super::{
 
 /// Longest wait for a connection, its look-up and TLS handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Enough for a burst to one host. Longer, and connections to thousands of hosts would use up a function's 1,024 file
-/// descriptors, or outlive the pause between two invocations, after which the other end may have left.
+/// Enough for a burst to one host. Longer, and connections to thousands of hosts would use up a
+/// function's 1,024 file descriptors, or outlive the pause between two invocations, after which the
+/// other end may have left.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Idle connections kept per host: those of one batch.
 const IDLE_PER_HOST: usize = 10;
-/// How soon after a request a reused connection closes that was being closed already: a round trip, with time to spare.
+/// How soon after a request a reused connection closes that was being closed already: a round trip,
+/// with time to spare.
 const STALE: Duration = Duration::from_secs(1);
 /// The most header fields of an answer.
 pub(super) const MAX_HEADERS: usize = 1_000;
@@ -51,17 +56,27 @@ impl Clients {
         let resolver = Resolver { allow, lookup };
         let tls = tls::config(roots);
         let client = |idle| {
-            let builder = builder().dns_resolver(resolver.clone()).tls_backend_preconfigured(tls.clone());
-            builder.pool_max_idle_per_host(idle).build().expect("the settings are constants")
+            let builder = builder()
+                .dns_resolver(resolver.clone())
+                .tls_backend_preconfigured(tls.clone());
+            builder
+                .pool_max_idle_per_host(idle)
+                .build()
+                .expect("the settings are constants")
         };
-        Self { pooled: client(IDLE_PER_HOST), fresh: client(0) }
+        Self {
+            pooled: client(IDLE_PER_HOST),
+            fresh: client(0),
+        }
     }
 
     /// Makes the call. The time that is left runs on while it is repeated.
     pub(super) async fn exchange(&self, call: Call) -> Result<Answer, CallError> {
         let deadline = Instant::now() + call.timeout;
         let limit = call.limit;
-        let response = timeout_at(deadline, self.respond(request(call))).await.map_err(|_| CallError::Timeout)??;
+        let response = timeout_at(deadline, self.respond(request(call)))
+            .await
+            .map_err(|_| CallError::Timeout)??;
         Ok(read(response, limit, deadline).await)
     }
 
@@ -70,13 +85,18 @@ impl Clients {
         let repeat = request.try_clone().expect("the body is in memory");
         let dial = Dial::new(request.url().port_or_known_default().unwrap_or(443));
         let sent = Instant::now();
-        let outcome = DIAL.scope(dial.clone(), self.pooled.execute(request)).await.map_err(CallError::from);
+        let outcome = DIAL
+            .scope(dial.clone(), self.pooled.execute(request))
+            .await
+            .map_err(CallError::from);
         let closed = outcome.as_ref().err() == Some(&Unreachable::Closed.into());
         if !closed || dial.is_new() || sent.elapsed() > STALE {
             return outcome;
         }
         tracing::debug!("a reused connection was closed before the answer: repeated on a new one");
-        DIAL.scope(dial, self.fresh.execute(repeat)).await.map_err(CallError::from)
+        DIAL.scope(dial, self.fresh.execute(repeat))
+            .await
+            .map_err(CallError::from)
     }
 }
 
@@ -106,7 +126,9 @@ fn request(call: Call) -> Request {
     *request.headers_mut() = call.headers;
     // A method that is meant to have content says so when it has none (RFC 9110, section 8.6).
     if body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(request.method()) {
-        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        request
+            .headers_mut()
+            .insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     if !body.is_empty() {
         *request.body_mut() = Some(body.into());
@@ -128,7 +150,9 @@ async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer
             Ok(Ok(Some(chunk))) => {
                 let room = limit - answer.body.len();
                 answer.truncated = chunk.len() > room;
-                answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                answer
+                    .body
+                    .extend_from_slice(&chunk[..chunk.len().min(room)]);
             }
             Ok(Ok(None)) => break,
             Ok(Err(error)) => {

@@ -68,7 +68,9 @@ impl From<reqwest::Error> for CallError {
 }
 
 fn broken(error: &reqwest::Error) -> Unreachable {
-    let is_closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+    let is_closed = |error: &hyper::Error| {
+        error.is_incomplete_message() || error.is_closed() || error.is_canceled()
+    };
     let is_gone = |error: &h2::Error| error.is_io() || error.is_go_away();
     match find::<io::Error>(error).map(io::Error::kind) {
         Some(ErrorKind::ConnectionRefused) => Unreachable::Refused,
@@ -78,7 +80,9 @@ fn broken(error: &reqwest::Error) -> Unreachable {
             | ErrorKind::BrokenPipe
             | ErrorKind::UnexpectedEof,
         ) => Unreachable::Closed,
-        _ if find(error).is_some_and(is_closed) || find(error).is_some_and(is_gone) => Unreachable::Closed,
+        _ if find(error).is_some_and(is_closed) || find(error).is_some_and(is_gone) => {
+            Unreachable::Closed
+        }
         _ if error.is_connect() || error.is_builder() => Unreachable::Connect,
         _ => Unreachable::Protocol,
     }
@@ -87,11 +91,15 @@ fn broken(error: &reqwest::Error) -> Unreachable {
 fn tls_fault(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired",
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "the certificate has expired"
+            }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 "the certificate is not valid yet"
             }
-            CertificateError::UnknownIssuer => "the certificate is not signed by a public authority",
+            CertificateError::UnknownIssuer => {
+                "the certificate is not signed by a public authority"
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "the certificate is for another name"
             }
@@ -103,12 +111,15 @@ fn tls_fault(error: &rustls::Error) -> &'static str {
     }
 }
 
-/// The first error of this type among the causes. One that wraps another in an [`io::Error`] hides it from `source`.
+/// The first error of this type among the causes. One that wraps another in an [`io::Error`] hides
+/// it from `source`.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     if let Some(found) = error.downcast_ref::<E>() {
         return Some(found);
     }
-    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let wrapped = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
     match wrapped {
         Some(inner) => find(inner),
         None => find(error.source()?),

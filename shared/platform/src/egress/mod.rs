@@ -1,11 +1,15 @@
 //! The only outgoing HTTP: webhooks, their tests, providers, services and token endpoints.
 //!
-//! A [`Call`] comes in, the [`Answer`] or the reason for its absence goes out. It is guaranteed that
-//! - the target passes [`check_url`], and the address that is dialled passes [`check_address`]: it is judged where the
-//!   name is resolved, so a name can't be given another address in between;
-//! - nothing else decides where the request goes: no redirect is followed, no proxy of the environment is used;
-//! - a request that a reused connection loses at once is repeated once on a new one, see [`exchange`];
-//! - the whole exchange, from the look-up of the name to the last byte read, ends within the call's timeout;
+//! A [`Call`] comes in, the [`Answer`] or the reason for its absence goes out. It is guaranteed
+//! that
+//! - the target passes [`check_url`], and the address that is dialled passes [`check_address`]: it
+//!   is judged where the name is resolved, so a name can't be given another address in between;
+//! - nothing else decides where the request goes: no redirect is followed, no proxy of the
+//!   environment is used;
+//! - a request that a reused connection loses at once is repeated once on a new one, see
+//!   [`exchange`];
+//! - the whole exchange, from the look-up of the name to the last byte read, ends within the call's
+//!   timeout;
 //! - at most the call's limit of bytes is kept, as they came: nothing is unpacked;
 //! - no error holds a URL, whose path or query may be a secret.
 //!
@@ -45,7 +49,9 @@ struct Inner {
 
 /// What answers a test's calls in place of the network.
 #[cfg(feature = "test-clock")]
-pub type Network = Box<dyn Fn(Call) -> futures::future::BoxFuture<'static, Result<Answer, CallError>> + Send + Sync>;
+pub type Network = Box<
+    dyn Fn(Call) -> futures::future::BoxFuture<'static, Result<Answer, CallError>> + Send + Sync,
+>;
 
 /// One request to make.
 #[derive(Clone)]
@@ -80,7 +86,8 @@ pub struct Answer {
 }
 
 impl Egress {
-    /// A client that reaches public hosts and what `allow` lists. The work is left to the first call.
+    /// A client that reaches public hosts and what `allow` lists. The work is left to the first
+    /// call.
     pub fn new(allow: Allow) -> Self {
         Self(Arc::new(Inner::new(allow, OnceLock::new())))
     }
@@ -88,25 +95,32 @@ impl Egress {
     /// One whose calls pass the same checks, and go to `network`.
     #[cfg(feature = "test-clock")]
     pub fn over(allow: Allow, network: Network) -> Self {
-        Self(Arc::new(Inner { network: Some(network), ..Inner::new(allow, OnceLock::new()) }))
+        Self(Arc::new(Inner {
+            network: Some(network),
+            ..Inner::new(allow, OnceLock::new())
+        }))
     }
 
     /// Makes the request, and repeats it once where [`exchange`] says so.
     ///
-    /// An error says that there is no answer; unless it is [`CallError::Blocked`] or one of the connection's
-    /// (name, refusal, TLS), the other end may have acted on the request all the same.
+    /// An error says that there is no answer; unless it is [`CallError::Blocked`] or one of the
+    /// connection's (name, refusal, TLS), the other end may have acted on the request all the same.
     pub async fn call(&self, call: Call) -> Result<Answer, CallError> {
         check_url(&call.url, &self.0.allow)?;
         #[cfg(feature = "test-clock")]
         if let Some(network) = &self.0.network {
             let timeout = call.timeout;
-            return tokio::time::timeout(timeout, network(call)).await.map_err(|_| CallError::Timeout)?;
+            return tokio::time::timeout(timeout, network(call))
+                .await
+                .map_err(|_| CallError::Timeout)?;
         }
         self.clients().exchange(call).await
     }
 
     fn clients(&self) -> &Clients {
-        self.0.clients.get_or_init(|| Clients::new(self.0.allow.clone(), system_lookup, public_roots()))
+        self.0
+            .clients
+            .get_or_init(|| Clients::new(self.0.allow.clone(), system_lookup, public_roots()))
     }
 }
 

@@ -37,7 +37,11 @@ impl Resolve for Resolver {
 }
 
 /// Those of `addresses` that may be dialled; an error when there were some and none may.
-fn dialable(addresses: Vec<IpAddr>, port: u16, allow: &Allow) -> Result<Vec<SocketAddr>, TargetError> {
+fn dialable(
+    addresses: Vec<IpAddr>,
+    port: u16,
+    allow: &Allow,
+) -> Result<Vec<SocketAddr>, TargetError> {
     let mut refused = None;
     let mut dialable = Vec::new();
     for ip in addresses {
@@ -54,7 +58,12 @@ fn dialable(addresses: Vec<IpAddr>, port: u16, allow: &Allow) -> Result<Vec<Sock
 
 /// What the system's resolver says.
 pub(super) fn system_lookup(name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) })
+    Box::pin(async move {
+        Ok(tokio::net::lookup_host((name, 0))
+            .await?
+            .map(|address| address.ip())
+            .collect())
+    })
 }
 
 #[cfg(test)]
@@ -62,7 +71,10 @@ mod tests {
     use super::*;
 
     fn ips(texts: &[&str]) -> Vec<IpAddr> {
-        texts.iter().map(|text| text.parse().expect("address")).collect()
+        texts
+            .iter()
+            .map(|text| text.parse().expect("address"))
+            .collect()
     }
 
     #[test]
@@ -71,11 +83,23 @@ mod tests {
         let mixed = ips(&["127.0.0.1", "8.8.8.8", "10.0.0.5", "::1", "2606:4700::1111"]);
         for (addresses, port, expected) in [
             (mixed.clone(), 443, Ok(ips(&["8.8.8.8", "2606:4700::1111"]))),
-            (mixed, 8443, Ok(ips(&["8.8.8.8", "10.0.0.5", "2606:4700::1111"]))),
-            (ips(&["127.0.0.1", "::ffff:10.0.0.5"]), 443, Err(TargetError::Resolved)),
+            (
+                mixed,
+                8443,
+                Ok(ips(&["8.8.8.8", "10.0.0.5", "2606:4700::1111"])),
+            ),
+            (
+                ips(&["127.0.0.1", "::ffff:10.0.0.5"]),
+                443,
+                Err(TargetError::Resolved),
+            ),
             (vec![], 443, Ok(vec![])),
         ] {
-            let expected = expected.map(|ips| ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect());
+            let expected = expected.map(|ips| {
+                ips.into_iter()
+                    .map(|ip| SocketAddr::new(ip, port))
+                    .collect()
+            });
             assert_eq!(dialable(addresses, port, &allow), expected);
         }
     }

@@ -20,7 +20,10 @@ mod reuse;
 fn egress(port: u16, roots: RootCertStore) -> Egress {
     let allow: Allow = format!("127.0.0.1:{port}").parse().expect("allow-list");
     let loopback: Lookup = |_| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }.boxed();
-    Egress(Arc::new(Inner::new(allow.clone(), Clients::new(allow, loopback, roots).into())))
+    Egress(Arc::new(Inner::new(
+        allow.clone(),
+        Clients::new(allow, loopback, roots).into(),
+    )))
 }
 
 fn get(url: &str) -> Call {
@@ -46,17 +49,27 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     loop {
         let text = String::from_utf8_lossy(&read).to_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
             if body.len() >= length.map_or(0, |length| length.parse().expect("length")) {
                 return text;
             }
         }
-        assert_ne!(stream.read_buf(&mut read).await.expect("request"), 0, "the request is cut: {text}");
+        assert_ne!(
+            stream.read_buf(&mut read).await.expect("request"),
+            0,
+            "the request is cut: {text}"
+        );
     }
 }
 
-/// Sends `call` (to `/` on a fresh port) to a server that answers with `reply` and closes; the result and the request.
-async fn exchange_with(reply: &[u8], call: impl FnOnce(&mut Call)) -> (Result<Answer, CallError>, String) {
+/// Sends `call` (to `/` on a fresh port) to a server that answers with `reply` and closes; the
+/// result and the request.
+async fn exchange_with(
+    reply: &[u8],
+    call: impl FnOnce(&mut Call),
+) -> (Result<Answer, CallError>, String) {
     let (listener, port) = listen().await;
     let mut made = get(&format!("http://127.0.0.1:{port}/"));
     call(&mut made);
@@ -69,7 +82,9 @@ async fn exchange_with(reply: &[u8], call: impl FnOnce(&mut Call)) -> (Result<An
         request
     };
     let both = async { tokio::join!(egress.call(made), server) };
-    tokio::time::timeout(Duration::from_secs(20), both).await.expect("the request went elsewhere")
+    tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .expect("the request went elsewhere")
 }
 
 async fn failure_with(reply: &[u8]) -> CallError {
@@ -78,18 +93,34 @@ async fn failure_with(reply: &[u8]) -> CallError {
 
 #[tokio::test]
 async fn a_request_arrives_as_it_was_made() {
-    let (answer, request) = exchange_with(b"HTTP/1.1 201 Created\r\nx-a: b\r\ncontent-length: 2\r\n\r\nok", |call| {
-        call.method = Method::PUT;
-        call.headers.insert("x-key", HeaderValue::from_static("v"));
-        call.body = Some(b"hello".to_vec());
-    })
+    let (answer, request) = exchange_with(
+        b"HTTP/1.1 201 Created\r\nx-a: b\r\ncontent-length: 2\r\n\r\nok",
+        |call| {
+            call.method = Method::PUT;
+            call.headers.insert("x-key", HeaderValue::from_static("v"));
+            call.body = Some(b"hello".to_vec());
+        },
+    )
     .await;
     let answer = answer.expect("answer");
-    assert_eq!((answer.status, answer.body.as_slice(), answer.truncated), (StatusCode::CREATED, &b"ok"[..], false));
+    assert_eq!(
+        (answer.status, answer.body.as_slice(), answer.truncated),
+        (StatusCode::CREATED, &b"ok"[..], false)
+    );
     assert_eq!(answer.headers["x-a"], "b");
-    assert!(request.starts_with("put / http/1.1\r\n") && request.ends_with("\r\n\r\nhello"), "{request}");
-    for line in ["x-key: v", "content-length: 5", concat!("user-agent: tieline/", env!("CARGO_PKG_VERSION"))] {
-        assert!(request.contains(&format!("\r\n{line}\r\n")), "{line} is missing: {request}");
+    assert!(
+        request.starts_with("put / http/1.1\r\n") && request.ends_with("\r\n\r\nhello"),
+        "{request}"
+    );
+    for line in [
+        "x-key: v",
+        "content-length: 5",
+        concat!("user-agent: tieline/", env!("CARGO_PKG_VERSION")),
+    ] {
+        assert!(
+            request.contains(&format!("\r\n{line}\r\n")),
+            "{line} is missing: {request}"
+        );
     }
     assert!(!request.contains("accept-encoding"), "{request}");
 }
@@ -109,7 +140,10 @@ async fn a_request_without_content_says_so_where_its_method_is_meant_to_have_som
         })
         .await;
         assert_eq!(answer.expect("answer").status, StatusCode::NO_CONTENT);
-        let lengths: Vec<_> = request.lines().filter_map(|line| line.strip_prefix("content-length: ")).collect();
+        let lengths: Vec<_> = request
+            .lines()
+            .filter_map(|line| line.strip_prefix("content-length: "))
+            .collect();
         assert_eq!(lengths, Vec::from_iter(length), "{method}: {request}");
         assert!(!request.contains("transfer-encoding"), "{request}");
     }
@@ -118,7 +152,8 @@ async fn a_request_without_content_says_so_where_its_method_is_meant_to_have_som
 #[tokio::test]
 async fn a_redirect_is_an_answer() {
     // A second connection would never be accepted, so following it would time out.
-    let reply = b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
+    let reply =
+        b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
     let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
     assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
     assert_eq!(answer.headers["location"], "/elsewhere");
@@ -126,21 +161,35 @@ async fn a_redirect_is_an_answer() {
 
 #[tokio::test]
 async fn a_body_is_cut_at_the_limit() {
-    for (sent, limit, kept) in
-        [(99, 100, 99), (100, 100, 100), (101, 100, 100), (1_000_000, WEBHOOK_ANSWER_LIMIT, 16_384)]
-    {
+    for (sent, limit, kept) in [
+        (99, 100, 99),
+        (100, 100, 100),
+        (101, 100, 100),
+        (1_000_000, WEBHOOK_ANSWER_LIMIT, 16_384),
+    ] {
         let mut reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {sent}\r\n\r\n").into_bytes();
         reply.resize(reply.len() + sent, b'x');
-        let answer = exchange_with(&reply, |call| call.limit = limit).await.0.expect("answer");
-        assert_eq!((answer.body.len(), answer.truncated), (kept, kept < sent), "{sent}");
+        let answer = exchange_with(&reply, |call| call.limit = limit)
+            .await
+            .0
+            .expect("answer");
+        assert_eq!(
+            (answer.body.len(), answer.truncated),
+            (kept, kept < sent),
+            "{sent}"
+        );
     }
-    let empty = exchange_with(b"HTTP/1.1 200 OK\r\n\r\nx", |call| call.limit = 0).await.0.expect("answer");
+    let empty = exchange_with(b"HTTP/1.1 200 OK\r\n\r\nx", |call| call.limit = 0)
+        .await
+        .0
+        .expect("answer");
     assert_eq!((empty.body.len(), empty.truncated), (0, true));
 }
 
 #[tokio::test]
 async fn a_packed_body_stays_packed() {
-    let reply = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00";
+    let reply =
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00";
     let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
     assert_eq!(answer.body, b"\x1f\x8b\x08\x00");
     assert_eq!(answer.headers["content-encoding"], "gzip");
@@ -172,8 +221,15 @@ async fn the_timeout_covers_silence_and_dripping() {
             assert_eq!(outcome.expect_err("no answer"), CallError::Timeout);
         } else {
             let answer = outcome.expect("the head is an answer");
-            assert_eq!((answer.status, answer.incomplete), (StatusCode::OK, Some(CallError::Timeout)));
-            assert!(answer.body.iter().all(|byte| *byte == b'x') && answer.body.len() > 10, "{:?}", answer.body);
+            assert_eq!(
+                (answer.status, answer.incomplete),
+                (StatusCode::OK, Some(CallError::Timeout))
+            );
+            assert!(
+                answer.body.iter().all(|byte| *byte == b'x') && answer.body.len() > 10,
+                "{:?}",
+                answer.body
+            );
         }
     }
 }
@@ -183,27 +239,46 @@ async fn connecting_has_a_limit_of_its_own() {
     // The connection is taken from the queue by nobody, so the TLS handshake stands still.
     let (_listener, port) = listen().await;
     let start = Instant::now();
-    let outcome = egress(port, RootCertStore::empty()).call(get(&format!("https://hook.test:{port}/"))).await;
-    assert_eq!(outcome.expect_err("no answer"), Unreachable::ConnectTimeout.into());
+    let outcome = egress(port, RootCertStore::empty())
+        .call(get(&format!("https://hook.test:{port}/")))
+        .await;
+    assert_eq!(
+        outcome.expect_err("no answer"),
+        Unreachable::ConnectTimeout.into()
+    );
     assert_eq!(start.elapsed().as_secs(), 5);
 }
 
 #[tokio::test]
 async fn failures_are_told_apart() {
     assert_eq!(failure_with(b"").await, Unreachable::Closed.into());
-    assert_eq!(failure_with(b"HTTP/1.1 200 OK\r\ncontent-").await, Unreachable::Closed.into());
-    assert_eq!(failure_with(b"220 mail.example ESMTP\r\n").await, Unreachable::Protocol.into());
-    assert_eq!(failure_with(b"HTTP/1.1 2xx OK\r\n\r\n").await, Unreachable::Protocol.into());
+    assert_eq!(
+        failure_with(b"HTTP/1.1 200 OK\r\ncontent-").await,
+        Unreachable::Closed.into()
+    );
+    assert_eq!(
+        failure_with(b"220 mail.example ESMTP\r\n").await,
+        Unreachable::Protocol.into()
+    );
+    assert_eq!(
+        failure_with(b"HTTP/1.1 2xx OK\r\n\r\n").await,
+        Unreachable::Protocol.into()
+    );
 
     let (listener, port) = listen().await;
     drop(listener);
-    let refused = egress(port, RootCertStore::empty()).call(get(&format!("http://127.0.0.1:{port}/"))).await;
+    let refused = egress(port, RootCertStore::empty())
+        .call(get(&format!("http://127.0.0.1:{port}/")))
+        .await;
     assert_eq!(refused.expect_err("no answer"), Unreachable::Refused.into());
 
     // Nobody is connected to a broadcast address: the system says that there is no route.
     let egress = Egress::new("255.255.255.255:9".parse().expect("allow-list"));
     let unrouted = egress.call(get("http://255.255.255.255:9/")).await;
-    assert_eq!(unrouted.expect_err("no answer"), Unreachable::Connect.into());
+    assert_eq!(
+        unrouted.expect_err("no answer"),
+        Unreachable::Connect.into()
+    );
 
     let nowhere: Lookup = |_| async { Err(std::io::Error::other("no such name")) }.boxed();
     let clients = Clients::new(Allow::default(), nowhere, RootCertStore::empty());
@@ -255,18 +330,36 @@ async fn https_checks_the_certificate_and_the_name() {
     };
     let calls = async {
         let call = |host: &str| get(&format!("https://{host}:{port}/"));
-        let answer = egress(port, trusted.clone()).call(call("hook.test")).await.expect("answer");
+        let answer = egress(port, trusted.clone())
+            .call(call("hook.test"))
+            .await
+            .expect("answer");
         assert_eq!(answer.body, b"ok");
-        let stranger = egress(port, public_roots()).call(call("hook.test")).await.expect_err("no trust");
-        assert_eq!(stranger, Unreachable::Tls("the certificate is not signed by a public authority").into());
-        let other = egress(port, trusted).call(call("other.test")).await.expect_err("another name");
-        assert_eq!(other, Unreachable::Tls("the certificate is for another name").into());
+        let stranger = egress(port, public_roots())
+            .call(call("hook.test"))
+            .await
+            .expect_err("no trust");
+        assert_eq!(
+            stranger,
+            Unreachable::Tls("the certificate is not signed by a public authority").into()
+        );
+        let other = egress(port, trusted)
+            .call(call("other.test"))
+            .await
+            .expect_err("another name");
+        assert_eq!(
+            other,
+            Unreachable::Tls("the certificate is for another name").into()
+        );
     };
     tokio::select! { () = serve => unreachable!(), () = calls => () }
 }
 
 async fn answer_ok(stream: &mut (impl AsyncWrite + Unpin)) {
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.expect("answer");
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        .await
+        .expect("answer");
     stream.flush().await.expect("answer");
 }
 
@@ -275,33 +368,56 @@ async fn a_plain_server_is_named_as_such() {
     let (listener, port) = listen().await;
     let serve = async {
         let (mut stream, _) = listener.accept().await.expect("connection");
-        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("answer");
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .await
+            .expect("answer");
         stream.read_to_end(&mut Vec::new()).await
     };
     let egress = egress(port, RootCertStore::empty());
-    let (outcome, _) = tokio::join!(egress.call(get(&format!("https://hook.test:{port}/"))), serve);
-    assert_eq!(outcome.expect_err("no TLS"), Unreachable::Tls("the server does not speak TLS").into());
+    let (outcome, _) = tokio::join!(
+        egress.call(get(&format!("https://hook.test:{port}/"))),
+        serve
+    );
+    assert_eq!(
+        outcome.expect_err("no TLS"),
+        Unreachable::Tls("the server does not speak TLS").into()
+    );
 }
 
-/// The variables of a process can't be set safely from within, so another test runs in a process that has them.
+/// The variables of a process can't be set safely from within, so another test runs in a process
+/// that has them.
 #[test]
 fn a_proxy_of_the_environment_is_not_used() {
     let proxy = "http://127.0.0.1:1";
     let status = std::process::Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", "egress::tests::a_request_arrives_as_it_was_made"])
         .envs(
-            ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
-                .map(|name| (name, proxy)),
+            [
+                "http_proxy",
+                "HTTP_PROXY",
+                "https_proxy",
+                "HTTPS_PROXY",
+                "all_proxy",
+                "ALL_PROXY",
+            ]
+            .map(|name| (name, proxy)),
         )
         .env_remove("no_proxy")
         .env_remove("NO_PROXY")
         .output()
         .expect("run");
     let text = String::from_utf8_lossy(&status.stdout);
-    assert!(status.status.success() && text.contains("1 passed"), "{text}");
+    assert!(
+        status.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 #[test]
 fn the_public_authorities_are_known() {
-    assert_eq!(public_roots().len(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
+    assert_eq!(
+        public_roots().len(),
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.len()
+    );
 }

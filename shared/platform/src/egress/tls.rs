@@ -14,7 +14,8 @@ pub(super) fn config(roots: RootCertStore) -> ClientConfig {
     tls
 }
 
-/// Mozilla's list, compiled in: reading the system's is slower, and a function's system has none to rely on.
+/// Mozilla's list, compiled in: reading the system's is slower, and a function's system has none to
+/// rely on.
 pub(super) fn public_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());

@@ -27,20 +27,34 @@ async fn answer(event: &str) -> (u64, String) {
     answer_below("https://api.example.com", event).await
 }
 
-/// Status and body of the answer. The service behind answers with the path, query and body that it saw.
+/// Status and body of the answer. The service behind answers with the path, query and body that it
+/// saw.
 async fn answer_below(public_url: &str, event: &str) -> (u64, String) {
     let mut service = adapt(
         base_path(public_url),
         lambda_http::service_fn(async |request: Request| {
             let body = String::from_utf8_lossy(request.body()).into_owned();
-            let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
-            Ok::<_, Infallible>(lambda_http::Response::new(Body::from(format!("{target} {body}"))))
+            let target = request
+                .uri()
+                .path_and_query()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            Ok::<_, Infallible>(lambda_http::Response::new(Body::from(format!(
+                "{target} {body}"
+            ))))
         }),
     );
     let payload = serde_json::from_str(event).expect("an event");
-    let response = service.call(LambdaEvent::new(payload, Context::default())).await.expect("an answer");
+    let response = service
+        .call(LambdaEvent::new(payload, Context::default()))
+        .await
+        .expect("an answer");
     let response = serde_json::to_value(response).expect("JSON");
-    let body = response["body"].as_str().unwrap_or_default().trim_end().to_owned();
+    let body = response["body"]
+        .as_str()
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned();
     (response["statusCode"].as_u64().expect("a status"), body)
 }
 
@@ -51,12 +65,20 @@ async fn handlers_see_paths_without_the_base_path_of_the_public_url() {
         ("https://example.com/hub", "/hub/v1/users", "/v1/users"),
         // A front end may have removed it.
         ("https://example.com/hub", "/v1/users", "/v1/users"),
-        ("https://example.com/hub", "/hubs/v1/users", "/hubs/v1/users"),
+        (
+            "https://example.com/hub",
+            "/hubs/v1/users",
+            "/hubs/v1/users",
+        ),
         ("https://example.com/hub", "/hub", "/hub"),
         ("https://example.com/a/b/", "/a/b/in/key", "/in/key"),
     ] {
         let event = event(|event| event["rawPath"] = json!(path));
-        assert_eq!(answer_below(public_url, &event).await, (200, seen.to_owned()), "{public_url} {path}");
+        assert_eq!(
+            answer_below(public_url, &event).await,
+            (200, seen.to_owned()),
+            "{public_url} {path}"
+        );
     }
 }
 
@@ -86,7 +108,11 @@ async fn paths_and_queries_are_encoded_where_a_uri_cannot_hold_them() {
             event["rawPath"] = json!(path);
             event["rawQueryString"] = json!(query);
         });
-        assert_eq!(answer(&event).await, (200, target.to_owned()), "{path}?{query}");
+        assert_eq!(
+            answer(&event).await,
+            (200, target.to_owned()),
+            "{path}?{query}"
+        );
     }
 }
 
@@ -124,7 +150,10 @@ async fn events_without_a_valid_request_are_answered_with_400() {
         let (status, body) = answer(&event).await;
         assert_eq!(status, 400, "{pointer} {value}");
         let problem: Value = serde_json::from_str(&body).expect("a problem");
-        assert_eq!((&problem["type"], &problem["status"]), (&json!("/problems/bad-request"), &json!(400)));
+        assert_eq!(
+            (&problem["type"], &problem["status"]),
+            (&json!("/problems/bad-request"), &json!(400))
+        );
     }
     let body = event(|event| {
         event["isBase64Encoded"] = json!(true);
@@ -147,11 +176,17 @@ async fn bodies_and_odd_but_legal_headers_pass() {
         event["cookies"] = json!(["a=\"b\"", "\u{0}"]);
     });
     assert_eq!(answer(&sent).await, (200, "/v1/users ü".to_owned()));
-    assert_eq!(answer(&event(|event| event["headers"] = json!(null))).await.0, 200);
+    assert_eq!(
+        answer(&event(|event| event["headers"] = json!(null)))
+            .await
+            .0,
+        200
+    );
 }
 
 proptest! {
-    /// No text anywhere in an event makes the conversion panic, and no host or query changes the path.
+    /// No text anywhere in an event makes the conversion panic, and no host or query changes the
+    /// path.
     #[test]
     fn no_event_panics(
         path in "\\PC{0,20}|(?s).{0,20}|[/%?#\\\\.]{0,8}",

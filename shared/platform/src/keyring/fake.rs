@@ -1,5 +1,6 @@
-//! Secrets Manager with one secret, in this process, by AWS's rules: a version's value is written once, a stage lies on
-//! one version at most, and moving one needs the version that has it. It can lose an answer, before or after the deed.
+//! Secrets Manager with one secret, in this process, by AWS's rules: a version's value is written
+//! once, a stage lies on one version at most, and moving one needs the version that has it. It can
+//! lose an answer, before or after the deed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -65,8 +66,10 @@ impl Secret {
     pub(super) fn replace(&self, value: &str) {
         let mut state = self.state();
         let id = format!("00000000-0000-4000-8000-{:012}", state.versions.len());
-        let (status, _) =
-            state.answer("PutSecretValue", &json!({"ClientRequestToken": id, "SecretString": value, "SecretId": ARN}));
+        let (status, _) = state.answer(
+            "PutSecretValue",
+            &json!({"ClientRequestToken": id, "SecretString": value, "SecretId": ARN}),
+        );
         assert_eq!(status, 200);
     }
 
@@ -97,7 +100,10 @@ impl Secret {
 
 impl State {
     fn answer(&mut self, action: &str, input: &Value) -> (u16, Value) {
-        let lost = (500, json!({"__type": "InternalServiceError", "message": "down"}));
+        let lost = (
+            500,
+            json!({"__type": "InternalServiceError", "message": "down"}),
+        );
         if self.down {
             return lost;
         }
@@ -125,7 +131,10 @@ impl State {
     }
 
     fn describe(&self) -> (u16, Value) {
-        let staged = self.versions.iter().filter(|(_, version)| !version.stages.is_empty());
+        let staged = self
+            .versions
+            .iter()
+            .filter(|(_, version)| !version.stages.is_empty());
         let versions: BTreeMap<_, _> = staged.map(|(id, version)| (id, &version.stages)).collect();
         let mut described = json!({"ARN": ARN, "Name": NAME, "VersionIdsToStages": versions});
         // AWS leaves it out for a secret that never had a rotation.
@@ -143,7 +152,8 @@ impl State {
             None => self.staged(stage.unwrap_or("AWSCURRENT")),
         };
         let version = id.as_ref().and_then(|id| self.versions.get(id));
-        let version = version.filter(|version| stage.is_none_or(|stage| version.stages.contains(stage)));
+        let version =
+            version.filter(|version| stage.is_none_or(|stage| version.stages.contains(stage)));
         match version.and_then(|version| version.value.as_ref()) {
             Some(value) => (200, json!({"SecretString": value, "VersionId": id})),
             None => refused("ResourceNotFoundException"),
@@ -151,10 +161,17 @@ impl State {
     }
 
     fn put(&mut self, input: &Value) -> (u16, Value) {
-        let (id, value) = (text(input, "ClientRequestToken"), text(input, "SecretString"));
+        let (id, value) = (
+            text(input, "ClientRequestToken"),
+            text(input, "SecretString"),
+        );
         let (id, value) = (id.expect("token"), value.expect("value"));
         assert!((32..=64).contains(&id.len()) && (1..=65_536).contains(&value.len()));
-        match self.versions.get(id).and_then(|version| version.value.as_deref()) {
+        match self
+            .versions
+            .get(id)
+            .and_then(|version| version.value.as_deref())
+        {
             Some(stored) if stored == value => return (200, json!({})),
             Some(_) => return refused("ResourceExistsException"),
             None => {}
@@ -163,7 +180,9 @@ impl State {
         let first = self.versions.is_empty();
         self.versions.entry(id.to_owned()).or_default().value = Some(value.to_owned());
         match input["VersionStages"].as_array() {
-            Some(stages) => stages.iter().for_each(|stage| self.stage(stage.as_str().expect("stage"), id)),
+            Some(stages) => stages
+                .iter()
+                .for_each(|stage| self.stage(stage.as_str().expect("stage"), id)),
             None => self.stage("AWSCURRENT", id),
         }
         if first {
@@ -173,11 +192,18 @@ impl State {
     }
 
     fn update_stage(&mut self, input: &Value) -> (u16, Value) {
-        let (stage, to) = (text(input, "VersionStage").expect("stage"), text(input, "MoveToVersionId").expect("to"));
+        let (stage, to) = (
+            text(input, "VersionStage").expect("stage"),
+            text(input, "MoveToVersionId").expect("to"),
+        );
         if !self.versions.contains_key(to) {
             return refused("ResourceNotFoundException");
         }
-        if self.staged(stage).as_deref().is_some_and(|on| on != to && Some(on) != text(input, "RemoveFromVersionId")) {
+        if self
+            .staged(stage)
+            .as_deref()
+            .is_some_and(|on| on != to && Some(on) != text(input, "RemoveFromVersionId"))
+        {
             return refused("InvalidParameterException");
         }
         self.writes += 1;
@@ -186,7 +212,10 @@ impl State {
     }
 
     fn staged(&self, stage: &str) -> Option<String> {
-        self.versions.iter().find(|(_, version)| version.stages.contains(stage)).map(|(id, _)| id.clone())
+        self.versions
+            .iter()
+            .find(|(_, version)| version.stages.contains(stage))
+            .map(|(id, _)| id.clone())
     }
 
     fn stage(&mut self, stage: &str, to: &str) {
@@ -194,7 +223,11 @@ impl State {
         for version in self.versions.values_mut() {
             version.stages.remove(stage);
         }
-        self.versions.get_mut(to).expect("version").stages.insert(stage.to_owned());
+        self.versions
+            .get_mut(to)
+            .expect("version")
+            .stages
+            .insert(stage.to_owned());
         if let Some(from) = from.filter(|from| stage == "AWSCURRENT" && from != to) {
             self.stage("AWSPREVIOUS", &from);
         }

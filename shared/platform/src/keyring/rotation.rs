@@ -1,10 +1,13 @@
-//! Rotation of the keyring, in the four steps that Secrets Manager asks for: create, set, test, finish.
+//! Rotation of the keyring, in the four steps that Secrets Manager asks for: create, set, test,
+//! finish.
 //!
-//! A rotation makes the version that Secrets Manager has staged as `AWSPENDING`: the current keyring with one more key,
-//! which seals from then on. Old keys and the pepper stay, so everything sealed before opens, and tokens are found.
-//! Each step may come twice, or again after a crash at any point (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>).
-//! What holds whatever comes: a value that is stored is never replaced, and no version becomes the current one that
-//! lacks a key or the pepper of the one before it.
+//! A rotation makes the version that Secrets Manager has staged as `AWSPENDING`: the current
+//! keyring with one more key, which seals from then on. Old keys and the pepper stay, so everything
+//! sealed before opens, and tokens are found. Each step may come twice, or again after a crash at
+//! any point
+//! (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>).
+//! What holds whatever comes: a value that is stored is never replaced, and no version becomes the
+//! current one that lacks a key or the pepper of the one before it.
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use secrecy::{ExposeSecret, SecretString};
@@ -54,7 +57,9 @@ pub enum RotateError {
     #[error("version {0} of the keyring's secret has no value: the step createSecret was not done")]
     NotCreated(String),
     /// The current keyring was replaced since the version was made from it.
-    #[error("version {0} lacks keys of the current keyring: take the stage AWSPENDING from it, then rotate again")]
+    #[error(
+        "version {0} lacks keys of the current keyring: take the stage AWSPENDING from it, then rotate again"
+    )]
     LosesKeys(String),
     /// One more key does not fit.
     #[error("the keyring is full: one more key would pass the 65,536 bytes of a secret")]
@@ -76,12 +81,26 @@ enum Turn {
 }
 
 impl Keys {
-    /// Does one step of the rotation that makes `version` (the event's `ClientRequestToken`) of `secret` (its
-    /// `SecretId`). A step that was done before is done again, or left, with the same end.
+    /// Does one step of the rotation that makes `version` (the event's `ClientRequestToken`) of
+    /// `secret` (its `SecretId`). A step that was done before is done again, or left, with the same
+    /// end.
     pub async fn rotate(&self, step: Step, secret: &str, version: &str) -> Result<(), RotateError> {
-        let described = self.client.describe_secret().secret_id(&self.secret).send().await;
-        let described = described.map_err(AwsError::from).map_err(KeyringError::from)?;
-        if ![Some(self.secret.as_str()), described.arn(), described.name()].contains(&Some(secret)) {
+        let described = self
+            .client
+            .describe_secret()
+            .secret_id(&self.secret)
+            .send()
+            .await;
+        let described = described
+            .map_err(AwsError::from)
+            .map_err(KeyringError::from)?;
+        if ![
+            Some(self.secret.as_str()),
+            described.arn(),
+            described.name(),
+        ]
+        .contains(&Some(secret))
+        {
             return Err(RotateError::OtherSecret(secret.to_owned()));
         }
         let Turn::Pending { current } = turn(&described, version)? else {
@@ -90,7 +109,8 @@ impl Keys {
         };
         match step {
             Step::CreateSecret => self.create(current.as_deref(), version).await?,
-            // The keyring itself is what is rotated: nobody else keeps a copy that would have to be set.
+            // The keyring itself is what is rotated: nobody else keeps a copy that would have to be
+            // set.
             Step::SetSecret => {}
             Step::TestSecret => self.test(current.as_deref(), version).await?,
             Step::FinishSecret => self.finish(current, version).await?,
@@ -104,7 +124,11 @@ impl Keys {
             return Ok(());
         }
         // Without a keyring (no bootstrap yet) the rotation makes the first one.
-        let pending = self.version(current).await?.map_or_else(Keyring::generate, Keyring::with_new_key).to_json();
+        let pending = self
+            .version(current)
+            .await?
+            .map_or_else(Keyring::generate, Keyring::with_new_key)
+            .to_json();
         if pending.expose_secret().len() > MOST_BYTES {
             return Err(RotateError::Full);
         }
@@ -114,11 +138,25 @@ impl Keys {
     async fn test(&self, current: Option<&str>, version: &str) -> Result<(), RotateError> {
         let current = self.version(current).await?;
         let Some(pending) = self.version(Some(version)).await? else {
-            // Enabling rotation without rotating at once calls this step alone, which may come before the bootstrap.
-            return if current.is_some() { Err(RotateError::NotCreated(version.to_owned())) } else { Ok(()) };
+            // Enabling rotation without rotating at once calls this step alone, which may come
+            // before the bootstrap.
+            return if current.is_some() {
+                Err(RotateError::NotCreated(version.to_owned()))
+            } else {
+                Ok(())
+            };
         };
-        let place = Place { resource: "keyring", id: version, field: "test" };
-        let opens = |sealed: String| pending.open(place, &sealed).map(drop).map_err(RotateError::Test);
+        let place = Place {
+            resource: "keyring",
+            id: version,
+            field: "test",
+        };
+        let opens = |sealed: String| {
+            pending
+                .open(place, &sealed)
+                .map(drop)
+                .map_err(RotateError::Test)
+        };
         if let Some(current) = current {
             if !pending.extends(&current) {
                 return Err(RotateError::LosesKeys(version.to_owned()));
@@ -128,12 +166,16 @@ impl Keys {
         opens(pending.seal(place, "sealed since"))
     }
 
-    /// The current version is compared by its id and named in the move, which Secrets Manager refuses when it is another
-    /// by then: so no keyring is replaced unseen.
+    /// The current version is compared by its id and named in the move, which Secrets Manager
+    /// refuses when it is another by then: so no keyring is replaced unseen.
     async fn finish(&self, current: Option<String>, version: &str) -> Result<(), RotateError> {
         let pending = self.version(Some(version)).await?;
         let pending = pending.ok_or_else(|| RotateError::NotCreated(version.to_owned()))?;
-        if self.version(current.as_deref()).await?.is_some_and(|current| !pending.extends(&current)) {
+        if self
+            .version(current.as_deref())
+            .await?
+            .is_some_and(|current| !pending.extends(&current))
+        {
             return Err(RotateError::LosesKeys(version.to_owned()));
         }
         let moved = self
@@ -145,7 +187,9 @@ impl Keys {
             .set_remove_from_version_id(current)
             .send()
             .await;
-        moved.map(drop).map_err(|error| KeyringError::from(AwsError::from(error)).into())
+        moved
+            .map(drop)
+            .map_err(|error| KeyringError::from(AwsError::from(error)).into())
     }
 
     /// The keyring in a version, if there is the version and it has a value.
@@ -158,8 +202,8 @@ impl Keys {
         }
     }
 
-    /// Stores the value of a version, staged as the current one unless told otherwise. When it has a value already, that
-    /// one stays.
+    /// Stores the value of a version, staged as the current one unless told otherwise. When it has
+    /// a value already, that one stays.
     pub(super) async fn put(
         &self,
         version: &str,
@@ -189,9 +233,13 @@ fn turn(described: &DescribeSecretOutput, version: &str) -> Result<Turn, RotateE
     }
     let versions = described.version_ids_to_stages();
     let has = |id: &str, stage: &str| {
-        versions.and_then(|versions| versions.get(id)).is_some_and(|stages| stages.iter().any(|name| name == stage))
+        versions
+            .and_then(|versions| versions.get(id))
+            .is_some_and(|stages| stages.iter().any(|name| name == stage))
     };
-    let staged = versions.and_then(|versions| versions.get(version)).is_some_and(|stages| !stages.is_empty());
+    let staged = versions
+        .and_then(|versions| versions.get(version))
+        .is_some_and(|stages| !stages.is_empty());
     if !staged {
         return Err(RotateError::NotStaged(version.to_owned()));
     }
@@ -201,7 +249,8 @@ fn turn(described: &DescribeSecretOutput, version: &str) -> Result<Turn, RotateE
     if !has(version, PENDING) {
         return Err(RotateError::NotPending(version.to_owned()));
     }
-    let current = versions.and_then(|versions| versions.keys().find(|id| has(id, CURRENT)).cloned());
+    let current =
+        versions.and_then(|versions| versions.keys().find(|id| has(id, CURRENT)).cloned());
     Ok(Turn::Pending { current })
 }
 

@@ -1,8 +1,9 @@
 //! The messages of a batch that Lambda hands over, and the answer about them.
 //!
-//! A message that a function names as failed stays hidden for the queue's visibility timeout, which has to be a multiple of
-//! the function's timeout: minutes. So its visibility is changed: it comes back in seconds, and then slower with each
-//! receive. Where that call fails, or the whole invocation, the visibility timeout brings the message back.
+//! A message that a function names as failed stays hidden for the queue's visibility timeout, which
+//! has to be a multiple of the function's timeout: minutes. So its visibility is changed: it comes
+//! back in seconds, and then slower with each receive. Where that call fails, or the whole
+//! invocation, the visibility timeout brings the message back.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -14,7 +15,8 @@ use futures::future::join_all;
 use super::{MAX_COUNT, Queue, named};
 use crate::aws::AwsError;
 
-/// The longest that handing back may take: what it is too late for, the visibility timeout brings back.
+/// The longest that handing back may take: what it is too late for, the visibility timeout brings
+/// back.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The receipts of a batch's messages.
@@ -36,13 +38,22 @@ impl Receipts {
         Self(batch.records.iter().filter_map(Receipt::of).collect())
     }
 
-    /// The response that names the messages that `failed`, by their ids. They come back from those of `queues` that they
-    /// were received from, after [`redelivery_delay`] seconds.
-    pub async fn response(self, queues: &[&Queue], failed: impl IntoIterator<Item = String>) -> SqsBatchResponse {
+    /// The response that names the messages that `failed`, by their ids. They come back from those
+    /// of `queues` that they were received from, after [`redelivery_delay`] seconds.
+    pub async fn response(
+        self,
+        queues: &[&Queue],
+        failed: impl IntoIterator<Item = String>,
+    ) -> SqsBatchResponse {
         let failed: HashSet<String> = failed.into_iter().collect();
         if !failed.is_empty() {
-            let changes = queues.iter().map(|queue| self.change_visibility(queue, &failed));
-            if tokio::time::timeout(TIMEOUT, join_all(changes)).await.is_err() {
+            let changes = queues
+                .iter()
+                .map(|queue| self.change_visibility(queue, &failed));
+            if tokio::time::timeout(TIMEOUT, join_all(changes))
+                .await
+                .is_err()
+            {
                 tracing::warn!(
                     "failed messages were not made visible in time: they come back after the visibility timeout"
                 );
@@ -54,17 +65,30 @@ impl Receipts {
     }
 
     async fn change_visibility(&self, queue: &Queue, failed: &HashSet<String>) {
-        let ours = |receipt: &&Receipt| failed.contains(&receipt.message_id) && named(&queue.url, &receipt.queue_arn);
+        let ours = |receipt: &&Receipt| {
+            failed.contains(&receipt.message_id) && named(&queue.url, &receipt.queue_arn)
+        };
         let receipts: Vec<&Receipt> = self.0.iter().filter(ours).collect();
-        // Lambda's batches are of at most ten for these functions, as the request's are; whatever the template says.
+        // Lambda's batches are of at most ten for these functions, as the request's are; whatever
+        // the template says.
         for some in receipts.chunks(MAX_COUNT) {
-            let entries = some.iter().enumerate().map(|(index, receipt)| receipt.entry(index)).collect();
-            let request =
-                queue.client.change_message_visibility_batch().queue_url(&queue.url).set_entries(Some(entries));
+            let entries = some
+                .iter()
+                .enumerate()
+                .map(|(index, receipt)| receipt.entry(index))
+                .collect();
+            let request = queue
+                .client
+                .change_message_visibility_batch()
+                .queue_url(&queue.url)
+                .set_entries(Some(entries));
             match request.send().await {
                 Ok(answer) if answer.failed().is_empty() => {}
                 Ok(answer) => {
-                    tracing::warn!(failed = answer.failed().len(), "visibility of failed messages not changed");
+                    tracing::warn!(
+                        failed = answer.failed().len(),
+                        "visibility of failed messages not changed"
+                    );
                 }
                 Err(error) => {
                     tracing::warn!(error = %AwsError::from(error), "visibility of failed messages not changed");
@@ -76,7 +100,10 @@ impl Receipts {
 
 impl Receipt {
     fn of(record: &SqsMessage) -> Option<Self> {
-        let receives = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+        let receives = record
+            .attributes
+            .get("ApproximateReceiveCount")
+            .and_then(|count| count.parse().ok());
         Some(Self {
             message_id: record.message_id.clone()?,
             queue_arn: record.event_source_arn.clone()?,

@@ -1,7 +1,8 @@
 //! Accounts of connected services, and the access tokens that they were issued.
 //!
-//! An account's settings are one sealed document. Its row counts the services that use it, so that none can be made with
-//! one that is being deleted. What it was issued lies beside it: written often, and by whoever calls.
+//! An account's settings are one sealed document. Its row counts the services that use it, so that
+//! none can be made with one that is being deleted. What it was issued lies beside it: written
+//! often, and by whoever calls.
 
 use domain::{
     account::{Account, Settings},
@@ -47,9 +48,18 @@ pub struct Used {
 
 impl Row {
     async fn seal(account: &Account, services: u32, keys: &Keys) -> Result<Self, TableError> {
-        let Account { id, settings, created_at, updated_at, version } = account;
+        let Account {
+            id,
+            settings,
+            created_at,
+            updated_at,
+            version,
+        } = account;
         let document = Value::Object(settings.to_map(Reveal::Full)).to_string();
-        let sealed = keys.get().await?.seal(place(&id.to_string(), "settings"), &document);
+        let sealed = keys
+            .get()
+            .await?
+            .seal(place(&id.to_string(), "settings"), &document);
         let name = settings.name.clone();
         Ok(Self {
             id: *id,
@@ -63,24 +73,58 @@ impl Row {
     }
 
     async fn open(self, keys: &Keys) -> Result<Used, TableError> {
-        let Self { id, created_at, updated_at, version, services, sealed, name: _ } = self;
-        let document = keys.open(place(&id.to_string(), "settings"), &sealed).await?;
+        let Self {
+            id,
+            created_at,
+            updated_at,
+            version,
+            services,
+            sealed,
+            name: _,
+        } = self;
+        let document = keys
+            .open(place(&id.to_string(), "settings"), &sealed)
+            .await?;
         let unreadable = |what: String| TableError::Document(format!("account {id}: {what}"));
-        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
-        let settings = Settings::restore(value).map_err(|problems| unreadable(faults(&problems)))?;
-        Ok(Used { account: Account { id, settings, created_at, updated_at, version }, services })
+        let value = serde_json::from_str(document.expose_secret())
+            .map_err(|error| unreadable(fault(&error)))?;
+        let settings =
+            Settings::restore(value).map_err(|problems| unreadable(faults(&problems)))?;
+        Ok(Used {
+            account: Account {
+                id,
+                settings,
+                created_at,
+                updated_at,
+                version,
+            },
+            services,
+        })
     }
 }
 
 fn place<'a>(id: &'a str, field: &'a str) -> Place<'a> {
-    Place { resource: KIND, id, field }
+    Place {
+        resource: KIND,
+        id,
+        field,
+    }
 }
 
 impl Table {
     /// Adds an account.
-    pub async fn create_account(&self, account: &Account, keys: &Keys, entry: &Entry) -> Result<(), WriteError> {
+    pub async fn create_account(
+        &self,
+        account: &Account,
+        keys: &Keys,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         let [row, name] = self.new_account(account, 0, keys).await?;
-        self.transact_named(vec![row, name, self.audit_write(entry)?], &name_key(account)).await
+        self.transact_named(
+            vec![row, name, self.audit_write(entry)?],
+            &name_key(account),
+        )
+        .await
     }
 
     /// The two writes of a new account: its row first, its name next.
@@ -91,7 +135,10 @@ impl Table {
         keys: &Keys,
     ) -> Result<[TransactWriteItem; 2], TableError> {
         Ok([
-            self.write(account_item(account, services, keys).await?, Some(Condition::absent()))?,
+            self.write(
+                account_item(account, services, keys).await?,
+                Some(Condition::absent()),
+            )?,
             self.write(name_item(account)?, Some(Condition::absent()))?,
         ])
     }
@@ -122,7 +169,9 @@ impl Table {
             self.erase(&Key::issued(account.id), None)?,
             self.audit_write(entry)?,
         ];
-        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+        self.transact(writes)
+            .await?
+            .map_err(|_| WriteError::Changed)
     }
 
     /// One account.
@@ -148,16 +197,28 @@ impl Table {
     }
 
     /// Counts one service more, or less, that uses the account; refused when it is not there.
-    pub(super) fn account_used(&self, id: AccountId, change: i8) -> Result<TransactWriteItem, TableError> {
+    pub(super) fn account_used(
+        &self,
+        id: AccountId,
+        change: i8,
+    ) -> Result<TransactWriteItem, TableError> {
         let values = [(":change", number(change)), (":one", number(1))];
         let update = "SET #version = #version + :one ADD #services :change";
-        self.update(&Key::account(id), update, Condition::that("attribute_exists(pk)", values))
+        self.update(
+            &Key::account(id),
+            update,
+            Condition::that("attribute_exists(pk)", values),
+        )
     }
 }
 
 async fn account_item(account: &Account, services: u32, keys: &Keys) -> Result<Item, TableError> {
     let listing = Some((KIND, account.id.ulid().to_string()));
-    item(&Key::account(account.id), listing, Row::seal(account, services, keys).await?)
+    item(
+        &Key::account(account.id),
+        listing,
+        Row::seal(account, services, keys).await?,
+    )
 }
 
 pub(super) fn name_key(account: &Account) -> Key {
@@ -165,9 +226,16 @@ pub(super) fn name_key(account: &Account) -> Key {
 }
 
 fn name_item(account: &Account) -> Result<Item, TableError> {
-    item(&name_key(account), None, serde_json::json!({"id": account.id}))
+    item(
+        &name_key(account),
+        None,
+        serde_json::json!({"id": account.id}),
+    )
 }
 
 fn unchanged(account: &Account) -> Condition {
-    Condition::that("#version = :version", [(":version", number(account.version))])
+    Condition::that(
+        "#version = :version",
+        [(":version", number(account.version))],
+    )
 }

@@ -30,8 +30,8 @@ impl Table {
         self.get(&Key::admin()).await
     }
 
-    /// Makes the first admin, or another one in the place of `gone`, in one transaction. Refused as changed when there is
-    /// one, or another one than `gone`.
+    /// Makes the first admin, or another one in the place of `gone`, in one transaction. Refused as
+    /// changed when there is one, or another one than `gone`.
     pub async fn create_first_admin(
         &self,
         gone: Option<FirstAdmin>,
@@ -40,9 +40,19 @@ impl Table {
         now: Timestamp,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
-        let holder = Holder { user: user.clone(), credentials: 1, services: 0 };
+        let holder = Holder {
+            user: user.clone(),
+            credentials: 1,
+            services: 0,
+        };
         let mut writes = vec![
-            self.mark(gone, FirstAdmin { user: user.id, credential: credential.id })?,
+            self.mark(
+                gone,
+                FirstAdmin {
+                    user: user.id,
+                    credential: credential.id,
+                },
+            )?,
             self.write(name_item(user)?, Some(Condition::absent()))?,
             self.write(user_item(&holder)?, Some(Condition::absent()))?,
         ];
@@ -61,18 +71,30 @@ impl Table {
         now: Timestamp,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let mark = FirstAdmin { credential: credential.id, ..before };
+        let mark = FirstAdmin {
+            credential: credential.id,
+            ..before
+        };
         let mut writes = self.changes(None, Some(credential), None, now).await?;
         writes.push(self.mark(Some(before), mark)?);
         writes.push(self.held(credential.settings.user_id, 1, None)?);
         writes.push(self.audit_write(entry)?);
-        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+        self.transact(writes)
+            .await?
+            .map_err(|_| WriteError::Changed)
     }
 
     /// Sets the mark, which must be as it was before.
-    fn mark(&self, before: Option<FirstAdmin>, mark: FirstAdmin) -> Result<TransactWriteItem, TableError> {
+    fn mark(
+        &self,
+        before: Option<FirstAdmin>,
+        mark: FirstAdmin,
+    ) -> Result<TransactWriteItem, TableError> {
         let unchanged = before.map_or_else(Condition::absent, |before| {
-            Condition::that("#credential = :before", [(":before", text(before.credential.to_string()))])
+            Condition::that(
+                "#credential = :before",
+                [(":before", text(before.credential.to_string()))],
+            )
         });
         self.write(item(&Key::admin(), None, mark)?, Some(unchanged))
     }

@@ -1,4 +1,5 @@
-//! The audit log, by day. Entries are written with the change that they tell of, in one transaction.
+//! The audit log, by day. Entries are written with the change that they tell of, in one
+//! transaction.
 
 use std::fmt::Display;
 
@@ -22,7 +23,14 @@ const REFUSAL_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 /// The entry of what `actor` does now.
 pub fn entry(actor: Actor, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
     let (id, at) = (random::id(), clock::now());
-    Entry { id, at, actor, action: action.to_owned(), resource: resource.to_string(), changes }
+    Entry {
+        id,
+        at,
+        actor,
+        action: action.to_owned(),
+        resource: resource.to_string(),
+        changes,
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,9 +46,13 @@ impl Table {
         self.put(self.audit_item(entry)?, None).await.map(|_| ())
     }
 
-    /// Writes the entry of a refused use of a credential, unless there was one within the last 15 minutes: whoever has an
-    /// ended token could fill the log with it.
-    pub async fn note_refused(&self, credential: CredentialId, entry: &Entry) -> Result<(), TableError> {
+    /// Writes the entry of a refused use of a credential, unless there was one within the last 15
+    /// minutes: whoever has an ended token could fill the log with it.
+    pub async fn note_refused(
+        &self,
+        credential: CredentialId,
+        entry: &Entry,
+    ) -> Result<(), TableError> {
         let mark = serde_json::json!({"expires_at": entry.at.as_second().saturating_add(REFUSAL_INTERVAL.as_secs())});
         let mark = item(&Key::refusal(credential), None, mark)?;
         match self.put(mark, Some(Condition::absent_at(entry.at))).await? {
@@ -51,7 +63,10 @@ impl Table {
 
     /// The entries of a span of time, newest first.
     pub async fn audit(&self, span: Span, slice: &Slice) -> Result<Page<Entry>, TableError> {
-        Ok(self.by_day::<Row<Entry>>(key::audit, span, slice).await?.map(|row| row.entry))
+        Ok(self
+            .by_day::<Row<Entry>>(key::audit, span, slice)
+            .await?
+            .map(|row| row.entry))
     }
 
     pub(super) fn audit_write(&self, entry: &Entry) -> Result<TransactWriteItem, TableError> {
@@ -59,6 +74,13 @@ impl Table {
     }
 
     fn audit_item(&self, entry: &Entry) -> Result<Item, TableError> {
-        item(&Key::audit(entry.id), None, Row { entry, expires_at: self.expiry(entry.at) })
+        item(
+            &Key::audit(entry.id),
+            None,
+            Row {
+                entry,
+                expires_at: self.expiry(entry.at),
+            },
+        )
     }
 }

@@ -1,7 +1,7 @@
 //! Campaigns, and what an import of one writes.
 //!
-//! A campaign holds no secrets, so its row is in clear. The rows of the providers that it names count it, so that none of
-//! them can be deleted while it does.
+//! A campaign holds no secrets, so its row is in clear. The rows of the providers that it names
+//! count it, so that none of them can be deleted while it does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ use domain::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number, providers,
+    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
+    providers,
     walk::{Page, Slice},
 };
 use crate::keyring::Keys;
@@ -28,7 +29,11 @@ struct Named<T> {
 
 impl Table {
     /// Adds a campaign.
-    pub async fn create_campaign(&self, campaign: &Campaign, entry: &Entry) -> Result<(), WriteError> {
+    pub async fn create_campaign(
+        &self,
+        campaign: &Campaign,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         let mut writes = self.new_campaign(campaign)?;
         writes.push(self.audit_write(entry)?);
         writes.extend(self.names_providers(None, Some(campaign))?);
@@ -36,7 +41,12 @@ impl Table {
     }
 
     /// Replaces a campaign, unless it has changed meanwhile.
-    pub async fn update_campaign(&self, before: &Campaign, after: &Campaign, entry: &Entry) -> Result<(), WriteError> {
+    pub async fn update_campaign(
+        &self,
+        before: &Campaign,
+        after: &Campaign,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         let mut writes = vec![self.write(campaign_item(after)?, Some(unchanged(before)))?];
         if name_key(before) != name_key(after) {
             writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
@@ -48,14 +58,20 @@ impl Table {
     }
 
     /// Removes a campaign, unless it has changed meanwhile.
-    pub async fn delete_campaign(&self, campaign: &Campaign, entry: &Entry) -> Result<(), WriteError> {
+    pub async fn delete_campaign(
+        &self,
+        campaign: &Campaign,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         let mut writes = vec![
             self.erase(&Key::campaign(campaign.id), Some(unchanged(campaign)))?,
             self.erase(&name_key(campaign), None)?,
             self.audit_write(entry)?,
         ];
         writes.extend(self.names_providers(Some(campaign), None)?);
-        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+        self.transact(writes)
+            .await?
+            .map_err(|_| WriteError::Changed)
     }
 
     /// One campaign.
@@ -79,15 +95,28 @@ impl Table {
     /// What has these names.
     pub async fn existing(&self, names: &Names, keys: &Keys) -> Result<Existing, TableError> {
         let campaigns = self.having(KIND, &names.campaigns).await?;
-        let providers: BTreeMap<String, ProviderId> = self.having(providers::KIND, &names.providers).await?;
-        let rows = self.providers_of(&providers.values().copied().collect::<Vec<_>>(), keys).await?;
-        let channel = |id: ProviderId| rows.get(&id).map(|stored| (id, stored.provider.settings.channel));
-        let providers = providers.into_iter().filter_map(|(name, id)| Some((name, channel(id)?))).collect();
-        Ok(Existing { campaigns, providers })
+        let providers: BTreeMap<String, ProviderId> =
+            self.having(providers::KIND, &names.providers).await?;
+        let rows = self
+            .providers_of(&providers.values().copied().collect::<Vec<_>>(), keys)
+            .await?;
+        let channel = |id: ProviderId| {
+            rows.get(&id)
+                .map(|stored| (id, stored.provider.settings.channel))
+        };
+        let providers = providers
+            .into_iter()
+            .filter_map(|(name, id)| Some((name, channel(id)?)))
+            .collect();
+        Ok(Existing {
+            campaigns,
+            providers,
+        })
     }
 
-    /// Adds what an import creates, all of it or nothing. New providers carry their count of campaigns already. `Changed`
-    /// where a name has been taken meanwhile, or a provider that is reused has gone.
+    /// Adds what an import creates, all of it or nothing. New providers carry their count of
+    /// campaigns already. `Changed` where a name has been taken meanwhile, or a provider that is
+    /// reused has gone.
     pub async fn import(
         &self,
         campaign: Option<&Campaign>,
@@ -101,7 +130,10 @@ impl Table {
         }
         if let Some(campaign) = campaign {
             writes.extend(self.new_campaign(campaign)?);
-            let reused = campaign.settings.providers().filter(|id| new.iter().all(|stored| stored.provider.id != *id));
+            let reused = campaign
+                .settings
+                .providers()
+                .filter(|id| new.iter().all(|stored| stored.provider.id != *id));
             for id in reused {
                 writes.push(self.provider_used(id, 1)?);
             }
@@ -113,7 +145,9 @@ impl Table {
         if writes.is_empty() {
             return Ok(());
         }
-        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+        self.transact(writes)
+            .await?
+            .map_err(|_| WriteError::Changed)
     }
 
     /// The two writes of a new campaign: its row first, its name next.
@@ -131,11 +165,15 @@ impl Table {
         after: Option<&Campaign>,
     ) -> Result<Vec<TransactWriteItem>, TableError> {
         let named = |campaign: Option<&Campaign>| -> BTreeSet<ProviderId> {
-            campaign.into_iter().flat_map(|campaign| campaign.settings.providers()).collect()
+            campaign
+                .into_iter()
+                .flat_map(|campaign| campaign.settings.providers())
+                .collect()
         };
         let (old, new) = (named(before), named(after));
         let gone = old.difference(&new).map(|id| self.provider_used(*id, -1));
-        gone.chain(new.difference(&old).map(|id| self.provider_used(*id, 1))).collect()
+        gone.chain(new.difference(&old).map(|id| self.provider_used(*id, 1)))
+            .collect()
     }
 
     /// The ids of those resources of a kind that have one of these names, by lower-case name.
@@ -146,13 +184,22 @@ impl Table {
     ) -> Result<BTreeMap<String, T>, TableError> {
         let wanted: Vec<Key> = names.iter().map(|name| Key::name(kind, name)).collect();
         let mut found = self.get_all(&wanted).await?;
-        let pairs = names.iter().zip(wanted).filter_map(|(name, key)| Some((name.to_lowercase(), found.remove(&key)?)));
-        pairs.map(|(name, item)| Ok((name, serde_dynamo::from_item::<_, Named<T>>(item)?.id))).collect()
+        let pairs = names
+            .iter()
+            .zip(wanted)
+            .filter_map(|(name, key)| Some((name.to_lowercase(), found.remove(&key)?)));
+        pairs
+            .map(|(name, item)| Ok((name, serde_dynamo::from_item::<_, Named<T>>(item)?.id)))
+            .collect()
     }
 }
 
 fn campaign_item(campaign: &Campaign) -> Result<Item, TableError> {
-    item(&Key::campaign(campaign.id), Some((KIND, campaign.id.ulid().to_string())), campaign)
+    item(
+        &Key::campaign(campaign.id),
+        Some((KIND, campaign.id.ulid().to_string())),
+        campaign,
+    )
 }
 
 fn name_key(campaign: &Campaign) -> Key {
@@ -160,9 +207,16 @@ fn name_key(campaign: &Campaign) -> Key {
 }
 
 fn name_item(campaign: &Campaign) -> Result<Item, TableError> {
-    item(&name_key(campaign), None, serde_json::json!({"id": campaign.id}))
+    item(
+        &name_key(campaign),
+        None,
+        serde_json::json!({"id": campaign.id}),
+    )
 }
 
 fn unchanged(campaign: &Campaign) -> Condition {
-    Condition::that("#version = :version", [(":version", number(campaign.version))])
+    Condition::that(
+        "#version = :version",
+        [(":version", number(campaign.version))],
+    )
 }

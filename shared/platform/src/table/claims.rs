@@ -1,4 +1,5 @@
-//! Idempotency keys: the first request with a key claims an id for it, and every repeat gets that id.
+//! Idempotency keys: the first request with a key claims an id for it, and every repeat gets that
+//! id.
 
 use domain::id::EventId;
 use jiff::{SignedDuration, Timestamp};
@@ -26,13 +27,19 @@ pub struct Claim<I = EventId> {
 impl<I> Claim<I> {
     /// A claim made at `at`.
     pub fn new(id: I, body: String, at: Timestamp) -> Self {
-        Self { id, body, at, done: false, expires_at: at.as_second().saturating_add(CLAIM_TIME.as_secs()) }
+        Self {
+            id,
+            body,
+            at,
+            done: false,
+            expires_at: at.as_second().saturating_add(CLAIM_TIME.as_secs()),
+        }
     }
 }
 
 impl Table {
-    /// Claims `key`, a hash or a third party's id of at most 300 bytes, on `route`. When it is claimed already, the claim that
-    /// holds comes back.
+    /// Claims `key`, a hash or a third party's id of at most 300 bytes, on `route`. When it is
+    /// claimed already, the claim that holds comes back.
     pub async fn claim<I: Serialize + DeserializeOwned>(
         &self,
         route: &str,
@@ -40,14 +47,24 @@ impl Table {
         claim: Claim<I>,
     ) -> Result<Claim<I>, TableError> {
         let key = Key::claim(route, key);
-        match self.put(item(&key, None, &claim)?, Some(Condition::absent_at(claim.at))).await? {
+        match self
+            .put(
+                item(&key, None, &claim)?,
+                Some(Condition::absent_at(claim.at)),
+            )
+            .await?
+        {
             Written::Yes => Ok(claim),
             Written::Refused => Ok(self.get(&key).await?.unwrap_or(claim)),
         }
     }
 
     /// The claim of `key` on `route`, where there is one.
-    pub async fn claimed<I: DeserializeOwned>(&self, route: &str, key: &str) -> Result<Option<Claim<I>>, TableError> {
+    pub async fn claimed<I: DeserializeOwned>(
+        &self,
+        route: &str,
+        key: &str,
+    ) -> Result<Option<Claim<I>>, TableError> {
         self.get(&Key::claim(route, key)).await
     }
 
@@ -58,8 +75,13 @@ impl Table {
         key: &str,
         claim: &Claim<I>,
     ) -> Result<(), TableError> {
-        let done = Claim { done: true, ..claim.clone() };
-        let _ = self.put(item(&Key::claim(route, key), None, &done)?, None).await?;
+        let done = Claim {
+            done: true,
+            ..claim.clone()
+        };
+        let _ = self
+            .put(item(&Key::claim(route, key), None, &done)?, None)
+            .await?;
         Ok(())
     }
 }

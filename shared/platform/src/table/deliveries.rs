@@ -1,8 +1,8 @@
 //! Deliveries and their attempts.
 //!
-//! A first attempt that succeeds is one write: the row, with the attempt in it. Every other attempt is an item of its own,
-//! written in one transaction with the row, which thus stays small however often it is rewritten. Only what has not succeeded
-//! is in the index `status`.
+//! A first attempt that succeeds is one write: the row, with the attempt in it. Every other attempt
+//! is an item of its own, written in one transaction with the row, which thus stays small however
+//! often it is rewritten. Only what has not succeeded is in the index `status`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -71,7 +71,10 @@ impl Context {
     /// When a row of it can't be read: that fails this message, and not its batch.
     pub fn check(&self, message: &Message) -> Result<(), TableError> {
         match keys_of(message).find(|key| self.unreadable.contains(key)) {
-            Some(key) => Err(TableError::Document(format!("{}/{} is unreadable", key.pk, key.sk))),
+            Some(key) => Err(TableError::Document(format!(
+                "{}/{} is unreadable",
+                key.pk, key.sk
+            ))),
             None => Ok(()),
         }
     }
@@ -102,7 +105,8 @@ impl Context {
 }
 
 impl Table {
-    /// One `BatchGetItem` for everything that these messages need: webhooks, delivery rows, and events that did not come along.
+    /// One `BatchGetItem` for everything that these messages need: webhooks, delivery rows, and
+    /// events that did not come along.
     pub async fn context(&self, messages: &[Message]) -> Result<Context, TableError> {
         let keys: Vec<Key> = messages.iter().flat_map(keys_of).collect();
         let mut items = self.get_all(&keys).await?;
@@ -110,7 +114,8 @@ impl Table {
         for message in messages {
             let id = message.delivery;
             if let Some((key, item)) = items.remove_entry(&Key::webhook(id.webhook))
-                && let Some(row) = context.read(key, serde_dynamo::from_item(item).map_err(TableError::from))?
+                && let Some(row) =
+                    context.read(key, serde_dynamo::from_item(item).map_err(TableError::from))?
             {
                 context.webhooks.insert(id.webhook, row);
             }
@@ -128,8 +133,8 @@ impl Table {
         Ok(context)
     }
 
-    /// Writes the row that follows from `was`, with its attempt where the row does not hold that itself.
-    /// Refused when the row does not await any more what it did, or exists where none was.
+    /// Writes the row that follows from `was`, with its attempt where the row does not hold that
+    /// itself. Refused when the row does not await any more what it did, or exists where none was.
     pub async fn record(
         &self,
         row: &Delivery,
@@ -142,7 +147,10 @@ impl Table {
             Some(None) => return Ok(Written::Refused),
             Some(Some(Awaited { ticket, .. })) => Condition::that(
                 "#awaited.#number = :number AND #awaited.#token = :token",
-                [(":number", number(ticket.number)), (":token", text(&ticket.token))],
+                [
+                    (":number", number(ticket.number)),
+                    (":token", text(&ticket.token)),
+                ],
             ),
         };
         let row_item = self.delivery_item(row)?;
@@ -150,55 +158,100 @@ impl Table {
         let Some(attempt) = attempt.filter(beside) else {
             return self.put(row_item, Some(condition)).await;
         };
-        let stored = Row { row: attempt, expires_at: self.expiry(row.kept_from()) };
+        let stored = Row {
+            row: attempt,
+            expires_at: self.expiry(row.kept_from()),
+        };
         let attempt_item = item(&Key::attempt(row.id, attempt.number), None, stored)?;
-        let writes = vec![self.write(row_item, Some(condition))?, self.write(attempt_item, None)?];
-        Ok(self.transact(writes).await?.map_or(Written::Refused, |()| Written::Yes))
+        let writes = vec![
+            self.write(row_item, Some(condition))?,
+            self.write(attempt_item, None)?,
+        ];
+        Ok(self
+            .transact(writes)
+            .await?
+            .map_or(Written::Refused, |()| Written::Yes))
     }
 
     /// Replaces the row if nothing has happened to it since `was` was read.
-    pub async fn replace_delivery(&self, row: &Delivery, was: Option<&Delivery>) -> Result<Written, TableError> {
+    pub async fn replace_delivery(
+        &self,
+        row: &Delivery,
+        was: Option<&Delivery>,
+    ) -> Result<Written, TableError> {
         let condition = match was {
             None => Condition::absent_at(row.updated_at),
-            Some(was) => {
-                Condition::that("#updated_at = :updated_at", [(":updated_at", text(was.updated_at.to_string()))])
-            }
+            Some(was) => Condition::that(
+                "#updated_at = :updated_at",
+                [(":updated_at", text(was.updated_at.to_string()))],
+            ),
         };
         self.put(self.delivery_item(row)?, Some(condition)).await
     }
 
     /// One delivery's row.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, TableError> {
-        Ok(self.get::<Row<Delivery>>(&Key::delivery(id)).await?.map(|stored| stored.row))
+        Ok(self
+            .get::<Row<Delivery>>(&Key::delivery(id))
+            .await?
+            .map(|stored| stored.row))
     }
 
     /// The rows of these deliveries, where there are any.
-    pub async fn deliveries(&self, ids: &[DeliveryId]) -> Result<HashMap<DeliveryId, Delivery>, TableError> {
+    pub async fn deliveries(
+        &self,
+        ids: &[DeliveryId],
+    ) -> Result<HashMap<DeliveryId, Delivery>, TableError> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::delivery(*id)).collect();
-        let rows = self.get_all(&keys).await?.into_values().filter_map(unreadable::from_item::<Row<Delivery>>);
+        let rows = self
+            .get_all(&keys)
+            .await?
+            .into_values()
+            .filter_map(unreadable::from_item::<Row<Delivery>>);
         Ok(rows.map(|Row { row, .. }| (row.id, row)).collect())
     }
 
-    /// A delivery with its attempts in their order. Where they would make too large an answer, the older ones come without
-    /// their `response_body`, and beyond that not at all.
-    pub async fn delivery_with_attempts(&self, id: DeliveryId) -> Result<Option<(Delivery, Vec<Attempt>)>, TableError> {
-        // The row comes first: what it tells of is there by then. Attempts that were recorded since are not part of it.
-        let Some(row) = self.delivery(id).await? else { return Ok(None) };
+    /// A delivery with its attempts in their order. Where they would make too large an answer, the
+    /// older ones come without their `response_body`, and beyond that not at all.
+    pub async fn delivery_with_attempts(
+        &self,
+        id: DeliveryId,
+    ) -> Result<Option<(Delivery, Vec<Attempt>)>, TableError> {
+        // The row comes first: what it tells of is there by then. Attempts that were recorded since
+        // are not part of it.
+        let Some(row) = self.delivery(id).await? else {
+            return Ok(None);
+        };
         let mut attempts = self.attempts_beside(id).await?;
         if let Some(first) = &row.first_attempt {
             attempts.add(serde_dynamo::to_item(first)?);
         }
         let attempts = attempts.newest_first.into_iter().rev().collect::<Vec<_>>();
-        let mut attempts: Vec<Attempt> = attempts.into_iter().filter_map(unreadable::from_item).collect();
-        attempts.retain(|attempt| row.last.as_ref().is_some_and(|last| attempt.number <= last.number));
+        let mut attempts: Vec<Attempt> = attempts
+            .into_iter()
+            .filter_map(unreadable::from_item)
+            .collect();
+        attempts.retain(|attempt| {
+            row.last
+                .as_ref()
+                .is_some_and(|last| attempt.number <= last.number)
+        });
         Ok(Some((row, attempts)))
     }
 
     async fn attempts_beside(&self, id: DeliveryId) -> Result<Attempts, TableError> {
-        let query = self.client.query().table_name(&self.name).consistent_read(true).scan_index_forward(false);
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .scan_index_forward(false);
         let query = query.key_condition_expression("pk = :pk");
-        let mut found =
-            query.expression_attribute_values(":pk", text(key::attempts(id))).into_paginator().items().send();
+        let mut found = query
+            .expression_attribute_values(":pk", text(key::attempts(id)))
+            .into_paginator()
+            .items()
+            .send();
         let mut attempts = Attempts::default();
         while let Some(item) = found.try_next().await? {
             if alive(&item) {
@@ -218,26 +271,58 @@ impl Table {
         span: Span,
         slice: &Slice,
     ) -> Result<Page<Delivery>, TableError> {
-        let page = self.by_day::<Row<Delivery>>(|day, shard| key::deliveries(webhook, day, shard), span, slice).await?;
+        let page = self
+            .by_day::<Row<Delivery>>(
+                |day, shard| key::deliveries(webhook, day, shard),
+                span,
+                slice,
+            )
+            .await?;
         Ok(page.map(|stored| stored.row))
     }
 
     /// The deliveries that have this status (any but `pending` and `succeeded`), newest first.
-    pub async fn deliveries_with(&self, status: Status, slice: &Slice) -> Result<Page<Delivery>, TableError> {
-        let partitions =
-            [(STATUS, key::with_status(status).collect()), (LISTING, key::formerly_with_status(status).collect())];
-        let Page { items: keys, next, weight } = self.keys_in(&partitions, slice).await?;
+    pub async fn deliveries_with(
+        &self,
+        status: Status,
+        slice: &Slice,
+    ) -> Result<Page<Delivery>, TableError> {
+        let partitions = [
+            (STATUS, key::with_status(status).collect()),
+            (LISTING, key::formerly_with_status(status).collect()),
+        ];
+        let Page {
+            items: keys,
+            next,
+            weight,
+        } = self.keys_in(&partitions, slice).await?;
         let mut rows = self.get_all(&keys).await?;
-        let found = keys.iter().filter_map(|key| unreadable::from_item::<Row<Delivery>>(rows.remove(key)?));
-        Ok(Page { items: found.map(|stored| stored.row).collect(), next, weight })
+        let found = keys
+            .iter()
+            .filter_map(|key| unreadable::from_item::<Row<Delivery>>(rows.remove(key)?));
+        Ok(Page {
+            items: found.map(|stored| stored.row).collect(),
+            next,
+            weight,
+        })
     }
 
     fn delivery_item(&self, row: &Delivery) -> Result<Item, TableError> {
         let DeliveryId { event, webhook } = row.id;
-        let mut item = item(&Key::delivery(row.id), None, Row { row, expires_at: self.expiry(row.kept_from()) })?;
+        let mut item = item(
+            &Key::delivery(row.id),
+            None,
+            Row {
+                row,
+                expires_at: self.expiry(row.kept_from()),
+            },
+        )?;
         if row.status != Status::Succeeded {
             item.insert(STATUS.pk.to_owned(), text(key::status(row.status, webhook)));
-            item.insert(STATUS.sk.to_owned(), text(format!("{}{}", event.ulid(), webhook.ulid())));
+            item.insert(
+                STATUS.sk.to_owned(),
+                text(format!("{}{}", event.ulid(), webhook.ulid())),
+            );
         }
         Ok(item)
     }
@@ -247,7 +332,9 @@ impl Table {
 fn keys_of(message: &Message) -> impl Iterator<Item = Key> + use<> {
     let DeliveryId { event, webhook } = message.delivery;
     let event = message.event.is_none().then(|| Key::event(event));
-    [Key::webhook(webhook), Key::delivery(message.delivery)].into_iter().chain(event)
+    [Key::webhook(webhook), Key::delivery(message.delivery)]
+        .into_iter()
+        .chain(event)
 }
 
 fn from_item(item: Item) -> Result<Delivery, TableError> {

@@ -50,7 +50,11 @@ pub enum Created {
 
 impl Table {
     /// Adds a type.
-    pub async fn create_event_type(&self, new: &CustomType, entry: &Entry) -> Result<Created, TableError> {
+    pub async fn create_event_type(
+        &self,
+        new: &CustomType,
+        entry: &Entry,
+    ) -> Result<Created, TableError> {
         self.ensure_count().await?;
         let most = number(i64::try_from(MAX_TYPES).unwrap_or(i64::MAX));
         let counted = Condition::that("#count < :most", [(":most", most), (":one", number(1))]);
@@ -73,11 +77,19 @@ impl Table {
         after: &CustomType,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        self.replace(vec![self.write(type_item(after)?, Some(unchanged(before)))?], entry).await
+        self.replace(
+            vec![self.write(type_item(after)?, Some(unchanged(before)))?],
+            entry,
+        )
+        .await
     }
 
     /// Removes a type, unless it has changed meanwhile.
-    pub async fn delete_event_type(&self, before: &CustomType, entry: &Entry) -> Result<(), WriteError> {
+    pub async fn delete_event_type(
+        &self,
+        before: &CustomType,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         self.ensure_count().await?;
         let counted = Condition::that("attribute_exists(pk)", [(":less", number(-1))]);
         let writes = vec![
@@ -87,9 +99,15 @@ impl Table {
         self.replace(writes, entry).await
     }
 
-    async fn replace(&self, mut writes: Vec<TransactWriteItem>, entry: &Entry) -> Result<(), WriteError> {
+    async fn replace(
+        &self,
+        mut writes: Vec<TransactWriteItem>,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         writes.push(self.audit_write(entry)?);
-        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+        self.transact(writes)
+            .await?
+            .map_err(|_| WriteError::Changed)
     }
 
     /// The type of this name.
@@ -104,10 +122,19 @@ impl Table {
 
     /// The names of all custom types, without the rest of their rows.
     pub async fn event_type_names(&self) -> Result<Vec<EventType>, TableError> {
-        let query = self.index(LISTING, KIND).key_condition_expression("list_pk = :pk");
+        let query = self
+            .index(LISTING, KIND)
+            .key_condition_expression("list_pk = :pk");
         let query = query.projection_expression("list_sk");
-        let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        let name = |item: Item| EventType::parse(item.get("list_sk")?.as_s().ok()?.split_once('#')?.1).ok();
+        let items = query
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await?;
+        let name = |item: Item| {
+            EventType::parse(item.get("list_sk")?.as_s().ok()?.split_once('#')?.1).ok()
+        };
         Ok(items.into_iter().filter_map(name).collect())
     }
 
@@ -116,20 +143,31 @@ impl Table {
         let key = Key::event_type_count();
         if self.get::<Count>(&key).await?.is_none() {
             let count = self.event_type_names().await?.len() as u64;
-            let _ = self.put(item(&key, None, Count { count })?, Some(Condition::absent())).await?;
+            let _ = self
+                .put(
+                    item(&key, None, Count { count })?,
+                    Some(Condition::absent()),
+                )
+                .await?;
         }
         Ok(())
     }
 }
 
 fn type_item(row: &CustomType) -> Result<Item, TableError> {
-    let listing = Some((KIND, format!("{}#{}", key::instant(row.created_at), row.name)));
+    let listing = Some((
+        KIND,
+        format!("{}#{}", key::instant(row.created_at), row.name),
+    ));
     item(&Key::event_type(&row.name), listing, row)
 }
 
 fn unchanged(before: &CustomType) -> Condition {
     match before.version {
-        0 => Condition::that("attribute_exists(pk) AND attribute_not_exists(#version)", []),
+        0 => Condition::that(
+            "attribute_exists(pk) AND attribute_not_exists(#version)",
+            [],
+        ),
         version => Condition::that("#version = :version", [(":version", number(version))]),
     }
 }

@@ -20,8 +20,9 @@ pub const MOST_EVENT_BYTES: usize = 350 * 1024;
 /// The most webhooks that one event can match: they have room in its row.
 pub const MOST_MATCHES: usize = 1000;
 
-/// An event with its data as JSON text, as queue and table have it. As a tree of values, `[0,0,0,…]` takes some forty times
-/// the memory of its text: whoever needs no values keeps the text.
+/// An event with its data as JSON text, as queue and table have it. As a tree of values,
+/// `[0,0,0,…]` takes some forty times the memory of its text: whoever needs no values keeps the
+/// text.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "QueuedEvent")]
 pub struct EventText {
@@ -50,22 +51,49 @@ struct QueuedEvent {
 }
 
 impl From<QueuedEvent> for EventText {
-    fn from(QueuedEvent { id, kind, timestamp, data, hops }: QueuedEvent) -> Self {
+    fn from(
+        QueuedEvent {
+            id,
+            kind,
+            timestamp,
+            data,
+            hops,
+        }: QueuedEvent,
+    ) -> Self {
         let mut data: String = Box::<str>::from(data).into();
-        // Queue messages are ASCII: `\u00e9` for `é` would take more room in the table than what was accepted.
+        // Queue messages are ASCII: `\u00e9` for `é` would take more room in the table than what
+        // was accepted.
         if data.contains("\\u")
             && let Ok(value) = serde_json::from_str::<Value>(&data)
         {
             data = value.to_string();
         }
-        Self { id, kind, timestamp, data, hops }
+        Self {
+            id,
+            kind,
+            timestamp,
+            data,
+            hops,
+        }
     }
 }
 
 impl From<&Event> for EventText {
     fn from(event: &Event) -> Self {
-        let Event { id, kind, timestamp, data, hops } = event;
-        Self { id: *id, kind: kind.clone(), timestamp: *timestamp, data: data.to_string(), hops: *hops }
+        let Event {
+            id,
+            kind,
+            timestamp,
+            data,
+            hops,
+        } = event;
+        Self {
+            id: *id,
+            kind: kind.clone(),
+            timestamp: *timestamp,
+            data: data.to_string(),
+            hops: *hops,
+        }
     }
 }
 
@@ -73,12 +101,20 @@ impl EventText {
     /// The event with its data as values.
     pub fn parse(&self) -> Result<Event, TableError> {
         let data = serde_json::from_str(&self.data);
-        let data = data.map_err(|error| TableError::Document(format!("data of {}: {error}", self.id)))?;
-        Ok(Event { id: self.id, kind: self.kind.clone(), timestamp: self.timestamp, data, hops: self.hops })
+        let data =
+            data.map_err(|error| TableError::Document(format!("data of {}: {error}", self.id)))?;
+        Ok(Event {
+            id: self.id,
+            kind: self.kind.clone(),
+            timestamp: self.timestamp,
+            data,
+            hops: self.hops,
+        })
     }
 }
 
-/// The longest that a chain of attempts takes: seven days of schedule, and a day for queues that are late.
+/// The longest that a chain of attempts takes: seven days of schedule, and a day for queues that
+/// are late.
 const LONGEST_CHAIN: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// An event that was dispatched.
@@ -109,8 +145,27 @@ struct Row {
 
 impl From<Row> for Dispatched {
     fn from(row: Row) -> Self {
-        let Row { id, kind, timestamp, data, hops, matches, dispatched_at, expires_at: _ } = row;
-        Self { event: EventText { id, kind, timestamp, data, hops }, matches, dispatched_at }
+        let Row {
+            id,
+            kind,
+            timestamp,
+            data,
+            hops,
+            matches,
+            dispatched_at,
+            expires_at: _,
+        } = row;
+        Self {
+            event: EventText {
+                id,
+                kind,
+                timestamp,
+                data,
+                hops,
+            },
+            matches,
+            dispatched_at,
+        }
     }
 }
 
@@ -129,7 +184,11 @@ pub fn stored_bytes(event: &Event) -> usize {
 impl Table {
     /// Writes the event unless it is there; then what is there counts, and comes back.
     pub async fn put_event(&self, dispatched: Dispatched) -> Result<Dispatched, TableError> {
-        let Dispatched { event, matches, dispatched_at } = &dispatched;
+        let Dispatched {
+            event,
+            matches,
+            dispatched_at,
+        } = &dispatched;
         let row = Row {
             id: event.id,
             kind: event.kind.clone(),
@@ -141,43 +200,70 @@ impl Table {
             // The ids of events that Tieline derives may carry a time long past.
             expires_at: self.expiry(event.id.made_at().max(*dispatched_at)),
         };
-        match self.put(item(&Key::event(event.id), None, row)?, Some(Condition::absent_at(*dispatched_at))).await? {
+        match self
+            .put(
+                item(&Key::event(event.id), None, row)?,
+                Some(Condition::absent_at(*dispatched_at)),
+            )
+            .await?
+        {
             Written::Yes => Ok(dispatched),
             Written::Refused => Ok(self.event(event.id).await?.unwrap_or(dispatched)),
         }
     }
 
-    /// Adds a webhook to those that the event of this delivery was matched with, unless it is there, or they are as many
-    /// as its row has room for, or the event is gone.
+    /// Adds a webhook to those that the event of this delivery was matched with, unless it is
+    /// there, or they are as many as its row has room for, or the event is gone.
     pub async fn add_match(&self, id: DeliveryId) -> Result<(), TableError> {
         let webhook = text(id.webhook.to_string());
         let values = [
             (":webhook", webhook.clone()),
             (":added", AttributeValue::L(vec![webhook])),
-            (":most", number(i64::try_from(MOST_MATCHES).unwrap_or(i64::MAX))),
+            (
+                ":most",
+                number(i64::try_from(MOST_MATCHES).unwrap_or(i64::MAX)),
+            ),
         ];
         let condition = "size(#matches) < :most AND NOT contains(#matches, :webhook)";
         let update = "SET #matches = list_append(#matches, :added)";
-        let (Some(_) | None) =
-            self.update_item(&Key::event(id.event), update, Condition::that(condition, values)).await?;
+        let (Some(_) | None) = self
+            .update_item(
+                &Key::event(id.event),
+                update,
+                Condition::that(condition, values),
+            )
+            .await?;
         Ok(())
     }
 
-    /// Keeps an event for as long as a chain of attempts that starts at `now` may need it. Refused when it has expired.
+    /// Keeps an event for as long as a chain of attempts that starts at `now` may need it. Refused
+    /// when it has expired.
     pub async fn keep_event(&self, id: EventId, now: Timestamp) -> Result<Written, TableError> {
         // Mostly it is young enough, by its id alone.
         if self.expiry(id.made_at()) > now.as_second().saturating_add(LONGEST_CHAIN.as_secs()) {
             return Ok(Written::Yes);
         }
-        let values = [(":expires_at", number(self.expiry(now))), (":next", number(now.as_second().saturating_add(1)))];
+        let values = [
+            (":expires_at", number(self.expiry(now))),
+            (":next", number(now.as_second().saturating_add(1))),
+        ];
         let alive = Condition::that("#expires_at >= :next", values);
-        let kept = self.update_item(&Key::event(id), "SET #expires_at = :expires_at", alive).await?;
-        Ok(if kept.is_some() { Written::Yes } else { Written::Refused })
+        let kept = self
+            .update_item(&Key::event(id), "SET #expires_at = :expires_at", alive)
+            .await?;
+        Ok(if kept.is_some() {
+            Written::Yes
+        } else {
+            Written::Refused
+        })
     }
 
     /// One event.
     pub async fn event(&self, id: EventId) -> Result<Option<Dispatched>, TableError> {
-        Ok(self.get::<Row>(&Key::event(id)).await?.map(Dispatched::from))
+        Ok(self
+            .get::<Row>(&Key::event(id))
+            .await?
+            .map(Dispatched::from))
     }
 
     /// The events of a span of time, newest first.

@@ -1,6 +1,7 @@
 //! Whose call one is that came to an inbound URL: a connected service's, or a provider's.
 //!
-//! What is needed lies under the keyed hash of the URL's key; those who own the URL write it with every change of theirs.
+//! What is needed lies under the keyed hash of the URL's key; those who own the URL write it with
+//! every change of theirs.
 
 use domain::{
     callback::Mapping,
@@ -10,7 +11,9 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Table, TableError, TransactWriteItem, item, services::ReceiverRow, users::Holder};
+use super::{
+    Key, Table, TableError, TransactWriteItem, item, services::ReceiverRow, users::Holder,
+};
 use crate::document::{fault, faults};
 use crate::{keyring::Keys, seal::Keyring};
 
@@ -45,16 +48,29 @@ pub(super) struct ReporterRow {
 impl TryFrom<ReporterRow> for Reporter {
     type Error = TableError;
 
-    fn try_from(ReporterRow { provider, channel, callback }: ReporterRow) -> Result<Self, TableError> {
-        let unreadable = |what: String| TableError::Document(format!("callback of {provider}: {what}"));
+    fn try_from(
+        ReporterRow {
+            provider,
+            channel,
+            callback,
+        }: ReporterRow,
+    ) -> Result<Self, TableError> {
+        let unreadable =
+            |what: String| TableError::Document(format!("callback of {provider}: {what}"));
         let value = serde_json::from_str(&callback).map_err(|error| unreadable(fault(&error)))?;
-        let mapping = Mapping::parse(value, channel).map_err(|problems| unreadable(faults(&problems)))?;
-        Ok(Self { provider, channel, mapping })
+        let mapping =
+            Mapping::parse(value, channel).map_err(|problems| unreadable(faults(&problems)))?;
+        Ok(Self {
+            provider,
+            channel,
+            mapping,
+        })
     }
 }
 
 impl Table {
-    /// The writes that put `row` under a key, and take what lies under the key `before` away, where that is another one.
+    /// The writes that put `row` under a key, and take what lies under the key `before` away, where
+    /// that is another one.
     pub(super) fn move_inbound(
         &self,
         ring: &Keyring,
@@ -69,13 +85,23 @@ impl Table {
         gone.into_iter().chain(put).collect()
     }
 
-    /// Who an inbound key is for. One read: a service's key names its user, as long as that is the same.
-    pub async fn caller(&self, key: &InboundKey, keys: &Keys) -> Result<Option<Caller>, TableError> {
+    /// Who an inbound key is for. One read: a service's key names its user, as long as that is the
+    /// same.
+    pub async fn caller(
+        &self,
+        key: &InboundKey,
+        keys: &Keys,
+    ) -> Result<Option<Caller>, TableError> {
         let hash = keys.get().await?.token_key(key.expose());
         let (place, of_user) = (Key::inbound(&hash), key.user().map(Key::user));
-        let wanted: Vec<Key> = [Some(place.clone()), of_user.clone()].into_iter().flatten().collect();
+        let wanted: Vec<Key> = [Some(place.clone()), of_user.clone()]
+            .into_iter()
+            .flatten()
+            .collect();
         let mut items = self.get_all(&wanted).await?;
-        let Some(row) = items.remove(&place) else { return Ok(None) };
+        let Some(row) = items.remove(&place) else {
+            return Ok(None);
+        };
         if row.contains_key("provider") {
             let row: ReporterRow = serde_dynamo::from_item(row)?;
             return Ok(Some(Caller::Provider(row.try_into()?)));
@@ -86,7 +112,12 @@ impl Table {
             _ => self.user(row.user).await?,
         };
         let verification = row.open(keys).await?;
-        let receiver = Receiver { service: row.service, name: row.name, user: row.user, verification };
+        let receiver = Receiver {
+            service: row.service,
+            name: row.name,
+            user: row.user,
+            verification,
+        };
         // A user with services can't be deleted.
         Ok(holder.map(|holder| Caller::Service(Box::new(receiver), Box::new(holder))))
     }

@@ -1,7 +1,8 @@
 //! The access tokens that accounts were issued.
 //!
-//! A row holds the token, sealed, and in clear who fetches the next. It counts its changes, and each write is made only if
-//! nobody else has made one since the row was read, and the account is there.
+//! A row holds the token, sealed, and in clear who fetches the next. It counts its changes, and
+//! each write is made only if nobody else has made one since the row was read, and the account is
+//! there.
 
 use domain::account::{
     Account, OAuth2,
@@ -59,33 +60,67 @@ pub struct Seen {
 }
 
 impl Table {
-    /// What `account` was issued under these settings. An error where it was issued something under newer ones: whoever
-    /// asks has read the account before it changed.
-    pub async fn issued(&self, account: &Account, settings: &OAuth2, keys: &Keys) -> Result<Seen, TableError> {
+    /// What `account` was issued under these settings. An error where it was issued something under
+    /// newer ones: whoever asks has read the account before it changed.
+    pub async fn issued(
+        &self,
+        account: &Account,
+        settings: &OAuth2,
+        keys: &Keys,
+    ) -> Result<Seen, TableError> {
         let Some(row) = self.get::<Row>(&Key::issued(account.id)).await? else {
-            return Ok(Seen { issued: Issued::default(), changes: 0 });
+            return Ok(Seen {
+                issued: Issued::default(),
+                changes: 0,
+            });
         };
-        let Private { version, access, refresh } = match &row.sealed {
+        let Private {
+            version,
+            access,
+            refresh,
+        } = match &row.sealed {
             Some(sealed) => {
                 let document = keys.open(place(&account.id.to_string()), sealed).await?;
-                serde_json::from_str(document.expose_secret())
-                    .map_err(|error| TableError::Document(format!("the token of {}: {}", account.id, fault(&error))))?
+                serde_json::from_str(document.expose_secret()).map_err(|error| {
+                    TableError::Document(format!("the token of {}: {}", account.id, fault(&error)))
+                })?
             }
             None => Private::default(),
         };
         let ours = access.filter(|access| access.settings == settings.fingerprint());
         if ours.is_none() && version > account.version {
-            return Err(TableError::Request(format!("{} has changed since it was read", account.id)));
+            return Err(TableError::Request(format!(
+                "{} has changed since it was read",
+                account.id
+            )));
         }
-        let token =
-            ours.map(|Access { token, good_until, lease, .. }| Token { access: token.into(), good_until, lease });
+        let token = ours.map(
+            |Access {
+                 token,
+                 good_until,
+                 lease,
+                 ..
+             }| Token {
+                access: token.into(),
+                good_until,
+                lease,
+            },
+        );
         let refresh = refresh.filter(|refresh| refresh.consent == settings.consent());
         let refresh = refresh.map(|refresh| SecretString::from(refresh.token));
-        Ok(Seen { issued: Issued { token, refresh, lease: row.lease, failure: row.failure }, changes: row.changes })
+        Ok(Seen {
+            issued: Issued {
+                token,
+                refresh,
+                lease: row.lease,
+                failure: row.failure,
+            },
+            changes: row.changes,
+        })
     }
 
-    /// Writes what is known now of what `account` was issued. Refused when somebody else has since `seen` was read; an error
-    /// where the account is gone. When it is written, `seen` is what was.
+    /// Writes what is known now of what `account` was issued. Refused when somebody else has since
+    /// `seen` was read; an error where the account is gone. When it is written, `seen` is what was.
     pub async fn issue(
         &self,
         account: &Account,
@@ -94,20 +129,41 @@ impl Table {
         issued: Issued,
         keys: &Keys,
     ) -> Result<Written, TableError> {
-        let access = issued.token.as_ref().map(|Token { access, good_until, lease }| Access {
-            token: access.expose_secret().to_owned(),
-            good_until: *good_until,
-            lease: lease.clone(),
-            settings: settings.fingerprint(),
-        });
+        let access = issued.token.as_ref().map(
+            |Token {
+                 access,
+                 good_until,
+                 lease,
+             }| Access {
+                token: access.expose_secret().to_owned(),
+                good_until: *good_until,
+                lease: lease.clone(),
+                settings: settings.fingerprint(),
+            },
+        );
         let refresh = issued.refresh.as_ref();
-        let refresh =
-            refresh.map(|token| Refresh { token: token.expose_secret().to_owned(), consent: settings.consent() });
-        let private = Private { version: account.version, access, refresh };
-        let document = serde_json::to_string(&private).map_err(|error| TableError::Document(error.to_string()))?;
-        let sealed = keys.get().await?.seal(place(&account.id.to_string()), &document);
+        let refresh = refresh.map(|token| Refresh {
+            token: token.expose_secret().to_owned(),
+            consent: settings.consent(),
+        });
+        let private = Private {
+            version: account.version,
+            access,
+            refresh,
+        };
+        let document = serde_json::to_string(&private)
+            .map_err(|error| TableError::Document(error.to_string()))?;
+        let sealed = keys
+            .get()
+            .await?
+            .seal(place(&account.id.to_string()), &document);
         let changes = seen.changes.saturating_add(1);
-        let row = Row { changes, lease: issued.lease.clone(), failure: issued.failure.clone(), sealed: Some(sealed) };
+        let row = Row {
+            changes,
+            lease: issued.lease.clone(),
+            failure: issued.failure.clone(),
+            sealed: Some(sealed),
+        };
         let condition = match seen.changes {
             0 => Condition::absent(),
             before => Condition::that("#changes = :before", [(":before", number(before))]),
@@ -129,5 +185,9 @@ impl Table {
 }
 
 fn place(account: &str) -> Place<'_> {
-    Place { resource: "account", id: account, field: "issued" }
+    Place {
+        resource: "account",
+        id: account,
+        field: "issued",
+    }
 }

@@ -28,18 +28,22 @@
 //! | where the sweeper goes on | `sweeper` | `position` | |
 //! | idempotency claim | `claim#<route>#<hash of the key, or a sender's id>` | `claim` | |
 //!
-//! Deliveries that have not succeeded are in the index `status`, which holds their keys and what they await: status and shard
-//! (from the webhook's id) / event's ULID and webhook's ULID. Former releases had them in `listing`, in four shards.
+//! Deliveries that have not succeeded are in the index `status`, which holds their keys and what
+//! they await: status and shard (from the webhook's id) / event's ULID and webhook's ULID. Former
+//! releases had them in `listing`, in four shards.
 //!
-//! A partition takes about 1,000 writes a second, so what is hot is spread over [`SHARDS`] partitions a day, and day and
-//! shard follow from the ULID: an id is enough to read the row.
+//! A partition takes about 1,000 writes a second, so what is hot is spread over [`SHARDS`]
+//! partitions a day, and day and shard follow from the ULID: an id is enough to read the row.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     delivery::Status,
-    id::{AccountId, AuditId, CampaignId, CredentialId, DeliveryId, EventId, ProviderId, ServiceId, UserId, WebhookId},
+    id::{
+        AccountId, AuditId, CampaignId, CredentialId, DeliveryId, EventId, ProviderId, ServiceId,
+        UserId, WebhookId,
+    },
     message::{Channel, MessageRef},
     pattern::{EventType, Pattern},
 };
@@ -63,7 +67,10 @@ pub struct Key {
 
 impl Key {
     fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self { pk: pk.into(), sk: sk.into() }
+        Self {
+            pk: pk.into(),
+            sk: sk.into(),
+        }
     }
 
     pub(super) fn attributes(&self) -> HashMap<String, AttributeValue> {
@@ -149,7 +156,10 @@ impl Key {
             MessageRef::Message(id) => (MESSAGES, id.ulid()),
             MessageRef::Call(id) => (CALLS, id.ulid()),
         };
-        Self::new(messages(kind, day(EventId::from_ulid(ulid).made_at()), shard(ulid)), ulid.to_string())
+        Self::new(
+            messages(kind, day(EventId::from_ulid(ulid).made_at()), shard(ulid)),
+            ulid.to_string(),
+        )
     }
 
     /// A message or call by the id that its provider has for it.
@@ -189,7 +199,10 @@ impl Key {
 
     /// An entry of the audit log.
     pub fn audit(id: AuditId) -> Self {
-        Self::new(audit(day(id.made_at()), shard(id.ulid())), id.ulid().to_string())
+        Self::new(
+            audit(day(id.made_at()), shard(id.ulid())),
+            id.ulid().to_string(),
+        )
     }
 
     /// The mark that the first admin was made.
@@ -199,16 +212,23 @@ impl Key {
 
     /// An event.
     pub fn event(id: EventId) -> Self {
-        Self::new(events(day(id.made_at()), shard(id.ulid())), id.ulid().to_string())
+        Self::new(
+            events(day(id.made_at()), shard(id.ulid())),
+            id.ulid().to_string(),
+        )
     }
 
     /// A delivery.
     pub fn delivery(id: DeliveryId) -> Self {
         let ulid = id.event.ulid();
-        Self::new(deliveries(id.webhook, day(id.event.made_at()), shard(ulid)), ulid.to_string())
+        Self::new(
+            deliveries(id.webhook, day(id.event.made_at()), shard(ulid)),
+            ulid.to_string(),
+        )
     }
 
-    /// An attempt after the first. Ten digits hold whatever number, so that text sorts as numbers do.
+    /// An attempt after the first. Ten digits hold whatever number, so that text sorts as numbers
+    /// do.
     pub fn attempt(id: DeliveryId, number: u32) -> Self {
         Self::new(attempts(id), format!("{number:010}"))
     }

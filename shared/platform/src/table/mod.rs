@@ -1,8 +1,8 @@
 //! The table: every item shape and every access to DynamoDB.
 //!
-//! Each access pattern is one query, get or transaction, never a scan. Reads that decisions rest on are strongly
-//! consistent. Items that expire carry `expires_at` (epoch seconds, DynamoDB's TTL attribute); TTL deletes late, so every read
-//! takes what is past its time as not there.
+//! Each access pattern is one query, get or transaction, never a scan. Reads that decisions rest on
+//! are strongly consistent. Items that expire carry `expires_at` (epoch seconds, DynamoDB's TTL
+//! attribute); TTL deletes late, so every read takes what is past its time as not there.
 
 pub mod accounts;
 pub mod admin;
@@ -33,7 +33,10 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue, TransactWriteItem, Update},
+    types::{
+        AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue,
+        TransactWriteItem, Update,
+    },
 };
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -91,7 +94,8 @@ impl From<serde_dynamo::Error> for TableError {
 /// Why a change of configuration was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The name is in use by the resource of this id; the id is empty where that has gone meanwhile.
+    /// The name is in use by the resource of this id; the id is empty where that has gone
+    /// meanwhile.
     #[error("the name is in use by {0}")]
     NameTaken(String),
     /// It changed, or went away, since it was read.
@@ -115,7 +119,11 @@ pub enum Written {
 impl Table {
     /// The table of this name, whose events and deliveries are kept for `retention_days`.
     pub fn new(client: Client, name: impl Into<String>, retention_days: u32) -> Self {
-        Self { client, name: name.into(), retention: SignedDuration::from_hours(24 * i64::from(retention_days)) }
+        Self {
+            client,
+            name: name.into(),
+            retention: SignedDuration::from_hours(24 * i64::from(retention_days)),
+        }
     }
 
     /// How long events and deliveries are kept.
@@ -138,7 +146,11 @@ impl Table {
     }
 
     /// Makes writes of which the first is the resource's and the second may claim `name`.
-    async fn transact_named(&self, writes: Vec<TransactWriteItem>, name: &Key) -> Result<(), WriteError> {
+    async fn transact_named(
+        &self,
+        writes: Vec<TransactWriteItem>,
+        name: &Key,
+    ) -> Result<(), WriteError> {
         match self.transact(writes).await? {
             Ok(()) => Ok(()),
             Err(index) => Err(self.refused(index, name).await?),
@@ -150,20 +162,43 @@ impl Table {
         if index != 1 {
             return Ok(WriteError::Changed);
         }
-        Ok(WriteError::NameTaken(self.named(name).await?.unwrap_or_default()))
+        Ok(WriteError::NameTaken(
+            self.named(name).await?.unwrap_or_default(),
+        ))
     }
 
     async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, TableError> {
-        let request =
-            self.client.get_item().table_name(&self.name).set_key(Some(key.attributes())).consistent_read(true);
-        request.send().await?.item.filter(alive).map(serde_dynamo::from_item).transpose().map_err(TableError::from)
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true);
+        request
+            .send()
+            .await?
+            .item
+            .filter(alive)
+            .map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(TableError::from)
     }
 
     /// Writes an item if `condition` holds; `None`: whatever is there.
     async fn put(&self, item: Item, condition: Option<Condition>) -> Result<Written, TableError> {
-        let Condition { expression, names, values } = condition.unwrap_or_default();
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        let put = put.set_condition_expression(expression).set_expression_attribute_names(names);
+        let Condition {
+            expression,
+            names,
+            values,
+        } = condition.unwrap_or_default();
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item));
+        let put = put
+            .set_condition_expression(expression)
+            .set_expression_attribute_names(names);
         let put = put.set_expression_attribute_values(values);
         match put.send().await {
             Ok(_) => Ok(Written::Yes),
@@ -172,13 +207,19 @@ impl Table {
         }
     }
 
-    /// Reads many items at once, in calls of at most 100 keys (DynamoDB's limit). What is not there is left out.
+    /// Reads many items at once, in calls of at most 100 keys (DynamoDB's limit). What is not there
+    /// is left out.
     pub(crate) async fn get_all(&self, keys: &[Key]) -> Result<HashMap<Key, Item>, TableError> {
         let mut distinct: Vec<&Key> = keys.iter().collect();
         distinct.sort_by(|a, b| (&a.pk, &a.sk).cmp(&(&b.pk, &b.sk)));
         distinct.dedup();
         let parts = try_join_all(distinct.chunks(100).map(|chunk| self.get_hundred(chunk))).await?;
-        Ok(parts.into_iter().flatten().filter(alive).filter_map(|item| Some((key_of(&item)?, item))).collect())
+        Ok(parts
+            .into_iter()
+            .flatten()
+            .filter(alive)
+            .filter_map(|item| Some((key_of(&item)?, item)))
+            .collect())
     }
 
     async fn get_hundred(&self, keys: &[&Key]) -> Result<Vec<Item>, TableError> {
@@ -186,47 +227,97 @@ impl Table {
         let mut items = Vec::with_capacity(left.len());
         // DynamoDB answers with at most 16 MB and names what it left out.
         while !left.is_empty() {
-            let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(left)).build();
+            let wanted = KeysAndAttributes::builder()
+                .consistent_read(true)
+                .set_keys(Some(left))
+                .build();
             let wanted = wanted.map_err(|error| TableError::Request(error.to_string()))?;
-            let answer = self.client.batch_get_item().request_items(&self.name, wanted).send().await?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.name, wanted)
+                .send()
+                .await?;
             let found: usize = items.len();
             items.extend(answer.responses.unwrap_or_default().into_values().flatten());
             let unread = answer.unprocessed_keys.unwrap_or_default();
             left = unread.into_values().flat_map(|rest| rest.keys).collect();
             if items.len() == found && !left.is_empty() {
-                return Err(TableError::Request("throttled: no key of a batch was read".to_owned()));
+                return Err(TableError::Request(
+                    "throttled: no key of a batch was read".to_owned(),
+                ));
             }
         }
         Ok(items)
     }
 
-    /// The items of one partition in the order of their sort keys, to the end; without those that can't be read.
+    /// The items of one partition in the order of their sort keys, to the end; without those that
+    /// can't be read.
     async fn all<T: DeserializeOwned>(&self, pk: &str) -> Result<Vec<T>, TableError> {
-        let query = self.client.query().table_name(&self.name).consistent_read(true);
-        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(pk));
-        let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        Ok(items.into_iter().filter(alive).filter_map(unreadable::from_item).collect())
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true);
+        let query = query
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(pk));
+        let items = query
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await?;
+        Ok(items
+            .into_iter()
+            .filter(alive)
+            .filter_map(unreadable::from_item)
+            .collect())
     }
 
     /// The sort keys of one partition's items.
     async fn sort_keys(&self, pk: &str) -> Result<Vec<String>, TableError> {
-        let query = self.client.query().table_name(&self.name).consistent_read(true).projection_expression("sk");
-        let query = query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(pk));
-        let items = query.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await?;
-        Ok(items.iter().filter_map(|item| item.get("sk")?.as_s().ok().cloned()).collect())
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .projection_expression("sk");
+        let query = query
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(pk));
+        let items = query
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await?;
+        Ok(items
+            .iter()
+            .filter_map(|item| item.get("sk")?.as_s().ok().cloned())
+            .collect())
     }
 
-    /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold. DynamoDB cancels a
-    /// transaction that meets another one on an item; such a one is tried again.
-    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Result<(), usize>, TableError> {
+    /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold.
+    /// DynamoDB cancels a transaction that meets another one on an item; such a one is tried again.
+    async fn transact(
+        &self,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<Result<(), usize>, TableError> {
         let mut tries = 0;
         loop {
-            let request = self.client.transact_write_items().set_transact_items(Some(writes.clone()));
-            let Err(error) = request.send().await else { return Ok(Ok(())) };
+            let request = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(writes.clone()));
+            let Err(error) = request.send().await else {
+                return Ok(Ok(()));
+            };
             let cancelled_by = |code: &str| match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    cancelled.cancellation_reasons().iter().position(|reason| reason.code() == Some(code))
-                }
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
+                    .cancellation_reasons()
+                    .iter()
+                    .position(|reason| reason.code() == Some(code)),
                 _ => None,
             };
             if let Some(index) = cancelled_by("ConditionalCheckFailed") {
@@ -240,43 +331,99 @@ impl Table {
         }
     }
 
-    fn write(&self, item: Item, condition: Option<Condition>) -> Result<TransactWriteItem, TableError> {
-        let Condition { expression, names, values } = condition.unwrap_or_default();
+    fn write(
+        &self,
+        item: Item,
+        condition: Option<Condition>,
+    ) -> Result<TransactWriteItem, TableError> {
+        let Condition {
+            expression,
+            names,
+            values,
+        } = condition.unwrap_or_default();
         let put = Put::builder().table_name(&self.name).set_item(Some(item));
-        let put = put.set_condition_expression(expression).set_expression_attribute_names(names);
+        let put = put
+            .set_condition_expression(expression)
+            .set_expression_attribute_names(names);
         let put = put.set_expression_attribute_values(values);
-        let put = put.build().map_err(|error| TableError::Request(error.to_string()))?;
+        let put = put
+            .build()
+            .map_err(|error| TableError::Request(error.to_string()))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
     fn check(&self, key: &Key, condition: Condition) -> Result<TransactWriteItem, TableError> {
-        let Condition { expression, names, values } = condition;
-        let check = ConditionCheck::builder().table_name(&self.name).set_key(Some(key.attributes()));
-        let check = check.set_condition_expression(expression).set_expression_attribute_names(names);
+        let Condition {
+            expression,
+            names,
+            values,
+        } = condition;
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()));
+        let check = check
+            .set_condition_expression(expression)
+            .set_expression_attribute_names(names);
         let check = check.set_expression_attribute_values(values);
-        let check = check.build().map_err(|error| TableError::Request(error.to_string()))?;
+        let check = check
+            .build()
+            .map_err(|error| TableError::Request(error.to_string()))?;
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     /// Changes an item in place. `expression` uses the names and values of `condition`.
-    fn update(&self, key: &Key, expression: &str, condition: Condition) -> Result<TransactWriteItem, TableError> {
-        let Condition { expression: condition, mut names, values } = condition;
+    fn update(
+        &self,
+        key: &Key,
+        expression: &str,
+        condition: Condition,
+    ) -> Result<TransactWriteItem, TableError> {
+        let Condition {
+            expression: condition,
+            mut names,
+            values,
+        } = condition;
         names.get_or_insert_default().extend(names_in(expression));
-        let update = Update::builder().table_name(&self.name).set_key(Some(key.attributes()));
-        let update = update.update_expression(expression).set_condition_expression(condition);
-        let update = update.set_expression_attribute_names(names).set_expression_attribute_values(values);
-        let update = update.build().map_err(|error| TableError::Request(error.to_string()))?;
+        let update = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()));
+        let update = update
+            .update_expression(expression)
+            .set_condition_expression(condition);
+        let update = update
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values);
+        let update = update
+            .build()
+            .map_err(|error| TableError::Request(error.to_string()))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Changes an item in place, and returns the attributes that changed; `None` when the condition did not hold.
-    async fn update_item(&self, key: &Key, expression: &str, condition: Condition) -> Result<Option<Item>, TableError> {
-        let Condition { expression: condition, mut names, values } = condition;
+    /// Changes an item in place, and returns the attributes that changed; `None` when the condition
+    /// did not hold.
+    async fn update_item(
+        &self,
+        key: &Key,
+        expression: &str,
+        condition: Condition,
+    ) -> Result<Option<Item>, TableError> {
+        let Condition {
+            expression: condition,
+            mut names,
+            values,
+        } = condition;
         names.get_or_insert_default().extend(names_in(expression));
-        let update = self.client.update_item().table_name(&self.name).set_key(Some(key.attributes()));
-        let update = update.update_expression(expression).set_condition_expression(condition);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()));
+        let update = update
+            .update_expression(expression)
+            .set_condition_expression(condition);
         let update = update.set_expression_attribute_names(names);
-        let update = update.set_expression_attribute_values(values.filter(|values| !values.is_empty()));
+        let update =
+            update.set_expression_attribute_values(values.filter(|values| !values.is_empty()));
         match update.return_values(ReturnValue::UpdatedNew).send().await {
             Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
             Err(error) if is_refused(&error) => Ok(None),
@@ -284,12 +431,26 @@ impl Table {
         }
     }
 
-    fn erase(&self, key: &Key, condition: Option<Condition>) -> Result<TransactWriteItem, TableError> {
-        let Condition { expression, names, values } = condition.unwrap_or_default();
-        let delete = Delete::builder().table_name(&self.name).set_key(Some(key.attributes()));
-        let delete = delete.set_condition_expression(expression).set_expression_attribute_names(names);
+    fn erase(
+        &self,
+        key: &Key,
+        condition: Option<Condition>,
+    ) -> Result<TransactWriteItem, TableError> {
+        let Condition {
+            expression,
+            names,
+            values,
+        } = condition.unwrap_or_default();
+        let delete = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()));
+        let delete = delete
+            .set_condition_expression(expression)
+            .set_expression_attribute_names(names);
         let delete = delete.set_expression_attribute_values(values);
-        let delete = delete.build().map_err(|error| TableError::Request(error.to_string()))?;
+        let delete = delete
+            .build()
+            .map_err(|error| TableError::Request(error.to_string()))?;
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 }
@@ -305,7 +466,10 @@ struct Condition {
 impl Condition {
     /// The item is not there.
     fn absent() -> Self {
-        Self { expression: Some("attribute_not_exists(pk)".to_owned()), ..Self::default() }
+        Self {
+            expression: Some("attribute_not_exists(pk)".to_owned()),
+            ..Self::default()
+        }
     }
 
     /// The item is not there, or past its time.
@@ -314,23 +478,39 @@ impl Condition {
         Self::that(expression, [(":now", number(now.as_second()))])
     }
 
-    /// `expression`, in which `#name` stands for the attribute `name` (many plain names are reserved words), over `values`.
-    fn that(expression: &str, values: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Self {
+    /// `expression`, in which `#name` stands for the attribute `name` (many plain names are
+    /// reserved words), over `values`.
+    fn that(
+        expression: &str,
+        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+    ) -> Self {
         let names = Some(names_in(expression)).filter(|names| !names.is_empty());
-        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { expression: Some(expression.to_owned()), names, values: Some(values) }
+        let values = values
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        Self {
+            expression: Some(expression.to_owned()),
+            names,
+            values: Some(values),
+        }
     }
 
     /// The item is there.
     fn present() -> Self {
-        Self { expression: Some("attribute_exists(pk)".to_owned()), ..Self::default() }
+        Self {
+            expression: Some("attribute_exists(pk)".to_owned()),
+            ..Self::default()
+        }
     }
 }
 
 /// What each `#name` of an expression stands for.
 fn names_in(expression: &str) -> HashMap<String, String> {
     let words = expression.split(|c: char| !c.is_alphanumeric() && !"#_".contains(c));
-    words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned()))).collect()
+    words
+        .filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned())))
+        .collect()
 }
 
 /// Whether a single write was refused by its condition.
@@ -340,7 +520,9 @@ fn is_refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
 
 /// Whether an item has not come to its time yet.
 fn alive(item: &Item) -> bool {
-    let expires_at = item.get("expires_at").and_then(|value| value.as_n().ok()?.parse::<i64>().ok());
+    let expires_at = item
+        .get("expires_at")
+        .and_then(|value| value.as_n().ok()?.parse::<i64>().ok());
     expires_at.is_none_or(|end| clock::now().as_second() < end)
 }
 
@@ -354,11 +536,18 @@ fn number(value: impl Into<i128>) -> AttributeValue {
 
 fn key_of(item: &Item) -> Option<Key> {
     let part = |name: &str| item.get(name)?.as_s().ok().cloned();
-    Some(Key { pk: part("pk")?, sk: part("sk")? })
+    Some(Key {
+        pk: part("pk")?,
+        sk: part("sk")?,
+    })
 }
 
 /// The item of a serializable row under its key, with where it is listed, if it is.
-fn item<T: Serialize>(key: &Key, listing: Option<(&str, String)>, row: T) -> Result<Item, TableError> {
+fn item<T: Serialize>(
+    key: &Key,
+    listing: Option<(&str, String)>,
+    row: T,
+) -> Result<Item, TableError> {
     let mut item: Item = serde_dynamo::to_item(row)?;
     item.retain(|_, value| !value.is_null());
     item.extend(key.attributes());

@@ -1,8 +1,9 @@
 //! Connected services, and what lies under their inbound keys.
 //!
-//! A service's settings and its inbound key are one sealed document. Its row counts the webhooks that send to it. What an
-//! inbound call needs lies under the keyed hash of the key, so that one read tells it: whose call it is, and how it is
-//! checked; it changes with the service, in one transaction.
+//! A service's settings and its inbound key are one sealed document. Its row counts the webhooks
+//! that send to it. What an inbound call needs lies under the keyed hash of the key, so that one
+//! read tells it: whose call it is, and how it is checked; it changes with the service, in one
+//! transaction.
 
 use domain::{
     account::Account,
@@ -68,33 +69,86 @@ pub(super) struct ReceiverRow {
 impl ReceiverRow {
     pub(super) async fn open(&self, keys: &Keys) -> Result<Verification, TableError> {
         let service = self.service;
-        let document = keys.open(place(&service.to_string(), "verification"), &self.sealed).await?;
-        let unreadable = |what: String| TableError::Document(format!("verification of {service}: {what}"));
-        let value = serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
+        let document = keys
+            .open(place(&service.to_string(), "verification"), &self.sealed)
+            .await?;
+        let unreadable =
+            |what: String| TableError::Document(format!("verification of {service}: {what}"));
+        let value = serde_json::from_str(document.expose_secret())
+            .map_err(|error| unreadable(fault(&error)))?;
         Verification::restore(value).map_err(|problems| unreadable(faults(&problems)))
     }
 }
 
 impl Row {
     async fn seal(stored: &Stored, keys: &Keys) -> Result<Self, TableError> {
-        let Stored { service: Service { id, settings, created_at, updated_at, version }, key, webhooks } = stored;
+        let Stored {
+            service:
+                Service {
+                    id,
+                    settings,
+                    created_at,
+                    updated_at,
+                    version,
+                },
+            key,
+            webhooks,
+        } = stored;
         let key = key.as_ref().map(|key| key.expose().to_owned());
-        let document = json(&Private { settings: settings.to_map(Reveal::Full), key })?;
-        let sealed = keys.get().await?.seal(place(&id.to_string(), "private"), &document);
-        let (created_at, updated_at, version, webhooks) = (*created_at, *updated_at, *version, *webhooks);
-        Ok(Self { id: *id, name: settings.name.clone(), created_at, updated_at, version, webhooks, sealed })
+        let document = json(&Private {
+            settings: settings.to_map(Reveal::Full),
+            key,
+        })?;
+        let sealed = keys
+            .get()
+            .await?
+            .seal(place(&id.to_string(), "private"), &document);
+        let (created_at, updated_at, version, webhooks) =
+            (*created_at, *updated_at, *version, *webhooks);
+        Ok(Self {
+            id: *id,
+            name: settings.name.clone(),
+            created_at,
+            updated_at,
+            version,
+            webhooks,
+            sealed,
+        })
     }
 
     async fn open(self, keys: &Keys) -> Result<Stored, TableError> {
-        let Self { id, created_at, updated_at, version, webhooks, sealed, name: _ } = self;
-        let document = keys.open(place(&id.to_string(), "private"), &sealed).await?;
+        let Self {
+            id,
+            created_at,
+            updated_at,
+            version,
+            webhooks,
+            sealed,
+            name: _,
+        } = self;
+        let document = keys
+            .open(place(&id.to_string(), "private"), &sealed)
+            .await?;
         let unreadable = |what: String| TableError::Document(format!("service {id}: {what}"));
-        let Private { settings, key } =
-            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
-        let settings = Settings::restore(settings.into()).map_err(|problems| unreadable(faults(&problems)))?;
-        let service = Service { id, settings, created_at, updated_at, version };
-        let parsed = |key: String| InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()));
-        Ok(Stored { service, key: key.map(parsed).transpose()?, webhooks })
+        let Private { settings, key } = serde_json::from_str(document.expose_secret())
+            .map_err(|error| unreadable(fault(&error)))?;
+        let settings =
+            Settings::restore(settings.into()).map_err(|problems| unreadable(faults(&problems)))?;
+        let service = Service {
+            id,
+            settings,
+            created_at,
+            updated_at,
+            version,
+        };
+        let parsed = |key: String| {
+            InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()))
+        };
+        Ok(Stored {
+            service,
+            key: key.map(parsed).transpose()?,
+            webhooks,
+        })
     }
 }
 
@@ -103,7 +157,11 @@ fn json<T: Serialize>(value: &T) -> Result<String, TableError> {
 }
 
 fn place<'a>(id: &'a str, field: &'a str) -> Place<'a> {
-    Place { resource: KIND, id, field }
+    Place {
+        resource: KIND,
+        id,
+        field,
+    }
 }
 
 impl Table {
@@ -117,10 +175,15 @@ impl Table {
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
         writes.push(self.write(service_item(stored, keys).await?, Some(Condition::absent()))?);
-        writes.name(self.write(name_item(&stored.service)?, Some(Condition::absent()))?, name_key(&stored.service));
-        self.change_account(&mut writes, None, Some(stored), account, keys).await?;
+        writes.name(
+            self.write(name_item(&stored.service)?, Some(Condition::absent()))?,
+            name_key(&stored.service),
+        );
+        self.change_account(&mut writes, None, Some(stored), account, keys)
+            .await?;
         self.change_user(&mut writes, None, Some(stored))?;
-        self.change_receiver(&mut writes, None, Some(stored), keys).await?;
+        self.change_receiver(&mut writes, None, Some(stored), keys)
+            .await?;
         self.make(writes, entries).await
     }
 
@@ -134,25 +197,43 @@ impl Table {
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
-        writes.push(self.write(service_item(after, keys).await?, Some(unchanged(&before.service)))?);
+        writes.push(self.write(
+            service_item(after, keys).await?,
+            Some(unchanged(&before.service)),
+        )?);
         if name_key(&before.service) != name_key(&after.service) {
-            writes.name(self.write(name_item(&after.service)?, Some(Condition::absent()))?, name_key(&after.service));
+            writes.name(
+                self.write(name_item(&after.service)?, Some(Condition::absent()))?,
+                name_key(&after.service),
+            );
             writes.push(self.erase(&name_key(&before.service), None)?);
         }
-        self.change_account(&mut writes, Some(before), Some(after), account, keys).await?;
+        self.change_account(&mut writes, Some(before), Some(after), account, keys)
+            .await?;
         self.change_user(&mut writes, Some(before), Some(after))?;
-        self.change_receiver(&mut writes, Some(before), Some(after), keys).await?;
+        self.change_receiver(&mut writes, Some(before), Some(after), keys)
+            .await?;
         self.make(writes, entries).await
     }
 
     /// Removes a service, unless it has changed meanwhile.
-    pub async fn delete_service(&self, stored: &Stored, keys: &Keys, entry: Entry) -> Result<(), WriteError> {
+    pub async fn delete_service(
+        &self,
+        stored: &Stored,
+        keys: &Keys,
+        entry: Entry,
+    ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
-        writes.push(self.erase(&Key::service(stored.service.id), Some(unchanged(&stored.service)))?);
+        writes.push(self.erase(
+            &Key::service(stored.service.id),
+            Some(unchanged(&stored.service)),
+        )?);
         writes.push(self.erase(&name_key(&stored.service), None)?);
-        self.change_account(&mut writes, Some(stored), None, None, keys).await?;
+        self.change_account(&mut writes, Some(stored), None, None, keys)
+            .await?;
         self.change_user(&mut writes, Some(stored), None)?;
-        self.change_receiver(&mut writes, Some(stored), None, keys).await?;
+        self.change_receiver(&mut writes, Some(stored), None, keys)
+            .await?;
         self.make(writes, &[entry]).await
     }
 
@@ -165,7 +246,11 @@ impl Table {
     }
 
     /// The service of this name, without regard to case.
-    pub async fn service_named(&self, name: &str, keys: &Keys) -> Result<Option<Stored>, TableError> {
+    pub async fn service_named(
+        &self,
+        name: &str,
+        keys: &Keys,
+    ) -> Result<Option<Stored>, TableError> {
         match self.named(&Key::name(KIND, name)).await? {
             Some(id) => self.service(id, keys).await,
             None => Ok(None),
@@ -179,22 +264,42 @@ impl Table {
     }
 
     /// A service with the account that its calls authenticate with.
-    pub async fn connection(&self, id: ServiceId, keys: &Keys) -> Result<Option<Connection>, TableError> {
-        // An account can't be deleted while a service uses it: where it is gone, the service has another by now.
+    pub async fn connection(
+        &self,
+        id: ServiceId,
+        keys: &Keys,
+    ) -> Result<Option<Connection>, TableError> {
+        // An account can't be deleted while a service uses it: where it is gone, the service has
+        // another by now.
         for _ in 0..2 {
-            let Some(Stored { service, .. }) = self.service(id, keys).await? else { return Ok(None) };
+            let Some(Stored { service, .. }) = self.service(id, keys).await? else {
+                return Ok(None);
+            };
             if let Some(used) = self.account(service.settings.account_id, keys).await? {
-                return Ok(Some(Connection { service, account: used.account }));
+                return Ok(Some(Connection {
+                    service,
+                    account: used.account,
+                }));
             }
         }
-        Err(TableError::Document(format!("the account of {id} is not there")))
+        Err(TableError::Document(format!(
+            "the account of {id} is not there"
+        )))
     }
 
     /// Counts one webhook more, or less, that sends to the service; refused when it is not there.
-    pub(super) fn service_used(&self, id: ServiceId, change: i8) -> Result<TransactWriteItem, TableError> {
+    pub(super) fn service_used(
+        &self,
+        id: ServiceId,
+        change: i8,
+    ) -> Result<TransactWriteItem, TableError> {
         let values = [(":change", number(change)), (":one", number(1))];
         let update = "SET #version = #version + :one ADD #webhooks :change";
-        self.update(&Key::service(id), update, Condition::that("attribute_exists(pk)", values))
+        self.update(
+            &Key::service(id),
+            update,
+            Condition::that("attribute_exists(pk)", values),
+        )
     }
 
     async fn change_account(
@@ -205,7 +310,8 @@ impl Table {
         fresh: Option<&Account>,
         keys: &Keys,
     ) -> Result<(), TableError> {
-        let account = |stored: Option<&Stored>| stored.map(|stored| stored.service.settings.account_id);
+        let account =
+            |stored: Option<&Stored>| stored.map(|stored| stored.service.settings.account_id);
         let (old, new) = (account(before), account(after));
         if old == new {
             return Ok(());
@@ -231,7 +337,8 @@ impl Table {
         before: Option<&Stored>,
         after: Option<&Stored>,
     ) -> Result<(), TableError> {
-        let user = |stored: Option<&Stored>| stored.and_then(|stored| stored.service.settings.user_id);
+        let user =
+            |stored: Option<&Stored>| stored.and_then(|stored| stored.service.settings.user_id);
         let (old, new) = (user(before), user(after));
         if old != new {
             if let Some(old) = old {
@@ -252,13 +359,27 @@ impl Table {
         keys: &Keys,
     ) -> Result<(), TableError> {
         let ring = keys.get().await?;
-        let row = after.and_then(|Stored { service: Service { id, settings, .. }, .. }| {
-            let document = settings.verification.to_value(Reveal::Full).to_string();
-            let sealed = ring.seal(place(&id.to_string(), "verification"), &document);
-            Some(ReceiverRow { service: *id, name: settings.name.clone(), user: settings.user_id?, sealed })
-        });
+        let row = after.and_then(
+            |Stored {
+                 service: Service { id, settings, .. },
+                 ..
+             }| {
+                let document = settings.verification.to_value(Reveal::Full).to_string();
+                let sealed = ring.seal(place(&id.to_string(), "verification"), &document);
+                Some(ReceiverRow {
+                    service: *id,
+                    name: settings.name.clone(),
+                    user: settings.user_id?,
+                    sealed,
+                })
+            },
+        );
         let key = |stored: Option<&Stored>| stored.and_then(|stored| stored.key.clone());
-        writes.all.extend(self.move_inbound(&ring, key(before).as_ref(), key(after).as_ref().zip(row))?);
+        writes.all.extend(self.move_inbound(
+            &ring,
+            key(before).as_ref(),
+            key(after).as_ref().zip(row),
+        )?);
         Ok(())
     }
 
@@ -267,9 +388,13 @@ impl Table {
             writes.push(self.audit_write(entry)?);
         }
         let Writes { all, names } = writes;
-        let Err(index) = self.transact(all).await? else { return Ok(()) };
+        let Err(index) = self.transact(all).await? else {
+            return Ok(());
+        };
         match names.iter().find(|(at, _)| *at == index) {
-            Some((_, name)) => Err(WriteError::NameTaken(self.named(name).await?.unwrap_or_default())),
+            Some((_, name)) => Err(WriteError::NameTaken(
+                self.named(name).await?.unwrap_or_default(),
+            )),
             None => Err(WriteError::Changed),
         }
     }
@@ -295,7 +420,11 @@ impl Writes {
 
 async fn service_item(stored: &Stored, keys: &Keys) -> Result<Item, TableError> {
     let listing = Some((KIND, stored.service.id.ulid().to_string()));
-    item(&Key::service(stored.service.id), listing, Row::seal(stored, keys).await?)
+    item(
+        &Key::service(stored.service.id),
+        listing,
+        Row::seal(stored, keys).await?,
+    )
 }
 
 fn name_key(service: &Service) -> Key {
@@ -303,9 +432,16 @@ fn name_key(service: &Service) -> Key {
 }
 
 fn name_item(service: &Service) -> Result<Item, TableError> {
-    item(&name_key(service), None, serde_json::json!({"id": service.id}))
+    item(
+        &name_key(service),
+        None,
+        serde_json::json!({"id": service.id}),
+    )
 }
 
 fn unchanged(service: &Service) -> Condition {
-    Condition::that("#version = :version", [(":version", number(service.version))])
+    Condition::that(
+        "#version = :version",
+        [(":version", number(service.version))],
+    )
 }

@@ -1,7 +1,7 @@
 //! Rows that this code can't read: damaged, of a future release, or sealed with a key that is lost.
 //!
-//! One of them must not fail those that are read beside it. It is left out, logged, and counted in the metric
-//! `unreadable_rows`, which has an alarm.
+//! One of them must not fail those that are read beside it. It is left out, logged, and counted in
+//! the metric `unreadable_rows`, which has an alarm.
 
 use std::fmt::Display;
 
@@ -24,7 +24,10 @@ impl TableError {
 ///
 /// # Errors
 /// When it is not the row that is at fault.
-pub(super) fn readable<T>(row: impl Display, read: Result<T, TableError>) -> Result<Option<T>, TableError> {
+pub(super) fn readable<T>(
+    row: impl Display,
+    read: Result<T, TableError>,
+) -> Result<Option<T>, TableError> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(error) if error.is_of_one_row() => {
@@ -45,6 +48,8 @@ pub(super) fn report(row: impl Display, error: &TableError) {
 pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> Option<T> {
     let key = key_of(&item);
     let read = serde_dynamo::from_item(item).map_err(TableError::from);
-    let row = key.map(|key| format!("{}/{}", key.pk, key.sk)).unwrap_or_default();
+    let row = key
+        .map(|key| format!("{}/{}", key.pk, key.sk))
+        .unwrap_or_default();
     read.map_err(|error| report(row, &error)).ok()
 }

@@ -1,5 +1,5 @@
-//! Users. A user's row counts the credentials and services that it holds, so that none can be made for one who is being
-//! deleted.
+//! Users. A user's row counts the credentials and services that it holds, so that none can be made
+//! for one who is being deleted.
 
 use domain::{audit::Entry, id::UserId, user::User};
 use serde::{Deserialize, Serialize};
@@ -37,8 +37,18 @@ pub struct Holder {
 }
 
 impl From<Row<User>> for Holder {
-    fn from(Row { user, credentials, services }: Row<User>) -> Self {
-        Self { user, credentials, services }
+    fn from(
+        Row {
+            user,
+            credentials,
+            services,
+        }: Row<User>,
+    ) -> Self {
+        Self {
+            user,
+            credentials,
+            services,
+        }
     }
 }
 
@@ -51,7 +61,11 @@ impl Holder {
 impl Table {
     /// Adds a user.
     pub async fn create_user(&self, user: &User, entry: &Entry) -> Result<(), WriteError> {
-        let holder = Holder { user: user.clone(), credentials: 0, services: 0 };
+        let holder = Holder {
+            user: user.clone(),
+            credentials: 0,
+            services: 0,
+        };
         let writes = vec![
             self.write(user_item(&holder)?, Some(Condition::absent()))?,
             self.write(name_item(user)?, Some(Condition::absent()))?,
@@ -69,7 +83,10 @@ impl Table {
         other_admin: Option<LiveAdmin>,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let holder = Holder { user: after.clone(), ..*before };
+        let holder = Holder {
+            user: after.clone(),
+            ..*before
+        };
         let mut writes = vec![self.write(user_item(&holder)?, Some(unchanged(&before.user)))?];
         if name_key(&before.user) != name_key(after) {
             writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
@@ -95,19 +112,29 @@ impl Table {
             self.erase(&name_key(&holder.user), None)?,
             self.audit_write(entry)?,
         ];
-        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+        self.transact(writes)
+            .await?
+            .map_err(|_| WriteError::Changed)
     }
 
-    /// Counts one service more, or less, that calls in the user's name; refused when there is no such user.
+    /// Counts one service more, or less, that calls in the user's name; refused when there is no
+    /// such user.
     pub(super) fn serves(&self, user: UserId, change: i8) -> Result<TransactWriteItem, TableError> {
         let values = [(":change", number(change)), (":one", number(1))];
         let update = "SET #version = #version + :one ADD #services :change";
-        self.update(&Key::user(user), update, Condition::that("attribute_exists(pk)", values))
+        self.update(
+            &Key::user(user),
+            update,
+            Condition::that("attribute_exists(pk)", values),
+        )
     }
 
     /// One user.
     pub async fn user(&self, id: UserId) -> Result<Option<Holder>, TableError> {
-        Ok(self.get::<Row<User>>(&Key::user(id)).await?.map(Holder::from))
+        Ok(self
+            .get::<Row<User>>(&Key::user(id))
+            .await?
+            .map(Holder::from))
     }
 
     /// The user of this name, without regard to case.
@@ -120,14 +147,29 @@ impl Table {
 
     /// All users, newest first.
     pub async fn users(&self, slice: &Slice) -> Result<Page<Holder>, TableError> {
-        Ok(self.listed::<Row<User>>(KIND, slice).await?.map(Holder::from))
+        Ok(self
+            .listed::<Row<User>>(KIND, slice)
+            .await?
+            .map(Holder::from))
     }
 }
 
 pub(super) fn user_item(holder: &Holder) -> Result<Item, TableError> {
-    let Holder { user, credentials, services } = holder;
+    let Holder {
+        user,
+        credentials,
+        services,
+    } = holder;
     let listing = Some((KIND, user.id.ulid().to_string()));
-    item(&Key::user(user.id), listing, Row { user, credentials: *credentials, services: *services })
+    item(
+        &Key::user(user.id),
+        listing,
+        Row {
+            user,
+            credentials: *credentials,
+            services: *services,
+        },
+    )
 }
 
 pub(super) fn name_item(user: &User) -> Result<Item, TableError> {

@@ -1,8 +1,9 @@
 //! Lists, newest first: one index partition, or partitions by day and shard merged.
 //!
-//! DynamoDB answers a query with at most 1 MB, whatever its `Limit`: each partition is read on until nothing that belongs
-//! on the page can be missing. A page ends at its limit, or sooner where its items would make too large an answer; it says
-//! where the next one begins as long as something follows.
+//! DynamoDB answers a query with at most 1 MB, whatever its `Limit`: each partition is read on
+//! until nothing that belongs on the page can be missing. A page ends at its limit, or sooner where
+//! its items would make too large an answer; it says where the next one begins as long as something
+//! follows.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::id::EventId;
@@ -31,12 +32,20 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// A page of at most one item, with nothing after it.
     pub fn one(item: Option<T>) -> Self {
-        Self { items: item.into_iter().collect(), next: None, weight: 0 }
+        Self {
+            items: item.into_iter().collect(),
+            next: None,
+            weight: 0,
+        }
     }
 
     /// The page with something else made of each item.
     pub fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(make).collect(), next: self.next, weight: self.weight }
+        Page {
+            items: self.items.into_iter().map(make).collect(),
+            next: self.next,
+            weight: self.weight,
+        }
     }
 }
 
@@ -48,8 +57,14 @@ impl<T> Page<T> {
         open: impl Fn(T) -> F,
     ) -> Result<Page<U>, TableError> {
         let opened = join_all(self.items.into_iter().map(open)).await;
-        let items = opened.into_iter().filter_map(|read| readable(kind, read).transpose());
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next: self.next, weight: self.weight })
+        let items = opened
+            .into_iter()
+            .filter_map(|read| readable(kind, read).transpose());
+        Ok(Page {
+            items: items.collect::<Result<_, _>>()?,
+            next: self.next,
+            weight: self.weight,
+        })
     }
 }
 
@@ -62,9 +77,17 @@ pub(super) struct Index {
 }
 
 /// Resources by kind, newest first; holds whole items.
-pub(super) const LISTING: Index = Index { name: "listing", pk: "list_pk", sk: "list_sk" };
+pub(super) const LISTING: Index = Index {
+    name: "listing",
+    pk: "list_pk",
+    sk: "list_sk",
+};
 /// Deliveries that have not succeeded, by status; holds their keys and what they await.
-pub(super) const STATUS: Index = Index { name: "status", pk: "status_pk", sk: "status_sk" };
+pub(super) const STATUS: Index = Index {
+    name: "status",
+    pk: "status_pk",
+    sk: "status_sk",
+};
 
 /// Which part of a list.
 #[derive(Debug, Clone)]
@@ -80,12 +103,18 @@ pub struct Slice {
 impl Slice {
     /// What comes after `after`, with an answer to itself.
     pub fn new(after: Option<String>, limit: usize) -> Self {
-        Self { after, limit, room: MOST_WEIGHT }
+        Self {
+            after,
+            limit,
+            room: MOST_WEIGHT,
+        }
     }
 
     /// Whether these are more than the slice takes: at least one, whatever its weight.
     fn is_passed_by<'a>(&self, found: impl Iterator<Item = &'a Found>) -> bool {
-        let (count, weight) = found.fold((0, 0), |(count, sum), found| (count + 1, sum + found.weight));
+        let (count, weight) = found.fold((0, 0), |(count, sum), found| {
+            (count + 1, sum + found.weight)
+        });
         count > self.limit || (count > 1 && weight > self.room)
     }
 }
@@ -134,16 +163,29 @@ struct Partition<'a> {
 
 impl<'a> Partition<'a> {
     async fn open(query: QueryFluentBuilder, sort: &'a str) -> Result<Self, TableError> {
-        let mut partition = Self { query, sort, found: Vec::new(), stopped_at: None };
+        let mut partition = Self {
+            query,
+            sort,
+            found: Vec::new(),
+            stopped_at: None,
+        };
         partition.read().await?;
         Ok(partition)
     }
 
     async fn read(&mut self) -> Result<(), TableError> {
-        let answer = self.query.clone().set_exclusive_start_key(self.stopped_at.take()).send().await?;
+        let answer = self
+            .query
+            .clone()
+            .set_exclusive_start_key(self.stopped_at.take())
+            .send()
+            .await?;
         let found = answer.items.unwrap_or_default().into_iter().filter(alive);
-        let place =
-            |item| Found { sort_key: sort_key(&item, self.sort).unwrap_or_default(), weight: weight(&item), item };
+        let place = |item| Found {
+            sort_key: sort_key(&item, self.sort).unwrap_or_default(),
+            weight: weight(&item),
+            item,
+        };
         self.found.extend(found.map(place));
         self.stopped_at = answer.last_evaluated_key;
         Ok(())
@@ -162,7 +204,11 @@ impl Table {
         list_pk: &str,
         slice: &Slice,
     ) -> Result<Page<T>, TableError> {
-        Ok(page(self.newest_of(LISTING, &[list_pk.to_owned()], slice).await?, slice))
+        Ok(page(
+            self.newest_of(LISTING, &[list_pk.to_owned()], slice)
+                .await?,
+            slice,
+        ))
     }
 
     /// The keys of one page of several partitions of indexes, merged.
@@ -171,14 +217,22 @@ impl Table {
         partitions: &[(Index, Vec<String>)],
         slice: &Slice,
     ) -> Result<Page<Key>, TableError> {
-        let parts = partitions.iter().map(|(index, partitions)| self.newest_of(*index, partitions, slice));
+        let parts = partitions
+            .iter()
+            .map(|(index, partitions)| self.newest_of(*index, partitions, slice));
         let mut found: Vec<Found> = try_join_all(parts).await?.into_iter().flatten().collect();
         found.sort_by(|a, b| b.sort_key.cmp(&a.sort_key));
         Ok(page(found, slice))
     }
 
-    /// The newest of what is in these partitions of an index: all of it, or more than the slice takes.
-    async fn newest_of(&self, index: Index, partitions: &[String], slice: &Slice) -> Result<Vec<Found>, TableError> {
+    /// The newest of what is in these partitions of an index: all of it, or more than the slice
+    /// takes.
+    async fn newest_of(
+        &self,
+        index: Index,
+        partitions: &[String],
+        slice: &Slice,
+    ) -> Result<Vec<Found>, TableError> {
         let queries = partitions.iter().map(|partition| {
             let query = self.index(index, partition).scan_index_forward(false);
             let Index { pk, sk, .. } = index;
@@ -194,7 +248,11 @@ impl Table {
 
     /// A query of one partition of an index; its condition is to be set.
     pub(super) fn index(&self, index: Index, partition: &str) -> QueryFluentBuilder {
-        let query = self.client.query().table_name(&self.name).index_name(index.name);
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(index.name);
         query.expression_attribute_values(":pk", text(partition))
     }
 
@@ -206,7 +264,11 @@ impl Table {
         slice: &Slice,
     ) -> Result<Page<T>, TableError> {
         let (oldest, mut newest_id) = span.ulids();
-        if let Some(after) = slice.after.as_deref().and_then(|after| Ulid::from_string(after).ok()) {
+        if let Some(after) = slice
+            .after
+            .as_deref()
+            .and_then(|after| Ulid::from_string(after).ok())
+        {
             newest_id = newest_id.min(Ulid(after.0.saturating_sub(1)));
         }
         let mut found = Vec::new();
@@ -214,13 +276,16 @@ impl Table {
         if oldest <= newest_id {
             let first_day = key::day(span.since);
             let last_day = key::day(EventId::from_ulid(newest_id).made_at());
-            let mut days = std::iter::successors(Some(last_day), |day| day.checked_sub(1.day()).ok())
-                .take_while(|day| *day >= first_day)
-                .peekable();
+            let mut days =
+                std::iter::successors(Some(last_day), |day| day.checked_sub(1.day()).ok())
+                    .take_while(|day| *day >= first_day)
+                    .peekable();
             let mut at_once = 1;
             while days.peek().is_some() && !slice.is_passed_by(found.iter()) {
                 let some: Vec<_> = days.by_ref().take(at_once).collect();
-                let partitions = some.iter().flat_map(|day| (0..key::SHARDS).map(|shard| partition(*day, shard)));
+                let partitions = some
+                    .iter()
+                    .flat_map(|day| (0..key::SHARDS).map(|shard| partition(*day, shard)));
                 let queries = partitions.map(|pk| self.between(pk, oldest, newest_id));
                 found.extend(newest(queries, "sk", slice).await?);
                 at_once = (2 * at_once).min(MOST_DAYS_AT_ONCE);
@@ -230,7 +295,12 @@ impl Table {
     }
 
     fn between(&self, pk: String, oldest: Ulid, newest: Ulid) -> QueryFluentBuilder {
-        let query = self.client.query().table_name(&self.name).consistent_read(true).scan_index_forward(false);
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .scan_index_forward(false);
         let query = query.key_condition_expression("pk = :pk AND sk BETWEEN :oldest AND :newest");
         let query = query.expression_attribute_values(":pk", text(pk));
         let query = query.expression_attribute_values(":oldest", text(oldest.to_string()));
@@ -246,24 +316,31 @@ async fn newest(
 ) -> Result<Vec<Found>, TableError> {
     // One more than asked for tells whether something follows.
     let most = i32::try_from(slice.limit + 1).unwrap_or(i32::MAX);
-    let mut partitions = try_join_all(queries.map(|query| Partition::open(query.limit(most), sort))).await?;
+    let mut partitions =
+        try_join_all(queries.map(|query| Partition::open(query.limit(most), sort))).await?;
     loop {
         // Down to the newest edge, nothing is missing in any partition.
         let edge = partitions.iter().filter_map(Partition::edge).max();
         let whole = |found: &Found| edge.as_ref().is_none_or(|edge| found.sort_key >= *edge);
-        let settled = partitions.iter().flat_map(|partition| &partition.found).filter(|found| whole(found));
+        let settled = partitions
+            .iter()
+            .flat_map(|partition| &partition.found)
+            .filter(|found| whole(found));
         if edge.is_none() || slice.is_passed_by(settled) {
             let all = partitions.into_iter().flat_map(|partition| partition.found);
             let mut settled: Vec<Found> = all.filter(whole).collect();
             settled.sort_by(|a, b| b.sort_key.cmp(&a.sort_key));
             return Ok(settled);
         }
-        let behind = partitions.iter_mut().filter(|partition| partition.edge() == edge);
+        let behind = partitions
+            .iter_mut()
+            .filter(|partition| partition.edge() == edge);
         try_join_all(behind.map(Partition::read)).await?;
     }
 }
 
-/// As many of these, which are in order, as the slice takes; one at the least. Those that can't be read are left out.
+/// As many of these, which are in order, as the slice takes; one at the least. Those that can't be
+/// read are left out.
 fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Page<T> {
     let fits = |weight: &mut usize, found: &Found| {
         *weight += found.weight;
@@ -272,10 +349,20 @@ fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Page<T> {
     let fitting = found.iter().take(slice.limit).scan(0, fits).count().max(1);
     let more = found.len() > fitting;
     found.truncate(fitting);
-    let next = found.last().filter(|_| more).map(|found| found.sort_key.clone());
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|found| found.sort_key.clone());
     let weight = found.iter().map(|found| found.weight).sum();
-    let items = found.into_iter().filter_map(|found| unreadable::from_item(found.item)).collect();
-    Page { items, next, weight }
+    let items = found
+        .into_iter()
+        .filter_map(|found| unreadable::from_item(found.item))
+        .collect();
+    Page {
+        items,
+        next,
+        weight,
+    }
 }
 
 fn sort_key(item: &Item, name: &str) -> Option<String> {

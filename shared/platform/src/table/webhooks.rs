@@ -1,8 +1,9 @@
 //! Webhooks and their subscriptions.
 //!
-//! A webhook's settings and signing secrets are one sealed document: a copy of the table shows names and states, no
-//! addresses, headers or secrets. Each pattern of an enabled webhook has a subscription, which carries the conditions, so
-//! that dispatch reads what matches and nothing else.
+//! A webhook's settings and signing secrets are one sealed document: a copy of the table shows
+//! names and states, no addresses, headers or secrets. Each pattern of an enabled webhook has a
+//! subscription, which carries the conditions, so that dispatch reads what matches and nothing
+//! else.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,8 +25,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AttributeValue, Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, Written, item, key, number,
-    text, unreadable,
+    AttributeValue, Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
+    Written, item, key, number, text, unreadable,
     walk::{Page, Slice},
 };
 use crate::document::{fault, faults};
@@ -52,7 +53,11 @@ pub struct Row {
 struct Private {
     settings: Map<String, Value>,
     secret: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "previous")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "previous"
+    )]
     previous: Vec<(String, Timestamp)>,
     #[serde(default, skip_serializing_if = "SecretOrigins::is_empty")]
     secret_origins: SecretOrigins,
@@ -61,7 +66,8 @@ struct Private {
 #[derive(Serialize, Deserialize)]
 struct Subscription {
     webhook_id: WebhookId,
-    /// For conditions on `webhook.name`. Rows that were written before those have none until the webhook is saved again.
+    /// For conditions on `webhook.name`. Rows that were written before those have none until the
+    /// webhook is saved again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// JSON text: DynamoDB's own numbers would change some values.
@@ -97,8 +103,12 @@ impl Row {
                 .collect(),
             secret_origins: webhook.secret_origins.clone(),
         };
-        let document = serde_json::to_string(&private).map_err(|error| TableError::Document(error.to_string()))?;
-        let sealed = keys.get().await?.seal(place(&webhook.id.to_string()), &document);
+        let document = serde_json::to_string(&private)
+            .map_err(|error| TableError::Document(error.to_string()))?;
+        let sealed = keys
+            .get()
+            .await?
+            .seal(place(&webhook.id.to_string()), &document);
         Ok(Self {
             id: webhook.id,
             name: webhook.settings.name.clone(),
@@ -112,20 +122,38 @@ impl Row {
     /// The whole webhook.
     pub async fn open(self, keys: &Keys) -> Result<Webhook, TableError> {
         let document = keys.open(place(&self.id.to_string()), &self.sealed).await?;
-        let unreadable = |what: String| TableError::Document(format!("webhook {}: {what}", self.id));
-        let private: Private =
-            serde_json::from_str(document.expose_secret()).map_err(|error| unreadable(fault(&error)))?;
-        // What was saved under an older list of extra targets must be read all the same: sending checks it anew.
-        let settings = Settings::restore(private.settings.into()).map_err(|problems| unreadable(faults(&problems)))?;
+        let unreadable =
+            |what: String| TableError::Document(format!("webhook {}: {what}", self.id));
+        let private: Private = serde_json::from_str(document.expose_secret())
+            .map_err(|error| unreadable(fault(&error)))?;
+        // What was saved under an older list of extra targets must be read all the same: sending
+        // checks it anew.
+        let settings = Settings::restore(private.settings.into())
+            .map_err(|problems| unreadable(faults(&problems)))?;
         let secret = |text: String| SigningSecret::issued(&text.into());
-        let previous = private.previous.into_iter().map(|(text, until)| (secret(text), until)).collect();
-        let secrets = SigningSecrets { current: secret(private.secret), previous };
-        Ok(Webhook { id: self.id, settings, secrets, state: self.state, secret_origins: private.secret_origins })
+        let previous = private
+            .previous
+            .into_iter()
+            .map(|(text, until)| (secret(text), until))
+            .collect();
+        let secrets = SigningSecrets {
+            current: secret(private.secret),
+            previous,
+        };
+        Ok(Webhook {
+            id: self.id,
+            settings,
+            secrets,
+            state: self.state,
+            secret_origins: private.secret_origins,
+        })
     }
 }
 
 /// Reads the rotated secrets of a webhook: a list, or the single one that older rows have.
-fn previous<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Timestamp)>, D::Error> {
+fn previous<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, Timestamp)>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Stored {
@@ -139,14 +167,26 @@ fn previous<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, T
 }
 
 fn place(id: &str) -> Place<'_> {
-    Place { resource: KIND, id, field: "private" }
+    Place {
+        resource: KIND,
+        id,
+        field: "private",
+    }
 }
 
 impl Table {
     /// Adds a webhook.
-    pub async fn create_webhook(&self, webhook: &Webhook, keys: &Keys, entry: &Entry) -> Result<(), WriteError> {
+    pub async fn create_webhook(
+        &self,
+        webhook: &Webhook,
+        keys: &Keys,
+        entry: &Entry,
+    ) -> Result<(), WriteError> {
         let mut writes = vec![
-            self.write(self.webhook_item(webhook, keys).await?, Some(Condition::absent()))?,
+            self.write(
+                self.webhook_item(webhook, keys).await?,
+                Some(Condition::absent()),
+            )?,
             self.write(name_item(webhook)?, Some(Condition::absent()))?,
         ];
         for pattern in subscribed(webhook) {
@@ -196,23 +236,42 @@ impl Table {
         }
         writes.push(self.audit_write(entry)?);
         writes.extend(self.uses(Some(webhook), None)?);
-        self.transact(writes).await?.map_err(|_| WriteError::Changed)
+        self.transact(writes)
+            .await?
+            .map_err(|_| WriteError::Changed)
     }
 
-    /// Notes the health of a webhook, unless it has begun or ended to fail meanwhile, or is gone. It is no change of the
-    /// webhook: its version stays.
-    pub async fn note_health(&self, before: &Webhook, health: Option<&Health>) -> Result<Written, TableError> {
+    /// Notes the health of a webhook, unless it has begun or ended to fail meanwhile, or is gone.
+    /// It is no change of the webhook: its version stays.
+    pub async fn note_health(
+        &self,
+        before: &Webhook,
+        health: Option<&Health>,
+    ) -> Result<Written, TableError> {
         let (condition, since) = same_health(before);
         let condition = format!("attribute_exists(pk) AND {condition}");
         let (update, values) = match health {
             Some(health) => {
                 let health = AttributeValue::M(serde_dynamo::to_item(health)?);
-                ("SET #health = :health", since.into_iter().chain([(":health", health)]).collect())
+                (
+                    "SET #health = :health",
+                    since.into_iter().chain([(":health", health)]).collect(),
+                )
             }
             None => ("REMOVE #health", Vec::from_iter(since)),
         };
-        let updated = self.update_item(&Key::webhook(before.id), update, Condition::that(&condition, values)).await?;
-        Ok(if updated.is_some() { Written::Yes } else { Written::Refused })
+        let updated = self
+            .update_item(
+                &Key::webhook(before.id),
+                update,
+                Condition::that(&condition, values),
+            )
+            .await?;
+        Ok(if updated.is_some() {
+            Written::Yes
+        } else {
+            Written::Refused
+        })
     }
 
     /// One webhook.
@@ -225,11 +284,18 @@ impl Table {
 
     /// Until when the queued deliveries of one webhook are cancelled.
     pub async fn stopped(&self, id: WebhookId) -> Result<Stopped, TableError> {
-        Ok(self.get::<Row>(&Key::webhook(id)).await?.map_or(Stopped::Always, |row| row.stopped()))
+        Ok(self
+            .get::<Row>(&Key::webhook(id))
+            .await?
+            .map_or(Stopped::Always, |row| row.stopped()))
     }
 
     /// The webhook of this name, without regard to case.
-    pub async fn webhook_named(&self, name: &str, keys: &Keys) -> Result<Option<Webhook>, TableError> {
+    pub async fn webhook_named(
+        &self,
+        name: &str,
+        keys: &Keys,
+    ) -> Result<Option<Webhook>, TableError> {
         match self.named(&Key::name(KIND, name)).await? {
             Some(id) => self.webhook(id, keys).await,
             None => Ok(None),
@@ -242,33 +308,60 @@ impl Table {
         page.open(KIND, |row| row.open(keys)).await
     }
 
-    /// Until when the queued deliveries of these webhooks are cancelled. Of one that can't be read nothing is known.
-    pub async fn stops(&self, ids: &[WebhookId]) -> Result<impl Fn(WebhookId) -> Stopped + use<>, TableError> {
+    /// Until when the queued deliveries of these webhooks are cancelled. Of one that can't be read
+    /// nothing is known.
+    pub async fn stops(
+        &self,
+        ids: &[WebhookId],
+    ) -> Result<impl Fn(WebhookId) -> Stopped + use<>, TableError> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::webhook(*id)).collect();
         let mut stops = HashMap::new();
         for (key, item) in self.get_all(&keys).await? {
-            let Some(id) = ids.iter().find(|id| Key::webhook(**id) == key) else { continue };
+            let Some(id) = ids.iter().find(|id| Key::webhook(**id) == key) else {
+                continue;
+            };
             let row = unreadable::from_item::<Row>(item);
             stops.insert(*id, row.map_or(Stopped::Never, |row| row.stopped()));
         }
         Ok(move |id| stops.get(&id).copied().unwrap_or(Stopped::Always))
     }
 
-    /// Some of the enabled webhooks that ask for this pattern: at most 1 MB of them, and the position to go on from while
-    /// there are more.
+    /// Some of the enabled webhooks that ask for this pattern: at most 1 MB of them, and the
+    /// position to go on from while there are more.
     pub async fn subscribers(
         &self,
         pattern: &Pattern,
         after: Option<Position>,
     ) -> Result<(Vec<Subscriber>, Option<Position>), TableError> {
-        let query = self.client.query().table_name(&self.name).consistent_read(true);
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true);
         let query = query.key_condition_expression("pk = :pk");
         let query = query.expression_attribute_values(":pk", text(key::subscriptions(pattern)));
-        let page = query.set_exclusive_start_key(after.map(|position| position.0)).send().await?;
-        let found = page.items.unwrap_or_default().into_iter().filter_map(unreadable::from_item::<Subscription>);
-        let subscriber =
-            |Subscription { webhook_id: webhook, name, conditions }| Subscriber { webhook, name, conditions };
-        Ok((found.map(subscriber).collect(), page.last_evaluated_key.map(Position)))
+        let page = query
+            .set_exclusive_start_key(after.map(|position| position.0))
+            .send()
+            .await?;
+        let found = page
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(unreadable::from_item::<Subscription>);
+        let subscriber = |Subscription {
+                              webhook_id: webhook,
+                              name,
+                              conditions,
+                          }| Subscriber {
+            webhook,
+            name,
+            conditions,
+        };
+        Ok((
+            found.map(subscriber).collect(),
+            page.last_evaluated_key.map(Position),
+        ))
     }
 
     /// How many webhooks get the event type of `kinds` that most of them want.
@@ -281,10 +374,15 @@ impl Table {
                 Ok::<_, TableError>((pattern, found))
             })
             .collect();
-        let found: HashMap<Pattern, Vec<String>> =
-            stream::iter(reads).buffer_unordered(MAX_CONCURRENT_READS).try_collect().await?;
+        let found: HashMap<Pattern, Vec<String>> = stream::iter(reads)
+            .buffer_unordered(MAX_CONCURRENT_READS)
+            .try_collect()
+            .await?;
         let webhooks = |kind: &EventType| {
-            let subscriptions = kind.patterns().into_iter().filter_map(|pattern| found.get(&pattern));
+            let subscriptions = kind
+                .patterns()
+                .into_iter()
+                .filter_map(|pattern| found.get(&pattern));
             subscriptions.flatten().collect::<BTreeSet<_>>().len()
         };
         Ok(kinds.iter().map(webhooks).max().unwrap_or(0))
@@ -296,26 +394,39 @@ impl Table {
     }
 
     /// Counts the webhook where it sends to a service now, and no more where it did.
-    fn uses(&self, before: Option<&Webhook>, after: Option<&Webhook>) -> Result<Vec<TransactWriteItem>, TableError> {
-        let service = |webhook: Option<&Webhook>| webhook.and_then(|webhook| webhook.settings.destination.service());
+    fn uses(
+        &self,
+        before: Option<&Webhook>,
+        after: Option<&Webhook>,
+    ) -> Result<Vec<TransactWriteItem>, TableError> {
+        let service = |webhook: Option<&Webhook>| {
+            webhook.and_then(|webhook| webhook.settings.destination.service())
+        };
         let (old, new) = (service(before), service(after));
         if old == new {
             return Ok(Vec::new());
         }
         let old = old.map(|old| self.service_used(old, -1));
-        old.into_iter().chain(new.map(|new| self.service_used(new, 1))).collect()
+        old.into_iter()
+            .chain(new.map(|new| self.service_used(new, 1)))
+            .collect()
     }
 
     async fn webhook_item(&self, webhook: &Webhook, keys: &Keys) -> Result<Item, TableError> {
         let listing = Some((KIND, webhook.id.ulid().to_string()));
-        item(&Key::webhook(webhook.id), listing, Row::seal(webhook, keys).await?)
+        item(
+            &Key::webhook(webhook.id),
+            listing,
+            Row::seal(webhook, keys).await?,
+        )
     }
 }
 
 impl Subscriber {
     /// The conditions, parsed anew each time.
     pub fn conditions(&self) -> Result<Option<condition::Condition>, TableError> {
-        let unreadable = |what: String| TableError::Document(format!("conditions of {}: {what}", self.webhook));
+        let unreadable =
+            |what: String| TableError::Document(format!("conditions of {}: {what}", self.webhook));
         let read = |text: &String| {
             let value = serde_json::from_str(text).map_err(|error| unreadable(fault(&error)))?;
             condition::Condition::restore(value).map_err(|problems| unreadable(faults(&problems)))
@@ -325,11 +436,16 @@ impl Subscriber {
 
     /// An event as this webhook sees it.
     pub fn subject<'a>(&'a self, event: &'a Event) -> Subject<'a> {
-        Subject { event, webhook: self.webhook, webhook_name: self.name.as_deref() }
+        Subject {
+            event,
+            webhook: self.webhook,
+            webhook_name: self.name.as_deref(),
+        }
     }
 }
 
-/// Whether the conditions hold. Those that cost too much for this event don't, which is logged and counted.
+/// Whether the conditions hold. Those that cost too much for this event don't, which is logged and
+/// counted.
 pub fn wants(conditions: &condition::Condition, subject: &Subject<'_>) -> bool {
     conditions.matches(subject).unwrap_or_else(|error| {
         telemetry::metric("conditions_too_costly", 1);
@@ -340,24 +456,38 @@ pub fn wants(conditions: &condition::Condition, subject: &Subject<'_>) -> bool {
 
 /// The patterns under which dispatch finds the webhook.
 fn subscribed(webhook: &Webhook) -> impl Iterator<Item = &Pattern> {
-    webhook.settings.events.iter().filter(|_| webhook.settings.enabled)
+    webhook
+        .settings
+        .events
+        .iter()
+        .filter(|_| webhook.settings.enabled)
 }
 
 fn unchanged(webhook: &Webhook) -> Condition {
-    Condition::that("#version = :version", [(":version", number(webhook.state.version))])
+    Condition::that(
+        "#version = :version",
+        [(":version", number(webhook.state.version))],
+    )
 }
 
-/// As [`unchanged`], and its health has not been noted anew either: that is part of the row, and no change by itself.
+/// As [`unchanged`], and its health has not been noted anew either: that is part of the row, and no
+/// change by itself.
 fn unchanged_in_health(webhook: &Webhook) -> Condition {
     let (health, since) = same_health(webhook);
     let version = (":version", number(webhook.state.version));
-    Condition::that(&format!("#version = :version AND {health}"), since.into_iter().chain([version]))
+    Condition::that(
+        &format!("#version = :version AND {health}"),
+        since.into_iter().chain([version]),
+    )
 }
 
 fn same_health(webhook: &Webhook) -> (&'static str, Option<(&'static str, AttributeValue)>) {
     match &webhook.state.health {
         None => ("attribute_not_exists(#health)", None),
-        Some(health) => ("#health.#failing_since = :since", Some((":since", text(health.failing_since.to_string())))),
+        Some(health) => (
+            "#health.#failing_since = :since",
+            Some((":since", text(health.failing_since.to_string()))),
+        ),
     }
 }
 
@@ -366,11 +496,27 @@ fn name_key(webhook: &Webhook) -> Key {
 }
 
 fn name_item(webhook: &Webhook) -> Result<Item, TableError> {
-    item(&name_key(webhook), None, serde_json::json!({"id": webhook.id}))
+    item(
+        &name_key(webhook),
+        None,
+        serde_json::json!({"id": webhook.id}),
+    )
 }
 
 fn subscription_item(webhook: &Webhook, pattern: &Pattern) -> Result<Item, TableError> {
-    let conditions = webhook.settings.conditions.as_ref().map(|conditions| conditions.to_value().to_string());
+    let conditions = webhook
+        .settings
+        .conditions
+        .as_ref()
+        .map(|conditions| conditions.to_value().to_string());
     let name = Some(webhook.settings.name.clone());
-    item(&Key::subscription(pattern, webhook.id), None, Subscription { webhook_id: webhook.id, name, conditions })
+    item(
+        &Key::subscription(pattern, webhook.id),
+        None,
+        Subscription {
+            webhook_id: webhook.id,
+            name,
+            conditions,
+        },
+    )
 }

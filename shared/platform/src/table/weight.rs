@@ -1,17 +1,19 @@
-//! How much room items take in an answer. Lambda answers with at most 6 MB, which hold our answer as a JSON string: its
-//! quotes are escaped once more, and those inside of its texts twice.
+//! How much room items take in an answer. Lambda answers with at most 6 MB, which hold our answer
+//! as a JSON string: its quotes are escaped once more, and those inside of its texts twice.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
 
-/// The most that the items of one answer weigh, in bytes of Lambda's 6 MB. The rest is for what comes beside them, and for
-/// what weighs more once it is unsealed.
+/// The most that the items of one answer weigh, in bytes of Lambda's 6 MB. The rest is for what
+/// comes beside them, and for what weighs more once it is unsealed.
 pub const MOST_WEIGHT: usize = 4_000_000;
 
 /// How many bytes an item takes in an answer, at the most.
 pub(super) fn weight(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + 12 + of_value(value)).sum()
+    item.iter()
+        .map(|(name, value)| name.len() + 12 + of_value(value))
+        .sum()
 }
 
 fn of_value(value: &AttributeValue) -> usize {
@@ -41,11 +43,22 @@ mod tests {
 
     #[test]
     fn no_text_takes_more_than_it_weighs() {
-        for text in ["plain", "\"\\\"", "\u{0}\u{1f}\n\r\t", "é漢\u{1f600}\u{7f}", "{\"a\": \"\\u0000\"}"] {
+        for text in [
+            "plain",
+            "\"\\\"",
+            "\u{0}\u{1f}\n\r\t",
+            "é漢\u{1f600}\u{7f}",
+            "{\"a\": \"\\u0000\"}",
+        ] {
             let item = Item::from([("text".to_owned(), AttributeValue::S(text.to_owned()))]);
             let answer = json!({"text": text}).to_string();
-            let in_lambda = json!({"body": answer}).to_string().len() - json!({"body": "{}"}).to_string().len();
-            assert!(in_lambda <= weight(&item), "{text}: {in_lambda} > {}", weight(&item));
+            let in_lambda =
+                json!({"body": answer}).to_string().len() - json!({"body": "{}"}).to_string().len();
+            assert!(
+                in_lambda <= weight(&item),
+                "{text}: {in_lambda} > {}",
+                weight(&item)
+            );
         }
     }
 }

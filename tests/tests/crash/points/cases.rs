@@ -23,7 +23,15 @@ pub(super) struct Ended {
 
 /// Each attempt is a call, but of what is blocked.
 fn ended(status: Status, attempts: u32) -> Ended {
-    Ended { status, attempts, calls: if status == Status::Blocked { 0 } else { attempts as usize } }
+    Ended {
+        status,
+        attempts,
+        calls: if status == Status::Blocked {
+            0
+        } else {
+            attempts as usize
+        },
+    }
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -37,7 +45,11 @@ pub(super) fn cases() -> Vec<Case> {
             webhooks: vec![
                 ("plain", json!({}), Some(ended(Status::Succeeded, 1))),
                 ("wants", condition(1), Some(ended(Status::Succeeded, 1))),
-                ("all", json!({"events": ["*", "message"]}), Some(ended(Status::Succeeded, 1))),
+                (
+                    "all",
+                    json!({"events": ["*", "message"]}),
+                    Some(ended(Status::Succeeded, 1)),
+                ),
                 ("differs", condition(2), None),
                 ("other", json!({"events": ["chat"]}), None),
             ],
@@ -50,12 +62,21 @@ pub(super) fn cases() -> Vec<Case> {
                 ("early", twice.clone(), Some(ended(Status::Succeeded, 2))),
                 ("late", twice.clone(), Some(ended(Status::Succeeded, 3))),
             ],
-            answers: |path, seconds| if seconds < if path == "early" { 500 } else { 1100 } { 500 } else { 200 },
+            answers: |path, seconds| {
+                if seconds < if path == "early" { 500 } else { 1100 } {
+                    500
+                } else {
+                    200
+                }
+            },
             tells: &[],
         },
         Case {
             name: "every attempt fails",
-            webhooks: vec![("fails", twice.clone(), Some(ended(Status::Failed, 3))), watch("webhook.delivery_failed")],
+            webhooks: vec![
+                ("fails", twice.clone(), Some(ended(Status::Failed, 3))),
+                watch("webhook.delivery_failed"),
+            ],
             answers: |path, _| if path == "watch" { 200 } else { 500 },
             tells: &["webhook.delivery_failed"],
         },
@@ -63,21 +84,35 @@ pub(super) fn cases() -> Vec<Case> {
             name: "there are no retries",
             // The watch fails too, of which no event tells.
             webhooks: vec![
-                ("once", json!({"retry": {"type": "none"}}), Some(ended(Status::Failed, 1))),
-                ("watch", json!({"events": ["*"], "conditions": failures, "retry": {"type": "none"}}), None),
+                (
+                    "once",
+                    json!({"retry": {"type": "none"}}),
+                    Some(ended(Status::Failed, 1)),
+                ),
+                (
+                    "watch",
+                    json!({"events": ["*"], "conditions": failures, "retry": {"type": "none"}}),
+                    None,
+                ),
             ],
             answers: |_, _| 404,
             tells: &["webhook.delivery_failed"],
         },
         Case {
             name: "gone at once",
-            webhooks: vec![("gone", json!({}), Some(ended(Status::Failed, 1))), watch("webhook.*")],
+            webhooks: vec![
+                ("gone", json!({}), Some(ended(Status::Failed, 1))),
+                watch("webhook.*"),
+            ],
             answers: |path, _| if path == "gone" { 410 } else { 200 },
             tells: &["webhook.delivery_failed", "webhook.disabled"],
         },
         Case {
             name: "gone later",
-            webhooks: vec![("gone", twice, Some(ended(Status::Failed, 2))), watch("webhook.*")],
+            webhooks: vec![
+                ("gone", twice, Some(ended(Status::Failed, 2))),
+                watch("webhook.*"),
+            ],
             answers: |path, seconds| match (path, seconds) {
                 ("gone", 500..) => 410,
                 ("gone", _) => 500,
@@ -87,7 +122,14 @@ pub(super) fn cases() -> Vec<Case> {
         },
         Case {
             name: "blocked",
-            webhooks: vec![("blocked/{missing}", json!({}), Some(ended(Status::Blocked, 1))), watch("webhook.*")],
+            webhooks: vec![
+                (
+                    "blocked/{missing}",
+                    json!({}),
+                    Some(ended(Status::Blocked, 1)),
+                ),
+                watch("webhook.*"),
+            ],
             answers: |_, _| 200,
             tells: &["webhook.delivery_failed"],
         },

@@ -1,4 +1,5 @@
-//! What is on record was called, under the event's id, and nobody is called more often than something went wrong.
+//! What is on record was called, under the event's id, and nobody is called more often than
+//! something went wrong.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +15,20 @@ use crate::history::Hit;
 
 pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     let mut calls = BTreeMap::<DeliveryId, Vec<&Hit>>::new();
-    let sent = past.state.queues.sent().iter().filter(|sent| sent.queue == Name::Events).map(Message::json);
-    let id = |event: &Value| event["id"].as_str().expect("an id").parse().expect("an event's id");
+    let sent = past
+        .state
+        .queues
+        .sent()
+        .iter()
+        .filter(|sent| sent.queue == Name::Events)
+        .map(Message::json);
+    let id = |event: &Value| {
+        event["id"]
+            .as_str()
+            .expect("an id")
+            .parse()
+            .expect("an event's id")
+    };
     let mut events = BTreeMap::<EventId, Vec<Value>>::new();
     for event in sent {
         events.entry(id(&event)).or_default().push(event);
@@ -23,11 +36,19 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     for hit in &past.told.calls {
         let id = delivery(past, hit).filter(|id| past.rows.contains_key(id));
         let id = id.ok_or_else(|| {
-            Broken::new("every call carries its event's id", format!("{} to {}", hit.webhook_id, hit.name))
+            Broken::new(
+                "every call carries its event's id",
+                format!("{} to {}", hit.webhook_id, hit.name),
+            )
         })?;
-        // What is told again of a webhook that was deleted meanwhile does not know its name any more.
+        // What is told again of a webhook that was deleted meanwhile does not know its name any
+        // more.
         let sent = &events[&id.event];
-        let is = |event: &Value| ["type", "timestamp", "data"].iter().all(|field| hit.body[field] == event[field]);
+        let is = |event: &Value| {
+            ["type", "timestamp", "data"]
+                .iter()
+                .all(|field| hit.body[field] == event[field])
+        };
         kept(sent.iter().any(is), "every call carries its event", || {
             format!("{} to {} instead of {sent:?}", hit.body, hit.name)
         })?;
@@ -37,23 +58,46 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
         let calls = calls.get(id).map_or(&[][..], Vec::as_slice);
         let attempts = past.attempts(*id);
         let answers: Vec<_> = calls.iter().map(|hit| hit.answered).collect();
-        let what = || format!("{id}: {:?}, and calls answered {answers:?}", summary(attempts));
-        for attempt in attempts.iter().filter(|attempt| attempt.status_code.is_some()) {
+        let what = || {
+            format!(
+                "{id}: {:?}, and calls answered {answers:?}",
+                summary(attempts)
+            )
+        };
+        for attempt in attempts
+            .iter()
+            .filter(|attempt| attempt.status_code.is_some())
+        {
             let code = attempt.status_code;
-            let recorded = attempts.iter().filter(|attempt| attempt.status_code == code).count();
+            let recorded = attempts
+                .iter()
+                .filter(|attempt| attempt.status_code == code)
+                .count();
             let answered = answers.iter().filter(|answered| **answered == code).count();
             kept(recorded <= answered, "what is recorded was called", what)?;
         }
-        let delivered = answers.iter().flatten().any(|code| (200..400).contains(code));
-        kept(row.status != Status::Succeeded || delivered, "what succeeded was called", what)?;
+        let delivered = answers
+            .iter()
+            .flatten()
+            .any(|code| (200..400).contains(code));
+        kept(
+            row.status != Status::Succeeded || delivered,
+            "what succeeded was called",
+            what,
+        )?;
         // Nobody got those that could not be sent.
         let unsent = |error: &str| error.contains("refused") || error.contains("blocked");
-        let sent = attempts.iter().filter(|attempt| !attempt.error.as_deref().is_some_and(unsent)).count();
+        let sent = attempts
+            .iter()
+            .filter(|attempt| !attempt.error.as_deref().is_some_and(unsent))
+            .count();
         let extra = calls.len().saturating_sub(sent);
         let allowed = past.allowance(*id, calls);
-        kept(extra <= allowed, "no call is repeated where nothing went wrong", || {
-            format!("{extra} repeated where {allowed} may be: {}", what())
-        })?;
+        kept(
+            extra <= allowed,
+            "no call is repeated where nothing went wrong",
+            || format!("{extra} repeated where {allowed} may be: {}", what()),
+        )?;
     }
     Ok(())
 }
@@ -61,5 +105,8 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
 /// Which delivery a call was of.
 pub(super) fn delivery(past: &Past<'_>, hit: &Hit) -> Option<DeliveryId> {
     let at = past.hooks.iter().position(|hook| hook.name == hit.name)?;
-    Some(DeliveryId { event: hit.webhook_id.parse().ok()?, webhook: past.webhooks[at] })
+    Some(DeliveryId {
+        event: hit.webhook_id.parse().ok()?,
+        webhook: past.webhooks[at],
+    })
 }

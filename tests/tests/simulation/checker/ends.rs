@@ -1,5 +1,5 @@
-//! Every event that was accepted is dispatched to whom it matches, and each of its deliveries comes to an end with its
-//! history.
+//! Every event that was accepted is dispatched to whom it matches, and each of its deliveries comes
+//! to an end with its history.
 
 use domain::{
     delivery::{Attempt, Delivery, Status},
@@ -15,15 +15,22 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     every_event_is_dispatched(past)?;
     for (event, (_, matches)) in &past.events {
         for webhook in matches {
-            let id = DeliveryId { event: *event, webhook: *webhook };
+            let id = DeliveryId {
+                event: *event,
+                webhook: *webhook,
+            };
             let row = past.rows.get(&id);
-            let row = row.ok_or_else(|| Broken::new("what matched is delivered", format!("{id} has no history")))?;
+            let row = row.ok_or_else(|| {
+                Broken::new("what matched is delivered", format!("{id} has no history"))
+            })?;
             ended(past, row)?;
         }
     }
     for (id, rows) in &past.written {
         kept(
-            past.events.get(&id.event).is_some_and(|(_, matches)| matches.contains(&id.webhook)),
+            past.events
+                .get(&id.event)
+                .is_some_and(|(_, matches)| matches.contains(&id.webhook)),
             "only what matched is delivered",
             || id.to_string(),
         )?;
@@ -37,27 +44,64 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
         let found = past.events.get(&id);
         found.ok_or_else(|| Broken::new("what is accepted is dispatched", id))
     };
-    for sent in past.state.queues.sent().iter().filter(|sent| sent.queue == Name::Events) {
+    for sent in past
+        .state
+        .queues
+        .sent()
+        .iter()
+        .filter(|sent| sent.queue == Name::Events)
+    {
         let event = sent.json();
-        let (_, matches) = dispatched(event["id"].as_str().expect("an id").parse().expect("an event's id"))?;
-        let news = event["type"].as_str().is_some_and(|kind| kind.starts_with("webhook."));
-        let told = past.webhooks.iter().take(WATCHERS).all(|watcher| matches.contains(watcher));
-        kept(told || !news, "who watches is told of webhooks", || sent.body.clone())?;
+        let (_, matches) = dispatched(
+            event["id"]
+                .as_str()
+                .expect("an id")
+                .parse()
+                .expect("an event's id"),
+        )?;
+        let news = event["type"]
+            .as_str()
+            .is_some_and(|kind| kind.starts_with("webhook."));
+        let told = past
+            .webhooks
+            .iter()
+            .take(WATCHERS)
+            .all(|watcher| matches.contains(watcher));
+        kept(told || !news, "who watches is told of webhooks", || {
+            sent.body.clone()
+        })?;
     }
     for accepted in &past.told.accepted {
         let (at, matches) = dispatched(accepted.event.id)?;
         for (hook, webhook) in past.hooks.iter().zip(past.webhooks) {
             let wanted = hook.settings["events"][0] == "message"
-                && hook.wants.is_none_or(|wanted| accepted.event.data["n"] == wanted);
+                && hook
+                    .wants
+                    .is_none_or(|wanted| accepted.event.data["n"] == wanted);
             let gets = matches.contains(webhook);
             let stops = &past.stops[webhook];
-            let gone = stops.iter().any(|stop| stop.at < accepted.at && stop.until.is_none());
+            let gone = stops
+                .iter()
+                .any(|stop| stop.at < accepted.at && stop.until.is_none());
             let what = || format!("{} and {}", accepted.event.id, hook.name);
-            kept(wanted || !gets, "an event goes to nobody who does not want it", what)?;
-            let stopped =
-                stops.iter().any(|stop| stop.at <= *at && stop.until.is_none_or(|until| until >= accepted.at));
-            kept(gets || !wanted || stopped, "an event goes to everybody who wants it", what)?;
-            kept(!gets || !gone, "an event goes to nobody who was stopped before", what)?;
+            kept(
+                wanted || !gets,
+                "an event goes to nobody who does not want it",
+                what,
+            )?;
+            let stopped = stops
+                .iter()
+                .any(|stop| stop.at <= *at && stop.until.is_none_or(|until| until >= accepted.at));
+            kept(
+                gets || !wanted || stopped,
+                "an event goes to everybody who wants it",
+                what,
+            )?;
+            kept(
+                !gets || !gone,
+                "an event goes to nobody who was stopped before",
+                what,
+            )?;
         }
     }
     Ok(())
@@ -65,12 +109,34 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
 
 fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     let attempts = past.attempts(row.id);
-    let what = || format!("{}: {:?} with {:?}, awaited {:?}", row.id, row.status, summary(attempts), row.awaited);
-    let over = [Status::Succeeded, Status::Failed, Status::Blocked, Status::Cancelled].contains(&row.status);
-    kept(over && row.awaited.is_none(), "every delivery comes to an end", what)?;
+    let what = || {
+        format!(
+            "{}: {:?} with {:?}, awaited {:?}",
+            row.id,
+            row.status,
+            summary(attempts),
+            row.awaited
+        )
+    };
+    let over = [
+        Status::Succeeded,
+        Status::Failed,
+        Status::Blocked,
+        Status::Cancelled,
+    ]
+    .contains(&row.status);
+    kept(
+        over && row.awaited.is_none(),
+        "every delivery comes to an end",
+        what,
+    )?;
     let last = row.last.as_ref().map_or(0, |last| last.number);
     let numbers = attempts.iter().map(|attempt| attempt.number);
-    kept(numbers.eq(1..=last), "a delivery ends with its history", what)?;
+    kept(
+        numbers.eq(1..=last),
+        "a delivery ends with its history",
+        what,
+    )?;
     let hook = past.hook(row.id.webhook);
     let code = attempts.last().and_then(|attempt| attempt.status_code);
     let succeeded = code.is_some_and(|code| (200..400).contains(&code));
@@ -79,24 +145,38 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
         Status::Succeeded => succeeded,
         Status::Failed => !succeeded && last > 0,
         Status::Blocked => code.is_none() && last > 0 && hook.has_no_address(),
-        _ => {
-            past.stops[&row.id.webhook].iter().any(|stop| stop.until.is_none_or(|until| until + past.slack() >= queued))
-        }
+        _ => past.stops[&row.id.webhook].iter().any(|stop| {
+            stop.until
+                .is_none_or(|until| until + past.slack() >= queued)
+        }),
     };
     kept(as_it_ended, "a delivery's status is what came of it", what)?;
     let made = (last + 1).saturating_sub(row.schedule.first_number) as usize;
     let most = hook.delays.len() + 1;
-    kept(made <= most, "a schedule has as many attempts as were asked for", what)?;
-    // A try that was asked for by hand may take the place of the next one without a schedule of its own, after a crash.
+    kept(
+        made <= most,
+        "a schedule has as many attempts as were asked for",
+        what,
+    )?;
+    // A try that was asked for by hand may take the place of the next one without a schedule of its
+    // own, after a crash.
     if !past.told.retried.contains_key(&row.id) {
         in_time(past, row)?;
     }
-    let latest = row.schedule.started_at.map(|started_at| later(started_at, latest(hook, made)));
+    let latest = row
+        .schedule
+        .started_at
+        .map(|started_at| later(started_at, latest(hook, made)));
     let late = latest.is_some_and(|latest| row.updated_at > latest);
-    kept(row.status != Status::Failed || made == most || row.stops.is_some() || late, "no schedule ends early", what)
+    kept(
+        row.status != Status::Failed || made == most || row.stops.is_some() || late,
+        "no schedule ends early",
+        what,
+    )
 }
 
-/// By how many seconds after its begin a schedule with so many attempts ends at the latest: the attempts take time, too.
+/// By how many seconds after its begin a schedule with so many attempts ends at the latest: the
+/// attempts take time, too.
 fn latest(hook: &Hook, attempts: usize) -> u64 {
     hook.delays.iter().sum::<u64>() + 60 * attempts as u64
 }
@@ -105,42 +185,82 @@ fn later(time: Timestamp, seconds: u64) -> Timestamp {
     time + SignedDuration::from_secs(i64::try_from(seconds).expect("small"))
 }
 
-/// No attempt of the last chain begins before its delay is over, nor before the time that the endpoint asked to be given. A
-/// schedule that is late by then ends on time all the same.
+/// No attempt of the last chain begins before its delay is over, nor before the time that the
+/// endpoint asked to be given. A schedule that is late by then ends on time all the same.
 fn in_time(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     let (attempts, hook) = (past.attempts(row.id), past.hook(row.id.webhook));
-    for pair in attempts.windows(2).filter(|pair| pair[0].number >= row.schedule.first_number) {
+    for pair in attempts
+        .windows(2)
+        .filter(|pair| pair[0].number >= row.schedule.first_number)
+    {
         let made = (pair[1].number - row.schedule.first_number) as usize;
         let until = |end: u64, time: Timestamp| {
-            row.schedule.started_at.map_or(time, |started_at| time.min(later(started_at, end)))
+            row.schedule
+                .started_at
+                .map_or(time, |started_at| time.min(later(started_at, end)))
         };
-        let asked_for = pair[0].response_body.as_deref().and_then(|body| body.parse().ok()).unwrap_or(0);
+        let asked_for = pair[0]
+            .response_body
+            .as_deref()
+            .and_then(|body| body.parse().ok())
+            .unwrap_or(0);
         let due = until(latest(hook, made), later(pair[0].at, hook.delays[made - 1]));
-        let due = due.max(until(hook.delays.iter().sum(), later(pair[0].at, asked_for)));
-        kept(pair[1].at >= due, "no attempt begins before its time", || {
-            format!("attempt {} of {} at {} instead of {due}", pair[1].number, row.id, pair[1].at)
-        })?;
+        let due = due.max(until(
+            hook.delays.iter().sum(),
+            later(pair[0].at, asked_for),
+        ));
+        kept(
+            pair[1].at >= due,
+            "no attempt begins before its time",
+            || {
+                format!(
+                    "attempt {} of {} at {} instead of {due}",
+                    pair[1].number, row.id, pair[1].at
+                )
+            },
+        )?;
     }
     Ok(())
 }
 
-/// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by another.
+/// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by
+/// another.
 fn recorded_once(past: &Past<'_>, id: DeliveryId, rows: &[Delivery]) -> Result<(), Broken> {
     let mut tickets: Vec<_> = rows.iter().filter_map(|row| row.last.as_ref()).collect();
     tickets.dedup();
     for pair in rows.windows(2).filter(|pair| pair[0].last != pair[1].last) {
-        let (awaited, ticket) = (pair[0].awaited.as_ref().map(|awaited| &awaited.ticket), pair[1].last.as_ref());
+        let (awaited, ticket) = (
+            pair[0].awaited.as_ref().map(|awaited| &awaited.ticket),
+            pair[1].last.as_ref(),
+        );
         let message = ticket.and_then(|ticket| past.messages(id).get(&ticket.token));
-        let asked_for = awaited.zip(message).is_some_and(|(awaited, message)| message.answers(awaited));
-        kept(asked_for, "each attempt is the one that was awaited", || format!("{id}: {ticket:?} for {awaited:?}"))?;
+        let asked_for = awaited
+            .zip(message)
+            .is_some_and(|(awaited, message)| message.answers(awaited));
+        kept(
+            asked_for,
+            "each attempt is the one that was awaited",
+            || format!("{id}: {ticket:?} for {awaited:?}"),
+        )?;
     }
     let numbers = tickets.iter().map(|ticket| ticket.number);
-    kept(numbers.eq(1..=u32::try_from(tickets.len()).expect("few")), "each attempt is recorded once", || {
-        format!("{id}: {tickets:?} with {:?}", summary(past.attempts(id)))
-    })
+    kept(
+        numbers.eq(1..=u32::try_from(tickets.len()).expect("few")),
+        "each attempt is recorded once",
+        || format!("{id}: {tickets:?} with {:?}", summary(past.attempts(id))),
+    )
 }
 
 /// The attempts in short.
 pub(super) fn summary(attempts: &[Attempt]) -> Vec<(u32, Option<u16>, Option<&str>)> {
-    attempts.iter().map(|attempt| (attempt.number, attempt.status_code, attempt.error.as_deref())).collect()
+    attempts
+        .iter()
+        .map(|attempt| {
+            (
+                attempt.number,
+                attempt.status_code,
+                attempt.error.as_deref(),
+            )
+        })
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! What holds while the system is at work: nothing that is awaited is without a message, and nothing is awaited twice.
+//! What holds while the system is at work: nothing that is awaited is without a message, and
+//! nothing is awaited twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,21 +12,27 @@ use tests::fake::{Fake, sqs::Name};
 use super::{Broken, kept, waiting};
 use crate::history::{History, message};
 
-/// Every delivery that waits has a message on a queue that leads on: the one that it awaits, or the one whose follow-up is
-/// to be repeated.
+/// Every delivery that waits has a message on a queue that leads on: the one that it awaits, or the
+/// one whose follow-up is to be repeated.
 pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), Broken> {
     let queued = queued(fake);
     let told = history.told();
     for row in &waiting(fake) {
         let messages = queued.get(&row.id).map_or(&[][..], Vec::as_slice);
-        let led_on = messages.iter().any(|message| answers(row, message) || row.last.as_ref() == Some(&message.ticket));
-        kept(led_on || told.may_be_lost.contains(&row.id), "nothing that is awaited is without a message", || {
-            let retried = told.retried.get(&row.id).map_or(0, Vec::len);
-            format!(
-                "{} awaits {:?}, and there are {messages:?}; asked for by hand {retried} times",
-                row.id, row.awaited
-            )
-        })?;
+        let led_on = messages
+            .iter()
+            .any(|message| answers(row, message) || row.last.as_ref() == Some(&message.ticket));
+        kept(
+            led_on || told.may_be_lost.contains(&row.id),
+            "nothing that is awaited is without a message",
+            || {
+                let retried = told.retried.get(&row.id).map_or(0, Vec::len);
+                format!(
+                    "{} awaits {:?}, and there are {messages:?}; asked for by hand {retried} times",
+                    row.id, row.awaited
+                )
+            },
+        )?;
     }
     drop(told);
     dead_letters_have_a_reason(fake, history)
@@ -37,26 +44,46 @@ pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Resu
     let told = history.told();
     for dead in fake.state().queues.on(Name::Dead) {
         let failed = told.failed_receives.get(&dead.id).copied().unwrap_or(0);
-        // One that takes the place of another is not recorded where that one's row changes meanwhile, and comes again.
+        // One that takes the place of another is not recorded where that one's row changes
+        // meanwhile, and comes again.
         let refused = usize::from(message(&dead).is_some_and(|message| message.replaces.is_some()));
-        kept(failed + refused >= receives as usize, "only what failed again and again is a dead letter", || {
-            format!("{} after {failed} failures of {} receives", dead.body, dead.received)
-        })?;
+        kept(
+            failed + refused >= receives as usize,
+            "only what failed again and again is a dead letter",
+            || {
+                format!(
+                    "{} after {failed} failures of {} receives",
+                    dead.body, dead.received
+                )
+            },
+        )?;
     }
     Ok(())
 }
 
-/// After the sweeper has run without a fault: of the messages of each delivery, those under one token are awaited.
+/// After the sweeper has run without a fault: of the messages of each delivery, those under one
+/// token are awaited.
 pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broken> {
     let (queued, told) = (queued(fake), history.told());
     let disturbed = told.disturbances();
-    for row in waiting(fake).iter().filter(|row| !disturbed.contains_key(&row.id)) {
-        let awaited = queued.get(&row.id).into_iter().flatten().filter(|message| answers(row, message));
-        let tokens: BTreeSet<&str> = awaited.map(|message| message.ticket.token.as_str()).collect();
+    for row in waiting(fake)
+        .iter()
+        .filter(|row| !disturbed.contains_key(&row.id))
+    {
+        let awaited = queued
+            .get(&row.id)
+            .into_iter()
+            .flatten()
+            .filter(|message| answers(row, message));
+        let tokens: BTreeSet<&str> = awaited
+            .map(|message| message.ticket.token.as_str())
+            .collect();
         let asked = told.retried.contains_key(&row.id) || told.copies.contains_key(&row.id);
-        kept(tokens.len() <= 1 || asked, "one message of each delivery is awaited", || {
-            format!("{} awaits {:?}, which are {tokens:?}", row.id, row.awaited)
-        })?;
+        kept(
+            tokens.len() <= 1 || asked,
+            "one message of each delivery is awaited",
+            || format!("{} awaits {:?}, which are {tokens:?}", row.id, row.awaited),
+        )?;
     }
     Ok(())
 }
@@ -65,15 +92,21 @@ pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broke
 pub(super) fn nothing_is_left(fake: &Fake) -> Result<(), Broken> {
     for queue in [Name::Events, Name::Deliveries, Name::Retries, Name::Dead] {
         let left = fake.state().queues.on(queue);
-        kept(left.is_empty(), "the queues are empty in the end", || format!("{left:?}"))?;
+        kept(left.is_empty(), "the queues are empty in the end", || {
+            format!("{left:?}")
+        })?;
     }
     let waiting = waiting(fake);
-    kept(waiting.is_empty(), "nobody waits in the end", || format!("{waiting:?}"))
+    kept(waiting.is_empty(), "nobody waits in the end", || {
+        format!("{waiting:?}")
+    })
 }
 
 /// Whether the row takes the message for the one that it waits for.
 fn answers(row: &Delivery, message: &Message) -> bool {
-    row.awaited.as_ref().is_some_and(|awaited| message.answers(&awaited.ticket))
+    row.awaited
+        .as_ref()
+        .is_some_and(|awaited| message.answers(&awaited.ticket))
 }
 
 fn queued(fake: &Fake) -> BTreeMap<DeliveryId, Vec<Message>> {

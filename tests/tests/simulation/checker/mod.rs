@@ -41,7 +41,10 @@ pub(super) struct Broken {
 impl Broken {
     /// This one.
     pub(super) fn new(promise: &'static str, what: impl fmt::Display) -> Self {
-        Self { promise, what: what.to_string() }
+        Self {
+            promise,
+            what: what.to_string(),
+        }
     }
 }
 
@@ -53,7 +56,11 @@ impl fmt::Display for Broken {
 
 /// That the promise was kept.
 fn kept(kept: bool, promise: &'static str, what: impl FnOnce() -> String) -> Result<(), Broken> {
-    if kept { Ok(()) } else { Err(Broken::new(promise, what())) }
+    if kept {
+        Ok(())
+    } else {
+        Err(Broken::new(promise, what()))
+    }
 }
 
 /// What is left of a simulation.
@@ -84,12 +91,19 @@ struct Past<'a> {
     calm: bool,
 }
 
-/// Checks everything once nothing is left to do; says how many deliveries there were, and how many calls.
-pub(super) fn check(system: &System, hooks: &[Hook], faults: &Faults) -> Result<(usize, usize), Broken> {
+/// Checks everything once nothing is left to do; says how many deliveries there were, and how many
+/// calls.
+pub(super) fn check(
+    system: &System,
+    hooks: &[Hook],
+    faults: &Faults,
+) -> Result<(usize, usize), Broken> {
     live::nothing_is_left(&system.fake)?;
     let (state, told) = (system.fake.state(), system.history.told());
     let past = Past::of(&state, &told, hooks, &system.office.webhooks, faults);
-    kept(past.lost.is_empty(), "the history is kept", || format!("{:?}", past.lost))?;
+    kept(past.lost.is_empty(), "the history is kept", || {
+        format!("{:?}", past.lost)
+    })?;
     ends::check(&past)?;
     told::check(&past)?;
     calls::check(&past)?;
@@ -98,12 +112,20 @@ pub(super) fn check(system: &System, hooks: &[Hook], faults: &Faults) -> Result<
 }
 
 impl<'a> Past<'a> {
-    fn of(state: &'a State, told: &'a Told, hooks: &'a [Hook], webhooks: &'a [WebhookId], faults: &Faults) -> Self {
+    fn of(
+        state: &'a State,
+        told: &'a Told,
+        hooks: &'a [Hook],
+        webhooks: &'a [WebhookId],
+        faults: &Faults,
+    ) -> Self {
         let (mut written, mut events) = (BTreeMap::<_, Vec<Delivery>>::new(), BTreeMap::new());
         let (mut attempts, mut lost) = (BTreeMap::<_, Vec<Attempt>>::new(), Vec::new());
         for made in state.table.writes() {
             let Some(item) = &made.item else {
-                lost.extend((is_delivery(&made.key) || is_attempt(&made.key)).then(|| made.key.clone()));
+                lost.extend(
+                    (is_delivery(&made.key) || is_attempt(&made.key)).then(|| made.key.clone()),
+                );
                 continue;
             };
             if is_delivery(&made.key) {
@@ -111,22 +133,42 @@ impl<'a> Past<'a> {
                 written.entry(row.id).or_default().push(row);
             } else if made.key.0.starts_with("events#") {
                 let matches = plain(item)["matches"].clone();
-                let id = format!("evt_{}", made.key.1).parse().expect("an event's id");
-                events.insert(id, (made.at, serde_json::from_value(matches).expect("matches")));
+                let id = format!("evt_{}", made.key.1)
+                    .parse()
+                    .expect("an event's id");
+                events.insert(
+                    id,
+                    (made.at, serde_json::from_value(matches).expect("matches")),
+                );
             } else if let Some(id) = made.key.0.strip_prefix("attempts#") {
-                attempts.entry(id.parse().expect("a delivery's id")).or_default().push(read(item));
+                attempts
+                    .entry(id.parse().expect("a delivery's id"))
+                    .or_default()
+                    .push(read(item));
             }
         }
-        let rows: BTreeMap<_, _> = written.iter().map(|(id, rows)| (*id, rows[rows.len() - 1].clone())).collect();
+        let rows: BTreeMap<_, _> = written
+            .iter()
+            .map(|(id, rows)| (*id, rows[rows.len() - 1].clone()))
+            .collect();
         for (id, row) in &rows {
             let later = attempts.remove(id).unwrap_or_default();
-            attempts.insert(*id, row.first_attempt.iter().cloned().chain(later).collect());
+            attempts.insert(
+                *id,
+                row.first_attempt.iter().cloned().chain(later).collect(),
+            );
         }
         let mut messages = BTreeMap::<_, BTreeMap<_, _>>::new();
         for message in state.queues.sent().iter().filter_map(message) {
-            messages.entry(message.delivery).or_default().insert(message.ticket.token.clone(), message);
+            messages
+                .entry(message.delivery)
+                .or_default()
+                .insert(message.ticket.token.clone(), message);
         }
-        let stops = webhooks.iter().map(|webhook| (*webhook, stops::stops(state, *webhook))).collect();
+        let stops = webhooks
+            .iter()
+            .map(|webhook| (*webhook, stops::stops(state, *webhook)))
+            .collect();
         let (skew, calm) = (faults.skew, *faults == Faults::none());
         let (disturbances, disturbed_events) = (told.disturbances(), told.disturbed_events());
         Self {
@@ -149,7 +191,11 @@ impl<'a> Past<'a> {
     }
 
     fn hook(&self, webhook: WebhookId) -> &Hook {
-        let at = self.webhooks.iter().position(|known| *known == webhook).expect("a webhook of the plan");
+        let at = self
+            .webhooks
+            .iter()
+            .position(|known| *known == webhook)
+            .expect("a webhook of the plan");
         &self.hooks[at]
     }
 
@@ -167,15 +213,26 @@ impl<'a> Past<'a> {
         Duration::from_millis(2 * self.skew)
     }
 
-    /// How many of a delivery's calls need not be on record: those of work in which something went wrong, and those that
-    /// several messages asked for.
+    /// How many of a delivery's calls need not be on record: those of work in which something went
+    /// wrong, and those that several messages asked for.
     fn allowance(&self, id: DeliveryId, calls: &[&Hit]) -> usize {
         let messages = self.messages(id);
-        let numbers: BTreeSet<u32> = messages.values().map(|message| message.ticket.number).collect();
+        let numbers: BTreeSet<u32> = messages
+            .values()
+            .map(|message| message.ticket.number)
+            .collect();
         let may_be_twins = !self.calm || self.told.retried.contains_key(&id);
-        let twins = if may_be_twins { messages.len() - numbers.len() } else { 0 };
-        let disturbed = calls.iter().filter(|hit| self.told.work[hit.by].faults > 0).count();
-        // Where the answer to a send is lost, the SDK sends the same messages again, twins among them.
+        let twins = if may_be_twins {
+            messages.len() - numbers.len()
+        } else {
+            0
+        };
+        let disturbed = calls
+            .iter()
+            .filter(|hit| self.told.work[hit.by].faults > 0)
+            .count();
+        // Where the answer to a send is lost, the SDK sends the same messages again, twins among
+        // them.
         let sent_again = self.disturbances.get(&id).copied().unwrap_or(0)
             + self.disturbed_events.get(&id.event).copied().unwrap_or(0);
         let copies = self.told.copies.get(&id).copied().unwrap_or(0);
@@ -186,15 +243,33 @@ impl<'a> Past<'a> {
 /// The rows of the deliveries that wait for another attempt.
 pub(super) fn waiting(fake: &Fake) -> Vec<Delivery> {
     let state = fake.state();
-    let rows = state.table.items().iter().filter(|(key, _)| is_delivery(key)).map(|(_, item)| item);
-    rows.filter(|item| item["status"]["S"] == "retrying").map(read).collect()
+    let rows = state
+        .table
+        .items()
+        .iter()
+        .filter(|(key, _)| is_delivery(key))
+        .map(|(_, item)| item);
+    rows.filter(|item| item["status"]["S"] == "retrying")
+        .map(read)
+        .collect()
 }
 
 /// Every delivery that has a row.
 pub(super) fn known(fake: &Fake) -> Vec<DeliveryId> {
     let state = fake.state();
-    let rows = state.table.items().iter().filter(|(key, _)| is_delivery(key));
-    rows.map(|(_, item)| item["id"]["S"].as_str().expect("an id").parse().expect("a delivery's id")).collect()
+    let rows = state
+        .table
+        .items()
+        .iter()
+        .filter(|(key, _)| is_delivery(key));
+    rows.map(|(_, item)| {
+        item["id"]["S"]
+            .as_str()
+            .expect("an id")
+            .parse()
+            .expect("a delivery's id")
+    })
+    .collect()
 }
 
 fn is_delivery(key: &Key) -> bool {
@@ -211,11 +286,18 @@ fn read<T: DeserializeOwned>(item: &Item) -> T {
 
 /// An item without DynamoDB's types.
 fn plain(item: &Item) -> Value {
-    Value::Object(item.iter().map(|(name, value)| (name.clone(), untyped(value))).collect::<Map<_, _>>())
+    Value::Object(
+        item.iter()
+            .map(|(name, value)| (name.clone(), untyped(value)))
+            .collect::<Map<_, _>>(),
+    )
 }
 
 fn untyped(value: &Value) -> Value {
-    let (kind, value) = value.as_object().and_then(|typed| typed.iter().next()).expect("a typed value");
+    let (kind, value) = value
+        .as_object()
+        .and_then(|typed| typed.iter().next())
+        .expect("a typed value");
     match (kind.as_str(), value) {
         ("N", Value::String(digits)) => serde_json::from_str(digits).expect("a number"),
         ("L", Value::Array(list)) => list.iter().map(untyped).collect(),

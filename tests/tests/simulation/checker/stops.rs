@@ -1,5 +1,5 @@
-//! Deleting and disabling stop every call that has not begun: who reads a webhook that is stopped does not call it, and who
-//! reads one that was does not call it for what was queued before.
+//! Deleting and disabling stop every call that has not begun: who reads a webhook that is stopped
+//! does not call it, and who reads one that was does not call it for what was queued before.
 
 use std::time::Duration;
 
@@ -26,23 +26,45 @@ pub(super) struct Stop {
 
 pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     for hit in &past.told.calls {
-        let Some(id) = delivery(past, hit) else { continue };
-        let reads =
-            past.told.work[hit.by].reads.iter().filter(|(webhook, at)| *webhook == id.webhook && *at <= hit.began);
-        let read_at = reads.map(|(_, at)| *at).max().expect("a webhook is read before it is called");
+        let Some(id) = delivery(past, hit) else {
+            continue;
+        };
+        let reads = past.told.work[hit.by]
+            .reads
+            .iter()
+            .filter(|(webhook, at)| *webhook == id.webhook && *at <= hit.began);
+        let read_at = reads
+            .map(|(_, at)| *at)
+            .max()
+            .expect("a webhook is read before it is called");
         let queued = past.events[&id.event].0;
         let retried = past.told.retried.get(&id).into_iter().flatten();
-        let queued_last = retried.filter(|at| **at <= read_at).copied().chain([queued]).max().expect("one");
+        let queued_last = retried
+            .filter(|at| **at <= read_at)
+            .copied()
+            .chain([queued])
+            .max()
+            .expect("one");
         let covers = |stop: &&Stop| {
             let queued_before = queued_last + past.slack() < stop.at;
-            let covered_at = |at: Instant| stop.until.is_none_or(|until| until > at) || queued_before;
+            let covered_at =
+                |at: Instant| stop.until.is_none_or(|until| until > at) || queued_before;
             // What was read longer ago is read again right before the call.
-            (stop.at < read_at && covered_at(read_at)) || (stop.at + FRESH < hit.began && covered_at(hit.began))
+            (stop.at < read_at && covered_at(read_at))
+                || (stop.at + FRESH < hit.began && covered_at(hit.began))
         };
         let by = past.stops[&id.webhook].iter().find(covers);
-        kept(by.is_none(), "no call begins after its webhook was stopped", || {
-            format!("{} of {id} was called {:?} later", hit.name, by.map(|stop| hit.at - stop.at))
-        })?;
+        kept(
+            by.is_none(),
+            "no call begins after its webhook was stopped",
+            || {
+                format!(
+                    "{} of {id} was called {:?} later",
+                    hit.name,
+                    by.map(|stop| hit.at - stop.at)
+                )
+            },
+        )?;
     }
     Ok(())
 }
@@ -60,7 +82,12 @@ pub(super) fn stops(state: &State, webhook: WebhookId) -> Vec<Stop> {
             (Some(stop), false) => stop.deleted |= deleted,
             (None, false) => {
                 let by_tieline = row["disabled_reason"].is_string();
-                stops.push(Stop { at: made.at, until: None, by_tieline, deleted });
+                stops.push(Stop {
+                    at: made.at,
+                    until: None,
+                    by_tieline,
+                    deleted,
+                });
             }
             (None, true) => {}
         }

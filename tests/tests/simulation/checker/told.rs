@@ -1,4 +1,5 @@
-//! Each end without success, and each disabling, is told of by one event, however often that was sent.
+//! Each end without success, and each disabling, is told of by one event, however often that was
+//! sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,30 +20,52 @@ fn ends(past: &Past<'_>) -> Result<(), Broken> {
     let mut told = BTreeMap::<(DeliveryId, u32), BTreeSet<String>>::new();
     for event in of_kind(past, "webhook.delivery_failed") {
         let data = &event["data"];
-        let id = data["delivery_id"].as_str().and_then(|id| id.parse().ok()).expect("a delivery's id");
+        let id = data["delivery_id"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .expect("a delivery's id");
         let attempts = u32::try_from(data["attempts"].as_u64().expect("a number")).expect("small");
-        told.entry((id, attempts)).or_default().insert(event["id"].to_string());
+        told.entry((id, attempts))
+            .or_default()
+            .insert(event["id"].to_string());
     }
     let mut ends = BTreeSet::new();
     for row in past.written.values().flatten() {
-        if [Status::Failed, Status::Blocked].contains(&row.status) && !is_about_webhooks(&row.event_type) {
+        if [Status::Failed, Status::Blocked].contains(&row.status)
+            && !is_about_webhooks(&row.event_type)
+        {
             ends.extend(row.last.as_ref().map(|last| (row.id, last.number)));
         }
     }
     for (end, ids) in &told {
-        kept(ends.contains(end), "only what has ended is told of", || format!("{end:?}"))?;
-        kept(ids.len() == 1, "an end is told of by one event", || format!("{end:?}: {ids:?}"))?;
+        kept(ends.contains(end), "only what has ended is told of", || {
+            format!("{end:?}")
+        })?;
+        kept(ids.len() == 1, "an end is told of by one event", || {
+            format!("{end:?}: {ids:?}")
+        })?;
     }
     // Another try that was asked for meanwhile takes the place of the news.
-    let untold = ends.iter().find(|end| !told.contains_key(end) && !past.told.retried.contains_key(&end.0));
-    kept(untold.is_none(), "every end without success is told of", || format!("{untold:?}"))
+    let untold = ends
+        .iter()
+        .find(|end| !told.contains_key(end) && !past.told.retried.contains_key(&end.0));
+    kept(
+        untold.is_none(),
+        "every end without success is told of",
+        || format!("{untold:?}"),
+    )
 }
 
 fn disablings(past: &Past<'_>) -> Result<(), Broken> {
     let mut told = BTreeMap::<String, BTreeSet<String>>::new();
     for event in of_kind(past, "webhook.disabled") {
-        let webhook = event["data"]["webhook_id"].as_str().expect("an id").to_owned();
-        told.entry(webhook).or_default().insert(event["id"].to_string());
+        let webhook = event["data"]["webhook_id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        told.entry(webhook)
+            .or_default()
+            .insert(event["id"].to_string());
     }
     for webhook in past.webhooks {
         let stops = &past.stops[webhook];
@@ -51,14 +74,23 @@ fn disablings(past: &Past<'_>) -> Result<(), Broken> {
         // Where somebody changes it before the news is out, there is none.
         let stands = |stop: &Stop| stop.by_tieline && stop.until.is_none() && !stop.deleted;
         let least = usize::from(stops.last().is_some_and(stands));
-        kept((least..=ours).contains(&told), "a disabling is told of by one event", || {
-            format!("{webhook} was disabled {ours} times, which {told} events tell of")
-        })?;
+        kept(
+            (least..=ours).contains(&told),
+            "a disabling is told of by one event",
+            || format!("{webhook} was disabled {ours} times, which {told} events tell of"),
+        )?;
     }
     Ok(())
 }
 
 fn of_kind<'a>(past: &'a Past<'_>, kind: &'a str) -> impl Iterator<Item = serde_json::Value> + 'a {
-    let sent = past.state.queues.sent().iter().filter(|sent| sent.queue == Name::Events);
-    sent.filter(move |sent| sent.body.contains(kind)).map(Message::json).filter(move |event| event["type"] == kind)
+    let sent = past
+        .state
+        .queues
+        .sent()
+        .iter()
+        .filter(|sent| sent.queue == Name::Events);
+    sent.filter(move |sent| sent.body.contains(kind))
+        .map(Message::json)
+        .filter(move |event| event["type"] == kind)
 }

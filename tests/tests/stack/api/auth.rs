@@ -26,10 +26,17 @@ async fn every_bad_token_gets_the_same_answer() {
             request = request.header("authorization", authorization);
         }
         let answer = stack.send(request).await;
-        assert_eq!(answer.header("www-authenticate"), "Bearer", "{authorization:?}");
+        assert_eq!(
+            answer.header("www-authenticate"),
+            "Bearer",
+            "{authorization:?}"
+        );
         answers.push(answer.problem(401));
     }
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:#?}"
+    );
     insta::assert_json_snapshot!(answers[0], @r#"
     {
       "detail": "Send a valid token: Authorization: Bearer <token>",
@@ -45,7 +52,10 @@ async fn a_token_in_the_query_is_not_accepted() {
     let stack = Stack::get();
     let nobody = stack.with_token("");
     for name in ["token", "access_token", "authorization", "api_key"] {
-        nobody.get_path(&format!("/v1/webhooks?{name}={}", stack.token())).await.problem(401);
+        nobody
+            .get_path(&format!("/v1/webhooks?{name}={}", stack.token()))
+            .await
+            .problem(401);
     }
 }
 
@@ -54,7 +64,13 @@ async fn every_documented_route_asks_for_a_token() {
     let stack = Stack::get();
     let nobody = stack.with_token("");
     let document = nobody.get_path("/openapi.json").await.expect(200);
-    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{}", document["openapi"]);
+    assert!(
+        document["openapi"]
+            .as_str()
+            .is_some_and(|version| version.starts_with("3.1")),
+        "{}",
+        document["openapi"]
+    );
 
     let mut public = Vec::new();
     let mut guarded = 0;
@@ -65,7 +81,10 @@ async fn every_documented_route_asks_for_a_token() {
             let answer = nobody
                 .send(
                     nobody
-                        .request(method.clone(), &path.replace("{id}", "x").replace("{type}", "validation"))
+                        .request(
+                            method.clone(),
+                            &path.replace("{id}", "x").replace("{type}", "validation"),
+                        )
                         .json("x"),
                 )
                 .await;
@@ -76,10 +95,22 @@ async fn every_documented_route_asks_for_a_token() {
             answer.problem(401);
             let scope = operation["security"][0]["token"][0].as_str();
             let any_token = path == "/v1/me" && scope.is_none();
-            assert!(any_token || scope.is_some_and(|scope| scope.contains(':')), "{method} {path} names no scope");
+            assert!(
+                any_token || scope.is_some_and(|scope| scope.contains(':')),
+                "{method} {path} names no scope"
+            );
             guarded += 1;
         }
     }
-    assert_eq!(public, ["/docs", "/docs/redoc.js", "/healthz", "/openapi.json", "/problems/{type}"]);
+    assert_eq!(
+        public,
+        [
+            "/docs",
+            "/docs/redoc.js",
+            "/healthz",
+            "/openapi.json",
+            "/problems/{type}"
+        ]
+    );
     assert!(guarded >= 15, "only {guarded} routes");
 }

@@ -5,7 +5,12 @@ use tests::sink::Sink;
 use tests::stack::{Stack, text};
 
 fn ids(page: &Value) -> Vec<String> {
-    page["data"].as_array().expect("data").iter().map(|item| text(item, "event_id")).collect()
+    page["data"]
+        .as_array()
+        .expect("data")
+        .iter()
+        .map(|item| text(item, "event_id"))
+        .collect()
 }
 
 #[tokio::test]
@@ -30,10 +35,15 @@ async fn pages_follow_each_other_newest_first() {
     let mut seen = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = stack.get_path(&format!("{list}&limit=2{cursor}")).await.expect(200);
+        let page = stack
+            .get_path(&format!("{list}&limit=2{cursor}"))
+            .await
+            .expect(200);
         assert!(ids(&page).len() <= 2);
         seen.extend(ids(&page));
-        let Some(next) = page["next_cursor"].as_str() else { break };
+        let Some(next) = page["next_cursor"].as_str() else {
+            break;
+        };
         cursor = format!("&cursor={next}");
     }
     assert_eq!(seen, published);
@@ -44,15 +54,26 @@ async fn pages_follow_each_other_newest_first() {
     let other_end = if cursor.ends_with('A') { "B" } else { "A" };
     let forged = format!("{}{other_end}", &cursor[..cursor.len() - 1]);
     for wrong in [forged.as_str(), "x", "AAAA", &published[0]] {
-        stack.get_path(&format!("{list}&cursor={wrong}")).await.problem(400);
+        stack
+            .get_path(&format!("{list}&cursor={wrong}"))
+            .await
+            .problem(400);
     }
-    stack.get_path(&format!("/v1/events?cursor={cursor}")).await.problem(400);
+    stack
+        .get_path(&format!("/v1/events?cursor={cursor}"))
+        .await
+        .problem(400);
 }
 
 #[tokio::test]
 async fn parameters_are_checked() {
     let stack = Stack::get();
-    for path in ["/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/event-types"] {
+    for path in [
+        "/v1/webhooks",
+        "/v1/events",
+        "/v1/deliveries",
+        "/v1/event-types",
+    ] {
         for (query, pointers) in [
             ("limit=0", vec!["/limit"]),
             ("limit=101", vec!["/limit"]),
@@ -60,10 +81,17 @@ async fn parameters_are_checked() {
             ("limit=x&colour=red", vec!["/colour", "/limit"]),
             ("limit=1&limit=2", vec!["/limit"]),
         ] {
-            assert_eq!(stack.get_path(&format!("{path}?{query}")).await.pointers(), pointers, "{path}?{query}");
+            assert_eq!(
+                stack.get_path(&format!("{path}?{query}")).await.pointers(),
+                pointers,
+                "{path}?{query}"
+            );
         }
         for limit in [1, 100] {
-            stack.get_path(&format!("{path}?limit={limit}")).await.expect(200);
+            stack
+                .get_path(&format!("{path}?limit={limit}"))
+                .await
+                .expect(200);
         }
     }
     for (query, pointer) in [
@@ -73,6 +101,10 @@ async fn parameters_are_checked() {
         ("deliveries?webhook_id=evt_x", "/webhook_id"),
         ("webhooks?enabled=maybe", "/enabled"),
     ] {
-        assert_eq!(stack.get_path(&format!("/v1/{query}")).await.pointers(), [pointer], "{query}");
+        assert_eq!(
+            stack.get_path(&format!("/v1/{query}")).await.pointers(),
+            [pointer],
+            "{query}"
+        );
     }
 }

@@ -6,7 +6,10 @@ use tests::client::Answer;
 use tests::stack::{Stack, unique};
 
 async fn raw(stack: &Stack, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
-    let request = stack.request(Method::POST, "/v1/events").header("content-type", content_type).body(body);
+    let request = stack
+        .request(Method::POST, "/v1/events")
+        .header("content-type", content_type)
+        .body(body);
     stack.send(request).await
 }
 
@@ -72,10 +75,20 @@ async fn bodies_that_cannot_be_read() {
         raw(&stack, "application/json", body).await.problem(400);
     }
     raw(&stack, "application/json", "").await.problem(400);
-    raw(&stack, "application/json; charset=utf-8", "[]").await.problem(422);
+    raw(&stack, "application/json; charset=utf-8", "[]")
+        .await
+        .problem(422);
     let marked = raw(&stack, "application/json", "\u{feff}{}").await;
-    assert_eq!(marked.pointers(), ["/data", "/type"], "a byte order mark is skipped");
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
+    assert_eq!(
+        marked.pointers(),
+        ["/data", "/type"],
+        "a byte order mark is skipped"
+    );
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonx",
+    ] {
         raw(&stack, content_type, "{}").await.problem(415);
     }
     let long = json!({"type": "message", "data": {"text": "x".repeat(256 * 1024)}}).to_string();
@@ -90,24 +103,50 @@ async fn documents_that_go_too_deep() {
     let accepted = stack.post("/v1/events", event(62)).await.expect(202);
     let read = stack.event_read(accepted["id"].as_str().expect("id")).await;
     assert_eq!(read["data"]["deep"], nested(62));
-    assert_eq!(stack.post("/v1/events", event(63)).await.pointers(), ["/data"]);
-    assert_eq!(stack.post("/v1/events", event(1000)).await.pointers(), ["/data"]);
+    assert_eq!(
+        stack.post("/v1/events", event(63)).await.pointers(),
+        ["/data"]
+    );
+    assert_eq!(
+        stack.post("/v1/events", event(1000)).await.pointers(),
+        ["/data"]
+    );
 
     let batch = json!({"events": [event(62), event(63), event(1)]});
     let results = stack.post("/v1/events/batch", batch).await.expect(202)["results"].take();
-    assert!(results[0]["id"].is_string() && results[2]["id"].is_string(), "{results}");
+    assert!(
+        results[0]["id"].is_string() && results[2]["id"].is_string(),
+        "{results}"
+    );
     assert_eq!(
-        (&results[1]["error"]["status"], &results[1]["error"]["errors"][0]["pointer"]),
+        (
+            &results[1]["error"]["status"],
+            &results[1]["error"]["errors"][0]["pointer"]
+        ),
         (&json!(422), &json!("/data"))
     );
 
     let conditions = json!({"field": "a", "op": "eq", "value": nested(63)});
-    let answer = stack.webhook().url("https://example.com/").set("conditions", conditions).try_create().await;
+    let answer = stack
+        .webhook()
+        .url("https://example.com/")
+        .set("conditions", conditions)
+        .try_create()
+        .await;
     assert_eq!(answer.pointers(), ["/conditions"]);
     let webhook = stack.webhook().url("https://example.com/").create().await;
     let render = json!({"event": event(62)});
-    assert_eq!(stack.post(&webhook.path("/render"), render.clone()).await.pointers(), ["/event"]);
-    assert_eq!(stack.post(&webhook.path("/test"), render).await.pointers(), ["/event"]);
+    assert_eq!(
+        stack
+            .post(&webhook.path("/render"), render.clone())
+            .await
+            .pointers(),
+        ["/event"]
+    );
+    assert_eq!(
+        stack.post(&webhook.path("/test"), render).await.pointers(),
+        ["/event"]
+    );
 }
 
 #[tokio::test]
@@ -126,9 +165,17 @@ async fn what_is_not_there_and_what_it_does_not_take() {
     ] {
         stack.get_path(path).await.problem(404);
     }
-    for (method, path) in [(Method::PUT, "/v1/webhooks"), (Method::DELETE, "/v1/events"), (Method::POST, "/healthz")] {
+    for (method, path) in [
+        (Method::PUT, "/v1/webhooks"),
+        (Method::DELETE, "/v1/events"),
+        (Method::POST, "/healthz"),
+    ] {
         let answer = stack.send(stack.request(method, path)).await;
-        assert!(answer.header("allow").contains("GET"), "{path}: {:?}", answer.headers);
+        assert!(
+            answer.header("allow").contains("GET"),
+            "{path}: {:?}",
+            answer.headers
+        );
         answer.problem(405);
     }
 }
@@ -137,13 +184,27 @@ async fn what_is_not_there_and_what_it_does_not_take() {
 async fn names_are_unique_without_regard_to_case() {
     let stack = Stack::get();
     let name = unique("Ärztin");
-    let first = stack.webhook().url("https://example.com/").set("name", name.clone()).create().await;
-    let again = |name: String| stack.webhook().url("https://example.com/").set("name", name).try_create();
+    let first = stack
+        .webhook()
+        .url("https://example.com/")
+        .set("name", name.clone())
+        .create()
+        .await;
+    let again = |name: String| {
+        stack
+            .webhook()
+            .url("https://example.com/")
+            .set("name", name)
+            .try_create()
+    };
     again(name.to_uppercase()).await.problem(409);
     again(format!("  {name}\t")).await.problem(409);
 
     let other = stack.webhook().url("https://example.com/").create().await;
-    stack.patch(&other.path(""), json!({"name": name})).await.problem(409);
+    stack
+        .patch(&other.path(""), json!({"name": name}))
+        .await
+        .problem(409);
     // Its own name in another case is not taken.
     first.patch(json!({"name": name.to_uppercase()})).await;
 
@@ -167,7 +228,11 @@ async fn every_answer_carries_the_common_headers() {
         raw(&stack, "text/plain", "x").await,
     ] {
         assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{answer:?}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            "nosniff",
+            "{answer:?}"
+        );
         let id = answer.header("x-request-id").to_owned();
         assert!(!id.is_empty(), "{answer:?}");
         ids.insert(id);

@@ -9,8 +9,18 @@ use tests::stack::{Stack, unique};
 /// Without what differs each time.
 fn stable(mut document: Value) -> Value {
     let map = document.as_object_mut().expect("object");
-    for name in ["id", "name", "created_at", "updated_at", "secret", "secret_hint"] {
-        assert!(map.remove(name).is_some_and(|value| value.is_string()), "{name}");
+    for name in [
+        "id",
+        "name",
+        "created_at",
+        "updated_at",
+        "secret",
+        "secret_hint",
+    ] {
+        assert!(
+            map.remove(name).is_some_and(|value| value.is_string()),
+            "{name}"
+        );
     }
     document
 }
@@ -22,7 +32,10 @@ async fn a_webhook_has_defaults() {
     let answer = stack.post("/v1/webhooks", document).await;
     let id = answer.body["id"].as_str().unwrap_or_default();
     // The path of the public URL comes first.
-    assert_eq!(answer.header("location"), format!("/_aws/execute-api/tieline/v1/webhooks/{id}"));
+    assert_eq!(
+        answer.header("location"),
+        format!("/_aws/execute-api/tieline/v1/webhooks/{id}")
+    );
     insta::assert_json_snapshot!(stable(answer.expect(201)), @r#"
     {
       "auth": {
@@ -66,24 +79,47 @@ async fn secrets_can_be_written_and_not_read() {
         .webhook()
         .url("https://example.com/bot123:AbC-dEf/send?api_key=abc&page=2")
         .set("secret", "0123456789abcdef01234567")
-        .set("secrets", json!({"long": "0123456789abWXYZ", "short": "0123456789abcde"}))
-        .set("auth", json!({"type": "basic", "username": "ada", "password": "correct horse battery"}))
-        .set("headers", json!({"X-Api-Key": "hidden-in-a-header", "X-Plain": "shown"}))
+        .set(
+            "secrets",
+            json!({"long": "0123456789abWXYZ", "short": "0123456789abcde"}),
+        )
+        .set(
+            "auth",
+            json!({"type": "basic", "username": "ada", "password": "correct horse battery"}),
+        )
+        .set(
+            "headers",
+            json!({"X-Api-Key": "hidden-in-a-header", "X-Plain": "shown"}),
+        )
         .create()
         .await;
     let read = webhook.read().await;
     assert_eq!(read, webhook.document, "a given secret is not shown");
-    assert_eq!(read["url"], "https://example.com/•••/send?api_key=•••&page=2");
+    assert_eq!(
+        read["url"],
+        "https://example.com/•••/send?api_key=•••&page=2"
+    );
     assert_eq!(read["secret_hint"], "4567");
     assert_eq!(read["secrets_hint"], json!({"long": "WXYZ", "short": null}));
-    assert_eq!(read["auth"], json!({"type": "basic", "username": "ada", "password_hint": "tery"}));
-    assert_eq!(read["headers"], json!({"x-api-key": "•••", "x-plain": "shown"}));
+    assert_eq!(
+        read["auth"],
+        json!({"type": "basic", "username": "ada", "password_hint": "tery"})
+    );
+    assert_eq!(
+        read["headers"],
+        json!({"x-api-key": "•••", "x-plain": "shown"})
+    );
     for name in ["secret", "secrets"] {
         assert!(read[name].is_null(), "{name}");
     }
 
     // What was read cannot be written back by mistake.
-    let answer = stack.patch(&webhook.path(""), json!({"url": read["url"], "headers": read["headers"]})).await;
+    let answer = stack
+        .patch(
+            &webhook.path(""),
+            json!({"url": read["url"], "headers": read["headers"]}),
+        )
+        .await;
     assert_eq!(answer.pointers(), ["/headers/x-api-key", "/url"]);
 }
 
@@ -96,7 +132,10 @@ async fn a_patch_changes_what_it_names() {
         .url(sink.at("/bot123:AbC-dEf/{secret.path}?token=abcdef"))
         .set("headers", json!({"x-one": "1", "x-two": "2"}))
         .set("secrets", json!({"path": "hidden", "other": "thing"}))
-        .set("auth", json!({"type": "basic", "username": "ada", "password": "secret"}))
+        .set(
+            "auth",
+            json!({"type": "basic", "username": "ada", "password": "secret"}),
+        )
         .create()
         .await;
     let changed = webhook
@@ -115,19 +154,39 @@ async fn a_patch_changes_what_it_names() {
     assert_eq!(changed["timeout_seconds"], 5);
     assert_eq!(changed["conditions"], webhook.document["conditions"]);
     assert_eq!(changed["secret_hint"], webhook.document["secret_hint"]);
-    assert!(changed["secret"].is_null(), "the secret stays, and is not shown again");
+    assert!(
+        changed["secret"].is_null(),
+        "the secret stays, and is not shown again"
+    );
     assert_eq!(changed["created_at"], webhook.document["created_at"]);
     assert_eq!(changed, webhook.read().await);
 
     stack.publish("message", json!({})).await;
     let request = sink.only().await;
-    assert_eq!((request.path.as_str(), request.query.as_str()), ("/bot123:AbC-dEf/hidden", "token=abcdef"));
+    assert_eq!(
+        (request.path.as_str(), request.query.as_str()),
+        ("/bot123:AbC-dEf/hidden", "token=abcdef")
+    );
     assert_eq!(request.header("x-three"), "3");
-    assert_eq!(request.header("authorization"), "Basic Z3JhY2U6c2VjcmV0", "grace:secret");
+    assert_eq!(
+        request.header("authorization"),
+        "Basic Z3JhY2U6c2VjcmV0",
+        "grace:secret"
+    );
 
-    let refused = stack.patch(&webhook.path(""), json!({"name": null, "colour": 1, "method": "HEAD"})).await;
+    let refused = stack
+        .patch(
+            &webhook.path(""),
+            json!({"name": null, "colour": 1, "method": "HEAD"}),
+        )
+        .await;
     assert_eq!(refused.pointers(), ["/colour", "/method", "/name"]);
-    let unknown = stack.patch(&webhook.path(""), json!({"colour": null, "conditions": null})).await;
+    let unknown = stack
+        .patch(
+            &webhook.path(""),
+            json!({"colour": null, "conditions": null}),
+        )
+        .await;
     assert_eq!(unknown.pointers(), ["/colour"], "unknown, and not ignored");
     stack.patch(&webhook.path(""), json!([])).await.problem(422);
 }
@@ -147,10 +206,16 @@ async fn a_change_can_name_the_version_that_it_saw() {
     let next = changed.header("etag").to_owned();
     changed.expect(200);
     assert_ne!(next, etag);
-    stack.send(with(Method::PATCH, &etag).json(&change)).await.problem(412);
+    stack
+        .send(with(Method::PATCH, &etag).json(&change))
+        .await
+        .problem(412);
     stack.send(with(Method::DELETE, &etag)).await.problem(412);
     assert_eq!(stack.get_path(&path).await.header("etag"), next);
-    stack.send(with(Method::PATCH, "*").json(&change)).await.expect(200);
+    stack
+        .send(with(Method::PATCH, "*").json(&change))
+        .await
+        .expect(200);
 
     let last = stack.get_path(&path).await.header("etag").to_owned();
     stack.send(with(Method::DELETE, &last)).await.expect(204);
@@ -165,44 +230,99 @@ async fn what_was_deleted_is_gone() {
     stack.get_path(&webhook.path("")).await.problem(404);
     stack.patch(&webhook.path(""), json!({})).await.problem(404);
     stack.delete(&webhook.path("")).await.problem(404);
-    stack.post(&webhook.path("/test"), json!({})).await.problem(404);
-    stack.post(&webhook.path("/rotate-secret"), json!({})).await.problem(404);
+    stack
+        .post(&webhook.path("/test"), json!({}))
+        .await
+        .problem(404);
+    stack
+        .post(&webhook.path("/rotate-secret"), json!({}))
+        .await
+        .problem(404);
 }
 
 #[tokio::test]
 async fn webhooks_are_listed_by_what_they_would_get() {
     let stack = Stack::get();
     let kind = unique("own").replace(' ', "_");
-    stack.post("/v1/event-types", json!({"name": format!("{kind}.made")})).await.expect(201);
-    stack.post("/v1/event-types", json!({"name": format!("{kind}.lost")})).await.expect(201);
-    let hook = |pattern: String| stack.webhook().url("https://example.com/").set("events", json!([pattern]));
+    stack
+        .post("/v1/event-types", json!({"name": format!("{kind}.made")}))
+        .await
+        .expect(201);
+    stack
+        .post("/v1/event-types", json!({"name": format!("{kind}.lost")}))
+        .await
+        .expect(201);
+    let hook = |pattern: String| {
+        stack
+            .webhook()
+            .url("https://example.com/")
+            .set("events", json!([pattern]))
+    };
     let exact = hook(format!("{kind}.made")).create().await;
     let group = hook(format!("{kind}.*")).create().await;
-    let off = hook(format!("{kind}.made")).set("enabled", false).create().await;
+    let off = hook(format!("{kind}.made"))
+        .set("enabled", false)
+        .create()
+        .await;
     hook(format!("{kind}.lost")).create().await;
 
     let listed = async |query: String| stack.listed(&format!("/v1/webhooks?{query}"), "id").await;
-    assert_eq!(listed(format!("event={kind}.made")).await, [group.id.as_str(), exact.id.as_str()]);
-    assert_eq!(listed(format!("event={kind}.made&enabled=false")).await, [off.id.as_str()]);
+    assert_eq!(
+        listed(format!("event={kind}.made")).await,
+        [group.id.as_str(), exact.id.as_str()]
+    );
+    assert_eq!(
+        listed(format!("event={kind}.made&enabled=false")).await,
+        [off.id.as_str()]
+    );
     assert!(listed("enabled=false".to_owned()).await.contains(&off.id));
 }
 
 #[tokio::test]
 async fn bounds_are_kept() {
     let stack = Stack::get();
-    let many = |count: usize| (0..count).map(|n| (format!("x-{n}"), json!("v"))).collect::<serde_json::Map<_, _>>();
+    let many = |count: usize| {
+        (0..count)
+            .map(|n| (format!("x-{n}"), json!("v")))
+            .collect::<serde_json::Map<_, _>>()
+    };
     let condition = json!({"field": "a", "op": "exists", "value": true});
     for (field, fits, too_much, pointer) in [
-        ("events", json!(vec!["message"; 40]), json!(vec!["message"; 41]), "/events"),
+        (
+            "events",
+            json!(vec!["message"; 40]),
+            json!(vec!["message"; 41]),
+            "/events",
+        ),
         ("events", json!(["insight.*", "*"]), json!([]), "/events"),
         ("events", json!(["a.b_c.d.*"]), json!(["in*"]), "/events/0"),
-        ("conditions", json!({"all": vec![&condition; 50]}), json!({"all": vec![&condition; 51]}), "/conditions/all"),
+        (
+            "conditions",
+            json!({"all": vec![&condition; 50]}),
+            json!({"all": vec![&condition; 51]}),
+            "/conditions/all",
+        ),
         ("headers", json!(many(20)), json!(many(21)), "/headers"),
-        ("body", json!(format!("\"{}\"", "x".repeat(32_766))), json!(format!("\"{}\"", "x".repeat(32_767))), "/body"),
+        (
+            "body",
+            json!(format!("\"{}\"", "x".repeat(32_766))),
+            json!(format!("\"{}\"", "x".repeat(32_767))),
+            "/body",
+        ),
         ("body", json!("{\"a\": {b}}"), json!("{\"a\": {b}"), "/body"),
         ("timeout_seconds", json!(30), json!(0), "/timeout_seconds"),
-        ("rate_limit_per_second", json!(1000), json!(1001), "/rate_limit_per_second"),
-        ("name", json!(unique(&"n".repeat(70))), json!("n".repeat(101)), "/name"),
+        (
+            "rate_limit_per_second",
+            json!(1000),
+            json!(1001),
+            "/rate_limit_per_second",
+        ),
+        (
+            "name",
+            json!(unique(&"n".repeat(70))),
+            json!("n".repeat(101)),
+            "/name",
+        ),
         (
             "retry",
             json!({"type": "fixed", "interval_seconds": 604_800, "duration_seconds": 604_800}),
@@ -217,7 +337,13 @@ async fn bounds_are_kept() {
         ),
     ] {
         // Off, so that it takes no other test's events.
-        let webhook = |value| stack.webhook().url("https://example.com/").set("enabled", false).set(field, value);
+        let webhook = |value| {
+            stack
+                .webhook()
+                .url("https://example.com/")
+                .set("enabled", false)
+                .set(field, value)
+        };
         webhook(fits).create().await.delete().await;
         assert_eq!(webhook(too_much).try_create().await.pointers(), [pointer]);
     }
@@ -239,8 +365,18 @@ async fn changes_at_the_same_time_do_not_undo_each_other() {
 async fn of_two_webhooks_of_one_name_one_is_made() {
     let stack = Stack::get();
     let name = unique("wanted");
-    let create = |_| stack.webhook().url("https://example.com/").set("name", name.clone()).try_create();
-    let mut statuses: Vec<u16> = join_all((0..5).map(create)).await.iter().map(|answer| answer.status).collect();
+    let create = |_| {
+        stack
+            .webhook()
+            .url("https://example.com/")
+            .set("name", name.clone())
+            .try_create()
+    };
+    let mut statuses: Vec<u16> = join_all((0..5).map(create))
+        .await
+        .iter()
+        .map(|answer| answer.status)
+        .collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409]);
 }

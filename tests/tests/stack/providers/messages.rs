@@ -8,9 +8,16 @@ use tests::stack::{Stack, text};
 
 /// A provider of SMS that asks for nothing but the default request.
 fn plain(stack: &Stack, sink: &Sink) -> ProviderBuilder {
-    let keys = stack.provider("twilio-sms", &sink.url()).set("api_key", "an-api-key-of-a-provider");
-    let keys = keys.set("secret_key", "whsec_c2VjcmV0LW9mLWEtdGVzdC1vZi1wcm92aWRlcnM=");
-    keys.set("auth", Value::Null).set("request", Value::Null).set("response", json!({"id_pointer": "/id"}))
+    let keys = stack
+        .provider("twilio-sms", &sink.url())
+        .set("api_key", "an-api-key-of-a-provider");
+    let keys = keys.set(
+        "secret_key",
+        "whsec_c2VjcmV0LW9mLWEtdGVzdC1vZi1wcm92aWRlcnM=",
+    );
+    keys.set("auth", Value::Null)
+        .set("request", Value::Null)
+        .set("response", json!({"id_pointer": "/id"}))
 }
 
 fn sms(provider: &Provider, text: &str) -> Value {
@@ -25,8 +32,11 @@ async fn the_default_request_is_signed() {
     let request = sink.only().await;
     assert_eq!(request.header("x-api-key"), "an-api-key-of-a-provider");
     assert_eq!(request.header("webhook-id"), id);
-    let webhook = standardwebhooks::Webhook::new("whsec_c2VjcmV0LW9mLWEtdGVzdC1vZi1wcm92aWRlcnM=").expect("a secret");
-    webhook.verify(&request.body, &request.headers).expect("a signature");
+    let webhook = standardwebhooks::Webhook::new("whsec_c2VjcmV0LW9mLWEtdGVzdC1vZi1wcm92aWRlcnM=")
+        .expect("a secret");
+    webhook
+        .verify(&request.body, &request.headers)
+        .expect("a signature");
     assert_eq!(
         request.json(),
         json!({
@@ -42,17 +52,26 @@ async fn the_same_key_twice_is_one_message() {
     let provider = plain(&stack, &sink).create().await;
     let key = tests::stack::unique("key");
     let send = async |text: &str| {
-        let request = stack.request(Method::POST, "/v1/messages").header("idempotency-key", &key);
+        let request = stack
+            .request(Method::POST, "/v1/messages")
+            .header("idempotency-key", &key);
         stack.send(request.json(&sms(&provider, text))).await
     };
     let first = send("Hello").await;
-    assert!(first.header("location").starts_with("/_aws/execute-api/tieline/v1/messages/msg_"));
+    assert!(
+        first
+            .header("location")
+            .starts_with("/_aws/execute-api/tieline/v1/messages/msg_")
+    );
     let first = first.expect(202);
     assert_eq!(first["status"], "queued");
     let id = text(&first, "id");
     stack.message_until(&id, "sent").await;
     let again = send("Hello").await.expect(202);
-    assert_eq!((&again["id"], &again["status"]), (&first["id"], &json!("sent")));
+    assert_eq!(
+        (&again["id"], &again["status"]),
+        (&first["id"], &json!("sent"))
+    );
     assert_eq!(send("Another").await.pointers(), ["Idempotency-Key"]);
 
     // What was accepted stays so, also when its provider is gone.
@@ -68,34 +87,75 @@ async fn what_is_wrong_is_refused_and_nothing_sent() {
     let provider = plain(&stack, &sink).create().await;
     for (document, pointers) in [
         (json!({}), vec!["/channel", "/to"]),
-        (json!({"channel": "sms", "to": "0555 5550100", "text": "x"}), vec!["/to"]),
-        (json!({"channel": "email", "to": "nobody", "subject": "x", "text": "x"}), vec!["/to"]),
-        (json!({"channel": "sms", "to": "+15555550100", "text": "x", "unknown": 1}), vec!["/unknown"]),
-        (json!({"channel": "sms", "to": "+15555550100", "text": "x", "provider": "no such one"}), vec!["/provider"]),
-        (json!({"channel": "chatbot", "to": "7", "text": "x", "provider": provider.id}), vec!["/provider"]),
+        (
+            json!({"channel": "sms", "to": "0555 5550100", "text": "x"}),
+            vec!["/to"],
+        ),
+        (
+            json!({"channel": "email", "to": "nobody", "subject": "x", "text": "x"}),
+            vec!["/to"],
+        ),
+        (
+            json!({"channel": "sms", "to": "+15555550100", "text": "x", "unknown": 1}),
+            vec!["/unknown"],
+        ),
+        (
+            json!({"channel": "sms", "to": "+15555550100", "text": "x", "provider": "no such one"}),
+            vec!["/provider"],
+        ),
+        (
+            json!({"channel": "chatbot", "to": "7", "text": "x", "provider": provider.id}),
+            vec!["/provider"],
+        ),
     ] {
-        assert_eq!(stack.post("/v1/messages", document).await.pointers(), pointers);
+        assert_eq!(
+            stack.post("/v1/messages", document).await.pointers(),
+            pointers
+        );
     }
-    assert_eq!(stack.post("/v1/calls", json!({"to": "+1"})).await.pointers(), ["/text", "/to"]);
+    assert_eq!(
+        stack
+            .post("/v1/calls", json!({"to": "+1"}))
+            .await
+            .pointers(),
+        ["/text", "/to"]
+    );
     let id = stack.message("messages", sms(&provider, "Hello")).await;
-    stack.get_path(&format!("/v1/calls/{id}")).await.problem(404);
+    stack
+        .get_path(&format!("/v1/calls/{id}"))
+        .await
+        .problem(404);
     stack.get_path("/v1/messages?chanel=sms").await.problem(422);
     stack.message_until(&id, "sent").await;
-    let listed = stack.listed("/v1/messages?channel=sms&status=sent", "id").await;
+    let listed = stack
+        .listed("/v1/messages?channel=sms&status=sent", "id")
+        .await;
     assert!(listed.contains(&id));
-    assert!(!stack.listed("/v1/messages?channel=email", "id").await.contains(&id));
+    assert!(
+        !stack
+            .listed("/v1/messages?channel=email", "id")
+            .await
+            .contains(&id)
+    );
     assert_eq!(sink.got().len(), 1);
 }
 
 #[tokio::test]
 async fn a_provider_that_is_down_is_tried_again() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(503), Reply::status(200).body(r#"{"id": "theirs-1"}"#)]);
+    let sink = Sink::answering([
+        Reply::status(503),
+        Reply::status(200).body(r#"{"id": "theirs-1"}"#),
+    ]);
     let provider = plain(&stack, &sink).create().await;
     let id = stack.message("messages", sms(&provider, "Hello")).await;
     let sent = stack.message_until(&id, "sent").await;
-    let codes: Vec<&Value> =
-        sent["attempts"].as_array().expect("attempts").iter().map(|attempt| &attempt["status_code"]).collect();
+    let codes: Vec<&Value> = sent["attempts"]
+        .as_array()
+        .expect("attempts")
+        .iter()
+        .map(|attempt| &attempt["status_code"])
+        .collect();
     assert_eq!(codes, [503, 200]);
     assert_eq!(sent["provider_message_id"], "theirs-1");
     let got = sink.wait_for(2).await;
@@ -107,11 +167,17 @@ async fn a_provider_that_is_down_is_tried_again() {
 async fn a_report_that_is_faster_than_the_answer_waits() {
     let stack = Stack::get();
     // The answer that names the id comes with the second attempt.
-    let sink = Sink::answering([Reply::status(500), Reply::status(200).body(r#"{"id": "theirs-early"}"#)]);
+    let sink = Sink::answering([
+        Reply::status(500),
+        Reply::status(200).body(r#"{"id": "theirs-early"}"#),
+    ]);
     let provider = plain(&stack, &sink).create().await;
     let id = stack.message("messages", sms(&provider, "Hello")).await;
     sink.wait_for(1).await;
-    let report = [("MessageSid", "theirs-early"), ("MessageStatus", "delivered")];
+    let report = [
+        ("MessageSid", "theirs-early"),
+        ("MessageStatus", "delivered"),
+    ];
     provider.report_form(&report).await.expect(202);
     let delivered = stack.message_until(&id, "delivered").await;
     assert_eq!(delivered["provider_message_id"], "theirs-early");
@@ -119,6 +185,13 @@ async fn a_report_that_is_faster_than_the_answer_waits() {
     let other = plain(&stack, &sink).create().await;
     let foreign = [("MessageSid", id.as_str()), ("MessageStatus", "failed")];
     other.report_form(&foreign).await.expect(202);
-    stack.logged("delivery", &["report ignored", &id, &other.id]).await;
-    assert_eq!(stack.message_until(&id, "delivered").await["history"].as_array().map(Vec::len), Some(3));
+    stack
+        .logged("delivery", &["report ignored", &id, &other.id])
+        .await;
+    assert_eq!(
+        stack.message_until(&id, "delivered").await["history"]
+            .as_array()
+            .map(Vec::len),
+        Some(3)
+    );
 }

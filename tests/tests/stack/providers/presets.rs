@@ -1,5 +1,5 @@
-//! Each documented preset against an imitation of its API: the shapes of requests, answers and reports are those that its
-//! documentation has.
+//! Each documented preset against an imitation of its API: the shapes of requests, answers and
+//! reports are those that its documentation has.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -10,18 +10,33 @@ const TO: &str = "+15555550100";
 const FROM: &str = "+15555550101";
 
 fn form(request: &Request) -> Vec<(String, String)> {
-    assert_eq!(request.header("content-type"), "application/x-www-form-urlencoded");
-    url::form_urlencoded::parse(&request.body).into_owned().collect()
+    assert_eq!(
+        request.header("content-type"),
+        "application/x-www-form-urlencoded"
+    );
+    url::form_urlencoded::parse(&request.body)
+        .into_owned()
+        .collect()
 }
 
 fn basic(name: &str, password: &str) -> String {
-    format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{password}")))
+    format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{name}:{password}"))
+    )
 }
 
 /// The types of the events that came, and their data.
 fn told(requests: &[Request]) -> Vec<(String, Value)> {
     let events = requests.iter().map(Request::json);
-    events.map(|mut event| (event["type"].as_str().expect("a type").to_owned(), event["data"].take())).collect()
+    events
+        .map(|mut event| {
+            (
+                event["type"].as_str().expect("a type").to_owned(),
+                event["data"].take(),
+            )
+        })
+        .collect()
 }
 
 fn kinds(requests: &[Request]) -> Vec<String> {
@@ -34,27 +49,58 @@ fn kinds(requests: &[Request]) -> Vec<String> {
 async fn twilio_sms() {
     let (stack, events) = (Stack::get(), Sink::start());
     let sid = "SM0f1e2d3c4b5a69788796a5b4c3d2e1f0";
-    let answer = json!({"sid": sid, "status": "queued", "to": TO, "error_code": null, "num_segments": "1"});
+    let answer =
+        json!({"sid": sid, "status": "queued", "to": TO, "error_code": null, "num_segments": "1"});
     let twilio = Sink::answering([Reply::status(201).body(answer.to_string())]);
-    stack.message_webhook().url(events.url()).events(["sms.*"]).create().await;
-    let provider = stack.provider("twilio-sms", &twilio.url()).set("provider_id", "AC123").set("api_key", "AC123");
-    let provider = provider.set("secret_key", "an-auth-token-of-twilio").create().await;
+    stack
+        .message_webhook()
+        .url(events.url())
+        .events(["sms.*"])
+        .create()
+        .await;
+    let provider = stack
+        .provider("twilio-sms", &twilio.url())
+        .set("provider_id", "AC123")
+        .set("api_key", "AC123");
+    let provider = provider
+        .set("secret_key", "an-auth-token-of-twilio")
+        .create()
+        .await;
 
     let name = provider.document["name"].clone();
     let message = json!({"channel": "sms", "provider": name, "to": TO, "from": FROM, "text": "50% off & more: ünï"});
     let id = stack.message("messages", message).await;
     let request = twilio.only().await;
-    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/2010-04-01/Accounts/AC123/Messages.json"));
-    assert_eq!(request.header("authorization"), basic("AC123", "an-auth-token-of-twilio"));
+    assert_eq!(
+        (request.method.as_str(), request.path.as_str()),
+        ("POST", "/2010-04-01/Accounts/AC123/Messages.json")
+    );
+    assert_eq!(
+        request.header("authorization"),
+        basic("AC123", "an-auth-token-of-twilio")
+    );
     let callback_url = provider.callback_url();
-    let wanted = [("To", TO), ("From", FROM), ("Body", "50% off & more: ünï"), ("StatusCallback", &callback_url)];
-    assert_eq!(form(&request), wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let wanted = [
+        ("To", TO),
+        ("From", FROM),
+        ("Body", "50% off & more: ünï"),
+        ("StatusCallback", &callback_url),
+    ];
+    assert_eq!(
+        form(&request),
+        wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
 
     let sent = stack.message_until(&id, "sent").await;
     assert_eq!(sent["provider_message_id"], sid);
     assert_eq!(sent["attempts"][0]["status_code"], 201);
     let report = async |status| {
-        let fields = [("SmsSid", sid), ("MessageSid", sid), ("MessageStatus", status), ("AccountSid", "AC123")];
+        let fields = [
+            ("SmsSid", sid),
+            ("MessageSid", sid),
+            ("MessageStatus", status),
+            ("AccountSid", "AC123"),
+        ];
         provider.report_form(&fields).await.expect(202)
     };
     // Reports come late, too early, and again.
@@ -67,7 +113,10 @@ async fn twilio_sms() {
     stack.logged("delivery", &["report ignored", &id]).await;
     let got = events.wait_for(2).await;
     assert_eq!(kinds(&got), ["sms.delivered", "sms.sent"]);
-    let (_, data) = told(&got).into_iter().find(|(kind, _)| kind == "sms.delivered").expect("the event");
+    let (_, data) = told(&got)
+        .into_iter()
+        .find(|(kind, _)| kind == "sms.delivered")
+        .expect("the event");
     assert_eq!(
         data,
         json!({
@@ -76,8 +125,12 @@ async fn twilio_sms() {
         })
     );
     let message = stack.message_until(&id, "delivered").await;
-    let history: Vec<&Value> =
-        message["history"].as_array().expect("steps").iter().map(|step| &step["status"]).collect();
+    let history: Vec<&Value> = message["history"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|step| &step["status"])
+        .collect();
     assert_eq!(history, ["queued", "sent", "delivered"]);
     assert_eq!((twilio.got().len(), events.got().len()), (1, 2));
 }
@@ -86,21 +139,51 @@ async fn twilio_sms() {
 async fn twilio_voice() {
     let (stack, events) = (Stack::get(), Sink::start());
     let sid = "CA0f1e2d3c4b5a69788796a5b4c3d2e1f0";
-    let twilio = Sink::answering([Reply::status(201).body(json!({"sid": sid, "status": "queued"}).to_string())]);
-    stack.message_webhook().url(events.url()).events(["call.*"]).create().await;
-    let provider = stack.provider("twilio-voice", &twilio.url()).set("provider_id", "AC123").set("api_key", "SK123");
-    let provider = provider.set("secret_key", "a-secret-of-an-api-key").create().await;
+    let twilio = Sink::answering([
+        Reply::status(201).body(json!({"sid": sid, "status": "queued"}).to_string())
+    ]);
+    stack
+        .message_webhook()
+        .url(events.url())
+        .events(["call.*"])
+        .create()
+        .await;
+    let provider = stack
+        .provider("twilio-voice", &twilio.url())
+        .set("provider_id", "AC123")
+        .set("api_key", "SK123");
+    let provider = provider
+        .set("secret_key", "a-secret-of-an-api-key")
+        .create()
+        .await;
 
-    let call = json!({"provider": provider.id, "to": TO, "from": FROM, "text": "Your code is <4711>"});
+    let call =
+        json!({"provider": provider.id, "to": TO, "from": FROM, "text": "Your code is <4711>"});
     let id = stack.message("calls", call).await;
     assert!(id.starts_with("call_"));
     let request = twilio.only().await;
     assert_eq!(request.path, "/2010-04-01/Accounts/AC123/Calls.json");
-    assert_eq!(request.header("authorization"), basic("SK123", "a-secret-of-an-api-key"));
+    assert_eq!(
+        request.header("authorization"),
+        basic("SK123", "a-secret-of-an-api-key")
+    );
     let fields = form(&request);
-    let field = |name: &str| fields.iter().find(|(found, _)| found == name).expect(name).1.clone();
-    assert_eq!((field("To"), field("From")), (TO.to_owned(), FROM.to_owned()));
-    assert_eq!(field("Twiml"), "<Response><Say>Your code is &lt;4711&gt;</Say></Response>");
+    let field = |name: &str| {
+        fields
+            .iter()
+            .find(|(found, _)| found == name)
+            .expect(name)
+            .1
+            .clone()
+    };
+    assert_eq!(
+        (field("To"), field("From")),
+        (TO.to_owned(), FROM.to_owned())
+    );
+    assert_eq!(
+        field("Twiml"),
+        "<Response><Say>Your code is &lt;4711&gt;</Say></Response>"
+    );
     assert_eq!(
         (field("StatusCallback"), field("RecordingStatusCallback")),
         (provider.callback_url(), provider.callback_url())
@@ -108,47 +191,86 @@ async fn twilio_voice() {
 
     stack.message_until(&id, "sent").await;
     let report = async |name, value| {
-        provider.report_form(&[("CallSid", sid), ("AccountSid", "AC123"), (name, value)]).await.expect(202)
+        provider
+            .report_form(&[("CallSid", sid), ("AccountSid", "AC123"), (name, value)])
+            .await
+            .expect(202)
     };
     report("CallStatus", "ringing").await;
     report("Digits", "1").await;
-    report("RecordingUrl", "https://api.twilio.com/2010-04-01/Accounts/AC123/Recordings/RE1").await;
+    report(
+        "RecordingUrl",
+        "https://api.twilio.com/2010-04-01/Accounts/AC123/Recordings/RE1",
+    )
+    .await;
     report("CallStatus", "completed").await;
     let call = stack.message_until(&id, "completed").await;
     assert_eq!(call["provider_call_id"], sid);
     let got = events.wait_for(4).await;
-    assert_eq!(kinds(&got), ["call.event", "call.recording", "call.status", "call.status"]);
+    assert_eq!(
+        kinds(&got),
+        ["call.event", "call.recording", "call.status", "call.status"]
+    );
     let told = told(&got);
     let of = |kind: &str, field: &str, value: &str| {
-        let found = told.iter().find(|(found, data)| found == kind && (value.is_empty() || data[field] == value));
-        found.unwrap_or_else(|| panic!("{kind} {field} {value}: {told:?}")).1.clone()
+        let found = told
+            .iter()
+            .find(|(found, data)| found == kind && (value.is_empty() || data[field] == value));
+        found
+            .unwrap_or_else(|| panic!("{kind} {field} {value}: {told:?}"))
+            .1
+            .clone()
     };
     assert_eq!(
         of("call.recording", "", "")["recording_url"],
         "https://api.twilio.com/2010-04-01/Accounts/AC123/Recordings/RE1"
     );
     assert_eq!(of("call.event", "", "")["event"]["Digits"], "1");
-    assert_eq!(of("call.status", "provider_status", "ringing")["status"], "ringing");
+    assert_eq!(
+        of("call.status", "provider_status", "ringing")["status"],
+        "ringing"
+    );
     let completed = of("call.status", "provider_status", "completed");
-    assert_eq!((&completed["call_id"], &completed["status"]), (&json!(id), &json!("completed")));
+    assert_eq!(
+        (&completed["call_id"], &completed["status"]),
+        (&json!(id), &json!("completed"))
+    );
 }
 
 #[tokio::test]
 async fn sendgrid() {
     let (stack, events) = (Stack::get(), Sink::start());
     let sendgrid = Sink::answering([Reply::status(202).header("x-message-id", "14c5d75ce93")]);
-    stack.message_webhook().url(events.url()).events(["email.*"]).create().await;
-    let provider = stack.provider("sendgrid", &sendgrid.url()).set("api_key", "SG.a-key-of-sendgrid").create().await;
+    stack
+        .message_webhook()
+        .url(events.url())
+        .events(["email.*"])
+        .create()
+        .await;
+    let provider = stack
+        .provider("sendgrid", &sendgrid.url())
+        .set("api_key", "SG.a-key-of-sendgrid")
+        .create()
+        .await;
 
     let message = json!({
         "channel": "email", "provider": provider.id, "to": "ada@example.com", "from": "desk@example.com",
         "subject": "Ticket \"7\"", "text": "Hello\nAda", "html": "<p>Hello \"Ada\"</p>",
     });
-    let (first, second) = (stack.message("messages", message.clone()).await, stack.message("messages", message).await);
+    let (first, second) = (
+        stack.message("messages", message.clone()).await,
+        stack.message("messages", message).await,
+    );
     let requests = sendgrid.wait_for(2).await;
     for request in &requests {
-        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v3/mail/send"));
-        assert_eq!(request.header("authorization"), "Bearer SG.a-key-of-sendgrid");
+        assert_eq!(
+            (request.method.as_str(), request.path.as_str()),
+            ("POST", "/v3/mail/send")
+        );
+        assert_eq!(
+            request.header("authorization"),
+            "Bearer SG.a-key-of-sendgrid"
+        );
         assert_eq!(request.header("content-type"), "application/json");
         let mut body = request.json();
         let id = body["personalizations"][0]["custom_args"]["tieline_id"].take();
@@ -173,14 +295,31 @@ async fn sendgrid() {
         report(&first, "processed"), report(&first, "delivered"), report(&first, "open"), report(&second, "bounce"),
         {"event": "delivered"},
     ]);
-    assert_eq!(provider.report(&reports).await.expect(202), json!({"reports": 3}));
+    assert_eq!(
+        provider.report(&reports).await.expect(202),
+        json!({"reports": 3})
+    );
     stack.message_until(&first, "delivered").await;
     let failed = stack.message_until(&second, "failed").await;
     assert_eq!(failed["error"], "the provider reported \"bounce\"");
     let got = events.wait_for(4).await;
-    assert_eq!(kinds(&got), ["email.delivered", "email.failed", "email.sent", "email.sent"]);
-    let (_, data) = told(&got).into_iter().find(|(kind, _)| kind == "email.failed").expect("the event");
-    assert_eq!((&data["message_id"], &data["error"]), (&json!(second), &failed["error"]));
+    assert_eq!(
+        kinds(&got),
+        [
+            "email.delivered",
+            "email.failed",
+            "email.sent",
+            "email.sent"
+        ]
+    );
+    let (_, data) = told(&got)
+        .into_iter()
+        .find(|(kind, _)| kind == "email.failed")
+        .expect("the event");
+    assert_eq!(
+        (&data["message_id"], &data["error"]),
+        (&json!(second), &failed["error"])
+    );
 }
 
 #[tokio::test]
@@ -188,18 +327,36 @@ async fn telegram() {
     let (stack, events) = (Stack::get(), Sink::start());
     let token = "812345:AAE-token_of-a-bot";
     let good = json!({"ok": true, "result": {"message_id": 7, "chat": {"id": 42, "type": "private"}, "text": "Hi"}});
-    let bad = json!({"ok": false, "error_code": 400, "description": format!("Bad Request: {token}")});
-    let telegram =
-        Sink::answering([Reply::status(200).body(good.to_string()), Reply::status(400).body(bad.to_string())]);
-    stack.message_webhook().url(events.url()).events(["chatbot.*"]).create().await;
-    let provider = stack.provider("telegram", &telegram.url()).set("api_key", token).create().await;
+    let bad =
+        json!({"ok": false, "error_code": 400, "description": format!("Bad Request: {token}")});
+    let telegram = Sink::answering([
+        Reply::status(200).body(good.to_string()),
+        Reply::status(400).body(bad.to_string()),
+    ]);
+    stack
+        .message_webhook()
+        .url(events.url())
+        .events(["chatbot.*"])
+        .create()
+        .await;
+    let provider = stack
+        .provider("telegram", &telegram.url())
+        .set("api_key", token)
+        .create()
+        .await;
     assert_eq!(provider.document["callback_url"], Value::Null);
 
     let message = json!({"channel": "chatbot", "provider": provider.id, "to": "42", "text": "Hi {x} \"there\""});
     let id = stack.message("messages", message.clone()).await;
     let request = telegram.only().await;
-    assert_eq!(request.path.replace("%3A", ":"), format!("/bot{token}/sendMessage"));
-    assert_eq!(request.json(), json!({"chat_id": "42", "text": "Hi {x} \"there\""}));
+    assert_eq!(
+        request.path.replace("%3A", ":"),
+        format!("/bot{token}/sendMessage")
+    );
+    assert_eq!(
+        request.json(),
+        json!({"chat_id": "42", "text": "Hi {x} \"there\""})
+    );
     let sent = stack.message_until(&id, "sent").await;
     assert_eq!(sent["provider_message_id"], "7");
     assert_eq!(kinds(&events.wait_for(1).await), ["chatbot.sent"]);
@@ -208,18 +365,36 @@ async fn telegram() {
     let refused = stack.message("messages", message).await;
     let tried = stack
         .until("an attempt was made", async || {
-            let message = stack.get_path(&format!("/v1/messages/{refused}")).await.expect(200);
-            if message["attempts"][0].is_null() { Err(message) } else { Ok(message) }
+            let message = stack
+                .get_path(&format!("/v1/messages/{refused}"))
+                .await
+                .expect(200);
+            if message["attempts"][0].is_null() {
+                Err(message)
+            } else {
+                Ok(message)
+            }
         })
         .await;
-    assert_eq!((&tried["status"], &tried["attempts"][0]["status_code"]), (&json!("queued"), &json!(400)));
+    assert_eq!(
+        (&tried["status"], &tried["attempts"][0]["status_code"]),
+        (&json!("queued"), &json!(400))
+    );
     assert!(tried["next_attempt_at"].is_string());
-    for shown in [tried.to_string(), sent.to_string(), provider.document.to_string(), stack.log("delivery")] {
+    for shown in [
+        tried.to_string(),
+        sent.to_string(),
+        provider.document.to_string(),
+        stack.log("delivery"),
+    ] {
         assert!(!shown.contains("AAE-token_of-a-bot"), "{shown}");
     }
     // What waits for its provider ends with it.
     assert_eq!(stack.delete(&provider.path("")).await.status, 204);
     let failed = stack.message_until(&refused, "failed").await;
     assert_eq!(failed["error"], "blocked: the provider was deleted");
-    assert_eq!(kinds(&events.wait_for(2).await), ["chatbot.failed", "chatbot.sent"]);
+    assert_eq!(
+        kinds(&events.wait_for(2).await),
+        ["chatbot.failed", "chatbot.sent"]
+    );
 }

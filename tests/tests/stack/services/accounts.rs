@@ -7,17 +7,27 @@ use tests::stack::{Stack, text, unique};
 #[tokio::test]
 async fn one_account_serves_many_services_and_stays_while_one_uses_it() {
     let stack = Stack::get();
-    let authorization = json!({"type": "header", "name": "X-Api-Key", "value": "0123456789abcdefghij"});
+    let authorization =
+        json!({"type": "header", "name": "X-Api-Key", "value": "0123456789abcdefghij"});
     let body = json!({"name": unique("account"), "authorization": authorization});
     let account = stack.post("/v1/accounts", body).await.expect(201);
-    let (id, path) = (text(&account, "id"), format!("/v1/accounts/{}", text(&account, "id")));
+    let (id, path) = (
+        text(&account, "id"),
+        format!("/v1/accounts/{}", text(&account, "id")),
+    );
     assert!(id.starts_with("acct_"));
-    assert_eq!(account["authorization"], json!({"type": "header", "name": "x-api-key", "value_hint": "ghij"}));
+    assert_eq!(
+        account["authorization"],
+        json!({"type": "header", "name": "x-api-key", "value_hint": "ghij"})
+    );
     let sink = Sink::start();
     let one = stack.service(sink.url()).account(&id).create().await;
     let other = stack.service(sink.url()).account(&id).create().await;
     assert!(one.id.starts_with("svc_"));
-    assert_eq!((&one.document["type"], &one.document["account_id"]), (&json!("custom_http"), &json!(id)));
+    assert_eq!(
+        (&one.document["type"], &one.document["account_id"]),
+        (&json!("custom_http"), &json!(id))
+    );
     for service in [&one, &other] {
         stack.delete(&path).await.problem(409);
         service.send(json!({"method": "GET"})).await.expect(200);
@@ -25,7 +35,11 @@ async fn one_account_serves_many_services_and_stays_while_one_uses_it() {
         stack.get_path(&service.path("")).await.problem(404);
         service.send(json!({})).await.problem(404);
     }
-    assert!(sink.got().iter().all(|request| request.header("x-api-key") == "0123456789abcdefghij"));
+    assert!(
+        sink.got()
+            .iter()
+            .all(|request| request.header("x-api-key") == "0123456789abcdefghij")
+    );
     assert_eq!(sink.got().len(), 2);
     assert_eq!(stack.delete(&path).await.status, 204);
     stack.get_path(&path).await.problem(404);
@@ -37,13 +51,25 @@ async fn an_account_can_be_created_with_its_service_and_replaced() {
     let sink = Sink::start();
     let service = stack.service(sink.url()).create().await;
     let first = text(&service.document, "account_id");
-    stack.get_path(&format!("/v1/accounts/{first}")).await.expect(200);
+    stack
+        .get_path(&format!("/v1/accounts/{first}"))
+        .await
+        .expect(200);
     let fresh = json!({"name": unique("account"), "authorization": {"type": "header", "name": "x-key", "value": "k"}});
-    let changed = stack.patch(&service.path(""), json!({"account": fresh})).await.expect(200);
+    let changed = stack
+        .patch(&service.path(""), json!({"account": fresh}))
+        .await
+        .expect(200);
     let second = text(&changed, "account_id");
     assert_ne!(first, second);
-    assert_eq!(stack.delete(&format!("/v1/accounts/{first}")).await.status, 204);
-    stack.delete(&format!("/v1/accounts/{second}")).await.problem(409);
+    assert_eq!(
+        stack.delete(&format!("/v1/accounts/{first}")).await.status,
+        204
+    );
+    stack
+        .delete(&format!("/v1/accounts/{second}"))
+        .await
+        .problem(409);
     service.send(json!({})).await.expect(200);
     assert_eq!(sink.only().await.header("x-key"), "k");
     // The name is taken by now: neither the account nor the service is made.
@@ -64,15 +90,28 @@ async fn a_patch_keeps_secrets_and_a_change_of_the_kind_replaces_them() {
     let answer = stack.post("/v1/accounts", body).await;
     assert!(!answer.text.contains("0123456789abcdef"));
     let path = format!("/v1/accounts/{}", text(&answer.expect(201), "id"));
-    let changed = stack.patch(&path, json!({"authorization": {"scope": "a b"}})).await.expect(200);
+    let changed = stack
+        .patch(&path, json!({"authorization": {"scope": "a b"}}))
+        .await
+        .expect(200);
     let view = &changed["authorization"];
     assert_eq!(
-        (&view["scope"], &view["client_secret_hint"], &view["client_auth"]),
+        (
+            &view["scope"],
+            &view["client_secret_hint"],
+            &view["client_auth"]
+        ),
         (&json!("a b"), &json!("cdef"), &json!("header"))
     );
-    let changed = stack.patch(&path, json!({"authorization": {"type": "none"}})).await.expect(200);
+    let changed = stack
+        .patch(&path, json!({"authorization": {"type": "none"}}))
+        .await
+        .expect(200);
     assert_eq!(changed["authorization"], json!({"type": "none"}));
-    let pointers = stack.patch(&path, json!({"authorization": {"type": "oauth2"}})).await.pointers();
+    let pointers = stack
+        .patch(&path, json!({"authorization": {"type": "oauth2"}}))
+        .await
+        .pointers();
     assert_eq!(
         pointers,
         [
@@ -112,19 +151,35 @@ async fn everything_that_is_wrong_is_named() {
         "name": unique("service"), "server_url": "https://example.com",
         "account_id": "acct_01ARZ3NDEKTSV4RRFFQ69G5FAV", "user_id": "usr_01ARZ3NDEKTSV4RRFFQ69G5FAV",
     });
-    assert_eq!(stack.post("/v1/services", nobody).await.pointers(), ["/account_id", "/user_id"]);
+    assert_eq!(
+        stack.post("/v1/services", nobody).await.pointers(),
+        ["/account_id", "/user_id"]
+    );
 }
 
 #[tokio::test]
 async fn a_user_with_services_cannot_be_deleted() {
     let stack = Stack::get();
     let user = stack.user().await;
-    let service = stack.service("https://example.com").set("user_id", user.as_str()).create().await;
+    let service = stack
+        .service("https://example.com")
+        .set("user_id", user.as_str())
+        .create()
+        .await;
     let path = format!("/v1/users/{user}");
     stack.delete(&path).await.problem(409);
     let url = service.webhook_url();
-    let changed = stack.patch(&service.path(""), json!({"user_id": null})).await.expect(200);
+    let changed = stack
+        .patch(&service.path(""), json!({"user_id": null}))
+        .await
+        .expect(200);
     assert_eq!(changed["webhook_url"], Value::Null);
-    assert_eq!(stack.send(stack.call(reqwest::Method::POST, &url)).await.status, 404);
+    assert_eq!(
+        stack
+            .send(stack.call(reqwest::Method::POST, &url))
+            .await
+            .status,
+        404
+    );
     assert_eq!(stack.delete(&path).await.status, 204);
 }

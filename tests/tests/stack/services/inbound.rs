@@ -13,20 +13,36 @@ const SECRET: &str = "It's a Secret to Everybody";
 
 async fn service(stack: &Stack, verification: Value) -> Service {
     let user = stack.user().await;
-    stack.service("https://example.com").set("user_id", user).set("verification", verification).create().await
+    stack
+        .service("https://example.com")
+        .set("user_id", user)
+        .set("verification", verification)
+        .create()
+        .await
 }
 
 /// A webhook that takes what this service received.
 async fn taker(stack: &Stack, service: &Service, sink: &Sink) -> Webhook {
     let condition = json!({"field": "service_id", "op": "eq", "value": service.id});
-    stack.webhook().url(sink.url()).events(["service.received"]).set("conditions", condition).create().await
+    stack
+        .webhook()
+        .url(sink.url())
+        .events(["service.received"])
+        .set("conditions", condition)
+        .create()
+        .await
 }
 
 /// The HMAC of a text under the secret, in hexadecimal.
 fn hmac(text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key");
     mac.update(text.as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    mac.finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 fn github(body: &str) -> String {
@@ -38,8 +54,12 @@ fn call(stack: &Stack, service: &Service, body: &str) -> RequestBuilder {
 }
 
 fn call_at(stack: &Stack, url: &str, body: &str) -> RequestBuilder {
-    let request = stack.call(Method::POST, url).header("content-type", "application/json");
-    request.header("x-hub-signature-256", github(body)).body(body.to_owned())
+    let request = stack
+        .call(Method::POST, url)
+        .header("content-type", "application/json");
+    request
+        .header("x-hub-signature-256", github(body))
+        .body(body.to_owned())
 }
 
 #[tokio::test]
@@ -50,8 +70,12 @@ async fn a_call_becomes_an_event_and_a_delivery() {
     taker(&stack, &service, &sink).await;
     let body = r#"{"action": "opened", "issue": {"title": "Ünïcode 😀"}}"#;
     let request = call_at(&stack, &format!("{}?a=1&a=2", service.webhook_url()), body);
-    let request = request.header("x-github-event", "issues").header("cookie", "a=1; b=2");
-    let answer = stack.send(request.header("authorization", "Bearer x")).await;
+    let request = request
+        .header("x-github-event", "issues")
+        .header("cookie", "a=1; b=2");
+    let answer = stack
+        .send(request.header("authorization", "Bearer x"))
+        .await;
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(!answer.header("x-request-id").is_empty());
     let id = text(&answer.expect(202), "id");
@@ -62,10 +86,22 @@ async fn a_call_becomes_an_event_and_a_delivery() {
     let envelope = request.json();
     assert_eq!(envelope["type"], "service.received");
     let data = &envelope["data"];
-    assert_eq!(data["body"], serde_json::from_str::<Value>(body).expect("JSON"));
-    assert_eq!((&data["service_id"], &data["service"]), (&json!(service.id), &service.document["name"]));
-    assert_eq!((&data["user_id"], &data["method"]), (&service.document["user_id"], &json!("POST")));
-    assert_eq!((&data["query"], &data["content_type"]), (&json!({"a": ["1", "2"]}), &json!("application/json")));
+    assert_eq!(
+        data["body"],
+        serde_json::from_str::<Value>(body).expect("JSON")
+    );
+    assert_eq!(
+        (&data["service_id"], &data["service"]),
+        (&json!(service.id), &service.document["name"])
+    );
+    assert_eq!(
+        (&data["user_id"], &data["method"]),
+        (&service.document["user_id"], &json!("POST"))
+    );
+    assert_eq!(
+        (&data["query"], &data["content_type"]),
+        (&json!({"a": ["1", "2"]}), &json!("application/json"))
+    );
     assert_eq!(data["headers"]["x-github-event"], "issues");
     for hidden in ["authorization", "cookie", "x-hub-signature-256"] {
         assert!(data["headers"][hidden].is_null(), "{hidden}");
@@ -80,16 +116,35 @@ async fn bodies_of_every_kind_and_method_arrive() {
     let service = service(&stack, json!({"type": "none"})).await;
     let url = service.webhook_url();
     let send = async |method: Method, content_type: &str, body: Vec<u8>| {
-        let request = stack.call(method, &url).header("content-type", content_type).body(body);
+        let request = stack
+            .call(method, &url)
+            .header("content-type", content_type)
+            .body(body);
         let id = text(&stack.send(request).await.expect(202), "id");
         stack.event_read(&id).await["data"].clone()
     };
-    let data = send(Method::PUT, "application/octet-stream", vec![0, 159, 146, 150]).await;
-    assert_eq!((&data["body"], &data["body_encoding"]), (&json!("AJ+Slg=="), &json!("base64")));
-    let data = send(Method::POST, "application/x-www-form-urlencoded", b"a=x+y&b=%C3%A4".to_vec()).await;
+    let data = send(
+        Method::PUT,
+        "application/octet-stream",
+        vec![0, 159, 146, 150],
+    )
+    .await;
+    assert_eq!(
+        (&data["body"], &data["body_encoding"]),
+        (&json!("AJ+Slg=="), &json!("base64"))
+    );
+    let data = send(
+        Method::POST,
+        "application/x-www-form-urlencoded",
+        b"a=x+y&b=%C3%A4".to_vec(),
+    )
+    .await;
     assert_eq!(data["body"], json!({"a": "x y", "b": "ä"}));
     let data = send(Method::DELETE, "text/plain", b"hello".to_vec()).await;
-    assert_eq!((&data["body"], &data["method"]), (&json!("hello"), &json!("DELETE")));
+    assert_eq!(
+        (&data["body"], &data["method"]),
+        (&json!("hello"), &json!("DELETE"))
+    );
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
     let data = send(Method::POST, "application/json", deep.clone().into_bytes()).await;
     assert_eq!(data["body"], json!(deep));
@@ -98,13 +153,20 @@ async fn bodies_of_every_kind_and_method_arrive() {
     assert_eq!(data["body"], json!({"name": "José"}));
     let odd = "\u{feff}{\"id\": 12345678901234567890123, \"cut\": \"\\ud83d\"}";
     let data = send(Method::POST, "application/json", odd.into()).await;
-    assert_eq!(data["body"], json!({"id": "12345678901234567890123", "cut": "\u{fffd}"}));
-    // The emulator answers OPTIONS itself; an HTTP API without CORS settings hands it to the function.
+    assert_eq!(
+        data["body"],
+        json!({"id": "12345678901234567890123", "cut": "\u{fffd}"})
+    );
+    // The emulator answers OPTIONS itself; an HTTP API without CORS settings hands it to the
+    // function.
     let answer = stack.send(stack.call(Method::HEAD, &url)).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, ""));
     let got = stack.send(stack.call(Method::GET, &url)).await.expect(202);
     let data = stack.event_read(&text(&got, "id")).await["data"].clone();
-    assert_eq!((&data["method"], &data["body"]), (&json!("GET"), &Value::Null));
+    assert_eq!(
+        (&data["method"], &data["body"]),
+        (&json!("GET"), &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -113,23 +175,42 @@ async fn whoever_is_not_verified_is_refused_and_leaves_nothing() {
     let service = service(&stack, json!({"type": "github", "secret": SECRET})).await;
     let body = r#"{"card": "4111-1111-do-not-log"}"#;
     for signature in ["", "sha256=00", &github("another body")] {
-        let request = stack.call(Method::POST, &service.webhook_url()).header("x-hub-signature-256", signature);
+        let request = stack
+            .call(Method::POST, &service.webhook_url())
+            .header("x-hub-signature-256", signature);
         stack.send(request.body(body)).await.problem(401);
     }
-    stack.logged("inbound", &["inbound call not verified", &service.id]).await;
+    stack
+        .logged("inbound", &["inbound call not verified", &service.id])
+        .await;
     stack.logged("inbound", &["inbound_refused"]).await;
     assert!(!stack.log("inbound").contains("do-not-log"));
-    let events = stack.get_path("/v1/events?type=service.received&limit=100").await.expect(200);
+    let events = stack
+        .get_path("/v1/events?type=service.received&limit=100")
+        .await
+        .expect(200);
     assert!(!events.to_string().contains(&service.id));
     let large = "x".repeat(256 * 1024 + 1);
-    stack.send(call(&stack, &service, &large)).await.problem(413);
-    stack.send(call(&stack, &service, &"x".repeat(256 * 1024))).await.expect(202);
+    stack
+        .send(call(&stack, &service, &large))
+        .await
+        .problem(413);
+    stack
+        .send(call(&stack, &service, &"x".repeat(256 * 1024)))
+        .await
+        .expect(202);
     let unknown = service.webhook_url().replacen("/in/", "/in/x", 1);
-    stack.send(stack.call(Method::POST, &unknown)).await.problem(404);
+    stack
+        .send(stack.call(Method::POST, &unknown))
+        .await
+        .problem(404);
     let mut other = service.webhook_url();
     let last = other.pop();
     other.push(if last == Some('0') { '1' } else { '0' });
-    stack.send(stack.call(Method::POST, &other)).await.problem(404);
+    stack
+        .send(stack.call(Method::POST, &other))
+        .await
+        .problem(404);
 }
 
 #[tokio::test]
@@ -137,19 +218,39 @@ async fn a_user_who_is_inactive_takes_no_calls() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "none"})).await;
     let user = format!("/v1/users/{}", text(&service.document, "user_id"));
-    let status = async || stack.send(stack.call(Method::POST, &service.webhook_url())).await.status;
+    let status = async || {
+        stack
+            .send(stack.call(Method::POST, &service.webhook_url()))
+            .await
+            .status
+    };
     assert_eq!(status().await, 202);
-    stack.patch(&user, json!({"active": false})).await.expect(200);
+    stack
+        .patch(&user, json!({"active": false}))
+        .await
+        .expect(200);
     assert_eq!(status().await, 403);
-    stack.patch(&user, json!({"active": true})).await.expect(200);
+    stack
+        .patch(&user, json!({"active": true}))
+        .await
+        .expect(200);
     assert_eq!(status().await, 202);
     // Another user takes the service over; the URL stays.
     let other = stack.user().await;
-    let changed = stack.patch(&service.path(""), json!({"user_id": other})).await.expect(200);
+    let changed = stack
+        .patch(&service.path(""), json!({"user_id": other}))
+        .await
+        .expect(200);
     assert_eq!(changed["webhook_url"], service.document["webhook_url"]);
-    stack.patch(&user, json!({"active": false})).await.expect(200);
+    stack
+        .patch(&user, json!({"active": false}))
+        .await
+        .expect(200);
     assert_eq!(status().await, 202);
-    stack.patch(&format!("/v1/users/{other}"), json!({"active": false})).await.expect(200);
+    stack
+        .patch(&format!("/v1/users/{other}"), json!({"active": false}))
+        .await
+        .expect(200);
     assert_eq!(status().await, 403);
 }
 
@@ -159,23 +260,40 @@ async fn what_follows_on_a_call_is_for_the_services_user() {
     let stack = Stack::get();
     let (user, other, sink) = (stack.user().await, stack.user().await, Sink::start());
     let authorization = json!({"type": "header", "name": "x-key", "value": "key-of-the-account"});
-    let builder = stack.service(sink.url()).authorization(authorization).set("user_id", user.as_str());
+    let builder = stack
+        .service(sink.url())
+        .authorization(authorization)
+        .set("user_id", user.as_str());
     let service = builder.create().await;
     let mine = json!({"all": [
         {"field": "service_id", "op": "eq", "value": service.id}, {"field": "user_id", "op": "eq", "value": user},
     ]});
-    let webhook = stack.webhook().events(["service.received"]).set("conditions", mine).set("url", Value::Null);
-    let webhook = webhook.set("service_id", service.id.as_str()).set("path", "/users/{user_id}/{body.note}");
+    let webhook = stack
+        .webhook()
+        .events(["service.received"])
+        .set("conditions", mine)
+        .set("url", Value::Null);
+    let webhook = webhook
+        .set("service_id", service.id.as_str())
+        .set("path", "/users/{user_id}/{body.note}");
     webhook.create().await;
     let call = async |note: &str| {
-        let request = stack.call(Method::POST, &service.webhook_url()).body(json!({"note": note}).to_string());
+        let request = stack
+            .call(Method::POST, &service.webhook_url())
+            .body(json!({"note": note}).to_string());
         stack.send(request).await.status
     };
     let active = async |user: &str, active: bool| {
-        stack.patch(&format!("/v1/users/{user}"), json!({"active": active})).await.expect(200);
+        stack
+            .patch(&format!("/v1/users/{user}"), json!({"active": active}))
+            .await
+            .expect(200);
     };
     let hand_over = async |user: &str| {
-        stack.patch(&service.path(""), json!({"user_id": user})).await.expect(200);
+        stack
+            .patch(&service.path(""), json!({"user_id": user}))
+            .await
+            .expect(200);
     };
     assert_eq!(call("first").await, 202);
     let request = sink.only().await;
@@ -192,8 +310,16 @@ async fn what_follows_on_a_call_is_for_the_services_user() {
     assert_eq!(call("while-still-inactive").await, 403);
     active(&user, true).await;
     assert_eq!(call("last").await, 202);
-    let paths: Vec<String> = sink.wait_for(2).await.into_iter().map(|request| request.path).collect();
-    assert_eq!(paths, ["first", "last"].map(|note| format!("/users/{user}/{note}")));
+    let paths: Vec<String> = sink
+        .wait_for(2)
+        .await
+        .into_iter()
+        .map(|request| request.path)
+        .collect();
+    assert_eq!(
+        paths,
+        ["first", "last"].map(|note| format!("/users/{user}/{note}"))
+    );
 }
 
 #[tokio::test]
@@ -209,11 +335,18 @@ async fn a_repeated_call_is_published_once() {
     let first = send("d-1", "{}").await;
     assert_eq!(send("d-1", "{}").await, first);
     assert_eq!(send("d-1", r#"{"another": "body"}"#).await, first);
-    assert_eq!(send("d-2", "{}").await, first, "another id beside the same signature");
+    assert_eq!(
+        send("d-2", "{}").await,
+        first,
+        "another id beside the same signature"
+    );
     let second = send("d-3", r#"{"n": 3}"#).await;
     assert_ne!(second, first);
     let got = sink.wait_for(2).await;
-    let mut ids: Vec<&str> = got.iter().map(|request| request.header("webhook-id")).collect();
+    let mut ids: Vec<&str> = got
+        .iter()
+        .map(|request| request.header("webhook-id"))
+        .collect();
     ids.sort_unstable();
     let mut wanted = [first.as_str(), second.as_str()];
     wanted.sort_unstable();
@@ -226,16 +359,28 @@ async fn a_new_url_ends_the_former_one() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "none"})).await;
     let former = service.webhook_url();
-    let rotated = stack.post(&service.path("/rotate-url"), json!({})).await.expect(200);
+    let rotated = stack
+        .post(&service.path("/rotate-url"), json!({}))
+        .await
+        .expect(200);
     let url = text(&rotated, "webhook_url");
     assert_ne!(url, former);
-    stack.send(stack.call(Method::POST, &former)).await.problem(404);
+    stack
+        .send(stack.call(Method::POST, &former))
+        .await
+        .problem(404);
     stack.send(stack.call(Method::POST, &url)).await.expect(202);
     assert_eq!(stack.delete(&service.path("")).await.status, 204);
-    stack.send(stack.call(Method::POST, &url)).await.problem(404);
+    stack
+        .send(stack.call(Method::POST, &url))
+        .await
+        .problem(404);
     let oneway = stack.service("https://example.com").create().await;
     assert_eq!(oneway.document["webhook_url"], Value::Null);
-    stack.post(&oneway.path("/rotate-url"), json!({})).await.problem(409);
+    stack
+        .post(&oneway.path("/rotate-url"), json!({}))
+        .await
+        .problem(409);
     // The key is nowhere in the table as it is.
     let key = url.rsplit('/').next().expect("a key").to_owned();
     assert!(!stack.table_dump().await.contains(&key));
@@ -248,21 +393,44 @@ async fn slack_gets_its_challenge_back() {
     let body = r#"{"type": "url_verification", "challenge": "3eZbrw1aB10FEMAGAZd4FyFQ"}"#;
     let now = platform::clock::now().as_second();
     let signature = format!("v0={}", hmac(&format!("v0:{now}:{body}")));
-    let request = stack.call(Method::POST, &service.webhook_url()).header("x-slack-request-timestamp", now);
-    let answer = stack.send(request.header("x-slack-signature", signature).body(body)).await;
-    assert_eq!((answer.status, answer.text.as_str()), (200, "3eZbrw1aB10FEMAGAZd4FyFQ"));
+    let request = stack
+        .call(Method::POST, &service.webhook_url())
+        .header("x-slack-request-timestamp", now);
+    let answer = stack
+        .send(request.header("x-slack-signature", signature).body(body))
+        .await;
+    assert_eq!(
+        (answer.status, answer.text.as_str()),
+        (200, "3eZbrw1aB10FEMAGAZd4FyFQ")
+    );
 }
 
 #[tokio::test]
 async fn a_webhook_that_calls_its_own_source_ends() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "none"})).await;
-    for (hops, status) in [("0", 202), ("2", 202), ("3", 508), ("255", 508), ("-1", 508), ("many", 508)] {
-        let request = stack.call(Method::POST, &service.webhook_url()).header("tieline-hops", hops);
+    for (hops, status) in [
+        ("0", 202),
+        ("2", 202),
+        ("3", 508),
+        ("255", 508),
+        ("-1", 508),
+        ("many", 508),
+    ] {
+        let request = stack
+            .call(Method::POST, &service.webhook_url())
+            .header("tieline-hops", hops);
         assert_eq!(stack.send(request).await.status, status, "{hops}");
     }
     let sink = Sink::start();
     taker(&stack, &service, &sink).await;
-    stack.send(stack.call(Method::POST, &service.webhook_url()).header("tieline-hops", "2")).await.expect(202);
+    stack
+        .send(
+            stack
+                .call(Method::POST, &service.webhook_url())
+                .header("tieline-hops", "2"),
+        )
+        .await
+        .expect(202);
     assert_eq!(sink.only().await.header("tieline-hops"), "3");
 }

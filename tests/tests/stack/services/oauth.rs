@@ -8,8 +8,12 @@ use tests::stack::Stack;
 
 fn token(access: &str, more: &Value) -> Reply {
     let mut body = json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600});
-    body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    Reply::status(200).header("content-type", "application/json").body(body.to_string())
+    body.as_object_mut()
+        .expect("an object")
+        .extend(more.as_object().expect("an object").clone());
+    Reply::status(200)
+        .header("content-type", "application/json")
+        .body(body.to_string())
 }
 
 async fn service(stack: &Stack, server: &Sink, issuer: &Sink, more: Value) -> Service {
@@ -17,56 +21,107 @@ async fn service(stack: &Stack, server: &Sink, issuer: &Sink, more: Value) -> Se
         "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.at("/token"),
         "client_id": "client:1", "client_secret": "s&cret of the client",
     });
-    authorization.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    stack.service(server.url()).authorization(authorization).create().await
+    authorization
+        .as_object_mut()
+        .expect("an object")
+        .extend(more.as_object().expect("an object").clone());
+    stack
+        .service(server.url())
+        .authorization(authorization)
+        .create()
+        .await
 }
 
 fn form(request: &Request) -> Vec<(String, String)> {
-    let mut pairs: Vec<_> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+    let mut pairs: Vec<_> = url::form_urlencoded::parse(&request.body)
+        .into_owned()
+        .collect();
     pairs.sort();
     pairs
 }
 
 fn bearers(server: &Sink) -> Vec<String> {
-    server.got().iter().map(|request| request.header("authorization").to_owned()).collect()
+    server
+        .got()
+        .iter()
+        .map(|request| request.header("authorization").to_owned())
+        .collect()
 }
 
 #[tokio::test]
 async fn ten_at_once_ask_for_one_token() {
     let stack = Stack::get();
     let (server, issuer) = (Sink::start(), Sink::answering([token("first", &json!({}))]));
-    let service = service(&stack, &server, &issuer, json!({"scope": "a b", "audience": "https://api"})).await;
+    let service = service(
+        &stack,
+        &server,
+        &issuer,
+        json!({"scope": "a b", "audience": "https://api"}),
+    )
+    .await;
     let answers = join_all((0..10).map(|_| service.send(json!({})))).await;
-    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| answer.status == 200),
+        "{answers:?}"
+    );
     let request = issuer.only().await;
-    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/token"));
+    assert_eq!(
+        (request.method.as_str(), request.path.as_str()),
+        ("POST", "/token")
+    );
     // RFC 6749, section 2.3.1: id and secret are form-encoded before they are joined.
-    assert_eq!(request.header("authorization"), "Basic Y2xpZW50JTNBMTpzJTI2Y3JldCtvZit0aGUrY2xpZW50");
+    assert_eq!(
+        request.header("authorization"),
+        "Basic Y2xpZW50JTNBMTpzJTI2Y3JldCtvZit0aGUrY2xpZW50"
+    );
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(
         form(&request),
-        [pair("audience", "https://api"), pair("grant_type", "client_credentials"), pair("scope", "a b")]
+        [
+            pair("audience", "https://api"),
+            pair("grant_type", "client_credentials"),
+            pair("scope", "a b")
+        ]
     );
     assert_eq!(bearers(&server), vec!["Bearer first"; 10]);
     let dump = stack.table_dump().await;
     assert!(!dump.contains("s&cret of the client"));
 
     // A change of the settings forgets the token; a change of the name does not.
-    let account = format!("/v1/accounts/{}", tests::stack::text(&service.document, "account_id"));
-    stack.patch(&account, json!({"name": tests::stack::unique("account")})).await.expect(200);
+    let account = format!(
+        "/v1/accounts/{}",
+        tests::stack::text(&service.document, "account_id")
+    );
+    stack
+        .patch(&account, json!({"name": tests::stack::unique("account")}))
+        .await
+        .expect(200);
     service.send(json!({})).await.expect(200);
     assert_eq!(issuer.got().len(), 1);
     issuer.answers(token("second", &json!({})));
-    stack.patch(&account, json!({"authorization": {"scope": "a"}})).await.expect(200);
+    stack
+        .patch(&account, json!({"authorization": {"scope": "a"}}))
+        .await
+        .expect(200);
     service.send(json!({})).await.expect(200);
-    assert_eq!((issuer.got().len(), bearers(&server).last().map(String::as_str)), (2, Some("Bearer second")));
+    assert_eq!(
+        (
+            issuer.got().len(),
+            bearers(&server).last().map(String::as_str)
+        ),
+        (2, Some("Bearer second"))
+    );
 }
 
 #[tokio::test]
 async fn an_ended_or_refused_token_is_replaced_once() {
     let stack = Stack::get();
     // The first ends at once.
-    let replies = [token("first", &json!({"expires_in": 0})), token("second", &json!({})), token("third", &json!({}))];
+    let replies = [
+        token("first", &json!({"expires_in": 0})),
+        token("second", &json!({})),
+        token("third", &json!({})),
+    ];
     let (server, issuer) = (Sink::start(), Sink::answering(replies));
     let service = service(&stack, &server, &issuer, json!({"client_auth": "body"})).await;
     service.send(json!({})).await.expect(200);
@@ -74,21 +129,31 @@ async fn an_ended_or_refused_token_is_replaced_once() {
     assert_eq!(bearers(&server), ["Bearer first", "Bearer second"]);
     let request = issuer.got().remove(0);
     assert_eq!(request.header("authorization"), "");
-    assert!(form(&request).contains(&("client_secret".to_owned(), "s&cret of the client".to_owned())));
+    assert!(form(&request).contains(&(
+        "client_secret".to_owned(),
+        "s&cret of the client".to_owned()
+    )));
 
     server.answers(Reply::status(401));
     let answer = service.send(json!({"body": {"n": 1}})).await.expect(200);
     assert_eq!(answer["status"], 401, "the service has the last word");
     assert_eq!(bearers(&server)[2..], ["Bearer second", "Bearer third"]);
     assert_eq!(issuer.got().len(), 3);
-    assert!(server.got()[2..].iter().all(|request| request.json() == json!({"n": 1})));
+    assert!(
+        server.got()[2..]
+            .iter()
+            .all(|request| request.json() == json!({"n": 1}))
+    );
 }
 
 #[tokio::test]
 async fn a_refresh_token_that_the_server_replaces_is_kept() {
     let stack = Stack::get();
     let replies = [
-        token("first", &json!({"expires_in": 0, "refresh_token": "by-the-server"})),
+        token(
+            "first",
+            &json!({"expires_in": 0, "refresh_token": "by-the-server"}),
+        ),
         token("second", &json!({"expires_in": 0})),
         token("third", &json!({})),
     ];
@@ -106,7 +171,10 @@ async fn a_refresh_token_that_the_server_replaces_is_kept() {
         .map(|(_, value)| value)
         .collect();
     assert_eq!(used, ["given", "by-the-server", "by-the-server"]);
-    assert_eq!(bearers(&server), ["Bearer first", "Bearer second", "Bearer third"]);
+    assert_eq!(
+        bearers(&server),
+        ["Bearer first", "Bearer second", "Bearer third"]
+    );
     let dump = stack.table_dump().await;
     assert!(!dump.contains("by-the-server"));
 }
@@ -119,17 +187,35 @@ async fn a_token_endpoint_that_fails_is_told_without_secrets() {
     let service = service(&stack, &server, &issuer, json!({})).await;
     let refusal = r#"{"error": "invalid_client", "error_description": "no s&cret of the client"}"#;
     for (reply, told) in [
-        (Reply::status(401).body(refusal), "the token endpoint answered 401: invalid_client"),
-        (Reply::status(503).body("s&cret of the client"), "the token endpoint answered 503"),
-        (Reply::status(200).body("<html>"), "the token endpoint's answer is neither a JSON object nor a form"),
-        (Reply::status(200).body("{}"), "the token endpoint's answer holds no access_token"),
-        (Reply::status(302).header("location", "https://example.com"), "the token endpoint answered 302"),
+        (
+            Reply::status(401).body(refusal),
+            "the token endpoint answered 401: invalid_client",
+        ),
+        (
+            Reply::status(503).body("s&cret of the client"),
+            "the token endpoint answered 503",
+        ),
+        (
+            Reply::status(200).body("<html>"),
+            "the token endpoint's answer is neither a JSON object nor a form",
+        ),
+        (
+            Reply::status(200).body("{}"),
+            "the token endpoint's answer holds no access_token",
+        ),
+        (
+            Reply::status(302).header("location", "https://example.com"),
+            "the token endpoint answered 302",
+        ),
     ] {
         issuer.answers(reply);
         let answer = service.send(json!({})).await;
         assert!(!answer.text.contains("cret of"), "{}", answer.text);
         let problem = answer.problem(502);
-        assert_eq!(problem["detail"], format!("The service's account got no access token: {told}"));
+        assert_eq!(
+            problem["detail"],
+            format!("The service's account got no access token: {told}")
+        );
     }
     assert_eq!(server.got().len(), 0);
     issuer.answers(token("late", &json!({})));

@@ -9,18 +9,26 @@ use tests::stack::Stack;
 
 /// `{"authorization": "Bearer s3cr3t-k3y"}` as gzip has it.
 const PACKED: [u8; 58] = [
-    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 44, 45, 201, 200, 47, 202, 172, 74, 44, 201, 204, 207, 83, 178, 82,
-    80, 114, 74, 77, 44, 74, 45, 82, 40, 54, 78, 46, 50, 46, 209, 205, 54, 174, 84, 170, 5, 0, 254, 105, 219, 13, 38,
-    0, 0, 0,
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 44, 45, 201, 200, 47, 202, 172, 74, 44, 201, 204,
+    207, 83, 178, 82, 80, 114, 74, 77, 44, 74, 45, 82, 40, 54, 78, 46, 50, 46, 209, 205, 54, 174,
+    84, 170, 5, 0, 254, 105, 219, 13, 38, 0, 0, 0,
 ];
 
 #[tokio::test]
 async fn every_method_and_format_arrives() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(201).header("content-type", "application/json").body(r#"{"id": 7}"#)]);
+    let sink = Sink::answering([Reply::status(201)
+        .header("content-type", "application/json")
+        .body(r#"{"id": 7}"#)]);
     let service = stack.service(sink.at("/api/v2")).create().await;
     for (n, (method, format, body, sent, content_type)) in [
-        ("POST", "json", json!({"a": ["ä", 1.5]}), r#"{"a":["ä",1.5]}"#, "application/json"),
+        (
+            "POST",
+            "json",
+            json!({"a": ["ä", 1.5]}),
+            r#"{"a":["ä",1.5]}"#,
+            "application/json",
+        ),
         (
             "PUT",
             "form",
@@ -28,7 +36,13 @@ async fn every_method_and_format_arrives() {
             "a=x+y%26z&b=1&b=true",
             "application/x-www-form-urlencoded",
         ),
-        ("PATCH", "xml", json!("<a>ä</a>"), "<a>ä</a>", "application/xml"),
+        (
+            "PATCH",
+            "xml",
+            json!("<a>ä</a>"),
+            "<a>ä</a>",
+            "application/xml",
+        ),
         ("DELETE", "json", json!(null), "", ""),
         ("GET", "json", json!(null), "", ""),
     ]
@@ -40,14 +54,23 @@ async fn every_method_and_format_arrives() {
             "format": format, "body": body,
         });
         let answer = service.send(request).await.expect(200);
-        assert_eq!((&answer["status"], &answer["body"]), (&json!(201), &json!({"id": 7})));
+        assert_eq!(
+            (&answer["status"], &answer["body"]),
+            (&json!(201), &json!({"id": 7}))
+        );
         assert_eq!(answer["headers"]["content-type"], "application/json");
         assert!(answer["elapsed_ms"].is_u64());
         let got = sink.wait_for(n + 1).await.pop().expect("a request");
-        assert_eq!((got.method.as_str(), got.path.as_str()), (method, "/api/v2/tickets/7"));
+        assert_eq!(
+            (got.method.as_str(), got.path.as_str()),
+            (method, "/api/v2/tickets/7")
+        );
         assert_eq!(got.query, "n=1&q=a+b");
         assert_eq!((got.text().as_str(), got.header("x-trace")), (sent, "t"));
-        assert!(got.header("content-type").starts_with(content_type), "{got:?}");
+        assert!(
+            got.header("content-type").starts_with(content_type),
+            "{got:?}"
+        );
     }
 }
 
@@ -60,17 +83,28 @@ async fn answers_come_back_whatever_they_are() {
         .authorization(json!({"type": "header", "name": "x-key", "value": "s3cr3t-k3y"}))
         .create()
         .await;
-    let html = Reply::status(500).header("content-type", "text/html").body("<h1>s3cr3t-k3y</h1>");
-    sink.answers(html.header("set-cookie", "session=1").header("x-echo", "s3cr3t-k3y"));
+    let html = Reply::status(500)
+        .header("content-type", "text/html")
+        .body("<h1>s3cr3t-k3y</h1>");
+    sink.answers(
+        html.header("set-cookie", "session=1")
+            .header("x-echo", "s3cr3t-k3y"),
+    );
     let answer = service.send(json!({})).await;
     assert!(!answer.text.contains("s3cr3t-k3y"), "{}", answer.text);
     let answer = answer.expect(200);
-    assert_eq!((&answer["status"], &answer["body"]), (&json!(500), &json!("<h1>•••</h1>")));
+    assert_eq!(
+        (&answer["status"], &answer["body"]),
+        (&json!(500), &json!("<h1>•••</h1>"))
+    );
     assert!(answer["headers"]["set-cookie"].is_null());
     assert_eq!(answer["headers"]["x-echo"], "•••");
     sink.answers(Reply::status(302).header("location", "https://example.com/"));
     let answer = service.send(json!({})).await.expect(200);
-    assert_eq!((&answer["status"], &answer["body"]), (&json!(302), &json!("")));
+    assert_eq!(
+        (&answer["status"], &answer["body"]),
+        (&json!(302), &json!(""))
+    );
     sink.answers(Reply::status(200).body("x".repeat((1 << 20) + 1)));
     service.send(json!({})).await.problem(502);
     sink.answers(Reply::status(200).body("x".repeat(1 << 20)));
@@ -82,20 +116,34 @@ async fn answers_come_back_whatever_they_are() {
 #[tokio::test]
 async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
     let stack = Stack::get();
-    let (part, fixed, fetched) = ("AAF-path_token", "fixed-token-of-the-account", "token-that-was-fetched");
-    let issuer = Sink::answering([Reply::status(200).body(json!({"access_token": fetched}).to_string())]);
-    let header = json!({"type": "header", "name": "Authorization", "value": format!("Bearer {fixed}")});
+    let (part, fixed, fetched) = (
+        "AAF-path_token",
+        "fixed-token-of-the-account",
+        "token-that-was-fetched",
+    );
+    let issuer =
+        Sink::answering([Reply::status(200).body(json!({"access_token": fetched}).to_string())]);
+    let header =
+        json!({"type": "header", "name": "Authorization", "value": format!("Bearer {fixed}")});
     let oauth2 = json!({
         "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.url(), "client_id": "us",
         "client_secret": "0123456789abcdef",
     });
     for (authorization, token) in [(header, fixed), (oauth2, fetched)] {
         let sink = Sink::answering([Reply::echo(200)]);
-        let builder = stack.service(sink.at(&format!("/bot77:{part}/api"))).authorization(authorization);
+        let builder = stack
+            .service(sink.at(&format!("/bot77:{part}/api")))
+            .authorization(authorization);
         let service = builder.create().await;
-        let sent = service.send(json!({"path": "/notes", "body": {"a": 1}})).await;
+        let sent = service
+            .send(json!({"path": "/notes", "body": {"a": 1}}))
+            .await;
         let (to_service, of_service) = (json!(service.id), json!("/notes"));
-        let webhook = stack.webhook().set("url", Value::Null).set("service_id", to_service).set("path", of_service);
+        let webhook = stack
+            .webhook()
+            .set("url", Value::Null)
+            .set("service_id", to_service)
+            .set("path", of_service);
         let webhook = webhook.create().await;
         let event = stack.publish("message", json!({})).await;
         let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
@@ -104,16 +152,30 @@ async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
             assert_eq!(request.header("authorization"), format!("Bearer {token}"));
             assert!(request.path.contains(part), "{request:?}");
         }
-        for shown in [sent.text.clone(), delivery.to_string(), service.document.to_string()] {
+        for shown in [
+            sent.text.clone(),
+            delivery.to_string(),
+            service.document.to_string(),
+        ] {
             assert!(!shown.contains(part) && !shown.contains(token), "{shown}");
             assert!(shown.contains("•••"), "{shown}");
         }
         let body = sent.expect(200)["body"].as_str().expect("text").to_owned();
-        assert!(body.contains("authorization") && body.contains("notes"), "the rest is there: {body}");
+        assert!(
+            body.contains("authorization") && body.contains("notes"),
+            "the rest is there: {body}"
+        );
 
-        sink.answers(Reply::status(200).header("content-encoding", "gzip").body(PACKED));
+        sink.answers(
+            Reply::status(200)
+                .header("content-encoding", "gzip")
+                .body(PACKED),
+        );
         let problem = service.send(json!({})).await.problem(502);
-        assert_eq!(problem["detail"], "The service's answer is compressed, which nobody asked for");
+        assert_eq!(
+            problem["detail"],
+            "The service's answer is compressed, which nobody asked for"
+        );
         webhook.delete().await;
     }
 }
@@ -123,26 +185,44 @@ async fn a_path_never_leaves_the_service() {
     let stack = Stack::get();
     let sink = Sink::start();
     let service = stack.service(sink.at("/api")).create().await;
-    for path in
-        ["..", "/../admin", "a/../../admin", "%2e%2e/admin", "//evil.example.com/", "a#b", "a?b#c", "\\..\\x", "a\nb"]
-    {
+    for path in [
+        "..",
+        "/../admin",
+        "a/../../admin",
+        "%2e%2e/admin",
+        "//evil.example.com/",
+        "a#b",
+        "a?b#c",
+        "\\..\\x",
+        "a\nb",
+    ] {
         let answer = service.send(json!({"path": path})).await;
         assert_eq!(answer.pointers(), ["/path"], "{path}");
     }
-    for headers in
-        [json!({"x-key\n": "a"}), json!({"Host": "a"}), json!({"webhook-id": "a"}), json!({"x": "a\r\nb: c"})]
-    {
+    for headers in [
+        json!({"x-key\n": "a"}),
+        json!({"Host": "a"}),
+        json!({"webhook-id": "a"}),
+        json!({"x": "a\r\nb: c"}),
+    ] {
         service.send(json!({"headers": headers})).await.problem(422);
     }
     assert_eq!(sink.got().len(), 0);
-    service.send(json!({"path": "https://evil.example.com/"})).await.problem(422);
+    service
+        .send(json!({"path": "https://evil.example.com/"}))
+        .await
+        .problem(422);
 }
 
 #[tokio::test]
 async fn whoever_gives_no_answer_leads_to_the_services_own_message() {
     let stack = Stack::get();
     let nobody = Sink::start().url();
-    let (hung, dripping, plain) = (Sink::answering([Reply::hang()]), Sink::answering([Reply::drip()]), Sink::start());
+    let (hung, dripping, plain) = (
+        Sink::answering([Reply::hang()]),
+        Sink::answering([Reply::drip()]),
+        Sink::start(),
+    );
     for (url, least, reason) in [
         (nobody, 0, "connection_refused"),
         (hung.url(), 1000, "timeout"),
@@ -160,7 +240,11 @@ async fn whoever_gives_no_answer_leads_to_the_services_own_message() {
             .await;
         let started = Instant::now();
         let problem = service.send(json!({"method": "GET"})).await.problem(504);
-        assert_eq!((&problem["detail"], &problem["reason"]), (&json!("Call 555-0100."), &json!(reason)), "{url}");
+        assert_eq!(
+            (&problem["detail"], &problem["reason"]),
+            (&json!("Call 555-0100."), &json!(reason)),
+            "{url}"
+        );
         assert!(started.elapsed().as_millis() >= least, "{url}");
     }
 }
@@ -173,7 +257,20 @@ async fn sending_needs_its_own_scope() {
     let made = stack.post("/v1/credentials", body).await.expect(201);
     let reader = stack.with_token(made["token"].as_str().expect("token"));
     reader.get_path(&service.path("")).await.expect(200);
-    let problem = reader.post(&service.path("/send"), json!({})).await.problem(403);
-    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("services:send")));
-    assert_eq!(reader.send(reader.request(Method::GET, &service.path("/send"))).await.status, 405);
+    let problem = reader
+        .post(&service.path("/send"), json!({}))
+        .await
+        .problem(403);
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("services:send"))
+    );
+    assert_eq!(
+        reader
+            .send(reader.request(Method::GET, &service.path("/send")))
+            .await
+            .status,
+        405
+    );
 }

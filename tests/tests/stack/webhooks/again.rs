@@ -7,11 +7,21 @@ use tests::stack::{Stack, text};
 
 fn attempts(delivery: &Value) -> Vec<(u64, Option<u64>)> {
     let attempts = delivery["attempts"].as_array().expect("attempts").iter();
-    attempts.map(|attempt| (attempt["number"].as_u64().expect("number"), attempt["status_code"].as_u64())).collect()
+    attempts
+        .map(|attempt| {
+            (
+                attempt["number"].as_u64().expect("number"),
+                attempt["status_code"].as_u64(),
+            )
+        })
+        .collect()
 }
 
 fn time(value: &Value) -> Timestamp {
-    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no time: {value}"))
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("no time: {value}"))
 }
 
 #[tokio::test]
@@ -21,7 +31,12 @@ async fn redirects_are_success_and_are_not_followed() {
     let reply = Reply::status(302).header("location", elsewhere.url());
     let sink = Sink::answering([reply]);
     let lenient = stack.webhook().url(sink.url()).create().await;
-    let strict = stack.webhook().url(sink.url()).set("success", "2xx").create().await;
+    let strict = stack
+        .webhook()
+        .url(sink.url())
+        .set("success", "2xx")
+        .create()
+        .await;
 
     let event = stack.publish("message", json!({})).await;
 
@@ -35,18 +50,37 @@ async fn redirects_are_success_and_are_not_followed() {
 #[tokio::test]
 async fn a_failure_is_retried_until_success() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(500).body("oops"), Reply::status(404), Reply::status(204)]);
-    let webhook = stack.webhook().url(sink.url()).retry([1, 1, 600]).create().await;
+    let sink = Sink::answering([
+        Reply::status(500).body("oops"),
+        Reply::status(404),
+        Reply::status(204),
+    ]);
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .retry([1, 1, 600])
+        .create()
+        .await;
 
     let event = stack.publish("message", json!({})).await;
 
     let got = sink.wait_for(3).await;
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
-    assert_eq!(attempts(&delivery), [(1, Some(500)), (2, Some(404)), (3, Some(204))]);
+    assert_eq!(
+        attempts(&delivery),
+        [(1, Some(500)), (2, Some(404)), (3, Some(204))]
+    );
     assert_eq!(delivery["attempts"][0]["response_body"], "oops");
-    assert_eq!(delivery["attempts"][0]["error"], "the receiver answered 500");
+    assert_eq!(
+        delivery["attempts"][0]["error"],
+        "the receiver answered 500"
+    );
     assert!(delivery["next_attempt_at"].is_null());
-    assert!(got.iter().all(|request| request.header("webhook-id") == event), "{got:#?}");
+    assert!(
+        got.iter()
+            .all(|request| request.header("webhook-id") == event),
+        "{got:#?}"
+    );
     assert!(got.windows(2).all(|two| two[0].body == two[1].body));
 }
 
@@ -57,15 +91,30 @@ async fn an_end_without_success_is_told_to_other_webhooks() {
     let nobody = Sink::start().url();
     let failing = stack.webhook().url(nobody).retry([1]).create().await;
     let sink = Sink::answering([Reply::status(503)]);
-    let told = stack.webhook().url(sink.url()).events(["webhook.delivery_failed"]).about(&failing).create().await;
+    let told = stack
+        .webhook()
+        .url(sink.url())
+        .events(["webhook.delivery_failed"])
+        .about(&failing)
+        .create()
+        .await;
     let third = Sink::start();
-    stack.webhook().url(third.url()).events(["webhook.*"]).about(&told).create().await;
+    stack
+        .webhook()
+        .url(third.url())
+        .events(["webhook.*"])
+        .about(&told)
+        .create()
+        .await;
 
     let event = stack.publish("message", json!({})).await;
 
     let delivery = stack.delivery_until(&event, &failing, "failed").await;
     assert_eq!(attempts(&delivery), [(1, None), (2, None)]);
-    assert_eq!(delivery["attempts"][1]["error"], "unreachable: the connection was refused");
+    assert_eq!(
+        delivery["attempts"][1]["error"],
+        "unreachable: the connection was refused"
+    );
     let request = sink.only().await;
     assert_eq!(request.json()["type"], "webhook.delivery_failed");
     let data = &request.json()["data"];
@@ -73,8 +122,11 @@ async fn an_end_without_success_is_told_to_other_webhooks() {
     assert_eq!(data["delivery_id"], delivery["id"]);
     assert_eq!(data["attempts"], 2);
 
-    // That telling failed too; nothing tells of it. An event that comes after has passed the same way meanwhile.
-    stack.delivery_until(request.header("webhook-id"), &told, "failed").await;
+    // That telling failed too; nothing tells of it. An event that comes after has passed the same
+    // way meanwhile.
+    stack
+        .delivery_until(request.header("webhook-id"), &told, "failed")
+        .await;
     let passed = Sink::start();
     stack.webhook().url(passed.url()).create().await;
     stack.publish("message", json!({})).await;
@@ -87,18 +139,28 @@ async fn answers_that_do_not_come_in_time_are_failures() {
     let stack = Stack::get();
     let hung = Sink::answering([Reply::hang()]);
     let dripping = Sink::answering([Reply::drip()]);
-    let webhook = |sink: &Sink| stack.webhook().url(sink.url()).set("timeout_seconds", 1).create();
+    let webhook = |sink: &Sink| {
+        stack
+            .webhook()
+            .url(sink.url())
+            .set("timeout_seconds", 1)
+            .create()
+    };
     let (first, second) = (webhook(&hung).await, webhook(&dripping).await);
 
     let event = stack.publish("message", json!({})).await;
 
     let cut = "the receiver answered 200, but its answer was not complete within the timeout";
-    for (webhook, status_code, error) in
-        [(first, json!(null), "no answer within the timeout"), (second, json!(200), cut)]
-    {
+    for (webhook, status_code, error) in [
+        (first, json!(null), "no answer within the timeout"),
+        (second, json!(200), cut),
+    ] {
         let delivery = stack.delivery_until(&event, &webhook, "failed").await;
         let attempt = &delivery["attempts"][0];
-        assert_eq!((&attempt["status_code"], &attempt["error"]), (&status_code, &json!(error)));
+        assert_eq!(
+            (&attempt["status_code"], &attempt["error"]),
+            (&status_code, &json!(error))
+        );
         let took = attempt["duration_ms"].as_u64().expect("duration");
         assert!((1000..3000).contains(&took), "{took} ms");
     }
@@ -110,7 +172,13 @@ async fn gone_disables_the_webhook() {
     let sink = Sink::answering([Reply::status(410)]);
     let webhook = stack.webhook().url(sink.url()).retry([1, 1]).create().await;
     let told = Sink::start();
-    stack.webhook().url(told.url()).events(["webhook.disabled"]).about(&webhook).create().await;
+    stack
+        .webhook()
+        .url(told.url())
+        .events(["webhook.disabled"])
+        .about(&webhook)
+        .create()
+        .await;
 
     let event = stack.publish("message", json!({})).await;
 
@@ -120,7 +188,10 @@ async fn gone_disables_the_webhook() {
     assert_eq!(request.json()["type"], "webhook.disabled");
     assert_eq!(request.json()["data"]["reason"], "gone");
     let read = webhook.read().await;
-    assert_eq!((&read["status"], &read["enabled"]), (&json!("disabled"), &json!(false)));
+    assert_eq!(
+        (&read["status"], &read["enabled"]),
+        (&json!("disabled"), &json!(false))
+    );
     assert_eq!(read["disabled_reason"], "gone");
 
     let later = stack.publish("message", json!({})).await;
@@ -128,7 +199,10 @@ async fn gone_disables_the_webhook() {
 
     sink.answers(Reply::status(200));
     let read = webhook.patch(json!({"enabled": true})).await;
-    assert_eq!((&read["status"], &read["disabled_reason"]), (&json!("active"), &Value::Null));
+    assert_eq!(
+        (&read["status"], &read["disabled_reason"]),
+        (&json!("active"), &Value::Null)
+    );
     let last = stack.publish("message", json!({})).await;
     stack.delivery_until(&last, &webhook, "succeeded").await;
 }
@@ -136,13 +210,27 @@ async fn gone_disables_the_webhook() {
 #[tokio::test]
 async fn a_receiver_can_ask_for_time() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(429).header("retry-after", "4"), Reply::status(200)]);
-    let webhook = stack.webhook().url(sink.url()).retry([1, 600]).create().await;
+    let sink = Sink::answering([
+        Reply::status(429).header("retry-after", "4"),
+        Reply::status(200),
+    ]);
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .retry([1, 600])
+        .create()
+        .await;
 
     let event = stack.publish("message", json!({})).await;
 
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
-    let [first, second] = delivery["attempts"].as_array().expect("attempts").as_slice() else { panic!("{delivery}") };
+    let [first, second] = delivery["attempts"]
+        .as_array()
+        .expect("attempts")
+        .as_slice()
+    else {
+        panic!("{delivery}")
+    };
     let waited = time(&second["at"]).duration_since(time(&first["at"]));
     assert!(waited.as_secs() >= 4, "{waited}");
 }
@@ -154,7 +242,8 @@ async fn a_delivery_can_be_tried_again_by_hand() {
     let webhook = stack.webhook().url(sink.url()).retry([600]).create().await;
     let event = stack.publish("message", json!({"text": "again"})).await;
     let delivery = stack.delivery_until(&event, &webhook, "retrying").await;
-    let due = time(&delivery["next_attempt_at"]).duration_since(time(&delivery["attempts"][0]["at"]));
+    let due =
+        time(&delivery["next_attempt_at"]).duration_since(time(&delivery["attempts"][0]["at"]));
     assert!((600..610).contains(&due.as_secs()), "{due}");
 
     let path = format!("/v1/deliveries/{}/retry", text(&delivery, "id"));
@@ -162,19 +251,30 @@ async fn a_delivery_can_be_tried_again_by_hand() {
     assert_eq!(accepted["status"], "retrying");
     sink.wait_for(2).await;
     let retried = |delivery: &Value| attempts(delivery).len() == 2;
-    let delivery = stack.delivery_when(&event, &webhook, "tried twice", retried).await;
+    let delivery = stack
+        .delivery_when(&event, &webhook, "tried twice", retried)
+        .await;
     assert_eq!(delivery["status"], "retrying", "under a fresh schedule");
 
     stack.post(&path, Value::Null).await.expect(202);
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
-    assert_eq!(attempts(&delivery), [(1, Some(500)), (2, Some(500)), (3, Some(200))]);
+    assert_eq!(
+        attempts(&delivery),
+        [(1, Some(500)), (2, Some(500)), (3, Some(200))]
+    );
 
     // Also one that succeeded.
     stack.post(&path, Value::Null).await.expect(202);
     let got = sink.wait_for(4).await;
-    assert!(got.iter().all(|request| request.header("webhook-id") == event));
-    let four = |delivery: &Value| attempts(delivery).len() == 4 && delivery["status"] == "succeeded";
-    stack.delivery_when(&event, &webhook, "tried four times", four).await;
+    assert!(
+        got.iter()
+            .all(|request| request.header("webhook-id") == event)
+    );
+    let four =
+        |delivery: &Value| attempts(delivery).len() == 4 && delivery["status"] == "succeeded";
+    stack
+        .delivery_when(&event, &webhook, "tried four times", four)
+        .await;
 }
 
 #[tokio::test]
@@ -183,13 +283,24 @@ async fn schedules_end() {
     let sink = Sink::answering([Reply::status(503).header("retry-after", "600")]);
     let policies = [
         (json!({"type": "none"}), 1),
-        (json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 2}), 3),
+        (
+            json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 2}),
+            3,
+        ),
         // What the receiver asks for does not move the end.
         (json!({"type": "custom", "delays_seconds": [1, 1]}), 3),
     ];
     let mut webhooks = Vec::new();
     for (policy, count) in policies {
-        webhooks.push((stack.webhook().url(sink.url()).set("retry", policy).create().await, count));
+        webhooks.push((
+            stack
+                .webhook()
+                .url(sink.url())
+                .set("retry", policy)
+                .create()
+                .await,
+            count,
+        ));
     }
     let event = stack.publish("message", json!({})).await;
     for (webhook, count) in webhooks {
@@ -219,5 +330,8 @@ async fn of_a_long_answer_the_beginning_is_kept() {
     let webhook = stack.webhook().url(sink.url()).create().await;
     let event = stack.publish("message", json!({})).await;
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
-    assert_eq!(text(&delivery["attempts"][0], "response_body"), "é".repeat(8192));
+    assert_eq!(
+        text(&delivery["attempts"][0], "response_body"),
+        "é".repeat(8192)
+    );
 }

@@ -7,10 +7,15 @@ use tests::stack::Stack;
 #[tokio::test]
 async fn conditions_decide() {
     let stack = Stack::get();
-    let data =
-        json!({"author": "end_user", "count": 7, "tags": ["a", "b"], "note": null, "nested": {"list": [{"x": "é"}]}});
-    let compare = |field: &str, op: &str, value: Value| json!({"field": field, "op": op, "value": value});
-    let webhook = stack.webhook().url("https://example.com/").set("enabled", false).create().await;
+    let data = json!({"author": "end_user", "count": 7, "tags": ["a", "b"], "note": null, "nested": {"list": [{"x": "é"}]}});
+    let compare =
+        |field: &str, op: &str, value: Value| json!({"field": field, "op": op, "value": value});
+    let webhook = stack
+        .webhook()
+        .url("https://example.com/")
+        .set("enabled", false)
+        .create()
+        .await;
     for (condition, matched) in [
         (compare("author", "eq", json!("end_user")), true),
         (compare("author", "ne", json!("end_user")), false),
@@ -19,7 +24,10 @@ async fn conditions_decide() {
         (compare("author", "starts_with", json!("end")), true),
         (compare("author", "ends_with", json!("agent")), false),
         (compare("author", "contains", json!("d_u")), true),
-        (compare("author", "matches", json!("^end_(user|customer)$")), true),
+        (
+            compare("author", "matches", json!("^end_(user|customer)$")),
+            true,
+        ),
         (compare("tags", "contains", json!("b")), true),
         (compare("tags", "not_contains", json!("b")), false),
         (compare("count", "gt", json!(6)), true),
@@ -30,9 +38,18 @@ async fn conditions_decide() {
         (compare("author", "exists", json!(true)), true),
         (compare("nothing", "exists", json!(true)), false),
         (compare("nothing", "eq", json!("x")), false),
-        (json!({"all": [compare("count", "eq", json!(7)), compare("author", "eq", json!("agent"))]}), false),
-        (json!({"any": [compare("count", "eq", json!(7)), compare("author", "eq", json!("agent"))]}), true),
-        (json!({"not": compare("author", "eq", json!("agent"))}), true),
+        (
+            json!({"all": [compare("count", "eq", json!(7)), compare("author", "eq", json!("agent"))]}),
+            false,
+        ),
+        (
+            json!({"any": [compare("count", "eq", json!(7)), compare("author", "eq", json!("agent"))]}),
+            true,
+        ),
+        (
+            json!({"not": compare("author", "eq", json!("agent"))}),
+            true,
+        ),
     ] {
         let patched = webhook.patch(json!({"conditions": null})).await;
         assert!(patched["conditions"].is_null());
@@ -48,9 +65,19 @@ async fn conditions_decide() {
         json!({}),
         json!("x"),
     ] {
-        let answer = stack.webhook().url("https://example.com/").set("conditions", wrong.clone()).try_create().await;
+        let answer = stack
+            .webhook()
+            .url("https://example.com/")
+            .set("conditions", wrong.clone())
+            .try_create()
+            .await;
         let pointers = answer.pointers();
-        assert!(pointers.iter().all(|pointer| pointer.starts_with("/conditions")), "{wrong}: {pointers:?}");
+        assert!(
+            pointers
+                .iter()
+                .all(|pointer| pointer.starts_with("/conditions")),
+            "{wrong}: {pointers:?}"
+        );
     }
 }
 
@@ -59,12 +86,28 @@ async fn what_does_not_match_is_not_delivered() {
     let stack = Stack::get();
     let sink = Sink::start();
     let urgent = json!({"field": "priority", "op": "in", "value": ["high", "urgent"]});
-    stack.webhook().url(sink.url()).events(["ticket.*"]).conditions(urgent).create().await;
-    stack.webhook().url(sink.url()).set("enabled", false).events(["ticket.*"]).create().await;
+    stack
+        .webhook()
+        .url(sink.url())
+        .events(["ticket.*"])
+        .conditions(urgent)
+        .create()
+        .await;
+    stack
+        .webhook()
+        .url(sink.url())
+        .set("enabled", false)
+        .events(["ticket.*"])
+        .create()
+        .await;
 
-    let low = stack.publish("ticket.created", json!({"priority": "low"})).await;
+    let low = stack
+        .publish("ticket.created", json!({"priority": "low"}))
+        .await;
     let other = stack.publish("message", json!({"priority": "high"})).await;
-    let high = stack.publish("ticket.status_changed", json!({"priority": "high"})).await;
+    let high = stack
+        .publish("ticket.status_changed", json!({"priority": "high"}))
+        .await;
 
     assert_eq!(sink.only().await.header("webhook-id"), high);
     for event in [low, other] {

@@ -8,7 +8,12 @@ use tests::stack::Stack;
 async fn an_event_reaches_the_webhook_that_asks_for_it() {
     let stack = Stack::get();
     let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).events(["message"]).create().await;
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .events(["message"])
+        .create()
+        .await;
 
     let event = stack.publish("message", json!({"text": "hi"})).await;
 
@@ -20,26 +25,43 @@ async fn an_event_reaches_the_webhook_that_asks_for_it() {
     assert_eq!(request.data(), json!({"text": "hi"}));
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
     assert_eq!(delivery["attempts"][0]["status_code"], 200);
-    assert_eq!(delivery["attempts"][0]["request"], json!({"method": "POST", "url": sink.url()}));
+    assert_eq!(
+        delivery["attempts"][0]["request"],
+        json!({"method": "POST", "url": sink.url()})
+    );
 }
 
 /// A value that would break JSON, XML, forms and URLs, and looks like a tag.
-const NASTY: &str = "\"quotes\" 'single'\n<b>&amp;</b> ]]> {count} } {{ %41 a+b=c&d; \\ é 😀 \u{2028}";
+const NASTY: &str =
+    "\"quotes\" 'single'\n<b>&amp;</b> ]]> {count} } {{ %41 a+b=c&d; \\ é 😀 \u{2028}";
 
 #[tokio::test]
 async fn every_method_and_format_carries_every_value() {
     let stack = Stack::get();
     let sink = Sink::start();
     let templates = [
-        ("json", r#"{"said": "so: {text}", "count": {count}, "all": {list}}"#),
-        ("xml", r#"<said count="{count}" attribute="{text}">{text}</said>"#),
+        (
+            "json",
+            r#"{"said": "so: {text}", "count": {count}, "all": {list}}"#,
+        ),
+        (
+            "xml",
+            r#"<said count="{count}" attribute="{text}">{text}</said>"#,
+        ),
         ("form", "said={text}&count={count}"),
     ];
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
         for (format, template) in templates {
             let webhook = || stack.webhook().set("method", method).set("format", format);
-            webhook().url(sink.at(&format!("/{method}/{format}/envelope"))).create().await;
-            webhook().url(sink.at(&format!("/{method}/{format}/template"))).set("body", template).create().await;
+            webhook()
+                .url(sink.at(&format!("/{method}/{format}/envelope")))
+                .create()
+                .await;
+            webhook()
+                .url(sink.at(&format!("/{method}/{format}/template")))
+                .set("body", template)
+                .create()
+                .await;
         }
     }
 
@@ -48,16 +70,22 @@ async fn every_method_and_format_carries_every_value() {
 
     for request in sink.wait_for(30).await {
         let path: Vec<&str> = request.path.split('/').collect();
-        let [_, method, format, kind] = path[..] else { panic!("{}", request.path) };
+        let [_, method, format, kind] = path[..] else {
+            panic!("{}", request.path)
+        };
         assert_eq!(request.method, method);
         if (method, kind) == ("GET", "envelope") {
-            assert_eq!((request.body.len(), request.header("content-type")), (0, ""));
+            assert_eq!(
+                (request.body.len(), request.header("content-type")),
+                (0, "")
+            );
             continue;
         }
         match (format, kind) {
             ("json", "envelope") => assert_eq!(request.data(), data, "{}", request.path),
             ("json", _) => {
-                let expected = json!({"said": format!("so: {NASTY}"), "count": 3, "all": data["list"]});
+                let expected =
+                    json!({"said": format!("so: {NASTY}"), "count": 3, "all": data["list"]});
                 assert_eq!(request.json(), expected);
             }
             ("xml", kind) => check_xml(&request, kind),
@@ -71,10 +99,17 @@ fn check_xml(request: &Request, kind: &str) {
     assert_eq!(request.header("content-type"), "application/xml");
     let body = request.text();
     let between = |start: &str, end: &str| {
-        let (_, rest) = body.split_once(start).unwrap_or_else(|| panic!("{start}: {body}"));
-        let inner = rest.split_once(end).unwrap_or_else(|| panic!("{end}: {body}")).0;
+        let (_, rest) = body
+            .split_once(start)
+            .unwrap_or_else(|| panic!("{start}: {body}"));
+        let inner = rest
+            .split_once(end)
+            .unwrap_or_else(|| panic!("{end}: {body}"))
+            .0;
         assert!(!inner.contains('<'), "{inner}");
-        quick_xml::escape::unescape(inner).unwrap_or_else(|error| panic!("{error}: {inner}")).into_owned()
+        quick_xml::escape::unescape(inner)
+            .unwrap_or_else(|error| panic!("{error}: {inner}"))
+            .into_owned()
     };
     if kind == "envelope" {
         assert_eq!(between("<type>", "</type>"), "message");
@@ -87,8 +122,13 @@ fn check_xml(request: &Request, kind: &str) {
 }
 
 fn check_form(request: &Request, kind: &str, data: &Value) {
-    assert_eq!(request.header("content-type"), "application/x-www-form-urlencoded");
-    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(&request.body).into_owned().collect();
+    assert_eq!(
+        request.header("content-type"),
+        "application/x-www-form-urlencoded"
+    );
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(&request.body)
+        .into_owned()
+        .collect();
     let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
     if kind == "envelope" {
         assert_eq!(names, ["type", "timestamp", "data"]);
@@ -114,15 +154,28 @@ async fn a_chat_bot_is_called_with_its_token_in_the_url() {
         .await;
 
     let link = r#"https://desk.example.com/t/7?a="b"&c=<d>"#;
-    let event = stack.publish("ticket.created", json!({"link_staff": link})).await;
+    let event = stack
+        .publish("ticket.created", json!({"link_staff": link}))
+        .await;
 
     let request = sink.only().await;
-    assert_eq!(request.path, "/bot123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11/sendMessage");
+    assert_eq!(
+        request.path,
+        "/bot123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11/sendMessage"
+    );
     let text = format!("link for request: {link}");
-    assert_eq!(request.json(), json!({"parse_mode": "html", "chat_id": "-100200300", "text": text}));
+    assert_eq!(
+        request.json(),
+        json!({"parse_mode": "html", "chat_id": "-100200300", "text": text})
+    );
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
-    let shown = delivery["attempts"][0]["request"]["url"].as_str().expect("url");
-    assert!(shown.ends_with("/sendMessage") && shown.contains("•••") && !shown.contains("123456"), "{shown}");
+    let shown = delivery["attempts"][0]["request"]["url"]
+        .as_str()
+        .expect("url");
+    assert!(
+        shown.ends_with("/sendMessage") && shown.contains("•••") && !shown.contains("123456"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
@@ -134,21 +187,32 @@ async fn a_note_goes_to_the_parent_ticket_when_an_end_user_replied() {
         .url(sink.at("/api/v2/tickets/{parent_ticket_id}/comments/"))
         .events(["ticket.reply_added"])
         .conditions(json!({"field": "last_reply.author", "op": "eq", "value": "end_user"}))
-        .set("auth", json!({"type": "basic", "username": "ada@example.com", "password": "pass:word"}))
-        .set("body", r#"{"comment": {"body": "{last_reply.text}", "public": false}}"#)
+        .set(
+            "auth",
+            json!({"type": "basic", "username": "ada@example.com", "password": "pass:word"}),
+        )
+        .set(
+            "body",
+            r#"{"comment": {"body": "{last_reply.text}", "public": false}}"#,
+        )
         .create()
         .await;
 
-    let reply =
-        |author: &str| json!({"parent_ticket_id": 42, "last_reply": {"author": author, "text": "It's \"on\"\nfire"}});
+    let reply = |author: &str| json!({"parent_ticket_id": 42, "last_reply": {"author": author, "text": "It's \"on\"\nfire"}});
     stack.publish("ticket.reply_added", reply("agent")).await;
     let wanted = stack.publish("ticket.reply_added", reply("end_user")).await;
 
     let request = sink.only().await;
     assert_eq!(request.header("webhook-id"), wanted);
     assert_eq!(request.path, "/api/v2/tickets/42/comments/");
-    assert_eq!(request.header("authorization"), "Basic YWRhQGV4YW1wbGUuY29tOnBhc3M6d29yZA==");
-    assert_eq!(request.json(), json!({"comment": {"body": "It's \"on\"\nfire", "public": false}}));
+    assert_eq!(
+        request.header("authorization"),
+        "Basic YWRhQGV4YW1wbGUuY29tOnBhc3M6d29yZA=="
+    );
+    assert_eq!(
+        request.json(),
+        json!({"comment": {"body": "It's \"on\"\nfire", "public": false}})
+    );
 }
 
 #[tokio::test]
@@ -158,23 +222,37 @@ async fn a_value_keeps_to_its_place_in_the_url_and_in_headers() {
     let webhook = stack
         .webhook()
         .url(sink.at("/t/{id}/x?q={id}&more={missing.tag}"))
-        .set("headers", json!({"x-subject": "about {subject} in {event.type} by {webhook.name}"}))
+        .set(
+            "headers",
+            json!({"x-subject": "about {subject} in {event.type} by {webhook.name}"}),
+        )
         .set("name", tests::stack::unique("named"))
         .create()
         .await;
 
-    let good = stack.publish("message", json!({"id": "a/b?c#d&e=f g", "subject": "tea"})).await;
+    let good = stack
+        .publish("message", json!({"id": "a/b?c#d&e=f g", "subject": "tea"}))
+        .await;
     let request = sink.only().await;
     assert_eq!(request.path, "/t/a%2Fb%3Fc%23d%26e%3Df%20g/x");
     assert_eq!(request.query, "q=a%2Fb%3Fc%23d%26e%3Df%20g&more=");
     let name = webhook.document["name"].as_str().expect("name");
-    assert_eq!(request.header("x-subject"), format!("about tea in message by {name}"));
+    assert_eq!(
+        request.header("x-subject"),
+        format!("about tea in message by {name}")
+    );
     let delivery = stack.delivery_until(&good, &webhook, "succeeded").await;
-    assert_eq!(delivery["attempts"][0]["missing_tags"], json!(["missing.tag"]));
+    assert_eq!(
+        delivery["attempts"][0]["missing_tags"],
+        json!(["missing.tag"])
+    );
 
     for (data, tag) in [
         (json!({"id": "..", "subject": "tea"}), "id"),
-        (json!({"id": "1", "subject": "tea\r\nx-injected: 1"}), "subject"),
+        (
+            json!({"id": "1", "subject": "tea\r\nx-injected: 1"}),
+            "subject",
+        ),
     ] {
         let event = stack.publish("message", data).await;
         let delivery = stack.delivery_until(&event, &webhook, "blocked").await;
@@ -191,7 +269,10 @@ async fn a_key_goes_into_the_header_that_was_named() {
     stack
         .webhook()
         .url(sink.url())
-        .set("auth", json!({"type": "api_key", "header": "X-Api-Key", "value": "the key"}))
+        .set(
+            "auth",
+            json!({"type": "api_key", "header": "X-Api-Key", "value": "the key"}),
+        )
         .create()
         .await;
     stack.publish("message", json!({})).await;

@@ -10,7 +10,10 @@ fn verify(request: &Request, secret: &str) -> bool {
         Some(_) => Verifier::new(secret),
         None => Verifier::from_bytes(secret.as_bytes().to_vec()),
     };
-    verifier.expect("secret").verify(&request.body, &request.headers).is_ok()
+    verifier
+        .expect("secret")
+        .verify(&request.body, &request.headers)
+        .is_ok()
 }
 
 #[tokio::test]
@@ -26,7 +29,12 @@ async fn the_seven_events_of_a_chat_platform_reach_one_webhook_signed() {
         "insight.conversation",
         "insight.sentiment",
     ];
-    let webhook = stack.webhook().url(sink.url()).events(["chat", "message", "insight.*"]).create().await;
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .events(["chat", "message", "insight.*"])
+        .create()
+        .await;
     assert!(webhook.secret.starts_with("whsec_"), "one is made");
     for kind in kinds {
         stack.publish(kind, json!({"kind": kind})).await;
@@ -34,14 +42,20 @@ async fn the_seven_events_of_a_chat_platform_reach_one_webhook_signed() {
     stack.publish("ticket.created", json!({})).await;
 
     let got = sink.wait_for(kinds.len()).await;
-    let mut came: Vec<String> = got.iter().map(|request| text(&request.json(), "type")).collect();
+    let mut came: Vec<String> = got
+        .iter()
+        .map(|request| text(&request.json(), "type"))
+        .collect();
     came.sort_unstable();
     let mut wanted = kinds;
     wanted.sort_unstable();
     assert_eq!(came, wanted);
     for request in &got {
         assert!(verify(request, &webhook.secret), "{request:?}");
-        assert!(!verify(request, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "another's secret");
+        assert!(
+            !verify(request, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            "another's secret"
+        );
     }
 }
 
@@ -50,8 +64,21 @@ async fn both_secrets_sign_while_one_replaces_the_other() {
     let stack = Stack::get();
     let sink = Sink::start();
     let old = "a plain secret, its bytes are the key";
-    let webhook = stack.webhook().url(sink.url()).set("secret", old).create().await;
-    let rotate = async |body| text(&stack.post(&webhook.path("/rotate-secret"), body).await.expect(200), "secret");
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .set("secret", old)
+        .create()
+        .await;
+    let rotate = async |body| {
+        text(
+            &stack
+                .post(&webhook.path("/rotate-secret"), body)
+                .await
+                .expect(200),
+            "secret",
+        )
+    };
     stack.publish("message", json!({})).await;
     assert!(verify(&sink.wait_for(1).await[0], old));
 
@@ -73,8 +100,14 @@ async fn both_secrets_sign_while_one_replaces_the_other() {
 async fn the_secret_itself_can_be_sent_in_a_header() {
     let stack = Stack::get();
     let sink = Sink::start();
-    let webhook =
-        stack.webhook().url(sink.url()).set("signing", json!({"type": "header", "name": "X-Hook-Secret"})).create();
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .set(
+            "signing",
+            json!({"type": "header", "name": "X-Hook-Secret"}),
+        )
+        .create();
     let webhook = webhook.await;
     stack.publish("message", json!({})).await;
     let request = sink.only().await;
@@ -85,10 +118,21 @@ async fn the_secret_itself_can_be_sent_in_a_header() {
 #[tokio::test]
 async fn secrets_that_are_refused() {
     let stack = Stack::get();
-    for secret in
-        ["", "short", &"x".repeat(76), "whsec_", "whsec_AAAA", "whsec_not base64", "line\nbreak in a secret, long"]
-    {
-        let answer = stack.webhook().url("https://example.com/").set("secret", secret).try_create().await;
+    for secret in [
+        "",
+        "short",
+        &"x".repeat(76),
+        "whsec_",
+        "whsec_AAAA",
+        "whsec_not base64",
+        "line\nbreak in a secret, long",
+    ] {
+        let answer = stack
+            .webhook()
+            .url("https://example.com/")
+            .set("secret", secret)
+            .try_create()
+            .await;
         assert_eq!(answer.pointers(), ["/secret"], "{secret:?}");
     }
 }

@@ -7,7 +7,12 @@ use tests::webhook::Webhook;
 
 /// A webhook whose delivery failed once and waits for its second attempt.
 async fn waiting(stack: &Stack, sink: &Sink) -> (Webhook, String, String) {
-    let webhook = stack.webhook().url(sink.url()).retry([4, 1, 1]).create().await;
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .retry([4, 1, 1])
+        .create()
+        .await;
     let event = stack.publish("message", json!({})).await;
     let delivery = stack.delivery_until(&event, &webhook, "retrying").await;
     (webhook, event, text(&delivery, "id"))
@@ -20,15 +25,29 @@ async fn disabling_cancels_queued_retries_for_good() {
     let (webhook, event, id) = waiting(&stack, &sink).await;
 
     webhook.patch(json!({"enabled": false})).await;
-    assert_eq!(stack.delivery(&event, &webhook).await["status"], "cancelled", "at once");
-    stack.post(&format!("/v1/deliveries/{id}/retry"), json!(null)).await.problem(409);
+    assert_eq!(
+        stack.delivery(&event, &webhook).await["status"],
+        "cancelled",
+        "at once"
+    );
+    stack
+        .post(&format!("/v1/deliveries/{id}/retry"), json!(null))
+        .await
+        .problem(409);
     webhook.patch(json!({"enabled": true})).await;
-    assert_eq!(stack.delivery(&event, &webhook).await["status"], "cancelled", "for good");
+    assert_eq!(
+        stack.delivery(&event, &webhook).await["status"],
+        "cancelled",
+        "for good"
+    );
 
     stack.logged("delivery", &[&id, "cancelled"]).await;
     assert_eq!(sink.got().len(), 1);
     let delivery = stack.delivery(&event, &webhook).await;
-    assert_eq!((&delivery["status"], &delivery["attempt_count"]), (&json!("cancelled"), &json!(1)));
+    assert_eq!(
+        (&delivery["status"], &delivery["attempt_count"]),
+        (&json!("cancelled"), &json!(1))
+    );
 
     sink.answers(Reply::status(200));
     let next = stack.publish("message", json!({})).await;
@@ -42,10 +61,20 @@ async fn deleting_cancels_queued_retries() {
     let (webhook, event, id) = waiting(&stack, &sink).await;
 
     webhook.delete().await;
-    assert_eq!(stack.delivery(&event, &webhook).await["status"], "cancelled", "at once");
+    assert_eq!(
+        stack.delivery(&event, &webhook).await["status"],
+        "cancelled",
+        "at once"
+    );
     stack.logged("delivery", &[&id, "cancelled"]).await;
     assert_eq!(sink.got().len(), 1);
     let list = format!("/v1/deliveries?webhook_id={}&status=cancelled", webhook.id);
-    assert_eq!(stack.get_path(&list).await.expect(200)["data"][0]["id"], id.as_str());
-    stack.post(&format!("/v1/deliveries/{id}/retry"), json!(null)).await.problem(409);
+    assert_eq!(
+        stack.get_path(&list).await.expect(200)["data"][0]["id"],
+        id.as_str()
+    );
+    stack
+        .post(&format!("/v1/deliveries/{id}/retry"), json!(null))
+        .await
+        .problem(409);
 }

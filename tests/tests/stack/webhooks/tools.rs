@@ -8,15 +8,28 @@ use tests::stack::{Stack, text};
 async fn a_test_sends_now_and_tells_what_came_back() {
     let stack = Stack::get();
     let sink = Sink::answering([Reply::status(418).body("short and stout")]);
-    let webhook = stack.webhook().url(sink.url()).events(["insight.*"]).set("timeout_seconds", 1).create().await;
+    let webhook = stack
+        .webhook()
+        .url(sink.url())
+        .events(["insight.*"])
+        .set("timeout_seconds", 1)
+        .create()
+        .await;
 
     let attempt = webhook.test(json!({})).await;
-    assert_eq!((&attempt["number"], &attempt["status_code"]), (&json!(1), &json!(418)));
+    assert_eq!(
+        (&attempt["number"], &attempt["status_code"]),
+        (&json!(1), &json!(418))
+    );
     assert_eq!(attempt["response_body"], "short and stout");
     assert_eq!(attempt["error"], "the receiver answered 418");
     let sample = sink.only().await;
     assert!(text(&sample.json(), "type").starts_with("insight."));
-    assert!(sample.json()["data"].as_object().is_some_and(|data| !data.is_empty()));
+    assert!(
+        sample.json()["data"]
+            .as_object()
+            .is_some_and(|data| !data.is_empty())
+    );
 
     let event = json!({"type": "message", "data": {"text": "mine"}});
     webhook.test(json!({"event": event})).await;
@@ -25,9 +38,17 @@ async fn a_test_sends_now_and_tells_what_came_back() {
 
     sink.answers(Reply::hang());
     let attempt = webhook.test(json!({})).await;
-    assert_eq!((&attempt["status_code"], &attempt["error"]), (&json!(null), &json!("no answer within the timeout")));
+    assert_eq!(
+        (&attempt["status_code"], &attempt["error"]),
+        (&json!(null), &json!("no answer within the timeout"))
+    );
 
-    let answer = stack.post(&webhook.path("/test"), json!({"event": {"type": 1}, "colour": 2})).await;
+    let answer = stack
+        .post(
+            &webhook.path("/test"),
+            json!({"event": {"type": 1}, "colour": 2}),
+        )
+        .await;
     assert_eq!(answer.pointers(), ["/colour", "/event/type"]);
 }
 
@@ -40,25 +61,47 @@ async fn a_preview_shows_the_request_without_secrets_and_sends_nothing() {
         .url(sink.at("/bot{secret.bot}/send?to={to}"))
         .conditions(json!({"field": "count", "op": "gt", "value": 5}))
         .set("secrets", json!({"bot": "123456:abcdef"}))
-        .set("headers", json!({"x-count": "{count}", "x-token": "{secret.bot}"}))
-        .set("body", r#"{"text": "{text}", "bot": "{secret.bot}", "n": {nothing}}"#)
+        .set(
+            "headers",
+            json!({"x-count": "{count}", "x-token": "{secret.bot}"}),
+        )
+        .set(
+            "body",
+            r#"{"text": "{text}", "bot": "{secret.bot}", "n": {nothing}}"#,
+        )
         .create()
         .await;
-    let mut rendered = webhook.render("message", json!({"to": "ä b", "text": "\"hi\"", "count": 3})).await;
+    let mut rendered = webhook
+        .render(
+            "message",
+            json!({"to": "ä b", "text": "\"hi\"", "count": 3}),
+        )
+        .await;
 
     assert_eq!(rendered["matched"], false);
     assert_eq!(rendered["missing_tags"], json!(["nothing"]));
     let compared = rendered["conditions"][1].take();
-    assert_eq!(compared, json!({"field": "count", "op": "gt", "value": 5, "actual": 3, "outcome": false}));
+    assert_eq!(
+        compared,
+        json!({"field": "count", "op": "gt", "value": 5, "actual": 3, "outcome": false})
+    );
     let request = &mut rendered["request"];
     assert_eq!(request["method"], "POST");
     assert_eq!(request["url"], sink.at("/bot•••/send?to=%C3%A4%20b"));
-    assert_eq!(request["body"], r#"{"text": "\"hi\"", "bot": "•••", "n": null}"#);
+    assert_eq!(
+        request["body"],
+        r#"{"text": "\"hi\"", "bot": "•••", "n": null}"#
+    );
     assert_eq!(request["headers"]["x-token"], "•••");
     assert!(!rendered.to_string().contains("abcdef"), "{rendered}");
 
-    let blocked = webhook.render("message", json!({"to": "x\u{0}", "text": ""})).await;
-    assert!(blocked["request"].is_null() || blocked["blocked"].is_null(), "{blocked}");
+    let blocked = webhook
+        .render("message", json!({"to": "x\u{0}", "text": ""}))
+        .await;
+    assert!(
+        blocked["request"].is_null() || blocked["blocked"].is_null(),
+        "{blocked}"
+    );
     webhook.test(json!({})).await;
     assert_eq!(sink.got().len(), 1, "only the test was sent");
 }
@@ -67,14 +110,22 @@ async fn a_preview_shows_the_request_without_secrets_and_sends_nothing() {
 async fn a_new_secret_is_shown_once() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
-    let rotated = stack.post(&webhook.path("/rotate-secret"), json!({})).await.expect(200);
+    let rotated = stack
+        .post(&webhook.path("/rotate-secret"), json!({}))
+        .await
+        .expect(200);
     let secret = text(&rotated, "secret");
     assert_ne!(secret, webhook.secret);
     let read = webhook.read().await;
     assert!(read["secret"].is_null());
     assert!(secret.ends_with(&text(&read, "secret_hint")));
     for wrong in [json!(-1), json!(604_801), json!("day")] {
-        let answer = stack.post(&webhook.path("/rotate-secret"), json!({"overlap_seconds": wrong})).await;
+        let answer = stack
+            .post(
+                &webhook.path("/rotate-secret"),
+                json!({"overlap_seconds": wrong}),
+            )
+            .await;
         assert_eq!(answer.pointers(), ["/overlap_seconds"]);
     }
 }

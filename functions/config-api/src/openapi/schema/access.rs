@@ -50,7 +50,8 @@ pub struct CredentialInput {
     pub expires_at: Option<String>,
     #[schema(minimum = 1, maximum = 365, default = 90)]
     pub rotate_after_days: Option<u32>,
-    /// IP addresses and CIDR ranges, IPv4 and IPv6, that the token may be used from; by default, or when empty, from anywhere.
+    /// IP addresses and CIDR ranges, IPv4 and IPv6, that the token may be used from; by default, or
+    /// when empty, from anywhere.
     #[schema(max_items = 20, example = json!(["203.0.113.7", "2001:db8::/32"]))]
     pub allowed_ips: Option<Vec<String>>,
 }
@@ -62,8 +63,8 @@ pub struct CredentialPatch(pub CredentialInput);
 
 #[derive(Debug, ToSchema)]
 pub struct RotateInput {
-    /// How long the old token is valid beside the new one; by default, or with 0, it and those of earlier rotations stop at
-    /// once.
+    /// How long the old token is valid beside the new one; by default, or with 0, it and those of
+    /// earlier rotations stop at once.
     #[schema(minimum = 0, maximum = 604_800)]
     pub overlap_seconds: Option<u32>,
 }

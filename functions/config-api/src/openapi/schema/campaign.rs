@@ -44,8 +44,9 @@ pub struct Bundle {
     #[schema(example = "tieline.campaign/1")]
     pub format: String,
     pub campaign: BundledCampaign,
-    /// Those that the campaign names, as they are written, without their keys and without `default`. What looks like a secret
-    /// in a URL or header is masked (`•••`), and is to be written into the bundle before it is imported.
+    /// Those that the campaign names, as they are written, without their keys and without
+    /// `default`. What looks like a secret in a URL or header is masked (`•••`), and is to be
+    /// written into the bundle before it is imported.
     #[schema(max_items = 2)]
     pub providers: Vec<BTreeMap<String, Value>>,
 }
@@ -63,10 +64,12 @@ pub struct BundledCampaign {
 #[derive(Debug, ToSchema)]
 pub struct ImportInput {
     pub bundle: Bundle,
-    /// What to do where a name is taken: take what has it as it is, create under another name, or refuse all of it.
+    /// What to do where a name is taken: take what has it as it is, create under another name, or
+    /// refuse all of it.
     #[schema(default = "fail")]
     pub on_conflict: Option<OnConflict>,
-    /// The keys of the bundle's providers, by their names there. One without its keys has the status `needs_secrets`.
+    /// The keys of the bundle's providers, by their names there. One without its keys has the
+    /// status `needs_secrets`.
     pub secrets: Option<BTreeMap<String, ProviderKeys>>,
     /// Only tell what would be done.
     #[schema(default = false)]

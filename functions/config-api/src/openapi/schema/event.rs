@@ -156,7 +156,8 @@ pub struct DeliveryWithAttempts {
     pub next_attempt_at: Option<String>,
     #[schema(format = DateTime)]
     pub updated_at: String,
-    /// In their order. The newest are told in full; where all would make too large an answer (some 4 MB), the older ones come
-    /// with a `response_body` of null, and beyond some 5 MB they are left out: `attempt_count` counts them all.
+    /// In their order. The newest are told in full; where all would make too large an answer (some
+    /// 4 MB), the older ones come with a `response_body` of null, and beyond some 5 MB they are
+    /// left out: `attempt_count` counts them all.
     pub attempts: Vec<Attempt>,
 }

@@ -22,13 +22,15 @@ pub struct MessageInput {
     /// A phone number in E.164 form, an e-mail address, or what the chatbot knows its user by.
     #[schema(max_length = 255, example = "+15555550100")]
     pub to: String,
-    /// A phone number, or a name or ID that the provider knows; of an e-mail, an address or `Name <address>`.
+    /// A phone number, or a name or ID that the provider knows; of an e-mail, an address or `Name
+    /// <address>`.
     #[schema(max_length = 500)]
     pub from: Option<String>,
     /// Of an e-mail; by SMS there is none to see.
     #[schema(max_length = 998)]
     pub subject: Option<String>,
-    /// At most 32 KiB, and 1,600 characters by SMS. An e-mail may have `html` in place of it, or both.
+    /// At most 32 KiB, and 1,600 characters by SMS. An e-mail may have `html` in place of it, or
+    /// both.
     pub text: Option<String>,
     /// At most 128 KiB.
     pub html: Option<String>,

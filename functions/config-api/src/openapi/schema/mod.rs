@@ -1,4 +1,5 @@
-//! Documents as clients read and write them. These types describe; the parsers in the domain decide.
+//! Documents as clients read and write them. These types describe; the parsers in the domain
+//! decide.
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
@@ -14,7 +15,9 @@ mod webhook;
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
-pub use self::{access::*, campaign::*, event::*, ids::*, message::*, provider::*, service::*, webhook::*};
+pub use self::{
+    access::*, campaign::*, event::*, ids::*, message::*, provider::*, service::*, webhook::*,
+};
 use crate::http::Problem;
 
 /// A page of a list, newest first.
@@ -29,7 +32,8 @@ pub struct List<T> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// Maximum items per page. Pages may be shorter; there are more pages while `next_cursor` is not null.
+    /// Maximum items per page. Pages may be shorter; there are more pages while `next_cursor` is
+    /// not null.
     #[param(minimum = 1, maximum = 100, default = 50)]
     pub limit: Option<u32>,
     /// `next_cursor` from the previous page. Use the same filters.
@@ -52,7 +56,8 @@ pub struct IfMatch {
     pub if_match: Option<String>,
 }
 
-/// Nothing of its own: what a request can be refused for follows from what it takes (`openapi::responses`).
+/// Nothing of its own: what a request can be refused for follows from what it takes
+/// (`openapi::responses`).
 #[derive(Debug, IntoResponses)]
 pub enum Refused {}
 
@@ -74,37 +79,70 @@ mod tests {
 
     use super::*;
 
-    /// Gives every described field a value of a wrong type: the parser must know each, and miss none.
+    /// Gives every described field a value of a wrong type: the parser must know each, and miss
+    /// none.
     fn assert_described<T: PartialSchema>(parse: impl Fn(Value) -> Result<(), Problems>) {
         let described = json!(T::schema());
-        let names = described["properties"].as_object().expect("an object schema").keys();
+        let names = described["properties"]
+            .as_object()
+            .expect("an object schema")
+            .keys();
         let document: Map<String, Value> = names.map(|name| (name.clone(), json!(-0.5))).collect();
         let described: BTreeSet<String> = document.keys().map(|name| format!("/{name}")).collect();
         let problems = parse(document.into()).expect_err("every field is wrong").0;
-        assert!(problems.iter().all(|problem| !problem.detail.contains("known field")), "{problems:?}");
-        let known: BTreeSet<String> = problems.into_iter().map(|problem| problem.pointer).collect();
+        assert!(
+            problems
+                .iter()
+                .all(|problem| !problem.detail.contains("known field")),
+            "{problems:?}"
+        );
+        let known: BTreeSet<String> = problems
+            .into_iter()
+            .map(|problem| problem.pointer)
+            .collect();
         assert_eq!(known, described);
     }
 
     #[test]
     fn what_is_described_is_what_is_parsed() {
-        assert_described::<WebhookInput>(|value| Settings::parse(value, &Allow::default()).map(drop));
+        assert_described::<WebhookInput>(|value| {
+            Settings::parse(value, &Allow::default()).map(drop)
+        });
         let (user, now) = (platform::random::id(), platform::clock::now());
         assert_described::<UserInput>(|value| domain::user::Settings::parse(value).map(drop));
-        assert_described::<CredentialInput>(|value| domain::credential::Settings::parse(value, user, now).map(drop));
-        assert_described::<AccountInput>(|value| domain::account::Settings::parse(value, &Allow::default()).map(drop));
+        assert_described::<CredentialInput>(|value| {
+            domain::credential::Settings::parse(value, user, now).map(drop)
+        });
+        assert_described::<AccountInput>(|value| {
+            domain::account::Settings::parse(value, &Allow::default()).map(drop)
+        });
         let account = platform::random::id();
         assert_described::<ServiceInput>(|value| {
             domain::service::Settings::parse(value, &Allow::default(), account).map(drop)
         });
         assert_described::<ProviderInput>(|value| {
-            domain::provider::Settings::parse(value, &Allow::default(), domain::provider::Keys::Required).map(drop)
+            domain::provider::Settings::parse(
+                value,
+                &Allow::default(),
+                domain::provider::Keys::Required,
+            )
+            .map(drop)
         });
-        assert_described::<MessageInput>(|value| domain::message::NewMessage::parse(value).map(drop));
-        assert_described::<CallInput>(|value| domain::message::NewMessage::parse_call(value).map(drop));
-        assert_described::<CampaignInput>(|value| domain::campaign::Settings::parse(value).map(drop));
-        assert_described::<ImportInput>(|value| domain::campaign::Import::parse(value, &Allow::default()).map(drop));
+        assert_described::<MessageInput>(|value| {
+            domain::message::NewMessage::parse(value).map(drop)
+        });
+        assert_described::<CallInput>(|value| {
+            domain::message::NewMessage::parse_call(value).map(drop)
+        });
+        assert_described::<CampaignInput>(|value| {
+            domain::campaign::Settings::parse(value).map(drop)
+        });
+        assert_described::<ImportInput>(|value| {
+            domain::campaign::Import::parse(value, &Allow::default()).map(drop)
+        });
         assert_described::<EventInput>(|value| NewEvent::parse(value).map(drop));
-        assert_described::<EventTypeInput>(|value| crate::routes::event_types::parse(value).map(drop));
+        assert_described::<EventTypeInput>(|value| {
+            crate::routes::event_types::parse(value).map(drop)
+        });
     }
 }

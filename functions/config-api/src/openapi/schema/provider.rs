@@ -20,17 +20,20 @@ pub struct ProviderInput {
     /// Unique without regard to case, across all channels.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// How the provider calls itself, or the account with it; for the tag `{provider.provider_id}` too.
+    /// How the provider calls itself, or the account with it; for the tag `{provider.provider_id}`
+    /// too.
     #[schema(min_length = 1, max_length = 100)]
     pub provider_id: String,
     pub channel: Channel,
     /// `https://…`; tags may stand after the authority.
     pub send_url: String,
-    /// Never shown again. Required where `auth` or a tag takes it: everywhere but with `auth` of type `none`.
+    /// Never shown again. Required where `auth` or a tag takes it: everywhere but with `auth` of
+    /// type `none`.
     pub api_key: Option<String>,
     /// Never shown again. Required where `auth` or a tag takes it.
     pub secret_key: Option<String>,
-    /// Whether messages that name no provider go through it: one of a channel's providers at the most.
+    /// Whether messages that name no provider go through it: one of a channel's providers at the
+    /// most.
     #[schema(default = false)]
     pub default: Option<bool>,
     /// The sender of messages and calls that name none.
@@ -42,7 +45,8 @@ pub struct ProviderInput {
     pub callback: Option<ProviderCallback>,
 }
 
-/// Any of a provider's fields (RFC 7396): null sets one back to its default, what is left out stays, keys included.
+/// Any of a provider's fields (RFC 7396): null sets one back to its default, what is left out
+/// stays, keys included.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct ProviderPatch(pub ProviderInput);
@@ -101,11 +105,12 @@ pub struct ProviderRequest {
     pub format: Option<Format>,
     /// Extra headers; values may hold tags. At most 20.
     pub headers: Option<BTreeMap<String, String>>,
-    /// A template with tags such as `{message.to}`, `{message.text}`, `{provider.callback_url}`, `{secret.api_key}`.
+    /// A template with tags such as `{message.to}`, `{message.text}`, `{provider.callback_url}`,
+    /// `{secret.api_key}`.
     #[schema(max_length = 32768)]
     pub body: Option<String>,
-    /// What the provider's API demands of a message, by message field: `from`, `subject`, `text`, `html`, `url`, or
-    /// `twiml`. A message that does not comply is refused with 422.
+    /// What the provider's API demands of a message, by message field: `from`, `subject`, `text`,
+    /// `html`, `url`, or `twiml`. A message that does not comply is refused with 422.
     pub limits: Option<BTreeMap<String, ProviderLimit>>,
 }
 

@@ -195,15 +195,39 @@ pub enum VerificationInput {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum VerificationView {
     None,
-    StandardWebhooks { secret_hint: Option<String> },
-    Github { secret_hint: Option<String> },
-    Stripe { secret_hint: Option<String> },
-    Slack { secret_hint: Option<String> },
-    Shopify { secret_hint: Option<String> },
-    Twilio { secret_hint: Option<String> },
-    Hmac { secret_hint: Option<String>, header: String, algorithm: Algorithm, encoding: Encoding, prefix: String },
-    Basic { username: String, password_hint: Option<String> },
-    Header { name: String, value_hint: Option<String> },
+    StandardWebhooks {
+        secret_hint: Option<String>,
+    },
+    Github {
+        secret_hint: Option<String>,
+    },
+    Stripe {
+        secret_hint: Option<String>,
+    },
+    Slack {
+        secret_hint: Option<String>,
+    },
+    Shopify {
+        secret_hint: Option<String>,
+    },
+    Twilio {
+        secret_hint: Option<String>,
+    },
+    Hmac {
+        secret_hint: Option<String>,
+        header: String,
+        algorithm: Algorithm,
+        encoding: Encoding,
+        prefix: String,
+    },
+    Basic {
+        username: String,
+        password_hint: Option<String>,
+    },
+    Header {
+        name: String,
+        value_hint: Option<String>,
+    },
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -232,14 +256,16 @@ pub struct SendInput {
     pub headers: Option<BTreeMap<String, String>>,
     #[schema(default = "json")]
     pub format: Option<Format>,
-    /// `json`: any value; `form`: an object of texts, numbers and booleans, or lists of them; `xml`: a text.
+    /// `json`: any value; `form`: an object of texts, numbers and booleans, or lists of them;
+    /// `xml`: a text.
     pub body: Option<Value>,
 }
 
 #[derive(Debug, ToSchema)]
 pub struct Sent {
     pub status: u16,
-    /// Without those that hold credentials or are about the connection. What looks like a credential in the others is masked.
+    /// Without those that hold credentials or are about the connection. What looks like a
+    /// credential in the others is masked.
     pub headers: BTreeMap<String, String>,
     /// Present, and true, where headers were left out because all of them have more than 64 KiB.
     #[schema(required = false)]
@@ -258,7 +284,8 @@ pub enum ThirdParty {
     /// The service's answer is too large or compressed, or its account gets no token
     #[response(status = 502, content_type = "application/problem+json")]
     BadGateway(Problem),
-    /// No complete answer within the timeout, or the service cannot be reached; `reason` tells which
+    /// No complete answer within the timeout, or the service cannot be reached; `reason` tells
+    /// which
     #[response(status = 504, content_type = "application/problem+json")]
     GatewayTimeout(Problem),
 }

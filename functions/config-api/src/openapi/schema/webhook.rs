@@ -21,7 +21,8 @@ pub struct WebhookInput {
     /// Unique, case-insensitive.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// `https://…`; may contain tags such as `{id}` after the authority. Mutually exclusive with `service_id`.
+    /// `https://…`; may contain tags such as `{id}` after the authority. Mutually exclusive with
+    /// `service_id`.
     #[schema(example = "https://example.com/hooks/{id}")]
     pub url: Option<String>,
     /// A connected service, whose account authenticates the calls.
@@ -47,7 +48,8 @@ pub struct WebhookInput {
     pub auth: Option<AuthInput>,
     /// Named values for tags: `{secret.<name>}`. Never shown again.
     pub secrets: Option<BTreeMap<String, String>>,
-    /// 24 to 75 characters, or `whsec_` and the base64 of 24 to 64 bytes. Made and shown once when absent.
+    /// 24 to 75 characters, or `whsec_` and the base64 of 24 to 64 bytes. Made and shown once when
+    /// absent.
     pub secret: Option<String>,
     pub signing: Option<Signing>,
     pub retry: Option<RetryPolicy>,
@@ -152,9 +154,17 @@ pub enum AuthInput {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AuthView {
     None,
-    Basic { username: String, password_hint: Option<String> },
-    Bearer { token_hint: Option<String> },
-    ApiKey { header: String, value_hint: Option<String> },
+    Basic {
+        username: String,
+        password_hint: Option<String>,
+    },
+    Bearer {
+        token_hint: Option<String>,
+    },
+    ApiKey {
+        header: String,
+        value_hint: Option<String>,
+    },
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -215,8 +225,8 @@ pub struct Comparison {
     pub field: String,
     pub op: String,
     pub value: Value,
-    /// What the event has there; null when nothing. At most 16 KiB: of a longer text its beginning, of a longer array or
-    /// object the beginning of its JSON.
+    /// What the event has there; null when nothing. At most 16 KiB: of a longer text its beginning,
+    /// of a longer array or object the beginning of its JSON.
     pub actual: Option<Value>,
     /// Whether `actual` was cut; absent where it was not.
     #[schema(required = false)]
@@ -233,8 +243,8 @@ pub struct RotateSecretInput {
 
 #[derive(Debug, ToSchema)]
 pub struct ReplayInput {
-    /// What became of the deliveries, or `missed`: events that the webhook did not get, as it was disabled or did not exist,
-    /// and that it wants as it is now.
+    /// What became of the deliveries, or `missed`: events that the webhook did not get, as it was
+    /// disabled or did not exist, and that it wants as it is now.
     #[schema(default = "failed")]
     pub status: Option<ReplayStatus>,
     /// Event accepted at this time or later; by default all that are kept.
@@ -243,7 +253,8 @@ pub struct ReplayInput {
     /// Event accepted at this time or earlier; by default now.
     #[schema(format = DateTime)]
     pub until: Option<String>,
-    /// Where to go on: a former answer's `next_cursor`. It holds the range and the status that it was given for.
+    /// Where to go on: a former answer's `next_cursor`. It holds the range and the status that it
+    /// was given for.
     pub cursor: Option<String>,
 }
 

@@ -41,7 +41,11 @@ impl Seen {
         Self {
             id,
             event_type: dispatched.event.kind.to_string(),
-            status: if cancelled { Status::Cancelled } else { Status::Pending },
+            status: if cancelled {
+                Status::Cancelled
+            } else {
+                Status::Pending
+            },
             attempts: 0,
             last_error: None,
             next_attempt_at: (!cancelled).then_some(dispatched.dispatched_at),

@@ -22,9 +22,14 @@ fn data(call: &Call) -> Value {
 
 #[test]
 fn an_event_says_what_was_called_by_what_and_with_what() {
-    let headers =
-        [("Content-Type", "application/json"), ("X-Event", "a"), ("x-event", "b"), ("Authorization", "Bearer x")];
-    let call = Call::new(&headers, r#"{"a": [1, null]}"#).to("https://h.example/in/key?b=1&a=x%20y&b=2&c");
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("X-Event", "a"),
+        ("x-event", "b"),
+        ("Authorization", "Bearer x"),
+    ];
+    let call =
+        Call::new(&headers, r#"{"a": [1, null]}"#).to("https://h.example/in/key?b=1&a=x%20y&b=2&c");
     assert_eq!(
         data(&call),
         json!({
@@ -55,17 +60,41 @@ fn bodies_are_read_as_what_they_are() {
         (Some("text/plain"), "12", json!("12")),
         (Some("text/plain"), " {\"a\": 1}", json!({"a": 1})),
         (Some("text/xml"), "<a>é</a>", json!("<a>é</a>")),
-        (Some(form), "a=1&b=x+y&a=%C3%A9&a=3&c", json!({"a": ["1", "é", "3"], "b": "x y", "c": ""})),
+        (
+            Some(form),
+            "a=1&b=x+y&a=%C3%A9&a=3&c",
+            json!({"a": ["1", "é", "3"], "b": "x y", "c": ""}),
+        ),
         (Some(form), "{\"a\": 1}", json!({"{\"a\": 1}": ""})),
         (Some(form), "payload=%7B%22a%22%3A+1%7D", json!({"a": 1})),
-        (Some(form), "payload=%5B%22%5Cud83d%22%5D", json!(["\u{fffd}"])),
+        (
+            Some(form),
+            "payload=%5B%22%5Cud83d%22%5D",
+            json!(["\u{fffd}"]),
+        ),
         (Some(form), "payload=text", json!({"payload": "text"})),
         (Some(form), "payload=12", json!({"payload": "12"})),
-        (Some(form), "payload=%7B%7D&a=1", json!({"payload": "{}", "a": "1"})),
-        (Some(form), "payload=%7B%7D&payload=%7B%7D", json!({"payload": ["{}", "{}"]})),
+        (
+            Some(form),
+            "payload=%7B%7D&a=1",
+            json!({"payload": "{}", "a": "1"}),
+        ),
+        (
+            Some(form),
+            "payload=%7B%7D&payload=%7B%7D",
+            json!({"payload": ["{}", "{}"]}),
+        ),
         (Some(form_1252), "name=Jos%E9", json!({"name": "José"})),
-        (Some(form), "name=Jos%E9&_charset_=windows-1252", json!({"name": "José", "_charset_": "windows-1252"})),
-        (Some("application/json"), "\u{feff}{\"a\": \"\\ud83d\"}", json!({"a": "\u{fffd}"})),
+        (
+            Some(form),
+            "name=Jos%E9&_charset_=windows-1252",
+            json!({"name": "José", "_charset_": "windows-1252"}),
+        ),
+        (
+            Some("application/json"),
+            "\u{feff}{\"a\": \"\\ud83d\"}",
+            json!({"a": "\u{fffd}"}),
+        ),
         (
             Some("application/json"),
             "{\"id\": 12345678901234567890123, \"n\": 1e400}",
@@ -76,28 +105,57 @@ fn bodies_are_read_as_what_they_are() {
         (None, &deep(65), json!(deep(65))),
         (None, &deep(100_000), json!(deep(100_000))),
     ] {
-        let headers: Vec<(&str, &str)> = content_type.map(|text| ("content-type", text)).into_iter().collect();
+        let headers: Vec<(&str, &str)> = content_type
+            .map(|text| ("content-type", text))
+            .into_iter()
+            .collect();
         let data = data(&Call::new(&headers, body));
         assert_eq!(data["body"], expected, "{content_type:?}");
-        assert_eq!((&data["content_type"], data.get("body_encoding")), (&json!(content_type), None));
+        assert_eq!(
+            (&data["content_type"], data.get("body_encoding")),
+            (&json!(content_type), None)
+        );
     }
     for (content_type, body, expected) in [
         ("application/json", &b"\xff\xfe{}"[..], "//57fQ=="),
         (form, b"name=Jos%E9", "bmFtZT1Kb3MlRTk="),
-        ("application/x-www-form-urlencoded; charset=utf-8", b"a=%FF", "YT0lRkY="),
+        (
+            "application/x-www-form-urlencoded; charset=utf-8",
+            b"a=%FF",
+            "YT0lRkY=",
+        ),
         ("text/plain; charset=utf-8", b"Jos\xe9", "Sm9z6Q=="),
     ] {
         let data = data(&Call::new(&[("content-type", content_type)], body));
-        assert_eq!((&data["body"], &data["body_encoding"]), (&json!(expected), &json!("base64")));
+        assert_eq!(
+            (&data["body"], &data["body_encoding"]),
+            (&json!(expected), &json!("base64"))
+        );
     }
     for (content_type, body, expected) in [
-        ("text/plain; charset=iso-8859-1", &b"Jos\xe9"[..], json!("José")),
-        ("application/json; charset=iso-8859-1", b"{\"a\": \"Jos\xe9\"}", json!({"a": "José"})),
-        ("application/json; charset=iso-8859-1", "{\"a\": \"José\"}".as_bytes(), json!({"a": "José"})),
+        (
+            "text/plain; charset=iso-8859-1",
+            &b"Jos\xe9"[..],
+            json!("José"),
+        ),
+        (
+            "application/json; charset=iso-8859-1",
+            b"{\"a\": \"Jos\xe9\"}",
+            json!({"a": "José"}),
+        ),
+        (
+            "application/json; charset=iso-8859-1",
+            "{\"a\": \"José\"}".as_bytes(),
+            json!({"a": "José"}),
+        ),
         ("application/json", b"\xff\xfe{\0}\0", json!({})),
     ] {
         let data = data(&Call::new(&[("content-type", content_type)], body));
-        assert_eq!((&data["body"], data.get("body_encoding")), (&expected, None), "{content_type}");
+        assert_eq!(
+            (&data["body"], data.get("body_encoding")),
+            (&expected, None),
+            "{content_type}"
+        );
     }
 }
 
@@ -124,19 +182,34 @@ fn credentials_stay_out_of_events() {
         "webhook-signature",
         "x-auth",
     ];
-    let pairs: Vec<(&str, &str)> = kept.iter().chain(&dropped).map(|name| (*name, "value")).collect();
+    let pairs: Vec<(&str, &str)> = kept
+        .iter()
+        .chain(&dropped)
+        .map(|name| (*name, "value"))
+        .collect();
     for verification in [
         json!({"type": "header", "name": "X-Auth", "value": "value"}),
         json!({"type": "hmac", "header": "x-auth", "secret": "x"}),
     ] {
         let call = Call::new(&pairs, "");
         let data = received(&receiver(&verification), &call.request());
-        let shown: Vec<&str> = data["headers"].as_object().expect("an object").keys().map(String::as_str).collect();
+        let shown: Vec<&str> = data["headers"]
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
         let mut expected = kept;
         expected.sort_unstable();
         assert_eq!(shown, expected);
     }
-    let call = Call::new(&[("x-shopify-hmac-sha256", "a"), ("x-shopify-topic", "b")], "");
-    let data = received(&receiver(&json!({"type": "shopify", "secret": "x"})), &call.request());
+    let call = Call::new(
+        &[("x-shopify-hmac-sha256", "a"), ("x-shopify-topic", "b")],
+        "",
+    );
+    let data = received(
+        &receiver(&json!({"type": "shopify", "secret": "x"})),
+        &call.request(),
+    );
     assert_eq!(data["headers"], json!({"x-shopify-topic": "b"}));
 }

@@ -24,7 +24,11 @@ fn windows(call: &Call, verification: &Verification, signed: i64) {
         (Timestamp::MIN.as_second(), Err(Refused::Stale)),
         (Timestamp::MAX.as_second(), Err(Refused::Stale)),
     ] {
-        assert_eq!(call.verified(verification, now), expected, "{now} of {signed}");
+        assert_eq!(
+            call.verified(verification, now),
+            expected,
+            "{now} of {signed}"
+        );
     }
 }
 
@@ -51,32 +55,70 @@ fn standard_webhooks() {
     let verification = with_secret("standard_webhooks", WHSEC);
     let call = |time: &str, signature: &str, body: &str| {
         let id = ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek");
-        Call::new(&[id, ("webhook-timestamp", time), ("webhook-signature", signature)], body)
+        Call::new(
+            &[
+                id,
+                ("webhook-timestamp", time),
+                ("webhook-signature", signature),
+            ],
+            body,
+        )
     };
     let now = 1_614_265_330;
     windows(&call("1614265330", RIGHT, BODY), &verification, now);
-    for signatures in [format!("{WRONG} {RIGHT}"), format!("{RIGHT} {WRONG}"), format!("v1a,xyz {RIGHT}")] {
-        assert_eq!(call("1614265330", &signatures, BODY).verified(&verification, now), Ok(()));
+    for signatures in [
+        format!("{WRONG} {RIGHT}"),
+        format!("{RIGHT} {WRONG}"),
+        format!("v1a,xyz {RIGHT}"),
+    ] {
+        assert_eq!(
+            call("1614265330", &signatures, BODY).verified(&verification, now),
+            Ok(())
+        );
     }
-    for signatures in [WRONG, "", "v1,", "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", &RIGHT[3..]] {
-        assert_eq!(call("1614265330", signatures, BODY).verified(&verification, now), Err(Refused::Mismatch));
+    for signatures in [
+        WRONG,
+        "",
+        "v1,",
+        "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        &RIGHT[3..],
+    ] {
+        assert_eq!(
+            call("1614265330", signatures, BODY).verified(&verification, now),
+            Err(Refused::Mismatch)
+        );
     }
-    assert_eq!(call("1614265331", RIGHT, BODY).verified(&verification, now), Err(Refused::Mismatch));
-    assert_eq!(call("1614265330", RIGHT, "{}").verified(&verification, now), Err(Refused::Mismatch));
+    assert_eq!(
+        call("1614265331", RIGHT, BODY).verified(&verification, now),
+        Err(Refused::Mismatch)
+    );
+    assert_eq!(
+        call("1614265330", RIGHT, "{}").verified(&verification, now),
+        Err(Refused::Mismatch)
+    );
     for time in ABSURD {
         let verdict = call(time, RIGHT, BODY).verified(&verification, now);
         assert!(
-            matches!(verdict, Err(Refused::Stale | Refused::Malformed("webhook-timestamp"))),
+            matches!(
+                verdict,
+                Err(Refused::Stale | Refused::Malformed("webhook-timestamp"))
+            ),
             "{time}: {verdict:?}"
         );
     }
     for missing in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         let mut call = call("1614265330", RIGHT, BODY);
         call.headers.remove(missing);
-        assert_eq!(call.verified(&verification, now), Err(Refused::Missing(missing)));
+        assert_eq!(
+            call.verified(&verification, now),
+            Err(Refused::Missing(missing))
+        );
     }
     let other = with_secret("standard_webhooks", "a plain secret of 24 ch.");
-    assert_eq!(call("1614265330", RIGHT, BODY).verified(&other, now), Err(Refused::Mismatch));
+    assert_eq!(
+        call("1614265330", RIGHT, BODY).verified(&other, now),
+        Err(Refused::Mismatch)
+    );
 }
 
 /// From "Validating webhook deliveries" in GitHub's documentation.
@@ -84,13 +126,33 @@ fn standard_webhooks() {
 fn github() {
     const RIGHT: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
     let verification = with_secret("github", "It's a Secret to Everybody");
-    let verdict = |headers: &[(&str, &str)], body: &str| Call::new(headers, body).verified(&verification, 0);
-    assert_eq!(verdict(&[("X-Hub-Signature-256", RIGHT)], "Hello, World!"), Ok(()));
-    assert_eq!(verdict(&[("X-Hub-Signature-256", RIGHT)], "Hello, World?"), Err(Refused::Mismatch));
-    assert_eq!(verdict(&[("X-Hub-Signature", RIGHT)], "Hello, World!"), Err(Refused::Missing("x-hub-signature-256")));
-    for malformed in [&RIGHT[7..], "sha256=", "sha256=xyz", &RIGHT[..70], "sha1=757107ea", "é"] {
+    let verdict =
+        |headers: &[(&str, &str)], body: &str| Call::new(headers, body).verified(&verification, 0);
+    assert_eq!(
+        verdict(&[("X-Hub-Signature-256", RIGHT)], "Hello, World!"),
+        Ok(())
+    );
+    assert_eq!(
+        verdict(&[("X-Hub-Signature-256", RIGHT)], "Hello, World?"),
+        Err(Refused::Mismatch)
+    );
+    assert_eq!(
+        verdict(&[("X-Hub-Signature", RIGHT)], "Hello, World!"),
+        Err(Refused::Missing("x-hub-signature-256"))
+    );
+    for malformed in [
+        &RIGHT[7..],
+        "sha256=",
+        "sha256=xyz",
+        &RIGHT[..70],
+        "sha1=757107ea",
+        "é",
+    ] {
         let verdict = verdict(&[("X-Hub-Signature-256", malformed)], "Hello, World!");
-        assert!(matches!(verdict, Err(Refused::Malformed(_) | Refused::Mismatch)), "{malformed}: {verdict:?}");
+        assert!(
+            matches!(verdict, Err(Refused::Malformed(_) | Refused::Mismatch)),
+            "{malformed}: {verdict:?}"
+        );
     }
     let other = with_secret("github", "It's a secret to everybody");
     let call = Call::new(&[("X-Hub-Signature-256", RIGHT)], "Hello, World!");
@@ -110,7 +172,9 @@ fn stripe() {
         format!("t=1492774577,{wrong},{RIGHT}"),
         format!("t=1492774577,{RIGHT},{wrong}"),
         format!("{RIGHT}, t=1492774577"),
-        format!("t=1492774577,v0=6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39,{RIGHT}"),
+        format!(
+            "t=1492774577,v0=6ffbb59b2300aae63f272406069a9788598b792a944a07aba816edb039989a39,{RIGHT}"
+        ),
         format!("t=1492774577,v1=zz,{RIGHT},junk"),
     ] {
         assert_eq!(call(&right).verified(&verification, now), Ok(()), "{right}");
@@ -118,21 +182,40 @@ fn stripe() {
     for (header, refused) in [
         (format!("t=1492774577,{wrong}"), Refused::Mismatch),
         (format!("t=1492774578,{RIGHT}"), Refused::Mismatch),
-        (format!("t=1492774578,t=1492774577,{RIGHT}"), Refused::Mismatch),
-        (format!("t=1492774577,{}", RIGHT.replace("v1", "v0")), Refused::Mismatch),
+        (
+            format!("t=1492774578,t=1492774577,{RIGHT}"),
+            Refused::Mismatch,
+        ),
+        (
+            format!("t=1492774577,{}", RIGHT.replace("v1", "v0")),
+            Refused::Mismatch,
+        ),
         ("t=1492774577".to_owned(), Refused::Mismatch),
         (RIGHT.to_owned(), Refused::Malformed("stripe-signature")),
         (String::new(), Refused::Malformed("stripe-signature")),
     ] {
-        assert_eq!(call(&header).verified(&verification, now), Err(refused), "{header}");
+        assert_eq!(
+            call(&header).verified(&verification, now),
+            Err(refused),
+            "{header}"
+        );
     }
     for time in ABSURD {
         let verdict = call(&format!("t={time},{RIGHT}")).verified(&verification, now);
-        assert!(matches!(verdict, Err(Refused::Stale | Refused::Malformed(_))), "{time}: {verdict:?}");
+        assert!(
+            matches!(verdict, Err(Refused::Stale | Refused::Malformed(_))),
+            "{time}: {verdict:?}"
+        );
     }
-    assert_eq!(Call::new(&[], BODY).verified(&verification, now), Err(Refused::Missing("stripe-signature")));
+    assert_eq!(
+        Call::new(&[], BODY).verified(&verification, now),
+        Err(Refused::Missing("stripe-signature"))
+    );
     let other = with_secret("stripe", "whsec_other");
-    assert_eq!(call(&format!("t=1492774577,{RIGHT}")).verified(&other, now), Err(Refused::Mismatch));
+    assert_eq!(
+        call(&format!("t=1492774577,{RIGHT}")).verified(&other, now),
+        Err(Refused::Mismatch)
+    );
 }
 
 /// From "Verifying requests from Slack".
@@ -140,24 +223,45 @@ fn stripe() {
 fn slack() {
     let verification = with_secret("slack", SLACK_SECRET);
     let call = |time: &str, signature: &str| {
-        Call::new(&[("X-Slack-Request-Timestamp", time), ("X-Slack-Signature", signature)], SLACK_BODY)
+        Call::new(
+            &[
+                ("X-Slack-Request-Timestamp", time),
+                ("X-Slack-Signature", signature),
+            ],
+            SLACK_BODY,
+        )
     };
     let now = 1_531_420_618;
     windows(&call("1531420618", SLACK_SIGNATURE), &verification, now);
-    assert_eq!(call("1531420619", SLACK_SIGNATURE).verified(&verification, now), Err(Refused::Mismatch));
+    assert_eq!(
+        call("1531420619", SLACK_SIGNATURE).verified(&verification, now),
+        Err(Refused::Mismatch)
+    );
     let v1 = SLACK_SIGNATURE.replace("v0", "v1");
-    assert_eq!(call("1531420618", &v1).verified(&verification, now), Err(Refused::Malformed("x-slack-signature")));
+    assert_eq!(
+        call("1531420618", &v1).verified(&verification, now),
+        Err(Refused::Malformed("x-slack-signature"))
+    );
     for time in ABSURD {
         let verdict = call(time, SLACK_SIGNATURE).verified(&verification, now);
-        assert!(matches!(verdict, Err(Refused::Stale | Refused::Malformed(_))), "{time}: {verdict:?}");
+        assert!(
+            matches!(verdict, Err(Refused::Stale | Refused::Malformed(_))),
+            "{time}: {verdict:?}"
+        );
     }
     for missing in ["x-slack-signature", "x-slack-request-timestamp"] {
         let mut call = call("1531420618", SLACK_SIGNATURE);
         call.headers.remove(missing);
-        assert_eq!(call.verified(&verification, now), Err(Refused::Missing(missing)));
+        assert_eq!(
+            call.verified(&verification, now),
+            Err(Refused::Missing(missing))
+        );
     }
     let other = with_secret("slack", "another");
-    assert_eq!(call("1531420618", SLACK_SIGNATURE).verified(&other, now), Err(Refused::Mismatch));
+    assert_eq!(
+        call("1531420618", SLACK_SIGNATURE).verified(&other, now),
+        Err(Refused::Mismatch)
+    );
 }
 
 #[test]
@@ -167,21 +271,31 @@ fn shopify_signs_bodies_that_are_no_utf8_too() {
     let verdict = |secret: &str, name: &str, signature: &str, body: &[u8]| {
         Call::new(&[(name, signature)], body).verified(&with_secret("shopify", secret), 0)
     };
-    assert_eq!(verdict("hush", "X-Shopify-Hmac-SHA256", RIGHT, body), Ok(()));
-    assert_eq!(verdict("hush", "X-Shopify-Hmac-SHA256", RIGHT, b"{}"), Err(Refused::Mismatch));
-    assert_eq!(verdict("Hush", "X-Shopify-Hmac-SHA256", RIGHT, body), Err(Refused::Mismatch));
+    assert_eq!(
+        verdict("hush", "X-Shopify-Hmac-SHA256", RIGHT, body),
+        Ok(())
+    );
+    assert_eq!(
+        verdict("hush", "X-Shopify-Hmac-SHA256", RIGHT, b"{}"),
+        Err(Refused::Mismatch)
+    );
+    assert_eq!(
+        verdict("Hush", "X-Shopify-Hmac-SHA256", RIGHT, body),
+        Err(Refused::Mismatch)
+    );
     let malformed = verdict("hush", "X-Shopify-Hmac-SHA256", "?", body);
     assert_eq!(malformed, Err(Refused::Malformed("x-shopify-hmac-sha256")));
-    assert_eq!(verdict("hush", "X-Other", RIGHT, body), Err(Refused::Missing("x-shopify-hmac-sha256")));
+    assert_eq!(
+        verdict("hush", "X-Other", RIGHT, body),
+        Err(Refused::Missing("x-shopify-hmac-sha256"))
+    );
 }
 
 /// Those of Twilio's documentation and of its libraries' tests; the token is `12345`.
 #[test]
 fn twilio() {
-    const NEW: &str =
-        "CallSid=CA1234567890ABCDE&Caller=%2B12349013030&Digits=1234&From=%2B12349013030&To=%2B18005551212";
-    const OLD: &str =
-        "To=%2B18005551212&From=%2B14158675309&Digits=1234&Caller=%2B14158675309&CallSid=CA1234567890ABCDE";
+    const NEW: &str = "CallSid=CA1234567890ABCDE&Caller=%2B12349013030&Digits=1234&From=%2B12349013030&To=%2B18005551212";
+    const OLD: &str = "To=%2B18005551212&From=%2B14158675309&Digits=1234&Caller=%2B14158675309&CallSid=CA1234567890ABCDE";
     const JSON: &str = r#"{"property": "value", "boolean": true}"#;
     let ported = TWILIO_URL.replace(".com", ".com:1234");
     let hash_only = TWILIO_HASHED.replace("foo=1&bar=2&", "");
@@ -190,33 +304,139 @@ fn twilio() {
     for (signature, url, content_type, body, right) in [
         ("0/KCTR6DLpKmkAf8muzZqo1nDgQ=", TWILIO_URL, FORM, NEW, true),
         ("RSOYDt4T1cUTdK1PDd93/VVr8B8=", TWILIO_URL, FORM, OLD, true),
-        ("RSOYDt4T1cUTdK1PDd93/VVr8B8=", TWILIO_URL, "Application/X-WWW-Form-URLencoded; charset=UTF-8", OLD, true),
+        (
+            "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
+            TWILIO_URL,
+            "Application/X-WWW-Form-URLencoded; charset=UTF-8",
+            OLD,
+            true,
+        ),
         ("RSOYDt4T1cUTdK1PDd93/VVr8B8=", &ported, FORM, OLD, true),
         ("kvajT1Ptam85bY51eRf/AJRuM3w=", TWILIO_URL, FORM, OLD, true),
-        ("0ZXoZLH/DfblKGATFgpif+LLRf4=", &TWILIO_URL.replace("https", "http"), FORM, OLD, true),
-        ("vOEb5UThFn24KEfnOFLQY2AE5FY=", TWILIO_URL, FORM, &reasons, true),
-        ("95+Bu0JVPi0r/SsESZCVf0dWAjw=", TWILIO_URL, FORM, &reasons, false),
-        ("IK+Dwps556ElfBT0I3Rgjkr1wJU=", TWILIO_URL, FORM, twice, true),
-        ("NBdBDr/T/lgjI+tlgpXjKZQZs/k=", TWILIO_URL, FORM, "property=value&boolean=true", true),
-        ("a9nBmqA0ju/hNViExpshrM61xv4=", TWILIO_HASHED, "application/json", JSON, true),
-        ("y77kIzt2vzLz71DgmJGsen2scGs=", &hash_only, "application/json", JSON, true),
+        (
+            "0ZXoZLH/DfblKGATFgpif+LLRf4=",
+            &TWILIO_URL.replace("https", "http"),
+            FORM,
+            OLD,
+            true,
+        ),
+        (
+            "vOEb5UThFn24KEfnOFLQY2AE5FY=",
+            TWILIO_URL,
+            FORM,
+            &reasons,
+            true,
+        ),
+        (
+            "95+Bu0JVPi0r/SsESZCVf0dWAjw=",
+            TWILIO_URL,
+            FORM,
+            &reasons,
+            false,
+        ),
+        (
+            "IK+Dwps556ElfBT0I3Rgjkr1wJU=",
+            TWILIO_URL,
+            FORM,
+            twice,
+            true,
+        ),
+        (
+            "NBdBDr/T/lgjI+tlgpXjKZQZs/k=",
+            TWILIO_URL,
+            FORM,
+            "property=value&boolean=true",
+            true,
+        ),
+        (
+            "a9nBmqA0ju/hNViExpshrM61xv4=",
+            TWILIO_HASHED,
+            "application/json",
+            JSON,
+            true,
+        ),
+        (
+            "y77kIzt2vzLz71DgmJGsen2scGs=",
+            &hash_only,
+            "application/json",
+            JSON,
+            true,
+        ),
         // The URL is signed, but another body, none, or an empty form came with it.
-        ("a9nBmqA0ju/hNViExpshrM61xv4=", TWILIO_HASHED, "application/json", "{}", false),
-        ("a9nBmqA0ju/hNViExpshrM61xv4=", TWILIO_HASHED, "application/json", "", false),
-        ("a9nBmqA0ju/hNViExpshrM61xv4=", TWILIO_HASHED, FORM, "", false),
-        ("RSOYDt4T1cUTdK1PDd93/VVr8B8=", TWILIO_URL, "application/json", JSON, false),
+        (
+            "a9nBmqA0ju/hNViExpshrM61xv4=",
+            TWILIO_HASHED,
+            "application/json",
+            "{}",
+            false,
+        ),
+        (
+            "a9nBmqA0ju/hNViExpshrM61xv4=",
+            TWILIO_HASHED,
+            "application/json",
+            "",
+            false,
+        ),
+        (
+            "a9nBmqA0ju/hNViExpshrM61xv4=",
+            TWILIO_HASHED,
+            FORM,
+            "",
+            false,
+        ),
+        (
+            "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
+            TWILIO_URL,
+            "application/json",
+            JSON,
+            false,
+        ),
         ("RSOYDt4T1cUTdK1PDd93/VVr8B8=", TWILIO_URL, FORM, NEW, false),
-        ("RSOYDt4T1cUTdK1PDd93/VVr8B8=", "https://mycompany.com/myapp.php", FORM, OLD, false),
+        (
+            "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
+            "https://mycompany.com/myapp.php",
+            FORM,
+            OLD,
+            false,
+        ),
     ] {
-        let call = Call::new(&[("X-Twilio-Signature", signature), ("Content-Type", content_type)], body).to(url);
-        let expected = if right { Ok(()) } else { Err(Refused::Mismatch) };
-        assert_eq!(call.verified(&with_secret("twilio", "12345"), 0), expected, "{signature} {url} {body}");
-        assert_eq!(call.verified(&with_secret("twilio", "12346"), 0), Err(Refused::Mismatch));
+        let call = Call::new(
+            &[
+                ("X-Twilio-Signature", signature),
+                ("Content-Type", content_type),
+            ],
+            body,
+        )
+        .to(url);
+        let expected = if right {
+            Ok(())
+        } else {
+            Err(Refused::Mismatch)
+        };
+        assert_eq!(
+            call.verified(&with_secret("twilio", "12345"), 0),
+            expected,
+            "{signature} {url} {body}"
+        );
+        assert_eq!(
+            call.verified(&with_secret("twilio", "12346"), 0),
+            Err(Refused::Mismatch)
+        );
     }
     let twilio = with_secret("twilio", "12345");
-    assert_eq!(Call::new(&[], "").verified(&twilio, 0), Err(Refused::Missing("x-twilio-signature")));
-    let call = Call::new(&[("X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=")], "x");
-    assert_eq!(call.to("https://h.example/?bodySHA256=x").verified(&twilio, 0), Err(Refused::Malformed("bodySHA256")));
+    assert_eq!(
+        Call::new(&[], "").verified(&twilio, 0),
+        Err(Refused::Missing("x-twilio-signature"))
+    );
+    let call = Call::new(
+        &[("X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=")],
+        "x",
+    );
+    assert_eq!(
+        call.to("https://h.example/?bodySHA256=x")
+            .verified(&twilio, 0),
+        Err(Refused::Malformed("bodySHA256"))
+    );
 }
 
 /// Test case 2 of RFC 2202 and RFC 4231.
@@ -224,12 +444,32 @@ fn twilio() {
 fn hmacs_of_each_kind() {
     const BODY: &str = "what do ya want for nothing?";
     for (algorithm, encoding, prefix, signature) in [
-        ("sha1", "hex", "", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
-        ("sha1", "hex", "sha1=", "sha1=EFFCDF6AE5EB2FA2D27416D5F184DF9C259A7C79"),
+        (
+            "sha1",
+            "hex",
+            "",
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79",
+        ),
+        (
+            "sha1",
+            "hex",
+            "sha1=",
+            "sha1=EFFCDF6AE5EB2FA2D27416D5F184DF9C259A7C79",
+        ),
         ("sha1", "base64", "", "7/zfauXrL6LSdBbV8YTfnCWafHk="),
         ("sha1", "base64", "", "7/zfauXrL6LSdBbV8YTfnCWafHk"),
-        ("sha256", "hex", "", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
-        ("sha256", "base64", "HMAC ", "HMAC W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM="),
+        (
+            "sha256",
+            "hex",
+            "",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
+        (
+            "sha256",
+            "base64",
+            "HMAC ",
+            "HMAC W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=",
+        ),
         (
             "sha512",
             "hex",
@@ -250,15 +490,26 @@ fn hmacs_of_each_kind() {
                 "prefix": prefix,
             }))
         };
-        let verdict = |signature: &str, body: &str| Call::new(&[("x-sig", signature)], body).verified(&kind("Jefe"), 0);
+        let verdict = |signature: &str, body: &str| {
+            Call::new(&[("x-sig", signature)], body).verified(&kind("Jefe"), 0)
+        };
         assert_eq!(verdict(signature, BODY), Ok(()), "{algorithm} {encoding}");
         assert_eq!(verdict(signature, "what?"), Err(Refused::Mismatch));
         assert!(verdict(&signature[..signature.len() - 4], BODY).is_err());
         assert_eq!(verdict("é", BODY), Err(Refused::Malformed("the signature")));
-        assert_eq!(Call::new(&[], BODY).verified(&kind("Jefe"), 0), Err(Refused::Unauthenticated));
-        assert_eq!(Call::new(&[("x-sig", signature)], BODY).verified(&kind("jefe"), 0), Err(Refused::Mismatch));
+        assert_eq!(
+            Call::new(&[], BODY).verified(&kind("Jefe"), 0),
+            Err(Refused::Unauthenticated)
+        );
+        assert_eq!(
+            Call::new(&[("x-sig", signature)], BODY).verified(&kind("jefe"), 0),
+            Err(Refused::Mismatch)
+        );
         if !prefix.is_empty() {
-            assert_eq!(verdict(&signature[prefix.len()..], BODY), Err(Refused::Malformed("the signature")));
+            assert_eq!(
+                verdict(&signature[prefix.len()..], BODY),
+                Err(Refused::Malformed("the signature"))
+            );
         }
     }
 }
@@ -266,7 +517,8 @@ fn hmacs_of_each_kind() {
 /// The first pair is that of RFC 7617.
 #[test]
 fn names_and_secrets_in_headers() {
-    let aladdin = verification(json!({"type": "basic", "username": "Aladdin", "password": "open sesame"}));
+    let aladdin =
+        verification(json!({"type": "basic", "username": "Aladdin", "password": "open sesame"}));
     for (authorization, expected) in [
         ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Ok(())),
         ("basic  QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Ok(())),
@@ -274,7 +526,10 @@ fn names_and_secrets_in_headers() {
         ("Basic QWxhZGRpbg==", Err(Refused::Mismatch)),
         ("Basic", Err(Refused::Malformed("authorization"))),
         ("Basic ?", Err(Refused::Malformed("authorization"))),
-        ("Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Err(Refused::Malformed("authorization"))),
+        (
+            "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            Err(Refused::Malformed("authorization")),
+        ),
         ("", Err(Refused::Malformed("authorization"))),
     ] {
         assert_eq!(
@@ -283,9 +538,15 @@ fn names_and_secrets_in_headers() {
             "{authorization}"
         );
     }
-    assert_eq!(Call::new(&[], "").verified(&aladdin, 0), Err(Refused::Missing("authorization")));
+    assert_eq!(
+        Call::new(&[], "").verified(&aladdin, 0),
+        Err(Refused::Missing("authorization"))
+    );
     let umlaut = verification(json!({"type": "basic", "username": "ü", "password": "é:x"}));
-    assert_eq!(Call::new(&[("Authorization", "Basic w7w6w6k6eA==")], "").verified(&umlaut, 0), Ok(()));
+    assert_eq!(
+        Call::new(&[("Authorization", "Basic w7w6w6k6eA==")], "").verified(&umlaut, 0),
+        Ok(())
+    );
 
     let header = verification(json!({"type": "header", "name": "X-Token", "value": "s3cret"}));
     for (value, expected) in [
@@ -294,8 +555,15 @@ fn names_and_secrets_in_headers() {
         ("", Err(Refused::Mismatch)),
         ("é", Err(Refused::Mismatch)),
     ] {
-        assert_eq!(Call::new(&[("x-token", value)], "").verified(&header, 0), expected, "{value}");
+        assert_eq!(
+            Call::new(&[("x-token", value)], "").verified(&header, 0),
+            expected,
+            "{value}"
+        );
     }
-    assert_eq!(Call::new(&[], "").verified(&header, 0), Err(Refused::Unauthenticated));
+    assert_eq!(
+        Call::new(&[], "").verified(&header, 0),
+        Err(Refused::Unauthenticated)
+    );
     assert_eq!(Call::new(&[], "").verified(&Verification::None, 0), Ok(()));
 }

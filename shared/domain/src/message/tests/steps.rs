@@ -14,9 +14,16 @@ fn call_goes_from_ringing_to_completed() {
         (Status::Answered, "in-progress late", "completed"),
         (Status::Failed, "failed", "completed"),
     ] {
-        if let Ok(Reported { row: Some(after), event }) = row.reported(provider(), &status(reported, theirs), at(9)) {
+        if let Ok(Reported {
+            row: Some(after),
+            event,
+        }) = row.reported(provider(), &status(reported, theirs), at(9))
+        {
             let event = event.expect("an event");
-            assert_eq!((event.kind.as_str(), &event.data["status"]), ("call.status", &json!(status_then)));
+            assert_eq!(
+                (event.kind.as_str(), &event.data["status"]),
+                ("call.status", &json!(status_then))
+            );
             row = after;
         }
         assert_eq!(row.to_map()["status"], status_then, "{theirs}");
@@ -29,10 +36,15 @@ fn call_that_was_stored_as_delivered_is_completed() {
     let (row, _) = accepted(Channel::Call);
     let row = row.step(Status::Delivered, Some("completed".to_owned()), None, at(2));
     assert_eq!(
-        (&row.to_map()["status"], &row.to_map()["history"][1]["status"]),
+        (
+            &row.to_map()["status"],
+            &row.to_map()["history"][1]["status"]
+        ),
         (&json!("completed"), &json!("completed"))
     );
-    let again = row.reported(provider(), &status(Status::Completed, "completed"), at(3)).expect("the same");
+    let again = row
+        .reported(provider(), &status(Status::Completed, "completed"), at(3))
+        .expect("the same");
     assert_eq!((again.row, again.event), (None, row.events().pop()));
 }
 
@@ -40,11 +52,23 @@ fn call_that_was_stored_as_delivered_is_completed() {
 fn queued_message_can_be_cancelled() {
     let (row, errand) = accepted(Channel::Sms);
     let cancelled = row.cancelled(at(1)).expect("it is queued");
-    assert!(cancelled.is_cancelled() && cancelled.cancelled(at(2)).is_none() && cancelled.version == row.version + 1);
-    assert_eq!(attempt::arrive(Some(&cancelled), &errand), crate::delivery::Arrival::Stale, "nothing is sent any more");
+    assert!(
+        cancelled.is_cancelled()
+            && cancelled.cancelled(at(2)).is_none()
+            && cancelled.version == row.version + 1
+    );
+    assert_eq!(
+        attempt::arrive(Some(&cancelled), &errand),
+        crate::delivery::Arrival::Stale,
+        "nothing is sent any more"
+    );
     let events = cancelled.events();
     assert_eq!(
-        (events.len(), events[0].kind.as_str(), &events[0].data["error"]),
+        (
+            events.len(),
+            events[0].kind.as_str(),
+            &events[0].data["error"]
+        ),
         (1, "sms.failed", &json!("cancelled"))
     );
     let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());

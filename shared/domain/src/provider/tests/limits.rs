@@ -1,5 +1,5 @@
-//! The presets of `docs/providers` against the rules that their providers document: every message that is accepted
-//! renders to a request that the API takes.
+//! The presets of `docs/providers` against the rules that their providers document: every message
+//! that is accepted renders to a request that the API takes.
 
 use super::{CALLBACK, presets::preset, *};
 
@@ -11,23 +11,48 @@ const TWILIO_VOICE: &str = include_str!("../../../../../docs/providers/twilio-vo
 /// The message as the API accepts it for this provider, or the pointers of the wrong fields.
 fn accept(provider: &Provider, document: Value) -> Result<Message, Vec<String>> {
     let channel = provider.settings.channel;
-    let new = if channel == Channel::Call { NewMessage::parse_call(document) } else { NewMessage::parse(document) };
+    let new = if channel == Channel::Call {
+        NewMessage::parse_call(document)
+    } else {
+        NewMessage::parse(document)
+    };
     let new = new.and_then(|new| provider.check_message(&new.content).map(|()| new));
-    let new = new.map_err(|problems| problems.0.into_iter().map(|problem| problem.pointer).collect::<Vec<_>>())?;
+    let new = new.map_err(|problems| {
+        problems
+            .0
+            .into_iter()
+            .map(|problem| problem.pointer)
+            .collect::<Vec<_>>()
+    })?;
     let id = MessageRef::new(channel, at(0), 1);
-    Ok(Message::accept(new, id, (provider.id, "P".to_owned()), at(0), "token".to_owned()).0)
+    Ok(Message::accept(
+        new,
+        id,
+        (provider.id, "P".to_owned()),
+        at(0),
+        "token".to_owned(),
+    )
+    .0)
 }
 
 #[test]
 fn messages_that_the_provider_would_reject_are_refused_with_their_fields() {
     for (text, document, pointers) in [
-        (SENDGRID, json!({"channel": "email", "to": "a@example.com", "text": "t"}), vec!["/from", "/subject"]),
+        (
+            SENDGRID,
+            json!({"channel": "email", "to": "a@example.com", "text": "t"}),
+            vec!["/from", "/subject"],
+        ),
         (
             SENDGRID,
             json!({"channel": "email", "to": "a@example.com", "from": "b@example.com", "html": "h"}),
             vec!["/subject"],
         ),
-        (TWILIO_SMS, json!({"channel": "sms", "to": "+15555550100", "text": "t"}), vec!["/from"]),
+        (
+            TWILIO_SMS,
+            json!({"channel": "sms", "to": "+15555550100", "text": "t"}),
+            vec!["/from"],
+        ),
         (
             TWILIO_SMS,
             json!({"channel": "sms", "to": "+15555550100", "from": "Desk", "text": "é".repeat(1_600)}),
@@ -38,12 +63,30 @@ fn messages_that_the_provider_would_reject_are_refused_with_their_fields() {
             json!({"channel": "sms", "to": "+15555550100", "from": "Desk", "text": "😀".repeat(801)}),
             vec!["/text"],
         ),
-        (TWILIO_VOICE, json!({"to": "+15555550100", "from": "+15555550101", "text": "&".repeat(800)}), vec!["/text"]),
-        (TWILIO_VOICE, json!({"to": "+15555550100", "url": "https://a.example"}), vec!["/from"]),
-        (TELEGRAM, json!({"channel": "chatbot", "to": "42", "text": "a".repeat(4_096)}), vec![]),
-        (TELEGRAM, json!({"channel": "chatbot", "to": "42", "text": "a".repeat(4_097)}), vec!["/text"]),
+        (
+            TWILIO_VOICE,
+            json!({"to": "+15555550100", "from": "+15555550101", "text": "&".repeat(800)}),
+            vec!["/text"],
+        ),
+        (
+            TWILIO_VOICE,
+            json!({"to": "+15555550100", "url": "https://a.example"}),
+            vec!["/from"],
+        ),
+        (
+            TELEGRAM,
+            json!({"channel": "chatbot", "to": "42", "text": "a".repeat(4_096)}),
+            vec![],
+        ),
+        (
+            TELEGRAM,
+            json!({"channel": "chatbot", "to": "42", "text": "a".repeat(4_097)}),
+            vec!["/text"],
+        ),
     ] {
-        let found = accept(&preset(text), document.clone()).err().unwrap_or_default();
+        let found = accept(&preset(text), document.clone())
+            .err()
+            .unwrap_or_default();
         assert_eq!(found, pointers, "{document}");
     }
 }
@@ -51,7 +94,8 @@ fn messages_that_the_provider_would_reject_are_refused_with_their_fields() {
 #[test]
 fn limits_are_read_back_and_wrong_ones_are_named() {
     let limited = |limits: &Value| settings(&json!({"request": {"limits": limits}}));
-    let saved = limited(&json!({"text": {"max_length": 5}, "from": {"required": true}})).expect("settings");
+    let saved =
+        limited(&json!({"text": {"max_length": 5}, "from": {"required": true}})).expect("settings");
     let limits = saved.to_map(Reveal::Hints)["request"]["limits"].clone();
     assert_eq!(
         limits,
@@ -60,10 +104,16 @@ fn limits_are_read_back_and_wrong_ones_are_named() {
     for (limits, pointer) in [
         (json!({"size": {}}), "/request/limits/size"),
         (json!({"text": {"max": 1}}), "/request/limits/text/max"),
-        (json!({"text": {"max_length": 0}}), "/request/limits/text/max_length"),
+        (
+            json!({"text": {"max_length": 0}}),
+            "/request/limits/text/max_length",
+        ),
         (json!([]), "/request/limits"),
     ] {
-        assert_eq!(pointers(limited(&limits).expect_err("wrong limits")), [pointer]);
+        assert_eq!(
+            pointers(limited(&limits).expect_err("wrong limits")),
+            [pointer]
+        );
     }
 }
 

@@ -7,27 +7,49 @@ use super::*;
 #[test]
 fn rendering_stops_at_the_first_value_that_does_not_fit() {
     let data = json!({"big": {"a": "x".repeat(300_000)}, "nl": "\n", "dot": "."});
-    for text in
-        ["https://h.example/{big}/{gone}/{dot}", "https://h.example/{big}{gone}{dot}", "https://h.example?{big}{gone}"]
-    {
+    for text in [
+        "https://h.example/{big}/{gone}/{dot}",
+        "https://h.example/{big}{gone}{dot}",
+        "https://h.example?{big}{gone}",
+    ] {
         let template = UrlTemplate::parse(text).expect(text);
         let (rendered, missing) = with(&data, |scope, missing| template.render(scope, missing));
-        assert_eq!((rendered, missing), (Err(unfit("big", Reason::TooLong)), vec![]), "{text}");
+        assert_eq!(
+            (rendered, missing),
+            (Err(unfit("big", Reason::TooLong)), vec![]),
+            "{text}"
+        );
         let (shown, wrong) = with(&data, |scope, _| template.render_masked(scope)).0;
-        assert_eq!((shown.contains("gone"), wrong), (false, Some(unfit("big", Reason::TooLong))), "{text}");
+        assert_eq!(
+            (shown.contains("gone"), wrong),
+            (false, Some(unfit("big", Reason::TooLong))),
+            "{text}"
+        );
     }
     let header = HeaderTemplate::parse("{big}{nl}{gone}").expect("header");
     let (rendered, missing) = with(&data, |scope, missing| header.render(scope, missing));
-    assert_eq!((rendered, missing), (Err(unfit("big", Reason::TooLong)), vec![]));
+    assert_eq!(
+        (rendered, missing),
+        (Err(unfit("big", Reason::TooLong)), vec![])
+    );
     let shown = with(&data, |scope, _| header.render_masked("x-up", scope)).0;
     assert_eq!(shown, Err(unfit("big", Reason::TooLong)));
-    let body = BodyTemplate::parse(Format::Form, &format!("{}&{{gone}}", "{big}".repeat(10))).expect("body");
-    let (rendered, missing) = with(&data, |scope, missing| body.render(scope, View::Wire, missing));
-    assert_eq!((rendered, missing), (Err(unfit("big", Reason::TooLong)), vec![]));
+    let body = BodyTemplate::parse(Format::Form, &format!("{}&{{gone}}", "{big}".repeat(10)))
+        .expect("body");
+    let (rendered, missing) = with(&data, |scope, missing| {
+        body.render(scope, View::Wire, missing)
+    });
+    assert_eq!(
+        (rendered, missing),
+        (Err(unfit("big", Reason::TooLong)), vec![])
+    );
 }
 
 #[test]
 fn text_behind_the_last_tag_counts_towards_the_limit() {
     let text = format!("https://h.example/{{x}}/{}", "y".repeat(5_000));
-    assert_eq!(url(&text, &json!({"x": "x".repeat(5_000)})), Err(unfit("x", Reason::TooLong)));
+    assert_eq!(
+        url(&text, &json!({"x": "x".repeat(5_000)})),
+        Err(unfit("x", Reason::TooLong))
+    );
 }

@@ -26,7 +26,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map(hostile(), inner, 0..4).prop_map(|map| map.into_iter().collect()),
+            proptest::collection::btree_map(hostile(), inner, 0..4)
+                .prop_map(|map| map.into_iter().collect()),
         ]
     })
 }
@@ -55,7 +56,9 @@ fn read_xml(text: &str) -> Vec<String> {
                         seen.push(format!("start {:?}", element.name().as_ref()));
                         for attribute in element.attributes() {
                             let attribute = attribute.expect("attribute");
-                            let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0).expect("value");
+                            let value = attribute
+                                .normalized_value(quick_xml::XmlVersion::Implicit1_0)
+                                .expect("value");
                             seen.push(format!("{} {:?}", attribute.key.as_ref(), value));
                         }
                     }
@@ -70,7 +73,13 @@ fn read_xml(text: &str) -> Vec<String> {
 
 fn xml_characters(text: &str) -> String {
     text.chars()
-        .map(|c| if c < ' ' && !"\t\r\n".contains(c) || "\u{fffe}\u{ffff}".contains(c) { '\u{fffd}' } else { c })
+        .map(|c| {
+            if c < ' ' && !"\t\r\n".contains(c) || "\u{fffe}\u{ffff}".contains(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
         .collect()
 }
 

@@ -6,7 +6,9 @@ use super::*;
 use crate::{condition::subject::Subject, mask::MASK, redact::Redactor, webhook::request::Preview};
 
 fn preview(webhook: &Webhook, data: Value) -> Preview {
-    request::preview(webhook, &address(webhook), &event(data)).0.expect("a preview")
+    request::preview(webhook, &address(webhook), &event(data))
+        .0
+        .expect("a preview")
 }
 
 #[test]
@@ -19,11 +21,18 @@ fn previews_and_echoes_hold_no_secret() {
     let preview = preview(&webhook, json!({}));
     let shown = json!(preview).to_string();
     let request = built(&webhook, &event(json!({})), at(0)).expect("a request");
-    let basic = request.headers["authorization"].to_str().expect("text").to_owned();
-    let echo = Redactor::new(webhook.secrets())
-        .whole(&format!("you sent 0123456789abcdefghij, {SECRET}, pass-word and {basic}"));
+    let basic = request.headers["authorization"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    let echo = Redactor::new(webhook.secrets()).whole(&format!(
+        "you sent 0123456789abcdefghij, {SECRET}, pass-word and {basic}"
+    ));
     for secret in ["0123456789abcdefghij", SECRET, "pass-word", basic.as_str()] {
-        assert!(!shown.contains(secret) && !echo.contains(secret), "{secret} in {shown} or {echo}");
+        assert!(
+            !shown.contains(secret) && !echo.contains(secret),
+            "{secret} in {shown} or {echo}"
+        );
         assert!(!request.shown_url.contains(secret));
     }
 }
@@ -37,11 +46,36 @@ fn what_is_secret_is_masked_where_it_stands() {
         "secrets": {"k": "Zoë"}, "auth": {"type": "api_key", "header": "x-auth", "value": "the-key"},
     }));
     let shown = preview(&webhook, json!({"q": "the-key"}));
-    assert_eq!(shown.url, "https://example.com/•••/the-key/•••?token=•••&q=the-key&sig=•••");
-    assert_eq!(shown.body.as_deref(), Some("{\"q\": \"the-key\", \"k\": \"•••\"}"));
-    let headers = ["x-up", "x-q", "x-token", "x-k", "x-auth", "webhook-signature", "content-type"];
+    assert_eq!(
+        shown.url,
+        "https://example.com/•••/the-key/•••?token=•••&q=the-key&sig=•••"
+    );
+    assert_eq!(
+        shown.body.as_deref(),
+        Some("{\"q\": \"the-key\", \"k\": \"•••\"}")
+    );
+    let headers = [
+        "x-up",
+        "x-q",
+        "x-token",
+        "x-k",
+        "x-auth",
+        "webhook-signature",
+        "content-type",
+    ];
     let headers = headers.map(|name| shown.headers[name].as_str());
-    assert_eq!(headers, ["Bearer •••", "the-key •••", MASK, "k •••", MASK, MASK, "application/json"]);
+    assert_eq!(
+        headers,
+        [
+            "Bearer •••",
+            "the-key •••",
+            MASK,
+            "k •••",
+            MASK,
+            MASK,
+            "application/json"
+        ]
+    );
     let request = built(&webhook, &event(json!({"q": "the-key"})), at(0)).expect("a request");
     assert_eq!(request.shown_url, shown.url);
     assert_eq!(request.headers["x-k"].as_bytes(), "k Zoë".as_bytes());
@@ -53,7 +87,10 @@ fn a_blocked_preview_names_its_reason_and_what_is_missing() {
         "url": "https://example.com/{ticket.id}", "headers": {"x-a": "{a}"}, "body": "{\"b\": {b}, \"id\": {id}}",
     }));
     let (shown, missing) = request::preview(&webhook, &address(&webhook), &event(json!({"id": 7})));
-    assert_eq!(shown.expect_err("blocked").to_string(), "the value of `{ticket.id}` is empty, in a path segment");
+    assert_eq!(
+        shown.expect_err("blocked").to_string(),
+        "the value of `{ticket.id}` is empty, in a path segment"
+    );
     assert_eq!(missing.names().collect::<Vec<_>>(), ["a", "b", "ticket.id"]);
 }
 
@@ -62,14 +99,35 @@ fn long_texts_are_cut_and_say_so() {
     let webhook = webhook(&json!({"conditions": {"field": "text", "op": "exists", "value": true}}));
     let long = json!({"text": "x".repeat(200_000)});
     let shown = json!(preview(&webhook, long.clone()));
-    assert_eq!((shown["body"].as_str().map(str::len), &shown["truncated"]), (Some(16 * 1024), &json!(true)));
-    assert!(json!(preview(&webhook, json!({}))).get("truncated").is_none());
+    assert_eq!(
+        (shown["body"].as_str().map(str::len), &shown["truncated"]),
+        (Some(16 * 1024), &json!(true))
+    );
+    assert!(
+        json!(preview(&webhook, json!({})))
+            .get("truncated")
+            .is_none()
+    );
     let event = event(long);
-    let subject = Subject { event: &event, webhook: webhook.id, webhook_name: None };
-    let verdict = json!(webhook.settings.conditions.as_ref().expect("conditions").explain(&subject));
+    let subject = Subject {
+        event: &event,
+        webhook: webhook.id,
+        webhook_name: None,
+    };
+    let verdict = json!(
+        webhook
+            .settings
+            .conditions
+            .as_ref()
+            .expect("conditions")
+            .explain(&subject)
+    );
     let comparison = &verdict["comparisons"][0];
     assert_eq!(
-        (comparison["actual"].as_str().map(str::len), &comparison["truncated"]),
+        (
+            comparison["actual"].as_str().map(str::len),
+            &comparison["truncated"]
+        ),
         (Some(16 * 1024), &json!(true))
     );
 }
@@ -89,13 +147,15 @@ fn guessed(secret: &str) -> Webhook {
 /// What a preview of [`guessed`] shows, as text.
 fn shown(secret: &str, guess: &str) -> String {
     let webhook = guessed(secret);
-    let (shown, missing) = request::preview(&webhook, &address(&webhook), &event(json!({"q": guess})));
+    let (shown, missing) =
+        request::preview(&webhook, &address(&webhook), &event(json!({"q": guess})));
     let blocked = shown.as_ref().err().map(Unfit::to_string);
     json!({"shown": shown.ok(), "blocked": blocked, "missing": Vec::from(missing)}).to_string()
 }
 
 proptest! {
-    /// With a beginning of a secret and with another text as long, a preview shows the same but for that text itself.
+    /// With a beginning of a secret and with another text as long, a preview shows the same but for
+    /// that text itself.
     #[test]
     fn a_preview_answers_no_guess(secret in "[a-zA-Z0-9]{24,60}", length in 6..59_usize, other in "[a-zA-Z0-9]{60}") {
         let length = length.min(secret.len() - 1);
@@ -103,7 +163,8 @@ proptest! {
         prop_assert_eq!(shown(&secret, prefix).replace(prefix, "Q"), shown(&secret, other).replace(other, "Q"));
     }
 
-    /// Whatever the data is, near the limits on lengths too, a preview is the same for every secret.
+    /// Whatever the data is, near the limits on lengths too, a preview is the same for every
+    /// secret.
     #[test]
     fn a_preview_does_not_depend_on_secrets(
         one in "[a-zA-Z0-9]{24,60}", two in "[a-zA-Z0-9]{24,60}", start in 0..24_usize, fill in prop_oneof![0..60_usize, 1900..2100_usize, 4000..4100_usize],

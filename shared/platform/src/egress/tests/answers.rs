@@ -4,10 +4,19 @@ use super::{super::exchange::MAX_HEADERS, *};
 
 #[tokio::test]
 async fn odd_but_allowed_answers_are_read() {
-    let many = (0..MAX_HEADERS - 1).map(|n| format!("x-{n}: a\r\n")).collect::<Vec<_>>().concat();
+    let many = (0..MAX_HEADERS - 1)
+        .map(|n| format!("x-{n}: a\r\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let many = format!("HTTP/1.1 200 OK\r\n{many}content-length: 2\r\n\r\nok");
-    let long = format!("HTTP/1.1 200 OK\r\nset-cookie: {}\r\ncontent-length: 2\r\n\r\nok", "x".repeat(200_000));
-    let repeated = format!("HTTP/1.1 200 OK\r\n{}content-length: 2\r\n\r\nok", "set-cookie: a=b\r\n".repeat(200));
+    let long = format!(
+        "HTTP/1.1 200 OK\r\nset-cookie: {}\r\ncontent-length: 2\r\n\r\nok",
+        "x".repeat(200_000)
+    );
+    let repeated = format!(
+        "HTTP/1.1 200 OK\r\n{}content-length: 2\r\n\r\nok",
+        "set-cookie: a=b\r\n".repeat(200)
+    );
     for reply in [
         many.as_bytes(),
         long.as_bytes(),
@@ -37,14 +46,26 @@ async fn odd_but_allowed_answers_are_read() {
         assert_eq!((answer.status, &*answer.body, answer.incomplete), (StatusCode::OK, &b"ok"[..], None), "{head}");
     }
     for (status, reply) in [
-        (204, &b"HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n"[..]),
-        (304, b"HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n"),
-        (205, b"HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n"),
+        (
+            204,
+            &b"HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n"[..],
+        ),
+        (
+            304,
+            b"HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n",
+        ),
+        (
+            205,
+            b"HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n",
+        ),
         (299, b"HTTP/1.1 299\r\ncontent-length: 0\r\n\r\n"),
         (799, b"HTTP/1.1 799 Odd\r\ncontent-length: 0\r\n\r\n"),
     ] {
         let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
-        assert_eq!((answer.status.as_u16(), answer.body.len(), answer.incomplete), (status, 0, None));
+        assert_eq!(
+            (answer.status.as_u16(), answer.body.len(), answer.incomplete),
+            (status, 0, None)
+        );
     }
 }
 
@@ -52,20 +73,44 @@ async fn odd_but_allowed_answers_are_read() {
 async fn a_folded_field_has_its_whole_value() {
     let reply = b"HTTP/1.1 503 Busy\r\nretry-after:\r\n  120\r\nx-a: one,\r\n\ttwo\r\ncontent-length: 0\r\n\r\n";
     let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
-    let text =
-        |name: &str| answer.headers[name].to_str().expect("text").split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!((text("retry-after"), text("x-a")), ("120".to_owned(), "one, two".to_owned()));
+    let text = |name: &str| {
+        answer.headers[name]
+            .to_str()
+            .expect("text")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(
+        (text("retry-after"), text("x-a")),
+        ("120".to_owned(), "one, two".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_shows_its_status_and_what_came() {
     for (reply, body) in [
-        (&b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"[..], &b"half"[..]),
-        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", b"half"),
-        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b""),
+        (
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"[..],
+            &b"half"[..],
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+            b"half",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"",
+        ),
     ] {
-        let answer = exchange_with(reply, |_| ()).await.0.expect("the head is an answer");
+        let answer = exchange_with(reply, |_| ())
+            .await
+            .0
+            .expect("the head is an answer");
         let incomplete = Some(CallError::Unreachable(Unreachable::Closed));
-        assert_eq!((answer.status, &*answer.body, answer.incomplete), (StatusCode::OK, body, incomplete));
+        assert_eq!(
+            (answer.status, &*answer.body, answer.incomplete),
+            (StatusCode::OK, body, incomplete)
+        );
     }
 }

@@ -37,8 +37,12 @@ async fn serve(listener: TcpListener, connections: &[&[Act]]) -> Vec<Vec<String>
     seen
 }
 
-/// Makes calls one after the other; their results, and the requests that came to a receiver that behaves so.
-async fn calls(count: usize, connections: &[&[Act]]) -> (Vec<Result<u16, CallError>>, Vec<Vec<String>>) {
+/// Makes calls one after the other; their results, and the requests that came to a receiver that
+/// behaves so.
+async fn calls(
+    count: usize,
+    connections: &[&[Act]],
+) -> (Vec<Result<u16, CallError>>, Vec<Vec<String>>) {
     let (listener, port) = listen().await;
     let egress = egress(port, RootCertStore::empty());
     let calls = async {
@@ -46,14 +50,23 @@ async fn calls(count: usize, connections: &[&[Act]]) -> (Vec<Result<u16, CallErr
         for n in 0..count {
             let mut call = get(&format!("http://127.0.0.1:{port}/{n}"));
             call.method = Method::POST;
-            call.headers.insert("webhook-id", HeaderValue::from_static("evt_1"));
+            call.headers
+                .insert("webhook-id", HeaderValue::from_static("evt_1"));
             call.body = Some(b"content".to_vec());
-            results.push(egress.clone().call(call).await.map(|answer| answer.status.as_u16()));
+            results.push(
+                egress
+                    .clone()
+                    .call(call)
+                    .await
+                    .map(|answer| answer.status.as_u16()),
+            );
         }
         results
     };
     let both = async { tokio::join!(calls, serve(listener, connections)) };
-    tokio::time::timeout(Duration::from_secs(20), both).await.expect("as many connections as were announced")
+    tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .expect("as many connections as were announced")
 }
 
 #[tokio::test]
@@ -68,7 +81,11 @@ async fn a_request_lost_with_a_reused_connection_is_repeated_on_a_new_one() {
         let (results, seen) = calls(2, &[&[Act::Answer, loss], &[Act::Answer]]).await;
         assert_eq!(results, [Ok(200), Ok(200)]);
         assert_eq!(seen[0][1], seen[1][0], "the repeat is the same request");
-        assert!(seen[1][0].contains("webhook-id: evt_1") && seen[1][0].ends_with("content"), "{}", seen[1][0]);
+        assert!(
+            seen[1][0].contains("webhook-id: evt_1") && seen[1][0].ends_with("content"),
+            "{}",
+            seen[1][0]
+        );
     }
 }
 
@@ -104,8 +121,12 @@ async fn the_repeat_has_the_time_that_is_left() {
         let start = Instant::now();
         (egress.call(call()).await, start.elapsed().as_secs())
     };
-    let (result, seconds) = tokio::select! { () = serve => unreachable!(), result = calls => result };
-    assert_eq!((result.expect_err("no answer"), seconds), (CallError::Timeout, 10));
+    let (result, seconds) =
+        tokio::select! { () = serve => unreachable!(), result = calls => result };
+    assert_eq!(
+        (result.expect_err("no answer"), seconds),
+        (CallError::Timeout, 10)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,5 +148,8 @@ async fn reused_connection_that_closes_later_than_a_second_is_not_repeated() {
         egress.call(call()).await
     };
     let result = tokio::select! { () = serve => panic!("the request was repeated"), result = calls => result };
-    assert_eq!(result.expect_err("no answer"), CallError::Unreachable(Unreachable::Closed));
+    assert_eq!(
+        result.expect_err("no answer"),
+        CallError::Unreachable(Unreachable::Closed)
+    );
 }

@@ -6,8 +6,17 @@ use super::{
 };
 
 const TOKEN: &str = "11111111-1111-4111-8111-111111111111";
-const STEPS: [Step; 4] = [Step::CreateSecret, Step::SetSecret, Step::TestSecret, Step::FinishSecret];
-const PLACE: Place<'_> = Place { resource: "webhook", id: "wh_1", field: "secret" };
+const STEPS: [Step; 4] = [
+    Step::CreateSecret,
+    Step::SetSecret,
+    Step::TestSecret,
+    Step::FinishSecret,
+];
+const PLACE: Place<'_> = Place {
+    resource: "webhook",
+    id: "wh_1",
+    field: "secret",
+};
 
 /// A secret whose rotation to `TOKEN` has begun, with the keyring that it had.
 fn begun() -> (Secret, Keyring) {
@@ -26,11 +35,24 @@ fn assert_rotated(secret: &Secret, old: &Keyring) {
     assert_eq!(secret.staged("AWSCURRENT").as_deref(), Some(TOKEN));
     let new = secret.ring("AWSCURRENT").expect("keyring");
     let previous = secret.ring("AWSPREVIOUS").expect("keyring");
-    assert_eq!(previous.to_json().expose_secret(), old.to_json().expose_secret());
+    assert_eq!(
+        previous.to_json().expose_secret(),
+        old.to_json().expose_secret()
+    );
     assert_ne!(new.current(), old.current());
     assert_eq!(new.token_key("t"), old.token_key("t"));
-    assert_eq!(new.open(PLACE, &old.seal(PLACE, "s3cret")).expect("opens").expose_secret(), "s3cret");
-    assert_eq!(new.open(PLACE, &new.seal(PLACE, "s3cret")).expect("opens").expose_secret(), "s3cret");
+    assert_eq!(
+        new.open(PLACE, &old.seal(PLACE, "s3cret"))
+            .expect("opens")
+            .expose_secret(),
+        "s3cret"
+    );
+    assert_eq!(
+        new.open(PLACE, &new.seal(PLACE, "s3cret"))
+            .expect("opens")
+            .expose_secret(),
+        "s3cret"
+    );
 }
 
 #[tokio::test]
@@ -42,7 +64,11 @@ async fn each_step_may_come_twice() {
         }
     }
     assert_rotated(&secret, &old);
-    assert_eq!(secret.state().writes, 3, "the first keyring, the new one, the stage");
+    assert_eq!(
+        secret.state().writes,
+        3,
+        "the first keyring, the new one, the stage"
+    );
     // And all of them again, with the rotation over.
     for step in STEPS {
         secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
@@ -74,7 +100,11 @@ async fn a_crash_at_any_call_is_made_good_by_the_next_try() {
                 if crashes == 0 {
                     break;
                 }
-                assert_eq!((crashes, secret.state().writes), (1, 3), "{crash:?} at {calls}");
+                assert_eq!(
+                    (crashes, secret.state().writes),
+                    (1, 3),
+                    "{crash:?} at {calls}"
+                );
                 calls += 1;
             }
             assert_eq!(calls, 12, "calls of a whole rotation");
@@ -87,12 +117,22 @@ async fn twins_make_one_keyring() {
     let (secret, old) = begun();
     let (one, two) = (secret.keys(), secret.keys());
     for step in STEPS {
-        let (first, second) = tokio::join!(one.rotate(step, ARN, TOKEN), two.rotate(step, ARN, TOKEN));
+        let (first, second) =
+            tokio::join!(one.rotate(step, ARN, TOKEN), two.rotate(step, ARN, TOKEN));
         first.expect("step");
         second.expect("step");
     }
     assert_rotated(&secret, &old);
-    assert_eq!(secret.ring("AWSCURRENT").expect("keyring").to_json().expose_secret().matches(':').count(), 5);
+    assert_eq!(
+        secret
+            .ring("AWSCURRENT")
+            .expect("keyring")
+            .to_json()
+            .expose_secret()
+            .matches(':')
+            .count(),
+        5
+    );
 }
 
 #[tokio::test]
@@ -101,14 +141,35 @@ async fn functions_with_the_old_keyring_open_what_the_new_one_seals() {
     let reader = secret.keys();
     let now = crate::clock::now();
     let after = |seconds| now + jiff::SignedDuration::from_secs(seconds);
-    let old = reader.not_older_than(super::super::FRESH, now).await.expect("keyring").seal(PLACE, "old");
+    let old = reader
+        .not_older_than(super::super::FRESH, now)
+        .await
+        .expect("keyring")
+        .seal(PLACE, "old");
     for step in STEPS {
         secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
     }
-    let new = secret.keys().get().await.expect("keyring").seal(PLACE, "new");
+    let new = secret
+        .keys()
+        .get()
+        .await
+        .expect("keyring")
+        .seal(PLACE, "new");
     secret.state().reads = 0;
-    for (sealed, plain, reads) in [(&old, "old", 0), (&new, "new", 1), (&old, "old", 1), (&new, "new", 1)] {
-        assert_eq!(reader.open_at(PLACE, sealed, after(6)).await.expect("opens").expose_secret(), plain);
+    for (sealed, plain, reads) in [
+        (&old, "old", 0),
+        (&new, "new", 1),
+        (&old, "old", 1),
+        (&new, "new", 1),
+    ] {
+        assert_eq!(
+            reader
+                .open_at(PLACE, sealed, after(6))
+                .await
+                .expect("opens")
+                .expose_secret(),
+            plain
+        );
         assert_eq!(secret.state().reads, reads);
     }
 }
@@ -121,12 +182,19 @@ async fn rotations_add_up() {
         let token = format!("22222222-2222-4222-8222-{turn:012}");
         secret.begin(&token);
         for step in STEPS {
-            secret.keys().rotate(step, NAME, &token).await.expect("step");
+            secret
+                .keys()
+                .rotate(step, NAME, &token)
+                .await
+                .expect("step");
         }
         assert_eq!(secret.staged("AWSCURRENT").as_ref(), Some(&token));
     }
     let ring = secret.ring("AWSCURRENT").expect("keyring");
-    assert_eq!(ring.open(PLACE, &sealed).expect("opens").expose_secret(), "s3cret");
+    assert_eq!(
+        ring.open(PLACE, &sealed).expect("opens").expose_secret(),
+        "s3cret"
+    );
     assert_eq!(ring.token_key("t"), first.token_key("t"));
 }
 
@@ -137,13 +205,25 @@ async fn only_a_pending_version_of_our_secret_under_rotation_is_worked_on() {
         let (secret, _) = begun();
         let keys = secret.keys();
         let foreign = "arn:aws:secretsmanager:us-east-1:000000000000:secret:other-AbCdEf";
-        assert!(matches!(keys.rotate(step, foreign, TOKEN).await, Err(RotateError::OtherSecret(_))));
-        assert!(matches!(keys.rotate(step, ARN, other).await, Err(RotateError::NotStaged(_))));
+        assert!(matches!(
+            keys.rotate(step, foreign, TOKEN).await,
+            Err(RotateError::OtherSecret(_))
+        ));
+        assert!(matches!(
+            keys.rotate(step, ARN, other).await,
+            Err(RotateError::NotStaged(_))
+        ));
         secret.replace(Keyring::generate().to_json().expose_secret());
         let previous = secret.staged("AWSPREVIOUS").expect("version");
-        assert!(matches!(keys.rotate(step, ARN, &previous).await, Err(RotateError::NotPending(_))));
+        assert!(matches!(
+            keys.rotate(step, ARN, &previous).await,
+            Err(RotateError::NotPending(_))
+        ));
         secret.state().rotation_enabled = false;
-        assert!(matches!(keys.rotate(step, ARN, TOKEN).await, Err(RotateError::NotEnabled)));
+        assert!(matches!(
+            keys.rotate(step, ARN, TOKEN).await,
+            Err(RotateError::NotEnabled)
+        ));
         assert_eq!(secret.state().writes, 2, "{step:?}");
         assert_eq!(secret.value(TOKEN), None, "{step:?}");
     }
@@ -154,7 +234,10 @@ async fn a_step_before_its_time_is_refused() {
     let (secret, _) = begun();
     for step in [Step::TestSecret, Step::FinishSecret] {
         let refused = secret.keys().rotate(step, ARN, TOKEN).await;
-        assert!(matches!(refused, Err(RotateError::NotCreated(_))), "{step:?}");
+        assert!(
+            matches!(refused, Err(RotateError::NotCreated(_))),
+            "{step:?}"
+        );
     }
     assert_ne!(secret.staged("AWSCURRENT").as_deref(), Some(TOKEN));
 }
@@ -162,15 +245,26 @@ async fn a_step_before_its_time_is_refused() {
 #[tokio::test]
 async fn no_keys_are_lost_when_the_current_keyring_changes_meanwhile() {
     let (secret, old) = begun();
-    secret.keys().rotate(Step::CreateSecret, ARN, TOKEN).await.expect("step");
+    secret
+        .keys()
+        .rotate(Step::CreateSecret, ARN, TOKEN)
+        .await
+        .expect("step");
     let newer = copy(&old).with_new_key();
     secret.replace(newer.to_json().expose_secret());
     let pending = secret.value(TOKEN);
-    secret.keys().rotate(Step::CreateSecret, ARN, TOKEN).await.expect("the value stays");
+    secret
+        .keys()
+        .rotate(Step::CreateSecret, ARN, TOKEN)
+        .await
+        .expect("the value stays");
     assert_eq!(secret.value(TOKEN), pending);
     for step in [Step::TestSecret, Step::FinishSecret] {
         let refused = secret.keys().rotate(step, ARN, TOKEN).await;
-        assert!(matches!(refused, Err(RotateError::LosesKeys(_))), "{step:?}");
+        assert!(
+            matches!(refused, Err(RotateError::LosesKeys(_))),
+            "{step:?}"
+        );
     }
     assert!(secret.ring("AWSCURRENT").expect("keyring").extends(&newer));
 }
@@ -180,47 +274,86 @@ async fn a_rotation_before_the_bootstrap_makes_the_first_keyring() {
     let secret = Secret::default();
     secret.begin(TOKEN);
     // Alone, as when rotation is enabled without rotating at once.
-    secret.keys().rotate(Step::TestSecret, ARN, TOKEN).await.expect("nothing to test");
+    secret
+        .keys()
+        .rotate(Step::TestSecret, ARN, TOKEN)
+        .await
+        .expect("nothing to test");
     assert_eq!(secret.state().writes, 0);
     for step in STEPS {
         secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
     }
     let first = secret.ring("AWSCURRENT").expect("keyring");
     let bootstrapped = secret.keys().bootstrap().await.expect("keyring");
-    assert_eq!(bootstrapped.to_json().expose_secret(), first.to_json().expose_secret());
+    assert_eq!(
+        bootstrapped.to_json().expose_secret(),
+        first.to_json().expose_secret()
+    );
 }
 
 #[tokio::test]
 async fn a_bootstrap_in_the_midst_of_a_first_rotation_is_not_undone() {
     let secret = Secret::default();
     secret.begin(TOKEN);
-    secret.keys().rotate(Step::CreateSecret, ARN, TOKEN).await.expect("step");
+    secret
+        .keys()
+        .rotate(Step::CreateSecret, ARN, TOKEN)
+        .await
+        .expect("step");
     let first = secret.keys().bootstrap().await.expect("keyring");
     let refused = secret.keys().rotate(Step::FinishSecret, ARN, TOKEN).await;
     assert!(matches!(refused, Err(RotateError::LosesKeys(_))));
-    assert_eq!(secret.ring("AWSCURRENT").expect("keyring").token_key("t"), first.token_key("t"));
+    assert_eq!(
+        secret.ring("AWSCURRENT").expect("keyring").token_key("t"),
+        first.token_key("t")
+    );
 }
 
 #[tokio::test]
 async fn a_copy_of_the_current_keyring_passes_the_test() {
     // Secrets Manager tries the step on one when rotation is enabled.
     let (secret, old) = begun();
-    secret.keys().put(TOKEN, Some("AWSPENDING"), &old.to_json()).await.expect("put");
-    secret.keys().rotate(Step::TestSecret, ARN, TOKEN).await.expect("step");
+    secret
+        .keys()
+        .put(TOKEN, Some("AWSPENDING"), &old.to_json())
+        .await
+        .expect("put");
+    secret
+        .keys()
+        .rotate(Step::TestSecret, ARN, TOKEN)
+        .await
+        .expect("step");
 }
 
 #[tokio::test]
 async fn what_is_no_keyring_is_neither_replaced_nor_made_current() {
     let (secret, _) = begun();
-    secret.keys().put(TOKEN, Some("AWSPENDING"), &"hunter2".to_owned().into()).await.expect("put");
+    secret
+        .keys()
+        .put(TOKEN, Some("AWSPENDING"), &"hunter2".to_owned().into())
+        .await
+        .expect("put");
     for step in [Step::CreateSecret, Step::TestSecret, Step::FinishSecret] {
-        let error = secret.keys().rotate(step, ARN, TOKEN).await.expect_err("no keyring");
-        assert!(matches!(error, RotateError::Keyring(KeyringError::NotAKeyring(_))), "{error}");
+        let error = secret
+            .keys()
+            .rotate(step, ARN, TOKEN)
+            .await
+            .expect_err("no keyring");
+        assert!(
+            matches!(error, RotateError::Keyring(KeyringError::NotAKeyring(_))),
+            "{error}"
+        );
     }
     let secret = Secret::default();
     secret.replace("hunter2");
     secret.begin(TOKEN);
-    assert!(secret.keys().rotate(Step::CreateSecret, ARN, TOKEN).await.is_err());
+    assert!(
+        secret
+            .keys()
+            .rotate(Step::CreateSecret, ARN, TOKEN)
+            .await
+            .is_err()
+    );
     assert_eq!(secret.value(TOKEN), None);
 }
 
@@ -235,7 +368,11 @@ async fn a_full_keyring_is_refused_before_it_is_stored() {
     }
     let secret = Secret::holding(&ring);
     secret.begin(TOKEN);
-    secret.keys().rotate(Step::CreateSecret, ARN, TOKEN).await.expect("one more fits");
+    secret
+        .keys()
+        .rotate(Step::CreateSecret, ARN, TOKEN)
+        .await
+        .expect("one more fits");
     let ring = ring.with_new_key();
     let secret = Secret::holding(&ring);
     secret.begin(TOKEN);

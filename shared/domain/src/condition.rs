@@ -1,12 +1,12 @@
-//! Conditions: which events of a type a webhook wants, by their data.
+//! Conditions on the data of events that a webhook receives.
 //!
-//! The JSON that a webhook was saved with is parsed into a tree that is valid as a whole. A
-//! condition is `{"all": […]}`, `{"any": […]}`, `{"not": …}`, or a comparison `{"field", "op",
-//! "value"}`; [`op`] defines each `op`, [`subject`] the fields. At most 50 comparisons, nested at
-//! most 10 deep, in 16 KiB of JSON. An evaluation has a bounded number of [`steps`], so that no
-//! webhook's conditions hold up the events of others. Dispatch reads up to a thousand conditions
-//! for one event: parsing a stored one is cheap, and regular expressions are compiled only when the
-//! result depends on them.
+//! A condition is `{"all": […]}`, `{"any": […]}`, `{"not": …}`, or a comparison `{"field", "op",
+//! "value"}`. [`op`] defines each `op`, [`subject`] the fields. Limits: 50 comparisons, 10 levels,
+//! 16 KiB of JSON.
+//!
+//! An evaluation has a bounded number of [`steps`], so that one webhook's conditions do not delay
+//! the events of others. Dispatch reads up to a thousand conditions per event: parsing a stored
+//! condition is cheap, and regular expressions are compiled only if the result depends on them.
 
 mod expression;
 pub mod op;
@@ -39,32 +39,31 @@ pub use steps::TooCostly;
 /// A condition on an event's data.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// Every one of these holds.
+    /// All of these match.
     All(Vec<Condition>),
-    /// One of these holds.
+    /// At least one of these matches.
     Any(Vec<Condition>),
-    /// This does not hold.
+    /// This does not match.
     Not(Box<Condition>),
-    /// The value of a field compares so.
+    /// Compares a field.
     Compare {
         /// The field.
         field: Field,
-        /// How, and with what.
+        /// Operator and operand.
         op: Op,
     },
 }
 
-/// Why an event matched or did not.
+/// Result of evaluating a condition, with details.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Verdict {
-    /// Whether the whole condition holds.
+    /// Whether the whole condition matches.
     pub matched: bool,
-    /// Every comparison in the order in which it is written, also those that could not change the
-    /// result any more.
+    /// Every comparison in source order, including those that could not change the result.
     pub comparisons: Vec<Comparison>,
 }
 
-/// One comparison, made.
+/// Result of one comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Comparison {
     /// The field: a path into the event's `data`, or one of `event.id`, `event.type`,
@@ -72,66 +71,66 @@ pub struct Comparison {
     pub field: String,
     /// The operator.
     pub op: &'static str,
-    /// What the field was compared with.
+    /// The operand.
     pub value: Value,
-    /// What stood there; null also when there was nothing.
+    /// The field's value; null if the field is missing.
     pub actual: Option<Value>,
-    /// Whether `actual` is only the first 16 KiB, of a string or of a value's JSON; absent where it
-    /// is not.
+    /// True if `actual` contains only the first 16 KiB of a string or of a value's JSON; otherwise
+    /// absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
-    /// Whether the comparison holds.
+    /// Whether the comparison is true.
     pub outcome: bool,
 }
 
-const MOST_COMPARISONS: usize = 50;
-/// Steps for finding a field: a path has at most a hundred of them.
+const MAX_COMPARISONS: usize = 50;
+/// Steps for finding a field. A path has at most a hundred segments.
 const COMPARISON_STEPS: usize = 500;
-const DEEPEST: usize = 10;
-/// As JSON. Every subscription of a webhook carries its conditions.
-const MOST_BYTES: usize = 16 * 1024;
+const MAX_DEPTH: usize = 10;
+/// As JSON. Every subscription of a webhook stores a copy of its conditions.
+const MAX_BYTES: usize = 16 * 1024;
 
-/// Where a condition's JSON comes from.
+/// Origin of a condition's JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// A client: all of it is checked.
+    /// A client: everything is validated.
     Input,
-    /// The table: it was checked when it was saved.
+    /// The table: it was validated when it was saved.
     Saved,
 }
 
 impl Condition {
-    /// The condition that this JSON describes.
+    /// Parses a condition from a client.
     pub fn parse(value: Value) -> Checked<Self> {
         if value.is_array() {
             return Err(Problems::here(
                 "must be one condition. Combine a list in {\"all\": [...]} or {\"any\": [...]}",
             ));
         }
-        if value.to_string().len() > MOST_BYTES {
+        if value.to_string().len() > MAX_BYTES {
             return Err(Problems::here(format!(
-                "must have at most {MOST_BYTES} bytes as JSON"
+                "must have at most {MAX_BYTES} bytes as JSON"
             )));
         }
         let condition = Self::parse_at(1, value, Origin::Input)?;
-        if condition.size() > MOST_COMPARISONS {
+        if condition.size() > MAX_COMPARISONS {
             return Err(Problems::here(format!(
-                "must hold at most {MOST_COMPARISONS} comparisons"
+                "must contain at most {MAX_COMPARISONS} comparisons"
             )));
         }
         let mut expressions = Vec::new();
         condition.expressions(&mut expressions);
         if !expression::fit_together(&expressions) {
             return Err(Problems::here(format!(
-                "holds regular expressions that are too large together; {}",
+                "contains regular expressions that are too large in total; {}",
                 expression::SMALLER
             )));
         }
         Ok(condition)
     }
 
-    /// The condition of JSON that was saved, whatever the bounds are by now. An expression that
-    /// does not compile any more matches nothing.
+    /// Loads a stored condition, whatever the current limits are. An expression that no longer
+    /// compiles matches nothing.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::parse_at(1, value, Origin::Saved)
     }
@@ -149,10 +148,10 @@ impl Condition {
         }
     }
 
-    /// Whether the condition holds for an event.
+    /// Whether an event matches.
     ///
     /// # Errors
-    /// When the evaluation would take more than 5 ms.
+    /// Returns [`TooCostly`] if the evaluation would take more than 5 ms.
     pub fn matches(&self, subject: &Subject<'_>) -> Result<bool, TooCostly> {
         self.evaluate(subject, &Steps::new())
     }
@@ -172,7 +171,8 @@ impl Condition {
         }
     }
 
-    /// The same, with every comparison's outcome: false for one that would take more than 5 ms.
+    /// Like [`Condition::matches`], with the result of every comparison; false for one that would
+    /// take more than 5 ms.
     pub fn explain(&self, subject: &Subject<'_>) -> Verdict {
         let mut comparisons = Vec::new();
         self.explain_into(subject, &mut comparisons);
@@ -206,7 +206,7 @@ impl Condition {
         }
     }
 
-    /// Memory of the expressions that are compiled by now, in bytes.
+    /// Memory used by compiled expressions, in bytes.
     pub fn compiled_bytes(&self) -> usize {
         let mut expressions = Vec::new();
         self.expressions(&mut expressions);
@@ -216,7 +216,7 @@ impl Condition {
             .sum()
     }
 
-    /// Drops the compiled expressions. They are compiled again when a result depends on them.
+    /// Drops compiled expressions. They are compiled again when needed.
     pub fn release(&mut self) {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(Self::release),
@@ -230,10 +230,12 @@ impl Condition {
     }
 
     fn parse_at(depth: usize, value: Value, origin: Origin) -> Checked<Self> {
-        if depth > DEEPEST {
-            return Err(Problems::here(format!("is nested deeper than {DEEPEST}")));
+        if depth > MAX_DEPTH {
+            return Err(Problems::here(format!(
+                "is nested more than {MAX_DEPTH} levels deep"
+            )));
         }
-        // A null is a value to compare with here, where `Fields` would take it for an absent one.
+        // Null is a valid operand here; `Fields` would treat it as absent.
         let mut value = value;
         let comparison = value.get("field").or(value.get("op")).is_some();
         let operand = value
@@ -245,7 +247,7 @@ impl Condition {
             fields.knows("value");
         }
         let part = |value| Self::parse_at(depth + 1, value, origin);
-        let parts = || invalid::list(1, MOST_COMPARISONS, part);
+        let parts = || invalid::list(1, MAX_COMPARISONS, part);
         let condition = if fields.has("all") {
             fields.required("all", parts()).map(Self::All)
         } else if fields.has("any") {
@@ -316,7 +318,7 @@ impl PartialSchema for Condition {
             let parts = ArrayBuilder::new()
                 .items(this())
                 .min_items(Some(1))
-                .max_items(Some(MOST_COMPARISONS));
+                .max_items(Some(MAX_COMPARISONS));
             ObjectBuilder::new().property(name, parts).required(name)
         };
         let text = || ObjectBuilder::new().schema_type(Type::String);
@@ -324,7 +326,7 @@ impl PartialSchema for Condition {
             .property(
                 "field",
                 text().description(Some(
-                    "The field: a path into the event's data, such as `last_reply.author`, or one of `event.id`, \
+                    "A path into the event's data, such as `last_reply.author`, or one of `event.id`, \
                      `event.type`, `event.timestamp`, `webhook.id` and `webhook.name`.",
                 )),
             )
@@ -335,7 +337,7 @@ impl PartialSchema for Condition {
             .examples([json!({"field": "last_reply.author", "op": "eq", "value": "end_user"})]);
         OneOfBuilder::new()
             .description(Some(
-                "Which events are wanted, by their data: at most 50 comparisons, nested at most 10 deep, 16 KiB of JSON.",
+                "Condition on the event's data. At most 50 comparisons, 10 levels and 16 KiB of JSON.",
             ))
             .item(group("all"))
             .item(group("any"))

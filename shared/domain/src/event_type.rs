@@ -202,7 +202,7 @@ fn messages() -> Vec<Row> {
     };
     let failed = |channel, to| {
         let mut message = message(channel, to, "failed");
-        message["error"] = json!("the provider answered 400");
+        message["error"] = json!("the provider responded with 400");
         message
     };
     let (phone, address, user) = ("+15555550100", "ana@example.com", "chat-user-88");
@@ -350,7 +350,7 @@ fn own() -> Vec<Row> {
                 "status": "failed",
                 "attempts": 49,
                 "status_code": 503,
-                "error": "the receiver answered 503",
+                "error": "the receiver responded with 503",
             }),
         ),
     ]

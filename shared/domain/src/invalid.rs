@@ -1,7 +1,8 @@
-//! Reading a JSON document field by field, keeping everything that is wrong with it: missing,
-//! unknown and invalid fields come out of one reading, each with its JSON pointer (RFC 6901). A
-//! document of 256 KiB can hold 40,000 unknown fields: of one object at most [`MAX_UNKNOWN`] are
-//! listed, and [`Problems::capped`] bounds what a response lists in all.
+//! Reads a JSON document field by field and collects all errors: missing, unknown and invalid
+//! fields, each with its JSON pointer (RFC 6901).
+//!
+//! A document of 256 KiB can contain 40,000 unknown fields. At most [`MAX_UNKNOWN`] of one object
+//! are listed, and [`Problems::capped`] limits the total in a response.
 
 mod errors;
 mod problems;
@@ -12,23 +13,23 @@ use url::Url;
 
 pub use self::problems::{Checked, Invalid, Problems};
 
-/// Most unknown fields of one object that are listed.
+/// Max number of unknown fields listed per object.
 const MAX_UNKNOWN: usize = 100;
-/// Longest name for which a similar known field is looked for, in bytes.
+/// Max length of a name that is compared to known fields, in bytes.
 const MAX_COMPARED: usize = 64;
 
-/// Whether what is read was written by a client just now, or was checked when it was.
+/// Origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// A client: everything is checked.
+    /// A client: everything is validated.
     Client,
-    /// The table: what was saved under older rules is read all the same.
+    /// The table: data saved under older rules still loads.
     Table,
 }
 
 impl Source {
-    /// Reads a secret with `parse`. From a client, one that is not empty but blank is refused:
-    /// nobody filled it in.
+    /// Parses a secret with `parse`. Rejects a blank (but not empty) secret from a client, because
+    /// it was probably left out by mistake.
     pub fn secret(
         self,
         parse: impl FnOnce(Value) -> Checked<SecretString>,
@@ -39,7 +40,7 @@ impl Source {
         }
     }
 
-    /// Refuses a client's secret that is not empty but blank.
+    /// Rejects a blank (but not empty) secret from a client.
     pub(crate) fn filled(self, secret: &str) -> Checked<()> {
         if self == Self::Client && !secret.is_empty() && secret.trim().is_empty() {
             return Err(Problems::here("must not be blank"));
@@ -48,13 +49,13 @@ impl Source {
     }
 }
 
-/// Reads the fields of one JSON object. Each field is taken once; `finish` names those that nobody
-/// took. An explicit `null` counts as absent, as in a merge patch (RFC 7396).
+/// Reads the fields of one JSON object. Each field is read once; `finish` reports the fields that
+/// were not read. An explicit `null` counts as absent, as in a merge patch (RFC 7396).
 #[derive(Debug)]
 pub struct Fields {
     left: Map<String, Value>,
     problems: Vec<Invalid>,
-    /// The names that were asked for.
+    /// Names of the fields read so far.
     known: Vec<String>,
 }
 
@@ -71,17 +72,17 @@ impl Fields {
         }
     }
 
-    /// The field, if it is there and valid; what is wrong is kept for `finish`.
+    /// The field, if present and valid. `finish` reports any error.
     pub fn optional<T>(
         &mut self,
         name: &str,
         parse: impl FnOnce(Value) -> Checked<T>,
     ) -> Option<T> {
         let value = self.take(name)?;
-        self.keep(name, parse(value))
+        self.collect(name, parse(value))
     }
 
-    /// Like `optional`, but its absence is a problem.
+    /// Like `optional`, but an absent field is an error.
     pub fn required<T>(
         &mut self,
         name: &str,
@@ -90,10 +91,10 @@ impl Fields {
         let parsed = self
             .take(name)
             .map_or_else(|| Err(Problems::here("is required")), parse);
-        self.keep(name, parsed)
+        self.collect(name, parsed)
     }
 
-    /// The field, or `default` when it is absent. `None` only where it is invalid.
+    /// The field, or `default` if it is absent. `None` only if it is invalid.
     pub fn defaulted<T>(
         &mut self,
         name: &str,
@@ -101,7 +102,7 @@ impl Fields {
         parse: impl FnOnce(Value) -> Checked<T>,
     ) -> Option<T> {
         match self.take(name) {
-            Some(value) => self.keep(name, parse(value)),
+            Some(value) => self.collect(name, parse(value)),
             None => Some(default),
         }
     }
@@ -111,17 +112,17 @@ impl Fields {
         self.left.remove(name).filter(|value| !value.is_null())
     }
 
-    /// Lists a field among the known ones that is read elsewhere.
+    /// Adds a field to the known ones without reading it.
     pub fn knows(&mut self, name: &str) {
         self.known.push(name.to_owned());
     }
 
-    /// Whether the field is there and not null.
+    /// Whether the field is present and not null.
     pub fn has(&self, name: &str) -> bool {
         self.left.get(name).is_some_and(|value| !value.is_null())
     }
 
-    /// Notes a problem that concerns `name` (empty: the object).
+    /// Records an error of the field `name`, or of the object itself if `name` is empty.
     pub fn refuse(&mut self, name: &str, detail: impl Into<String>) {
         let problems = Problems::here(detail);
         self.problems.extend(
@@ -134,8 +135,7 @@ impl Fields {
         );
     }
 
-    /// `whole` when nothing was wrong, else every problem; fields that nobody asked for are
-    /// problems.
+    /// Returns `whole` if there were no errors, otherwise all errors, including unknown fields.
     pub fn finish<T>(mut self, whole: Option<T>) -> Checked<T> {
         let count = self.left.len();
         if count > MAX_UNKNOWN {
@@ -161,14 +161,14 @@ impl Fields {
         }
     }
 
-    fn keep<T>(&mut self, name: &str, parsed: Checked<T>) -> Option<T> {
+    fn collect<T>(&mut self, name: &str, parsed: Checked<T>) -> Option<T> {
         parsed
             .map_err(|problems| self.problems.extend(problems.under(name).0))
             .ok()
     }
 }
 
-/// The known field that was probably meant.
+/// The known field that the client probably meant.
 fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     if name.len() > MAX_COMPARED {
         return None;
@@ -183,8 +183,8 @@ fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
         .map(|(_, known)| known)
 }
 
-/// The problem of an unknown field that is like no known one. Of one object, only the first lists
-/// the known fields.
+/// Error text for an unknown field without a similar known field. Known fields are listed once per
+/// object.
 fn not_known(known: &[String]) -> String {
     if known.is_empty() {
         return "is not a known field. No fields are allowed here.".to_owned();
@@ -192,13 +192,13 @@ fn not_known(known: &[String]) -> String {
     format!("is not a known field. Known fields: {}", known.join(", "))
 }
 
-/// The value as an absolute URL.
+/// Parses an absolute URL.
 pub fn url(text: &str) -> Checked<Url> {
     Url::parse(text)
         .map_err(|_| Problems::here("must be an absolute URL such as https://example.com/path"))
 }
 
-/// The value must be a string.
+/// A string.
 pub fn string(value: Value) -> Checked<String> {
     match value {
         Value::String(text) => Ok(text),
@@ -206,30 +206,27 @@ pub fn string(value: Value) -> Checked<String> {
     }
 }
 
-/// The value must be true or false.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "parsers take the value that they parse"
-)]
+/// A boolean.
+#[expect(clippy::needless_pass_by_value, reason = "parsers consume the value")]
 pub fn boolean(value: Value) -> Checked<bool> {
     value
         .as_bool()
         .ok_or_else(|| Problems::here("must be true or false"))
 }
 
-/// The value must be a whole number from `least` to `most`. `60.0` and `6e1` are whole, too.
-pub fn whole(least: u64, most: u64) -> impl FnOnce(Value) -> Checked<u64> {
+/// A whole number from `min` to `max`. `60.0` and `6e1` count as whole numbers.
+pub fn whole(min: u64, max: u64) -> impl FnOnce(Value) -> Checked<u64> {
     move |value| {
         value
             .as_u64()
             .or_else(|| integral(value.as_f64()?))
-            .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| Problems::here(format!("must be a whole number from {least} to {most}")))
+            .filter(|number| (min..=max).contains(number))
+            .ok_or_else(|| Problems::here(format!("must be a whole number from {min} to {max}")))
     }
 }
 
-/// The integer that a number without a fraction is. Above 2^53, not every integer is a double: such
-/// numbers are refused.
+/// The integer of a number without a fraction. Rejects numbers above 2^53, because not every
+/// integer above it is a double.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -240,7 +237,7 @@ fn integral(number: f64) -> Option<u64> {
     exact.then_some(number as u64)
 }
 
-/// The value must be one of these strings.
+/// One of these strings.
 pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Value) -> Checked<T> {
     move |value| {
         let found = value
@@ -253,20 +250,18 @@ pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Value) -> Checked<T
     }
 }
 
-/// The value must be an array of `least` to `most` values; problems carry the index.
+/// An array of `min` to `max` items. Errors include the index.
 pub fn list<T>(
-    least: usize,
-    most: usize,
+    min: usize,
+    max: usize,
     each: impl Fn(Value) -> Checked<T>,
 ) -> impl FnOnce(Value) -> Checked<Vec<T>> {
     move |value| {
         let Value::Array(values) = value else {
             return Err(Problems::here("must be an array"));
         };
-        if !(least..=most).contains(&values.len()) {
-            return Err(Problems::here(format!(
-                "must hold {least} to {most} values"
-            )));
+        if !(min..=max).contains(&values.len()) {
+            return Err(Problems::here(format!("must contain {min} to {max} items")));
         }
         gather(
             values
@@ -279,18 +274,19 @@ pub fn list<T>(
     }
 }
 
-/// The value must be an object of at most `most` entries; `each` gets name and value, problems
-/// carry the name.
+/// An object of at most `max` entries. `each` gets name and value; errors include the name.
 pub fn entries<T>(
-    most: usize,
+    max: usize,
     each: impl Fn(&str, Value) -> Checked<T>,
 ) -> impl FnOnce(Value) -> Checked<Vec<(String, T)>> {
     move |value| {
         let Value::Object(values) = value else {
             return Err(Problems::here("must be an object"));
         };
-        if values.len() > most {
-            return Err(Problems::here(format!("must hold at most {most} entries")));
+        if values.len() > max {
+            return Err(Problems::here(format!(
+                "must contain at most {max} entries"
+            )));
         }
         gather(values, each)
     }
@@ -315,32 +311,32 @@ fn gather<T>(
     }
 }
 
-/// A resource's name: trimmed, 1 to 100 characters, no control characters.
+/// A resource name: trimmed, 1 to 100 characters, no control characters.
 pub fn name(value: Value) -> Checked<String> {
     let text = string(value)?.trim().to_owned();
     match text.chars().count() {
         0 => Err(Problems::here("must not be empty")),
         1..=100 if !text.chars().any(char::is_control) => Ok(text),
-        1..=100 => Err(Problems::here("must hold no control characters")),
+        1..=100 => Err(Problems::here("must not contain control characters")),
         _ => Err(Problems::here("must have at most 100 characters")),
     }
 }
 
-/// A text of 1 to `most` characters, none of them a control character.
-pub fn text(most: usize) -> impl FnOnce(Value) -> Checked<String> {
+/// A text of 1 to `max` characters without control characters.
+pub fn text(max: usize) -> impl FnOnce(Value) -> Checked<String> {
     move |value| {
         let text = string(value)?;
-        if !(1..=most).contains(&text.chars().count()) {
-            return Err(Problems::here(format!("must have 1 to {most} characters")));
+        if !(1..=max).contains(&text.chars().count()) {
+            return Err(Problems::here(format!("must have 1 to {max} characters")));
         }
         if text.chars().any(char::is_control) {
-            return Err(Problems::here("must hold no control characters"));
+            return Err(Problems::here("must not contain control characters"));
         }
         Ok(text)
     }
 }
 
-/// A secret that somebody else issued: 1 to 4096 characters, none of them a control character.
+/// A secret issued by a third party: 1 to 4096 characters without control characters.
 pub fn secret(value: Value) -> Checked<SecretString> {
     text(4096)(value).map(SecretString::from)
 }

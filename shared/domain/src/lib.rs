@@ -1,8 +1,7 @@
-//! What Tieline decides: pure functions over plain data.
+//! Business rules: pure functions over plain data.
 //!
-//! Nothing here does input or output, reads a clock or draws randomness: times and random values
-//! are arguments, and what is to be done is returned. The functions under `functions/` act on it
-//! through `shared/platform`.
+//! No I/O, clock or randomness. Times and random values are arguments, and functions return the
+//! action to take. The functions under `functions/` perform that action through `shared/platform`.
 
 pub mod account;
 pub mod audit;

@@ -29,7 +29,7 @@ pub struct Pattern(String);
 
 /// The text is no name of an event type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be words of a-z, 0-9 and _, joined by dots, at most {MOST} characters")]
+#[error("must be words of a-z, 0-9 and _, joined by dots, at most {MAX_LENGTH} characters")]
 pub struct NotAnEventType;
 
 /// The text is no pattern.
@@ -37,7 +37,7 @@ pub struct NotAnEventType;
 #[error("must be an event type (`message`), a prefix with `.*` (`insight.*`), or `*`")]
 pub struct NotAPattern;
 
-const MOST: usize = 100;
+const MAX_LENGTH: usize = 100;
 /// Namespaces of the events that Tieline publishes itself.
 const RESERVED: [&str; 9] = [
     "service",
@@ -162,7 +162,7 @@ fn is_name(text: &str) -> bool {
                 .bytes()
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     };
-    text.len() <= MOST && text.split('.').all(word)
+    text.len() <= MAX_LENGTH && text.split('.').all(word)
 }
 
 impl fmt::Display for EventType {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::invalid::{Checked, Problems, string};
 
 /// The longest pointer, and the longest id or status that one leads to, in bytes.
-const LONGEST: usize = 255;
+const MAX_BYTES: usize = 255;
 
 /// A pointer into a JSON document, such as `/result/message_id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Pointer(String);
 /// The text is no pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be a JSON pointer (RFC 6901) of at most {LONGEST} bytes, such as /result/id: every step begins with `/`, and \
+    "must be a JSON pointer (RFC 6901) of at most {MAX_BYTES} bytes, such as /result/id: every step begins with `/`, and \
      `~` stands in `~0` and `~1` only"
 )]
 pub struct NotAPointer;
@@ -31,7 +31,7 @@ impl Pointer {
             .skip(1)
             .all(|rest| rest.starts_with(['0', '1']));
         let legal = text.starts_with('/')
-            && text.len() <= LONGEST
+            && text.len() <= MAX_BYTES
             && escapes
             && !text.chars().any(char::is_control);
         if legal {
@@ -64,7 +64,8 @@ impl Pointer {
             Value::Number(number) => number.to_string(),
             _ => return None,
         };
-        ((1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control)).then_some(text)
+        ((1..=MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control))
+            .then_some(text)
     }
 }
 

@@ -90,7 +90,7 @@ async fn a_422_lists_at_most_a_hundred_problems() {
         assert!(
             errors[99]["detail"]
                 .as_str()
-                .is_some_and(|detail| detail.ends_with("more problems are not listed"))
+                .is_some_and(|detail| detail.ends_with("more errors are not listed"))
         );
         assert!(refused.to_string().len() < 32 * 1024, "{path}");
     }

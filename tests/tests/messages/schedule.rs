@@ -79,7 +79,10 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
         (message.status, history),
         (Status::Failed, vec![Status::Queued, Status::Failed])
     );
-    assert_eq!(message.error.as_deref(), Some("the receiver answered 301"));
+    assert_eq!(
+        message.error.as_deref(),
+        Some("the receiver responded with 301")
+    );
     let told = desk.hits("watch");
     assert_eq!(told.len(), 1);
     let event: Value = serde_json::from_slice(&told[0].body).expect("JSON");

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The most statuses that a provider's settings map.
-const MOST_STATUSES: usize = 50;
+const MAX_STATUSES: usize = 50;
 
 /// Where to look in a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Mapping {
 }
 
 fn statuses(value: Value, channel: Channel) -> Checked<BTreeMap<String, Status>> {
-    let pairs = entries(MOST_STATUSES, |theirs, value| {
+    let pairs = entries(MAX_STATUSES, |theirs, value| {
         if !(1..=100).contains(&theirs.chars().count()) {
             return Err(Problems::here(
                 "a provider's status must have 1 to 100 characters",

@@ -19,12 +19,12 @@ use crate::{
 };
 
 /// The most reports in one call.
-const MOST: usize = 1_000;
+const MAX_REPORTS: usize = 1_000;
 /// The longest address of a recording, in bytes.
-const LONGEST_URL: usize = 8_000;
+const MAX_URL_BYTES: usize = 8_000;
 /// How long a report waits for a message that is not known yet: its provider may be faster than our
 /// record of its answer.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+const MAX_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// What one report says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ pub enum Unreadable {
     #[error("must be a JSON object, an array of them, or a form")]
     Form,
     /// Too many at once.
-    #[error("must hold at most {MOST} reports")]
+    #[error("must hold at most {MAX_REPORTS} reports")]
     TooMany,
 }
 
@@ -96,7 +96,7 @@ pub fn read(
         Some(document @ Value::Object(_)) => vec![document],
         _ => return Err(Unreadable::Form),
     };
-    if documents.len() > MOST {
+    if documents.len() > MAX_REPORTS {
         return Err(Unreadable::TooMany);
     }
     Ok(documents
@@ -118,7 +118,7 @@ pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Ca
         .recording_pointer
         .as_ref()
         .and_then(|pointer| pointer.find(&document)?.as_str());
-    let recording = recording.filter(|url| (1..=LONGEST_URL).contains(&url.len()));
+    let recording = recording.filter(|url| (1..=MAX_URL_BYTES).contains(&url.len()));
     let report = match (recording, status) {
         (Some(url), status) => Report::Recording {
             url: url.to_owned(),
@@ -139,7 +139,7 @@ impl Notice {
     /// at first, then ever later. `None` once 15 minutes have passed.
     pub fn wait(&self, now: Timestamp) -> Option<u32> {
         let waited = now.duration_since(self.received_at);
-        let left = (PATIENCE - waited).as_secs();
+        let left = (MAX_WAIT - waited).as_secs();
         let delay = waited.as_secs().clamp(5, 300).min(left);
         u32::try_from(delay).ok().filter(|delay| *delay > 0)
     }

@@ -21,7 +21,7 @@ use crate::{
 /// The format that is written and read.
 pub const FORMAT: &str = "tieline.campaign/1";
 /// What a campaign can name.
-const MOST_PROVIDERS: usize = 2;
+const MAX_PROVIDERS: usize = 2;
 
 /// The bundle of a campaign. `providers` are those that it names; others are left out.
 pub fn export(campaign: &Settings, providers: &[Provider]) -> Value {
@@ -87,7 +87,7 @@ pub(super) fn fold(name: &str) -> String {
 
 /// Reads `{"<provider name>": {"api_key", "secret_key"}}`, by folded names.
 pub(super) fn given_keys(value: Value) -> Checked<Vec<(String, GivenKeys)>> {
-    let pairs = entries(MOST_PROVIDERS, |_, value| {
+    let pairs = entries(MAX_PROVIDERS, |_, value| {
         let mut fields = Fields::of(value)?;
         let key = |value| string(value).map(|text| Some(SecretString::from(text)));
         let api_key = fields.defaulted("api_key", None, key);
@@ -119,9 +119,7 @@ impl Bundle {
         let campaign = fields.required("campaign", CampaignPart::parse);
         let providers = fields.required(
             "providers",
-            list(0, MOST_PROVIDERS, |document| {
-                imported(document, keys, allow)
-            }),
+            list(0, MAX_PROVIDERS, |document| imported(document, keys, allow)),
         );
         let (campaign, providers) = fields.finish(campaign.zip(providers))?;
         Self::join(campaign, providers)

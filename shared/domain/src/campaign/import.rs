@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// How many names are tried for something whose name is taken, its own included.
-const MOST_NAMES: usize = 20;
+const MAX_NAMES: usize = 20;
 /// The longest name, in characters.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_CHARS: usize = 100;
 
 /// What to do where a name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -310,12 +310,12 @@ fn fate<I>(
 
 /// The name, then `name (2)` and so on, none longer than a name may be.
 fn names(name: &str) -> impl Iterator<Item = String> {
-    (1..=MOST_NAMES).map(move |number| {
+    (1..=MAX_NAMES).map(move |number| {
         if number == 1 {
             return name.to_owned();
         }
         let suffix = format!(" ({number})");
-        let kept: String = name.chars().take(LONGEST_NAME - suffix.len()).collect();
+        let kept: String = name.chars().take(MAX_NAME_CHARS - suffix.len()).collect();
         format!("{}{suffix}", kept.trim_end())
     })
 }

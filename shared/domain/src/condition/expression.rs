@@ -1,10 +1,9 @@
-//! Regular expressions with a bounded cost.
+//! Regular expressions with bounded cost.
 //!
-//! Crates that match in linear time still take (size of the expression) × (length of the text) at
-//! worst: `[ab]*a[ab]{3000}c` takes seconds for 64 KiB. So each search spends [`Steps`]: for
-//! compiling, for each byte, and for each state of the automaton that has to be computed on the
-//! way. An ordinary expression takes a step a byte; one that makes the automaton explode runs out
-//! of steps.
+//! Even linear-time matching costs (size of the expression) × (length of the text) in the worst
+//! case: `[ab]*a[ab]{3000}c` takes seconds for 64 KiB. Each search therefore spends [`Steps`] on
+//! compiling, on each byte, and on each automaton state that it computes. A typical expression
+//! takes one step per byte; one with exponentially many states runs out of steps.
 
 use std::{convert::Infallible, sync::OnceLock};
 
@@ -27,20 +26,20 @@ use super::{
     steps::{Steps, TooCostly},
 };
 
-/// Longest text of an expression, in characters.
+/// Max length of an expression, in characters.
 const MAX_CHARACTERS: usize = 1_000;
-/// Size of one compiled expression, in bytes while it is built. `^\w+@\w+\.\w+$` takes about 100
-/// KiB.
+/// Max size of one compiled expression, in bytes while it is built. `^\w+@\w+\.\w+$` takes about
+/// 100 KiB.
 const MAX_BYTES: usize = 128 * 1024;
-/// Steps to compile all expressions of one condition: half of an evaluation.
+/// Max steps to compile all expressions of one condition: half of an evaluation.
 const MAX_COMPILE_STEPS: usize = 1_000_000;
-/// How much of a text an expression is looked for in, in bytes.
+/// Max length of the searched text, in bytes.
 const MAX_SEARCHED: usize = 64 * 1024;
-/// What helps where expressions are too large.
+/// Advice for expressions that are too large.
 pub(super) const SMALLER: &str = "use fewer repetitions; `[0-9]` takes much less room than `\\d`, and `[A-Za-z0-9_]` \
                                   than `\\w`";
 
-// Steps by measurement, in an optimized build.
+// Step costs, measured in an optimized build.
 const CHARACTER_STEPS: usize = 100;
 const CLASS_STEPS: usize = 5_000;
 const FOLD_STEPS: usize = 3;
@@ -49,7 +48,7 @@ const SEARCH_STEPS: usize = 2_000;
 const STATE_STEPS: usize = 8;
 const VISIT_STEPS: usize = 4;
 
-/// A regular expression, compiled when it is first needed; equal to another of the same text.
+/// A regular expression, compiled on first use. Equal to another one with the same text.
 #[derive(Debug, Clone)]
 pub struct Expression {
     text: String,
@@ -59,7 +58,7 @@ pub struct Expression {
 #[derive(Debug, Clone)]
 struct Program {
     dfa: DFA,
-    /// The steps that compiling takes.
+    /// Steps needed to compile it.
     steps: usize,
 }
 
@@ -70,7 +69,7 @@ impl PartialEq for Expression {
 }
 
 impl Expression {
-    /// The expression of this text, which is checked and compiled later.
+    /// Creates an expression without validating or compiling it.
     pub(super) fn new(text: String) -> Self {
         Self {
             text,
@@ -78,18 +77,18 @@ impl Expression {
         }
     }
 
-    /// The text as written.
+    /// The expression's source text.
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it can be saved: a regular expression that is not too large.
+    /// Whether it can be saved: a valid regular expression that is not too large.
     pub(super) fn check(&self) -> Result<(), OperandError> {
         self.program().as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
-    /// Whether it matches somewhere in the first 64 KiB of the text. One that does not compile
-    /// matches nothing.
+    /// Whether it matches anywhere in the first 64 KiB of the text. An expression that does not
+    /// compile matches nothing.
     pub(super) fn matches(&self, text: &str, steps: &Steps) -> Result<bool, TooCostly> {
         let text = &text.as_bytes()[..text.floor_char_boundary(MAX_SEARCHED)];
         match self.program() {
@@ -99,7 +98,7 @@ impl Expression {
         }
     }
 
-    /// Memory of the compiled expression, in bytes: 0 while it is not compiled.
+    /// Memory used by the compiled expression, in bytes; 0 if it is not compiled.
     pub(super) fn compiled_bytes(&self) -> usize {
         self.program
             .get()
@@ -107,7 +106,7 @@ impl Expression {
             .map_or(0, Program::bytes)
     }
 
-    /// Drops the compiled expression. It is compiled again when it is needed.
+    /// Drops the compiled expression. It is compiled again when needed.
     pub(super) fn release(&mut self) {
         self.program.take();
     }
@@ -117,7 +116,7 @@ impl Expression {
     }
 }
 
-/// Whether these take no more steps to compile than one condition may.
+/// Whether compiling all of these stays within the limit of one condition.
 pub(super) fn fit_together(expressions: &[&Expression]) -> bool {
     let steps = expressions
         .iter()
@@ -178,7 +177,7 @@ impl Program {
         self.dfa.get_nfa().memory_usage() + self.dfa.memory_usage()
     }
 
-    /// Runs the automaton, computing its states as they are needed.
+    /// Runs the automaton and computes its states on demand.
     fn matches(&self, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
         let Self {
             dfa,
@@ -204,7 +203,7 @@ impl Program {
                     return Ok(next.is_match());
                 }
                 if next.is_quit() {
-                    // Word boundaries beside letters that are not ASCII.
+                    // Word boundaries next to non-ASCII letters.
                     return simulate(dfa.get_nfa(), text, steps);
                 }
                 state = next;
@@ -218,8 +217,8 @@ impl Program {
     }
 }
 
-/// Follows all paths through the expression at once: slower than the automaton, and without its
-/// exceptions.
+/// Follows all paths through the expression in parallel: slower than the automaton, but supports
+/// everything.
 fn simulate(nfa: &NFA, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
     let mut seen = vec![usize::MAX; nfa.states().len()];
     let (mut active, mut ahead) = (vec![nfa.start_unanchored()], Vec::new());
@@ -254,16 +253,15 @@ fn simulate(nfa: &NFA, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
     Ok(false)
 }
 
-/// Steps to translate character classes: some are short to write and hold a million characters,
-/// each of which `(?i)` folds.
+/// Steps to translate character classes. Some are short but contain a million characters, each of
+/// which `(?i)` case-folds.
 #[derive(Debug, Default)]
 struct Weight {
     steps: usize,
     folds: bool,
-    /// How many brackets and operators of classes are open: each works through all that is inside
-    /// of it.
+    /// Number of open brackets and class operators. Each processes everything inside it.
     depth: usize,
-    /// Where `[\s\S]` and its like stand: any character, which is cheaper as `.`.
+    /// Positions of `[\s\S]` and similar classes: any character, which is cheaper as `.`.
     any: Vec<Span>,
 }
 
@@ -278,7 +276,7 @@ impl Weight {
     }
 
     fn perl(&mut self, class: &ClassPerl) {
-        // Outside of brackets they are not folded.
+        // Outside brackets they are not case-folded.
         let folded = match &class.kind {
             _ if self.depth == 0 => 0,
             _ if class.negated => ALL_CHARACTERS,
@@ -384,7 +382,7 @@ impl ast::Visitor for Weight {
     }
 }
 
-/// Whether the class is one such as `[\s\S]`.
+/// Whether the class matches any character, such as `[\s\S]`.
 fn is_any(class: &ClassBracketed) -> bool {
     let ClassSet::Item(ClassSetItem::Union(union)) = &class.kind else {
         return false;

@@ -1,22 +1,24 @@
-//! The operators of comparisons, each with the value that it compares with.
+//! Comparison operators and their operands.
 //!
-//! | `op` | `value` | holds when the field |
+//! | `op` | `value` | true if the field |
 //! |---|---|---|
-//! | `eq`, `ne` | any JSON | equals it, or not |
-//! | `in`, `not_in` | an array of 1 to 100 | equals one of them, or none |
-//! | `contains`, `not_contains` | any JSON | is a string with this part or an array with such an element, or is not |
-//! | `starts_with`, `ends_with` | a string | is a string that starts or ends so |
-//! | `gt`, `gte`, `lt`, `lte` | a number or a string | is of the same kind and stands so in order |
-//! | `exists` | a boolean, default true | is there (null counts), or is not |
-//! | `matches` | a regular expression | is a string in which it matches somewhere |
+//! | `eq`, `ne` | any JSON | equals it, or does not |
+//! | `in`, `not_in` | an array of 1 to 100 | equals one of the items, or none |
+//! | `contains`, `not_contains` | any JSON | contains it as substring or element, or does not |
+//! | `starts_with`, `ends_with` | a string | is a string that starts or ends with it |
+//! | `gt`, `gte`, `lt`, `lte` | a number or a string | has the same type and this order |
+//! | `exists` | a boolean, default true | is present (null counts), or is missing |
+//! | `matches` | a regular expression | is a string that contains a match |
 //!
-//! A field that is missing, or of another kind than the operator compares, makes the comparison
-//! false; and so makes the negated ones (`ne`, `not_in`, `not_contains`, `exists` false) true.
-//! Nothing is converted: `"1"` is not `1`. Numbers compare by value (`1` equals `1.0`), whole ones
-//! without loss. Strings are compared as instants when both are RFC 3339 times, otherwise by code
-//! point; parts of strings, always as text. Letters of another case are other letters. Expressions
-//! have the syntax of the `regex` crate, which matches in time linear in the text; `(?i)` at the
-//! front ignores case. They are looked for in the first 64 KiB of a text.
+//! A comparison with a missing field, or with a field of a type that the operator does not support,
+//! is false, so the negated operators (`ne`, `not_in`, `not_contains`, `exists` false) are true.
+//!
+//! Nothing is converted: `"1"` is not `1`. Numbers compare by value (`1` equals `1.0`), integers
+//! without loss. Strings compare as instants if both are RFC 3339 times, otherwise by code point;
+//! parts of strings always compare as text. Comparisons are case-sensitive.
+//!
+//! Expressions use the syntax of the `regex` crate, which matches in time linear in the text.
+//! `(?i)` at the start ignores case. Only the first 64 KiB of a text are searched.
 
 use std::cmp::Ordering;
 
@@ -28,7 +30,7 @@ use super::{
 };
 use crate::time;
 
-/// An operator and what it compares with.
+/// An operator and its operand.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// Equals.
@@ -39,9 +41,9 @@ pub enum Op {
     In(Vec<Value>),
     /// Equals none of these.
     NotIn(Vec<Value>),
-    /// Has this part or element.
+    /// Contains this substring or element.
     Contains(Value),
-    /// Has no such part or element.
+    /// Does not contain this substring or element.
     NotContains(Value),
     /// Starts with this text.
     StartsWith(String),
@@ -49,50 +51,50 @@ pub enum Op {
     EndsWith(String),
     /// Is greater than this number or string.
     Gt(Value),
-    /// Is greater than this number or string, or equal.
+    /// Is greater than or equal to this number or string.
     Gte(Value),
     /// Is less than this number or string.
     Lt(Value),
-    /// Is less than this number or string, or equal.
+    /// Is less than or equal to this number or string.
     Lte(Value),
-    /// Is there (true), or is not (false).
+    /// Is present (true) or missing (false).
     Exists(bool),
-    /// This expression matches.
+    /// Matches this expression.
     Matches(Box<Expression>),
 }
 
-/// Why a value cannot be compared with.
+/// Why an operand is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OperandError {
-    /// There is none, and this operator has no default.
+    /// No operand, and the operator has no default.
     #[error("is required")]
     Missing,
-    /// This operator takes a string.
+    /// The operator requires a string.
     #[error("must be a string")]
     NotAString,
-    /// This operator takes a boolean.
+    /// The operator requires a boolean.
     #[error("must be true or false")]
     NotABoolean,
-    /// This operator takes a list.
-    #[error("must be an array of 1 to {MOST_IN_LIST} values")]
+    /// The operator requires a list.
+    #[error("must be an array of 1 to {MAX_IN_LIST} items")]
     NotAList,
-    /// This operator takes what has an order.
+    /// The operator requires a number or a string.
     #[error("must be a number or a string")]
     NotOrdered,
-    /// This operator takes an expression.
+    /// The operator requires a regular expression.
     #[error(
-        "is not a regular expression, such as `^order-[0-9]+$` (no look-around, no backreferences)"
+        "must be a regular expression, such as `^order-[0-9]+$` (without look-around and backreferences)"
     )]
     NotAnExpression,
-    /// The expression would take too much memory.
-    #[error("is too large a regular expression; {SMALLER}")]
+    /// The expression would use too much memory.
+    #[error("is too large; {SMALLER}")]
     TooLarge,
 }
 
 type Parsed<T> = Result<T, OperandError>;
 type Parser = fn(Option<Value>) -> Parsed<Op>;
 
-/// The operators by their names in JSON, each with the parser of its `value`.
+/// The operators by name, each with the parser of its operand.
 pub(super) const PARSERS: [(&str, Parser); 14] = [
     ("eq", |value| any(value).map(Op::Eq)),
     ("ne", |value| any(value).map(Op::Ne)),
@@ -112,14 +114,14 @@ pub(super) const PARSERS: [(&str, Parser); 14] = [
     }),
 ];
 
-const MOST_IN_LIST: usize = 100;
-/// Steps for one array element or object field that is compared.
+const MAX_IN_LIST: usize = 100;
+/// Steps for each compared array element or object field.
 const VALUE_STEPS: usize = 5;
-/// Steps for reading two times, besides one for each of their bytes.
+/// Steps for parsing two times, in addition to one per byte.
 const TIMES_STEPS: usize = 100;
 
 impl Op {
-    /// Its name in JSON.
+    /// The operator's name in JSON.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Eq(_) => "eq",
@@ -139,7 +141,7 @@ impl Op {
         }
     }
 
-    /// What it compares with, as JSON.
+    /// The operand as JSON.
     pub fn value(&self) -> Value {
         match self {
             Self::Eq(value)
@@ -157,7 +159,7 @@ impl Op {
         }
     }
 
-    /// Whether the comparison holds for the field's value; `None` when the field is missing.
+    /// Whether the comparison is true for the field's value; `None` if the field is missing.
     pub(super) fn holds(&self, actual: Option<&Value>, steps: &Steps) -> Result<bool, TooCostly> {
         let is = |test: &dyn Fn(&Value) -> Result<bool, TooCostly>| actual.map_or(Ok(false), test);
         let text = |test: &dyn Fn(&str) -> bool| actual.and_then(Value::as_str).is_some_and(test);
@@ -205,7 +207,7 @@ fn presence(value: Option<&Value>) -> Parsed<bool> {
 
 fn list(value: Option<Value>) -> Parsed<Vec<Value>> {
     match any(value)? {
-        Value::Array(values) if (1..=MOST_IN_LIST).contains(&values.len()) => Ok(values),
+        Value::Array(values) if (1..=MAX_IN_LIST).contains(&values.len()) => Ok(values),
         _ => Err(OperandError::NotAList),
     }
 }
@@ -217,7 +219,7 @@ fn ordered(value: Option<Value>) -> Parsed<Value> {
     })
 }
 
-/// Whether both are the same value: numbers by value, times as instants.
+/// Whether both are the same value. Numbers compare by value, times as instants.
 fn equal(left: &Value, right: &Value, steps: &Steps) -> Result<bool, TooCostly> {
     steps.spend(VALUE_STEPS)?;
     Ok(match (left, right) {
@@ -281,7 +283,7 @@ fn compare(left: &Value, right: &Value, steps: &Steps) -> Result<Option<Ordering
     })
 }
 
-/// The order of two RFC 3339 times; `None` where one of the texts is none.
+/// Order of two RFC 3339 times; `None` if one of the texts is not a time.
 fn instants(left: &str, right: &str, steps: &Steps) -> Result<Option<Ordering>, TooCostly> {
     if !time::has_shape(left) || !time::has_shape(right) {
         return Ok(None);
@@ -317,7 +319,7 @@ fn float(number: &Number) -> f64 {
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the cast cuts the fraction off, which is looked at next, and saturates"
+    reason = "the cast saturates and drops the fraction, which is checked next"
 )]
 fn compare_whole(left: i128, right: f64) -> Ordering {
     left.cmp(&(right as i128))

@@ -1,4 +1,4 @@
-//! What conditions look at: an event's data, and facts about the event and the webhook.
+//! Fields that conditions can use: an event's data, and metadata of the event and the webhook.
 
 use std::borrow::Cow;
 
@@ -12,30 +12,29 @@ use crate::{
     time,
 };
 
-/// An event as one webhook sees it.
+/// An event as seen by one webhook.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// The event.
     pub event: &'a Event,
-    /// The webhook's id.
+    /// ID of the webhook.
     pub webhook: WebhookId,
-    /// The webhook's name. Subscriptions that were stored without it have none.
+    /// Name of the webhook. `None` for old subscriptions that were stored without it.
     pub webhook_name: Option<&'a str>,
 }
 
-/// The field that a comparison looks at. `event.` and `webhook.` always mean these, whatever the
-/// data holds.
+/// Field of a comparison. The prefixes `event.` and `webhook.` take precedence over the data.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field {
     /// A path into the event's `data`.
     Data(Path),
-    /// A fact.
+    /// A metadata field.
     Fact(Fact),
 }
 
-/// A field beside the data.
+/// A metadata field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is a field of that name")]
+#[expect(missing_docs, reason = "each is named after its field")]
 pub enum Fact {
     EventId,
     EventType,
@@ -52,7 +51,7 @@ const FACTS: [(&str, Fact); 5] = [
     ("webhook.name", Fact::WebhookName),
 ];
 
-/// The envelope's own names. They count where the data has no such field.
+/// Names from the envelope. Used if the data has no such field.
 const ENVELOPE: [(&str, Fact); 3] = [
     ("id", Fact::EventId),
     ("type", Fact::EventType),
@@ -60,12 +59,12 @@ const ENVELOPE: [(&str, Fact); 3] = [
 ];
 
 impl Field {
-    /// Reads a field of a new condition.
+    /// Parses the field of a new condition.
     pub(super) fn parse(text: &str) -> Checked<Self> {
         let field = Self::restore(text)?;
         match text.split_once('.') {
             Some(("secret", _)) => Err(Problems::here(
-                "can't be a secret: conditions look at the event's data",
+                "can't be a secret: conditions use the event's data",
             )),
             Some((root @ ("event" | "webhook"), _)) if matches!(field, Self::Data(_)) => {
                 let known: Vec<String> = (FACTS.iter().map(|(name, _)| *name))
@@ -73,7 +72,7 @@ impl Field {
                     .map(|name| format!("`{name}`"))
                     .collect();
                 Err(Problems::here(format!(
-                    "is not known: `{root}.` is followed by one of {}",
+                    "is unknown: `{root}.` must be followed by one of {}",
                     known.join(", ")
                 )))
             }
@@ -81,8 +80,8 @@ impl Field {
         }
     }
 
-    /// Reads a field of a stored condition. Older ones may name `event.x` or `secret.x` of the
-    /// data.
+    /// Loads the field of a stored condition. Old ones may use `event.x` or `secret.x` for fields
+    /// of the data.
     pub(super) fn restore(text: &str) -> Checked<Self> {
         let fact = FACTS.iter().find(|(name, _)| *name == text);
         fact.map_or_else(
@@ -91,7 +90,7 @@ impl Field {
         )
     }
 
-    /// The field as written.
+    /// The field as the client wrote it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Data(path) => path.as_str(),
@@ -102,7 +101,7 @@ impl Field {
         }
     }
 
-    /// The value of the field; `None` when it is missing.
+    /// Value of the field; `None` if it is missing.
     pub(super) fn find<'a>(&self, subject: &Subject<'a>) -> Option<Cow<'a, Value>> {
         let Subject {
             event,

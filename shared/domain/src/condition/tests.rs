@@ -294,7 +294,7 @@ fn wrong_conditions_are_pointed_at() {
         .0;
     assert_eq!(
         regex[0].detail,
-        "is not a regular expression, such as `^order-[0-9]+$` (no look-around, no backreferences)"
+        "must be a regular expression, such as `^order-[0-9]+$` (without look-around and backreferences)"
     );
 }
 

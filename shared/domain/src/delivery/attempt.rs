@@ -1,23 +1,23 @@
-//! One attempt of a delivery: how it ended, and what is kept of it.
+//! One attempt of a delivery: its outcome and its record.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How an attempt ended.
+/// Outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The receiver answered with a status that counts as success.
+    /// The receiver responded with a success status.
     Delivered {
-        /// The status.
+        /// HTTP status.
         code: u16,
     },
-    /// It can be tried again.
+    /// Can be retried.
     Failed(Failure),
-    /// It can't: the request does not come about, or its target is refused.
+    /// Can't be retried: the request can't be built, or its target is not allowed.
     Blocked {
-        /// Why, without internal addresses.
+        /// Explanation for the webhook's owner, without internal addresses.
         reason: String,
     },
 }
@@ -25,31 +25,30 @@ pub enum Outcome {
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The receiver answered with another status.
+    /// The receiver responded with a status that is no success.
     Status {
-        /// The status.
+        /// HTTP status.
         code: u16,
-        /// What it asked for with `Retry-After`, where that counts (429 and 503).
+        /// Delay requested with `Retry-After`, for 429 and 503 only.
         retry_after: Option<Duration>,
     },
-    /// The receiver answered with a status that counts as success, and the rest of the answer did
-    /// not arrive.
+    /// The receiver responded with a success status, but the response body was incomplete.
     Incomplete {
-        /// The status.
+        /// HTTP status.
         code: u16,
-        /// Why not.
+        /// Why the body was incomplete.
         cause: Box<Self>,
     },
-    /// No answer within the webhook's timeout.
+    /// No response within the webhook's timeout.
     Timeout,
-    /// No connection, or one that broke.
+    /// The connection failed or broke.
     Unreachable(String),
-    /// The account of its connected service got no access token.
+    /// The account of the connected service got no access token.
     Unauthorized(String),
 }
 
 impl Failure {
-    /// How long the receiver asks to be left alone.
+    /// Delay requested by the receiver.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status {
@@ -60,7 +59,7 @@ impl Failure {
         }
     }
 
-    /// Whether the receiver was too slow, with its answer or with the end of it.
+    /// Whether the receiver was too slow to start or to finish its response.
     pub fn is_timeout(&self) -> bool {
         match self {
             Self::Timeout => true,
@@ -72,16 +71,16 @@ impl Failure {
     /// The failure in words.
     fn text(&self) -> String {
         match self {
-            Self::Status { code, .. } => format!("the receiver answered {code}"),
+            Self::Status { code, .. } => format!("the receiver responded with {code}"),
             Self::Incomplete { code, cause } if cause.is_timeout() => {
                 format!(
-                    "the receiver answered {code}, but its answer was not complete within the timeout"
+                    "the receiver responded with {code}, but the response was not complete within the timeout"
                 )
             }
             Self::Incomplete { code, .. } => {
-                format!("the receiver answered {code}, but its answer broke off")
+                format!("the receiver responded with {code}, but the response was cut off")
             }
-            Self::Timeout => "no answer within the timeout".to_owned(),
+            Self::Timeout => "no response within the timeout".to_owned(),
             Self::Unreachable(why) => format!("unreachable: {why}"),
             Self::Unauthorized(why) => why.clone(),
         }
@@ -89,7 +88,7 @@ impl Failure {
 }
 
 impl Outcome {
-    /// The status that the receiver answered with.
+    /// HTTP status of the response.
     pub fn status_code(&self) -> Option<u16> {
         match self {
             Self::Delivered { code }
@@ -100,7 +99,7 @@ impl Outcome {
         }
     }
 
-    /// What went wrong, in words for the webhook's owner.
+    /// Error text for the webhook's owner; `None` on success.
     pub fn error(&self) -> Option<String> {
         match self {
             Self::Delivered { .. } => None,
@@ -110,35 +109,35 @@ impl Outcome {
     }
 }
 
-/// The record of an attempt.
+/// Record of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attempt {
     /// Counts from 1.
     pub number: u32,
-    /// When it began.
+    /// When the attempt started.
     #[schema(value_type = String, format = DateTime)]
     #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub duration_ms: u64,
-    /// The status of the answer, if one came.
+    /// HTTP status of the response, if there was one.
     pub status_code: Option<u16>,
-    /// What went wrong, if something did.
+    /// Error text; `None` on success.
     pub error: Option<String>,
-    /// What was sent: only what holds no secrets.
+    /// The request, without secrets.
     pub request: Requested,
-    /// The answer's body, at most 16 KiB; none without an answer.
+    /// Response body, at most 16 KiB; `None` without a response.
     pub response_body: Option<String>,
-    /// Tags of the templates that named nothing.
+    /// Tags that had no value in this event.
     #[serde(default)]
     pub missing_tags: Vec<String>,
 }
 
-/// The longest answer of an attempt that counts as small, in bytes.
+/// Max size of the response of a small attempt, in bytes.
 const SMALL: usize = 512;
 
 impl Attempt {
-    /// Whether its record takes little room.
+    /// Whether the record is small enough for the delivery's row.
     pub fn is_small(&self) -> bool {
         self.response_body
             .as_ref()
@@ -146,11 +145,11 @@ impl Attempt {
     }
 }
 
-/// The request of an attempt, as it is recorded.
+/// Recorded request of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Requested {
-    /// The method.
+    /// HTTP method.
     pub method: String,
-    /// The address, what looks like a token masked.
+    /// URL, with values that look like tokens masked.
     pub url: String,
 }

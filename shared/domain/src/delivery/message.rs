@@ -1,4 +1,4 @@
-//! The messages on the queues `deliveries` and `retries`: one form for both.
+//! Queue message of the queues `deliveries` and `retries`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,64 +11,63 @@ use crate::{
     webhook::Line,
 };
 
-/// Seconds that a message waits which is sent before its row is written: by then it has been, as a
-/// rule.
+/// Delay in seconds of a message sent before its row is written. The write is normally done by
+/// then.
 pub const HEAD_START: u32 = 1;
 
-/// Asks for one attempt of one delivery.
+/// Requests one attempt of one delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Which event to which webhook.
+    /// The event and the webhook.
     pub delivery: DeliveryId,
-    /// The number of the attempt and the token that tells this message from its like.
+    /// Number of the attempt, and the token that makes this message unique.
     #[serde(flatten)]
     pub ticket: Ticket,
-    /// When the chain of attempts was asked for. One that was asked for before its webhook was
-    /// stopped is cancelled.
+    /// When the chain of attempts was requested. A chain requested before its webhook was disabled
+    /// is cancelled.
     pub queued_at: Timestamp,
-    /// When the attempt is due, if not at once.
+    /// When the attempt is due; `None` for immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// How often it was sent on because it arrived early.
+    /// How often the message arrived early and was re-queued.
     #[serde(default)]
     pub waits: u32,
-    /// The token that the delivery awaited when this message was sent in place of another; it may
-    /// do so still.
+    /// Token of the message that this one replaces. The row may still wait for that token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
-    /// The line that it waits in where its webhook has a rate limit; `due_at` is its place in that.
+    /// Line in which a rate-limited delivery waits. Its place in that line is `due_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<Line>,
-    /// The least `hops` of its event: those of the API call that asked for a retry.
+    /// Lower bound for the event's `hops`, from the API request for a manual retry.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
-    /// The event, where it is small enough to travel along.
+    /// The event, if it is small enough to be sent with the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
 }
 
-/// What an arriving message's time says.
+/// Whether an arriving message is due.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Due {
-    /// Its attempt is due.
+    /// The attempt is due.
     Now(Message),
-    /// It came early: to be sent on with this delay, without any other call.
+    /// The message is early. Re-queue it with this delay and do nothing else.
     Later {
-        /// The message to send.
+        /// Message to re-queue.
         message: Message,
-        /// SQS's `DelaySeconds`, at most 900.
+        /// SQS `DelaySeconds`, at most 900.
         delay_seconds: u32,
     },
-    /// It went round more often than any schedule needs.
+    /// The message exceeded the maximum number of re-queues.
     Lost,
 }
 
-/// Seven days, the longest schedule, are 672 waits of 900 s; the rest is for clocks that differ and
-/// for rate limits.
-const MOST_WAITS: u32 = 2000;
+/// Max number of re-queues. The longest schedule, seven days, takes 672 waits of 900 s. The rest
+/// allows for clock differences and rate limits.
+const MAX_WAITS: u32 = 2000;
 
 impl Message {
-    /// Asks for the first attempt, of a delivery that was matched at `queued_at`.
+    /// The message for the first attempt of a delivery matched at `queued_at`.
     pub fn first(
         delivery: DeliveryId,
         token: String,
@@ -89,8 +88,7 @@ impl Message {
         }
     }
 
-    /// The same, to come again at `due_at`: its attempt has to wait, and nothing is on record of
-    /// that.
+    /// The same message, delayed until `due_at`. Nothing is recorded about the delay.
     #[must_use]
     pub fn postponed(self, due_at: Timestamp) -> Self {
         Self {
@@ -99,9 +97,9 @@ impl Message {
         }
     }
 
-    /// The same, to come again at its place in its webhook's line of `limit` calls a second, or
-    /// sooner, to see whether that line still stands; with the `DelaySeconds` to send it with at
-    /// `now`.
+    /// The same message, delayed until its place in its webhook's line of `limit` requests per
+    /// second, and the `DelaySeconds` to send it with at `now`. It may return sooner to check
+    /// whether the line is still valid.
     #[must_use]
     pub fn in_line(self, place: Timestamp, line: Line, limit: u32, now: Timestamp) -> (Self, u32) {
         let waits = self.waits.saturating_add(1);
@@ -116,34 +114,33 @@ impl Message {
         )
     }
 
-    /// Its place in this line, if it waits there and that has not come at `now`.
+    /// Its place in `line`, if it waits there and the place is still ahead at `now`.
     pub fn place_in(&self, line: Line, now: Timestamp) -> Option<Timestamp> {
         self.due_at
             .filter(|place| self.line == Some(line) && *place > now)
     }
 
-    /// Whether it comes straight from dispatch, and has not waited for anything.
+    /// Whether it comes directly from dispatch and has not been delayed.
     pub fn is_fresh(&self) -> bool {
         self.due_at.is_none()
     }
 
-    /// Whether it is what a row waits for that awaits `ticket`.
+    /// Whether a row that waits for `ticket` waits for this message.
     pub fn answers(&self, ticket: &Ticket) -> bool {
         let tokens = [Some(&self.ticket.token), self.replaces.as_ref()];
         self.ticket.number == ticket.number && tokens.contains(&Some(&ticket.token))
     }
 
-    /// Whether the attempt is due at `now`. What waits in a line has to be looked at each time that
-    /// it comes.
+    /// Whether the attempt is due at `now`. A message in a line is checked every time it arrives.
     pub fn due(self, now: Timestamp) -> Due {
-        let delay_seconds = if self.line.is_some() && self.waits < MOST_WAITS {
+        let delay_seconds = if self.line.is_some() && self.waits < MAX_WAITS {
             0
         } else {
             self.delay(now)
         };
         match delay_seconds {
             0 => Due::Now(self),
-            _ if self.waits >= MOST_WAITS => Due::Lost,
+            _ if self.waits >= MAX_WAITS => Due::Lost,
             _ => Due::Later {
                 message: Self {
                     waits: self.waits + 1,

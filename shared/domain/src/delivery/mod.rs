@@ -1,14 +1,18 @@
-//! Deliveries: one event on its way to one webhook, over as many attempts as its schedule allows.
+//! Deliveries of one event to one webhook, over as many attempts as the retry schedule allows.
 //!
-//! **The row names the one message that it waits for.** A message carries the delivery, the number
-//! of the attempt that it asks for and a random token. Recording attempt *n* stores the token that
-//! it ran under, and the number and token of the next. So an arriving message is either the awaited
-//! one ([`Arrival::Attempt`]), one whose attempt was recorded but whose follow-up may have been
-//! lost in a crash ([`Arrival::FollowUp`]), or a stale copy ([`Arrival::Stale`]). A copy of a first
-//! message costs at most one repeated call, and a manual retry sets a new awaited pair, so that an
-//! older chain dies by itself. A follow-up that is repeated sends its message under a new token,
-//! which then is the awaited one: were there two under one token, both would live on to the
-//! schedule's end, and each attempt would be called twice.
+//! **A row names the single queue message that it waits for.** A message carries the delivery, an
+//! attempt number and a random token. Recording attempt *n* stores the token of that attempt, and
+//! the number and token of the next one. An arriving message is therefore one of three:
+//!
+//! - The awaited one ([`Arrival::Attempt`]).
+//! - One whose attempt is recorded but whose follow-up may have been lost in a crash
+//!   ([`Arrival::FollowUp`]).
+//! - A stale copy ([`Arrival::Stale`]).
+//!
+//! A copy of a first message costs at most one repeated request. A manual retry sets a new awaited
+//! pair, so that an older chain becomes stale. A repeated follow-up sends its message under a new
+//! token, which becomes the awaited one. Two messages with the same token would both run to the end
+//! of the schedule, and each attempt would be made twice.
 
 pub mod attempt;
 pub mod message;
@@ -30,7 +34,7 @@ use crate::{
     webhook::DisabledReason,
 };
 
-/// Where a delivery stands.
+/// Status of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = DeliveryStatus)]
 #[serde(rename_all = "lowercase")]
@@ -39,13 +43,13 @@ pub enum Status {
     Pending,
     /// An attempt succeeded.
     Succeeded,
-    /// The last attempt failed, or another was asked for; the next one has its time.
+    /// The last attempt failed or a manual retry was requested. The next attempt is scheduled.
     Retrying,
     /// The schedule ended without success.
     Failed,
-    /// The request could not be made, or its target is refused.
+    /// The request could not be built, or its target is not allowed.
     Blocked,
-    /// The webhook was deleted or disabled before the delivery came to an end.
+    /// The webhook was deleted or disabled before the delivery ended.
     Cancelled,
 }
 
@@ -60,7 +64,7 @@ impl Status {
         ("cancelled", Self::Cancelled),
     ];
 
-    /// Its name.
+    /// The status as it appears in the API.
     pub fn as_str(self) -> &'static str {
         Self::ALL
             .iter()
@@ -69,37 +73,37 @@ impl Status {
     }
 }
 
-/// A delivery as it is kept once something happened to it.
+/// A delivery row. It exists from the first recorded attempt or cancellation on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Which event to which webhook.
+    /// The event and the webhook.
     pub id: DeliveryId,
     /// The event's type.
     pub event_type: EventType,
-    /// Where it stands.
+    /// Current status.
     pub status: Status,
-    /// When the present chain of attempts was asked for: by dispatch, or by a manual retry.
+    /// When dispatch or a manual retry requested the current chain of attempts.
     pub queued_at: Timestamp,
-    /// The number of the first attempt of the present chain, and when that was made.
+    /// The current chain: its first attempt number and start time.
     pub schedule: Chain,
-    /// The last attempt on record and the token that it ran under.
+    /// Number and token of the last recorded attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Ticket>,
-    /// Why that attempt was no success.
+    /// Error of the last attempt; `None` if it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// The message that this delivery waits for.
+    /// The queue message that this delivery waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaited: Option<Awaited>,
-    /// Why the last attempt is to stop the webhook, where it is.
+    /// Reason to disable the webhook after the last attempt, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stops: Option<DisabledReason>,
-    /// The first attempt, where it succeeded or is small. All others are kept beside the row, which
-    /// is rewritten at each attempt: 49 answers of 16 KiB would pass DynamoDB's 400 KB an item.
+    /// The first attempt, if it succeeded or is small. All others have rows of their own, because
+    /// this row is rewritten on every attempt and 49 responses of 16 KiB exceed DynamoDB's limit of
+    /// 400 KB per item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<Attempt>,
-    /// The `hops` of its event, or of the API call that asked for the last retry, where those are
-    /// more.
+    /// The larger of the event's `hops` and those of the API request for the last manual retry.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
     /// When the row last changed.
@@ -109,22 +113,22 @@ pub struct Delivery {
 /// One run of the retry schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
-    /// The number of its first attempt.
+    /// Number of its first attempt.
     pub first_number: u32,
-    /// When that attempt was made; none while it has not been.
+    /// Start of that attempt; `None` until it is made.
     pub started_at: Option<Timestamp>,
 }
 
-/// The number of an attempt and the random token of the message that asks for it.
+/// Attempt number and random token of a queue message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// Counts from 1 over the whole life of the delivery.
+    /// Counts from 1 over the lifetime of the delivery.
     pub number: u32,
-    /// Told apart from every other message for that number.
+    /// Distinguishes this message from any other with the same number.
     pub token: String,
 }
 
-/// The message that comes next.
+/// The next queue message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Awaited {
     /// Its number and token.
@@ -134,18 +138,18 @@ pub struct Awaited {
     pub due_at: Timestamp,
 }
 
-/// What to do with a message that arrived.
+/// What to do with an arriving message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
     /// Make the attempt.
     Attempt,
-    /// The attempt is on record; what follows from it may not have happened: repeat that.
+    /// The attempt is recorded, but its follow-up may not have happened. Repeat the follow-up.
     FollowUp,
-    /// Drop it: another message is awaited, or none.
+    /// Drop the message: the row waits for another one, or for none.
     Stale,
 }
 
-/// Decides about a message by the row that is there, if one is.
+/// Classifies a message by the delivery's row, if one exists.
 pub fn arrive(row: Option<&Delivery>, message: &Message) -> Arrival {
     match row {
         None if message.ticket.number == 1 => Arrival::Attempt,
@@ -162,22 +166,21 @@ pub fn arrive(row: Option<&Delivery>, message: &Message) -> Arrival {
     }
 }
 
-/// What comes after an attempt.
+/// What follows an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// It succeeded.
+    /// The attempt succeeded.
     Done,
     /// Another attempt at this time.
     Retry {
-        /// When it is due.
+        /// When that attempt is due.
         at: Timestamp,
     },
-    /// None: the delivery ends with this status.
+    /// No further attempt. The delivery ends with this status.
     Dead(Status),
 }
 
-/// Decides what comes after an attempt of `chain` that began at `began`, and ended with `outcome`
-/// at `now`.
+/// Decides what follows an attempt of `chain` that started at `began` and ended at `now`.
 pub fn next(
     policy: &RetryPolicy,
     chain: Chain,
@@ -201,24 +204,24 @@ pub fn next(
         .map_or(Next::Dead(Status::Failed), |at| Next::Retry { at })
 }
 
-/// An attempt that was made, with the message that asked for it.
+/// A completed attempt and the message that requested it.
 #[derive(Debug)]
 pub struct Made<'a> {
-    /// What asked for it.
+    /// The queue message.
     pub message: &'a Message,
     /// The event's type.
     pub event_type: &'a EventType,
-    /// The record of it.
+    /// The attempt's record.
     pub attempt: &'a Attempt,
-    /// How it ended.
+    /// The attempt's outcome.
     pub outcome: &'a Outcome,
-    /// Why it is to stop the webhook, where it is.
+    /// Reason to disable the webhook, if any.
     pub stops: Option<DisabledReason>,
 }
 
 impl Delivery {
-    /// The row after an attempt that ended at `now`. `token` is for the message that comes next, if
-    /// one does.
+    /// Returns the row after an attempt that ended at `now`. `token` is for the next message, if
+    /// there is one.
     pub fn after(
         before: Option<Self>,
         made: &Made<'_>,
@@ -278,7 +281,7 @@ impl Delivery {
         }
     }
 
-    /// The row of a delivery that was stopped before the attempt that `message` asks for.
+    /// Returns the row of a delivery cancelled before the attempt that `message` requests.
     pub fn cancelled(
         before: Option<Self>,
         message: &Message,
@@ -310,11 +313,13 @@ impl Delivery {
         })
     }
 
-    /// The row once another try is asked for, and the message for that: the next number under a
-    /// fresh schedule. The try has at least the `hops` of the call that asked for it, so that a
-    /// webhook that asks for its own retries comes to an end. What an older chain still has queued
-    /// is not awaited any more. Where one is awaited, the new message takes its place: sent before
-    /// the row is written it is the awaited one before and after, so that no crash loses it.
+    /// Returns the row and the message of a manual retry: the next attempt number under a new
+    /// schedule.
+    ///
+    /// The retry has at least the `hops` of the API request for it, so that a webhook that requests
+    /// its own retries eventually stops. Messages of an older chain become stale. If the row
+    /// already waits for a message, the new one replaces it: sent before the row is written, it is
+    /// the awaited one both before and after the write, so that a crash can't lose it.
     pub fn retried(self, hops: u8, now: Timestamp, token: String) -> (Self, Message) {
         let hops = self.hops.max(hops);
         let number = self
@@ -351,14 +356,14 @@ impl Delivery {
         (row, message)
     }
 
-    /// From when on its retention counts: the present chain of attempts may begin long after the
-    /// event was made, and has to find what it reads.
+    /// Start of the retention period. The current chain of attempts may begin long after the event
+    /// was created, and still has to find its data.
     pub fn kept_from(&self) -> Timestamp {
         let started_at = self.schedule.started_at.unwrap_or(self.updated_at);
         self.id.event.made_at().max(self.queued_at).max(started_at)
     }
 
-    /// The message that this row waits for.
+    /// The queue message that this row waits for.
     pub fn awaited_message(&self) -> Option<Message> {
         let Awaited { ticket, due_at } = self.awaited.clone()?;
         Some(Message {
@@ -374,9 +379,9 @@ impl Delivery {
         })
     }
 
-    /// The message that this row waits for, under another token, and the row that waits for that
-    /// one. Sent before the row is written, it is never lost: it is the awaited one before and
-    /// after. What was queued under the old token dies.
+    /// Returns the awaited message under a new token, and the row that waits for it. The message is
+    /// sent before the row is written: it is the awaited one both before and after the write, so
+    /// that a crash can't lose it. Messages with the old token become stale.
     pub fn renewed(&self, token: String) -> Option<(Self, Message)> {
         let (mut row, mut message) = (self.clone(), self.awaited_message()?);
         row.awaited.as_mut()?.ticket.token.clone_from(&token);
@@ -384,7 +389,7 @@ impl Delivery {
         Some((row, message))
     }
 
-    /// The message of a delivery that waited in vain, as in [`Delivery::renewed`], due `now`.
+    /// Like [`Delivery::renewed`], but due `now`. For deliveries whose message was lost.
     pub fn revived(&self, now: Timestamp, token: String) -> Option<(Self, Message)> {
         let (mut row, mut message) = self.renewed(token)?;
         (row.awaited.as_mut()?.due_at, row.updated_at) = (now, now);
@@ -392,8 +397,8 @@ impl Delivery {
         Some((row, message))
     }
 
-    /// The status as a reader should see it: a delivery whose webhook was stopped since it was
-    /// queued is cancelled, though no message has come by yet to find that out.
+    /// The status to show to clients. A delivery queued before its webhook was disabled is shown as
+    /// cancelled, even if no message has arrived to record that yet.
     pub fn status_seen(&self, stopped: Stopped) -> Status {
         match self.status {
             Status::Retrying if stopped.covers(self.queued_at) => Status::Cancelled,
@@ -402,19 +407,19 @@ impl Delivery {
     }
 }
 
-/// Until when a webhook's queued deliveries are cancelled.
+/// Which queued deliveries of a webhook are cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// Never stopped.
+    /// None: the webhook was never disabled.
     Never,
-    /// Those queued until then.
+    /// Those queued up to this time.
     Until(Timestamp),
-    /// All: it is deleted, or switched off.
+    /// All: the webhook is deleted or disabled.
     Always,
 }
 
 impl Stopped {
-    /// By what a webhook that is there says about itself.
+    /// Derived from the state of an existing webhook.
     pub fn of(enabled: bool, stopped_at: Option<Timestamp>) -> Self {
         match (enabled, stopped_at) {
             (false, _) => Self::Always,
@@ -423,7 +428,7 @@ impl Stopped {
         }
     }
 
-    /// Whether a delivery queued then is cancelled.
+    /// Whether a delivery queued at this time is cancelled.
     pub fn covers(self, queued_at: Timestamp) -> bool {
         match self {
             Self::Never => false,

@@ -1,4 +1,5 @@
-//! What is told of a delivery's end: events under ids that follow from what they tell of.
+//! Events about the end of a delivery. Their IDs derive from their cause, so that a repeat has the
+//! same ID.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -6,8 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Attempt, Delivery, Status};
 use crate::{event::Event, id::EventId, pattern::EventType};
 
-/// The id of an event of this kind that follows from what `cause` names: the same however often it
-/// is made.
+/// Derives an event ID from the event's type, cause and time. The same input gives the same ID.
 pub fn derived_event_id(kind: &EventType, cause: &str, at: Timestamp) -> EventId {
     let digest = Sha256::digest(format!("{kind}|{cause}"));
     let random = digest
@@ -17,14 +17,14 @@ pub fn derived_event_id(kind: &EventType, cause: &str, at: Timestamp) -> EventId
     EventId::new(at, random)
 }
 
-/// The events about a webhook's own failures begin with this; their deliveries make no further
-/// ones.
+/// Whether the event is about a webhook's own failures. Deliveries of such events create no further
+/// events.
 pub fn is_about_webhooks(kind: &EventType) -> bool {
     kind.as_str().starts_with("webhook.")
 }
 
-/// The event that tells of a delivery's end without success; none for deliveries that tell of such
-/// an end themselves.
+/// The event for a delivery that ended without success; `None` if the delivery's own event is about
+/// such failures.
 pub fn delivery_failed(
     row: &Delivery,
     webhook_name: &str,

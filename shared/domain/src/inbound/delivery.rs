@@ -22,7 +22,7 @@ const NAMING: [&str; 4] = [
     "i-twilio-idempotency-token",
 ];
 /// The longest id, in bytes. A longer one is taken for none.
-const MOST: usize = 255;
+const MAX_ID_BYTES: usize = 255;
 
 impl Verification {
     /// What repetitions of one delivery have in common: a call is one when an earlier call had any
@@ -122,6 +122,6 @@ fn header_key(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 fn key(source: &str, id: &str) -> Option<String> {
-    let fits = (1..=MOST).contains(&id.len()) && !id.chars().any(char::is_control);
+    let fits = (1..=MAX_ID_BYTES).contains(&id.len()) && !id.chars().any(char::is_control);
     fits.then(|| format!("{source}:{id}"))
 }

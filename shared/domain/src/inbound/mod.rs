@@ -77,12 +77,12 @@ pub enum Refused {
 /// The header says that the request went through Tieline too often, or it is no count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The request went through Tieline {MOST_HOPS} times or more, or its header `tieline-hops` is not a number below that"
+    "The request went through Tieline {MAX_HOPS} times or more, or its header `tieline-hops` is not a number below that"
 )]
 pub struct Loop;
 
 /// How often one chain of events may leave Tieline before its way back in is closed.
-const MOST_HOPS: u8 = 3;
+const MAX_HOPS: u8 = 3;
 
 /// How many times what led to this call left Tieline: the `hops` of the event that comes of it. A
 /// count of 3 or more, and a text that is no count, is refused.
@@ -93,7 +93,7 @@ pub fn hops(headers: &HeaderMap) -> Result<u8, Loop> {
         .try_fold(0, |most: u8, value| {
             let count = value.to_str().ok().and_then(|text| text.parse::<u8>().ok());
             count
-                .filter(|count| *count < MOST_HOPS)
+                .filter(|count| *count < MAX_HOPS)
                 .map(|count| most.max(count))
                 .ok_or(Loop)
         })

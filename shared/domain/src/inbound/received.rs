@@ -20,7 +20,7 @@ use crate::{
 
 /// JSON nested deeper is given as text, so that whoever reads the event need not fear for its
 /// stack.
-const MOST_LEVELS: usize = 64;
+const MAX_LEVELS: usize = 64;
 
 /// The event's data: what was called, by what, and with what. Of the headers, those that hold a
 /// credential, or a signature that could be used again, are left out; in the others, what looks
@@ -67,10 +67,10 @@ pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     }
     let media = MediaType::of(request.headers);
     let read = if media.is_form() {
-        form::read(bytes, media.charset).map(|form| unwrapped(form, MOST_LEVELS))
+        form::read(bytes, media.charset).map(|form| unwrapped(form, MAX_LEVELS))
     } else {
         let text = || form::text_of(bytes, media.charset.unwrap_or(UTF_8)).map(Value::from);
-        document(bytes, &media, MOST_LEVELS).or_else(text)
+        document(bytes, &media, MAX_LEVELS).or_else(text)
     };
     read.map_or_else(
         || (json!(BASE64_STANDARD.encode(bytes)), Some("base64")),
@@ -93,7 +93,7 @@ pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
 
 /// A document as it can be part of an event: as text where it is nested too deep.
 pub(crate) fn shallow(document: Value) -> Value {
-    if is_deep(&document, MOST_LEVELS) {
+    if is_deep(&document, MAX_LEVELS) {
         document.to_string().into()
     } else {
         document

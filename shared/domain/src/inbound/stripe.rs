@@ -15,7 +15,7 @@ use super::{
 const NAME: &str = "stripe-signature";
 
 /// The most signatures that are looked at.
-const MOST: usize = 8;
+const MAX_SIGNATURES: usize = 8;
 
 pub(super) fn verify(
     secret: &SecretString,
@@ -29,7 +29,7 @@ pub(super) fn verify(
     let signatures = signatures.filter_map(|(_, text)| Encoding::Hex.decode(text));
     matches(
         signatures
-            .take(MOST)
+            .take(MAX_SIGNATURES)
             .any(|signature| Algorithm::Sha256.verifies(secret, &[&signed], &signature)),
     )
 }

@@ -1,24 +1,24 @@
-//! What is wrong with a value.
+//! Validation errors.
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use utoipa::ToSchema;
 
-/// Most problems that a response lists.
+/// Max number of errors listed in a response.
 const MAX_LISTED: usize = 100;
-/// Most bytes of pointers and details that a response lists; the first problem is always listed.
+/// Max total size of pointers and details in a response, in bytes. The first error is always
+/// listed.
 const MAX_LISTED_BYTES: usize = 64 * 1024;
 
-/// One wrong field, or a wrong header.
+/// An invalid field or header.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 pub struct Invalid {
-    /// Where the field is in the document: a JSON pointer (RFC 6901), empty for the document
-    /// itself. Not for a header.
+    /// JSON pointer (RFC 6901) to the field, empty for the document itself. Absent for a header.
     #[schema(required = false)]
     pub pointer: String,
-    /// The name of the header. Not for a field.
+    /// Name of the header. Absent for a field.
     #[schema(value_type = String, required = false)]
     pub header: Option<&'static str>,
-    /// What is wrong with it.
+    /// What is wrong, and what is allowed.
     pub detail: String,
 }
 
@@ -34,15 +34,15 @@ impl Serialize for Invalid {
     }
 }
 
-/// Everything that is wrong with a value, at least one entry.
+/// All errors of a value, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems(pub Vec<Invalid>);
 
-/// What a parser of input returns.
+/// Result of parsing a value.
 pub type Checked<T> = Result<T, Problems>;
 
 impl Problems {
-    /// The value itself is wrong.
+    /// An error of the value itself.
     pub fn here(detail: impl Into<String>) -> Self {
         Self(vec![Invalid {
             pointer: String::new(),
@@ -51,8 +51,8 @@ impl Problems {
         }])
     }
 
-    /// What a response lists: at most 100 problems and 64 KiB. If there are more, the last entry,
-    /// on the document itself, says how many.
+    /// Limits the errors to 100 entries and 64 KiB. If some are left out, a last entry on the
+    /// document itself says how many.
     #[must_use]
     pub fn capped(mut self) -> Self {
         let mut bytes = 0;
@@ -70,12 +70,12 @@ impl Problems {
             let more = self.0.len() - kept;
             self.0.truncate(kept);
             self.0
-                .extend(Self::here(format!("{more} more problems are not listed")).0);
+                .extend(Self::here(format!("{more} more errors are not listed")).0);
         }
         self
     }
 
-    /// The same problems, of a request header.
+    /// Attributes the errors to a request header.
     #[must_use]
     pub fn of_header(mut self, name: &'static str) -> Self {
         for invalid in &mut self.0 {
@@ -84,7 +84,7 @@ impl Problems {
         self
     }
 
-    /// The same problems; those of a header are of a field.
+    /// Attributes the errors of a header to a field.
     #[must_use]
     pub fn of_field(mut self, name: &str) -> Self {
         for invalid in &mut self.0 {
@@ -95,7 +95,7 @@ impl Problems {
         self
     }
 
-    /// The same problems, seen from the value that holds this one in `token`.
+    /// Prefixes the pointers with `token`, the position of this value in its parent.
     #[must_use]
     pub fn under(mut self, token: &str) -> Self {
         let token = token.replace('~', "~0").replace('/', "~1");

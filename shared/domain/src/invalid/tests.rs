@@ -119,7 +119,7 @@ fn problems_beyond_a_hundred_are_counted() {
     assert_eq!(many[98].0, "/f00097");
     assert_eq!(
         many[99],
-        (String::new(), "2 more problems are not listed".to_owned())
+        (String::new(), "2 more errors are not listed".to_owned())
     );
 }
 
@@ -130,7 +130,7 @@ fn problems_beyond_64_kib_are_counted() {
     assert_eq!(problems.len(), 2);
     assert_eq!(
         problems[1],
-        (String::new(), "2 more problems are not listed".to_owned())
+        (String::new(), "2 more errors are not listed".to_owned())
     );
     let huge = "x".repeat(100_000);
     assert_eq!(

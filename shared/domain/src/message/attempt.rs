@@ -1,9 +1,8 @@
-//! Attempts to hand a message to its provider, and the errands on the queues that ask for them.
+//! Attempts to send a message through its provider, and the queue messages that request them.
 //!
-//! As with deliveries, the row names the one errand that it waits for (see [`crate::delivery`]): an
-//! errand carries the message's id, the number of the attempt and a random token. An errand lies on
-//! the same queues as the messages of deliveries; it has a field `message` where those have
-//! `delivery`.
+//! As with deliveries, the row names the single queue message that it waits for (see
+//! [`crate::delivery`]). It carries the message's ID, an attempt number and a random token. It uses
+//! the same queues as deliveries and is identified by a field `message` instead of `delivery`.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,46 +13,46 @@ use crate::{
     retry::{RetryPolicy, Schedule, hop_delay},
 };
 
-/// For how long a message is tried, from its first attempt on.
-const LONGEST: SignedDuration = SignedDuration::from_hours(1);
-/// How late a queue may be, in good faith.
-const LATENESS: SignedDuration = SignedDuration::from_mins(10);
-/// An hour is 4 waits of 900 s; some more for clocks that differ and queues that are late.
-const MOST_WAITS: u32 = 100;
+/// How long sending is retried, from the first attempt.
+const MAX_DURATION: SignedDuration = SignedDuration::from_hours(1);
+/// Tolerance for late queue messages.
+const LATE_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
+/// Max number of re-queues. An hour takes 4 waits of 900 s. The rest allows for clock differences
+/// and late queues.
+const MAX_WAITS: u32 = 100;
 
-/// Asks for one attempt to send one message.
+/// Requests one attempt to send one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errand {
-    /// Which message or call.
+    /// The message or call.
     pub message: MessageRef,
-    /// The number of the attempt and the token that tells this errand from its like.
+    /// Number of the attempt, and the token that makes this queue message unique.
     #[serde(flatten)]
     pub ticket: Ticket,
-    /// When the attempt is due, if not at once.
+    /// When the attempt is due; `None` for immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// How often it was sent on because it arrived early.
+    /// How often it arrived early and was re-queued.
     #[serde(default)]
     pub waits: u32,
-    /// The token that the row awaited when this errand was queued in place of another; it may do so
-    /// still.
+    /// Token of the queue message that this one replaces. The row may still wait for that token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
 }
 
-/// What an arriving errand's time says.
+/// Whether an arriving queue message is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
-    /// Its attempt is due.
+    /// The attempt is due.
     Now(Errand),
-    /// It came early: to be queued again with this delay, without any other call.
+    /// It is early. Re-queue it with this delay and do nothing else.
     Later {
-        /// What to queue.
+        /// Queue message to re-queue.
         errand: Errand,
-        /// SQS's `DelaySeconds`, at most 900.
+        /// SQS `DelaySeconds`, at most 900.
         delay_seconds: u32,
     },
-    /// It went round more often than any schedule needs.
+    /// It exceeded the maximum number of re-queues.
     Lost,
 }
 
@@ -76,7 +75,7 @@ impl Errand {
     pub fn due(self, now: Timestamp) -> Due {
         match self.delay(now) {
             0 => Due::Now(self),
-            _ if self.waits >= MOST_WAITS => Due::Lost,
+            _ if self.waits >= MAX_WAITS => Due::Lost,
             delay_seconds => Due::Later {
                 errand: Self {
                     waits: self.waits + 1,
@@ -98,19 +97,19 @@ impl Errand {
     }
 }
 
-/// An attempt that was made.
+/// A completed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
-    /// The record of it.
+    /// The attempt's record.
     pub attempt: Attempt,
-    /// How it ended. Only a status of 2xx is a success.
+    /// The attempt's outcome. Only a 2xx status is a success.
     pub outcome: Outcome,
-    /// The provider's own id of the message, where its answer holds one.
+    /// The provider's own ID for the message, if the response contains one.
     pub provider_message_id: Option<String>,
 }
 
-/// Decides about an errand by the row of its message. Without a row there is nothing to send any
-/// more: it expired.
+/// Classifies a queue message by the row of its message. Without a row, the message has expired and
+/// there is nothing to send.
 pub fn arrive(row: Option<&Message>, errand: &Errand) -> Arrival {
     match row {
         Some(row)
@@ -126,8 +125,9 @@ pub fn arrive(row: Option<&Message>, errand: &Errand) -> Arrival {
     }
 }
 
-/// When to try again after `number` attempts since `started_at`, the last of which began at `began`
-/// and failed with `outcome` at `now`; `None` when an hour has passed, or when it is of no use.
+/// Returns the time of the next attempt after `number` attempts since `started_at`, the last of
+/// which started at `began` and failed with `outcome` at `now`. `None` after an hour, or if a retry
+/// can't succeed.
 pub fn next(
     started_at: Timestamp,
     (number, began): (u32, Timestamp),
@@ -142,7 +142,9 @@ pub fn next(
         attempts_made: number,
         last_at: began,
     };
-    let end = started_at.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
+    let end = started_at
+        .checked_add(MAX_DURATION)
+        .unwrap_or(Timestamp::MAX);
     let planned = RetryPolicy::Standard
         .next(&schedule, now, None)
         .filter(|planned| *planned <= end)?;
@@ -151,9 +153,9 @@ pub fn next(
 }
 
 impl Message {
-    /// The row after an attempt that ended at `now`. `token` is for the errand that comes next, if
-    /// one does. A report may have moved the row on while the attempt ran: then the attempt is on
-    /// record and nothing else follows from it.
+    /// Returns the row after an attempt that ended at `now`. `token` is for the next queue message,
+    /// if there is one. If a report changed the row during the attempt, the attempt is only
+    /// recorded.
     #[must_use]
     pub fn after(mut self, errand: &Errand, made: Made, now: Timestamp, token: String) -> Self {
         let Made {
@@ -180,14 +182,14 @@ impl Message {
             (_, None) if self.status == Status::Queued => {
                 self.step(Status::Failed, None, outcome.error(), now)
             }
-            // The provider has it, by its own word: that one call failed does not matter.
+            // The provider reported that it has the message, so the failed request does not matter.
             _ => self,
         };
         row.touched(now)
     }
 
-    /// The row of a message that its provider has taken. Cancelled while the attempt was in flight,
-    /// it was sent all the same.
+    /// Returns the row of a message that its provider accepted. If it was cancelled during the
+    /// attempt, it was still sent.
     fn sent(mut self, now: Timestamp) -> Self {
         if self.is_cancelled() {
             (self.status, self.error) = (Status::Queued, None);
@@ -195,23 +197,23 @@ impl Message {
         self.step(Status::Sent, None, None, now)
     }
 
-    /// Whether it is too late to try once more: its errand has lain for long, among the dead
-    /// letters, say.
+    /// Whether it is too late for another attempt because the queue message was delayed, for
+    /// example in a dead-letter queue.
     pub fn is_out_of_time(&self, now: Timestamp) -> bool {
         self.attempts
             .first()
-            .is_some_and(|first| now.duration_since(first.at) > LONGEST + LATENESS)
+            .is_some_and(|first| now.duration_since(first.at) > MAX_DURATION + LATE_TOLERANCE)
     }
 
-    /// The errand that this row waits for.
+    /// The queue message that this row waits for.
     pub fn errand(&self) -> Option<Errand> {
         let Awaited { ticket, due_at } = self.awaited.clone()?;
         Some(Errand::new(self.id, ticket, Some(due_at)))
     }
 
-    /// The errand that this row waits for, under another token, and the row that waits for that
-    /// one. Queued before the row is written, it is never lost: it is the awaited one before and
-    /// after. What was queued under the old token dies.
+    /// Returns the awaited queue message under a new token, and the row that waits for it. It is
+    /// queued before the row is written: it is the awaited one both before and after the write, so
+    /// that a crash can't lose it. Queue messages with the old token become stale.
     pub fn renewed(&self, now: Timestamp, token: String) -> Option<(Self, Errand)> {
         let (mut row, mut errand) = (self.clone(), self.errand()?);
         row.awaited.as_mut()?.ticket.token.clone_from(&token);

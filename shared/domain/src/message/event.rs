@@ -1,7 +1,7 @@
-//! The events that tell of a message or call.
+//! Events about a message or call.
 //!
-//! An event's id derives from the message and from what happened, and its time is the one on
-//! record: made again, it is the same event.
+//! An event's ID derives from the message and its cause, and its time is the recorded one, so that
+//! a repeat creates the same event.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use super::{Change, Channel, Message, Status};
 use crate::{delivery::derived_event_id, event::Event, id::EventId, pattern::EventType};
 
 impl Message {
-    /// The events of every step so far, the oldest first. To publish one again does no harm.
+    /// The events of all status changes so far, oldest first. Publishing one again has no effect.
     pub fn events(&self) -> Vec<Event> {
         self.history
             .iter()
@@ -18,8 +18,8 @@ impl Message {
             .collect()
     }
 
-    /// The event of one step, if anybody is told of it. What becomes of a call is told by its
-    /// provider; of ours there is only that it can't be made.
+    /// The event of a status change, if there is one. The provider reports the progress of a call;
+    /// Tieline itself only creates an event if the call can't be made.
     pub(super) fn step_event(&self, change: &Change) -> Option<Event> {
         let Change {
             status,
@@ -41,7 +41,7 @@ impl Message {
         self.status_event(*status, provider_status.as_deref(), *at)
     }
 
-    /// The event that tells of a status: `<channel>.<status>`, or `call.status`.
+    /// The event for a status: `<channel>.<status>`, or `call.status`.
     pub(super) fn status_event(
         &self,
         status: Status,
@@ -66,7 +66,7 @@ impl Message {
         self.event(name, &cause, data, at)
     }
 
-    /// An event of this message's channel. Every channel has names that event types may have.
+    /// An event of this message's channel. Every channel's name is valid in an event type.
     pub(super) fn event(
         &self,
         name: &str,
@@ -90,7 +90,7 @@ impl Message {
         derived_event_id(kind, &format!("{}|{cause}", self.id), at)
     }
 
-    /// What every event says of its message.
+    /// Fields of every event about this message.
     fn about(&self) -> Map<String, Value> {
         let ours = if self.channel == Channel::Call {
             ["call_id", "provider_call_id"]

@@ -1,4 +1,4 @@
-//! One id for what is sent to a recipient: a message's or a call's.
+//! ID of a message or call.
 
 use std::{fmt, str::FromStr};
 
@@ -8,19 +8,18 @@ use serde::{Deserialize, Serialize};
 use super::Channel;
 use crate::id::{CallId, Id, MessageId, NotAnId};
 
-/// A message's id (`msg_…`) or a call's (`call_…`).
+/// ID of a message (`msg_…`) or a call (`call_…`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum MessageRef {
-    /// By SMS, e-mail or chatbot.
+    /// An SMS, e-mail or chatbot message.
     Message(MessageId),
     /// A call.
     Call(CallId),
 }
 
 impl MessageRef {
-    /// The id of what goes out by `channel`, made at `now` from `random`, of which the lower 80
-    /// bits count.
+    /// Creates an ID for `channel` at `now`. Only the lower 80 bits of `random` are used.
     pub fn new(channel: Channel, now: Timestamp, random: u128) -> Self {
         match channel {
             Channel::Call => Self::Call(Id::new(now, random)),

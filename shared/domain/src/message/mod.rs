@@ -1,13 +1,13 @@
-//! Messages and calls: what goes to a recipient through a provider.
+//! Messages and calls sent to a recipient through a provider.
 //!
-//! [`NewMessage`] is what a client wants sent; a [`Message`] is the row that is kept of it, one
-//! form for messages and calls. Its row is written first, then the [`Errand`] is queued that asks
-//! for the first attempt, and only then is the client answered. From then on two things move it:
-//! attempts to hand it to its provider ([`attempt`]), and what the provider reports of it
-//! ([`report`]). Guaranteed: its status only moves forward, `queued → sent → delivered | failed`,
-//! or for calls `queued → sent → ringing → answered → completed | failed`; whatever comes twice,
-//! late or out of order changes nothing, and tells of the same events ([`event`]) under the same
-//! ids.
+//! [`NewMessage`] is a client's request. [`Message`] is the stored row, with one form for messages
+//! and calls. The row is written first, then the [`Errand`] for the first attempt is queued, and
+//! only then does the client get a response. After that, attempts to send it ([`attempt`]) and the
+//! provider's reports ([`report`]) change it.
+//!
+//! The status only moves forward: `queued → sent → delivered | failed`, or for calls `queued → sent
+//! → ringing → answered → completed | failed`. Duplicate, late and out-of-order reports change
+//! nothing, and lead to the same events ([`event`]) with the same IDs.
 
 pub mod attempt;
 pub mod event;
@@ -32,7 +32,7 @@ use crate::{
     time,
 };
 
-/// By what means a recipient is reached.
+/// How a recipient is reached.
 #[derive(
     Debug,
     Clone,
@@ -54,7 +54,7 @@ pub enum Channel {
     Email,
     /// Phone calls.
     Call,
-    /// Messengers and the like.
+    /// Chat apps.
     Chatbot,
 }
 
@@ -67,7 +67,7 @@ impl Channel {
         ("chatbot", Self::Chatbot),
     ];
 
-    /// Its name.
+    /// The channel as it appears in the API.
     pub fn as_str(self) -> &'static str {
         Self::ALL
             .iter()
@@ -76,29 +76,29 @@ impl Channel {
     }
 }
 
-/// Where a message stands.
+/// Status of a message or call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = MessageOrCallStatus)]
 pub enum Status {
-    /// No provider has it yet.
+    /// Not yet accepted by a provider.
     Queued,
-    /// Its provider accepted it.
+    /// Accepted by the provider.
     Sent,
-    /// The recipient's phone rings (calls).
+    /// The recipient's phone is ringing (calls).
     Ringing,
-    /// The recipient took the call (calls).
+    /// The recipient answered the call (calls).
     Answered,
-    /// It reached its recipient. Of a call it means `completed`.
+    /// Delivered to the recipient. For a call it means `completed`.
     Delivered,
-    /// The call was made and is over (calls).
+    /// The call took place and has ended (calls).
     Completed,
-    /// It will not.
+    /// Not delivered, and final.
     Failed,
 }
 
 impl Status {
-    /// The statuses of messages by name.
+    /// Statuses of messages by name.
     const OF_MESSAGES: [(&str, Self); 4] = [
         ("queued", Self::Queued),
         ("sent", Self::Sent),
@@ -106,7 +106,7 @@ impl Status {
         ("failed", Self::Failed),
     ];
 
-    /// The statuses of calls by name; `delivered` stands for `completed`.
+    /// Statuses of calls by name; `delivered` is an alias of `completed`.
     const OF_CALLS: [(&str, Self); 7] = [
         ("queued", Self::Queued),
         ("sent", Self::Sent),
@@ -117,7 +117,7 @@ impl Status {
         ("delivered", Self::Delivered),
     ];
 
-    /// The statuses by this channel, by name.
+    /// The statuses of a channel, by name.
     pub const fn all(channel: Channel) -> &'static [(&'static str, Self)] {
         match channel {
             Channel::Call => &Self::OF_CALLS,
@@ -125,7 +125,7 @@ impl Status {
         }
     }
 
-    /// The channel's own word for it.
+    /// The channel's own name for this status.
     #[must_use]
     pub fn by(self, channel: Channel) -> Self {
         if (self, channel) == (Self::Delivered, Channel::Call) {
@@ -135,7 +135,7 @@ impl Status {
         }
     }
 
-    /// Its name.
+    /// The status as it appears in the API.
     pub fn as_str(self) -> &'static str {
         Self::OF_CALLS
             .iter()
@@ -143,8 +143,8 @@ impl Status {
             .map_or("", |(name, _)| name)
     }
 
-    /// The status after `incoming` came, where that is a step forward. The two ends are final: the
-    /// first one counts.
+    /// Returns the status after a report of `incoming`, if that is a step forward. `delivered`,
+    /// `completed` and `failed` are final.
     pub fn advance(self, incoming: Self) -> Option<Self> {
         (incoming.rank() > self.rank()).then_some(incoming)
     }
@@ -160,90 +160,90 @@ impl Status {
     }
 }
 
-/// Error of a message that a client cancelled.
+/// Error of a message cancelled by a client.
 const CANCELLED: &str = "cancelled";
 
-/// What a recipient gets.
+/// Content of a message or call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// The recipient: an E.164 number, an e-mail address, or a chatbot's own id.
+    /// Recipient: an E.164 number, an e-mail address, or an ID of the chat app.
     pub to: String,
-    /// The sender, where the client names one.
+    /// Sender, if the client named one.
     pub from: Option<String>,
-    /// An e-mail's subject.
+    /// Subject of an e-mail.
     pub subject: Option<String>,
-    /// Plain text; in a call it is read out.
+    /// Plain text, or the text to speak in a call.
     pub text: Option<String>,
-    /// HTML.
+    /// HTML body of an e-mail.
     pub html: Option<String>,
-    /// Where a call's provider finds what to do.
+    /// URL where the provider fetches instructions for a call.
     pub url: Option<String>,
-    /// What the client wants to find in the events.
+    /// Client metadata, copied to the events.
     pub metadata: Map<String, Value>,
 }
 
-/// A step that a message took.
+/// A status change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Change {
-    /// The status from then on.
+    /// New status.
     pub status: Status,
-    /// When.
+    /// Time of the change.
     #[schema(value_type = String, format = DateTime)]
     #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
-    /// The provider's own word for it, where it came from a report.
+    /// The provider's own name for the status, if it came from a report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_status: Option<String>,
 }
 
-/// A message or call as it is kept.
+/// A stored message or call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Its id: what its provider gets as ours.
+    /// ID, which is also sent to the provider.
     pub id: MessageRef,
-    /// How it goes out.
+    /// Channel.
     pub channel: Channel,
-    /// Through whom.
+    /// Provider that sends it.
     pub provider_id: ProviderId,
-    /// That provider's name when the message was accepted.
+    /// Name of the provider when the message was accepted.
     pub provider: String,
-    /// What is sent.
+    /// Content.
     pub content: Content,
-    /// The campaign that it belongs to.
+    /// Campaign that it belongs to.
     pub campaign_id: Option<CampaignId>,
-    /// How many times what led to it left Tieline.
+    /// How many times the chain of events that led to it has left Tieline.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
-    /// Where it stands.
+    /// Current status.
     pub status: Status,
-    /// The provider's own id of it, once known.
+    /// The provider's own ID for it, once known.
     pub provider_message_id: Option<String>,
-    /// What went wrong, once it failed.
+    /// Error text, once it failed.
     pub error: Option<String>,
-    /// Every step it took, the first one `queued`: at most five.
+    /// Status changes, starting with `queued`; at most five.
     pub history: Vec<Change>,
-    /// The attempts to hand it to its provider: at most four, so they fit into the row.
+    /// Attempts to send it; at most four, so that they fit into the row.
     pub attempts: Vec<Attempt>,
-    /// The last attempt on record and the token that it ran under.
+    /// Number and token of the last recorded attempt.
     pub last: Option<Ticket>,
-    /// The errand that it waits for.
+    /// The queue message that this row waits for.
     pub awaited: Option<Awaited>,
-    /// The events that followed from reports without a step, so that a report that comes again
-    /// brings the same one.
+    /// IDs of events from reports without a status change, so that a repeated report leads to the
+    /// same event.
     pub reported: Vec<EventId>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes: a write names the version that it saw, so that no report or attempt is
-    /// lost.
+    /// Version for optimistic locking. Every write names the version it read, so that no report or
+    /// attempt is lost.
     pub version: u64,
 }
 
 impl Message {
-    /// The row of a message that was accepted at `now`, to go out through `provider`, and the
-    /// errand for its first attempt. Should the errand be queued twice (the client came again after
-    /// a crash), one of the two makes the attempt.
+    /// Returns the row of a message accepted at `now` for `provider`, and the queue message for its
+    /// first attempt. If a client repeats its request after a crash and that is queued twice, only
+    /// one makes the attempt.
     pub fn accept(
         new: NewMessage,
         id: MessageRef,
@@ -285,7 +285,7 @@ impl Message {
         (row, errand)
     }
 
-    /// The document that clients read, without the attempts.
+    /// The document for clients, without the attempts.
     pub fn to_map(&self) -> Map<String, Value> {
         let Content {
             to,
@@ -328,8 +328,8 @@ impl Message {
         map
     }
 
-    /// The row one step on, where `status` is a step forward. Whatever attempt was still to come is
-    /// not needed any more.
+    /// Returns the row after a change to `status`, if that is a step forward. A pending attempt is
+    /// no longer needed.
     fn step(
         mut self,
         status: Status,
@@ -350,8 +350,8 @@ impl Message {
         self
     }
 
-    /// The row of a message that is cancelled before a provider has it; none where it is no longer
-    /// queued.
+    /// Returns the row of a message cancelled before a provider accepted it; `None` if it is no
+    /// longer queued.
     #[must_use]
     pub fn cancelled(&self, now: Timestamp) -> Option<Self> {
         let queued = self.status == Status::Queued;

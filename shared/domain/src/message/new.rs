@@ -1,4 +1,5 @@
-//! What a client wants sent: from JSON, with everything that is wrong named at once.
+//! A client's request to send a message or call, parsed from JSON. Parsing reports every invalid
+//! field at once.
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -11,42 +12,42 @@ use crate::{
     invalid::{Checked, Fields, Problems, one_of, string, text},
 };
 
-/// The longest text of an SMS, in characters: ten parts and more of a concatenated one.
-const LONGEST_SMS: usize = 1_600;
-/// The longest text, HTML and metadata, in bytes. With four answers of 16 KiB they fit into
-/// DynamoDB's 400 KB an item.
-const LONGEST_TEXT: usize = 32 * 1024;
-const LONGEST_HTML: usize = 128 * 1024;
-const LONGEST_METADATA: usize = 16 * 1024;
-/// The longest subject: a line of RFC 5322, in characters.
-const LONGEST_SUBJECT: usize = 998;
-/// The longest URL, in bytes.
-const LONGEST_URL: usize = 2_000;
+/// Max length of an SMS, in characters: more than ten parts of a concatenated message.
+const MAX_SMS_CHARS: usize = 1_600;
+/// Max size of text, HTML and metadata, in bytes. Together with four responses of 16 KiB they fit
+/// into a DynamoDB item of 400 KB.
+const MAX_TEXT_BYTES: usize = 32 * 1024;
+const MAX_HTML_BYTES: usize = 128 * 1024;
+const MAX_METADATA_BYTES: usize = 16 * 1024;
+/// Max length of a subject, in characters: a line of RFC 5322.
+const MAX_SUBJECT_CHARS: usize = 998;
+/// Max length of a URL, in bytes.
+const MAX_URL_BYTES: usize = 2_000;
 
-/// A message or call that is to be sent.
+/// A message or call to send.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewMessage {
-    /// How.
+    /// Channel.
     pub channel: Channel,
-    /// Through which provider, by name or id, where the client says so.
+    /// Name or ID of the provider, if the client named one.
     pub provider: Option<String>,
-    /// What.
+    /// Content.
     pub content: Content,
-    /// For which campaign; whether that is there is for the caller to check.
+    /// Campaign. The caller checks that it exists.
     pub campaign_id: Option<CampaignId>,
-    /// How many times what led to it left Tieline: for the caller to set.
+    /// How many times the chain of events that led to it has left Tieline. Set by the caller.
     pub hops: u8,
 }
 
 impl NewMessage {
-    /// The channels of messages, by name: calls have resources of their own.
+    /// Channels of messages, by name. Calls are a separate resource.
     pub const CHANNELS: [(&str, Channel); 3] = [
         ("sms", Channel::Sms),
         ("email", Channel::Email),
         ("chatbot", Channel::Chatbot),
     ];
 
-    /// Reads `{channel, provider, to, from, subject, text, html, metadata, campaign_id}`.
+    /// Parses `{channel, provider, to, from, subject, text, html, metadata, campaign_id}`.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let channel = fields.required("channel", one_of(&Self::CHANNELS));
@@ -54,11 +55,11 @@ impl NewMessage {
         let to = fields.required("to", |value| recipient(value, channel));
         let from = fields.defaulted("from", None, |value| sender(value, channel).map(Some));
         let subject = fields.defaulted("subject", None, |value| {
-            text(LONGEST_SUBJECT)(value).map(Some)
+            text(MAX_SUBJECT_CHARS)(value).map(Some)
         });
         match channel {
             Some(Channel::Email) if !fields.has("text") && !fields.has("html") => {
-                fields.refuse("text", "is required where there is no html");
+                fields.refuse("text", "is required without `html`");
             }
             Some(Channel::Sms | Channel::Chatbot) if !fields.has("text") => {
                 fields.refuse("text", "is required")
@@ -66,15 +67,15 @@ impl NewMessage {
             _ => {}
         }
         let text = fields.defaulted("text", None, |value| {
-            let text = body(value, LONGEST_TEXT)?;
-            if channel == Some(Channel::Sms) && text.chars().count() > LONGEST_SMS {
+            let text = body(value, MAX_TEXT_BYTES)?;
+            if channel == Some(Channel::Sms) && text.chars().count() > MAX_SMS_CHARS {
                 return Err(Problems::here(format!(
-                    "must have at most {LONGEST_SMS} characters"
+                    "must have at most {MAX_SMS_CHARS} characters"
                 )));
             }
             Ok(Some(text))
         });
-        let html = fields.defaulted("html", None, |value| body(value, LONGEST_HTML).map(Some));
+        let html = fields.defaulted("html", None, |value| body(value, MAX_HTML_BYTES).map(Some));
         let metadata = fields.defaulted("metadata", Map::new(), metadata);
         let campaign_id = fields.defaulted("campaign_id", None, |value| {
             Ok(Some(string(value)?.parse()?))
@@ -100,7 +101,7 @@ impl NewMessage {
         fields.finish(parsed)
     }
 
-    /// Reads a call: `{provider, to, from, text, url, metadata}`.
+    /// Parses a call: `{provider, to, from, text, url, metadata}`.
     pub fn parse_call(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let channel = Some(Channel::Call);
@@ -108,9 +109,9 @@ impl NewMessage {
         let to = fields.required("to", |value| recipient(value, channel));
         let from = fields.defaulted("from", None, |value| sender(value, channel).map(Some));
         if !fields.has("text") && !fields.has("url") {
-            fields.refuse("text", "is required where there is no url");
+            fields.refuse("text", "is required without `url`");
         }
-        let text = fields.defaulted("text", None, |value| body(value, LONGEST_TEXT).map(Some));
+        let text = fields.defaulted("text", None, |value| body(value, MAX_TEXT_BYTES).map(Some));
         let url = fields.defaulted("url", None, |value| url(value).map(Some));
         let metadata = fields.defaulted("metadata", Map::new(), metadata);
         let parsed = (|| {
@@ -139,7 +140,7 @@ fn provider(value: Value) -> Checked<Option<String>> {
     text(100)(value).map(|text| Some(text.trim().to_owned()))
 }
 
-/// Where the channel itself is wrong, that is the problem to report.
+/// If the channel itself is invalid, only that is reported.
 fn recipient(value: Value, channel: Option<Channel>) -> Checked<String> {
     match channel {
         Some(Channel::Sms | Channel::Call) => phone(value),
@@ -148,8 +149,8 @@ fn recipient(value: Value, channel: Option<Channel>) -> Checked<String> {
     }
 }
 
-/// A sender of phones is a number, a short code, or a name or id that the provider knows; of
-/// e-mail, an address, maybe with a name.
+/// For phones, a sender is a number, a short code, or a name or ID known to the provider. For
+/// e-mail, an address with an optional name.
 pub(crate) fn sender(value: Value, channel: Option<Channel>) -> Checked<String> {
     let number = |text: &str| {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
@@ -169,7 +170,7 @@ pub(crate) fn sender(value: Value, channel: Option<Channel>) -> Checked<String> 
     }
 }
 
-/// A phone number as E.164 writes it: `+`, and 7 to 15 digits that begin with a country's code.
+/// A phone number in E.164 format: `+` and 7 to 15 digits that start with a country code.
 fn phone(value: Value) -> Checked<String> {
     let text = string(value)?;
     let legal = text.strip_prefix('+').is_some_and(|digits| {
@@ -181,52 +182,52 @@ fn phone(value: Value) -> Checked<String> {
         Ok(text)
     } else {
         Err(Problems::here(
-            "must be a phone number in E.164 form, such as +15555550100",
+            "must be a phone number in E.164 format, such as +15555550100",
         ))
     }
 }
 
-/// A text that is not blank and has no control characters but line breaks and tabs.
-fn body(value: Value, most: usize) -> Checked<String> {
+/// A text that is not blank and contains no control characters other than line breaks and tabs.
+fn body(value: Value, max: usize) -> Checked<String> {
     let text = string(value)?;
     if text.trim().is_empty() {
         return Err(Problems::here("must not be empty"));
     }
-    if text.len() > most {
-        return Err(Problems::here(format!("must have at most {most} bytes")));
+    if text.len() > max {
+        return Err(Problems::here(format!("must have at most {max} bytes")));
     }
     if text
         .chars()
         .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
     {
         return Err(Problems::here(
-            "must hold no control characters but line breaks and tabs",
+            "must not contain control characters other than line breaks and tabs",
         ));
     }
     Ok(text)
 }
 
-/// An address for the provider to fetch: Tieline never calls it.
+/// A URL for the provider to fetch. Tieline sends no requests to it.
 fn url(value: Value) -> Checked<String> {
     let text = string(value)?;
     let plain =
-        text.len() <= LONGEST_URL && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+        text.len() <= MAX_URL_BYTES && !text.chars().any(|c| c.is_control() || c.is_whitespace());
     let absolute = Url::parse(&text)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if plain && absolute {
         Ok(text)
     } else {
         Err(Problems::here(format!(
-            "must be an absolute http or https URL of at most {LONGEST_URL} bytes"
+            "must be an absolute http or https URL of at most {MAX_URL_BYTES} bytes"
         )))
     }
 }
 
 fn metadata(value: Value) -> Checked<Map<String, Value>> {
     let size = value.to_string().len();
-    if size > LONGEST_METADATA {
+    if size > MAX_METADATA_BYTES {
         return Err(Problems::here(format!(
-            "must have at most {LONGEST_METADATA} bytes as JSON"
+            "must have at most {MAX_METADATA_BYTES} bytes as JSON"
         )));
     }
     object(value)

@@ -1,4 +1,4 @@
-//! What a provider reports of a message or call, and what follows from it.
+//! Provider reports about messages and calls, and their effects.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,36 +7,36 @@ use serde_json::{Map, Value, json};
 use super::{Channel, Message, Status};
 use crate::{event::Event, id::ProviderId, redact::Redactor};
 
-/// The most reports without a step that are kept of one call. Those beyond are told of each time
-/// they come.
-const MOST: usize = 50;
+/// Max number of stored reports without a status change, per call. Later ones create an event every
+/// time they arrive.
+const MAX_REPORTS: usize = 50;
 
 /// A provider's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
-    /// A status that the provider's settings map to one of ours.
+    /// A status that the provider's settings map to one of Tieline's.
     Status {
-        /// Ours.
+        /// Tieline's status.
         status: Status,
-        /// The provider's.
+        /// The provider's status.
         provider_status: String,
     },
-    /// A call's recording.
+    /// Recording of a call.
     Recording {
-        /// Where it is.
+        /// URL of the recording.
         url: String,
-        /// The call's status, where the same report tells it: ours and the provider's. It is no
-        /// event of its own.
+        /// Tieline's and the provider's status of the call, if the same report contains one. It
+        /// creates no event of its own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<(Status, String)>,
     },
-    /// Anything else about a call, as it came.
+    /// Any other report about a call, unchanged.
     Event(Value),
 }
 
 impl Report {
-    /// The report with every secret in it masked.
+    /// The report with every secret masked.
     #[must_use]
     pub fn redacted(self, secrets: &Redactor) -> Self {
         match self {
@@ -65,32 +65,32 @@ fn redact_strings(value: Value, secrets: &Redactor) -> Value {
     }
 }
 
-/// What follows from a report: first the row is written, then the event published.
+/// Effects of a report. The row is written first, then the event is published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reported {
-    /// The changed row; none where the report changes nothing.
+    /// The changed row; `None` if the report changes nothing.
     pub row: Option<Message>,
-    /// The event. A report that came again brings the same one, for a crash may have come between
-    /// row and event.
+    /// The event. A repeated report returns the same one, because a crash may have separated the
+    /// row's write from the event.
     pub event: Option<Event>,
 }
 
-/// Why nothing follows from a report.
+/// Why a report has no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Ignored {
-    /// Ids are the provider's word: none may speak of another's message.
-    #[error("the message went out through another provider")]
+    /// Provider IDs are unverified: a provider must not report on another provider's message.
+    #[error("the message was sent through another provider")]
     OtherProvider,
-    /// Only calls have recordings and events.
-    #[error("it is about a call, and this is a message")]
+    /// Only calls have recordings and other events.
+    #[error("the report is about a call, but the ID is a message's")]
     NotACall,
-    /// The message is that far by now, or further.
-    #[error("it brings nothing new")]
+    /// The message already has this status or a later one.
+    #[error("the message already has this status or a later one")]
     Late,
 }
 
 impl Message {
-    /// What follows from a report of the provider `from` that came in at `now`.
+    /// Returns the effects of a report received at `now` from the provider `from`.
     pub fn reported(
         &self,
         from: ProviderId,
@@ -134,8 +134,8 @@ impl Message {
         }
     }
 
-    /// Who reports of a call has it: it is not to be made once more, though the attempt seemed to
-    /// fail.
+    /// A provider that reports on a call has it. The call must not be repeated, even if the attempt
+    /// seemed to fail.
     fn taken(&self, told: Reported, now: Timestamp) -> Reported {
         if self.status != Status::Queued {
             return told;
@@ -172,7 +172,8 @@ impl Message {
                 row: None,
                 event: self.step_event(change),
             }),
-            // A call has more states than we have words: `ringing`, then `in-progress`.
+            // A call has more states than Tieline's statuses, for example `ringing`, then
+            // `in-progress`.
             None if self.channel == Channel::Call && is(self.status) => {
                 Ok(self.told(now, |at| self.status_event(status, Some(theirs), at)))
             }
@@ -185,7 +186,8 @@ impl Message {
         self.step(status, Some(theirs.to_owned()), Some(error), now)
     }
 
-    /// The event of a report without a step: the one on record where it was told of before.
+    /// The event of a report without a status change; the recorded one if the report was received
+    /// before.
     fn told(&self, now: Timestamp, event: impl FnOnce(Timestamp) -> Option<Event>) -> Reported {
         let Some(mut event) = event(now) else {
             return Reported {
@@ -194,7 +196,7 @@ impl Message {
             };
         };
         event.timestamp = event.id.made_at();
-        // The random half of the id is what derives from the cause.
+        // The random half of the ID is derived from the cause.
         let known = self
             .reported
             .iter()
@@ -206,7 +208,7 @@ impl Message {
                 event: Some(event),
             };
         }
-        let row = (self.reported.len() < MOST).then(|| {
+        let row = (self.reported.len() < MAX_REPORTS).then(|| {
             let mut row = self.clone();
             row.reported.push(event.id);
             row.touched(now)

@@ -182,7 +182,7 @@ fn failures_are_retried_for_an_hour() {
     assert_eq!((row.status, row.attempts.len()), (Status::Failed, 4));
     let events = row.events();
     assert_eq!((events.len(), events[0].kind.as_str()), (1, "sms.failed"));
-    assert_eq!(events[0].data["error"], "the receiver answered 500");
+    assert_eq!(events[0].data["error"], "the receiver responded with 500");
 
     // An attempt takes its time; the next one is 5 s after its begin all the same.
     assert_eq!(next(at(0), (1, at(0)), &FAILED, at(3)), Some(at(5)));

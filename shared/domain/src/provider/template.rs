@@ -47,7 +47,7 @@ impl RequestTemplate {
         let headers = fields.defaulted("headers", Vec::new(), |value| {
             let headers = headers(value, source, |name| {
                 if Some(name) == own {
-                    Err(Problems::here("is the header that `auth` sets"))
+                    Err(Problems::here("is already set by `auth`"))
                 } else {
                     Ok(())
                 }

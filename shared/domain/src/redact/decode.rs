@@ -53,7 +53,7 @@ pub(super) const CODES: [Code; 4] = [
 ];
 
 /// The longest code, in bytes: a JSON surrogate pair.
-const LONGEST_CODE: usize = 12;
+const MAX_CODE_BYTES: usize = 12;
 
 impl Decoded {
     pub(super) fn plain(text: &str) -> Self {
@@ -89,7 +89,8 @@ impl Decoded {
             } else {
                 None
             };
-            if read.is_none() && end == End::Cut && begins(&rest[0]) && rest.len() < LONGEST_CODE {
+            if read.is_none() && end == End::Cut && begins(&rest[0]) && rest.len() < MAX_CODE_BYTES
+            {
                 break;
             }
             let (length, plain) = read.unwrap_or((1, Plain::Byte(rest[0])));

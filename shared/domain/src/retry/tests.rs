@@ -373,7 +373,7 @@ proptest! {
                 _ => 0,
             };
             prop_assert!(due.duration_since(schedule.last_at).as_secs() >= i64::from(apart));
-            prop_assert!(due <= time(end) + SLACK * schedule.attempts_made.cast_signed());
+            prop_assert!(due <= time(end) + LATE_TOLERANCE * schedule.attempts_made.cast_signed());
             let waited = asked.map_or(SignedDuration::ZERO, |asked| SignedDuration::from_secs(asked.min(86_400).cast_signed()));
             prop_assert!(due >= time(end).min(now + waited));
             now = due;

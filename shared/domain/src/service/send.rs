@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// Bounds on one request.
-const MOST_HEADERS: usize = 20;
-const MOST_PAIRS: usize = 100;
+const MAX_HEADERS: usize = 20;
+const MAX_PAIRS: usize = 100;
 
 /// A request to a service, complete but for its authentication.
 #[derive(Debug, Clone)]
@@ -100,12 +100,12 @@ fn body(value: Value, format: Format) -> Checked<String> {
 
 /// An object of texts, numbers and booleans, or lists of them: a list repeats its name.
 fn pairs(value: Value) -> Checked<Vec<(String, String)>> {
-    let values = entries(MOST_PAIRS, |_, value| match value {
-        Value::Array(values) if values.len() <= MOST_PAIRS => {
+    let values = entries(MAX_PAIRS, |_, value| match value {
+        Value::Array(values) if values.len() <= MAX_PAIRS => {
             values.into_iter().map(scalar).collect()
         }
         Value::Array(_) => Err(Problems::here(format!(
-            "must hold at most {MOST_PAIRS} values"
+            "must hold at most {MAX_PAIRS} values"
         ))),
         value => scalar(value).map(|text| vec![text]),
     })(value)?;
@@ -128,7 +128,7 @@ fn scalar(value: Value) -> Checked<String> {
 
 fn headers(value: Value, authorization: &Authorization) -> Checked<HeaderMap> {
     let authenticating = authorization.header_name();
-    let pairs = entries(MOST_HEADERS, |name, value| {
+    let pairs = entries(MAX_HEADERS, |name, value| {
         let name: HeaderName = header::check_name(name)?;
         if Some(&name) == authenticating.as_ref() || name == HOPS_HEADER {
             return Err(Problems::here(
@@ -146,7 +146,7 @@ fn headers(value: Value, authorization: &Authorization) -> Checked<HeaderMap> {
     for (written, (name, value)) in pairs {
         if headers.insert(name, value).is_some() {
             return Err(
-                Problems::here("stands twice: the case of a header's name does not count")
+                Problems::here("is a duplicate. Header names are case-insensitive.")
                     .under(&written),
             );
         }

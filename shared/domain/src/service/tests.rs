@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{account::Authorization, invalid::Problems};
 
-const FRESH: &str = "acct_01J0000000000000000000000F";
+const NEW_ACCOUNT: &str = "acct_01J0000000000000000000000F";
 const ACCOUNT: &str = "acct_01J0000000000000000000000A";
 const USER: &str = "usr_01J0000000000000000000000A";
 
@@ -25,7 +25,7 @@ fn parse(change: &Value) -> Checked<(Settings, Option<account::Settings>)> {
     Settings::parse(
         with(change),
         &Allow::default(),
-        FRESH.parse().expect("an id"),
+        NEW_ACCOUNT.parse().expect("an id"),
     )
 }
 
@@ -77,7 +77,7 @@ fn an_account_comes_by_its_id_or_with_the_service() {
     let account = json!({"name": "CRM account", "authorization": {"type": "none"}});
     let (service, account) =
         parse(&json!({"account_id": null, "account": account})).expect("valid");
-    assert_eq!(service.account_id.to_string(), FRESH);
+    assert_eq!(service.account_id.to_string(), NEW_ACCOUNT);
     assert_eq!(account.expect("an account").name, "CRM account");
     assert!(parse(&json!({})).expect("valid").1.is_none());
     let neither = parse(&json!({"account_id": null})).expect_err("no account");

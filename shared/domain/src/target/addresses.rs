@@ -1,9 +1,9 @@
-//! Which addresses are public, after the special-purpose registries of IANA (RFC 6890 and its
-//! updates) and two addresses of clouds.
+//! Public IP addresses, by the special-purpose registries of IANA (RFC 6890 and its updates) and
+//! two cloud platform addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Not public: (network, length of its prefix).
+/// Networks that are not public: (address, prefix length).
 const REFUSED_V4: [(Ipv4Addr, u32); 19] = [
     (Ipv4Addr::UNSPECIFIED, 8),            // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),       // private
@@ -26,11 +26,11 @@ const REFUSED_V4: [(Ipv4Addr, u32); 19] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),      // reserved, broadcast
 ];
 
-/// The only part of IPv6 that is global unicast. Loopback, link-local, unique-local, NAT64 and the
-/// rest lie outside.
+/// The only part of IPv6 that is global unicast. It excludes loopback, link-local, unique-local,
+/// NAT64 and others.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// Not public within it.
+/// Networks within it that are not public.
 const REFUSED_V6: [(Ipv6Addr, u32); 5] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments, Teredo, ORCHID
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
@@ -39,22 +39,23 @@ const REFUSED_V6: [(Ipv6Addr, u32); 5] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// Whether anyone on the internet reaches `ip`. An IPv4 address mapped into IPv6 is judged as what
-/// it maps.
+/// Whether `ip` is reachable from the internet. An IPv4-mapped IPv6 address is treated as the IPv4
+/// address.
 pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip.to_canonical() {
-        IpAddr::V4(ip) => !REFUSED_V4.iter().any(|network| holds_v4(*network, ip)),
+        IpAddr::V4(ip) => !REFUSED_V4.iter().any(|network| contains_v4(*network, ip)),
         IpAddr::V6(ip) => {
-            holds_v6(GLOBAL_V6, ip) && !REFUSED_V6.iter().any(|network| holds_v6(*network, ip))
+            contains_v6(GLOBAL_V6, ip)
+                && !REFUSED_V6.iter().any(|network| contains_v6(*network, ip))
         }
     }
 }
 
-fn holds_v4((network, length): (Ipv4Addr, u32), ip: Ipv4Addr) -> bool {
+fn contains_v4((network, length): (Ipv4Addr, u32), ip: Ipv4Addr) -> bool {
     (network.to_bits() ^ ip.to_bits()).leading_zeros() >= length
 }
 
-fn holds_v6((network, length): (Ipv6Addr, u32), ip: Ipv6Addr) -> bool {
+fn contains_v6((network, length): (Ipv6Addr, u32), ip: Ipv6Addr) -> bool {
     (network.to_bits() ^ ip.to_bits()).leading_zeros() >= length
 }
 
@@ -64,8 +65,8 @@ mod tests {
 
     use super::*;
 
-    /// First and last refused address of each range, written out; the neighbours outside are public
-    /// unless they lie in another range.
+    /// First and last address of each rejected range. Their neighbours are public unless they are
+    /// in another range.
     const RANGES_V4: [(&str, &str); 19] = [
         ("0.0.0.0", "0.255.255.255"),
         ("10.0.0.0", "10.255.255.255"),
@@ -88,7 +89,7 @@ mod tests {
         ("240.0.0.0", "255.255.255.255"),
     ];
 
-    /// The same for IPv6, in order and without gaps where ranges touch.
+    /// The same for IPv6, in order and without gaps between adjacent ranges.
     const RANGES_V6: [(&str, &str); 7] = [
         ("::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
         ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff"),
@@ -107,7 +108,7 @@ mod tests {
         text.parse::<Ipv6Addr>().expect(text).to_bits()
     }
 
-    /// The verdict by ranges rather than prefixes.
+    /// The expected result, by ranges instead of prefixes.
     fn expected_v4(bits: u32) -> bool {
         !RANGES_V4
             .iter()
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edges_of_every_range() {
+    fn edges_of_every_range_are_exact() {
         for (first, last) in RANGES_V4 {
             for (bits, inside) in [
                 (Some(v4(first)), true),
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_by_name() {
+    fn well_known_addresses_are_not_public() {
         for ip in [
             "127.0.0.1",        // the Lambda runtime API
             "169.254.169.254",  // instance metadata
@@ -201,7 +202,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_address_gets_the_verdict_of_the_ranges(v4: u32, v6: u128, global in 0x2000_u128..0x4000) {
+        fn any_address_matches_the_ranges(v4: u32, v6: u128, global in 0x2000_u128..0x4000) {
             prop_assert_eq!(is_public(Ipv4Addr::from_bits(v4).into()), expected_v4(v4));
             prop_assert_eq!(is_public(Ipv6Addr::from_bits(v6).into()), expected_v6(v6));
             let near = (v6 >> 16) | (global << 112);
@@ -211,7 +212,7 @@ mod tests {
         }
 
         #[test]
-        fn and_so_does_every_address_near_an_edge(index in 0..RANGES_V4.len(), step in -300_i64..300) {
+        fn addresses_near_an_edge_match_the_ranges(index in 0..RANGES_V4.len(), step in -300_i64..300) {
             let (first, last) = RANGES_V4[index];
             for edge in [first, last] {
                 if let Ok(bits) = u32::try_from(i64::from(v4(edge)) + step) {

@@ -1,9 +1,8 @@
-//! The deploy parameter that opens addresses which are not public:
-//! `127.0.0.1:9000-9999,[::1]:8443`.
+//! Deploy parameter that allows addresses which are not public: `127.0.0.1:9000-9999,[::1]:8443`.
 
 use std::{net::IpAddr, ops::RangeInclusive, str::FromStr};
 
-/// Addresses and ports where requests may go although the address is not public. Empty by default.
+/// Allowed addresses and ports in addition to public ones. Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allow(Vec<AllowEntry>);
 
@@ -13,19 +12,19 @@ struct AllowEntry {
     ports: RangeInclusive<u16>,
 }
 
-/// The text is no allow-list; each variant holds the entry that is wrong.
+/// Why the text is invalid. Each variant contains the invalid entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AllowError {
     /// No address, or no colon after it.
     #[error("`{0}` must be an address and a port, such as `127.0.0.1:9000-9999` or `[::1]:8443`")]
     Entry(String),
-    /// Not a number from 1 to 65535, or two of them in the wrong order.
+    /// Not a port from 1 to 65535, or a range in the wrong order.
     #[error("`{0}` must end in a port or a range of ports from 1 to 65535")]
     Ports(String),
 }
 
 impl Allow {
-    /// Whether this address and port are listed. An IPv4 address mapped into IPv6 is the IPv4
+    /// Whether this address and port are listed. An IPv4-mapped IPv6 address is treated as the IPv4
     /// address.
     pub fn covers(&self, ip: IpAddr, port: u16) -> bool {
         let ip = ip.to_canonical();
@@ -38,8 +37,8 @@ impl Allow {
 impl FromStr for Allow {
     type Err = AllowError;
 
-    /// Entries are `<ip>:<port>` or `<ip>:<from>-<to>` with commas between; an empty text lists
-    /// nothing.
+    /// Parses comma-separated entries `<ip>:<port>` or `<ip>:<from>-<to>`. An empty text is an
+    /// empty list.
     fn from_str(text: &str) -> Result<Self, AllowError> {
         if text.trim().is_empty() {
             return Ok(Self::default());
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_covers_its_entries() {
+    fn list_includes_its_entries() {
         let allow: Allow = "127.0.0.1:9000-9999, [::1]:8443,[::ffff:10.0.0.1]:443"
             .parse()
             .expect("allow-list");
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_entry_is_named() {
+    fn invalid_entry_is_named() {
         for entry in [
             "127.0.0.1",
             "localhost:9000",

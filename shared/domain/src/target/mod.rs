@@ -1,10 +1,10 @@
-//! Where outgoing requests may go: in comes a URL or an address, out comes a verdict.
+//! Policy for the targets of outgoing requests.
 //!
-//! Whatever passes [`check_url`] is https on port 443 or from 1024 on, without user information, to
-//! a name that may be public or to an address that is. What a name resolves to is for
-//! [`check_address`], which the dialler asks about the very addresses it is going to dial. Both
-//! make one exception: the (address, port) pairs that the deployer listed in [`Allow`], where plain
-//! http is fine too as long as the URL spells the address out.
+//! [`check_url`] allows https on port 443 or from 1024 on, without user info, to a name that may be
+//! public or to a public address. [`check_address`] checks resolved addresses; the dialler calls it
+//! with the exact addresses it will connect to. Both make one exception: the (address, port) pairs
+//! in the deployment's [`Allow`] list. These also allow plain http if the URL contains the address
+//! itself.
 
 mod addresses;
 mod allow;
@@ -15,45 +15,47 @@ use url::{Host, Url};
 
 pub use self::allow::{Allow, AllowError};
 
-/// Why a request may not go there. The texts name nothing that is not in the URL.
+/// Why a target is not allowed. The texts contain nothing that is not in the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// Neither https nor http to an allowed address.
     #[error("the URL must start with https://")]
     Scheme,
-    /// There is no host.
-    #[error("the URL must name a host")]
+    /// No host.
+    #[error("the URL must contain a host")]
     NoHost,
-    /// A name that no look-up can ask for (RFC 1035, section 2.3.4).
+    /// A name that DNS can't look up (RFC 1035, section 2.3.4).
     #[error(
-        "each part of the host's name must have 1 to {MAX_LABEL} characters, and the whole at most {MAX_NAME}"
+        "each label of the host name must have 1 to {MAX_LABEL} characters, and the whole name at most {MAX_NAME}"
     )]
     Name,
     /// `user:password@`.
-    #[error("the URL must not hold a user name or password")]
+    #[error("the URL must not contain a user name or password")]
     UserInfo,
-    /// A port of the system's own services.
+    /// A port reserved for system services.
     #[error("the port must be 443 or at least 1024, not {0}")]
     Port(u16),
-    /// A name that stands for this machine or this network.
-    #[error("the host is a local name")]
+    /// A name for this machine or a local network.
+    #[error(
+        "the host must be a public name (`localhost`, `.local` and `.internal` names are not allowed)"
+    )]
     LocalName,
-    /// An IP literal, in whatever spelling.
-    #[error("the host is an address that is not public")]
+    /// An IP address in any notation.
+    #[error("the host must be a public IP address")]
     Address,
-    /// What the name stands for.
+    /// The address that the name resolves to.
     #[error("the host resolves to an address that is not public")]
     Resolved,
 }
 
-/// Names that never leave a machine or a private network (RFC 6761, RFC 6762, ICANN's `.internal`).
+/// Names that are never public (RFC 6761, RFC 6762, ICANN's `.internal`).
 const LOCAL_NAMES: [&str; 3] = ["localhost", "local", "internal"];
 
-/// The longest part of a host's name between dots, and the longest name, in bytes.
+/// Max length of a label and of a host name, in bytes.
 const MAX_LABEL: usize = 63;
 const MAX_NAME: usize = 253;
 
-/// Whether a request to `url` may be made, as far as the URL alone tells.
+/// Whether a request to `url` is allowed, judging by the URL alone.
 pub fn check_url(url: &Url, allow: &Allow) -> Result<(), TargetError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(TargetError::Scheme);
@@ -83,7 +85,7 @@ pub fn check_url(url: &Url, allow: &Allow) -> Result<(), TargetError> {
     }
 }
 
-/// Whether `ip`, which the URL's name stands for, may be dialled on `port`.
+/// Whether connecting to `ip`, which the URL's host resolved to, is allowed on `port`.
 pub fn check_address(ip: IpAddr, port: u16, allow: &Allow) -> Result<(), TargetError> {
     if allow.covers(ip, port) {
         return Ok(());
@@ -104,7 +106,7 @@ fn check_port(port: u16) -> Result<(), TargetError> {
     }
 }
 
-/// Whether the name's parts have lengths that DNS allows; `name` is ASCII, as [`Url`] keeps it.
+/// Whether the labels have lengths that DNS allows. `name` is ASCII, as normalized by [`Url`].
 fn is_dns_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.len() <= MAX_NAME
@@ -113,7 +115,8 @@ fn is_dns_name(name: &str) -> bool {
             .all(|label| (1..=MAX_LABEL).contains(&label.len()))
 }
 
-/// `name` is lower case, as [`Url`] keeps it; the dot of a fully qualified name does not count.
+/// `name` is lower case, as normalized by [`Url`]. The trailing dot of a fully qualified name is
+/// ignored.
 fn is_local_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let last = name.rsplit('.').next().unwrap_or(name);
@@ -134,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_that_may_be_called() {
+    fn public_https_urls_are_allowed() {
         for url in [
             "https://example.com/",
             "https://example.com:443",
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_that_may_not() {
+    fn other_urls_are_rejected() {
         use TargetError::{Address, LocalName, Port, Scheme, UserInfo};
         for (url, why) in [
             ("http://example.com/", Scheme),
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn names_have_the_lengths_of_dns() {
+    fn host_names_have_dns_length_limits() {
         let (label, longer) = ("x".repeat(63), "x".repeat(64));
         let longest = format!("{label}.{label}.{label}.{}", "x".repeat(61));
         for host in [
@@ -219,7 +222,7 @@ mod tests {
         ] {
             assert_eq!(verdict(&format!("https://{host}/"), ""), Ok(()), "{host}");
         }
-        // An umlaut takes more than one character in the name that is looked up.
+        // An umlaut takes more than one character in the ASCII form of a name.
         for host in [
             &longer,
             &format!("a.{longer}.com"),
@@ -237,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_allow_list_opens_its_addresses_and_ports_only() {
+    fn allow_list_allows_only_its_addresses_and_ports() {
         let allow = "127.0.0.1:9000-9999,[::1]:80, 10.1.2.3:443";
         for url in [
             "http://127.0.0.1:9000/",
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_name_resolves_to_is_judged_with_the_port() {
+    fn resolved_addresses_are_checked_with_port() {
         let allow: Allow = "10.0.0.5:8443".parse().expect("allow-list");
         for (ip, port, verdict) in [
             ("8.8.8.8", 443, Ok(())),
@@ -285,7 +288,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_url_gets_a_verdict_and_only_https_passes(text in "\\PC*", tail in "[ -~]{0,40}") {
+        fn only_https_passes_for_any_url(text in "\\PC*", tail in "[ -~]{0,40}") {
             for text in [text.clone(), format!("https://{text}"), format!("http://{tail}"), format!("https://{tail}")] {
                 if let Ok(url) = text.parse::<Url>()
                     && check_url(&url, &Allow::default()).is_ok()
@@ -297,7 +300,7 @@ mod tests {
         }
 
         #[test]
-        fn every_spelling_of_an_address_gets_its_verdict(bits: u32) {
+        fn address_is_checked_in_every_notation(bits: u32) {
             let ip = std::net::Ipv4Addr::from(bits);
             let [a, b, c, d] = ip.octets();
             let expected = if addresses::is_public(ip.into()) { Ok(()) } else { Err(TargetError::Address) };

@@ -1,4 +1,4 @@
-//! The standard body, sent when a webhook has no template of its own.
+//! The default body, for webhooks without a template.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,9 +9,9 @@ use super::{
     xml::{escape_attribute, escape_text, is_name},
 };
 
-/// The event as `type`, `timestamp` and `data`. In a form, `data` is JSON; in XML, nested elements:
-/// an object's entries go by their keys, an array's by `item`. A key that is no element name, or
-/// that XML reserves, becomes `<entry name="…">`.
+/// The event as `type`, `timestamp` and `data`. In a form, `data` is JSON. In XML, it is nested
+/// elements, named by an object's keys or `item` for an array. A key that is not a valid element
+/// name, or is reserved by XML, becomes `<entry name="…">`.
 pub fn envelope(format: Format, event_type: &str, event_timestamp: &str, data: &Value) -> String {
     match format {
         Format::Json => json(event_type, event_timestamp, data),
@@ -47,7 +47,7 @@ fn json(event_type: &str, timestamp: &str, data: &Value) -> String {
         timestamp: &'a str,
         data: &'a Value,
     }
-    // Strings and values always serialize; the fallback is never reached.
+    // Strings and values always serialize; the fallback is unreachable.
     serde_json::to_string(&Envelope {
         r#type: event_type,
         timestamp,

@@ -1,13 +1,12 @@
-//! Form bodies: pairs `name=value` separated by `&`, which may stand on lines of their own.
+//! Form bodies: pairs `name=value` separated by `&`, optionally on separate lines.
 
 use super::{
     TemplateError,
     part::{Part, Place, check_percent, percent, split},
 };
 
-/// White space around a pair is dropped, and so are empty pairs. In the literal text,
-/// percent-encoded bytes and `+` (a space) stay; whatever else a form cannot hold is
-/// percent-encoded here.
+/// Drops white space around pairs and empty pairs. In literal text, percent-encoded bytes and `+`
+/// (a space) are preserved; anything else that a form can't contain is percent-encoded.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     let pairs = text
         .split('&')
@@ -17,7 +16,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
         if !parts.is_empty() {
             parts.push(Part::Text("&".to_owned()));
         }
-        // A name alone gets its `=`: a pair whose tag is empty must not vanish.
+        // A name without `=` gets one, so that a pair with an empty tag is preserved.
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         parts.extend(split(name, Place::Percent, literal)?);
         parts.push(Part::Text("=".to_owned()));

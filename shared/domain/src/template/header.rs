@@ -11,7 +11,7 @@ use crate::{
     mask,
 };
 
-/// A header's value with tags.
+/// A header value with tags.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeaderTemplate {
     source: String,
@@ -19,7 +19,7 @@ pub struct HeaderTemplate {
 }
 
 impl HeaderTemplate {
-    /// The template that `text` writes, of at most 4 KiB.
+    /// Parses a template of at most 4 KiB.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         check_value(text)?;
         let parts = part::split(text, Place::Plain, |literal| Ok(literal.to_owned()))?;
@@ -29,29 +29,29 @@ impl HeaderTemplate {
         })
     }
 
-    /// The template as written. It may hold a token: mask it before people see it.
+    /// The template's source text. May contain a token: mask it before showing it.
     pub fn as_str(&self) -> &str {
         &self.source
     }
 
-    /// The names of its tags, in their order.
+    /// Names of its tags, in order of appearance.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         part::tags(&self.parts)
     }
 
-    /// The value for one event. Text beyond ASCII goes out as UTF-8 (`obs-text`, RFC 9110, section
-    /// 5.5). `Unfit` when a tag brings a control character other than a tab, or more than 4 KiB.
+    /// Renders the value for one event. Non-ASCII text is sent as UTF-8 (`obs-text`, RFC 9110,
+    /// section 5.5). `Unfit` if a value contains a control character other than a tab or the result
+    /// exceeds 4 KiB.
     pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<String, Unfit> {
         self.check_values(scope, View::Wire)?;
         fill(&self.parts, scope, View::Wire, missing)
     }
 
-    /// The value for one event as people may see it in the header `name`: secrets and whatever
-    /// looks like one in the template are masked. `Unfit` as for `render`, but by the length of
-    /// what is shown.
+    /// Renders the value for display in the header `name`, with secrets and anything that looks
+    /// like one in the template masked. `Unfit` as for `render`, but based on the displayed length.
     pub fn render_masked(&self, name: &str, scope: &Scope<'_>) -> Result<String, Unfit> {
         self.check_values(scope, View::Masked)?;
-        // No literal is refused here.
+        // Literals are not validated here.
         let masked = part::split(
             &mask::header_template(name, &self.source),
             Place::Plain,
@@ -65,7 +65,7 @@ impl HeaderTemplate {
         )
     }
 
-    /// Looks at the value of each distinct tag, up to the first that does not fit.
+    /// Validates the value of each distinct tag and stops at the first one that is unfit.
     fn check_values(&self, scope: &Scope<'_>, view: View) -> Result<(), Unfit> {
         let find = |path, view| scope.find(path, view, &mut Missing::default());
         let paths = self.parts.iter().filter_map(|part| {
@@ -108,7 +108,7 @@ fn fill(
     Ok(out)
 }
 
-/// Header values are sealed at rest, so they do not show here either.
+/// Header values are encrypted at rest, so they are hidden here too.
 impl fmt::Debug for HeaderTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HeaderTemplate([REDACTED])")

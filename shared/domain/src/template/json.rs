@@ -1,5 +1,5 @@
-//! JSON bodies. A tag inside a string takes its value's text, JSON-escaped; one where a value
-//! stands takes it as JSON.
+//! JSON bodies. A tag inside a string inserts its value's text, JSON-escaped. A tag in a value
+//! position inserts the value as JSON.
 
 use serde_json::Value;
 
@@ -10,9 +10,9 @@ use super::{
 };
 use crate::mask::MASK;
 
-/// Finds the tags by a scan that knows only strings and their escapes, then has a real parser judge
-/// the text with each tag replaced by something that is valid just where the scan says that it
-/// stands.
+/// Finds tags with a scanner that only knows strings and their escapes. Then a real parser
+/// validates the text, with each tag replaced by a placeholder that is valid only in the place that
+/// the scanner found.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     let parts = scan(text);
     let filled = parts
@@ -20,8 +20,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
         .fold(String::with_capacity(text.len()), |mut out, part| {
             match part {
                 Part::Text(text) => out.push_str(text),
-                // As long as the tag, so that line and column in a message are those of the
-                // template. `~` completes no escape sequence, and `[]` neither a number nor a key.
+                // As long as the tag, so that line and column in errors match the template. `~`
+                // completes no escape sequence, and `[]` neither a number nor a key.
                 Part::Tag(path, Place::JsonValue) => {
                     out.push_str("[]");
                     out.push_str(&" ".repeat(path.as_str().len()));
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
 fn scan(text: &str) -> Vec<Part> {
     let bytes = text.as_bytes();
     let mut parts = Vec::new();
-    // Since when inside a string, as an index into `parts`.
+    // Start of the current string, as an index into `parts`.
     let mut string: Option<usize> = None;
     let (mut at, mut done) = (0, 0);
     while at < bytes.len() {
@@ -90,8 +90,8 @@ fn mark_keys(parts: &mut [Part]) {
     }
 }
 
-/// No value of a tag in a key may repeat another key of its object: receivers disagree on which of
-/// the two counts.
+/// Rejects values in keys that duplicate another key of the same object, because receivers disagree
+/// on which one counts.
 pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Result<(), Unfit> {
     let first = parts.iter().find_map(|part| match part {
         Part::Tag(path, Place::JsonKey) => Some(path),
@@ -101,7 +101,7 @@ pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Resul
     let distinct = members(&skeleton(parts, |index, _| format!("\u{e000}{index}")));
     let rendered = members(&skeleton(parts, |_, path| {
         match scope.find(path, view, &mut Missing::default()) {
-            // A preview does not tell whether a value equals a secret.
+            // A preview must not reveal whether a value equals a secret.
             Some(Found::Masked) => format!("\u{e001}{}", path.as_str()),
             found => found
                 .map(|found| found.text().into_owned())
@@ -115,7 +115,7 @@ pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Resul
     }
 }
 
-/// The template's own JSON, without the values.
+/// The template's JSON without the values.
 fn skeleton(parts: &[Part], key: impl Fn(usize, &crate::path::Path) -> String) -> Value {
     let mut out = String::new();
     for (index, part) in parts.iter().enumerate() {
@@ -137,13 +137,13 @@ fn members(value: &Value) -> usize {
     }
 }
 
-/// Appends the text as the inside of a JSON string.
+/// Appends the text, escaped for a JSON string.
 pub(super) fn escape(out: &mut String, text: &str) {
     let quoted = Value::from(text).to_string();
     out.push_str(&quoted[1..quoted.len() - 1]);
 }
 
-/// Appends a value as JSON; a masked one is a string, so that the preview still is JSON.
+/// Appends a value as JSON. A masked one becomes a string, so that the preview is valid JSON.
 pub(super) fn write_value(out: &mut String, found: Option<&Found<'_>>) {
     match found {
         None => out.push_str("null"),

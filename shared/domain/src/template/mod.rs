@@ -1,22 +1,21 @@
 //! Templates with tags: `{name}` and `{a.b.0.c}` in a webhook's body, URL and header values.
 //!
-//! In comes a text that somebody wrote and, for each event, a [`Scope`] of values that anybody may
-//! have sent. A template is parsed when it is saved: every tag is found, and the place where it
-//! stands decides how its value will be escaped. Rendering is one pass over the parsed parts.
-//! Guaranteed for whatever values come:
+//! A template is parsed when it is saved. Parsing finds every tag and its place, which decides how
+//! values are escaped. For each event, rendering is one pass over the parsed parts with a [`Scope`]
+//! of untrusted values. Guarantees for any value:
 //!
-//! - a value never changes the structure around it: the JSON stays that JSON, the XML that XML, the
-//!   form keeps its pairs, the URL its origin, segments and pairs, the header its line; where no
-//!   escaping can hold that, the answer is [`Unfit`];
-//! - a receiver's parser reads back exactly the value (XML 1.0 has no form for some control
-//!   characters: they become U+FFFD);
-//! - a value is never expanded again;
-//! - a body never passes [`MAX_RENDERED`], and rendering costs no more than that, one value beyond
-//!   it included.
+//! - A value never changes the structure around it: JSON and XML structure, form pairs, the URL's
+//!   origin, segments and query pairs, and the header line. If escaping can't guarantee that, the
+//!   result is [`Unfit`].
+//! - A receiver's parser reads back exactly the value. (XML 1.0 can't represent some control
+//!   characters; they become U+FFFD.)
+//! - A value is never expanded again.
+//! - A body never exceeds [`MAX_RENDERED`], and the cost of rendering is bounded by that size plus
+//!   one value.
 //!
-//! A `{` that opens no tag is literal text. A tag that names nothing is empty (in a JSON value
-//! position: `null`) and noted in [`Missing`]. In text, a string is its characters, a number or
-//! boolean its JSON text, `null` is empty, and an array or object its compact JSON.
+//! A `{` that does not start a tag is literal text. A tag without a value is empty (`null` as a
+//! JSON value) and listed in [`Missing`]. In text, a string is inserted as is, a number or boolean
+//! as JSON, `null` as nothing, and an array or object as compact JSON.
 
 mod envelope;
 mod form;
@@ -43,14 +42,13 @@ pub use self::{
 pub(crate) use self::{part::tag_at, xml::escape_text as escape_xml};
 use crate::header::HeaderError;
 
-/// The longest body template, in bytes.
+/// Max size of a body template, in bytes.
 pub const MAX_BODY: usize = 32 * 1024;
 
-/// The longest body that a template may render to, in bytes. A short template can name a long value
-/// many times.
+/// Max size of a rendered body, in bytes. A short template can use a long value many times.
 pub const MAX_RENDERED: usize = 2 * 1024 * 1024;
 
-/// How a body is written.
+/// Format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -63,8 +61,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// The media type that goes with it. JSON and forms define no `charset`; XML is UTF-8 when it
-    /// says nothing else.
+    /// Content type of the format. JSON and forms define no `charset`; XML without a declaration is
+    /// UTF-8.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -74,64 +72,64 @@ impl Format {
     }
 }
 
-/// Why a text is no template.
+/// Why a template is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// Too many bytes.
     #[error("must have at most {0} bytes")]
     TooLong(usize),
-    /// With its tags filled in it would not be JSON; the message ends with line and column.
-    #[error("is not JSON once its tags have values (line {line}, column {column})")]
+    /// Not valid JSON after replacing its tags with values.
+    #[error("is not valid JSON after replacing tags with values (line {line}, column {column})")]
     Json {
-        /// Counted from 1.
+        /// Starts at 1.
         line: usize,
-        /// Counted in bytes, from 1.
+        /// In bytes, starts at 1.
         column: usize,
     },
-    /// It is not well formed, uses a DOCTYPE, or has a tag outside text, attribute values and
-    /// CDATA.
-    #[error("is not XML that tags can be filled into: {message} at line {line} column {column}")]
+    /// Not well formed, contains a DOCTYPE, or has a tag outside text, attribute values and CDATA.
+    #[error("is not a valid XML template: {message} (line {line}, column {column})")]
     Xml {
-        /// What is wrong.
+        /// Description of the error.
         message: String,
-        /// Counted from 1.
+        /// Starts at 1.
         line: usize,
-        /// Counted in characters, from 1.
+        /// In characters, starts at 1.
         column: usize,
     },
-    /// A percent sign that begins no percent-encoded byte.
-    #[error("has a `%` without two hexadecimal digits behind it; write `%25` for a percent sign")]
+    /// A percent sign that is not followed by two hexadecimal digits.
+    #[error(
+        "contains a `%` that is not followed by two hexadecimal digits. Write `%25` for a percent sign."
+    )]
     Percent,
     /// Not an absolute http or https URL.
     #[error("must be an absolute URL such as `https://example.com/path`")]
     NotAbsolute,
-    /// The scheme and authority do not parse.
+    /// Invalid scheme or authority.
     #[error(
         "must be an absolute URL with a valid host and port, such as `https://example.com/path`"
     )]
     Host,
     /// A tag before the path.
-    #[error("may have tags only after the host and port")]
+    #[error("may contain tags only after the host and port")]
     TagInAuthority,
     /// `user:password@`.
-    #[error("must hold no user name or password; use `auth`")]
+    #[error("must not contain a user name or password. Use `auth`.")]
     UserInfo,
-    /// A fragment would not be sent.
-    #[error("must have no fragment (`#…`)")]
+    /// A fragment, which HTTP never sends.
+    #[error("must not contain a fragment (`#…`)")]
     Fragment,
-    /// Spaces, control characters and backslashes, which URL parsers drop or take for something
-    /// else.
-    #[error("must hold no spaces, control characters or backslashes")]
+    /// Spaces, control characters and backslashes, which URL parsers drop or reinterpret.
+    #[error("must not contain spaces, control characters or backslashes")]
     UrlCharacter,
     /// A `.` or `..` segment, which URL parsers resolve.
-    #[error("must have no `.` or `..` as a path segment")]
+    #[error("must not contain `.` or `..` as a path segment")]
     DotSegment,
-    /// Nothing that a header value can be.
+    /// Not a valid header value.
     #[error(transparent)]
     Header(#[from] HeaderError),
 }
 
-/// A body with tags.
+/// A body template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyTemplate {
     format: Format,
@@ -140,7 +138,7 @@ pub struct BodyTemplate {
 }
 
 impl BodyTemplate {
-    /// The template that `text` writes, of at most [`MAX_BODY`] bytes.
+    /// Parses a template of at most [`MAX_BODY`] bytes.
     pub fn parse(format: Format, text: &str) -> Result<Self, TemplateError> {
         if text.len() > MAX_BODY {
             return Err(TemplateError::TooLong(MAX_BODY));
@@ -157,23 +155,23 @@ impl BodyTemplate {
         })
     }
 
-    /// The template as written.
+    /// The template's source text.
     pub fn as_str(&self) -> &str {
         &self.source
     }
 
-    /// What it renders to.
+    /// The body's format.
     pub const fn format(&self) -> Format {
         self.format
     }
 
-    /// The names of its tags, in their order.
+    /// Names of its tags, in order of appearance.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         part::tags(&self.parts)
     }
 
-    /// The body for one event. `Unfit` when it would pass [`MAX_RENDERED`] or two keys of a JSON
-    /// object become the same.
+    /// Renders the body for one event. `Unfit` if it would exceed [`MAX_RENDERED`] or repeat a key
+    /// of a JSON object.
     pub fn render(
         &self,
         scope: &Scope<'_>,

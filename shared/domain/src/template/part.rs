@@ -1,55 +1,55 @@
-//! The parts of a parsed template: literal text, and tags with the place where each stands.
+//! Parts of a parsed template: literal text, and tags with their places.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Missing, Reason, Scope, TemplateError, Unfit, View, json, scope::Found, xml};
 use crate::path::Path;
 
-/// Everything but RFC 3986's unreserved characters.
+/// Everything except RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// As [`RESERVED`], without the two characters that mean themselves in every path segment (RFC
-/// 3986, section 3.3). The sub-delimiters that a segment may hold as well (`!$&'()*+,;=`) stay
-/// encoded: servers read `;` and `=` as parameters of the segment, and many take `+` for a space.
+/// Like [`RESERVED`], without the two characters that are always literal in a path segment (RFC
+/// 3986, section 3.3). The sub-delimiters (`!$&'()*+,;=`) stay encoded: servers read `;` and `=` as
+/// segment parameters, and many read `+` as a space.
 const SEGMENT: &AsciiSet = &RESERVED.remove(b':').remove(b'@');
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
-    /// Goes out as it is.
+    /// Literal text.
     Text(String),
-    /// Goes out as its value, escaped for the place.
+    /// A tag, whose value is escaped for the place.
     Tag(Path, Place),
 }
 
-/// Where a tag stands.
+/// Place of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Inside a JSON string that is a value.
+    /// Inside a JSON string value.
     JsonString,
-    /// Inside a JSON string that is a key of an object.
+    /// Inside the key of a JSON object.
     JsonKey,
-    /// Where a JSON value stands.
+    /// In place of a JSON value.
     JsonValue,
-    /// Between XML tags.
+    /// In XML text.
     XmlText,
-    /// Inside an XML attribute's quotes.
+    /// Inside a quoted XML attribute value.
     XmlAttribute,
     /// Inside a CDATA section.
     XmlCdata,
-    /// In a form, or in the query of a URL.
+    /// In a form or the query of a URL.
     Percent,
     /// In a path segment of a URL.
     Segment,
-    /// In a header value: nothing is escaped, what does not fit is refused.
+    /// In a header value. Nothing is escaped; invalid values are rejected.
     Plain,
 }
 
 impl Place {
-    /// Appends a value, or what stands for a missing one.
+    /// Appends a value, or the placeholder for a missing one.
     pub(super) fn write(self, out: &mut String, found: Option<&Found<'_>>) {
         match (found, self) {
             (found, Self::JsonValue) => json::write_value(out, found),
@@ -66,9 +66,9 @@ impl Place {
     }
 }
 
-/// Appends the parts. `Unfit` at the first value that its place can't take, or with which `out`
-/// passes `limit` bytes. Nothing is read after that, so that the cost is bounded however many tags
-/// name one large value.
+/// Appends the parts. `Unfit` at the first value that is invalid in its place or exceeds the
+/// `limit` of `out` in bytes. Nothing is read after that, so that the cost is bounded even if many
+/// tags use one large value.
 pub(super) fn fill(
     out: &mut String,
     parts: &[Part],
@@ -96,8 +96,8 @@ pub(super) fn fill(
     Ok(())
 }
 
-/// Only a value that is a dot segment itself can make its segment one: of a longer value, something
-/// is left besides the dots, and its `%` goes out encoded.
+/// Only a value that is itself a dot segment can create one: a longer value has characters other
+/// than dots, and its `%` is encoded.
 fn check_segment(path: &Path, scope: &Scope<'_>) -> Result<(), Unfit> {
     let found = scope.find(path, View::Wire, &mut Missing::default());
     match found.as_ref().map(Found::text).unwrap_or_default() {
@@ -107,7 +107,7 @@ fn check_segment(path: &Path, scope: &Scope<'_>) -> Result<(), Unfit> {
     }
 }
 
-/// Whether URL parsers take the segment for `.` or `..`.
+/// Whether URL parsers treat the segment as `.` or `..`.
 pub(super) fn is_dots(segment: &str) -> bool {
     segment.len() <= 6
         && matches!(
@@ -116,7 +116,7 @@ pub(super) fn is_dots(segment: &str) -> bool {
         )
 }
 
-/// The names of the tags, in their order.
+/// Names of the tags, in order of appearance.
 pub(super) fn tags(parts: &[Part]) -> impl Iterator<Item = &str> {
     parts.iter().filter_map(|part| match part {
         Part::Tag(path, _) => Some(path.as_str()),
@@ -124,22 +124,22 @@ pub(super) fn tags(parts: &[Part]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The tag that `text` begins with, and its length in bytes.
+/// The tag at the start of `text`, and its length in bytes.
 pub(crate) fn tag_at(text: &str) -> Option<(Path, usize)> {
     let inner = text.strip_prefix('{')?;
-    // A path has at most 200 bytes; looking no further keeps a text full of braces linear.
+    // A path has at most 200 bytes. Searching no further keeps a text full of braces linear.
     let end = inner.bytes().take(201).position(|byte| byte == b'}')?;
     Path::parse(&inner[..end]).ok().map(|path| (path, end + 2))
 }
 
-/// Whether a tag stands anywhere in the text.
+/// Whether the text contains a tag.
 pub(super) fn has_tag(text: &str) -> bool {
     text.match_indices('{')
         .any(|(at, _)| tag_at(&text[at..]).is_some())
 }
 
-/// Splits a text in which every tag stands in the same kind of place. `literal` turns the text
-/// between tags into what goes out for it.
+/// Splits a text in which every tag has the same place. `literal` converts the text between tags to
+/// its output.
 pub(super) fn split(
     text: &str,
     place: Place,
@@ -162,12 +162,12 @@ pub(super) fn split(
     Ok(parts)
 }
 
-/// Appends the text with all but unreserved characters percent-encoded.
+/// Appends the text with all except unreserved characters percent-encoded.
 pub(super) fn percent(out: &mut String, text: &str) {
     out.extend(utf8_percent_encode(text, RESERVED));
 }
 
-/// Every `%` begins a percent-encoded byte, so that no value can complete one.
+/// Every `%` must start a percent-encoded byte, so that no value can complete one.
 pub(super) fn check_percent(literal: &str) -> Result<(), TemplateError> {
     let mut rest = literal.as_bytes();
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {

@@ -1,4 +1,4 @@
-//! What tags can name, and what became of those that cannot be filled in.
+//! Values of tags, and errors for values that can't be inserted.
 
 use std::{
     borrow::Cow,
@@ -10,42 +10,42 @@ use serde_json::Value;
 
 use crate::{mask::MASK, path::Path};
 
-/// What tags can name. `secret` and the roots always mean these, whatever the data holds.
+/// Values that tags can use. `secret` and the roots take precedence over the data.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// An object of what is there beside the data: `{event.id}` is the `id` of its `event`. A root
-    /// alone names nothing.
+    /// Values other than the data, as an object: `{event.id}` is the `id` of its `event`. A root
+    /// alone has no value.
     pub roots: &'a Value,
-    /// `{secret.<name>}`
+    /// Values of `{secret.<name>}`.
     pub secrets: &'a BTreeMap<String, SecretString>,
-    /// Names of tags into the roots whose values are secrets, too.
+    /// Tags into the roots whose values are secrets.
     pub sealed: &'a [&'a str],
-    /// Every other tag is a path into it. Where it has no such field, and there is a root `event`,
-    /// the envelope's own names (`type`, `timestamp`, `id`, `data.…`) stand for its fields.
+    /// Every other tag is a path into this value. If there is no such field and a root `event`
+    /// exists, the envelope's names (`type`, `timestamp`, `id`, `data.…`) are used.
     pub data: &'a Value,
 }
 
-/// Who is to read the outcome.
+/// Audience of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// The receiver: secrets are filled in.
+    /// The receiver: secrets are inserted.
     Wire,
-    /// People, through records, previews and logs: every `{secret.…}` and every sealed tag shows as
-    /// [`MASK`].
+    /// People, in records, previews and logs: every `{secret.…}` and every secret root tag is shown
+    /// as [`MASK`].
     Masked,
 }
 
-/// The names of tags that named nothing.
+/// Names of tags without a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missing(BTreeSet<String>);
 
 impl Missing {
-    /// The names, sorted, each once.
+    /// The names, sorted, without duplicates.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether every tag named something.
+    /// Whether every tag had a value.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -57,13 +57,13 @@ impl From<Missing> for Vec<String> {
     }
 }
 
-/// A value that cannot stand where its tag does. Says nothing of the value itself.
+/// A value that can't be inserted at its tag. Never contains the value itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the value of `{{{tag}}}` {reason}")]
+#[error("`{{{tag}}}` {reason}")]
 pub struct Unfit {
     /// The tag's name.
     pub tag: String,
-    /// What would go wrong.
+    /// Why the value can't be inserted.
     pub reason: Reason,
 }
 
@@ -76,30 +76,30 @@ impl Unfit {
     }
 }
 
-/// Why a value cannot stand where its tag does.
+/// Why a value can't be inserted at its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
-    /// The URL would address something else.
-    #[error("is empty, in a path segment")]
+    /// The URL would address another resource.
+    #[error("has no value but is part of the URL path")]
     EmptySegment,
-    /// The URL would climb.
-    #[error("makes a path segment `.` or `..`")]
+    /// The URL would leave its path.
+    #[error("would make a path segment `.` or `..`")]
     DotSegment,
-    /// The URL would get another origin, other segments or other pairs.
-    #[error("changes the structure of the URL")]
+    /// The URL would get another origin, other segments or other query pairs.
+    #[error("would change the structure of the URL")]
     Structure,
-    /// A body, URL or header value would pass its limit.
-    #[error("makes the text too long")]
+    /// A body, URL or header value would exceed its limit.
+    #[error("would make the text too long")]
     TooLong,
-    /// A header value would hold a control character.
-    #[error("has control characters, which a header cannot hold")]
+    /// A header value would contain a control character.
+    #[error("contains control characters, which are not allowed in headers")]
     HeaderCharacter,
-    /// A JSON object would have one key twice.
-    #[error("repeats a key of the same object")]
+    /// A JSON object would contain a key twice.
+    #[error("would repeat a key of the same object")]
     RepeatedKey,
 }
 
-/// What a tag named.
+/// Value of a tag.
 pub(super) enum Found<'a> {
     Text(&'a str),
     Json(&'a Value),
@@ -107,7 +107,7 @@ pub(super) enum Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Its characters in text positions.
+    /// Text for text positions.
     pub(super) fn text(&self) -> Cow<'a, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
@@ -120,7 +120,7 @@ impl<'a> Found<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// What the tag names; its name goes to `missing` when that is nothing.
+    /// Value of the tag. If it has none, its name is added to `missing`.
     pub(super) fn find(&self, path: &Path, view: View, missing: &mut Missing) -> Option<Found<'a>> {
         let found = self.look_up(path, view);
         if found.is_none() {
@@ -129,7 +129,7 @@ impl<'a> Scope<'a> {
         found
     }
 
-    /// Adds to `missing` which of these tags name nothing.
+    /// Adds the names of tags without a value to `missing`.
     pub(crate) fn note_missing<'t>(
         &self,
         tags: impl Iterator<Item = &'t str>,

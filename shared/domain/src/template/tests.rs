@@ -221,16 +221,16 @@ fn a_message_says_where() {
     };
     assert_eq!(
         message(Format::Json, "{\"a\": {x.y},\n \"b\": \"{x.y}\" 1}"),
-        "is not JSON once its tags have values (line 2, column 15)"
+        "is not valid JSON after replacing tags with values (line 2, column 15)"
     );
     assert_eq!(
         message(Format::Xml, "<a>\n  é<{x}/></a>"),
-        "is not XML that tags can be filled into: `{x}` is not an element name at line 2 column 4"
+        "is not a valid XML template: `{x}` is not an element name (line 2, column 4)"
     );
     assert_eq!(
         message(Format::Xml, "<?xml encoding=\"UTF-8\"?><a/>"),
-        "is not XML that tags can be filled into: the declaration must come first and say version 1.0 and, if any, encoding \
-         UTF-8 at line 1 column 1"
+        "is not a valid XML template: the declaration must come first and say version 1.0 and, if any, \
+         encoding UTF-8 (line 1, column 1)"
     );
 }
 

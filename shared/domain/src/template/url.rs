@@ -1,4 +1,4 @@
-//! URLs with tags behind the authority.
+//! URL templates with tags in path and query.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use super::{
 };
 use crate::mask::{self, MASK};
 
-/// The longest URL, in bytes, with and without its tags filled in (RFC 9110 §4.1 asks servers for
-/// at least 8,000).
+/// Max length of a URL in bytes, both as a template and rendered (RFC 9110 §4.1 recommends support
+/// for at least 8,000).
 const MAX: usize = 8_000;
 
-/// An absolute http or https URL, without user info and fragment, with tags in path and query only.
+/// An absolute http or https URL without user info and fragment, with tags in path and query only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     source: String,
@@ -25,7 +25,7 @@ pub struct UrlTemplate {
     shape: Shape,
 }
 
-/// What values must not change: the number of segments, and for each query pair whether it has a
+/// Structure that values must not change: the number of segments, and whether each query pair has a
 /// `=`.
 #[derive(Clone, PartialEq, Eq)]
 struct Shape(usize, Option<Vec<bool>>);
@@ -40,7 +40,7 @@ impl Shape {
 }
 
 impl UrlTemplate {
-    /// The template that `text` writes, of at most 8,000 bytes.
+    /// Parses a template of at most 8,000 bytes.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.len() > MAX {
             return Err(TemplateError::TooLong(MAX));
@@ -77,7 +77,7 @@ impl UrlTemplate {
         if path.split('/').any(is_dots) {
             return Err(TemplateError::DotSegment);
         }
-        // A path that is empty parses as `/`.
+        // An empty path is parsed as `/`.
         let count = path.split('/').count().max(2);
         let shape = Shape(
             count,
@@ -100,34 +100,33 @@ impl UrlTemplate {
         })
     }
 
-    /// The template as written. It may hold a token: mask it before people see it.
+    /// The template's source text. May contain a token: mask it before showing it.
     pub fn as_str(&self) -> &str {
         &self.source
     }
 
-    /// Scheme and authority, for the checks of a target.
+    /// Scheme and authority, for validating the target.
     pub const fn origin_url(&self) -> &Url {
         &self.origin
     }
 
-    /// The names of its tags, in their order.
+    /// Names of its tags, in order of appearance.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         part::tags(&self.parts)
     }
 
-    /// The URL for one event. `Unfit` when a path segment gets an empty value or becomes `.` or
-    /// `..`, when the URL passes 8,000 bytes, or when it would not be the template's origin,
-    /// segments and pairs.
+    /// Renders the URL for one event. `Unfit` if a path segment gets an empty value or becomes `.`
+    /// or `..`, if the URL exceeds 8,000 bytes, or if it would change origin, segments or pairs.
     pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, Unfit> {
         let mut out = self.start();
         part::fill(&mut out, &self.parts, scope, View::Wire, MAX, missing)?;
         self.checked(&out)
     }
 
-    /// The URL for one event as people may see it, and why it can't be called, where it can't:
-    /// secrets and whatever looks like a token in the template are masked. No value of an event
-    /// changes what is masked, and no secret's length what is too long. Where it can't be called,
-    /// the text ends at the value because of which.
+    /// Renders the URL for display, with secrets and anything that looks like a token in the
+    /// template masked, and the reason why it can't be requested, if any. Event values do not
+    /// affect what is masked, and the length of secrets does not affect the limit. If the URL can't
+    /// be requested, the text ends at the offending value.
     pub fn render_masked(&self, scope: &Scope<'_>) -> (String, Option<Unfit>) {
         let Ok(masked) = Self::parse(&mask::url_template(&self.source)) else {
             return (MASK.to_owned(), None);
@@ -163,7 +162,7 @@ impl UrlTemplate {
     }
 }
 
-/// The URL may hold a token.
+/// The URL may contain a token.
 impl fmt::Debug for UrlTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "UrlTemplate({})", mask::url(&self.source))

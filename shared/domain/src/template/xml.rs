@@ -1,6 +1,6 @@
-//! XML bodies. A tag can stand in text, in an attribute's value and in CDATA; names, comments and
-//! processing instructions hold none. A DOCTYPE is refused, and with it every entity but the five
-//! predefined ones.
+//! XML bodies. Tags are allowed in text, attribute values and CDATA, but not in names, comments and
+//! processing instructions. A DOCTYPE is rejected, and so is any entity except the five predefined
+//! ones.
 
 use quick_xml::{
     Reader,
@@ -13,8 +13,8 @@ use super::{
     part::{Part, Place, has_tag, split},
 };
 
-/// Reads the template, tags and all, with a real parser: braces are plain characters to it. Each
-/// event's slice of the source then tells where its tags stand.
+/// Parses the template with its tags. To the XML parser, braces are plain characters; the source
+/// slice of each event shows the place of its tags.
 pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     if let Some(at) = text.find(|c| !is_char(c)) {
         return Err(error(text, at, "a character that XML does not allow"));
@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
             .map_err(|message| error(text, start, message))?;
         match place {
             Some(Place::XmlCdata) => parts.extend(cdata(slice)?),
-            // A `>` that a value could turn into `]]>` goes out escaped.
+            // A `>` that a value could complete to `]]>` is escaped.
             Some(Place::XmlText) => parts.extend(split(slice, Place::XmlText, |text| {
                 Ok(text.replace('>', "&gt;"))
             })?),
@@ -59,7 +59,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
     }
 }
 
-/// How far the document is.
+/// State of the document so far.
 #[derive(Default)]
 struct Document {
     depth: usize,
@@ -67,7 +67,7 @@ struct Document {
 }
 
 impl Document {
-    /// Whether tags may stand in the event's slice, and how their values are escaped.
+    /// Returns whether the event's slice may contain tags, and how to escape their values.
     fn read(
         &mut self,
         event: &Event<'_>,
@@ -119,7 +119,7 @@ impl Document {
     }
 }
 
-/// Once every name is a name, a tag between `<` and `>` can only stand in a value.
+/// Validates names and attributes. After that, any tag between `<` and `>` is inside a value.
 fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
     if !is_name(element.name().as_ref()) {
         return Err(format!(
@@ -131,8 +131,9 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
         return Err("no space between two attributes".to_owned());
     }
     for attribute in element.attributes() {
-        let attribute = attribute
-            .map_err(|_| "an attribute that is not `name=\"value\"`, or stands twice".to_owned())?;
+        let attribute = attribute.map_err(|_| {
+            "an attribute that is not `name=\"value\"` or is a duplicate".to_owned()
+        })?;
         if !is_name(attribute.key.as_ref()) {
             return Err(format!(
                 "`{}` is not an attribute name",
@@ -151,8 +152,8 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether white space follows each attribute, which the parser does not ask for but XML does
-/// (§3.1).
+/// Whether white space separates the attributes. XML requires it (§3.1), but the parser does not
+/// check it.
 fn are_apart(attributes: &str) -> bool {
     let mut quote = None;
     let mut closed = false;
@@ -168,7 +169,7 @@ fn are_apart(attributes: &str) -> bool {
     })
 }
 
-/// Bodies are sent as UTF-8, and escaped for XML 1.0.
+/// Bodies are sent as UTF-8 and escaped for XML 1.0.
 fn check_declaration(declaration: &BytesDecl<'_>, start: usize) -> Result<(), String> {
     let is_ours = || {
         let version = declaration.version().ok()?;
@@ -188,7 +189,7 @@ fn check_declaration(declaration: &BytesDecl<'_>, start: usize) -> Result<(), St
     }
 }
 
-/// The parts of a whole CDATA section. A literal `>` that a value before it could complete to `]]>`
+/// The parts of a CDATA section. A literal `>` that a preceding value could complete to `]]>`
 /// starts a new section.
 fn cdata(slice: &str) -> Result<Vec<Part>, TemplateError> {
     let mut parts = split(slice, Place::XmlCdata, |text| Ok(text.to_owned()))?;
@@ -209,7 +210,7 @@ pub(crate) fn escape_text(out: &mut String, text: &str) {
     text.chars().for_each(|c| escape_char(out, c));
 }
 
-/// Parsers turn line ends and tabs of an attribute's value into spaces, unless they are character
+/// Parsers replace line breaks and tabs in attribute values with spaces, unless they are character
 /// references.
 pub(super) fn escape_attribute(out: &mut String, text: &str) {
     for c in text.chars() {
@@ -228,7 +229,7 @@ fn escape_char(out: &mut String, c: char) {
         '>' => out.push_str("&gt;"),
         '"' => out.push_str("&quot;"),
         '\'' => out.push_str("&apos;"),
-        // Parsers turn a bare one into a line feed.
+        // Parsers replace a bare carriage return with a line feed.
         '\r' => out.push_str("&#13;"),
         c => out.push(if is_char(c) {
             c
@@ -238,8 +239,8 @@ fn escape_char(out: &mut String, c: char) {
     }
 }
 
-/// Appends text to an open CDATA section: `]]>` is split over two, also when part of it is already
-/// there.
+/// Appends text to an open CDATA section. `]]>` is split into two sections, even if it starts in
+/// earlier output.
 pub(super) fn split_cdata(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -251,12 +252,12 @@ pub(super) fn split_cdata(out: &mut String, text: &str) {
     }
 }
 
-/// A character of XML 1.0 (§2.2).
+/// Whether XML 1.0 allows the character (§2.2).
 fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// A name of XML 1.0 (§2.3).
+/// Whether the text is an XML 1.0 name (§2.3).
 pub(super) fn is_name(text: &str) -> bool {
     let starts = |c: char| {
         matches!(c, ':' | '_' | 'A'..='Z' | 'a'..='z' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
@@ -271,7 +272,7 @@ pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(starts) && text.chars().all(goes_on)
 }
 
-/// The parser's error in our words.
+/// Describes a parser error for clients.
 fn syntax(error: &quick_xml::Error) -> &'static str {
     match error {
         quick_xml::Error::IllFormed(_) => {

@@ -1,4 +1,4 @@
-//! How a request authenticates itself to its receiver.
+//! Authentication of requests to a receiver.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderName, header::AUTHORIZATION};
@@ -12,31 +12,31 @@ use crate::{
     mask,
 };
 
-/// The authentication of a webhook's requests.
+/// Authentication of a webhook's requests.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// None.
+    /// No authentication.
     None,
-    /// RFC 7617.
+    /// Basic authentication (RFC 7617).
     Basic {
-        /// The user's name, without a colon.
+        /// User name, without a colon.
         username: String,
-        /// The password.
+        /// Password; may be empty.
         password: SecretString,
     },
-    /// RFC 6750.
+    /// Bearer token (RFC 6750).
     Bearer(SecretString),
-    /// A key in a header.
+    /// API key in a header.
     ApiKey {
-        /// Which header.
+        /// Header name.
         header: HeaderName,
-        /// The key.
+        /// API key.
         value: SecretString,
     },
 }
 
 impl Auth {
-    /// Reads `{"type": "none" | "basic" | "bearer" | "api_key", …}`.
+    /// Parses `{"type": "none" | "basic" | "bearer" | "api_key", …}`.
     pub fn parse(value: Value, source: Source) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let auth = match fields.required("type", string).as_deref() {
@@ -68,7 +68,7 @@ impl Auth {
         fields.finish(auth)
     }
 
-    /// The document that [`Auth::parse`] reads, or with hints in place of secrets.
+    /// Returns the document that [`Auth::parse`] reads, or one with hints instead of secrets.
     pub fn to_value(&self, reveal: Reveal) -> Value {
         match (self, reveal) {
             (Self::None, _) => json!({"type": "none"}),
@@ -93,7 +93,7 @@ impl Auth {
         }
     }
 
-    /// The name of the header that authenticates a request.
+    /// Name of the header that authenticates a request.
     pub fn header_name(&self) -> Option<HeaderName> {
         match self {
             Self::None => None,
@@ -102,7 +102,7 @@ impl Auth {
         }
     }
 
-    /// The header that authenticates a request.
+    /// Header that authenticates a request.
     pub fn header(&self) -> Option<(HeaderName, SecretString)> {
         match self {
             Self::None => None,
@@ -120,45 +120,45 @@ impl Auth {
     }
 }
 
-/// Longest user name and password, in characters.
-const LONGEST: usize = 1000;
+/// Max length of user name and password, in characters.
+const MAX_LENGTH: usize = 1000;
 
 pub(crate) fn username(value: Value) -> Checked<String> {
     let text = string(value)?;
     match text.chars().count() {
         0 => Err(Problems::here("must not be empty")),
-        1..=LONGEST if text.contains(':') || text.chars().any(char::is_control) => Err(
-            Problems::here("must hold no colon and no control characters"),
+        1..=MAX_LENGTH if text.contains(':') || text.chars().any(char::is_control) => Err(
+            Problems::here("must not contain colons or control characters"),
         ),
-        1..=LONGEST => Ok(text),
+        1..=MAX_LENGTH => Ok(text),
         _ => Err(Problems::here(format!(
-            "must have at most {LONGEST} characters"
+            "must have at most {MAX_LENGTH} characters"
         ))),
     }
 }
 
-/// A header's name that is the user's to set.
+/// Header name that a client may set.
 pub(crate) fn header_name(value: Value) -> Checked<HeaderName> {
     Ok(header::check_name(&string(value)?)?)
 }
 
-/// A password goes out in base64: any text will do (RFC 7617), an empty one too, but control
-/// characters.
+/// A password is sent in base64, so any text without control characters is valid (RFC 7617),
+/// including an empty one.
 fn password(value: Value) -> Checked<SecretString> {
     let text = string(value)?;
-    if text.chars().count() > LONGEST {
+    if text.chars().count() > MAX_LENGTH {
         return Err(Problems::here(format!(
-            "must have at most {LONGEST} characters"
+            "must have at most {MAX_LENGTH} characters"
         )));
     }
     if text.chars().any(char::is_control) {
-        return Err(Problems::here("must hold no control characters"));
+        return Err(Problems::here("must not contain control characters"));
     }
     Ok(text.into())
 }
 
-/// A token without the scheme's name and without spaces (RFC 6750, section 2.1), so that it can
-/// follow `Bearer `.
+/// A token without spaces and without the scheme name (RFC 6750, section 2.1). It is sent as
+/// `Bearer <token>`.
 fn bearer(value: Value) -> Checked<SecretString> {
     let token = secret(value)?;
     if token.expose_secret().len() > header::VALUE_LIMIT - "Bearer ".len() {
@@ -169,14 +169,13 @@ fn bearer(value: Value) -> Checked<SecretString> {
     }
     if token.expose_secret().contains([' ', '\t']) {
         return Err(Problems::here(
-            "must hold no spaces: give the token without `Bearer`",
+            "must not contain spaces. Enter the token without `Bearer`.",
         ));
     }
     Ok(token)
 }
 
-/// A secret that goes into a header: not empty, printable ASCII, as long as any header's value may
-/// be.
+/// A secret sent in a header: printable ASCII, not empty, at most as long as any header value.
 pub(crate) fn secret(value: Value) -> Checked<SecretString> {
     let text = string(value)?;
     if text.is_empty() {
@@ -185,7 +184,7 @@ pub(crate) fn secret(value: Value) -> Checked<SecretString> {
     header::check_value(&text)?;
     if !text.is_ascii() {
         return Err(Problems::here(
-            "must hold printable ASCII characters and tabs only",
+            "must contain only printable ASCII characters and tabs",
         ));
     }
     Ok(text.into())

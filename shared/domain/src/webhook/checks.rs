@@ -1,5 +1,5 @@
-//! What must hold between the fields of a webhook that is written. A saved one is read without:
-//! what it was checked for then is not for its readers to refuse.
+//! Cross-field validation on create and update. Skipped when loading, so that stored webhooks
+//! always load.
 
 use http::HeaderName;
 
@@ -9,11 +9,11 @@ use super::{
 };
 use crate::invalid::{Checked, Problems};
 
-/// The largest settings, as JSON with their secrets: sealed, they take 256 KiB. An item of DynamoDB
-/// holds 400 KB.
-const MOST_BYTES: usize = 192 * 1024;
+/// Max size of the settings as JSON including secrets, in bytes. Encrypted they take 256 KiB; a
+/// DynamoDB item is limited to 400 KB.
+const MAX_BYTES: usize = 192 * 1024;
 
-/// The tags that name secrets which are not there: unlike an event's data, they are known by now.
+/// Tags that name an unknown secret. Unlike event data, secrets are known at this point.
 pub(super) fn undefined<'a>(tags: impl Iterator<Item = &'a str>, secrets: &Secrets) -> Vec<String> {
     let unknown = |tag: &&str| {
         tag.strip_prefix("secret.")
@@ -22,36 +22,36 @@ pub(super) fn undefined<'a>(tags: impl Iterator<Item = &'a str>, secrets: &Secre
     tags.filter(unknown).map(str::to_owned).collect()
 }
 
-/// Refuses a header for the signing secret that another value goes into.
+/// Validates that nothing else sets the header of the signing secret.
 pub(super) fn free_for_signing(signing: &Signing, auth: Option<&Auth>) -> Checked<()> {
     match signing {
         Signing::Header(name) if auth.and_then(Auth::header_name).as_ref() == Some(name) => {
-            Err(Problems::here("is the header that `auth` sets").under("name"))
+            Err(Problems::here("is already set by `auth`").under("name"))
         }
         _ => Ok(()),
     }
 }
 
-/// Refuses an extra header that another value goes into.
+/// Validates that nothing else sets an extra header.
 pub(super) fn free_for_extra(
     name: &HeaderName,
     auth: Option<&Auth>,
     signing: Option<&Signing>,
 ) -> Checked<()> {
     if auth.and_then(Auth::header_name).as_ref() == Some(name) {
-        return Err(Problems::here("is the header that `auth` sets"));
+        return Err(Problems::here("is already set by `auth`"));
     }
     match signing {
         Some(Signing::Header(signed)) if signed == name => {
-            Err(Problems::here("is the header that `signing` sets"))
+            Err(Problems::here("is already set by `signing`"))
         }
         _ => Ok(()),
     }
 }
 
-/// Refuses headers of the webhook that the connected service's account sets as well.
+/// Validates that no header is also set by the connected service's account.
 pub(super) fn free_for_account(settings: &Settings, authenticating: &HeaderName) -> Checked<()> {
-    let detail = "is the header that the service's account sets";
+    let detail = "is already set by the service's account";
     let mut problems = Vec::new();
     for (name, _) in settings
         .headers
@@ -75,7 +75,7 @@ pub(super) fn free_for_account(settings: &Settings, authenticating: &HeaderName)
     }
 }
 
-/// Refuses settings that do not fit where they are kept, by the field that takes most of it.
+/// Validates the size of the settings. An error names the largest field.
 pub(super) fn size(settings: &Settings) -> Checked<()> {
     let sizes: Vec<(String, usize)> = settings
         .to_map(Reveal::Full)
@@ -86,10 +86,10 @@ pub(super) fn size(settings: &Settings) -> Checked<()> {
     let largest = sizes
         .into_iter()
         .max_by_key(|(_, size)| *size)
-        .filter(|_| whole > MOST_BYTES);
+        .filter(|_| whole > MAX_BYTES);
     largest.map_or(Ok(()), |(name, size)| {
         let detail =
-            format!("takes {size} bytes as JSON, most of the {whole} of the whole webhook; it may have {MOST_BYTES}");
+            format!("has {size} of the webhook's {whole} bytes as JSON, but only {MAX_BYTES} are allowed in total");
         Err(Problems::here(detail).under(&name))
     })
 }

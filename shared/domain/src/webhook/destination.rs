@@ -1,4 +1,4 @@
-//! Where a webhook's deliveries go: to an address of its own, or to a path at a connected service.
+//! Destination of a webhook's deliveries: a URL, or a path at a connected service.
 
 use std::borrow::Cow;
 
@@ -14,45 +14,45 @@ use crate::{
     template::{TemplateError, UrlTemplate},
 };
 
-/// Where deliveries go.
+/// Where deliveries are sent.
 #[derive(Debug, Clone)]
 pub enum Destination {
-    /// An address.
+    /// A URL of its own.
     Url(UrlTemplate),
-    /// A connected service, whose account authenticates the call.
+    /// A connected service, whose account authenticates the requests.
     Service {
-        /// Which one.
+        /// The service.
         service: ServiceId,
-        /// What follows its URL.
+        /// Path and query below the service's URL.
         path: ServicePath,
     },
 }
 
-/// A path, and maybe a query, that is joined to a service's URL; with tags.
+/// Path with an optional query, joined to a service's URL. May contain tags.
 #[derive(Debug, Clone)]
 pub struct ServicePath {
     source: String,
-    /// Behind a stand-in for the service's URL.
+    /// Parsed with [`ANY_SERVICE`] as the service's URL.
     template: UrlTemplate,
 }
 
-/// A stand-in for the URL of whatever service (RFC 2606).
+/// Placeholder for a service's URL (reserved by RFC 2606).
 const ANY_SERVICE: &str = "https://service.invalid";
 
-/// Why there is no address.
+/// Why a destination has no URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAddress {
-    /// The service is gone.
-    #[error("the connected service is not there")]
+    /// The service was deleted.
+    #[error("the connected service no longer exists")]
     NoService,
-    /// Service and path together make no URL.
-    #[error("the path does not fit the service's URL: {0}")]
+    /// The path can't be joined to the service's URL.
+    #[error("the path can't be joined to the service's URL: {0}")]
     Template(#[from] TemplateError),
 }
 
 impl Destination {
-    /// Takes `url`, or `service_id` and `path`, out of a document. `check` tells whether an address
-    /// may be called.
+    /// Reads `url`, or `service_id` and `path`. `check` validates whether requests to a URL are
+    /// allowed.
     pub(super) fn take(fields: &mut Fields, check: impl Fn(&Url) -> Checked<()>) -> Option<Self> {
         let of_service = fields.has("service_id") || fields.has("path");
         let url = |value| {
@@ -60,7 +60,7 @@ impl Destination {
             check(template.origin_url()).map(|()| template)
         };
         if !of_service {
-            // Both may be there as null.
+            // Both may be present as null.
             for name in ["service_id", "path"] {
                 fields.optional(name, Ok);
             }
@@ -68,7 +68,7 @@ impl Destination {
         }
         fields.optional("url", |_| -> Checked<()> {
             Err(Problems::here(
-                "goes without `service_id` and `path`: give the one or the others",
+                "is mutually exclusive with `service_id` and `path`",
             ))
         });
         let service = fields.required("service_id", |value| Ok(string(value)?.parse()?));
@@ -94,7 +94,7 @@ impl Destination {
         map.insert("path".to_owned(), json!(path));
     }
 
-    /// The service that it names.
+    /// The connected service, if any.
     pub const fn service(&self) -> Option<ServiceId> {
         match self {
             Self::Url(_) => None,
@@ -102,7 +102,7 @@ impl Destination {
         }
     }
 
-    /// The whole address, where `server` is the URL of the service that is named, if one is.
+    /// The full URL. `server` is the URL of the connected service, if there is one.
     pub fn address(&self, server: Option<&Url>) -> Result<Cow<'_, UrlTemplate>, NoAddress> {
         match (self, server) {
             (Self::Url(url), _) => Ok(Cow::Borrowed(url)),
@@ -114,7 +114,7 @@ impl Destination {
         }
     }
 
-    /// The field that holds its tags, and their names.
+    /// Name of the field that contains the tags, and the tags.
     pub(super) fn tags(&self) -> (&'static str, impl Iterator<Item = &str>) {
         match self {
             Self::Url(url) => ("url", url.tags()),
@@ -122,7 +122,7 @@ impl Destination {
         }
     }
 
-    /// The text as it was written.
+    /// The URL or path as the client wrote it.
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Url(url) => url.as_str(),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_url_or_a_path_at_a_service() {
+    fn destination_is_url_or_path_at_service() {
         for (document, pointers) in [
             (json!({}), vec!["/url"]),
             (json!({"path": "/a"}), vec!["/service_id"]),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_follows_its_services_url() {
+    fn path_is_joined_to_service_url() {
         for (path, server, whole) in [
             (
                 "/tickets/{id}?by={user}",

@@ -1,34 +1,33 @@
-//! A webhook's health: what its attempts tell of it, and what follows from that.
+//! A webhook's health, derived from the outcomes of its attempts.
 //!
-//! Outcomes come in, [`Health`] goes out; of a webhook that is well there is none, so that it costs
-//! no write. After a day of failures without one success its owner is warned, after five it is
-//! disabled. What could not be sent because of the event's own values (`blocked`) says nothing
-//! about the receiver.
+//! A healthy webhook has no [`Health`], so that it costs no write. After a day of failures without
+//! a success the owner is warned; after five days the webhook is disabled. `blocked` attempts don't
+//! count: they fail because of the event's values and say nothing about the receiver.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::Outcome;
 
-/// How long a webhook fails until its owner is warned.
+/// How long a webhook fails before its owner is warned.
 const WARNED_AFTER: SignedDuration = SignedDuration::from_hours(24);
-/// How long it fails until it is disabled.
+/// How long a webhook fails before it is disabled.
 const DISABLED_AFTER: SignedDuration = SignedDuration::from_hours(5 * 24);
 
-/// What is wrong with a webhook.
+/// Health of a failing webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// Since when no attempt has succeeded: when the first one began that failed.
+    /// Start of the first failed attempt since the last success.
     pub failing_since: Timestamp,
-    /// Whether its owner was warned.
+    /// Whether the owner was warned.
     pub warned: bool,
-    /// Whether its last attempt got no answer in time: it would hold up what shares a batch with
-    /// it.
+    /// Whether the last attempt timed out. Such a webhook would delay the other messages in its
+    /// batch.
     pub hangs: bool,
 }
 
 impl Health {
-    /// The health after an attempt that began at `at`.
+    /// Returns the health after an attempt that started at `at`.
     pub fn after(before: Option<&Self>, outcome: &Outcome, at: Timestamp) -> Option<Self> {
         match outcome {
             Outcome::Delivered { .. } => None,
@@ -41,17 +40,17 @@ impl Health {
         }
     }
 
-    /// Whether its owner is to be warned at `now`.
+    /// Whether the owner should be warned at `now`.
     pub fn is_to_be_told(&self, now: Timestamp) -> bool {
         !self.warned && now >= self.warning_due()
     }
 
-    /// Whether it has failed for so long at `now` that it is to be disabled.
+    /// Whether the webhook should be disabled at `now`.
     pub fn is_beyond_hope(&self, now: Timestamp) -> bool {
         now.duration_since(self.failing_since) >= DISABLED_AFTER
     }
 
-    /// When its owner was to be warned.
+    /// When the warning is due.
     pub fn warning_due(&self) -> Timestamp {
         self.failing_since
             .checked_add(WARNED_AFTER)
@@ -69,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_ends_what_the_first_failure_began() {
+    fn health_starts_with_first_failure_and_ends_with_success() {
         let failed = |code| {
             Outcome::Failed(Failure::Status {
                 code,
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_warns_once_and_five_disable() {
+    fn failing_webhook_warns_after_a_day_and_disables_after_five() {
         for (hours, warned, told, beyond_hope) in [
             (0, false, false, false),
             (23, false, false, false),

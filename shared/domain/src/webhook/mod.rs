@@ -1,7 +1,7 @@
-//! Webhooks: where events go, in which shape, and what becomes of a webhook over time.
+//! Webhooks: their settings, state and requests.
 //!
-//! [`Settings`] is what an admin writes, [`Webhook`] is the resource with its signing secrets and
-//! its state, and [`request`] turns a webhook and an event into the HTTP request that goes out.
+//! [`Settings`] is what an admin writes. [`Webhook`] is the resource with its signing secrets and
+//! state. [`request`] builds the HTTP request for an event.
 
 pub mod auth;
 mod checks;
@@ -29,32 +29,32 @@ use crate::{
     time,
 };
 
-/// A webhook as it is kept.
+/// A stored webhook.
 #[derive(Debug, Clone)]
 pub struct Webhook {
-    /// Its id.
+    /// Webhook ID.
     pub id: WebhookId,
-    /// What the admin wrote.
+    /// Settings written by the admin.
     pub settings: Settings,
-    /// What requests are signed with.
+    /// Signing secrets.
     pub secrets: SigningSecrets,
-    /// What happened to it.
+    /// State that is not part of the settings.
     pub state: State,
-    /// Which of its secrets belong to another address than the present one.
+    /// Origins of secrets that were given for another origin than the current one.
     pub secret_origins: SecretOrigins,
 }
 
-/// The signing secret and, for their overlaps after rotations, those before it.
+/// The current signing secret, and earlier ones during their overlap after a rotation.
 #[derive(Debug, Clone)]
 pub struct SigningSecrets {
     /// The secret in force.
     pub current: SigningSecret,
-    /// Rotated secrets, the latest first, each with the end of its overlap.
+    /// Rotated secrets, latest first, each with the end of its overlap.
     pub previous: Vec<(SigningSecret, Timestamp)>,
 }
 
 impl SigningSecrets {
-    /// Only this one.
+    /// Signing secrets without overlap.
     pub fn only(current: SigningSecret) -> Self {
         Self {
             current,
@@ -62,8 +62,9 @@ impl SigningSecrets {
         }
     }
 
-    /// `fresh` from `now` on, with the current one beside it for `overlap`. Earlier ones keep their
-    /// own overlaps, unless there is none this time: then all of them end at once.
+    /// Makes `fresh` the current secret from `now` on. The old one stays valid for `overlap`.
+    /// Earlier ones keep their own overlap, unless `overlap` is zero, which ends all of them
+    /// immediately.
     pub fn rotated(
         self,
         fresh: SigningSecret,
@@ -77,7 +78,7 @@ impl SigningSecrets {
         })
     }
 
-    /// Those that sign a request at `now`, the current one first.
+    /// Secrets that sign a request at `now`, the current one first.
     pub fn at(&self, now: Timestamp) -> Vec<&SigningSecret> {
         let previous = self
             .previous
@@ -88,40 +89,39 @@ impl SigningSecrets {
     }
 }
 
-/// What changes about a webhook without its settings changing.
+/// Webhook state that changes without a change of the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When an admin, or a disabling, last changed it.
+    /// When an admin changed it or Tieline disabled it.
     pub updated_at: Timestamp,
-    /// Counts the changes: a change names the version that it saw, so that none is overwritten
-    /// unseen.
+    /// Version for optimistic locking. Every write names the version it read.
     pub version: u64,
-    /// Why it was disabled, when it was not an admin who did it.
+    /// Why Tieline disabled it; `None` if an admin did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<DisabledReason>,
-    /// When it was last disabled. Deliveries queued until then are cancelled for good, also once it
-    /// is enabled again.
+    /// When it was last disabled. Deliveries queued up to then stay cancelled even after it is
+    /// enabled again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<Timestamp>,
-    /// What is wrong with it, where something is.
+    /// Health; `None` while it is healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
-    /// Which line calls wait in that its rate limit holds back.
+    /// Current line for deliveries above the rate limit.
     #[serde(default)]
     pub line: Line,
 }
 
-/// The line of the calls that a rate limit holds back: it begins when the limit changes or the
-/// webhook is enabled, and calls that wait in an earlier one have to ask anew. In microseconds
-/// since the epoch; 0 for the first line of a webhook.
+/// Start of the line for deliveries above the rate limit, in microseconds since the epoch; 0 for a
+/// webhook's first line. A new line starts when the limit changes or the webhook is enabled.
+/// Deliveries in an earlier line have to request a new place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Line(i64);
 
 impl Line {
-    /// When it began, in microseconds since the epoch.
+    /// Start of the line, in microseconds since the epoch.
     pub fn since(self) -> i64 {
         self.0
     }
@@ -131,9 +131,9 @@ impl Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisabledReason {
-    /// The receiver answered 410 Gone.
+    /// The receiver responded with 410 Gone.
     Gone,
-    /// Days of failures without one success.
+    /// Days of failures without a success.
     Failing,
 }
 
@@ -160,8 +160,8 @@ impl Webhook {
         }
     }
 
-    /// The webhook with other settings. Disabling records the time; enabling clears what was wrong.
-    /// Enabling and a change of the rate limit begin another line.
+    /// Returns the webhook with other settings. Disabling records the time; enabling clears health
+    /// and reason. Enabling and a change of the rate limit start a new line.
     #[must_use]
     pub fn changed(mut self, settings: Settings, now: Timestamp) -> Self {
         let enabled = settings.enabled && !self.settings.enabled;
@@ -188,7 +188,7 @@ impl Webhook {
         .touched(now)
     }
 
-    /// The webhook, switched off by Tieline.
+    /// Returns the webhook disabled by Tieline.
     #[must_use]
     pub fn disabled(mut self, reason: DisabledReason, now: Timestamp) -> Self {
         self.settings.enabled = false;
@@ -197,7 +197,7 @@ impl Webhook {
         self.touched(now)
     }
 
-    /// The webhook as changed at `now`, one version on.
+    /// Returns the webhook with an incremented version, changed at `now`.
     #[must_use]
     pub fn touched(mut self, now: Timestamp) -> Self {
         self.state.updated_at = now;
@@ -205,12 +205,12 @@ impl Webhook {
         self
     }
 
-    /// The secrets to mask in text that comes back from third parties.
+    /// Secrets to mask in text from third parties.
     pub fn secrets(&self) -> Secrets {
         secrets::secrets(self)
     }
 
-    /// Why an attempt that ended with `outcome` at `now` is the webhook's last, where it is.
+    /// Reason to disable the webhook after an attempt that ended at `now`, if any.
     pub fn stopped_by(&self, outcome: &Outcome, now: Timestamp) -> Option<DisabledReason> {
         let beyond_hope = || {
             self.state
@@ -225,8 +225,8 @@ impl Webhook {
         }
     }
 
-    /// The event that warns of its failures, made at `now`: one for each time that it begins to
-    /// fail, however often it is made.
+    /// The event `webhook.failing`, created at `now`. Its ID derives from the start of the
+    /// failures, so that repeats have the same ID.
     pub fn failing_event(&self, health: &Health, now: Timestamp) -> Event {
         let (kind, since) = (EventType::webhook_failing(), health.failing_since);
         Event {
@@ -242,8 +242,8 @@ impl Webhook {
         }
     }
 
-    /// The event that tells of its disabling: one for each, however often it is made. `None` when
-    /// Tieline did not do it.
+    /// The event `webhook.disabled`; repeats have the same ID. `None` if Tieline did not disable
+    /// the webhook.
     pub fn disabled_event(&self) -> Option<Event> {
         let (reason, stopped_at) = self.state.disabled_reason.zip(self.state.stopped_at)?;
         let kind = EventType::webhook_disabled();
@@ -257,11 +257,10 @@ impl Webhook {
     }
 }
 
-/// How old an event that is made may look: lists go back for as long as events are kept, which is
-/// longer.
+/// Max age of a created event's ID. Event retention is longer, so that lists still include it.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The time that the ID of an event for `due` has: where that is long past, the start of the day of
+/// Time for the ID of an event that was due at `due`. If that is long past, the start of the day of
 /// `now`.
 fn listed_at(due: Timestamp, now: Timestamp) -> Timestamp {
     let day = now.as_second().div_euclid(86_400) * 86_400;

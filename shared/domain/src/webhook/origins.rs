@@ -1,4 +1,4 @@
-//! Stored secrets of a webhook, and where its requests carry them.
+//! Origins of a webhook's stored secrets.
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -11,11 +11,11 @@ use crate::{
 };
 
 impl Webhook {
-    /// The webhook after `patch` made it of `before`, whose requests went to the first origin and
-    /// go to the second now.
+    /// Returns the webhook after `patch` changed it from `before`. Requests went to the origin
+    /// `from` and now go to `to`.
     ///
     /// # Errors
-    /// Names each stored secret that would reach another origin than its own.
+    /// Names each stored secret that would be sent to an origin it was not given for.
     pub fn patched(self, before: &Self, patch: &Value, [from, to]: [&Origin; 2]) -> Checked<Self> {
         let kept = self.secrets.current.expose() == before.secrets.current.expose();
         let sends_it = matches!(self.settings.signing, Signing::Header(_));
@@ -42,7 +42,7 @@ fn stored(settings: &Settings) -> Vec<StoredSecret> {
         StoredSecret::sent_if(settings.tags().any(|used| used == tag), ["secrets", name])
     });
     let headers = StoredSecret::of_headers(&["headers"], &settings.headers);
-    // A patch of `url` replaces it whole; a path stays when the service changes.
+    // A patch of `url` replaces it completely; a path stays when the service changes.
     let path = settings
         .destination
         .service()

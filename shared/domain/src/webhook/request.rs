@@ -1,4 +1,4 @@
-//! From a webhook and an event to the HTTP request that goes out.
+//! Builds the HTTP request for a webhook and an event.
 
 use std::collections::BTreeMap;
 
@@ -23,46 +23,45 @@ use crate::{
     time,
 };
 
-/// Names our own hops: how many times this chain of events left Tieline. Inbound URLs read it to
-/// end loops.
+/// Header with the number of times this chain of events has left Tieline. Inbound URLs read it to
+/// break loops.
 pub const HOPS_HEADER: HeaderName = HeaderName::from_static("tieline-hops");
 
-/// A request that is ready to be sent.
+/// A request ready to send.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The method.
+    /// HTTP method.
     pub method: Method,
-    /// The address.
+    /// URL.
     pub url: Url,
-    /// The address as records show it: without secrets.
+    /// URL for records, without secrets.
     pub shown_url: String,
-    /// Every header, signature included.
+    /// All headers, including the signature.
     pub headers: HeaderMap,
-    /// The body, where there is one.
+    /// Body, if the method has one.
     pub body: Option<String>,
-    /// Tags that named nothing.
+    /// Tags that had no value in this event.
     pub missing: Missing,
 }
 
-/// A request as previews show it: without secrets, and without what only the moment of sending
-/// adds.
+/// A request in a preview: without secrets, and without headers that are only added when sending.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Preview {
-    /// The method.
+    /// HTTP method.
     pub method: String,
-    /// The address, secrets masked.
+    /// URL, with secrets masked.
     pub url: String,
-    /// The headers, secrets masked.
+    /// Headers, with secrets masked.
     pub headers: BTreeMap<String, String>,
-    /// The body, secrets masked; at most its first 16 KiB.
+    /// Body, with secrets masked; at most its first 16 KiB.
     pub body: Option<String>,
-    /// Whether the body was cut; absent where it was not.
+    /// True if the body was truncated; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub truncated: bool,
 }
 
-/// The signed request that takes `event` to `webhook`, which is at `address`, at `now`.
+/// Builds the signed request for `event` to `webhook` at `address`, as of `now`.
 pub fn build(
     webhook: &Webhook,
     address: &UrlTemplate,
@@ -107,12 +106,12 @@ pub fn build(
     })
 }
 
-/// The request that [`build`] would make, with secrets masked, or why there is none; and the tags
-/// that name nothing.
+/// Returns the request that [`build`] would make, with secrets masked, or why it can't be built,
+/// and the tags without a value.
 ///
-/// What is masked depends on where it comes from, and never on what the event's data holds: whoever
-/// chooses the data learns nothing about the secrets. So a limit that only the secrets' own length
-/// would break is not noticed here.
+/// What is masked depends on where a value comes from, never on the event's data, so that a client
+/// that chooses the data learns nothing about the secrets. A preview therefore does not detect that
+/// a secret's length exceeds a limit.
 pub fn preview(
     webhook: &Webhook,
     address: &UrlTemplate,
@@ -124,8 +123,8 @@ pub fn preview(
     )
 }
 
-/// The tags of a webhook's URL, headers and body that name nothing in `event`, whether or not a
-/// request can be made of it.
+/// Returns the tags in URL, headers and body that have no value in `event`, even if no request can
+/// be built.
 pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missing {
     let roots = roots(webhook, event);
     let scope = scope(&roots, webhook, event);
@@ -191,7 +190,7 @@ fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Pre
     })
 }
 
-/// What tags can name besides the event's data.
+/// Roots for tags other than the event's data.
 fn roots(webhook: &Webhook, event: &Event) -> Value {
     json!({
         "event": {"id": event.id, "type": event.kind, "timestamp": time::show(event.timestamp)},
@@ -218,7 +217,7 @@ fn url(
     stays_in_service(webhook, address, &url).map(|()| url)
 }
 
-/// At a connected service, the address stays below that service's URL, whatever the values are.
+/// At a connected service, the URL must stay below the service's URL, whatever the values are.
 fn stays_in_service(webhook: &Webhook, address: &UrlTemplate, url: &Url) -> Result<(), Unfit> {
     if webhook.settings.destination.service().is_some() && has_dot_segment(url.path()) {
         return Err(Unfit {
@@ -249,7 +248,7 @@ fn body(
     }
 }
 
-/// The headers that are not secret by themselves; the webhook's own win over ours.
+/// Headers that are not secret. The webhook's own override Tieline's.
 fn plain_headers(
     webhook: &Webhook,
     scope: &Scope<'_>,
@@ -271,7 +270,7 @@ fn plain_headers(
     Ok(headers)
 }
 
-/// A value that must not be printed by HTTP libraries.
+/// A header value that HTTP libraries must not print.
 pub(crate) fn sensitive(text: &str) -> Result<HeaderValue, Unfit> {
     let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Unfit {
         tag: "secret".to_owned(),

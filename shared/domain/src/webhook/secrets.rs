@@ -1,4 +1,4 @@
-//! The secrets of a webhook, to be masked in text that comes back from third parties.
+//! Secrets of a webhook, for masking in text from third parties.
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use secrecy::ExposeSecret;
@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use super::{Auth, Webhook};
 use crate::{mask, redact::Secrets, signature::SigningSecret};
 
-/// The secrets, in the order in which they count: those that sign, authenticate or have a name of
-/// their own, then secret headers, the secret parts of the URL, and last what headers are made of.
+/// The secrets in order of precedence: signing, authentication and named secrets, then secret
+/// headers, then secret parts of the URL, then parts of header values.
 pub(super) fn secrets(webhook: &Webhook) -> Secrets {
     let mut found = Secrets::default();
     let settings = &webhook.settings;
@@ -153,14 +153,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn in_whatever_code_it_comes(secret in "[ -~é😀]{8,20}", inner in 0..8_usize, outer in 0..8_usize) {
+        fn secret_is_masked_in_any_encoding(secret in "[ -~é😀]{8,20}", inner in 0..8_usize, outer in 0..8_usize) {
             let webhook = webhook(&json!({"secrets": {"a": secret}}));
             let text = format!("[{}]", code(&code(&secret, inner), outer));
             prop_assert_eq!(redact(&webhook, &text), "[•••]", "{}", text);
         }
 
         #[test]
-        fn any_text_is_taken(text in "(\\PC|%[0-9a-f]{2}|\\\\u[0-9a-f]{4}|&#[0-9]{1,6};|&amp;|alpha){0,40}") {
+        fn redact_accepts_any_text(text in "(\\PC|%[0-9a-f]{2}|\\\\u[0-9a-f]{4}|&#[0-9]{1,6};|&amp;|alpha){0,40}") {
             let redacted = redact(&webhook(&json!({"secrets": {"a": "alpha"}})), &text);
             prop_assert!(!redacted.contains("alpha"));
         }

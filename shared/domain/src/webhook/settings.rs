@@ -1,5 +1,5 @@
-//! A webhook's settings: read from JSON with everything that is wrong named at once, and written
-//! back.
+//! A webhook's settings, parsed from and written to JSON. Parsing reports every invalid field at
+//! once.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,9 @@ use crate::{
     template::{BodyTemplate, Format, HeaderTemplate},
 };
 
-/// What an admin writes about a webhook, but its signing secret.
+/// Everything an admin writes about a webhook except its signing secret.
 #[derive(Debug, Clone)]
-#[expect(
-    missing_docs,
-    reason = "each field is documented where the API documents it"
-)]
+#[expect(missing_docs, reason = "the API documents each field")]
 pub struct Settings {
     pub name: String,
     pub destination: Destination,
@@ -51,7 +48,7 @@ pub struct Settings {
     pub rate_limit_per_second: Option<u32>,
 }
 
-/// Named values for tags (`{secret.bot_token}`).
+/// Named secrets for tags such as `{secret.bot_token}`.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets(pub BTreeMap<String, SecretString>);
 
@@ -63,16 +60,16 @@ impl std::ops::Deref for Secrets {
     }
 }
 
-/// How a receiver knows that a request is ours.
+/// How a request proves that it comes from Tieline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signing {
     /// Standard Webhooks signature headers.
     Standard,
-    /// The secret itself in a header.
+    /// The signing secret itself in a header.
     Header(HeaderName),
 }
 
-/// Which answers count as success.
+/// Status codes that count as success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Success {
     /// 200 to 399.
@@ -87,7 +84,7 @@ impl Success {
         ("2xx", Self::TwoHundreds),
     ];
 
-    /// Whether this status is one.
+    /// Whether a response with this status is a success.
     pub fn accepts(self, status: u16) -> bool {
         match self {
             Self::TwoOrThreeHundreds => (200..400).contains(&status),
@@ -96,12 +93,12 @@ impl Success {
     }
 }
 
-/// Whether a document shows secrets.
+/// How a document shows secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reveal {
-    /// In full: for the sealed copy and as the base of a merge patch.
+    /// In full: for encrypted storage and as the base of a merge patch.
     Full,
-    /// Hints and masks: for answers.
+    /// As hints and masks: for API responses.
     Hints,
 }
 
@@ -117,33 +114,33 @@ pub(crate) const FORMATS: [(&str, Format); 3] = [
     ("xml", Format::Xml),
     ("form", Format::Form),
 ];
-/// Bounds on what one webhook holds.
-const MOST_PATTERNS: usize = 40;
-const MOST_HEADERS: usize = 20;
-const MOST_SECRETS: usize = 20;
+/// Max number of event patterns, extra headers and named secrets of a webhook.
+const MAX_PATTERNS: usize = 40;
+const MAX_HEADERS: usize = 20;
+const MAX_SECRETS: usize = 20;
 
 impl Settings {
-    /// Reads the settings and the signing secret, if one is given. `allow` is the deployment's list
-    /// of extra targets.
+    /// Parses the settings, and the signing secret if one is given. `allow` lists the extra targets
+    /// that this deployment allows.
     pub fn parse(value: Value, allow: &Allow) -> Checked<(Self, Option<SigningSecret>)> {
         let (settings, secret) = Self::read(value, Some(allow))?;
         checks::size(&settings)?;
         Ok((settings, secret))
     }
 
-    /// Checks that no header is set by the webhook and by its connected service's account, whose
-    /// header is `authenticating`.
+    /// Validates that no header is set by both the webhook and its connected service's account,
+    /// whose header is `authenticating`.
     pub fn check_account(&self, authenticating: &HeaderName) -> Checked<()> {
         checks::free_for_account(self, authenticating)
     }
 
-    /// Reads settings that were saved. What was to be checked was checked then: a saved webhook can
-    /// always be read, and whether its target is allowed by now is for the sending to check.
+    /// Loads stored settings without validation, so that stored webhooks always load. Sending
+    /// checks whether the target is still allowed.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, None).map(|(settings, _)| settings)
     }
 
-    /// `input`: where it comes from a client, with the targets that it may have.
+    /// `input` has the allowed targets if the value comes from a client; `None` for a stored one.
     fn read(value: Value, input: Option<&Allow>) -> Checked<(Self, Option<SigningSecret>)> {
         let source = if input.is_some() {
             Source::Client
@@ -158,7 +155,7 @@ impl Settings {
         });
         let events = fields.required(
             "events",
-            list(1, MOST_PATTERNS, |value| {
+            list(1, MAX_PATTERNS, |value| {
                 Ok(Pattern::parse(&string(value)?)?)
             }),
         );
@@ -173,7 +170,7 @@ impl Settings {
         let method = fields.defaulted("method", Method::POST, method);
         let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
         let body = fields.defaulted("body", None, |value| {
-            // Where the format itself is wrong, that is the problem to report.
+            // If the format itself is invalid, only that is reported.
             let Some(format) = format else {
                 return string(value).map(|_| None);
             };
@@ -185,7 +182,7 @@ impl Settings {
         let auth = fields.defaulted("auth", Auth::None, |value| {
             match Auth::parse(value, source)? {
                 Auth::None => Ok(Auth::None),
-                _ if to_service => Err(Problems::here("is the business of the service's account")),
+                _ if to_service => Err(Problems::here("is set by the service's account")),
                 auth => Ok(auth),
             }
         });
@@ -235,7 +232,7 @@ impl Settings {
                 for tag in tags {
                     fields.refuse(
                         field,
-                        format!("names {{{tag}}}, which is not among `secrets`"),
+                        format!("uses `{{{tag}}}`, which is not defined in `secrets`"),
                     );
                 }
             }
@@ -264,7 +261,7 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// The names of all tags in URL or path, headers and body.
+    /// Names of all tags in URL or path, headers and body.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
         let headers = self.headers.iter().flat_map(|(_, value)| value.tags());
         self.destination
@@ -274,8 +271,8 @@ impl Settings {
             .chain(self.body.iter().flat_map(BodyTemplate::tags))
     }
 
-    /// The document that [`Settings::parse`] reads, without the signing secret; or the form that
-    /// answers show.
+    /// Returns the document that [`Settings::parse`] reads, without the signing secret, or the one
+    /// that API responses show.
     pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
         let headers: Map<String, Value> = self
             .headers
@@ -363,7 +360,7 @@ pub(crate) fn headers(
     source: Source,
     check: impl Fn(&HeaderName) -> Checked<()>,
 ) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {
-    let pairs = entries(MOST_HEADERS, |name, value| {
+    let pairs = entries(MAX_HEADERS, |name, value| {
         let template = HeaderTemplate::parse(&unmasked(string(value)?)?)?;
         let name = header::check_name(name)?;
         check(&name)?;
@@ -376,7 +373,7 @@ pub(crate) fn headers(
     for (written, (name, template)) in pairs {
         if headers.iter().any(|(other, _)| *other == name) {
             return Err(
-                Problems::here("stands twice: the case of a header's name does not count")
+                Problems::here("is a duplicate. Header names are case-insensitive.")
                     .under(&written),
             );
         }
@@ -386,7 +383,7 @@ pub(crate) fn headers(
 }
 
 fn secrets(value: Value, source: Source) -> Checked<Secrets> {
-    let pairs = entries(MOST_SECRETS, |name, value| {
+    let pairs = entries(MAX_SECRETS, |name, value| {
         let legal = !name.is_empty()
             && name.len() <= 64
             && name
@@ -394,7 +391,7 @@ fn secrets(value: Value, source: Source) -> Checked<Secrets> {
                 .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
         if !legal {
             return Err(Problems::here(
-                "its name must be 1 to 64 letters, digits, `_` or `-`",
+                "the name must be 1 to 64 letters, digits, `_` or `-`",
             ));
         }
         source.secret(|value| match string(value)? {
@@ -407,7 +404,7 @@ fn secrets(value: Value, source: Source) -> Checked<Secrets> {
     Ok(Secrets(pairs.into_iter().collect()))
 }
 
-/// The value must be one of the methods that requests are sent with.
+/// An HTTP method that requests may use.
 pub(crate) fn method(value: Value) -> Checked<Method> {
     let text = string(value)?;
     METHODS

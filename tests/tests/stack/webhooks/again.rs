@@ -73,7 +73,7 @@ async fn a_failure_is_retried_until_success() {
     assert_eq!(delivery["attempts"][0]["response_body"], "oops");
     assert_eq!(
         delivery["attempts"][0]["error"],
-        "the receiver answered 500"
+        "the receiver responded with 500"
     );
     assert!(delivery["next_attempt_at"].is_null());
     assert!(
@@ -150,9 +150,10 @@ async fn answers_that_do_not_come_in_time_are_failures() {
 
     let event = stack.publish("message", json!({})).await;
 
-    let cut = "the receiver answered 200, but its answer was not complete within the timeout";
+    let cut =
+        "the receiver responded with 200, but the response was not complete within the timeout";
     for (webhook, status_code, error) in [
-        (first, json!(null), "no answer within the timeout"),
+        (first, json!(null), "no response within the timeout"),
         (second, json!(200), cut),
     ] {
         let delivery = stack.delivery_until(&event, &webhook, "failed").await;

@@ -22,7 +22,7 @@ async fn a_test_sends_now_and_tells_what_came_back() {
         (&json!(1), &json!(418))
     );
     assert_eq!(attempt["response_body"], "short and stout");
-    assert_eq!(attempt["error"], "the receiver answered 418");
+    assert_eq!(attempt["error"], "the receiver responded with 418");
     let sample = sink.only().await;
     assert!(text(&sample.json(), "type").starts_with("insight."));
     assert!(
@@ -40,7 +40,7 @@ async fn a_test_sends_now_and_tells_what_came_back() {
     let attempt = webhook.test(json!({})).await;
     assert_eq!(
         (&attempt["status_code"], &attempt["error"]),
-        (&json!(null), &json!("no answer within the timeout"))
+        (&json!(null), &json!("no response within the timeout"))
     );
 
     let answer = stack

@@ -89,7 +89,7 @@ fn a_blocked_preview_names_its_reason_and_what_is_missing() {
     let (shown, missing) = request::preview(&webhook, &address(&webhook), &event(json!({"id": 7})));
     assert_eq!(
         shown.expect_err("blocked").to_string(),
-        "the value of `{ticket.id}` is empty, in a path segment"
+        "`{ticket.id}` has no value but is part of the URL path"
     );
     assert_eq!(missing.names().collect::<Vec<_>>(), ["a", "b", "ticket.id"]);
 }

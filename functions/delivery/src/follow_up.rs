@@ -1,6 +1,6 @@
-//! What follows from a recorded attempt: the next message, or the event that tells of an end
-//! without success, and the disabling of a webhook that is gone, or fails for too long. All of it
-//! follows from the row, so that it can be repeated after a crash.
+//! Follow-up of a recorded attempt: the next queue message, or the event about an end without
+//! success, and disabling a webhook that is gone or has failed for too long. All of it is derived
+//! from the row, so that it can be repeated after a crash.
 
 use domain::{
     delivery::{Arrival, Attempt, Delivery, Message, arrive, delivery_failed},
@@ -14,7 +14,7 @@ use super::{
     send, webhook_of,
 };
 
-/// After the attempt was recorded.
+/// Follow-up of an attempt that was just recorded.
 pub(super) async fn first(
     app: &App,
     row: &Delivery,
@@ -26,11 +26,12 @@ pub(super) async fn first(
     }
     match row.awaited_message() {
         Some(message) => send(&app.retries, &message, message.delay(clock::now())).await,
-        None => tell(app, row, webhook, Some(last)).await,
+        None => emit_failure(app, row, webhook, Some(last)).await,
     }
 }
 
-/// After its message came again, unless the delivery has gone on since.
+/// Follow-up of an attempt whose message was redelivered. Does nothing if the delivery has moved
+/// on.
 pub(super) async fn repeat(app: &App, message: &Message) -> Result<(), DeliverError> {
     let Some((row, attempts)) = app.table.delivery_with_attempts(message.delivery).await? else {
         return Ok(());
@@ -43,16 +44,16 @@ pub(super) async fn repeat(app: &App, message: &Message) -> Result<(), DeliverEr
     }
     let Some((renewed, next)) = row.renewed(random::token()) else {
         let webhook = webhook_of(app, &row).await?;
-        return tell(app, &row, webhook.as_ref(), attempts.last()).await;
+        return emit_failure(app, &row, webhook.as_ref(), attempts.last()).await;
     };
     send(&app.retries, &next, next.delay(clock::now())).await?;
-    // Refused: somebody else went on from here, and this one dies.
+    // Condition failed: another invocation continued from here; the queued message is obsolete.
     let (Written::Yes | Written::Refused) = app.table.record(&renewed, Some(&row), None).await?;
     Ok(())
 }
 
-/// Tells of an end without success.
-async fn tell(
+/// Publishes the event about an end without success, if there is one.
+async fn emit_failure(
     app: &App,
     row: &Delivery,
     webhook: Option<&Webhook>,

@@ -1,5 +1,4 @@
-//! Keeping a webhook's health: noting that it begins to fail, or is well again; warning its owner;
-//! disabling it.
+//! Health of a webhook: records failures and recoveries, warns the owner, disables the webhook.
 
 use domain::{
     audit::Actor,
@@ -14,9 +13,9 @@ use platform::{
 
 use super::{App, DeliverError, webhook_of};
 
-/// Notes what an attempt tells of its webhook; nothing as long as that stays as it is. What fails
-/// here is noted by the next attempt, which finds the same.
-pub(super) async fn note(
+/// Records how an attempt changed the webhook's health. Writes nothing if it didn't. Errors are
+/// only logged, because the next attempt makes up for them.
+pub(super) async fn record(
     app: &App,
     webhook: &Webhook,
     row: &Delivery,
@@ -31,22 +30,25 @@ pub(super) async fn note(
     {
         match publish(app, &webhook.failing_event(health, clock::now())).await {
             Ok(()) => health.warned = true,
-            Err(error) => tracing::error!(webhook = %webhook.id, %error, "not warned"),
+            Err(error) => {
+                tracing::error!(webhook = %webhook.id, %error, "failed to publish warning")
+            }
         }
     }
     if after.as_ref() == before {
         return;
     }
-    // Refused: another attempt has told the same, or it has changed since it was read.
+    // Condition failed: another attempt recorded the same, or the webhook changed since it was
+    // read.
     if let Err(error) = app.table.note_health(webhook, after.as_ref()).await {
-        tracing::error!(webhook = %webhook.id, %error, "health not noted");
+        tracing::error!(webhook = %webhook.id, %error, "failed to record health");
     }
 }
 
-/// How often disabling is tried on a webhook that somebody else is changing.
+/// Tries for disabling a webhook that is being changed concurrently.
 const TRIES: usize = 5;
 
-/// Disables the webhook whose delivery's last attempt asks for it, and tells of it.
+/// Disables the webhook if its delivery's last attempt requires it, and emits an event about it.
 pub(super) async fn disable(
     app: &App,
     row: &Delivery,
@@ -61,14 +63,15 @@ pub(super) async fn disable(
             .stopped_at
             .is_some_and(|stopped_at| stopped_at >= row.updated_at);
         if stopped_since || !webhook.settings.enabled {
-            // By this delivery or another one; or by an admin, who may have enabled it again.
-            return tell(app, row, &webhook, reason).await;
+            // Already stopped by this or another delivery. Or an admin disabled it, and may have
+            // enabled it again.
+            return emit_disabled(app, row, &webhook, reason).await;
         }
         let health = webhook.state.health.as_ref();
         if reason == DisabledReason::Failing
             && !health.is_some_and(|health| health.is_beyond_hope(clock::now()))
         {
-            // It has succeeded meanwhile.
+            // An attempt has succeeded in the meantime.
             return Ok(());
         }
         let disabled = webhook.clone().disabled(reason, clock::now());
@@ -85,7 +88,7 @@ pub(super) async fn disable(
         {
             Ok(()) => {
                 tracing::warn!(webhook = %webhook.id, ?reason, "disabled");
-                return tell(app, row, &disabled, reason).await;
+                return emit_disabled(app, row, &disabled, reason).await;
             }
             Err(WriteError::Changed | WriteError::NameTaken(_)) => {}
             Err(WriteError::Table(error)) => return Err(error.into()),
@@ -94,21 +97,22 @@ pub(super) async fn disable(
     Err(DeliverError::Busy)
 }
 
-/// One event for one disabling, however many deliveries led to it.
-async fn tell(
+/// Emits one event per disabling, however many deliveries led to it.
+async fn emit_disabled(
     app: &App,
     row: &Delivery,
     webhook: &Webhook,
     reason: DisabledReason,
 ) -> Result<(), DeliverError> {
-    let ours = webhook.state.disabled_reason == Some(reason) && !is_about_webhooks(&row.event_type);
-    match webhook.disabled_event().filter(|_| ours) {
+    let is_reported =
+        webhook.state.disabled_reason == Some(reason) && !is_about_webhooks(&row.event_type);
+    match webhook.disabled_event().filter(|_| is_reported) {
         Some(event) => publish(app, &event).await,
         None => Ok(()),
     }
 }
 
-/// Puts an event on its queue.
+/// Queues an event.
 pub(super) async fn publish(app: &App, event: &Event) -> Result<(), DeliverError> {
     Ok(app.events.send_json(event, 0, None).await?)
 }

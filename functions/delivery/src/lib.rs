@@ -1,19 +1,19 @@
-//! From a message to one attempt, and from its outcome to what follows.
+//! Delivers webhooks: makes one attempt for each queue message and records it.
 //!
-//! In: batches of the queues `deliveries` and `retries`. Out: HTTP calls, delivery rows, messages
-//! to `retries`, events about ends without success. Messages that came early are sent on without
-//! any other call. For the rest there is one read for the whole batch, the attempts run side by
-//! side, and each ends in one write. What a message means is decided by
-//! [`domain::delivery::arrive`]; what a crash may have left undone is repeated when the message
-//! comes again.
+//! Input: batches from the queues `deliveries` and `retries`. Output: HTTP requests, delivery rows,
+//! messages on `retries`, and events about deliveries that ended without success. Messages that
+//! arrive early are re-queued without a table read. For the others, one read loads the whole batch,
+//! the attempts run concurrently, and each ends in one write. [`domain::delivery::arrive`] decides
+//! what a message stands for. Steps that a crash may have skipped are repeated when the message is
+//! redelivered.
 //!
-//! The same queues bring what is to be sent through providers ([`errands`]) and what those report
-//! ([`reports`]).
+//! The same queues carry messages to be sent through providers ([`messages`]) and the providers'
+//! reports ([`reports`]).
 
-mod errands;
 mod follow_up;
 mod health;
-mod pace;
+mod messages;
+mod rate_limit;
 mod reports;
 
 use std::time::Duration;
@@ -41,23 +41,23 @@ use platform::{
 };
 use tokio::time::Instant;
 
-/// What delivery works with.
+/// Dependencies of the delivery function.
 pub struct App {
-    /// The table.
+    /// The DynamoDB table.
     pub table: Table,
-    /// The keyring.
+    /// Keyring that decrypts stored secrets.
     pub keys: Keys,
-    /// Outgoing HTTP.
+    /// Client for outgoing HTTP requests.
     pub egress: Egress,
-    /// Where first attempts come from.
+    /// Queue of first attempts.
     pub deliveries: Queue,
-    /// Where later attempts wait.
+    /// Queue of later attempts.
     pub retries: Queue,
-    /// Where events about deliveries go.
+    /// Queue for events about deliveries.
     pub events: Queue,
-    /// Where messages go that nobody can work on.
+    /// Dead-letter queue for messages that can't be processed.
     pub dead: Queue,
-    /// How the outside addresses us, without a slash at the end: where providers report to.
+    /// Public base URL without a trailing slash. Providers send their reports to it.
     pub public_url: String,
 }
 
@@ -69,58 +69,57 @@ enum DeliverError {
     Queue(#[from] QueueError),
     #[error(transparent)]
     Unsent(#[from] Unsent),
-    #[error("it was changed by others meanwhile")]
+    #[error("concurrent updates: too many conflicts")]
     Busy,
 }
 
 impl DeliverError {
-    /// Logs why a message failed, under what names it; that it did not fit the invocation is no
-    /// error.
+    /// Logs why a message failed. Running out of time is logged at `info`.
     fn log(&self, id: &dyn std::fmt::Display, number: u32) {
         match self {
             Self::Unsent(Unsent::NoTime) => {
-                tracing::info!(%id, number, "handed back: no time is left for it")
+                tracing::info!(%id, number, "returned to the queue: not enough time left")
             }
             error => tracing::error!(%id, number, %error, "message failed"),
         }
     }
 }
 
-/// What holds for a whole batch.
+/// State shared by all deliveries of a batch.
 struct Batch {
-    /// What was read for it.
+    /// Rows that were read for the batch.
     context: Context,
-    /// When that was read, at the earliest.
+    /// Lower bound for the time of that read.
     read_at: Instant,
     deadline: Deadline,
 }
 
-/// How old what was read of a webhook may be when the webhook is called, even if nothing was waited
-/// for: it may have been stopped meanwhile.
-const FRESH: Duration = Duration::from_secs(1);
+/// Maximum age of a webhook's row when its request is sent. Older rows are re-read, because the
+/// webhook may have been disabled or deleted in the meantime.
+const MAX_ROW_AGE: Duration = Duration::from_secs(1);
 
-/// A message of the batch, with the text that it came as.
+/// A queue message of the batch, with its original text.
 struct Received {
     message_id: String,
     body: String,
     message: Message,
 }
 
-/// Works on a batch, and names the messages that have to come again. Calls that may last beyond the
-/// `deadline` are not begun.
+/// Processes a batch and returns the messages that SQS must redeliver. Requests that could outlast
+/// the `deadline` are not started.
 pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchResponse {
     let receipts = Receipts::of(&batch);
     let now = clock::now();
     let mut due = Vec::with_capacity(batch.records.len());
-    let mut rest = Vec::new();
-    let (mut errands, mut notices) = (Vec::new(), Vec::new());
-    let lost = || "it went round too often".to_owned();
+    let mut deferred = Vec::new();
+    let (mut sends, mut notices) = (Vec::new(), Vec::new());
+    let exhausted = || "exceeded the maximum number of re-queues".to_owned();
     for record in batch.records {
         let (message_id, body) = (
             record.message_id.unwrap_or_default(),
             record.body.unwrap_or_default(),
         );
-        let put_aside = match read(&body) {
+        let action = match read(&body) {
             Ok(Incoming::Delivery(message)) => match message.due(now) {
                 Due::Now(message) => {
                     due.push(Received {
@@ -133,57 +132,58 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
                 Due::Later {
                     message,
                     delay_seconds,
-                } => Rest::Wait(message, delay_seconds),
-                Due::Lost => Rest::Bury(body, lost()),
+                } => Deferred::Requeue(message, delay_seconds),
+                Due::Lost => Deferred::DeadLetter(body, exhausted()),
             },
             Ok(Incoming::Errand(errand)) => match errand.due(now) {
                 ErrandDue::Now(errand) => {
-                    errands.push((message_id, errand));
+                    sends.push((message_id, errand));
                     continue;
                 }
                 ErrandDue::Later {
                     errand,
                     delay_seconds,
-                } => Rest::WaitErrand(errand, delay_seconds),
-                ErrandDue::Lost => Rest::Bury(body, lost()),
+                } => Deferred::RequeueSend(errand, delay_seconds),
+                ErrandDue::Lost => Deferred::DeadLetter(body, exhausted()),
             },
             Ok(Incoming::Notice(notice)) => {
                 notices.push((message_id, notice));
                 continue;
             }
-            Err(error) => Rest::Bury(body, fault(&error)),
+            Err(error) => Deferred::DeadLetter(body, fault(&error)),
         };
-        rest.push((message_id, put_aside));
+        deferred.push((message_id, action));
     }
-    let (worked, sent, reported, put_aside) = futures::join!(
+    let (worked, sent, reported, requeued) = futures::join!(
         work(app, due, deadline),
-        errands::work(app, errands, deadline),
+        messages::work(app, sends, deadline),
         join_all(
             notices
                 .into_iter()
                 .map(|(id, notice)| reports::one(app, id, notice))
         ),
-        join_all(rest.into_iter().map(|(id, rest)| rest.act(app, id))),
+        join_all(deferred.into_iter().map(|(id, action)| action.act(app, id))),
     );
     let failed = worked
         .into_iter()
         .chain(sent)
         .chain(reported)
-        .chain(put_aside)
+        .chain(requeued)
         .flatten();
     receipts
         .response(&[&app.deliveries, &app.retries], failed)
         .await
 }
 
-/// What the queues bring.
+/// Content of a queue message.
 enum Incoming {
     Delivery(Message),
     Errand(Errand),
     Notice(Notice),
 }
 
-/// Told apart by the field that names what it is about. Deliveries are most of it.
+/// Parses a queue message. The kinds differ in a required field. Deliveries are the most frequent
+/// and come first.
 fn read(body: &str) -> serde_json::Result<Incoming> {
     serde_json::from_str(body)
         .map(Incoming::Delivery)
@@ -194,7 +194,7 @@ fn read(body: &str) -> serde_json::Result<Incoming> {
         })
 }
 
-/// The ids of the messages that failed.
+/// Processes delivery messages. Returns the IDs of those that failed.
 async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<String>> {
     let messages: Vec<Message> = due
         .iter()
@@ -214,7 +214,7 @@ async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<S
             join_all(due.into_iter().map(|received| one(app, &batch, received))).await
         }
         Err(error) => {
-            tracing::error!(%error, "batch not read");
+            tracing::error!(%error, "failed to read batch");
             due.into_iter()
                 .map(|received| Some(received.message_id))
                 .collect()
@@ -222,7 +222,7 @@ async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<S
     }
 }
 
-/// The message's id when it failed.
+/// Processes one delivery message. Returns its ID if it failed.
 async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
     let Received {
         message_id,
@@ -247,7 +247,7 @@ async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
                         event.hops = message.hops;
                         Box::pin(deliver(app, batch, &message, &event)).await
                     }
-                    None => bury(app, body, "its event is not there any more").await,
+                    None => dead_letter(app, body, "its event has expired").await,
                 }
             }
         }
@@ -258,7 +258,7 @@ async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
     })
 }
 
-/// Makes the attempt, unless the webhook was stopped; records what came of it; does what follows.
+/// Makes the attempt unless the webhook was stopped, records it and performs the follow-up.
 async fn deliver(
     app: &App,
     batch: &Batch,
@@ -274,7 +274,7 @@ async fn deliver(
     if !batch.deadline.leaves(timeout) {
         return Err(Unsent::NoTime.into());
     }
-    if !pace::keep(app, &webhook, message).await? {
+    if !rate_limit::acquire(app, &webhook, message).await? {
         return Ok(());
     }
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
@@ -287,11 +287,10 @@ async fn deliver(
         },
         &endpoint.webhook,
     );
-    // A turn, a service's row and a token are other calls, which take who knows how long.
-    let called_others =
-        webhook.settings.rate_limit_per_second.is_some() || endpoint.connection.is_some();
+    // Acquiring a slot, reading a service and getting a token take an unbounded time.
+    let waited = webhook.settings.rate_limit_per_second.is_some() || endpoint.connection.is_some();
     let ready = async |call: Duration| {
-        let stale = called_others || batch.read_at.elapsed() > FRESH;
+        let stale = waited || batch.read_at.elapsed() > MAX_ROW_AGE;
         if stale
             && app
                 .table
@@ -336,10 +335,10 @@ async fn deliver(
     log(&row, &made);
     match app.table.record(&row, was.as_ref(), Some(&made)).await? {
         Written::Yes => {
-            health::note(app, webhook, &row, &made, &outcome).await;
+            health::record(app, webhook, &row, &made, &outcome).await;
             follow_up::first(app, &row, Some(webhook), &made).await
         }
-        Written::Refused => after_twin(app, message).await,
+        Written::Refused => handle_conflict(app, message).await,
     }
 }
 
@@ -351,18 +350,18 @@ async fn cancel(
 ) -> Result<(), DeliverError> {
     let row = Delivery::cancelled(was.clone(), message, &event.kind, clock::now());
     tracing::info!(delivery = %row.id, number = message.ticket.number, status = row.status.as_str(), "cancelled");
-    // Refused: a twin came first, or a manual retry: either way this message has had its day.
+    // Condition failed: a duplicate or a manual retry won the race; this message is obsolete.
     let (Written::Yes | Written::Refused) = app.table.record(&row, was.as_ref(), None).await?;
     Ok(())
 }
 
-/// Somebody else recorded since the batch was read. Were it this very message, its follow-up may be
-/// missing.
-async fn after_twin(app: &App, message: &Message) -> Result<(), DeliverError> {
+/// Handles a row that changed since the batch was read. If a duplicate of this message recorded it,
+/// the follow-up may be missing.
+async fn handle_conflict(app: &App, message: &Message) -> Result<(), DeliverError> {
     let row = app.table.delivery(message.delivery).await?;
     match arrive(row.as_ref(), message) {
         Arrival::FollowUp => follow_up::repeat(app, message).await,
-        // It took the place of another message meanwhile: its attempt is still to be recorded.
+        // This message became the awaited one in the meantime. Its attempt is not recorded yet.
         Arrival::Attempt => Err(DeliverError::Busy),
         Arrival::Stale => Ok(()),
     }
@@ -382,25 +381,27 @@ fn log(row: &Delivery, made: &Attempt) {
     );
 }
 
-/// What is done with messages that no attempt is made for.
-enum Rest {
-    Wait(Message, u32),
-    WaitErrand(Errand, u32),
-    Bury(String, String),
+/// Handling of messages that need no attempt now.
+enum Deferred {
+    Requeue(Message, u32),
+    RequeueSend(Errand, u32),
+    DeadLetter(String, String),
 }
 
-impl Rest {
-    /// The message's id when it failed.
+impl Deferred {
+    /// Performs it. Returns the message's ID if that failed.
     async fn act(self, app: &App, message_id: String) -> Option<String> {
         let result = match self {
-            Self::Wait(message, delay_seconds) => send(&app.retries, &message, delay_seconds).await,
-            Self::WaitErrand(errand, delay_seconds) => {
-                errands::queue(app, &errand, delay_seconds, None).await
+            Self::Requeue(message, delay_seconds) => {
+                send(&app.retries, &message, delay_seconds).await
             }
-            Self::Bury(body, why) => bury(app, body, &why).await,
+            Self::RequeueSend(task, delay_seconds) => {
+                messages::queue(app, &task, delay_seconds, None).await
+            }
+            Self::DeadLetter(body, why) => dead_letter(app, body, &why).await,
         };
         result.err().map(|error| {
-            tracing::error!(%error, "message not sent on");
+            tracing::error!(%error, "message not re-queued");
             message_id
         })
     }
@@ -412,9 +413,9 @@ async fn send(queue: &Queue, message: &Message, delay_seconds: u32) -> Result<()
     Ok(queue.send_json(message, delay_seconds, group).await?)
 }
 
-/// Sends what can't be worked on to `dead`, where an alarm watches.
-async fn bury(app: &App, body: String, why: &str) -> Result<(), DeliverError> {
-    tracing::error!(why, "message sent to the dead letters");
+/// Sends a message that can't be processed to `dead`, which has an alarm.
+async fn dead_letter(app: &App, body: String, why: &str) -> Result<(), DeliverError> {
+    tracing::error!(why, "message dead-lettered");
     Ok(app
         .dead
         .send(Outgoing {
@@ -425,7 +426,7 @@ async fn bury(app: &App, body: String, why: &str) -> Result<(), DeliverError> {
         .await?)
 }
 
-/// The webhook of a delivery whose row is known; none when it was deleted.
+/// Loads the webhook of a delivery. None if it was deleted.
 async fn webhook_of(app: &App, row: &Delivery) -> Result<Option<Webhook>, DeliverError> {
     Ok(app.table.webhook(row.id.webhook, &app.keys).await?)
 }

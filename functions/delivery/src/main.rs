@@ -1,4 +1,4 @@
-//! Starts delivery as a Lambda function.
+//! Entry point of the `delivery` Lambda function.
 
 use aws_lambda_events::sqs::SqsEvent;
 use delivery::{App, handle};

@@ -1,8 +1,8 @@
-//! Reports: what providers say became of messages and calls.
+//! Applies status reports from providers to messages and calls.
 //!
-//! A report that is faster than our record of its message waits on the queue, at most 15 minutes.
-//! Reports come repeatedly and in any order; what follows from one is on the row before its event
-//! is published, and the same event comes of it however often it is worked on.
+//! A report that arrives before its message is recorded waits on the queue for up to 15 minutes.
+//! Reports may be repeated and arrive in any order. A report's changes are saved to the row before
+//! its event is published, and processing it again results in the same event.
 
 use domain::{
     callback::{Named, Notice},
@@ -13,19 +13,19 @@ use platform::{clock, messenger, table::Written};
 
 use super::{
     App, DeliverError,
-    errands::{TRIES, publish},
+    messages::{TRIES, publish},
 };
 
-/// Works on a report, and returns its message's id when that failed.
+/// Processes a report. Returns the queue message's ID if that failed.
 pub(super) async fn one(app: &App, message_id: String, notice: Notice) -> Option<String> {
-    let result = take(app, &notice).await;
+    let result = apply(app, &notice).await;
     result.err().map(|error| {
-        tracing::error!(provider = %notice.provider, %error, "report failed");
+        tracing::error!(provider = %notice.provider, %error, "failed to process report");
         message_id
     })
 }
 
-async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
+async fn apply(app: &App, notice: &Notice) -> Result<(), DeliverError> {
     let mut report = notice.callback.report.clone();
     if !matches!(report, Report::Status { .. })
         && let Some(provider) = app.table.provider(notice.provider, &app.keys).await?
@@ -34,7 +34,7 @@ async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
     }
     for _ in 0..TRIES {
         let Some(row) = find(app, notice).await? else {
-            return wait(app, notice).await;
+            return requeue(app, notice).await;
         };
         let reported = row.reported(notice.provider, &report, notice.received_at);
         let Reported {
@@ -51,7 +51,7 @@ async fn take(app: &App, notice: &Notice) -> Result<(), DeliverError> {
             if app.table.update_message(&changed, &row).await? == Written::Refused {
                 continue;
             }
-            tracing::info!(message = %row.id, status = changed.status.as_str(), "report taken");
+            tracing::info!(message = %row.id, status = changed.status.as_str(), "report applied");
         }
         let events = event.map(|mut event| {
             event.hops = event.hops.max(notice.hops);
@@ -73,16 +73,16 @@ async fn find(app: &App, notice: &Notice) -> Result<Option<Message>, DeliverErro
     {
         return Ok(ours);
     }
-    // Their ids may look like ours.
+    // A provider's own IDs may look like message IDs.
     match app.table.message_known_as(notice.provider, &theirs).await? {
         Some(id) => Ok(app.table.message(id).await?),
         None => Ok(ours),
     }
 }
 
-async fn wait(app: &App, notice: &Notice) -> Result<(), DeliverError> {
+async fn requeue(app: &App, notice: &Notice) -> Result<(), DeliverError> {
     let Some(delay_seconds) = notice.wait(clock::now()) else {
-        tracing::warn!(provider = %notice.provider, "report dropped: its message did not become known");
+        tracing::warn!(provider = %notice.provider, "report dropped: no message with this ID within 15 minutes");
         return Ok(());
     };
     let group = Some(notice.provider.to_string());

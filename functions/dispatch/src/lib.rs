@@ -1,9 +1,9 @@
-//! From an accepted event to its deliveries.
+//! Creates the deliveries of accepted events.
 //!
-//! In: batches of the queue `events`. Out: the event's row with the webhooks that matched, and one
-//! message to `deliveries` for each. The row is written if absent and the messages are *always*
-//! sent: a crash at any point is repaired by the redelivery, and once the row exists its matches
-//! stand, nothing is evaluated anew.
+//! Input: batches from the queue `events`. Output: the event's row with the webhooks that match,
+//! and one message to `deliveries` for each match. The row is written only if absent, and the
+//! messages are *always* sent. A crash at any point is repaired by redelivery. Once the row exists
+//! its matches are final.
 
 mod matching;
 
@@ -26,24 +26,25 @@ use platform::{
     },
 };
 
-/// What dispatch works with.
+/// Dependencies of the dispatch function.
 #[derive(Debug)]
 pub struct App {
-    /// The table.
+    /// The DynamoDB table.
     pub table: Table,
-    /// Where events come from.
+    /// Queue of accepted events.
     pub events: Queue,
-    /// Where attempts are asked for.
+    /// Queue of first attempts.
     pub deliveries: Queue,
-    /// Where messages go that nobody can read.
+    /// Dead-letter queue for unreadable messages.
     pub dead: Queue,
 }
 
-/// First messages carry an event of up to this many bytes, so that its delivery need not read it.
-const MOST_CARRIED: usize = 32 * 1024;
-/// The most bytes that the copies of one event take in its messages: a thousand matches must fit
-/// the function's memory.
-const MOST_COPIED: usize = 1 << 20;
+/// Maximum size in bytes of an event that the delivery message includes. Larger ones are read from
+/// the table.
+const MAX_INLINE_EVENT_BYTES: usize = 32 * 1024;
+/// Maximum size in bytes of all copies of one event in its messages. Bounds the memory for a
+/// thousand matches.
+const MAX_COPIES_BYTES: usize = 1 << 20;
 
 #[derive(Debug, thiserror::Error)]
 enum DispatchError {
@@ -51,14 +52,14 @@ enum DispatchError {
     Table(#[from] TableError),
     #[error(transparent)]
     Queue(#[from] QueueError),
-    #[error("the subscriptions of {0} could not be read")]
+    #[error("failed to read the subscriptions of {0}")]
     Subscriptions(EventType),
-    #[error("the invocation leaves no time for it")]
+    #[error("not enough time left in this invocation")]
     NoTime,
 }
 
-/// Dispatches a batch, and names the messages that have to come again. What can't be done by the
-/// `deadline` is not begun.
+/// Dispatches a batch and returns the messages that SQS must redeliver. Work that can't finish by
+/// the `deadline` is not started.
 pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchResponse {
     let receipts = Receipts::of(&batch);
     let mut failed = Vec::new();
@@ -66,7 +67,7 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
     for record in batch.records {
         match serde_json::from_str::<EventText>(record.body.as_deref().unwrap_or_default()) {
             Ok(event) => events.push((record.message_id.unwrap_or_default(), event)),
-            Err(error) => failed.extend(bury(app, record, &error).await),
+            Err(error) => failed.extend(dead_letter(app, record, &error).await),
         }
     }
     let texts: Vec<&EventText> = events.iter().map(|(_, event)| event).collect();
@@ -90,22 +91,21 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
                 outgoing.extend(messages);
             }
             Err(error) => {
-                tracing::error!(event = %event.id, %error, "not dispatched");
+                tracing::error!(event = %event.id, %error, "failed to dispatch event");
                 failed.push(message_id);
             }
         }
     }
-    // One batch for all events: which of them got through a failure is unknown, so all that had
-    // messages come again.
+    // The messages of all events are sent together. After a failure it is unknown which events were
+    // queued, so all events with messages are redelivered.
     if let Err(error) = app.deliveries.send_all(outgoing).await {
-        tracing::error!(%error, "deliveries not queued");
+        tracing::error!(%error, "failed to queue deliveries");
         failed.extend(sent);
     }
     receipts.response(&[&app.events], failed).await
 }
 
-/// The event with its matches: those that stand in the table, or else those of now, which then
-/// stand there.
+/// Writes the event with its matches unless it exists. Returns the stored matches.
 async fn write(
     app: &App,
     event: &EventText,
@@ -128,16 +128,17 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
     if matches.is_empty() {
         return Ok(Vec::new());
     }
-    let carried = if event.data.len() <= MOST_CARRIED {
+    let inline = if event.data.len() <= MAX_INLINE_EVENT_BYTES {
         Some(event.parse()?)
     } else {
         None
     };
-    let carried = carried
+    let inline = inline
         .map(|event| Ok::<_, QueueError>((ascii_json(&event)?.len(), event)))
         .transpose()?;
-    let fits = |size: usize| size <= MOST_CARRIED && size * matches.len() <= MOST_COPIED;
-    let carried = carried
+    let fits =
+        |size: usize| size <= MAX_INLINE_EVENT_BYTES && size * matches.len() <= MAX_COPIES_BYTES;
+    let inline = inline
         .filter(|(size, _)| fits(*size))
         .map(|(_, event)| event);
     let message = |webhook: &WebhookId| {
@@ -145,9 +146,9 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
             event: event.id,
             webhook: *webhook,
         };
-        let message = Message::first(delivery, random::token(), *dispatched_at, carried.clone());
-        // A group of its own for each webhook: SQS's fair queues keep one with a backlog from
-        // holding up the others.
+        let message = Message::first(delivery, random::token(), *dispatched_at, inline.clone());
+        // Each webhook has its own message group, so that a backlog at one does not delay the
+        // others (SQS fair queues).
         Ok(Outgoing {
             body: ascii_json(&message)?,
             delay_seconds: 0,
@@ -157,12 +158,12 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
     matches.iter().map(message).collect()
 }
 
-/// Sends what can't be read to `dead`; its id comes back when that fails, so that nothing is lost.
-async fn bury(app: &App, record: SqsMessage, error: &serde_json::Error) -> Option<String> {
+/// Sends an unreadable message to `dead`. Returns its ID if that fails, so that SQS redelivers it.
+async fn dead_letter(app: &App, record: SqsMessage, error: &serde_json::Error) -> Option<String> {
     tracing::error!(
         message_id = record.message_id,
         error = fault(error),
-        "not an event: sent to the dead letters"
+        "not an event: message dead-lettered"
     );
     let body = record.body.unwrap_or_default();
     let sent = app
@@ -174,7 +175,7 @@ async fn bury(app: &App, record: SqsMessage, error: &serde_json::Error) -> Optio
         })
         .await;
     sent.err().and_then(|error| {
-        tracing::error!(%error, "dead letter not sent");
+        tracing::error!(%error, "failed to send dead letter");
         record.message_id
     })
 }

@@ -1,4 +1,4 @@
-//! Starts dispatch as a Lambda function.
+//! Entry point of the `dispatch` Lambda function.
 
 use aws_lambda_events::sqs::SqsEvent;
 use dispatch::{App, handle};

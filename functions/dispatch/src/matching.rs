@@ -1,11 +1,11 @@
-//! Which webhooks want the events of a batch.
+//! Finds the webhooks that match the events of a batch.
 //!
-//! Each pattern's subscriptions are read once for the batch, a page of at most 1 MB at a time, and
-//! their conditions are parsed once for all events. An event's data is a tree of values only while
-//! it is judged. So memory does not grow with the number of types, subscribers or events:
-//! `[0,0,0,…]` of 256 KB takes 8 MB as a tree, and a thousand webhooks may have 16 KiB of
-//! conditions each. Compiled, the expressions of one webhook take up to 170 KB: they are kept from
-//! one event to the next up to [`MAX_COMPILED`], and compiled anew beyond that.
+//! For each pattern, subscriptions are read once per batch, in pages of up to 1 MB, and their
+//! conditions are parsed once for all events. An event's data is parsed into values only while it
+//! is evaluated. So memory does not grow with the number of types, subscribers or events: 256 KB of
+//! `[0,0,0,…]` take 8 MB as values, and a thousand webhooks may have 16 KiB of conditions each. The
+//! compiled expressions of one webhook take up to 170 KB. They are cached between events up to
+//! [`MAX_COMPILED`] bytes per page, and recompiled beyond that.
 
 use std::{
     cell::RefCell,
@@ -27,25 +27,25 @@ use platform::{
 
 use crate::{App, DispatchError};
 
-/// Patterns whose subscriptions are read at the same time.
+/// Maximum number of patterns whose subscriptions are read concurrently.
 const MAX_CONCURRENT_READS: usize = 4;
 
-/// Most memory for the compiled expressions of a page of subscribers, in bytes.
+/// Maximum size in bytes of the compiled expressions of a page of subscribers.
 const MAX_COMPILED: usize = 16 * 1024 * 1024;
 
-/// A page of subscribers while it is judged.
+/// A page of subscribers under evaluation.
 struct Page<'a> {
     subscribers: Vec<(&'a Subscriber, Option<Condition>)>,
-    /// Memory of their compiled expressions, in bytes.
+    /// Size of their compiled expressions, in bytes.
     compiled: usize,
 }
 
-/// The webhooks that were judged for one event, or why they could not be.
+/// Results by webhook for one event, or why the evaluation failed.
 type Verdict = Result<BTreeMap<WebhookId, bool>, DispatchError>;
 
-/// The webhooks that match each event. What can't be judged by the `deadline` fails: once half of
-/// the time is gone, all but the first event do, so that a batch whose conditions are costly gets
-/// through in the end.
+/// Returns the webhooks that match each event. Events that can't be evaluated by the `deadline`
+/// fail. After half of the time all but the first event fail, so that a batch with expensive
+/// conditions makes progress on each try.
 pub(crate) async fn matches(
     app: &App,
     events: &[&EventText],
@@ -65,14 +65,14 @@ pub(crate) async fn matches(
     let batch = &batch;
     let reads: Vec<_> = patterns
         .iter()
-        .map(|pattern| batch.judge_all(app, pattern))
+        .map(|pattern| batch.evaluate_all(app, pattern))
         .collect();
     stream::iter(reads)
         .buffer_unordered(MAX_CONCURRENT_READS)
         .collect::<()>()
         .await;
-    let matched = |judged: BTreeMap<WebhookId, bool>| {
-        judged
+    let matched = |evaluated: BTreeMap<WebhookId, bool>| {
+        evaluated
             .into_iter()
             .filter(|(_, wants)| *wants)
             .map(|(id, _)| id)
@@ -81,39 +81,39 @@ pub(crate) async fn matches(
         .verdicts
         .take()
         .into_iter()
-        .map(|verdict| verdict.map(|judged| matched(judged).collect()))
+        .map(|verdict| verdict.map(|evaluated| matched(evaluated).collect()))
         .collect()
 }
 
 struct Batch<'a> {
     events: &'a [&'a EventText],
-    /// One for each event.
+    /// One entry per event.
     verdicts: RefCell<Vec<Verdict>>,
     deadline: Deadline,
-    /// Half of the time that there was at the begin.
+    /// Half of the time that was left at the start.
     half: Duration,
 }
 
 impl Batch<'_> {
-    /// Judges the subscribers of a pattern for every event that the pattern takes.
-    async fn judge_all(&self, app: &App, pattern: &Pattern) {
+    /// Evaluates the subscribers of a pattern for every event that it matches.
+    async fn evaluate_all(&self, app: &App, pattern: &Pattern) {
         let mut position = None;
         loop {
             match app.table.subscribers(pattern, position).await {
                 Ok((page, next)) => {
-                    self.judge(pattern, &page);
+                    self.evaluate(pattern, &page);
                     let Some(next) = next else { return };
                     position = Some(next);
                 }
                 Err(error) => {
-                    tracing::error!(pattern = pattern.as_str(), %error, "subscriptions not read");
+                    tracing::error!(pattern = pattern.as_str(), %error, "failed to read subscriptions");
                     return self.fail(pattern);
                 }
             }
         }
     }
 
-    /// Fails every event that the pattern takes.
+    /// Fails every event that the pattern matches.
     fn fail(&self, pattern: &Pattern) {
         for (event, verdict) in self
             .events
@@ -126,7 +126,7 @@ impl Batch<'_> {
         }
     }
 
-    fn judge(&self, pattern: &Pattern, page: &[Subscriber]) {
+    fn evaluate(&self, pattern: &Pattern, page: &[Subscriber]) {
         let mut page = Page {
             subscribers: page.iter().filter_map(readable).collect(),
             compiled: 0,
@@ -137,10 +137,11 @@ impl Batch<'_> {
             .iter()
             .zip(self.verdicts.borrow_mut().iter_mut())
         {
-            let Ok(judged) = verdict else { continue };
+            let Ok(evaluated) = verdict else { continue };
             if pattern.matches(&event.kind)
-                && let Err(error) =
-                    judge_event(event, &mut page, judged, || self.deadline.leaves(to_spare))
+                && let Err(error) = evaluate_event(event, &mut page, evaluated, || {
+                    self.deadline.leaves(to_spare)
+                })
             {
                 *verdict = Err(error);
             }
@@ -149,19 +150,19 @@ impl Batch<'_> {
     }
 }
 
-/// Judges some subscribers for one event; those that another pattern brought before are left out.
-fn judge_event(
+/// Evaluates a page of subscribers for one event. Skips those that another pattern already listed.
+fn evaluate_event(
     event: &EventText,
     page: &mut Page<'_>,
-    judged: &mut BTreeMap<WebhookId, bool>,
+    evaluated: &mut BTreeMap<WebhookId, bool>,
     is_time_left: impl Fn() -> bool,
 ) -> Result<(), DispatchError> {
     let mut parsed = None;
     for (subscriber, conditions) in &mut page.subscribers {
-        if judged.contains_key(&subscriber.webhook) {
+        if evaluated.contains_key(&subscriber.webhook) {
             continue;
         }
-        // Conditions are as costly as their authors make them.
+        // The time for conditions is unbounded: users write them.
         if !is_time_left() {
             return Err(DispatchError::NoTime);
         }
@@ -183,20 +184,20 @@ fn judge_event(
                 wanted
             }
         };
-        judged.insert(subscriber.webhook, wanted);
+        evaluated.insert(subscriber.webhook, wanted);
     }
     Ok(())
 }
 
-/// The subscriber with its conditions. One whose conditions can't be read gets nothing, and holds
-/// up nobody else.
+/// Parses the subscriber's conditions. A subscriber with unreadable conditions is skipped, so that
+/// it does not block the others.
 fn readable(subscriber: &Subscriber) -> Option<(&Subscriber, Option<Condition>)> {
     let conditions: Result<_, TableError> = subscriber.conditions();
     match conditions {
         Ok(conditions) => Some((subscriber, conditions)),
         Err(error) => {
             telemetry::metric("unreadable_rows", 1);
-            tracing::error!(webhook = %subscriber.webhook, %error, "subscription skipped");
+            tracing::error!(webhook = %subscriber.webhook, %error, "subscription skipped: unreadable conditions");
             None
         }
     }

@@ -1,14 +1,14 @@
-//! The addresses that third parties call: `ANY /in/{key}`.
+//! Receives requests of third parties: `ANY /in/{key}`.
 //!
-//! A call comes in, its key tells the connected service that it is for, the service's verification
-//! checks it over the raw bytes, and one message on the queue `events` goes out: the event
-//! `service.received`. What is answered with 202 is on that queue. A call that tells which delivery
-//! it is claims it first, by each of its keys, so that a repetition within 24 hours is answered
-//! with the same id and published once, also when the first one ended between its claim and its
-//! message. The key of a provider's callback URL leads to [`reports`].
+//! The key identifies the connected service, whose verification checks the raw request. A verified
+//! request becomes the event `service.received` on the queue `events`. The response is 202 only
+//! once the event is queued. A request that identifies its delivery claims each of its delivery
+//! keys first. A repeat within 24 hours therefore gets the same event ID, and the event is
+//! published once, even if the first request crashed between its claim and its message. The key of
+//! a provider's callback URL leads to [`reports`].
 
-mod answer;
 mod reports;
+mod response;
 
 use domain::{
     event::Event,
@@ -33,31 +33,30 @@ use platform::{
 };
 use serde_json::Value;
 
-use self::answer::{Accepted, Refusal};
+use self::response::{Accepted, Rejection};
 
-/// What inbound works with.
+/// Dependencies of the inbound function.
 #[derive(Debug)]
 pub struct App {
-    /// The table.
+    /// The DynamoDB table.
     pub table: Table,
-    /// The keyring.
+    /// Keyring that decrypts stored secrets.
     pub keys: Keys,
-    /// Where events go.
+    /// Queue for events.
     pub events: Queue,
-    /// Where providers' reports go.
+    /// Queue for reports of providers.
     pub deliveries: Queue,
-    /// How the outside addresses us, without a slash at the end: some third parties sign the
-    /// address that they call.
+    /// Public base URL without a trailing slash. Some third parties sign the URL that they request.
     pub public_url: String,
 }
 
-/// The largest body that is taken, in bytes.
-pub const MOST_BYTES: usize = 256 * 1024;
+/// Maximum size of a request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 enum InboundError {
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Rejected(#[from] Rejection),
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
@@ -66,31 +65,31 @@ enum InboundError {
     Queue(#[from] QueueError),
 }
 
-/// Answers one call.
+/// Handles one inbound request.
 pub async fn handle(app: &App, request: &Request) -> Result<Response<Body>, http::Error> {
-    let answer = take(app, request).await.map_err(|error| match error {
-        InboundError::Refused(refusal) => refusal,
+    let result = accept(app, request).await.map_err(|error| match error {
+        InboundError::Rejected(rejection) => rejection,
         error => {
-            tracing::error!(%error, "inbound call failed");
-            Refusal::Internal
+            tracing::error!(%error, "inbound request failed");
+            Rejection::Internal
         }
     });
     let request_id = request
         .lambda_context_ref()
         .map_or_else(random::token, |context| context.request_id.clone());
-    answer::respond(answer, request_id)
+    response::respond(result, request_id)
 }
 
-async fn take(app: &App, request: &Request) -> Result<Accepted, InboundError> {
-    if request.body().len() > MOST_BYTES {
-        return Err(Refusal::TooLarge.into());
+async fn accept(app: &App, request: &Request) -> Result<Accepted, InboundError> {
+    if request.body().len() > MAX_BODY_BYTES {
+        return Err(Rejection::TooLarge.into());
     }
-    let key = key(request).ok_or(Refusal::Unknown)?;
+    let key = key(request).ok_or(Rejection::Unknown)?;
     let caller = app
         .table
         .caller(&key, &app.keys)
         .await?
-        .ok_or(Refusal::Unknown)?;
+        .ok_or(Rejection::Unknown)?;
     if [Method::HEAD, Method::OPTIONS].contains(request.method()) {
         return probe(&caller);
     }
@@ -103,19 +102,21 @@ async fn take(app: &App, request: &Request) -> Result<Accepted, InboundError> {
     };
     match caller {
         Caller::Service(receiver, holder) => publish(app, &receiver, &holder, &call).await,
-        Caller::Provider(reporter) => reports::take(app, &reporter, &call).await,
+        Caller::Provider(reporter) => reports::accept(app, &reporter, &call).await,
     }
 }
 
-/// A call that only asks whether the URL is there.
+/// Accepts a request that only tests whether the URL exists.
 fn probe(caller: &Caller) -> Result<Accepted, InboundError> {
     match caller {
-        Caller::Service(_, holder) if !holder.user.settings.active => Err(Refusal::Inactive.into()),
+        Caller::Service(_, holder) if !holder.user.settings.active => {
+            Err(Rejection::Inactive.into())
+        }
         Caller::Service(..) | Caller::Provider(_) => Ok(Accepted::Probe),
     }
 }
 
-/// A call of a connected service becomes an event.
+/// Verifies a request to a connected service and publishes it as an event.
 async fn publish(
     app: &App,
     receiver: &Receiver,
@@ -123,13 +124,13 @@ async fn publish(
     call: &inbound::Request<'_>,
 ) -> Result<Accepted, InboundError> {
     if !holder.user.settings.active {
-        return Err(Refusal::Inactive.into());
+        return Err(Rejection::Inactive.into());
     }
     let now = clock::now();
     if let Err(reason) = receiver.verification.verify(call, now) {
         telemetry::metric("inbound_refused", 1);
-        tracing::warn!(service = %receiver.service, %reason, "inbound call not verified");
-        return Err(Refusal::Unverified {
+        tracing::warn!(service = %receiver.service, %reason, "inbound request rejected: verification failed");
+        return Err(Rejection::Unverified {
             scheme: receiver.verification.challenge_scheme(),
         }
         .into());
@@ -137,7 +138,7 @@ async fn publish(
     if let Some(challenge) = receiver.verification.challenge(call.body) {
         return Ok(Accepted::Challenge(challenge));
     }
-    let hops = inbound::hops(call.headers).map_err(|_| Refusal::Loop)?;
+    let hops = inbound::hops(call.headers).map_err(|_| Rejection::Loop)?;
     let mut event = Event {
         id: random::id(),
         kind: EventType::service_received(),
@@ -146,7 +147,7 @@ async fn publish(
         hops,
     };
     if stored_bytes(&event) > MOST_EVENT_BYTES {
-        return Err(Refusal::TooLarge.into());
+        return Err(Rejection::TooLarge.into());
     }
     let route = format!("in/{}", receiver.service);
     let mut claims = Vec::new();
@@ -157,32 +158,31 @@ async fn publish(
             .await?;
         (event.id, event.timestamp) = (claim.id, claim.at);
         if claim.done {
-            tracing::info!(service = %receiver.service, event = %event.id, "inbound call repeated");
+            tracing::info!(service = %receiver.service, event = %event.id, "inbound request repeated");
             return Ok(Accepted::Event(event.id));
         }
         claims.push((delivery, claim));
     }
     app.events.send_json(&event, 0, None).await?;
-    // A claim that holds another event's id is not this event's: that of a call which was a
-    // repetition by a later key.
+    // A claim with another event ID belongs to a request that was a repeat by a later key.
     for (delivery, claim) in claims.into_iter().filter(|(_, claim)| claim.id == event.id) {
-        // Unmarked, a repetition sends the same event again, which dispatch knows: no reason to
-        // fail this call.
+        // Not fatal: without the mark, a repeat sends the same event again, and dispatch
+        // deduplicates it.
         if let Err(error) = app.table.claim_done(&route, &delivery, &claim).await {
-            tracing::warn!(%error, event = %event.id, "claim not marked");
+            tracing::warn!(%error, event = %event.id, "failed to mark claim as done");
         }
     }
-    tracing::info!(service = %receiver.service, event = %event.id, hops, "inbound call accepted");
+    tracing::info!(service = %receiver.service, event = %event.id, hops, "inbound request accepted");
     Ok(Accepted::Event(event.id))
 }
 
-/// The key that ends the path.
+/// The last segment of the path, as a key.
 fn key(request: &Request) -> Option<Key> {
     let (before, key) = request.uri().path().rsplit_once('/')?;
     before.ends_with("/in").then(|| Key::parse(key)).flatten()
 }
 
-/// The address as the third party knows it.
+/// The URL as the third party knows it.
 fn url(app: &App, request: &Request, key: &Key) -> String {
     let query = request
         .uri()

@@ -1,4 +1,4 @@
-//! Starts inbound as a Lambda function.
+//! Entry point of the `inbound` Lambda function.
 
 use inbound::{App, handle};
 use lambda_http::{Error, Request, service_fn};

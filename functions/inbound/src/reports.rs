@@ -1,9 +1,8 @@
-//! What providers report of messages and calls: one message on the queue `deliveries` for each
-//! report.
+//! Accepts status reports of providers: one message on the queue `deliveries` for each report.
 //!
-//! What is in a call and no report of ours (a status that the provider's settings do not map) is
-//! passed over: the provider would only send it again. The delivery function finds out which
-//! message a report is about.
+//! Entries that map to no report, such as a status without a mapping, are skipped with a 202,
+//! because the provider would only send them again. The delivery function finds the message of a
+//! report.
 
 use domain::{
     callback::{self, Callback, NoReport, Notice},
@@ -17,24 +16,25 @@ use platform::{
 
 use super::{
     App, InboundError,
-    answer::{Accepted, Refusal},
+    response::{Accepted, Rejection},
 };
 
-/// Room for what an event says of its message besides the report, in bytes.
-const ABOUT: usize = 32 * 1024;
+/// Space that is reserved for the event's fields about its message, in bytes.
+const RESERVED_BYTES: usize = 32 * 1024;
 
-pub(super) async fn take(
+pub(super) async fn accept(
     app: &App,
     reporter: &Reporter,
     call: &inbound::Request<'_>,
 ) -> Result<Accepted, InboundError> {
-    let hops = inbound::hops(call.headers).map_err(|_| Refusal::Loop)?;
-    let read = callback::read(&reporter.mapping, reporter.channel, call).map_err(Refusal::from)?;
+    let hops = inbound::hops(call.headers).map_err(|_| Rejection::Loop)?;
+    let read =
+        callback::read(&reporter.mapping, reporter.channel, call).map_err(Rejection::from)?;
     let received_at = clock::now();
     let (count, mut outgoing) = (read.len(), Vec::with_capacity(read.len()));
     for callback in read
         .into_iter()
-        .filter_map(|report| known(reporter, report))
+        .filter_map(|report| skip_unmapped(reporter, report))
     {
         let body = ascii_json(&Notice {
             callback,
@@ -42,8 +42,8 @@ pub(super) async fn take(
             received_at,
             hops,
         })?;
-        if body.len() > MOST_EVENT_BYTES - ABOUT {
-            return Err(Refusal::TooLarge.into());
+        if body.len() > MOST_EVENT_BYTES - RESERVED_BYTES {
+            return Err(Rejection::TooLarge.into());
         }
         outgoing.push(Outgoing {
             body,
@@ -57,8 +57,8 @@ pub(super) async fn take(
     Ok(Accepted::Reports(reports))
 }
 
-fn known(reporter: &Reporter, report: Result<Callback, NoReport>) -> Option<Callback> {
+fn skip_unmapped(reporter: &Reporter, report: Result<Callback, NoReport>) -> Option<Callback> {
     report
-        .inspect_err(|why| tracing::debug!(provider = %reporter.provider, %why, "no report"))
+        .inspect_err(|why| tracing::debug!(provider = %reporter.provider, %why, "report skipped"))
         .ok()
 }

@@ -1,5 +1,5 @@
-//! The first start: the first keyring, the user *Administrator* and its credential, whose token is
-//! shown this once.
+//! Bootstrap: creates the first keyring, the user *Administrator* and its credential. The
+//! credential's token is shown only once.
 
 use std::fmt::Display;
 
@@ -20,18 +20,18 @@ use serde::Serialize;
 
 use crate::{App, RotationError};
 
-/// The first admin, with the token that is shown this once.
+/// The first admin and its token, which is shown only once.
 #[derive(Debug, Serialize)]
 pub struct Admin {
-    /// The token, with scope `admin`.
+    /// Token with scope `admin`.
     pub token: String,
-    /// The user *Administrator*.
+    /// ID of the user *Administrator*.
     pub user_id: String,
-    /// Its credential.
+    /// ID of the user's credential.
     pub credential_id: String,
 }
 
-/// Makes what is missing. An admin who exists gets a new token only with `reissue`.
+/// Creates what is missing. An existing admin gets a new token only with `reissue`.
 pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError> {
     let keyring = app.keys.bootstrap().await?;
     let token = Token::from_random(random::bytes());
@@ -56,8 +56,8 @@ pub(crate) async fn run(app: &App, reissue: bool) -> Result<Admin, RotationError
     })
 }
 
-/// A user and its credential: the first ones, or those in the place of `gone`, whose user was
-/// deleted. Somebody else may have taken the name since.
+/// Creates a user and its credential. `gone` is the first admin to replace, if its user was
+/// deleted. Another user may have taken the name since.
 async fn create(
     app: &App,
     gone: Option<FirstAdmin>,
@@ -73,7 +73,7 @@ async fn create(
             active: true,
         };
         let user = User::new(id, settings, now);
-        let credential = fresh(user.id, token.clone(), now);
+        let credential = new_credential(user.id, token.clone(), now);
         let entries = [
             entry("user.created", &user.id, &[]),
             entry("credential.created", &credential.id, &[]),
@@ -90,8 +90,8 @@ async fn create(
     Err(RotationError::NameTaken)
 }
 
-/// A new token for the first admin's credential; a new credential where that has ended. Its user
-/// must be active to use it.
+/// Issues a new token for the first admin's credential, or a new credential if that one was revoked
+/// or has expired. Activates the user if necessary.
 async fn replace(
     app: &App,
     first: FirstAdmin,
@@ -123,7 +123,7 @@ async fn replace(
             .await?;
         return Ok(after);
     }
-    let credential = fresh(first.user, token, now);
+    let credential = new_credential(first.user, token, now);
     let entry = entry("credential.created", &credential.id, &[]);
     app.table
         .replace_first_admin(first, &credential, now, &entry)
@@ -131,7 +131,7 @@ async fn replace(
     Ok(credential)
 }
 
-fn fresh(user_id: UserId, token: TokenMark, now: Timestamp) -> Credential {
+fn new_credential(user_id: UserId, token: TokenMark, now: Timestamp) -> Credential {
     let settings = credential::Settings {
         description: "First admin".to_owned(),
         scopes: Scopes::from_iter([Scope::Admin]),

@@ -1,24 +1,24 @@
-//! Secrets Manager's rotation of the keyring: its event, and the step that it asks for.
+//! Secrets Manager's rotation of the keyring.
 
 use platform::keyring::Step;
 use serde::Deserialize;
 
 use crate::{App, RotationError};
 
-/// The event of one step. Further fields, such as `RotationToken`, are for functions that act under
-/// another role.
+/// The event of one rotation step. Further fields, such as `RotationToken`, only matter to
+/// functions that assume another role.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotationEvent {
-    /// Which step.
+    /// The step to perform.
     pub step: Step,
-    /// The secret's ARN; only the keyring's is taken.
+    /// ARN of the secret. Only the keyring's is accepted.
     pub secret_id: String,
-    /// The id of the version that the rotation makes.
+    /// ID of the secret version that the rotation creates.
     pub client_request_token: String,
 }
 
-/// Does the step.
+/// Performs the step.
 pub(crate) async fn run(app: &App, event: RotationEvent) -> Result<(), RotationError> {
     let RotationEvent {
         step,

@@ -1,8 +1,8 @@
-//! The keys' own function: it makes the first admin and the first keyring, rotates the keyring, and
-//! reminds of credentials that are to be rotated.
+//! Creates the first admin and the first keyring, rotates the keyring, and sends reminders of
+//! credentials that are due for rotation.
 //!
-//! Only those who may invoke it (IAM on AWS) reach it; it has no HTTP address. Each kind of request
-//! has its module.
+//! The function has no HTTP endpoint. Only principals that may invoke it (IAM on AWS) can use it.
+//! Each kind of request has its own module.
 
 mod bootstrap;
 mod keyring;
@@ -17,19 +17,18 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::{bootstrap::Admin, keyring::RotationEvent, remind::Reminded};
 
-/// What rotation works with.
+/// Dependencies of the rotation function.
 #[derive(Debug)]
 pub struct App {
-    /// The table.
+    /// The DynamoDB table.
     pub table: Table,
     /// The keyring.
     pub keys: Keys,
-    /// Where events about credentials go.
+    /// Queue for events about credentials.
     pub events: Queue,
 }
 
-/// What it can be asked for: an action by its name, the reminders by their time, or a step of
-/// Secrets Manager's rotation.
+/// A request: a named action, reminders as of a time, or a step of Secrets Manager's rotation.
 #[derive(Debug, Deserialize)]
 #[serde(
     tag = "action",
@@ -38,59 +37,58 @@ pub struct App {
     expecting = "neither an action with its fields, nor {\"now\": …}, nor a step of Secrets Manager's rotation"
 )]
 pub enum Request {
-    /// Make the first keyring, the user *Administrator* and its credential.
+    /// Create the first keyring, the user *Administrator* and its credential.
     Bootstrap {
-        /// Give the credential a new token when it exists already: a lost answer must not lock the
-        /// owner out.
+        /// Issue a new token if the credential exists. Needed if the response with the first one
+        /// was lost.
         #[serde(default)]
         reissue: bool,
     },
-    /// Remind of the credentials that are to be rotated; the schedule names no action.
+    /// Send reminders of credentials that are due for rotation. The schedule names no action.
     #[serde(untagged)]
     Remind {
-        /// As of when: the time for which the schedule meant this run. Anything but an RFC 3339
-        /// time means now.
+        /// The scheduled time of this run (RFC 3339). Any other text means the current time.
         now: String,
     },
-    /// Do one step of the keyring's rotation; Secrets Manager's events name no action.
+    /// Perform one step of the keyring's rotation. Secrets Manager's events name no action.
     #[serde(untagged)]
     Rotate(RotationEvent),
 }
 
-/// What it answers.
+/// The function's response.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// The admin of a bootstrap.
+    /// Response to a bootstrap.
     Admin(Admin),
-    /// What the reminders came to.
+    /// Response to a reminder run.
     Reminded(Reminded),
-    /// Nothing to tell: `null`.
+    /// No content: `null`.
     Done,
 }
 
-/// Why a request failed.
+/// Error of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
-    /// The admin exists, and nobody asked for a new token.
-    #[error("the first admin exists already; \"reissue\": true replaces its token")]
+    /// The admin exists, and the request has no `reissue`.
+    #[error("the first admin already exists; set \"reissue\": true to replace its token")]
     Exists,
-    /// Two requests at once.
-    #[error("somebody else is making a token just now: try again")]
+    /// A concurrent request changed the admin.
+    #[error("a concurrent request is changing the first admin: try again")]
     Busy,
-    /// The name of the admin's user is another's.
-    #[error("the name of the admin's user is taken")]
+    /// Another user has the name of the admin's user.
+    #[error("another user already has the name of the admin's user")]
     NameTaken,
     /// An event could not be queued.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// The table failed.
+    /// Reading or writing the table failed.
     #[error(transparent)]
     Table(#[from] TableError),
     /// The keyring could not be read or written.
     #[error(transparent)]
     Keys(#[from] KeyringError),
-    /// A step of the keyring's rotation was not done.
+    /// A step of the keyring's rotation failed.
     #[error(transparent)]
     Rotate(#[from] RotateError),
 }
@@ -105,9 +103,9 @@ impl From<WriteError> for RotationError {
     }
 }
 
-/// Does what it is asked for.
+/// Handles a request.
 pub async fn handle(app: &App, request: Request) -> Result<Answer, RotationError> {
-    // Boxed: the SDK's futures would nest deeper than the compiler computes layouts.
+    // Boxed: the SDK's futures would exceed the compiler's type-layout depth.
     match request {
         Request::Bootstrap { reissue } => Box::pin(bootstrap::run(app, reissue))
             .await
@@ -126,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_told_apart() {
+    fn request_kinds_are_distinguished() {
         let event = json!({"Step": "testSecret", "SecretId": "arn", "ClientRequestToken": "t", "RotationToken": "r"});
         assert!(matches!(
             from_value(event).expect("event"),
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_an_admin_is_null() {
+    fn done_serializes_as_null() {
         assert_eq!(serde_json::to_string(&Answer::Done).expect("json"), "null");
     }
 }

@@ -1,4 +1,4 @@
-//! Starts rotation as a Lambda function.
+//! Entry point of the `rotation` Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use platform::{aws::Aws, config, keyring::Keys, queue::Queue, table::Table, telemetry};

@@ -1,10 +1,11 @@
-//! Reminders of credentials that should be rotated, once a day.
+//! Daily reminders of credentials that are due for rotation.
 //!
-//! What is due comes from the table's list of next reminders, in pages, and nothing else is read.
-//! How much is overdue is told before anything is sent, so that the alarm does not rest on the
-//! rest. Each reminder's event is queued first, under an id that follows from the credential, the
-//! stage and the due time, and marked then: a crash in between repeats the same event, and a second
-//! run at the same time finds nothing left.
+//! The due credentials come from the table's index of next reminders, in pages. Nothing else is
+//! read. The metric of overdue credentials is emitted before any reminder is sent, so that its
+//! alarm does not depend on the rest of the run. Each reminder's event is queued first and then
+//! marked as sent. The event's ID is derived from the credential, the stage and the due time: after
+//! a crash in between, the same event is repeated, and a second run at the same time finds nothing
+//! to do.
 
 use std::collections::BTreeMap;
 
@@ -23,23 +24,24 @@ use serde::Serialize;
 
 use crate::{App, RotationError};
 
-/// What a run did.
+/// Result of a reminder run.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Reminded {
-    /// How many reminders it sent.
+    /// Number of reminders sent.
     pub reminded: usize,
-    /// How many credentials are past their day.
+    /// Number of credentials past their due date.
     pub overdue: usize,
 }
 
-/// How many credentials are looked at together.
-const PAGE: usize = 100;
+/// Page size when listing credentials.
+const PAGE_SIZE: usize = 100;
 
-/// How many reminders are under way at once.
-const CONCURRENT: usize = 10;
+/// Maximum number of reminders that are sent concurrently.
+const MAX_CONCURRENT_REMINDERS: usize = 10;
 
-/// Sends what is due at `now`; text that is no time, as emulators pass it on, stands for the
-/// clock's. One that fails does not hold up the others, and fails the run at its end.
+/// Sends the reminders due at `now`. Text that is not an RFC 3339 time, as emulators pass it, means
+/// the current time. A reminder that fails does not stop the others, and its error is returned at
+/// the end.
 pub(crate) async fn run(app: &App, now: &str) -> Result<Reminded, RotationError> {
     let now: Timestamp = now.parse().unwrap_or_else(|_| clock::now());
     let listed = listed(app, now).await?;
@@ -53,24 +55,24 @@ pub(crate) async fn run(app: &App, now: &str) -> Result<Reminded, RotationError>
     );
     let results: Vec<Result<bool, RotationError>> = stream::iter(listed)
         .map(|credential| one(app, credential, now))
-        .buffer_unordered(CONCURRENT)
+        .buffer_unordered(MAX_CONCURRENT_REMINDERS)
         .collect()
         .await;
     let reminded = results
         .iter()
         .filter(|result| matches!(result, Ok(true)))
         .count();
-    tracing::info!(reminded, overdue, "reminders");
+    tracing::info!(reminded, overdue, "reminders sent");
     results.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(Reminded { reminded, overdue })
 }
 
-/// Every credential whose next reminder is due within a week: what is overdue is among them,
-/// however long it has been.
+/// Lists all credentials whose next reminder is due within a week. Includes overdue ones of any
+/// age.
 async fn listed(app: &App, now: Timestamp) -> Result<Vec<Credential>, RotationError> {
     let horizon = now.checked_add(STEP).unwrap_or(now);
-    let mut slice = Slice::new(None, PAGE);
-    // By id: one that somebody changes meanwhile may come by again, further down the list.
+    let mut slice = Slice::new(None, PAGE_SIZE);
+    // Keyed by ID: a credential that changes during the listing can appear again further down.
     let mut found = BTreeMap::new();
     loop {
         let Page { items, next, .. } = app.table.reminders(horizon, &slice).await?;
@@ -86,11 +88,11 @@ async fn listed(app: &App, now: Timestamp) -> Result<Vec<Credential>, RotationEr
     }
 }
 
-/// Whether the credential was reminded of.
+/// Sends one reminder and logs its error. Returns whether one was sent.
 async fn one(app: &App, credential: Credential, now: Timestamp) -> Result<bool, RotationError> {
     let result = remind(app, &credential, now).await;
     result.inspect_err(
-        |error| tracing::error!(credential = %credential.id, %error, "not reminded of"),
+        |error| tracing::error!(credential = %credential.id, %error, "failed to send reminder"),
     )
 }
 
@@ -110,7 +112,7 @@ async fn remind(app: &App, credential: &Credential, now: Timestamp) -> Result<bo
         .await
     {
         Ok(()) => Ok(true),
-        // Somebody has just rotated or changed it: the next run sees what is left to do.
+        // The credential was rotated or changed in the meantime. The next run sends what is due.
         Err(WriteError::Changed | WriteError::NameTaken(_)) => Ok(false),
         Err(WriteError::Table(error)) => Err(error.into()),
     }

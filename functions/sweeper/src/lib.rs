@@ -1,10 +1,10 @@
-//! Re-queues, once an hour, what an outage left behind.
+//! Re-queues deliveries whose queue message was lost, once an hour.
 //!
-//! A delivery whose next attempt is overdue by an hour has lost its message. It is sent that
-//! message again, under a new token, which then is the awaited one: should the old message still
-//! live, it is a stale copy from then on. Then the dead letters that SQS itself moved go back to
-//! their queues ([`redrive`]): deliveries of which no attempt was made have no row to find them by.
-//! The run ends in time for its deadline; the next one goes on where it ended.
+//! A delivery whose next attempt is more than an hour overdue has lost its message. The sweeper
+//! queues a new message with a new token. The old message, if it still exists, is obsolete from
+//! then on. Then it moves the dead letters that SQS itself created back to their queues
+//! ([`redrive`]), because deliveries without an attempt have no row to find them by. The run stops
+//! before its deadline, and the next one resumes from there.
 
 mod redrive;
 
@@ -22,45 +22,44 @@ use platform::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What the sweeper works with.
+/// Dependencies of the sweeper.
 #[derive(Debug)]
 pub struct App {
-    /// The table.
+    /// The DynamoDB table.
     pub table: Table,
-    /// Where events wait to be dispatched.
+    /// Queue of accepted events.
     pub events: Queue,
-    /// Where first attempts wait.
+    /// Queue of first attempts.
     pub deliveries: Queue,
-    /// Where later attempts wait.
+    /// Queue of later attempts.
     pub retries: Queue,
-    /// The dead letters.
+    /// The dead-letter queue.
     pub dead: Queue,
 }
 
-/// What the schedule sends.
+/// The schedule's input.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// As of when: the time for which the schedule meant this run. Anything but an RFC 3339 time
-    /// means now.
+    /// The scheduled time of this run (RFC 3339). Any other text means the current time.
     pub now: String,
 }
 
-/// What came of it.
+/// Result of a run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Swept {
-    /// How many deliveries were overdue.
+    /// Number of overdue deliveries.
     pub overdue: usize,
-    /// How many were sent their message again; the others have gone on by themselves.
+    /// Number of deliveries that were re-queued. The others moved on by themselves.
     pub sent: usize,
-    /// How many dead letters were sent back to their queues.
+    /// Number of dead letters that were moved back to their queues.
     pub redriven: usize,
 }
 
-/// Why a run failed.
+/// Error of a run.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
-    /// The table failed.
+    /// Reading or writing the table failed.
     #[error(transparent)]
     Table(#[from] TableError),
     /// A message could not be queued.
@@ -68,36 +67,40 @@ pub enum SweepError {
     Queue(#[from] QueueError),
 }
 
-/// How long after its time an attempt counts as lost.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
-/// How many deliveries are worked on side by side.
-const CONCURRENT: usize = 16;
+/// Time after which an overdue attempt counts as lost.
+const OVERDUE_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// Maximum number of deliveries that are processed concurrently.
+const MAX_CONCURRENT_DELIVERIES: usize = 16;
 
-/// What is left of a run for the dead letters, at least.
+/// Minimum time of a run that is reserved for dead letters.
 const REDRIVE_TIME: Duration = Duration::from_secs(10);
 
-/// Sends every overdue delivery its message again, then redrives dead letters. A delivery that
-/// fails holds up no other one and no dead letter. Where the walk itself fails the next run goes on
-/// from there, and dead letters stay where they are.
+/// Re-queues every overdue delivery, then redrives dead letters. A delivery that fails does not
+/// stop the others, nor the redrive.
+///
+/// # Errors
+///
+/// If listing the overdue deliveries fails, the run ends without a redrive, and the next run
+/// resumes from there. An error of a single delivery is returned at the end.
 pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<Swept, SweepError> {
     let now = request.now.parse().unwrap_or_else(|_| clock::now());
-    let before = now.checked_sub(PATIENCE).unwrap_or(Timestamp::MIN);
+    let before = now.checked_sub(OVERDUE_AFTER).unwrap_or(Timestamp::MIN);
     let mut swept = Swept::default();
     let start = app.table.sweeper_position().await?;
-    let (mut walked, mut failure) = (Ok(()), None);
+    let (mut listed, mut failure) = (Ok(()), None);
     let mut position = Some(start.clone());
     while let Some(from) = position.take_if(|_| deadline.leaves(REDRIVE_TIME)) {
         let overdue = match app.table.overdue(from.clone(), before).await {
             Ok(overdue) => overdue,
             Err(error) => {
-                (position, walked) = (Some(from), Err(error));
+                (position, listed) = (Some(from), Err(error));
                 break;
             }
         };
         position = overdue.next;
-        let revived = stream::iter(overdue.rows.into_iter().map(|row| revive(app, row)));
-        for result in revived
-            .buffer_unordered(CONCURRENT)
+        let requeued = stream::iter(overdue.rows.into_iter().map(|row| requeue(app, row)));
+        for result in requeued
+            .buffer_unordered(MAX_CONCURRENT_DELIVERIES)
             .collect::<Vec<_>>()
             .await
         {
@@ -105,18 +108,18 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
             match result {
                 Ok(sent) => swept.sent += usize::from(sent),
                 Err(error) => {
-                    tracing::error!(%error, "overdue delivery not re-queued");
+                    tracing::error!(%error, "failed to re-queue overdue delivery");
                     failure = Some(error);
                 }
             }
         }
     }
-    // At its end the walk begins anew.
+    // After the last page the scan starts over.
     let position = position.unwrap_or_default();
     if position != start {
         app.table.set_sweeper_position(&position).await?;
     }
-    walked?;
+    listed?;
     swept.redriven = redrive::run(app, deadline).await?;
     if swept != Swept::default() {
         tracing::warn!(
@@ -129,9 +132,9 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
     failure.map_or(Ok(swept), Err)
 }
 
-/// The message goes out before its row is written: it answers both what is awaited before and
-/// after. It is due at once, and not at the time for which the run was meant.
-async fn revive(app: &App, row: Delivery) -> Result<bool, SweepError> {
+/// Re-queues one delivery. The message is sent before the row is written. It matches both the old
+/// and the new state of the row. It is due immediately, not at the scheduled time of the run.
+async fn requeue(app: &App, row: Delivery) -> Result<bool, SweepError> {
     let Some((revived, message)) = row.revived(clock::now(), random::token()) else {
         return Ok(false);
     };

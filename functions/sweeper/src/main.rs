@@ -1,4 +1,4 @@
-//! Starts the sweeper as a Lambda function.
+//! Entry point of the `sweeper` Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use platform::{aws::Aws, config, deadline::Deadline, queue::Queue, table::Table, telemetry};

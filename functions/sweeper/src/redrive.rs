@@ -1,7 +1,7 @@
-//! Sends dead letters back to the queue that SQS moved them from.
+//! Moves dead letters back to the queue that SQS moved them from.
 //!
-//! Whatever a function sent to the dead letters by its own judgement stays there, and so does what
-//! came back too often: it is the message that makes the function fail, not the times.
+//! Letters that a function dead-lettered itself stay, and so do those that were redriven too often:
+//! there the message is the cause of the failure, not an outage.
 
 use std::time::Duration;
 
@@ -13,20 +13,19 @@ use platform::{
 
 use super::App;
 
-/// How often a dead letter is sent back; each time it is received two hundred more times, over
-/// hours.
+/// Maximum number of redrives of a dead letter. Each allows 200 more receives, over hours.
 const MAX_REDRIVES: u32 = 3;
-/// How many dead letters a run looks at, at most.
+/// Maximum number of dead letters per run.
 const MAX_LETTERS: usize = 20_000;
-/// What ten letters may take.
-const STEP: Duration = Duration::from_secs(5);
+/// Upper bound for the time that ten letters take.
+const BATCH_TIME: Duration = Duration::from_secs(5);
 
-/// Sends back what can be, and returns how many that were. What stays becomes visible again at the
-/// end.
+/// Redrives all eligible dead letters and returns their number. The others become visible again at
+/// the end.
 pub(super) async fn run(app: &App, deadline: Deadline) -> Result<usize, QueueError> {
     let (mut sent, mut left) = (0, Vec::new());
     let mut result = Ok(());
-    while result.is_ok() && sent + left.len() < MAX_LETTERS && deadline.leaves(STEP) {
+    while result.is_ok() && sent + left.len() < MAX_LETTERS && deadline.leaves(BATCH_TIME) {
         let letters = app.dead.dead_letters().await?;
         if letters.is_empty() {
             break;
@@ -53,7 +52,7 @@ pub(super) async fn run(app: &App, deadline: Deadline) -> Result<usize, QueueErr
     result.map(|()| sent)
 }
 
-/// The queue that a letter goes back to; none when it stays.
+/// The source queue of a letter, or none if the letter stays.
 fn destination<'a>(app: &'a App, letter: &DeadLetter) -> Option<&'a Queue> {
     let queues = [&app.events, &app.deliveries, &app.retries];
     queues

@@ -175,7 +175,7 @@ mod tests {
     fn every_problem_type_has_a_page() {
         let sources = [
             include_str!("../http/problem.rs"),
-            include_str!("../../../inbound/src/answer.rs"),
+            include_str!("../../../inbound/src/response.rs"),
         ];
         let used: BTreeSet<&str> = sources
             .into_iter()

@@ -181,7 +181,7 @@ async fn whoever_is_not_verified_is_refused_and_leaves_nothing() {
         stack.send(request.body(body)).await.problem(401);
     }
     stack
-        .logged("inbound", &["inbound call not verified", &service.id])
+        .logged("inbound", &["inbound request rejected", &service.id])
         .await;
     stack.logged("inbound", &["inbound_refused"]).await;
     assert!(!stack.log("inbound").contains("do-not-log"));

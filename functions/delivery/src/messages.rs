@@ -1,9 +1,9 @@
-//! Errands: messages and calls on their way to their providers.
+//! Sends messages and calls to their providers.
 //!
-//! What webhooks have holds here as well: the row names the errand that it waits for, an attempt is
-//! recorded before anything follows from it, and what a crash may have left undone is repeated when
-//! the errand comes again. A provider's report may change the row while an attempt runs: then the
-//! attempt goes on record beside it.
+//! The guarantees are those of webhooks: the row names the task that it awaits, an attempt is
+//! recorded before its follow-up, and steps that a crash may have skipped are repeated when the
+//! task is redelivered. A provider's report may change the row while an attempt runs. The attempt
+//! is then added to the changed row.
 
 use std::collections::HashSet;
 
@@ -24,40 +24,39 @@ use platform::{
 
 use super::{App, DeliverError};
 
-/// How often a row is read anew that somebody else is changing.
+/// Tries for updating a row that is being changed concurrently.
 pub(super) const TRIES: usize = 5;
-/// As often is it tried to record an attempt: were that given up, the provider would be called
-/// again.
+/// Tries for recording an attempt. High on purpose: giving up would call the provider again.
 const RECORD_TRIES: usize = 50;
 
-/// Works on the errands of a batch, and names those that failed by their messages' ids.
+/// Processes the send tasks of a batch. Returns the IDs of the queue messages that failed.
 pub(super) async fn work(
     app: &App,
-    mut errands: Vec<(String, Errand)>,
+    mut tasks: Vec<(String, Errand)>,
     deadline: Deadline,
 ) -> Vec<Option<String>> {
-    // Copies side by side would all find that they are awaited.
+    // Concurrent duplicates would all find themselves awaited.
     let mut seen = HashSet::new();
-    errands.retain(|(_, errand)| seen.insert((errand.message, errand.ticket.token.clone())));
-    if errands.is_empty() {
+    tasks.retain(|(_, task)| seen.insert((task.message, task.ticket.token.clone())));
+    if tasks.is_empty() {
         return Vec::new();
     }
-    match context(app, &errands).await {
+    match context(app, &tasks).await {
         Ok((rows, providers)) => {
-            let each = errands.into_iter().map(async |(message_id, errand)| {
-                let row = rows.get(&errand.message);
+            let each = tasks.into_iter().map(async |(message_id, task)| {
+                let row = rows.get(&task.message);
                 let provider = row.and_then(|row| providers.get(&row.provider_id));
-                let result = one(app, row, provider, &errand, deadline).await;
+                let result = one(app, row, provider, &task, deadline).await;
                 result.err().map(|error| {
-                    error.log(&errand.message, errand.ticket.number);
+                    error.log(&task.message, task.ticket.number);
                     message_id
                 })
             });
             join_all(each).await
         }
         Err(error) => {
-            tracing::error!(%error, "errands not read");
-            errands
+            tracing::error!(%error, "failed to read messages");
+            tasks
                 .into_iter()
                 .map(|(message_id, _)| Some(message_id))
                 .collect()
@@ -70,9 +69,9 @@ type Context = (
     std::collections::HashMap<ProviderId, Stored>,
 );
 
-/// Two reads for the whole batch: the messages, then their providers.
-async fn context(app: &App, errands: &[(String, Errand)]) -> Result<Context, TableError> {
-    let ids: Vec<_> = errands.iter().map(|(_, errand)| errand.message).collect();
+/// Loads the messages and their providers, in two reads for the whole batch.
+async fn context(app: &App, tasks: &[(String, Errand)]) -> Result<Context, TableError> {
+    let ids: Vec<_> = tasks.iter().map(|(_, task)| task.message).collect();
     let rows = app.table.messages_of(&ids).await?;
     let providers: Vec<_> = rows.values().map(|row| row.provider_id).collect();
     let providers = app.table.providers_of(&providers, &app.keys).await?;
@@ -83,34 +82,36 @@ async fn one(
     app: &App,
     row: Option<&Message>,
     provider: Option<&Stored>,
-    errand: &Errand,
+    task: &Errand,
     deadline: Deadline,
 ) -> Result<(), DeliverError> {
-    // Not there, or unreadable: then reading it by itself fails, and this errand alone.
+    // Missing or unreadable. Reading it separately fails this task only.
     let Some(row) = row else {
-        return Ok(app.table.message(errand.message).await.map(drop)?);
+        return Ok(app.table.message(task.message).await.map(drop)?);
     };
     if provider.is_none() {
         app.table.provider(row.provider_id, &app.keys).await?;
     }
-    match arrive(Some(row), errand) {
+    match arrive(Some(row), task) {
         Arrival::Stale => Ok(()),
         Arrival::FollowUp => repeat(app, row).await,
         Arrival::Attempt if !deadline.leaves(messenger::TIMEOUT) => Err(Unsent::NoTime.into()),
-        Arrival::Attempt => attempt(app, row, provider, errand).await,
+        Arrival::Attempt => attempt(app, row, provider, task).await,
     }
 }
 
-/// Makes the attempt, records what came of it, and does what follows.
+/// Makes the attempt, records it and performs the follow-up.
 async fn attempt(
     app: &App,
     row: &Message,
     provider: Option<&Stored>,
-    errand: &Errand,
+    task: &Errand,
 ) -> Result<(), DeliverError> {
-    let number = errand.ticket.number;
+    let number = task.ticket.number;
     let made = match provider {
-        _ if row.is_out_of_time(clock::now()) => messenger::unmade(number, "its hour has passed"),
+        _ if row.is_out_of_time(clock::now()) => {
+            messenger::unmade(number, "the message is older than 1 hour")
+        }
         Some(provider) => {
             messenger::send(
                 &app.egress,
@@ -129,16 +130,16 @@ async fn attempt(
     for _ in 0..RECORD_TRIES {
         let row = was
             .clone()
-            .after(errand, made.clone(), clock::now(), random::token());
+            .after(task, made.clone(), clock::now(), random::token());
         if app.table.update_message(&row, &was).await? == Written::Yes {
             return first(app, &row).await;
         }
-        // A report changed it meanwhile, or a twin recorded this attempt.
-        let Some(now) = app.table.message(errand.message).await? else {
+        // A report changed the row in the meantime, or a duplicate recorded this attempt.
+        let Some(now) = app.table.message(task.message).await? else {
             return Ok(());
         };
         if now.attempts.iter().any(|attempt| attempt.number == number) {
-            return match arrive(Some(&now), errand) {
+            return match arrive(Some(&now), task) {
                 Arrival::FollowUp => repeat(app, &now).await,
                 Arrival::Attempt | Arrival::Stale => Ok(()),
             };
@@ -148,7 +149,7 @@ async fn attempt(
     Err(DeliverError::Busy)
 }
 
-/// After the attempt was recorded.
+/// Follow-up of an attempt that was just recorded.
 async fn first(app: &App, row: &Message) -> Result<(), DeliverError> {
     if let Some(next) = row.errand() {
         queue(app, &next, next.delay(clock::now()), Some(row)).await?;
@@ -156,29 +157,29 @@ async fn first(app: &App, row: &Message) -> Result<(), DeliverError> {
     publish(app, row.events()).await
 }
 
-/// After its errand came again.
+/// Follow-up of a recorded attempt whose task was redelivered.
 async fn repeat(app: &App, row: &Message) -> Result<(), DeliverError> {
     if let Some((renewed, next)) = row.renewed(clock::now(), random::token()) {
         queue(app, &next, next.delay(clock::now()), Some(row)).await?;
-        // Refused: somebody else went on from here, and this one dies.
+        // Condition failed: another invocation continued from here; the queued task is obsolete.
         let (Written::Yes | Written::Refused) = app.table.update_message(&renewed, row).await?;
     }
     publish(app, row.events()).await
 }
 
-/// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the
-/// others.
+/// Queues a send task. Each provider has its own message group, so that a backlog at one does not
+/// delay the others (SQS fair queues).
 pub(super) async fn queue(
     app: &App,
-    errand: &Errand,
+    task: &Errand,
     delay_seconds: u32,
     row: Option<&Message>,
 ) -> Result<(), DeliverError> {
     let group = row.map(|row| row.provider_id.to_string());
-    Ok(app.retries.send_json(errand, delay_seconds, group).await?)
+    Ok(app.retries.send_json(task, delay_seconds, group).await?)
 }
 
-/// Publishes events. To do so again does no harm: their ids follow from what they tell of.
+/// Publishes events. Idempotent: an event's ID is derived from what it reports.
 pub(super) async fn publish(app: &App, events: Vec<Event>) -> Result<(), DeliverError> {
     for event in events {
         app.events.send_json(&event, 0, None).await?;

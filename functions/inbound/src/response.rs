@@ -1,46 +1,46 @@
-//! What third parties are answered: little, as they are strangers.
+//! HTTP responses for inbound requests. Deliberately terse: callers are untrusted.
 
 use domain::{callback::Unreadable, id::EventId};
 use http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde_json::json;
 
-/// A call that was taken.
+/// A request that was accepted.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    /// It became this event.
+    /// Published as this event.
     Event(EventId),
-    /// It brought this many reports.
+    /// Contained this many reports.
     Reports(usize),
-    /// It asked whether this is the right address, and wants to have this text back.
+    /// A URL verification that expects this text in the response.
     Challenge(String),
-    /// It was a `HEAD` or `OPTIONS`, which publishes nothing.
+    /// A `HEAD` or `OPTIONS` request, which publishes nothing.
     Probe,
 }
 
-/// A call that was not.
+/// A request that was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
-    #[error("There is no such inbound URL")]
+pub(crate) enum Rejection {
+    #[error("No such inbound URL.")]
     Unknown,
-    #[error("The user of this inbound URL is not active")]
+    #[error("The user of this inbound URL is inactive.")]
     Inactive,
-    #[error("The call is not verified: its signature, secret or time is missing or wrong")]
+    #[error("Verification failed: the signature, secret or timestamp is missing or invalid.")]
     Unverified {
-        /// For `WWW-Authenticate`, which a 401 has to bring (RFC 9110, section 15.5.2).
+        /// Value of `WWW-Authenticate`, which a 401 requires (RFC 9110, section 15.5.2).
         scheme: &'static str,
     },
-    #[error("The body has more than 256 KiB, or becomes an event of more than 350 KiB")]
+    #[error("The body exceeds 256 KiB, or its event exceeds 350 KiB.")]
     TooLarge,
-    #[error("The body {0}")]
+    #[error("The body {0}.")]
     Unreadable(#[from] Unreadable),
-    #[error("The call went through Tieline too often")]
+    #[error("The request has passed through Tieline too many times.")]
     Loop,
-    #[error("Something went wrong on our side; the request id tells us what")]
+    #[error("Internal error. Quote `request_id` when you report it.")]
     Internal,
 }
 
-impl Refusal {
+impl Rejection {
     /// Status, `type` and `title` of the problem document.
     fn kind(self) -> (StatusCode, &'static str, &'static str) {
         match self {
@@ -72,14 +72,14 @@ impl Refusal {
 }
 
 pub(crate) fn respond(
-    answer: Result<Accepted, Refusal>,
+    result: Result<Accepted, Rejection>,
     request_id: String,
 ) -> Result<Response<Body>, http::Error> {
-    let scheme = match answer {
-        Err(Refusal::Unverified { scheme }) => Some(scheme),
+    let scheme = match result {
+        Err(Rejection::Unverified { scheme }) => Some(scheme),
         _ => None,
     };
-    let (status, content_type, body) = match answer {
+    let (status, content_type, body) = match result {
         Ok(Accepted::Event(id)) => (
             StatusCode::ACCEPTED,
             "application/json",
@@ -92,10 +92,10 @@ pub(crate) fn respond(
         ),
         Ok(Accepted::Challenge(text)) => (StatusCode::OK, "text/plain; charset=utf-8", text),
         Ok(Accepted::Probe) => (StatusCode::OK, "text/plain; charset=utf-8", String::new()),
-        Err(refusal) => {
-            let (status, kind, title) = refusal.kind();
-            let mut problem = json!({"type": kind, "title": title, "status": status.as_u16(), "detail": refusal.to_string()});
-            if refusal == Refusal::Internal {
+        Err(rejection) => {
+            let (status, kind, title) = rejection.kind();
+            let mut problem = json!({"type": kind, "title": title, "status": status.as_u16(), "detail": rejection.to_string()});
+            if rejection == Rejection::Internal {
                 problem["request_id"] = json!(request_id);
             }
             (status, "application/problem+json", problem.to_string())

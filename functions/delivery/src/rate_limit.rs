@@ -1,5 +1,5 @@
-//! Whether an attempt may begin now, or has to wait for its turn: because its webhook has a limit
-//! of its own, or because it hangs and would hold up the others in the batch. What waits comes back
+//! Decides whether an attempt may start now or is postponed, because its webhook has a rate limit,
+//! or because the endpoint hangs and would delay the rest of the batch. Postponed messages return
 //! through `retries`.
 
 use domain::{
@@ -11,9 +11,9 @@ use platform::{clock, table::pace::Turn};
 
 use super::{App, DeliverError, send};
 
-/// Waits for the message's turn: true once its attempt may be made. False: its turn is far off, and
-/// it was sent on.
-pub(super) async fn keep(
+/// Waits for a slot within the webhook's rate limit. Returns true once the attempt may start.
+/// Returns false if the slot is far off and the message was re-queued.
+pub(super) async fn acquire(
     app: &App,
     webhook: &Webhook,
     message: &Message,
@@ -33,7 +33,7 @@ pub(super) async fn keep(
     };
     let line = webhook.state.line;
     if let Some(place) = message.place_in(line, clock::now()) {
-        return wait(app, message, place, line, limit).await;
+        return postpone(app, message, place, line, limit).await;
     }
     match app
         .table
@@ -44,11 +44,11 @@ pub(super) async fn keep(
             clock::sleep_until(at).await;
             Ok(true)
         }
-        Turn::Later(place, line) => wait(app, message, place, line, limit).await,
+        Turn::Later(place, line) => postpone(app, message, place, line, limit).await,
     }
 }
 
-async fn wait(
+async fn postpone(
     app: &App,
     message: &Message,
     place: Timestamp,

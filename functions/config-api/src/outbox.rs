@@ -60,7 +60,9 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
     let Some((hash, body)) = key else {
         let (row, errand) = Message::accept(new, id, provider, now, random::token());
         if app.table.create_message(&row).await? == Written::Refused {
-            return Err(Problem::internal("the id of a new message is taken"));
+            return Err(Problem::internal(
+                "the ID of a new message is already in use",
+            ));
         }
         queue(app, &row, &errand, 0).await?;
         return Ok(row);
@@ -78,7 +80,7 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
         Written::Refused => {
             let row = app.table.message(claim.id).await?;
             (
-                row.ok_or_else(|| Problem::internal("a message is gone"))?,
+                row.ok_or_else(|| Problem::internal("an accepted message is missing"))?,
                 REPEATED_DELAY,
             )
         }
@@ -142,8 +144,9 @@ async fn wanted(app: &App, new: &NewMessage) -> Answer<Option<String>> {
         return Ok(new.provider.clone());
     };
     let campaign = app.table.campaign(id).await?;
-    let campaign =
-        campaign.ok_or_else(|| Problems::here("there is no such campaign").under("campaign_id"))?;
+    let campaign = campaign.ok_or_else(|| {
+        Problems::here("must be the ID of an existing campaign").under("campaign_id")
+    })?;
     let own = || {
         campaign
             .settings

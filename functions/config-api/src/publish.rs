@@ -156,7 +156,7 @@ async fn accept(
     };
     if stored_bytes(&event) > MOST_EVENT_BYTES {
         return Err(Problem::too_large(
-            "The event takes more than 350 KiB in store",
+            "The event's stored form is larger than 350 KiB.",
         ));
     }
     let Some(key) = key else {
@@ -199,7 +199,7 @@ pub(crate) fn key_space(caller: &Caller, route: &str) -> String {
 pub(crate) fn may_publish(caller: &Caller, kind: &EventType) -> Checked<()> {
     if kind.is_reserved() && !caller.scopes.grants(Scope::Admin) {
         return Err(Problems::here(
-            "is published by Tieline itself: to publish it takes a token with the scope admin",
+            "is reserved for Tieline's own events. Publishing it requires the scope `admin`",
         ));
     }
     Ok(())
@@ -208,7 +208,7 @@ pub(crate) fn may_publish(caller: &Caller, kind: &EventType) -> Checked<()> {
 /// The problem of a key that was used before, for something else.
 pub(crate) fn other_body() -> Problem {
     Problems::here(
-        "was used for another body within the last 24 hours. Use a new key for another request",
+        "was used with another body within the last 24 hours. Use a new key for each request",
     )
     .of_header("Idempotency-Key")
     .into()

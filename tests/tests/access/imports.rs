@@ -360,7 +360,7 @@ async fn what_is_refused_changes_nothing() {
     for (refused, kind) in cases {
         assert_eq!(
             refused.body["detail"],
-            format!("The token lacks the scope providers:{kind}")
+            format!("The token lacks the scope providers:{kind}.")
         );
     }
     assert_eq!(

@@ -20,7 +20,7 @@ async fn refusals(api: &Api) -> usize {
         .as_array()
         .expect("entries")
         .iter()
-        .filter(|one| one["action"] == "sign_in.refused")
+        .filter(|one| one["action"] == "token.refused")
         .count()
 }
 

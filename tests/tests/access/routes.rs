@@ -736,7 +736,7 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
             assert_eq!(refused.status, 403, "{name} with {other}");
             let detail = refused.body["detail"].as_str().unwrap_or_default();
             assert!(
-                detail.ends_with(&format!("scope {scope}")),
+                detail.ends_with(&format!("scope {scope}.")),
                 "{name} with {other}: {detail}"
             );
         }

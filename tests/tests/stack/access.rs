@@ -155,7 +155,7 @@ async fn revoked_deleted_and_expired_tokens_stop() {
             let audit = stack.get_path("/v1/audit?limit=100").await.expect(200);
             let entries = audit["data"].as_array().cloned().unwrap_or_default();
             let refused = |entry: &Value| {
-                entry["action"] == "sign_in.refused" && entry["actor"] == expiring["id"]
+                entry["action"] == "token.refused" && entry["actor"] == expiring["id"]
             };
             if entries.iter().any(refused) {
                 Ok(())

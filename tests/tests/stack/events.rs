@@ -143,7 +143,7 @@ async fn a_batch_gives_each_event_its_own_result() {
     insta::assert_json_snapshot!(errors, @r#"
     [
       {
-        "detail": "One field is wrong",
+        "detail": "The request has 1 invalid field",
         "errors": [
           {
             "detail": "is not a known event type. Create a custom type with `POST /v1/event-types`, or list all with `GET /v1/event-types`.",
@@ -153,7 +153,7 @@ async fn a_batch_gives_each_event_its_own_result() {
         "status": 422
       },
       {
-        "detail": "2 fields are wrong",
+        "detail": "The request has 2 invalid fields",
         "errors": [
           {
             "detail": "must be an object",
@@ -167,17 +167,17 @@ async fn a_batch_gives_each_event_its_own_result() {
         "status": 422
       },
       {
-        "detail": "One field is wrong",
+        "detail": "The request has 1 invalid field",
         "errors": [
           {
-            "detail": "was used for another body within the last 24 hours. Use a new key for another request",
+            "detail": "was used with another body within the last 24 hours. Use a new key for each request",
             "pointer": "/idempotency_key"
           }
         ],
         "status": 422
       },
       {
-        "detail": "One field is wrong",
+        "detail": "The request has 1 invalid field",
         "errors": [
           {
             "detail": "must be an object",

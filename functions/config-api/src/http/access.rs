@@ -150,7 +150,7 @@ pub async fn check(
             }
             request.extensions_mut().insert(caller);
         }
-        Some(Rule::Closed) | None => return Err(Problem::internal("a route names no scope")),
+        Some(Rule::Closed) | None => return Err(Problem::internal("the route has no scope")),
     }
     Ok(next.run(request).await)
 }
@@ -184,10 +184,10 @@ async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> An
             .is_some_and(|holder| holder.user.settings.active);
     if !counts || !grant.allowed_ips.allow(source) {
         let actor = Actor::Credential(grant.credential);
-        let entry = audit::entry(actor, "sign_in.refused", &grant.credential, Vec::new());
+        let entry = audit::entry(actor, "token.refused", &grant.credential, Vec::new());
         noted(
             app.table.note_refused(grant.credential, &entry).await,
-            "a refused sign-in",
+            "a rejected token",
         );
         return Err(if counts {
             Problem::address_not_allowed()
@@ -196,7 +196,10 @@ async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> An
         });
     }
     if grant.use_is_news(now) {
-        noted(app.table.token_used(&hash, now).await, "the use of a token");
+        noted(
+            app.table.token_used(&hash, now).await,
+            "the last use of a token",
+        );
     }
     let hops = hops(headers).map_err(Problem::loop_detected)?;
     Ok(Caller {
@@ -210,7 +213,7 @@ async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> An
 /// The answer stands without what is only noted beside it.
 fn noted(result: Result<(), TableError>, what: &str) {
     if let Err(error) = result {
-        tracing::error!(%error, what, "not noted");
+        tracing::error!(%error, what, "not recorded");
     }
 }
 

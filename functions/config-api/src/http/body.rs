@@ -39,7 +39,7 @@ impl Document {
     /// check by [`shallow`].
     pub fn batch(self) -> Answer<Value> {
         self.0
-            .ok_or_else(|| Problem::bad_request("The request has no body: send a JSON document"))
+            .ok_or_else(|| Problem::bad_request("The request has no body. Send a JSON document."))
     }
 
     /// Refuses fields where none is asked for.
@@ -70,7 +70,9 @@ pub fn shallow(value: Value) -> Checked<Value> {
 }
 
 fn too_deep() -> Problems {
-    Problems::here(format!("makes the document deeper than {DEEPEST} levels"))
+    Problems::here(format!(
+        "is nested too deeply: a document may have at most {DEEPEST} levels"
+    ))
 }
 
 fn depth(value: &Value) -> usize {
@@ -110,7 +112,7 @@ impl<S: Sync> FromRequest<S> for Document {
             }
             let place = format!("line {}, column {}", error.line(), error.column());
             Err(Problem::bad_request(format!(
-                "The body is not valid JSON ({place})"
+                "The body is not valid JSON ({place})."
             )))
         })?;
         Ok(Self(Some(value)))
@@ -148,7 +150,7 @@ async fn read(body: Body) -> Answer<Vec<u8>> {
     // Lambda hands over whole bodies, so the only way to fail is by size.
     let bytes = to_bytes(body, MOST_BYTES)
         .await
-        .map_err(|_| Problem::too_large("The body has more than 256 KiB"))?;
+        .map_err(|_| Problem::too_large("The body is larger than 256 KiB."))?;
     Ok(bytes.into())
 }
 

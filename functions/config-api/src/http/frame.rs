@@ -73,13 +73,13 @@ fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Pro
     match status {
         // Where bodies and queries are read by us, 400 means a path that is not UTF-8.
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Some(Problem::no_route(method, path)),
-        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::too_large("The request is too large")),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::too_large("The request is too large.")),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::unsupported_media_type()),
         status if status.is_client_error() => {
-            Some(Problem::bad_request("The request can't be understood"))
+            Some(Problem::bad_request("The request is malformed."))
         }
         status if status.is_server_error() => Some(Problem::internal(format!(
-            "an answer {status} without a problem"
+            "a response {status} without a problem document"
         ))),
         _ => None,
     }

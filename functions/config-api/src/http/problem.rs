@@ -101,7 +101,7 @@ impl Problem {
 
     /// 401: the same for a missing, malformed, unknown, revoked and expired token.
     pub fn unauthorized() -> Self {
-        let detail = "Send a valid token: Authorization: Bearer <token>";
+        let detail = "Send a valid token: `Authorization: Bearer <token>`.";
         Self::new(
             StatusCode::UNAUTHORIZED,
             "/problems/unauthorized",
@@ -112,7 +112,7 @@ impl Problem {
 
     /// 403: the token lacks the scope.
     pub fn forbidden(scope: &str) -> Self {
-        let detail = format!("The token lacks the scope {scope}");
+        let detail = format!("The token lacks the scope {scope}.");
         Self::new(
             StatusCode::FORBIDDEN,
             "/problems/forbidden",
@@ -124,7 +124,10 @@ impl Problem {
     /// 403: `whose` scopes, as far as the caller lacks them, are `missing`.
     pub fn beyond(whose: &str, missing: &[Scope]) -> Self {
         let names: Vec<&str> = missing.iter().map(|scope| scope.as_str()).collect();
-        let detail = format!("{whose} scopes that your token lacks: {}", names.join(", "));
+        let detail = format!(
+            "{whose} scopes that your token lacks: {}.",
+            names.join(", ")
+        );
         Self::new(
             StatusCode::FORBIDDEN,
             "/problems/forbidden",
@@ -135,8 +138,7 @@ impl Problem {
 
     /// 403: the credential may not be used from the caller's address.
     pub fn address_not_allowed() -> Self {
-        let detail =
-            "The credential's allowed_ips do not include the address that the request came from";
+        let detail = "The request's IP address is not in the credential's `allowed_ips`.";
         Self::new(
             StatusCode::FORBIDDEN,
             "/problems/address-not-allowed",
@@ -218,7 +220,7 @@ impl Problem {
 
     /// 412: the resource has changed since the client read it.
     pub fn stale() -> Self {
-        let detail = "The resource has changed: read it again and use its new ETag";
+        let detail = "The resource has changed. Read it again and use its new ETag.";
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "/problems/stale",
@@ -239,7 +241,7 @@ impl Problem {
 
     /// 415.
     pub fn unsupported_media_type() -> Self {
-        let detail = "Send JSON, with Content-Type: application/json";
+        let detail = "Send JSON with `Content-Type: application/json`.";
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "/problems/unsupported-media-type",
@@ -253,9 +255,9 @@ impl Problem {
         let count = problems.0.len();
         let problems = problems.capped();
         let detail = match count {
-            1 => "One field is wrong".to_owned(),
-            count if count == problems.0.len() => format!("{count} fields are wrong"),
-            _ => "Too many fields are wrong to list them all".to_owned(),
+            1 => "The request has 1 invalid field".to_owned(),
+            count if count == problems.0.len() => format!("The request has {count} invalid fields"),
+            _ => "The request has too many invalid fields to list them all".to_owned(),
         };
         let problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -282,7 +284,7 @@ impl Problem {
     /// 500: `error` is logged, and stays inside.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");
-        let detail = "Something went wrong on our side; the request id tells us what";
+        let detail = "Internal error. Quote `request_id` when you report it.";
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "/problems/internal",
@@ -344,12 +346,14 @@ impl From<WriteError> for Problem {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::NameTaken(id) if id.is_empty() => {
-                Self::conflict("Name already in use. Try again")
+                Self::conflict("Name already in use. Try again.")
             }
             WriteError::NameTaken(id) => Self::conflict(format!(
-                "Name already in use by {id} (names are case-insensitive). Choose another name"
+                "Name already in use by {id} (names are case-insensitive). Choose another name."
             )),
-            WriteError::Changed => Self::conflict("Somebody else is changing it: try again"),
+            WriteError::Changed => {
+                Self::conflict("The resource is being changed by another request. Try again.")
+            }
             WriteError::Table(error) => Self::internal(error),
         }
     }

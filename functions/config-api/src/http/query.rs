@@ -39,7 +39,7 @@ impl<S: Sync + Send> FromRequestParts<S> for Query {
         }
         let mut fields = Fields::of(map.into())?;
         for name in twice {
-            fields.refuse(&name, "is given twice");
+            fields.refuse(&name, "must be given only once");
         }
         Ok(Self {
             fields,
@@ -105,7 +105,7 @@ impl Paging {
             None => None,
             Some(cursor) => {
                 let opened = app.keys.open(self.place(), cursor).await;
-                let forged = |_| Problem::bad_request("The cursor is not one that this list gave");
+                let forged = |_| Problem::bad_request("The cursor was not returned by this list.");
                 Some(secrecy::ExposeSecret::expose_secret(&opened.map_err(forged)?).to_owned())
             }
         };

@@ -36,11 +36,11 @@ fn operation(known: &BuiltIn) -> Value {
             Signed as Standard Webhooks 1.0 has it.",
         "security": [],
         "parameters": [
-            header("webhook-id", "The event's ID, the same on every attempt.", "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+            header("webhook-id", "The event's ID. The same for every attempt.", "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
             header("webhook-timestamp", "When the attempt was made, in Unix seconds.", "1772442900"),
             header(
                 "webhook-signature",
-                "`v1,` and the base64 HMAC-SHA256 of `<id>.<timestamp>.<body>`. Two, separated by a space, while a secret is replaced.",
+                "`v1,` and the base64 HMAC-SHA256 of `<id>.<timestamp>.<body>`. During a secret's rotation there are two, separated by a space.",
                 "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
             ),
         ],
@@ -60,9 +60,9 @@ fn operation(known: &BuiltIn) -> Value {
             }},
         },
         "responses": {
-            "2XX": {"description": "Delivered. So is 3XX, unless the webhook's `success` is `2xx`."},
-            "410": {"description": "The endpoint is gone: the webhook is disabled."},
-            "default": {"description": "A failed attempt, retried by the webhook's `retry`."},
+            "2XX": {"description": "Delivered. 3XX also counts as delivered, unless the webhook's `success` is `2xx`."},
+            "410": {"description": "The endpoint no longer exists. Tieline disables the webhook."},
+            "default": {"description": "The attempt failed. It is retried according to the webhook's `retry`."},
         },
     })
 }

@@ -42,7 +42,7 @@ fn operation(method: &str, id: &str) -> Value {
     let mut operation = json!({
         "operationId": id,
         "tags": ["inbound"],
-        "summary": "Receives a call of a third party.",
+        "summary": "Receives a request from a third party.",
         "description": DESCRIPTION,
         "security": [],
         "parameters": [{
@@ -68,7 +68,7 @@ fn operation(method: &str, id: &str) -> Value {
                             "title": "Event",
                             "type": "object",
                             "required": ["id"],
-                            "properties": {"id": {"$ref": "#/components/schemas/EventId", "description": "The ID of the event that it became."}},
+                            "properties": {"id": {"$ref": "#/components/schemas/EventId", "description": "The ID of the event that was published."}},
                         },
                         {
                             "title": "Reports",
@@ -83,17 +83,17 @@ fn operation(method: &str, id: &str) -> Value {
             "401": unauthorized,
             "403": problem("The user of this URL is inactive."),
             "404": problem("No inbound URL with this key."),
-            "413": problem("The body is larger than 256 KiB, or its event than 350 KiB."),
-            "422": problem("A provider's report can't be read."),
+            "413": problem("The body is larger than 256 KiB, or its event is larger than 350 KiB."),
+            "422": problem("The provider's report can't be parsed."),
             "500": problem("Internal error. Quote `request_id` when you report it."),
-            "508": problem("The call went through Tieline too often (`tieline-hops`)."),
+            "508": problem("The request passed through Tieline too many times (`tieline-hops`)."),
             "429": {"$ref": "#/components/responses/TooManyRequests"},
             "503": {"$ref": "#/components/responses/Unavailable"},
         },
     });
     match method {
         "head" | "options" => {
-            operation["description"] = "Answered without an event.".into();
+            operation["description"] = "Checks that the URL exists. Publishes no event.".into();
             if let Some(responses) = operation["responses"].as_object_mut() {
                 responses
                     .retain(|status, _| !["202", "401", "422", "508"].contains(&status.as_str()));

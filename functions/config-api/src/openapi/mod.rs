@@ -33,7 +33,7 @@ pub fn base() -> OpenApi {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "The token of a credential. The scopes of each operation stand with it.",
+            "The token of a credential. Each operation lists the scope that it requires.",
         ));
     let components = ComponentsBuilder::new()
         .schema_from::<Problem>()
@@ -96,19 +96,19 @@ fn tags() -> Value {
         ),
         (
             "deliveries",
-            "One event on its way to one webhook, with every attempt.",
+            "The delivery of one event to one webhook, with every attempt.",
         ),
         (
             "services",
-            "Connected services: third parties that Tieline calls, and that call Tieline.",
+            "Connected services: third parties that Tieline sends requests to and receives requests from.",
         ),
         (
             "accounts",
-            "How Tieline authenticates at connected services. Several services can share an account.",
+            "How Tieline authenticates to connected services. Several services can share an account.",
         ),
         (
             "inbound",
-            "The URLs that third parties call: connected services, and providers that report a status.",
+            "The URLs to which connected services send their webhooks and providers their status reports.",
         ),
         (
             "providers",
@@ -128,8 +128,8 @@ fn tags() -> Value {
             "credentials",
             "Tokens for this API, with scopes, rotation and expiry.",
         ),
-        ("audit", "Configuration changes and rejected requests."),
-        ("meta", "The API about itself."),
+        ("audit", "Configuration changes and rejected tokens."),
+        ("meta", "This API: health, reference and problem types."),
     ];
     tags.map(|(name, description)| json!({"name": name, "description": description}))
         .into_iter()

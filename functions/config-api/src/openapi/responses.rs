@@ -11,7 +11,7 @@ type Error = (&'static str, u16, &'static str);
 const BAD_REQUEST: Error = (
     "BadRequest",
     400,
-    "The body is not JSON, or the cursor is not one that this list returned.",
+    "The body is not JSON, or the cursor was not returned by this list.",
 );
 const UNAUTHORIZED: Error = (
     "Unauthorized",
@@ -21,13 +21,13 @@ const UNAUTHORIZED: Error = (
 const FORBIDDEN: Error = (
     "Forbidden",
     403,
-    "The credential lacks a scope, which `detail` names, or its `allowed_ips` do not include the caller's address.",
+    "The credential lacks the scope that `detail` names, or the caller's address is not in its `allowed_ips`.",
 );
 const NOT_FOUND: Error = ("NotFound", 404, "No resource with this ID.");
 const METHOD: Error = (
     "MethodNotAllowed",
     405,
-    "Another method on this path. `Allow` lists the methods that it supports.",
+    "The path does not support this method. `Allow` lists the methods that it supports.",
 );
 const CONFLICT: Error = (
     "Conflict",
@@ -42,7 +42,7 @@ const STALE: Error = (
 const TOO_LARGE: Error = (
     "TooLarge",
     413,
-    "The body is larger than 256 KiB. From 10 MB on, the gateway answers itself, with `{\"message\"}`.",
+    "The body is larger than 256 KiB. Above 10 MB the gateway responds itself, with `{\"message\"}`.",
 );
 const MEDIA_TYPE: Error = (
     "UnsupportedMediaType",
@@ -52,7 +52,7 @@ const MEDIA_TYPE: Error = (
 const INVALID: Error = (
     "Invalid",
     422,
-    "Invalid or unknown fields or parameters; `errors` names each.",
+    "Fields or parameters are invalid or unknown. `errors` lists each of them.",
 );
 const INTERNAL: Error = (
     "Internal",
@@ -63,7 +63,7 @@ const INTERNAL: Error = (
 const LOOP: Error = (
     "LoopDetected",
     508,
-    "The request went through Tieline too often (`tieline-hops`).",
+    "The request passed through Tieline too many times (`tieline-hops`).",
 );
 
 const ERRORS: [Error; 12] = [
@@ -86,12 +86,12 @@ const GATEWAY: [Error; 2] = [
     (
         "TooManyRequests",
         429,
-        "Too many requests. Answered by the gateway: not a problem document.",
+        "Too many requests. Sent by the gateway, not as a problem document.",
     ),
     (
         "Unavailable",
         503,
-        "No response within 30 seconds. Answered by the gateway: not a problem document.",
+        "No response within 30 seconds. Sent by the gateway, not as a problem document.",
     ),
 ];
 

@@ -142,7 +142,7 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/accounts/{id}", operation_id = "deleteAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = schema::AccountId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted"), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

@@ -21,11 +21,11 @@ use crate::{
 #[utoipa::path(get, path = "/v1/audit", operation_id = "listAuditEntries", tag = "audit",
     security(("token" = ["audit:read"])),
     params(
-        ("resource" = Option<String>, Query, description = "Only entries about this resource: an ID, or an event type's name"),
-        ("actor" = Option<String>, Query, description = "Only what this credential did, or `system`"),
-        ("action" = Option<String>, Query, description = "Only this action, such as `webhook.updated`"),
-        ("since" = Option<String>, Query, description = "At this RFC 3339 time or later"),
-        ("until" = Option<String>, Query, description = "At this RFC 3339 time or earlier"),
+        ("resource" = Option<String>, Query, description = "Only entries about this resource: an ID, or the name of an event type."),
+        ("actor" = Option<String>, Query, description = "Only actions of this actor: the ID of a credential, or `system`."),
+        ("action" = Option<String>, Query, description = "Only this action, such as `webhook.updated`."),
+        ("since" = Option<String>, Query, description = "Only entries at or after this RFC 3339 time."),
+        ("until" = Option<String>, Query, description = "Only entries at or before this RFC 3339 time."),
         schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::AuditEntry>), schema::Refused))]

@@ -61,7 +61,7 @@ pub async fn export(
         }
     }
     Err(Problem::internal(format!(
-        "the providers of {id} are not there"
+        "the providers of {id} don't exist"
     )))
 }
 

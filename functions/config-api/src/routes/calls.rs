@@ -29,11 +29,11 @@ const ROUTE: &str = "calls";
 #[utoipa::path(get, path = "/v1/calls", operation_id = "listCalls", tag = "calls",
     security(("token" = ["calls:read"])),
     params(
-        ("status" = Option<schema::CallStatus>, Query, description = "Only with this status"),
-        ("to" = Option<String>, Query, description = "Only to this number"),
-        ("provider_id" = Option<String>, Query, description = "Only through the provider of this ID"),
-        ("since" = Option<String>, Query, description = "Accepted at this RFC 3339 time or later"),
-        ("until" = Option<String>, Query, description = "Accepted at this RFC 3339 time or earlier"),
+        ("status" = Option<schema::CallStatus>, Query, description = "Only with this status."),
+        ("to" = Option<String>, Query, description = "Only calls to this number."),
+        ("provider_id" = Option<String>, Query, description = "Only through the provider with this ID."),
+        ("since" = Option<String>, Query, description = "Only accepted at or after this RFC 3339 time."),
+        ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
         schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Call>), schema::Refused))]
@@ -47,7 +47,7 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
 #[utoipa::path(post, path = "/v1/calls", operation_id = "triggerCall", tag = "calls",
     security(("token" = ["calls:trigger"])),
     params(("Idempotency-Key" = Option<String>, Header,
-        description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
+        description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
     request_body = schema::CallInput,
     responses((status = 202, body = schema::Call), schema::Refused))]
 pub async fn create(

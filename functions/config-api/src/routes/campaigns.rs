@@ -125,7 +125,7 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/campaigns/{id}", operation_id = "deleteCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
     params(("id" = schema::CampaignId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted"), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,

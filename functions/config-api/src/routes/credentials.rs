@@ -48,8 +48,8 @@ use crate::{
 #[utoipa::path(get, path = "/v1/credentials", operation_id = "listCredentials", tag = "credentials",
     security(("token" = ["credentials:read"])),
     params(
-        ("status" = Option<Status>, Query, description = "Only with this status"),
-        ("rotation" = Option<schema::Rotation>, Query, description = "Only those to be rotated by now, or within 7 days"),
+        ("status" = Option<Status>, Query, description = "Only with this status."),
+        ("rotation" = Option<schema::Rotation>, Query, description = "Only credentials whose rotation is overdue, or due within 7 days."),
         schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Credential>), schema::Refused))]
@@ -113,7 +113,9 @@ pub async fn create(
         .await?
         .filter(|holder| holder.user.settings.active);
     if holder.is_none() {
-        return Err(Problems::here("is no active user").under("user_id").into());
+        return Err(Problems::here("must be the ID of an active user")
+            .under("user_id")
+            .into());
     }
     let (token, mark) = fresh(&app).await?;
     let credential = Credential::new(random::id(), settings, mark, Some(caller.user), now);
@@ -195,7 +197,10 @@ pub async fn rotate(
         let now = clock::now();
         covered(caller, &before.settings)?;
         if before.status(now) != Status::Active {
-            return Err(Problem::conflict("The credential has ended: create another").into());
+            return Err(Problem::conflict(
+                "The credential was revoked or has expired. Create a new one.",
+            )
+            .into());
         }
         let (token, mark) = fresh(app).await?;
         let last_used_at = app
@@ -254,7 +259,7 @@ pub async fn revoke(
 /// Its tokens stop at once.
 #[utoipa::path(delete, path = "/v1/credentials/{id}", operation_id = "deleteCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted"), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -332,7 +337,7 @@ fn covered(caller: &Caller, settings: &Settings) -> Answer<()> {
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Problem::beyond("The credential holds", &missing))
+        Err(Problem::beyond("The credential has", &missing))
     }
 }
 
@@ -352,7 +357,7 @@ async fn admin_beside(
         .await?;
     other
         .map(Some)
-        .ok_or_else(|| Problem::conflict("This is the last active admin credential without an end"))
+        .ok_or_else(|| Problem::conflict("This is the last active admin credential that never expires. Create another one first."))
 }
 
 /// A new token, and what is kept of it.

@@ -45,10 +45,10 @@ use crate::{
     params(
         ("webhook_id" = Option<String>, Query, description = "Only to this webhook, those included of which no attempt \
             was made yet"),
-        ("event_id" = Option<String>, Query, description = "Only of this event"),
-        ("status" = Option<Status>, Query, description = "Only with this status"),
-        ("since" = Option<String>, Query, description = "Event accepted at this RFC 3339 time or later"),
-        ("until" = Option<String>, Query, description = "Event accepted at this RFC 3339 time or earlier"),
+        ("event_id" = Option<String>, Query, description = "Only deliveries of this event."),
+        ("status" = Option<Status>, Query, description = "Only with this status."),
+        ("since" = Option<String>, Query, description = "Only of events accepted at or after this RFC 3339 time."),
+        ("until" = Option<String>, Query, description = "Only of events accepted at or before this RFC 3339 time."),
         schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Delivery>), schema::Refused))]
@@ -120,14 +120,14 @@ pub async fn retry(
     let seen = pending_or(&app, id, was.as_ref()).await?;
     if seen.status == Status::Pending && !retry::is_overdue(seen.updated_at, now) {
         return Err(Problem::conflict(
-            "The delivery's first attempt is under way. One that is pending for more than an hour can be retried.",
+            "The delivery's first attempt is in progress. Deliveries that have been pending for more than an hour can be retried.",
         ));
     }
     if app.table.stops(&[id.webhook]).await?(id.webhook).covers(now) {
-        return Err(Problem::conflict("The webhook is deleted or disabled"));
+        return Err(Problem::conflict("The webhook was deleted or is disabled."));
     }
     let Some(dispatched) = app.table.event(id.event).await? else {
-        return Err(Problem::conflict("The event has expired"));
+        return Err(Problem::conflict("The event has expired."));
     };
     let before = was.clone().unwrap_or_else(|| {
         let first = Message::first(id, String::new(), dispatched.dispatched_at, None);
@@ -147,9 +147,7 @@ pub async fn retry(
             StatusCode::ACCEPTED,
             Json(Seen::of(&row, Stopped::Never).view()),
         )),
-        None => Err(Problem::conflict(
-            "The delivery is being tried just now: try again",
-        )),
+        None => Err(Problem::conflict("An attempt is in progress. Try again.")),
     }
 }
 

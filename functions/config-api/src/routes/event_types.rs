@@ -82,7 +82,7 @@ pub async fn create(
     body: Document,
 ) -> Answer<Response> {
     let new = parse(body.required()?)?;
-    let taken = || Problem::conflict("There is an event type of this name");
+    let taken = || Problem::conflict("An event type with this name already exists.");
     if event_type::find(new.name.as_str()).is_some() {
         return Err(taken());
     }
@@ -93,7 +93,7 @@ pub async fn create(
         > MOST_MATCHES
     {
         return Err(Problem::conflict(
-            "More than 1,000 webhooks, the most there can be, would get such events",
+            "More than 1,000 webhooks would receive this type, which is the maximum.",
         ));
     }
     let entry = caller.entry("event_type.created", &new.name, Vec::new());
@@ -106,7 +106,7 @@ pub async fn create(
         )),
         Created::Taken => Err(taken()),
         Created::Full => Err(Problem::conflict(format!(
-            "There are {MAX_TYPES} custom event types, the most there can be: delete one"
+            "There are already {MAX_TYPES} custom event types, which is the maximum. Delete one first."
         ))),
     }
 }
@@ -114,7 +114,7 @@ pub async fn create(
 /// Returns an event type, custom or built in.
 #[utoipa::path(get, path = "/v1/event-types/{name}", operation_id = "getEventType", tag = "event types",
     security(("token" = ["events:read"])),
-    params(("name" = String, Path, description = "The name of the event type")),
+    params(("name" = String, Path, description = "The name of the event type.")),
     responses((status = 200, body = schema::EventType), schema::Refused))]
 pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer {
     if let Some(known) = event_type::find(&name) {
@@ -129,7 +129,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answe
 /// A JSON merge patch (RFC 7396). The name can't be changed.
 #[utoipa::path(patch, path = "/v1/event-types/{name}", operation_id = "updateEventType", tag = "event types",
     security(("token" = ["events:write"])),
-    params(("name" = String, Path, description = "The name of the event type"), schema::IfMatch),
+    params(("name" = String, Path, description = "The name of the event type."), schema::IfMatch),
     request_body = schema::EventTypePatch,
     responses((status = 200, body = schema::EventType), schema::Conflict, schema::Refused))]
 pub async fn patch(
@@ -149,9 +149,11 @@ pub async fn patch(
             .get("name")
             .is_some_and(|name| *name != json!(before.name))
         {
-            return Err(Problems::here("can't be changed: create another type")
-                .under("name")
-                .into());
+            return Err(
+                Problems::here("can't be changed. Create another event type")
+                    .under("name")
+                    .into(),
+            );
         }
         let CustomType {
             description,
@@ -181,8 +183,8 @@ pub async fn patch(
 /// before are delivered.
 #[utoipa::path(delete, path = "/v1/event-types/{name}", operation_id = "deleteEventType", tag = "event types",
     security(("token" = ["events:write"])),
-    params(("name" = String, Path, description = "The name of the event type"), schema::IfMatch),
-    responses((status = 204, description = "Deleted"), schema::Conflict, schema::Refused))]
+    params(("name" = String, Path, description = "The name of the event type."), schema::IfMatch),
+    responses((status = 204, description = "Deleted."), schema::Conflict, schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -249,7 +251,7 @@ pub(crate) async fn unknown(app: &App, kind: &EventType, names: &mut Names) -> A
 async fn find(app: &App, name: &str) -> Answer<CustomType> {
     if event_type::find(name).is_some() {
         return Err(Problem::conflict(
-            "Built-in event types can't be changed or deleted",
+            "Built-in event types can't be changed or deleted.",
         ));
     }
     let name = EventType::parse(name).map_err(|_| Problem::not_found("event type"))?;
@@ -281,7 +283,7 @@ fn name(value: Value) -> Checked<EventType> {
     let name = EventType::parse(&string(value)?)?;
     if name.is_reserved() && event_type::find(name.as_str()).is_none() {
         return Err(Problems::here(
-            "is in a namespace that Tieline publishes in: choose another first word",
+            "is in a namespace that is reserved for Tieline's own events. Choose another first word",
         ));
     }
     Ok(name)

@@ -47,7 +47,7 @@ const MOST_IN_BATCH: usize = 100;
 #[utoipa::path(post, path = "/v1/events", operation_id = "publishEvent", tag = "events",
     security(("token" = ["events:write"])),
     params(("Idempotency-Key" = Option<String>, Header,
-        description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
+        description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
     request_body = schema::EventInput,
     responses((status = 202, body = schema::Accepted), schema::Refused))]
 pub async fn publish(
@@ -144,9 +144,9 @@ pub async fn publish_batch(
 #[utoipa::path(get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     security(("token" = ["events:read"])),
     params(
-        ("type" = Option<String>, Query, description = "Only this type; pages may be short"),
-        ("since" = Option<String>, Query, description = "Accepted at this RFC 3339 time or later"),
-        ("until" = Option<String>, Query, description = "Accepted at this RFC 3339 time or earlier"),
+        ("type" = Option<String>, Query, description = "Only events of this type. Pages may be shorter than `limit`."),
+        ("since" = Option<String>, Query, description = "Only accepted at or after this RFC 3339 time."),
+        ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
         schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Event>), schema::Refused))]

@@ -46,13 +46,13 @@ const ROUTE: &str = "messages";
 #[utoipa::path(get, path = "/v1/messages", operation_id = "listMessages", tag = "messages",
     security(("token" = ["messages:read"])),
     params(
-        ("channel" = Option<schema::MessageChannel>, Query, description = "Only by this channel"),
-        ("status" = Option<schema::MessageStatus>, Query, description = "Only with this status"),
-        ("to" = Option<String>, Query, description = "Only to this recipient"),
-        ("campaign_id" = Option<String>, Query, description = "Only of this campaign"),
-        ("provider_id" = Option<String>, Query, description = "Only through the provider of this ID"),
-        ("since" = Option<String>, Query, description = "Accepted at this RFC 3339 time or later"),
-        ("until" = Option<String>, Query, description = "Accepted at this RFC 3339 time or earlier"),
+        ("channel" = Option<schema::MessageChannel>, Query, description = "Only messages on this channel."),
+        ("status" = Option<schema::MessageStatus>, Query, description = "Only with this status."),
+        ("to" = Option<String>, Query, description = "Only messages to this recipient."),
+        ("campaign_id" = Option<String>, Query, description = "Only messages of this campaign."),
+        ("provider_id" = Option<String>, Query, description = "Only through the provider with this ID."),
+        ("since" = Option<String>, Query, description = "Only accepted at or after this RFC 3339 time."),
+        ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
         schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Message>), schema::Refused))]
@@ -72,7 +72,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/messages", operation_id = "sendMessage", tag = "messages",
     security(("token" = ["messages:send"])),
     params(("Idempotency-Key" = Option<String>, Header,
-        description = "1 to 255 printable ASCII characters: a repeat within 24 hours gives the first answer's id")),
+        description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
     request_body = schema::MessageInput,
     responses((status = 202, body = schema::Message), schema::Refused))]
 pub async fn create(
@@ -117,7 +117,7 @@ pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
                 tell(&app, &row).await?;
             }
             let detail = format!(
-                "Message {id} is {}: only a queued message can be cancelled",
+                "Message {id} is {}. Only queued messages can be cancelled.",
                 row.status.as_str()
             );
             return Err(Problem::conflict(detail));

@@ -23,7 +23,7 @@ const KINDS: [Kind; 15] = [
         name: "bad-request",
         status: 400,
         title: "Bad request",
-        meaning: "The body is not JSON, or the cursor is not one that this list returned.",
+        meaning: "The body is not JSON, or the cursor was not returned by this list.",
         action: "Send valid JSON. Pass next_cursor unchanged, with the same path and filters.",
     },
     Kind {
@@ -33,21 +33,21 @@ const KINDS: [Kind; 15] = [
         meaning: "The token is missing, malformed, unknown, revoked or expired. At an inbound URL: the signature, secret \
             or timestamp is missing or invalid.",
         action: "Send Authorization: Bearer <token> with the token of an active credential. Check the clock and the secret \
-            with which calls to an inbound URL are signed.",
+            that signs requests to an inbound URL.",
     },
     Kind {
         name: "forbidden",
         status: 403,
         title: "Forbidden",
-        meaning: "The credential lacks a scope, which the detail names, or the user of an inbound URL is inactive.",
-        action: "Use a credential that has the scope, or have the scope added to this one.",
+        meaning: "The credential lacks the scope that the detail names, or the user of the inbound URL is inactive.",
+        action: "Use a credential that has the scope, or add the scope to this one.",
     },
     Kind {
         name: "address-not-allowed",
         status: 403,
         title: "Address not allowed",
         meaning: "The credential can't be used from this IP address.",
-        action: "Call from one of the credential's allowed_ips, or add the address to them.",
+        action: "Send requests from one of the credential's allowed_ips, or add this address to them.",
     },
     Kind {
         name: "not-found",
@@ -69,7 +69,7 @@ const KINDS: [Kind; 15] = [
         status: 409,
         title: "Conflict",
         meaning: "A name is already in use, another resource depends on this one, or its state does not allow the request.",
-        action: "The detail says what is in the way. If another request was changing the resource, try again.",
+        action: "The detail names the cause. If another request was changing the resource, try again.",
     },
     Kind {
         name: "stale",
@@ -83,7 +83,7 @@ const KINDS: [Kind; 15] = [
         status: 413,
         title: "Content too large",
         meaning: "The body is larger than 256 KiB, or an event's stored form is larger than 350 KiB.",
-        action: "Send less. Put large files elsewhere, and send a link.",
+        action: "Send less data. Store large files elsewhere and send a link.",
     },
     Kind {
         name: "unsupported-media-type",
@@ -104,30 +104,30 @@ const KINDS: [Kind; 15] = [
         name: "loop",
         status: 508,
         title: "Loop detected",
-        meaning: "The request went through Tieline three times or more, by the header tieline-hops: a webhook leads back to \
+        meaning: "The request passed through Tieline three times or more (header tieline-hops): a webhook leads back to \
             its own event.",
-        action: "Find the webhook that calls this deployment, and change or disable it.",
+        action: "Find the webhook that sends to this deployment, and change or disable it.",
     },
     Kind {
         name: "internal",
         status: 500,
         title: "Internal error",
         meaning: "Tieline failed.",
-        action: "Try again. If it happens again, report it with its request_id.",
+        action: "Try again. If the error persists, report it and quote request_id.",
     },
     Kind {
         name: "bad-gateway",
         status: 502,
         title: "Bad gateway",
-        meaning: "A third party, or what leads to it, failed: its URL is blocked, its response can't be handed on, or its \
-            account got no token.",
-        action: "The detail says what failed. Check the service and its account.",
+        meaning: "The request to a third party failed: its URL is blocked, its response can't be returned, or its \
+            account could not get a token.",
+        action: "The detail names the cause. Check the service and its account.",
     },
     Kind {
         name: "gateway-timeout",
         status: 504,
         title: "Gateway timeout",
-        meaning: "A third party gave no complete response in time; reason says why.",
+        meaning: "A third party sent no complete response within the timeout; reason says why.",
         action: "Check whether the service is up and reachable, or raise its timeout_seconds.",
     },
 ];

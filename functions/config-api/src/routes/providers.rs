@@ -49,7 +49,7 @@ use crate::{
 /// A filtered page may be short.
 #[utoipa::path(get, path = "/v1/providers", operation_id = "listProviders", tag = "providers",
     security(("token" = ["providers:read"])),
-    params(("channel" = Option<Channel>, Query, description = "Only of this channel"), schema::ByName, schema::Paging),
+    params(("channel" = Option<Channel>, Query, description = "Only providers for this channel."), schema::ByName, schema::Paging),
     responses((status = 200, body = schema::List<schema::Provider>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
     let name = query.filter("name", query::name);
@@ -143,7 +143,7 @@ pub async fn patch(
         apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow, former.keys())?;
         if settings.channel != former.channel {
-            return Err(Problems::here("can't be changed: add another provider")
+            return Err(Problems::here("can't be changed. Create another provider")
                 .under("channel")
                 .into());
         }
@@ -179,7 +179,7 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/providers/{id}", operation_id = "deleteProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted"), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -285,12 +285,12 @@ fn sample(channel: Channel, body: Value) -> Checked<NewMessage> {
     if channel == Channel::Email {
         document
             .entry("subject")
-            .or_insert_with(|| json!("A test by Tieline"));
+            .or_insert_with(|| json!("Test from Tieline"));
     }
     if !document.contains_key("html") && !document.contains_key("url") {
         document
             .entry("text")
-            .or_insert_with(|| json!("This is a test by Tieline."));
+            .or_insert_with(|| json!("This is a test from Tieline."));
     }
     let parsed = if channel == Channel::Call {
         NewMessage::parse_call(document.into())

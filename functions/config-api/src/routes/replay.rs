@@ -61,7 +61,7 @@ pub async fn replay(
     let now = clock::now();
     let webhook = find(&app, &id).await?;
     if !webhook.settings.enabled {
-        return Err(Problem::conflict("The webhook is disabled"));
+        return Err(Problem::conflict("The webhook is disabled."));
     }
     let place = Place {
         resource: "cursor",
@@ -79,7 +79,7 @@ pub async fn replay(
             let opened = app.keys.open(place, cursor).await.ok();
             let read = opened.and_then(|text| serde_json::from_str(text.expose_secret()).ok());
             read.ok_or_else(|| {
-                Problem::bad_request("The cursor is not one that a replay of this webhook gave")
+                Problem::bad_request("The cursor was not returned by a replay of this webhook.")
             })?
         }
     };
@@ -192,7 +192,7 @@ impl Input {
             Ok(from)
         } else {
             Err(Problem::bad_request(
-                "The cursor is of a replay with another range or status",
+                "The cursor belongs to a replay with another range or status.",
             ))
         }
     }
@@ -296,7 +296,7 @@ fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
             webhooks::wants(conditions, &subject)
         }
         Err(error) => {
-            tracing::error!(event = %event.id, %error, "event not read");
+            tracing::error!(event = %event.id, %error, "event could not be read");
             false
         }
     };

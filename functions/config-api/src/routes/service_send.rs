@@ -150,13 +150,13 @@ fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answe
     let Answered { answer, token } = answered;
     if answer.truncated {
         return Err(Problem::bad_gateway(
-            "The service's answer has more than 1 MiB",
+            "The service's response is larger than 1 MiB.",
         ));
     }
     // Nobody asked for one that is packed, and it could not be searched for what it echoes.
     if !answer.body.is_empty() && is_packed(&answer.headers) {
         return Err(Problem::bad_gateway(
-            "The service's answer is compressed, which nobody asked for",
+            "The service sent a compressed response, which Tieline does not support.",
         ));
     }
     // A service may echo what it was sent. Only whole secrets are masked: clients choose what is
@@ -183,7 +183,7 @@ fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answe
         let text = String::from_utf8_lossy(&answer.body);
         if redact(&text) != text {
             return Err(Problem::bad_gateway(
-                "The service's answer is not text in UTF-8, and repeats a secret",
+                "The service's response contains a secret and is not UTF-8 text, so the secret can't be masked.",
             ));
         }
     }

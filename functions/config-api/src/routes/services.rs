@@ -168,7 +168,7 @@ pub async fn rotate_url(
         let settings = before.service.settings.clone();
         if settings.user_id.is_none() {
             return Err(Problem::conflict(
-                "The service has no user, and so no inbound URL",
+                "The service has no inbound URL because it has no user.",
             ));
         }
         let key = key(None, &settings);
@@ -191,7 +191,7 @@ pub async fn rotate_url(
 #[utoipa::path(delete, path = "/v1/services/{id}", operation_id = "deleteService", tag = "services",
     security(("token" = ["services:write"])),
     params(("id" = schema::ServiceId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted"), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -285,7 +285,7 @@ async fn known(
             .is_none()
     {
         problems.extend(
-            Problems::here("is not the id of an account")
+            Problems::here("must be the ID of an existing account")
                 .under("account_id")
                 .0,
         );
@@ -295,7 +295,11 @@ async fn known(
         .filter(|_| before.and_then(|before| before.user_id) != after.user_id)
         && app.table.user(user).await?.is_none()
     {
-        problems.extend(Problems::here("is not the id of a user").under("user_id").0);
+        problems.extend(
+            Problems::here("must be the ID of an existing user")
+                .under("user_id")
+                .0,
+        );
     }
     if problems.is_empty() {
         Ok(())

@@ -151,7 +151,7 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/users/{id}", operation_id = "deleteUser", tag = "users",
     security(("token" = ["users:write"])),
     params(("id" = schema::UserId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted"), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -226,7 +226,7 @@ async fn may_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(), R
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Problem::beyond("The user's credentials hold", &missing).into())
+        Err(Problem::beyond("The user's credentials have", &missing).into())
     }
 }
 
@@ -238,7 +238,7 @@ async fn admin_beside(app: &App, user: UserId) -> Answer<LiveAdmin> {
         .another_admin(|credential| credential.settings.user_id == user)
         .await?;
     other.ok_or_else(|| {
-        Problem::conflict("The user has the last active admin credential that never expires. Create another one first")
+        Problem::conflict("The user has the last active admin credential that never expires. Create another one first.")
     })
 }
 

@@ -47,8 +47,8 @@ use crate::{
 #[utoipa::path(get, path = "/v1/webhooks", operation_id = "listWebhooks", tag = "webhooks",
     security(("token" = ["webhooks:read"])),
     params(
-        ("event" = Option<String>, Query, description = "Only those that would get an event of this type"),
-        ("enabled" = Option<bool>, Query, description = "Only those that are, or are not, enabled"),
+        ("event" = Option<String>, Query, description = "Only webhooks that would receive an event of this type."),
+        ("enabled" = Option<bool>, Query, description = "Only enabled (`true`) or disabled (`false`) webhooks."),
         schema::ByName, schema::Paging,
     ),
     responses((status = 200, body = schema::List<schema::Webhook>), schema::Refused))]
@@ -182,7 +182,7 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/webhooks/{id}", operation_id = "deleteWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted"), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::Refused))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -300,7 +300,7 @@ async fn check_references(
             match app.table.connection(*service, &app.keys).await? {
                 None => {
                     problems.extend(
-                        Problems::here("is not the id of a service")
+                        Problems::here("must be the ID of an existing service")
                             .under("service_id")
                             .0,
                     );
@@ -363,7 +363,7 @@ async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Ans
         .collect();
     if app.table.most_subscribers(&kinds).await? >= MOST_MATCHES {
         return Err(Problems::here(
-            "1,000 webhooks, the most there can be, get such events already",
+            "match events that 1,000 webhooks already receive, which is the maximum",
         )
         .under("events")
         .into());

@@ -39,7 +39,7 @@ async fn every_bad_token_gets_the_same_answer() {
     );
     insta::assert_json_snapshot!(answers[0], @r#"
     {
-      "detail": "Send a valid token: Authorization: Bearer <token>",
+      "detail": "Send a valid token: `Authorization: Bearer <token>`.",
       "status": 401,
       "title": "Unauthorized",
       "type": "/problems/unauthorized"

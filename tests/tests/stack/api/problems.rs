@@ -26,7 +26,7 @@ async fn every_wrong_field_is_named_in_one_answer() {
     });
     insta::assert_json_snapshot!(stack.post("/v1/webhooks", document).await.problem(422), @r#"
     {
-      "detail": "8 fields are wrong",
+      "detail": "The request has 8 invalid fields",
       "errors": [
         {
           "detail": "must not be empty",

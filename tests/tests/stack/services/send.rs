@@ -174,7 +174,7 @@ async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
         let problem = service.send(json!({})).await.problem(502);
         assert_eq!(
             problem["detail"],
-            "The service's answer is compressed, which nobody asked for"
+            "The service sent a compressed response, which Tieline does not support."
         );
         webhook.delete().await;
     }

@@ -134,7 +134,7 @@ pub struct AuditEntry {
     pub at: String,
     /// A credential, or `system`.
     pub actor: String,
-    /// Such as `webhook.updated` or `sign_in.refused`.
+    /// Such as `webhook.updated` or `token.refused`.
     pub action: String,
     pub resource: String,
     /// The names of the fields that changed.

@@ -1,4 +1,4 @@
-//! The audit log: who changed which configuration, and whose tokens were refused.
+//! The audit log: configuration changes and rejected tokens.
 
 use std::fmt;
 
@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AuditId, CredentialId};
 
-/// One entry. It names fields, never their values.
+/// An audit log entry. It names fields, never their values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its id.
+    /// Entry ID.
     pub id: AuditId,
-    /// When.
+    /// Time of the change.
     #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
-    /// Who.
+    /// Who made the change.
     pub actor: Actor,
-    /// What was done, such as `webhook.updated`.
+    /// Action, such as `webhook.updated`.
     pub action: String,
-    /// To what: an id, or a name where that is the id.
+    /// ID of the resource, or its name if that is the ID.
     pub resource: String,
-    /// The fields that changed.
+    /// Names of the changed fields.
     pub changes: Vec<String>,
 }
 
-/// Who did it.
+/// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
-    /// The holder of a credential.
+    /// A client with this credential.
     Credential(CredentialId),
     /// Tieline itself.
     System,
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Actor {
     }
 }
 
-/// The names of the top-level fields in which two documents differ.
+/// Names of the top-level fields in which two documents differ.
 pub fn changes(before: &serde_json::Value, after: &serde_json::Value) -> Vec<String> {
     let names = |document: &serde_json::Value| -> Vec<String> {
         document

@@ -1,29 +1,28 @@
-//! E-mail addresses (RFC 5321, RFC 6531), alone or with a name in front (RFC 5322, section 3.4).
+//! E-mail addresses (RFC 5321, RFC 6531), with an optional display name (RFC 5322, section 3.4).
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde_json::Value;
 
 use crate::invalid::{Checked, Problems, string};
 
-/// The longest address, and the longest part of it before the `@`, in bytes (RFC 5321, section
-/// 4.5.3.1).
+/// Maximum length of an address and of its local part, in bytes (RFC 5321, section 4.5.3.1).
 const MAX_ADDRESS: usize = 254;
 const MAX_LOCAL: usize = 64;
-/// The longest name in front of an address, in characters.
+/// Maximum length of a display name, in characters.
 const MAX_NAME: usize = 100;
-/// Characters that a name has in quotes only.
+/// Characters that require quotes in a display name.
 const SPECIALS: [char; 12] = ['(', ')', '<', '>', '[', ']', ':', ';', '@', '\\', ',', '"'];
 
-/// An address, maybe with a name: `Support <support@example.com>`.
+/// An address with an optional display name: `Support <support@example.com>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mailbox {
-    /// The name, without quotes.
+    /// Display name, without quotes.
     pub name: Option<String>,
-    /// The address.
+    /// Address.
     pub address: String,
 }
 
-/// Reads an address: a local part without quotes and comments, one `@`, and a domain of at least
+/// Parses an address: a local part without quotes and comments, one `@`, and a domain of at least
 /// two labels that IDNA 2008 allows, in Unicode or as `xn--…`.
 pub fn address(value: Value) -> Checked<String> {
     let text = string(value)?;
@@ -35,7 +34,7 @@ pub fn address(value: Value) -> Checked<String> {
 }
 
 impl Mailbox {
-    /// Reads an address, or `Name <address>`.
+    /// Parses an address, or `Name <address>`.
     pub fn parse(text: &str) -> Checked<Self> {
         let Some((name, address)) = text
             .strip_suffix('>')
@@ -82,7 +81,7 @@ fn is_address(text: &str) -> bool {
             .is_ok_and(|ascii| ascii.contains('.') && local.len() + 1 + ascii.len() <= MAX_ADDRESS)
 }
 
-/// A name as it is written in front of an address; none where there is nothing.
+/// Parses a display name; `None` if it is empty.
 fn display_name(text: &str) -> Checked<Option<String>> {
     let quoted = text
         .strip_prefix('"')
@@ -91,20 +90,20 @@ fn display_name(text: &str) -> Checked<Option<String>> {
         Some(quoted) => unquoted(quoted).ok_or_else(not_a_mailbox)?,
         None if text.contains(SPECIALS) => {
             let detail =
-                "the name must be in double quotes when it has one of ( ) < > [ ] : ; @ \\ , in it";
+                "the name must be in double quotes if it contains any of ( ) < > [ ] : ; @ \\ ,";
             return Err(Problems::here(detail));
         }
         None => text.to_owned(),
     };
     if name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(Problems::here(format!(
-            "the name must have at most {MAX_NAME} characters, none of them a control"
+            "the name must have at most {MAX_NAME} characters and no control characters"
         )));
     }
     Ok((!name.trim().is_empty()).then_some(name))
 }
 
-/// The text that stands in quotes, where a backslash is before each quote and backslash.
+/// The text of a quoted string, with backslashes before quotes and backslashes.
 fn unquoted(text: &str) -> Option<String> {
     let (mut name, mut chars) = (String::with_capacity(text.len()), text.chars());
     while let Some(char) = chars.next() {
@@ -125,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_those_that_idna_2008_allows() {
+    fn addresses_follow_idna_2008() {
         for good in [
             "a@b.co",
             "ana.lima+x@mail.example.com",
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_stand_in_front_of_an_address() {
+    fn address_may_have_display_name() {
         for (text, name) in [
             ("s@example.com", None),
             ("<s@example.com>", None),
@@ -218,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_name_can_be_written_in_quotes(name in "[^\\p{Cc}]{1,50}", text in "([<>@.\"\\\\a]|\\PC){0,30}") {
+        fn any_display_name_can_be_quoted(name in "[^\\p{Cc}]{1,50}", text in "([<>@.\"\\\\a]|\\PC){0,30}") {
             let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
             let mailbox = Mailbox::parse(&format!("\"{quoted}\" <s@example.com>")).expect("a mailbox");
             prop_assert_eq!(mailbox.name, Some(name).filter(|name| !name.trim().is_empty()));

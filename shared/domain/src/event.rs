@@ -1,4 +1,4 @@
-//! Events: what the application publishes and webhooks carry on.
+//! Events published by the application and delivered by webhooks.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,17 @@ use crate::{
 /// An accepted event. Its `data` is an object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its id: the `webhook-id` of every delivery.
+    /// Event ID, also the `webhook-id` of every delivery.
     pub id: EventId,
-    /// What happened.
+    /// Event type.
     #[serde(rename = "type")]
     pub kind: EventType,
-    /// When it happened, by the publisher's word; else when it was accepted.
+    /// When it happened, according to the publisher; otherwise when it was accepted.
     pub timestamp: Timestamp,
-    /// What tags and conditions read.
+    /// Data for tags and conditions.
     pub data: Value,
-    /// How many times what led to it left Tieline and came in again, by an inbound URL or the API.
+    /// How many times the chain that led to it has left Tieline and come back in, through an
+    /// inbound URL or the API.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
 }
@@ -36,26 +37,26 @@ pub(crate) fn is_zero(hops: &u8) -> bool {
     *hops == 0
 }
 
-/// An event as a client gives it.
+/// An event from a client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
-    /// What happened; whether the type is known is for the caller to check.
+    /// Event type. The caller checks whether it is known.
     pub kind: EventType,
-    /// When, if the client says so.
+    /// When it happened, if the client says so.
     pub timestamp: Option<Timestamp>,
-    /// The payload.
+    /// Data.
     pub data: Map<String, Value>,
 }
 
 impl NewEvent {
-    /// Reads `{type, data, timestamp}`.
+    /// Parses `{type, data, timestamp}`.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let new = Self::take(&mut fields);
         fields.finish(new)
     }
 
-    /// Takes the event's own fields out of `fields`, for documents that hold more.
+    /// Reads the fields of an event in a document with more fields.
     pub fn take(fields: &mut Fields) -> Option<Self> {
         let kind = fields.required("type", |value| Ok(EventType::parse(&string(value)?)?));
         let data = fields.required("data", object);
@@ -68,7 +69,7 @@ impl NewEvent {
         })
     }
 
-    /// The event under this id, as accepted at `now`.
+    /// Returns the event with this ID, accepted at `now`.
     pub fn accept(self, id: EventId, now: Timestamp) -> Event {
         let Self {
             kind,
@@ -85,7 +86,7 @@ impl NewEvent {
     }
 }
 
-/// The value must be an object.
+/// A JSON object.
 pub fn object(value: Value) -> Checked<Map<String, Value>> {
     match value {
         Value::Object(map) => Ok(map),
@@ -93,7 +94,7 @@ pub fn object(value: Value) -> Checked<Map<String, Value>> {
     }
 }
 
-/// The value must be an RFC 3339 time.
+/// An RFC 3339 time.
 pub fn timestamp(value: Value) -> Checked<Timestamp> {
     let time = time::parse(&string(value)?);
     time.ok_or_else(|| Problems::here("must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))

@@ -1,41 +1,41 @@
-//! The event types that Tieline knows from the start, each with sample data.
+//! The built-in event types with sample data.
 //!
-//! `GET /v1/event-types` lists them, publishing checks against them, and a webhook's test sends the
-//! sample.
+//! `GET /v1/event-types` lists them, publishing validates against them, and the test of a webhook
+//! sends the sample.
 
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-/// One built-in event type.
+/// A built-in event type.
 #[derive(Debug)]
 pub struct BuiltIn {
-    /// Its name, a valid [`crate::pattern::EventType`].
+    /// Name, a valid [`crate::pattern::EventType`].
     pub name: &'static str,
-    /// When such an event is published, one sentence.
+    /// When such an event is published, in one sentence.
     pub description: &'static str,
-    /// What its `data` looks like.
+    /// Sample `data`.
     pub example: Value,
 }
 
-/// Every built-in event type.
+/// All built-in event types.
 pub fn catalogue() -> &'static [BuiltIn] {
     &CATALOGUE
 }
 
-/// The built-in event type of this name.
+/// The built-in event type with this name.
 pub fn find(name: &str) -> Option<&'static BuiltIn> {
     CATALOGUE.iter().find(|built_in| built_in.name == name)
 }
 
-/// The known name or pattern that was most likely meant by a name that is not known.
+/// The known name or pattern that the client probably meant by an unknown name.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<&str> = known.into_iter().collect();
     let below = format!("{name}.");
     if known.iter().any(|candidate| candidate.starts_with(&below)) {
         return Some(format!("{name}.*"));
     }
-    // `chat.created` for `chat`.
+    // For example `chat` for `chat.created`.
     let above = known
         .iter()
         .filter(|known| name.starts_with(&format!("{known}.")))
@@ -54,7 +54,7 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     above.copied().or_else(near).map(str::to_owned)
 }
 
-/// The number of characters to insert, delete or replace (Levenshtein).
+/// Levenshtein distance: the number of characters to insert, delete or replace.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
@@ -76,7 +76,7 @@ static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
         tickets(),
         messages(),
         calls(),
-        own(),
+        tieline(),
     ]
     .into_iter()
     .flatten()
@@ -288,7 +288,7 @@ fn calls() -> Vec<Row> {
     ]
 }
 
-fn own() -> Vec<Row> {
+fn tieline() -> Vec<Row> {
     let rotation = |days_overdue: u32| {
         json!({
             "credential_id": "cred_01K3S0M3ZC0000000000000000",
@@ -302,7 +302,7 @@ fn own() -> Vec<Row> {
     vec![
         (
             "service.received",
-            "A third party called the inbound URL of a connected service.",
+            "A third party sent a request to the inbound URL of a connected service.",
             json!({
                 "service_id": "svc_01K3S0M3ZC0000000000000000",
                 "service": "CRM",
@@ -316,17 +316,17 @@ fn own() -> Vec<Row> {
         ),
         (
             "credential.rotation_due_soon",
-            "A credential is to be rotated within 7 days.",
+            "A credential must be rotated within 7 days.",
             rotation(0),
         ),
         (
             "credential.rotation_due",
-            "A credential is to be rotated now, or is overdue.",
+            "The rotation of a credential is due or overdue.",
             rotation(7),
         ),
         (
             "webhook.failing",
-            "A webhook has failed for a day without one success.",
+            "All deliveries to a webhook have failed for a day.",
             json!({
                 "webhook_id": webhook_id,
                 "webhook_name": webhook_name,
@@ -340,7 +340,7 @@ fn own() -> Vec<Row> {
         ),
         (
             "webhook.delivery_failed",
-            "A delivery failed for good: its retry schedule has ended.",
+            "A delivery failed permanently: its retry schedule has ended.",
             json!({
                 "webhook_id": webhook_id,
                 "webhook_name": webhook_name,
@@ -365,7 +365,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_closest_name_is_suggested() {
+    fn closest_name_is_suggested() {
         for (wrong, meant) in [
             ("chat.created", Some("chat")),
             ("messages", Some("message")),
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_have_the_fields_of_what_tieline_publishes() {
+    fn examples_have_the_fields_of_published_events() {
         let at = Timestamp::from_second(1_800_000_000).expect("a time");
         let settings = json!({"name": "CRM", "url": "https://example.com/", "events": ["*"]});
         let (settings, _) =

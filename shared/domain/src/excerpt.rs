@@ -1,15 +1,15 @@
-//! Excerpts of long texts, for answers that must stay small.
+//! Excerpts of long texts, for responses of limited size.
 
 use serde_json::Value;
 
-/// The most of one text that a preview shows, in bytes.
+/// Maximum size of one text in a preview, in bytes.
 pub const MAX_TEXT: usize = 16 * 1024;
 
-/// The most room that one text may take in an answer of a Lambda function, in bytes: the answer is
-/// a JSON string itself, so quotes take 4 bytes and control characters 7.
+/// Maximum size of one text in the response of a Lambda function, in bytes. The response is itself
+/// a JSON string, so that quotes take 4 bytes and control characters 7.
 const MAX_ESCAPED: usize = 4 * MAX_TEXT;
 
-/// The first part of `text` that fits; `None` where all of it does.
+/// The first part of `text` that fits; `None` if all of it does.
 pub fn of_text(text: &str) -> Option<&str> {
     let mut escaped = 0;
     let cut = text.char_indices().find(|(at, c)| {
@@ -23,8 +23,8 @@ pub fn of_text(text: &str) -> Option<&str> {
     cut.map(|(at, _)| &text[..at])
 }
 
-/// The first part of a value that fits: of a string that string's, of any other its compact JSON's;
-/// `None` where all of it does.
+/// The first part of a value that fits: of a string itself, or of another value's compact JSON;
+/// `None` if all of it does.
 pub fn of_value(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => of_text(text).map(str::to_owned),
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_stays_whole_and_the_rest_is_cut_between_characters() {
+    fn long_texts_are_cut_between_characters() {
         for (text, length) in [
             ("a".repeat(MAX_TEXT), None),
             ("a".repeat(MAX_TEXT + 1), Some(MAX_TEXT)),

@@ -1,10 +1,9 @@
-//! Forms and queries (`application/x-www-form-urlencoded`) as third parties write them: in any
+//! Forms and queries (`application/x-www-form-urlencoded`) as third parties write them, in any
 //! charset.
 //!
-//! Percent-encoding writes bytes, and says nothing of the characters that they stand for. These are
-//! read by the charset that the sender declares (in the content type, or in a field of the form,
-//! see [`read`]), else as UTF-8. Nothing is replaced: what cannot be read is left for the caller to
-//! keep as bytes.
+//! Percent-encoding encodes bytes without declaring their charset. They are decoded with the
+//! charset that the sender declares (in the content type or a field of the form, see [`read`]),
+//! otherwise as UTF-8. Nothing is replaced: the caller can preserve undecodable data as bytes.
 
 use std::borrow::Cow;
 
@@ -12,12 +11,11 @@ use encoding_rs::{Encoding, UTF_8};
 use percent_encoding::{CONTROLS, percent_decode, percent_encode};
 use serde_json::{Map, Value, json};
 
-/// Fields by which a form tells its charset: HTML's own, and the one of `PayPal` and others.
+/// Form fields that declare the charset: HTML's own, and the one of `PayPal` and others.
 const CHARSET_FIELDS: [&[u8]; 2] = [b"_charset_", b"charset"];
 
-/// Reads a form: names with a text, or with a list of texts where the name comes several times.
-/// `charset` is the one that the content type declares. `None` when the form cannot be read as text
-/// by any charset that is declared.
+/// Parses a form into names with a text, or with a list of texts for a repeated name. `charset` is
+/// the one declared by the content type. `None` if no declared charset can decode the form.
 pub fn read(bytes: &[u8], charset: Option<&'static Encoding>) -> Option<Map<String, Value>> {
     let pairs: Vec<_> = pairs(bytes).collect();
     let declared: Vec<_> = charset.into_iter().chain(own_charset(&pairs)).collect();
@@ -28,14 +26,13 @@ pub fn read(bytes: &[u8], charset: Option<&'static Encoding>) -> Option<Map<Stri
         .find_map(|charset| decode(&pairs, charset))
 }
 
-/// Reads the query of a URL like a form. A name or value that cannot be read as text stays
-/// percent-encoded, as it was sent.
+/// Parses the query of a URL like a form. Undecodable names and values stay percent-encoded.
 pub fn query(text: &str) -> Map<String, Value> {
     pair_by_pair(text.as_bytes(), None)
 }
 
-/// Reads a form of which only some pairs matter: as [`read`] does, or where that fails each name
-/// and value by itself. What cannot be read as text stays percent-encoded.
+/// Parses a form of which only some pairs matter: like [`read`], or, if that fails, each name and
+/// value separately. Undecodable ones stay percent-encoded.
 pub(crate) fn pair_by_pair(bytes: &[u8], charset: Option<&'static Encoding>) -> Map<String, Value> {
     if let Some(map) = read(bytes, charset) {
         return map;
@@ -51,7 +48,7 @@ pub(crate) fn pair_by_pair(bytes: &[u8], charset: Option<&'static Encoding>) -> 
     collect(raw_pairs(bytes).map(|(name, value)| (readable(name), readable(value))))
 }
 
-/// The text that bytes are in a charset; `None` where they are none.
+/// Decodes bytes with a charset; `None` if they are invalid.
 pub(crate) fn text_of(bytes: &[u8], charset: &'static Encoding) -> Option<String> {
     charset
         .decode_without_bom_handling_and_without_replacement(bytes)
@@ -132,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_read_by_its_charset() {
+    fn form_is_decoded_with_its_charset() {
         for (form, charset, expected) in [
             (
                 "a=1&b=x+y&a=%C3%A9&a=3&c&&d=1%2B1",
@@ -191,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_keeps_what_is_no_text_as_it_was_sent() {
+    fn query_keeps_undecodable_parts_encoded() {
         for (text, expected) in [
             ("name=Jos%C3%A9&a=x+y", json!({"name": "José", "a": "x y"})),
             (
@@ -209,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_with_a_pair_that_is_no_text_keeps_the_other_pairs() {
+    fn form_with_an_undecodable_pair_keeps_the_others() {
         for (form, charset, expected) in [
             (
                 &b"id=SM1&text=Jos%E9"[..],
@@ -242,7 +239,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_serializers_write_is_read(pairs in prop::collection::vec(("[a-z]{1,3}", ".*"), 0..6)) {
+        fn serialized_forms_are_parsed(pairs in prop::collection::vec(("[a-z]{1,3}", ".*"), 0..6)) {
             let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
             let map = read(form.as_bytes(), None).expect("UTF-8");
             for (name, value) in &pairs {
@@ -253,7 +250,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60), text in "(%[0-9a-f]{2}|[&=+]|\\PC){0,20}") {
+        fn read_accepts_any_input(bytes in prop::collection::vec(any::<u8>(), 0..60), text in "(%[0-9a-f]{2}|[&=+]|\\PC){0,20}") {
             let _ = read(&bytes, None);
             let _ = query(&text);
         }

@@ -1,37 +1,37 @@
-//! Header fields that users add to outgoing requests: which names they may set, what a value may
-//! hold, and which values are secrets.
+//! Headers that clients add to outgoing requests: allowed names and values, and which values are
+//! secrets.
 
 use http::HeaderName;
 
 use crate::mask;
 
-/// Why a header field is refused.
+/// Why a header is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// Not a token (RFC 9110, section 5.6.2).
     #[error("must be a header name: letters, digits and hyphens")]
     Syntax,
-    /// Framing, routing and signing are not the user's to change.
+    /// A header for framing, routing or signing, which clients must not set.
     #[error("is a header that can't be set")]
     Reserved,
     /// Longer than [`NAME_LIMIT`].
     #[error("must be a name of at most {NAME_LIMIT} characters")]
     LongName,
     /// A control character other than a tab.
-    #[error("must hold no control characters but tabs")]
+    #[error("must not contain control characters other than tabs")]
     Characters,
     /// Longer than [`VALUE_LIMIT`].
     #[error("must have at most {VALUE_LIMIT} bytes")]
     Long,
 }
 
-/// Longest name, in bytes.
+/// Maximum length of a name, in bytes.
 pub const NAME_LIMIT: usize = 100;
-/// Longest value, in bytes.
+/// Maximum length of a value, in bytes.
 pub const VALUE_LIMIT: usize = 4096;
 
-/// Names that decide where a message ends or goes, or who seems to have sent it, and those that ask
-/// for an answer in which secrets could not be found.
+/// Names that affect framing, routing or the apparent sender, or request a response in which
+/// secrets could not be found.
 const RESERVED: [&str; 12] = [
     "accept-encoding",
     "connection",
@@ -47,11 +47,11 @@ const RESERVED: [&str; 12] = [
     "upgrade",
 ];
 
-/// Families of such names; `webhook-` are those of the signature (Standard Webhooks 1.0),
-/// `tieline-` are our own.
+/// Prefixes of such names. `webhook-` is for signatures (Standard Webhooks 1.0), `tieline-` for
+/// Tieline.
 const RESERVED_PREFIXES: [&str; 5] = ["proxy-", "tieline-", "webhook-", "x-amzn-", "x-forwarded-"];
 
-/// The name in lower case, if a user may set a header of that name.
+/// Returns the lower-case name if clients may set the header.
 pub fn check_name(name: &str) -> Result<HeaderName, HeaderError> {
     if name.len() > NAME_LIMIT {
         return Err(HeaderError::LongName);
@@ -68,8 +68,7 @@ pub fn check_name(name: &str) -> Result<HeaderName, HeaderError> {
     Ok(name)
 }
 
-/// Whether `value` can be sent as it is. Text beyond ASCII goes out as UTF-8 (`obs-text`, RFC 9110,
-/// section 5.5).
+/// Validates a value. Non-ASCII text is sent as UTF-8 (`obs-text`, RFC 9110, section 5.5).
 pub fn check_value(value: &str) -> Result<(), HeaderError> {
     if value.len() > VALUE_LIMIT {
         return Err(HeaderError::Long);
@@ -81,7 +80,7 @@ pub fn check_value(value: &str) -> Result<(), HeaderError> {
     }
 }
 
-/// Whether the values of this header are secrets, as far as its name tells.
+/// Whether the values of this header are secrets, judging by its name.
 pub fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.contains("cookie") || mask::names_secret(&name)
@@ -94,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_users_may_set() {
+    fn allowed_names_pass() {
         for name in [
             "Accept",
             "Authorization",
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_they_may_not() {
+    fn reserved_and_invalid_names_are_rejected() {
         for name in [
             "Accept-Encoding",
             "Range",
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn values() {
+    fn values_without_control_characters_pass() {
         for value in ["", " a\tb~", "Bearer x", "Büro \u{200b}", &"a".repeat(4096)] {
             assert_eq!(check_value(value), Ok(()), "{value:?}");
         }
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_known_by_their_names() {
+    fn secret_headers_are_recognized_by_name() {
         for name in [
             "Authorization",
             "Cookie",
@@ -193,7 +192,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_passes_can_be_sent(name in "\\PC{0,12}", value in "\\PC{0,40}") {
+        fn accepted_headers_can_be_sent(name in "\\PC{0,12}", value in "\\PC{0,40}") {
             if let Ok(parsed) = check_name(&name) {
                 prop_assert!(parsed.as_str().eq_ignore_ascii_case(&name));
             }

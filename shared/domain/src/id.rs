@@ -1,5 +1,4 @@
-//! Identifiers: `<prefix>_` and a ULID, one type per kind of resource, so that a webhook's id is
-//! never taken for an event's.
+//! IDs: `<prefix>_` and a ULID, with one type per kind of resource.
 
 use std::{
     fmt,
@@ -12,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-/// What an id names.
+/// Kind of resource that an ID identifies.
 pub trait Kind {
     /// The part before the underscore.
     const PREFIX: &'static str;
@@ -36,9 +35,9 @@ kinds! {
     UserKind UserId "usr",
     /// An integration credential.
     CredentialKind CredentialId "cred",
-    /// How connected services authenticate calls.
+    /// Authentication of requests to connected services.
     AccountKind AccountId "acct",
-    /// A connected service: a third party that is called and that calls.
+    /// A connected service: a third party that receives and sends requests.
     ServiceKind ServiceId "svc",
     /// A provider of messages or calls.
     ProviderKind ProviderId "prov",
@@ -48,35 +47,35 @@ kinds! {
     CallKind CallId "call",
     /// A campaign.
     CampaignKind CampaignId "camp",
-    /// A webhook: where events go.
+    /// A webhook, which receives events.
     WebhookKind WebhookId "wh",
-    /// An event that was accepted.
+    /// An accepted event.
     EventKind EventId "evt",
     /// An entry of the audit log.
     AuditKind AuditId "aud",
 }
 
-/// An id of one kind: the time of its making in milliseconds and 80 random bits.
+/// ID of one kind: creation time in milliseconds and 80 random bits.
 pub struct Id<K>(Ulid, PhantomData<fn() -> K>);
 
 impl<K> Id<K> {
-    /// The id made at `now` from `random`, of which the lower 80 bits count.
+    /// Creates an ID at `now`. Only the lower 80 bits of `random` are used.
     pub fn new(now: Timestamp, random: u128) -> Self {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         Self(Ulid::from_parts(millis, random), PhantomData)
     }
 
-    /// The id that wraps this ULID.
+    /// The ID with this ULID.
     pub const fn from_ulid(ulid: Ulid) -> Self {
         Self(ulid, PhantomData)
     }
 
-    /// The part behind the prefix.
+    /// The part after the prefix.
     pub const fn ulid(self) -> Ulid {
         self.0
     }
 
-    /// When the id was made, to the millisecond.
+    /// Creation time, with millisecond precision.
     pub fn made_at(self) -> Timestamp {
         i64::try_from(self.0.timestamp_ms())
             .ok()
@@ -123,10 +122,35 @@ impl<K: Kind> fmt::Debug for Id<K> {
     }
 }
 
-/// The text is no id of this kind.
+/// Not an ID of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not an id of this kind: expected `{0}_` and a ULID")]
+#[error("must be {} ID, for example `{}`", noun(.0), example(.0))]
 pub struct NotAnId(pub &'static str);
+
+/// Resource with this prefix, with its article.
+fn noun(prefix: &str) -> &'static str {
+    match prefix {
+        "usr" => "a user",
+        "cred" => "a credential",
+        "acct" => "an account",
+        "svc" => "a service",
+        "prov" => "a provider",
+        "msg" => "a message",
+        "call" => "a call",
+        "camp" => "a campaign",
+        "wh" => "a webhook",
+        "evt" => "an event",
+        "dlv" => "a delivery",
+        "aud" => "an audit entry",
+        _ => "an",
+    }
+}
+
+/// Well-formed ID with this prefix, for error messages.
+fn example(prefix: &str) -> String {
+    let ulids = if prefix == DeliveryId::PREFIX { 2 } else { 1 };
+    format!("{prefix}_{}", "01ARZ3NDEKTSV4RRFFQ69G5FAV".repeat(ulids))
+}
 
 impl<K: Kind> FromStr for Id<K> {
     type Err = NotAnId;
@@ -162,7 +186,7 @@ impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     }
 }
 
-/// Only the canonical spelling counts (26 upper-case characters), so that one resource has one
+/// Parses the canonical spelling only (26 upper-case characters), so that every resource has one
 /// name.
 fn parse_ulid(text: &str) -> Option<Ulid> {
     Ulid::from_string(text)
@@ -170,13 +194,13 @@ fn parse_ulid(text: &str) -> Option<Ulid> {
         .filter(|ulid| ulid.to_string() == text)
 }
 
-/// A delivery's id names its webhook and its event: `dlv_` and both ULIDs. To clients it is opaque.
+/// ID of a delivery: `dlv_` and the ULIDs of its webhook and event. Opaque to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct DeliveryId {
-    /// Which event.
+    /// The event.
     pub event: EventId,
-    /// To which webhook.
+    /// The webhook.
     pub webhook: WebhookId,
 }
 
@@ -231,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_what_it_writes_and_nothing_else() {
+    fn id_round_trips_and_other_text_is_rejected() {
         let id = EventId::new("2026-01-02T03:04:05.678Z".parse().expect("time"), 7);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.made_at().to_string(), "2026-01-02T03:04:05.678Z");

@@ -13,9 +13,9 @@ use url::Url;
 
 pub use self::problems::{Checked, Invalid, Problems};
 
-/// Max number of unknown fields listed per object.
+/// Maximum number of unknown fields listed per object.
 const MAX_UNKNOWN: usize = 100;
-/// Max length of a name that is compared to known fields, in bytes.
+/// Maximum length of a name that is compared to known fields, in bytes.
 const MAX_COMPARED: usize = 64;
 
 /// Origin of a value.

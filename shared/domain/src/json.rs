@@ -1,18 +1,16 @@
 //! JSON as third parties write it.
 //!
-//! [`read`] takes what a strict reader refuses although it is legal JSON (RFC 8259) or common
+//! [`read`] accepts what a strict parser rejects although it is valid JSON (RFC 8259) or common
 //! practice:
-//! - a byte order mark in front, and UTF-16 that has one;
-//! - an unpaired surrogate such as `\ud83d`, the remains of an emoji that was cut in half: it
-//!   becomes U+FFFD;
-//! - numbers that no integer of 64 bits and no double holds with all their digits: each becomes a
-//!   string of its digits.
+//! - A leading byte order mark, and UTF-16 with one.
+//! - Unpaired surrogates such as `\ud83d`, the remains of a truncated emoji. They become U+FFFD.
+//! - Numbers that neither a 64-bit integer nor a double represents with all digits. They become
+//!   strings of their digits.
 //!
-//! The last one is a string, and not `serde_json`'s `arbitrary_precision`, because that feature
-//! changes every number of the whole program into a map as soon as it passes `#[serde(flatten)]`,
-//! and compares `1.0` and `1.00` as different.
+//! `serde_json`'s `arbitrary_precision` is no alternative: it turns every number in the whole
+//! program into a map when it passes `#[serde(flatten)]`, and treats `1.0` and `1.00` as different.
 //!
-//! A document that has none of this costs one parse and a look at every nineteenth byte.
+//! A document without any of this costs one parse and a check of every nineteenth byte.
 
 use std::borrow::Cow;
 
@@ -20,15 +18,15 @@ use encoding_rs::{Encoding, UTF_8};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// The fewest digits, the decimal point included, of a number that may not fit: `i64` holds all of
-/// 18, and a decimal number of 17 digits is taken for a double.
-const SHORTEST_RISKY: usize = 19;
-/// Significant digits that a decimal number may have and still count as a double: the most that a
-/// program prints for one.
+/// Minimum number of digits, including the decimal point, of a number that may lose digits. `i64`
+/// represents any 18 digits, and a decimal number of 17 digits counts as a double.
+const MIN_RISKY_DIGITS: usize = 19;
+/// Maximum number of significant digits of a decimal number that counts as a double. No program
+/// prints more for one.
 const DOUBLE_DIGITS: usize = 17;
 
-/// Reads a document. The error is that of the strict reader, unless the document is too deep: it is
-/// read no further, and what the strict reader refuses before that may be legal.
+/// Parses a document. The error is the strict parser's, unless the document is too deep: parsing
+/// stops there, and what the strict parser rejects before may be valid.
 pub fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     let bytes = without_bom(bytes);
     let strict = serde_json::from_slice(&bytes);
@@ -47,7 +45,7 @@ pub fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     }
 }
 
-/// Whether a document was refused for its depth alone.
+/// Whether a document was rejected only because of its depth.
 pub fn is_too_deep(error: &serde_json::Error) -> bool {
     error.to_string().starts_with("recursion limit exceeded")
 }
@@ -67,21 +65,21 @@ fn without_bom(bytes: &[u8]) -> Cow<'_, [u8]> {
     })
 }
 
-/// Whether there is a run of digits so long that a number with it may not fit. Such a run covers
-/// one of the bytes looked at.
+/// Whether there is a run of digits long enough for a number that may lose digits. Such a run
+/// includes one of the checked bytes.
 fn may_lose_digits(bytes: &[u8]) -> bool {
     let part = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'.');
-    (SHORTEST_RISKY - 1..bytes.len())
-        .step_by(SHORTEST_RISKY)
+    (MIN_RISKY_DIGITS - 1..bytes.len())
+        .step_by(MIN_RISKY_DIGITS)
         .any(|at| {
             let before = bytes[..at].iter().rev().take_while(part).count();
             part(&&bytes[at])
-                && before + bytes[at..].iter().take_while(part).count() >= SHORTEST_RISKY
+                && before + bytes[at..].iter().take_while(part).count() >= MIN_RISKY_DIGITS
         })
 }
 
-/// The document with unpaired surrogates replaced and long numbers quoted; `None` where there is
-/// nothing to mend.
+/// The document with unpaired surrogates replaced and long numbers quoted; `None` if nothing
+/// changes.
 fn repaired(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let (mut out, mut copied, mut at) = (String::new(), 0, 0);
@@ -115,8 +113,8 @@ fn repaired(text: &str) -> Option<String> {
     (copied > 0).then(|| out + &text[copied..])
 }
 
-/// The length of the `\u` escape at the start of `bytes`, a pair of surrogates taken together, and
-/// what replaces it where it is an unpaired one. `None`: another kind of escape.
+/// Length of the `\u` escape (or surrogate pair) at the start of `bytes`, and the replacement of an
+/// unpaired surrogate. `None` for any other escape.
 fn escape(bytes: &[u8]) -> Option<(usize, Option<String>)> {
     let unit = unit(bytes)?;
     let pair = || self::unit(&bytes[6..]).is_some_and(|low| (0xdc00..0xe000).contains(&low));
@@ -127,7 +125,7 @@ fn escape(bytes: &[u8]) -> Option<(usize, Option<String>)> {
     }
 }
 
-/// The UTF-16 code unit of a `\uXXXX`.
+/// UTF-16 code unit of a `\uXXXX` escape.
 fn unit(bytes: &[u8]) -> Option<u16> {
     let digits = bytes
         .strip_prefix(b"\\u")?
@@ -136,10 +134,9 @@ fn unit(bytes: &[u8]) -> Option<u16> {
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// Whether a reader that knows integers of 64 bits and doubles cannot give back the digits of a
-/// number.
+/// Whether a parser with 64-bit integers and doubles loses digits of a number.
 fn loses_digits(number: &str) -> bool {
-    // What is no number stays as it is, for the reader to refuse.
+    // Invalid numbers are left for the parser to reject.
     if serde_json::from_str::<IgnoredAny>(number).is_err() {
         return false;
     }
@@ -162,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn legal_json_is_read() {
+    fn valid_json_is_parsed() {
         for (text, expected) in [
             ("\u{feff}{\"a\": 1}", json!({"a": 1})),
             (r#"{"a": "ok \ud83d"}"#, json!({"a": "ok \u{fffd}"})),
@@ -208,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused_as_ever() {
+    fn invalid_json_is_rejected() {
         for text in [
             "",
             "{",
@@ -228,8 +225,7 @@ mod tests {
                 strict.to_string()
             );
         }
-        // A document that is legal and too deep is refused for its depth, whatever stands before
-        // that.
+        // A valid document that is too deep is rejected for its depth, whatever precedes that.
         for before in ["1", "1e400", "\"\\ud83d\""] {
             let deep = format!("[{before}, {}{}]", "[".repeat(200), "]".repeat(200));
             assert!(
@@ -260,20 +256,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_json_is_read_as_it_is(document in documents()) {
+        fn plain_json_is_unchanged(document in documents()) {
             for text in [document.to_string(), format!("{document:#}")] {
                 prop_assert_eq!(read(text.as_bytes()).expect("JSON"), serde_json::from_str::<Value>(&text).expect("JSON"));
             }
         }
 
         #[test]
-        fn any_utf16_is_read_with_its_surrogates_replaced(units in prop::collection::vec(prop_oneof![any::<u16>(), 0xd7f0_u16..0xe010], 0..20)) {
+        fn unpaired_surrogates_are_replaced(units in prop::collection::vec(prop_oneof![any::<u16>(), 0xd7f0_u16..0xe010], 0..20)) {
             let text = units.iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat();
             prop_assert_eq!(read(format!("[\"{text}\"]").as_bytes()).expect("JSON"), json!([String::from_utf16_lossy(&units)]));
         }
 
         #[test]
-        fn any_number_keeps_its_value_or_its_digits(number in "-?(0|[1-9][0-9]{0,30})([.][0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", pad in " {0,20}") {
+        fn numbers_keep_their_value_or_digits(number in "-?(0|[1-9][0-9]{0,30})([.][0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", pad in " {0,20}") {
             match read(format!("{pad}{number}").as_bytes()).expect("JSON") {
                 Value::String(text) => prop_assert_eq!(text, number),
                 value => {
@@ -285,7 +281,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..60), text in r#"(\\u[dD][89c-f]..|["\\\[\]{}:,0-9eE.+-]|\PC){0,30}"#) {
+        fn read_accepts_any_input(bytes in prop::collection::vec(any::<u8>(), 0..60), text in r#"(\\u[dD][89c-f]..|["\\\[\]{}:,0-9eE.+-]|\PC){0,30}"#) {
             let _ = read(&bytes);
             let _ = read(text.as_bytes());
         }

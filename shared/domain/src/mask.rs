@@ -1,8 +1,7 @@
-//! Keeps secrets out of what people read: URLs and header values in records, logs and exports, and
-//! the hints that stand in for a secret.
+//! Masks secrets for display: in URLs and header values in records, logs and exports, and in hints.
 //!
-//! What is masked depends on the setting alone: its words, and where its tags are. A template is
-//! masked first and filled in afterwards, so that no value of an event changes what is masked.
+//! What is masked depends only on the setting: its words and the position of its tags. A template
+//! is masked first and rendered afterwards, so that event values do not affect what is masked.
 
 mod header;
 
@@ -15,13 +14,13 @@ use crate::{
     template::tag_at,
 };
 
-/// What stands in place of a secret.
+/// Placeholder of a secret.
 pub const MASK: &str = "•••";
 
-/// From how many characters on a run of letters and digits counts as random.
+/// Minimum length of a run of letters and digits that counts as random.
 const RUN: usize = 24;
 
-/// What has one of these in its name is a secret.
+/// Words in names of secrets.
 const SECRET_WORDS: [&str; 7] = [
     "key",
     "token",
@@ -32,29 +31,29 @@ const SECRET_WORDS: [&str; 7] = [
     "credential",
 ];
 
-/// What has one of these names is a secret.
+/// Names of secrets.
 const SECRET_NAMES: [&str; 6] = ["sig", "pwd", "pass", "code", "jwt", "hmac"];
 
-/// The URL with every part masked that looks like a secret: user info, a path segment with a colon
-/// (`bot123:AbC…`), a run of 24 or more letters and digits, a query value whose name says key,
-/// token, secret or the like. Scheme, host and tags (`{a.b}`) stay readable. Any text may come; one
-/// without a scheme is taken for a path.
+/// Masks every part of the URL that looks like a secret: user info, a path segment with a colon
+/// (`bot123:AbC…`), a run of 24 or more letters and digits, and a query value whose name suggests a
+/// key, token, secret or similar. Scheme, host and tags (`{a.b}`) stay readable. Accepts any text;
+/// one without a scheme is treated as a path.
 pub fn url(text: &str) -> String {
     masked(text, Tags::Shown).shown
 }
 
-/// As [`url()`], for a template whose tags are filled in next: a tag in a query value that is
-/// masked is masked with it.
+/// Like [`url()`], for a template that is rendered next: a tag in a masked query value is also
+/// masked.
 pub fn url_template(text: &str) -> String {
     masked(text, Tags::Masked).shown
 }
 
-/// The parts of the URL that [`url()`] masks, as they are written in it.
+/// The parts of the URL that [`url()`] masks, as written.
 pub fn url_secrets(text: &str) -> Vec<String> {
     masked(text, Tags::Shown).hidden
 }
 
-/// What becomes of a tag where a secret is expected.
+/// Handling of a tag in place of a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tags {
     /// It stays readable.
@@ -63,7 +62,7 @@ enum Tags {
     Masked,
 }
 
-/// A text taken apart into what is shown, masks included, and what the masks hide.
+/// A text divided into visible parts, including masks, and hidden parts.
 struct Masked {
     shown: String,
     hidden: Vec<String>,
@@ -88,7 +87,7 @@ impl Masked {
         self.hidden.push(text.to_owned());
     }
 
-    /// Hides what lies between the tags of `text`.
+    /// Hides the text between the tags of `text`.
     fn hide_literals(&mut self, text: &str) {
         match self.tags {
             Tags::Shown => each_literal(self, text, whole),
@@ -145,17 +144,17 @@ fn masked(text: &str, tags: Tags) -> Masked {
     out
 }
 
-/// The last 4 characters of a secret that has 16 or more; of a shorter one nothing may be shown.
+/// The last 4 characters of a secret with 16 or more; `None` for shorter ones.
 pub fn hint(secret: &str) -> Option<String> {
     let count = secret.chars().count();
     (count >= 16).then(|| secret.chars().skip(count - 4).collect())
 }
 
-/// The text must hold no mask: one that was read and is written back would replace the real value.
+/// Rejects a text with a mask: a masked value that is written back would overwrite the real one.
 pub fn unmasked(text: String) -> Checked<String> {
     if text.contains(MASK) {
         return Err(Problems::here(
-            "holds a mask (•••): write the whole value, or leave the field out to keep it",
+            "contains a mask (•••). Enter the whole value, or omit the field to keep the stored one.",
         ));
     }
     Ok(text)
@@ -165,18 +164,18 @@ fn end(text: &str, from: usize, stops: &[char]) -> usize {
     text[from..].find(stops).map_or(text.len(), |at| from + at)
 }
 
-/// Whether what goes by this name is a secret: a query parameter, a header.
+/// Whether a query parameter or header with this name is a secret.
 pub(crate) fn names_secret(name: &str) -> bool {
     let name = percent_decode_str(name).decode_utf8_lossy().to_lowercase();
     SECRET_WORDS.iter().any(|word| name.contains(word)) || SECRET_NAMES.contains(&name.as_str())
 }
 
-/// What lies between the text's tags.
+/// The text between tags.
 pub(crate) fn literals(text: &str) -> impl Iterator<Item = &str> {
     pieces(text).filter_map(|(literal, is_tag)| (!is_tag).then_some(literal))
 }
 
-/// Appends the text with its tags as they are and `mask` applied to what lies between them.
+/// Appends the text with its tags unchanged and `mask` applied to the text between them.
 fn each_literal(out: &mut Masked, text: &str, mask: fn(&mut Masked, &str)) {
     for (piece, is_tag) in pieces(text) {
         if is_tag {
@@ -187,7 +186,7 @@ fn each_literal(out: &mut Masked, text: &str, mask: fn(&mut Masked, &str)) {
     }
 }
 
-/// The text cut up, each piece with whether it is a tag; none is empty.
+/// The non-empty pieces of the text, each with whether it is a tag.
 fn pieces(mut text: &str) -> impl Iterator<Item = (&str, bool)> {
     std::iter::from_fn(move || {
         let next = text
@@ -208,7 +207,7 @@ fn whole(out: &mut Masked, text: &str) {
     out.hide(text);
 }
 
-/// Masks the random runs of a text; all of it where one shows only once it is decoded.
+/// Masks random runs of a text, or all of it if a run only shows after decoding.
 fn runs(out: &mut Masked, text: &str) {
     let joins = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let decoded = percent_decode_str(text).decode_utf8_lossy();
@@ -235,8 +234,8 @@ fn runs(out: &mut Masked, text: &str) {
     }
 }
 
-/// Long, and either without a break or (unlike a UUID or a title in a path) a mix of lower case,
-/// upper case and digits.
+/// Whether a run is long, and either unbroken or (unlike a UUID or a title in a path) a mix of
+/// lower case, upper case and digits.
 fn looks_random(run: &str) -> bool {
     let has = |class: fn(&u8) -> bool| run.bytes().any(|byte| class(&byte));
     run.len() >= RUN
@@ -255,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_a_token_is_masked_and_nothing_else() {
+    fn only_token_like_parts_are_masked() {
         for (text, masked) in [
             (
                 "https://api.telegram.org/bot123:AbC-d/sendMessage",
@@ -339,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_masked_is_known() {
+    fn masked_parts_are_returned() {
         for (text, hidden) in [
             (
                 "https://user:pass@h.example/bot1:x/{a}?key=abc&page=2&sig={s}&token=x{t}",
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_shows_the_end_of_a_long_secret_only() {
+    fn hint_requires_a_long_secret() {
         assert_eq!(hint("0123456789abcde"), None);
         assert_eq!(hint("0123456789abcdef").as_deref(), Some("cdef"));
         assert_eq!(hint("ééééééééééééabcd").as_deref(), Some("abcd"));
@@ -364,14 +363,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_masked_without_panic(text in ".*", parts in proptest::collection::vec("[a-zA-Z0-9:/?#&=@{}%.é-]{0,30}", 0..6)) {
+        fn url_accepts_any_text(text in ".*", parts in proptest::collection::vec("[a-zA-Z0-9:/?#&=@{}%.é-]{0,30}", 0..6)) {
             url(&text);
             let once = url(&parts.join("://"));
             prop_assert_eq!(url(&once), once);
         }
 
         #[test]
-        fn a_long_token_never_shows(token in "[A-Za-z0-9]{24,80}", place in 0..3_usize) {
+        fn long_token_is_always_masked(token in "[A-Za-z0-9]{24,80}", place in 0..3_usize) {
             let text = match place {
                 0 => format!("https://h.example/a/{token}/b"),
                 1 => format!("https://h.example/a?x={token}"),

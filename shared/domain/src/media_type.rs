@@ -1,5 +1,4 @@
-//! Content types, as far as they say how third parties' bodies are read, and the characters of
-//! bodies and header fields.
+//! Content types and charsets of third parties' bodies and headers.
 
 use std::borrow::Cow;
 
@@ -8,9 +7,9 @@ use http::{HeaderMap, header::CONTENT_TYPE};
 
 /// A content type.
 pub(crate) struct MediaType {
-    /// Type and subtype in lower case, such as `text/plain`; empty where there is none.
+    /// Type and subtype in lower case, such as `text/plain`; empty if there is none.
     essence: String,
-    /// The parameter `charset`, where it names a charset.
+    /// The `charset` parameter, if it is a known charset.
     pub(crate) charset: Option<&'static Encoding>,
 }
 
@@ -41,8 +40,8 @@ impl MediaType {
         self.essence == "application/x-www-form-urlencoded"
     }
 
-    /// Whether a body of this type may be JSON. Some send JSON as text/plain; an object or array is
-    /// hardly anything else.
+    /// Whether a body of this type may be JSON. Some senders declare JSON as text/plain, and an
+    /// object or array is unlikely to be anything else.
     pub(crate) fn may_be_json(&self, body: &[u8]) -> bool {
         let start = body
             .strip_prefix(b"\xef\xbb\xbf")
@@ -56,9 +55,9 @@ impl MediaType {
     }
 }
 
-/// The text that a body is: by its byte order mark, else by the charset of its content type, else
-/// as UTF-8, which JSON is whatever its content type says. `None` where it is no text by that.
-/// Borrowed where its bytes are those of the body.
+/// Decodes a body as text: by its byte order mark, otherwise by the charset of its content type,
+/// otherwise as UTF-8 (JSON always is). `None` if it is invalid. Borrowed if the bytes are
+/// unchanged.
 pub fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, str>> {
     let media = MediaType::of(headers);
     let utf8 = std::str::from_utf8(body)
@@ -72,7 +71,8 @@ pub fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, str>> {
     charset.decode_without_bom_handling_and_without_replacement(&body[start..])
 }
 
-/// A header field's value: UTF-8, or else Latin-1, as HTTP once had it (RFC 9110, section 5.5).
+/// Decodes a header value: UTF-8, otherwise Latin-1, which HTTP once specified (RFC 9110, section
+/// 5.5).
 pub fn field_text(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| decode_latin1(bytes), Cow::Borrowed)
 }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_are_read_by_their_charset() {
+    fn bodies_are_decoded_with_their_charset() {
         let utf16: Vec<u8> = "\u{feff}{\"a\": \"é\"}"
             .encode_utf16()
             .flat_map(u16::to_le_bytes)

@@ -1,9 +1,8 @@
 //! Origins (scheme, host, port) of stored secrets.
 //!
-//! A secret belongs to the origin that it was given for. A patch may move an address, or send a
-//! secret where it was not sent before; each stored secret that would then reach another origin has
-//! to come along in the patch. Without this rule, whoever may write an address could read the
-//! secrets that go there.
+//! A secret belongs to the origin it was given for. If a patch changes a URL or sends a secret
+//! somewhere new, it must include every stored secret that would be sent to another origin.
+//! Otherwise, anyone who may change a URL could read the secrets that are sent to it.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +23,7 @@ use crate::{
 pub struct Origin(String);
 
 impl Origin {
-    /// The origin of an absolute URL.
+    /// Origin of an absolute URL.
     pub fn of(url: &Url) -> Self {
         Self(url.origin().ascii_serialization())
     }
@@ -38,19 +37,19 @@ impl Origin {
 /// A secret in the settings of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSecret {
-    /// Names of the fields that lead to its value in the resource's document.
+    /// Path of its field in the resource's document.
     path: Vec<String>,
-    /// Whether requests carry it as the settings are.
+    /// Whether requests contain it with the current settings.
     sent: bool,
 }
 
 impl StoredSecret {
-    /// A secret that every request carries.
+    /// A secret sent with every request.
     pub fn sent<const N: usize>(path: [&str; N]) -> Self {
         Self::sent_if(true, path)
     }
 
-    /// A secret that requests carry where `sent` is true.
+    /// A secret sent with requests if `sent` is true.
     pub fn sent_if<const N: usize>(sent: bool, path: [&str; N]) -> Self {
         Self {
             path: path.map(str::to_owned).into(),
@@ -58,14 +57,14 @@ impl StoredSecret {
         }
     }
 
-    /// The secrets among `headers`, which stand in the document under `path`.
+    /// The secrets among `headers`, which are at `path` in the document.
     pub(crate) fn of_headers<'a>(
         path: &'a [&'a str],
         headers: &'a [(HeaderName, HeaderTemplate)],
     ) -> impl Iterator<Item = Self> + 'a {
         headers
             .iter()
-            .filter(|(name, value)| holds_secret(name, value))
+            .filter(|(name, value)| contains_secret(name, value))
             .map(|(name, _)| {
                 let path = path
                     .iter()
@@ -77,7 +76,7 @@ impl StoredSecret {
             })
     }
 
-    /// Whether the merge patch writes its value.
+    /// Whether the merge patch contains its value.
     fn is_given(&self, patch: &Value) -> bool {
         let mut place = patch;
         let mut in_headers = false;
@@ -95,7 +94,7 @@ impl StoredSecret {
         !place.is_null()
     }
 
-    /// A problem with its value.
+    /// An error of its value.
     fn refused(&self, detail: String) -> Problems {
         self.path
             .iter()
@@ -106,32 +105,30 @@ impl StoredSecret {
     }
 }
 
-/// Whether a secret is written into the header's value, and not only named by a tag (`Bearer
-/// {secret.token}`).
-fn holds_secret(name: &HeaderName, value: &HeaderTemplate) -> bool {
+/// Whether a header value contains a secret itself, not only a tag (`Bearer {secret.token}`).
+fn contains_secret(name: &HeaderName, value: &HeaderTemplate) -> bool {
     mask::header_secrets(name.as_str(), value.as_str())
         .iter()
         .any(|part| !part.trim().is_empty())
 }
 
-/// Origins of the secrets that were given for another address than the present one, by the path of
-/// their fields. Such a secret was not in use when the address moved; it may be used again at its
-/// own origin only.
+/// Origins of secrets that were given for another origin than the current one, by field path. Such
+/// a secret was not in use when the URL changed. It may only be used again at its own origin.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretOrigins(BTreeMap<String, Origin>);
 
 impl SecretOrigins {
-    /// Whether every secret belongs to the present address.
+    /// Whether every secret belongs to the current origin.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The origins after `patch` has led to settings with these `secrets`, whose requests went to
-    /// `before` and go to `after`.
+    /// Returns the origins after `patch` led to settings with these `secrets`. Requests were sent
+    /// to `before` and are now sent to `after`.
     ///
     /// # Errors
-    /// Names every secret that the patch has to bring.
+    /// Names every secret that the patch must include.
     pub fn patched(
         &self,
         secrets: impl IntoIterator<Item = StoredSecret>,
@@ -148,7 +145,7 @@ impl SecretOrigins {
             }
             if secret.sent {
                 let detail = format!(
-                    "is required: the stored value was given for {} and is not sent to {}. Send it again, or remove it",
+                    "is required: the stored value was given for {} and can't be sent to {}. Supply it again or remove it.",
                     origin.0, after.0
                 );
                 missing.extend(secret.refused(detail).0);
@@ -175,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_scheme_host_and_port() {
+    fn origin_is_scheme_host_and_port() {
         let a = origin("https://a.example/x?y#z");
         for same in [
             "https://a.example",

@@ -1,24 +1,24 @@
-//! Rotated secrets and tokens that are valid for a while beside their successor.
+//! Rotated secrets and tokens that stay valid for a while after their replacement.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Most rotated ones that are valid beside the current one.
+/// Maximum number of rotated ones in addition to the current one.
 const MAX_PREVIOUS: usize = 3;
 
-/// As many are in their overlap as may be; with the time at which the first overlap ends.
+/// The maximum number of rotated ones is still valid. Contains the end of the first overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{MAX_PREVIOUS} earlier ones are still in their overlap: wait until the first overlap ends, at {0}, or rotate with \
-    `overlap_seconds` 0, which ends all of them"
+    "{MAX_PREVIOUS} earlier ones are still in their overlap. Wait until the first overlap ends at {0}, or rotate with \
+    `overlap_seconds` 0 to end all of them."
 )]
 pub struct TooMany(pub Timestamp);
 
-/// The rotated ones, latest first and each with the end of its overlap, once `current` is replaced
-/// at `now` and keeps `overlap`. The `earlier` ones keep their own overlaps, unless there is none
-/// this time: then all of them end at once.
+/// Returns the rotated ones after `current` is replaced at `now` with `overlap`: latest first, each
+/// with the end of its overlap. The `earlier` ones keep their own overlap, unless `overlap` is
+/// zero, which ends all of them immediately.
 ///
 /// # Errors
-/// When too many of the earlier ones are in their overlap.
+/// Fails if too many of the earlier ones are still in their overlap.
 pub fn rotated<T>(
     mut earlier: Vec<(T, Timestamp)>,
     current: T,

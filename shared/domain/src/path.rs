@@ -1,21 +1,24 @@
-//! Paths into JSON data, as tags and conditions write them: `last_reply.author`, `items.0.id` or
+//! Paths into JSON data, for tags and conditions: `last_reply.author`, `items.0.id` or
 //! `items[0].id`.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// A path of one or more segments, separated by dots; each of letters, digits, `_` and `-`.
+/// A path of one or more segments separated by dots. Segments consist of letters, digits, `_` and
+/// `-`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path(String);
 
-/// The text is no path.
+/// Not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a field path: use letters, digits, `_` and `-`, with dots between the steps")]
+#[error(
+    "`{0}` is not a valid field path: use letters, digits, `_` and `-`, with dots between segments"
+)]
 pub struct NotAPath(pub String);
 
 impl Path {
-    /// Parses a path. `items[0]` is read as `items.0`.
+    /// Parses a path. `items[0]` is an alias of `items.0`.
     pub fn parse(text: &str) -> Result<Self, NotAPath> {
         let text = &*dotted(text);
         let valid = text.split('.').all(|segment| {
@@ -31,19 +34,18 @@ impl Path {
         }
     }
 
-    /// The path as written.
+    /// The path as parsed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The value at this path; a whole number steps into an array.
+    /// The value at this path. A number is an index into an array.
     pub fn find<'a>(&self, data: &'a Value) -> Option<&'a Value> {
         find(&self.0, data)
     }
 
-    /// The value in an event's `data`; where there is none and the path begins with `data.`, the
-    /// one at the rest of the path. `data` is the field's name in the envelope, and so in people's
-    /// minds.
+    /// The value in an event's `data`. If there is none and the path starts with `data.`, the value
+    /// at the rest of the path, because `data` is the field's name in the envelope.
     pub fn find_in_event<'a>(&self, data: &'a Value) -> Option<&'a Value> {
         self.find(data)
             .or_else(|| find(self.0.strip_prefix("data.")?, data))
@@ -62,7 +64,7 @@ fn find<'a>(path: &str, data: &'a Value) -> Option<&'a Value> {
         })
 }
 
-/// The text with each `[<digits>]` behind a step written as a step of its own.
+/// Replaces each `[<digits>]` after a segment with a segment of its own.
 fn dotted(text: &str) -> Cow<'_, str> {
     let Some((first, rest)) = text.split_once('[').filter(|(first, _)| !first.is_empty()) else {
         return text.into();
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn brackets_with_a_number_are_a_step() {
+    fn bracketed_index_is_a_segment() {
         for (text, path) in [
             ("items[0].a", Some("items.0.a")),
             ("a[1][2]", Some("a.1.2")),
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn data_of_an_event_may_be_named_as_in_its_envelope() {
+    fn event_data_may_be_prefixed_with_data() {
         let find =
             |path: &str, data: Value| Path::parse(path).expect(path).find_in_event(&data).cloned();
         assert_eq!(find("data.a.0", json!({"a": [1]})), Some(json!(1)));
@@ -125,7 +127,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "[a-z0-9.\\[\\]{}-]{0,20}") {
+        fn parse_accepts_any_input(text in "[a-z0-9.\\[\\]{}-]{0,20}") {
             if let Ok(path) = Path::parse(&text) {
                 prop_assert_eq!(Path::parse(path.as_str()), Ok(path.clone()));
                 prop_assert!(!path.as_str().contains(['[', ']']));

@@ -1,22 +1,21 @@
-//! Names of event types, and the patterns by which webhooks ask for them.
+//! Event type names, and the patterns with which webhooks subscribe to them.
 //!
-//! In comes text; out come valid names and patterns. [`EventType::patterns`] lists exactly the
-//! patterns that match a type, so that the webhooks that want an event are found by a few lookups
-//! instead of trying each.
+//! [`EventType::patterns`] lists exactly the patterns that match a type, so that a few lookups find
+//! the subscribed webhooks.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The name of an event type: words of `a-z0-9_` joined by dots, at most 100 characters.
+/// Event type name: words of `a-z0-9_` joined by dots, at most 100 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(into = "String", try_from = "String")]
 #[schema(value_type = String, max_length = 100, pattern = "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", example = "ticket.created")]
 pub struct EventType(String);
 
-/// Which event types a webhook wants: one by its name (`message`), all below a prefix
-/// (`insight.*`), or all (`*`).
+/// Event types that a webhook subscribes to: one (`message`), all with a prefix (`insight.*`), or
+/// all (`*`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(into = "String", try_from = "String")]
 #[schema(
@@ -27,18 +26,18 @@ pub struct EventType(String);
 )]
 pub struct Pattern(String);
 
-/// The text is no name of an event type.
+/// Not an event type name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be words of a-z, 0-9 and _, joined by dots, at most {MAX_LENGTH} characters")]
+#[error("must be words of a-z, 0-9 and _ joined by dots, at most {MAX_LENGTH} characters in total")]
 pub struct NotAnEventType;
 
-/// The text is no pattern.
+/// Not a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an event type (`message`), a prefix with `.*` (`insight.*`), or `*`")]
 pub struct NotAPattern;
 
 const MAX_LENGTH: usize = 100;
-/// Namespaces of the events that Tieline publishes itself.
+/// Namespaces of event types that Tieline publishes.
 const RESERVED: [&str; 9] = [
     "service",
     "sms",
@@ -54,7 +53,7 @@ const ALL: &str = "*";
 const BELOW: &str = ".*";
 
 impl EventType {
-    /// The name that `text` is.
+    /// Parses an event type name.
     pub fn parse(text: &str) -> Result<Self, NotAnEventType> {
         if is_name(text) {
             Ok(Self(text.to_owned()))
@@ -63,9 +62,9 @@ impl EventType {
         }
     }
 
-    /// Whether the name is in a namespace that Tieline publishes in. Clients publish such events
-    /// with the scope `admin` only, as receivers take them for what Tieline saw; nobody can define
-    /// types there.
+    /// Whether the name is in a namespace that Tieline publishes in. Clients need the scope `admin`
+    /// to publish such events, because receivers trust them to come from Tieline. Custom types in
+    /// these namespaces are not allowed.
     pub fn is_reserved(&self) -> bool {
         RESERVED.iter().any(|namespace| {
             self.0
@@ -74,32 +73,32 @@ impl EventType {
         })
     }
 
-    /// The built-in type that tells of a delivery's end without success.
+    /// The type of the event for a delivery that ended without success.
     pub fn delivery_failed() -> Self {
         Self("webhook.delivery_failed".to_owned())
     }
 
-    /// The built-in type of what third parties call.
+    /// The type of the event for an inbound request.
     pub fn service_received() -> Self {
         Self("service.received".to_owned())
     }
 
-    /// The built-in type that warns of a credential that is to be rotated.
+    /// The type of the reminder before a rotation is due.
     pub fn rotation_due_soon() -> Self {
         Self("credential.rotation_due_soon".to_owned())
     }
 
-    /// The built-in type that tells of a credential that is to be rotated by now.
+    /// The type of the reminder when a rotation is due or overdue.
     pub fn rotation_due() -> Self {
         Self("credential.rotation_due".to_owned())
     }
 
-    /// The built-in type that warns of a webhook that fails.
+    /// The type of the warning about a failing webhook.
     pub fn webhook_failing() -> Self {
         Self("webhook.failing".to_owned())
     }
 
-    /// The built-in type that tells of a webhook that Tieline disabled.
+    /// The type of the event for a webhook disabled by Tieline.
     pub fn webhook_disabled() -> Self {
         Self("webhook.disabled".to_owned())
     }
@@ -109,7 +108,7 @@ impl EventType {
         &self.0
     }
 
-    /// Every pattern that matches this type, the closest first: its name, each prefix with `.*`,
+    /// Every pattern that matches this type, most specific first: its name, each prefix with `.*`,
     /// and `*`.
     pub fn patterns(&self) -> Vec<Pattern> {
         let dots = self
@@ -126,7 +125,7 @@ impl EventType {
 }
 
 impl Pattern {
-    /// The pattern that `text` writes.
+    /// Parses a pattern.
     pub fn parse(text: &str) -> Result<Self, NotAPattern> {
         let valid = text == ALL || is_name(text.strip_suffix(BELOW).unwrap_or(text));
         if valid {
@@ -136,17 +135,18 @@ impl Pattern {
         }
     }
 
-    /// The pattern as written.
+    /// The pattern as the client wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The event type that the pattern names, unless it has a wildcard.
+    /// The event type of a pattern without wildcard.
     pub fn exact(&self) -> Option<EventType> {
         EventType::parse(&self.0).ok()
     }
 
-    /// Whether events of this type are wanted. `a.*` wants what starts with `a.`, not `a` itself.
+    /// Whether the pattern matches this type. `a.*` matches types that start with `a.`, but not `a`
+    /// itself.
     pub fn matches(&self, event_type: &EventType) -> bool {
         match self.0.strip_suffix('*') {
             Some(prefix) => event_type.0.starts_with(prefix),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn only_words_joined_by_dots_are_names() {
+    fn names_are_words_joined_by_dots() {
         for right in [
             "chat",
             "ticket.reply_added",
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_lists_its_patterns_closest_first() {
+    fn patterns_are_listed_most_specific_first() {
         let listed: Vec<String> = event_type("a.b.c")
             .patterns()
             .into_iter()
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn both_read_back_as_json() {
+    fn names_and_patterns_round_trip_as_json() {
         let pattern: Pattern = serde_json::from_str("\"insight.*\"").expect("pattern");
         assert_eq!(
             serde_json::to_string(&pattern).expect("json"),
@@ -283,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_listed_patterns_are_those_that_match(name in "[ab](\\.[ab]){0,3}", other in "\\*|[ab](\\.[ab]){0,3}(\\.\\*)?") {
+        fn listed_patterns_are_exactly_those_that_match(name in "[ab](\\.[ab]){0,3}", other in "\\*|[ab](\\.[ab]){0,3}(\\.\\*)?") {
             let (name, other) = (event_type(&name), Pattern::parse(&other).expect("pattern"));
             prop_assert!(name.patterns().iter().all(|pattern| pattern.matches(&name)));
             prop_assert!(name.patterns().iter().all(|pattern| Pattern::parse(pattern.as_str()).as_ref() == Ok(pattern)));

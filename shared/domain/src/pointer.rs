@@ -1,5 +1,4 @@
-//! JSON pointers (RFC 6901), by which a provider's documents are read: where its id stands, where
-//! its status.
+//! JSON pointers (RFC 6901) into a provider's documents, for its ID and status.
 
 use std::fmt;
 
@@ -7,24 +6,23 @@ use serde_json::Value;
 
 use crate::invalid::{Checked, Problems, string};
 
-/// The longest pointer, and the longest id or status that one leads to, in bytes.
+/// Maximum length of a pointer, and of an ID or status that it points to, in bytes.
 const MAX_BYTES: usize = 255;
 
-/// A pointer into a JSON document, such as `/result/message_id`.
+/// A JSON pointer, such as `/result/message_id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer(String);
 
-/// The text is no pointer.
+/// Not a JSON pointer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be a JSON pointer (RFC 6901) of at most {MAX_BYTES} bytes, such as /result/id: every step begins with `/`, and \
-     `~` stands in `~0` and `~1` only"
+    "must be a JSON pointer (RFC 6901) of at most {MAX_BYTES} bytes, such as /result/id. Every segment starts with `/`, \
+     and `~` is only allowed in `~0` and `~1`."
 )]
 pub struct NotAPointer;
 
 impl Pointer {
-    /// The pointer that `text` writes. It has at least one step: a whole document is neither an id
-    /// nor a status.
+    /// Parses a pointer with at least one segment: a whole document is neither an ID nor a status.
     pub fn parse(text: &str) -> Result<Self, NotAPointer> {
         let escapes = text
             .split('~')
@@ -41,23 +39,22 @@ impl Pointer {
         }
     }
 
-    /// Reads a pointer out of a document.
+    /// Parses a pointer from a document field.
     pub fn read(value: Value) -> Checked<Self> {
         Self::parse(&string(value)?).map_err(|error| Problems::here(error.to_string()))
     }
 
-    /// The pointer as written.
+    /// The pointer as the client wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What stands there.
+    /// The value at this pointer.
     pub fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
         document.pointer(&self.0)
     }
 
-    /// The string or number that stands there, as text of 1 to 255 bytes without control
-    /// characters.
+    /// The string or number at this pointer, as text of 1 to 255 bytes without control characters.
     pub fn text(&self, document: &Value) -> Option<String> {
         let text = match self.find(document)? {
             Value::String(text) => text.clone(),
@@ -83,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_a_pointer() {
+    fn pointers_start_with_a_slash() {
         for text in ["/", "/a", "/a/0/b", "/a~1b/c~0d", "/é", "//"] {
             assert_eq!(Pointer::parse(text).expect(text).as_str(), text);
         }
@@ -102,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn only_texts_and_numbers_are_ids() {
+    fn only_strings_and_numbers_are_ids() {
         let document = json!({
             "id": "a", "n": 12, "f": 1.5, "empty": "", "long": "x".repeat(256), "just": "x".repeat(255), "line": "a\nb",
             "null": null, "list": [{"id": 7}], "a/b": "slash", "m~n": "tilde", "": "nameless",
@@ -139,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_its_pointer(key in "\\P{Cc}{0,20}", text in "\\PC{0,300}") {
+        fn any_key_can_be_pointed_to(key in "\\P{Cc}{0,20}", text in "\\PC{0,300}") {
             let pointer = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
             let mut document = json!({});
             document[&key] = json!("found");

@@ -1,14 +1,14 @@
-//! Masks secrets in text that third parties sent back.
+//! Masks secrets in text from third parties.
 //!
-//! Receivers echo what they were sent, in JSON, in a URL, in XML, one within another. Each secret
-//! is searched for in the text and in what the text decodes to, up to [`LAYERS`] codes deep, and
-//! the text that stood for it is masked.
+//! Receivers echo requests, in JSON, in a URL, in XML, or nested. Each secret is searched for in
+//! the text and in its decoded forms, up to [`LAYERS`] levels deep, and the matching part of the
+//! text is masked.
 //!
-//! Only text from third parties is searched, and only for whole secrets: a client that could have a
-//! text of its own searched would learn from the answer whether it guessed a secret's beginning.
-//! Where an answer was cut, the beginning of a secret at the cut is masked too ([`Redactor::cut`]).
+//! Only text from third parties is searched, and only for whole secrets: a client whose own text
+//! was searched could learn from the result whether it guessed the start of a secret. If a response
+//! was truncated, the start of a secret at its end is masked too ([`Redactor::cut`]).
 //!
-//! The work is bounded: one automaton for at most [`MAX_SECRETS`] secrets runs once over each
+//! The cost is bounded: one automaton for at most [`MAX_SECRETS`] secrets runs once over each
 //! decoded text.
 
 mod decode;
@@ -22,25 +22,25 @@ use percent_encoding::percent_decode_str;
 use self::decode::{CODES, Decoded, End};
 use crate::mask::{self, MASK};
 
-/// Codes within each other, such as a form in a JSON string.
+/// Maximum nesting of encodings, such as a form in a JSON string.
 const LAYERS: usize = 2;
-/// The shortest secret that is masked, in bytes: a shorter one occurs in any text by chance.
+/// Minimum length of a secret that is masked, in bytes. Shorter ones occur in any text by chance.
 const MIN_SECRET: usize = 4;
-/// The shortest part of a header value that is searched for by itself, in bytes.
+/// Minimum length of a part of a header value that is searched for separately, in bytes.
 const MIN_PART: usize = 8;
-/// The shortest beginning of a secret that is masked at a cut, in bytes.
+/// Minimum length of the start of a secret that is masked at the end of a truncated text, in bytes.
 const MIN_START: usize = 8;
-/// The most secrets that one text is searched for. Those added first count.
+/// Maximum number of secrets per text. Those added first take precedence.
 pub const MAX_SECRETS: usize = 64;
-/// The most occurrences that are masked one by one; a text with more is masked as a whole.
+/// Maximum number of separately masked occurrences. A text with more is masked completely.
 const MAX_MATCHES: usize = 20_000;
 
-/// Secrets to search for, the most important first.
+/// Secrets to search for, most important first.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Adds a secret, unless it is too short, known, or one more than [`MAX_SECRETS`].
+    /// Adds a secret, unless it is too short, a duplicate, or exceeds [`MAX_SECRETS`].
     pub fn add(&mut self, secret: &str) {
         if secret.len() >= MIN_SECRET
             && self.0.len() < MAX_SECRETS
@@ -55,7 +55,7 @@ impl Secrets {
         secrets.0.iter().for_each(|secret| self.add(secret));
     }
 
-    /// Adds a header's value and, where it is a scheme and a token, the token.
+    /// Adds a header value and, if it consists of a scheme and a token, the token.
     pub fn add_header(&mut self, value: &str) {
         if let Some(token) = token(value) {
             self.add(value.trim());
@@ -63,8 +63,8 @@ impl Secrets {
         }
     }
 
-    /// Adds what a header's value is made of: the values of a cookie's or a scheme's parameters.
-    /// These are the least important, and there may be many.
+    /// Adds parts of a header value: parameters of a cookie or scheme. They are the least
+    /// important, and there may be many.
     pub fn add_header_parts(&mut self, value: &str) {
         for part in token(value)
             .into_iter()
@@ -81,7 +81,7 @@ impl Secrets {
         }
     }
 
-    /// Adds the parts of a URL that are masked where it is shown, as written and decoded.
+    /// Adds the parts of a URL that are masked for display, as written and decoded.
     pub fn add_url(&mut self, url: &str) {
         for part in mask::url_secrets(url) {
             let plain = percent_decode_str(&part).decode_utf8_lossy();
@@ -94,8 +94,7 @@ impl Secrets {
     }
 }
 
-/// The value of a header without the name of its authentication scheme; `None` where nothing else
-/// is there.
+/// A header value without its authentication scheme; `None` if nothing else remains.
 fn token(value: &str) -> Option<&str> {
     let is_scheme = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
     let rest = value
@@ -106,7 +105,7 @@ fn token(value: &str) -> Option<&str> {
     (!rest.is_empty()).then_some(rest)
 }
 
-/// Secrets do not show in debug output.
+/// Secrets are hidden in debug output.
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Secrets").field(&self.0.len()).finish()
@@ -115,7 +114,7 @@ impl std::fmt::Debug for Secrets {
 
 /// Masks a set of secrets in texts.
 pub struct Redactor {
-    /// `None` where there are no secrets.
+    /// `None` without secrets.
     automaton: Option<AhoCorasick>,
     secrets: Vec<String>,
 }
@@ -124,8 +123,7 @@ impl Redactor {
     /// Prepares the search for these secrets.
     pub fn new(secrets: Secrets) -> Self {
         let automaton = (!secrets.0.is_empty()).then(|| {
-            // Of the kinds of automata this one takes time and memory linear in the secrets'
-            // length.
+            // The kind of automaton with time and memory linear in the length of the secrets.
             AhoCorasick::builder()
                 .kind(Some(AhoCorasickKind::NoncontiguousNFA))
                 .build(&secrets.0)
@@ -137,13 +135,13 @@ impl Redactor {
         }
     }
 
-    /// `text` with every secret in it masked.
+    /// Masks every secret in `text`.
     pub fn whole(&self, text: &str) -> String {
         self.redact(text, End::Whole)
     }
 
-    /// As [`Redactor::whole`], for the first part of a longer text: the beginning of a secret, of 8
-    /// bytes or more, is masked at its end too.
+    /// Like [`Redactor::whole`], for the first part of a longer text: a start of a secret at its
+    /// end is also masked if it has 8 bytes or more.
     pub fn cut(&self, text: &str) -> String {
         self.redact(text, End::Cut)
     }
@@ -184,19 +182,19 @@ impl Redactor {
     }
 }
 
-/// A search through one text.
+/// Search through one text.
 struct Search<'a> {
     automaton: &'a AhoCorasick,
     starts: Vec<Start<'a>>,
     end: End,
     text: &'a str,
-    /// Parts of the text that are to be masked, by where they begin and end.
+    /// Start and end of the parts to mask.
     hidden: BTreeSet<(usize, usize)>,
 }
 
 impl Search<'_> {
-    /// Searches here and in what this decodes to, one after another, so that a large text is in
-    /// memory only a few times. `None` when there are too many matches.
+    /// Searches this text and its decoded forms one after another, so that only a few copies of a
+    /// large text are in memory. `None` if there are too many matches.
     fn run(&mut self, decoded: &Decoded, layers: usize) -> Option<()> {
         for (count, found) in self
             .automaton
@@ -234,15 +232,15 @@ impl Search<'_> {
     }
 }
 
-/// A secret of which the beginning is searched for at the end of a text.
+/// A secret whose start is searched for at the end of a text.
 struct Start<'a> {
     secret: &'a [u8],
-    /// Finds its first bytes, which few texts hold.
+    /// Finds its first bytes, which few texts contain.
     head: memmem::Finder<'a>,
 }
 
 impl<'a> Start<'a> {
-    /// `None` for a secret that is too short to have a beginning.
+    /// `None` for a secret that is too short.
     fn of(secret: &'a [u8]) -> Option<Self> {
         (secret.len() > MIN_START).then(|| Self {
             secret,
@@ -250,12 +248,12 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// How long the beginning of the secret is with which `bytes` end; `None` for less than
-    /// [`MIN_START`]. Takes time linear in the secret's length (Knuth–Morris–Pratt).
+    /// Length of the start of the secret at the end of `bytes`; `None` if it is less than
+    /// [`MIN_START`]. Takes time linear in the length of the secret (Knuth–Morris–Pratt).
     fn at_the_end(&self, bytes: &[u8]) -> Option<usize> {
         let window = &bytes[bytes.len().saturating_sub(self.secret.len() - 1)..];
         let window = &window[self.head.find(window)?..];
-        // For each length of a beginning, the length of the longest shorter one that it ends with.
+        // For each prefix length, the length of the longest shorter prefix that is also its suffix.
         let mut falls = vec![0; self.secret.len() + 1];
         let mut matched = 0;
         for at in 1..window.len() {

@@ -60,24 +60,24 @@ pub struct Schedule {
     pub last_at: Timestamp,
 }
 
-/// Max number of retries of a schedule. Every attempt is stored with its response and shown with
-/// the delivery.
+/// Maximum number of retries of a schedule. Every attempt is stored with its response and shown
+/// with the delivery.
 const MAX_RETRIES: u32 = 1_000;
-/// Max length of a schedule in seconds: 7 days.
+/// Maximum length of a schedule in seconds: 7 days.
 const MAX_DURATION_SECS: u64 = 7 * 86_400;
 const STANDARD_OFFSETS: [u32; 9] = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
-/// Max delay by `Retry-After`: 24 hours.
+/// Maximum delay by `Retry-After`: 24 hours.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// How late a retry may be before it is skipped.
 const LATE_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
-/// Min number of messages of a line that return each second after its limit changed.
+/// Minimum number of messages of a line that return each second after its limit changed.
 const RETURNS_PER_SECOND: i32 = 100;
-/// Min time before a waiting message checks whether its line is still valid.
+/// Minimum time before a waiting message checks whether its line is still valid.
 const MIN_LINE_CHECK: SignedDuration = SignedDuration::from_secs(5);
-/// Max time in seconds that a message stays hidden after its handling failed. After an outage, all
-/// messages are processed again within this time.
+/// Maximum time in seconds that a message stays hidden after its handling failed. After an outage,
+/// all messages are processed again within this time.
 const MAX_REDELIVERY_SECS: u32 = 300;
-/// Max `DelaySeconds` of SQS.
+/// Maximum `DelaySeconds` of SQS.
 const MAX_DELAY: SignedDuration = SignedDuration::from_secs(900);
 
 impl Default for RetryPolicy {

@@ -1,8 +1,8 @@
-//! What a credential may do.
+//! Scopes of credentials.
 //!
-//! In come the names of scopes; out come sets that answer whether they grant one, and whether they
-//! cover another set (nobody hands on what they do not hold). `admin` grants everything; a
-//! `*:write` does not grant its `*:read`.
+//! A set of scopes can be asked whether it grants a scope and whether it includes another set:
+//! clients must not grant scopes that they lack. `admin` grants everything. `*:write` does not
+//! grant `*:read`.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -14,24 +14,24 @@ use crate::invalid::{self, Checked, Problems};
 
 macro_rules! scopes {
     ($($(#[doc = $doc:literal])+ $scope:ident $name:tt),* $(,)?) => {
-        /// One permission.
+        /// A permission.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum Scope {
             $($(#[doc = $doc])+ #[serde(rename = $name)] $scope,)*
         }
 
         impl Scope {
-            /// Every scope there is.
+            /// Every scope.
             pub const ALL: &[Self] = &[$(Self::$scope),*];
 
-            /// The scope's name, such as `users:read`.
+            /// Name of the scope, such as `users:read`.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$scope => $name,)*
                 }
             }
 
-            /// What its holder can do, indirectly too.
+            /// What a credential with this scope can do, including indirectly.
             pub const fn description(self) -> &'static str {
                 match self {
                     $(Self::$scope => concat!($($doc),+).trim_ascii_start(),)*
@@ -42,43 +42,43 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// Everything, event types that Tieline itself emits included.
+    /// Everything, including publishing event types that Tieline itself emits.
     Admin "admin",
     /// Read users: names, e-mail addresses, roles.
     UsersRead "users:read",
-    /// Create, change and delete users. Switching a user who has credentials takes every scope of
-    /// these as well.
+    /// Create, change and delete users. Activating or deactivating a user also requires every scope
+    /// of the user's credentials.
     UsersWrite "users:write",
     /// Read credentials, without their tokens.
     CredentialsRead "credentials:read",
-    /// Create, change, rotate, revoke and delete credentials that have no scope that the holder
-    /// lacks.
+    /// Create, change, rotate, revoke and delete credentials, limited to scopes that the caller
+    /// has.
     CredentialsWrite "credentials:write",
-    /// Read providers, without their keys. Their callback URLs are shown: whoever knows one can
+    /// Read providers, without their keys. Includes their callback URLs: anyone who knows one can
     /// report a status.
     ProvidersRead "providers:read",
-    /// Create, change and delete providers. Indirectly, a holder receives every message and call
-    /// that is sent through a provider, by pointing it to an address of their own.
+    /// Create, change and delete providers. Indirectly grants access to every message and call sent
+    /// through a provider, by pointing it to another address.
     ProvidersWrite "providers:write",
-    /// Read connected services and their accounts, without secrets. Their inbound URLs are shown:
-    /// whoever knows one can call it, where the service has no `verification`.
+    /// Read connected services and their accounts, without secrets. Includes their inbound URLs:
+    /// anyone who knows one can send requests to it if the service has no `verification`.
     ServicesRead "services:read",
-    /// Create, change and delete connected services and their accounts. Indirectly, a holder
-    /// receives what is sent to a service, by pointing it to an address of their own.
+    /// Create, change and delete connected services and their accounts. Indirectly grants access to
+    /// everything sent to a service, by pointing it to another address.
     ServicesWrite "services:write",
-    /// Send requests to connected services, and read their responses: whatever the service's
-    /// account can do and see.
+    /// Send requests to connected services and read their responses. Grants everything that the
+    /// service's account can do and see.
     ServicesSend "services:send",
     /// Read webhooks, without their secrets.
     WebhooksRead "webhooks:read",
-    /// Create, change, test, replay and delete webhooks. Indirectly, a holder receives every event,
+    /// Create, change, test, replay and delete webhooks. Indirectly grants access to every event,
     /// by subscribing a webhook to it.
     WebhooksWrite "webhooks:write",
-    /// Read events with their data, what third parties sent to inbound URLs included, and event
-    /// types.
+    /// Read event types, and events with their data, including what third parties sent to inbound
+    /// URLs.
     EventsRead "events:read",
-    /// Publish events and create event types. Indirectly, a holder causes the calls of the webhooks
-    /// that subscribe.
+    /// Publish events and create event types. Indirectly triggers the requests of subscribed
+    /// webhooks.
     EventsWrite "events:write",
     /// Read messages: recipients, texts and the providers' responses.
     MessagesRead "messages:read",
@@ -86,23 +86,23 @@ scopes! {
     MessagesSend "messages:send",
     /// Read calls: numbers, texts and the providers' responses.
     CallsRead "calls:read",
-    /// Trigger phone calls through any provider of calls.
+    /// Trigger phone calls through any provider for calls.
     CallsTrigger "calls:trigger",
-    /// Read deliveries: the receivers' responses and the URLs that were called, what looks like a
-    /// secret in them masked.
+    /// Read deliveries: the receivers' responses and the requested URLs, with values that look like
+    /// secrets masked.
     DeliveriesRead "deliveries:read",
     /// Retry deliveries.
     DeliveriesRetry "deliveries:retry",
     /// Read campaigns, and export those without providers.
     CampaignsRead "campaigns:read",
-    /// Create, change, import and delete campaigns. Importing a provider takes `providers:write` as
-    /// well.
+    /// Create, change, import and delete campaigns. An import that creates providers also requires
+    /// `providers:write`.
     CampaignsWrite "campaigns:write",
-    /// Read the audit log: who changed what, without values.
+    /// Read the audit log: who changed which fields, without values.
     AuditRead "audit:read",
 }
 
-/// The text names no scope.
+/// Not the name of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a known scope. Known scopes: {}", Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "))]
 pub struct NotAScope;
@@ -125,24 +125,24 @@ impl fmt::Display for Scope {
     }
 }
 
-/// The scopes that a credential holds.
+/// The scopes of a credential.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// A set from JSON: an array of at least one scope; one that is named twice counts once.
+    /// Parses an array of at least one scope. Duplicates are ignored.
     pub fn parse(value: Value) -> Checked<Self> {
         let scope = |value| Ok::<_, Problems>(invalid::string(value)?.parse::<Scope>()?);
         invalid::list(1, 100, scope)(value).map(Self::from_iter)
     }
 
-    /// Whether these allow what `scope` allows.
+    /// Whether these scopes grant `scope`.
     pub fn grants(&self, scope: Scope) -> bool {
         self.0.contains(&scope) || self.0.contains(&Scope::Admin)
     }
 
-    /// Those of `others` that these do not allow: where there are some, their holder may not hand
-    /// `others` on.
+    /// Returns the scopes in `others` that these do not grant. A client with such missing scopes
+    /// must not grant `others`.
     pub fn lack(&self, others: &Self) -> Vec<Scope> {
         others.iter().filter(|scope| !self.grants(*scope)).collect()
     }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_read_back() {
+    fn names_round_trip() {
         for scope in Scope::ALL {
             assert_eq!(scope.as_str().parse(), Ok(*scope));
             assert_eq!(
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn admin_covers_all_and_writing_is_not_reading() {
+    fn admin_grants_all_and_write_does_not_grant_read() {
         let set = |scopes: &[Scope]| scopes.iter().copied().collect::<Scopes>();
         let (admin, writer) = (set(&[Scope::Admin]), set(&[Scope::UsersWrite]));
         assert!(
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_an_array_and_every_wrong_name_is_pointed_at() {
+    fn invalid_scopes_are_reported_by_index() {
         let scopes = Scopes::parse(json!(["users:read", "admin", "admin"])).expect("scopes");
         assert_eq!(
             serde_json::to_value(&scopes).expect("json"),

@@ -1,9 +1,7 @@
-//! Signatures on what Tieline sends, and on what others send so, after Standard Webhooks 1.0
-//! (symmetric, HMAC-SHA256).
+//! Signatures of outgoing and inbound requests by Standard Webhooks 1.0 (symmetric, HMAC-SHA256).
 //!
-//! In come a webhook's secrets and the bytes of one request; out comes the value of
-//! `webhook-signature`. A receiver checks it over `<webhook-id>.<webhook-timestamp>.<body>` with
-//! any Standard Webhooks library.
+//! [`sign`] creates the value of `webhook-signature`. Receivers verify it over
+//! `<webhook-id>.<webhook-timestamp>.<body>` with any Standard Webhooks library.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,45 +11,44 @@ use subtle::ConstantTimeEq as _;
 
 const PREFIX: &str = "whsec_";
 
-/// A webhook's secret: 24 to 75 characters whose bytes are the key, or `whsec_` and the base64 of a
-/// key of 24 to 64 bytes. Its `Debug` hides it.
+/// A webhook's signing secret: 24 to 75 characters whose bytes are the key, or `whsec_` and the
+/// base64 of a key of 24 to 64 bytes. Its `Debug` output hides it.
 #[derive(Debug, Clone)]
 pub struct SigningSecret {
     text: SecretString,
     key: SecretSlice<u8>,
 }
 
-/// Why a text is no signing secret.
+/// Why a text is not a signing secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// A plain text that is too short or too long.
     #[error("must have 24 to 75 characters, or be whsec_ and the base64 of 24 to 64 bytes")]
     Length,
     /// A key that is too short or too long.
-    #[error("must hold 24 to 64 bytes after whsec_")]
+    #[error("must contain 24 to 64 bytes after whsec_")]
     KeyLength,
-    /// What follows `whsec_` cannot be decoded.
+    /// Invalid base64 after `whsec_`.
     #[error("must be base64 (RFC 4648, with padding) after whsec_")]
     Base64,
-    /// Line breaks and the like, which no header could carry.
-    #[error("must hold no control characters")]
+    /// Line breaks and other characters that are not allowed in headers.
+    #[error("must not contain control characters")]
     Control,
-    /// Nothing but white space: a value that somebody forgot to fill in.
+    /// Only white space, probably left out by mistake.
     #[error("must not be blank")]
     Blank,
-    /// `v1,whsec_…`, ` whsec_…`: taken as plain text, it would never verify.
-    #[error("must begin with whsec_ where it holds that: remove what stands before it")]
+    /// `v1,whsec_…`, ` whsec_…`: read as plain text, it would never verify.
+    #[error("must start with whsec_ if it contains it. Remove the text before whsec_.")]
     Prefix,
     /// A key that can be guessed.
     #[error("must have at least {MIN_ISSUED} characters")]
     Short,
 }
 
-/// Least length of a secret that somebody else issued, in characters.
+/// Minimum length of a secret issued by a third party, in characters.
 const MIN_ISSUED: usize = 8;
 
-/// Refuses what can't be a signing secret, whatever its scheme: blanks, fewer than 8 characters,
-/// text before `whsec_`.
+/// Rejects invalid secrets of any scheme: blanks, fewer than 8 characters, text before `whsec_`.
 pub fn check_issued(secret: &SecretString) -> Result<(), SecretError> {
     let text = secret.expose_secret();
     check_plausible(text)?;
@@ -62,7 +59,7 @@ pub fn check_issued(secret: &SecretString) -> Result<(), SecretError> {
     }
 }
 
-/// Refuses blanks, and text before `whsec_`.
+/// Rejects blanks, and text before `whsec_`.
 pub(crate) fn check_plausible(text: &str) -> Result<(), SecretError> {
     match text.find(PREFIX) {
         Some(1..) => Err(SecretError::Prefix),
@@ -72,7 +69,7 @@ pub(crate) fn check_plausible(text: &str) -> Result<(), SecretError> {
 }
 
 impl SigningSecret {
-    /// The secret that `text` is.
+    /// Parses a signing secret.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         check_plausible(text)?;
         let key = match text.strip_prefix(PREFIX) {
@@ -94,8 +91,8 @@ impl SigningSecret {
         })
     }
 
-    /// A secret that somebody else issued, or that was saved before, of whatever length: its bytes
-    /// are the key, but for one of the form that [`SigningSecret::parse`] decodes.
+    /// A stored secret, or one issued by a third party, of any length. Its bytes are the key,
+    /// unless it has the form that [`SigningSecret::parse`] decodes.
     pub fn issued(secret: &SecretString) -> Self {
         let text = secret.expose_secret();
         Self::parse(text).unwrap_or_else(|_| Self {
@@ -104,7 +101,7 @@ impl SigningSecret {
         })
     }
 
-    /// The secret of these random bytes, which must come from the system's generator.
+    /// Creates a secret from random bytes, which must come from the system's generator.
     pub fn generated(random: [u8; 32]) -> Self {
         Self {
             text: format!("{PREFIX}{}", BASE64.encode(random)).into(),
@@ -112,16 +109,16 @@ impl SigningSecret {
         }
     }
 
-    /// The secret as text, to be sealed, shown once, or sent where a webhook asks for the secret
-    /// itself.
+    /// The secret as text, for encryption, for the one response that shows it, or for a webhook
+    /// that sends the secret itself.
     pub fn expose(&self) -> &str {
         self.text.expose_secret()
     }
 }
 
-/// The value of `webhook-signature`: `v1,<base64>` for each secret in turn, separated by spaces.
-/// Two secrets sign while one replaces the other. `timestamp_seconds` is the Unix time that
-/// `webhook-timestamp` says.
+/// Returns the value of `webhook-signature`: `v1,<base64>` for each secret, separated by spaces.
+/// Two secrets sign during the overlap after a rotation. `timestamp_seconds` is the Unix time in
+/// `webhook-timestamp`.
 pub fn sign(id: &str, timestamp_seconds: i64, body: &[u8], secrets: &[&SigningSecret]) -> String {
     let signed = [format!("{id}.{timestamp_seconds}.").as_bytes(), body].concat();
     let signatures: Vec<String> = secrets
@@ -131,9 +128,9 @@ pub fn sign(id: &str, timestamp_seconds: i64, body: &[u8], secrets: &[&SigningSe
     signatures.join(" ")
 }
 
-/// Whether one of `signatures`, the value of a `webhook-signature`, is that of `secret`.
-/// `timestamp` is the text of `webhook-timestamp`; whether it is recent is for the caller to check.
-/// Takes the same time wherever a signature differs.
+/// Whether one of `signatures`, the value of `webhook-signature`, was made with `secret`.
+/// `timestamp` is the value of `webhook-timestamp`; the caller checks that it is recent. Runs in
+/// constant time.
 pub fn verifies(
     id: &str,
     timestamp: &str,
@@ -183,7 +180,7 @@ mod tests {
         clippy::disallowed_methods,
         reason = "the public verifier compares with the system's clock"
     )]
-    fn the_public_verifier_takes_our_signatures() {
+    fn public_verifier_accepts_signatures() {
         let generated = SigningSecret::generated([7; 32]);
         let plain = SigningSecret::parse("a plain secret of 24 ch.").expect("secret");
         let by_generated = standardwebhooks::Webhook::new(generated.expose()).expect("verifier");
@@ -205,9 +202,9 @@ mod tests {
         }
     }
 
-    /// The example of the specification's reference libraries.
+    /// Example from the reference libraries of the specification.
     #[test]
-    fn a_known_signature() {
+    fn known_signature_matches() {
         let secret =
             SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("secret");
         assert_eq!(
@@ -222,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_of_either_form() {
+    fn secrets_have_two_forms() {
         let encoded = |bytes: usize| format!("{PREFIX}{}", BASE64.encode(vec![1; bytes]));
         for right in [
             "x".repeat(24),

@@ -1,12 +1,12 @@
-//! Times as RFC 3339 writes them.
+//! RFC 3339 times.
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::Offset};
 
-/// Date and time as RFC 3339 writes them, without fraction and offset.
+/// Date and time of RFC 3339, without fraction and offset.
 const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
 
-/// Whether the text starts as an RFC 3339 time does: cheap, and false for what [`parse`] does not
-/// take.
+/// Whether the text starts like an RFC 3339 time. Cheap, and false for anything that [`parse`]
+/// rejects.
 pub(crate) fn has_shape(text: &str) -> bool {
     let pattern = |(byte, mark): (&u8, &u8)| match mark {
         b'0' => byte.is_ascii_digit(),
@@ -16,12 +16,11 @@ pub(crate) fn has_shape(text: &str) -> bool {
     text.len() > SHAPE.len() && text.as_bytes().iter().zip(SHAPE).all(pattern)
 }
 
-/// The instant of an RFC 3339 time: years 0000 to 9999, seconds and an offset below 24 hours
-/// present.
+/// Parses an RFC 3339 time: years 0000 to 9999, with seconds and an offset below 24 hours.
 ///
-/// Digits beyond nanoseconds are cut off, and a leap second is the one before it. The last 26 hours
-/// of the year 9999 are beyond [`Timestamp::MAX`] and become that: `9999-12-31T23:59:59Z` is
-/// written for a time that never comes.
+/// Digits beyond nanoseconds are truncated, and a leap second becomes the second before. The last
+/// 26 hours of the year 9999 exceed [`Timestamp::MAX`] and become that: `9999-12-31T23:59:59Z` is a
+/// common value for "never".
 pub fn parse(text: &str) -> Option<Timestamp> {
     let (clock, rest) = text
         .split_at_checked(SHAPE.len())
@@ -64,13 +63,13 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     Some(Offset::UTC.to_timestamp(utc).unwrap_or(Timestamp::MAX))
 }
 
-/// The number of two digits.
+/// Value of two digits.
 fn number(text: &str) -> Option<i8> {
     let valid = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| valid)
 }
 
-/// The time as text; [`Timestamp::MAX`] as what was written for it.
+/// Formats a time; [`Timestamp::MAX`] as the value that clients write for it.
 pub fn show(time: Timestamp) -> String {
     if time == Timestamp::MAX {
         "9999-12-31T23:59:59Z".to_owned()
@@ -79,12 +78,12 @@ pub fn show(time: Timestamp) -> String {
     }
 }
 
-/// The text of a time that Tieline took itself: to the millisecond, always with three decimals.
+/// Formats a time recorded by Tieline: always with exactly three decimals.
 pub fn show_millis(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 
-/// Serializes a time as [`show_millis`] does, and reads any RFC 3339 time.
+/// Serializes a time like [`show_millis`], and deserializes any RFC 3339 time.
 pub mod millis {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -100,7 +99,7 @@ pub mod millis {
     }
 }
 
-/// Reads `+hh:mm` or `-hh:mm`.
+/// Parses `+hh:mm` or `-hh:mm`.
 fn offset(text: &str) -> Option<SignedDuration> {
     let (hours, minutes) = text.get(1..)?.split_once(':')?;
     let hours = number(hours).filter(|hours| *hours < 24)?;
@@ -120,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rfc_3339_times_are_read() {
+    fn rfc_3339_times_are_parsed() {
         for (text, utc) in [
             ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
             ("2026-01-31t12:00:00z", "2026-01-31T12:00:00Z"),
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_of_ours_has_three_decimals() {
+    fn recorded_time_has_three_decimals() {
         for (text, shown) in [
             ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
             ("2026-01-31T12:00:00.8Z", "2026-01-31T12:00:00.800Z"),
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_never_comes_is_shown_as_it_was_written() {
+    fn max_time_is_shown_as_written() {
         for text in [
             "9999-12-31T23:59:59Z",
             "9999-12-30T22:00:00Z",
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_refused() {
+    fn other_spellings_are_rejected() {
         for text in [
             "",
             "Z",
@@ -229,18 +228,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn own_times_read_back(seconds in -62_167_219_200_i64..253_402_207_200, nanos in 0..1_000_000_000_i32) {
+        fn shown_times_round_trip(seconds in -62_167_219_200_i64..253_402_207_200, nanos in 0..1_000_000_000_i32) {
             let time = Timestamp::new(seconds, nanos).expect("a time");
             prop_assert_eq!(parse(&time.to_string()), Some(time));
         }
 
         #[test]
-        fn no_text_panics(text in "\\PC{0,30}|[0-9T:Z+.-]{0,30}") {
+        fn parse_accepts_any_text(text in "\\PC{0,30}|[0-9T:Z+.-]{0,30}") {
             prop_assert!(parse(&text).is_none() || has_shape(&text));
         }
 
         #[test]
-        fn clocks_are_those_that_jiff_reads(text in "[0-9]{3}[0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,9})?") {
+        fn parse_agrees_with_jiff(text in "[0-9]{3}[0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,9})?") {
             let local: Option<DateTime> = text.parse().ok();
             let utc = local.map(|local| Offset::UTC.to_timestamp(local).unwrap_or(Timestamp::MAX));
             prop_assert_eq!(parse(&format!("{text}Z")), utc);

@@ -1,38 +1,36 @@
-//! The access tokens of credentials: `tl_live_`, 43 base62 characters of 256 random bits, and 6 of
+//! Access tokens of credentials: `tl_live_`, 43 base62 characters of 256 random bits, and 6 of
 //! their CRC-32.
 //!
-//! In come random bytes or text from a header; out comes a token whose checksum holds. The prefix
-//! lets scanners of leaked secrets recognise one, and the checksum refuses a typo before anything
-//! is read. It proves nothing: whether a token is anybody's is for the table to say.
+//! The prefix lets secret scanners recognise a token. The checksum detects typos before any read.
+//! It is no proof of validity: that requires a lookup in the table.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 const PREFIX: &str = "tl_live_";
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Characters for 256 bits: 62^43 is the first power above 2^256.
+/// Number of characters for 256 bits: 62^43 is the first power above 2^256.
 const BODY: usize = 43;
-/// Characters for 32 bits: 62^6 is the first power above 2^32.
+/// Number of characters for 32 bits: 62^6 is the first power above 2^32.
 const CHECKSUM: usize = 6;
 
-/// A well-formed token. Its `Debug` hides it.
+/// A well-formed token. Its `Debug` output hides it.
 #[derive(Debug, Clone)]
 pub struct Token(SecretString);
 
-/// The text is no token; which part of it is wrong is not told.
+/// Not a token. The error does not reveal which part is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a token")]
 pub struct NotAToken;
 
 impl Token {
-    /// The token of these random bytes, which must come from the system's generator.
+    /// Creates a token from random bytes, which must come from the system's generator.
     pub fn from_random(random: [u8; 32]) -> Self {
         let body = base62(random, BODY);
         let checksum = checksum(&body);
         Self(format!("{PREFIX}{body}{checksum}").into())
     }
 
-    /// The token that `text` is: the right prefix, length, alphabet and checksum, with nothing
-    /// around it.
+    /// Parses a token: prefix, length, alphabet and checksum must match, with nothing around it.
     pub fn parse(text: &str) -> Result<Self, NotAToken> {
         let (body, sum) = text
             .strip_prefix(PREFIX)
@@ -46,12 +44,12 @@ impl Token {
         }
     }
 
-    /// The token itself, to be hashed or shown once.
+    /// The token itself, for hashing or for the one response that shows it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// The last 4 characters, by which a person tells tokens apart.
+    /// The last 4 characters, for people to distinguish tokens.
     pub fn hint(&self) -> &str {
         let text = self.expose();
         &text[text.len() - 4..]
@@ -62,7 +60,7 @@ fn checksum(body: &str) -> String {
     base62(crc32fast::hash(body.as_bytes()).to_be_bytes(), CHECKSUM)
 }
 
-/// The big-endian number in `width` base62 digits, the most significant first: schoolbook division
+/// The big-endian number as `width` base62 digits, most significant first, by schoolbook division
 /// by 62.
 fn base62<const N: usize>(mut number: [u8; N], width: usize) -> String {
     let mut digits = vec![0; width];
@@ -70,7 +68,7 @@ fn base62<const N: usize>(mut number: [u8; N], width: usize) -> String {
         let mut rest = 0;
         for byte in &mut number {
             let dividend = rest << 8 | u16::from(*byte);
-            // The rest is below 62, so the quotient is below 256.
+            // The remainder is below 62, so the quotient is below 256.
             *byte = u8::try_from(dividend / 62).unwrap_or(u8::MAX);
             rest = dividend % 62;
         }
@@ -85,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// Made with Python: `int.from_bytes`, repeated `divmod(n, 62)` and `zlib.crc32`.
+    /// Generated with Python: `int.from_bytes`, repeated `divmod(n, 62)` and `zlib.crc32`.
     const VECTORS: [([u8; 32], &str); 3] = [
         (
             [0; 32],
@@ -102,7 +100,7 @@ mod tests {
     ];
 
     #[test]
-    fn vectors() {
+    fn known_tokens_match() {
         for (random, text) in VECTORS {
             let token = Token::from_random(random);
             assert_eq!(token.expose(), text);
@@ -113,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_resembles_a_token_is_refused() {
+    fn malformed_tokens_are_rejected() {
         let text = VECTORS[2].1;
         let wrong = [
             String::new(),
@@ -133,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_reads_back(random: [u8; 32]) {
+        fn token_round_trips(random: [u8; 32]) {
             let token = Token::from_random(random);
             prop_assert_eq!(token.expose().len(), PREFIX.len() + BODY + CHECKSUM);
             let read = Token::parse(token.expose()).expect("token");
@@ -141,7 +139,7 @@ mod tests {
         }
 
         #[test]
-        fn one_wrong_character_is_refused(random: [u8; 32], at in 0usize..57, with: char) {
+        fn one_wrong_character_is_rejected(random: [u8; 32], at in 0usize..57, with: char) {
             let token = Token::from_random(random);
             let mut text: Vec<char> = token.expose().chars().collect();
             prop_assume!(text[at] != with);
@@ -150,7 +148,7 @@ mod tests {
         }
 
         #[test]
-        fn one_wrong_letter_or_digit_is_refused(random: [u8; 32], at in 0usize..57, with in 0usize..62) {
+        fn one_wrong_letter_or_digit_is_rejected(random: [u8; 32], at in 0usize..57, with in 0usize..62) {
             let mut text = Token::from_random(random).expose().as_bytes().to_vec();
             prop_assume!(text[at] != ALPHABET[with]);
             text[at] = ALPHABET[with];
@@ -158,7 +156,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text: String) {
+        fn parse_accepts_any_text(text: String) {
             let text = format!("{PREFIX}{text}");
             prop_assert!(Token::parse(&text).is_err());
         }

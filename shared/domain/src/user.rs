@@ -1,4 +1,4 @@
-//! Users: who holds credentials and services.
+//! Users: owners of credentials and services.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,37 +10,37 @@ use crate::{
     invalid::{Checked, Fields, boolean, name, one_of},
 };
 
-/// A person or system that holds credentials.
+/// A person or system that owns credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// Its id.
+    /// User ID.
     pub id: UserId,
-    /// What an admin wrote about it.
+    /// Settings written by the admin.
     #[serde(flatten)]
     pub settings: Settings,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Version for optimistic locking.
     pub version: u64,
 }
 
-/// What an admin writes about a user.
+/// Settings of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Its name.
+    /// Name, unique regardless of case.
     pub name: String,
-    /// Where it can be reached.
+    /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// What it is to the organisation.
+    /// Role in the organisation.
     pub role: Role,
-    /// Whether its credentials and inbound URLs work.
+    /// Whether the user's credentials and inbound URLs work.
     pub active: bool,
 }
 
-/// What a user is to the organisation. It grants nothing: scopes do.
+/// Role in the organisation. Informational only: scopes grant permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -51,7 +51,7 @@ pub enum Role {
 }
 
 impl Settings {
-    /// Reads `{name, email, role, active}`.
+    /// Parses `{name, email, role, active}`.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
@@ -88,7 +88,7 @@ impl User {
         }
     }
 
-    /// With other settings.
+    /// Returns the user with other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
         Self {
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_have_their_defaults_and_read_back() {
+    fn settings_have_defaults_and_round_trip() {
         let settings = Settings::parse(json!({"name": " Ana "})).expect("valid");
         let written = json!({"name": "Ana", "email": null, "role": "member", "active": true});
         assert_eq!(settings.to_value(), written);

@@ -68,7 +68,7 @@ async fn delete(desk: &Desk, provider: &Value) {
 #[tokio::test]
 async fn the_default_moves_from_one_to_another() {
     let desk = Desk::new(&egress()).await;
-    assert_eq!(chosen(&desk).await, "there is no provider for sms");
+    assert_eq!(chosen(&desk).await, "no provider is configured for sms");
     let only = desk.provider("only", json!({})).await;
     desk.provider("mail", json!({"channel": "email", "default": true}))
         .await;
@@ -106,7 +106,7 @@ async fn the_default_moves_from_one_to_another() {
     delete(&desk, &only).await;
     assert_eq!(chosen(&desk).await, "renamed");
     delete(&desk, &first).await;
-    assert_eq!(chosen(&desk).await, "there is no provider for sms");
+    assert_eq!(chosen(&desk).await, "no provider is configured for sms");
     // Who lost it is told of.
     let log = desk
         .call("GET", "/v1/audit?limit=100", Value::Null)

@@ -47,7 +47,7 @@ async fn token_request_counts_the_hops_of_the_call_that_it_serves() {
 async fn those_who_waited_share_a_refusal() {
     let refusal = Reply::status(400).body(r#"{"error": "invalid_client"}"#);
     let town = Town::new(Sink::answering([refusal])).await;
-    let told = "no access token: the token endpoint answered 400: invalid_client".to_owned();
+    let told = "no access token: the token endpoint responded with 400: invalid_client".to_owned();
     assert_eq!(ten(&town).await, vec![Err(told); 10]);
     assert_eq!((town.asked(), town.bearers().len()), (1, 0));
     // Whoever comes later tries again.
@@ -125,9 +125,9 @@ async fn a_refresh_token_that_can_be_used_once_survives_an_answer_without_a_toke
     .await;
     let process = town.process().await;
     for reason in [
-        "the token endpoint's answer holds an access_token with characters that no header may have",
-        "the token endpoint answered 200: temporarily_unavailable",
-        "the token endpoint answered 400: invalid_request",
+        "the token endpoint's response contains an access_token with characters that are not allowed in headers",
+        "the token endpoint responded with 200: temporarily_unavailable",
+        "the token endpoint responded with 400: invalid_request",
     ] {
         let error = town.call(&process, TIMEOUT).await.expect_err("no token");
         assert_eq!(error.to_string(), format!("no access token: {reason}"));

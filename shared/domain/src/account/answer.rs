@@ -1,9 +1,8 @@
-//! What a token endpoint answers: RFC 6749, sections 5.1 and 5.2, and what servers send in its
-//! place.
+//! Token endpoint responses: RFC 6749, sections 5.1 and 5.2, and common deviations.
 //!
-//! A refresh token may be good for one use only: once the server has replaced ours, the old one is
-//! worth nothing. So [`TokenAnswer::read`] finds the new one in every 2xx answer, also where there
-//! is no access token in it that can be used.
+//! A refresh token may be single-use: once the server has replaced it, the old one is invalid.
+//! [`TokenAnswer::read`] therefore finds the new one in every 2xx response, even without a usable
+//! access token.
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -13,25 +12,26 @@ use serde_json::Value;
 use super::issued::Token;
 use crate::{form, json, redact::Redactor};
 
-/// A token that says nothing of its end is taken for an hour.
+/// Lifetime of a token without `expires_in`.
 const UNKNOWN_LIFE: SignedDuration = SignedDuration::from_hours(1);
-/// A token counts as ended this much before it does: calls take time, and clocks differ.
+/// How long before its expiry a token counts as expired, to allow for request time and clock
+/// differences.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
-/// The longest name of an error that is shown, in characters.
+/// Maximum length of an error name that is shown, in characters.
 const MAX_ERROR: usize = 50;
 
-/// A token endpoint's answer, as far as it is used.
+/// The used part of a token endpoint's response.
 #[derive(Debug, Clone)]
 pub struct TokenAnswer {
-    /// The access token, or why there is none. The reason holds no secrets.
+    /// Access token, or the reason why there is none, without secrets.
     pub token: Result<Token, String>,
-    /// The refresh token that replaces ours.
+    /// Refresh token that replaces the current one.
     pub refresh: Option<SecretString>,
 }
 
 impl TokenAnswer {
-    /// Reads the answer to a request that was made at `now` under `lease`: JSON, or a form.
-    /// `secrets` are masked in the reason.
+    /// Parses the response (JSON or a form) to a request made at `now` under `lease`. `secrets` are
+    /// masked in the reason.
     pub fn read(
         status: StatusCode,
         body: &[u8],
@@ -55,7 +55,7 @@ impl TokenAnswer {
     }
 }
 
-/// The fields of the answer; null where it has none.
+/// Fields of the response; null if it has none.
 fn document(body: &[u8]) -> Value {
     let object = json::read(body).ok().filter(Value::is_object);
     let form = || form::read(body.trim_ascii(), None).map(Value::Object);
@@ -71,8 +71,8 @@ fn text<'a>(document: &'a Value, field: &str) -> Option<&'a str> {
     document[field].as_str().filter(|text| !text.is_empty())
 }
 
-/// The access token. Whatever its type, it is sent as a bearer: servers call theirs `BearerToken`,
-/// `bot` or `jwt`.
+/// The access token. It is sent as a bearer token whatever its type: servers name theirs
+/// `BearerToken`, `bot` or `jwt`.
 fn token<'a>(
     status: StatusCode,
     document: &'a Value,
@@ -81,29 +81,32 @@ fn token<'a>(
     let error = error(&document["error"], secrets);
     if let Some(error) = error {
         return Err(format!(
-            "the token endpoint answered {}: {error}",
+            "the token endpoint responded with {}: {error}",
             status.as_u16()
         ));
     }
     if !status.is_success() {
-        return Err(format!("the token endpoint answered {}", status.as_u16()));
+        return Err(format!(
+            "the token endpoint responded with {}",
+            status.as_u16()
+        ));
     }
     if document.is_null() {
-        return Err("the token endpoint's answer is neither a JSON object nor a form".to_owned());
+        return Err("the token endpoint's response is neither a JSON object nor a form".to_owned());
     }
     let Some(access) = text(document, "access_token") else {
-        return Err("the token endpoint's answer holds no access_token".to_owned());
+        return Err("the token endpoint's response contains no access_token".to_owned());
     };
-    // It becomes a header's value (RFC 6750, section 2.1).
+    // It becomes a header value (RFC 6750, section 2.1).
     if access.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(access)
     } else {
-        Err("the token endpoint's answer holds an access_token with characters that no header may have".to_owned())
+        Err("the token endpoint's response contains an access_token with characters that are not allowed in headers".to_owned())
     }
 }
 
-/// The name of an error: one of a fixed set (RFC 6749, section 5.2), but servers write what they
-/// like, also an object with a code in it.
+/// The name of an error. RFC 6749, section 5.2 defines a fixed set, but servers send any text, or
+/// an object with a code.
 fn error(value: &Value, secrets: &Redactor) -> Option<String> {
     let name = match value {
         Value::String(text) => text.clone(),
@@ -132,7 +135,7 @@ fn error(value: &Value, secrets: &Redactor) -> Option<String> {
     })
 }
 
-/// For how long a token is used. Some servers write the seconds as a text.
+/// How long a token is used. Some servers send the seconds as a string.
 fn life(expires_in: &Value) -> SignedDuration {
     let seconds = expires_in
         .as_f64()
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_access_token_is_read_in_every_form() {
+    fn access_token_is_parsed_in_every_form() {
         for (body, life) in [
             (
                 r#"{"access_token": "a", "token_type": "Bearer", "expires_in": 3600}"#,
@@ -215,34 +218,34 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_token_says_why() {
+    fn response_without_token_has_a_reason() {
         let bad = StatusCode::BAD_REQUEST;
-        let header = "the token endpoint's answer holds an access_token with characters that no header may have";
+        let header = "the token endpoint's response contains an access_token with characters that are not allowed in headers";
         for (status, body, reason) in [
             (
                 OK,
                 "{}",
-                "the token endpoint's answer holds no access_token",
+                "the token endpoint's response contains no access_token",
             ),
             (
                 OK,
                 r#"{"access_token": ""}"#,
-                "the token endpoint's answer holds no access_token",
+                "the token endpoint's response contains no access_token",
             ),
             (
                 OK,
                 "[]",
-                "the token endpoint's answer is neither a JSON object nor a form",
+                "the token endpoint's response is neither a JSON object nor a form",
             ),
             (
                 OK,
                 "<html>",
-                "the token endpoint's answer is neither a JSON object nor a form",
+                "the token endpoint's response is neither a JSON object nor a form",
             ),
             (
                 OK,
                 "",
-                "the token endpoint's answer is neither a JSON object nor a form",
+                "the token endpoint's response is neither a JSON object nor a form",
             ),
             (OK, r#"{"access_token": "a b"}"#, header),
             (OK, r#"{"access_token": "a\r\nx-admin: 1"}"#, header),
@@ -250,43 +253,43 @@ mod tests {
             (
                 OK,
                 r#"{"ok": false, "error": "invalid_code"}"#,
-                "the token endpoint answered 200: invalid_code",
+                "the token endpoint responded with 200: invalid_code",
             ),
             (
                 OK,
                 "error=bad_verification_code&error_description=x",
-                "the token endpoint answered 200: bad_verification_code",
+                "the token endpoint responded with 200: bad_verification_code",
             ),
             (
                 bad,
                 r#"{"error": "invalid_grant"}"#,
-                "the token endpoint answered 400: invalid_grant",
+                "the token endpoint responded with 400: invalid_grant",
             ),
             (
                 bad,
                 r#"{"error": {"code": 190, "type": "OAuthException"}}"#,
-                "the token endpoint answered 400: 190",
+                "the token endpoint responded with 400: 190",
             ),
             (
                 bad,
                 r#"{"error": {"message": "no"}}"#,
-                "the token endpoint answered 400: error",
+                "the token endpoint responded with 400: error",
             ),
             (
                 bad,
                 r#"{"error": "no s3cret-of-the-client"}"#,
-                "the token endpoint answered 400: no",
+                "the token endpoint responded with 400: no",
             ),
             (
                 bad,
                 r#"{"error": "s3cret-of-the-client"}"#,
-                "the token endpoint answered 400: error",
+                "the token endpoint responded with 400: error",
             ),
-            (bad, "", "the token endpoint answered 400"),
+            (bad, "", "the token endpoint responded with 400"),
             (
                 bad,
                 r#"{"access_token": "a"}"#,
-                "the token endpoint answered 400",
+                "the token endpoint responded with 400",
             ),
         ] {
             assert_eq!(read(status, body).token.expect_err(body), reason, "{body}");
@@ -294,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_refresh_token_is_kept_whatever_else_is_wrong() {
+    fn new_refresh_token_is_kept_despite_other_errors() {
         for body in [
             r#"{"access_token": "a", "refresh_token": "new"}"#,
             r#"{"access_token": "a b", "refresh_token": "new"}"#,

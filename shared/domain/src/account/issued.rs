@@ -1,73 +1,73 @@
-//! The access token that an account was issued: who fetches it, and for how long it serves.
+//! The access token issued to an account, and who fetches the next one.
 //!
-//! What is known lies in one row, [`Issued`]. Whoever needs a token asks [`Issued::step`]: use the
-//! one that is there, wait for the caller who is fetching one, or fetch it. Fetching begins with a
-//! lease on the row, so that of many callers, in whatever process, one asks the authorization
-//! server; a lease whose holder died ends by itself. Those who waited share what the holder got, a
-//! refusal too.
+//! The state is stored in one row, [`Issued`]. A caller that needs a token asks [`Issued::step`]:
+//! use the current one, wait for another caller's fetch, or fetch one. A fetch starts with a lease
+//! on the row, so that only one of many callers, across all processes, sends a request to the
+//! authorization server. The lease of a crashed caller expires. Waiting callers share the result,
+//! including a failure.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-/// An access token as an authorization server issued it.
+/// An access token issued by an authorization server.
 #[derive(Debug, Clone)]
 pub struct Token {
-    /// What calls carry.
+    /// The token sent with requests.
     pub access: SecretString,
-    /// Until when it is used.
+    /// How long it is used.
     pub good_until: Timestamp,
-    /// The lease that it was fetched under.
+    /// The lease under which it was fetched.
     pub lease: String,
 }
 
-/// What is known of an account's token.
+/// Token state of an account.
 #[derive(Debug, Clone, Default)]
 pub struct Issued {
     /// The last token.
     pub token: Option<Token>,
-    /// What the next one is asked for with, where the server has replaced that.
+    /// Refresh token, if the server has replaced the configured one.
     pub refresh: Option<SecretString>,
-    /// Who fetches the next.
+    /// Lease of the caller that fetches the next token.
     pub lease: Option<Lease>,
-    /// How the last lease ended that brought none.
+    /// Why the last lease got no token.
     pub failure: Option<Failure>,
 }
 
 /// The right to fetch a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Told apart from every other one.
+    /// Unique ID of the lease.
     pub id: String,
-    /// When it ends by itself.
+    /// When it expires.
     pub until: Timestamp,
 }
 
-/// A lease that brought no token.
+/// A lease that got no token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Which lease.
+    /// ID of the lease.
     pub lease: String,
-    /// Why, without secrets.
+    /// Why it failed, without secrets.
     pub reason: String,
 }
 
-/// What a caller does next.
+/// Next step of a caller.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Call with this token.
+    /// Use this token.
     Use(SecretString),
-    /// Take a lease and fetch one.
+    /// Acquire a lease and fetch a token.
     Fetch,
-    /// Somebody is at it, under the lease of this id: look again.
+    /// Another caller holds the lease with this ID: check again later.
     Wait(String),
-    /// The lease that this caller waited for brought none.
+    /// The lease that this caller waited for failed.
     Fail(String),
 }
 
 impl Issued {
-    /// Decides for a caller at `now`, whose service has `refused` a token, and who has `waited` for
-    /// a lease.
+    /// Returns the next step of a caller at `now`. `refused` is a token that the service rejected,
+    /// `waited` the lease that the caller waited for.
     pub fn step(
         &self,
         refused: Option<&SecretString>,
@@ -77,8 +77,8 @@ impl Issued {
         let serves = |token: &&Token| {
             let refused = refused
                 .is_some_and(|refused| refused.expose_secret() == token.access.expose_secret());
-            // Who waited for a token takes it as it is: were it no good, fetching another in turn
-            // would not help.
+            // A caller that waited for a token uses it as it is. If it is invalid, fetching another
+            // one would not help.
             waited == Some(&*token.lease) || now < token.good_until && !refused
         };
         if let Some(token) = self.token.as_ref().filter(serves) {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn one_fetches_and_the_others_wait_and_share() {
+    fn concurrent_callers_share_one_fetch() {
         let refused = SecretString::from("old");
         let lease = |until| {
             Some(Lease {

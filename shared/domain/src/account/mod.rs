@@ -1,9 +1,10 @@
-//! Accounts: how connected services authenticate their calls. One account may serve many services.
+//! Accounts: how requests to connected services authenticate. One account may be used by many
+//! services.
 //!
-//! [`Settings`] is what an admin writes. What comes out of it for a call is a header: a fixed one,
-//! or `Authorization` with the token that the OAuth 2.0 [`token request`](OAuth2::token_request)
-//! brings. No secret shows in what is read back, and [`Authorization::secrets`] lists what third
-//! parties must not echo.
+//! [`Settings`] is what an admin writes. It results in a request header: a fixed one, or
+//! `Authorization` with a token from the OAuth 2.0 [`token request`](OAuth2::token_request). Reads
+//! never return secrets, and [`Authorization::secrets`] lists the ones to mask in text from third
+//! parties.
 
 pub mod answer;
 pub mod issued;
@@ -29,18 +30,18 @@ use crate::{
     },
 };
 
-/// An account as it is kept.
+/// A stored account.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Its id.
+    /// Account ID.
     pub id: AccountId,
-    /// What an admin wrote about it.
+    /// Settings written by the admin.
     pub settings: Settings,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Version for optimistic locking.
     pub version: u64,
 }
 
@@ -56,12 +57,12 @@ impl Account {
         }
     }
 
-    /// Checks the change that `patch` made of `before`: a client's secrets belong to the token
-    /// endpoint's origin. (Those of other kinds of authorization go to services, which have
-    /// addresses of their own.)
+    /// Validates the change that `patch` made to `before`. A client's secrets belong to the origin
+    /// of the token endpoint. (Other kinds of authorization are sent to services, which have URLs
+    /// of their own.)
     ///
     /// # Errors
-    /// Names each stored secret that would reach another origin than its own.
+    /// Names each stored secret that would be sent to an origin it was not given for.
     pub fn patched(self, before: &Self, patch: &Value) -> Checked<Self> {
         let (Authorization::OAuth2(old), Authorization::OAuth2(new)) =
             (&before.settings.authorization, &self.settings.authorization)
@@ -73,7 +74,7 @@ impl Account {
         Ok(self)
     }
 
-    /// With other settings.
+    /// Returns the account with other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
         Self {
@@ -85,41 +86,40 @@ impl Account {
     }
 }
 
-/// What an admin writes about an account.
+/// Settings of an account.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Its name.
+    /// Name, unique regardless of case.
     pub name: String,
-    /// How calls authenticate.
+    /// How requests authenticate.
     pub authorization: Authorization,
 }
 
-/// How the calls of a service authenticate.
+/// Authorization of requests to a service.
 #[derive(Debug, Clone)]
 pub enum Authorization {
-    /// Not at all.
+    /// No authorization.
     None,
-    /// By a header with a fixed value.
+    /// A header with a fixed value.
     Header {
-        /// Which header.
+        /// Header name.
         name: HeaderName,
-        /// Its value.
+        /// Header value.
         value: SecretString,
     },
-    /// By a bearer token that an authorization server issues (RFC 6749, RFC 6750).
+    /// A bearer token from an authorization server (RFC 6749, RFC 6750).
     OAuth2(OAuth2),
 }
 
 impl Settings {
-    /// Reads `{name, authorization}`. `allow` is the deployment's list of extra targets.
+    /// Parses `{name, authorization}`. `allow` lists the extra targets that this deployment allows.
     pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
         Self::read(value, Source::Client, |url| {
             Ok(target::check_url(url, allow)?)
         })
     }
 
-    /// Reads settings that were saved. Whether the token URL is allowed by now is for the sending
-    /// to check.
+    /// Loads stored settings. Sending checks whether the token URL is still allowed.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, Source::Table, |_| Ok(()))
     }
@@ -137,7 +137,7 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// The document that [`Settings::parse`] reads, or with hints in place of secrets.
+    /// Returns the document that [`Settings::parse`] reads, or one with hints instead of secrets.
     pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
         Map::from_iter([
             ("name".to_owned(), json!(self.name)),
@@ -148,8 +148,8 @@ impl Settings {
         ])
     }
 
-    /// The full document that the merge patch `patch` applies to: without what belongs to a kind of
-    /// authorization or grant that the patch replaces.
+    /// Returns the full document to which the merge patch `patch` applies, without the fields of a
+    /// kind of authorization or grant that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
         let mut base = Value::Object(self.to_map(Reveal::Full));
         let replaced = |field: &str| {
@@ -200,7 +200,7 @@ impl Authorization {
         }
     }
 
-    /// The header that every call carries, where it is known beforehand.
+    /// The header of every request, if it is fixed.
     pub fn header(&self) -> Option<(&HeaderName, &SecretString)> {
         match self {
             Self::Header { name, value } => Some((name, value)),
@@ -208,7 +208,7 @@ impl Authorization {
         }
     }
 
-    /// The name of the header that authenticates: no caller may set another one beside it.
+    /// Name of the authenticating header, which callers must not set.
     pub fn header_name(&self) -> Option<HeaderName> {
         match self {
             Self::None => None,
@@ -217,8 +217,7 @@ impl Authorization {
         }
     }
 
-    /// The secrets to mask in text that comes back from third parties, without tokens that were
-    /// issued.
+    /// Secrets to mask in text from third parties, except issued tokens.
     pub fn secrets(&self) -> Secrets {
         let mut found = Secrets::default();
         match self {
@@ -233,7 +232,7 @@ impl Authorization {
     }
 }
 
-/// Puts the secret, or the hint of it, into a document.
+/// Adds the secret, or its hint, to a document.
 pub(crate) fn put_secret(
     map: &mut Map<String, Value>,
     field: &str,

@@ -1,4 +1,4 @@
-//! OAuth 2.0: what an account needs to be issued access tokens, and the request for one (RFC 6749).
+//! OAuth 2.0 client settings and token requests (RFC 6749).
 
 use base64::{
     Engine,
@@ -21,53 +21,53 @@ use crate::{
 /// A client of an authorization server.
 #[derive(Clone)]
 pub struct OAuth2 {
-    /// What the client shows for a token.
+    /// Grant for token requests.
     pub grant: Grant,
-    /// The token endpoint: https on a public host, maybe with a query, without a fragment.
+    /// Token endpoint: https on a public host, with an optional query, without a fragment.
     pub token_url: Url,
-    /// Who the client is.
+    /// Client ID.
     pub client_id: String,
-    /// What proves it.
+    /// Client secret.
     pub client_secret: SecretString,
-    /// What the token is to allow: names separated by single spaces.
+    /// Requested scope: names separated by single spaces.
     pub scope: Option<String>,
-    /// For whom it is (an extension that many servers ask for).
+    /// Audience of the token (a common extension).
     pub audience: Option<String>,
-    /// Where the client's id and secret go.
+    /// Where the client ID and secret are sent.
     pub client_auth: ClientAuth,
 }
 
-/// How a client comes to a token.
+/// How a client obtains a token.
 #[derive(Debug, Clone)]
 pub enum Grant {
-    /// By its own id and secret (section 4.4).
+    /// With its own ID and secret (section 4.4).
     ClientCredentials,
-    /// By a token that a user's consent once brought (section 6).
+    /// With a refresh token from a user's consent (section 6).
     RefreshToken(SecretString),
 }
 
-/// The grant without what it shows.
+/// The grant without its data.
 #[derive(Clone, Copy)]
 enum GrantType {
     ClientCredentials,
     RefreshToken,
 }
 
-/// Where the client's id and secret go (section 2.3.1).
+/// Where the client ID and secret are sent (section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// Into the `Authorization` header, by HTTP Basic authentication.
+    /// In the `Authorization` header (HTTP Basic authentication).
     Header,
-    /// Into the form.
+    /// In the form.
     Body,
 }
 
-/// A request for a token: a `POST` of a form to the token URL. The answer is JSON (section 5.1).
+/// A token request: a `POST` of a form to the token URL. The response is JSON (section 5.1).
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
-    /// The value of `Authorization`, where the client authenticates there.
+    /// Value of `Authorization`, if the client authenticates there.
     pub authorization: Option<SecretString>,
-    /// The body, `application/x-www-form-urlencoded`.
+    /// Body, `application/x-www-form-urlencoded`.
     pub form: SecretString,
 }
 
@@ -79,7 +79,7 @@ const CLIENT_AUTHS: [(&str, ClientAuth); 2] =
     [("header", ClientAuth::Header), ("body", ClientAuth::Body)];
 
 impl OAuth2 {
-    /// Takes its fields out of a document. `check` tells whether a token URL may be called.
+    /// Reads the fields of a document. `check` validates whether requests to a URL are allowed.
     pub(super) fn take(
         fields: &mut Fields,
         source: Source,
@@ -103,7 +103,7 @@ impl OAuth2 {
             Some(GrantType::ClientCredentials) if fields.has("refresh_token") => {
                 fields.optional("refresh_token", |_| -> Checked<Grant> {
                     Err(Problems::here(
-                        "goes with the grant_type refresh_token only",
+                        "is only allowed with the `grant_type` `refresh_token`",
                     ))
                 })
             }
@@ -151,14 +151,13 @@ impl OAuth2 {
         map
     }
 
-    /// Told apart from other settings: an access token that was issued under those counts for
-    /// nothing under these.
+    /// Identifies these settings: an access token issued under other settings is not used.
     pub fn fingerprint(&self) -> String {
         digest(&self.to_map(Reveal::Full).into())
     }
 
-    /// Told apart from other consents: a refresh token that came of one counts for nothing in
-    /// another. What a token is to allow, and how the client proves itself, may change on the way.
+    /// Identifies the consent: a refresh token from another consent is not used. The requested
+    /// scope and the client authentication may change without a new consent.
     pub fn consent(&self) -> String {
         let given = match &self.grant {
             Grant::ClientCredentials => None,
@@ -167,8 +166,8 @@ impl OAuth2 {
         digest(&json!([self.token_url, self.client_id, given]))
     }
 
-    /// The request for a token; `replaced` is the refresh token that the server gave in place of
-    /// ours, if it did.
+    /// Builds a token request. `replaced` is the refresh token that the server issued as a
+    /// replacement, if any.
     pub fn token_request(&self, replaced: Option<&SecretString>) -> TokenRequest {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", self.grant.name());
@@ -192,7 +191,7 @@ impl OAuth2 {
         }
     }
 
-    /// Id and secret as HTTP Basic authentication sends them: form-encoded first (section 2.3.1).
+    /// ID and secret for HTTP Basic authentication: form-encoded first (section 2.3.1).
     fn basic(&self) -> String {
         let encode =
             |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
@@ -203,7 +202,7 @@ impl OAuth2 {
         ))
     }
 
-    /// The secrets of every request to the token endpoint.
+    /// Secrets of every request to the token endpoint.
     pub(super) fn stored_secrets(&self) -> Vec<StoredSecret> {
         let granted = match &self.grant {
             Grant::ClientCredentials => None,
@@ -215,7 +214,7 @@ impl OAuth2 {
             .collect()
     }
 
-    /// Adds the secrets, without tokens that were issued.
+    /// Adds the secrets, except issued tokens.
     pub(super) fn secrets(&self, found: &mut Secrets) {
         found.add(self.client_secret.expose_secret());
         found.add(&self.basic());
@@ -230,7 +229,7 @@ fn digest(value: &Value) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(value.to_string()))
 }
 
-/// The token URL may hold a token of its own.
+/// The token URL may contain a token.
 impl std::fmt::Debug for OAuth2 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OAuth2")
@@ -249,11 +248,11 @@ impl Grant {
     }
 }
 
-/// A URL without a fragment, which a token endpoint must not have (section 3.2).
+/// A URL without a fragment, which token endpoints must not have (section 3.2).
 fn endpoint(value: Value) -> Checked<Url> {
     let url = invalid::url(&unmasked(string(value)?)?)?;
     if url.fragment().is_some() {
-        return Err(Problems::here("must have no fragment (`#…`)"));
+        return Err(Problems::here("must not contain a fragment (`#…`)"));
     }
     if url.as_str().len() > 8_000 {
         return Err(Problems::here("must have at most 8000 bytes"));
@@ -274,7 +273,7 @@ fn scope(value: Value) -> Checked<String> {
         Ok(text)
     } else {
         Err(Problems::here(
-            "must be names of printable ASCII, without quotes and backslashes, separated by single spaces",
+            "must be names separated by single spaces. Names consist of printable ASCII without quotes and backslashes.",
         ))
     }
 }

@@ -1,5 +1,5 @@
-//! How a provider's reports are read: where the message's id and status stand in them, and what its
-//! statuses mean.
+//! Mapping of a provider's reports: pointers to the message's ID and status, and the meaning of its
+//! statuses.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ use crate::{
     pointer::Pointer,
 };
 
-/// The most statuses that a provider's settings map.
+/// Maximum number of mapped statuses.
 const MAX_STATUSES: usize = 50;
 
-/// Where to look in a report.
+/// Pointers into a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// The message's id: the provider's, or ours where the request handed it over and the provider
-    /// gives it back.
+    /// The message's ID: the provider's, or Tieline's if the request contains it and the provider
+    /// returns it.
     pub id_pointer: Pointer,
-    /// The provider's word for the status.
+    /// The provider's status.
     pub status_pointer: Pointer,
-    /// What its words mean.
+    /// The provider's statuses and their meaning.
     pub statuses: BTreeMap<String, Status>,
-    /// The address of a call's recording.
+    /// The URL of a call's recording.
     pub recording_pointer: Option<Pointer>,
 }
 
 impl Mapping {
-    /// Reads `{id_pointer, status_pointer, statuses, recording_pointer}`, the last one for calls
-    /// only. A call's reports may all be events: it needs no statuses.
+    /// Parses `{id_pointer, status_pointer, statuses, recording_pointer}`; the last one is for
+    /// calls only. `statuses` is optional for calls, because all of a call's reports may be events.
     pub fn parse(value: Value, channel: Channel) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let id_pointer = fields.required("id_pointer", Pointer::read);
@@ -44,7 +44,7 @@ impl Mapping {
         };
         let recording_pointer = fields.defaulted("recording_pointer", None, |value| {
             if channel != Channel::Call {
-                return Err(Problems::here("is for calls only"));
+                return Err(Problems::here("is only allowed for calls"));
             }
             Pointer::read(value).map(Some)
         });

@@ -1,9 +1,9 @@
-//! Callbacks: what providers report of the messages and calls that they were handed.
+//! Callbacks: status reports from providers.
 //!
-//! In comes a call to a provider's callback URL and the provider's [`Mapping`]; out come the
-//! reports that are in it, each with the id of its message, and for the rest why it is none.
-//! Reports may come as JSON, as a form, or in the query of a call without a body; an array holds
-//! several. What follows from a report is [`crate::message::Message::reported`]'s to say.
+//! Parses a request to a provider's callback URL with the provider's [`Mapping`] into reports, each
+//! with the ID of its message, or a reason why it is not a report. Reports may be JSON, a form, or
+//! the query of a request without a body. An array contains several reports.
+//! [`crate::message::Message::reported`] applies them.
 
 mod mapping;
 
@@ -18,73 +18,73 @@ use crate::{
     message::{Channel, MessageRef, Report},
 };
 
-/// The most reports in one call.
+/// Maximum number of reports in one request.
 const MAX_REPORTS: usize = 1_000;
-/// The longest address of a recording, in bytes.
+/// Maximum length of a recording's URL, in bytes.
 const MAX_URL_BYTES: usize = 8_000;
-/// How long a report waits for a message that is not known yet: its provider may be faster than our
-/// record of its answer.
+/// How long a report waits for an unknown message. The provider may report before its response to
+/// the attempt is recorded.
 const MAX_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
-/// What one report says.
+/// A parsed report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Callback {
-    /// Of which message.
+    /// The message that it is about.
     pub id: Named,
-    /// What.
+    /// The report itself.
     pub report: Report,
 }
 
-/// How a report names its message.
+/// How a report identifies its message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Named {
-    /// By our id, which the provider was given and gives back.
+    /// By Tieline's ID, which the provider received and returns.
     Ours(MessageRef),
-    /// By the provider's.
+    /// By the provider's ID.
     Theirs(String),
 }
 
-/// A report on a queue, told apart from other messages there by its field `callback`.
+/// A report in a queue message, identified by its field `callback`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     /// The report.
     pub callback: Callback,
-    /// Whose it is.
+    /// The provider that sent it.
     pub provider: ProviderId,
-    /// When it came in: the time of what follows from it.
+    /// When it was received. Events about it have this time.
     pub received_at: Timestamp,
-    /// How many times what led to it left Tieline: the `hops` of the event that follows.
+    /// `hops` of the resulting event: how many times the chain has left Tieline.
     #[serde(default)]
     pub hops: u8,
 }
 
-/// Why a call holds no reports at all.
+/// Why a request contains no reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// Neither JSON nor a form.
     #[error("must be a JSON object, an array of them, or a form")]
     Form,
-    /// Too many at once.
-    #[error("must hold at most {MAX_REPORTS} reports")]
+    /// Too many reports in one request.
+    #[error("must contain at most {MAX_REPORTS} reports")]
     TooMany,
 }
 
-/// Why an object is no report.
+/// Why an object is not a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoReport {
     /// Not an object.
     #[error("it is not an object")]
     NotAnObject,
-    /// Nothing, or no text of 1 to 255 bytes, where the id should stand.
-    #[error("there is no id where id_pointer points")]
+    /// No ID at the pointer, or not a text of 1 to 255 bytes.
+    #[error("there is no ID at id_pointer")]
     NoId,
-    /// A status that the settings don't map.
-    #[error("its status is not among statuses")]
+    /// A status without a mapping.
+    #[error("its status is not mapped in statuses")]
     Unmapped,
 }
 
-/// Reads a call to the callback URL of a provider with this mapping, for this channel.
+/// Parses a request to the callback URL of a provider with this mapping and channel.
 pub fn read(
     mapping: &Mapping,
     channel: Channel,
@@ -105,7 +105,7 @@ pub fn read(
         .collect())
 }
 
-/// What one document reports.
+/// Parses one document.
 pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Callback, NoReport> {
     if !document.is_object() {
         return Err(NoReport::NotAnObject);
@@ -135,8 +135,8 @@ pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Ca
 }
 
 impl Notice {
-    /// The `DelaySeconds` after which to look again for a message that is not known at `now`: soon
-    /// at first, then ever later. `None` once 15 minutes have passed.
+    /// `DelaySeconds` until the next lookup of a message unknown at `now`, increasing over time.
+    /// `None` after 15 minutes.
     pub fn wait(&self, now: Timestamp) -> Option<u32> {
         let waited = now.duration_since(self.received_at);
         let left = (MAX_WAIT - waited).as_secs();

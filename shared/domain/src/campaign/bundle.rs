@@ -1,9 +1,8 @@
-//! The document that a campaign travels in: itself and its providers, which it names by their
-//! names.
+//! Export format of a campaign with its providers, which it refers to by name.
 //!
-//! A bundle holds no secrets: neither keys, nor what looks like one in a URL or header. Those parts
-//! stand masked in it, and a provider with a mask is not created; whoever imports it writes the
-//! part into the bundle first. (A key that stands as `{secret.api_key}` travels as that.)
+//! A bundle contains no secrets: no keys, and nothing that looks like a secret in a URL or header.
+//! These parts are masked. A provider with a mask is not created; replace the masks before
+//! importing. (A key that is written as `{secret.api_key}` is exported as that.)
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -18,12 +17,12 @@ use crate::{
     webhook::settings::Reveal,
 };
 
-/// The format that is written and read.
+/// The supported format.
 pub const FORMAT: &str = "tieline.campaign/1";
-/// What a campaign can name.
+/// Maximum number of providers of a campaign.
 const MAX_PROVIDERS: usize = 2;
 
-/// The bundle of a campaign. `providers` are those that it names; others are left out.
+/// Creates the bundle of a campaign. Of `providers`, only those that it uses are included.
 pub fn export(campaign: &Settings, providers: &[Provider]) -> Value {
     let find = |id| providers.iter().find(|provider| Some(provider.id) == id);
     let (sms, email) = (
@@ -49,43 +48,43 @@ pub fn export(campaign: &Settings, providers: &[Provider]) -> Value {
     })
 }
 
-/// A bundle that was read.
+/// A parsed bundle.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    /// The campaign's name.
+    /// Name of the campaign.
     pub(super) name: String,
-    /// What it is for.
+    /// Purpose of the campaign.
     pub(super) description: Option<String>,
-    /// The place of its SMS provider among the providers.
+    /// Index of its SMS provider in `providers`.
     pub(super) sms: Option<usize>,
-    /// That of its e-mail provider.
+    /// Index of its e-mail provider in `providers`.
     pub(super) email: Option<usize>,
     /// Its providers.
     pub(super) providers: Vec<Imported>,
 }
 
-/// A provider of a bundle.
+/// A provider in a bundle.
 #[derive(Debug, Clone)]
 pub(super) struct Imported {
-    /// Its settings, with the keys that came beside the bundle.
+    /// Its settings, with the keys that were supplied separately.
     pub(super) settings: provider::Settings,
-    /// Where masks stand in it, with pointers into the bundle.
+    /// Positions of masks, with pointers into the bundle.
     pub(super) masks: Vec<Invalid>,
 }
 
-/// The keys of a provider that come beside a bundle.
+/// Keys of a provider, supplied separately from the bundle.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GivenKeys {
     api_key: Option<SecretString>,
     secret_key: Option<SecretString>,
 }
 
-/// Names that differ in case only are one.
+/// Folds a name for comparison. Names are case-insensitive.
 pub(super) fn fold(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-/// Reads `{"<provider name>": {"api_key", "secret_key"}}`, by folded names.
+/// Parses `{"<provider name>": {"api_key", "secret_key"}}` by folded names.
 pub(super) fn given_keys(value: Value) -> Checked<Vec<(String, GivenKeys)>> {
     let pairs = entries(MAX_PROVIDERS, |_, value| {
         let mut fields = Fields::of(value)?;
@@ -104,8 +103,8 @@ pub(super) fn given_keys(value: Value) -> Checked<Vec<(String, GivenKeys)>> {
 }
 
 impl Bundle {
-    /// Reads a bundle, and gives its providers the keys that came beside it. One of another format
-    /// is not judged further.
+    /// Parses a bundle and adds the separately supplied keys to its providers. A bundle of another
+    /// format is not validated further.
     pub(super) fn parse(
         value: Value,
         keys: &[(String, GivenKeys)],
@@ -132,13 +131,13 @@ impl Bundle {
             .any(|one| fold(&one.settings.name) == fold(name))
     }
 
-    /// Finds the campaign's providers. Each is there, carries what it should, and there are no
-    /// others.
+    /// Resolves the campaign's providers. Each must exist and have the right channel, and there
+    /// must be no others.
     fn join(campaign: CampaignPart, providers: Vec<Imported>) -> Checked<Self> {
         if let [one, other] = providers.as_slice()
             && fold(&one.settings.name) == fold(&other.settings.name)
         {
-            let problems = Problems::here("is the name of the other provider too").under("name");
+            let problems = Problems::here("is also the name of the other provider").under("name");
             return Err(problems.under("1").under("providers"));
         }
         let mut problems = Vec::new();
@@ -154,7 +153,7 @@ impl Bundle {
                     carries.as_str(),
                     channel.as_str()
                 ),
-                None => "is not a provider of the bundle".to_owned(),
+                None => "is not a provider in the bundle".to_owned(),
             };
             problems.extend(Problems::here(detail).under(field).under("campaign").0);
             None
@@ -212,14 +211,14 @@ fn format(value: Value) -> Checked<()> {
         text if text.starts_with("tieline.campaign/") => {
             let text: String = text.chars().take(100).collect();
             Err(Problems::here(format!(
-                "is {text:?}: this deployment reads {FORMAT} only; update it first"
+                "is {text:?}, but this deployment only supports {FORMAT}. Update it first."
             )))
         }
         _ => Err(Problems::here(format!("must be {FORMAT}"))),
     }
 }
 
-/// A provider of a bundle. Where masks stand, everything else is judged all the same.
+/// A provider in a bundle. If it contains masks, everything else is still validated.
 fn imported(mut document: Value, keys: &[(String, GivenKeys)], allow: &Allow) -> Checked<Imported> {
     let Value::Object(map) = &mut document else {
         return Err(Problems::here("must be an object"));
@@ -227,7 +226,8 @@ fn imported(mut document: Value, keys: &[(String, GivenKeys)], allow: &Allow) ->
     for field in ["api_key", "secret_key", "default"] {
         if map.contains_key(field) {
             return Err(
-                Problems::here("has no place in a bundle: keys go into `secrets`").under(field),
+                Problems::here("is not allowed in a bundle. Supply keys in `secrets`.")
+                    .under(field),
             );
         }
     }
@@ -248,7 +248,7 @@ fn imported(mut document: Value, keys: &[(String, GivenKeys)], allow: &Allow) ->
         if let Some(text) = value.as_str().filter(|text| text.contains(MASK)) {
             *value = text.replace(MASK, "masked").into();
             let detail =
-                "holds a mask (•••) in place of a secret: write the whole value into the bundle";
+                "contains a mask (•••) instead of a secret. Enter the whole value in the bundle.";
             masks.push(Invalid {
                 pointer,
                 header: None,

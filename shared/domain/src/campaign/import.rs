@@ -1,4 +1,4 @@
-//! What becomes of a bundle: which of it is created, under which names, and what is there already.
+//! Plans an import: what is created, under which names, and what is reused.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ use crate::{
     target::Allow,
 };
 
-/// How many names are tried for something whose name is taken, its own included.
+/// Maximum number of names tried on a conflict, including the original.
 const MAX_NAMES: usize = 20;
-/// The longest name, in characters.
+/// Maximum length of a name, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// What to do where a name is taken.
+/// How to handle a name conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conflict {
-    /// Take what has the name, as it is.
+    /// Use the existing resource unchanged.
     Reuse,
     /// Create it under another name.
     Rename,
-    /// Refuse the whole import.
+    /// Reject the whole import.
     Fail,
 }
 
@@ -42,39 +42,38 @@ const CONFLICTS: [(&str, Conflict); 3] = [
 /// A request to import a bundle.
 #[derive(Debug, Clone)]
 pub struct Import {
-    /// Whether only the outcome is asked for.
+    /// Whether to only report the result.
     pub dry_run: bool,
     bundle: Bundle,
     on_conflict: Conflict,
 }
 
-/// What is there by now of [`Import::names`], by lower-case name.
+/// Existing resources among [`Import::names`], by lower-case name.
 #[derive(Debug, Clone, Default)]
 pub struct Existing {
-    /// The campaigns.
+    /// Campaigns.
     pub campaigns: BTreeMap<String, CampaignId>,
-    /// The providers, with what they carry.
+    /// Providers and their channels.
     pub providers: BTreeMap<String, (ProviderId, Channel)>,
 }
 
-/// The names to look up before an import is planned: those in the bundle and those that may stand
-/// in for them.
+/// Names to look up before planning: those in the bundle and their possible replacements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
-    /// Of campaigns.
+    /// Names of campaigns.
     pub campaigns: Vec<String>,
-    /// Of providers.
+    /// Names of providers.
     pub providers: Vec<String>,
 }
 
-/// What to write, all in one transaction, and what to tell.
+/// What to write in one transaction, and the report for the client.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The campaign to create.
     pub campaign: Option<(CampaignId, Settings)>,
-    /// The providers to create. Those without keys refuse to send.
+    /// The providers to create. Those without keys can't send.
     pub providers: Vec<(ProviderId, provider::Settings)>,
-    /// What the client is told.
+    /// The report for the client.
     pub report: Report,
 }
 
@@ -82,15 +81,15 @@ pub struct Plan {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = ImportReport)]
 pub struct Report {
-    /// Created under its own name.
+    /// Created under their own names.
     pub created: Vec<Entry>,
-    /// There already, and taken as it is.
+    /// Existing resources that are used unchanged.
     pub reused: Vec<Entry>,
-    /// Created under another name.
+    /// Created under other names.
     pub renamed: Vec<Entry>,
 }
 
-/// A resource that an import touched.
+/// A resource in an import report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = ImportEntry)]
 pub struct Entry {
@@ -98,32 +97,32 @@ pub struct Entry {
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: &'static str,
-    /// Its id; none where a dry run would create it.
+    /// ID; `None` if a dry run would create it.
     pub id: Option<String>,
-    /// The name that it has here.
+    /// Name in this deployment.
     pub name: String,
 }
 
 /// Why nothing is imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// A part of the request is wrong.
+    /// The request has invalid fields.
     Invalid(Problems),
     /// Resources with these names exist.
     Taken(Vec<Entry>),
 }
 
-/// What becomes of one resource.
+/// What happens to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Action {
     Create,
     Reuse,
     Rename,
 }
 
 impl Import {
-    /// Reads `{bundle, on_conflict, secrets, dry_run}`. `allow` is the deployment's list of extra
-    /// targets.
+    /// Parses `{bundle, on_conflict, secrets, dry_run}`. `allow` lists the extra targets that this
+    /// deployment allows.
     pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let keys = fields.defaulted("secrets", Vec::new(), given_keys);
@@ -141,7 +140,7 @@ impl Import {
             _ => Vec::new(),
         };
         let stray = stray.into_iter().flat_map(|name| {
-            Problems::here("is not a provider of the bundle")
+            Problems::here("is not a provider in the bundle")
                 .under(name)
                 .under("secrets")
                 .0
@@ -162,7 +161,7 @@ impl Import {
         }
     }
 
-    /// The names to look up before [`Import::plan`]: at most 60.
+    /// Names to look up before [`Import::plan`]; at most 60.
     pub fn names(&self) -> Names {
         let all = |name: &str| match self.on_conflict {
             Conflict::Rename => names(name).collect(),
@@ -179,7 +178,7 @@ impl Import {
         }
     }
 
-    /// Decides. `fresh` are the ids of what is created.
+    /// Plans the import. `fresh` has the IDs of created resources.
     pub fn plan(
         self,
         existing: &Existing,
@@ -213,7 +212,7 @@ impl Import {
                     .0
             };
             let there = taken.get(&fold(&settings.name)).copied();
-            let Some((fate, name)) = fate(&settings.name, &taken, on_conflict) else {
+            let Some((action, name)) = resolve(&settings.name, &taken, on_conflict) else {
                 let id = there.map(|(id, _)| id.to_string());
                 refused.push(Entry {
                     kind: "provider",
@@ -222,24 +221,27 @@ impl Import {
                 });
                 continue;
             };
-            if let (Fate::Reuse, Some((id, channel))) = (fate, there) {
+            if let (Action::Reuse, Some((id, channel))) = (action, there) {
                 if channel != settings.channel {
-                    let detail = format!("is the name of a provider for {} here", channel.as_str());
+                    let detail = format!(
+                        "is the name of an existing provider for {}",
+                        channel.as_str()
+                    );
                     problems.extend(under(Problems::here(detail).under("name")));
                 }
-                report.note(fate, "provider", Some(id.to_string()), name);
+                report.record(action, "provider", Some(id.to_string()), name);
                 ids.push(id);
                 continue;
             }
             problems.extend(under(Problems(masks)));
             taken.insert(fold(&name), (new, settings.channel));
-            report.note(fate, "provider", id_of_new(new.to_string()), name.clone());
+            report.record(action, "provider", id_of_new(new.to_string()), name.clone());
             settings.name = name;
             ids.push(new);
             created.push((new, settings));
         }
-        let fate = fate(&bundle.name, &existing.campaigns, on_conflict);
-        if fate.is_none() {
+        let action = resolve(&bundle.name, &existing.campaigns, on_conflict);
+        if action.is_none() {
             let id = existing
                 .campaigns
                 .get(&fold(&bundle.name))
@@ -253,15 +255,15 @@ impl Import {
         if !problems.is_empty() {
             return Err(Refused::Invalid(Problems(problems)));
         }
-        let Some((fate, name)) = fate.filter(|_| refused.is_empty()) else {
+        let Some((action, name)) = action.filter(|_| refused.is_empty()) else {
             return Err(Refused::Taken(refused));
         };
         let there = existing
             .campaigns
             .get(&fold(&bundle.name))
-            .filter(|_| fate == Fate::Reuse);
+            .filter(|_| action == Action::Reuse);
         let id = there.map_or_else(|| id_of_new(fresh.0.to_string()), |id| Some(id.to_string()));
-        report.note(fate, "campaign", id, name.clone());
+        report.record(action, "campaign", id, name.clone());
         let provider = |place: Option<usize>| place.and_then(|at| ids.get(at).copied());
         let settings = Settings {
             name,
@@ -279,36 +281,35 @@ impl Import {
 }
 
 impl Report {
-    fn note(&mut self, fate: Fate, kind: &'static str, id: Option<String>, name: String) {
-        let list = match fate {
-            Fate::Create => &mut self.created,
-            Fate::Reuse => &mut self.reused,
-            Fate::Rename => &mut self.renamed,
+    fn record(&mut self, action: Action, kind: &'static str, id: Option<String>, name: String) {
+        let list = match action {
+            Action::Create => &mut self.created,
+            Action::Reuse => &mut self.reused,
+            Action::Rename => &mut self.renamed,
         };
         list.push(Entry { kind, id, name });
     }
 }
 
-/// What becomes of a resource, and the name that it has then. `None` where its name is taken and
-/// the import does not go on.
-fn fate<I>(
+/// Resolves the name of a resource. `None` if the name is taken and the import must fail.
+fn resolve<I>(
     name: &str,
     taken: &BTreeMap<String, I>,
     on_conflict: Conflict,
-) -> Option<(Fate, String)> {
+) -> Option<(Action, String)> {
     if !taken.contains_key(&fold(name)) {
-        return Some((Fate::Create, name.to_owned()));
+        return Some((Action::Create, name.to_owned()));
     }
     match on_conflict {
-        Conflict::Reuse => Some((Fate::Reuse, name.to_owned())),
+        Conflict::Reuse => Some((Action::Reuse, name.to_owned())),
         Conflict::Rename => names(name)
             .find(|name| !taken.contains_key(&fold(name)))
-            .map(|name| (Fate::Rename, name)),
+            .map(|name| (Action::Rename, name)),
         Conflict::Fail => None,
     }
 }
 
-/// The name, then `name (2)` and so on, none longer than a name may be.
+/// The name, then `name (2)` and so on, truncated to the maximum length.
 fn names(name: &str) -> impl Iterator<Item = String> {
     (1..=MAX_NAMES).map(move |number| {
         if number == 1 {

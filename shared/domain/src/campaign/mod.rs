@@ -1,8 +1,7 @@
-//! Campaigns: which providers a campaign of messages goes through, and how it moves from one
-//! deployment to another.
+//! Campaigns: the providers of a set of messages. Campaigns can be moved between deployments.
 //!
-//! [`bundle`] is the document that a campaign travels in, with its providers and without their
-//! secrets; [`import`] decides what becomes of one where names are taken.
+//! [`bundle`] is the export format: a campaign with its providers, without their secrets.
+//! [`import`] plans an import and resolves name conflicts.
 
 pub mod bundle;
 pub mod import;
@@ -21,19 +20,19 @@ use crate::{
     message::Channel,
 };
 
-/// A campaign as it is kept.
+/// A stored campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Campaign {
-    /// Its id.
+    /// Campaign ID.
     pub id: CampaignId,
-    /// What an admin wrote about it.
+    /// Settings written by the admin.
     #[serde(flatten)]
     pub settings: Settings,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Version for optimistic locking.
     pub version: u64,
 }
 
@@ -49,7 +48,7 @@ impl Campaign {
         }
     }
 
-    /// With other settings.
+    /// Returns the campaign with other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
         Self {
@@ -61,23 +60,23 @@ impl Campaign {
     }
 }
 
-/// What an admin writes about a campaign.
+/// Settings of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Its name.
+    /// Name, unique regardless of case.
     pub name: String,
-    /// Who carries its SMS.
+    /// Provider for SMS.
     pub sms_provider_id: Option<ProviderId>,
-    /// Who carries its e-mails.
+    /// Provider for e-mails.
     pub email_provider_id: Option<ProviderId>,
-    /// What it is for.
+    /// Purpose.
     pub description: Option<String>,
 }
 
 impl Settings {
-    /// Reads `{name, sms_provider_id, email_provider_id, description}`, which is also what
-    /// [`Settings::to_map`] writes: the base of a merge patch. Whether the providers are there is
-    /// for [`Settings::check`].
+    /// Parses `{name, sms_provider_id, email_provider_id, description}`, which is also what
+    /// [`Settings::to_map`] writes: the base of a merge patch. [`Settings::check`] validates the
+    /// providers.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
@@ -96,8 +95,8 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// Refuses providers that are not there, or carry something else. `channel_of` tells what a
-    /// provider carries.
+    /// Validates that the providers exist and have the right channel. `channel_of` returns the
+    /// channel of a provider.
     pub fn check(&self, channel_of: impl Fn(ProviderId) -> Option<Channel>) -> Checked<()> {
         let wanted = [
             ("sms_provider_id", self.sms_provider_id, Channel::Sms),
@@ -111,7 +110,7 @@ impl Settings {
                     found.as_str(),
                     channel.as_str()
                 ),
-                None => "there is no such provider".to_owned(),
+                None => "the provider does not exist".to_owned(),
             };
             Some(Problems::here(detail).under(field).0)
         };
@@ -123,14 +122,14 @@ impl Settings {
         }
     }
 
-    /// The providers that it names.
+    /// The providers that it uses.
     pub fn providers(&self) -> impl Iterator<Item = ProviderId> {
         [self.sms_provider_id, self.email_provider_id]
             .into_iter()
             .flatten()
     }
 
-    /// The one that carries its messages by this channel.
+    /// The provider for this channel.
     pub const fn provider(&self, channel: Channel) -> Option<ProviderId> {
         match channel {
             Channel::Sms => self.sms_provider_id,

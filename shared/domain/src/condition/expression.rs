@@ -26,14 +26,14 @@ use super::{
     steps::{Steps, TooCostly},
 };
 
-/// Max length of an expression, in characters.
+/// Maximum length of an expression, in characters.
 const MAX_CHARACTERS: usize = 1_000;
-/// Max size of one compiled expression, in bytes while it is built. `^\w+@\w+\.\w+$` takes about
-/// 100 KiB.
+/// Maximum size of one compiled expression, in bytes while it is built. `^\w+@\w+\.\w+$` takes
+/// about 100 KiB.
 const MAX_BYTES: usize = 128 * 1024;
-/// Max steps to compile all expressions of one condition: half of an evaluation.
+/// Maximum steps to compile all expressions of one condition: half of an evaluation.
 const MAX_COMPILE_STEPS: usize = 1_000_000;
-/// Max length of the searched text, in bytes.
+/// Maximum length of the searched text, in bytes.
 const MAX_SEARCHED: usize = 64 * 1024;
 /// Advice for expressions that are too large.
 pub(super) const SMALLER: &str = "use fewer repetitions; `[0-9]` takes much less room than `\\d`, and `[A-Za-z0-9_]` \

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-/// Max number of steps of one evaluation. A step takes about 2 ns in an optimized build, so that an
-/// evaluation takes less than 5 ms.
+/// Maximum number of steps of one evaluation. A step takes about 2 ns in an optimized build, so
+/// that an evaluation takes less than 5 ms.
 const MAX_STEPS: u64 = 2_000_000;
 
 /// Steps left for an evaluation.

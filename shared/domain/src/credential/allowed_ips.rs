@@ -1,4 +1,4 @@
-//! Addresses that a credential may be used from.
+//! Source addresses from which a credential may be used.
 
 use std::net::IpAddr;
 
@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use crate::invalid::{Checked, Problems, list, string};
 
-/// Most entries of one list.
+/// Maximum number of entries.
 const MAX_ENTRIES: usize = 20;
 
-/// Addresses and ranges, IPv4 and IPv6. An empty list allows every address.
+/// IPv4 and IPv6 addresses and ranges. An empty list allows every address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct AllowedIps(Vec<IpNet>);
 
-/// The text is neither an address nor a range.
+/// Neither an address nor a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be an IP address or a CIDR range, such as 203.0.113.7, 198.51.100.0/24 or 2001:db8::/32"
@@ -24,7 +24,7 @@ pub struct AllowedIps(Vec<IpNet>);
 pub struct NotARange;
 
 impl AllowedIps {
-    /// Reads an array of at most 20 addresses and ranges.
+    /// Parses an array of at most 20 addresses and ranges.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut ranges: Vec<IpNet> = Vec::new();
         for range in list(0, MAX_ENTRIES, |value| {
@@ -43,8 +43,7 @@ impl AllowedIps {
         self.0.is_empty()
     }
 
-    /// Whether a request from `source` may use the credential. An unknown source is outside every
-    /// range.
+    /// Whether a request from `source` may use the credential. An unknown source is in no range.
     pub fn allow(&self, source: Option<IpAddr>) -> bool {
         let within = |source: IpAddr| {
             self.0
@@ -55,7 +54,7 @@ impl AllowedIps {
     }
 }
 
-/// An address is a range of one. IPv4 mapped into IPv6 is IPv4.
+/// Parses an address as a range of one. An IPv4-mapped IPv6 address becomes IPv4.
 fn range(text: &str) -> Result<IpNet, NotARange> {
     match text.parse::<IpAddr>() {
         Ok(address) => Ok(address.to_canonical().into()),
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_read_back_in_canonical_form() {
+    fn lists_round_trip_in_canonical_form() {
         let list = json!([
             "203.0.113.7",
             "198.51.100.9/24",
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_pointed_at() {
+    fn invalid_ranges_are_named() {
         let list = json!([
             "10.0.0.0/33",
             "10.0.0",
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn source_must_lie_within_a_range() {
+    fn source_must_be_in_a_range() {
         let list = |ranges: Value| AllowedIps::parse(ranges).expect("a list");
         for (ranges, source, allowed) in [
             (json!([]), None, true),

@@ -1,4 +1,5 @@
-//! What a token stands for: all that one request needs to know, under the token's keyed hash.
+//! Permissions of a token, stored under its keyed hash. Contains everything that authenticating a
+//! request needs.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -9,43 +10,43 @@ use crate::{
     scope::Scopes,
 };
 
-/// What a token may do, and until when.
+/// Permissions and validity of a token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
-    /// The credential it belongs to.
+    /// The token's credential.
     pub credential: CredentialId,
-    /// The user who holds that.
+    /// Owner of the credential.
     pub user: UserId,
-    /// What it may do.
+    /// Granted scopes.
     pub scopes: Scopes,
-    /// Where it may be used from.
+    /// Source addresses from which it may be used.
     #[serde(default, skip_serializing_if = "AllowedIps::is_empty")]
     pub allowed_ips: AllowedIps,
-    /// When it ends, if it does.
+    /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
-    /// When it was last used, give or take [`USE_STEP`].
+    /// When it was last used, with a precision of [`USE_STEP`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,
 }
 
-/// How precisely the last use is known: one write each so often, at most.
+/// Precision of the last use. Limits writes to one per interval.
 pub const USE_STEP: SignedDuration = SignedDuration::from_mins(15);
 
 impl Grant {
-    /// Whether it counts at `now`.
+    /// Whether it is valid at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.ends_at.is_none_or(|end| now < end)
     }
 
-    /// Whether a use at `now` is worth a write.
+    /// Whether a use at `now` should be recorded.
     pub fn use_is_news(&self, now: Timestamp) -> bool {
         self.used_at
             .is_none_or(|used| now.duration_since(used) >= USE_STEP)
     }
 
-    /// The same token, ended at `now`: it is kept for a while so that who still uses it can be
-    /// named.
+    /// Returns the grant expired at `now`. It is stored for a while, so that clients that still use
+    /// it can be identified.
     #[must_use]
     pub fn ended(self, now: Timestamp) -> Self {
         Self {

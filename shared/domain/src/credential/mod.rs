@@ -1,7 +1,7 @@
-//! Integration credentials: scoped tokens with an owner, an age, and an end.
+//! Integration credentials: scoped tokens with an owner, a rotation period and an optional expiry.
 //!
-//! A credential's token is kept nowhere; under its keyed hash lies what it may do ([`Grant`]).
-//! [`reminder`] says when somebody should be told that a credential is getting old.
+//! Tokens are not stored. A token's keyed hash is the key of its [`Grant`]. [`reminder`] decides
+//! when to publish rotation reminders.
 
 pub(crate) mod allowed_ips;
 pub mod grant;
@@ -21,48 +21,48 @@ use crate::{
     time,
 };
 
-/// A credential as it is kept.
+/// A stored credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Credential {
-    /// Its id.
+    /// Credential ID.
     pub id: CredentialId,
-    /// What an admin wrote about it.
+    /// Settings written by the admin.
     #[serde(flatten)]
     pub settings: Settings,
-    /// The last characters of the token.
+    /// Last characters of the token.
     pub token_hint: String,
-    /// The keyed hash of the token in force; none once it is revoked.
+    /// Keyed hash of the current token; `None` once it is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// The keyed hashes of rotated tokens, the latest first, each with the end of its overlap.
+    /// Keyed hashes of rotated tokens, latest first, each with the end of its overlap.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "previous"
     )]
     pub previous: Vec<(String, Timestamp)>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// Who made it; none for the first admin's.
+    /// User who created it; `None` for the first admin's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<UserId>,
-    /// When its token was last replaced.
+    /// When its token was last rotated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotated_at: Option<Timestamp>,
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
-    /// When a former token was last used. The present tokens' times are with their grants.
+    /// When a rotated token was last used. Grants store the last use of current tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Timestamp>,
-    /// The reminder that was sent last in this rotation period.
+    /// The last reminder of this rotation period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminded: Option<Reminder>,
-    /// Counts the changes.
+    /// Version for optimistic locking.
     pub version: u64,
 }
 
-/// Reads the rotated tokens of a credential: a list, or the single one that older rows have.
+/// Deserializes rotated tokens: a list, or the single one in older rows.
 fn previous<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(String, Timestamp)>, D::Error> {
@@ -78,35 +78,35 @@ fn previous<'de, D: Deserializer<'de>>(
     })
 }
 
-/// What an admin writes about a credential.
+/// Settings of a credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What it is for.
+    /// Purpose; 1 to 200 characters.
     pub description: String,
-    /// What it may do.
+    /// Granted scopes.
     pub scopes: Scopes,
-    /// Who holds it.
+    /// Owner.
     pub user_id: UserId,
-    /// When it ends.
+    /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
-    /// After how many days its token should be replaced.
+    /// Days after which the token should be rotated.
     pub rotate_after_days: u32,
-    /// Where it may be used from.
+    /// Source addresses from which it may be used.
     #[serde(default, skip_serializing_if = "AllowedIps::is_empty")]
     pub allowed_ips: AllowedIps,
 }
 
-/// How a credential stands.
+/// Status of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = CredentialStatus)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Its token counts.
+    /// The token is valid.
     Active,
-    /// An admin ended it.
+    /// Revoked by an admin.
     Revoked,
-    /// Its time is over.
+    /// Expired.
     Expired,
 }
 
@@ -119,19 +119,20 @@ impl Status {
     ];
 }
 
-/// How old a token may grow unless somebody says otherwise.
+/// Default rotation period, in days.
 pub const ROTATE_AFTER_DAYS: u32 = 90;
 
 impl Settings {
-    /// Reads a new credential's settings. The holder is `caller` unless another is named; `now`
-    /// bounds the end.
+    /// Parses the settings of a new credential. The owner defaults to `caller`. `expires_at` must
+    /// be after `now`.
     pub fn parse(value: Value, caller: UserId, now: Timestamp) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let user_id = fields.defaulted("user_id", caller, |value| Ok(string(value)?.parse()?));
         Self::take(fields, user_id, |end| end > now)
     }
 
-    /// Reads settings after a merge patch. The holder stays, and so may an end that has passed.
+    /// Parses settings after a merge patch. The owner can't change, and an expiry in the past may
+    /// stay.
     pub fn patched(&self, value: Value, now: Timestamp) -> Checked<Self> {
         let fields = Fields::of(value)?;
         Self::take(fields, Some(self.user_id), |end| {
@@ -148,7 +149,7 @@ impl Settings {
         let scopes = fields.required("scopes", Scopes::parse);
         let ends_at = fields.defaulted("expires_at", None, |value| match timestamp(value)? {
             end if may_end(end) => Ok(Some(end)),
-            _ => Err(Problems::here("must lie in the future")),
+            _ => Err(Problems::here("must be in the future")),
         });
         let days = fields.defaulted("rotate_after_days", ROTATE_AFTER_DAYS.into(), whole(1, 365));
         let allowed_ips = fields.defaulted("allowed_ips", AllowedIps::default(), AllowedIps::parse);
@@ -165,7 +166,7 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// The fields that a patch may change, as [`Settings::patched`] reads them.
+    /// The fields that a patch may change, as read by [`Settings::patched`].
     pub fn to_value(&self) -> Value {
         json!({
             "description": self.description,
@@ -182,17 +183,17 @@ fn description(value: Value) -> Checked<String> {
     match text.chars().count() {
         0 => Err(Problems::here("must not be empty")),
         1..=200 if !text.chars().any(char::is_control) => Ok(text),
-        1..=200 => Err(Problems::here("must hold no control characters")),
+        1..=200 => Err(Problems::here("must not contain control characters")),
         _ => Err(Problems::here("must have at most 200 characters")),
     }
 }
 
-/// A token as a credential knows it.
+/// Stored data of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenMark {
-    /// Its keyed hash.
+    /// Keyed hash.
     pub hash: String,
-    /// Its last characters.
+    /// Last characters.
     pub hint: String,
 }
 
@@ -221,7 +222,7 @@ impl Credential {
         }
     }
 
-    /// How it stands at `now`.
+    /// Status at `now`.
     pub fn status(&self, now: Timestamp) -> Status {
         match (self.revoked_at, self.settings.ends_at) {
             (Some(_), _) => Status::Revoked,
@@ -230,7 +231,7 @@ impl Credential {
         }
     }
 
-    /// When its token should be replaced.
+    /// When its token should be rotated.
     pub fn rotation_due_at(&self) -> Timestamp {
         let days = SignedDuration::from_hours(24 * i64::from(self.settings.rotate_after_days));
         self.rotated_at
@@ -239,17 +240,17 @@ impl Credential {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether it should have been replaced by `now`.
+    /// Whether rotation is overdue at `now`.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.status(now) == Status::Active && self.rotation_due_at() <= now
     }
 
-    /// Whether its holder can manage everything at `now`, as far as it goes by the credential.
+    /// Whether this is an active admin credential at `now`. The owner is not checked.
     pub fn is_live_admin(&self, now: Timestamp) -> bool {
         self.status(now) == Status::Active && self.grants_all()
     }
 
-    /// Whether its holder can manage everything until somebody ends that: no time does.
+    /// Whether this is an admin credential that never expires.
     pub fn is_lasting_admin(&self) -> bool {
         self.revoked_at.is_none() && self.settings.ends_at.is_none() && self.grants_all()
     }
@@ -258,11 +259,12 @@ impl Credential {
         self.settings.scopes.grants(Scope::Admin)
     }
 
-    /// With a new token from `now` on; the old one is valid for `overlap` more. Earlier ones keep
-    /// their own overlaps, unless there is none this time: then all of them end at once.
+    /// Returns the credential with a new token from `now` on. The old token stays valid for
+    /// `overlap`. Earlier ones keep their own overlap, unless `overlap` is zero, which ends all of
+    /// them immediately.
     ///
     /// # Errors
-    /// When too many tokens are in their overlap.
+    /// Fails if too many tokens are still in their overlap.
     pub fn rotated(
         self,
         token: TokenMark,
@@ -277,7 +279,7 @@ impl Credential {
         })
     }
 
-    /// With a new token from `now` on, and no other.
+    /// Returns the credential with a new token from `now` on as its only one.
     #[must_use]
     pub fn reissued(self, token: TokenMark, now: Timestamp) -> Self {
         Self {
@@ -291,7 +293,7 @@ impl Credential {
         }
     }
 
-    /// Without any token from `now` on.
+    /// Returns the credential without valid tokens from `now` on.
     #[must_use]
     pub fn revoked(self, now: Timestamp) -> Self {
         let revoked_at = self.revoked_at.or(Some(now));
@@ -304,7 +306,7 @@ impl Credential {
         }
     }
 
-    /// With other settings. Another rotation period begins the reminders anew.
+    /// Returns the credential with other settings. A new rotation period restarts the reminders.
     #[must_use]
     pub fn changed(self, settings: Settings) -> Self {
         let same = settings.rotate_after_days == self.settings.rotate_after_days;
@@ -316,7 +318,7 @@ impl Credential {
         }
     }
 
-    /// What lies under its tokens' hashes.
+    /// The grants of its tokens, by hash.
     pub fn grants(&self) -> Vec<(String, Grant)> {
         let Settings {
             user_id,

@@ -1,5 +1,5 @@
-//! When somebody should be told that a credential is to be rotated: seven days before, on the day,
-//! and every seven days after that.
+//! Rotation reminders: seven days before a credential is due, on the due date, and every seven days
+//! after that.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,18 +8,18 @@ use serde_json::json;
 use super::{Credential, Status};
 use crate::{delivery::derived_event_id, event::Event, pattern::EventType, time};
 
-/// How long before the due day the first reminder goes out, and how long after one the next does.
+/// Interval between reminders, and between the first one and the due date.
 pub const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A reminder, by its place in the sequence: −1 is the warning before, 0 the due day, 1 a week
-/// after it, and so on.
+/// Position of a reminder in the sequence: −1 is the one before the due date, 0 the due date, 1 a
+/// week after it, and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reminder(i64);
 
 impl Credential {
-    /// The reminder that is due at `now`. Of several that were missed only the last counts. None
-    /// when it was sent, when it is too early, and for credentials that have ended.
+    /// The reminder due at `now`. Of several missed ones, only the last. `None` if it was already
+    /// sent, if it is too early, or if the credential has ended.
     pub fn reminder(&self, now: Timestamp) -> Option<Reminder> {
         let stage = now
             .duration_since(self.rotation_due_at())
@@ -30,7 +30,7 @@ impl Credential {
         (open && self.status(now) == Status::Active).then_some(due)
     }
 
-    /// When the next reminder is due, after those that were sent.
+    /// When the next reminder is due, considering those already sent.
     pub fn next_reminder_at(&self) -> Timestamp {
         let stage = self
             .reminded
@@ -43,10 +43,11 @@ impl Credential {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// The event of a reminder, as of `now`. Its id follows from the credential, the stage and the
-    /// due time, so that a repeat is the same event. Lists go by the time in an id: it is neither
-    /// before the credential's present secret nor after `clock`, the time in truth, for which a run
-    /// may be ahead.
+    /// The event of a reminder, as of `now`.
+    ///
+    /// Its ID derives from the credential, the stage and the due date, so that a repeat is the same
+    /// event. Lists are ordered by the time in an ID, so it is neither before the current token nor
+    /// after `clock`, the real time, which `now` may be ahead of.
     pub fn reminder_event(&self, reminder: Reminder, now: Timestamp, clock: Timestamp) -> Event {
         let due_at = self.rotation_due_at();
         let Reminder(stage) = reminder;
@@ -78,7 +79,7 @@ impl Credential {
         }
     }
 
-    /// The credential once a reminder was sent.
+    /// Returns the credential after a reminder was sent.
     #[must_use]
     pub fn reminded(self, reminder: Reminder) -> Self {
         Self {

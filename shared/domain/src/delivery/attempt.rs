@@ -133,7 +133,7 @@ pub struct Attempt {
     pub missing_tags: Vec<String>,
 }
 
-/// Max size of the response of a small attempt, in bytes.
+/// Maximum size of the response of a small attempt, in bytes.
 const SMALL: usize = 512;
 
 impl Attempt {

@@ -62,8 +62,8 @@ pub enum Due {
     Lost,
 }
 
-/// Max number of re-queues. The longest schedule, seven days, takes 672 waits of 900 s. The rest
-/// allows for clock differences and rate limits.
+/// Maximum number of re-queues. The longest schedule, seven days, takes 672 waits of 900 s. The
+/// rest allows for clock differences and rate limits.
 const MAX_WAITS: u32 = 2000;
 
 impl Message {

@@ -1,4 +1,4 @@
-//! Whether a call was made by the third party, scheme by scheme.
+//! Verification of inbound requests, scheme by scheme.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::signature;
 
-/// How far a signed time may be from now, in seconds, before and after.
+/// Maximum difference between a signed timestamp and now, in seconds.
 const WINDOW_SECONDS: u64 = 300;
 
-/// The header with the time that Slack signs.
+/// Header with the timestamp that Slack signs.
 pub(super) const SLACK_TIME: &str = "x-slack-request-timestamp";
 
 impl Verification {
-    /// Whether the third party made this call, as of `now`.
+    /// Verifies that the third party sent this request, as of `now`.
     pub fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<(), Refused> {
         let Request { headers, body, .. } = *request;
         match self {
@@ -85,7 +85,7 @@ impl Hmac {
     }
 }
 
-/// The text of a header that the scheme needs.
+/// Value of a header required by the scheme.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refused> {
     headers
         .get(name)
@@ -95,7 +95,7 @@ pub(super) fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&
         .map_err(|_| Refused::Malformed(name))
 }
 
-/// The bytes of the signature in a header.
+/// Decodes the signature in a header.
 pub(super) fn signature(
     headers: &HeaderMap,
     name: &'static str,
@@ -108,7 +108,7 @@ pub(super) fn signature(
         .ok_or(Refused::Malformed(name))
 }
 
-/// Whether the Unix time in a text is within the window.
+/// Whether a Unix timestamp is within the window.
 pub(super) fn recent(name: &'static str, seconds: &str, now: Timestamp) -> Result<(), Refused> {
     let seconds: i64 = seconds.parse().map_err(|_| Refused::Malformed(name))?;
     if now.as_second().abs_diff(seconds) <= WINDOW_SECONDS {
@@ -122,7 +122,7 @@ pub(super) const fn matches(same: bool) -> Result<(), Refused> {
     if same { Ok(()) } else { Err(Refused::Mismatch) }
 }
 
-/// The `name:password` that HTTP Basic authentication sends.
+/// The `name:password` of HTTP Basic authentication.
 fn basic(headers: &HeaderMap) -> Result<Vec<u8>, Refused> {
     let malformed = Refused::Malformed("authorization");
     let (scheme, credentials) = header(headers, AUTHORIZATION.as_str())?
@@ -136,7 +136,8 @@ fn basic(headers: &HeaderMap) -> Result<Vec<u8>, Refused> {
         .map_err(|_| malformed)
 }
 
-/// Compares hashes, so that the time tells neither where two texts differ nor how long ours is.
+/// Compares hashes, so that the time reveals neither the position of a difference nor the length of
+/// the secret.
 fn same(given: &[u8], expected: &[u8]) -> bool {
     Sha256::digest(given)
         .ct_eq(&Sha256::digest(expected))

@@ -1,9 +1,9 @@
-//! Which deliveries are the same one, and Slack's question whether a URL is there.
+//! Deduplication of inbound requests, and Slack's URL verification.
 //!
-//! A key is only as good as what the scheme signs. An id that the signature covers (`webhook-id`,
-//! those in a body) is the key. Where there is none, a delivery has two: an id that stands beside
-//! the signature, such as `X-GitHub-Delivery`, and what was signed itself. Either makes a call a
-//! repetition, so a captured call can't be made a new one by another id beside it.
+//! A key must be covered by the signature. An ID that the signature covers (`webhook-id`, IDs in a
+//! body) is the key. Without one, a request has two keys: an unsigned ID such as
+//! `X-GitHub-Delivery`, and the signed data itself. Either marks a duplicate, so that a captured
+//! request can't be replayed with another unsigned ID.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::HeaderMap;
@@ -13,21 +13,20 @@ use sha2::{Digest as _, Sha256};
 use super::{Request, Verification, check::SLACK_TIME, stripe, twilio};
 use crate::json;
 
-/// Headers that name a delivery, each by its sender. None of them is signed but Standard Webhooks'
-/// own.
+/// Headers that identify a delivery, one per sender. Only the one of Standard Webhooks is signed.
 const NAMING: [&str; 4] = [
     "webhook-id",
     "x-github-delivery",
     "x-shopify-webhook-id",
     "i-twilio-idempotency-token",
 ];
-/// The longest id, in bytes. A longer one is taken for none.
+/// Maximum length of an ID, in bytes. Longer ones are ignored.
 const MAX_ID_BYTES: usize = 255;
 
 impl Verification {
-    /// What repetitions of one delivery have in common: a call is one when an earlier call had any
-    /// of these keys. Each is the name of its source and, after a colon, the id; at most 300 bytes.
-    /// To be asked after the call is verified.
+    /// Keys shared by all requests of one delivery: a request is a duplicate if an earlier one had
+    /// any of these keys. Each is the name of its source, a colon and the ID, at most 300 bytes.
+    /// Call this only after verification.
     pub fn delivery_keys(&self, request: &Request<'_>) -> Vec<String> {
         let header = |name| header_key(request.headers, name);
         let signed_id = match self {
@@ -62,8 +61,8 @@ impl Verification {
             .collect()
     }
 
-    /// What the signature of a verified call covers. It stands for the signature, which may be
-    /// written in several ways.
+    /// The data covered by the signature of a verified request. Used instead of the signature,
+    /// which has several valid spellings.
     fn signed(&self, request: &Request<'_>) -> Option<Vec<u8>> {
         let Request { headers, body, .. } = *request;
         let after =
@@ -78,8 +77,7 @@ impl Verification {
         }
     }
 
-    /// What to answer, as plain text, when Slack asks whether this is the right URL. To be asked
-    /// after the call is verified.
+    /// The plain-text response to Slack's URL verification. Call this only after verification.
     pub fn challenge(&self, body: &[u8]) -> Option<String> {
         let Self::Slack(_) = self else { return None };
         let Challenge { kind, challenge } = read(body)?;

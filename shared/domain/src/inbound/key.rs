@@ -1,14 +1,14 @@
-//! The key of an inbound URL, which is all that its caller needs to know.
+//! Key of an inbound URL. The key alone grants access to the URL.
 
 use secrecy::{ExposeSecret, SecretString};
 use ulid::Ulid;
 
 use crate::id::UserId;
 
-/// Of a service: 22 random characters of base64url (128 bits) and the ULID of the user that the URL
-/// was made for, so that one read tells whose call it is and whether the user is active. Of a
-/// provider, which has no user: 44 random characters. Only a keyed hash of it is looked up, and
-/// whoever knows it can call, so it counts as a secret.
+/// For a service: 22 random base64url characters (128 bits) and the ULID of the user that the URL
+/// was created for, so that one read finds the service and whether the user is active. For a
+/// provider, which has no user: 44 random characters. Lookups use a keyed hash only. Anyone who
+/// knows the key can send requests, so it is a secret.
 #[derive(Debug, Clone)]
 pub struct Key {
     text: SecretString,
@@ -18,7 +18,7 @@ pub struct Key {
 const RANDOM: usize = 22;
 
 impl Key {
-    /// A key for `user`; `random` is 22 random characters of base64url.
+    /// Creates a key for `user`; `random` is 22 random base64url characters.
     pub fn new(random: &str, user: UserId) -> Self {
         Self {
             text: format!("{random}{}", user.ulid()).into(),
@@ -26,7 +26,7 @@ impl Key {
         }
     }
 
-    /// A key for a provider's reports; `random` is twice 22 random characters of base64url.
+    /// Creates a key for a provider's reports; `random` is twice 22 random base64url characters.
     pub fn of_provider(random: [&str; 2]) -> Self {
         Self {
             text: random.concat().into(),
@@ -34,8 +34,7 @@ impl Key {
         }
     }
 
-    /// Reads the last segment of an inbound URL. What has not the form of a key is none, without a
-    /// read.
+    /// Parses the last segment of an inbound URL. Rejects malformed keys without a read.
     pub fn parse(text: &str) -> Option<Self> {
         let legal = |text: &str| {
             text.bytes()
@@ -49,7 +48,7 @@ impl Key {
         }
         let (random, ulid) = text.split_at_checked(RANDOM)?;
         let user = Ulid::from_string(ulid).ok().map(UserId::from_ulid)?;
-        // As we write it: a ULID can be spelled in several ways.
+        // Only the canonical form: a ULID can be spelled in several ways.
         (legal(random) && user.ulid().to_string() == ulid).then(|| Self {
             text: text.into(),
             user: Some(user),
@@ -61,7 +60,7 @@ impl Key {
         self.text.expose_secret()
     }
 
-    /// The user that a service's URL was made for: a hint where to look.
+    /// User that a service's URL was created for. It is a hint for the lookup.
     pub const fn user(&self) -> Option<UserId> {
         self.user
     }
@@ -74,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_reads_back_and_nothing_else_does() {
+    fn key_round_trips_and_other_text_is_rejected() {
         let user = UserId::from_ulid(Ulid::from_parts(1_790_000_000_000, 7));
         let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user);
         assert_eq!(key.expose().len(), 48);
@@ -99,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_key_or_none(text in "\\PC{0,60}", random in "[A-Za-z0-9_-]{22}", bits: u128) {
+        fn parse_accepts_any_text(text in "\\PC{0,60}", random in "[A-Za-z0-9_-]{22}", bits: u128) {
             let _ = Key::parse(&text);
             let user = UserId::from_ulid(Ulid::from(bits));
             prop_assert_eq!(Key::parse(Key::new(&random, user).expose()).and_then(|key| key.user()), Some(user));

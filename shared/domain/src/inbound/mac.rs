@@ -1,4 +1,4 @@
-//! HMACs over what was received (RFC 2104), and the plain scheme of a signature in a header.
+//! HMACs over received data (RFC 2104), and the generic scheme with a signature in a header.
 
 use base64::{
     Engine as _,
@@ -8,36 +8,36 @@ use base64::{
 use http::HeaderName;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Which hash an HMAC is made with.
+/// Hash function of an HMAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Algorithm {
     Sha1,
     Sha256,
     Sha512,
 }
 
-/// How a signature is written.
+/// Encoding of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// Hexadecimal, in either case.
+    /// Hexadecimal, upper or lower case.
     Hex,
     /// Base64 (RFC 4648, section 4), with or without padding.
     Base64,
 }
 
-/// A signature over the body in a header.
+/// A signature over the body, sent in a header.
 #[derive(Debug, Clone)]
 pub struct Hmac {
-    /// The key.
+    /// Key.
     pub secret: SecretString,
-    /// Which header.
+    /// Header name.
     pub header: HeaderName,
-    /// With which hash.
+    /// Hash function.
     pub algorithm: Algorithm,
-    /// How it is written.
+    /// Encoding of the signature.
     pub encoding: Encoding,
-    /// What stands in front of it, such as `sha256=`.
+    /// Text before the signature, such as `sha256=`.
     pub prefix: String,
 }
 
@@ -47,8 +47,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl Algorithm {
-    /// Whether `signature` is the HMAC of `parts` one after the other. Takes the same time wherever
-    /// it differs.
+    /// Whether `signature` is the HMAC of the concatenated `parts`. Runs in constant time.
     pub(super) fn verifies(self, secret: &SecretString, parts: &[&[u8]], signature: &[u8]) -> bool {
         match self {
             Self::Sha1 => verifies::<hmac::Hmac<sha1::Sha1>>(secret, parts, signature),
@@ -72,7 +71,7 @@ fn verifies<M: hmac::Mac + hmac::KeyInit>(
 }
 
 impl Encoding {
-    /// The bytes of a signature.
+    /// Decodes a signature.
     pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Hex if text.len().is_multiple_of(2) => {
@@ -84,7 +83,7 @@ impl Encoding {
     }
 }
 
-/// The byte of two digits.
+/// Value of two hexadecimal digits.
 fn hex(digits: &[u8]) -> Option<u8> {
     let digit = |digit: &u8| {
         char::from(*digit)

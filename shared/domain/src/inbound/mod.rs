@@ -1,10 +1,8 @@
-//! Inbound webhooks: calls that third parties make to a service's own URL.
+//! Inbound webhooks: requests from third parties to a service's own URL.
 //!
-//! In comes a [`Request`] as it was received, its body unread. [`Verification`] says whether the
-//! third party made it, over the raw bytes and before anything is parsed;
-//! [`Verification::delivery_keys`] says which deliveries are the same one; and [`received`] makes
-//! of it the `data` of the event `service.received`, without credentials. Nothing here panics,
-//! whatever comes.
+//! [`Verification`] checks the raw bytes of a [`Request`] before anything is parsed.
+//! [`Verification::delivery_keys`] identifies duplicates. [`received`] converts the request to the
+//! `data` of the event `service.received`, without credentials. Nothing here panics on any input.
 
 mod check;
 mod delivery;
@@ -28,64 +26,67 @@ use crate::{
     webhook::request::HOPS_HEADER,
 };
 
-/// What a call's key tells: whose call it is, and how it is checked.
+/// The service that an inbound key belongs to, and how its requests are verified.
 #[derive(Debug, Clone)]
 pub struct Receiver {
-    /// The service.
+    /// ID of the service.
     pub service: ServiceId,
-    /// Its name.
+    /// Name of the service.
     pub name: String,
-    /// Who its calls are made for.
+    /// User that the service is assigned to.
     pub user: UserId,
-    /// How they are checked.
+    /// How its requests are verified.
     pub verification: Verification,
 }
 
-/// A call as it came in.
+/// An inbound HTTP request.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The method.
+    /// HTTP method.
     pub method: &'a Method,
-    /// The address that the third party called, with its query as it was sent: some sign it.
+    /// URL as the third party requested it, with the raw query. Some schemes sign it.
     pub url: &'a str,
-    /// The headers.
+    /// Headers.
     pub headers: &'a HeaderMap,
-    /// The body, byte by byte.
+    /// Raw body.
     pub body: &'a [u8],
 }
 
-/// Why a call is not taken for the third party's.
+/// Why verification failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// A header that the scheme needs is not there.
+    /// A header required by the scheme is missing.
     #[error("the header {0} is missing")]
     Missing(&'static str),
-    /// A header that the service names is not there.
-    #[error("the header that authenticates is missing")]
+    /// A header configured for the service is missing.
+    #[error("the authentication header is missing")]
     Unauthenticated,
-    /// A header, or what is signed, has not the scheme's form.
-    #[error("{0} cannot be read")]
+    /// A header or signed value is not in the scheme's format.
+    #[error("{0} is malformed")]
     Malformed(&'static str),
-    /// More than 300 s from now, in either direction.
-    #[error("the time is too far from now")]
+    /// The time differs from now by more than 300 s.
+    #[error("the timestamp is too far from the current time")]
     Stale,
-    /// The signature or secret is another one.
-    #[error("the signature or secret is wrong")]
+    /// The signature or secret does not match.
+    #[error("the signature or secret does not match")]
     Mismatch,
 }
 
-/// The header says that the request went through Tieline too often, or it is no count.
+/// The request passed through Tieline too often, or the header's value is not a valid count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The request went through Tieline {MAX_HOPS} times or more, or its header `tieline-hops` is not a number below that"
+    "The request passed through Tieline {MAX_HOPS} or more times, or its `tieline-hops` header is not a number below {MAX_HOPS}."
 )]
 pub struct Loop;
 
-/// How often one chain of events may leave Tieline before its way back in is closed.
+/// Maximum number of times that a chain of events may leave Tieline and still come back in.
 const MAX_HOPS: u8 = 3;
 
-/// How many times what led to this call left Tieline: the `hops` of the event that comes of it. A
-/// count of 3 or more, and a text that is no count, is refused.
+/// Returns how many times the chain that led to this request has left Tieline: the `hops` of the
+/// resulting event.
+///
+/// # Errors
+/// Rejects a count of 3 or more, and any value that is not a count.
 pub fn hops(headers: &HeaderMap) -> Result<u8, Loop> {
     headers
         .get_all(HOPS_HEADER)

@@ -1,4 +1,4 @@
-//! From a call to the `data` of the event `service.received`.
+//! Converts an inbound request to the `data` of the event `service.received`.
 
 use std::borrow::Cow;
 
@@ -18,13 +18,12 @@ use crate::{
     media_type::{MediaType, field_text},
 };
 
-/// JSON nested deeper is given as text, so that whoever reads the event need not fear for its
-/// stack.
+/// Maximum nesting depth of JSON. Deeper documents are given as text, so that readers of the event
+/// don't risk a stack overflow.
 const MAX_LEVELS: usize = 64;
 
-/// The event's data: what was called, by what, and with what. Of the headers, those that hold a
-/// credential, or a signature that could be used again, are left out; in the others, what looks
-/// like a secret is masked.
+/// The event's data: method, query, headers and body of the request. Headers with a credential or a
+/// reusable signature are omitted. In the others, values that look like secrets are masked.
 pub fn received(receiver: &Receiver, request: &Request<'_>) -> Map<String, Value> {
     let content_type = request
         .headers
@@ -47,19 +46,18 @@ pub fn received(receiver: &Receiver, request: &Request<'_>) -> Map<String, Value
     data
 }
 
-/// The query of a URL, read like a form.
+/// Parses the query of a URL like a form.
 pub(crate) fn query(url: &str) -> Map<String, Value> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     form::query(query.split('#').next().unwrap_or_default())
 }
 
-/// Whether the body is `application/x-www-form-urlencoded`, by its content type.
+/// Whether the content type is `application/x-www-form-urlencoded`.
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
     MediaType::of(headers).is_form()
 }
 
-/// The body as JSON, form or text; where it is none of these, as base64, with the name of that
-/// encoding.
+/// The body as JSON, form or text; otherwise as base64 with the name of that encoding.
 pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     let bytes = request.body;
     if bytes.is_empty() {
@@ -78,8 +76,8 @@ pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     )
 }
 
-/// The body as JSON of any depth, or as a form that is read [pair by pair](form::pair_by_pair): for
-/// callers that need single fields only.
+/// The body as JSON of any depth, or as a form parsed [pair by pair](form::pair_by_pair). For
+/// callers that only need single fields.
 pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
     let media = MediaType::of(request.headers);
     if media.is_form() && !request.body.is_empty() {
@@ -91,7 +89,7 @@ pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
     document(request.body, &media, usize::MAX)
 }
 
-/// A document as it can be part of an event: as text where it is nested too deep.
+/// A document for use in an event; converted to text if it is nested too deep.
 pub(crate) fn shallow(document: Value) -> Value {
     if is_deep(&document, MAX_LEVELS) {
         document.to_string().into()
@@ -100,7 +98,8 @@ pub(crate) fn shallow(document: Value) -> Value {
     }
 }
 
-/// The body as JSON, which is UTF-8 whatever the content type says, unless it is not.
+/// Parses the body as JSON, which is UTF-8 whatever the content type declares, unless it isn't
+/// valid UTF-8.
 fn document(bytes: &[u8], media: &MediaType, levels: usize) -> Option<Value> {
     if !media.may_be_json(bytes) {
         return None;
@@ -114,7 +113,7 @@ fn document(bytes: &[u8], media: &MediaType, levels: usize) -> Option<Value> {
         .filter(|value| !is_deep(value, levels))
 }
 
-/// A form, or the JSON document that is all there is in it: some senders put theirs into a field
+/// Returns the form, or the JSON document in it: some senders put their whole document into a field
 /// `payload`.
 fn unwrapped(form: Map<String, Value>, levels: usize) -> Value {
     let payload = form
@@ -127,8 +126,7 @@ fn unwrapped(form: Map<String, Value>, levels: usize) -> Value {
     document.unwrap_or(Value::Object(form))
 }
 
-/// Whether arrays and objects lie inside each other in more than `levels` levels. (The parser
-/// itself stops at 128.)
+/// Whether arrays and objects are nested more than `levels` deep. (The parser itself stops at 128.)
 fn is_deep(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(values) => {
@@ -142,7 +140,7 @@ fn is_deep(value: &Value, levels: usize) -> bool {
 fn headers(headers: &HeaderMap, verification: &Verification) -> Value {
     let shown = headers
         .keys()
-        .filter(|name| !holds_credential(name, verification));
+        .filter(|name| !contains_credential(name, verification));
     let text = |name: &HeaderName| {
         let values = headers
             .get_all(name)
@@ -159,16 +157,16 @@ fn headers(headers: &HeaderMap, verification: &Verification) -> Value {
         .into()
 }
 
-/// Whether a header authenticates somebody: by its name, or because the service's verification
-/// reads it.
-fn holds_credential(name: &HeaderName, verification: &Verification) -> bool {
+/// Whether a header contains a credential, by its name or because the service's verification uses
+/// it.
+fn contains_credential(name: &HeaderName, verification: &Verification) -> bool {
     let verifies = match verification {
         Verification::Header { name: own, .. } => name == own,
         Verification::Hmac(hmac) => name == hmac.header,
         Verification::Shopify(_) => name == "x-shopify-hmac-sha256",
         _ => false,
     };
-    // `Idempotency-Key` and `I-Twilio-Idempotency-Token` are names, not secrets.
+    // `Idempotency-Key` and `I-Twilio-Idempotency-Token` are identifiers, not secrets.
     verifies
         || [COOKIE, PROXY_AUTHORIZATION].contains(name)
         || is_sensitive(name.as_str()) && !name.as_str().contains("idempotency")

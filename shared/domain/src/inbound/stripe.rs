@@ -1,6 +1,6 @@
-//! Stripe's signatures: `Stripe-Signature: t=<Unix time>,v1=<hex>,v1=<hex>,v0=…`, each `v1` an
-//! HMAC-SHA256 of `<t>.<body>`. There are several while Stripe rolls a secret; other schemes are
-//! ignored, so that nobody can choose a weaker one.
+//! Stripe signatures: `Stripe-Signature: t=<Unix time>,v1=<hex>,v1=<hex>,v0=…`. Each `v1` is an
+//! HMAC-SHA256 of `<t>.<body>`. There are several while Stripe rolls a secret. Other schemes are
+//! ignored to prevent downgrades.
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use super::{
 
 const NAME: &str = "stripe-signature";
 
-/// The most signatures that are looked at.
+/// Maximum number of signatures that are checked.
 const MAX_SIGNATURES: usize = 8;
 
 pub(super) fn verify(
@@ -34,7 +34,7 @@ pub(super) fn verify(
     )
 }
 
-/// What is signed: the time and the body.
+/// The signed data: timestamp and body.
 pub(super) fn signed(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Refused> {
     Ok([time(headers)?.as_bytes(), b".", body].concat())
 }

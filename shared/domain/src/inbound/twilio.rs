@@ -1,6 +1,6 @@
-//! Twilio's signatures: `X-Twilio-Signature`, the base64 HMAC-SHA1 of the URL and, of a form, each
-//! name and value, sorted. Other bodies are covered by their SHA-256 in the query's `bodySHA256`.
-//! There is no time in it.
+//! Twilio signatures: `X-Twilio-Signature` is the base64 HMAC-SHA1 of the URL and, for a form, each
+//! name and value, sorted. Other bodies are covered by their SHA-256 in the query parameter
+//! `bodySHA256`. There is no timestamp.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -30,17 +30,16 @@ pub(super) fn verify(secret: &SecretString, request: &Request<'_>) -> Result<(),
     matches(spellings(request.url).iter().any(|url| signed(url)))
 }
 
-/// What is signed, with the URL as it came.
+/// The signed data, with the URL as it was requested.
 pub(super) fn signed(request: &Request<'_>) -> Vec<u8> {
     [request.url, &texts(request).unwrap_or_default()]
         .concat()
         .into_bytes()
 }
 
-/// The names and values of a form, sorted; `None` where there are none.
+/// Sorted names and values of a form; `None` if there are none.
 fn texts(request: &Request<'_>) -> Option<String> {
-    // A name that comes several times with the same value counts once, as in Twilio's own
-    // libraries.
+    // A repeated name with the same value counts once, as in Twilio's own libraries.
     let mut parameters: BTreeSet<(Cow<'_, str>, Cow<'_, str>)> = BTreeSet::new();
     if is_form(request.headers) {
         parameters.extend(form_urlencoded::parse(request.body));
@@ -52,7 +51,7 @@ fn texts(request: &Request<'_>) -> Option<String> {
     (!parameters.is_empty()).then_some(texts)
 }
 
-/// Whether the URL, which is signed, names the body's hash; without a body it need not.
+/// Whether the signed URL contains the hash of the body. Not required without a body.
 fn covers(url: &str, body: &[u8]) -> Result<bool, Refused> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     match form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == HASH) {
@@ -66,8 +65,8 @@ fn covers(url: &str, body: &[u8]) -> Result<bool, Refused> {
     }
 }
 
-/// The URL as it came, and with its port left out or spelled out: Twilio signs either, depending on
-/// the product.
+/// The URL as requested, and with the default port removed or added: Twilio signs either, depending
+/// on the product.
 fn spellings(url: &str) -> Vec<String> {
     let mut spellings = vec![url.to_owned()];
     if let Some((scheme, rest)) = url.split_once("://") {

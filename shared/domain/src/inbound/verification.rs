@@ -1,4 +1,4 @@
-//! How a service's calls are verified: read from JSON, written back without secrets.
+//! Verification settings of a service, parsed from JSON and written back without secrets.
 
 use http::HeaderName;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,10 +12,10 @@ use crate::{
     webhook::{auth, settings::Reveal},
 };
 
-/// How a call shows that the third party made it.
+/// How a request proves that the third party sent it.
 #[derive(Debug, Clone)]
 pub enum Verification {
-    /// Not at all: the URL's key is all there is.
+    /// No verification: the URL's key is the only protection.
     None,
     /// Standard Webhooks 1.0, symmetric.
     StandardWebhooks(SigningSecret),
@@ -29,20 +29,20 @@ pub enum Verification {
     Shopify(SecretString),
     /// `X-Twilio-Signature`.
     Twilio(SecretString),
-    /// A signature over the body in a header of the service's own.
+    /// A signature over the body in a configured header.
     Hmac(Hmac),
     /// HTTP Basic authentication (RFC 7617).
     Basic {
-        /// The user's name, without a colon.
+        /// User name, without a colon.
         username: String,
-        /// The password.
+        /// Password.
         password: SecretString,
     },
     /// A secret in a header.
     Header {
-        /// Which header.
+        /// Header name.
         name: HeaderName,
-        /// The secret.
+        /// Secret.
         value: SecretString,
     },
 }
@@ -55,12 +55,12 @@ const ALGORITHMS: [(&str, Algorithm); 3] = [
 const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Encoding::Base64)];
 
 impl Verification {
-    /// Reads `{"type": "none" | "standard_webhooks" | …}`.
+    /// Parses `{"type": "none" | "standard_webhooks" | …}`.
     pub fn parse(value: Value) -> Checked<Self> {
         Self::read(value, Source::Client)
     }
 
-    /// Reads what was saved, under whatever rules for secrets.
+    /// Loads a stored value without checking the rules for secrets.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, Source::Table)
     }
@@ -73,7 +73,7 @@ impl Verification {
             }
             Ok(secret)
         };
-        // Those that a known sender issues: blanks at an end come from pasting.
+        // Secrets of known senders. White space at an end comes from copy and paste.
         let pasted = |value| trimmed(secret(value)?, source);
         let standard = |value| match source {
             Source::Client => Ok(SigningSecret::parse(&string(value)?)?),
@@ -114,7 +114,8 @@ impl Verification {
         fields.finish(verification)
     }
 
-    /// The document that [`Verification::parse`] reads, or with hints in place of secrets.
+    /// Returns the document that [`Verification::parse`] reads, or one with hints instead of
+    /// secrets.
     pub fn to_value(&self, reveal: Reveal) -> Value {
         let mut map = Map::new();
         map.insert("type".to_owned(), json!(self.name()));
@@ -141,8 +142,8 @@ impl Verification {
         map.into()
     }
 
-    /// How a call authenticates, as a 401 names it (RFC 9110, section 11.6.1). Of the third
-    /// parties' own ways none is registered.
+    /// Scheme for the `WWW-Authenticate` header of a 401 (RFC 9110, section 11.6.1). The third
+    /// parties' own schemes are not registered.
     pub const fn challenge_scheme(&self) -> &'static str {
         match self {
             Self::Basic { .. } => r#"Basic realm="inbound", charset="UTF-8""#,
@@ -199,17 +200,17 @@ impl Hmac {
     }
 }
 
-/// Refuses a secret of a client with blanks at an end: HTTP drops those of a header's value, and no
-/// sender signs with them.
+/// Rejects a client's secret with white space at an end: HTTP strips it from header values, and no
+/// sender signs with it.
 fn trimmed(secret: SecretString, source: Source) -> Checked<SecretString> {
     let text = secret.expose_secret();
     if source == Source::Client && text.trim() != text {
-        return Err(Problems::here("must not begin or end with white space"));
+        return Err(Problems::here("must not start or end with white space"));
     }
     Ok(secret)
 }
 
-/// Any header: what third parties send is not ours to restrict.
+/// Any header: third parties are free to choose.
 fn header_name(value: Value) -> Checked<HeaderName> {
     HeaderName::from_bytes(string(value)?.as_bytes())
         .map_err(|_| Problems::here("must be a header name: letters, digits and hyphens"))

@@ -3,9 +3,9 @@
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use utoipa::ToSchema;
 
-/// Max number of errors listed in a response.
+/// Maximum number of errors listed in a response.
 const MAX_LISTED: usize = 100;
-/// Max total size of pointers and details in a response, in bytes. The first error is always
+/// Maximum total size of pointers and details in a response, in bytes. The first error is always
 /// listed.
 const MAX_LISTED_BYTES: usize = 64 * 1024;
 

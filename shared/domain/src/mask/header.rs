@@ -1,4 +1,4 @@
-//! Header values: which are secrets, by the header's name or by the value itself.
+//! Secrets in header values, recognized by the header's name or by the value.
 
 use base64::{
     Engine, alphabet,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::header::is_sensitive;
 
-/// Authentication schemes whose names are no ordinary words: whatever follows one is a secret.
+/// Authentication schemes that are no ordinary words: the text after one is a secret.
 const SCHEMES: [&str; 11] = [
     "aws4-hmac-sha256",
     "bearer",
@@ -26,7 +26,7 @@ const SCHEMES: [&str; 11] = [
     "ssws",
 ];
 
-/// Base64 as clients write it: with or without padding.
+/// Base64 as clients write it, with or without padding.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -35,32 +35,31 @@ const BASE64: [GeneralPurpose; 2] = [
     GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT),
 ];
 
-/// The longest text that may stay readable beside a tag that names a secret: room for
-/// `DeepL-Auth-Key `, not for a token.
+/// Maximum length of readable text next to a tag for a secret: enough for `DeepL-Auth-Key `, but
+/// not for a token.
 const MAX_BESIDE: usize = 16;
 
-/// The value with every part masked that looks like a secret. Under a name that says key, token,
-/// cookie or the like that is all of it, unless it consists of a tag such as `{secret.api_key}` and
-/// a scheme; else a token behind a scheme (`Bearer AbC…`), a parameter whose name says so
-/// (`key=AbC…`), a run of 24 or more random characters, and what [`url()`](super::url()) masks in a
-/// URL. Tags stay readable.
+/// Masks every part of the value that looks like a secret. If the name suggests a key, token,
+/// cookie or similar, that is the whole value, unless it consists of a tag such as
+/// `{secret.api_key}` and a scheme. Otherwise it is a token after a scheme (`Bearer AbC…`), a
+/// parameter whose name suggests a secret (`key=AbC…`), a run of 24 or more random characters, and
+/// the parts of a URL that [`url()`](super::url()) masks. Tags stay readable.
 pub fn header(name: &str, value: &str) -> String {
     masked(name, value, Tags::Shown).shown
 }
 
-/// As [`header()`], for a template whose tags are filled in next: a tag where a secret is expected
-/// is masked.
+/// Like [`header()`], for a template that is rendered next: a tag in place of a secret is masked.
 pub fn header_template(name: &str, value: &str) -> String {
     masked(name, value, Tags::Masked).shown
 }
 
-/// The parts of the value that [`header()`] masks, as they are written in it.
+/// The parts of the value that [`header()`] masks, as written.
 pub fn header_secrets(name: &str, value: &str) -> Vec<String> {
     masked(name, value, Tags::Shown).hidden
 }
 
-/// A header that a third party sent, as [`header()`] shows it. Identifiers, digests and links stay
-/// readable: they look like secrets and are none, and clients need them.
+/// Masks a header from a third party like [`header()`]. Identifiers, digests and links stay
+/// readable: they look like secrets, but clients need them.
 pub fn received_header(name: &str, value: &str) -> String {
     if identifies(&name.to_ascii_lowercase()) {
         value.to_owned()
@@ -83,7 +82,7 @@ const IDENTIFIERS: [&str; 10] = [
     "tracestate",
 ];
 
-/// `Idempotency-Key` and `I-Twilio-Idempotency-Token` are names, not secrets.
+/// `Idempotency-Key` and `I-Twilio-Idempotency-Token` are identifiers, not secrets.
 fn identifies(name: &str) -> bool {
     IDENTIFIERS.contains(&name)
         || name.contains("idempotency")
@@ -103,8 +102,8 @@ fn masked(name: &str, value: &str, tags: Tags) -> Masked {
     out
 }
 
-/// Whether the secret in a value is a tag (`Key {secret.api_key}`), and there is no room for one
-/// beside it.
+/// Whether the secret in a value is a tag (`Key {secret.api_key}`), without enough other text for a
+/// token.
 fn takes_secret(value: &str) -> bool {
     let is_secret = |(piece, is_tag): (&str, bool)| is_tag && piece.starts_with("{secret.");
     pieces(value).any(is_secret) && literals(value).map(str::len).sum::<usize>() <= MAX_BESIDE
@@ -118,7 +117,7 @@ fn by_value(out: &mut Masked, value: &str) {
     if announces_token(word, rest.trim()) {
         let token = value.len() - rest.trim_start().len();
         out.show(&value[..token]);
-        // Behind a scheme a tag is readable where the whole value is made of tags.
+        // After a scheme, a tag is readable if the whole value consists of tags.
         return out.hide_literals(&value[token..]);
     }
     each_literal(out, value, |out, literal| {
@@ -131,12 +130,12 @@ fn by_value(out: &mut Masked, value: &str) {
     });
 }
 
-/// Whether `word`, which may end with a colon, is an authentication scheme, and `rest` what it
-/// authenticates with.
+/// Whether `word`, with an optional trailing colon, is an authentication scheme, and `rest` its
+/// credentials.
 fn announces_token(word: &str, rest: &str) -> bool {
     let word = word.strip_suffix(':').unwrap_or(word);
     let single = !rest.contains([' ', '\t', ',']) && !word.contains(['{', '=', ':', '/']);
-    // `Basic` and words that hold `key` or `auth` are ordinary words, too.
+    // `Basic` and words that contain `key` or `auth` are also ordinary words.
     let basic = || {
         BASE64
             .iter()
@@ -155,13 +154,13 @@ fn is_scheme(word: &str) -> bool {
         .any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
-/// Whether the text is a UUID: alone it is an id, behind a word (`Splunk 550e8400-…`) a token.
+/// Whether the text is a UUID. Alone it is an ID, after a word (`Splunk 550e8400-…`) a token.
 fn is_uuid(text: &str) -> bool {
     let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
     text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(hex)
 }
 
-/// One word of a literal, without white space.
+/// Masks one word of a literal, without white space.
 fn word(out: &mut Masked, word: &str) {
     if word.contains("://") {
         let url = masked_url(word, out.tags);
@@ -187,8 +186,7 @@ fn word(out: &mut Masked, word: &str) {
     }
 }
 
-/// Whether a word is random bytes in base64: long, of its alphabet, with letters of both cases and
-/// digits.
+/// Whether a word is random bytes in base64: long, with letters of both cases and digits.
 fn is_base64(word: &str) -> bool {
     word.len() >= RUN
         && word.contains(['+', '/'])
@@ -199,7 +197,7 @@ fn is_base64(word: &str) -> bool {
         && looks_random(&word.replace(['+', '/'], "-"))
 }
 
-/// Whether a word of base64's alphabet is rather a path: its segments are words.
+/// Whether a word of base64 characters is more likely a path of ordinary words.
 fn is_path(word: &str) -> bool {
     let random = |segment: &str| {
         let has = |class: fn(&u8) -> bool| segment.bytes().any(|byte| class(&byte));
@@ -218,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_that_look_like_secrets_are_masked() {
+    fn secret_like_values_are_masked() {
         for (name, value, masked) in [
             ("X-Upstream", "Bearer abc", "Bearer •••"),
             ("X-Upstream", "bearer  abc.def ", "bearer  •••"),
@@ -329,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_masked_before_it_is_filled_in() {
+    fn template_is_masked_before_rendering() {
         for (name, value, masked) in [
             ("X-Upstream", "Bearer {token}", "Bearer •••"),
             (
@@ -364,14 +362,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_is_masked_without_panic(name in "[A-Za-z-]{0,12}", value in "\\PC{0,40}", scheme in "(Bearer |Basic |)") {
+        fn header_accepts_any_value(name in "[A-Za-z-]{0,12}", value in "\\PC{0,40}", scheme in "(Bearer |Basic |)") {
             let once = header(&name, &format!("{scheme}{value}"));
             prop_assert_eq!(header(&name, &once), once);
             header_template(&name, &value);
         }
 
         #[test]
-        fn a_long_token_never_shows(token in "[A-Za-z0-9]{24,80}", place in 0..4_usize) {
+        fn long_token_is_always_masked(token in "[A-Za-z0-9]{24,80}", place in 0..4_usize) {
             let value = ["{}", "a {}", "x={}", "Bearer {}"][place].replace("{}", &token);
             prop_assert!(!header("X-Any", &value).contains(&token));
             prop_assert!(header_secrets("X-Any", &value).iter().any(|hidden| hidden.contains(&token)));

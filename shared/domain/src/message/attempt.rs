@@ -17,8 +17,8 @@ use crate::{
 const MAX_DURATION: SignedDuration = SignedDuration::from_hours(1);
 /// Tolerance for late queue messages.
 const LATE_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
-/// Max number of re-queues. An hour takes 4 waits of 900 s. The rest allows for clock differences
-/// and late queues.
+/// Maximum number of re-queues. An hour takes 4 waits of 900 s. The rest allows for clock
+/// differences and late queues.
 const MAX_WAITS: u32 = 100;
 
 /// Requests one attempt to send one message.

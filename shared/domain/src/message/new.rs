@@ -12,16 +12,16 @@ use crate::{
     invalid::{Checked, Fields, Problems, one_of, string, text},
 };
 
-/// Max length of an SMS, in characters: more than ten parts of a concatenated message.
+/// Maximum length of an SMS, in characters: more than ten parts of a concatenated message.
 const MAX_SMS_CHARS: usize = 1_600;
-/// Max size of text, HTML and metadata, in bytes. Together with four responses of 16 KiB they fit
-/// into a DynamoDB item of 400 KB.
+/// Maximum size of text, HTML and metadata, in bytes. Together with four responses of 16 KiB they
+/// fit into a DynamoDB item of 400 KB.
 const MAX_TEXT_BYTES: usize = 32 * 1024;
 const MAX_HTML_BYTES: usize = 128 * 1024;
 const MAX_METADATA_BYTES: usize = 16 * 1024;
-/// Max length of a subject, in characters: a line of RFC 5322.
+/// Maximum length of a subject, in characters: a line of RFC 5322.
 const MAX_SUBJECT_CHARS: usize = 998;
-/// Max length of a URL, in bytes.
+/// Maximum length of a URL, in bytes.
 const MAX_URL_BYTES: usize = 2_000;
 
 /// A message or call to send.

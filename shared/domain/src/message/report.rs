@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::{Channel, Message, Status};
 use crate::{event::Event, id::ProviderId, redact::Redactor};
 
-/// Max number of stored reports without a status change, per call. Later ones create an event every
-/// time they arrive.
+/// Maximum number of stored reports without a status change, per call. Later ones create an event
+/// every time they arrive.
 const MAX_REPORTS: usize = 50;
 
 /// A provider's report.

@@ -1,4 +1,4 @@
-//! How calls to a provider authenticate with its two keys.
+//! Authentication of requests to a provider with its two keys.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderName, header::AUTHORIZATION};
@@ -10,26 +10,27 @@ use crate::{
     webhook::auth::header_name,
 };
 
-/// The authentication of calls to a provider.
+/// Authentication of requests to a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// The API key in `x-api-key`, and the headers of Standard Webhooks 1.0, signed with the secret
+    /// The API key in `x-api-key`, and the Standard Webhooks 1.0 headers, signed with the secret
     /// key.
     Signed,
-    /// RFC 7617, the API key being the user's name and the secret key the password.
+    /// Basic authentication (RFC 7617) with the API key as user name and the secret key as
+    /// password.
     Basic,
     /// The API key as a bearer token (RFC 6750).
     Bearer,
     /// The API key in this header.
     Header(HeaderName),
-    /// No header: the keys are sent where tags name them, if anywhere.
+    /// No header. The keys are only sent where tags refer to them.
     None,
 }
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Auth {
-    /// Reads `{"type": "signed" | "basic" | "bearer" | "header" | "none", …}`.
+    /// Parses `{"type": "signed" | "basic" | "bearer" | "header" | "none", …}`.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let auth = match fields.required("type", string).as_deref() {
@@ -60,17 +61,17 @@ impl Auth {
         }
     }
 
-    /// Whether it takes the API key.
+    /// Whether it requires the API key.
     pub const fn needs_api_key(&self) -> bool {
         !matches!(self, Self::None)
     }
 
-    /// Whether it takes the secret key too.
+    /// Whether it also requires the secret key.
     pub const fn needs_secret_key(&self) -> bool {
         matches!(self, Self::Signed | Self::Basic)
     }
 
-    /// The header that carries the API key.
+    /// Name of the header that contains the API key.
     pub fn header_name(&self) -> Option<HeaderName> {
         match self {
             Self::Signed => Some(API_KEY),
@@ -80,7 +81,7 @@ impl Auth {
         }
     }
 
-    /// That header's value; none where a key is missing.
+    /// Value of that header; `None` if a key is missing.
     pub(super) fn header_value(
         &self,
         api_key: Option<&SecretString>,

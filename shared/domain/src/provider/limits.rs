@@ -1,7 +1,7 @@
-//! What a provider's API demands of a message beyond the rules of its channel.
+//! A provider's own limits for messages, in addition to those of the channel.
 //!
-//! Without these limits a message that the API can only reject would be accepted, retried and
-//! reported as failed; with them the client gets a 422 that names the field.
+//! A message that the API would reject is not accepted, retried and reported as failed. Instead,
+//! the client gets a 422 that names the field.
 
 use serde_json::{Map, Value, json};
 
@@ -11,20 +11,20 @@ use crate::{
     message::Content,
 };
 
-/// Upper bound of `max_length`: no message field is longer.
+/// Upper bound of `max_length`. No message field is longer.
 const MAX_LENGTH: u64 = 128 * 1024;
 
 /// Limits by message field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits(Vec<(Field, Limit)>);
 
-/// The limit of one field.
+/// Limit of one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Limit {
-    /// Whether messages without the field are refused.
+    /// Whether messages without the field are rejected.
     required: bool,
-    /// Maximum length in UTF-16 code units: the way most providers count, and never less than
-    /// characters.
+    /// Maximum length in UTF-16 code units. Most providers count these; there are never fewer of
+    /// them than characters.
     max_length: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ enum Field {
     Text,
     Html,
     Url,
-    /// The call as `{message.twiml}` renders it.
+    /// The call as rendered by `{message.twiml}`.
     Twiml,
 }
 
@@ -65,7 +65,7 @@ impl Field {
             .map_or("", |(name, _)| name)
     }
 
-    /// The request field that a client has to change.
+    /// The request field that the client has to change.
     fn source(self) -> &'static str {
         if self == Self::Twiml {
             "text"
@@ -87,7 +87,7 @@ impl Field {
 }
 
 impl Limits {
-    /// Reads `{"<field>": {"required", "max_length"}}`.
+    /// Parses `{"<field>": {"required", "max_length"}}`.
     pub(super) fn parse(value: Value) -> Checked<Self> {
         let limits = entries(Field::ALL.len(), |name, value| {
             Ok((Field::parse(name)?, limit(value)?))
@@ -106,10 +106,10 @@ impl Limits {
             .into()
     }
 
-    /// Checks a message against the limits of `provider`.
+    /// Validates a message against the limits of `provider`.
     ///
     /// # Errors
-    /// Every field that the provider's API would reject.
+    /// Lists every field that the provider's API would reject.
     pub(super) fn check(&self, provider: &str, content: &Content) -> Checked<()> {
         let mut problems = Vec::new();
         for (field, limit) in &self.0 {

@@ -1,9 +1,10 @@
-//! External providers: who carries messages and calls to their recipients.
+//! External providers that send messages and calls to their recipients.
 //!
-//! [`Settings`] is what an admin writes: where a provider is called, how calls authenticate and
-//! look ([`request`]), where its own id stands in its answer, and how its status reports are read
-//! ([`crate::callback`]). Its two keys are write-only; tags name them as `{secret.api_key}` and
-//! `{secret.secret_key}`, so that one that belongs into a URL need not stand there.
+//! [`Settings`] is what an admin writes: the provider's URL, authentication and form of its
+//! requests ([`request`]), the position of its own ID in a response, and how its status reports are
+//! parsed ([`crate::callback`]). Its two keys are write-only. Tags refer to them as
+//! `{secret.api_key}` and `{secret.secret_key}`, so that a key that is part of a URL does not have
+//! to be written there.
 
 pub mod auth;
 mod limits;
@@ -30,20 +31,20 @@ use crate::{
     redact::Secrets,
 };
 
-/// A provider as it is kept.
+/// A stored provider.
 #[derive(Debug, Clone)]
 pub struct Provider {
-    /// Its id.
+    /// Provider ID.
     pub id: ProviderId,
-    /// What an admin wrote about it.
+    /// Settings written by the admin.
     pub settings: Settings,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Version for optimistic locking.
     pub version: u64,
-    /// Which of its keys belong to another address than the present one.
+    /// Origins of keys that were given for another origin than the current one.
     pub secret_origins: SecretOrigins,
 }
 
@@ -54,9 +55,9 @@ pub struct Provider {
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProviderStatus)]
 pub enum Status {
-    /// It can.
+    /// It can send.
     Active,
-    /// It was imported without its keys, and refuses to send.
+    /// It was imported without its keys and can't send.
     NeedsSecrets,
 }
 
@@ -74,7 +75,7 @@ impl Provider {
         }
     }
 
-    /// With other settings.
+    /// Returns the provider with other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
         Self {
@@ -85,8 +86,8 @@ impl Provider {
         }
     }
 
-    /// The secrets to mask in text that comes back from third parties: its keys first, then what
-    /// headers and the URL hold.
+    /// Secrets to mask in text from third parties: its keys first, then secrets in headers and the
+    /// URL.
     pub fn secrets(&self) -> Secrets {
         let Settings {
             api_key,
@@ -118,21 +119,21 @@ impl Provider {
         found
     }
 
-    /// Fills in the provider's own sender where the client named none, and checks the message as
-    /// [`Self::check_message`] does.
+    /// Adds the provider's default sender if the client named none, and validates the message like
+    /// [`Self::check_message`].
     ///
     /// # Errors
-    /// Every field that the API would reject.
+    /// Lists every field that the provider's API would reject.
     pub fn prepare(&self, mut content: Content) -> Checked<Content> {
         content.from = content.from.or_else(|| self.settings.from.clone());
         self.check_message(&content)?;
         Ok(content)
     }
 
-    /// Checks a message against the limits of this provider's API.
+    /// Validates a message against the limits of this provider's API.
     ///
     /// # Errors
-    /// Every field that the API would reject.
+    /// Lists every field that the provider's API would reject.
     pub fn check_message(&self, content: &Content) -> Checked<()> {
         let Settings { request, name, .. } = &self.settings;
         request
@@ -141,9 +142,11 @@ impl Provider {
     }
 }
 
-/// The provider that a message by `channel` goes through, out of all that there are: the one
-/// `wanted` by name or id, else the channel's default, else its only one. Problems are those of the
-/// field `provider`.
+/// Selects the provider of a message by `channel`: the one named by `wanted` (name or ID),
+/// otherwise the channel's default, otherwise its only one.
+///
+/// # Errors
+/// Errors refer to the field `provider`.
 pub fn choose<'a>(
     wanted: Option<&str>,
     channel: Channel,
@@ -159,7 +162,7 @@ pub fn choose<'a>(
             all.iter()
                 .find(|one| one.settings.name.to_lowercase() == name)
         });
-        let found = found.ok_or_else(|| problem("there is no such provider".to_owned()))?;
+        let found = found.ok_or_else(|| problem("the provider does not exist".to_owned()))?;
         if found.settings.channel != channel {
             let detail = format!(
                 "is a provider for {}, not for {by}",
@@ -178,10 +181,10 @@ pub fn choose<'a>(
         ) {
             (Some(default), ..) => default,
             (None, Some(only), None) => only,
-            (None, None, _) => return Err(problem(format!("there is no provider for {by}"))),
+            (None, None, _) => return Err(problem(format!("no provider is configured for {by}"))),
             (None, Some(_), Some(_)) => {
                 return Err(problem(format!(
-                    "is required: there are several for {by}, and none is the default"
+                    "is required: there are several providers for {by} and none is the default"
                 )));
             }
         }
@@ -189,7 +192,7 @@ pub fn choose<'a>(
     match chosen.settings.status() {
         Status::Active => Ok(chosen),
         Status::NeedsSecrets => Err(problem(
-            "needs its api_key and secret_key before it can send".to_owned(),
+            "can't send without its `api_key` and `secret_key`".to_owned(),
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! Stored secrets of a provider, and where calls to it carry them.
+//! Origins of a provider's stored secrets.
 
 use serde_json::Value;
 
@@ -9,10 +9,10 @@ use crate::{
 };
 
 impl Provider {
-    /// The provider after `patch` made it of `before`.
+    /// Returns the provider after `patch` changed it from `before`.
     ///
     /// # Errors
-    /// Names each stored secret that would reach another origin than its own.
+    /// Names each stored secret that would be sent to an origin it was not given for.
     pub fn patched(self, before: &Self, patch: &Value) -> Checked<Self> {
         let [from, to] = [&before.settings, &self.settings]
             .map(|settings| Origin::of(settings.send_url.origin_url()));

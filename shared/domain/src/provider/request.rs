@@ -1,4 +1,4 @@
-//! From a provider and a message to the HTTP request that goes out.
+//! Builds the HTTP request for a provider and a message.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ use crate::{
     webhook::request::{HOPS_HEADER, Request, sensitive},
 };
 
-/// Why there is no request.
+/// Why a request can't be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoRequest {
     /// A key is missing.
-    #[error("the provider needs its api_key and secret_key")]
+    #[error("the provider has no `api_key` or `secret_key`")]
     NeedsSecrets,
-    /// A value cannot stand where its tag does.
+    /// A value can't be inserted at its tag.
     #[error(transparent)]
     Unfit(#[from] Unfit),
 }
 
-/// The request that hands `message` to `provider` at `now`. `callback_url` is where the provider
-/// reports to.
+/// Builds the request that sends `message` through `provider` at `now`. `callback_url` is the
+/// provider's URL for status reports.
 pub fn build(
     provider: &Provider,
     message: &Message,
@@ -107,8 +107,8 @@ pub fn build(
     })
 }
 
-/// The tags of a provider's URL, headers and body that name nothing in `message`, whether or not a
-/// request can be made of it.
+/// Returns the tags in URL, headers and body that have no value in `message`, even if no request
+/// can be built.
 pub fn missing(provider: &Provider, message: &Message, callback_url: Option<&str>) -> Missing {
     let roots = roots(provider, message, callback_url);
     let secrets = secrets(&provider.settings);
@@ -136,7 +136,7 @@ fn scope<'a>(roots: &'a Value, secrets: &'a BTreeMap<String, SecretString>) -> S
     }
 }
 
-/// What a provider gets that asks for nothing else. A call has a `url` besides.
+/// Default body of a request. A call also has a `url`.
 fn standard(provider: &Provider, message: &Message) -> Value {
     let Content {
         to,
@@ -164,7 +164,7 @@ fn standard(provider: &Provider, message: &Message) -> Value {
     body
 }
 
-/// What tags can name.
+/// Values of tags.
 fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> Value {
     let Content {
         to,
@@ -201,8 +201,8 @@ fn roots(provider: &Provider, message: &Message, callback_url: Option<&str>) -> 
     })
 }
 
-/// The sender of an e-mail, as e-mail APIs take it: `{"email", "name"}`, without a name where it
-/// has none.
+/// Sender of an e-mail in the form of e-mail APIs: `{"email", "name"}`, without `name` if there is
+/// none.
 fn sender(message: &Message) -> Option<Value> {
     let from = message
         .content
@@ -218,8 +218,7 @@ fn sender(message: &Message) -> Option<Value> {
     })
 }
 
-/// The bodies that there are, as e-mail APIs take them: `[{"type": "text/plain", "value": …}, …]`,
-/// the plain one first.
+/// Bodies in the form of e-mail APIs: `[{"type": "text/plain", "value": …}, …]`, plain text first.
 fn content(content: &Content) -> Value {
     let parts = [("text/plain", &content.text), ("text/html", &content.html)];
     parts
@@ -228,8 +227,8 @@ fn content(content: &Content) -> Value {
         .collect()
 }
 
-/// A call as `TwiML`, Twilio's XML for what is to happen in one: reads the text out, then goes on
-/// with what the URL says.
+/// A call as `TwiML`, Twilio's XML for call instructions: speaks the text, then continues with the
+/// instructions at the URL.
 pub(super) fn twiml(content: &Content) -> String {
     let mut out = String::from("<Response>");
     for (verb, value) in [("Say", &content.text), ("Redirect", &content.url)] {

@@ -1,5 +1,5 @@
-//! A provider's settings: read from JSON with everything that is wrong named at once, and written
-//! back.
+//! A provider's settings, parsed from and written to JSON. Parsing reports every invalid field at
+//! once.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
@@ -19,57 +19,57 @@ use crate::{
     webhook::{auth, settings::Reveal},
 };
 
-/// What an admin writes about a provider.
+/// Settings of a provider.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Its name, unique across all channels.
+    /// Name, unique across all channels.
     pub name: String,
-    /// How its own side calls it or the account with it; for people, and for tags.
+    /// Account ID at the provider, for people and for tags.
     pub provider_id: String,
-    /// What it carries.
+    /// Channel.
     pub channel: Channel,
-    /// Where it takes messages: https on a public host, with tags only after the authority.
+    /// URL for messages: https on a public host, with tags only after the authority.
     pub send_url: UrlTemplate,
-    /// The key that names the caller, where [`Auth`] or a tag asks for one.
+    /// Key that identifies the caller, if [`Auth`] or a tag requires it.
     pub api_key: Option<SecretString>,
-    /// The key that proves it, where [`Auth`] or a tag asks for one.
+    /// Key that authenticates the caller, if [`Auth`] or a tag requires it.
     pub secret_key: Option<SecretString>,
-    /// Whether it is taken where a message names no provider.
+    /// Whether it is used when a message names no provider.
     pub default: bool,
-    /// The sender of messages that name none.
+    /// Default sender.
     pub from: Option<String>,
-    /// How calls authenticate.
+    /// Authentication of requests.
     pub auth: Auth,
-    /// What calls look like.
+    /// Template of requests.
     pub request: Option<RequestTemplate>,
-    /// Where its own id of a message stands in its answer.
+    /// Pointer to the provider's own message ID in its response.
     pub id_pointer: Option<Pointer>,
-    /// How its reports are read.
+    /// Mapping of its status reports.
     pub callback: Option<Mapping>,
 }
 
-/// Whether a provider may go without its keys.
+/// Whether the keys are required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
-    /// It may not.
+    /// Required.
     Required,
-    /// It may: it is imported, or was and still lacks them.
+    /// Optional: the provider is being imported, or was imported and still lacks them.
     MayMiss,
 }
 
 impl Settings {
-    /// Reads the settings. `allow` is the deployment's list of extra targets.
+    /// Parses the settings. `allow` lists the extra targets that this deployment allows.
     pub fn parse(value: Value, allow: &Allow, keys: Keys) -> Checked<Self> {
         Self::read(value, Some(allow), keys)
     }
 
-    /// Reads settings that were saved. What was to be checked was checked then: a saved provider
-    /// can always be read, and whether its target is allowed by now is for the sending to check.
+    /// Loads stored settings without validation, so that stored providers always load. Sending
+    /// checks whether the target is still allowed.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, None, Keys::MayMiss)
     }
 
-    /// `input`: where it comes from a client, with the targets that it may have.
+    /// `input` has the allowed targets if the value comes from a client; `None` for a stored one.
     fn read(value: Value, input: Option<&Allow>, keys: Keys) -> Checked<Self> {
         let source = if input.is_some() {
             Source::Client
@@ -111,10 +111,16 @@ impl Settings {
         let needs_api_key = auth.as_ref().is_none_or(Auth::needs_api_key)
             || tags().any(|tag| tag == "secret.api_key");
         if keys == Keys::Required && needs_api_key && !fields.has("api_key") {
-            fields.refuse("api_key", "is required: `auth` or a tag takes it");
+            fields.refuse(
+                "api_key",
+                "is required by `auth` or by a `{secret.api_key}` tag",
+            );
         }
         if keys == Keys::Required && needs_secret_key && !fields.has("secret_key") {
-            fields.refuse("secret_key", "is required: `auth` or a tag takes it");
+            fields.refuse(
+                "secret_key",
+                "is required by `auth` or by a `{secret.secret_key}` tag",
+            );
         }
         let api_key = fields.defaulted("api_key", None, |value| {
             api_key(value, auth.as_ref(), source).map(Some)
@@ -130,7 +136,7 @@ impl Settings {
         });
         let id_pointer = fields.defaulted("response", None, response);
         let callback = fields.defaulted("callback", None, |value| {
-            // Where the channel itself is wrong, a call's has every field that there is.
+            // If the channel itself is invalid, all fields of a call are allowed.
             Mapping::parse(value, channel.unwrap_or(Channel::Call)).map(Some)
         });
         let parsed = (|| {
@@ -152,7 +158,8 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// The document that [`Settings::parse`] reads, or with masks and hints in place of secrets.
+    /// Returns the document that [`Settings::parse`] reads, or one with masks and hints instead of
+    /// secrets.
     pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
         let mut map = self.to_bundle(reveal);
         for (field, key) in [("api_key", &self.api_key), ("secret_key", &self.secret_key)] {
@@ -168,8 +175,7 @@ impl Settings {
         map
     }
 
-    /// What of the document belongs to the provider wherever it is: without its keys, and without
-    /// its rank among others.
+    /// The portable part of the document: without keys and without `default`.
     pub fn to_bundle(&self, reveal: Reveal) -> Map<String, Value> {
         let send_url = match reveal {
             Reveal::Full => self.send_url.as_str().to_owned(),
@@ -205,8 +211,8 @@ impl Settings {
         map
     }
 
-    /// The full document that the merge patch `patch` applies to: without what belongs to a kind of
-    /// authentication that the patch replaces.
+    /// Returns the full document to which the merge patch `patch` applies, without the fields of a
+    /// kind of authentication that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
         let mut base = Value::Object(self.to_map(Reveal::Full));
         let wanted = &patch["auth"]["type"];
@@ -216,12 +222,12 @@ impl Settings {
         base
     }
 
-    /// Whether calls take the API key, for authentication or for a tag.
+    /// Whether requests need the API key, for authentication or a tag.
     pub(super) fn needs_api_key(&self) -> bool {
         self.auth.needs_api_key() || self.has_tag("secret.api_key")
     }
 
-    /// Whether calls take the secret key, for authentication or for a tag.
+    /// Whether requests need the secret key, for authentication or a tag.
     pub(super) fn needs_secret_key(&self) -> bool {
         self.auth.needs_secret_key() || self.has_tag("secret.secret_key")
     }
@@ -230,14 +236,14 @@ impl Settings {
         self.tags().any(|tag| tag == wanted)
     }
 
-    /// The names of all tags of a request.
+    /// Names of all tags of a request.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
         self.send_url
             .tags()
             .chain(self.request.iter().flat_map(RequestTemplate::tags))
     }
 
-    /// Whether it has the keys that sending takes.
+    /// Whether it has the keys that sending requires.
     pub fn status(&self) -> Status {
         let lacks_api_key = self.needs_api_key() && self.api_key.is_none();
         if lacks_api_key || self.needs_secret_key() && self.secret_key.is_none() {
@@ -247,7 +253,7 @@ impl Settings {
         }
     }
 
-    /// What a change of these settings has to bring: a provider that needs its keys may be changed
+    /// Whether a change must include the keys: a provider that lacks its keys may be changed
     /// without them.
     pub fn keys(&self) -> Keys {
         if self.status() == Status::NeedsSecrets {
@@ -257,15 +263,15 @@ impl Settings {
         }
     }
 
-    /// The provider's own id of a message in the body of its answer.
+    /// The provider's own message ID in its response body.
     pub fn answered_id(&self, body: &[u8]) -> Option<String> {
         self.id_pointer.as_ref()?.text(&json::read(body).ok()?)
     }
 }
 
-const UNEDITED: &str = "is a placeholder of the preset: put your own value in place of YOUR_…";
+const UNEDITED: &str = "contains a placeholder of the preset. Replace YOUR_… with your own value.";
 
-/// Refuses the placeholders of presets, such as `YOUR_API_KEY`.
+/// Rejects placeholders of presets, such as `YOUR_API_KEY`.
 pub(super) fn edited(text: &str, source: Source) -> Checked<()> {
     let is_placeholder = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
     if source == Source::Client && text.split("YOUR_").skip(1).any(is_placeholder) {
@@ -280,19 +286,19 @@ fn response(value: Value) -> Checked<Option<Pointer>> {
     fields.finish(pointer)
 }
 
-/// Printable ASCII, for headers; a user's name of RFC 7617 has no colon.
+/// Printable ASCII, for headers. A user name (RFC 7617) must not contain a colon.
 fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
     let key = source.secret(auth::secret)(value)?;
     edited(key.expose_secret(), source)?;
     if auth == Some(&Auth::Basic) && key.expose_secret().contains(':') {
         return Err(Problems::here(
-            "must hold no colon: it is the user's name of HTTP Basic authentication",
+            "must not contain a colon, because it is the user name of HTTP Basic authentication",
         ));
     }
     Ok(key)
 }
 
-/// What announces itself as a signing key's encoding must be one.
+/// A key with the prefix of an encoded signing key must be a valid one.
 fn secret_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
     let key = source.secret(secret)(value)?;
     edited(key.expose_secret(), source)?;

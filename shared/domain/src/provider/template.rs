@@ -1,4 +1,4 @@
-//! What calls to a provider look like, and which tags may stand in them.
+//! Template of requests to a provider, and its tags.
 
 use http::{HeaderName, Method};
 use serde_json::{Map, Value, json};
@@ -11,18 +11,18 @@ use crate::{
     webhook::settings::{FORMATS, Reveal, headers, method},
 };
 
-/// The form of a provider's requests.
+/// Template of a provider's requests.
 #[derive(Debug, Clone)]
 pub struct RequestTemplate {
-    /// The method.
+    /// HTTP method.
     pub method: Method,
-    /// How the body is written.
+    /// Format of the body.
     pub format: Format,
     /// Extra headers.
     pub headers: Vec<(HeaderName, HeaderTemplate)>,
-    /// The body; without one the message is sent as JSON.
+    /// Body template; without one, the message is sent as JSON.
     pub body: Option<BodyTemplate>,
-    /// What the provider's API demands of a message.
+    /// The provider's own limits for messages.
     pub limits: Limits,
 }
 
@@ -39,7 +39,7 @@ impl Default for RequestTemplate {
 }
 
 impl RequestTemplate {
-    /// Reads `{method, format, headers, body, limits}`. `own` is the header that authenticates.
+    /// Parses `{method, format, headers, body, limits}`. `own` is the authenticating header.
     pub(super) fn parse(value: Value, own: Option<&HeaderName>, source: Source) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let method = fields.defaulted("method", Method::POST, method);
@@ -60,7 +60,7 @@ impl RequestTemplate {
             Ok(headers)
         });
         let body = fields.defaulted("body", None, |value| {
-            // Where the format itself is wrong, that is the problem to report.
+            // If the format itself is invalid, only that is reported.
             let Some(format) = format else {
                 return string(value).map(|_| None);
             };
@@ -73,7 +73,7 @@ impl RequestTemplate {
         let sends_json =
             method == Some(Method::GET) || format.is_none_or(|format| format == Format::Json);
         if body == Some(None) && !sends_json {
-            fields.refuse("body", "is required where the format is not json");
+            fields.refuse("body", "is required unless `format` is `json`");
         }
         let parsed = (|| {
             Some(Self {
@@ -87,7 +87,7 @@ impl RequestTemplate {
         fields.finish(parsed)
     }
 
-    /// The document that is read, or with masks in place of header values that are secrets.
+    /// Returns the document that is parsed, or one with masks instead of secret header values.
     pub(super) fn to_value(&self, reveal: Reveal) -> Value {
         let shown = |name: &HeaderName, value: &str| match reveal {
             Reveal::Full => value.to_owned(),
@@ -106,7 +106,7 @@ impl RequestTemplate {
         })
     }
 
-    /// The names of all its tags.
+    /// Names of all tags.
     pub(super) fn tags(&self) -> impl Iterator<Item = &str> {
         let headers = self
             .headers
@@ -116,7 +116,7 @@ impl RequestTemplate {
     }
 }
 
-/// What a message's tags can name, but its `metadata`.
+/// Tags of a message, except its `metadata`.
 const MESSAGE: [&str; 14] = [
     "id",
     "channel",
@@ -133,11 +133,10 @@ const MESSAGE: [&str; 14] = [
     "content",
     "twiml",
 ];
-/// What a provider's can.
+/// Tags of a provider.
 const PROVIDER: [&str; 5] = ["id", "name", "provider_id", "channel", "callback_url"];
 
-/// Refuses tags that can never name anything: unlike an event's data, what a message has is known
-/// by now.
+/// Rejects unknown tags. Unlike event data, the fields of a message are known at this point.
 pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source) -> Checked<()> {
     let known = |tag: &&str| match tag.split_once('.') {
         Some(("message", name)) => {
@@ -155,7 +154,7 @@ pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source
         return Ok(());
     }
     Err(Problems::here(format!(
-        "has tags that name nothing: {}. There are {{message.…}}: {}, metadata.…; {{provider.…}}: {}; and {{secret.api_key}}, \
+        "contains unknown tags: {}. Known tags are {{message.…}}: {}, metadata.…; {{provider.…}}: {}; and {{secret.api_key}}, \
          {{secret.secret_key}}",
         unknown.join(", "),
         MESSAGE.join(", "),

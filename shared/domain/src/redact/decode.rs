@@ -1,30 +1,30 @@
-//! What a text decodes to, with the part of the text that each decoded byte comes from.
+//! Decoded forms of a text, with the source position of each decoded byte.
 
 use std::ops::Range;
 
 /// A decoded text. Texts are shorter than 4 GiB.
 pub(super) struct Decoded {
     pub(super) bytes: Vec<u8>,
-    /// For each byte, where its code begins and ends in the text.
+    /// For each byte, start and end of its code in the text.
     origins: Vec<(u32, u32)>,
 }
 
-/// Whether the end of a text is its own or the place where it was cut.
+/// Whether a text is complete or truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// The text is complete.
     Whole,
-    /// The text goes on elsewhere.
+    /// The text is truncated.
     Cut,
 }
 
-/// One way to encode text: which bytes begin a code, and how to read one.
+/// An encoding: which bytes start a code, and how to decode one.
 #[derive(Clone, Copy)]
 pub(super) struct Code {
-    /// Texts without any of these decode to themselves.
+    /// A text without any of these bytes decodes to itself.
     begins: &'static [u8],
-    /// What the given bytes begin with stands for and how many bytes it takes; `None` where they
-    /// stand for themselves.
+    /// Decodes the code at the start of the bytes, with its length; `None` if the bytes are
+    /// literal.
     read: fn(&[u8]) -> Option<(usize, Plain)>,
 }
 
@@ -52,7 +52,7 @@ pub(super) const CODES: [Code; 4] = [
     },
 ];
 
-/// The longest code, in bytes: a JSON surrogate pair.
+/// Maximum length of a code, in bytes: a JSON surrogate pair.
 const MAX_CODE_BYTES: usize = 12;
 
 impl Decoded {
@@ -71,7 +71,8 @@ impl Decoded {
         decoded
     }
 
-    /// `None` when there is nothing to decode. A code that a cut has left incomplete is dropped.
+    /// `None` if there is nothing to decode. An incomplete code at the end of a truncated text is
+    /// dropped.
     pub(super) fn decode(&self, code: Code, end: End) -> Option<Self> {
         let begins = |byte: &u8| code.begins.contains(byte);
         let first = self.bytes.iter().position(begins)?;
@@ -107,7 +108,7 @@ impl Decoded {
         (out.bytes != self.bytes).then_some(out)
     }
 
-    /// The part of the text that these decoded bytes come from; it is not empty.
+    /// The part of the text that these decoded bytes come from. Never empty.
     pub(super) fn origin(&self, bytes: Range<usize>) -> Range<usize> {
         self.origins[bytes.start].0 as usize..self.origins[bytes.end - 1].1 as usize
     }

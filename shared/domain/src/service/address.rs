@@ -1,7 +1,8 @@
-//! Addresses at a service: its own URL, and a path and query joined to it.
+//! Service URLs joined with a path and query.
 //!
-//! What [`service_url`] returns has the origin of the server's URL and lies below its path, for the
-//! receiver too: no spelling of a dot segment passes that a server might decode and resolve.
+//! The result of [`service_url`] has the origin of the service's URL and a path below it, also from
+//! the receiver's point of view: no spelling of a dot segment is allowed that a server might decode
+//! and resolve.
 
 use percent_encoding::percent_decode;
 use url::Url;
@@ -11,35 +12,37 @@ use crate::{
     mask::unmasked,
 };
 
-/// The longest URL, in bytes (RFC 9110 §4.1 asks servers for at least 8,000).
+/// Maximum length of a URL, in bytes (RFC 9110 §4.1 recommends support for at least 8,000).
 const MAX: usize = 8_000;
 
-/// Why a path cannot be joined to a service's URL.
+/// Why a path can't be joined to a service's URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// `#`.
     #[error("must not contain `#`")]
     Fragment,
-    /// URL parsers drop some of them, and take a backslash for a slash.
-    #[error("must hold no backslashes and no control characters")]
+    /// URL parsers drop some of them, and treat a backslash as a slash.
+    #[error("must not contain backslashes or control characters")]
     Character,
-    /// A percent sign that begins no percent-encoded byte.
-    #[error("has a `%` without two hexadecimal digits behind it; write `%25` for a percent sign")]
-    Percent,
-    /// `//`, which would begin an authority.
-    #[error("must hold no empty segments (`//`)")]
-    EmptySegment,
-    /// `.` or `..`, however it is written.
+    /// A percent sign that is not followed by two hexadecimal digits.
     #[error(
-        "must have no `.` or `..` as a segment: it is joined to the service's URL and cannot leave it"
+        "contains a `%` that is not followed by two hexadecimal digits. Write `%25` for a percent sign."
+    )]
+    Percent,
+    /// `//`, which would start an authority.
+    #[error("must not contain empty segments (`//`)")]
+    EmptySegment,
+    /// `.` or `..` in any spelling.
+    #[error(
+        "must not contain `.` or `..` as a segment: it is joined to the service's URL and can't leave it"
     )]
     DotSegment,
-    /// Longer than 8,000 bytes.
-    #[error("makes a URL of more than {MAX} bytes")]
+    /// More than 8,000 bytes.
+    #[error("results in a URL of more than {MAX} bytes")]
     TooLong,
 }
 
-/// The URL of a server: absolute, maybe with a path, without user info, query and fragment.
+/// Base URL of a service: absolute, with an optional path, without user info, query and fragment.
 pub(super) fn server_url(text: &str) -> Checked<Url> {
     if text.len() > MAX {
         return Err(Problems::here(format!("must have at most {MAX} bytes")));
@@ -49,24 +52,24 @@ pub(super) fn server_url(text: &str) -> Checked<Url> {
         .any(|char| char.is_control() || char.is_whitespace() || char == '\\')
     {
         return Err(Problems::here(
-            "must hold no spaces, control characters or backslashes",
+            "must not contain spaces, control characters or backslashes",
         ));
     }
     let url = invalid::url(&unmasked(text.to_owned())?)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Problems::here(
-            "must hold no user name or password: that is the account's",
+            "must not contain a user name or password. Use the account.",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(Problems::here("must have no query and no fragment"));
+        return Err(Problems::here("must not contain a query or fragment"));
     }
     check(url.path().trim_start_matches('/'))?;
     Ok(url)
 }
 
-/// `path`, which may have a query of its own, and `query` joined to `server`. An empty path is the
-/// server's own; a leading slash makes no difference.
+/// Joins `path`, which may have a query of its own, and `query` to `server`. An empty path is the
+/// base URL's own. A leading slash makes no difference.
 pub fn service_url(
     server: &Url,
     path: &str,
@@ -117,7 +120,7 @@ fn check(path: &str) -> Result<(), AddressError> {
     }
 }
 
-/// Checks what holds for a path and for a query.
+/// Validates the characters of a path or query.
 fn check_characters(text: &str) -> Result<(), AddressError> {
     if text.len() > MAX {
         return Err(AddressError::TooLong);
@@ -138,12 +141,12 @@ fn check_characters(text: &str) -> Result<(), AddressError> {
     }
 }
 
-/// Whether a server may find `.` or `..` in the path, however it is written.
+/// Whether a server might find `.` or `..` in the path, in any spelling.
 pub fn has_dot_segment(path: &str) -> bool {
     let [once, twice] = decoded(path.as_bytes());
     [path.as_bytes(), &once, &twice].into_iter().any(|bytes| {
-        // Some servers cut a segment's parameters off (`..;x`, RFC 3986 §3.3), and take a backslash
-        // for a slash.
+        // Some servers remove a segment's parameters (`..;x`, RFC 3986 §3.3), and treat a backslash
+        // as a slash.
         let segments = bytes.split(|byte| matches!(byte, b'/' | b'\\'));
         let mut names = segments.map(|segment| {
             segment
@@ -155,8 +158,7 @@ pub fn has_dot_segment(path: &str) -> bool {
     })
 }
 
-/// A server, or a proxy before it, may decode before it resolves; two rounds of that are seen in
-/// the wild.
+/// Servers and proxies may decode before they resolve. Up to two rounds occur in practice.
 fn decoded(path: &[u8]) -> [Vec<u8>; 2] {
     let once: Vec<u8> = percent_decode(path).collect();
     let twice = percent_decode(&once).collect();

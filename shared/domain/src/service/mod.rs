@@ -1,8 +1,8 @@
-//! Connected services: third parties that Tieline calls, and that call back.
+//! Connected services: third parties that Tieline sends requests to, and that send requests back.
 //!
-//! [`Settings`] is what an admin writes. [`send`] reads what a client wants sent to a service,
-//! [`address`] joins its path to the service's URL, and whatever comes out stays below that URL.
-//! How a service's own calls are checked is [`Verification`]'s to say.
+//! [`Settings`] is what an admin writes. [`send`] parses a client's request to a service.
+//! [`address`] joins its path to the service's URL and guarantees that the result stays below that
+//! URL. [`Verification`] defines how inbound requests are verified.
 
 pub mod address;
 pub mod send;
@@ -23,21 +23,21 @@ use crate::{
     webhook::settings::Reveal,
 };
 
-/// What a client is told when a service does not answer in time.
+/// Default text for clients if a service does not respond in time.
 const TIMEOUT_MESSAGE: &str = "The service did not answer in time.";
 
-/// A service as it is kept.
+/// A stored service.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// Its id.
+    /// Service ID.
     pub id: ServiceId,
-    /// What an admin wrote about it.
+    /// Settings written by the admin.
     pub settings: Settings,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Version for optimistic locking.
     pub version: u64,
 }
 
@@ -53,7 +53,7 @@ impl Service {
         }
     }
 
-    /// With other settings.
+    /// Returns the service with other settings.
     #[must_use]
     pub fn changed(self, settings: Settings, now: Timestamp) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Service {
     }
 }
 
-/// A service with the account that its calls authenticate with.
+/// A service and the account that authenticates its requests.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// The service.
@@ -75,8 +75,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The secrets to mask in text that comes back from calls; `token` is the one that they
-    /// carried.
+    /// Secrets to mask in text from the service. `token` is the access token of the request.
     pub fn secrets(&self, token: Option<&SecretString>) -> Secrets {
         let mut found = Secrets::default();
         if let Some(token) = token {
@@ -88,40 +87,41 @@ impl Connection {
     }
 }
 
-/// What an admin writes about a service.
+/// Settings of a service.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Its name.
+    /// Name, unique regardless of case.
     pub name: String,
-    /// What it is.
+    /// Type of service.
     pub kind: Kind,
-    /// How calls to it authenticate.
+    /// Account that authenticates requests to it.
     pub account_id: AccountId,
-    /// Where it is: https on a public host, maybe with a path, without user info, query and
+    /// Base URL: https on a public host, with an optional path, without user info, query and
     /// fragment.
     pub server_url: Url,
-    /// How long a call to it may take, in seconds, 1 to 25.
+    /// Timeout for a request, in seconds, 1 to 25.
     pub timeout_seconds: u32,
-    /// What a client is told when it does not answer in that time.
+    /// Text for clients if it does not respond in time.
     pub timeout_message: String,
-    /// Who its own calls are made for; without a user it has no inbound URL.
+    /// User that it is assigned to. Without a user it has no inbound URL.
     pub user_id: Option<UserId>,
-    /// How its own calls are checked.
+    /// How inbound requests are verified.
     pub verification: Verification,
 }
 
-/// What a service is.
+/// Type of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Anything that speaks HTTP.
+    /// Any HTTP service.
     CustomHttp,
 }
 
 const KINDS: [(&str, Kind); 1] = [("custom_http", Kind::CustomHttp)];
 
 impl Settings {
-    /// Reads the settings. `allow` is the deployment's list of extra targets. Where the document
-    /// brings its `account` along, that comes second, to be created under the id `fresh`.
+    /// Parses the settings. `allow` lists the extra targets that this deployment allows. If the
+    /// document contains an inline `account`, that is the second value, to be created with the ID
+    /// `fresh`.
     pub fn parse(
         value: Value,
         allow: &Allow,
@@ -132,8 +132,7 @@ impl Settings {
         Self::read(value, check, account, Verification::parse, fresh)
     }
 
-    /// Reads settings that were saved. Whether the target is allowed by now is for the sending to
-    /// check.
+    /// Loads stored settings. Sending checks whether the target is still allowed.
     pub fn restore(value: Value) -> Checked<Self> {
         let account = |_| Err(Problems::here("is not a known field"));
         let unused = AccountId::from_ulid(ulid::Ulid::nil());
@@ -154,7 +153,7 @@ impl Settings {
         if fields.has("account_id") == fields.has("account") {
             fields.refuse(
                 "account_id",
-                "give either the id of an account or a new `account`",
+                "exactly one of `account_id` and `account` is required",
             );
         }
         let account_id = fields.defaulted("account_id", fresh, |value| Ok(string(value)?.parse()?));
@@ -184,7 +183,8 @@ impl Settings {
         fields.finish(parsed)
     }
 
-    /// The document that [`Settings::parse`] reads, or with masks and hints in place of secrets.
+    /// Returns the document that [`Settings::parse`] reads, or one with masks and hints instead of
+    /// secrets.
     pub fn to_map(&self, reveal: Reveal) -> Map<String, Value> {
         let server_url = match reveal {
             Reveal::Full => self.server_url.to_string(),
@@ -209,8 +209,8 @@ impl Settings {
         ])
     }
 
-    /// The full document that the merge patch `patch` applies to: without the account, or what
-    /// belongs to a kind of verification, that the patch replaces.
+    /// Returns the full document to which the merge patch `patch` applies, without an account or a
+    /// kind of verification that the patch replaces.
     pub fn base(&self, patch: &Value) -> Value {
         let mut base = Value::Object(self.to_map(Reveal::Full));
         if !patch["account"].is_null() {
@@ -224,14 +224,14 @@ impl Settings {
     }
 }
 
-/// What people are told: any text of up to 1000 characters, on several lines if need be.
+/// Text for people: up to 1000 characters, with line breaks.
 fn message(value: Value) -> Checked<String> {
     let text = string(value)?.trim().to_owned();
     match text.chars().count() {
         0 => Err(Problems::here("must not be empty")),
         1..=1000 if !text.chars().any(|char| char.is_control() && char != '\n') => Ok(text),
         1..=1000 => Err(Problems::here(
-            "must hold no control characters but line breaks",
+            "must not contain control characters other than line breaks",
         )),
         _ => Err(Problems::here("must have at most 1000 characters")),
     }

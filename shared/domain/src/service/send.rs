@@ -1,4 +1,4 @@
-//! What a client wants sent to a service: from JSON to the request that goes out.
+//! A client's request to a service, parsed from JSON.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
@@ -19,26 +19,26 @@ use crate::{
     },
 };
 
-/// Bounds on one request.
+/// Maximum number of headers and of query or form values.
 const MAX_HEADERS: usize = 20;
 const MAX_PAIRS: usize = 100;
 
-/// A request to a service, complete but for its authentication.
+/// A request to a service, without authentication.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The method.
+    /// HTTP method.
     pub method: Method,
-    /// The address, below the service's URL.
+    /// URL below the service's base URL.
     pub url: Url,
-    /// The headers, without the one that authenticates: nothing among them has its name.
+    /// Headers, never including the authenticating one.
     pub headers: HeaderMap,
-    /// The body, where there is one.
+    /// Body, if there is one.
     pub body: Option<String>,
 }
 
-/// Reads `{method, path, query, headers, format, body}`: a request to the service with these
-/// settings, which authenticates by `authorization`. What led to it left Tieline `hops` times
-/// before.
+/// Parses `{method, path, query, headers, format, body}` as a request to the service with these
+/// settings, authenticated by `authorization`. `hops` is how many times the chain that led to it
+/// has left Tieline.
 pub fn parse(
     value: Value,
     service: &Settings,
@@ -58,7 +58,7 @@ pub fn parse(
     });
     let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
     let body = fields.defaulted("body", None, |value| {
-        // Where the format itself is wrong, that is the problem to report.
+        // If the format itself is invalid, only that is reported.
         format.map(|format| body(value, format)).transpose()
     });
     let url = path.zip(query).and_then(|(path, query)| {
@@ -98,14 +98,14 @@ fn body(value: Value, format: Format) -> Checked<String> {
     }
 }
 
-/// An object of texts, numbers and booleans, or lists of them: a list repeats its name.
+/// An object of strings, numbers, booleans, or lists of them. A list repeats its name.
 fn pairs(value: Value) -> Checked<Vec<(String, String)>> {
     let values = entries(MAX_PAIRS, |_, value| match value {
         Value::Array(values) if values.len() <= MAX_PAIRS => {
             values.into_iter().map(scalar).collect()
         }
         Value::Array(_) => Err(Problems::here(format!(
-            "must hold at most {MAX_PAIRS} values"
+            "must contain at most {MAX_PAIRS} values"
         ))),
         value => scalar(value).map(|text| vec![text]),
     })(value)?;
@@ -121,7 +121,7 @@ fn scalar(value: Value) -> Checked<String> {
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(bool) => Ok(bool.to_string()),
         _ => Err(Problems::here(
-            "must be a string, a number, true or false, or a list of these",
+            "must be a string, number or boolean, or a list of them",
         )),
     }
 }
@@ -132,7 +132,7 @@ fn headers(value: Value, authorization: &Authorization) -> Checked<HeaderMap> {
         let name: HeaderName = header::check_name(name)?;
         if Some(&name) == authenticating.as_ref() || name == HOPS_HEADER {
             return Err(Problems::here(
-                "is set by the service's account, or by Tieline itself",
+                "is set by the service's account or by Tieline",
             ));
         }
         let text = string(value)?;

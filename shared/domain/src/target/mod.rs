@@ -51,7 +51,7 @@ pub enum TargetError {
 /// Names that are never public (RFC 6761, RFC 6762, ICANN's `.internal`).
 const LOCAL_NAMES: [&str; 3] = ["localhost", "local", "internal"];
 
-/// Max length of a label and of a host name, in bytes.
+/// Maximum length of a label and of a host name, in bytes.
 const MAX_LABEL: usize = 63;
 const MAX_NAME: usize = 253;
 

@@ -42,10 +42,10 @@ pub use self::{
 pub(crate) use self::{part::tag_at, xml::escape_text as escape_xml};
 use crate::header::HeaderError;
 
-/// Max size of a body template, in bytes.
+/// Maximum size of a body template, in bytes.
 pub const MAX_BODY: usize = 32 * 1024;
 
-/// Max size of a rendered body, in bytes. A short template can use a long value many times.
+/// Maximum size of a rendered body, in bytes. A short template can use a long value many times.
 pub const MAX_RENDERED: usize = 2 * 1024 * 1024;
 
 /// Format of a body.

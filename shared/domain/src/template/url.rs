@@ -10,8 +10,8 @@ use super::{
 };
 use crate::mask::{self, MASK};
 
-/// Max length of a URL in bytes, both as a template and rendered (RFC 9110 §4.1 recommends support
-/// for at least 8,000).
+/// Maximum length of a URL in bytes, both as a template and rendered (RFC 9110 §4.1 recommends
+/// support for at least 8,000).
 const MAX: usize = 8_000;
 
 /// An absolute http or https URL without user info and fragment, with tags in path and query only.

@@ -120,7 +120,7 @@ impl Auth {
     }
 }
 
-/// Max length of user name and password, in characters.
+/// Maximum length of user name and password, in characters.
 const MAX_LENGTH: usize = 1000;
 
 pub(crate) fn username(value: Value) -> Checked<String> {

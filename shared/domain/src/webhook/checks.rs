@@ -9,7 +9,7 @@ use super::{
 };
 use crate::invalid::{Checked, Problems};
 
-/// Max size of the settings as JSON including secrets, in bytes. Encrypted they take 256 KiB; a
+/// Maximum size of the settings as JSON including secrets, in bytes. Encrypted they take 256 KiB; a
 /// DynamoDB item is limited to 400 KB.
 const MAX_BYTES: usize = 192 * 1024;
 

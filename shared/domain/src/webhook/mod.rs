@@ -257,7 +257,7 @@ impl Webhook {
     }
 }
 
-/// Max age of a created event's ID. Event retention is longer, so that lists still include it.
+/// Maximum age of a created event's ID. Event retention is longer, so that lists still include it.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Time for the ID of an event that was due at `due`. If that is long past, the start of the day of

@@ -114,7 +114,7 @@ pub(crate) const FORMATS: [(&str, Format); 3] = [
     ("xml", Format::Xml),
     ("form", Format::Form),
 ];
-/// Max number of event patterns, extra headers and named secrets of a webhook.
+/// Maximum number of event patterns, extra headers and named secrets of a webhook.
 const MAX_PATTERNS: usize = 40;
 const MAX_HEADERS: usize = 20;
 const MAX_SECRETS: usize = 20;

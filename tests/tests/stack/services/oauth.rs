@@ -189,23 +189,23 @@ async fn a_token_endpoint_that_fails_is_told_without_secrets() {
     for (reply, told) in [
         (
             Reply::status(401).body(refusal),
-            "the token endpoint answered 401: invalid_client",
+            "the token endpoint responded with 401: invalid_client",
         ),
         (
             Reply::status(503).body("s&cret of the client"),
-            "the token endpoint answered 503",
+            "the token endpoint responded with 503",
         ),
         (
             Reply::status(200).body("<html>"),
-            "the token endpoint's answer is neither a JSON object nor a form",
+            "the token endpoint's response is neither a JSON object nor a form",
         ),
         (
             Reply::status(200).body("{}"),
-            "the token endpoint's answer holds no access_token",
+            "the token endpoint's response contains no access_token",
         ),
         (
             Reply::status(302).header("location", "https://example.com"),
-            "the token endpoint answered 302",
+            "the token endpoint responded with 302",
         ),
     ] {
         issuer.answers(reply);

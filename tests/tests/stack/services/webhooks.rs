@@ -109,7 +109,7 @@ async fn a_refused_token_is_renewed_within_the_attempt() {
     let delivery = stack.delivery_until(&event, &webhook, "failed").await;
     assert_eq!(
         delivery["attempts"][0]["error"],
-        "no access token: the token endpoint answered 400: invalid_scope"
+        "no access token: the token endpoint responded with 400: invalid_scope"
     );
 }
 

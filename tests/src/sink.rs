@@ -327,7 +327,7 @@ async fn answer(reply: Reply) -> Response {
     response.body(body).expect("answer")
 }
 
-/// A port that nobody has, and that this process has not used before: calls to a former test's sink
+/// A free port that this process has not used before: calls to a former test's sink
 /// may still come.
 fn listen() -> (TcpListener, u32) {
     static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -20,7 +20,7 @@ use crate::webhook::{Webhook, WebhookBuilder};
 /// How long anything that is waited for may take.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How often a condition is looked at that nobody tells of.
+/// How often a condition is polled.
 const LOOK: Duration = Duration::from_millis(150);
 
 /// A stack, and what its tests share beside it.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tests::fake::{
     services,
     sqs::Name,
-    world::{World, allow},
+    system::{System, allow},
 };
 
 /// What the samples of inbound calls are signed with, or carry.
@@ -252,12 +252,12 @@ impl Inbound {
         secret: Option<&str>,
         seconds: i64,
     ) -> (u16, String, Value) {
-        let mut world = World::new(egress).await;
-        world.set_time(MADE_AT.parse().expect("a time"));
+        let mut system = System::new(egress).await;
+        system.set_time(MADE_AT.parse().expect("a time"));
         if let Some(secret) = secret {
-            world.user(key().user().expect("a user")).await;
+            system.user(key().user().expect("a user")).await;
             let none = json!({"type": "none"});
-            world
+            system
                 .service(
                     "https://example.com",
                     Some(key()),
@@ -266,14 +266,14 @@ impl Inbound {
                 )
                 .await;
         }
-        world.set_time(world.time() + SignedDuration::from_secs(seconds));
+        system.set_time(system.time() + SignedDuration::from_secs(seconds));
         let (_, request) = call(&self.file());
-        let answer = world
-            .at(inbound::handle(&services::inbound(&world.fake), &request))
+        let answer = system
+            .at(inbound::handle(&services::inbound(&system.fake), &request))
             .await
             .expect("an answer");
         let body = String::from_utf8(answer.body().to_vec()).expect("UTF-8");
-        let state = world.fake.state();
+        let state = system.fake.state();
         let data = state
             .queues
             .on(Name::Events)

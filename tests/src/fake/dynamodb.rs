@@ -38,10 +38,10 @@ pub struct Made {
 }
 
 /// The most that one page of a query reads, in bytes.
-const MOST_PAGE_BYTES: usize = 1024 * 1024;
+const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
 /// The largest item, in bytes.
-const MOST_BYTES: usize = 400 * 1024;
+const MAX_BYTES: usize = 400 * 1024;
 
 impl Table {
     /// Every write that took effect, in order.
@@ -215,7 +215,7 @@ impl Table {
             .map_or(usize::MAX, |limit| usize::try_from(limit).expect("small"));
         let full = |sum: &mut usize, item: &&Item| {
             *sum += item.values().map(bytes).sum::<usize>();
-            Some(*sum > MOST_PAGE_BYTES)
+            Some(*sum > MAX_PAGE_BYTES)
         };
         let most = 1 + found.iter().scan(0, full).take_while(|full| !full).count();
         let limit = limit.min(most);
@@ -263,7 +263,7 @@ struct Write<'a> {
 impl<'a> Write<'a> {
     fn put(request: &'a Value) -> Result<Self, Refusal> {
         let item = request["Item"].as_object().expect("an item");
-        if bytes(&request["Item"]) > MOST_BYTES {
+        if bytes(&request["Item"]) > MAX_BYTES {
             return Err(Refusal::new("ValidationException"));
         }
         let condition = Expression::of(request, "ConditionExpression");

@@ -8,13 +8,13 @@
 
 pub mod dynamodb;
 pub mod expression;
-mod partly;
+mod partial;
 pub mod providers;
 pub mod receiver;
 pub mod services;
 pub mod sqs;
+pub mod system;
 mod update;
-pub mod world;
 
 use std::{
     collections::BTreeMap,
@@ -100,7 +100,7 @@ pub enum Fate {
     /// It fails without effect, with this error of AWS's.
     Fails(&'static str),
     /// Half of a batch is left out; a transaction meets another one.
-    Partly,
+    Partial,
 }
 
 /// A service says no.
@@ -229,13 +229,13 @@ impl Fake {
         match fate {
             Fate::CrashBefore => self.end().await,
             Fate::Fails(code) => return Refusal::new(code).answer(),
-            Fate::Partly if operation == "TransactWriteItems" => {
-                return partly::conflict(&call.request).answer();
+            Fate::Partial if operation == "TransactWriteItems" => {
+                return partial::conflict(&call.request).answer();
             }
-            Fate::Answered | Fate::CrashAfter | Fate::AnswerLost | Fate::Partly => {}
+            Fate::Answered | Fate::CrashAfter | Fate::AnswerLost | Fate::Partial => {}
         }
-        let (call, left_out) = if fate == Fate::Partly {
-            partly::halved(call)
+        let (call, left_out) = if fate == Fate::Partial {
+            partial::halved(call)
         } else {
             (call, None)
         };
@@ -243,7 +243,7 @@ impl Fake {
         match (fate, answer) {
             (Fate::CrashAfter, _) => self.end().await,
             (Fate::AnswerLost, _) => Refusal::new("InternalServerError").answer(),
-            (_, Ok(answer)) => response(200, &partly::with(answer, left_out)),
+            (_, Ok(answer)) => response(200, &partial::with(answer, left_out)),
             (_, Err(refusal)) => refusal.answer(),
         }
     }

@@ -1,4 +1,4 @@
-//! Providers of messages in the world.
+//! Providers of messages in the system.
 
 use domain::{
     audit::Actor,
@@ -11,9 +11,9 @@ use platform::{
 };
 use serde_json::json;
 
-use super::world::{World, allow};
+use super::system::{System, allow};
 
-impl World {
+impl System {
     /// Adds a provider of SMS at the receiver's path `name`, which reports.
     ///
     /// # Panics

@@ -28,7 +28,7 @@ pub struct Hit {
     pub hops: String,
     /// The body.
     pub body: Bytes,
-    /// When, by the world's clock.
+    /// When, by the system's clock.
     pub at: Timestamp,
     /// When, in real time.
     pub instant: Instant,

@@ -1,4 +1,4 @@
-//! Connected services in the world, and the function that takes their calls.
+//! Connected services in the system, and the function that takes their calls.
 
 use domain::{
     account::Account,
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use super::{
     Fake,
     sqs::Name,
-    world::{World, allow},
+    system::{System, allow},
 };
 
-/// How the outside addresses the world.
+/// The public URL of the system.
 pub const PUBLIC_URL: &str = "https://hooks.example.com";
 
 /// A new process of the inbound function.
@@ -37,7 +37,7 @@ pub fn inbound(fake: &Fake) -> inbound::App {
     }
 }
 
-impl World {
+impl System {
     /// Adds an active user.
     ///
     /// # Panics

@@ -1,5 +1,5 @@
-//! SQS queues, standard ones: what is sent stays until it is deleted, is hidden while somebody
-//! works on it, and comes again when nobody deletes it in time.
+//! SQS queues, standard ones: a message stays until it is deleted, is hidden while a
+//! consumer works on it, and comes again if it is not deleted in time.
 
 use std::collections::BTreeSet;
 
@@ -79,9 +79,9 @@ impl Message {
 /// How long a received message is hidden: 6 times 60 s, as the template has it.
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
 /// After so many receives without a delete, a message goes to `dead`, as the template has it.
-pub const MOST_RECEIVED: u32 = 200;
+pub const MAX_RECEIVED: u32 = 200;
 /// The largest message, and the largest sum of a batch, in bytes.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 
 /// All queues.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Default for Queues {
         Self {
             messages: Vec::new(),
             sent: Vec::new(),
-            most_received: MOST_RECEIVED,
+            most_received: MAX_RECEIVED,
         }
     }
 }
@@ -126,7 +126,7 @@ impl Queues {
             .collect()
     }
 
-    /// When the next message becomes visible on a queue that somebody works on, and which queue.
+    /// When the next message becomes visible on a queue with a consumer, and which queue.
     pub fn next(&self) -> Option<(Timestamp, Name)> {
         let worked = self
             .messages
@@ -234,7 +234,7 @@ impl Queues {
                     (entries.is_empty(), "EmptyBatchRequest"),
                     (entries.len() > 10, "TooManyEntriesInBatchRequest"),
                     (ids.len() < entries.len(), "BatchEntryIdsNotDistinct"),
-                    (bytes > MOST_BYTES, "BatchRequestTooLong"),
+                    (bytes > MAX_BYTES, "BatchRequestTooLong"),
                 ] {
                     if wrong {
                         return Err(Refusal::new(code));
@@ -362,7 +362,7 @@ fn check(entry: &Value) -> Result<(), Refusal> {
     let body = body(entry);
     let delay = entry["DelaySeconds"].as_i64().unwrap_or(0);
     let group = entry["MessageGroupId"].as_str();
-    let fits = (1..=MOST_BYTES).contains(&body.len())
+    let fits = (1..=MAX_BYTES).contains(&body.len())
         && (0..=900).contains(&delay)
         && group.is_none_or(|group| (1..=128).contains(&group.len()));
     if !fits {

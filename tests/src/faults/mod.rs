@@ -41,7 +41,7 @@ pub struct Faulty {
 }
 
 impl Faulty {
-    /// Waits until nobody else has it; it is started if need be, and nothing fails.
+    /// Waits until no other test uses it, starts it if necessary, and switches all faults off.
     pub async fn get() -> Self {
         static SHARED: OnceLock<(Proxy, Shared)> = OnceLock::new();
         static ALONE: Mutex<()> = Mutex::const_new(());

@@ -71,7 +71,7 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let inner = Arc::clone(&shared);
-                // A client that was killed is nobody's trouble.
+                // A killed client is not an error.
                 thread::spawn(move || inner.serve(client).ok());
             }
         });

@@ -1,4 +1,4 @@
-//! However admins end one another's access, somebody keeps it.
+//! However admins end one another's access, one admin remains.
 
 use domain::{credential::Credential, scope::Scope, user::User};
 use platform::table::WriteError;
@@ -7,8 +7,8 @@ use tests::fake::Fake;
 
 use crate::{
     api::{Api, Reply},
+    fixture::{Fixture, day, entry},
     invariants,
-    office::{Office, day, entry},
 };
 
 /// What one of two does to the other at the same time: both have read before either writes.
@@ -21,18 +21,18 @@ enum End {
 
 /// Ends the access of `victim`, whose credential is as it was `read`; `other` was found to stay.
 async fn end(
-    office: &Office,
+    fixture: &Fixture,
     how: End,
     victim: &User,
     read: &Credential,
 ) -> Result<(), WriteError> {
-    let table = office.table();
+    let table = fixture.table();
     let other = table
         .another_admin(|one| one.settings.user_id == victim.id)
         .await
         .expect("read");
     let entry = entry(&read.id);
-    let holder = office.holder(victim).await;
+    let holder = fixture.holder(victim).await;
     tokio::task::yield_now().await;
     match how {
         End::Revoke => {
@@ -66,27 +66,31 @@ async fn end(
 async fn of_two_who_end_each_other_one_stays() {
     for first in [End::Revoke, End::Delete, End::Deactivate] {
         for second in [End::Revoke, End::Delete, End::Deactivate] {
-            let office = Office::new().await;
-            let eve = office.user("Eve").await;
+            let fixture = Fixture::new().await;
+            let eve = fixture.user("Eve").await;
             let (ana, anas) = (
-                &office.user,
-                office
-                    .credential(&office.user, &[Scope::Admin], day(0))
+                &fixture.user,
+                fixture
+                    .credential(&fixture.user, &[Scope::Admin], day(0))
                     .await,
             );
-            let eves = office.credential(&eve, &[Scope::Admin], day(0)).await;
+            let eves = fixture.credential(&eve, &[Scope::Admin], day(0)).await;
             let both = futures::future::join(
-                end(&office, first, &eve, &eves),
-                end(&office, second, ana, &anas),
+                end(&fixture, first, &eve, &eves),
+                end(&fixture, second, ana, &anas),
             );
             let (a, b) = both.await;
-            let left = office.table().another_admin(|_| false).await.expect("read");
+            let left = fixture
+                .table()
+                .another_admin(|_| false)
+                .await
+                .expect("read");
             assert!(left.is_some(), "{first:?} and {second:?}: {a:?} and {b:?}");
             assert!(
                 a.is_ok() != b.is_ok(),
                 "{first:?} and {second:?}: {a:?} and {b:?}"
             );
-            invariants::check(&office, day(1)).await;
+            invariants::check(&fixture, day(1)).await;
         }
     }
 }
@@ -94,14 +98,14 @@ async fn of_two_who_end_each_other_one_stays() {
 #[tokio::test]
 async fn of_two_credentials_of_one_user_one_stays() {
     for deleted in [false, true] {
-        let office = Office::new().await;
-        let one = office
-            .credential(&office.user, &[Scope::Admin], day(0))
+        let fixture = Fixture::new().await;
+        let one = fixture
+            .credential(&fixture.user, &[Scope::Admin], day(0))
             .await;
-        let two = office
-            .credential(&office.user, &[Scope::Admin], day(0))
+        let two = fixture
+            .credential(&fixture.user, &[Scope::Admin], day(0))
             .await;
-        let table = office.table();
+        let table = fixture.table();
         let other = |of: &Credential| {
             let id = of.id;
             async move {
@@ -134,7 +138,7 @@ async fn of_two_credentials_of_one_user_one_stays() {
             .delete_credential(&two, beside_two, day(1), &entries.1)
             .await;
         assert!(matches!(refused, Err(WriteError::Changed)), "{refused:?}");
-        invariants::check(&office, day(1)).await;
+        invariants::check(&fixture, day(1)).await;
     }
 }
 
@@ -186,9 +190,9 @@ async fn ends(api: &Api, how: &str, user: &str, credential: &str) -> Reply {
     }
 }
 
-/// Whether somebody has an admin credential that no time ends.
+/// Whether an admin credential without an expiry remains.
 async fn somebody_stays(fake: &Fake) -> bool {
-    crate::office::app(fake)
+    crate::fixture::app(fake)
         .table
         .another_admin(|_| false)
         .await

@@ -14,10 +14,10 @@ use platform::{clock, gateway, keyring::Keys, queue::Queue, table::Table};
 use rotation::{Admin, Answer};
 use serde_json::{Value, json};
 use tests::contract;
-use tests::fake::{Fake, sqs::Name, world::allow};
+use tests::fake::{Fake, sqs::Name, system::allow};
 use tower::ServiceExt;
 
-use crate::office;
+use crate::fixture;
 
 /// The API as one token's owner calls it at a time.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Reply {
 impl Api {
     /// With the token of the first admin, who is made here.
     pub(crate) async fn of_admin(fake: &Fake, now: Timestamp) -> (Self, Admin) {
-        let app = office::app(fake);
+        let app = fixture::app(fake);
         let bootstrap = rotation::Request::Bootstrap { reissue: false };
         let Answer::Admin(admin) = clock::at(now, rotation::handle(&app, bootstrap))
             .await

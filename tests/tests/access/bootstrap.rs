@@ -9,14 +9,18 @@ use rotation::{Admin, Answer, Request, RotationError};
 use tests::rights::unused_patterns;
 
 use crate::{
+    fixture::{Fixture, day, entry},
     invariants,
-    office::{Office, day, entry},
 };
 
-async fn bootstrap(office: &Office, reissue: bool, now: Timestamp) -> Result<Admin, RotationError> {
+async fn bootstrap(
+    fixture: &Fixture,
+    reissue: bool,
+    now: Timestamp,
+) -> Result<Admin, RotationError> {
     match clock::at(
         now,
-        rotation::handle(&office.app, Request::Bootstrap { reissue }),
+        rotation::handle(&fixture.app, Request::Bootstrap { reissue }),
     )
     .await?
     {
@@ -26,19 +30,19 @@ async fn bootstrap(office: &Office, reissue: bool, now: Timestamp) -> Result<Adm
 }
 
 /// Whether a token counts at a time.
-async fn counts(office: &Office, admin: &Admin, now: Timestamp) -> bool {
-    let hash = office
+async fn counts(fixture: &Fixture, admin: &Admin, now: Timestamp) -> bool {
+    let hash = fixture
         .app
         .keys
         .get()
         .await
         .expect("a keyring")
         .token_key(&admin.token);
-    let grant = clock::at(now, office.table().grant(&hash))
+    let grant = clock::at(now, fixture.table().grant(&hash))
         .await
         .expect("read")
         .expect("a grant");
-    let holder = office
+    let holder = fixture
         .table()
         .user(grant.user)
         .await
@@ -54,87 +58,87 @@ fn id(admin: &Admin) -> CredentialId {
 
 #[tokio::test]
 async fn a_second_call_is_refused_and_a_reissue_ends_the_old_token() {
-    let office = Office::new().await;
-    let first = bootstrap(&office, false, day(0)).await.expect("made");
-    assert!(counts(&office, &first, day(0)).await);
-    invariants::check(&office, day(0)).await;
+    let fixture = Fixture::new().await;
+    let first = bootstrap(&fixture, false, day(0)).await.expect("made");
+    assert!(counts(&fixture, &first, day(0)).await);
+    invariants::check(&fixture, day(0)).await;
     assert!(matches!(
-        bootstrap(&office, false, day(1)).await,
+        bootstrap(&fixture, false, day(1)).await,
         Err(RotationError::Exists)
     ));
-    invariants::check(&office, day(1)).await;
-    let second = bootstrap(&office, true, day(1)).await.expect("reissued");
+    invariants::check(&fixture, day(1)).await;
+    let second = bootstrap(&fixture, true, day(1)).await.expect("reissued");
     assert_eq!(
         (&second.credential_id, &second.user_id),
         (&first.credential_id, &first.user_id)
     );
-    assert!(counts(&office, &second, day(1)).await && !counts(&office, &first, day(1)).await);
-    invariants::check(&office, day(1)).await;
+    assert!(counts(&fixture, &second, day(1)).await && !counts(&fixture, &first, day(1)).await);
+    invariants::check(&fixture, day(1)).await;
 }
 
 #[tokio::test]
 async fn the_function_needs_the_rights_of_its_role_and_no_more() {
-    let office = Office::new().await;
-    office.fake.state().calls.clear();
-    bootstrap(&office, false, day(0)).await.expect("made");
-    bootstrap(&office, true, day(1)).await.expect("reissued");
+    let fixture = Fixture::new().await;
+    fixture.fake.state().calls.clear();
+    bootstrap(&fixture, false, day(0)).await.expect("made");
+    bootstrap(&fixture, true, day(1)).await.expect("reissued");
     let remind = Request::Remind {
         now: day(91).to_string(),
     };
-    clock::at(day(91), rotation::handle(&office.app, remind))
+    clock::at(day(91), rotation::handle(&fixture.app, remind))
         .await
         .expect("reminded");
-    let calls = office.fake.state().calls.clone();
+    let calls = fixture.fake.state().calls.clone();
     assert_eq!(unused_patterns("RotationFunction", &calls), BTreeSet::new());
 }
 
 #[tokio::test]
 async fn of_two_first_calls_one_is_made() {
-    let office = Office::new().await;
-    office.app.keys.bootstrap().await.expect("a keyring");
-    let call = || Box::pin(bootstrap(&office, false, day(0)));
+    let fixture = Fixture::new().await;
+    fixture.app.keys.bootstrap().await.expect("a keyring");
+    let call = || Box::pin(bootstrap(&fixture, false, day(0)));
     let both = futures::future::join(call(), call()).await;
     assert!(both.0.is_ok() != both.1.is_ok(), "{both:?}");
-    invariants::check(&office, day(0)).await;
+    invariants::check(&fixture, day(0)).await;
 }
 
 #[tokio::test]
 async fn a_credential_that_has_ended_gets_a_successor() {
-    let office = Office::new().await;
-    let first = bootstrap(&office, false, day(0)).await.expect("made");
+    let fixture = Fixture::new().await;
+    let first = bootstrap(&fixture, false, day(0)).await.expect("made");
     // Another admin ends it, in one way and the next.
-    office
-        .credential(&office.user, &[Scope::Admin], day(0))
+    fixture
+        .credential(&fixture.user, &[Scope::Admin], day(0))
         .await;
-    office
+    fixture
         .change(id(&first), day(1), |one| one.revoked(day(1)))
         .await;
-    let second = bootstrap(&office, true, day(2)).await.expect("reissued");
+    let second = bootstrap(&fixture, true, day(2)).await.expect("reissued");
     assert_ne!(second.credential_id, first.credential_id);
-    assert!(counts(&office, &second, day(2)).await && !counts(&office, &first, day(2)).await);
+    assert!(counts(&fixture, &second, day(2)).await && !counts(&fixture, &first, day(2)).await);
     assert_eq!(
-        office.stored(id(&first)).await.status(day(2)),
+        fixture.stored(id(&first)).await.status(day(2)),
         Status::Revoked
     );
-    invariants::check(&office, day(2)).await;
-    let stored = office.stored(id(&second)).await;
-    office
+    invariants::check(&fixture, day(2)).await;
+    let stored = fixture.stored(id(&second)).await;
+    fixture
         .table()
         .delete_credential(&stored, None, day(3), &entry(&stored.id))
         .await
         .expect("deleted");
-    let third = bootstrap(&office, true, day(4)).await.expect("reissued");
-    assert!(counts(&office, &third, day(4)).await && !counts(&office, &second, day(4)).await);
-    invariants::check(&office, day(4)).await;
+    let third = bootstrap(&fixture, true, day(4)).await.expect("reissued");
+    assert!(counts(&fixture, &third, day(4)).await && !counts(&fixture, &second, day(4)).await);
+    invariants::check(&fixture, day(4)).await;
     // The mark has moved on: the next one replaces the token of the newest.
-    let fourth = bootstrap(&office, true, day(5)).await.expect("reissued");
+    let fourth = bootstrap(&fixture, true, day(5)).await.expect("reissued");
     assert_eq!(fourth.credential_id, third.credential_id);
-    invariants::check(&office, day(5)).await;
+    invariants::check(&fixture, day(5)).await;
 }
 
 /// The actions on record about a resource, oldest first, all of which the function itself did.
-fn actions(office: &Office, resource: &str) -> Vec<String> {
-    let state = office.fake.state();
+fn actions(fixture: &Fixture, resource: &str) -> Vec<String> {
+    let state = fixture.fake.state();
     let items = state.table.items().iter().filter(|((pk, _), item)| {
         pk.starts_with("audit#")
             && item["resource"]["S"] == resource
@@ -147,22 +151,22 @@ fn actions(office: &Office, resource: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn what_it_makes_is_on_record() {
-    let office = Office::new().await;
-    office.app.keys.bootstrap().await.expect("a keyring");
-    office.fake.state().calls.clear();
-    let first = bootstrap(&office, false, day(0)).await.expect("made");
+    let fixture = Fixture::new().await;
+    fixture.app.keys.bootstrap().await.expect("a keyring");
+    fixture.fake.state().calls.clear();
+    let first = bootstrap(&fixture, false, day(0)).await.expect("made");
     assert_eq!(
-        office.fake.counts()["TransactWriteItems"],
+        fixture.fake.counts()["TransactWriteItems"],
         1,
         "in one transaction"
     );
-    assert_eq!(actions(&office, &first.user_id), ["user.created"]);
+    assert_eq!(actions(&fixture, &first.user_id), ["user.created"]);
     assert_eq!(
-        actions(&office, &first.credential_id),
+        actions(&fixture, &first.credential_id),
         ["credential.created"]
     );
-    bootstrap(&office, true, day(1)).await.expect("reissued");
-    let rotated = actions(&office, &first.credential_id);
+    bootstrap(&fixture, true, day(1)).await.expect("reissued");
+    let rotated = actions(&fixture, &first.credential_id);
     assert_eq!(rotated.len(), 2);
     assert!(
         rotated.contains(&"credential.rotated".to_owned()),
@@ -172,52 +176,52 @@ async fn what_it_makes_is_on_record() {
 
 #[tokio::test]
 async fn an_administrator_who_was_deleted_gets_a_successor() {
-    let office = Office::new().await;
-    let mut before = bootstrap(&office, false, day(0)).await.expect("made");
-    // The second time, somebody else has taken the name.
+    let fixture = Fixture::new().await;
+    let mut before = bootstrap(&fixture, false, day(0)).await.expect("made");
+    // The second time, another user has the name.
     for at in [1, 3] {
-        let stored = office.stored(id(&before)).await;
-        office
+        let stored = fixture.stored(id(&before)).await;
+        fixture
             .table()
             .delete_credential(&stored, None, day(at), &entry(&stored.id))
             .await
             .expect("deleted");
-        let holder = office
+        let holder = fixture
             .table()
             .user(before.user_id.parse().expect("an id"))
             .await
             .expect("read")
             .expect("a user");
-        office
+        fixture
             .table()
             .delete_user(&holder, &entry(&holder.user.id))
             .await
             .expect("deleted");
         if at == 3 {
-            office.user("ADMINISTRATOR").await;
+            fixture.user("ADMINISTRATOR").await;
         }
-        let after = bootstrap(&office, true, day(at + 1))
+        let after = bootstrap(&fixture, true, day(at + 1))
             .await
             .expect("reissued");
         assert_ne!(after.user_id, before.user_id);
-        assert!(counts(&office, &after, day(at + 1)).await);
-        assert_eq!(actions(&office, &after.user_id), ["user.created"]);
+        assert!(counts(&fixture, &after, day(at + 1)).await);
+        assert_eq!(actions(&fixture, &after.user_id), ["user.created"]);
         assert_eq!(
-            actions(&office, &after.credential_id),
+            actions(&fixture, &after.credential_id),
             ["credential.created"]
         );
-        invariants::check(&office, day(at + 1)).await;
+        invariants::check(&fixture, day(at + 1)).await;
         before = after;
     }
-    let again = bootstrap(&office, true, day(5)).await.expect("reissued");
+    let again = bootstrap(&fixture, true, day(5)).await.expect("reissued");
     assert_eq!(again.credential_id, before.credential_id);
 }
 
 #[tokio::test]
 async fn an_administrator_who_was_stopped_is_active_again() {
-    let office = Office::new().await;
-    let first = bootstrap(&office, false, day(0)).await.expect("made");
-    let holder = office
+    let fixture = Fixture::new().await;
+    let first = bootstrap(&fixture, false, day(0)).await.expect("made");
+    let holder = fixture
         .table()
         .user(first.user_id.parse().expect("an id"))
         .await
@@ -226,13 +230,13 @@ async fn an_administrator_who_was_stopped_is_active_again() {
     let mut settings = holder.user.settings.clone();
     settings.active = false;
     let stopped: User = holder.user.clone().changed(settings, day(1));
-    office
+    fixture
         .table()
         .update_user(&holder, &stopped, None, &entry(&stopped.id))
         .await
         .expect("stopped");
-    assert!(!counts(&office, &first, day(1)).await);
-    let second = bootstrap(&office, true, day(2)).await.expect("reissued");
-    assert!(counts(&office, &second, day(2)).await && !counts(&office, &first, day(2)).await);
-    invariants::check(&office, day(2)).await;
+    assert!(!counts(&fixture, &first, day(1)).await);
+    let second = bootstrap(&fixture, true, day(2)).await.expect("reissued");
+    assert!(counts(&fixture, &second, day(2)).await && !counts(&fixture, &first, day(2)).await);
+    invariants::check(&fixture, day(2)).await;
 }

@@ -13,11 +13,11 @@ use platform::{
     table::{Key, WriteError, users::Holder},
 };
 use serde_json::json;
-use tests::fake::world::{World, allow};
+use tests::fake::system::{System, allow};
 
 use crate::{
+    fixture::{Fixture, day, entry, mark},
     invariants,
-    office::{Office, day, entry, mark},
 };
 
 /// A change by its name, and how it is made at a time.
@@ -75,15 +75,15 @@ fn rotated(credential: Credential, overlap: SignedDuration, now: Timestamp) -> C
         .expect("few overlaps")
 }
 
-async fn delete(office: &Office, credential: &Credential, now: Timestamp) {
-    let before = office.stored(credential.id).await;
-    let other = office
+async fn delete(fixture: &Fixture, credential: &Credential, now: Timestamp) {
+    let before = fixture.stored(credential.id).await;
+    let other = fixture
         .table()
         .another_admin(|one| one.id == before.id)
         .await
         .expect("read");
     let other = other.filter(|_| before.is_lasting_admin());
-    office
+    fixture
         .table()
         .delete_credential(&before, other, now, &entry(&before.id))
         .await
@@ -93,133 +93,133 @@ async fn delete(office: &Office, credential: &Credential, now: Timestamp) {
 #[tokio::test]
 async fn of_a_credential() {
     for scope in [Scope::EventsWrite, Scope::Admin] {
-        let office = Office::new().await;
-        office
-            .credential(&office.user, &[Scope::Admin], day(0))
+        let fixture = Fixture::new().await;
+        fixture
+            .credential(&fixture.user, &[Scope::Admin], day(0))
             .await;
-        let one = office.credential(&office.user, &[scope], day(0)).await;
-        invariants::check(&office, day(0)).await;
+        let one = fixture.credential(&fixture.user, &[scope], day(0)).await;
+        invariants::check(&fixture, day(0)).await;
         for (name, change) in CHANGES {
             eprintln!("{name}, {scope:?}");
-            let now = office.stored(one.id).await.rotated_at.unwrap_or(day(0))
+            let now = fixture.stored(one.id).await.rotated_at.unwrap_or(day(0))
                 + SignedDuration::from_hours(1);
-            office.change(one.id, now, |one| change(one, now)).await;
-            invariants::check(&office, now).await;
+            fixture.change(one.id, now, |one| change(one, now)).await;
+            invariants::check(&fixture, now).await;
         }
-        office
+        fixture
             .change(one.id, day(10), |one| {
                 rotated(one, SignedDuration::from_hours(72), day(10))
             })
             .await;
-        let revoked = office
+        let revoked = fixture
             .change(one.id, day(11), |one| one.revoked(day(11)))
             .await;
-        invariants::check(&office, day(11)).await;
+        invariants::check(&fixture, day(11)).await;
         assert!(revoked.grants().is_empty());
-        office
+        fixture
             .change(one.id, day(12), |one| one.revoked(day(12)))
             .await;
-        invariants::check(&office, day(12)).await;
-        delete(&office, &one, day(13)).await;
-        invariants::check(&office, day(13)).await;
-        let two = office.credential(&office.user, &[scope], day(14)).await;
-        delete(&office, &two, day(14)).await;
-        invariants::check(&office, day(14)).await;
+        invariants::check(&fixture, day(12)).await;
+        delete(&fixture, &one, day(13)).await;
+        invariants::check(&fixture, day(13)).await;
+        let two = fixture.credential(&fixture.user, &[scope], day(14)).await;
+        delete(&fixture, &two, day(14)).await;
+        invariants::check(&fixture, day(14)).await;
     }
 }
 
 #[tokio::test]
 async fn of_an_admin_whose_time_is_over() {
-    let office = Office::new().await;
-    let one = office
-        .credential(&office.user, &[Scope::Admin], day(0))
+    let fixture = Fixture::new().await;
+    let one = fixture
+        .credential(&fixture.user, &[Scope::Admin], day(0))
         .await;
-    office
+    fixture
         .change(one.id, day(1), |one| {
             with(one, |to| to.ends_at = Some(day(2)))
         })
         .await;
-    office
+    fixture
         .change(one.id, day(3), |one| {
             with(one, |to| "ERP".clone_into(&mut to.description))
         })
         .await;
-    invariants::check(&office, day(3)).await;
-    office
+    invariants::check(&fixture, day(3)).await;
+    fixture
         .change(one.id, day(4), |one| {
             with(one, |to| to.ends_at = Some(day(6)))
         })
         .await;
-    invariants::check(&office, day(4)).await;
-    delete(&office, &one, day(7)).await;
-    invariants::check(&office, day(7)).await;
+    invariants::check(&fixture, day(4)).await;
+    delete(&fixture, &one, day(7)).await;
+    invariants::check(&fixture, day(7)).await;
 }
 
 #[tokio::test]
 async fn a_stale_one_is_refused() {
-    let office = Office::new().await;
-    let before = office
-        .credential(&office.user, &[Scope::Admin], day(0))
+    let fixture = Fixture::new().await;
+    let before = fixture
+        .credential(&fixture.user, &[Scope::Admin], day(0))
         .await;
-    office
+    fixture
         .change(before.id, day(1), |one| {
             with(one, |to| to.rotate_after_days = 30)
         })
         .await;
     let after = before.clone().revoked(day(1));
-    let refused = office
+    let refused = fixture
         .table()
         .update_credential(&before, &after, None, day(1), Some(&entry(&after.id)))
         .await;
     assert!(matches!(refused, Err(WriteError::Changed)));
-    let refused = office
+    let refused = fixture
         .table()
         .delete_credential(&before, None, day(1), &entry(&before.id))
         .await;
     assert!(matches!(refused, Err(WriteError::Changed)));
-    invariants::check(&office, day(1)).await;
+    invariants::check(&fixture, day(1)).await;
 }
 
 #[tokio::test]
 async fn a_use_stays_known() {
-    let office = Office::new().await;
-    let one = office
-        .credential(&office.user, &[Scope::EventsWrite], day(0))
+    let fixture = Fixture::new().await;
+    let one = fixture
+        .credential(&fixture.user, &[Scope::EventsWrite], day(0))
         .await;
     let token = one.token.clone().expect("a token");
-    office
+    fixture
         .table()
         .token_used(&token, day(1))
         .await
         .expect("noted");
-    office
+    fixture
         .table()
         .token_used("a guess", day(1))
         .await
         .expect("nothing to note");
-    office
+    fixture
         .change(one.id, day(2), |one| {
             rotated(one, SignedDuration::from_hours(72), day(2))
         })
         .await;
-    let stored = office.stored(one.id).await;
-    let uses = clock::at(day(2), office.table().last_uses(&[stored]))
+    let stored = fixture.stored(one.id).await;
+    let uses = clock::at(day(2), fixture.table().last_uses(&[stored]))
         .await
         .expect("read");
     assert_eq!(uses.get(&one.id), Some(&day(1)));
-    invariants::check(&office, day(2)).await;
+    invariants::check(&fixture, day(2)).await;
 }
 
 async fn change_user(
-    office: &Office,
+    fixture: &Fixture,
     user: &User,
     change: impl FnOnce(&mut user::Settings),
 ) -> Result<(), WriteError> {
-    let before: Holder = office.holder(user).await;
+    let before: Holder = fixture.holder(user).await;
     let mut settings = before.user.settings.clone();
     change(&mut settings);
     let after = before.user.clone().changed(settings, day(1));
-    let others = office
+    let others = fixture
         .table()
         .another_admin(|one| one.settings.user_id == user.id)
         .await
@@ -227,7 +227,7 @@ async fn change_user(
     let other = others.filter(|_| !after.settings.active);
     clock::at(
         day(1),
-        office
+        fixture
             .table()
             .update_user(&before, &after, other, &entry(&after.id)),
     )
@@ -236,58 +236,60 @@ async fn change_user(
 
 #[tokio::test]
 async fn of_a_user() {
-    let office = Office::new().await;
-    let eve = office.user("Eve").await;
-    office
-        .credential(&office.user, &[Scope::Admin], day(0))
+    let fixture = Fixture::new().await;
+    let eve = fixture.user("Eve").await;
+    fixture
+        .credential(&fixture.user, &[Scope::Admin], day(0))
         .await;
-    let held = office.credential(&eve, &[Scope::Admin], day(0)).await;
-    invariants::check(&office, day(0)).await;
+    let held = fixture.credential(&eve, &[Scope::Admin], day(0)).await;
+    invariants::check(&fixture, day(0)).await;
     for name in ["Evi", "EVI", "evi", "Ève"] {
-        change_user(&office, &eve, |to| name.clone_into(&mut to.name))
+        change_user(&fixture, &eve, |to| name.clone_into(&mut to.name))
             .await
             .expect(name);
-        invariants::check(&office, day(1)).await;
+        invariants::check(&fixture, day(1)).await;
     }
-    let taken = change_user(&office, &eve, |to| "ANA".clone_into(&mut to.name)).await;
+    let taken = change_user(&fixture, &eve, |to| "ANA".clone_into(&mut to.name)).await;
     assert!(matches!(taken, Err(WriteError::NameTaken(_))));
-    change_user(&office, &eve, |to| to.active = false)
+    change_user(&fixture, &eve, |to| to.active = false)
         .await
         .expect("deactivated");
-    invariants::check(&office, day(1)).await;
-    delete(&office, &held, day(1)).await;
-    let holder = office.holder(&eve).await;
-    office
+    invariants::check(&fixture, day(1)).await;
+    delete(&fixture, &held, day(1)).await;
+    let holder = fixture.holder(&eve).await;
+    fixture
         .table()
         .delete_user(&holder, &entry(&eve.id))
         .await
         .expect("deleted");
-    invariants::check(&office, day(1)).await;
-    let gone = crate::office::credential(&eve, &[Scope::EventsWrite], day(1));
-    let refused = office
+    invariants::check(&fixture, day(1)).await;
+    let gone = crate::fixture::credential(&eve, &[Scope::EventsWrite], day(1));
+    let refused = fixture
         .table()
         .create_credential(&gone, day(1), &entry(&gone.id))
         .await;
     assert!(matches!(refused, Err(WriteError::Changed)));
-    let free = office.user("ÈVE").await;
-    assert_eq!(office.holder(&free).await.credentials, 0);
-    invariants::check(&office, day(1)).await;
+    let free = fixture.user("ÈVE").await;
+    assert_eq!(fixture.holder(&free).await.credentials, 0);
+    invariants::check(&fixture, day(1)).await;
 }
 
 #[tokio::test]
 async fn user_is_not_switched_beside_a_credential_that_gets_a_scope() {
-    let office = Office::new().await;
-    let eve = office.user("Eve").await;
-    let one = office.credential(&eve, &[Scope::EventsWrite], day(0)).await;
-    office
-        .credential(&office.user, &[Scope::Admin], day(0))
+    let fixture = Fixture::new().await;
+    let eve = fixture.user("Eve").await;
+    let one = fixture
+        .credential(&eve, &[Scope::EventsWrite], day(0))
+        .await;
+    fixture
+        .credential(&fixture.user, &[Scope::Admin], day(0))
         .await;
     for (scopes, refused) in [
         (vec![Scope::EventsWrite, Scope::Admin], true),
         (vec![Scope::EventsWrite], false),
     ] {
-        let before = office.holder(&eve).await;
-        office
+        let before = fixture.holder(&eve).await;
+        fixture
             .change(one.id, day(1), |one| {
                 with(one, |to| to.scopes = scopes.iter().copied().collect())
             })
@@ -297,7 +299,7 @@ async fn user_is_not_switched_beside_a_credential_that_gets_a_scope() {
             ..before.user.settings.clone()
         };
         let after = before.user.clone().changed(settings, day(1));
-        let switched = office
+        let switched = fixture
             .table()
             .update_user(&before, &after, None, &entry(&eve.id))
             .await;
@@ -306,23 +308,23 @@ async fn user_is_not_switched_beside_a_credential_that_gets_a_scope() {
             refused,
             "{scopes:?}: {switched:?}"
         );
-        invariants::check(&office, day(1)).await;
+        invariants::check(&fixture, day(1)).await;
     }
 }
 
 #[tokio::test]
 async fn of_a_webhooks_name() {
-    let world = World::new(&Egress::new(allow())).await;
-    let webhook = world.webhook("hook", json!({})).await;
+    let system = System::new(&Egress::new(allow())).await;
+    let webhook = system.webhook("hook", json!({})).await;
     for name in ["HOOK", "Hook", "other"] {
         let settings = domain::webhook::Settings {
             name: name.to_owned(),
             ..webhook.settings.clone()
         };
-        world
+        system
             .change(webhook.id, |webhook, now| webhook.changed(settings, now))
             .await;
-        let state = world.fake.state();
+        let state = system.fake.state();
         let names: Vec<&String> = state
             .table
             .items()

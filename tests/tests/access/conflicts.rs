@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::fake::Fake;
 
-use crate::{api::Api, office::day};
+use crate::{api::Api, fixture::day};
 
 async fn create(api: &Api, path: &str, body: Value) -> String {
     api.call("POST", path, body).await.field(201, "id")

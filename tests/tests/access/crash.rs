@@ -8,26 +8,26 @@ use jiff::Timestamp;
 use tests::fake::Fate;
 
 use crate::{
+    fixture::{Fixture, Sent, app, day},
     invariants,
-    office::{Office, Sent, app, day},
 };
 
 /// When the run is: some credentials are due soon, some are due, some overdue, and some are not to
 /// be reminded of.
 const NOW: i64 = 100;
 
-async fn office() -> Office {
-    let office = Office::new().await;
+async fn fixture() -> Fixture {
+    let fixture = Fixture::new().await;
     for made in [0, 3, 10, 17, 30, 60] {
-        office
-            .credential(&office.user, &[Scope::EventsWrite], day(made))
+        fixture
+            .credential(&fixture.user, &[Scope::EventsWrite], day(made))
             .await;
     }
-    let expired = office
-        .credential(&office.user, &[Scope::Admin], day(1))
+    let expired = fixture
+        .credential(&fixture.user, &[Scope::Admin], day(1))
         .await;
     let end = day(NOW - 1);
-    office
+    fixture
         .change(expired.id, day(1), |one| {
             let settings = Settings {
                 ends_at: Some(end),
@@ -36,22 +36,22 @@ async fn office() -> Office {
             one.changed(settings)
         })
         .await;
-    office
+    fixture
 }
 
 /// A run that may not come to its end. After that there is a new process.
-async fn run(office: &mut Office, now: Timestamp) {
-    let crash = office.fake.crash();
+async fn run(fixture: &mut Fixture, now: Timestamp) {
+    let crash = fixture.fake.crash();
     tokio::select! {
         biased;
-        () = crash.notified() => office.app = app(&office.fake),
-        _ = office.try_remind(now) => {}
+        () = crash.notified() => fixture.app = app(&fixture.fake),
+        _ = fixture.try_remind(now) => {}
     }
 }
 
 #[tokio::test]
 async fn wherever_a_run_ends_the_next_one_sends_what_is_missing() {
-    let mut whole = office().await;
+    let mut whole = fixture().await;
     whole.fake.state().calls.clear();
     run(&mut whole, day(NOW)).await;
     let calls: Vec<String> = whole
@@ -72,21 +72,21 @@ async fn wherever_a_run_ends_the_next_one_sends_what_is_missing() {
             Fate::Fails("ResourceNotFoundException"),
         ] {
             let context = format!("{fate:?} at call {n}, {operation}");
-            let mut office = office().await;
-            office.fake.state().calls.clear();
-            office.fake.plan(move |call| {
+            let mut fixture = fixture().await;
+            fixture.fake.state().calls.clear();
+            fixture.fake.plan(move |call| {
                 if call.index == n {
                     fate
                 } else {
                     Fate::Answered
                 }
             });
-            run(&mut office, day(NOW)).await;
-            office.fake.plan(|_| Fate::Answered);
-            office.try_remind(day(NOW)).await.expect("reminded");
+            run(&mut fixture, day(NOW)).await;
+            fixture.fake.plan(|_| Fate::Answered);
+            fixture.try_remind(day(NOW)).await.expect("reminded");
 
             let mut ids: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
-            let sent = office.sent();
+            let sent = fixture.sent();
             for Sent {
                 id,
                 kind,
@@ -108,13 +108,13 @@ async fn wherever_a_run_ends_the_next_one_sends_what_is_missing() {
                 sent.len()
             );
 
-            assert_eq!(office.remind(day(NOW)).await.0, 0, "{context}");
+            assert_eq!(fixture.remind(day(NOW)).await.0, 0, "{context}");
             assert_eq!(
-                office.sent().len(),
+                fixture.sent().len(),
                 sent.len(),
                 "{context}: nothing is left"
             );
-            invariants::check(&office, day(NOW)).await;
+            invariants::check(&fixture, day(NOW)).await;
         }
     }
 }

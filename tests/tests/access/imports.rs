@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use tests::fake::{
     Fake, Fate,
-    world::{World, allow},
+    system::{System, allow},
 };
 
 use crate::api::{Api, Reply};
 
-async fn start() -> (World, Api) {
-    let world = World::new(&platform::egress::Egress::new(allow())).await;
-    let (api, _) = Api::of_admin(&world.fake, world.time()).await;
+async fn start() -> (System, Api) {
+    let system = System::new(&platform::egress::Egress::new(allow())).await;
+    let (api, _) = Api::of_admin(&system.fake, system.time()).await;
     // So that calls which begin together stay in step: the keyring is read, and the token's use
     // noted.
     api.call("GET", "/v1/campaigns", Value::Null).await;
-    (world, api)
+    (system, api)
 }
 
 fn bundle() -> Value {
@@ -142,7 +142,7 @@ async fn of_two_at_once_the_later_one_sees_the_earlier() {
     let all = ["campaign Spring", "provider Mail", "provider Text"].as_slice();
     for (bundle, names) in [(bundle(), all), (alone("Spring"), &all[..1])] {
         for mode in ["fail", "reuse", "rename"] {
-            let (world, api) = start().await;
+            let (system, api) = start().await;
             let other = api.clone();
             let (one, two) = tokio::join!(
                 import_of(&api, bundle.clone(), mode),
@@ -177,14 +177,14 @@ async fn of_two_at_once_the_later_one_sees_the_earlier() {
                     );
                 }
             }
-            assert_eq!(whole(&world.fake), expected, "{mode}");
+            assert_eq!(whole(&system.fake), expected, "{mode}");
             let audit = api.call("GET", "/v1/audit", Value::Null).await;
             let entries = audit.body["data"].as_array().expect("data").iter();
             let created = ["campaign.created", "provider.created"].map(Value::from);
             let count = entries
                 .filter(|entry| created.contains(&entry["action"]))
                 .count();
-            assert_eq!(count, expected.len(), "the audit log tells of each, once");
+            assert_eq!(count, expected.len(), "the audit log has an entry for each");
         }
     }
 }
@@ -200,7 +200,7 @@ async fn a_provider_that_is_changed_or_deleted_meanwhile_is_counted_right() {
     ] {
         // However far the one is when the other begins.
         for ahead in 0..12 {
-            let (world, api) = start().await;
+            let (system, api) = start().await;
             let spring = import(&api, "fail").await;
             let [text, _, campaign] = [0, 1, 2].map(|at| spring.body["created"][at]["id"].clone());
             api.call(
@@ -230,7 +230,7 @@ async fn a_provider_that_is_changed_or_deleted_meanwhile_is_counted_right() {
             };
             let campaigns = format!("/v1/campaigns{path}");
             let (changed, created) = tokio::join!(change, api.call("POST", &campaigns, summer));
-            let there = whole(&world.fake);
+            let there = whole(&system.fake);
             assert_eq!(
                 there.contains("campaign Summer"),
                 created.status < 300,
@@ -261,23 +261,23 @@ async fn one_that_is_cut_short_was_made_or_was_not() {
         Fate::Fails("ResourceNotFoundException"),
     ] {
         for at in 0.. {
-            let (world, api) = start().await;
-            world.begin_count();
-            world.fake.plan(move |call| {
+            let (system, api) = start().await;
+            system.begin_count();
+            system.fake.plan(move |call| {
                 if call.index == at {
                     fate
                 } else {
                     Fate::Answered
                 }
             });
-            let crash = world.fake.crash();
+            let crash = system.fake.crash();
             let answered = tokio::select! {
                 reply = import(&api, "fail") => Some(reply.status),
                 () = crash.notified() => None,
             };
-            let calls = world.fake.state().calls.len();
-            world.fake.plan(|_| Fate::Answered);
-            let made = whole(&world.fake).len();
+            let calls = system.fake.state().calls.len();
+            system.fake.plan(|_| Fate::Answered);
+            let made = whole(&system.fake).len();
             assert!([0, 3].contains(&made), "{fate:?} at call {at}: {made}");
             outcomes.insert((answered, made));
             let status = if made == 0 { 200 } else { 409 };
@@ -286,7 +286,7 @@ async fn one_that_is_cut_short_was_made_or_was_not() {
                 status,
                 "{fate:?} at call {at}"
             );
-            assert_eq!(whole(&world.fake).len(), 3);
+            assert_eq!(whole(&system.fake).len(), 3);
             if calls <= at {
                 break;
             }
@@ -300,7 +300,7 @@ async fn one_that_is_cut_short_was_made_or_was_not() {
 
 #[tokio::test]
 async fn what_is_refused_changes_nothing() {
-    let (world, api) = start().await;
+    let (system, api) = start().await;
     assert_eq!(import(&api, "fail").await.status, 200);
     let scopes = ["campaigns:write", "campaigns:read"];
     let limited = api.with_token(&api.credential(&scopes).await.1);
@@ -309,7 +309,7 @@ async fn what_is_refused_changes_nothing() {
         "/v1/campaigns/{}/export",
         campaigns.body["data"][0]["id"].as_str().expect("an id")
     );
-    let writes = world.fake.state().table.writes().len();
+    let writes = system.fake.state().table.writes().len();
     let many: Vec<Value> = (0..10_000)
         .map(|number| json!({"name": number.to_string()}))
         .collect();
@@ -368,5 +368,5 @@ async fn what_is_refused_changes_nothing() {
         200,
         "there is nothing to create"
     );
-    assert_eq!(world.fake.state().table.writes().len(), writes);
+    assert_eq!(system.fake.state().table.writes().len(), writes);
 }

@@ -8,7 +8,7 @@ use platform::clock;
 use platform::table::{Key, users::Holder, walk::Slice};
 use serde_json::{Value, json};
 
-use crate::office::Office;
+use crate::fixture::Fixture;
 
 /// What may be in the table, besides the audit log and what has no place of its own here.
 const KINDS: [&str; 9] = [
@@ -24,12 +24,12 @@ const KINDS: [&str; 9] = [
 ];
 
 /// Checks that everything follows from the credentials and users, and nothing else is there.
-pub(crate) async fn check(office: &Office, now: Timestamp) {
+pub(crate) async fn check(fixture: &Fixture, now: Timestamp) {
     let all = Slice::new(None, 1_000);
-    let credentials = office.table().credentials(&all).await.expect("read").items;
-    let users = office.table().users(&all).await.expect("read").items;
+    let credentials = fixture.table().credentials(&all).await.expect("read").items;
+    let users = fixture.table().users(&all).await.expect("read").items;
     let items: BTreeMap<(String, String), Value> = {
-        let state = office.fake.state();
+        let state = fixture.fake.state();
         state
             .table
             .items()
@@ -80,12 +80,12 @@ pub(crate) async fn check(office: &Office, now: Timestamp) {
         "the reminders {reminders:?} hold more than {active:?}"
     );
 
-    tokens(office, &items, &credentials, now).await;
+    tokens(fixture, &items, &credentials, now).await;
     holders(&items, &credentials, &users);
 }
 
 async fn tokens(
-    office: &Office,
+    fixture: &Fixture,
     items: &BTreeMap<(String, String), Value>,
     credentials: &[Credential],
     now: Timestamp,
@@ -101,7 +101,7 @@ async fn tokens(
     );
     for token in stored {
         let item = &items[&(format!("token#{token}"), "token".to_owned())];
-        let Some(grant) = clock::at(now, office.table().grant(token))
+        let Some(grant) = clock::at(now, fixture.table().grant(token))
             .await
             .expect("read")
         else {

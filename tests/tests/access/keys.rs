@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::fake::Fake;
 
-use crate::{api::Api, office::day};
+use crate::{api::Api, fixture::day};
 
 fn later(minutes: i64) -> Timestamp {
     day(0) + SignedDuration::from_mins(minutes)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::fake::{Fake, sqs::Name};
 
-use crate::{api::Api, office::day};
+use crate::{api::Api, fixture::day};
 
 /// Ids or names of what a list shows.
 async fn shown(api: &Api, path: &str, field: &str) -> Vec<String> {

@@ -6,7 +6,7 @@ use tests::fake::Fake;
 
 use crate::{
     api::{Api, Reply},
-    office::day,
+    fixture::day,
 };
 
 /// What an admin has set up, all of it with secrets.

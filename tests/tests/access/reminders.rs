@@ -9,8 +9,8 @@ use domain::{
 use tests::fake::Fate;
 
 use crate::{
+    fixture::{Fixture, day, mark},
     invariants,
-    office::{Office, day, mark},
 };
 
 const SCOPES: [Scope; 1] = [Scope::EventsWrite];
@@ -19,8 +19,8 @@ const DUE: &str = "credential.rotation_due";
 
 #[tokio::test]
 async fn they_come_a_week_before_on_the_day_and_every_week_after() {
-    let office = Office::new().await;
-    let one = office.credential(&office.user, &SCOPES, day(0)).await;
+    let fixture = Fixture::new().await;
+    let one = fixture.credential(&fixture.user, &SCOPES, day(0)).await;
     let mut kinds = Vec::new();
     for (at, reminded, overdue, kind) in [
         (0, 0, 0, None),
@@ -34,13 +34,17 @@ async fn they_come_a_week_before_on_the_day_and_every_week_after() {
         (125, 1, 1, Some(DUE)),
     ] {
         assert_eq!(
-            office.remind(day(at)).await,
+            fixture.remind(day(at)).await,
             (reminded, overdue),
             "day {at}"
         );
-        assert_eq!(office.remind(day(at)).await, (0, overdue), "day {at} again");
+        assert_eq!(
+            fixture.remind(day(at)).await,
+            (0, overdue),
+            "day {at} again"
+        );
         kinds.extend(kind);
-        let sent = office.sent();
+        let sent = fixture.sent();
         assert_eq!(
             sent.iter()
                 .map(|sent| sent.kind.as_str())
@@ -60,69 +64,69 @@ async fn they_come_a_week_before_on_the_day_and_every_week_after() {
             kinds.len(),
             "ids differ"
         );
-        invariants::check(&office, day(at)).await;
+        invariants::check(&fixture, day(at)).await;
     }
 }
 
 #[tokio::test]
 async fn a_new_token_begins_them_anew() {
-    let office = Office::new().await;
-    let one = office.credential(&office.user, &SCOPES, day(0)).await;
-    assert_eq!(office.remind(day(83)).await, (1, 0));
-    office
+    let fixture = Fixture::new().await;
+    let one = fixture.credential(&fixture.user, &SCOPES, day(0)).await;
+    assert_eq!(fixture.remind(day(83)).await, (1, 0));
+    fixture
         .change(one.id, day(85), |one| rotated(one, 1, 85))
         .await;
     for (at, reminded) in [(90, 0), (97, 0), (85 + 82, 0), (85 + 83, 1), (85 + 90, 1)] {
-        assert_eq!(office.remind(day(at)).await.0, reminded, "day {at}");
-        invariants::check(&office, day(at)).await;
+        assert_eq!(fixture.remind(day(at)).await.0, reminded, "day {at}");
+        invariants::check(&fixture, day(at)).await;
     }
     // Twice within a period, and once more when it is overdue.
-    office
+    fixture
         .change(one.id, day(176), |one| rotated(one, 2, 176))
         .await;
-    office
+    fixture
         .change(one.id, day(177), |one| rotated(one, 3, 177))
         .await;
-    assert_eq!(office.remind(day(177 + 82)).await, (0, 0));
-    assert_eq!(office.remind(day(177 + 90)).await, (1, 1));
-    let kinds: Vec<String> = office.sent().into_iter().map(|sent| sent.kind).collect();
+    assert_eq!(fixture.remind(day(177 + 82)).await, (0, 0));
+    assert_eq!(fixture.remind(day(177 + 90)).await, (1, 1));
+    let kinds: Vec<String> = fixture.sent().into_iter().map(|sent| sent.kind).collect();
     assert_eq!(kinds, [SOON, SOON, DUE, DUE]);
 }
 
 #[tokio::test]
 async fn those_that_have_ended_are_not_reminded_of() {
-    let office = Office::new().await;
-    let revoked = office.credential(&office.user, &SCOPES, day(0)).await;
-    let expiring = office.credential(&office.user, &SCOPES, day(0)).await;
-    office
+    let fixture = Fixture::new().await;
+    let revoked = fixture.credential(&fixture.user, &SCOPES, day(0)).await;
+    let expiring = fixture.credential(&fixture.user, &SCOPES, day(0)).await;
+    fixture
         .change(revoked.id, day(80), |one| one.revoked(day(80)))
         .await;
-    office
+    fixture
         .change(expiring.id, day(80), |one| ending(one, Some(80 + 5)))
         .await;
-    assert_eq!(office.remind(day(90)).await, (0, 0));
-    invariants::check(&office, day(90)).await;
+    assert_eq!(fixture.remind(day(90)).await, (0, 0));
+    invariants::check(&fixture, day(90)).await;
     // With more time, it is a credential like any other.
-    office
+    fixture
         .change(expiring.id, day(91), |one| ending(one, None))
         .await;
-    invariants::check(&office, day(91)).await;
-    assert_eq!(office.remind(day(91)).await, (1, 1));
-    assert_eq!(office.remind(day(97)).await, (1, 1));
-    invariants::check(&office, day(97)).await;
+    invariants::check(&fixture, day(91)).await;
+    assert_eq!(fixture.remind(day(91)).await, (1, 1));
+    assert_eq!(fixture.remind(day(97)).await, (1, 1));
+    invariants::check(&fixture, day(97)).await;
 }
 
 #[tokio::test]
 async fn no_page_is_left_out() {
-    let office = Office::new().await;
+    let fixture = Fixture::new().await;
     for n in 0..250 {
         // On one day, on all days of the last month, and all in one moment.
         let at = if n < 150 { day(0) } else { day(n % 30) };
-        office.credential(&office.user, &SCOPES, at).await;
+        fixture.credential(&fixture.user, &SCOPES, at).await;
     }
-    office.fake.state().calls.clear();
-    assert_eq!(office.remind(day(120)).await, (250, 250));
-    let operations: Vec<String> = office
+    fixture.fake.state().calls.clear();
+    assert_eq!(fixture.remind(day(120)).await, (250, 250));
+    let operations: Vec<String> = fixture
         .fake
         .state()
         .calls
@@ -140,7 +144,7 @@ async fn no_page_is_left_out() {
         "all are counted before the first is sent"
     );
     assert_eq!(
-        office
+        fixture
             .sent()
             .iter()
             .map(|sent| &sent.credential)
@@ -148,35 +152,35 @@ async fn no_page_is_left_out() {
             .len(),
         250
     );
-    assert_eq!(office.remind(day(120)).await, (0, 250));
-    assert_eq!(office.sent().len(), 250);
-    invariants::check(&office, day(120)).await;
+    assert_eq!(fixture.remind(day(120)).await, (0, 250));
+    assert_eq!(fixture.sent().len(), 250);
+    invariants::check(&fixture, day(120)).await;
 }
 
 #[tokio::test]
 async fn one_that_nobody_looked_at_for_years_is_found() {
-    let office = Office::new().await;
-    office.credential(&office.user, &SCOPES, day(0)).await;
-    assert_eq!(office.remind(day(4_000)).await, (1, 1));
-    assert_eq!(office.remind(day(4_000)).await, (0, 1));
-    invariants::check(&office, day(4_000)).await;
+    let fixture = Fixture::new().await;
+    fixture.credential(&fixture.user, &SCOPES, day(0)).await;
+    assert_eq!(fixture.remind(day(4_000)).await, (1, 1));
+    assert_eq!(fixture.remind(day(4_000)).await, (0, 1));
+    invariants::check(&fixture, day(4_000)).await;
 }
 
 #[tokio::test]
 async fn one_that_cannot_be_sent_holds_up_no_other() {
-    let office = Office::new().await;
+    let fixture = Fixture::new().await;
     let mut ids = Vec::new();
     for _ in 0..30 {
         ids.push(
-            office
-                .credential(&office.user, &SCOPES, day(0))
+            fixture
+                .credential(&fixture.user, &SCOPES, day(0))
                 .await
                 .id
                 .to_string(),
         );
     }
     let unlucky = ids[3].clone();
-    office.fake.plan(move |call| {
+    fixture.fake.plan(move |call| {
         let fails = call.operation == "SendMessage" && call.request.to_string().contains(&unlucky);
         if fails {
             Fate::Fails("ResourceNotFoundException")
@@ -184,14 +188,14 @@ async fn one_that_cannot_be_sent_holds_up_no_other() {
             Fate::Answered
         }
     });
-    office
+    fixture
         .try_remind(day(90))
         .await
         .expect_err("one was not sent");
-    assert_eq!(office.sent().len(), 29);
-    office.fake.plan(|_| Fate::Answered);
-    assert_eq!(office.remind(day(90)).await, (1, 30));
-    assert_eq!(office.sent()[29].credential, ids[3]);
+    assert_eq!(fixture.sent().len(), 29);
+    fixture.fake.plan(|_| Fate::Answered);
+    assert_eq!(fixture.remind(day(90)).await, (1, 30));
+    assert_eq!(fixture.sent()[29].credential, ids[3]);
 }
 
 fn rotated(credential: Credential, n: u32, at: i64) -> Credential {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::{
     fake::{
         receiver::Receiver,
-        world::{World, allow},
+        system::{System, allow},
     },
     rights::{allowed, taken, unused_patterns},
 };
@@ -645,22 +645,22 @@ async fn subject(
 
 #[tokio::test]
 async fn each_takes_the_token_with_its_scope_and_no_other() {
-    let mut world = World::new(&Egress::new(allow())).await;
-    let (api, admin) = Api::of_admin(&world.fake, world.time()).await;
-    world.webhook("first", json!({})).await;
+    let mut system = System::new(&Egress::new(allow())).await;
+    let (api, admin) = Api::of_admin(&system.fake, system.time()).await;
+    system.webhook("first", json!({})).await;
     let published = api
         .call("POST", "/v1/events", json!({"type": "message", "data": {}}))
         .await
         .field(202, "id");
-    world.run().await;
+    system.run().await;
     let event = api
         .call("GET", &format!("/v1/events/{published}"), Value::Null)
         .await
         .body;
 
     // From here on all calls are counted, those of a process that has just begun.
-    world.begin_count();
-    let api = Api::over(&world.fake, &admin.token, world.time());
+    system.begin_count();
+    let api = Api::over(&system.fake, &admin.token, system.time());
     let document = api.call("GET", "/openapi.json", Value::Null).await.body;
     let scopes = document["components"]["schemas"]["Scope"]["enum"]
         .as_array()
@@ -674,9 +674,9 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
     for scope in &scopes {
         holders.push((*scope, api.with_token(&api.credential(&[*scope]).await.1)));
     }
-    let nobody = api.with_token("");
+    let anonymous = api.with_token("");
 
-    let routes = routes(&world.receiver);
+    let routes = routes(&system.receiver);
     let described: BTreeSet<String> = document["paths"]
         .as_object()
         .expect("paths")
@@ -714,17 +714,17 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
     ) in routes.iter().enumerate()
     {
         let name = format!("{method} {path}");
-        let id = subject(&api, &world.receiver, *kind, &event, number).await;
+        let id = subject(&api, &system.receiver, *kind, &event, number).await;
         let (method, path) = (
             method.to_uppercase(),
             path.replace("{id}", &id).replace("{name}", &id),
         );
         let call = async |api: &Api| api.call(&method, &path, body.clone()).await;
         let Some(scope) = scope else {
-            assert_eq!(call(&nobody).await.status, *status, "{name}");
+            assert_eq!(call(&anonymous).await.status, *status, "{name}");
             continue;
         };
-        assert_eq!(call(&nobody).await.status, 401, "{name}");
+        assert_eq!(call(&anonymous).await.status, 401, "{name}");
         if *scope == "any token" {
             for (other, holder) in &holders {
                 assert_eq!(call(holder).await.status, *status, "{name} with {other}");
@@ -760,7 +760,7 @@ async fn each_takes_the_token_with_its_scope_and_no_other() {
             assert_eq!(filtered.status, 200, "{name}?{filter}: {}", filtered.body);
         }
     }
-    let calls = world.fake.state().calls.clone();
+    let calls = system.fake.state().calls.clone();
     assert_eq!(
         taken(&calls),
         allowed("ConfigApiFunction"),

@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use domain::{credential::Credential, id::CredentialId, scope::Scope};
 use serde_json::json;
 
-use crate::office::{Office, day};
+use crate::fixture::{Fixture, day};
 
 /// What a run over `due` credentials that are due and `fresh` ones that are not calls, after
 /// checking what it sends.
 async fn calls(due: usize, fresh: usize) -> BTreeMap<String, usize> {
-    let office = Office::new().await;
+    let fixture = Fixture::new().await;
     for _ in 0..due {
-        office
-            .credential(&office.user, &[Scope::EventsWrite], day(0))
+        fixture
+            .credential(&fixture.user, &[Scope::EventsWrite], day(0))
             .await;
     }
     if fresh > 0 {
-        let model = office
-            .credential(&office.user, &[Scope::EventsWrite], day(60))
+        let model = fixture
+            .credential(&fixture.user, &[Scope::EventsWrite], day(60))
             .await;
-        copies(&office, &model, fresh - 1);
+        copies(&fixture, &model, fresh - 1);
     }
-    let credentials = office
+    let credentials = fixture
         .fake
         .state()
         .table
@@ -31,17 +31,17 @@ async fn calls(due: usize, fresh: usize) -> BTreeMap<String, usize> {
         .filter(|(pk, _)| pk == "reminders")
         .count();
     assert_eq!(credentials, due + fresh);
-    office.fake.state().calls.clear();
-    assert_eq!(office.remind(day(90)).await, (due, due));
-    assert_eq!(office.sent().len(), due);
-    office.fake.counts()
+    fixture.fake.state().calls.clear();
+    assert_eq!(fixture.remind(day(90)).await, (due, due));
+    assert_eq!(fixture.sent().len(), due);
+    fixture.fake.counts()
 }
 
 /// Puts as many credentials beside `model` whose items are like its own: to make them one by one
 /// would take long.
-fn copies(office: &Office, model: &Credential, count: usize) {
+fn copies(fixture: &Fixture, model: &Credential, count: usize) {
     let id = model.id.to_string();
-    let mut state = office.fake.state();
+    let mut state = fixture.fake.state();
     let items = state
         .table
         .items()

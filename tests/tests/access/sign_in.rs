@@ -5,7 +5,7 @@ use tests::fake::{Call, Fake, Fate};
 
 use crate::{
     api::{Api, Reply},
-    office::day,
+    fixture::day,
 };
 
 #[tokio::test]

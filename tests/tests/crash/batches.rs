@@ -15,7 +15,7 @@ use tests::fake::{
     Call, Fate,
     receiver::{Hit, Reply},
     sqs::Name,
-    world::World,
+    system::System,
 };
 
 fn counts(wanted: &[(&str, usize)]) -> BTreeMap<String, usize> {
@@ -26,10 +26,10 @@ fn counts(wanted: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 /// Ten webhooks, `hook0` to `hook9`.
-async fn ten(world: &World, fields: Value) -> Vec<WebhookId> {
+async fn ten(system: &System, fields: Value) -> Vec<WebhookId> {
     let mut ids = Vec::new();
     for n in 0..10 {
-        ids.push(world.webhook(&format!("hook{n}"), fields.clone()).await.id);
+        ids.push(system.webhook(&format!("hook{n}"), fields.clone()).await.id);
     }
     ids
 }
@@ -37,11 +37,11 @@ async fn ten(world: &World, fields: Value) -> Vec<WebhookId> {
 #[tokio::test]
 async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
     for (queue, hits) in [(Name::Events, 1), (Name::Deliveries, 1), (Name::Retries, 1)] {
-        let mut world = super::world().await;
-        world.webhook("hook", json!({})).await;
-        world.publish("message", json!({})).await;
+        let mut system = super::system().await;
+        system.webhook("hook", json!({})).await;
+        system.publish("message", json!({})).await;
         if queue != Name::Events {
-            world.step().await.expect("the event");
+            system.step().await.expect("the event");
         }
         let poison = [
             "no JSON",
@@ -50,20 +50,20 @@ async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
             r#"{"delivery":"dlv_1","number":1,"token":"t"}"#,
         ];
         for body in poison {
-            world.put(queue, body.to_owned()).await;
+            system.put(queue, body.to_owned()).await;
         }
         // All of them in one batch.
-        let good = world.fake.state().queues.next().expect("messages").1;
-        let mut batch = world.fake.state().queues.receive(queue, world.time());
+        let good = system.fake.state().queues.next().expect("messages").1;
+        let mut batch = system.fake.state().queues.receive(queue, system.time());
         if good != queue {
-            batch.extend(world.fake.state().queues.receive(good, world.time()));
+            batch.extend(system.fake.state().queues.receive(good, system.time()));
         }
         assert_eq!(batch.len(), poison.len() + 1, "{queue:?}");
-        let answer = world.work(queue, &batch).await.expect("an answer");
+        let answer = system.work(queue, &batch).await.expect("an answer");
         assert!(answer.batch_item_failures.is_empty(), "{queue:?}");
-        world.run().await;
-        assert_eq!(world.receiver.hits().len(), hits, "{queue:?}");
-        let dead: BTreeSet<String> = world
+        system.run().await;
+        assert_eq!(system.receiver.hits().len(), hits, "{queue:?}");
+        let dead: BTreeSet<String> = system
             .fake
             .state()
             .queues
@@ -75,25 +75,25 @@ async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
     }
 }
 
-/// Poison that can't be buried stays on its queue.
+/// A poison message that can't be dead-lettered stays on its queue.
 #[tokio::test]
 async fn a_dead_letter_that_is_not_sent_comes_again() {
     for queue in [Name::Events, Name::Deliveries] {
-        let mut world = super::world().await;
-        world.put(queue, "no JSON".to_owned()).await;
-        world.fake.plan(|call| {
+        let mut system = super::system().await;
+        system.put(queue, "no JSON".to_owned()).await;
+        system.fake.plan(|call| {
             if call.operation == "SendMessage" {
                 Fate::Fails("InternalError")
             } else {
                 Fate::Answered
             }
         });
-        world.step().await.expect("the poison");
-        assert_eq!(world.fake.state().queues.on(queue).len(), 1, "{queue:?}");
-        world.fake.plan(|_| Fate::Answered);
-        world.run().await;
+        system.step().await.expect("the poison");
+        assert_eq!(system.fake.state().queues.on(queue).len(), 1, "{queue:?}");
+        system.fake.plan(|_| Fate::Answered);
+        system.run().await;
         assert_eq!(
-            world.fake.state().queues.on(Name::Dead).len(),
+            system.fake.state().queues.on(Name::Dead).len(),
             1,
             "{queue:?}"
         );
@@ -114,28 +114,28 @@ async fn only_what_failed_comes_again() {
         "InternalServerError",
         "ProvisionedThroughputExceededException",
     ] {
-        let mut world = super::world().await;
-        let webhooks = ten(&world, json!({})).await;
-        let event = world.publish("message", json!({})).await;
-        world.step().await.expect("the event");
+        let mut system = super::system().await;
+        let webhooks = ten(&system, json!({})).await;
+        let event = system.publish("message", json!({})).await;
+        system.step().await.expect("the event");
         let failing = DeliveryId {
             event: event.id,
             webhook: webhooks[3],
         };
         let key = Key::delivery(failing);
-        world.fake.plan(move |call| {
+        system.fake.plan(move |call| {
             if writes(call, &key) {
                 Fate::Fails(code)
             } else {
                 Fate::Answered
             }
         });
-        let batch = world
+        let batch = system
             .fake
             .state()
             .queues
-            .receive(Name::Deliveries, world.time());
-        let answer = world
+            .receive(Name::Deliveries, system.time());
+        let answer = system
             .work(Name::Deliveries, &batch)
             .await
             .expect("an answer");
@@ -149,11 +149,11 @@ async fn only_what_failed_comes_again() {
             .map(|failure| failure.item_identifier.as_str())
             .collect();
         assert_eq!(named, [bad.id.as_str()], "{code}");
-        world.fake.plan(|_| Fate::Answered);
-        world.run().await;
-        assert_eq!(world.receiver.hits().len(), 11, "{code}");
+        system.fake.plan(|_| Fate::Answered);
+        system.run().await;
+        assert_eq!(system.receiver.hits().len(), 11, "{code}");
         for webhook in webhooks {
-            let (row, attempts) = world
+            let (row, attempts) = system
                 .history(DeliveryId {
                     event: event.id,
                     webhook,
@@ -171,29 +171,29 @@ async fn only_what_failed_comes_again() {
 
 #[tokio::test]
 async fn only_the_event_that_failed_comes_again() {
-    let mut world = super::world().await;
-    world.webhook("hook", json!({})).await;
-    let bad = world.publish("message", json!({})).await;
-    let good = world.publish("message", json!({})).await;
+    let mut system = super::system().await;
+    system.webhook("hook", json!({})).await;
+    let bad = system.publish("message", json!({})).await;
+    let good = system.publish("message", json!({})).await;
     let key = Key::event(bad.id);
-    world.fake.plan(move |call| {
+    system.fake.plan(move |call| {
         if writes(call, &key) {
             Fate::Fails("InternalServerError")
         } else {
             Fate::Answered
         }
     });
-    let batch = world
+    let batch = system
         .fake
         .state()
         .queues
-        .receive(Name::Events, world.time());
-    let answer = world.work(Name::Events, &batch).await.expect("an answer");
+        .receive(Name::Events, system.time());
+    let answer = system.work(Name::Events, &batch).await.expect("an answer");
     assert_eq!(answer.batch_item_failures.len(), 1);
     assert_eq!(answer.batch_item_failures[0].item_identifier, batch[0].id);
-    world.fake.plan(|_| Fate::Answered);
-    world.run().await;
-    let heard: BTreeSet<String> = world
+    system.fake.plan(|_| Fate::Answered);
+    system.run().await;
+    let heard: BTreeSet<String> = system
         .receiver
         .hits()
         .into_iter()
@@ -211,22 +211,22 @@ async fn while_a_service_fails_nothing_is_lost() {
         "SendMessageBatch",
         "GetSecretValue",
     ] {
-        let mut world = super::world().await;
-        world.webhook("hook", json!({})).await;
-        world.restart();
-        world.publish("message", json!({})).await;
+        let mut system = super::system().await;
+        system.webhook("hook", json!({})).await;
+        system.restart();
+        system.publish("message", json!({})).await;
         let mut left = 6;
-        world.fake.plan(move |call| {
+        system.fake.plan(move |call| {
             if call.operation == operation && left > 0 {
                 left -= 1;
                 return Fate::Fails("InternalServerError");
             }
             Fate::Answered
         });
-        world.run().await;
-        assert_eq!(world.receiver.hits().len(), 1, "{operation}");
+        system.run().await;
+        assert_eq!(system.receiver.hits().len(), 1, "{operation}");
         assert!(
-            world.fake.state().queues.on(Name::Dead).is_empty(),
+            system.fake.state().queues.on(Name::Dead).is_empty(),
             "{operation}"
         );
     }
@@ -234,55 +234,55 @@ async fn while_a_service_fails_nothing_is_lost() {
 
 #[tokio::test]
 async fn a_first_attempt_that_succeeds_is_one_read_and_one_write() {
-    let mut world = super::world().await;
-    world.webhook("hook", json!({})).await;
+    let mut system = super::system().await;
+    system.webhook("hook", json!({})).await;
     for _ in 0..2 {
-        world.publish("message", json!({})).await;
-        world.begin_count();
-        world.step().await.expect("the event");
+        system.publish("message", json!({})).await;
+        system.begin_count();
+        system.step().await.expect("the event");
         assert_eq!(
-            world.fake.counts(),
+            system.fake.counts(),
             counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)])
         );
-        world.begin_count();
-        world.step().await.expect("the attempt");
+        system.begin_count();
+        system.step().await.expect("the attempt");
         assert_eq!(
-            world.fake.counts(),
+            system.fake.counts(),
             counts(&[("BatchGetItem", 1), ("PutItem", 1)]),
             "the keyring is in memory"
         );
-        assert!(world.step().await.is_none());
+        assert!(system.step().await.is_none());
     }
 }
 
 #[tokio::test]
 async fn a_batch_reads_once() {
-    let mut world = super::world().await;
-    ten(&world, json!({})).await;
-    world.publish("message", json!({})).await;
-    world.begin_count();
-    world.step().await.expect("the event");
+    let mut system = super::system().await;
+    ten(&system, json!({})).await;
+    system.publish("message", json!({})).await;
+    system.begin_count();
+    system.step().await.expect("the event");
     assert_eq!(
-        world.fake.counts(),
+        system.fake.counts(),
         counts(&[("PutItem", 1), ("Query", 2), ("SendMessageBatch", 1)])
     );
-    world.begin_count();
-    let (_, batch) = world.step().await.expect("the attempts");
+    system.begin_count();
+    let (_, batch) = system.step().await.expect("the attempts");
     assert_eq!(batch.len(), 10);
     assert_eq!(
-        world.fake.counts(),
+        system.fake.counts(),
         counts(&[("BatchGetItem", 1), ("PutItem", 10)])
     );
 
     // The subscriptions to `message` and to `*`, once for all events of the type.
     for _ in 0..10 {
-        world.publish("message", json!({})).await;
+        system.publish("message", json!({})).await;
     }
-    world.begin_count();
-    let (_, batch) = world.step().await.expect("the events");
+    system.begin_count();
+    let (_, batch) = system.step().await.expect("the events");
     assert_eq!(batch.len(), 10);
     assert_eq!(
-        world.fake.counts(),
+        system.fake.counts(),
         counts(&[("PutItem", 10), ("Query", 2), ("SendMessageBatch", 10)])
     );
 }
@@ -290,44 +290,49 @@ async fn a_batch_reads_once() {
 /// Events that do not travel along are read, and in the same read.
 #[tokio::test]
 async fn a_large_event_is_read_with_the_batch() {
-    let mut world = super::world().await;
-    world.webhook("hook", json!({"body": "{text}"})).await;
+    let mut system = super::system().await;
+    system.webhook("hook", json!({"body": "{text}"})).await;
     let text = "x".repeat(100_000);
-    world.publish("message", json!({"text": text})).await;
-    world.step().await.expect("the event");
-    assert!(world.fake.state().queues.on(Name::Deliveries)[0].body.len() < 1000);
-    world.begin_count();
-    world.step().await.expect("the attempt");
+    system.publish("message", json!({"text": text})).await;
+    system.step().await.expect("the event");
+    assert!(
+        system.fake.state().queues.on(Name::Deliveries)[0]
+            .body
+            .len()
+            < 1000
+    );
+    system.begin_count();
+    system.step().await.expect("the attempt");
     assert_eq!(
-        world.fake.counts(),
+        system.fake.counts(),
         counts(&[("BatchGetItem", 1), ("PutItem", 1)])
     );
-    assert_eq!(world.receiver.hits()[0].body.len(), text.len() + 2);
+    assert_eq!(system.receiver.hits()[0].body.len(), text.len() + 2);
 }
 
 /// An event that many want travels along with none of them: its copies would not fit the memory of
 /// a function.
 #[tokio::test]
 async fn an_event_that_many_want_is_read_too() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     for n in 0..40 {
-        world
+        system
             .webhook(&format!("hook-{n}"), json!({"body": "{text}"}))
             .await;
     }
     for (size, carried) in [(20_000, true), (30_000, false)] {
         let text = "x".repeat(size);
-        world.publish("message", json!({"text": text})).await;
-        world.step().await.expect("the event");
-        let queued = world.fake.state().queues.on(Name::Deliveries);
+        system.publish("message", json!({"text": text})).await;
+        system.step().await.expect("the event");
+        let queued = system.fake.state().queues.on(Name::Deliveries);
         assert!(
             queued
                 .iter()
                 .all(|message| (message.body.len() > size) == carried),
             "{size}"
         );
-        world.run().await;
-        let hits = world.receiver.hits();
+        system.run().await;
+        let hits = system.receiver.hits();
         assert_eq!(
             hits.iter().filter(|hit| hit.body.len() == size + 2).count(),
             40
@@ -335,18 +340,18 @@ async fn an_event_that_many_want_is_read_too() {
     }
 }
 
-/// A hung endpoint holds nobody up, and a whole batch of them takes as long as one.
+/// A hung endpoint delays no other delivery, and a whole batch of them takes as long as one.
 #[tokio::test]
 async fn attempts_of_a_batch_run_side_by_side() {
     for hung in [1, 10] {
-        let mut world = super::world().await;
+        let mut system = super::system().await;
         ten(
-            &world,
+            &system,
             json!({"timeout_seconds": 1, "retry": {"type": "none"}}),
         )
         .await;
         let mut count = 0;
-        world.receiver.script(move |_: &Hit| {
+        system.receiver.script(move |_: &Hit| {
             count += 1;
             if count <= hung {
                 Reply::Hang
@@ -354,16 +359,16 @@ async fn attempts_of_a_batch_run_side_by_side() {
                 Reply::Status(200)
             }
         });
-        world.publish("message", json!({})).await;
-        world.step().await.expect("the event");
+        system.publish("message", json!({})).await;
+        system.step().await.expect("the event");
         let started = Instant::now();
-        world.step().await.expect("the attempts");
+        system.step().await.expect("the attempts");
         let took = started.elapsed();
         assert!(
             (Duration::from_secs(1)..Duration::from_secs(3)).contains(&took),
             "{took:?} for {hung}"
         );
-        let hits = world.receiver.hits();
+        let hits = system.receiver.hits();
         assert_eq!(hits.len(), 10);
         assert!(
             hits.iter()

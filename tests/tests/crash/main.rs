@@ -8,11 +8,11 @@ mod stopped;
 mod tokens;
 
 use platform::egress::Egress;
-use tests::fake::world::{World, allow};
+use tests::fake::system::{System, allow};
 
-/// A world of a test's own.
-async fn world() -> World {
-    World::new(&egress()).await
+/// A system of a test's own.
+async fn system() -> System {
+    System::new(&egress()).await
 }
 
 fn egress() -> Egress {

@@ -18,7 +18,7 @@ use tests::fake::{
     Fate,
     receiver::{Hit, Reply},
     sqs::Name,
-    world::World,
+    system::System,
 };
 
 /// What breaks, and when: at the n-th call to AWS or to the receiver, or a copy of the n-th
@@ -40,12 +40,12 @@ struct Points {
 
 /// Lets the case run to its end through these breaks, and checks that end.
 async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
-    let mut world = World::new(egress).await;
+    let mut system = System::new(egress).await;
     let mut ids = BTreeMap::new();
     for (name, fields, _) in &case.webhooks {
-        ids.insert(*name, world.webhook(name, fields.clone()).await.id);
+        ids.insert(*name, system.webhook(name, fields.clone()).await.id);
     }
-    let (started, answers) = (world.time(), case.answers);
+    let (started, answers) = (system.time(), case.answers);
     let receiver: BTreeMap<usize, Reply> = breaks
         .iter()
         .filter_map(|point| {
@@ -57,7 +57,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
         })
         .collect();
     let mut count = 0;
-    world.receiver.script(move |hit: &Hit| {
+    system.receiver.script(move |hit: &Hit| {
         count += 1;
         let status = answers(&hit.path, hit.at.duration_since(started).as_secs());
         receiver
@@ -65,8 +65,8 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
             .copied()
             .unwrap_or(Reply::Status(status))
     });
-    let event = world.publish("message", json!({"n": 1})).await;
-    world.begin_count();
+    let event = system.publish("message", json!({"n": 1})).await;
+    system.begin_count();
     let aws: BTreeMap<usize, Fate> = breaks
         .iter()
         .filter_map(|point| {
@@ -77,7 +77,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
             }
         })
         .collect();
-    world
+    system
         .fake
         .plan(move |call| aws.get(&call.index).copied().unwrap_or(Fate::Answered));
     let mut copies: BTreeSet<usize> = breaks
@@ -91,15 +91,15 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
         })
         .collect();
     loop {
-        copy_sent(&world, &mut copies);
-        if world.step().await.is_none() {
+        copy_sent(&system, &mut copies);
+        if system.step().await.is_none() {
             break;
         }
     }
-    world.fake.plan(|_| Fate::Answered);
-    let hits = world.receiver.hits().len();
+    system.fake.plan(|_| Fate::Answered);
+    let hits = system.receiver.hits().len();
     let points = {
-        let state = world.fake.state();
+        let state = system.fake.state();
         Points {
             aws: state
                 .calls
@@ -110,13 +110,13 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
             sent: state.queues.sent().len(),
         }
     };
-    check(case, &mut world, &event, &ids, breaks.len()).await;
+    check(case, &mut system, &event, &ids, breaks.len()).await;
     points
 }
 
 /// Copies those of these messages that were sent by now.
-fn copy_sent(world: &World, copies: &mut BTreeSet<usize>) {
-    let mut state = world.fake.state();
+fn copy_sent(system: &System, copies: &mut BTreeSet<usize>) {
+    let mut state = system.fake.state();
     while let Some(n) = copies
         .first()
         .copied()
@@ -130,14 +130,14 @@ fn copy_sent(world: &World, copies: &mut BTreeSet<usize>) {
 
 async fn check(
     case: &Case,
-    world: &mut World,
+    system: &mut System,
     event: &Event,
     ids: &BTreeMap<&str, WebhookId>,
     breaks: usize,
 ) {
     for queue in [Name::Events, Name::Deliveries, Name::Retries, Name::Dead] {
         assert!(
-            world.fake.state().queues.on(queue).is_empty(),
+            system.fake.state().queues.on(queue).is_empty(),
             "{queue:?} is not empty"
         );
     }
@@ -147,19 +147,19 @@ async fn check(
         .filter(|(.., ended)| ended.is_some())
         .map(|(name, ..)| ids[name])
         .collect();
-    let matches = world.event(event).await.expect("the event").matches;
+    let matches = system.event(event).await.expect("the event").matches;
     assert_eq!(
         (matches.len(), matches.into_iter().collect()),
         (wanted.len(), wanted),
         "the event's matches"
     );
     assert_eq!(
-        writes(world, &Key::event(event.id)).len(),
+        writes(system, &Key::event(event.id)).len(),
         1,
         "the event is written once"
     );
 
-    let hits = world.receiver.hits();
+    let hits = system.receiver.hits();
     let mut told = BTreeSet::new();
     for (name, _, ended) in &case.webhooks {
         let id = DeliveryId {
@@ -168,13 +168,13 @@ async fn check(
         };
         let Some(ended) = ended else {
             assert_eq!(
-                item(world, &Key::delivery(id)),
+                item(system, &Key::delivery(id)),
                 Value::Null,
                 "{name} has a delivery"
             );
             continue;
         };
-        let (row, attempts) = world.history(id).await.expect("a delivery");
+        let (row, attempts) = system.history(id).await.expect("a delivery");
         assert_eq!(
             (row.status, row.awaited.is_none()),
             (ended.status, true),
@@ -186,7 +186,7 @@ async fn check(
             (1..=ended.attempts).collect::<Vec<_>>(),
             "{name}'s attempts"
         );
-        recorded_once(world, id, ended.attempts);
+        recorded_once(system, id, ended.attempts);
 
         let calls: Vec<&Hit> = hits.iter().filter(|hit| hit.path == *name).collect();
         let most = ended.calls + if ended.calls == 0 { 0 } else { breaks };
@@ -202,7 +202,7 @@ async fn check(
             "{name}'s webhook-id"
         );
 
-        let stored = item(world, &Key::webhook(ids[name]));
+        let stored = item(system, &Key::webhook(ids[name]));
         let gone = case.tells.contains(&"webhook.disabled");
         assert_eq!(
             stored["disabled_reason"]["S"],
@@ -226,9 +226,9 @@ async fn check(
         }
     }
 
-    // However often an event that tells of failure is sent, it has one id, and leads to one
+    // However often an event that reports a failure is sent, it has one id, and leads to one
     // delivery.
-    let sent: Vec<(Name, Value)> = world
+    let sent: Vec<(Name, Value)> = system
         .fake
         .state()
         .queues
@@ -259,9 +259,9 @@ async fn check(
 }
 
 /// The item under a key, null when there is none.
-fn item(world: &World, key: &Key) -> Value {
+fn item(system: &System, key: &Key) -> Value {
     json!(
-        world
+        system
             .fake
             .state()
             .table
@@ -271,9 +271,9 @@ fn item(world: &World, key: &Key) -> Value {
 }
 
 /// The items that were written under a key, in order.
-fn writes(world: &World, key: &Key) -> Vec<Value> {
+fn writes(system: &System, key: &Key) -> Vec<Value> {
     let key = (key.pk.clone(), key.sk.clone());
-    let state = world.fake.state();
+    let state = system.fake.state();
     state
         .table
         .writes()
@@ -285,8 +285,8 @@ fn writes(world: &World, key: &Key) -> Vec<Value> {
 
 /// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by
 /// another.
-fn recorded_once(world: &World, id: DeliveryId, attempts: u32) {
-    let rows = writes(world, &Key::delivery(id));
+fn recorded_once(system: &System, id: DeliveryId, attempts: u32) {
+    let rows = writes(system, &Key::delivery(id));
     let mut tickets: Vec<(u32, String)> = rows
         .iter()
         .map(|row| {
@@ -311,7 +311,7 @@ fn recorded_once(world: &World, id: DeliveryId, attempts: u32) {
     );
     for number in 2..=attempts {
         assert_eq!(
-            writes(world, &Key::attempt(id, number)).len(),
+            writes(system, &Key::attempt(id, number)).len(),
             1,
             "attempt {number}"
         );

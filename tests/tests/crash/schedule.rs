@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use tests::fake::{
     receiver::{Hit, Reply},
     sqs::Name,
-    world::World,
+    system::System,
 };
 
 /// When the receiver was called, in seconds from the event on, and how the delivery ended.
 async fn calls(
-    world: &mut World,
+    system: &mut System,
     retry: Value,
     mut answer: impl FnMut(usize) -> Reply + Send + 'static,
 ) -> (Vec<i64>, Status) {
@@ -21,15 +21,15 @@ async fn calls(
     } else {
         json!({"retry": retry})
     };
-    let webhook = world.webhook("hook", fields).await;
+    let webhook = system.webhook("hook", fields).await;
     let mut count = 0;
-    world.receiver.script(move |_: &Hit| {
+    system.receiver.script(move |_: &Hit| {
         count += 1;
         answer(count)
     });
-    let (event, started) = (world.publish("message", json!({})).await, world.time());
-    world.run().await;
-    let times = world
+    let (event, started) = (system.publish("message", json!({})).await, system.time());
+    system.run().await;
+    let times = system
         .receiver
         .hits()
         .iter()
@@ -39,19 +39,22 @@ async fn calls(
         event: event.id,
         webhook: webhook.id,
     };
-    (times, world.history(id).await.expect("a delivery").0.status)
+    (
+        times,
+        system.history(id).await.expect("a delivery").0.status,
+    )
 }
 
 #[tokio::test]
 async fn the_default_is_48_retries_30_minutes_apart() {
-    let mut world = super::world().await;
-    let (times, status) = calls(&mut world, Value::Null, |_| Reply::Status(500)).await;
+    let mut system = super::system().await;
+    let (times, status) = calls(&mut system, Value::Null, |_| Reply::Status(500)).await;
     assert_eq!(
         (times, status),
         ((0..=48).map(|n| n * 1800).collect(), Status::Failed)
     );
     // Each half hour is two waits of a quarter, and nothing else is done while it passes.
-    let sent = world.fake.state().queues.sent().to_vec();
+    let sent = system.fake.state().queues.sent().to_vec();
     let waits: Vec<i64> = sent
         .iter()
         .filter(|sent| sent.queue == Name::Retries)
@@ -66,7 +69,7 @@ async fn the_default_is_48_retries_30_minutes_apart() {
             .collect::<Vec<_>>(),
         [json!(49)]
     );
-    let counts = world.fake.counts();
+    let counts = system.fake.counts();
     assert_eq!(
         (counts["TransactWriteItems"], counts["PutItem"]),
         (48 + 1, 1 + 1 + 2),
@@ -76,7 +79,7 @@ async fn the_default_is_48_retries_30_minutes_apart() {
         counts["UpdateItem"], 2,
         "it begins to fail, and is warned of: {counts:?}"
     );
-    assert!(world.fake.state().queues.on(Name::Dead).is_empty());
+    assert!(system.fake.state().queues.on(Name::Dead).is_empty());
 }
 
 #[tokio::test]
@@ -138,14 +141,14 @@ async fn schedules_and_what_the_receiver_asks_for() {
         ),
     ];
     for (retry, answer, times, status) in cases {
-        let mut world = super::world().await;
+        let mut system = super::system().await;
         assert_eq!(
-            calls(&mut world, retry.clone(), answer).await,
+            calls(&mut system, retry.clone(), answer).await,
             (times.to_vec(), status),
             "{retry}"
         );
         assert!(
-            world
+            system
                 .fake
                 .state()
                 .queues
@@ -158,11 +161,11 @@ async fn schedules_and_what_the_receiver_asks_for() {
 
 #[tokio::test]
 async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
-    let mut world = super::world().await;
-    let webhook = world.webhook("hook", json!({})).await;
-    let event = world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
-    let first = world.fake.state().queues.on(Name::Deliveries)[0]
+    let mut system = super::system().await;
+    let webhook = system.webhook("hook", json!({})).await;
+    let event = system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    let first = system.fake.state().queues.on(Name::Deliveries)[0]
         .body
         .clone();
     let mut message: Message = serde_json::from_str(&first).expect("a message");
@@ -173,25 +176,25 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
             webhook: webhook.id
         }
     );
-    message.due_at = Some(world.time() + SignedDuration::from_hours(1));
+    message.due_at = Some(system.time() + SignedDuration::from_hours(1));
     for (waits, on, dead) in [(1999, 1, 0), (2000, 0, 1)] {
         message.waits = waits;
-        world
+        system
             .put(Name::Retries, ascii_json(&message).expect("JSON"))
             .await;
-        let batch = world
+        let batch = system
             .fake
             .state()
             .queues
-            .receive(Name::Retries, world.time());
-        world.begin_count();
-        world.work(Name::Retries, &batch).await.expect("an answer");
+            .receive(Name::Retries, system.time());
+        system.begin_count();
+        system.work(Name::Retries, &batch).await.expect("an answer");
         assert_eq!(
-            world.fake.counts(),
+            system.fake.counts(),
             [("SendMessage".to_owned(), 1)].into(),
             "without any other call"
         );
-        let state = world.fake.state();
+        let state = system.fake.state();
         assert_eq!(
             (
                 state.queues.on(Name::Retries).len(),
@@ -201,35 +204,35 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
             "{waits}"
         );
         drop(state);
-        let ids = world.fake.state().queues.on(Name::Retries);
-        world
+        let ids = system.fake.state().queues.on(Name::Retries);
+        system
             .fake
             .state()
             .queues
             .delete(&ids.iter().map(|message| message.id.as_str()).collect());
     }
-    let dead = world.fake.state().queues.on(Name::Dead)[0].json();
+    let dead = system.fake.state().queues.on(Name::Dead)[0].json();
     assert_eq!(
         (dead["waits"].clone(), dead["number"].clone()),
         (json!(2000), json!(1))
     );
-    assert!(world.receiver.hits().is_empty());
+    assert!(system.receiver.hits().is_empty());
 }
 
 #[tokio::test]
 async fn a_delivery_that_goes_on_while_it_is_read_is_shown_as_of_one_moment() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [5]}});
-    let webhook = world.webhook("hook", retry).await;
-    world.receiver.script(|_: &Hit| Reply::Status(500));
-    let event = world.publish("message", json!({})).await;
+    let webhook = system.webhook("hook", retry).await;
+    system.receiver.script(|_: &Hit| Reply::Status(500));
+    let event = system.publish("message", json!({})).await;
     let id = domain::id::DeliveryId {
         event: event.id,
         webhook: webhook.id,
     };
-    while world.history(id).await.is_none() {
+    while system.history(id).await.is_none() {
         assert!(
-            world
+            system
                 .step_on(&[Name::Events, Name::Deliveries])
                 .await
                 .is_some(),
@@ -237,7 +240,7 @@ async fn a_delivery_that_goes_on_while_it_is_read_is_shown_as_of_one_moment() {
         );
     }
     let before = {
-        let state = world.fake.state();
+        let state = system.fake.state();
         let row = state
             .table
             .items()
@@ -245,10 +248,10 @@ async fn a_delivery_that_goes_on_while_it_is_read_is_shown_as_of_one_moment() {
             .find(|(key, _)| key.0.starts_with("deliveries#"));
         row.expect("a row").1.clone()
     };
-    world.run().await;
-    assert_eq!(world.history(id).await.expect("a delivery").1.len(), 2);
+    system.run().await;
+    assert_eq!(system.history(id).await.expect("a delivery").1.len(), 2);
     // The row was read before its second attempt was recorded, the attempts after that.
-    world.fake.state().table.seed(before.into());
-    let (row, attempts) = world.history(id).await.expect("a delivery");
+    system.fake.state().table.seed(before.into());
+    let (row, attempts) = system.history(id).await.expect("a delivery");
     assert_eq!((row.status, attempts.len()), (Status::Retrying, 1));
 }

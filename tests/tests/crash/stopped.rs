@@ -11,7 +11,7 @@ use serde_json::json;
 use tests::fake::{
     Fate,
     receiver::Reply,
-    world::{World, entry},
+    system::{System, entry},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,21 +31,21 @@ fn switch(enabled: bool) -> impl FnOnce(Webhook, Timestamp) -> Webhook {
     }
 }
 
-async fn stop(world: &mut World, id: WebhookId, how: Stop) {
+async fn stop(system: &mut System, id: WebhookId, how: Stop) {
     if how == Stop::Delete {
-        let webhook = world.stored_webhook(id).await.expect("a webhook");
-        return world
-            .at(world
+        let webhook = system.stored_webhook(id).await.expect("a webhook");
+        return system
+            .at(system
                 .delivery
                 .table
                 .delete_webhook(&webhook, &entry(&webhook)))
             .await
             .expect("deleted");
     }
-    world.change(id, switch(false)).await;
+    system.change(id, switch(false)).await;
     if how == Stop::DisableAndEnable {
-        world.set_time(world.time() + SignedDuration::from_secs(1));
-        world.change(id, switch(true)).await;
+        system.set_time(system.time() + SignedDuration::from_secs(1));
+        system.change(id, switch(true)).await;
     }
 }
 
@@ -54,36 +54,36 @@ async fn what_was_queued_before_is_cancelled() {
     // Stopped before the dispatch, before the first attempt, and before the second.
     for steps in 0..=2 {
         for how in [Stop::Delete, Stop::Disable, Stop::DisableAndEnable] {
-            let mut world = super::world().await;
+            let mut system = super::system().await;
             let retry = json!({"retry": {"type": "custom", "delays_seconds": [600]}});
-            let webhook = world.webhook("hook", retry).await;
-            world.receiver.script(|_| Reply::Status(500));
-            let event = world.publish("message", json!({})).await;
+            let webhook = system.webhook("hook", retry).await;
+            system.receiver.script(|_| Reply::Status(500));
+            let event = system.publish("message", json!({})).await;
             for _ in 0..steps {
-                world.step().await.expect("a step");
+                system.step().await.expect("a step");
             }
-            stop(&mut world, webhook.id, how).await;
+            stop(&mut system, webhook.id, how).await;
             // One more crash point: a cancelled message that comes again.
             let copies = {
-                let state = world.fake.state();
+                let state = system.fake.state();
                 state
                     .queues
                     .next()
                     .map_or(vec![], |(_, queue)| state.queues.on(queue))
             };
             for copy in &copies {
-                world.fake.state().queues.copy(copy);
+                system.fake.state().queues.copy(copy);
             }
-            world.run().await;
+            system.run().await;
 
             let what = format!("after {steps} steps, {how:?}");
-            let history = world
+            let history = system
                 .history(DeliveryId {
                     event: event.id,
                     webhook: webhook.id,
                 })
                 .await;
-            let made = world.receiver.hits().len();
+            let made = system.receiver.hits().len();
             match (steps, how) {
                 // Not yet dispatched: it goes to who is there by then.
                 (0, Stop::DisableAndEnable) => {
@@ -107,16 +107,16 @@ async fn what_was_queued_before_is_cancelled() {
             }
 
             if how == Stop::DisableAndEnable {
-                world.receiver.script(|_| Reply::Status(200));
-                world.set_time(world.time() + SignedDuration::from_secs(1));
-                let later = world.publish("message", json!({})).await;
-                world.run().await;
+                system.receiver.script(|_| Reply::Status(200));
+                system.set_time(system.time() + SignedDuration::from_secs(1));
+                let later = system.publish("message", json!({})).await;
+                system.run().await;
                 let id = DeliveryId {
                     event: later.id,
                     webhook: webhook.id,
                 };
                 assert_eq!(
-                    world.history(id).await.expect("a delivery").0.status,
+                    system.history(id).await.expect("a delivery").0.status,
                     Status::Succeeded,
                     "{what}"
                 );
@@ -128,46 +128,46 @@ async fn what_was_queued_before_is_cancelled() {
 /// A message of the 410 that comes again must not disable what was enabled meanwhile.
 #[tokio::test]
 async fn gone_disables_once() {
-    let mut world = super::world().await;
-    let webhook = world.webhook("hook", json!({})).await;
-    world.receiver.script(|_| Reply::Status(410));
-    world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
-    let (queue, batch) = world.step().await.expect("the attempt");
+    let mut system = super::system().await;
+    let webhook = system.webhook("hook", json!({})).await;
+    system.receiver.script(|_| Reply::Status(410));
+    system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    let (queue, batch) = system.step().await.expect("the attempt");
     assert!(
-        !world
+        !system
             .stored_webhook(webhook.id)
             .await
             .expect("stored")
             .settings
             .enabled
     );
-    world.set_time(world.time() + SignedDuration::from_secs(1));
-    world.change(webhook.id, switch(true)).await;
-    world.work(queue, &batch).await.expect("an answer");
+    system.set_time(system.time() + SignedDuration::from_secs(1));
+    system.change(webhook.id, switch(true)).await;
+    system.work(queue, &batch).await.expect("an answer");
     assert!(
-        world
+        system
             .stored_webhook(webhook.id)
             .await
             .expect("stored")
             .settings
             .enabled
     );
-    assert_eq!(world.receiver.hits().len(), 1);
+    assert_eq!(system.receiver.hits().len(), 1);
 }
 
 /// However many deliveries are answered with 410, the webhook is disabled once, and one event tells
 /// of it.
 #[tokio::test]
 async fn gone_is_told_once() {
-    let mut world = super::world().await;
-    world.webhook("hook", json!({})).await;
-    world.receiver.script(|_| Reply::Status(410));
+    let mut system = super::system().await;
+    system.webhook("hook", json!({})).await;
+    system.receiver.script(|_| Reply::Status(410));
     for _ in 0..5 {
-        world.publish("message", json!({})).await;
+        system.publish("message", json!({})).await;
     }
-    world.run().await;
-    let sent = world.fake.state().queues.sent().to_vec();
+    system.run().await;
+    let sent = system.fake.state().queues.sent().to_vec();
     let told = sent
         .iter()
         .map(tests::fake::sqs::Message::json)
@@ -177,29 +177,28 @@ async fn gone_is_told_once() {
     assert_eq!(ids.len(), 1);
 }
 
-/// Once an event is in the table, a repeated dispatch sends to those who matched then, whoever is
-/// there now.
+/// A repeated dispatch sends to the webhooks that matched at first, whatever webhooks exist by now.
 #[tokio::test]
-async fn what_matched_stands() {
-    let mut world = super::world().await;
+async fn repeated_dispatch_sends_the_stored_matches() {
+    let mut system = super::system().await;
     let conditions = json!({"conditions": {"field": "n", "op": "eq", "value": 1}});
-    let matched = world.webhook("matched", conditions.clone()).await.id;
-    let event = world.publish("message", json!({"n": 1})).await;
-    world.begin_count();
-    world.fake.plan(|call| {
+    let matched = system.webhook("matched", conditions.clone()).await.id;
+    let event = system.publish("message", json!({"n": 1})).await;
+    system.begin_count();
+    system.fake.plan(|call| {
         if call.operation == "PutItem" {
             Fate::CrashAfter
         } else {
             Fate::Answered
         }
     });
-    world.step().await.expect("the event");
-    assert_eq!(world.crashes, 1);
-    world.fake.plan(|_| Fate::Answered);
-    world.webhook("later", conditions).await;
+    system.step().await.expect("the event");
+    assert_eq!(system.crashes, 1);
+    system.fake.plan(|_| Fate::Answered);
+    system.webhook("later", conditions).await;
     let no_more = condition::Condition::parse(json!({"field": "n", "op": "eq", "value": 2}))
         .expect("a condition");
-    world
+    system
         .change(matched, |webhook, now| {
             let settings = Settings {
                 conditions: Some(no_more),
@@ -208,13 +207,13 @@ async fn what_matched_stands() {
             webhook.changed(settings, now)
         })
         .await;
-    world.run().await;
+    system.run().await;
     assert_eq!(
-        world.event(&event).await.expect("the event").matches,
+        system.event(&event).await.expect("the event").matches,
         [matched]
     );
     assert_eq!(
-        world
+        system
             .receiver
             .hits()
             .into_iter()

@@ -1,4 +1,4 @@
-//! The row names the one message that it waits for: copies, twins and older chains die.
+//! The row names the one message that it waits for: copies, duplicates and older chains die.
 
 use domain::{
     delivery::{Delivery, Message, Status},
@@ -12,33 +12,33 @@ use tests::fake::{
     Fate,
     receiver::Reply,
     sqs::{self, Name},
-    world::World,
+    system::System,
 };
 
 /// A delivery that fails, with two retries of 600 s, dispatched.
-async fn failing(world: &mut World) -> DeliveryId {
-    let webhook = world
+async fn failing(system: &mut System) -> DeliveryId {
+    let webhook = system
         .webhook(
             "fails",
             json!({"retry": {"type": "custom", "delays_seconds": [600, 600]}}),
         )
         .await;
-    world.receiver.script(|_| Reply::Status(500));
-    let event = world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
+    system.receiver.script(|_| Reply::Status(500));
+    let event = system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
     DeliveryId {
         event: event.id,
         webhook: webhook.id,
     }
 }
 
-async fn row(world: &World, id: DeliveryId) -> Delivery {
-    world.history(id).await.expect("a delivery").0
+async fn row(system: &System, id: DeliveryId) -> Delivery {
+    system.history(id).await.expect("a delivery").0
 }
 
 /// The messages about deliveries that wait for their time, by number and token.
-fn waiting(world: &World) -> Vec<(u32, String)> {
-    let messages = world.fake.state().queues.on(Name::Retries);
+fn waiting(system: &System) -> Vec<(u32, String)> {
+    let messages = system.fake.state().queues.on(Name::Retries);
     let message = |message: &sqs::Message| serde_json::from_str(&message.body).expect("a message");
     messages
         .iter()
@@ -47,22 +47,22 @@ fn waiting(world: &World) -> Vec<(u32, String)> {
         .collect()
 }
 
-fn hits(world: &World) -> usize {
-    world.receiver.hits().len()
+fn hits(system: &System) -> usize {
+    system.receiver.hits().len()
 }
 
 #[tokio::test]
 async fn what_is_not_awaited_is_dropped_without_a_call() {
-    let mut world = super::world().await;
-    let id = failing(&mut world).await;
-    world.step().await.expect("the first attempt");
-    let first = row(&world, id).await.last.expect("an attempt");
-    world.step().await.expect("the second attempt");
-    let (row, _) = world.history(id).await.expect("a delivery");
+    let mut system = super::system().await;
+    let id = failing(&mut system).await;
+    system.step().await.expect("the first attempt");
+    let first = row(&system, id).await.last.expect("an attempt");
+    system.step().await.expect("the second attempt");
+    let (row, _) = system.history(id).await.expect("a delivery");
     let awaited = row.awaited_message().expect("a third attempt");
-    let writes = world.fake.state().table.writes().len();
-    let before = waiting(&world);
-    assert_eq!(hits(&world), 2);
+    let writes = system.fake.state().table.writes().len();
+    let before = waiting(&system);
+    assert_eq!(hits(&system), 2);
     for (number, token, what) in [
         (3, "another", "the awaited number under another token"),
         (
@@ -81,25 +81,25 @@ async fn what_is_not_awaited_is_dropped_without_a_call() {
     ] {
         let mut stale = awaited.clone();
         (stale.ticket.number, stale.ticket.token, stale.due_at) = (number, token.to_owned(), None);
-        world
+        system
             .put(Name::Retries, ascii_json(&stale).expect("JSON"))
             .await;
-        world.begin_count();
-        world.step().await.expect("the stale one");
+        system.begin_count();
+        system.step().await.expect("the stale one");
         assert_eq!(
-            world.fake.counts(),
+            system.fake.counts(),
             [("BatchGetItem".to_owned(), 1)].into(),
             "{what}"
         );
         assert_eq!(
-            (hits(&world), waiting(&world)),
+            (hits(&system), waiting(&system)),
             (2, before.clone()),
             "{what}"
         );
     }
-    assert_eq!(world.fake.state().table.writes().len(), writes);
-    world.run().await;
-    assert_eq!(hits(&world), 3);
+    assert_eq!(system.fake.state().table.writes().len(), writes);
+    system.run().await;
+    assert_eq!(hits(&system), 3);
 }
 
 /// A copy under the same token comes from SQS or from a crash; one under another token from a
@@ -108,13 +108,13 @@ async fn what_is_not_awaited_is_dropped_without_a_call() {
 async fn a_twin_costs_one_repeated_call_and_dies() {
     for other_token in [false, true] {
         for number in 1..=3 {
-            let mut world = super::world().await;
-            let id = failing(&mut world).await;
+            let mut system = super::system().await;
+            let id = failing(&mut system).await;
             for _ in 1..number {
-                world.step().await.expect("an attempt");
+                system.step().await.expect("an attempt");
             }
-            let mut twin = {
-                let state = world.fake.state();
+            let mut duplicate = {
+                let state = system.fake.state();
                 state
                     .queues
                     .next()
@@ -122,20 +122,25 @@ async fn a_twin_costs_one_repeated_call_and_dies() {
                     .expect("a message")
             };
             if other_token && number == 1 {
-                let mut message: Message = serde_json::from_str(&twin.body).expect("a message");
+                let mut message: Message =
+                    serde_json::from_str(&duplicate.body).expect("a message");
                 message.ticket.token = random::token();
-                twin.body = ascii_json(&message).expect("JSON");
+                duplicate.body = ascii_json(&message).expect("JSON");
             }
-            world.fake.state().queues.copy(&twin);
-            world.step().await.expect("both");
+            system.fake.state().queues.copy(&duplicate);
+            system.step().await.expect("both");
             assert_eq!(
-                hits(&world),
+                hits(&system),
                 number + 1,
-                "the twin of attempt {number} is called"
+                "the duplicate of attempt {number} is called"
             );
-            world.run().await;
-            assert_eq!(hits(&world), 3 + 1, "the twin of attempt {number} lives on");
-            let (row, attempts) = world.history(id).await.expect("a delivery");
+            system.run().await;
+            assert_eq!(
+                hits(&system),
+                3 + 1,
+                "the duplicate of attempt {number} lives on"
+            );
+            let (row, attempts) = system.history(id).await.expect("a delivery");
             assert_eq!((row.status, attempts.len()), (Status::Failed, 3));
         }
     }
@@ -144,34 +149,34 @@ async fn a_twin_costs_one_repeated_call_and_dies() {
 /// A message that comes again long after its attempt takes the place of the one that it led to.
 #[tokio::test]
 async fn of_two_follow_ups_one_is_awaited() {
-    let mut world = super::world().await;
-    let id = failing(&mut world).await;
-    let first = world.fake.state().queues.on(Name::Deliveries).remove(0);
-    world.step().await.expect("the first attempt");
+    let mut system = super::system().await;
+    let id = failing(&mut system).await;
+    let first = system.fake.state().queues.on(Name::Deliveries).remove(0);
+    system.step().await.expect("the first attempt");
     for _ in 0..3 {
-        world.fake.state().queues.copy(&first);
-        world.step().await.expect("a copy");
-        assert_eq!(hits(&world), 1);
-        let awaited = row(&world, id).await.awaited.expect("awaited").ticket;
+        system.fake.state().queues.copy(&first);
+        system.step().await.expect("a copy");
+        assert_eq!(hits(&system), 1);
+        let awaited = row(&system, id).await.awaited.expect("awaited").ticket;
         assert!(
-            waiting(&world).contains(&(awaited.number, awaited.token)),
+            waiting(&system).contains(&(awaited.number, awaited.token)),
             "what is awaited is queued"
         );
     }
-    world.run().await;
-    assert_eq!(hits(&world), 3);
+    system.run().await;
+    assert_eq!(hits(&system), 3);
 }
 
 /// A repeated follow-up sends before it writes, so its message is awaited whether or not that write
 /// comes about.
 #[tokio::test]
 async fn a_renewed_message_may_come_before_the_row_names_it() {
-    let mut world = super::world().await;
-    failing(&mut world).await;
-    let first = world.fake.state().queues.on(Name::Deliveries).remove(0);
-    world.step().await.expect("the first attempt");
-    let lost = world.fake.state().queues.on(Name::Retries).remove(0);
-    world.fake.plan(|call| {
+    let mut system = super::system().await;
+    failing(&mut system).await;
+    let first = system.fake.state().queues.on(Name::Deliveries).remove(0);
+    system.step().await.expect("the first attempt");
+    let lost = system.fake.state().queues.on(Name::Retries).remove(0);
+    system.fake.plan(|call| {
         if call.operation == "PutItem" {
             Fate::CrashBefore
         } else {
@@ -179,35 +184,39 @@ async fn a_renewed_message_may_come_before_the_row_names_it() {
         }
     });
     assert!(
-        world.work(Name::Deliveries, &[first]).await.is_none(),
+        system.work(Name::Deliveries, &[first]).await.is_none(),
         "it crashes"
     );
-    world.fake.plan(|_| Fate::Answered);
-    world.fake.state().queues.delete(&[lost.id.as_str()].into());
-    assert_eq!(waiting(&world).len(), 1);
-    world.run().await;
-    assert_eq!(hits(&world), 3);
+    system.fake.plan(|_| Fate::Answered);
+    system
+        .fake
+        .state()
+        .queues
+        .delete(&[lost.id.as_str()].into());
+    assert_eq!(waiting(&system).len(), 1);
+    system.run().await;
+    assert_eq!(hits(&system), 3);
 }
 
 #[tokio::test]
 async fn a_manual_retry_ends_the_older_chain() {
-    let mut world = super::world().await;
-    let id = failing(&mut world).await;
-    let started = world.time();
-    world.step().await.expect("the first attempt");
-    let older = waiting(&world);
-    world.set_time(started + SignedDuration::from_secs(10));
-    world.retry(id, 0).await.expect("asked for");
-    world.step().await.expect("the retry");
+    let mut system = super::system().await;
+    let id = failing(&mut system).await;
+    let started = system.time();
+    system.step().await.expect("the first attempt");
+    let older = waiting(&system);
+    system.set_time(started + SignedDuration::from_secs(10));
+    system.retry(id, 0).await.expect("asked for");
+    system.step().await.expect("the retry");
     assert!(
-        waiting(&world).len() == 2 && waiting(&world).contains(&older[0]),
+        waiting(&system).len() == 2 && waiting(&system).contains(&older[0]),
         "the older one is still queued"
     );
-    world.run().await;
+    system.run().await;
 
-    let times: Vec<i64> = seconds(started, world.receiver.hits().iter().map(|hit| hit.at));
+    let times: Vec<i64> = seconds(started, system.receiver.hits().iter().map(|hit| hit.at));
     assert_eq!(times, [0, 11, 611, 1211], "a fresh schedule");
-    let (ended, attempts) = world.history(id).await.expect("a delivery");
+    let (ended, attempts) = system.history(id).await.expect("a delivery");
     assert_eq!(
         attempts
             .iter()
@@ -216,7 +225,7 @@ async fn a_manual_retry_ends_the_older_chain() {
         [1, 2, 3, 4]
     );
     assert_eq!(ended.status, Status::Failed);
-    let ids: std::collections::BTreeSet<_> = world
+    let ids: std::collections::BTreeSet<_> = system
         .receiver
         .hits()
         .into_iter()
@@ -225,15 +234,15 @@ async fn a_manual_retry_ends_the_older_chain() {
     assert_eq!(ids, [id.event.to_string()].into());
 
     // Also what has ended goes on: the end is told a second time, by an event of its own.
-    world.receiver.script(|_| Reply::Status(410));
-    world.retry(id, 0).await.expect("asked for");
-    world.run().await;
-    let (gone, attempts) = world.history(id).await.expect("a delivery");
+    system.receiver.script(|_| Reply::Status(410));
+    system.retry(id, 0).await.expect("asked for");
+    system.run().await;
+    let (gone, attempts) = system.history(id).await.expect("a delivery");
     assert_eq!(
         (gone.status, gone.stops, attempts.len()),
         (Status::Failed, Some(DisabledReason::Gone), 5)
     );
-    let sent = world.fake.state().queues.sent().to_vec();
+    let sent = system.fake.state().queues.sent().to_vec();
     let told = sent
         .iter()
         .map(sqs::Message::json)
@@ -245,8 +254,8 @@ async fn a_manual_retry_ends_the_older_chain() {
     );
 }
 
-/// Whatever breaks while it is asked for: a delivery that waited for a retry still gets to its end,
-/// and one that had ended does so once somebody asks again.
+/// A manual retry interrupted at any point: a delivery that waited for a retry still ends, and one
+/// that had ended does so once the retry is requested again.
 #[tokio::test]
 async fn a_manual_retry_that_is_interrupted_loses_nothing() {
     for ended in [false, true] {
@@ -258,33 +267,33 @@ async fn a_manual_retry_that_is_interrupted_loses_nothing() {
                 Fate::Fails("ResourceNotFoundException"),
             ] {
                 let context = format!("{fate:?} at call {n}, after the end: {ended}");
-                let mut world = super::world().await;
-                let id = failing(&mut world).await;
-                world.step().await.expect("the first attempt");
+                let mut system = super::system().await;
+                let id = failing(&mut system).await;
+                system.step().await.expect("the first attempt");
                 if ended {
-                    world.run().await;
+                    system.run().await;
                 }
-                world.begin_count();
-                world.fake.plan(move |call| {
+                system.begin_count();
+                system.fake.plan(move |call| {
                     if call.index == n {
                         fate
                     } else {
                         Fate::Answered
                     }
                 });
-                let asked = world.retry(id, 0).await;
-                world.fake.plan(|_| Fate::Answered);
+                let asked = system.retry(id, 0).await;
+                system.fake.plan(|_| Fate::Answered);
                 if ended && asked.is_none() {
-                    world.retry(id, 0).await.expect("asked for again");
+                    system.retry(id, 0).await.expect("asked for again");
                 }
-                world.run().await;
-                let row = row(&world, id).await;
+                system.run().await;
+                let row = row(&system, id).await;
                 assert_eq!(
                     (row.status, row.awaited),
                     (Status::Failed, None),
                     "{context}"
                 );
-                assert!(hits(&world) >= 3, "{context}");
+                assert!(hits(&system) >= 3, "{context}");
             }
         }
     }

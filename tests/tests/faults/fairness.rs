@@ -45,7 +45,7 @@ async fn a_hundred_events_to_a_hung_endpoint_cost_others_no_more_than_one_timeou
 
     assert!(
         delayed <= usual + TIMEOUT + SLACK,
-        "{delayed:?}, and {usual:?} when nobody hangs"
+        "{delayed:?}, and {usual:?} when no endpoint hangs"
     );
     assert!(
         other.got().len() < 200,

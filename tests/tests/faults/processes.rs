@@ -30,7 +30,7 @@ async fn ten_kills_lose_nothing_and_mix_nothing_up() {
             // The next call waits for its answer, and the process with it.
             sink.answers_in_turn([Reply::hang(), Reply::status(200)]);
             let got = sink.wait_for(sink.got().len() + 1).await.len();
-            assert!(faulty.kill("delivery") > 0, "somebody delivers");
+            assert!(faulty.kill("delivery") > 0, "a delivery process runs");
             sink.wait_for(got + BETWEEN).await;
         }
     };

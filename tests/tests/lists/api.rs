@@ -20,11 +20,11 @@ use rotation::{Answer, Request};
 use serde_json::{Value, json};
 use tests::{
     contract,
-    fake::{Fake, sqs::Name, world},
+    fake::{Fake, sqs::Name, system},
 };
 
-/// What Lambda answers with at the most, in bytes.
-const MOST_ANSWER: usize = 6 * 1024 * 1024;
+/// Largest response of a Lambda function, in bytes.
+const MAX_ANSWER: usize = 6 * 1024 * 1024;
 
 pub(crate) struct Api {
     pub(crate) fake: Fake,
@@ -56,12 +56,12 @@ impl Api {
         let table = Table::new(aws.dynamodb(), "table", 30);
         let keys = || Keys::new(aws.secrets_manager(), "keyring".to_owned());
         let queue = |name: Name| Queue::new(aws.sqs(), name.url());
-        let office = rotation::App {
+        let rotation = rotation::App {
             table: table.clone(),
             keys: keys(),
             events: queue(Name::Events),
         };
-        let made = rotation::handle(&office, Request::Bootstrap { reissue: false })
+        let made = rotation::handle(&rotation, Request::Bootstrap { reissue: false })
             .await
             .expect("an admin");
         let Answer::Admin(admin) = made else {
@@ -73,7 +73,7 @@ impl Api {
             events: queue(Name::Events),
             deliveries: queue(Name::Deliveries),
             public_url: "https://tieline.example.com".to_owned(),
-            allow: world::allow(),
+            allow: system::allow(),
         });
         Self {
             fake,
@@ -158,7 +158,7 @@ impl Api {
         }
         let text = str::from_utf8(&bytes).expect("UTF-8");
         let lambda = json!({"statusCode": status, "headers": {}, "body": text}).to_string();
-        assert!(lambda.len() < MOST_ANSWER, "{path}: {} bytes", lambda.len());
+        assert!(lambda.len() < MAX_ANSWER, "{path}: {} bytes", lambda.len());
         Reply {
             status,
             etag,

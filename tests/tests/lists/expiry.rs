@@ -80,7 +80,7 @@ async fn what_is_past_its_time_is_not_there() {
     for list in &lists {
         assert!(!api.all(list, 100).await.is_empty(), "{list}");
     }
-    // The audit log tells of the first admin's user and credential, and of the type.
+    // The audit log has entries for the first admin's user and credential, and for the type.
     assert_eq!(
         expire(&api),
         5,

@@ -1,17 +1,17 @@
-//! Which provider is taken, and that a channel has one default at the most.
+//! Choice of the provider, and that a channel has at most one default.
 
 use std::collections::BTreeSet;
 
 use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, egress, sms};
+use crate::api::{Api, egress, sms};
 
 /// The name of the provider that a message goes through which names none; else what is wrong.
-async fn chosen(desk: &Desk) -> String {
+async fn chosen(api: &Api) -> String {
     let mut message = sms("");
     message["provider"] = Value::Null;
-    let reply = desk.call("POST", "/v1/messages", message).await;
+    let reply = api.call("POST", "/v1/messages", message).await;
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     if reply.status == 202 {
         text(&reply.body["provider"])
@@ -21,8 +21,8 @@ async fn chosen(desk: &Desk) -> String {
 }
 
 /// The names of the providers that say that they are the default; the channel must agree.
-async fn defaults(desk: &Desk) -> Vec<String> {
-    let list = desk
+async fn defaults(api: &Api) -> Vec<String> {
+    let list = api
         .call("GET", "/v1/providers?channel=sms", Value::Null)
         .await
         .expect(200);
@@ -39,7 +39,7 @@ async fn defaults(desk: &Desk) -> Vec<String> {
             )
         })
         .unzip();
-    let state = desk.world.fake.state();
+    let state = api.system.fake.state();
     let place = state
         .table
         .items()
@@ -55,60 +55,60 @@ async fn defaults(desk: &Desk) -> Vec<String> {
     names
 }
 
-async fn patch(desk: &Desk, provider: &Value, change: Value) -> Value {
+async fn patch(api: &Api, provider: &Value, change: Value) -> Value {
     let path = format!("/v1/providers/{}", provider["id"].as_str().expect("an id"));
-    desk.call("PATCH", &path, change).await.expect(200)
+    api.call("PATCH", &path, change).await.expect(200)
 }
 
-async fn delete(desk: &Desk, provider: &Value) {
+async fn delete(api: &Api, provider: &Value) {
     let path = format!("/v1/providers/{}", provider["id"].as_str().expect("an id"));
-    desk.call("DELETE", &path, Value::Null).await.expect(204);
+    api.call("DELETE", &path, Value::Null).await.expect(204);
 }
 
 #[tokio::test]
 async fn the_default_moves_from_one_to_another() {
-    let desk = Desk::new(&egress()).await;
-    assert_eq!(chosen(&desk).await, "no provider is configured for sms");
-    let only = desk.provider("only", json!({})).await;
-    desk.provider("mail", json!({"channel": "email", "default": true}))
+    let api = Api::new(&egress()).await;
+    assert_eq!(chosen(&api).await, "no provider is configured for sms");
+    let only = api.provider("only", json!({})).await;
+    api.provider("mail", json!({"channel": "email", "default": true}))
         .await;
-    assert_eq!(chosen(&desk).await, "only");
-    let first = desk.provider("first", json!({"default": true})).await;
-    assert_eq!(chosen(&desk).await, "first");
-    let second = desk.provider("second", json!({"default": true})).await;
+    assert_eq!(chosen(&api).await, "only");
+    let first = api.provider("first", json!({"default": true})).await;
+    assert_eq!(chosen(&api).await, "first");
+    let second = api.provider("second", json!({"default": true})).await;
     assert_eq!(
-        (chosen(&desk).await.as_str(), defaults(&desk).await),
+        (chosen(&api).await.as_str(), defaults(&api).await),
         ("second", vec!["second".to_owned()])
     );
-    patch(&desk, &first, json!({"default": true})).await;
+    patch(&api, &first, json!({"default": true})).await;
     assert_eq!(
-        (chosen(&desk).await.as_str(), defaults(&desk).await),
+        (chosen(&api).await.as_str(), defaults(&api).await),
         ("first", vec!["first".to_owned()])
     );
     // A change of something else leaves it where it is.
-    patch(&desk, &second, json!({"provider_id": "other"})).await;
-    patch(&desk, &first, json!({"name": "renamed"})).await;
+    patch(&api, &second, json!({"provider_id": "other"})).await;
+    patch(&api, &first, json!({"name": "renamed"})).await;
     assert_eq!(
-        (chosen(&desk).await.as_str(), defaults(&desk).await),
+        (chosen(&api).await.as_str(), defaults(&api).await),
         ("renamed", vec!["renamed".to_owned()])
     );
-    patch(&desk, &first, json!({"default": false})).await;
+    patch(&api, &first, json!({"default": false})).await;
     assert!(
-        chosen(&desk)
+        chosen(&api)
             .await
             .starts_with("is required: there are several"),
         "{}",
-        chosen(&desk).await
+        chosen(&api).await
     );
-    patch(&desk, &second, json!({"default": true})).await;
-    delete(&desk, &second).await;
-    assert_eq!(defaults(&desk).await, Vec::<String>::new());
-    delete(&desk, &only).await;
-    assert_eq!(chosen(&desk).await, "renamed");
-    delete(&desk, &first).await;
-    assert_eq!(chosen(&desk).await, "no provider is configured for sms");
-    // Who lost it is told of.
-    let log = desk
+    patch(&api, &second, json!({"default": true})).await;
+    delete(&api, &second).await;
+    assert_eq!(defaults(&api).await, Vec::<String>::new());
+    delete(&api, &only).await;
+    assert_eq!(chosen(&api).await, "renamed");
+    delete(&api, &first).await;
+    assert_eq!(chosen(&api).await, "no provider is configured for sms");
+    // The audit log names the provider that is no longer the default.
+    let log = api
         .call("GET", "/v1/audit?limit=100", Value::Null)
         .await
         .expect(200);
@@ -121,16 +121,16 @@ async fn the_default_moves_from_one_to_another() {
 
 #[tokio::test]
 async fn names_and_ids_are_found_whatever_the_case() {
-    let desk = Desk::new(&egress()).await;
-    let provider = desk.provider("Main-Office", json!({})).await;
-    desk.provider("other", json!({"default": true})).await;
+    let api = Api::new(&egress()).await;
+    let provider = api.provider("Main-Office", json!({})).await;
+    api.provider("other", json!({"default": true})).await;
     for wanted in [
-        "main-office",
+        "main-branch",
         "MAIN-OFFICE",
         " Main-Office ",
         provider["id"].as_str().expect("an id"),
     ] {
-        let sent = desk
+        let sent = api
             .call("POST", "/v1/messages", sms(wanted))
             .await
             .expect(202);
@@ -140,18 +140,18 @@ async fn names_and_ids_are_found_whatever_the_case() {
 
 #[tokio::test]
 async fn of_many_who_become_the_default_at_once_one_is() {
-    let desk = Desk::new(&egress()).await;
+    let api = Api::new(&egress()).await;
     let mut providers = Vec::new();
     for n in 0..4 {
-        providers.push(desk.provider(&format!("p{n}"), json!({})).await);
+        providers.push(api.provider(&format!("p{n}"), json!({})).await);
     }
     for round in 0..4 {
         let all = providers
             .iter()
-            .map(|provider| patch(&desk, provider, json!({"default": true})));
-        let one = patch(&desk, &providers[round], json!({"default": round % 2 == 0}));
+            .map(|provider| patch(&api, provider, json!({"default": true})));
+        let one = patch(&api, &providers[round], json!({"default": round % 2 == 0}));
         join(join_all(all), one).await;
-        let found: BTreeSet<String> = defaults(&desk).await.into_iter().collect();
+        let found: BTreeSet<String> = defaults(&api).await.into_iter().collect();
         assert!(found.len() <= 1, "{found:?}");
     }
 }

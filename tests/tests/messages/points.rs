@@ -13,7 +13,7 @@ use tests::fake::{
     sqs::Name,
 };
 
-use crate::desk::{Desk, egress, sms};
+use crate::api::{Api, egress, sms};
 
 /// What the provider does, and how it has to end.
 #[derive(Debug, Clone, Copy)]
@@ -71,14 +71,14 @@ struct Points {
 
 /// Lets the case run to its end through this break, and checks that end.
 async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
-    let mut desk = Desk::new(egress).await;
-    let provider = desk.provider("provider", json!({})).await;
-    desk.world
+    let mut api = Api::new(egress).await;
+    let provider = api.provider("provider", json!({})).await;
+    api.system
         .webhook("watch", json!({"events": ["sms.*"]}))
         .await;
-    let began = desk.world.time();
+    let began = api.system.time();
     let mut count = 0;
-    desk.world.receiver.script(move |hit: &Hit| {
+    api.system.receiver.script(move |hit: &Hit| {
         if hit.path != "provider" {
             return Reply::Status(200);
         }
@@ -88,16 +88,16 @@ async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
             _ => Reply::Status((case.answers)(hit.at.duration_since(began).as_secs())),
         }
     });
-    desk.world.begin_count();
-    let first = desk.world.fake.state().queues.sent().len();
+    api.system.begin_count();
+    let first = api.system.fake.state().queues.sent().len();
     let plan = move |call: &Call| match point {
         Some(Break::Aws(n, fate)) if n == call.index => fate,
         _ => Fate::Answered,
     };
-    desk.world.fake.plan(plan);
+    api.system.fake.plan(plan);
     let mut id = None;
     for _ in 0..3 {
-        let reply = desk
+        let reply = api
             .try_call("POST", "/v1/messages", "the same key", &sms("provider"))
             .await;
         if let Some(reply) = reply.filter(|reply| reply.status < 500) {
@@ -111,43 +111,43 @@ async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
         if let Some(Break::Copy(n)) = point
             && !copied
         {
-            let mut state = desk.world.fake.state();
+            let mut state = api.system.fake.state();
             if let Some(message) = state.queues.sent().get(first + n).cloned() {
                 state.queues.copy(&message);
                 copied = true;
             }
         }
-        if desk.world.step().await.is_none() {
+        if api.system.step().await.is_none() {
             break;
         }
         // These calls are not ours.
-        desk.world.fake.plan(|_| Fate::Answered);
-        if !reported && desk.message(id.parse().expect("an id")).await.status == Status::Sent {
+        api.system.fake.plan(|_| Fate::Answered);
+        if !reported && api.message(id.parse().expect("an id")).await.status == Status::Sent {
             reported = true;
             let report = json!({
                 "callback": {
                     "id": {"ours": id}, "report": {"status": {"status": "delivered", "provider_status": "done"}},
                 },
                 "provider": provider["id"],
-                "received_at": desk.world.time(),
+                "received_at": api.system.time(),
             });
             // Twice, as providers do.
-            desk.world.put(Name::Deliveries, report.to_string()).await;
-            desk.world.put(Name::Deliveries, report.to_string()).await;
+            api.system.put(Name::Deliveries, report.to_string()).await;
+            api.system.put(Name::Deliveries, report.to_string()).await;
         }
-        desk.world.fake.plan(plan);
+        api.system.fake.plan(plan);
     }
-    desk.world.fake.plan(|_| Fate::Answered);
-    check(case, &desk, &id, usize::from(point.is_some())).await;
-    let state = desk.world.fake.state();
+    api.system.fake.plan(|_| Fate::Answered);
+    check(case, &api, &id, usize::from(point.is_some())).await;
+    let state = api.system.fake.state();
     Points {
         aws: state
             .calls
             .iter()
             .map(|call| call.operation.clone())
             .collect(),
-        hits: desk
-            .world
+        hits: api
+            .system
             .receiver
             .hits()
             .iter()
@@ -157,16 +157,16 @@ async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
     }
 }
 
-async fn check(case: Case, desk: &Desk, id: &str, breaks: usize) {
+async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
     for queue in [Name::Events, Name::Deliveries, Name::Retries, Name::Dead] {
         assert!(
-            desk.world.fake.state().queues.on(queue).is_empty(),
+            api.system.fake.state().queues.on(queue).is_empty(),
             "{queue:?} is not empty"
         );
     }
-    let message: Message = desk.message(id.parse().expect("an id")).await;
+    let message: Message = api.message(id.parse().expect("an id")).await;
     let rows = {
-        let state = desk.world.fake.state();
+        let state = api.system.fake.state();
         state
             .table
             .items()
@@ -198,7 +198,7 @@ async fn check(case: Case, desk: &Desk, id: &str, breaks: usize) {
             .eq(1..=u32::try_from(numbers.len()).expect("few")),
         "{numbers:?}"
     );
-    let calls = desk.hits("provider");
+    let calls = api.hits("provider");
     assert!(
         (numbers.len()..=case.attempts + breaks).contains(&calls.len()),
         "{} calls",
@@ -217,7 +217,7 @@ async fn check(case: Case, desk: &Desk, id: &str, breaks: usize) {
         .collect();
     assert_eq!(events.len(), case.history.len() - 1);
     let sent: Vec<Value> = {
-        let state = desk.world.fake.state();
+        let state = api.system.fake.state();
         let on_events = state
             .queues
             .sent()
@@ -232,7 +232,7 @@ async fn check(case: Case, desk: &Desk, id: &str, breaks: usize) {
             .collect::<BTreeMap<_, _>>(),
         events
     );
-    let heard: BTreeSet<String> = desk
+    let heard: BTreeSet<String> = api
         .hits("watch")
         .iter()
         .map(|hit| hit.webhook_id.clone())

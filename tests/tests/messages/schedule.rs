@@ -12,17 +12,17 @@ use tests::{
     rights::{allowed, taken, unused_patterns},
 };
 
-use crate::desk::{Desk, egress};
+use crate::api::{Api, egress};
 
 #[tokio::test]
 async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
-    let mut desk = Desk::new(&egress()).await;
-    desk.provider("down", json!({})).await;
-    desk.world
+    let mut api = Api::new(&egress()).await;
+    api.provider("down", json!({})).await;
+    api.system
         .webhook("watch", json!({"events": ["sms.*"]}))
         .await;
     let mut asked = 0;
-    desk.world.receiver.script(move |hit: &Hit| {
+    api.system.receiver.script(move |hit: &Hit| {
         asked += usize::from(hit.path == "down");
         match (hit.path.as_str(), asked) {
             ("watch", _) => Reply::Status(200),
@@ -31,16 +31,16 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
             _ => Reply::Status(301),
         }
     });
-    let began = desk.world.time();
-    let id = desk.send("down").await;
+    let began = api.system.time();
+    let id = api.send("down").await;
     let mut calls = Vec::new();
     loop {
-        desk.world.begin_count();
-        let Some((queue, _)) = desk.world.step().await else {
+        api.system.begin_count();
+        let Some((queue, _)) = api.system.step().await else {
             break;
         };
         if queue != Name::Events {
-            calls.append(&mut desk.world.fake.state().calls);
+            calls.append(&mut api.system.fake.state().calls);
         }
     }
     let (taken, allowed) = (taken(&calls), allowed("DeliveryFunction"));
@@ -53,8 +53,8 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
     for used in ["read messages#*", "write messages#*", "read provider#*"] {
         assert!(!unused.contains(used), "{unused:?}");
     }
-    let message = desk.message(id).await;
-    let times: Vec<i64> = desk
+    let message = api.message(id).await;
+    let times: Vec<i64> = api
         .hits("down")
         .iter()
         .map(|hit| hit.at.duration_since(began).as_secs())
@@ -83,7 +83,7 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
         message.error.as_deref(),
         Some("the receiver responded with 301")
     );
-    let told = desk.hits("watch");
+    let told = api.hits("watch");
     assert_eq!(told.len(), 1);
     let event: Value = serde_json::from_slice(&told[0].body).expect("JSON");
     assert_eq!(
@@ -95,7 +95,7 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
         json!({"n": 1e300}),
         "what DynamoDB's numbers can't hold"
     );
-    let shown = desk
+    let shown = api
         .call("GET", &format!("/v1/messages/{id}"), Value::Null)
         .await
         .expect(200);
@@ -107,15 +107,15 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
 
 #[tokio::test]
 async fn a_blocked_attempt_lists_the_tags_that_name_nothing() {
-    let mut desk = Desk::new(&egress()).await;
+    let mut api = Api::new(&egress()).await;
     let url = format!(
         "{}/{{message.metadata.region}}/send",
-        desk.world.receiver.url("regional")
+        api.system.receiver.url("regional")
     );
-    let provider = desk.provider("regional", json!({"send_url": url})).await;
-    let id = desk.send("regional").await;
-    desk.world.run().await;
-    let attempts = desk.message(id).await.attempts;
+    let provider = api.provider("regional", json!({"send_url": url})).await;
+    let id = api.send("regional").await;
+    api.system.run().await;
+    let attempts = api.message(id).await.attempts;
     let missing: Vec<&[String]> = attempts
         .iter()
         .map(|attempt| &*attempt.missing_tags)
@@ -125,7 +125,7 @@ async fn a_blocked_attempt_lists_the_tags_that_name_nothing() {
         "/v1/providers/{}/test",
         provider["id"].as_str().expect("an id")
     );
-    let tested = desk
+    let tested = api
         .call("POST", &path, json!({"to": "+15555550100"}))
         .await
         .expect(200);
@@ -137,10 +137,10 @@ async fn a_blocked_attempt_lists_the_tags_that_name_nothing() {
 
 #[tokio::test]
 async fn the_attempts_of_a_batch_run_side_by_side() {
-    let mut desk = Desk::new(&egress()).await;
-    desk.provider("hangs", json!({})).await;
-    desk.provider("quick", json!({})).await;
-    desk.world.receiver.script(|hit: &Hit| {
+    let mut api = Api::new(&egress()).await;
+    api.provider("hangs", json!({})).await;
+    api.provider("quick", json!({})).await;
+    api.system.receiver.script(|hit: &Hit| {
         if hit.path == "hangs" {
             Reply::Hang
         } else {
@@ -148,18 +148,18 @@ async fn the_attempts_of_a_batch_run_side_by_side() {
         }
     });
     for _ in 0..5 {
-        desk.send("hangs").await;
-        desk.send("quick").await;
+        api.send("hangs").await;
+        api.send("quick").await;
     }
     let began = Instant::now();
-    desk.world.step().await.expect("a batch of ten");
+    api.system.step().await.expect("a batch of ten");
     let took = began.elapsed();
     assert!(
         (Duration::from_secs(14)..Duration::from_secs(25)).contains(&took),
         "{took:?}"
     );
-    let quick = desk.hits("quick");
-    assert_eq!((quick.len(), desk.hits("hangs").len()), (5, 5));
+    let quick = api.hits("quick");
+    assert_eq!((quick.len(), api.hits("hangs").len()), (5, 5));
     assert!(
         quick
             .iter()
@@ -172,12 +172,12 @@ async fn the_attempts_of_a_batch_run_side_by_side() {
 async fn a_report_waits_for_a_quarter_of_an_hour() {
     // Attempts come after 0 s, 5 s, 5 min and 30 min.
     for (known_after, status) in [(200, Status::Delivered), (1_000, Status::Sent)] {
-        let mut desk = Desk::new(&egress()).await;
-        let provider = desk
+        let mut api = Api::new(&egress()).await;
+        let provider = api
             .provider("late", json!({"response": {"id_pointer": "/id"}}))
             .await;
-        let began = desk.world.time();
-        desk.world.receiver.script(move |hit: &Hit| {
+        let began = api.system.time();
+        api.system.receiver.script(move |hit: &Hit| {
             let early = hit.at.duration_since(began).as_secs() < known_after;
             if early {
                 Reply::Status(500)
@@ -185,7 +185,7 @@ async fn a_report_waits_for_a_quarter_of_an_hour() {
                 Reply::Body(r#"{"id": "theirs"}"#)
             }
         });
-        let id = desk.send("late").await;
+        let id = api.send("late").await;
         let report = json!({
             "callback": {
                 "id": {"theirs": "theirs"},
@@ -194,13 +194,13 @@ async fn a_report_waits_for_a_quarter_of_an_hour() {
             "provider": provider["id"],
             "received_at": began,
         });
-        desk.world.put(Name::Deliveries, report.to_string()).await;
-        desk.world.run().await;
+        api.system.put(Name::Deliveries, report.to_string()).await;
+        api.system.run().await;
         assert_eq!(
-            desk.message(id).await.status,
+            api.message(id).await.status,
             status,
             "known after {known_after} s"
         );
-        assert!(desk.world.fake.state().queues.on(Name::Dead).is_empty());
+        assert!(api.system.fake.state().queues.on(Name::Dead).is_empty());
     }
 }

@@ -15,21 +15,21 @@ use tests::fake::{
     services::{PUBLIC_URL, inbound},
 };
 
-use crate::desk::{Desk, user};
+use crate::api::{Api, user};
 
 /// A fake failure that the SDK does not repeat.
 const FAILS: Fate = Fate::Fails("ResourceNotFoundException");
 
-impl Desk {
+impl Api {
     fn later(&mut self, time: SignedDuration) {
-        self.world.set_time(self.world.time() + time);
+        self.system.set_time(self.system.time() + time);
     }
 }
 
 #[tokio::test]
 async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
-    let mut whole = Desk::new().await;
-    whole.world.begin_count();
+    let mut whole = Api::new().await;
+    whole.system.begin_count();
     whole.accepted(&whole.request("d-1")).await;
     let operations = whole.operations();
     assert_eq!(
@@ -53,45 +53,45 @@ async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
 
 #[tokio::test]
 async fn a_report_whose_form_is_not_utf8_is_taken() {
-    let mut desk = Desk::new().await;
-    let provider = desk.world.provider("SMS").await;
+    let mut api = Api::new().await;
+    let provider = api.system.provider("SMS").await;
     let key = provider.key.as_ref().expect("a key").expose();
     let report = Request::post(format!("{PUBLIC_URL}/in/{key}"));
     let report = report.header("content-type", "application/x-www-form-urlencoded");
     let report = report
         .body(Body::from("id=theirs&status=delivered&text=Jos%E9"))
         .expect("a request");
-    assert_eq!(desk.call(&report).await, Some((202, json!({"reports": 1}))));
+    assert_eq!(api.call(&report).await, Some((202, json!({"reports": 1}))));
 }
 
 async fn broken_at(n: usize, fate: Fate, context: &str) {
-    let mut desk = Desk::new().await;
-    let taker = desk
-        .world
+    let mut api = Api::new().await;
+    let taker = api
+        .system
         .webhook("taker", json!({"events": ["service.received"]}))
         .await;
-    let request = desk.request("d-1");
-    desk.world.begin_count();
-    desk.world.fake.plan(move |call| {
+    let request = api.request("d-1");
+    api.system.begin_count();
+    api.system.fake.plan(move |call| {
         if call.index == n {
             fate
         } else {
             Fate::Answered
         }
     });
-    let first = desk.call(&request).await;
-    desk.world.fake.plan(|_| Fate::Answered);
-    let begun = desk.sent().len();
+    let first = api.call(&request).await;
+    api.system.fake.plan(|_| Fate::Answered);
+    let begun = api.sent().len();
 
-    desk.later(SignedDuration::from_secs(1));
-    let id = desk.accepted(&request).await;
+    api.later(SignedDuration::from_secs(1));
+    let id = api.accepted(&request).await;
     match first {
         Some((202, body)) => assert_eq!(body["id"], id, "{context}"),
         Some((500, body)) => assert_eq!(body["type"], "/problems/internal", "{context}"),
         Some((status, body)) => panic!("{context}: {status} {body}"),
         None => {}
     }
-    let sent = desk.sent();
+    let sent = api.sent();
     assert!(
         sent.iter().all(|sent| *sent == id),
         "{context}: {sent:?}, answered with {id}"
@@ -102,12 +102,12 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
         "{context}: {sent:?}"
     );
 
-    desk.later(SignedDuration::from_secs(1));
-    assert_eq!(desk.accepted(&request).await, id, "{context}");
-    assert_eq!(desk.sent(), sent, "{context}: a third call adds nothing");
+    api.later(SignedDuration::from_secs(1));
+    assert_eq!(api.accepted(&request).await, id, "{context}");
+    assert_eq!(api.sent(), sent, "{context}: a third call adds nothing");
 
-    desk.world.run().await;
-    let hits = desk.world.receiver.hits();
+    api.system.run().await;
+    let hits = api.system.receiver.hits();
     // A message too many may cost a call too many, under the same id.
     assert!(
         (1..=sent.len()).contains(&hits.len()),
@@ -121,7 +121,7 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
         event: id.parse().expect("an id"),
         webhook: taker.id,
     };
-    let (row, attempts) = desk.world.history(delivery).await.expect("a delivery");
+    let (row, attempts) = api.system.history(delivery).await.expect("a delivery");
     assert_eq!(
         (row.status, attempts.len()),
         (Status::Succeeded, 1),
@@ -131,25 +131,25 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
 
 #[tokio::test]
 async fn a_delivery_is_known_for_a_day() {
-    let mut desk = Desk::new().await;
-    let request = desk.request("d-1");
-    let first = desk.accepted(&request).await;
-    desk.later(SignedDuration::from_secs(24 * 3600 - 1));
-    assert_eq!(desk.accepted(&request).await, first);
-    desk.later(SignedDuration::from_secs(1));
-    let second = desk.accepted(&request).await;
+    let mut api = Api::new().await;
+    let request = api.request("d-1");
+    let first = api.accepted(&request).await;
+    api.later(SignedDuration::from_secs(24 * 3600 - 1));
+    assert_eq!(api.accepted(&request).await, first);
+    api.later(SignedDuration::from_secs(1));
+    let second = api.accepted(&request).await;
     assert_ne!(second, first);
-    assert_eq!(desk.accepted(&request).await, second);
-    assert_eq!(desk.sent(), [first, second]);
+    assert_eq!(api.accepted(&request).await, second);
+    assert_eq!(api.sent(), [first, second]);
 }
 
 /// Both find no claim, one of them makes it, and both answer with its event.
 #[tokio::test]
 async fn two_at_once_are_one_event() {
-    let desk = Desk::new().await;
-    let request = desk.request("d-1");
-    let apps = [(); 2].map(|()| inbound(&desk.world.fake));
-    let answers = desk.world.at(async {
+    let api = Api::new().await;
+    let request = api.request("d-1");
+    let apps = [(); 2].map(|()| inbound(&api.system.fake));
+    let answers = api.system.at(async {
         tokio::join!(
             inbound::handle(&apps[0], &request),
             inbound::handle(&apps[1], &request)
@@ -160,15 +160,15 @@ async fn two_at_once_are_one_event() {
         one.expect("an answer").body(),
         other.expect("an answer").body()
     );
-    let sent: BTreeSet<String> = desk.sent().into_iter().collect();
+    let sent: BTreeSet<String> = api.sent().into_iter().collect();
     assert_eq!(sent.len(), 1);
 }
 
 #[tokio::test]
 async fn a_captured_call_is_a_repetition_whatever_stands_beside_its_signature() {
-    let mut desk = Desk::new().await;
-    let request = desk.request("d-1");
-    let first = desk.accepted(&request).await;
+    let mut api = Api::new().await;
+    let request = api.request("d-1");
+    let first = api.accepted(&request).await;
     let signature = request.headers()["x-hub-signature-256"]
         .to_str()
         .expect("text");
@@ -181,37 +181,37 @@ async fn a_captured_call_is_a_repetition_whatever_stands_beside_its_signature() 
             signature.to_uppercase().replace("SHA256=", "sha256="),
         ),
     ] {
-        let mut again = desk.request("d-1");
+        let mut again = api.request("d-1");
         again
             .headers_mut()
             .insert(name, HeaderValue::try_from(value).expect("a value"));
-        assert_eq!(desk.accepted(&again).await, first, "{name}");
+        assert_eq!(api.accepted(&again).await, first, "{name}");
     }
     // Nor does one call take the id of another away.
-    let mut other = desk.request("d-3");
+    let mut other = api.request("d-3");
     other
         .headers_mut()
         .insert("x-github-delivery", HeaderValue::from_static("another"));
-    assert_ne!(desk.accepted(&other).await, first);
+    assert_ne!(api.accepted(&other).await, first);
     other
         .headers_mut()
         .insert("x-github-delivery", HeaderValue::from_static("d-1"));
-    let third = desk.accepted(&other).await;
+    let third = api.accepted(&other).await;
     assert_eq!(third, first, "the id beside the signature is one as well");
-    let other = desk.request("d-2");
-    assert_ne!(desk.accepted(&other).await, first);
-    assert_eq!(desk.sent().len(), 3);
+    let other = api.request("d-2");
+    assert_ne!(api.accepted(&other).await, first);
+    assert_eq!(api.sent().len(), 3);
 }
 
 #[tokio::test]
 async fn head_and_options_publish_nothing() {
-    let mut desk = Desk::new().await;
+    let mut api = Api::new().await;
     for method in [Method::HEAD, Method::OPTIONS] {
-        let mut request = desk.request("d-1");
+        let mut request = api.request("d-1");
         *request.method_mut() = method;
-        let answer = desk
-            .world
-            .at(inbound::handle(&inbound(&desk.world.fake), &request))
+        let answer = api
+            .system
+            .at(inbound::handle(&inbound(&api.system.fake), &request))
             .await
             .expect("an answer");
         assert_eq!((answer.status(), answer.body().len()), (StatusCode::OK, 0));
@@ -221,24 +221,24 @@ async fn head_and_options_publish_nothing() {
             .replace("AbCd", "AbCe")
             .parse()
             .expect("a URI");
-        assert_eq!(desk.call(&request).await.expect("no crash").0, 404);
+        assert_eq!(api.call(&request).await.expect("no crash").0, 404);
     }
-    assert_eq!(desk.sent().len(), 0);
+    assert_eq!(api.sent().len(), 0);
 }
 
 #[tokio::test]
 async fn what_a_call_costs() {
-    let mut desk = Desk::new().await;
-    let identified = desk.request("d-1");
-    desk.accepted(&desk.request("d-0")).await;
+    let mut api = Api::new().await;
+    let identified = api.request("d-1");
+    api.accepted(&api.request("d-0")).await;
     assert_eq!(
-        desk.cost(&identified).await,
+        api.cost(&identified).await,
         (
             202,
             words("BatchGetItem PutItem PutItem SendMessage PutItem PutItem")
         )
     );
-    let calls = desk.world.fake.state().calls.clone();
+    let calls = api.system.fake.state().calls.clone();
     assert!(
         calls[1].request["ConditionExpression"].is_string(),
         "the claim is made if there is none"
@@ -248,45 +248,45 @@ async fn what_a_call_costs() {
         true
     );
     assert_eq!(
-        desk.cost(&identified).await,
+        api.cost(&identified).await,
         (202, words("BatchGetItem PutItem GetItem"))
     );
 
     // What is refused costs no more than it takes to know it.
-    let mut unsigned = desk.request("d-2");
+    let mut unsigned = api.request("d-2");
     unsigned
         .headers_mut()
         .insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
-    assert_eq!(desk.cost(&unsigned).await, (401, words("BatchGetItem")));
-    let mut unknown = desk.request("d-2");
+    assert_eq!(api.cost(&unsigned).await, (401, words("BatchGetItem")));
+    let mut unknown = api.request("d-2");
     *unknown.uri_mut() = unknown
         .uri()
         .to_string()
         .replace("AbCd", "AbCe")
         .parse()
         .expect("a URI");
-    assert_eq!(desk.cost(&unknown).await, (404, words("BatchGetItem")));
+    assert_eq!(api.cost(&unknown).await, (404, words("BatchGetItem")));
     *unknown.uri_mut() = "https://hooks.example.com/in/your-key"
         .parse()
         .expect("a URI");
-    assert_eq!(desk.cost(&unknown).await, (404, words("")));
-    let mut large = desk.request("d-2");
+    assert_eq!(api.cost(&unknown).await, (404, words("")));
+    let mut large = api.request("d-2");
     *large.body_mut() = Body::from("x".repeat(256 * 1024 + 1));
-    assert_eq!(desk.cost(&large).await, (413, words("")));
+    assert_eq!(api.cost(&large).await, (413, words("")));
 
     // The key names its first user: of another one it takes a read more.
-    desk.world.user(user('B')).await;
-    desk.world.hand_over(&desk.stored, user('B')).await;
-    let handed = desk.request("d-3");
+    api.system.user(user('B')).await;
+    api.system.hand_over(&api.stored, user('B')).await;
+    let handed = api.request("d-3");
     assert_eq!(
-        desk.cost(&handed).await,
+        api.cost(&handed).await,
         (
             202,
             words("BatchGetItem GetItem PutItem PutItem SendMessage PutItem PutItem")
         )
     );
-    let data = desk
-        .world
+    let data = api
+        .system
         .fake
         .state()
         .queues

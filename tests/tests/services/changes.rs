@@ -32,7 +32,7 @@ async fn a_token_for_former_settings_is_for_calls_under_those() {
         let changed = town
             .change(&town.account, "CRM", &json!({"scope": "more"}))
             .await;
-        let waiting = town.call_with(&next, &changed, town.world.time(), TIMEOUT);
+        let waiting = town.call_with(&next, &changed, town.system.time(), TIMEOUT);
         let (status, ()) = tokio::join!(waiting, async { town.issuer.release() });
         assert_eq!(status.expect("an answer"), 200);
         changed
@@ -53,7 +53,7 @@ async fn a_token_for_former_settings_is_for_calls_under_those() {
     let result = town.call(&former, TIMEOUT).await;
     assert!(matches!(result, Err(ConnectError::Table(_))), "{result:?}");
     let again = town
-        .call_with(&next, &changed, town.world.time(), TIMEOUT)
+        .call_with(&next, &changed, town.system.time(), TIMEOUT)
         .await;
     assert_eq!((again.expect("an answer"), town.asked()), (200, 2));
 }
@@ -69,7 +69,7 @@ async fn a_new_name_is_no_reason_for_a_new_token() {
     };
     let (status, renamed) = while_fetching(&town, work).await;
     let other = town
-        .call_with(&next, &renamed, town.world.time(), TIMEOUT)
+        .call_with(&next, &renamed, town.system.time(), TIMEOUT)
         .await
         .expect("an answer");
     assert_eq!((status, other, town.asked()), (200, 200, 1));
@@ -90,7 +90,7 @@ async fn of_an_account_that_is_deleted_nothing_is_kept() {
     );
     let id = town.account.id.to_string();
     let kept = |town: &Town| {
-        town.world
+        town.system
             .fake
             .state()
             .table
@@ -101,10 +101,10 @@ async fn of_an_account_that_is_deleted_nothing_is_kept() {
     assert!(!kept(&town));
 
     let process = town.process().await;
-    town.world.begin_count();
+    town.system.begin_count();
     let result = town.call(&process, TIMEOUT).await;
     assert!(matches!(result, Err(ConnectError::Table(_))), "{result:?}");
-    let calls = town.world.fake.state().calls.len();
+    let calls = town.system.fake.state().calls.len();
     assert_eq!(
         (town.asked(), calls, kept(&town)),
         (1, 2, false),
@@ -129,8 +129,8 @@ async fn a_refresh_token_that_the_server_replaced_outlives_all_but_another_conse
     let given = json!({"grant_type": "refresh_token", "refresh_token": "given"});
     let mut town = Town::with(issuer, &given).await;
     let mut call = async |fields: Value| {
-        let later = town.world.time() + SignedDuration::from_hours(1);
-        town.world.set_time(later);
+        let later = town.system.time() + SignedDuration::from_hours(1);
+        town.system.set_time(later);
         if fields != json!({}) {
             town.account = town.change(&town.account, "CRM", &fields).await;
         }

@@ -1,4 +1,4 @@
-//! Leases on fetching a token: whoever dies with one is waited for until its end, and no longer.
+//! Leases on fetching a token: when a process dies with one, others wait until the lease ends, and no longer.
 
 use std::time::Duration;
 
@@ -13,23 +13,23 @@ use crate::process::{Town, token};
 
 /// More than a fetch may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// The time of those who are expected to wait in vain: enough to begin a fetch.
+/// The timeout of requests that are expected to run out of time: enough to begin a fetch.
 const SHORT: Duration = Duration::from_millis(800);
 /// The calls of one who fetches a token.
 const CALLS: [&str; 3] = ["GetItem", "TransactWriteItems", "TransactWriteItems"];
 
-/// When a lease that is taken at the world's time ends: a fetch takes 10 s, and what follows on it
+/// When a lease that is taken at the system's time ends: a fetch takes 10 s, and what follows on it
 /// 25 s.
 fn end(town: &Town) -> Timestamp {
-    town.world.time() + SignedDuration::from_secs(10 + 25)
+    town.system.time() + SignedDuration::from_secs(10 + 25)
 }
 
 /// While the lease holds, others wait for it; from its end on, one of them fetches.
 async fn is_waited_for(town: &mut Town, end: Timestamp, context: &str) {
     let asked = town.asked();
     town.issuer.answers(token("second"));
-    for time in [town.world.time(), end - SignedDuration::from_millis(500)] {
-        town.world.set_time(time);
+    for time in [town.system.time(), end - SignedDuration::from_millis(500)] {
+        town.system.set_time(time);
         let process = town.process().await;
         let result = town.call(&process, SHORT).await;
         assert!(
@@ -38,7 +38,7 @@ async fn is_waited_for(town: &mut Town, end: Timestamp, context: &str) {
         );
         assert_eq!(town.asked(), asked, "{context}: before the lease's end");
     }
-    town.world.set_time(end);
+    town.system.set_time(end);
     let process = town.process().await;
     assert_eq!(
         town.call(&process, TIMEOUT).await.expect("an answer"),
@@ -67,7 +67,7 @@ async fn a_holder_who_dies_is_waited_for_until_the_leases_end() {
                     let end = end(&town);
                     is_waited_for(&mut town, end, &context).await;
                 }
-                // Before it had the lease, and after it gave it back, nobody has to wait.
+                // Before it had the lease, and after it gave it back, no other request waits.
                 _ => {
                     let process = town.process().await;
                     assert_eq!(

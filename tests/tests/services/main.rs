@@ -2,9 +2,9 @@
 //! through crashes and repetitions; the access tokens that calls to them carry; and the rights that
 //! both take.
 
+mod api;
 mod calls;
 mod changes;
-mod desk;
 mod leases;
 mod process;
 mod rights;

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tests::{
     fake::{
         Fate,
-        world::{World, allow},
+        system::{System, allow},
     },
     sink::{Reply, Sink},
 };
@@ -34,9 +34,9 @@ pub(crate) struct Process {
     egress: Egress,
 }
 
-/// The world with the service, its authorization server, and its account.
+/// The system with the service, its authorization server, and its account.
 pub(crate) struct Town {
-    pub(crate) world: World,
+    pub(crate) system: System,
     pub(crate) server: Sink,
     pub(crate) issuer: Sink,
     pub(crate) account: Account,
@@ -69,7 +69,7 @@ impl Town {
 
     /// With these fields of the account's authorization.
     pub(crate) async fn with(issuer: Sink, fields: &Value) -> Self {
-        let world = World::new(&Egress::new(allow())).await;
+        let system = System::new(&Egress::new(allow())).await;
         let authorization = json!({
             "type": "oauth2", "token_url": issuer.at("/token"), "client_id": "client",
             "client_secret": "the client's secret",
@@ -78,15 +78,15 @@ impl Town {
             json!({"name": "CRM", "authorization": authorization}),
             fields,
         );
-        let id = world.at(async { random::id() }).await;
-        let account = Account::new(id, settings, world.time());
-        let (table, keys) = (&world.delivery.table, &world.delivery.keys);
-        world
+        let id = system.at(async { random::id() }).await;
+        let account = Account::new(id, settings, system.time());
+        let (table, keys) = (&system.delivery.table, &system.delivery.keys);
+        system
             .at(table.create_account(&account, keys, &entry(&account)))
             .await
             .expect("created");
         Self {
-            world,
+            system,
             server: Sink::start(),
             issuer,
             account,
@@ -95,9 +95,9 @@ impl Town {
 
     /// A new process. It knows the keyring, so that its calls are those about tokens.
     pub(crate) async fn process(&self) -> Process {
-        let aws = self.world.fake.aws();
+        let aws = self.system.fake.aws();
         let keys = Keys::new(aws.secrets_manager(), "keyring".to_owned());
-        self.world.at(keys.get()).await.expect("a keyring");
+        self.system.at(keys.get()).await.expect("a keyring");
         Process {
             table: Table::new(aws.dynamodb(), "table", 30),
             keys,
@@ -111,13 +111,13 @@ impl Town {
         document["name"] = json!(name);
         let after = before
             .clone()
-            .changed(settings(document, fields), self.world.time());
-        let (table, keys) = (&self.world.delivery.table, &self.world.delivery.keys);
+            .changed(settings(document, fields), self.system.time());
+        let (table, keys) = (&self.system.delivery.table, &self.system.delivery.keys);
         let used = Used {
             account: before.clone(),
             services: 0,
         };
-        self.world
+        self.system
             .at(table.update_account(&used, &after, keys, &entry(&after)))
             .await
             .expect("changed");
@@ -126,8 +126,8 @@ impl Town {
 
     /// Deletes the account.
     pub(crate) async fn delete(&self) {
-        let table = &self.world.delivery.table;
-        self.world
+        let table = &self.system.delivery.table;
+        self.system
             .at(table.delete_account(&self.account, &entry(&self.account)))
             .await
             .expect("deleted");
@@ -139,7 +139,7 @@ impl Town {
         process: &Process,
         timeout: Duration,
     ) -> Result<u16, ConnectError> {
-        self.call_with(process, &self.account, self.world.time(), timeout)
+        self.call_with(process, &self.account, self.system.time(), timeout)
             .await
     }
 
@@ -178,21 +178,21 @@ impl Town {
         timeout: Duration,
     ) -> Option<Result<u16, ConnectError>> {
         let process = self.process().await;
-        self.world.begin_count();
-        self.world.fake.plan(move |call| {
+        self.system.begin_count();
+        self.system.fake.plan(move |call| {
             if call.index == n {
                 fate
             } else {
                 Fate::Answered
             }
         });
-        let crash = self.world.fake.crash();
+        let crash = self.system.fake.crash();
         let result = tokio::select! {
             biased;
             () = crash.notified() => None,
             result = self.call(&process, timeout) => Some(result),
         };
-        self.world.fake.plan(|_| Fate::Answered);
+        self.system.fake.plan(|_| Fate::Answered);
         result
     }
 

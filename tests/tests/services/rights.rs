@@ -7,25 +7,25 @@ use domain::inbound::Key;
 use lambda_http::{Body, http};
 use serde_json::json;
 use tests::{
-    fake::{Call, Fate, receiver::Reply, services::PUBLIC_URL, sqs::Name, world::World},
+    fake::{Call, Fate, receiver::Reply, services::PUBLIC_URL, sqs::Name, system::System},
     rights::{Rights, allowed, taken, unused_patterns},
     sink::Sink,
 };
 
 use crate::{
-    desk::{Desk, user},
+    api::{Api, user},
     process::token,
 };
 
 #[tokio::test]
 async fn of_inbound() {
-    let mut desk = Desk::new().await;
-    desk.world.user(user('B')).await;
-    desk.world.hand_over(&desk.stored, user('B')).await;
-    let provider = desk.world.provider("SMS").await;
-    desk.world.begin_count();
-    let request = desk.request("d-1");
-    assert_eq!(desk.accepted(&request).await, desk.accepted(&request).await);
+    let mut api = Api::new().await;
+    api.system.user(user('B')).await;
+    api.system.hand_over(&api.stored, user('B')).await;
+    let provider = api.system.provider("SMS").await;
+    api.system.begin_count();
+    let request = api.request("d-1");
+    assert_eq!(api.accepted(&request).await, api.accepted(&request).await);
     // A provider's report goes another way.
     let key = provider.key.as_ref().expect("a key").expose();
     let report = http::Request::post(format!("{PUBLIC_URL}/in/{key}"))
@@ -33,8 +33,8 @@ async fn of_inbound() {
     let report = report
         .body(Body::from(r#"{"id": "theirs", "status": "delivered"}"#))
         .expect("a request");
-    assert_eq!(desk.call(&report).await, Some((202, json!({"reports": 1}))));
-    let calls = desk.world.fake.state().calls.clone();
+    assert_eq!(api.call(&report).await, Some((202, json!({"reports": 1}))));
+    let calls = api.system.fake.state().calls.clone();
     assert_eq!(taken(&calls), allowed("InboundFunction"));
     assert_eq!(unused_patterns("InboundFunction", &calls), BTreeSet::new());
 }
@@ -44,17 +44,17 @@ async fn of_inbound() {
 #[tokio::test]
 async fn of_delivery() {
     let issuer = Sink::answering([token("first")]);
-    let egress = platform::egress::Egress::new(tests::fake::world::allow());
-    let mut world = World::new(&egress).await;
+    let egress = platform::egress::Egress::new(tests::fake::system::allow());
+    let mut system = System::new(&egress).await;
     let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user('A'));
-    world.user(user('A')).await;
+    system.user(user('A')).await;
     let account = json!({
         "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.at("/token"), "client_id": "client",
         "client_secret": "the client's secret",
     });
-    let service = world
+    let service = system
         .service(
-            &world.receiver.url("crm"),
+            &system.receiver.url("crm"),
             Some(key),
             account,
             json!({"type": "none"}),
@@ -64,21 +64,21 @@ async fn of_delivery() {
         "url": null, "service_id": service.service.id, "path": "/contacts",
         "retry": {"type": "custom", "delays_seconds": [60, 60]},
     });
-    world.webhook("CRM", to_service).await;
+    system.webhook("CRM", to_service).await;
     let mut count = 0;
-    world.receiver.script(move |_| {
+    system.receiver.script(move |_| {
         count += 1;
         Reply::Status(if count == 3 { 410 } else { 500 })
     });
-    world.publish("message", json!({"from": PUBLIC_URL})).await;
-    world
+    system.publish("message", json!({"from": PUBLIC_URL})).await;
+    system
         .put(Name::Retries, "no message at all".to_owned())
         .await;
-    world.restart();
+    system.restart();
 
     // The process ends before what follows the second attempt, so that its message comes again.
     let mut retries = 0;
-    world.fake.plan(move |call| {
+    system.fake.plan(move |call| {
         retries += usize::from(
             call.operation == "SendMessage" && call.request["QueueUrl"] == Name::Retries.url(),
         );
@@ -90,8 +90,8 @@ async fn of_delivery() {
     });
     let (mut calls, mut of_dispatch): (Vec<Call>, Vec<Call>) = (Vec::new(), Vec::new());
     loop {
-        world.begin_count();
-        let Some((queue, _)) = world.step().await else {
+        system.begin_count();
+        let Some((queue, _)) = system.step().await else {
             break;
         };
         let of_function = if queue == Name::Events {
@@ -99,12 +99,12 @@ async fn of_delivery() {
         } else {
             &mut calls
         };
-        of_function.append(&mut world.fake.state().calls);
-        if world.crashes == 1 {
-            world.fake.plan(|_| Fate::Answered);
+        of_function.append(&mut system.fake.state().calls);
+        if system.crashes == 1 {
+            system.fake.plan(|_| Fate::Answered);
         }
     }
-    assert_eq!((world.crashes, world.receiver.hits().len()), (1, 3));
+    assert_eq!((system.crashes, system.receiver.hits().len()), (1, 3));
     // Lambda takes the first three on the function's behalf; no message is handed back here.
     let consumed = [
         "sqs:ReceiveMessage",

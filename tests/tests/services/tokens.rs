@@ -63,9 +63,9 @@ async fn those_who_waited_share_a_refusal() {
 async fn a_token_is_used_until_a_minute_before_its_end() {
     let mut town = Town::new(Sink::answering([token("first"), token("second")])).await;
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
-    let issued = town.world.time();
+    let issued = town.system.time();
     for (seconds, asked) in [(3539, 1), (3540, 2), (3540 + 3539, 2)] {
-        town.world
+        town.system
             .set_time(issued + SignedDuration::from_secs(seconds));
         assert_eq!(ten(&town).await, vec![Ok(200); 10]);
         assert_eq!(town.asked(), asked, "after {seconds} s");

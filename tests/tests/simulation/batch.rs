@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use platform::clock::{self, Jump};
 use tests::fake::{
     sqs::{Message, Name},
-    world::{deadline, sqs_event},
+    system::{deadline, sqs_event},
 };
 use tokio::time::{sleep, timeout};
 

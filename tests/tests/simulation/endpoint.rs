@@ -19,7 +19,7 @@ use super::{
 
 /// How an endpoint behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Temper {
+pub(super) enum Behavior {
     /// It answers 200, or 302 now and then.
     Well,
     /// So many calls in a hundred fail, in this or that way.
@@ -34,7 +34,7 @@ pub(super) enum Temper {
     Busy,
 }
 
-impl Temper {
+impl Behavior {
     /// The status and the `Retry-After` of an answer, or that there is none.
     fn answer(self) -> Result<(u16, Option<u64>), Silence> {
         let well = || Ok((if below(10) == 0 { 302 } else { 200 }, None));
@@ -62,11 +62,11 @@ enum Silence {
     Hang,
 }
 
-/// All endpoints, `https://<name>.example.com`; `temper` tells how one behaves.
+/// All endpoints, `https://<name>.example.com`; `behavior` tells how one behaves.
 pub(super) fn network(
     history: History,
     faults: Arc<Mutex<Faults>>,
-    temper: impl Fn(&str) -> Temper + Send + Sync + 'static,
+    behavior: impl Fn(&str) -> Behavior + Send + Sync + 'static,
 ) -> Network {
     Box::new(
         move |call: Call| -> BoxFuture<'static, Result<Answer, CallError>> {
@@ -78,8 +78,8 @@ pub(super) fn network(
                 .next()
                 .unwrap_or_default()
                 .to_owned();
-            let crashes = faults.lock().expect("nobody has panicked").crashes;
-            let (history, temper) = (history.clone(), temper(&name));
+            let crashes = faults.lock().expect("the lock is not poisoned").crashes;
+            let (history, behavior) = (history.clone(), behavior(&name));
             Box::pin(async move {
                 let running = RUNNING.with(Arc::clone);
                 let crash = async || {
@@ -92,7 +92,7 @@ pub(super) fn network(
                     crash().await;
                 }
                 sleep(Duration::from_millis(between(1, 30))).await;
-                let answer = temper.answer();
+                let answer = behavior.answer();
                 if matches!(answer, Err(Silence::Refused)) {
                     return Err(CallError::Unreachable(Unreachable::Refused));
                 }

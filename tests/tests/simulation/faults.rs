@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
-use tests::fake::{Call, Fate, sqs::MOST_RECEIVED};
+use tests::fake::{Call, Fate, sqs::MAX_RECEIVED};
 
 use super::{
     batch::ClockError,
@@ -22,7 +22,7 @@ pub(super) struct Faults {
     /// A call fails without effect.
     fails: u64,
     /// A batch is taken by half, a transaction meets another one.
-    partly: u64,
+    partial: u64,
     /// A call takes seconds.
     slow: u64,
     /// A message is there twice.
@@ -78,7 +78,7 @@ const OUTAGES: [&[&str]; 9] = [
 ];
 /// After how many receives a message is a dead letter: fewer than an outage takes, or as the
 /// template has it.
-const RECEIVES: [u32; 3] = [5, 20, MOST_RECEIVED];
+const RECEIVES: [u32; 3] = [5, 20, MAX_RECEIVED];
 /// Errors of AWS's: those that the SDK tries again, and one that it does not.
 const ERRORS: [&str; 4] = [
     "InternalServerError",
@@ -94,14 +94,14 @@ impl Faults {
             crashes: 0,
             lost: 0,
             fails: 0,
-            partly: 0,
+            partial: 0,
             slow: 0,
             copies: 0,
             late: 0,
             undeleted: 0,
             purged: 0,
             skew: 0,
-            receives: MOST_RECEIVED,
+            receives: MAX_RECEIVED,
             thrown_away: false,
             outage: None,
         }
@@ -127,7 +127,7 @@ impl Faults {
             crashes: rate(&[20, 100, 300]),
             lost: rate(&[20, 100, 300]),
             fails: rate(&[20, 200, 500]),
-            partly: rate(&[100, 500]),
+            partial: rate(&[100, 500]),
             slow: rate(&[50, 200]),
             copies: rate(&[50, 300, 1000]),
             late: rate(&[50, 300, 1000]),
@@ -173,8 +173,8 @@ impl Faults {
         }
         let batch = ["BatchGetItem", "SendMessageBatch", "TransactWriteItems"]
             .contains(&call.operation.as_str());
-        if batch && happens(self.partly) {
-            Fate::Partly
+        if batch && happens(self.partial) {
+            Fate::Partial
         } else {
             Fate::Answered
         }

@@ -29,7 +29,7 @@ pub(super) struct Told {
     pub(super) calls: Vec<Hit>,
     /// How many copies of each delivery's messages there were.
     pub(super) copies: BTreeMap<DeliveryId, usize>,
-    /// When somebody asked for another try of a delivery by hand.
+    /// When a manual retry of a delivery was requested.
     pub(super) retried: BTreeMap<DeliveryId, Vec<Instant>>,
     /// Deliveries whose message may be gone for a reason that is allowed: only the sweeper can find
     /// them.
@@ -96,7 +96,7 @@ tokio::task_local! {
 impl History {
     /// What it tells by now.
     pub(super) fn told(&self) -> MutexGuard<'_, Told> {
-        self.0.lock().expect("nobody has panicked")
+        self.0.lock().expect("the lock is not poisoned")
     }
 
     /// Begins some work.
@@ -167,7 +167,7 @@ impl Told {
         sums
     }
 
-    /// How much went wrong where somebody worked on the delivery.
+    /// Number of faults while a process worked on the delivery.
     pub(super) fn disturbances(&self) -> BTreeMap<DeliveryId, usize> {
         let mut sums = BTreeMap::new();
         for work in self.work.iter().filter(|work| work.faults > 0) {

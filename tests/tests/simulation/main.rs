@@ -1,11 +1,11 @@
-//! The delivery promise, in simulations: dispatch, delivery, retries and the sweeper as they run in
-//! production, over queues that keep what SQS guarantees and break all else, a table like
-//! DynamoDB's whose reads are never stale, endpoints in every temper, and admins at work.
+//! The delivery guarantees in simulation: the production handlers of dispatch, delivery, retries and
+//! the sweeper, over queues that guarantee only what SQS does, a table with consistent reads,
+//! endpoints that fail, hang or recover, and concurrent admin changes.
 //!
-//! Each simulation follows from its seed: what it draws, in which order its processes take their
-//! turns, and its time, which leaps. A seed that breaks a promise is named, and
-//! `SIMULATION_SEED=<seed> cargo test --test simulation` plays it again.
-//! `SIMULATION_DELIVERIES=100000 cargo simulate` plays more of them, with our crates optimized.
+//! A seed determines each run: the faults, the order in which processes take turns, and the clock,
+//! which jumps to the next thing that happens. A seed that violates a guarantee is printed;
+//! `SIMULATION_SEED=<seed> cargo test --test simulation` replays it.
+//! `SIMULATION_DELIVERIES=100000 cargo simulate` plays more, with Tieline's crates optimized.
 
 mod batch;
 mod chance;
@@ -13,7 +13,7 @@ mod checker;
 mod endpoint;
 mod faults;
 mod history;
-mod office;
+mod operator;
 mod plan;
 mod system;
 
@@ -30,7 +30,7 @@ use platform::{clock, random};
 
 use self::{checker::Broken, faults::Faults, system::System};
 
-/// How many deliveries a run simulates at the least, unless it is told.
+/// Minimum number of deliveries in a run, unless SIMULATION_DELIVERIES says otherwise.
 const DELIVERIES: usize = 10_000;
 /// How many seeds are played at the same time.
 const THREADS: usize = 2;

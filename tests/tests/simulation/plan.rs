@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     chance::{below, between, one_of},
-    endpoint::Temper,
+    endpoint::Behavior,
 };
 
 /// A webhook that is to be.
@@ -18,7 +18,7 @@ pub(super) struct Hook {
     /// Its name.
     pub(super) name: String,
     /// How its endpoint behaves.
-    pub(super) temper: Temper,
+    pub(super) behavior: Behavior,
     /// The delays between its attempts, in seconds.
     pub(super) delays: Vec<u64>,
     /// It wants events whose `n` is this; any, where it is none.
@@ -59,7 +59,7 @@ pub(super) enum Action {
 /// What is done, in order.
 pub(super) type Timeline = VecDeque<(Timestamp, Action)>;
 
-/// The first so many webhooks watch what is told of the others.
+/// Number of webhooks, the first ones, that subscribe to the events about the others.
 pub(super) const WATCHERS: usize = 2;
 /// How many different `n` there are.
 const KINDS: u64 = 3;
@@ -77,13 +77,13 @@ pub(super) fn hooks() -> Vec<Hook> {
 fn hook(index: u64, ailing: u64) -> Hook {
     let name = format!("hook{index}");
     let watches = index < WATCHERS as u64;
-    let temper = match below(11) {
-        _ if watches || below(20) >= ailing => Temper::Well,
-        0..=3 => Temper::Flaky(between(5, 60)),
-        4..=5 => Temper::Busy,
-        6..=7 => Temper::Hangs,
-        8..=9 => Temper::Down,
-        _ => Temper::Leaving,
+    let behavior = match below(11) {
+        _ if watches || below(20) >= ailing => Behavior::Well,
+        0..=3 => Behavior::Flaky(between(5, 60)),
+        4..=5 => Behavior::Busy,
+        6..=7 => Behavior::Hangs,
+        8..=9 => Behavior::Down,
+        _ => Behavior::Leaving,
     };
     let delays: Vec<u64> = (0..below(4))
         .map(|_| {
@@ -117,7 +117,7 @@ fn hook(index: u64, ailing: u64) -> Hook {
     }
     Hook {
         name,
-        temper,
+        behavior,
         delays,
         wants,
         settings,

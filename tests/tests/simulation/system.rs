@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use tests::fake::{
     Fake, Fate,
     sqs::{Message, Name},
-    world::{allow, processes},
+    system::{allow, processes},
 };
 use tokio::time::{Instant, sleep};
 
@@ -29,7 +29,7 @@ use super::{
     endpoint::network,
     faults::Faults,
     history::{History, RUNNING, message},
-    office::Office,
+    operator::Operator,
     plan::{Hook, Timeline},
 };
 
@@ -42,7 +42,7 @@ pub(super) struct System {
     /// What goes wrong.
     pub(super) faults: Arc<Mutex<Faults>>,
     /// What is done from outside.
-    pub(super) office: Rc<Office>,
+    pub(super) operator: Rc<Operator>,
     egress: Egress,
     idle: Vec<Process>,
     /// How many batches of each queue are worked on.
@@ -74,13 +74,13 @@ type Going = FuturesUnordered<LocalBoxFuture<'static, Done>>;
 
 const QUEUES: [Name; 3] = [Name::Events, Name::Deliveries, Name::Retries];
 /// How many processes work on one queue.
-const MOST_BUSY: usize = 3;
+const MAX_BUSY: usize = 3;
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// How long a message is waited for after the first of a batch, so that batches fill, in
 /// milliseconds.
 const WINDOWS: [u64; 3] = [100, 1_000, 4_000];
 /// More batches than any simulation needs.
-const MOST_BATCHES: usize = 20_000;
+const MAX_BATCHES: usize = 20_000;
 
 impl System {
     /// A new system with these webhooks.
@@ -89,12 +89,12 @@ impl System {
         fake.state().queues.give_up_after(faults.receives);
         fake.state().since = Some((clock::now(), Instant::now()));
         let (history, faults) = (History::default(), Arc::new(Mutex::new(faults)));
-        let tempers: Vec<_> = hooks
+        let behaviors: Vec<_> = hooks
             .iter()
-            .map(|hook| (hook.name.clone(), hook.temper))
+            .map(|hook| (hook.name.clone(), hook.behavior))
             .collect();
-        let temper = move |name: &str| {
-            tempers
+        let behavior = move |name: &str| {
+            behaviors
                 .iter()
                 .find(|(known, _)| known == name)
                 .expect("a webhook")
@@ -102,16 +102,16 @@ impl System {
         };
         let egress = Egress::over(
             allow(),
-            network(history.clone(), Arc::clone(&faults), temper),
+            network(history.clone(), Arc::clone(&faults), behavior),
         );
-        let office = Rc::new(Office::open(&fake, &history, hooks).await);
+        let operator = Rc::new(Operator::open(&fake, &history, hooks).await);
         let next_sweep = clock::now() + SWEEP_EVERY;
         let window = Duration::from_millis(one_of(&WINDOWS));
         let system = Self {
             fake,
             history,
             faults,
-            office,
+            operator,
             egress,
             idle: Vec::new(),
             busy: [0; 3],
@@ -136,7 +136,10 @@ impl System {
                 history.told().work[running.number].reads.extend(read);
             }
             let now = started.0 + SignedDuration::try_from(started.1.elapsed()).expect("short");
-            let fate = faults.lock().expect("nobody has panicked").fate(call, now);
+            let fate = faults
+                .lock()
+                .expect("the lock is not poisoned")
+                .fate(call, now);
             if fate != Fate::Answered {
                 history.fault(&running);
             }
@@ -147,11 +150,11 @@ impl System {
         });
         let faults = Arc::clone(&self.faults);
         self.fake
-            .way(move || Some(faults.lock().expect("nobody has panicked").way()));
+            .way(move || Some(faults.lock().expect("the lock is not poisoned").way()));
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
-        self.faults.lock().expect("nobody has panicked")
+        self.faults.lock().expect("the lock is not poisoned")
     }
 
     /// Works until nothing is left to do.
@@ -162,7 +165,7 @@ impl System {
             let now = clock::now();
             while timeline.front().is_some_and(|(at, _)| *at <= now) {
                 let (_, action) = timeline.pop_front().expect("an action");
-                going.push(Rc::clone(&self.office).act(action, self.faults().thrown_away));
+                going.push(Rc::clone(&self.operator).act(action, self.faults().thrown_away));
             }
             if self
                 .fake
@@ -173,7 +176,7 @@ impl System {
             {
                 batches += self.receive(&mut going);
             }
-            if batches > MOST_BATCHES {
+            if batches > MAX_BATCHES {
                 return Err(Broken::new("it ends", "the queues are never empty"));
             }
             let message = self.fake.state().queues.next().map(|(at, _)| at);
@@ -183,7 +186,7 @@ impl System {
             if self.next_sweep <= now {
                 self.next_sweep = now + SWEEP_EVERY;
                 live::nothing_is_stranded(&self.fake, &self.history)?;
-                going.push(Rc::clone(&self.office).sweep());
+                going.push(Rc::clone(&self.operator).sweep());
             }
             // What is visible by now waits for a process, not for its time.
             let next = [
@@ -206,24 +209,24 @@ impl System {
         }
     }
 
-    /// Lets nothing go wrong any more, redrives the dead letters, and works until nothing is left
-    /// to do; what then waits in vain, the sweeper finds.
+    /// Stops all faults, re-drives the dead letters, and works until nothing is left to do. The
+    /// sweeper finds deliveries whose message was lost.
     pub(super) async fn settle(&mut self) -> Result<(), Broken> {
         live::nothing_is_stranded(&self.fake, &self.history)?;
         let thrown_away = self.faults().thrown_away;
         self.faults().end();
         self.run(Timeline::new()).await?;
-        // The sweeper finds what an outage left; what has come back too often is somebody's to look
-        // at.
+        // The sweeper re-drives what an outage left; messages that came back too often need an
+        // operator.
         sleep(Duration::from_hours(1)).await;
-        let swept = Rc::clone(&self.office).sweep().await;
+        let swept = Rc::clone(&self.operator).sweep().await;
         self.finish(swept)?;
-        self.office.redrive(thrown_away);
+        self.operator.redrive(thrown_away);
         self.run(Timeline::new()).await?;
         live::nothing_is_stranded(&self.fake, &self.history)?;
         // What is overdue by an hour counts as lost; no delay is longer than two.
         sleep(Duration::from_hours(4)).await;
-        match Rc::clone(&self.office).sweep().await {
+        match Rc::clone(&self.operator).sweep().await {
             Done::Sweep { well: true, left } if left.is_empty() => self.run(Timeline::new()).await,
             Done::Sweep { left, .. } => Err(Broken::new(
                 "the sweeper runs where nothing goes wrong",
@@ -258,7 +261,7 @@ impl System {
     fn receive(&mut self, going: &mut Going) -> usize {
         let mut batches = 0;
         for (index, queue) in QUEUES.into_iter().enumerate() {
-            while self.busy[index] < MOST_BUSY {
+            while self.busy[index] < MAX_BUSY {
                 let batch = {
                     let mut state = self.fake.state();
                     state
@@ -351,7 +354,11 @@ impl System {
             return;
         };
         self.idle.push(process);
-        let undeleted = self.faults.lock().expect("nobody has panicked").undeleted;
+        let undeleted = self
+            .faults
+            .lock()
+            .expect("the lock is not poisoned")
+            .undeleted;
         let mut done = BTreeSet::new();
         for worked_on in batch.iter().filter(|message| !failed.contains(&message.id)) {
             if happens(undeleted) {

@@ -401,14 +401,14 @@ async fn changes_are_on_record_without_their_values() {
         .events(["message"])
         .create()
         .await;
-    let patch = json!({"secrets": {"bot": "a-secret-that-nobody-sees"}, "timeout_seconds": 3});
+    let patch = json!({"secrets": {"bot": "a-secret-that-is-never-shown"}, "timeout_seconds": 3});
     stack
         .patch(&format!("/v1/webhooks/{}", webhook.id), patch)
         .await
         .expect(200);
     stack.delete(&format!("/v1/webhooks/{}", webhook.id)).await;
     let audit = stack.get_path("/v1/audit?limit=100").await.expect(200);
-    assert!(!audit.to_string().contains("a-secret-that-nobody-sees"));
+    assert!(!audit.to_string().contains("a-secret-that-is-never-shown"));
     let about: Vec<(&Value, &Value)> = audit["data"]
         .as_array()
         .into_iter()

@@ -388,8 +388,8 @@ async fn a_campaign_is_kept_with_providers_of_its_channels() {
         stack.post("/v1/campaigns", wrong).await.pointers(),
         ["/colour", "/email_provider_id", "/name"]
     );
-    let nobody = "prov_01ARZ3NDEKTSV4RRFFQ69G5FAV";
-    let wrong = json!({"sms_provider_id": email["id"], "email_provider_id": nobody});
+    let unknown = "prov_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    let wrong = json!({"sms_provider_id": email["id"], "email_provider_id": unknown});
     assert_eq!(
         stack.patch(&campaign.path(), wrong).await.pointers(),
         ["/email_provider_id", "/sms_provider_id"]

@@ -1,5 +1,5 @@
 //! Rotation of the keyring, in the four steps of Secrets Manager. The emulator moves the stages by
-//! itself and calls nobody, so the steps are asked for here, as Secrets Manager would ask: each of
+//! itself and invokes no function, so these tests invoke the steps as Secrets Manager would, each of
 //! them twice.
 
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ pub(super) struct Case {
     pub(super) webhooks: Vec<(&'static str, Value, Option<Ended>)>,
     /// By path and by the seconds since the event.
     pub(super) answers: fn(&str, i64) -> u16,
-    /// The types of the events that tell of failure.
+    /// The types of events that report failures.
     pub(super) tells: &'static [&'static str],
 }
 

@@ -1,5 +1,5 @@
-//! What is on record was called, under the event's id, and nobody is called more often than
-//! something went wrong.
+//! Every recorded attempt was a request that carried the event's ID, and no request is repeated more
+//! often than faults explain.
 
 use std::collections::BTreeMap;
 

@@ -67,9 +67,11 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
             .iter()
             .take(WATCHERS)
             .all(|watcher| matches.contains(watcher));
-        kept(told || !news, "who watches is told of webhooks", || {
-            sent.body.clone()
-        })?;
+        kept(
+            told || !news,
+            "watching webhooks get the events about webhooks",
+            || sent.body.clone(),
+        )?;
     }
     for accepted in &past.told.accepted {
         let (at, matches) = dispatched(accepted.event.id)?;
@@ -86,7 +88,7 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
             let what = || format!("{} and {}", accepted.event.id, hook.name);
             kept(
                 wanted || !gets,
-                "an event goes to nobody who does not want it",
+                "an event goes to no webhook that does not match it",
                 what,
             )?;
             let stopped = stops
@@ -99,7 +101,7 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
             )?;
             kept(
                 !gets || !gone,
-                "an event goes to nobody who was stopped before",
+                "an event goes to no webhook that was stopped before",
                 what,
             )?;
         }

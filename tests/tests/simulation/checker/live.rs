@@ -97,7 +97,7 @@ pub(super) fn nothing_is_left(fake: &Fake) -> Result<(), Broken> {
         })?;
     }
     let waiting = waiting(fake);
-    kept(waiting.is_empty(), "nobody waits in the end", || {
+    kept(waiting.is_empty(), "no delivery waits in the end", || {
         format!("{waiting:?}")
     })
 }

@@ -100,7 +100,7 @@ pub(super) fn check(
 ) -> Result<(usize, usize), Broken> {
     live::nothing_is_left(&system.fake)?;
     let (state, told) = (system.fake.state(), system.history.told());
-    let past = Past::of(&state, &told, hooks, &system.office.webhooks, faults);
+    let past = Past::of(&state, &told, hooks, &system.operator.webhooks, faults);
     kept(past.lost.is_empty(), "the history is kept", || {
         format!("{:?}", past.lost)
     })?;
@@ -222,7 +222,7 @@ impl<'a> Past<'a> {
             .map(|message| message.ticket.number)
             .collect();
         let may_be_twins = !self.calm || self.told.retried.contains_key(&id);
-        let twins = if may_be_twins {
+        let duplicates = if may_be_twins {
             messages.len() - numbers.len()
         } else {
             0
@@ -231,12 +231,12 @@ impl<'a> Past<'a> {
             .iter()
             .filter(|hit| self.told.work[hit.by].faults > 0)
             .count();
-        // Where the answer to a send is lost, the SDK sends the same messages again, twins among
+        // Where the answer to a send is lost, the SDK sends the same messages again, duplicates among
         // them.
         let sent_again = self.disturbances.get(&id).copied().unwrap_or(0)
             + self.disturbed_events.get(&id.event).copied().unwrap_or(0);
         let copies = self.told.copies.get(&id).copied().unwrap_or(0);
-        disturbed + (1 + twins) * (1 + sent_again) - 1 + copies
+        disturbed + (1 + duplicates) * (1 + sent_again) - 1 + copies
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Stop {
     pub(super) at: Instant,
     /// Until then, if it was enabled again.
     pub(super) until: Option<Instant>,
-    /// Whether nobody asked for it.
+    /// Whether it was not asked for.
     pub(super) by_tieline: bool,
     /// Whether the webhook was deleted meanwhile.
     pub(super) deleted: bool,

@@ -1,5 +1,5 @@
-//! Each end without success, and each disabling, is told of by one event, however often that was
-//! sent.
+//! Each end without success, and each disabling, is reported by one event, however often that event
+//! was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,10 +38,12 @@ fn ends(past: &Past<'_>) -> Result<(), Broken> {
         }
     }
     for (end, ids) in &told {
-        kept(ends.contains(end), "only what has ended is told of", || {
-            format!("{end:?}")
-        })?;
-        kept(ids.len() == 1, "an end is told of by one event", || {
+        kept(
+            ends.contains(end),
+            "only ended deliveries are reported",
+            || format!("{end:?}"),
+        )?;
+        kept(ids.len() == 1, "an end is reported by one event", || {
             format!("{end:?}: {ids:?}")
         })?;
     }
@@ -51,7 +53,7 @@ fn ends(past: &Past<'_>) -> Result<(), Broken> {
         .find(|end| !told.contains_key(end) && !past.told.retried.contains_key(&end.0));
     kept(
         untold.is_none(),
-        "every end without success is told of",
+        "every end without success is reported",
         || format!("{untold:?}"),
     )
 }
@@ -71,13 +73,13 @@ fn disablings(past: &Past<'_>) -> Result<(), Broken> {
         let stops = &past.stops[webhook];
         let ours = stops.iter().filter(|stop| stop.by_tieline).count();
         let told = told.get(&webhook.to_string()).map_or(0, BTreeSet::len);
-        // Where somebody changes it before the news is out, there is none.
+        // If it is changed before the event is published, there is none.
         let stands = |stop: &Stop| stop.by_tieline && stop.until.is_none() && !stop.deleted;
         let least = usize::from(stops.last().is_some_and(stands));
         kept(
             (least..=ours).contains(&told),
-            "a disabling is told of by one event",
-            || format!("{webhook} was disabled {ours} times, which {told} events tell of"),
+            "a disabling is reported by one event",
+            || format!("{webhook} was disabled {ours} times, which {told} events report"),
         )?;
     }
     Ok(())

@@ -50,9 +50,9 @@ async fn every_bad_token_gets_the_same_answer() {
 #[tokio::test]
 async fn a_token_in_the_query_is_not_accepted() {
     let stack = Stack::get();
-    let nobody = stack.with_token("");
+    let anonymous = stack.with_token("");
     for name in ["token", "access_token", "authorization", "api_key"] {
-        nobody
+        anonymous
             .get_path(&format!("/v1/webhooks?{name}={}", stack.token()))
             .await
             .problem(401);
@@ -62,8 +62,8 @@ async fn a_token_in_the_query_is_not_accepted() {
 #[tokio::test]
 async fn every_documented_route_asks_for_a_token() {
     let stack = Stack::get();
-    let nobody = stack.with_token("");
-    let document = nobody.get_path("/openapi.json").await.expect(200);
+    let anonymous = stack.with_token("");
+    let document = anonymous.get_path("/openapi.json").await.expect(200);
     assert!(
         document["openapi"]
             .as_str()
@@ -78,9 +78,9 @@ async fn every_documented_route_asks_for_a_token() {
     for (path, operations) in paths.iter().filter(|(path, _)| !path.starts_with("/in/")) {
         for (method, operation) in operations.as_object().expect("operations") {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("method");
-            let answer = nobody
+            let answer = anonymous
                 .send(
-                    nobody
+                    anonymous
                         .request(
                             method.clone(),
                             &path.replace("{id}", "x").replace("{type}", "validation"),

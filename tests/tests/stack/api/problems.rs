@@ -215,12 +215,12 @@ async fn names_are_unique_without_regard_to_case() {
 #[tokio::test]
 async fn every_answer_carries_the_common_headers() {
     let stack = Stack::get();
-    let nobody = stack.with_token("");
+    let anonymous = stack.with_token("");
     let mut ids = std::collections::BTreeSet::new();
     for answer in [
-        nobody.get_path("/healthz").await,
-        nobody.get_path("/openapi.json").await,
-        nobody.get_path("/v1/webhooks").await,
+        anonymous.get_path("/healthz").await,
+        anonymous.get_path("/openapi.json").await,
+        anonymous.get_path("/v1/webhooks").await,
         stack.get_path("/v1/webhooks?limit=1").await,
         stack.get_path("/v1/nothing").await,
         stack.send(stack.request(Method::PUT, "/v1/webhooks")).await,

@@ -92,7 +92,7 @@ async fn what_is_wrong_is_refused_and_nothing_sent() {
             vec!["/to"],
         ),
         (
-            json!({"channel": "email", "to": "nobody", "subject": "x", "text": "x"}),
+            json!({"channel": "email", "to": "not-an-address", "subject": "x", "text": "x"}),
             vec!["/to"],
         ),
         (

@@ -147,12 +147,12 @@ async fn everything_that_is_wrong_is_named() {
             "/verification/secret"
         ]
     );
-    let nobody = json!({
+    let without_user = json!({
         "name": unique("service"), "server_url": "https://example.com",
         "account_id": "acct_01ARZ3NDEKTSV4RRFFQ69G5FAV", "user_id": "usr_01ARZ3NDEKTSV4RRFFQ69G5FAV",
     });
     assert_eq!(
-        stack.post("/v1/services", nobody).await.pointers(),
+        stack.post("/v1/services", without_user).await.pointers(),
         ["/account_id", "/user_id"]
     );
 }

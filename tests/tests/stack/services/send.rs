@@ -217,20 +217,20 @@ async fn a_path_never_leaves_the_service() {
 #[tokio::test]
 async fn whoever_gives_no_answer_leads_to_the_services_own_message() {
     let stack = Stack::get();
-    let nobody = Sink::start().url();
+    let unreachable = Sink::start().url();
     let (hung, dripping, plain) = (
         Sink::answering([Reply::hang()]),
         Sink::answering([Reply::drip()]),
         Sink::start(),
     );
     for (url, least, reason) in [
-        (nobody, 0, "connection_refused"),
+        (unreachable, 0, "connection_refused"),
         (hung.url(), 1000, "timeout"),
         (dripping.url(), 1000, "timeout"),
         // A server that speaks no TLS.
         (plain.url().replace("http:", "https:"), 0, "tls"),
-        // A name that nobody has (RFC 6761).
-        ("https://nobody.invalid/".to_owned(), 0, "dns"),
+        // A name that never resolves (RFC 6761).
+        ("https://unknown.invalid/".to_owned(), 0, "dns"),
     ] {
         let service = stack
             .service(url.as_str())

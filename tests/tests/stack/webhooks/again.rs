@@ -88,8 +88,8 @@ async fn a_failure_is_retried_until_success() {
 async fn an_end_without_success_is_told_to_other_webhooks() {
     let stack = Stack::get();
     // A port that had a listener a moment ago, and has none now.
-    let nobody = Sink::start().url();
-    let failing = stack.webhook().url(nobody).retry([1]).create().await;
+    let unreachable = Sink::start().url();
+    let failing = stack.webhook().url(unreachable).retry([1]).create().await;
     let sink = Sink::answering([Reply::status(503)]);
     let told = stack
         .webhook()
@@ -122,8 +122,8 @@ async fn an_end_without_success_is_told_to_other_webhooks() {
     assert_eq!(data["delivery_id"], delivery["id"]);
     assert_eq!(data["attempts"], 2);
 
-    // That telling failed too; nothing tells of it. An event that comes after has passed the same
-    // way meanwhile.
+    // The delivery of that event failed too, and no event reports it. A later event has taken the
+    // same path by then.
     stack
         .delivery_until(request.header("webhook-id"), &told, "failed")
         .await;

@@ -1,5 +1,5 @@
-//! Outages of the services: what was accepted is delivered once they are well again, and nobody has
-//! to help.
+//! Outages of AWS services: accepted events are delivered once the services recover, without manual
+//! help.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,19 +13,19 @@ use tests::fake::{
     Call, Fate,
     receiver::Reply,
     sqs::{Name, Queues},
-    world::{World, deadline},
+    system::{System, deadline},
 };
 
 /// Lets these operations fail until `end`.
 fn fail_until(
-    world: &World,
+    system: &System,
     end: Timestamp,
     fails: impl Fn(&str) -> bool + Send + 'static,
 ) -> Arc<Mutex<Timestamp>> {
-    let now = Arc::new(Mutex::new(world.time()));
+    let now = Arc::new(Mutex::new(system.time()));
     let clock = Arc::clone(&now);
-    world.fake.plan(move |call| {
-        let out = *clock.lock().expect("nobody has panicked") < end && fails(&call.operation);
+    system.fake.plan(move |call| {
+        let out = *clock.lock().expect("the lock is not poisoned") < end && fails(&call.operation);
         if out {
             Fate::Fails("InternalServerError")
         } else {
@@ -36,13 +36,13 @@ fn fail_until(
 }
 
 /// When the next message is seen.
-fn next(world: &World) -> Option<Timestamp> {
-    world.fake.state().queues.next().map(|(next, _)| next)
+fn next(system: &System) -> Option<Timestamp> {
+    system.fake.state().queues.next().map(|(next, _)| next)
 }
 
 /// How many messages there are of deliveries without an attempt.
-fn first_attempts(world: &World) -> usize {
-    let state = world.fake.state();
+fn first_attempts(system: &System) -> usize {
+    let state = system.fake.state();
     state.queues.on(Name::Events).len() + state.queues.on(Name::Deliveries).len()
 }
 
@@ -58,63 +58,63 @@ const DYNAMODB: [&str; 7] = [
 
 #[tokio::test]
 async fn after_an_hour_without_the_table_every_event_is_delivered() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let (plain, failing) = (
-        world.webhook("plain", json!({})).await,
+        system.webhook("plain", json!({})).await,
         json!({"retry": {"type": "standard"}}),
     );
-    let retried = world.webhook("retried", failing).await;
-    let started = world.time();
-    world.receiver.script(move |hit| match hit.path.as_str() {
+    let retried = system.webhook("retried", failing).await;
+    let started = system.time();
+    system.receiver.script(move |hit| match hit.path.as_str() {
         "retried" if hit.at < started + SignedDuration::from_mins(90) => Reply::Status(500),
         _ => Reply::Status(200),
     });
     // Some wait for their retry, some for their first attempt, and the others to be dispatched.
     let mut events = Vec::new();
     for n in 0..3 {
-        events.push(world.publish("message", json!({"n": n})).await);
+        events.push(system.publish("message", json!({"n": n})).await);
     }
-    while !world.fake.state().queues.on(Name::Events).is_empty() || events.len() == 3 {
-        world
+    while !system.fake.state().queues.on(Name::Events).is_empty() || events.len() == 3 {
+        system
             .step_on(&[Name::Events, Name::Deliveries])
             .await
             .expect("work");
-        if events.len() == 3 && world.receiver.hits().len() == 6 {
-            events.push(world.publish("message", json!({"n": 3})).await);
+        if events.len() == 3 && system.receiver.hits().len() == 6 {
+            events.push(system.publish("message", json!({"n": 3})).await);
         }
     }
-    events.push(world.publish("message", json!({"n": 4})).await);
+    events.push(system.publish("message", json!({"n": 4})).await);
 
     let end = started + SignedDuration::from_hours(1);
-    let now = fail_until(&world, end, |operation| DYNAMODB.contains(&operation));
-    let before = world.receiver.hits().len();
-    while let Some(next) = next(&world).filter(|next| *next < end) {
-        *now.lock().expect("nobody has panicked") = next.max(world.time());
-        world.step().await.expect("a batch");
+    let now = fail_until(&system, end, |operation| DYNAMODB.contains(&operation));
+    let before = system.receiver.hits().len();
+    while let Some(next) = next(&system).filter(|next| *next < end) {
+        *now.lock().expect("the lock is not poisoned") = next.max(system.time());
+        system.step().await.expect("a batch");
     }
     assert_eq!(
-        world.receiver.hits().len(),
+        system.receiver.hits().len(),
         before,
-        "nobody is called whose delivery can't be read"
+        "no endpoint is called whose delivery can't be read"
     );
-    let receives = world.fake.state().queues.on(Name::Events)[0].received;
+    let receives = system.fake.state().queues.on(Name::Events)[0].received;
     assert!(
         (15..30).contains(&receives),
         "{receives} receives in an hour"
     );
-    *now.lock().expect("nobody has panicked") = end;
-    while first_attempts(&world) > 0 {
-        world.step().await.expect("a batch");
+    *now.lock().expect("the lock is not poisoned") = end;
+    while first_attempts(&system) > 0 {
+        system.step().await.expect("a batch");
     }
     assert!(
-        world.time() <= end + SignedDuration::from_secs(310),
+        system.time() <= end + SignedDuration::from_secs(310),
         "all is at work again: {}",
-        world.time()
+        system.time()
     );
-    world.run().await;
+    system.run().await;
     for event in events {
         for webhook in [&plain, &retried] {
-            let (row, _) = world
+            let (row, _) = system
                 .history(DeliveryId {
                     event: event.id,
                     webhook: webhook.id,
@@ -124,16 +124,16 @@ async fn after_an_hour_without_the_table_every_event_is_delivered() {
             assert_eq!(row.status, Status::Succeeded);
         }
     }
-    assert!(world.fake.state().queues.on(Name::Dead).is_empty());
+    assert!(system.fake.state().queues.on(Name::Dead).is_empty());
 }
 
 #[tokio::test]
 async fn a_message_that_failed_comes_back_in_seconds_and_then_slower() {
-    let mut world = super::world().await;
-    world.webhook("hook", json!({})).await;
-    world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
-    world.fake.plan(|call| {
+    let mut system = super::system().await;
+    system.webhook("hook", json!({})).await;
+    system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    system.fake.plan(|call| {
         if call.operation == "BatchGetItem" {
             Fate::Fails("InternalServerError")
         } else {
@@ -142,29 +142,29 @@ async fn a_message_that_failed_comes_back_in_seconds_and_then_slower() {
     });
     let mut waits = Vec::new();
     for _ in 0..10 {
-        world.step().await.expect("the attempt");
-        let next = next(&world).expect("the message");
-        waits.push(next.duration_since(world.time()).as_secs());
+        system.step().await.expect("the attempt");
+        let next = next(&system).expect("the message");
+        waits.push(next.duration_since(system.time()).as_secs());
     }
     assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
 
     // Should that fail as well, the visibility timeout brings it back.
-    world.fake.plan(|call| match call.operation.as_str() {
+    system.fake.plan(|call| match call.operation.as_str() {
         "BatchGetItem" | "ChangeMessageVisibilityBatch" => Fate::Fails("InternalServerError"),
         _ => Fate::Answered,
     });
-    world.step().await.expect("the attempt");
-    let next = next(&world).expect("the message");
-    assert_eq!(next.duration_since(world.time()).as_secs(), 360);
+    system.step().await.expect("the attempt");
+    let next = next(&system).expect("the message");
+    assert_eq!(next.duration_since(system.time()).as_secs(), 360);
 }
 
 /// Sweeps, and says how many dead letters went back.
-async fn redriven(world: &World) -> usize {
+async fn redriven(system: &System) -> usize {
     let request = sweeper::Request {
-        now: world.time().to_string(),
+        now: system.time().to_string(),
     };
-    let sweeper = world.sweeper();
-    world
+    let sweeper = system.sweeper();
+    system
         .at(sweeper::handle(&sweeper, &request, deadline()))
         .await
         .expect("swept")
@@ -182,27 +182,27 @@ fn by_queue(queues: &Queues) -> BTreeMap<Name, usize> {
 
 #[tokio::test]
 async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_there_stays() {
-    let mut world = super::world().await;
-    let webhook = world
+    let mut system = super::system().await;
+    let webhook = system
         .webhook(
             "hook",
             json!({"retry": {"type": "custom", "delays_seconds": [600]}}),
         )
         .await;
     let mut count = 0;
-    world.receiver.script(move |_| {
+    system.receiver.script(move |_| {
         count += 1;
         Reply::Status(if count == 1 { 500 } else { 200 })
     });
-    let mut events = vec![world.publish("message", json!({})).await];
-    world.step().await.expect("the event");
-    world.step().await.expect("the first attempt");
-    events.push(world.publish("message", json!({})).await);
-    world.step_on(&[Name::Events]).await.expect("the event");
-    events.push(world.publish("message", json!({})).await);
-    world.put(Name::Deliveries, "nonsense".to_owned()).await;
-    let first = world.fake.state().queues.on(Name::Deliveries)[1].clone();
-    world
+    let mut events = vec![system.publish("message", json!({})).await];
+    system.step().await.expect("the event");
+    system.step().await.expect("the first attempt");
+    events.push(system.publish("message", json!({})).await);
+    system.step_on(&[Name::Events]).await.expect("the event");
+    events.push(system.publish("message", json!({})).await);
+    system.put(Name::Deliveries, "nonsense".to_owned()).await;
+    let first = system.fake.state().queues.on(Name::Deliveries)[1].clone();
+    system
         .work(Name::Deliveries, &[first])
         .await
         .expect("an answer");
@@ -212,22 +212,22 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
         (Name::Retries, 1),
         (Name::Dead, 1),
     ]);
-    assert_eq!(by_queue(&world.fake.state().queues), expected);
+    assert_eq!(by_queue(&system.fake.state().queues), expected);
     for queue in [Name::Events, Name::Deliveries, Name::Retries] {
-        let id = world.fake.state().queues.on(queue)[0].id.clone();
-        world.fake.state().queues.give_up(&id, world.time());
+        let id = system.fake.state().queues.on(queue)[0].id.clone();
+        system.fake.state().queues.give_up(&id, system.time());
     }
-    assert_eq!(redriven(&world).await, 3);
-    assert_eq!(by_queue(&world.fake.state().queues), expected);
-    let left = world.fake.state().queues.on(Name::Dead);
+    assert_eq!(redriven(&system).await, 3);
+    assert_eq!(by_queue(&system.fake.state().queues), expected);
+    let left = system.fake.state().queues.on(Name::Dead);
     assert_eq!(
         (left[0].body.as_str(), left[0].visible_at),
-        ("nonsense", world.time()),
+        ("nonsense", system.time()),
         "it is not hidden from the alarm"
     );
-    world.run().await;
+    system.run().await;
     for event in events {
-        let (row, _) = world
+        let (row, _) = system
             .history(DeliveryId {
                 event: event.id,
                 webhook: webhook.id,
@@ -238,9 +238,9 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
     }
 
     // What comes back again and again stays: it is the message that is wrong.
-    world.publish("message", json!({})).await;
+    system.publish("message", json!({})).await;
     for round in 0..5 {
-        let ids: BTreeSet<String> = world
+        let ids: BTreeSet<String> = system
             .fake
             .state()
             .queues
@@ -249,38 +249,38 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
             .map(|message| message.id)
             .collect();
         for id in ids {
-            world.fake.state().queues.give_up(&id, world.time());
+            system.fake.state().queues.give_up(&id, system.time());
         }
         assert_eq!(
-            redriven(&world).await,
+            redriven(&system).await,
             usize::from(round < 3),
             "round {round}"
         );
     }
-    assert_eq!(world.fake.state().queues.on(Name::Dead).len(), 2);
+    assert_eq!(system.fake.state().queues.on(Name::Dead).len(), 2);
 }
 
 #[tokio::test]
 async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
-    let mut world = super::world().await;
-    world
+    let mut system = super::system().await;
+    system
         .webhook(
             "hook",
             json!({"retry": {"type": "custom", "delays_seconds": [600]}}),
         )
         .await;
-    world.receiver.script(|_| Reply::Status(500));
-    world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
-    world.step().await.expect("the first attempt");
-    world.publish("message", json!({})).await;
-    let id = world.fake.state().queues.on(Name::Events)[0].id.clone();
-    world.fake.state().queues.give_up(&id, world.time());
-    world.set_time(world.time() + SignedDuration::from_hours(2));
+    system.receiver.script(|_| Reply::Status(500));
+    system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    system.step().await.expect("the first attempt");
+    system.publish("message", json!({})).await;
+    let id = system.fake.state().queues.on(Name::Events)[0].id.clone();
+    system.fake.state().queues.give_up(&id, system.time());
+    system.set_time(system.time() + SignedDuration::from_hours(2));
     let put = |call: &Call| {
         call.operation == "PutItem" && call.request.to_string().contains("deliveries#")
     };
-    world.fake.plan(move |call| {
+    system.fake.plan(move |call| {
         if put(call) {
             Fate::Fails("ResourceNotFoundException")
         } else {
@@ -288,16 +288,16 @@ async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
         }
     });
     let (sweeper, request) = (
-        world.sweeper(),
+        system.sweeper(),
         sweeper::Request {
-            now: world.time().to_string(),
+            now: system.time().to_string(),
         },
     );
-    world
+    system
         .at(sweeper::handle(&sweeper, &request, deadline()))
         .await
         .expect_err("its row is not written");
-    let queues = &world.fake.state().queues;
+    let queues = &system.fake.state().queues;
     assert_eq!(
         (queues.on(Name::Dead).len(), queues.on(Name::Events).len()),
         (0, 1)
@@ -306,11 +306,11 @@ async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
 
 #[tokio::test]
 async fn while_the_table_fails_dead_letters_stay() {
-    let world = super::world().await;
-    world.publish("message", json!({})).await;
-    let id = world.fake.state().queues.on(Name::Events)[0].id.clone();
-    world.fake.state().queues.give_up(&id, world.time());
-    world.fake.plan(|call| {
+    let system = super::system().await;
+    system.publish("message", json!({})).await;
+    let id = system.fake.state().queues.on(Name::Events)[0].id.clone();
+    system.fake.state().queues.give_up(&id, system.time());
+    system.fake.plan(|call| {
         if call.operation == "Query" {
             Fate::Fails("InternalServerError")
         } else {
@@ -318,16 +318,16 @@ async fn while_the_table_fails_dead_letters_stay() {
         }
     });
     let (sweeper, request) = (
-        world.sweeper(),
+        system.sweeper(),
         sweeper::Request {
-            now: world.time().to_string(),
+            now: system.time().to_string(),
         },
     );
-    world
+    system
         .at(sweeper::handle(&sweeper, &request, deadline()))
         .await
         .expect_err("the table fails");
-    assert_eq!(world.fake.state().queues.on(Name::Dead).len(), 1);
-    world.fake.plan(|_| Fate::Answered);
-    assert_eq!(redriven(&world).await, 1);
+    assert_eq!(system.fake.state().queues.on(Name::Dead).len(), 1);
+    system.fake.plan(|_| Fate::Answered);
+    assert_eq!(redriven(&system).await, 1);
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tests::fake::{
     receiver::{Hit, Reply},
     sqs::Name,
-    world::sqs_event,
+    system::sqs_event,
 };
 
 /// Decodes to something else in every code that answers are searched in.
@@ -37,16 +37,16 @@ fn headers() -> Value {
 
 #[tokio::test]
 async fn hostile_webhooks_do_not_delay_a_healthy_one() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let mut hostile = Vec::new();
     for n in 0..10 {
         let fields = json!({"headers": headers(), "retry": {"type": "none"}});
-        hostile.push(world.webhook(&format!("costly-{n}"), fields).await);
+        hostile.push(system.webhook(&format!("costly-{n}"), fields).await);
         let fields = json!({"timeout_seconds": 3, "retry": {"type": "none"}});
-        hostile.push(world.webhook(&format!("hangs-{n}"), fields).await);
+        hostile.push(system.webhook(&format!("hangs-{n}"), fields).await);
     }
-    let healthy = world.webhook("healthy", json!({})).await;
-    world
+    let healthy = system.webhook("healthy", json!({})).await;
+    system
         .receiver
         .script(|hit: &Hit| match hit.path.split('-').next() {
             Some("hangs") => Reply::Hang,
@@ -54,17 +54,17 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
             _ => Reply::Status(200),
         });
     let events = [
-        world.publish("message", json!({})).await,
-        world.publish("message", json!({})).await,
+        system.publish("message", json!({})).await,
+        system.publish("message", json!({})).await,
     ];
-    while world.step_on(&[Name::Events]).await.is_some() {}
+    while system.step_on(&[Name::Events]).await.is_some() {}
     let mut batches = Vec::new();
     loop {
-        let batch = world
+        let batch = system
             .fake
             .state()
             .queues
-            .receive(Name::Deliveries, world.time());
+            .receive(Name::Deliveries, system.time());
         if batch.is_empty() {
             break;
         }
@@ -75,8 +75,8 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
     // All in one process, on one thread: in production each batch has an instance of its own.
     let started = Instant::now();
     let handled = batches.iter().map(|batch| {
-        world.at(delivery::handle(
-            &world.delivery,
+        system.at(delivery::handle(
+            &system.delivery,
             sqs_event(batch),
             Deadline::after(Duration::from_mins(1)),
         ))
@@ -85,7 +85,7 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
         assert!(answer.batch_item_failures.is_empty());
     }
 
-    let hits = world.receiver.hits();
+    let hits = system.receiver.hits();
     let delays: Vec<Duration> = hits
         .iter()
         .filter(|hit| hit.path == "healthy")
@@ -98,7 +98,7 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
     );
     for event in &events {
         let status = async |webhook| {
-            world
+            system
                 .history(DeliveryId {
                     event: event.id,
                     webhook,

@@ -6,13 +6,13 @@ use tests::fake::receiver::Reply;
 
 #[tokio::test]
 async fn manual_retry_is_sent_with_the_hops_of_the_call_that_asked_for_it() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let retry = json!({"type": "custom", "delays_seconds": [60]});
-    let webhook = world.webhook("hook", json!({"retry": retry})).await;
-    world.receiver.script(|_| Reply::Status(500));
-    let event = world.publish("message", json!({})).await;
-    world.run().await;
-    world
+    let webhook = system.webhook("hook", json!({"retry": retry})).await;
+    system.receiver.script(|_| Reply::Status(500));
+    let event = system.publish("message", json!({})).await;
+    system.run().await;
+    system
         .retry(
             DeliveryId {
                 event: event.id,
@@ -22,8 +22,8 @@ async fn manual_retry_is_sent_with_the_hops_of_the_call_that_asked_for_it() {
         )
         .await
         .expect("asked for");
-    world.run().await;
-    let hops: Vec<String> = world
+    system.run().await;
+    let hops: Vec<String> = system
         .receiver
         .hits()
         .into_iter()

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::SignedDuration;
 use platform::deadline::Deadline;
 use serde_json::{Value, json};
-use tests::fake::{sqs::Name, world::sqs_event};
+use tests::fake::{sqs::Name, system::sqs_event};
 
 /// Conditions of almost 16 KiB that hold for `{"n": 1}`.
 fn large_conditions() -> Value {
@@ -15,23 +15,23 @@ fn large_conditions() -> Value {
 
 #[tokio::test]
 async fn a_batch_reads_each_pattern_once_and_page_by_page() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     // 80 subscriptions of 16 KB are two pages of a query.
     let mut wild = BTreeSet::new();
     for n in 0..80 {
         let fields = json!({"events": ["*"], "conditions": large_conditions()});
-        wild.insert(world.webhook(&format!("wild-{n}"), fields).await.id);
+        wild.insert(system.webhook(&format!("wild-{n}"), fields).await.id);
     }
-    let own = world
+    let own = system
         .webhook("own", json!({"events": ["kind.n3", "kind.*", "*"]}))
         .await
         .id;
     let no = json!({"events": ["kind.*"], "conditions": {"field": "event.type", "op": "eq", "value": "kind.n9"}});
-    let ninth = world.webhook("ninth", no).await.id;
+    let ninth = system.webhook("ninth", no).await.id;
     let mut events = Vec::new();
     for n in 0..10 {
         events.push(
-            world
+            system
                 .publish(
                     &format!("kind.n{n}"),
                     json!({"n": if n == 5 { 2 } else { 1 }}),
@@ -39,9 +39,9 @@ async fn a_batch_reads_each_pattern_once_and_page_by_page() {
                 .await,
         );
     }
-    world.begin_count();
-    world.step_on(&[Name::Events]).await.expect("the batch");
-    let queries = world
+    system.begin_count();
+    system.step_on(&[Name::Events]).await.expect("the batch");
+    let queries = system
         .fake
         .state()
         .calls
@@ -61,7 +61,7 @@ async fn a_batch_reads_each_pattern_once_and_page_by_page() {
         };
         expected.insert(own);
         expected.extend((n == 9).then_some(ninth));
-        let stored = world.event(event).await.expect("an event");
+        let stored = system.event(event).await.expect("an event");
         let matches: BTreeSet<_> = stored.matches.iter().copied().collect();
         assert_eq!(
             (matches, stored.matches.len()),
@@ -73,65 +73,71 @@ async fn a_batch_reads_each_pattern_once_and_page_by_page() {
 
 #[tokio::test]
 async fn unreadable_conditions_hold_up_nobody_else() {
-    let mut world = super::world().await;
-    let broken = world
+    let mut system = super::system().await;
+    let broken = system
         .webhook(
             "broken",
             json!({"conditions": {"field": "n", "op": "eq", "value": 1}}),
         )
         .await
         .id;
-    let fine = world.webhook("fine", json!({})).await.id;
+    let fine = system.webhook("fine", json!({})).await.id;
     {
-        let mut state = world.fake.state();
+        let mut state = system.fake.state();
         let key = ("subscription#message".to_owned(), broken.to_string());
         let mut row = state.table.items()[&key].clone();
         row.insert("conditions".to_owned(), json!({"S": "{\"field\": 1}"}));
         state.table.seed(row.into());
     }
-    let event = world.publish("message", json!({"n": 1})).await;
-    world.step_on(&[Name::Events]).await.expect("the batch");
-    assert_eq!(world.event(&event).await.expect("an event").matches, [fine]);
+    let event = system.publish("message", json!({"n": 1})).await;
+    system.step_on(&[Name::Events]).await.expect("the batch");
+    assert_eq!(
+        system.event(&event).await.expect("an event").matches,
+        [fine]
+    );
 }
 
 #[tokio::test]
 async fn conditions_that_cost_too_much_match_nothing_and_hold_up_nobody() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let one = json!({"field": "text", "op": "matches", "value": "[ab]*a[ab]{900}[cd]"});
     let costly = json!({"conditions": {"not": {"any": [one, one]}}});
-    world.webhook("costly", costly).await;
+    system.webhook("costly", costly).await;
     let fine = json!({"conditions": {"field": "webhook.name", "op": "eq", "value": "fine"}});
-    let fine = world.webhook("fine", fine).await.id;
+    let fine = system.webhook("fine", fine).await.id;
     let text: String = (0..60_000_u64)
         .map(|n| if n * n % 7 < 3 { 'a' } else { 'b' })
         .collect();
-    let event = world.publish("message", json!({"text": text})).await;
-    world.step_on(&[Name::Events]).await.expect("the batch");
-    assert_eq!(world.event(&event).await.expect("an event").matches, [fine]);
+    let event = system.publish("message", json!({"text": text})).await;
+    system.step_on(&[Name::Events]).await.expect("the batch");
+    assert_eq!(
+        system.event(&event).await.expect("an event").matches,
+        [fine]
+    );
 }
 
 /// Compiled, the expressions take more than a page of subscribers may keep.
 #[tokio::test]
 async fn expressions_beyond_the_memory_of_a_page_match_for_each_event() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let mut all = BTreeSet::new();
     for n in 0..500 {
         let large = json!({"field": "code", "op": "matches", "value": format!("^(x([a-z]{{40}}[0-9]{{40}}){{20}}|a{n}b?)$")});
         all.insert(
-            world
+            system
                 .webhook(&format!("w-{n}"), json!({"conditions": large}))
                 .await
                 .id,
         );
     }
     let events = [
-        world.publish("message", json!({"code": "a299"})).await,
-        world.publish("message", json!({"code": "a0b"})).await,
+        system.publish("message", json!({"code": "a299"})).await,
+        system.publish("message", json!({"code": "a0b"})).await,
     ];
-    world.step_on(&[Name::Events]).await.expect("the batch");
+    system.step_on(&[Name::Events]).await.expect("the batch");
     let mut matched = BTreeSet::new();
     for event in &events {
-        let stored = world.event(event).await.expect("an event");
+        let stored = system.event(event).await.expect("an event");
         assert_eq!(stored.matches.len(), 1);
         matched.extend(stored.matches);
     }
@@ -140,26 +146,26 @@ async fn expressions_beyond_the_memory_of_a_page_match_for_each_event() {
 
 #[tokio::test(start_paused = true)]
 async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
-    let mut world = super::world().await;
-    let webhook = world.webhook("w", json!({})).await;
+    let mut system = super::system().await;
+    let webhook = system.webhook("w", json!({})).await;
     let mut events = Vec::new();
     for n in 0..3 {
-        events.push(world.publish("message", json!({"n": n})).await);
+        events.push(system.publish("message", json!({"n": n})).await);
     }
     // One read takes more than half of the time.
-    world.fake.way(|| Some(Duration::from_secs(4)));
+    system.fake.way(|| Some(Duration::from_secs(4)));
     for left in [2, 1, 0] {
-        let batch = world
+        let batch = system
             .fake
             .state()
             .queues
-            .receive(Name::Events, world.time());
+            .receive(Name::Events, system.time());
         let handled = dispatch::handle(
-            &world.dispatch,
+            &system.dispatch,
             sqs_event(&batch),
             Deadline::after(Duration::from_secs(10)),
         );
-        let failed = world.at(handled).await.batch_item_failures;
+        let failed = system.at(handled).await.batch_item_failures;
         assert_eq!((batch.len(), failed.len()), (left + 1, left));
         let failed: Vec<_> = failed
             .iter()
@@ -170,13 +176,13 @@ async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
             .map(|message| message.id.as_str())
             .filter(|id| !failed.contains(id))
             .collect();
-        world.fake.state().queues.delete(&done);
-        world.set_time(world.time() + SignedDuration::from_mins(10));
+        system.fake.state().queues.delete(&done);
+        system.set_time(system.time() + SignedDuration::from_mins(10));
     }
-    world.fake.way(|| None);
+    system.fake.way(|| None);
     for event in &events {
         assert_eq!(
-            world.event(event).await.expect("an event").matches,
+            system.event(event).await.expect("an event").matches,
             [webhook.id]
         );
     }
@@ -184,11 +190,11 @@ async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
 
 #[tokio::test]
 async fn an_events_data_is_stored_as_it_was_accepted() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let data = json!({"text": "Grüße 😀 \u{1f}\"\\", "n": 1.0, "big": u64::MAX, "list": [0, null, {"b": 1, "a": 2}]});
-    let event = world.publish("message", data.clone()).await;
-    world.step_on(&[Name::Events]).await.expect("the batch");
-    let stored = world.event(&event).await.expect("an event").event;
+    let event = system.publish("message", data.clone()).await;
+    system.step_on(&[Name::Events]).await.expect("the batch");
+    let stored = system.event(&event).await.expect("an event").event;
     assert_eq!(stored.parse().expect("readable"), event);
     assert_eq!(
         stored.data,

@@ -12,41 +12,41 @@ use tests::{
         Fate,
         receiver::Reply,
         sqs::Name,
-        world::{World, deadline},
+        system::{System, deadline},
     },
     rights::unused_patterns,
 };
 
 /// A delivery whose first attempt failed, and whose next one is due in ten minutes.
-async fn waiting(world: &mut World) -> DeliveryId {
+async fn waiting(system: &mut System) -> DeliveryId {
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [600, 86_400]}});
-    let webhook = world.webhook("hook", retry).await;
-    world.receiver.script(|_| Reply::Status(500));
-    let event = world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
-    world.step().await.expect("the first attempt");
+    let webhook = system.webhook("hook", retry).await;
+    system.receiver.script(|_| Reply::Status(500));
+    let event = system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    system.step().await.expect("the first attempt");
     DeliveryId {
         event: event.id,
         webhook: webhook.id,
     }
 }
 
-async fn sweep(world: &mut World, later: SignedDuration) -> Swept {
-    world.set_time(world.time() + later);
+async fn sweep(system: &mut System, later: SignedDuration) -> Swept {
+    system.set_time(system.time() + later);
     let request = Request {
-        now: world.time().to_string(),
+        now: system.time().to_string(),
     };
-    let sweeper = world.sweeper();
-    world
+    let sweeper = system.sweeper();
+    system
         .at(sweeper::handle(&sweeper, &request, deadline()))
         .await
         .expect("swept")
 }
 
-fn lose(world: &World) {
-    let lost = world.fake.state().queues.on(Name::Retries);
+fn lose(system: &System) {
+    let lost = system.fake.state().queues.on(Name::Retries);
     assert!(!lost.is_empty());
-    world
+    system
         .fake
         .state()
         .queues
@@ -55,18 +55,18 @@ fn lose(world: &World) {
 
 #[tokio::test]
 async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
-    let mut world = super::world().await;
-    let id = waiting(&mut world).await;
-    lose(&world);
-    world.begin_count();
+    let mut system = super::system().await;
+    let id = waiting(&mut system).await;
+    lose(&system);
+    system.begin_count();
     let (minutes, none) = (SignedDuration::from_mins, Swept::default());
     assert_eq!(
-        sweep(&mut world, minutes(69)).await,
+        sweep(&mut system, minutes(69)).await,
         none,
         "not before its hour is over"
     );
     assert_eq!(
-        sweep(&mut world, minutes(1)).await,
+        sweep(&mut system, minutes(1)).await,
         Swept {
             overdue: 1,
             sent: 1,
@@ -76,17 +76,17 @@ async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
     // It writes its position only when it did not reach the end.
     let unused = BTreeSet::from(["write sweeper".to_owned()]);
     assert_eq!(
-        unused_patterns("SweeperFunction", &world.fake.state().calls),
+        unused_patterns("SweeperFunction", &system.fake.state().calls),
         unused
     );
     assert_eq!(
-        sweep(&mut world, minutes(59)).await,
+        sweep(&mut system, minutes(59)).await,
         none,
         "it has its time anew"
     );
-    lose(&world);
+    lose(&system);
     assert_eq!(
-        sweep(&mut world, minutes(2)).await,
+        sweep(&mut system, minutes(2)).await,
         Swept {
             overdue: 1,
             sent: 1,
@@ -94,14 +94,14 @@ async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
         },
         "should it get lost again"
     );
-    world.run().await;
-    let (row, attempts) = world.history(id).await.expect("a delivery");
+    system.run().await;
+    let (row, attempts) = system.history(id).await.expect("a delivery");
     assert_eq!(
-        (row.status, attempts.len(), world.receiver.hits().len()),
+        (row.status, attempts.len(), system.receiver.hits().len()),
         (Status::Failed, 3, 3)
     );
     assert_eq!(
-        sweep(&mut world, minutes(600)).await,
+        sweep(&mut system, minutes(600)).await,
         none,
         "what has ended does not wait"
     );
@@ -109,20 +109,20 @@ async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
 
 #[tokio::test]
 async fn a_message_that_was_only_late_leads_to_no_second_chain() {
-    let mut world = super::world().await;
-    waiting(&mut world).await;
+    let mut system = super::system().await;
+    waiting(&mut system).await;
     assert_eq!(
-        sweep(&mut world, SignedDuration::from_hours(2)).await.sent,
+        sweep(&mut system, SignedDuration::from_hours(2)).await.sent,
         1
     );
     assert_eq!(
-        world.fake.state().queues.on(Name::Retries).len(),
+        system.fake.state().queues.on(Name::Retries).len(),
         2,
         "the old one still lives"
     );
-    world.run().await;
+    system.run().await;
     assert_eq!(
-        world.receiver.hits().len(),
+        system.receiver.hits().len(),
         3,
         "every attempt was made once"
     );
@@ -137,12 +137,12 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
             Fate::AnswerLost,
             Fate::Fails("ResourceNotFoundException"),
         ] {
-            let mut world = super::world().await;
-            let id = waiting(&mut world).await;
-            lose(&world);
-            world.set_time(world.time() + SignedDuration::from_hours(2));
-            world.begin_count();
-            world.fake.plan(move |call| {
+            let mut system = super::system().await;
+            let id = waiting(&mut system).await;
+            lose(&system);
+            system.set_time(system.time() + SignedDuration::from_hours(2));
+            system.begin_count();
+            system.fake.plan(move |call| {
                 if call.index == n {
                     fate
                 } else {
@@ -150,50 +150,50 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
                 }
             });
             let (sweeper, request) = (
-                world.sweeper(),
+                system.sweeper(),
                 Request {
-                    now: world.time().to_string(),
+                    now: system.time().to_string(),
                 },
             );
-            let crash = world.fake.crash();
+            let crash = system.fake.crash();
             tokio::select! {
                 biased;
                 () = crash.notified() => {}
-                _ = world.at(sweeper::handle(&sweeper, &request, deadline())) => {}
+                _ = system.at(sweeper::handle(&sweeper, &request, deadline())) => {}
             }
-            world.fake.plan(|_| Fate::Answered);
-            sweep(&mut world, SignedDuration::from_hours(2)).await;
-            world.run().await;
-            let (row, attempts) = world.history(id).await.expect("a delivery");
+            system.fake.plan(|_| Fate::Answered);
+            sweep(&mut system, SignedDuration::from_hours(2)).await;
+            system.run().await;
+            let (row, attempts) = system.history(id).await.expect("a delivery");
             assert_eq!(
                 (row.status, attempts.len()),
                 (Status::Failed, 3),
                 "{fate:?} at call {n}"
             );
-            assert_eq!(world.receiver.hits().len(), 3, "{fate:?} at call {n}");
+            assert_eq!(system.receiver.hits().len(), 3, "{fate:?} at call {n}");
         }
     }
 }
 
 /// As many deliveries that wait, in order of their events, the oldest first.
-async fn many(world: &mut World, count: usize) -> Vec<DeliveryId> {
-    let webhook = world
+async fn many(system: &mut System, count: usize) -> Vec<DeliveryId> {
+    let webhook = system
         .webhook(
             "hook",
             json!({"retry": {"type": "custom", "delays_seconds": [600]}}),
         )
         .await;
-    world.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::Status(500));
     let mut ids = Vec::new();
     for _ in 0..count {
-        let event = world.publish("message", json!({})).await;
+        let event = system.publish("message", json!({})).await;
         ids.push(DeliveryId {
             event: event.id,
             webhook: webhook.id,
         });
-        world.set_time(world.time() + SignedDuration::from_secs(1));
+        system.set_time(system.time() + SignedDuration::from_secs(1));
     }
-    while world
+    while system
         .step_on(&[Name::Events, Name::Deliveries])
         .await
         .is_some()
@@ -203,22 +203,22 @@ async fn many(world: &mut World, count: usize) -> Vec<DeliveryId> {
 
 #[tokio::test]
 async fn a_run_that_has_no_time_ends_well_and_the_next_one_goes_on() {
-    let mut world = super::world().await;
-    many(&mut world, 20).await;
-    lose(&world);
-    world.set_time(world.time() + SignedDuration::from_hours(2));
+    let mut system = super::system().await;
+    many(&mut system, 20).await;
+    lose(&system);
+    system.set_time(system.time() + SignedDuration::from_hours(2));
     let request = Request {
-        now: world.time().to_string(),
+        now: system.time().to_string(),
     };
-    let sweeper = world.sweeper();
+    let sweeper = system.sweeper();
     // No step has time, not even the first.
     let none = Deadline::after(Duration::from_secs(5));
-    let swept = world
+    let swept = system
         .at(sweeper::handle(&sweeper, &request, none))
         .await
         .expect("swept");
     assert_eq!(swept, Swept::default());
-    let swept = world
+    let swept = system
         .at(sweeper::handle(&sweeper, &request, deadline()))
         .await
         .expect("swept");
@@ -226,8 +226,8 @@ async fn a_run_that_has_no_time_ends_well_and_the_next_one_goes_on() {
 }
 
 /// Puts every third delivery into the index that earlier releases used.
-fn move_to_the_former_index(world: &World) {
-    let mut state = world.fake.state();
+fn move_to_the_former_index(system: &System) {
+    let mut state = system.fake.state();
     let rows: Vec<Value> = state
         .table
         .items()
@@ -250,28 +250,28 @@ fn move_to_the_former_index(world: &World) {
 
 #[tokio::test]
 async fn a_walk_in_steps_meets_each_delivery_once() {
-    let mut world = super::world().await;
-    let ids: BTreeSet<DeliveryId> = many(&mut world, 30).await.into_iter().collect();
-    move_to_the_former_index(&world);
+    let mut system = super::system().await;
+    let ids: BTreeSet<DeliveryId> = many(&mut system, 30).await.into_iter().collect();
+    move_to_the_former_index(&system);
     let (table, before) = (
-        world.delivery.table.clone(),
-        world.time() + SignedDuration::from_hours(1),
+        system.delivery.table.clone(),
+        system.time() + SignedDuration::from_hours(1),
     );
     let (mut met, mut position) = (Vec::new(), Some(Position::default()));
     while let Some(from) = position {
         // As a run stores it, and the next one reads it.
-        world
+        system
             .at(table.set_sweeper_position(&from))
             .await
             .expect("stored");
-        let from = world.at(table.sweeper_position()).await.expect("read");
-        let step = world.at(table.overdue(from, before)).await.expect("read");
+        let from = system.at(table.sweeper_position()).await.expect("read");
+        let step = system.at(table.overdue(from, before)).await.expect("read");
         met.extend(step.rows.into_iter().map(|row| row.id));
         position = step.next;
     }
     assert_eq!((met.len(), met.into_iter().collect()), (30, ids));
-    let early = world
-        .at(table.overdue(Position::default(), world.time()))
+    let early = system
+        .at(table.overdue(Position::default(), system.time()))
         .await
         .expect("read");
     assert!(early.rows.is_empty(), "none is due yet");

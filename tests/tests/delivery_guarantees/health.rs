@@ -13,12 +13,12 @@ use tests::fake::{
     Fate,
     receiver::{Hit, Reply},
     sqs::{Message, Name},
-    world::World,
+    system::System,
 };
 
 /// The events of this type that were sent, each as often as it was.
-fn told(world: &World, kind: &str) -> Vec<Value> {
-    let state = world.fake.state();
+fn told(system: &System, kind: &str) -> Vec<Value> {
+    let state = system.fake.state();
     let sent = state
         .queues
         .sent()
@@ -33,16 +33,16 @@ fn ids(events: &[Value]) -> BTreeSet<String> {
 }
 
 /// An event every six hours for so many days, each tried once.
-async fn days(world: &mut World, days: i64) {
+async fn days(system: &mut System, days: i64) {
     for _ in 0..days * 4 {
-        world.publish("message", json!({})).await;
-        world.run().await;
-        world.set_time(world.time() + SignedDuration::from_hours(6));
+        system.publish("message", json!({})).await;
+        system.run().await;
+        system.set_time(system.time() + SignedDuration::from_hours(6));
     }
 }
 
-async fn failing_since(world: &World, id: WebhookId) -> Option<Timestamp> {
-    world
+async fn failing_since(system: &System, id: WebhookId) -> Option<Timestamp> {
+    system
         .stored_webhook(id)
         .await
         .expect("a webhook")
@@ -53,29 +53,29 @@ async fn failing_since(world: &World, id: WebhookId) -> Option<Timestamp> {
 
 #[tokio::test]
 async fn five_days_without_one_success_disable_after_a_warning() {
-    let mut world = super::world().await;
-    let webhook = world
+    let mut system = super::system().await;
+    let webhook = system
         .webhook("hook", json!({"retry": {"type": "none"}}))
         .await;
-    let owner = world
+    let owner = system
         .webhook(
             "owner",
             json!({"events": ["webhook.failing", "webhook.disabled"]}),
         )
         .await;
-    world
+    system
         .receiver
         .script(|hit: &Hit| Reply::Status(if hit.path == "hook" { 500 } else { 200 }));
-    let started = world.time();
-    days(&mut world, 1).await;
-    assert_eq!(failing_since(&world, webhook.id).await, Some(started));
+    let started = system.time();
+    days(&mut system, 1).await;
+    assert_eq!(failing_since(&system, webhook.id).await, Some(started));
     assert!(
-        told(&world, "webhook.failing").is_empty(),
+        told(&system, "webhook.failing").is_empty(),
         "not within the first day"
     );
 
-    days(&mut world, 4).await;
-    let warnings = told(&world, "webhook.failing");
+    days(&mut system, 4).await;
+    let warnings = told(&system, "webhook.failing");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["data"]["webhook_id"], webhook.id.to_string());
     assert_eq!(
@@ -83,23 +83,23 @@ async fn five_days_without_one_success_disable_after_a_warning() {
         domain::time::show_millis(started)
     );
     assert!(
-        told(&world, "webhook.disabled").is_empty(),
+        told(&system, "webhook.disabled").is_empty(),
         "not within five days"
     );
 
-    let last = world.publish("message", json!({})).await;
-    world.run().await;
-    let stored = world.stored_webhook(webhook.id).await.expect("a webhook");
+    let last = system.publish("message", json!({})).await;
+    system.run().await;
+    let stored = system.stored_webhook(webhook.id).await.expect("a webhook");
     assert_eq!(
         (stored.settings.enabled, stored.state.disabled_reason),
         (false, Some(DisabledReason::Failing))
     );
     assert_eq!(
-        failing_since(&world, webhook.id).await,
+        failing_since(&system, webhook.id).await,
         Some(started),
         "what was wrong can be read"
     );
-    let disabled = told(&world, "webhook.disabled");
+    let disabled = told(&system, "webhook.disabled");
     assert_eq!(disabled.len(), 1, "{disabled:?}");
     assert_eq!(disabled[0]["data"]["reason"], "failing");
     let delivery = DeliveryId {
@@ -107,30 +107,30 @@ async fn five_days_without_one_success_disable_after_a_warning() {
         webhook: webhook.id,
     };
     assert_eq!(
-        world.history(delivery).await.expect("a delivery").0.status,
+        system.history(delivery).await.expect("a delivery").0.status,
         Status::Failed
     );
-    let heard = world
+    let heard = system
         .receiver
         .hits()
         .into_iter()
         .filter(|hit| hit.path == "owner")
         .count();
     assert_eq!(heard, 2, "the owner's own webhook hears of both");
-    assert_eq!(failing_since(&world, owner.id).await, None);
+    assert_eq!(failing_since(&system, owner.id).await, None);
 
     // Enabled again, it begins anew.
-    world.change(webhook.id, enable).await;
-    days(&mut world, 1).await;
+    system.change(webhook.id, enable).await;
+    days(&mut system, 1).await;
     assert!(
-        world
+        system
             .stored_webhook(webhook.id)
             .await
             .expect("a webhook")
             .settings
             .enabled
     );
-    assert_ne!(failing_since(&world, webhook.id).await, Some(started));
+    assert_ne!(failing_since(&system, webhook.id).await, Some(started));
 }
 
 fn enable(webhook: Webhook, now: Timestamp) -> Webhook {
@@ -143,18 +143,18 @@ fn enable(webhook: Webhook, now: Timestamp) -> Webhook {
 
 #[tokio::test]
 async fn who_was_not_warned_in_time_is_warned_when_it_is_disabled() {
-    let mut world = super::world().await;
-    world
+    let mut system = super::system().await;
+    system
         .webhook("hook", json!({"retry": {"type": "none"}}))
         .await;
-    world.receiver.script(|_| Reply::Status(500));
-    days(&mut world, 1).await;
-    world.set_time(world.time() + SignedDuration::from_hours(24 * 5));
-    days(&mut world, 1).await;
+    system.receiver.script(|_| Reply::Status(500));
+    days(&mut system, 1).await;
+    system.set_time(system.time() + SignedDuration::from_hours(24 * 5));
+    days(&mut system, 1).await;
     assert_eq!(
         (
-            told(&world, "webhook.failing").len(),
-            told(&world, "webhook.disabled").len()
+            told(&system, "webhook.failing").len(),
+            told(&system, "webhook.disabled").len()
         ),
         (1, 1)
     );
@@ -162,19 +162,19 @@ async fn who_was_not_warned_in_time_is_warned_when_it_is_disabled() {
 
 #[tokio::test]
 async fn one_success_ends_it_and_a_webhook_that_is_well_costs_nothing() {
-    let mut world = super::world().await;
-    let webhook = world
+    let mut system = super::system().await;
+    let webhook = system
         .webhook("hook", json!({"retry": {"type": "none"}}))
         .await;
-    world.receiver.script(|_| Reply::Status(500));
-    days(&mut world, 4).await;
-    world.receiver.script(|_| Reply::Status(200));
-    days(&mut world, 1).await;
-    assert_eq!(failing_since(&world, webhook.id).await, None);
-    world.begin_count();
-    world.publish("message", json!({})).await;
-    world.run().await;
-    let counts = world.fake.counts();
+    system.receiver.script(|_| Reply::Status(500));
+    days(&mut system, 4).await;
+    system.receiver.script(|_| Reply::Status(200));
+    days(&mut system, 1).await;
+    assert_eq!(failing_since(&system, webhook.id).await, None);
+    system.begin_count();
+    system.publish("message", json!({})).await;
+    system.run().await;
+    let counts = system.fake.counts();
     assert_eq!(
         (
             counts.get("UpdateItem"),
@@ -184,10 +184,10 @@ async fn one_success_ends_it_and_a_webhook_that_is_well_costs_nothing() {
         (None, 2, 1),
         "{counts:?}"
     );
-    world.receiver.script(|_| Reply::Status(500));
-    days(&mut world, 4).await;
+    system.receiver.script(|_| Reply::Status(500));
+    days(&mut system, 4).await;
     assert!(
-        world
+        system
             .stored_webhook(webhook.id)
             .await
             .expect("a webhook")
@@ -195,35 +195,35 @@ async fn one_success_ends_it_and_a_webhook_that_is_well_costs_nothing() {
             .enabled,
         "four days and four are no five"
     );
-    assert_eq!(told(&world, "webhook.failing").len(), 2);
+    assert_eq!(told(&system, "webhook.failing").len(), 2);
 }
 
 #[tokio::test]
 async fn what_is_told_of_webhooks_leads_to_nothing_more() {
-    let mut world = super::world().await;
-    world
+    let mut system = super::system().await;
+    system
         .webhook(
             "hook",
             json!({"retry": {"type": "none"}, "events": ["webhook.*"]}),
         )
         .await;
-    world.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::Status(500));
     for _ in 0..30 {
-        world.publish("webhook.failing", json!({})).await;
-        world.run().await;
-        world.set_time(world.time() + SignedDuration::from_hours(6));
+        system.publish("webhook.failing", json!({})).await;
+        system.run().await;
+        system.set_time(system.time() + SignedDuration::from_hours(6));
     }
     for kind in ["webhook.disabled", "webhook.delivery_failed"] {
-        assert!(told(&world, kind).is_empty(), "{kind}");
+        assert!(told(&system, kind).is_empty(), "{kind}");
     }
     assert_eq!(
-        told(&world, "webhook.failing").len(),
+        told(&system, "webhook.failing").len(),
         30,
         "those that were published"
     );
 }
 
-/// Wherever the process ends while the webhook is disabled: it is, and one event tells of it.
+/// Wherever the process ends while the webhook is disabled: it is, and one event reports it.
 #[tokio::test]
 async fn a_crash_on_the_way_leaves_nothing_untold() {
     for n in 0..12 {
@@ -233,32 +233,32 @@ async fn a_crash_on_the_way_leaves_nothing_untold() {
             Fate::AnswerLost,
             Fate::Fails("ResourceNotFoundException"),
         ] {
-            let mut world = super::world().await;
-            let webhook = world
+            let mut system = super::system().await;
+            let webhook = system
                 .webhook("hook", json!({"retry": {"type": "none"}}))
                 .await;
-            world.receiver.script(|_| Reply::Status(500));
-            world.publish("message", json!({})).await;
-            world.run().await;
-            world.set_time(world.time() + SignedDuration::from_hours(5 * 24));
-            world.publish("message", json!({})).await;
-            world.begin_count();
-            world.fake.plan(move |call| {
+            system.receiver.script(|_| Reply::Status(500));
+            system.publish("message", json!({})).await;
+            system.run().await;
+            system.set_time(system.time() + SignedDuration::from_hours(5 * 24));
+            system.publish("message", json!({})).await;
+            system.begin_count();
+            system.fake.plan(move |call| {
                 if call.index == n {
                     fate
                 } else {
                     Fate::Answered
                 }
             });
-            world.run().await;
-            let stored = world.stored_webhook(webhook.id).await.expect("a webhook");
+            system.run().await;
+            let stored = system.stored_webhook(webhook.id).await.expect("a webhook");
             assert_eq!(
                 stored.state.disabled_reason,
                 Some(DisabledReason::Failing),
                 "{fate:?} at call {n}"
             );
             assert_eq!(
-                ids(&told(&world, "webhook.disabled")).len(),
+                ids(&told(&system, "webhook.disabled")).len(),
                 1,
                 "{fate:?} at call {n}"
             );

@@ -11,12 +11,12 @@ use tests::fake::{
     Fate,
     receiver::{Hit, Reply},
     sqs::Name,
-    world::World,
+    system::System,
 };
 
 /// When the webhook of this name was called, in milliseconds from the begin.
-fn calls(world: &World, name: &str, started: Timestamp) -> Vec<i64> {
-    let hits = world
+fn calls(system: &System, name: &str, started: Timestamp) -> Vec<i64> {
+    let hits = system
         .receiver
         .hits()
         .into_iter()
@@ -28,28 +28,28 @@ fn calls(world: &World, name: &str, started: Timestamp) -> Vec<i64> {
 #[tokio::test]
 async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
     for (limit, count) in [(1, 30), (5, 100), (7, 100)] {
-        let mut world = super::world().await;
-        let webhook = world
+        let mut system = super::system().await;
+        let webhook = system
             .webhook("hook", json!({"rate_limit_per_second": limit}))
             .await;
-        let started = world.time();
+        let started = system.time();
         let mut events = Vec::new();
         for n in 0..count {
-            events.push(world.publish("message", json!({"n": n})).await);
+            events.push(system.publish("message", json!({"n": n})).await);
         }
-        world.run().await;
+        system.run().await;
         for event in events {
             let id = DeliveryId {
                 event: event.id,
                 webhook: webhook.id,
             };
-            let (row, attempts) = world.history(id).await.expect("a delivery");
+            let (row, attempts) = system.history(id).await.expect("a delivery");
             assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1));
         }
-        let mut times = calls(&world, "hook", started);
+        let mut times = calls(&system, "hook", started);
         times.sort_unstable();
         assert_eq!(times.len(), count);
-        // The world's clock stands still while a batch is worked on: what waits less than a second
+        // The system's clock stands still while a batch is worked on: what waits less than a second
         // counts as of its begin.
         let most = usize::try_from(limit * 11 + 1).expect("small");
         for (at, first) in times.iter().enumerate() {
@@ -72,28 +72,28 @@ async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
 
 #[tokio::test]
 async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
-    let mut world = super::world().await;
-    let webhook = world
+    let mut system = super::system().await;
+    let webhook = system
         .webhook("hook", json!({"rate_limit_per_second": 2}))
         .await;
     let events = [
-        world.publish("message", json!({})).await,
-        world.publish("message", json!({})).await,
+        system.publish("message", json!({})).await,
+        system.publish("message", json!({})).await,
     ];
     // Both are in one batch. The webhook is disabled when the second asks for its turn, before the
     // first is called.
-    let (fake, mut turns) = (world.fake.clone(), 0);
-    world.fake.plan(move |call| {
+    let (fake, mut turns) = (system.fake.clone(), 0);
+    system.fake.plan(move |call| {
         turns += usize::from(call.operation == "UpdateItem");
         if turns == 2 {
             super::disable(&fake, webhook.id);
         }
         Fate::Answered
     });
-    world.run().await;
+    system.run().await;
     let mut ends = Vec::new();
     for event in events {
-        let (row, _) = world
+        let (row, _) = system
             .history(DeliveryId {
                 event: event.id,
                 webhook: webhook.id,
@@ -103,32 +103,32 @@ async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
         ends.push(row.status);
     }
     assert_eq!(
-        (world.receiver.hits().len(), ends),
+        (system.receiver.hits().len(), ends),
         (0, vec![Status::Cancelled; 2])
     );
 }
 
 #[tokio::test]
 async fn webhook_disabled_while_its_service_is_read_is_not_called() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let none = json!({"type": "none"});
-    let service = world
-        .service(&world.receiver.url(""), None, none.clone(), none)
+    let service = system
+        .service(&system.receiver.url(""), None, none.clone(), none)
         .await
         .service
         .id;
     let fields = json!({"url": null, "service_id": service, "path": "/hook"});
-    let webhook = world.webhook("hook", fields).await;
-    let event = world.publish("message", json!({})).await;
-    let fake = world.fake.clone();
-    world.fake.plan(move |call| {
+    let webhook = system.webhook("hook", fields).await;
+    let event = system.publish("message", json!({})).await;
+    let fake = system.fake.clone();
+    system.fake.plan(move |call| {
         if call.request.to_string().contains(&service.to_string()) {
             super::disable(&fake, webhook.id);
         }
         Fate::Answered
     });
-    world.run().await;
-    let (row, _) = world
+    system.run().await;
+    let (row, _) = system
         .history(DeliveryId {
             event: event.id,
             webhook: webhook.id,
@@ -136,67 +136,67 @@ async fn webhook_disabled_while_its_service_is_read_is_not_called() {
         .await
         .expect("a delivery");
     assert_eq!(
-        (world.receiver.hits().len(), row.status),
+        (system.receiver.hits().len(), row.status),
         (0, Status::Cancelled)
     );
 }
 
 #[tokio::test]
 async fn a_webhook_without_a_limit_pays_nothing() {
-    let mut world = super::world().await;
-    world.webhook("hook", json!({})).await;
-    world.begin_count();
-    world.publish("message", json!({})).await;
-    world.run().await;
+    let mut system = super::system().await;
+    system.webhook("hook", json!({})).await;
+    system.begin_count();
+    system.publish("message", json!({})).await;
+    system.run().await;
     assert!(
-        !world.fake.counts().contains_key("UpdateItem"),
+        !system.fake.counts().contains_key("UpdateItem"),
         "{:?}",
-        world.fake.counts()
+        system.fake.counts()
     );
 }
 
 #[tokio::test]
 async fn after_an_hour_of_rest_the_limit_holds_at_once() {
-    let mut world = super::world().await;
-    world
+    let mut system = super::system().await;
+    system
         .webhook("hook", json!({"rate_limit_per_second": 2}))
         .await;
     for _ in 0..3 {
-        let started = world.time();
+        let started = system.time();
         for _ in 0..10 {
-            world.publish("message", json!({})).await;
+            system.publish("message", json!({})).await;
         }
-        world.run().await;
-        let last = world.time().duration_since(started).as_secs();
+        system.run().await;
+        let last = system.time().duration_since(started).as_secs();
         assert!(
             (3..=9).contains(&last),
             "ten calls at two a second took {last} s"
         );
-        world.set_time(world.time() + SignedDuration::from_hours(1));
+        system.set_time(system.time() + SignedDuration::from_hours(1));
     }
 }
 
 #[tokio::test]
 async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
-    let mut world = super::world().await;
-    let hangs = world
+    let mut system = super::system().await;
+    let hangs = system
         .webhook(
             "hangs",
             json!({"timeout_seconds": 1, "retry": {"type": "none"}}),
         )
         .await;
-    let well = world.webhook("well", json!({"events": ["chat"]})).await;
-    world.receiver.script(|hit: &Hit| {
+    let well = system.webhook("well", json!({"events": ["chat"]})).await;
+    system.receiver.script(|hit: &Hit| {
         if hit.path == "hangs" {
             Reply::Hang
         } else {
             Reply::Status(200)
         }
     });
-    world.publish("message", json!({})).await;
-    world.run().await;
+    system.publish("message", json!({})).await;
+    system.run().await;
     assert!(
-        world
+        system
             .stored_webhook(hangs.id)
             .await
             .expect("a webhook")
@@ -209,16 +209,16 @@ async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
     // From now on its first attempts are made by way of `retries`; the queue `deliveries` is free
     // at once.
     for _ in 0..20 {
-        world.publish("message", json!({})).await;
+        system.publish("message", json!({})).await;
     }
-    let event = world.publish("chat", json!({})).await;
+    let event = system.publish("chat", json!({})).await;
     let id = DeliveryId {
         event: event.id,
         webhook: well.id,
     };
-    while world.history(id).await.is_none() {
+    while system.history(id).await.is_none() {
         assert!(
-            world
+            system
                 .step_on(&[Name::Events, Name::Deliveries])
                 .await
                 .is_some(),
@@ -226,19 +226,19 @@ async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
         );
     }
     assert_eq!(
-        world
+        system
             .receiver
             .hits()
             .iter()
             .filter(|hit| hit.path == "hangs")
             .count(),
         1,
-        "nobody waited for it"
+        "nothing waited for it"
     );
-    assert_eq!(world.fake.state().queues.on(Name::Retries).len(), 20);
-    world.run().await;
+    assert_eq!(system.fake.state().queues.on(Name::Retries).len(), 20);
+    system.run().await;
     assert_eq!(
-        world
+        system
             .receiver
             .hits()
             .iter()
@@ -248,11 +248,11 @@ async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
     );
 
     // It is taken back as soon as it answers.
-    world.receiver.script(|_| Reply::Status(500));
-    world.publish("message", json!({})).await;
-    world.run().await;
+    system.receiver.script(|_| Reply::Status(500));
+    system.publish("message", json!({})).await;
+    system.run().await;
     assert!(
-        !world
+        !system
             .stored_webhook(hangs.id)
             .await
             .expect("a webhook")
@@ -270,25 +270,25 @@ async fn waiting(
     change: impl FnOnce(Webhook, Timestamp) -> Webhook + Clone,
     disabled: bool,
 ) -> (usize, i64) {
-    let mut world = super::world().await;
-    let webhook = world
+    let mut system = super::system().await;
+    let webhook = system
         .webhook("hook", json!({"rate_limit_per_second": 1}))
         .await;
     for n in 0..count {
-        world.publish("message", json!({"n": n})).await;
+        system.publish("message", json!({"n": n})).await;
     }
-    let changed_at = world.time() + SignedDuration::from_secs(10);
-    while world
+    let changed_at = system.time() + SignedDuration::from_secs(10);
+    while system
         .fake
         .state()
         .queues
         .next()
         .is_some_and(|(next, _)| next < changed_at)
     {
-        world.step().await.expect("a batch");
+        system.step().await.expect("a batch");
     }
-    world.set_time(changed_at);
-    let before = world.receiver.hits().len();
+    system.set_time(changed_at);
+    let before = system.receiver.hits().len();
     if disabled {
         let off = |webhook: Webhook, now| {
             let settings = Settings {
@@ -297,17 +297,17 @@ async fn waiting(
             };
             webhook.changed(settings, now)
         };
-        world.change(webhook.id, off).await;
-        world.set_time(changed_at + SignedDuration::from_secs(1));
+        system.change(webhook.id, off).await;
+        system.set_time(changed_at + SignedDuration::from_secs(1));
     }
-    world.change(webhook.id, change).await;
+    system.change(webhook.id, change).await;
     if disabled {
-        world.set_time(world.time() + SignedDuration::from_secs(1));
-        world.publish("message", json!({"n": count})).await;
+        system.set_time(system.time() + SignedDuration::from_secs(1));
+        system.publish("message", json!({"n": count})).await;
     }
-    world.run().await;
-    let last = *calls(&world, "hook", changed_at).last().expect("calls");
-    (world.receiver.hits().len() - before, last)
+    system.run().await;
+    let last = *calls(&system, "hook", changed_at).last().expect("calls");
+    (system.receiver.hits().len() - before, last)
 }
 
 #[tokio::test]
@@ -335,12 +335,12 @@ async fn a_higher_limit_counts_at_once_for_what_waits() {
 
 #[tokio::test]
 async fn a_lower_limit_counts_at_once_for_what_waits() {
-    let mut world = super::world().await;
-    let webhook = world
+    let mut system = super::system().await;
+    let webhook = system
         .webhook("hook", json!({"rate_limit_per_second": 10}))
         .await;
     for n in 0..100 {
-        world.publish("message", json!({"n": n})).await;
+        system.publish("message", json!({"n": n})).await;
     }
     let slower = |webhook: Webhook, now| {
         let settings = Settings {
@@ -349,20 +349,20 @@ async fn a_lower_limit_counts_at_once_for_what_waits() {
         };
         webhook.changed(settings, now)
     };
-    let changed_at = world.time() + SignedDuration::from_secs(3);
-    while world
+    let changed_at = system.time() + SignedDuration::from_secs(3);
+    while system
         .fake
         .state()
         .queues
         .next()
         .is_some_and(|(next, _)| next < changed_at)
     {
-        world.step().await.expect("a batch");
+        system.step().await.expect("a batch");
     }
-    world.set_time(changed_at);
-    world.change(webhook.id, slower).await;
-    world.run().await;
-    let times: Vec<i64> = calls(&world, "hook", changed_at)
+    system.set_time(changed_at);
+    system.change(webhook.id, slower).await;
+    system.run().await;
+    let times: Vec<i64> = calls(&system, "hook", changed_at)
         .into_iter()
         .filter(|at| *at > 0)
         .collect();

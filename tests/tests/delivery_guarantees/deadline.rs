@@ -5,35 +5,35 @@ use std::time::Duration;
 
 use domain::{delivery::Status, id::DeliveryId};
 use serde_json::json;
-use tests::fake::{Fate, sqs::Name, world::TIMEOUT};
+use tests::fake::{Fate, sqs::Name, system::TIMEOUT};
 
 #[tokio::test]
 async fn a_call_that_may_last_beyond_the_deadline_is_handed_back() {
-    let mut world = super::world().await;
-    let slow = world.webhook("slow", json!({"timeout_seconds": 30})).await;
-    let quick = world.webhook("quick", json!({"timeout_seconds": 5})).await;
-    let event = world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
-    world.timeout = Duration::from_secs(20);
-    world.step().await.expect("the attempts");
-    let hits: Vec<String> = world
+    let mut system = super::system().await;
+    let slow = system.webhook("slow", json!({"timeout_seconds": 30})).await;
+    let quick = system.webhook("quick", json!({"timeout_seconds": 5})).await;
+    let event = system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    system.timeout = Duration::from_secs(20);
+    system.step().await.expect("the attempts");
+    let hits: Vec<String> = system
         .receiver
         .hits()
         .into_iter()
         .map(|hit| hit.path)
         .collect();
     assert_eq!(hits, ["quick"], "the other one may take 30 s");
-    let left = world.fake.state().queues.on(Name::Deliveries);
+    let left = system.fake.state().queues.on(Name::Deliveries);
     assert_eq!(left.len(), 1);
     assert_eq!(
-        left[0].visible_at.duration_since(world.time()).as_secs(),
+        left[0].visible_at.duration_since(system.time()).as_secs(),
         2,
         "it comes back soon"
     );
-    world.timeout = TIMEOUT;
-    world.run().await;
+    system.timeout = TIMEOUT;
+    system.run().await;
     for webhook in [slow, quick] {
-        let (row, attempts) = world
+        let (row, attempts) = system
             .history(DeliveryId {
                 event: event.id,
                 webhook: webhook.id,
@@ -42,33 +42,33 @@ async fn a_call_that_may_last_beyond_the_deadline_is_handed_back() {
             .expect("one");
         assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1));
     }
-    assert_eq!(world.receiver.hits().len(), 2);
+    assert_eq!(system.receiver.hits().len(), 2);
 }
 
 #[tokio::test]
 async fn an_event_that_can_not_be_evaluated_in_time_is_handed_back() {
-    let mut world = super::world().await;
-    world.webhook("hook", json!({})).await;
-    let event = world.publish("message", json!({})).await;
-    world.timeout = Duration::from_secs(3);
-    world.step().await.expect("the event");
-    assert!(world.event(&event).await.is_none(), "nothing was begun");
-    assert_eq!(world.fake.state().queues.on(Name::Events).len(), 1);
-    world.timeout = TIMEOUT;
-    world.run().await;
-    assert_eq!(world.receiver.hits().len(), 1);
+    let mut system = super::system().await;
+    system.webhook("hook", json!({})).await;
+    let event = system.publish("message", json!({})).await;
+    system.timeout = Duration::from_secs(3);
+    system.step().await.expect("the event");
+    assert!(system.event(&event).await.is_none(), "nothing was begun");
+    assert_eq!(system.fake.state().queues.on(Name::Events).len(), 1);
+    system.timeout = TIMEOUT;
+    system.run().await;
+    assert_eq!(system.receiver.hits().len(), 1);
 }
 
 #[tokio::test]
 async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
-    let mut world = super::world().await;
-    let webhook = world.webhook("hook", json!({})).await;
-    let event = world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
+    let mut system = super::system().await;
+    let webhook = system.webhook("hook", json!({})).await;
+    let event = system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
     // Reading takes more than a second, and the webhook is disabled meanwhile.
-    world.fake.way(|| Some(Duration::from_millis(1_100)));
-    let (fake, mut reads) = (world.fake.clone(), 0);
-    world.fake.plan(move |call| {
+    system.fake.way(|| Some(Duration::from_millis(1_100)));
+    let (fake, mut reads) = (system.fake.clone(), 0);
+    system.fake.plan(move |call| {
         reads += usize::from(call.operation == "GetItem");
         if reads == 1 {
             let mut state = fake.state();
@@ -80,9 +80,9 @@ async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
         }
         Fate::Answered
     });
-    world.step().await.expect("the attempt");
-    world.fake.way(|| None);
-    let (row, _) = world
+    system.step().await.expect("the attempt");
+    system.fake.way(|| None);
+    let (row, _) = system
         .history(DeliveryId {
             event: event.id,
             webhook: webhook.id,
@@ -90,7 +90,7 @@ async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
         .await
         .expect("a delivery");
     assert_eq!(
-        (world.receiver.hits().len(), row.status),
+        (system.receiver.hits().len(), row.status),
         (0, Status::Cancelled)
     );
 }

@@ -35,7 +35,7 @@ use super::{
 };
 
 /// The system.
-pub struct World {
+pub struct System {
     /// Its services.
     pub fake: Fake,
     /// Who gets its calls.
@@ -53,7 +53,7 @@ pub struct World {
 }
 
 /// More batches than any test needs.
-const MOST_STEPS: usize = 5_000;
+const MAX_STEPS: usize = 5_000;
 
 /// Where requests may go in a test: any port of this machine.
 ///
@@ -63,7 +63,7 @@ pub fn allow() -> Allow {
     "127.0.0.1:1024-65535".parse().expect("an allow-list")
 }
 
-impl World {
+impl System {
     /// A new system without webhooks, at the begin of 2026. Those that share `egress` share its
     /// connections; it belongs to one test, as they belong to its runtime.
     ///
@@ -75,7 +75,7 @@ impl World {
         let (dispatch, delivery) = processes(&fake, egress);
         let now = "2026-01-01T00:00:00Z".parse().expect("a time");
         let crash = fake.crash();
-        let mut world = Self {
+        let mut system = Self {
             fake,
             receiver,
             dispatch,
@@ -85,10 +85,10 @@ impl World {
             now,
             crash,
         };
-        world.set_time(now);
-        world.delivery.keys.bootstrap().await.expect("a keyring");
-        world.begin_count();
-        world
+        system.set_time(now);
+        system.delivery.keys.bootstrap().await.expect("a keyring");
+        system.begin_count();
+        system
     }
 
     /// The time.
@@ -107,7 +107,7 @@ impl World {
         self.fake.state().calls.clear();
     }
 
-    /// Does something at the world's time.
+    /// Does something at the system's time.
     pub fn at<'a, F: Future + 'a>(&self, work: F) -> LocalBoxFuture<'a, F::Output> {
         Box::pin(clock::at(self.now, work))
     }
@@ -219,7 +219,7 @@ impl World {
     /// # Panics
     /// When there is no end.
     pub async fn run(&mut self) {
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             if self.step().await.is_none() {
                 return;
             }
@@ -227,7 +227,7 @@ impl World {
         panic!("this goes on for ever");
     }
 
-    /// As [`World::step`], but only these queues are worked on, and now.
+    /// As [`System::step`], but only these queues are worked on, and now.
     pub async fn step_on(&mut self, queues: &[Name]) -> Option<(Name, Vec<Message>)> {
         for queue in queues {
             let batch = self.fake.state().queues.receive(*queue, self.now);
@@ -314,7 +314,7 @@ impl World {
         tokio::select! {
             biased;
             () = self.crash.notified() => None,
-            answer = asked => answer.ok().map(|row| row.expect("nobody else changes it")),
+            answer = asked => answer.ok().map(|row| row.expect("no other task changes it")),
         }
     }
 
@@ -397,7 +397,7 @@ pub fn sqs_event(batch: &[Message]) -> SqsEvent {
     event
 }
 
-/// The audit entry of a change that the world makes.
+/// The audit entry of a change that the system makes.
 pub fn entry(webhook: &Webhook) -> Entry {
     audit::entry(Actor::System, "webhook.changed", &webhook.id, Vec::new())
 }

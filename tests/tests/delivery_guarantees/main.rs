@@ -18,12 +18,12 @@ use platform::egress::Egress;
 use serde_json::json;
 use tests::fake::{
     Fake,
-    world::{World, allow},
+    system::{System, allow},
 };
 
-/// A world of a test's own.
-async fn world() -> World {
-    World::new(&Egress::new(allow())).await
+/// A system of a test's own.
+async fn system() -> System {
+    System::new(&Egress::new(allow())).await
 }
 
 /// Disables a webhook in the table.

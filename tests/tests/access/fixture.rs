@@ -25,7 +25,7 @@ use tests::fake::{
 };
 
 /// The organisation, with one user.
-pub(crate) struct Office {
+pub(crate) struct Fixture {
     pub(crate) fake: Fake,
     pub(crate) app: App,
     pub(crate) user: User,
@@ -49,7 +49,7 @@ pub(crate) fn entry(resource: &impl Display) -> Entry {
     audit::entry(Actor::System, "test", resource, Vec::new())
 }
 
-impl Office {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         let fake = Fake::default();
         let app = app(&fake);

@@ -23,7 +23,7 @@ use serde_json::json;
 use tests::fake::{
     Fake,
     sqs::{Message, Name},
-    world::{self, allow, deadline, entry},
+    system::{self, allow, deadline, entry},
 };
 use tokio::time::Instant;
 
@@ -36,7 +36,7 @@ use super::{
 };
 
 /// Who does it.
-pub(super) struct Office {
+pub(super) struct Operator {
     /// The webhooks, in the order of the plan.
     pub(super) webhooks: Vec<WebhookId>,
     fake: Fake,
@@ -48,7 +48,7 @@ pub(super) struct Office {
     sweeper: sweeper::App,
 }
 
-impl Office {
+impl Operator {
     /// One that has set up these webhooks.
     pub(super) async fn open(fake: &Fake, history: &History, hooks: &[Hook]) -> Self {
         let aws = fake.aws();
@@ -71,7 +71,7 @@ impl Office {
             webhooks.push(webhook.id);
         }
         let queue = |name: Name| Queue::new(sqs.clone(), name.url());
-        let sweeper = world::sweeper(fake, table.clone());
+        let sweeper = system::sweeper(fake, table.clone());
         let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
         Self {
             webhooks,

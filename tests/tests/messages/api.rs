@@ -1,4 +1,4 @@
-//! Who sends messages: the API and the world behind it, in this process.
+//! Who sends messages: the API and the system behind it, in this process.
 
 use axum::{
     Router,
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use tests::fake::{
     receiver::Hit,
     sqs::Name,
-    world::{World, allow},
+    system::{System, allow},
 };
 use tower::ServiceExt;
 
-pub(crate) struct Desk {
-    pub(crate) world: World,
+pub(crate) struct Api {
+    pub(crate) system: System,
     router: Router,
     token: String,
 }
@@ -38,21 +38,21 @@ impl Reply {
     }
 }
 
-impl Desk {
+impl Api {
     pub(crate) async fn new(egress: &Egress) -> Self {
-        let world = World::new(egress).await;
-        let aws = world.fake.aws();
+        let system = System::new(egress).await;
+        let aws = system.fake.aws();
         let table = Table::new(aws.dynamodb(), "table", 30);
         let keys = || Keys::new(aws.secrets_manager(), "keyring".to_owned());
         let queue = |name: Name| Queue::new(aws.sqs(), name.url());
-        let office = rotation::App {
+        let rotation = rotation::App {
             table: table.clone(),
             keys: keys(),
             events: queue(Name::Events),
         };
-        let made = world
+        let made = system
             .at(rotation::handle(
-                &office,
+                &rotation,
                 rotation::Request::Bootstrap { reissue: false },
             ))
             .await;
@@ -68,7 +68,7 @@ impl Desk {
             allow: allow(),
         });
         Self {
-            world,
+            system,
             router,
             token: admin.token,
         }
@@ -97,11 +97,11 @@ impl Desk {
             .header("content-type", "application/json")
             .body(body)
             .expect("a request");
-        let crash = self.world.fake.crash();
+        let crash = self.system.fake.crash();
         let response = tokio::select! {
             biased;
             () = crash.notified() => return None,
-            response = self.world.at(self.router.clone().oneshot(request)) => response.expect("an answer"),
+            response = self.system.at(self.router.clone().oneshot(request)) => response.expect("an answer"),
         };
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
@@ -121,7 +121,7 @@ impl Desk {
     /// Adds a provider of SMS, which is called at the receiver's path of its name.
     pub(crate) async fn provider(&self, name: &str, fields: Value) -> Value {
         let mut body = json!({
-            "name": name, "provider_id": name, "channel": "sms", "send_url": self.world.receiver.url(name),
+            "name": name, "provider_id": name, "channel": "sms", "send_url": self.system.receiver.url(name),
             "api_key": "k", "secret_key": "s",
             "callback": {"id_pointer": "/id", "status_pointer": "/status", "statuses": {"delivered": "delivered"}},
         });
@@ -141,8 +141,8 @@ impl Desk {
     }
 
     pub(crate) async fn message(&self, id: MessageRef) -> Message {
-        self.world
-            .at(self.world.delivery.table.message(id))
+        self.system
+            .at(self.system.delivery.table.message(id))
             .await
             .expect("read")
             .expect("a message")
@@ -150,7 +150,7 @@ impl Desk {
 
     /// The calls to this path so far.
     pub(crate) fn hits(&self, path: &str) -> Vec<Hit> {
-        self.world
+        self.system
             .receiver
             .hits()
             .into_iter()

@@ -4,11 +4,11 @@ use domain::{delivery::Status, id::DeliveryId, pattern::Pattern};
 use jiff::SignedDuration;
 use platform::table::Key;
 use serde_json::{Value, json};
-use tests::fake::{receiver::Reply, sqs::Name, world::World};
+use tests::fake::{receiver::Reply, sqs::Name, system::System};
 
 /// Damages the items whose partition key begins with `prefix`, those of `hit` only.
-fn damage(world: &World, prefix: &str, field: &str, hit: impl Fn(&Value) -> bool) -> usize {
-    let mut state = world.fake.state();
+fn damage(system: &System, prefix: &str, field: &str, hit: impl Fn(&Value) -> bool) -> usize {
+    let mut state = system.fake.state();
     let found = state
         .table
         .items()
@@ -28,48 +28,48 @@ async fn one_unreadable_subscription_does_not_stop_the_events_of_its_type() {
         ("webhook_id", None),
         ("conditions", Some("{\"op\": \"none that is known\"}")),
     ] {
-        let mut world = super::world().await;
+        let mut system = super::system().await;
         let (bad, good) = (
-            world.webhook("bad", json!({})).await,
-            world.webhook("good", json!({})).await,
+            system.webhook("bad", json!({})).await,
+            system.webhook("good", json!({})).await,
         );
         let of_bad = |item: &Value| item["sk"]["S"] == bad.id.to_string();
-        assert_eq!(damage(&world, "subscription#", field, of_bad), 1);
+        assert_eq!(damage(&system, "subscription#", field, of_bad), 1);
         if let Some(text) = text {
             let key = Key::subscription(&Pattern::parse("message").expect("a pattern"), bad.id);
-            let mut state = world.fake.state();
+            let mut state = system.fake.state();
             let mut item = json!(state.table.items()[&(key.pk, key.sk)]);
             item[field] = json!({"S": text});
             state.table.seed(item);
         }
-        let event = world.publish("message", json!({})).await;
-        world.run().await;
+        let event = system.publish("message", json!({})).await;
+        system.run().await;
         assert_eq!(
-            world.event(&event).await.expect("an event").matches,
+            system.event(&event).await.expect("an event").matches,
             [good.id],
             "{field}"
         );
-        assert_eq!(world.receiver.hits().len(), 1);
+        assert_eq!(system.receiver.hits().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn an_unreadable_row_fails_its_own_delivery_and_not_the_batch() {
     for (prefix, field) in [("webhook#", "events"), ("deliveries#", "status")] {
-        let mut world = super::world().await;
+        let mut system = super::system().await;
         let (bad, good) = (
-            world.webhook("bad", json!({})).await,
-            world.webhook("good", json!({})).await,
+            system.webhook("bad", json!({})).await,
+            system.webhook("good", json!({})).await,
         );
-        let event = world.publish("message", json!({})).await;
-        world.step().await.expect("the event");
+        let event = system.publish("message", json!({})).await;
+        system.step().await.expect("the event");
         let id = DeliveryId {
             event: event.id,
             webhook: bad.id,
         };
         if prefix == "deliveries#" {
             let key = Key::delivery(id);
-            world
+            system
                 .fake
                 .state()
                 .table
@@ -80,16 +80,16 @@ async fn an_unreadable_row_fails_its_own_delivery_and_not_the_batch() {
                 .as_str()
                 .is_some_and(|pk| pk.contains(&bad.id.to_string()))
         };
-        assert_eq!(damage(&world, prefix, field, of_bad), 1, "{prefix}");
-        world.step().await.expect("the attempts");
-        let hits: Vec<String> = world
+        assert_eq!(damage(&system, prefix, field, of_bad), 1, "{prefix}");
+        system.step().await.expect("the attempts");
+        let hits: Vec<String> = system
             .receiver
             .hits()
             .into_iter()
             .map(|hit| hit.path)
             .collect();
         assert_eq!(hits, ["good"], "{prefix}");
-        let (row, _) = world
+        let (row, _) = system
             .history(DeliveryId {
                 event: event.id,
                 webhook: good.id,
@@ -97,7 +97,7 @@ async fn an_unreadable_row_fails_its_own_delivery_and_not_the_batch() {
             .await
             .expect("a delivery");
         assert_eq!(row.status, Status::Succeeded);
-        let left = world.fake.state().queues.on(Name::Deliveries);
+        let left = system.fake.state().queues.on(Name::Deliveries);
         assert_eq!(
             left.len(),
             1,
@@ -108,19 +108,19 @@ async fn an_unreadable_row_fails_its_own_delivery_and_not_the_batch() {
 
 #[tokio::test]
 async fn the_sweeper_goes_on_past_an_unreadable_row() {
-    let mut world = super::world().await;
+    let mut system = super::system().await;
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [600]}});
     let mut webhooks = Vec::new();
     for n in 0..4 {
-        webhooks.push(world.webhook(&format!("hook{n}"), retry.clone()).await.id);
+        webhooks.push(system.webhook(&format!("hook{n}"), retry.clone()).await.id);
     }
-    world.receiver.script(|_| Reply::Status(500));
-    world.publish("message", json!({})).await;
-    world.step().await.expect("the event");
-    world.step().await.expect("the attempts");
-    let lost = world.fake.state().queues.on(Name::Retries);
+    system.receiver.script(|_| Reply::Status(500));
+    system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    system.step().await.expect("the attempts");
+    let lost = system.fake.state().queues.on(Name::Retries);
     assert_eq!(lost.len(), 4);
-    world
+    system
         .fake
         .state()
         .queues
@@ -131,20 +131,20 @@ async fn the_sweeper_goes_on_past_an_unreadable_row() {
                 .as_str()
                 .is_some_and(|pk| pk.contains(&webhook.to_string()))
         };
-        assert_eq!(damage(&world, "deliveries#", field, of_it), 1);
+        assert_eq!(damage(&system, "deliveries#", field, of_it), 1);
     }
-    world.set_time(world.time() + SignedDuration::from_hours(2));
+    system.set_time(system.time() + SignedDuration::from_hours(2));
     let (sweeper, request) = (
-        world.sweeper(),
+        system.sweeper(),
         sweeper::Request {
-            now: world.time().to_string(),
+            now: system.time().to_string(),
         },
     );
-    let swept = world
+    let swept = system
         .at(sweeper::handle(
             &sweeper,
             &request,
-            tests::fake::world::deadline(),
+            tests::fake::system::deadline(),
         ))
         .await
         .expect("swept");

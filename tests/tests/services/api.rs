@@ -9,14 +9,14 @@ use sha2::Sha256;
 use tests::fake::{
     services::{PUBLIC_URL, inbound},
     sqs::{Message, Name},
-    world::{World, allow},
+    system::{System, allow},
 };
 
 const SECRET: &str = "It's a Secret to Everybody";
 
-/// The service with its world.
-pub(crate) struct Desk {
-    pub(crate) world: World,
+/// The service with its system.
+pub(crate) struct Api {
+    pub(crate) system: System,
     pub(crate) stored: Stored,
     pub(crate) key: Key,
     app: inbound::App,
@@ -28,21 +28,21 @@ pub(crate) fn user(last: char) -> UserId {
         .expect("an id")
 }
 
-impl Desk {
+impl Api {
     pub(crate) async fn new() -> Self {
-        let world = World::new(&Egress::new(allow())).await;
+        let system = System::new(&Egress::new(allow())).await;
         let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user('A'));
-        world.user(user('A')).await;
+        system.user(user('A')).await;
         let (none, github) = (
             json!({"type": "none"}),
             json!({"type": "github", "secret": SECRET}),
         );
-        let stored = world
+        let stored = system
             .service("https://github.example", Some(key.clone()), none, github)
             .await;
-        let app = inbound(&world.fake);
+        let app = inbound(&system.fake);
         Self {
-            world,
+            system,
             stored,
             key,
             app,
@@ -72,14 +72,14 @@ impl Desk {
     /// Makes a call, and returns status and answer. `None` when the process ends on the way; then
     /// there is a new one.
     pub(crate) async fn call(&mut self, request: &Request) -> Option<(u16, Value)> {
-        let crash = self.world.fake.crash();
+        let crash = self.system.fake.crash();
         let answer = tokio::select! {
             biased;
             () = crash.notified() => None,
-            answer = self.world.at(inbound::handle(&self.app, request)) => Some(answer.expect("an answer")),
+            answer = self.system.at(inbound::handle(&self.app, request)) => Some(answer.expect("an answer")),
         };
         if answer.is_none() {
-            self.app = inbound(&self.world.fake);
+            self.app = inbound(&self.system.fake);
         }
         answer.map(|answer| {
             (
@@ -98,7 +98,7 @@ impl Desk {
 
     /// The ids of the events that were queued so far, in order.
     pub(crate) fn sent(&self) -> Vec<String> {
-        let state = self.world.fake.state();
+        let state = self.system.fake.state();
         let events = state
             .queues
             .sent()
@@ -112,7 +112,7 @@ impl Desk {
 
     /// The operations since they were last counted, in order.
     pub(crate) fn operations(&self) -> Vec<String> {
-        self.world
+        self.system
             .fake
             .state()
             .calls
@@ -123,7 +123,7 @@ impl Desk {
 
     /// What a call costs, in operations, in a process that is warm.
     pub(crate) async fn cost(&mut self, request: &Request) -> (u16, Vec<String>) {
-        self.world.begin_count();
+        self.system.begin_count();
         let (status, _) = self.call(request).await.expect("no crash");
         (status, self.operations())
     }

@@ -166,7 +166,7 @@ impl Condition {
             Self::Not(part) => part.evaluate(subject, steps).map(|holds| !holds),
             Self::Compare { field, op } => {
                 steps.spend(COMPARISON_STEPS)?;
-                op.holds(field.find(subject).as_deref(), steps)
+                op.evaluate(field.find(subject).as_deref(), steps)
             }
         }
     }
@@ -192,7 +192,9 @@ impl Condition {
             Self::Not(part) => part.explain_into(subject, comparisons),
             Self::Compare { field, op } => {
                 let actual = field.find(subject);
-                let outcome = op.holds(actual.as_deref(), &Steps::new()).unwrap_or(false);
+                let outcome = op
+                    .evaluate(actual.as_deref(), &Steps::new())
+                    .unwrap_or(false);
                 let cut = actual.as_deref().and_then(excerpt::of_value);
                 comparisons.push(Comparison {
                     field: field.as_str().to_owned(),

@@ -95,7 +95,7 @@ impl StoredSecret {
     }
 
     /// An error of its value.
-    fn refused(&self, detail: String) -> Problems {
+    fn problem(&self, detail: String) -> Problems {
         self.path
             .iter()
             .rev()
@@ -148,7 +148,7 @@ impl SecretOrigins {
                     "is required: the stored value was given for {} and can't be sent to {}. Supply it again or remove it.",
                     origin.0, after.0
                 );
-                missing.extend(secret.refused(detail).0);
+                missing.extend(secret.problem(detail).0);
             } else {
                 origins.insert(place, origin.clone());
             }

@@ -207,7 +207,7 @@ mod tests {
             json!(["admin", "users:read"])
         );
         let problems = Scopes::parse(json!(["admin", "root", 1]))
-            .expect_err("problems")
+            .expect_err("errors")
             .0;
         assert_eq!(
             problems

@@ -147,7 +147,7 @@ pub fn verifies(
 
 fn signature(signed: &[u8], secret: &SigningSecret) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.key.expose_secret())
-        .expect("HMAC takes keys of any length");
+        .expect("HMAC accepts keys of any length");
     mac.update(signed);
     format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
 }

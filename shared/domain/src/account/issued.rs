@@ -108,7 +108,7 @@ mod tests {
         Token {
             access: access.into(),
             good_until: at(good_until),
-            lease: "former".to_owned(),
+            lease: "previous".to_owned(),
         }
     }
 
@@ -156,8 +156,8 @@ mod tests {
             (ended.clone(), None, None, "fetch"),
             (old.clone(), Some(&refused), None, "fetch"),
             (good.clone(), Some(&refused), None, "use new"),
-            (ended.clone(), None, Some("former"), "use new"),
-            (old.clone(), Some(&refused), Some("former"), "use old"),
+            (ended.clone(), None, Some("previous"), "use new"),
+            (old.clone(), Some(&refused), Some("previous"), "use old"),
             (
                 Issued {
                     lease: lease(101),

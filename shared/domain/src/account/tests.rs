@@ -31,7 +31,7 @@ fn pointers(problems: Problems) -> Vec<String> {
 }
 
 #[test]
-fn settings_read_back_what_they_write_and_show_no_secret() {
+fn settings_round_trip_without_showing_secrets() {
     let refreshing = oauth2(&json!({
         "grant_type": "refresh_token", "refresh_token": "refresh-0123456789", "scope": "a b:c", "audience": "https://api",
         "client_auth": "body", "token_url": "https://id.example.com/token?key=hush",
@@ -72,7 +72,7 @@ fn settings_read_back_what_they_write_and_show_no_secret() {
 }
 
 #[test]
-fn everything_wrong_is_named_at_once() {
+fn all_invalid_fields_are_reported() {
     for (authorization, expected) in [
         (json!({"type": "magic"}), vec!["/authorization/type"]),
         (json!({}), vec!["/authorization/type"]),
@@ -140,17 +140,17 @@ fn everything_wrong_is_named_at_once() {
         ),
     ] {
         assert_eq!(
-            pointers(settings(&authorization).expect_err("wrong")),
+            pointers(settings(&authorization).expect_err("invalid")),
             expected,
             "{authorization}"
         );
     }
-    let both = Settings::parse(json!({"name": " "}), &Allow::default()).expect_err("wrong");
+    let both = Settings::parse(json!({"name": " "}), &Allow::default()).expect_err("invalid");
     assert_eq!(pointers(both), ["/name", "/authorization"]);
 }
 
 #[test]
-fn a_token_url_may_lie_where_the_deployer_allows_it() {
+fn token_url_may_use_allowed_targets() {
     let document = json!({"name": "a", "authorization": oauth2(&json!({"token_url": "http://127.0.0.1:9001/token"}))});
     assert!(Settings::parse(document.clone(), &Allow::default()).is_err());
     assert!(
@@ -164,7 +164,7 @@ fn a_token_url_may_lie_where_the_deployer_allows_it() {
 }
 
 #[test]
-fn a_patch_keeps_secrets_and_drops_what_another_kind_had() {
+fn patch_keeps_secrets_and_drops_fields_of_another_kind() {
     let refreshing = oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "r"}));
     let first = settings(&refreshing).expect("valid");
     let base = |authorization: Value| {
@@ -189,7 +189,7 @@ fn a_patch_keeps_secrets_and_drops_what_another_kind_had() {
 }
 
 #[test]
-fn token_requests_are_those_of_the_rfc() {
+fn token_requests_follow_the_rfc() {
     let request = |change| match settings(&oauth2(&change)).expect("valid").authorization {
         Authorization::OAuth2(oauth2) => oauth2.token_request(None),
         other => panic!("{other:?}"),
@@ -215,7 +215,7 @@ fn token_requests_are_those_of_the_rfc() {
 }
 
 #[test]
-fn what_is_echoed_holds_no_secret() {
+fn echoed_secrets_are_masked() {
     let header = json!({"type": "header", "name": "authorization", "value": "Bearer abcdef"});
     let refreshing = oauth2(&json!({"grant_type": "refresh_token", "refresh_token": "refresh-1"}));
     for (authorization, echo, masked) in [
@@ -240,7 +240,7 @@ fn what_is_echoed_holds_no_secret() {
 }
 
 #[test]
-fn the_header_that_authenticates_is_known_by_name() {
+fn authenticating_header_is_known() {
     let name = |authorization| {
         settings(&authorization)
             .expect("valid")
@@ -256,7 +256,7 @@ fn the_header_that_authenticates_is_known_by_name() {
 }
 
 #[test]
-fn blank_secrets_are_refused_and_saved_ones_read() {
+fn blank_secrets_are_rejected_but_stored_ones_load() {
     let refreshing =
         json!({"grant_type": "refresh_token", "refresh_token": " ", "client_secret": "   "});
     for (authorization, expected) in [

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use self::mapping::Mapping;
 use crate::{
     id::ProviderId,
-    inbound::{self, received},
+    inbound::{self, payload},
     message::{Channel, MessageRef, Report},
 };
 
@@ -90,8 +90,8 @@ pub fn read(
     channel: Channel,
     request: &inbound::Request<'_>,
 ) -> Result<Vec<Result<Callback, NoReport>>, Unreadable> {
-    let documents = match received::fields(request) {
-        None if request.body.is_empty() => vec![received::query(request.url).into()],
+    let documents = match payload::fields(request) {
+        None if request.body.is_empty() => vec![payload::query(request.url).into()],
         Some(Value::Array(documents)) => documents,
         Some(document @ Value::Object(_)) => vec![document],
         _ => return Err(Unreadable::Form),
@@ -128,7 +128,7 @@ pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Ca
             status,
             provider_status,
         },
-        (None, None) if channel == Channel::Call => Report::Event(received::shallow(document)),
+        (None, None) if channel == Channel::Call => Report::Event(payload::shallow(document)),
         (None, None) => return Err(NoReport::Unmapped),
     };
     Ok(Callback { id, report })

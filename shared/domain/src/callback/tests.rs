@@ -52,7 +52,7 @@ fn status(status: Status, theirs: &str) -> Report {
 }
 
 #[test]
-fn twilio_reports_by_forms() {
+fn twilio_form_reports_are_parsed() {
     let sms = mapping(
         include_str!("../../../../docs/providers/twilio-sms.json"),
         Channel::Sms,
@@ -158,7 +158,7 @@ fn twilio_reports_by_forms() {
 }
 
 #[test]
-fn sendgrid_reports_by_arrays_and_gives_our_id_back() {
+fn sendgrid_array_reports_are_parsed() {
     let mapping = mapping(
         include_str!("../../../../docs/providers/sendgrid.json"),
         Channel::Email,
@@ -218,7 +218,7 @@ fn sendgrid_reports_by_arrays_and_gives_our_id_back() {
 }
 
 #[test]
-fn report_with_unreadable_or_deep_fields_gives_id_and_status() {
+fn report_with_undecodable_or_deep_fields_has_id_and_status() {
     let sms = mapping(
         include_str!("../../../../docs/providers/twilio-sms.json"),
         Channel::Sms,
@@ -264,7 +264,7 @@ fn report_with_unreadable_or_deep_fields_gives_id_and_status() {
 }
 
 #[test]
-fn a_report_waits_for_its_message_for_15_minutes() {
+fn report_waits_15_minutes_for_its_message() {
     let received_at = jiff::Timestamp::UNIX_EPOCH;
     let callback = Callback {
         id: Named::Theirs("SM1".to_owned()),
@@ -296,7 +296,7 @@ fn a_report_waits_for_its_message_for_15_minutes() {
 
 proptest! {
     #[test]
-    fn any_call_is_read_or_refused(
+    fn read_accepts_any_request(
         kind in "(application/json|application/x-www-form-urlencoded|text/plain|)", url in "\\PC{0,40}",
         body in proptest::collection::vec(any::<u8>(), 0..60), text in "(MessageSid=|MessageStatus=sent|&|[{]\"|[\\[\\]{}:,]|\\PC){0,20}",
     ) {

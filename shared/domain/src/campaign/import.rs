@@ -211,9 +211,9 @@ impl Import {
                     .under("bundle")
                     .0
             };
-            let there = taken.get(&fold(&settings.name)).copied();
+            let found = taken.get(&fold(&settings.name)).copied();
             let Some((action, name)) = resolve(&settings.name, &taken, on_conflict) else {
-                let id = there.map(|(id, _)| id.to_string());
+                let id = found.map(|(id, _)| id.to_string());
                 refused.push(Entry {
                     kind: "provider",
                     id,
@@ -221,7 +221,7 @@ impl Import {
                 });
                 continue;
             };
-            if let (Action::Reuse, Some((id, channel))) = (action, there) {
+            if let (Action::Reuse, Some((id, channel))) = (action, found) {
                 if channel != settings.channel {
                     let detail = format!(
                         "is the name of an existing provider for {}",
@@ -258,11 +258,11 @@ impl Import {
         let Some((action, name)) = action.filter(|_| refused.is_empty()) else {
             return Err(Refused::Taken(refused));
         };
-        let there = existing
+        let found = existing
             .campaigns
             .get(&fold(&bundle.name))
             .filter(|_| action == Action::Reuse);
-        let id = there.map_or_else(|| id_of_new(fresh.0.to_string()), |id| Some(id.to_string()));
+        let id = found.map_or_else(|| id_of_new(fresh.0.to_string()), |id| Some(id.to_string()));
         report.record(action, "campaign", id, name.clone());
         let provider = |place: Option<usize>| place.and_then(|at| ids.get(at).copied());
         let settings = Settings {
@@ -271,7 +271,7 @@ impl Import {
             email_provider_id: provider(bundle.email),
             description: bundle.description,
         };
-        let campaign = there.is_none().then_some((fresh.0, settings));
+        let campaign = found.is_none().then_some((fresh.0, settings));
         Ok(Plan {
             campaign,
             providers: created,

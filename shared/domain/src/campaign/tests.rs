@@ -48,11 +48,11 @@ fn import(bundle: &Value, more: &Value) -> Checked<Import> {
     Import::parse(document, &Allow::default())
 }
 
-fn fresh() -> (CampaignId, [ProviderId; 2]) {
+fn new_ids() -> (CampaignId, [ProviderId; 2]) {
     (Id::new(at(9), 1), [Id::new(at(9), 2), Id::new(at(9), 3)])
 }
 
-fn there() -> Existing {
+fn existing() -> Existing {
     Existing {
         campaigns: BTreeMap::from([("spring".to_owned(), Id::new(at(0), 9))]),
         providers: BTreeMap::from([("text".to_owned(), (Id::new(at(0), 1), Channel::Sms))]),
@@ -68,14 +68,14 @@ fn pointers(problems: Problems) -> Vec<String> {
 }
 
 #[test]
-fn a_campaign_reads_back_what_it_writes() {
+fn campaign_round_trips() {
     let id = ProviderId::new(at(0), 1);
     let document = json!({"name": "Spring", "sms_provider_id": id, "email_provider_id": null, "description": "d"});
     let settings = Settings::parse(document.clone()).expect("valid");
     assert_eq!(Value::Object(settings.to_map()), document);
     let wrong = json!({"name": "", "sms_provider_id": "x", "email_provider_id": 1, "description": "", "x": 1});
     assert_eq!(
-        pointers(Settings::parse(wrong).expect_err("wrong")),
+        pointers(Settings::parse(wrong).expect_err("invalid")),
         [
             "/name",
             "/sms_provider_id",
@@ -87,14 +87,14 @@ fn a_campaign_reads_back_what_it_writes() {
     assert_eq!(settings.check(|_| Some(Channel::Sms)), Ok(()));
     for found in [None, Some(Channel::Email)] {
         assert_eq!(
-            pointers(settings.check(|_| found).expect_err("wrong")),
+            pointers(settings.check(|_| found).expect_err("invalid")),
             ["/sms_provider_id"]
         );
     }
 }
 
 #[test]
-fn a_bundle_is_the_same_each_time_and_holds_no_secrets() {
+fn bundle_is_deterministic_and_contains_no_secrets() {
     let text = bundle().to_string();
     assert_eq!(text, bundle().to_string());
     for secret in ["the-api-key", "the-secret-key", "hint", "default"] {
@@ -112,11 +112,11 @@ fn a_bundle_is_the_same_each_time_and_holds_no_secrets() {
 }
 
 #[test]
-fn an_empty_place_takes_all_of_it() {
+fn import_without_conflicts_creates_everything() {
     let secrets = json!({"secrets": {"text": {"api_key": "k", "secret_key": "s"}}});
     let plan = import(&bundle(), &secrets)
         .expect("valid")
-        .plan(&Existing::default(), fresh())
+        .plan(&Existing::default(), new_ids())
         .expect("a plan");
     let (id, campaign) = plan.campaign.expect("created");
     let [text, mail] = plan.providers.as_slice() else {
@@ -124,7 +124,7 @@ fn an_empty_place_takes_all_of_it() {
     };
     assert_eq!(
         (id, campaign.sms_provider_id, campaign.email_provider_id),
-        (fresh().0, Some(text.0), Some(mail.0))
+        (new_ids().0, Some(text.0), Some(mail.0))
     );
     assert_eq!(
         (text.1.status(), mail.1.status()),
@@ -144,17 +144,17 @@ fn an_empty_place_takes_all_of_it() {
 }
 
 #[test]
-fn taken_names_are_reused_renamed_or_refused() {
+fn name_conflicts_reuse_rename_or_fail() {
     let plan = |mode: &str| {
         import(&bundle(), &json!({"on_conflict": mode}))
             .expect("valid")
-            .plan(&there(), fresh())
+            .plan(&existing(), new_ids())
     };
     let reuse = plan("reuse").expect("a plan");
     assert!(reuse.campaign.is_none() && reuse.providers.len() == 1);
     assert_eq!(
         serde_json::to_value(&reuse.report).expect("JSON")["reused"][0],
-        json!({"type": "provider", "id": there().providers["text"].0, "name": "Text"})
+        json!({"type": "provider", "id": existing().providers["text"].0, "name": "Text"})
     );
     let rename = plan("rename").expect("a plan");
     assert_eq!(
@@ -179,13 +179,13 @@ fn taken_names_are_reused_renamed_or_refused() {
         [("provider", true, "Text"), ("campaign", true, "Spring")]
     );
 
-    let mut other = there();
+    let mut other = existing();
     other
         .providers
         .insert("text".to_owned(), (Id::new(at(0), 1), Channel::Call));
     let reuse = import(&bundle(), &json!({"on_conflict": "reuse"}))
         .expect("valid")
-        .plan(&other, fresh());
+        .plan(&other, new_ids());
     let Err(Refused::Invalid(problems)) = reuse else {
         panic!("another channel")
     };
@@ -200,7 +200,7 @@ fn taken_names_are_reused_renamed_or_refused() {
         (dry.names().campaigns.len(), dry.names().providers.len()),
         (20, 40)
     );
-    let report = dry.plan(&there(), fresh()).expect("a plan").report;
+    let report = dry.plan(&existing(), new_ids()).expect("a plan").report;
     assert!(
         report
             .created
@@ -212,17 +212,17 @@ fn taken_names_are_reused_renamed_or_refused() {
 }
 
 #[test]
-fn another_name_is_no_longer_than_a_name_may_be() {
+fn renamed_resources_respect_the_name_limit() {
     let mut long = bundle();
     let name = "é".repeat(100);
     long["campaign"]["name"] = json!(name);
-    let there = Existing {
+    let existing = Existing {
         campaigns: BTreeMap::from([(name, Id::new(at(0), 9))]),
         ..Existing::default()
     };
     let plan = import(&long, &json!({"on_conflict": "rename"}))
         .expect("valid")
-        .plan(&there, fresh())
+        .plan(&existing, new_ids())
         .expect("a plan");
     let name = plan.campaign.expect("created").1.name;
     assert!(
@@ -232,13 +232,13 @@ fn another_name_is_no_longer_than_a_name_may_be() {
 }
 
 #[test]
-fn what_stands_masked_is_asked_for_where_it_matters() {
+fn masks_are_rejected_only_in_created_providers() {
     let mut masked = bundle();
     masked["providers"][0]["send_url"] = json!("https://t.example.com/•••/send");
     masked["providers"][1]["request"]["headers"]["x-token"] = json!("•••");
     let plan = import(&masked, &json!({"on_conflict": "reuse"}))
         .expect("valid")
-        .plan(&there(), fresh());
+        .plan(&existing(), new_ids());
     let Err(Refused::Invalid(problems)) = plan else {
         panic!("masked")
     };
@@ -248,7 +248,7 @@ fn what_stands_masked_is_asked_for_where_it_matters() {
     );
     let plan = import(&masked, &json!({}))
         .expect("valid")
-        .plan(&Existing::default(), fresh());
+        .plan(&Existing::default(), new_ids());
     let Err(Refused::Invalid(problems)) = plan else {
         panic!("masked")
     };
@@ -262,7 +262,7 @@ fn what_stands_masked_is_asked_for_where_it_matters() {
 }
 
 #[test]
-fn what_is_no_bundle_is_refused() {
+fn invalid_bundles_are_rejected() {
     type Change = fn(&mut Value);
     let changes: [(Change, &[&str]); 15] = [
         (
@@ -322,14 +322,14 @@ fn what_is_no_bundle_is_refused() {
         let mut forged = bundle();
         change(&mut forged);
         assert_eq!(
-            pointers(import(&forged, &json!({})).expect_err("wrong")),
+            pointers(import(&forged, &json!({})).expect_err("invalid")),
             expected,
             "{at}"
         );
     }
     let wrong = json!({"on_conflict": "merge", "secrets": {"Text": {"key": 1}, "Mail": 1}, "dry_run": 1, "x": 1});
     assert_eq!(
-        pointers(import(&bundle(), &wrong).expect_err("wrong")),
+        pointers(import(&bundle(), &wrong).expect_err("invalid")),
         [
             "/secrets/Mail",
             "/secrets/Text/key",
@@ -340,20 +340,20 @@ fn what_is_no_bundle_is_refused() {
     );
     let stray = json!({"secrets": {"Other": {"api_key": "k"}}});
     assert_eq!(
-        pointers(import(&bundle(), &stray).expect_err("wrong")),
+        pointers(import(&bundle(), &stray).expect_err("invalid")),
         ["/secrets/Other"]
     );
 }
 
 proptest! {
     #[test]
-    fn a_bundle_that_was_cut_or_forged_is_taken_or_refused(cut in 0..1_200_usize, text in "\\PC{0,10}") {
+    fn parse_accepts_any_bundle(cut in 0..1_200_usize, text in "\\PC{0,10}") {
         let whole = bundle().to_string();
         let kept: String = whole.chars().take(cut).collect();
         let forged: String = format!("{kept}{text}{}", whole.chars().skip(cut + text.len()).collect::<String>());
         for text in [kept, forged] {
             if let Ok(import) = serde_json::from_str::<Value>(&text).map_err(|_| ()).and_then(|b| import(&b, &json!({"on_conflict": "rename"})).map_err(|_| ())) {
-                let _ = import.plan(&there(), fresh());
+                let _ = import.plan(&existing(), new_ids());
             }
         }
     }

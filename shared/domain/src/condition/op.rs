@@ -160,7 +160,11 @@ impl Op {
     }
 
     /// Whether the comparison is true for the field's value; `None` if the field is missing.
-    pub(super) fn holds(&self, actual: Option<&Value>, steps: &Steps) -> Result<bool, TooCostly> {
+    pub(super) fn evaluate(
+        &self,
+        actual: Option<&Value>,
+        steps: &Steps,
+    ) -> Result<bool, TooCostly> {
         let is = |test: &dyn Fn(&Value) -> Result<bool, TooCostly>| actual.map_or(Ok(false), test);
         let text = |test: &dyn Fn(&str) -> bool| actual.and_then(Value::as_str).is_some_and(test);
         let order = |bound, test: fn(Ordering) -> bool| {

@@ -26,7 +26,7 @@ fn subject(event: &Event) -> Subject<'_> {
     }
 }
 
-/// Evaluation for an event with some data.
+/// Evaluation for an event with this data.
 trait On {
     fn on(&self, data: &Value) -> bool;
     fn explained(&self, data: &Value) -> Verdict;
@@ -62,7 +62,7 @@ fn ticket() -> Value {
 }
 
 #[test]
-fn operators() {
+fn operators_compare_as_documented() {
     for (field, op, value, expected) in [
         ("last_reply.author", "eq", json!("end_user"), true),
         ("last_reply.author", "eq", json!("End_user"), false),
@@ -156,7 +156,7 @@ fn operators() {
 }
 
 #[test]
-fn what_is_missing_holds_only_for_the_negated() {
+fn missing_fields_match_only_negated_operators() {
     for (op, value, expected) in [
         ("eq", json!(null), false),
         ("ne", json!(1), true),
@@ -184,7 +184,7 @@ fn what_is_missing_holds_only_for_the_negated() {
 }
 
 #[test]
-fn groups_and_their_explanation() {
+fn groups_are_evaluated_and_explained() {
     let both = condition(&json!({"any": [
         {"all": [{"field": "one", "op": "eq", "value": 2}, {"not": {"field": "flag", "op": "eq", "value": true}}]},
         {"field": "gone", "op": "exists", "value": false},
@@ -202,7 +202,7 @@ fn groups_and_their_explanation() {
 }
 
 #[test]
-fn wrong_conditions_are_pointed_at() {
+fn invalid_conditions_are_reported() {
     let nested = |depth: usize| {
         (1..depth).fold(
             json!({"field": "a", "op": "exists"}),
@@ -280,17 +280,17 @@ fn wrong_conditions_are_pointed_at() {
         ),
         (many(11), vec![""]),
     ] {
-        let problems = Condition::parse(wrong.clone()).expect_err("problems").0;
+        let problems = Condition::parse(wrong.clone()).expect_err("errors").0;
         let found: Vec<&str> = problems
             .iter()
             .map(|problem| problem.pointer.as_str())
             .collect();
         assert_eq!(found, pointers, "{wrong}");
     }
-    let deep = Condition::parse(nested(11)).expect_err("problems").0;
+    let deep = Condition::parse(nested(11)).expect_err("errors").0;
     assert_eq!(deep[0].pointer, "/not".repeat(10));
     let regex = Condition::parse(json!({"field": "a", "op": "matches", "value": "a("}))
-        .expect_err("problems")
+        .expect_err("errors")
         .0;
     assert_eq!(
         regex[0].detail,
@@ -299,7 +299,7 @@ fn wrong_conditions_are_pointed_at() {
 }
 
 #[test]
-fn expressions_are_bounded_each_and_together() {
+fn expressions_are_limited_separately_and_in_total() {
     let matches = |text: &str| json!({"field": "a", "op": "matches", "value": text});
     for usual in [
         r"^\w+@\w+\.\w+$",
@@ -312,7 +312,7 @@ fn expressions_are_bounded_each_and_together() {
     }
     let detail = |wrong: Value| {
         Condition::parse(wrong)
-            .expect_err("problems")
+            .expect_err("errors")
             .0
             .swap_remove(0)
     };
@@ -338,17 +338,17 @@ fn expressions_are_bounded_each_and_together() {
     let together = detail(many(50));
     assert_eq!(together.pointer, "");
     assert!(together.detail.contains("together"), "{}", together.detail);
-    // What was saved is read, and judges, all the same.
+    // Stored conditions load and match regardless.
     let saved = Condition::restore(many(50)).expect("a condition");
     assert!(saved.on(&json!({"a": "ORD-1234"})) && !saved.on(&json!({"a": 1})));
     let broken = Condition::restore(matches("(")).expect("a condition");
     assert!(!broken.on(&json!({"a": "("})));
 }
 
-/// Conditions and data that would take seconds, each of which ends within its steps. In an
-/// optimized build that is below 5 ms; the bound here leaves room for machines under load.
+/// Conditions and data that would take seconds. Each evaluation stays within its steps. In an
+/// optimized build that is below 5 ms; the limit here allows for machines under load.
 #[test]
-fn no_evaluation_takes_long() {
+fn evaluation_is_bounded() {
     let text: String = (0..65_536_u32)
         .map(|i| {
             if i.wrapping_mul(2_654_435_761) >> 13 & 1 == 0 {
@@ -406,7 +406,7 @@ fn no_evaluation_takes_long() {
             if bounded { Err(TooCostly) } else { Ok(false) },
             "{costly}"
         );
-        // Steps are what is bounded; they take their time only in an optimized build.
+        // Steps are limited; they only take their nominal time in an optimized build.
         assert!(
             cfg!(debug_assertions) || taken.as_millis() < 25,
             "{taken:?} for {costly}"
@@ -415,7 +415,7 @@ fn no_evaluation_takes_long() {
 }
 
 #[test]
-fn a_time_is_found_among_all_that_an_event_can_hold() {
+fn time_is_found_in_the_largest_event() {
     let data = json!({"times": vec!["2026-01-01T00:00:00Z"; 11_000]});
     let contains = |value: &str| json!({"field": "times", "op": "contains", "value": value});
     assert!(
@@ -431,7 +431,7 @@ fn a_time_is_found_among_all_that_an_event_can_hold() {
 }
 
 #[test]
-fn released_expressions_take_no_memory_and_match_again() {
+fn released_expressions_use_no_memory_and_match_again() {
     let mut condition = Condition::restore(json!({"not": {"all": [
         {"field": "a", "op": "matches", "value": "^([a-z]{40}[0-9]{40}){20}$"},
         {"field": "b", "op": "matches", "value": "x"},
@@ -451,7 +451,7 @@ fn released_expressions_take_no_memory_and_match_again() {
 }
 
 #[test]
-fn an_expression_matches_as_the_reference_does() {
+fn expressions_match_like_the_reference() {
     for (text, expression, expected) in [
         ("a\nb", r"a[\s\S]b", true),
         ("A\nB", r"(?i)a[\S\s]b", true),
@@ -483,7 +483,7 @@ fn an_expression_matches_as_the_reference_does() {
 }
 
 #[test]
-fn envelope_names_are_fields_where_data_has_no_such_field() {
+fn envelope_names_are_fallbacks() {
     let data = json!({"a": [{"b": 1}]});
     for (field, value) in [
         ("type", json!("chat")),
@@ -500,7 +500,7 @@ fn envelope_names_are_fields_where_data_has_no_such_field() {
 }
 
 #[test]
-fn event_and_webhook_are_fields_that_no_data_can_shadow() {
+fn event_and_webhook_fields_cannot_be_shadowed() {
     let data =
         json!({"event": {"type": "mine", "x": 1}, "webhook": {"name": "mine"}, "eventful": 1});
     for (field, value) in [
@@ -542,7 +542,7 @@ fn event_and_webhook_are_fields_that_no_data_can_shadow() {
 }
 
 #[test]
-fn only_the_start_of_a_long_text_is_searched() {
+fn long_texts_are_searched_up_to_the_limit() {
     let late = |length: usize| json!({"a": format!("{}urgent", "é".repeat(length / 2))});
     let urgent = condition(&json!({"field": "a", "op": "matches", "value": "urgent"}));
     assert!(urgent.on(&late(64 * 1024 - 6)) && !urgent.on(&late(64 * 1024 - 4)));
@@ -550,7 +550,7 @@ fn only_the_start_of_a_long_text_is_searched() {
 }
 
 #[test]
-fn conditions_are_short() {
+fn condition_size_is_limited() {
     let long = |bytes: usize| json!({"field": "a", "op": "eq", "value": "x".repeat(bytes)});
     let bare = long(0).to_string().len();
     assert!(Condition::parse(long(16 * 1024 - bare)).is_ok());
@@ -582,7 +582,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// JSON that is mostly a condition.
+/// JSON that is often a condition.
 fn any_condition() -> impl Strategy<Value = Value> {
     let name = prop::sample::select(op::PARSERS.map(|(name, _)| name).to_vec());
     let comparison = ("[ab](\\.[ab0])?", name, any_json())
@@ -598,7 +598,7 @@ fn any_condition() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn whatever_parses_reads_back_and_explains_itself(value in any_condition(), data in any_json()) {
+    fn conditions_round_trip_and_explain_their_result(value in any_condition(), data in any_json()) {
         if let Ok(condition) = Condition::parse(value.clone()) {
             prop_assert_eq!(condition.to_value(), value);
             let not = |condition: &Condition| Condition::Not(Box::new(condition.clone()));

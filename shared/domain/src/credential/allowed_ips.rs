@@ -134,7 +134,7 @@ mod tests {
             " 10.0.0.1",
             "10.0.0.1"
         ]);
-        let problems = AllowedIps::parse(list).expect_err("problems").0;
+        let problems = AllowedIps::parse(list).expect_err("errors").0;
         let pointers: Vec<&str> = problems
             .iter()
             .map(|problem| problem.pointer.as_str())

@@ -35,11 +35,11 @@ fn credential(change: &Value) -> Credential {
 }
 
 #[test]
-fn everything_wrong_is_named() {
+fn all_invalid_fields_are_reported() {
     let wrong = json!({
         "description": " ", "scopes": [], "user_id": "x", "expires_at": day(-1), "rotate_after_days": 366, "x": 1,
     });
-    let problems = settings(&wrong).expect_err("all wrong").0;
+    let problems = settings(&wrong).expect_err("all invalid").0;
     let pointers: Vec<&str> = problems
         .iter()
         .map(|problem| problem.pointer.as_str())
@@ -58,7 +58,7 @@ fn everything_wrong_is_named() {
 }
 
 #[test]
-fn a_patch_keeps_the_holder_and_an_end_that_has_passed() {
+fn patch_keeps_owner_and_past_expiry() {
     let before = settings(&json!({"expires_at": day(5)})).expect("valid");
     assert_eq!(
         before.patched(before.to_value(), day(9)).expect("valid"),
@@ -66,13 +66,13 @@ fn a_patch_keeps_the_holder_and_an_end_that_has_passed() {
     );
     let holder = json!({"description": "x", "scopes": ["admin"], "user_id": user()});
     assert_eq!(
-        before.patched(holder, day(9)).expect_err("refused").0[0].pointer,
+        before.patched(holder, day(9)).expect_err("rejected").0[0].pointer,
         "/user_id"
     );
 }
 
 #[test]
-fn rotated_tokens_keep_their_own_overlaps_until_a_rotation_without_one() {
+fn rotation_without_overlap_ends_all_overlaps() {
     let overlap = SignedDuration::from_hours(1);
     let first = credential(&json!({}));
     let hashes = |credential: &Credential| {
@@ -114,7 +114,7 @@ fn rotated_tokens_keep_their_own_overlaps_until_a_rotation_without_one() {
 }
 
 #[test]
-fn rotated_token_of_an_older_row_is_read() {
+fn rotated_token_of_an_older_row_loads() {
     let (rotated, until) = (credential(&json!({})), day(2));
     let rotated = rotated
         .rotated(token(2), SignedDuration::from_hours(48), day(0))
@@ -128,7 +128,7 @@ fn rotated_token_of_an_older_row_is_read() {
 }
 
 #[test]
-fn the_end_of_a_credential_is_the_end_of_both_its_tokens() {
+fn expiry_ends_all_tokens() {
     let ending = credential(&json!({"expires_at": day(1)}));
     let rotated = ending
         .rotated(token(2), SignedDuration::from_hours(72), day(0))
@@ -147,7 +147,7 @@ fn the_end_of_a_credential_is_the_end_of_both_its_tokens() {
 }
 
 #[test]
-fn reminders_come_before_on_and_after_the_day_each_once() {
+fn reminders_are_due_once_per_stage() {
     let mut credential = credential(&json!({}));
     for (at, kind, overdue) in [
         (82, None, 0),
@@ -157,7 +157,7 @@ fn reminders_come_before_on_and_after_the_day_each_once() {
         (90, Some("credential.rotation_due"), 0),
         (96, None, 0),
         (97, Some("credential.rotation_due"), 7),
-        // A week was missed: one reminder, not two.
+        // A missed week: one reminder, not two.
         (112, Some("credential.rotation_due"), 22),
         (112, None, 0),
     ] {
@@ -191,7 +191,7 @@ fn reminders_come_before_on_and_after_the_day_each_once() {
 }
 
 #[test]
-fn reminders_are_listed_under_a_time_between_the_secret_and_now() {
+fn reminder_id_time_is_between_token_and_now() {
     let listed = |settings: &Value, at: i64, clock: i64| {
         let credential = credential(settings);
         let reminder = credential.reminder(day(at)).expect("a reminder");
@@ -214,7 +214,7 @@ fn reminders_are_listed_under_a_time_between_the_secret_and_now() {
 }
 
 #[test]
-fn uses_are_noted_every_quarter_of_an_hour() {
+fn uses_are_recorded_every_15_minutes() {
     let (_, mut grant) = credential(&json!({})).grants().remove(0);
     assert!(grant.use_is_news(day(1)));
     grant.used_at = Some(day(1));

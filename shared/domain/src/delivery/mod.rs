@@ -15,16 +15,16 @@
 //! of the schedule, and each attempt would be made twice.
 
 pub mod attempt;
+mod events;
 pub mod message;
-mod told;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     attempt::{Attempt, Failure, Outcome},
+    events::{delivery_failed, derived_event_id, is_about_webhooks},
     message::{HEAD_START, Message},
-    told::{delivery_failed, derived_event_id, is_about_webhooks},
 };
 use crate::{
     event::is_zero,

@@ -42,7 +42,7 @@ fn attempt(number: u32, now: Timestamp, outcome: &Outcome) -> Attempt {
     }
 }
 
-/// The row after the attempt that `message` asks for.
+/// Returns the row after the attempt that `message` requests.
 fn settle(
     before: Option<Delivery>,
     message: &Message,
@@ -75,7 +75,7 @@ fn failed(code: u16) -> Outcome {
 }
 
 #[test]
-fn the_default_schedule_is_48_retries_half_an_hour_apart() {
+fn default_schedule_has_48_retries_half_an_hour_apart() {
     let (policy, mut message, mut row, mut now) =
         (RetryPolicy::default(), first_message(), None, at(0));
     let mut retries = 0;
@@ -99,12 +99,12 @@ fn the_default_schedule_is_48_retries_half_an_hour_apart() {
 }
 
 #[test]
-fn the_row_takes_the_message_it_names_and_no_other() {
+fn row_accepts_only_its_awaited_message() {
     let first = first_message();
     assert_eq!(arrive(None, &first), Arrival::Attempt);
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
     let second = row.awaited_message().expect("a retry");
-    let twin = Message {
+    let duplicate = Message {
         ticket: Ticket {
             number: 1,
             token: "other".to_owned(),
@@ -120,7 +120,7 @@ fn the_row_takes_the_message_it_names_and_no_other() {
     };
     for (message, arrival) in [
         (&first, Arrival::FollowUp),
-        (&twin, Arrival::Stale),
+        (&duplicate, Arrival::Stale),
         (&second, Arrival::Attempt),
         (&forged, Arrival::Stale),
     ] {
@@ -134,7 +134,7 @@ fn the_row_takes_the_message_it_names_and_no_other() {
 }
 
 #[test]
-fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
+fn manual_retry_continues_numbering_and_ends_older_chain() {
     let first = first_message();
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
     let older = row.awaited_message().expect("a retry");
@@ -142,7 +142,7 @@ fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
     assert_eq!(
         arrive(Some(&row), &manual),
         Arrival::Attempt,
-        "sent before its row is written, it takes the older's place"
+        "sent before its row is written, it replaces the older one"
     );
     let row = after;
     assert_eq!(
@@ -151,7 +151,7 @@ fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
     );
     assert_eq!(arrive(Some(&row), &older), Arrival::Stale);
     assert_eq!(arrive(Some(&row), &manual), Arrival::Attempt);
-    // The schedule begins anew: 48 more retries, counted from this attempt.
+    // The schedule starts again: 48 more retries, counted from this attempt.
     let row = settle(
         Some(row),
         &manual,
@@ -169,7 +169,7 @@ fn a_manual_retry_goes_on_counting_and_ends_the_older_chain() {
 }
 
 #[test]
-fn manual_retry_keeps_the_larger_count_of_hops_until_the_delivery_ends() {
+fn manual_retry_uses_larger_hops() {
     let row = settle(
         None,
         &first_message(),
@@ -207,7 +207,7 @@ fn manual_retry_keeps_the_larger_count_of_hops_until_the_delivery_ends() {
 }
 
 #[test]
-fn what_ends_a_delivery_is_told_once_and_never_about_itself() {
+fn delivery_failure_emits_one_event_and_none_about_itself() {
     let first = first_message();
     let blocked = Outcome::Blocked {
         reason: "no".to_owned(),
@@ -249,7 +249,7 @@ fn what_ends_a_delivery_is_told_once_and_never_about_itself() {
 }
 
 #[test]
-fn stopping_a_webhook_cancels_what_was_queued_until_then() {
+fn disabling_a_webhook_cancels_queued_deliveries() {
     let row = settle(
         None,
         &first_message(),
@@ -276,7 +276,7 @@ fn stopping_a_webhook_cancels_what_was_queued_until_then() {
 }
 
 #[test]
-fn a_message_reads_back_what_it_writes() {
+fn message_round_trips() {
     let event = Event {
         id: id().event,
         kind: kind("message"),
@@ -299,10 +299,10 @@ fn a_message_reads_back_what_it_writes() {
 }
 
 proptest! {
-    /// However long the wait and however late each hop arrives: legal delays, never early, and in
-    /// the end it is due.
+    /// However long the wait and however late each message arrives: delays are valid, never early,
+    /// and the message eventually becomes due.
     #[test]
-    fn waits_are_made_of_legal_hops(wait in 0_i64..700_000, late in proptest::collection::vec(0_i64..30, 900)) {
+    fn waits_use_valid_delays(wait in 0_i64..700_000, late in proptest::collection::vec(0_i64..30, 900)) {
         let due_at = at(wait);
         let mut message = Message { due_at: Some(due_at), ..first_message() };
         let mut now = at(0);
@@ -326,7 +326,7 @@ proptest! {
 }
 
 #[test]
-fn a_message_that_never_gets_due_is_given_up() {
+fn message_that_is_never_due_is_lost() {
     let message = Message {
         due_at: Some(at(1)),
         waits: 2000,
@@ -336,12 +336,12 @@ fn a_message_that_never_gets_due_is_given_up() {
 }
 
 #[test]
-fn a_renewed_message_takes_the_place_of_the_one_before() {
+fn renewed_message_replaces_the_awaited_one() {
     let first = first_message();
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
     let second = row.awaited_message().expect("a retry");
     let (renewed, third) = row.renewed("t3".to_owned()).expect("a message");
-    // It is sent before the row is written, so it is awaited before and after.
+    // It is sent before the row is written, so it is the awaited one both before and after.
     assert_eq!(
         (arrive(Some(&row), &third), arrive(Some(&renewed), &third)),
         (Arrival::Attempt, Arrival::Attempt)
@@ -352,7 +352,7 @@ fn a_renewed_message_takes_the_place_of_the_one_before() {
         (arrive(Some(&again), &third), arrive(Some(&again), &fourth)),
         (Arrival::Stale, Arrival::Attempt)
     );
-    // Of two that were awaited at once, one is recorded and the other is stale.
+    // Of two messages that were awaited at the same time, one is recorded and the other is stale.
     let recorded = settle(
         Some(row),
         &third,

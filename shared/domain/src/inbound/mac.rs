@@ -63,7 +63,7 @@ fn verifies<M: hmac::Mac + hmac::KeyInit>(
     signature: &[u8],
 ) -> bool {
     let mut mac = <M as hmac::KeyInit>::new_from_slice(secret.expose_secret().as_bytes())
-        .expect("HMAC takes keys of any length");
+        .expect("HMAC accepts keys of any length");
     for part in parts {
         mac.update(part);
     }

@@ -4,21 +4,21 @@
 //! [`Verification::delivery_keys`] identifies duplicates. [`received`] converts the request to the
 //! `data` of the event `service.received`, without credentials. Nothing here panics on any input.
 
-mod check;
-mod delivery;
+mod dedup;
 mod key;
 mod mac;
-pub(crate) mod received;
+pub(crate) mod payload;
 mod stripe;
 mod twilio;
 mod verification;
+mod verify;
 
 use http::{HeaderMap, Method};
 
 pub use self::{
     key::Key,
     mac::{Algorithm, Encoding, Hmac},
-    received::received,
+    payload::received,
     verification::Verification,
 };
 use crate::{

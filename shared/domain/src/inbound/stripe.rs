@@ -8,8 +8,8 @@ use secrecy::SecretString;
 
 use super::{
     Refused,
-    check::{header, matches, recent},
     mac::{Algorithm, Encoding},
+    verify::{header, matches, recent},
 };
 
 const NAME: &str = "stripe-signature";

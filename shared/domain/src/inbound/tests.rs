@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{invalid::Problems, webhook::settings::Reveal};
 
-/// A call that owns what a [`Request`] borrows.
+/// Owns the data that a [`Request`] borrows.
 struct Call {
     url: String,
     headers: HeaderMap,
@@ -62,7 +62,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).expect("a time")
 }
 
-/// As it was saved: third parties' own vectors have keys that are too short today.
+/// Loaded as stored: third parties' own vectors have keys that are too short today.
 fn verification(value: Value) -> Verification {
     Verification::restore(value).expect("a verification")
 }
@@ -90,7 +90,7 @@ fn each() -> Vec<Value> {
 }
 
 #[test]
-fn verifications_read_back_what_they_write_and_show_no_secret() {
+fn verifications_round_trip_without_showing_secrets() {
     for written in each() {
         let parsed = Verification::parse(written.clone()).expect("a verification");
         assert_eq!(
@@ -126,7 +126,7 @@ fn verifications_read_back_what_they_write_and_show_no_secret() {
 }
 
 #[test]
-fn everything_wrong_is_named_at_once() {
+fn all_invalid_fields_are_reported() {
     for (wrong, expected) in [
         (json!({}), vec!["/type"]),
         (json!({"type": "magic"}), vec!["/type"]),
@@ -202,7 +202,7 @@ fn everything_wrong_is_named_at_once() {
             vec!["/name", "/value"],
         ),
     ] {
-        let Problems(problems) = Verification::parse(wrong.clone()).expect_err("wrong");
+        let Problems(problems) = Verification::parse(wrong.clone()).expect_err("invalid");
         let pointers: Vec<&str> = problems
             .iter()
             .map(|problem| problem.pointer.as_str())
@@ -267,7 +267,7 @@ fn hops_are_counted_up_to_three() {
 }
 
 #[test]
-fn only_slack_is_answered_its_challenge() {
+fn only_slack_challenges_get_a_response() {
     let body = |kind: &str, challenge: Value| {
         json!({"token": "t", "type": kind, "challenge": challenge}).to_string()
     };
@@ -292,7 +292,7 @@ fn only_slack_is_answered_its_challenge() {
 
 proptest! {
     #[test]
-    fn nothing_that_comes_makes_a_panic(
+    fn no_request_panics(
         names in proptest::collection::vec(prop_oneof![
             Just("stripe-signature"), Just("webhook-id"), Just("webhook-timestamp"), Just("webhook-signature"),
             Just("x-slack-signature"), Just("x-slack-request-timestamp"), Just("x-hub-signature-256"), Just("x-sig"),

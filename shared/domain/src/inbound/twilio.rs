@@ -10,9 +10,9 @@ use url::form_urlencoded;
 
 use super::{
     Refused, Request,
-    check::{matches, signature},
     mac::{Algorithm, Encoding},
-    received::is_form,
+    payload::is_form,
+    verify::{matches, signature},
 };
 
 const HASH: &str = "bodySHA256";

@@ -1,4 +1,4 @@
-//! What is wrong, and how it is listed.
+//! Validation errors and their listing.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn numbers_without_a_fraction_are_whole() {
 }
 
 #[test]
-fn every_wrong_field_is_named_at_once() {
+fn all_invalid_fields_are_reported() {
     let mut fields =
         Fields::of(json!({"name": " ", "tags": ["a", 1], "a/b": 1, "size": 9})).expect("object");
     let name = fields.required("name", name);
@@ -39,7 +39,7 @@ fn every_wrong_field_is_named_at_once() {
     let whole = name.zip(size).zip(tags).zip(url);
     let pointers: Vec<String> = fields
         .finish(whole)
-        .expect_err("problems")
+        .expect_err("errors")
         .0
         .into_iter()
         .map(|i| i.pointer)
@@ -48,7 +48,7 @@ fn every_wrong_field_is_named_at_once() {
 }
 
 #[test]
-fn unknown_fields_come_with_what_was_probably_meant() {
+fn unknown_fields_suggest_a_known_one() {
     let known = ["name", "timeout_seconds", "enabled", "events", "retry"].map(str::to_owned);
     for (name, expected) in [
         ("timeout", "timeout_seconds"),
@@ -69,7 +69,7 @@ fn unknown(document: Value) -> Vec<(String, String)> {
     let mut fields = Fields::of(document).expect("object");
     fields.optional("name", name);
     fields.optional("url", string);
-    let problems = fields.finish(Some(())).expect_err("problems").capped();
+    let problems = fields.finish(Some(())).expect_err("errors").capped();
     problems
         .0
         .into_iter()
@@ -99,7 +99,7 @@ fn known_fields_are_listed_once() {
 }
 
 #[test]
-fn problems_beyond_a_hundred_are_counted() {
+fn errors_beyond_100_are_counted() {
     let fields = |count: usize| {
         (0..count)
             .map(|index| (format!("f{index:05}"), json!(0)))
@@ -124,7 +124,7 @@ fn problems_beyond_a_hundred_are_counted() {
 }
 
 #[test]
-fn problems_beyond_64_kib_are_counted() {
+fn errors_beyond_64_kib_are_counted() {
     let long = "x".repeat(40_000);
     let problems = unknown(json!({format!("a{long}"): 1, format!("b{long}"): 1, "c": 1}));
     assert_eq!(problems.len(), 2);

@@ -91,7 +91,7 @@ impl Errand {
         self.due_at.map_or(0, |due_at| hop_delay(due_at, now))
     }
 
-    fn answers(&self, ticket: &Ticket) -> bool {
+    fn matches(&self, ticket: &Ticket) -> bool {
         let tokens = [Some(&self.ticket.token), self.replaces.as_ref()];
         self.ticket.number == ticket.number && tokens.contains(&Some(&ticket.token))
     }
@@ -116,7 +116,7 @@ pub fn arrive(row: Option<&Message>, errand: &Errand) -> Arrival {
             if row
                 .awaited
                 .as_ref()
-                .is_some_and(|awaited| errand.answers(&awaited.ticket)) =>
+                .is_some_and(|awaited| errand.matches(&awaited.ticket)) =>
         {
             Arrival::Attempt
         }

@@ -108,26 +108,26 @@ impl Message {
             _ if self.channel != Channel::Call => Err(Ignored::NotACall),
             Report::Recording { url, status } => {
                 let data = Map::from_iter([("recording_url".to_owned(), json!(url))]);
-                let told = self.taken(
-                    self.told(now, |at| self.event("recording", url, data, at)),
+                let reported = self.confirm_sent(
+                    self.event_reported(now, |at| self.event("recording", url, data, at)),
                     now,
                 );
                 let step = status
                     .as_ref()
                     .filter(|(status, _)| self.status.advance(*status).is_some());
                 let Some((status, theirs)) = step else {
-                    return Ok(told);
+                    return Ok(reported);
                 };
-                let row = told.row.unwrap_or_else(|| self.clone().touched(now));
+                let row = reported.row.unwrap_or_else(|| self.clone().touched(now));
                 Ok(Reported {
                     row: Some(row.reported_step(status.by(self.channel), theirs, now)),
-                    ..told
+                    ..reported
                 })
             }
             Report::Event(body) => {
                 let data = Map::from_iter([("event".to_owned(), body.clone())]);
-                Ok(self.taken(
-                    self.told(now, |at| self.event("event", &body.to_string(), data, at)),
+                Ok(self.confirm_sent(
+                    self.event_reported(now, |at| self.event("event", &body.to_string(), data, at)),
                     now,
                 ))
             }
@@ -136,14 +136,14 @@ impl Message {
 
     /// A provider that reports on a call has it. The call must not be repeated, even if the attempt
     /// seemed to fail.
-    fn taken(&self, told: Reported, now: Timestamp) -> Reported {
+    fn confirm_sent(&self, reported: Reported, now: Timestamp) -> Reported {
         if self.status != Status::Queued {
-            return told;
+            return reported;
         }
-        let row = told.row.unwrap_or_else(|| self.clone().touched(now));
+        let row = reported.row.unwrap_or_else(|| self.clone().touched(now));
         Reported {
             row: Some(row.step(Status::Sent, None, None, now)),
-            ..told
+            ..reported
         }
     }
 
@@ -175,7 +175,7 @@ impl Message {
             // A call has more states than Tieline's statuses, for example `ringing`, then
             // `in-progress`.
             None if self.channel == Channel::Call && is(self.status) => {
-                Ok(self.told(now, |at| self.status_event(status, Some(theirs), at)))
+                Ok(self.event_reported(now, |at| self.status_event(status, Some(theirs), at)))
             }
             None => Err(Ignored::Late),
         }
@@ -188,7 +188,11 @@ impl Message {
 
     /// The event of a report without a status change; the recorded one if the report was received
     /// before.
-    fn told(&self, now: Timestamp, event: impl FnOnce(Timestamp) -> Option<Event>) -> Reported {
+    fn event_reported(
+        &self,
+        now: Timestamp,
+        event: impl FnOnce(Timestamp) -> Option<Event>,
+    ) -> Reported {
         let Some(mut event) = event(now) else {
             return Reported {
                 row: None,

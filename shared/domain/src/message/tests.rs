@@ -80,7 +80,7 @@ fn status(status: Status, theirs: &str) -> Report {
 }
 
 #[test]
-fn an_accepted_message_is_sent_and_delivered() {
+fn accepted_message_is_sent_and_delivered() {
     let (row, errand) = accepted(Channel::Sms);
     assert_eq!(
         serde_json::to_value(&errand).expect("JSON"),
@@ -105,7 +105,7 @@ fn an_accepted_message_is_sent_and_delivered() {
     assert_eq!(kept, sent);
     let reported = sent
         .reported(provider(), &status(Status::Delivered, "delivered"), at(9))
-        .expect("news");
+        .expect("a change");
     let row = reported.row.expect("a step");
     assert_eq!((row.status, row.version), (Status::Delivered, 3));
     let names: Vec<String> = row
@@ -127,7 +127,7 @@ fn an_accepted_message_is_sent_and_delivered() {
 }
 
 #[test]
-fn cancellation_during_a_successful_attempt_comes_too_late() {
+fn cancellation_during_a_successful_attempt_has_no_effect() {
     let (row, errand) = accepted(Channel::Sms);
     let cancelled = row.cancelled(at(1)).expect("queued");
     assert!(cancelled.is_cancelled() && arrive(Some(&cancelled), &errand) == Arrival::Stale);
@@ -155,7 +155,7 @@ fn cancellation_during_a_successful_attempt_comes_too_late() {
     assert_eq!(names, ["sms.failed", "sms.sent"]);
     let reported = sent
         .reported(provider(), &status(Status::Delivered, "delivered"), at(9))
-        .expect("news");
+        .expect("a change");
     assert_eq!(reported.row.expect("a step").status, Status::Delivered);
 }
 
@@ -184,7 +184,7 @@ fn failures_are_retried_for_an_hour() {
     assert_eq!((events.len(), events[0].kind.as_str()), (1, "sms.failed"));
     assert_eq!(events[0].data["error"], "the receiver responded with 500");
 
-    // An attempt takes its time; the next one is 5 s after its begin all the same.
+    // The next attempt is 5 s after the start of this one, however long it takes.
     assert_eq!(next(at(0), (1, at(0)), &FAILED, at(3)), Some(at(5)));
     let retry_after = |seconds| {
         Outcome::Failed(Failure::Status {
@@ -218,7 +218,7 @@ fn failures_are_retried_for_an_hour() {
 }
 
 #[test]
-fn an_errand_that_was_lost_or_doubled_does_no_harm() {
+fn lost_or_duplicate_queue_message_has_no_effect() {
     let (row, errand) = accepted(Channel::Sms);
     let row = row.after(&errand, made(1, FAILED, at(0)), at(1), "t2".to_owned());
     let second = row.errand().expect("an errand");
@@ -246,7 +246,7 @@ fn an_errand_that_was_lost_or_doubled_does_no_harm() {
 }
 
 #[test]
-fn a_report_that_outruns_an_attempt_counts() {
+fn report_before_the_response_counts() {
     let (row, errand) = accepted(Channel::Sms);
     let row = row.after(
         &errand,
@@ -257,14 +257,14 @@ fn a_report_that_outruns_an_attempt_counts() {
     let errand = row.errand().expect("a retry");
     let reported = row
         .reported(provider(), &status(Status::Sent, "sent"), at(2))
-        .expect("news")
+        .expect("a change")
         .row
         .expect("a step");
     assert_eq!(
         (reported.status, arrive(Some(&reported), &errand)),
         (Status::Sent, Arrival::Stale)
     );
-    // The attempt had begun by then.
+    // The attempt had started by then.
     let after = reported.after(&errand, made(2, FAILED, at(2)), at(3), "t3".to_owned());
     assert_eq!(
         (after.status, after.awaited, after.attempts.len()),
@@ -273,12 +273,12 @@ fn a_report_that_outruns_an_attempt_counts() {
 }
 
 #[test]
-fn reports_that_bring_nothing_new() {
+fn late_and_foreign_reports_are_ignored() {
     let (row, errand) = accepted(Channel::Sms);
     let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
     let news = sent
         .reported(provider(), &status(Status::Delivered, "delivered"), at(2))
-        .expect("news");
+        .expect("a change");
     let row = news.row.expect("a step");
     let again = row
         .reported(provider(), &status(Status::Delivered, "delivered"), at(99))
@@ -308,13 +308,13 @@ fn reports_that_bring_nothing_new() {
 }
 
 #[test]
-fn a_call_tells_of_every_state_recording_and_event_once() {
+fn call_reports_emit_one_event_each() {
     let (row, errand) = accepted(Channel::Call);
     let mut row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
     assert_eq!(
         row.events(),
         [],
-        "what becomes of a call is told by its provider"
+        "the provider reports the progress of a call"
     );
     let mut ids = std::collections::BTreeSet::new();
     let reports = [
@@ -353,7 +353,7 @@ fn a_call_tells_of_every_state_recording_and_event_once() {
         ),
     ];
     for (report, kind, field, value) in &reports {
-        let first = row.reported(provider(), report, at(10)).expect("news");
+        let first = row.reported(provider(), report, at(10)).expect("a change");
         row = first.row.expect("on record");
         let event = first.event.expect("an event");
         assert_eq!((event.kind.as_str(), &event.data[field]), (*kind, value));
@@ -372,7 +372,7 @@ fn a_call_tells_of_every_state_recording_and_event_once() {
                 &Report::Event(json!({ "number": number })),
                 at(12),
             )
-            .expect("news");
+            .expect("a change");
         assert!(reported.event.is_some());
         row = reported.row.unwrap_or(row);
     }
@@ -380,7 +380,7 @@ fn a_call_tells_of_every_state_recording_and_event_once() {
 }
 
 #[test]
-fn a_recording_that_comes_with_a_status_moves_the_call_on() {
+fn recording_with_status_advances_the_call() {
     let (row, errand) = accepted(Channel::Call);
     let row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
     let completed = Some((Status::Delivered, "completed".to_owned()));
@@ -388,7 +388,7 @@ fn a_recording_that_comes_with_a_status_moves_the_call_on() {
         url: "u".to_owned(),
         status: completed,
     };
-    let first = row.reported(provider(), &report, at(2)).expect("news");
+    let first = row.reported(provider(), &report, at(2)).expect("a change");
     let after = first.row.expect("a step");
     assert_eq!(
         (after.status, after.version, after.reported.len()),
@@ -463,7 +463,7 @@ fn events_have_the_fields_of_their_examples() {
 }
 
 #[test]
-fn an_id_is_a_messages_or_a_calls() {
+fn id_is_a_message_or_call() {
     for (channel, prefix) in [
         (Channel::Sms, "msg_"),
         (Channel::Chatbot, "msg_"),
@@ -486,7 +486,7 @@ fn any_status() -> impl Strategy<Value = Status> {
 
 proptest! {
     #[test]
-    fn a_status_only_moves_forward(steps in proptest::collection::vec(any_status(), 0..12)) {
+    fn status_only_moves_forward(steps in proptest::collection::vec(any_status(), 0..12)) {
         let (mut row, _) = accepted(Channel::Sms);
         for (second, step) in (1..).zip(steps) {
             let before = row.status;
@@ -516,7 +516,7 @@ proptest! {
 }
 
 #[test]
-fn who_reports_of_a_call_has_it() {
+fn reported_call_is_not_repeated() {
     let (row, errand) = accepted(Channel::Call);
     let retried = row.after(&errand, made(1, FAILED, at(1)), at(2), "t2".to_owned());
     assert!(retried.awaited.is_some());
@@ -529,7 +529,7 @@ fn who_reports_of_a_call_has_it() {
     ] {
         let row = retried
             .reported(provider(), &report, at(3))
-            .expect("news")
+            .expect("a change")
             .row
             .expect("a step");
         assert_eq!(
@@ -541,7 +541,7 @@ fn who_reports_of_a_call_has_it() {
 }
 
 #[test]
-fn reports_are_kept_without_secrets() {
+fn reports_are_stored_without_secrets() {
     let mut secrets = Secrets::default();
     secrets.add("the-api-key");
     let body =
@@ -554,7 +554,7 @@ fn reports_are_kept_without_secrets() {
 }
 
 #[test]
-fn nothing_is_tried_again_once_its_hour_is_long_over() {
+fn attempts_end_after_the_hour() {
     let (row, errand) = accepted(Channel::Sms);
     assert!(
         !row.is_out_of_time(at(100_000)),

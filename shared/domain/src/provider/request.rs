@@ -113,7 +113,7 @@ pub fn missing(provider: &Provider, message: &Message, callback_url: Option<&str
     let roots = roots(provider, message, callback_url);
     let secrets = secrets(&provider.settings);
     let mut missing = Missing::default();
-    scope(&roots, &secrets).note_missing(provider.settings.tags(), &mut missing);
+    scope(&roots, &secrets).record_missing(provider.settings.tags(), &mut missing);
     missing
 }
 

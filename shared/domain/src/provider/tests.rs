@@ -85,7 +85,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 }
 
 #[test]
-fn defaults_are_those_of_the_contract() {
+fn defaults_match_the_contract() {
     let shown = Value::Object(settings(&json!({})).expect("valid").to_map(Reveal::Hints));
     let expected = json!({
         "name": "SMS gateway", "provider_id": "gw-1", "channel": "sms", "send_url": "https://gw.example.com/send",
@@ -96,7 +96,7 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
-fn settings_read_back_what_they_write_and_show_no_secret() {
+fn settings_round_trip_without_showing_secrets() {
     let first = settings(&json!({
         "channel": "call", "default": true, "send_url": "https://gw.example.com/bot123:AbC/{secret.api_key}",
         "auth": {"type": "header", "name": "X-Key"},
@@ -137,7 +137,7 @@ fn settings_read_back_what_they_write_and_show_no_secret() {
 }
 
 #[test]
-fn blank_keys_are_refused_and_saved_ones_read() {
+fn blank_keys_are_rejected_but_stored_ones_load() {
     let blank = json!({"api_key": "   ", "secret_key": " ", "auth": {"type": "basic"}});
     assert_eq!(
         pointers(settings(&blank).expect_err("blank")),
@@ -147,14 +147,14 @@ fn blank_keys_are_refused_and_saved_ones_read() {
 }
 
 #[test]
-fn everything_wrong_is_named_at_once() {
+fn all_invalid_fields_are_reported() {
     let wrong = json!({
         "name": "", "provider_id": 1, "channel": "fax", "send_url": "http://10.0.0.1/", "api_key": "é", "secret_key": "",
         "default": "yes", "auth": {"type": "digest"}, "request": {"method": "TRACE", "x": 1},
         "response": {"id_pointer": "sid"}, "colour": "red",
     });
     assert_eq!(
-        pointers(settings(&wrong).expect_err("wrong")),
+        pointers(settings(&wrong).expect_err("invalid")),
         [
             "/name",
             "/provider_id",
@@ -244,7 +244,7 @@ fn everything_wrong_is_named_at_once() {
         ),
     ] {
         assert_eq!(
-            pointers(settings(&change).expect_err("wrong")),
+            pointers(settings(&change).expect_err("invalid")),
             [pointer],
             "{change}"
         );
@@ -252,7 +252,7 @@ fn everything_wrong_is_named_at_once() {
 }
 
 #[test]
-fn without_its_keys_a_provider_waits_for_them() {
+fn provider_without_keys_needs_secrets() {
     for (change, status) in [
         (
             json!({"api_key": null, "secret_key": null}),
@@ -298,7 +298,7 @@ fn without_its_keys_a_provider_waits_for_them() {
 }
 
 #[test]
-fn the_default_request_is_json_and_signed() {
+fn default_request_is_signed_json() {
     let (one, message) = (provider(&json!({})), sms("hi"));
     let request = request::build(&one, &message, None, at(0)).expect("a request");
     let body = request.body.expect("a body");
@@ -341,7 +341,7 @@ fn the_default_request_is_json_and_signed() {
 }
 
 #[test]
-fn every_auth_has_its_header() {
+fn each_auth_sets_its_header() {
     let basic = format!(
         "Basic {}",
         BASE64_STANDARD.encode(format!("{}:{}", KEYS[0], KEYS[1]))
@@ -374,7 +374,7 @@ fn every_auth_has_its_header() {
 }
 
 #[test]
-fn auth_none_sends_keys_only_where_tags_name_them() {
+fn auth_none_sends_keys_only_in_tags() {
     let auth = json!({"type": "none"});
     let one =
         provider(&json!({"auth": auth, "send_url": "https://gw.example.com/{secret.api_key}"}));
@@ -397,7 +397,7 @@ fn auth_none_sends_keys_only_where_tags_name_them() {
 }
 
 #[test]
-fn tags_that_name_nothing_are_listed_also_without_a_request() {
+fn missing_tags_are_listed_without_a_request() {
     let one = provider(&json!({
         "send_url": "https://gw.example.com/{message.metadata.region}/send",
         "request": {"headers": {"x-a": "{message.subject}"}, "body": "[{message.to}, {message.metadata.b}]"},
@@ -411,7 +411,7 @@ fn tags_that_name_nothing_are_listed_also_without_a_request() {
 }
 
 #[test]
-fn a_provider_is_chosen() {
+fn provider_is_chosen_by_name_default_or_channel() {
     let make = |id: u128, name: &str, channel: &str, default: bool| Provider {
         id: ProviderId::from_ulid(ulid::Ulid::from(id)),
         ..provider(&json!({"name": name, "channel": channel, "default": default}))
@@ -446,7 +446,7 @@ fn a_provider_is_chosen() {
 }
 
 #[test]
-fn ids_are_read_out_of_answers() {
+fn message_ids_are_read_from_responses() {
     let found = |pointer: &str, body: &str| {
         settings(&json!({"response": {"id_pointer": pointer}}))
             .expect("valid")
@@ -496,7 +496,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn any_document_is_taken_or_refused(
+    fn parse_accepts_any_document(
         field in "(name|provider_id|channel|send_url|api_key|secret_key|default|auth|request|response|callback)",
         value in any_json(), text in "(https://h.example/)?\\PC{0,40}",
     ) {

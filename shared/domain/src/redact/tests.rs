@@ -13,7 +13,7 @@ fn redactor<const N: usize>(secrets: [&str; N]) -> Redactor {
 }
 
 #[test]
-fn whole_secrets_are_masked_and_beginnings_only_at_a_cut() {
+fn secret_starts_are_masked_only_in_truncated_texts() {
     let redactor = redactor([
         "alpha-and-omega",
         "omega-and-alpha",
@@ -64,7 +64,7 @@ fn whole_secrets_are_masked_and_beginnings_only_at_a_cut() {
 }
 
 #[test]
-fn those_added_first_count_and_short_ones_never_do() {
+fn first_secrets_take_precedence_and_short_ones_are_ignored() {
     let mut secrets = Secrets::default();
     secrets.add("abc");
     (0..=MAX_SECRETS).for_each(|n| secrets.add(&format!("secret-{n:03}")));
@@ -80,13 +80,13 @@ fn those_added_first_count_and_short_ones_never_do() {
 }
 
 #[test]
-fn a_header_value_counts_whole_then_its_token_and_its_parts_last() {
+fn header_value_precedes_its_token_and_parts() {
     let mut secrets = Secrets::default();
     secrets.add_header("Bearer the-token");
     secrets.add_header("Bearer ");
     secrets.add_header_parts("Digest username=\"ada-lovelace\", nc=1");
     assert_eq!(secrets.0, ["Bearer the-token", "the-token", "ada-lovelace"]);
-    // A value of many parts takes only the room that is left.
+    // A value with many parts only gets the remaining capacity.
     let many = (0..500)
         .map(|n| format!("part-{n:04};"))
         .collect::<Vec<_>>()
@@ -99,16 +99,16 @@ fn a_header_value_counts_whole_then_its_token_and_its_parts_last() {
 }
 
 #[test]
-fn a_text_full_of_secrets_is_masked_as_a_whole() {
+fn text_with_too_many_matches_is_masked_completely() {
     let redactor = redactor(["aaaa"]);
     assert_eq!(redactor.whole(&"a".repeat(16 * 1024)), "•••");
     assert_eq!(redactor.whole(&"aaaa ".repeat(MAX_MATCHES + 2)), "•••");
 }
 
-/// What a webhook's settings allow at the most, and an answer that decodes to something else in
-/// every code.
+/// The largest allowed set of secrets, and a response that decodes to something else in every
+/// encoding.
 #[test]
-fn the_costliest_settings_take_milliseconds() {
+fn most_expensive_settings_take_milliseconds() {
     let mut secrets = Secrets::default();
     for n in 0..20 {
         let words = (0..1024).map(|word| format!("{:03}{} ", word % 1000, char::from(b'a' + n)));
@@ -127,27 +127,27 @@ fn the_costliest_settings_take_milliseconds() {
     for text in [redactor.cut(&text), redactor.whole(&text)] {
         assert!(text.starts_with("%61+"));
     }
-    // Some 30 ms when optimized.
+    // About 30 ms in an optimized build.
     let elapsed = started.elapsed();
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
 }
 
 proptest! {
     #[test]
-    fn a_beginning_is_found_as_a_plain_search_finds_it(secret in "[ab]{9,24}", text in "[ab]{0,40}") {
+    fn start_search_agrees_with_plain_search(secret in "[ab]{9,24}", text in "[ab]{0,40}") {
         let found = Start::of(secret.as_bytes()).and_then(|start| start.at_the_end(text.as_bytes()));
         let expected = (MIN_START..secret.len()).rev().find(|count| text.ends_with(&secret[..*count]));
         prop_assert_eq!(found, expected);
     }
 
     #[test]
-    fn a_guess_of_a_beginning_changes_nothing(secret in "[ab]{8,16}", length in 1..15_usize, other in "[ab]{16}", rest in "[cd]{0,4}") {
+    fn guessed_start_is_not_confirmed(secret in "[ab]{8,16}", length in 1..15_usize, other in "[ab]{16}", rest in "[cd]{0,4}") {
         let length = length.min(secret.len() - 1);
         let redactor = redactor([&*secret]);
-        let answer = |guess: &str| redactor.whole(&format!("{rest}{guess}{rest}"));
-        prop_assert_eq!(answer(&secret[..length]), format!("{rest}{}{rest}", &secret[..length]));
+        let masked = |guess: &str| redactor.whole(&format!("{rest}{guess}{rest}"));
+        prop_assert_eq!(masked(&secret[..length]), format!("{rest}{}{rest}", &secret[..length]));
         if !other[..length].contains(&*secret) {
-            prop_assert_eq!(answer(&other[..length]), format!("{rest}{}{rest}", &other[..length]));
+            prop_assert_eq!(masked(&other[..length]), format!("{rest}{}{rest}", &other[..length]));
         }
     }
 }

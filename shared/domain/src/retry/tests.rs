@@ -7,7 +7,7 @@ fn time(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + seconds).expect("time")
 }
 
-/// Offsets in seconds of all retries, where each attempt fails `took` seconds after it was due.
+/// Offsets in seconds of all retries if each attempt fails `took` seconds after it was due.
 fn retries(policy: &RetryPolicy, took: i64) -> Vec<i64> {
     let mut schedule = Schedule {
         started_at: time(0),
@@ -36,7 +36,7 @@ fn fixed(interval_seconds: u32, duration_seconds: u32) -> RetryPolicy {
 }
 
 #[test]
-fn schedules() {
+fn schedules_have_documented_offsets() {
     let standard: Vec<i64> = STANDARD_OFFSETS.map(i64::from).into();
     let default: Vec<i64> = (1..=48).map(|slot| slot * 1_800).collect();
     let custom = RetryPolicy::Custom {
@@ -66,7 +66,7 @@ fn schedules() {
 }
 
 #[test]
-fn retry_after_postpones_and_what_it_passed_is_skipped() {
+fn retry_after_delays_and_missed_times_are_skipped() {
     let next = |policy: &RetryPolicy, (attempts_made, last_at), now, wait| {
         let schedule = Schedule {
             started_at: time(0),
@@ -80,11 +80,11 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
     let custom = RetryPolicy::Custom {
         delays_seconds: vec![10, 100],
     };
-    // The attempts made, and when the last one began; when it ended; the `Retry-After`.
+    // Number of attempts, start of the last one, its end, and `Retry-After`.
     for (policy, attempts, now, wait, expected) in [
         (&half_hourly, (1, 0), 0, 60, Some(1_800)),
         (&half_hourly, (1, 0), 0, 4_000, Some(4_000)),
-        // Half an hour later, and on the schedule's times.
+        // Half an hour later, on the schedule's times.
         (&half_hourly, (2, 4_000), 4_000, 0, Some(7_200)),
         (&half_hourly, (2, 1_850), 1_860, 0, Some(3_650)),
         (&half_hourly, (3, 3_650), 3_660, 0, Some(5_450)),
@@ -102,7 +102,7 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
             u64::MAX,
             Some(90_000),
         ),
-        // What the receiver asks for is past the end: one more call, at the end.
+        // The requested delay exceeds the schedule: one more attempt, at its end.
         (&fixed(2, 6), (1, 0), 0, 604_800, Some(6)),
         (&fixed(2, 6), (2, 6), 6, 604_800, None),
         (&fixed(2, 7), (2, 6), 6, 0, None),
@@ -116,7 +116,7 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
             u64::MAX,
             Some(86_400),
         ),
-        // A time at which a postponed attempt was made is used up.
+        // A delayed attempt uses up the time that it passed.
         (&RetryPolicy::Standard, (2, 295), 296, 0, Some(300)),
         (&RetryPolicy::Standard, (2, 299), 299, 0, Some(1_800)),
         (&RetryPolicy::Standard, (2, 300), 300, 0, Some(1_800)),
@@ -138,7 +138,7 @@ fn retry_after_postpones_and_what_it_passed_is_skipped() {
 }
 
 #[test]
-fn policies_read_back_and_wrong_ones_are_pointed_at() {
+fn policies_round_trip_and_invalid_ones_are_reported() {
     for policy in [
         json!({"type": "fixed", "interval_seconds": 604, "duration_seconds": 604_603}),
         json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 1_000}),
@@ -202,7 +202,7 @@ fn policies_read_back_and_wrong_ones_are_pointed_at() {
             vec!["/delays_seconds"],
         ),
     ] {
-        let problems = RetryPolicy::parse(wrong.clone()).expect_err("problems").0;
+        let problems = RetryPolicy::parse(wrong.clone()).expect_err("errors").0;
         let found: Vec<&str> = problems
             .iter()
             .map(|problem| problem.pointer.as_str())
@@ -212,7 +212,7 @@ fn policies_read_back_and_wrong_ones_are_pointed_at() {
 }
 
 #[test]
-fn retry_after_headers() {
+fn retry_after_headers_are_parsed() {
     let now = "1994-11-06T08:49:30Z".parse().expect("time");
     for (text, expected) in [
         ("0", Some(0)),
@@ -246,7 +246,7 @@ fn retry_after_headers() {
 }
 
 #[test]
-fn hops() {
+fn delay_seconds_are_at_most_900() {
     for (wait_ms, expected) in [
         (-5_000, 0),
         (0, 0),
@@ -266,7 +266,7 @@ fn hops() {
 }
 
 #[test]
-fn what_waits_in_a_line_looks_up_every_eighth_of_its_wait_or_a_hundred_each_second() {
+fn waiting_messages_check_their_line() {
     for (wait, expected) in [
         (-1, 0),
         (0, 0),
@@ -299,7 +299,7 @@ fn what_waits_in_a_line_looks_up_every_eighth_of_its_wait_or_a_hundred_each_seco
 }
 
 #[test]
-fn what_failed_comes_back_in_seconds_and_then_slower() {
+fn redelivery_delay_doubles() {
     for (receives, expected) in [
         (0, 2),
         (1, 2),
@@ -361,7 +361,7 @@ proptest! {
         let mut now = time(0);
         let mut made = 0;
         for (asked, took) in asked.into_iter().zip(took) {
-            // Between no delay at all and attempts that take 40 s.
+            // From no delay at all to attempts that take 40 s.
             let took = SignedDuration::from_millis(took);
             now += took;
             let Some(due) = policy.next(&schedule, now, asked.map(Duration::from_secs)) else { break };
@@ -383,7 +383,7 @@ proptest! {
     }
 
     #[test]
-    fn hops_sum_to_the_wait(wait_ms in 0..100_000_000i64) {
+    fn delays_sum_to_the_wait(wait_ms in 0..100_000_000i64) {
         let due = time(0) + SignedDuration::from_millis(wait_ms);
         let mut now = time(0);
         let mut hops = 0;
@@ -399,7 +399,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics(
+    fn no_input_panics(
         text: String,
         policy in any_policy(),
         started in any::<i64>(), now in any::<i64>(), attempts_made: u32, wait: u64,

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Default text for clients if a service does not respond in time.
-const TIMEOUT_MESSAGE: &str = "The service did not answer in time.";
+const TIMEOUT_MESSAGE: &str = "The service did not respond in time.";
 
 /// A stored service.
 #[derive(Debug, Clone)]

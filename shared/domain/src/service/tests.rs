@@ -42,7 +42,7 @@ fn pointers(problems: Problems) -> Vec<String> {
 }
 
 #[test]
-fn defaults_are_those_of_the_contract() {
+fn defaults_match_the_contract() {
     assert_eq!(
         Value::Object(settings(&json!({})).to_map(Reveal::Hints)),
         json!({
@@ -53,7 +53,7 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
-fn settings_read_back_what_they_write_and_show_no_secret() {
+fn settings_round_trip_without_showing_secrets() {
     let full = json!({
         "type": "custom_http", "server_url": "https://crm.example.com/key:AbC/v1", "timeout_seconds": 25,
         "timeout_message": "Try again\nlater. ", "user_id": USER,
@@ -73,7 +73,7 @@ fn settings_read_back_what_they_write_and_show_no_secret() {
 }
 
 #[test]
-fn an_account_comes_by_its_id_or_with_the_service() {
+fn account_is_given_by_id_or_inline() {
     let account = json!({"name": "CRM account", "authorization": {"type": "none"}});
     let (service, account) =
         parse(&json!({"account_id": null, "account": account})).expect("valid");
@@ -87,13 +87,13 @@ fn an_account_comes_by_its_id_or_with_the_service() {
 }
 
 #[test]
-fn everything_wrong_is_named_at_once() {
+fn all_invalid_fields_are_reported() {
     let wrong = json!({
         "name": "", "type": "telepathy", "account_id": "usr_1", "server_url": "ftp://x", "timeout_seconds": 26,
         "timeout_message": "x".repeat(1001), "user_id": "acct_1", "verification": {"type": "hmac"}, "colour": "red",
     });
     assert_eq!(
-        pointers(parse(&wrong).expect_err("all wrong")),
+        pointers(parse(&wrong).expect_err("all invalid")),
         [
             "/name",
             "/type",
@@ -134,7 +134,7 @@ fn everything_wrong_is_named_at_once() {
 }
 
 #[test]
-fn a_patch_replaces_the_account_and_the_kind_of_verification() {
+fn patch_replaces_account_and_verification() {
     let first = settings(&json!({"verification": {"type": "github", "secret": "12345678"}}));
     let full = Value::Object(first.to_map(Reveal::Full));
     assert_eq!(
@@ -152,7 +152,7 @@ fn a_patch_replaces_the_account_and_the_kind_of_verification() {
 }
 
 #[test]
-fn paths_are_joined_below_the_server() {
+fn paths_are_joined_to_the_server_url() {
     for (server, path, joined) in [
         ("https://h.example", "", "https://h.example/"),
         ("https://h.example/api", "", "https://h.example/api"),
@@ -209,7 +209,7 @@ fn paths_are_joined_below_the_server() {
 }
 
 #[test]
-fn paths_that_would_leave_it_are_refused() {
+fn paths_outside_the_server_url_are_rejected() {
     use AddressError::{Character, DotSegment, EmptySegment, Fragment, Percent, TooLong};
     for (path, why) in [
         ("..", DotSegment),
@@ -259,7 +259,7 @@ fn account(authorization: &Value) -> Authorization {
 }
 
 #[test]
-fn what_is_sent_has_its_format() {
+fn request_body_has_its_format() {
     let service = settings(&json!({}));
     let none = account(&json!({"type": "none"}));
     for (document, url, content_type, body) in [
@@ -317,11 +317,11 @@ fn what_is_sent_has_its_format() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_named_at_once() {
+fn all_invalid_request_fields_are_reported() {
     let service = settings(&json!({}));
     let header = account(&json!({"type": "header", "name": "X-Api-Key", "value": "v"}));
     let refused =
-        |document| pointers(send::parse(document, &service, &header, 0).expect_err("wrong"));
+        |document| pointers(send::parse(document, &service, &header, 0).expect_err("invalid"));
     assert_eq!(
         refused(json!({
             "method": "TRACE", "path": "../x", "query": {"a": {}, "b": null}, "headers": {"Host": "x", "x-api-key": "y",
@@ -391,7 +391,7 @@ fn hostile() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_path_leaves_the_server(
+    fn no_path_leaves_the_server_url(
         path in hostile(),
         base in prop_oneof![Just(""), Just("/api"), Just("/api/"), Just("/a/b.c//"), Just("/a%20b")],
         query in proptest::collection::vec((".{0,4}", ".{0,4}"), 0..3),
@@ -402,7 +402,7 @@ proptest! {
             prop_assert_eq!(url.origin(), server.origin());
             prop_assert!(url.path() == server.path() || url.path().starts_with(&format!("{prefix}/")), "{}", url);
             prop_assert_eq!((url.username(), url.password(), url.fragment()), ("", None, None));
-            // As a server sees it that decodes first and resolves then.
+            // As seen by a server that decodes first and then resolves.
             let decoded = percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy().into_owned();
             let mut resolved = server.clone();
             resolved.set_path(&decoded);
@@ -416,7 +416,7 @@ proptest! {
     }
 
     #[test]
-    fn any_document_gets_an_answer(path in hostile(), name in ".{0,8}", value in ".{0,8}") {
+    fn parse_accepts_any_document(path in hostile(), name in ".{0,8}", value in ".{0,8}") {
         let service = settings(&json!({}));
         let none = account(&json!({"type": "none"}));
         let document = json!({"path": path, "headers": {name.clone(): value}, "query": {name: value}, "body": value});

@@ -130,7 +130,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Adds the names of tags without a value to `missing`.
-    pub(crate) fn note_missing<'t>(
+    pub(crate) fn record_missing<'t>(
         &self,
         tags: impl Iterator<Item = &'t str>,
         missing: &mut Missing,

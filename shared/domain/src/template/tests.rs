@@ -1,4 +1,4 @@
-//! What each place makes of known values.
+//! Rendering of known values in each place.
 
 mod limits;
 mod properties;
@@ -51,7 +51,7 @@ fn unfit(tag: &str, reason: Reason) -> Unfit {
 }
 
 #[test]
-fn a_telegram_message_takes_any_text() {
+fn telegram_message_accepts_any_text() {
     let text =
         r#"{"parse_mode": "html", "chat_id": "42", "text": "link for request: {link_staff}"}"#;
     for value in [
@@ -71,7 +71,7 @@ fn a_telegram_message_takes_any_text() {
 }
 
 #[test]
-fn bodies_render() {
+fn bodies_are_rendered() {
     use Format::{Form, Json, Xml};
     let data = json!({"s": "a\"<&>'b c", "n": 1.5, "b": true, "z": null, "o": {"k": ["v"]}, "list": [{"id": 7}], "cut": "]]>", "br": "]]"});
     for (format, template, expected) in [
@@ -144,7 +144,7 @@ fn bodies_render() {
 }
 
 #[test]
-fn wrong_templates_are_refused() {
+fn invalid_templates_are_rejected() {
     use Format::{Form, Json, Xml};
     for (format, template) in [
         (Json, ""),
@@ -213,10 +213,10 @@ fn wrong_templates_are_refused() {
 }
 
 #[test]
-fn a_message_says_where() {
+fn error_contains_the_position() {
     let message = |format, text| {
         BodyTemplate::parse(format, text)
-            .expect_err("refused")
+            .expect_err("rejected")
             .to_string()
     };
     assert_eq!(
@@ -235,7 +235,7 @@ fn a_message_says_where() {
 }
 
 #[test]
-fn the_three_roots_cannot_be_shadowed_and_what_is_not_there_is_noted() {
+fn roots_cannot_be_shadowed_and_missing_tags_are_listed() {
     let data = json!({"event": {"id": "no", "x": "no"}, "webhook": "no", "secret": {"t": "no", "y": "no"}, "a": [1], "z": null});
     let template = BodyTemplate::parse(
         Format::Json,
@@ -256,7 +256,7 @@ fn the_three_roots_cannot_be_shadowed_and_what_is_not_there_is_noted() {
 }
 
 #[test]
-fn envelope_names_fill_in_where_data_has_no_such_field() {
+fn envelope_names_are_fallbacks() {
     let text = r#""{type}|{id}|{timestamp}|{data.a}|{a[1].b}|{data.a[1].b}""#;
     for (data, expected, left_out) in [
         (
@@ -285,7 +285,7 @@ fn envelope_names_fill_in_where_data_has_no_such_field() {
 }
 
 #[test]
-fn people_see_no_secret() {
+fn masked_view_contains_no_secret() {
     let data = json!({});
     for (format, text, expected) in [
         (
@@ -323,7 +323,7 @@ fn people_see_no_secret() {
 }
 
 #[test]
-fn urls_render() {
+fn urls_are_rendered() {
     let data = json!({"id": 7, "s": "a/../b?c#d&e=f%2e é", "e": "", "dot": ".", "dots": "..", "enc": "%2e%2E", "long": "x".repeat(9000), "nl": "\t\n", "segment": "a:b@c!$&'()*+,;=-._~"});
     let zendesk = "https://x.example.com/api/v2/tickets/{id}/comments/";
     for (template, expected) in [
@@ -411,7 +411,7 @@ fn urls_render() {
 }
 
 #[test]
-fn wrong_urls_are_refused() {
+fn invalid_urls_are_rejected() {
     use TemplateError as E;
     for (template, error) in [
         ("", E::NotAbsolute),
@@ -442,7 +442,7 @@ fn wrong_urls_are_refused() {
 }
 
 #[test]
-fn headers_hold_no_control_characters() {
+fn headers_contain_no_control_characters() {
     let data = json!({
         "ok": "a\t~", "nl": "a\r\nb: c", "del": "\u{7f}", "c1": "\u{85}", "uni": "Zoë ☃", "long": "é".repeat(2049),
     });
@@ -468,7 +468,7 @@ fn headers_hold_no_control_characters() {
 }
 
 #[test]
-fn a_value_can_neither_repeat_a_key_nor_fill_the_memory() {
+fn duplicate_keys_and_oversized_bodies_are_unfit() {
     let template = r#"{"{k}": 1, "role": {o}, "{l}": {"role": 2}}"#;
     let with = |k, l| {
         body(
@@ -488,7 +488,7 @@ fn a_value_can_neither_repeat_a_key_nor_fill_the_memory() {
 }
 
 #[test]
-fn envelopes() {
+fn default_bodies_are_rendered() {
     let data = json!({"a": [1, null, "<x>"], "b c": {"1": true}, "xmlns": "\u{1}", "é": [], "a:b": "\"", "": 1});
     let rendered = |format| envelope(format, "message", "2026-01-02T03:04:05Z", &data);
     assert_eq!(

@@ -179,7 +179,7 @@ mod tests {
             ),
         ] {
             let mut found: Vec<String> = take(document.clone())
-                .expect_err("wrong")
+                .expect_err("invalid")
                 .0
                 .into_iter()
                 .map(|problem| problem.pointer)

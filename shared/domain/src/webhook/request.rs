@@ -138,7 +138,7 @@ pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missi
         .body
         .iter()
         .flat_map(super::super::template::BodyTemplate::tags);
-    scope.note_missing(address.tags().chain(headers).chain(body), &mut missing);
+    scope.record_missing(address.tags().chain(headers).chain(body), &mut missing);
     missing
 }
 

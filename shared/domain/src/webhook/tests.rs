@@ -72,7 +72,7 @@ fn built(webhook: &Webhook, event: &Event, now: Timestamp) -> Result<request::Re
 }
 
 #[test]
-fn defaults_are_those_of_the_contract() {
+fn defaults_match_the_contract() {
     let shown = Value::Object(settings(&json!({})).expect("valid").to_map(Reveal::Hints));
     assert_eq!(
         shown,
@@ -88,7 +88,7 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
-fn settings_read_back_what_they_write_and_show_no_secret() {
+fn settings_round_trip_without_showing_secrets() {
     let full = json!({
         "url": "https://api.example.com/bot123:AbCdEf/send?key={secret.k}", "method": "PUT", "format": "xml",
         "body": "<a>{x}</a>", "headers": {"x-api-token": "hush-hush", "x-tenant": "7"},
@@ -119,7 +119,7 @@ fn settings_read_back_what_they_write_and_show_no_secret() {
 }
 
 #[test]
-fn everything_wrong_is_named_at_once() {
+fn all_invalid_fields_are_reported() {
     let wrong = json!({
         "name": "", "url": "http://10.0.0.1/", "events": [], "conditions": {"field": "a"}, "enabled": "yes",
         "method": "TRACE", "format": "yaml", "headers": {"Host": "x", "X-A": "1", "x-a": "2"}, "auth": {"type": "basic"},
@@ -127,7 +127,7 @@ fn everything_wrong_is_named_at_once() {
         "timeout_seconds": 31, "success": "all", "rate_limit_per_second": 0, "colour": "red",
     });
     let problems = Settings::parse(wrong, &Allow::default())
-        .expect_err("all wrong")
+        .expect_err("all invalid")
         .0;
     let mut pointers: Vec<&str> = problems
         .iter()
@@ -161,7 +161,7 @@ fn everything_wrong_is_named_at_once() {
 }
 
 #[test]
-fn secrets_that_templates_name_must_be_there() {
+fn secrets_in_templates_must_exist() {
     let naming = json!({
         "url": "https://example.com/{secret.a}", "body": "{\"k\": {secret.b}, \"d\": {secret_d}}",
         "headers": {"x-k": "{secret.c}"}, "secrets": {"c": "x"},
@@ -175,7 +175,7 @@ fn secrets_that_templates_name_must_be_there() {
 }
 
 #[test]
-fn what_was_saved_can_be_read() {
+fn stored_settings_always_load() {
     let mut saved =
         settings(&json!({"secrets": {"a": "x"}, "headers": {"x-a": "{secret.a}"}})).expect("valid");
     saved.secrets = settings::Secrets::default();
@@ -190,7 +190,7 @@ fn what_was_saved_can_be_read() {
 }
 
 #[test]
-fn one_header_has_one_source() {
+fn header_has_one_source() {
     let api_key = |header: &str| json!({"type": "api_key", "header": header, "value": "k"});
     let signing = |name: &str| json!({"type": "header", "name": name});
     for (change, pointers) in [
@@ -225,7 +225,7 @@ fn one_header_has_one_source() {
 }
 
 #[test]
-fn credentials_have_bounds() {
+fn credentials_have_limits() {
     let basic = |username: &str, password: &str| json!({"auth": {"type": "basic", "username": username, "password": password}});
     let api_key =
         |value: &str| json!({"auth": {"type": "api_key", "header": "x-key", "value": value}});
@@ -248,7 +248,7 @@ fn credentials_have_bounds() {
 }
 
 #[test]
-fn what_is_too_large_to_keep_is_named() {
+fn oversized_settings_are_reported_at_largest_field() {
     let secrets = |value: &str| -> Value {
         (0..20)
             .map(|index| (format!("s{index}"), json!(value.repeat(4096 / value.len()))))
@@ -270,7 +270,7 @@ fn what_is_too_large_to_keep_is_named() {
 }
 
 #[test]
-fn numbers_go_out_as_they_came_in() {
+fn numbers_are_sent_unchanged() {
     for (number, written) in [
         ("31.245270191439438", "31.245270191439438"),
         ("121.48791951161945", "121.48791951161945"),
@@ -302,7 +302,7 @@ fn pointers_of(change: &Value) -> Vec<String> {
 }
 
 #[test]
-fn masks_are_not_written_back() {
+fn masks_are_rejected() {
     for change in [
         json!({"url": "https://example.com/•••"}),
         json!({"headers": {"x-token": "•••"}}),
@@ -312,7 +312,7 @@ fn masks_are_not_written_back() {
 }
 
 #[test]
-fn blank_secrets_are_refused_and_saved_ones_read() {
+fn blank_secrets_are_rejected_but_stored_ones_load() {
     for (change, pointers) in [
         (
             json!({"auth": {"type": "api_key", "header": "x-key", "value": "   "}}),
@@ -334,7 +334,7 @@ fn blank_secrets_are_refused_and_saved_ones_read() {
 }
 
 #[test]
-fn a_request_is_signed_and_authenticated_and_verifies_elsewhere() {
+fn request_is_signed_and_verifiable() {
     let webhook = webhook(&json!({
         "auth": {"type": "api_key", "header": "x-key", "value": "k-1"}, "headers": {"x-id": "{event.id}"},
     }));
@@ -366,7 +366,7 @@ fn a_request_is_signed_and_authenticated_and_verifies_elsewhere() {
 }
 
 #[test]
-fn a_get_has_no_body_unless_one_is_written() {
+fn get_has_no_body_without_a_template() {
     let now = at(0);
     let bare =
         built(&webhook(&json!({"method": "GET"})), &event(json!({})), now).expect("a request");
@@ -377,7 +377,7 @@ fn a_get_has_no_body_unless_one_is_written() {
 }
 
 #[test]
-fn the_old_secret_signs_along_until_its_time_is_over() {
+fn old_secret_signs_until_its_overlap_ends() {
     let secrets = SigningSecrets::only(SigningSecret::parse(SECRET).expect("a secret"));
     let fresh = SigningSecret::generated([7; 32]);
     let rotated = secrets
@@ -404,7 +404,7 @@ fn the_old_secret_signs_along_until_its_time_is_over() {
 }
 
 #[test]
-fn each_rotated_secret_keeps_its_own_overlap() {
+fn rotated_secrets_keep_their_own_overlaps() {
     let secret = |n: u8| SigningSecret::generated([n; 32]);
     let rotate = |secrets: SigningSecrets, n: u8, overlap: i64, now: i64| {
         secrets.rotated(secret(n), SignedDuration::from_secs(overlap), at(now))
@@ -434,7 +434,7 @@ fn each_rotated_secret_keeps_its_own_overlap() {
         rotate(fourth.clone(), 4, 1, 3).map(|_| ()),
         Err(TooMany(at(11)))
     );
-    // Without an overlap, or after the first one ended, there is room.
+    // Without an overlap, or after the first one ended, another rotation is possible.
     assert_eq!(
         signing(&rotate(fourth.clone(), 4, 0, 3).expect("rotated"), 3),
         expected(&[4])
@@ -446,7 +446,7 @@ fn each_rotated_secret_keeps_its_own_overlap() {
 }
 
 #[test]
-fn warning_that_is_noticed_late_is_listed_when_it_was_noticed() {
+fn late_warning_is_listed_at_its_creation() {
     let webhook = webhook(&json!({}));
     let health = Health {
         failing_since: at(0),
@@ -474,7 +474,7 @@ fn warning_that_is_noticed_late_is_listed_when_it_was_noticed() {
 }
 
 #[test]
-fn stopping_is_for_good_for_what_was_queued() {
+fn disabling_cancels_queued_deliveries_permanently() {
     let off = |webhook: &Webhook| Settings {
         enabled: false,
         ..webhook.settings.clone()
@@ -502,7 +502,7 @@ fn stopping_is_for_good_for_what_was_queued() {
 }
 
 #[test]
-fn values_do_not_lead_out_of_a_service() {
+fn values_cannot_leave_the_service_url() {
     let webhook = webhook(&json!({
         "url": null, "service_id": "svc_01J0000000000000000000000S", "path": "/users/{id}/{name}?by={name}",
     }));

@@ -1,4 +1,4 @@
-//! The event that a call becomes.
+//! The event of an inbound request.
 
 use super::*;
 use crate::id::ServiceId;
@@ -21,7 +21,7 @@ fn data(call: &Call) -> Value {
 }
 
 #[test]
-fn an_event_says_what_was_called_by_what_and_with_what() {
+fn event_contains_method_query_headers_and_body() {
     let headers = [
         ("Content-Type", "application/json"),
         ("X-Event", "a"),
@@ -42,7 +42,7 @@ fn an_event_says_what_was_called_by_what_and_with_what() {
 }
 
 #[test]
-fn bodies_are_read_as_what_they_are() {
+fn bodies_are_parsed_by_content_type() {
     let form = "application/x-www-form-urlencoded";
     let form_1252 = "application/x-www-form-urlencoded; Charset=\"Windows-1252\"";
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
@@ -160,7 +160,7 @@ fn bodies_are_read_as_what_they_are() {
 }
 
 #[test]
-fn credentials_stay_out_of_events() {
+fn events_contain_no_credentials() {
     let kept = [
         "content-type",
         "x-github-event",

@@ -1,4 +1,4 @@
-//! Which calls are repetitions of one delivery.
+//! Deduplication keys of inbound requests.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn keys(
 }
 
 #[test]
-fn a_signed_id_is_the_only_key() {
+fn signed_id_is_the_only_key() {
     for (kind, headers, body, expected) in [
         (
             json!({"type": "standard_webhooks", "secret": WHSEC}),
@@ -55,7 +55,7 @@ fn a_signed_id_is_the_only_key() {
 }
 
 #[test]
-fn without_a_signed_id_what_is_signed_is_a_key_beside_the_unsigned_one() {
+fn signed_data_is_a_second_key_without_a_signed_id() {
     let form = ("content-type", "application/x-www-form-urlencoded");
     let plain = ("x-a", "1");
     let (slack, slack_later) = (
@@ -121,11 +121,11 @@ fn without_a_signed_id_what_is_signed_is_a_key_beside_the_unsigned_one() {
             assert_ne!(keys(&verification, &[form, later], "a=b"), signed, "{kind}");
         }
     }
-    // However a signature is written, it is the same one.
+    // Every valid spelling of a signature gives the same key.
     let stripe = with_secret("stripe", "x");
     let written = |text| keys(&stripe, &[("stripe-signature", text)], "a=b");
     assert_eq!(written("t=1,v1=aa"), written("v0=cc, v1=AA,t=1"));
-    // Twilio signs the pairs of a form in their order, and the URL.
+    // Twilio signs the sorted pairs of a form, and the URL.
     let twilio = with_secret("twilio", "x");
     assert_eq!(
         keys(&twilio, &[form], "a=1&b=2"),
@@ -136,7 +136,7 @@ fn without_a_signed_id_what_is_signed_is_a_key_beside_the_unsigned_one() {
         call("https://h.example/in/key?a=1"),
         call("https://h.example/in/key?a=2")
     );
-    // Ids that are none.
+    // Invalid IDs.
     for body in [
         "{\"id\": 1}",
         "{\"id\": \"\"}",
@@ -153,7 +153,7 @@ fn without_a_signed_id_what_is_signed_is_a_key_beside_the_unsigned_one() {
 }
 
 #[test]
-fn where_nothing_is_signed_a_header_is_the_key() {
+fn header_is_the_key_without_a_signature() {
     for kind in [
         json!({"type": "none"}),
         json!({"type": "header", "name": "a", "value": "b"}),

@@ -1,4 +1,4 @@
-//! Signatures that the providers published, and others that Python's `hmac` made.
+//! Published signatures of providers, and signatures made with Python's `hmac`.
 
 use super::*;
 
@@ -13,7 +13,7 @@ const TWILIO_HASHED: &str = "https://mycompany.com/myapp.php?foo=1&bar=2&\
     bodySHA256=0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The 300 seconds before and after `signed`, and the second beyond.
+/// Checks 300 seconds before and after `signed`, and one second more.
 fn windows(call: &Call, verification: &Verification, signed: i64) {
     for (now, expected) in [
         (signed, Ok(())),
@@ -32,7 +32,7 @@ fn windows(call: &Call, verification: &Verification, signed: i64) {
     }
 }
 
-/// Texts where a time should stand.
+/// Invalid texts in place of a time.
 const ABSURD: [&str; 10] = [
     "",
     "x",
@@ -46,9 +46,9 @@ const ABSURD: [&str; 10] = [
     "0x60",
 ];
 
-/// The example of the specification's reference libraries.
+/// Example from the reference libraries of the specification.
 #[test]
-fn standard_webhooks() {
+fn standard_webhooks_signatures_verify() {
     const BODY: &str = r#"{"test": 2432232314}"#;
     const RIGHT: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
     const WRONG: &str = "v1,ceIfvGZjXgQIXzUlTFXVCkPtqLiyKWMqfkOHbMhYCKk=";
@@ -123,7 +123,7 @@ fn standard_webhooks() {
 
 /// From "Validating webhook deliveries" in GitHub's documentation.
 #[test]
-fn github() {
+fn github_signatures_verify() {
     const RIGHT: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
     let verification = with_secret("github", "It's a Secret to Everybody");
     let verdict =
@@ -160,7 +160,7 @@ fn github() {
 }
 
 #[test]
-fn stripe() {
+fn stripe_signatures_verify() {
     const BODY: &str = r#"{"id":"evt_1","object":"event"}"#;
     const RIGHT: &str = "v1=654b43d3508ecadb3f8cefc4bc7d3d2bdc5ba9e03bf2c89b2d0657a8e24e4543";
     let wrong = format!("v1={}", "0".repeat(64));
@@ -220,7 +220,7 @@ fn stripe() {
 
 /// From "Verifying requests from Slack".
 #[test]
-fn slack() {
+fn slack_signatures_verify() {
     let verification = with_secret("slack", SLACK_SECRET);
     let call = |time: &str, signature: &str| {
         Call::new(
@@ -265,7 +265,7 @@ fn slack() {
 }
 
 #[test]
-fn shopify_signs_bodies_that_are_no_utf8_too() {
+fn shopify_signatures_verify_with_non_utf8_bodies() {
     const RIGHT: &str = "rBVgqYb9yW7js62p/ka8FJbcjz34qisjOtzH1EeyWkQ=";
     let body = b"{\"id\":1,\"name\":\"caf\xe9\"}";
     let verdict = |secret: &str, name: &str, signature: &str, body: &[u8]| {
@@ -291,9 +291,9 @@ fn shopify_signs_bodies_that_are_no_utf8_too() {
     );
 }
 
-/// Those of Twilio's documentation and of its libraries' tests; the token is `12345`.
+/// From Twilio's documentation and its libraries' tests; the token is `12345`.
 #[test]
-fn twilio() {
+fn twilio_signatures_verify() {
     const NEW: &str = "CallSid=CA1234567890ABCDE&Caller=%2B12349013030&Digits=1234&From=%2B12349013030&To=%2B18005551212";
     const OLD: &str = "To=%2B18005551212&From=%2B14158675309&Digits=1234&Caller=%2B14158675309&CallSid=CA1234567890ABCDE";
     const JSON: &str = r#"{"property": "value", "boolean": true}"#;
@@ -362,7 +362,7 @@ fn twilio() {
             JSON,
             true,
         ),
-        // The URL is signed, but another body, none, or an empty form came with it.
+        // The URL is signed, but the body is another one, missing, or an empty form.
         (
             "a9nBmqA0ju/hNViExpshrM61xv4=",
             TWILIO_HASHED,
@@ -441,7 +441,7 @@ fn twilio() {
 
 /// Test case 2 of RFC 2202 and RFC 4231.
 #[test]
-fn hmacs_of_each_kind() {
+fn hmacs_of_each_kind_verify() {
     const BODY: &str = "what do ya want for nothing?";
     for (algorithm, encoding, prefix, signature) in [
         (
@@ -514,9 +514,9 @@ fn hmacs_of_each_kind() {
     }
 }
 
-/// The first pair is that of RFC 7617.
+/// The first pair is from RFC 7617.
 #[test]
-fn names_and_secrets_in_headers() {
+fn basic_and_header_secrets_verify() {
     let aladdin =
         verification(json!({"type": "basic", "username": "Aladdin", "password": "open sesame"}));
     for (authorization, expected) in [

@@ -1,4 +1,4 @@
-//! What clients may want sent.
+//! Validation of messages and calls.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn pointers(problems: Problems) -> Vec<String> {
 }
 
 #[test]
-fn what_can_be_sent() {
+fn valid_messages_are_accepted_and_invalid_ones_reported() {
     let long = "x".repeat(1_601);
     for (document, wrong) in [
         (
@@ -160,8 +160,8 @@ fn what_can_be_sent() {
         let found = NewMessage::parse(document.clone()).map_or_else(pointers, |_| Vec::new());
         assert_eq!(found.join(" "), wrong, "{document}");
     }
-    let all =
-        NewMessage::parse(json!({"to": 1, "from": "", "metadata": 1, "x": 1})).expect_err("wrong");
+    let all = NewMessage::parse(json!({"to": 1, "from": "", "metadata": 1, "x": 1}))
+        .expect_err("invalid");
     assert_eq!(
         pointers(all),
         ["/channel", "/to", "/from", "/metadata", "/x"]
@@ -190,7 +190,7 @@ fn what_can_be_sent() {
 
 proptest! {
     #[test]
-    fn any_document_is_taken_or_refused(field in "(channel|to|from|subject|text|html|url|metadata|provider)", text in "\\PC{0,40}") {
+    fn parse_accepts_any_document(field in "(channel|to|from|subject|text|html|url|metadata|provider)", text in "\\PC{0,40}") {
         for channel in ["sms", "email", "chatbot"] {
             let mut document = json!({"channel": channel, "to": "+15555550100", "text": "hi", "subject": "s"});
             document[&field] = json!(text);

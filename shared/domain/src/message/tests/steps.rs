@@ -1,4 +1,4 @@
-//! The statuses of calls, and messages that are cancelled.
+//! Statuses of calls, and cancelled messages.
 
 use super::*;
 

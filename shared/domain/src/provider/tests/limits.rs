@@ -1,5 +1,5 @@
-//! The presets of `docs/providers` against the rules that their providers document: every message
-//! that is accepted renders to a request that the API takes.
+//! The presets of `docs/providers` against the documented rules of their providers: every accepted
+//! message renders to a valid API request.
 
 use super::{CALLBACK, presets::preset, *};
 
@@ -8,7 +8,7 @@ const TELEGRAM: &str = include_str!("../../../../../docs/providers/telegram.json
 const TWILIO_SMS: &str = include_str!("../../../../../docs/providers/twilio-sms.json");
 const TWILIO_VOICE: &str = include_str!("../../../../../docs/providers/twilio-voice.json");
 
-/// The message as the API accepts it for this provider, or the pointers of the wrong fields.
+/// Returns the accepted message, or the pointers of the invalid fields.
 fn accept(provider: &Provider, document: Value) -> Result<Message, Vec<String>> {
     let channel = provider.settings.channel;
     let new = if channel == Channel::Call {
@@ -36,7 +36,7 @@ fn accept(provider: &Provider, document: Value) -> Result<Message, Vec<String>> 
 }
 
 #[test]
-fn messages_that_the_provider_would_reject_are_refused_with_their_fields() {
+fn messages_beyond_provider_limits_are_rejected() {
     for (text, document, pointers) in [
         (
             SENDGRID,
@@ -92,7 +92,7 @@ fn messages_that_the_provider_would_reject_are_refused_with_their_fields() {
 }
 
 #[test]
-fn limits_are_read_back_and_wrong_ones_are_named() {
+fn limits_round_trip_and_invalid_ones_are_reported() {
     let limited = |limits: &Value| settings(&json!({"request": {"limits": limits}}));
     let saved =
         limited(&json!({"text": {"max_length": 5}, "from": {"required": true}})).expect("settings");
@@ -119,7 +119,7 @@ fn limits_are_read_back_and_wrong_ones_are_named() {
 
 proptest! {
     #[test]
-    fn sendgrid_takes_every_accepted_message(
+    fn sendgrid_request_is_valid_for_every_accepted_message(
         subject in proptest::option::of("\\PC{0,40}"), text in proptest::option::of("\\PC{0,40}"),
         html in proptest::option::of("\\PC{0,40}"), from in proptest::option::of(Just("desk@example.com")),
     ) {
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn twilio_takes_every_accepted_call(text in "[&<>'a-z ]{0,4100}", from in proptest::option::of(Just("+15555550101"))) {
+    fn twilio_request_is_valid_for_every_accepted_call(text in "[&<>'a-z ]{0,4100}", from in proptest::option::of(Just("+15555550101"))) {
         let provider = preset(TWILIO_VOICE);
         let Ok(message) = accept(&provider, json!({"to": "+15555550100", "from": from, "text": text})) else { return Ok(()) };
         let request = request::build(&provider, &message, Some(CALLBACK), at(0)).expect("a request");

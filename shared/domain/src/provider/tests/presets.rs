@@ -1,8 +1,8 @@
-//! The providers of `docs/providers`: each gets what its API takes.
+//! The presets of `docs/providers`: their requests match the APIs.
 
 use super::{CALLBACK, *};
 
-/// A preset with keys in place of its placeholders.
+/// A preset with keys instead of its placeholders.
 pub(super) fn preset(text: &str) -> Provider {
     let document = serde_json::from_str(&text.replace("YOUR_", "MY_")).expect("JSON");
     let settings =
@@ -27,7 +27,7 @@ fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn twilio_gets_what_its_api_takes() {
+fn twilio_requests_match_the_api() {
     let one = preset(include_str!(
         "../../../../../docs/providers/twilio-sms.json"
     ));
@@ -94,7 +94,7 @@ fn twilio_gets_what_its_api_takes() {
 }
 
 #[test]
-fn sendgrid_gets_what_its_api_takes() {
+fn sendgrid_requests_match_the_api() {
     let one = preset(include_str!("../../../../../docs/providers/sendgrid.json"));
     for (bodies, content) in [
         (
@@ -133,7 +133,7 @@ fn sendgrid_gets_what_its_api_takes() {
 }
 
 #[test]
-fn a_senders_name_goes_beside_the_address() {
+fn sender_name_is_a_separate_field() {
     let one = preset(include_str!("../../../../../docs/providers/sendgrid.json"));
     let document = json!({"channel": "email", "to": "ana@example.com", "from": "\"Acme, Inc.\" <desk@example.com>",
         "subject": "s", "text": "t"});
@@ -147,7 +147,7 @@ fn a_senders_name_goes_beside_the_address() {
 }
 
 #[test]
-fn telegram_gets_what_its_api_takes_and_records_hold_no_token() {
+fn telegram_requests_match_the_api_and_hide_the_token() {
     let one = preset(include_str!("../../../../../docs/providers/telegram.json"));
     let message = message(
         json!({"channel": "chatbot", "to": "42", "text": "a \"b\"\n{secret.api_key}"}),
@@ -184,7 +184,7 @@ fn telegram_gets_what_its_api_takes_and_records_hold_no_token() {
 
 proptest! {
     #[test]
-    fn any_text_reaches_the_provider_as_it_is(text in "[^\\p{Cc}]{1,40}") {
+    fn any_text_is_sent_unchanged(text in "[^\\p{Cc}]{1,40}") {
         prop_assume!(!text.trim().is_empty());
         let one = preset(include_str!("../../../../../docs/providers/twilio-sms.json"));
         let request = request::build(&one, &sms(&text), Some(CALLBACK), at(0)).expect("a request");
@@ -193,7 +193,7 @@ proptest! {
 }
 
 #[test]
-fn unedited_presets_are_refused() {
+fn unedited_presets_are_rejected() {
     let at = |text: &str| {
         let document = serde_json::from_str(text).expect("JSON");
         pointers(
@@ -215,7 +215,7 @@ fn unedited_presets_are_refused() {
         Settings::restore(document).is_ok(),
         "what was saved is read"
     );
-    // Where no request carries the text, it is the user's own business.
+    // Text that no request contains is not checked.
     assert!(settings(&json!({"provider_id": "YOUR_ID"})).is_ok());
     for (change, pointer) in [
         (

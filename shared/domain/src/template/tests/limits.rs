@@ -1,11 +1,11 @@
-//! Bounds on what rendering costs.
+//! Limits on the cost of rendering.
 
 use serde_json::json;
 
 use super::*;
 
 #[test]
-fn rendering_stops_at_the_first_value_that_does_not_fit() {
+fn rendering_stops_at_the_first_unfit_value() {
     let data = json!({"big": {"a": "x".repeat(300_000)}, "nl": "\n", "dot": "."});
     for text in [
         "https://h.example/{big}/{gone}/{dot}",
@@ -46,7 +46,7 @@ fn rendering_stops_at_the_first_value_that_does_not_fit() {
 }
 
 #[test]
-fn text_behind_the_last_tag_counts_towards_the_limit() {
+fn text_after_the_last_tag_counts_towards_the_limit() {
     let text = format!("https://h.example/{{x}}/{}", "y".repeat(5_000));
     assert_eq!(
         url(&text, &json!({"x": "x".repeat(5_000)})),

@@ -1,4 +1,4 @@
-//! Whatever a value holds, a real parser reads it back and sees nothing else.
+//! For any value, a real parser reads back exactly that value.
 
 use proptest::prelude::*;
 use quick_xml::{Reader, events::Event};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Any text, often one that means something to a parser.
+/// Any text, often one with a meaning to a parser.
 fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -32,7 +32,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What an XML parser sees: one line per tag, attribute and run of text.
+/// The document as an XML parser reads it: one line per tag, attribute and run of text.
 fn read_xml(text: &str) -> Vec<String> {
     let mut reader = Reader::from_str(text);
     let mut seen: Vec<String> = Vec::new();
@@ -85,7 +85,7 @@ fn xml_characters(text: &str) -> String {
 
 proptest! {
     #[test]
-    fn json_reads_back(x in hostile(), y in hostile(), v in any_json()) {
+    fn json_round_trips(x in hostile(), y in hostile(), v in any_json()) {
         let data = json!({"x": x, "y": y, "v": v});
         let text = body(Format::Json, r#"{"a{x}": "b{y}{x}\\", "v": [{v}, {x}], "s": {}}"#, &data).unwrap();
         let read: Value = serde_json::from_str(&text).unwrap();
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn xml_reads_back(x in hostile(), y in hostile()) {
+    fn xml_round_trips(x in hostile(), y in hostile()) {
         let data = json!({"x": x, "y": y});
         let template = "<r a=\"b{x}\" c='{x}{y}'>]{x}]{y}><d>{y}</d><![CDATA[]{x}>{y}]>]]{x}]{y}]]></r>";
         let text = body(Format::Xml, template, &data).unwrap();
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn envelopes_parse(data in any_json()) {
+    fn default_bodies_parse(data in any_json()) {
         let xml = envelope(Format::Xml, "message", "2026-01-02T03:04:05Z", &data);
         read_xml(&xml);
         let (again, _) = with(&data, |scope, missing| BodyTemplate::parse(Format::Xml, "<a>{x}</a>").map(|t| t.render(scope, View::Wire, missing)));
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn form_reads_back(x in hostile(), y in hostile()) {
+    fn form_round_trips(x in hostile(), y in hostile()) {
         let text = body(Format::Form, "a={x}&{y}=b{y}c\n& d e = {x}", &json!({"x": x, "y": y})).unwrap();
         let read: Vec<_> = ::url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
         let expected = [("a".to_owned(), x.clone()), (y.clone(), format!("b{y}c")), ("d e ".to_owned(), format!(" {x}"))];
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn url_reads_back(x in hostile(), y in hostile()) {
+    fn url_round_trips(x in hostile(), y in hostile()) {
         let template = UrlTemplate::parse("https://h.example/p/{x}/v{x}.{y}?a={y}&{x}=b{x}").unwrap();
         let data = json!({"x": x, "y": y});
         let (rendered, _) = with(&data, |scope, missing| template.render(scope, missing));
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_saved_renders_to_its_format(
+    fn valid_templates_render_to_their_format(
         texts in proptest::collection::vec(prop_oneof![
             Just("{x}".to_owned()), "[{}\\[\\]\":,\\\\u01a ]{0,6}", "[<>/a='\"!\\[\\]&;?-]{0,8}", any::<String>(),
             Just("<a>".to_owned()), Just("</a>".to_owned()), Just("<![CDATA[".to_owned()), Just("]]>".to_owned()),

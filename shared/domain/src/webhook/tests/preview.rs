@@ -1,4 +1,4 @@
-//! What previews and records show, and that they answer no question about a secret.
+//! Previews and records reveal nothing about secrets.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ fn preview(webhook: &Webhook, data: Value) -> Preview {
 }
 
 #[test]
-fn previews_and_echoes_hold_no_secret() {
+fn previews_and_echoes_contain_no_secret() {
     let secrets = json!({"k": "0123456789abcdefghij"});
     let webhook = webhook(&json!({
         "url": "https://example.com/{secret.k}/x", "body": "{\"k\": \"{secret.k}\"}", "headers": {"x-k": "{secret.k}"},
@@ -38,7 +38,7 @@ fn previews_and_echoes_hold_no_secret() {
 }
 
 #[test]
-fn what_is_secret_is_masked_where_it_stands() {
+fn secrets_are_masked_in_place() {
     let webhook = webhook(&json!({
         "url": "https://example.com/bot1:AbC/{q}/{secret.k}?token={q}&q={q}&sig=abc",
         "body": "{\"q\": \"{q}\", \"k\": {secret.k}}",
@@ -82,7 +82,7 @@ fn what_is_secret_is_masked_where_it_stands() {
 }
 
 #[test]
-fn a_blocked_preview_names_its_reason_and_what_is_missing() {
+fn blocked_preview_has_reason_and_missing_tags() {
     let webhook = webhook(&json!({
         "url": "https://example.com/{ticket.id}", "headers": {"x-a": "{a}"}, "body": "{\"b\": {b}, \"id\": {id}}",
     }));
@@ -95,7 +95,7 @@ fn a_blocked_preview_names_its_reason_and_what_is_missing() {
 }
 
 #[test]
-fn long_texts_are_cut_and_say_so() {
+fn long_texts_are_marked_as_truncated() {
     let webhook = webhook(&json!({"conditions": {"field": "text", "op": "exists", "value": true}}));
     let long = json!({"text": "x".repeat(200_000)});
     let shown = json!(preview(&webhook, long.clone()));
@@ -132,7 +132,7 @@ fn long_texts_are_cut_and_say_so() {
     );
 }
 
-/// Every place that a secret can stand in, beside a tag that the caller fills in.
+/// A webhook with the secret in every possible place, next to a tag that the client fills in.
 fn guessed(secret: &str) -> Webhook {
     webhook(&json!({
         "url": format!("https://example.com/{{q}}/bot1:{{secret.k}}/{{secret.k}}{{q}}?q={{q}}&token={secret}&k={{secret.k}}{{q}}"),
@@ -144,7 +144,7 @@ fn guessed(secret: &str) -> Webhook {
     }))
 }
 
-/// What a preview of [`guessed`] shows, as text.
+/// The preview of [`guessed`], as text.
 fn shown(secret: &str, guess: &str) -> String {
     let webhook = guessed(secret);
     let (shown, missing) =
@@ -154,19 +154,18 @@ fn shown(secret: &str, guess: &str) -> String {
 }
 
 proptest! {
-    /// With a beginning of a secret and with another text as long, a preview shows the same but for
-    /// that text itself.
+    /// With the start of a secret and with another text of the same length, a preview differs only
+    /// in that text.
     #[test]
-    fn a_preview_answers_no_guess(secret in "[a-zA-Z0-9]{24,60}", length in 6..59_usize, other in "[a-zA-Z0-9]{60}") {
+    fn preview_does_not_confirm_a_guess(secret in "[a-zA-Z0-9]{24,60}", length in 6..59_usize, other in "[a-zA-Z0-9]{60}") {
         let length = length.min(secret.len() - 1);
         let (prefix, other) = (&secret[..length], &other[..length]);
         prop_assert_eq!(shown(&secret, prefix).replace(prefix, "Q"), shown(&secret, other).replace(other, "Q"));
     }
 
-    /// Whatever the data is, near the limits on lengths too, a preview is the same for every
-    /// secret.
+    /// For any data, including sizes near the limits, a preview is the same for every secret.
     #[test]
-    fn a_preview_does_not_depend_on_secrets(
+    fn preview_does_not_depend_on_secrets(
         one in "[a-zA-Z0-9]{24,60}", two in "[a-zA-Z0-9]{24,60}", start in 0..24_usize, fill in prop_oneof![0..60_usize, 1900..2100_usize, 4000..4100_usize],
     ) {
         let guess = format!("{}{}", &one[..start], "x".repeat(fill));

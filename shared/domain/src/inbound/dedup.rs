@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Request, Verification, check::SLACK_TIME, stripe, twilio};
+use super::{Request, Verification, stripe, twilio, verify::SLACK_TIME};
 use crate::json;
 
 /// Headers that identify a delivery, one per sender. Only the one of Standard Webhooks is signed.

@@ -1,9 +1,9 @@
-"""Sends each message of the `dead` queue back to the queue that it belongs to, and tells how many were sent and left.
+"""Moves the messages of the `dead` queue back to their queues. Prints how many it sent and how many it skipped.
 
-    python3 infra/redrive.py <name of the stack>
+    python3 infra/redrive.py <stack name>
 
-A message is deleted here once it is stored there, so that a run can end anywhere and be repeated. What is neither an event nor
-asks for work of the delivery function is left, and so is what arrives during the run: the cause is not mended. Needs boto3.
+A message is deleted only after it was sent, so that an interrupted run can be repeated. Skips messages that are neither events
+nor messages for the delivery function, and messages that fail again during the run. Requires boto3.
 """
 
 import json
@@ -19,7 +19,7 @@ sqs = boto3.client("sqs")
 
 
 def destination(message):
-    """The URL of the queue of what works on the message; none when nothing does."""
+    """Returns the URL of the queue whose function handles the message, or None."""
     try:
         body = json.loads(message["Body"])
     except ValueError:
@@ -32,27 +32,27 @@ def destination(message):
 
 
 def received():
-    """The messages of the queue until there are none, or until one that was left comes again."""
+    """Yields the messages of the queue until it is empty or returns only skipped messages."""
     seen = set()
     while True:
-        answer = sqs.receive_message(
+        response = sqs.receive_message(
             QueueUrl=urls["DeadQueueUrl"], MaxNumberOfMessages=10, WaitTimeSeconds=1, AttributeNames=["All"]
         )
-        messages = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
+        messages = [message for message in response.get("Messages", []) if message["MessageId"] not in seen]
         if not messages:
             return
         seen.update(message["MessageId"] for message in messages)
         yield from messages
 
 
-sent = left = 0
+sent = skipped = 0
 for message in received():
     queue = destination(message)
     if queue is None:
-        left += 1
+        skipped += 1
         continue
     group = message["Attributes"].get("MessageGroupId")
     sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], **({"MessageGroupId": group} if group else {}))
     sqs.delete_message(QueueUrl=urls["DeadQueueUrl"], ReceiptHandle=message["ReceiptHandle"])
     sent += 1
-print(f"{sent} sent, {left} left")
+print(f"{sent} sent, {skipped} skipped")

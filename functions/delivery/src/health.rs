@@ -40,7 +40,7 @@ pub(super) async fn record(
     }
     // Condition failed: another attempt recorded the same, or the webhook changed since it was
     // read.
-    if let Err(error) = app.table.note_health(webhook, after.as_ref()).await {
+    if let Err(error) = app.table.record_health(webhook, after.as_ref()).await {
         tracing::error!(webhook = %webhook.id, %error, "failed to record health");
     }
 }

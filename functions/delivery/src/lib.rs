@@ -204,7 +204,7 @@ async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<S
         return Vec::new();
     }
     let read_at = Instant::now();
-    match app.table.context(&messages).await {
+    match app.table.load_batch(&messages).await {
         Ok(context) => {
             let batch = Batch {
                 context,

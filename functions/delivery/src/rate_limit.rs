@@ -7,7 +7,7 @@ use domain::{
     webhook::{Line, Webhook},
 };
 use jiff::Timestamp;
-use platform::{clock, table::pace::Turn};
+use platform::{clock, table::pace::Slot};
 
 use super::{App, DeliverError, send};
 
@@ -37,14 +37,14 @@ pub(super) async fn acquire(
     }
     match app
         .table
-        .turn(webhook.id, limit, line, message.line, clock::now())
+        .acquire_slot(webhook.id, limit, line, message.line, clock::now())
         .await?
     {
-        Turn::At(at) => {
+        Slot::Granted(at) => {
             clock::sleep_until(at).await;
             Ok(true)
         }
-        Turn::Later(place, line) => postpone(app, message, place, line, limit).await,
+        Slot::RetryAt(place, line) => postpone(app, message, place, line, limit).await,
     }
 }
 

@@ -87,7 +87,7 @@ async fn accept(app: &App, request: &Request) -> Result<Accepted, InboundError> 
     let key = key(request).ok_or(Rejection::Unknown)?;
     let caller = app
         .table
-        .caller(&key, &app.keys)
+        .resolve_inbound_key(&key, &app.keys)
         .await?
         .ok_or(Rejection::Unknown)?;
     if [Method::HEAD, Method::OPTIONS].contains(request.method()) {

@@ -1,23 +1,23 @@
-//! The command line of `cargo dev`.
+//! Command line of `cargo dev`.
 
 pub(crate) const HELP: &str = "\
 Runs infra/template.yaml on this machine until Ctrl-C.
 
 Usage: cargo dev [--port <port>] [--fresh] [--watch]
 
-  --port <port>  where it listens on 127.0.0.1 (4566)
-  --fresh        forget what the last start left in target/dev
-  --watch        run the functions under `cargo lambda watch`, which builds and restarts them when their sources change;
-                 `cargo lambda invoke` reaches them at the next port";
+  --port <port>  port on 127.0.0.1 (default 4566)
+  --fresh        discard the state in target/dev
+  --watch        run the functions under `cargo lambda watch`, which rebuilds and restarts them when their sources
+                 change; `cargo lambda invoke` reaches them at the next port";
 
-/// What to do.
+/// The command to run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Start(Arguments),
     Help,
 }
 
-/// How to start.
+/// Options for starting the stack.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
     pub(crate) port: u16,
@@ -26,10 +26,11 @@ pub(crate) struct Arguments {
 }
 
 impl Command {
-    /// Parse what follows `cargo dev`.
+    /// Parses the arguments of `cargo dev`.
     ///
     /// # Errors
-    /// The first argument that is unknown or has no good value, in words.
+    ///
+    /// Describes the first argument that is unknown or has an invalid value.
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut arguments = Arguments {
             port: 4566,
@@ -60,9 +61,9 @@ fn port(value: Option<String>) -> Result<u16, String> {
     value
         .parse()
         .ok()
-        // The one after it must be a port as well.
+        // The next port must be valid as well.
         .filter(|port| (1024..u16::MAX).contains(port))
-        .ok_or_else(|| format!("--port {value}: not a number from 1024 to 65534"))
+        .ok_or_else(|| format!("--port {value}: must be a number from 1024 to 65534"))
 }
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn understands_every_argument() {
+    fn arguments_are_parsed() {
         for (line, port, fresh, watch) in [
             ("", 4566, false, false),
             ("--port 4600 --fresh", 4600, true, false),
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_it_does_not_know() {
+    fn invalid_arguments_are_rejected() {
         for (line, reason) in [
             ("--prot 1", "unknown argument --prot"),
             ("--fresh=yes", "unknown argument --fresh=yes"),
@@ -98,16 +99,19 @@ mod tests {
             ("--port", "--port needs a number"),
             (
                 "--port http",
-                "--port http: not a number from 1024 to 65534",
+                "--port http: must be a number from 1024 to 65534",
             ),
-            ("--port 80", "--port 80: not a number from 1024 to 65534"),
+            (
+                "--port 80",
+                "--port 80: must be a number from 1024 to 65534",
+            ),
             (
                 "--port 65535",
-                "--port 65535: not a number from 1024 to 65534",
+                "--port 65535: must be a number from 1024 to 65534",
             ),
             (
                 "--port 70000",
-                "--port 70000: not a number from 1024 to 65534",
+                "--port 70000: must be a number from 1024 to 65534",
             ),
         ] {
             assert_eq!(parse(line), Err(reason.to_owned()), "{line}");

@@ -1,4 +1,4 @@
-//! The first administrator, and new tokens for it.
+//! The first admin and its tokens.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,14 @@ use crate::deploy::Deployed;
 use crate::emulator::Emulator;
 use crate::{Place, UpError, http};
 
-/// A new token of the administrator, who is created if need be.
+/// Issues a new token for the first admin, who is created if necessary.
 pub(crate) fn administrator(
     emulator: &Emulator,
     place: &Place,
     deployed: &Deployed,
 ) -> Result<String, UpError> {
-    // It refuses when there is an administrator already, whose token was lost with the file.
+    // The bootstrap fails if the admin exists. Its token was lost with the file, so request a new
+    // one.
     invoke(emulator, place, deployed, &json!({"action": "bootstrap"})).or_else(|_| {
         invoke(
             emulator,
@@ -49,6 +50,6 @@ fn invoke(
     }
     let token = body["token"]
         .as_str()
-        .ok_or_else(|| failed("its answer has no token".to_owned()))?;
+        .ok_or_else(|| failed("the response contains no token".to_owned()))?;
     Ok(token.to_owned())
 }

@@ -1,4 +1,5 @@
-//! The stack: packages to the bucket, then `CreateStack` or `UpdateStack`, and what it made.
+//! Deploys the stack: uploads packages to the bucket, then runs `CreateStack` or `UpdateStack` and
+//! reads the outputs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,10 +18,10 @@ use crate::{Place, UpError, at, reload, template};
 const BUCKET: &str = "deploy";
 const STACK: &str = "tieline";
 
-/// What the stack is made of.
+/// The deployed resources.
 #[derive(Debug)]
 pub(crate) struct Deployed {
-    /// There was no such stack before.
+    /// Whether the stack was created by this run.
     pub(crate) created: bool,
     pub(crate) api_url: String,
     pub(crate) table: String,
@@ -29,8 +30,8 @@ pub(crate) struct Deployed {
     pub(crate) functions: BTreeMap<String, String>,
 }
 
-/// Create the stack, or bring it to this code, template and these parameters; nothing happens when
-/// it has them already. With a `watcher`, which listens there, invocations go to it.
+/// Creates the stack, or updates it to this code, template and parameters. Does nothing if it is up
+/// to date. With `watcher`, invocations are forwarded to its address.
 pub(crate) fn deploy(
     emulator: &Emulator,
     place: &Place,
@@ -46,7 +47,7 @@ pub(crate) fn deploy(
         .collect();
     let body = template::packaged(&text, BUCKET, &keys).map_err(|function| {
         UpError::Deploy(format!(
-            "the template has no CodeUri of the function {function}"
+            "the template has no CodeUri for the function {function}"
         ))
     })?;
     let body = match watcher {
@@ -136,7 +137,7 @@ fn call(emulator: &Emulator, action: &str, form: &[(String, String)]) -> Result<
     .body)
 }
 
-/// The stack's description, if there is one.
+/// Returns the stack's description, if the stack exists.
 fn describe(emulator: &Emulator) -> Result<Option<String>, HttpError> {
     match call(emulator, "DescribeStacks", &[]) {
         Err(HttpError::Refused { body, .. }) if body.contains("does not exist") => Ok(None),
@@ -144,7 +145,7 @@ fn describe(emulator: &Emulator) -> Result<Option<String>, HttpError> {
     }
 }
 
-/// The description once nothing is in progress.
+/// Returns the description once no operation is in progress.
 fn settled(emulator: &Emulator) -> Result<String, UpError> {
     loop {
         let description = describe(emulator)?.unwrap_or_default();
@@ -159,17 +160,17 @@ fn status(description: &str) -> &str {
     first(description, "StackStatus").unwrap_or_default()
 }
 
-/// Each failed resource with its reason, the first to fail first.
+/// Returns each failed resource with its reason, in order of failure.
 fn failures(emulator: &Emulator) -> Result<String, HttpError> {
     let events = call(emulator, "DescribeStackEvents", &[])?;
-    // What was found before any resource was made is told apart from the rest.
+    // Validation errors are reported separately from the stack's events.
     let validations = call(emulator, "DescribeEvents", &[])?;
     Ok([reasons(&validations), reasons(&events)]
         .concat()
         .join("\n"))
 }
 
-/// Of the events, which come newest first, those since the stack's last operation began.
+/// Returns the failures since the stack's last operation started. Events come newest first.
 fn reasons(events: &str) -> Vec<String> {
     let began = |event: &&str| {
         first(event, "LogicalResourceId") == Some(STACK)
@@ -209,7 +210,7 @@ fn outputs(description: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Names from the outputs, or the output that is missing.
+/// Reads the names from the outputs. The error is the missing output.
 fn deployed(created: bool, outputs: &BTreeMap<String, String>) -> Result<Deployed, String> {
     let output = |name: &str| outputs.get(name).cloned().ok_or_else(|| name.to_owned());
     let functions = FUNCTIONS.into_iter().map(|name| {
@@ -233,14 +234,15 @@ fn deployed(created: bool, outputs: &BTreeMap<String, String>) -> Result<Deploye
     })
 }
 
-/// `config-api` as the template writes it: `ConfigApi`.
+/// Converts a function's name to the template's spelling: `config-api` becomes `ConfigApi`.
 fn pascal(name: &str) -> String {
     name.split('-')
         .map(|word| word[..1].to_uppercase() + &word[1..])
         .collect()
 }
 
-/// The contents of the first element of that name. The emulator's answers are flat enough for this.
+/// Returns the contents of the first element with that name. The emulator's responses are flat
+/// enough for this.
 fn first<'a>(xml: &'a str, element: &str) -> Option<&'a str> {
     all(xml, element).next()
 }
@@ -266,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_outputs_without_their_markup() {
+    fn outputs_are_unescaped() {
         let xml = "<Stacks><member><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>\
             <member><OutputKey>TableName</OutputKey><OutputValue>t&amp;1</OutputValue></member>\
             <member><OutputKey>ApiUrl</OutputKey><OutputValue>http://h/api</OutputValue></member>\
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_failed_in_the_order_it_did() {
+    fn failures_are_listed_in_order() {
         let event = |resource: &str, status: &str, reason: &str| {
             format!(
                 "<member><LogicalResourceId>{resource}</LogicalResourceId><ResourceStatus>{status}</ResourceStatus>\
@@ -304,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn names_functions_as_the_template_does() {
+    fn function_names_match_the_template() {
         assert_eq!(pascal("config-api"), "ConfigApi");
         assert_eq!(pascal("delivery"), "Delivery");
     }

@@ -1,10 +1,11 @@
 """Runs the AWS emulator until standard input closes, and saves its state atomically.
 
-The emulator writes one file per service when it stops, and swallows errors: a process that ends between two files leaves a
-stack without its table. Here all services go into one file, which replaces the former one when it is complete.
+The emulator itself writes one file per service when it stops, and ignores errors. A process that ends between two files
+leaves a stack without its table. This program writes all services to one file, which replaces the previous one once it is
+complete.
 
-Standard input: the byte `k` says that the stack is up, so that its state is worth keeping; the end stops the emulator. Exit
-status: 0, UNUSABLE when the kept state can't be read, UNSAVED when it could not be written (the former one is left as it was).
+Standard input: the byte `k` enables saving, once the stack is up. End of file stops the emulator. Exit status: 0, UNUSABLE if
+the saved state can't be read, UNSAVED if the state could not be written (the previous file stays unchanged).
 """
 
 import copy
@@ -22,7 +23,7 @@ from ministack.core import persistence
 UNUSABLE, UNSAVED = 65, 74
 FILE = os.path.join(persistence.STATE_DIR, "state.jsonl")
 PARTIAL = FILE + ".partial"
-# The last line, with the number of services before it.
+# Name in the last line, which contains the number of services before it.
 END = "end"
 
 keep = False
@@ -42,7 +43,7 @@ def watch():
 
 
 def saved():
-    """Yields each service with its state, as the emulator wraps it."""
+    """Yields each service and its state, in the emulator's envelope."""
     hook = persistence._json_object_hook
     if os.path.exists(FILE):
         with open(FILE) as file:
@@ -52,7 +53,7 @@ def saved():
                     return
                 yield name, state
         raise ValueError("its end is missing")
-    # The emulator's own files, which earlier versions of this program left to it.
+    # The emulator's own files, as earlier versions of this program saved the state.
     for name in app._state_map:
         path = os.path.join(persistence.STATE_DIR, f"{name}.json")
         if os.path.exists(path):
@@ -61,22 +62,22 @@ def saved():
 
 
 def load():
-    """In place of the emulator's own, which goes on without what it can't read."""
+    """Replaces the emulator's function, which skips services that it can't read."""
     try:
         for name, state in saved():
             version, state = state["__ministack_format__"], state["payload"]
             if version > persistence._state_format_version(name):
-                raise ValueError(f"{name} is of a newer emulator")
+                raise ValueError(f"{name} was saved by a newer emulator")
             if state:
                 app._get_module(app._state_map[name]).load_persisted_state(state)
     except Exception as error:
         print(f"{persistence.STATE_DIR} can't be read: {type(error).__name__}: {error}", flush=True)
-        # Nothing runs yet, and the state is left as it is.
+        # Nothing is running yet, and the state is unchanged.
         os._exit(UNUSABLE)
 
 
 def save(services):
-    """In place of the emulator's own, which leaves a file of each service that it managed to write."""
+    """Replaces the emulator's function, which leaves partial state when writing fails."""
     global status
     if not keep:
         return
@@ -94,17 +95,17 @@ def save(services):
             os.fsync(file.fileno())
         os.replace(PARTIAL, FILE)
         for name in app._state_map:
-            former = os.path.join(persistence.STATE_DIR, f"{name}.json")
-            if os.path.exists(former):
-                os.remove(former)
-        say("The state is saved")
+            legacy = os.path.join(persistence.STATE_DIR, f"{name}.json")
+            if os.path.exists(legacy):
+                os.remove(legacy)
+        say("State saved")
     except Exception as error:
         status = UNSAVED
-        say(f"The state could not be saved: {type(error).__name__}: {error}")
+        say(f"Failed to save the state: {type(error).__name__}: {error}")
 
 
 def encoded(name, get_state):
-    """One service's line, or none when it has no state. Background threads may still change it meanwhile."""
+    """Returns a service's line, or None if it has no state. Retries, because background threads may still change it."""
     if name in UNCOPIED:
         get_state.__globals__["copy"] = SimpleNamespace(copy=copy.copy, deepcopy=lambda value, memo=None: value)
     for attempt in range(10):
@@ -123,7 +124,7 @@ def encoded(name, get_state):
 
 
 def without_expired_items(state):
-    """The emulator expires no items: CloudFormation's time-to-live setting is lost there."""
+    """Removes expired items. The emulator never does: it ignores CloudFormation's time-to-live setting."""
     now = time.time()
     for table in state["tables"]._data.values():
         for partition, items in list(table["items"].items()):
@@ -136,12 +137,12 @@ def without_expired_items(state):
 
 
 def without_log_events(state):
-    """The functions' own lines go to files."""
+    """Removes log events: the functions log to files."""
     for group in state["log_groups"]._data.values():
         group["streams"] = {}
 
 
-# A deep copy of the items takes four times as long as writing them, and nothing is served any more.
+# Deep-copying the items takes four times as long as writing them, and no requests are served any more.
 UNCOPIED = {"dynamodb", "sqs"}
 REDUCED = {"dynamodb": without_expired_items, "cloudwatch_logs": without_log_events}
 

@@ -1,9 +1,9 @@
 //! The emulator's process.
 //!
-//! It watches its standard input, whose other end only this process holds: when that closes,
-//! because the handle is dropped or this process died, even by SIGKILL, it ends its process group
-//! with SIGTERM. Thus no emulator and no function is ever left behind, and the state of a stack
-//! that was up is saved: whole, or not at all.
+//! The process watches its standard input, whose other end only this process has. When that end
+//! closes, because the handle is dropped or this process dies (even by SIGKILL), the emulator
+//! terminates its process group with SIGTERM. So no emulator and no function is left running, and
+//! the state of a stack that was up is saved atomically.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,19 +17,19 @@ use std::time::{Duration, Instant};
 
 use crate::{Place, UpError, at, create_directory, http};
 
-/// The API's id, set by a tag that the emulator heeds, so that the API's URL is known before it is
-/// made.
+/// The API's ID. The emulator reads it from a tag, so that the API's URL is known before it is
+/// created.
 pub(crate) const API_ID: &str = "tieline";
 
-/// Runs the emulator; see there for what it reads from its standard input and for its exit status.
+/// Program that runs the emulator. It documents its standard input and exit statuses.
 const PROGRAM: &str = include_str!("emulator.py");
 
-/// The program's exit status when the kept state can't be read.
+/// Exit status when the saved state can't be read.
 const UNUSABLE: i32 = 65;
-/// The program's exit status when the state could not be written.
+/// Exit status when the state could not be saved.
 const UNSAVED: i32 = 74;
 
-/// How long the program may take to stop without having written anything.
+/// Maximum time without progress while the program stops.
 pub(crate) const STUCK_AFTER: Duration = Duration::from_mins(2);
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Emulator {
 }
 
 impl Emulator {
-    /// The functions reach AWS at the port `proxy`, or at the emulator's own.
+    /// Starts the emulator. The functions reach AWS at the port `proxy`, or at the emulator's own.
     pub(crate) fn start(
         python: &Path,
         place: &Place,
@@ -52,7 +52,7 @@ impl Emulator {
         let port = free(port)?;
         let (state, temporary) = (place.file("state"), place.file("tmp"));
         create_directory(&state)?;
-        // Code that it unpacked earlier.
+        // Code unpacked by an earlier run.
         let _ = fs::remove_dir_all(&temporary);
         create_directory(&temporary)?;
         let log_path = place.file("emulator.log");
@@ -60,8 +60,8 @@ impl Emulator {
         let same = |file: &File| file.try_clone().map_err(at(&log_path));
         let child = Command::new(python)
             .args(["-c", PROGRAM])
-            // The functions inherit its environment: neither the user's AWS profile nor a proxy
-            // belongs there.
+            // The functions inherit this environment, which must not contain the user's AWS profile
+            // or proxy.
             .env_clear()
             .envs(
                 ["PATH", "HOME", "LANG"]
@@ -79,7 +79,7 @@ impl Emulator {
                 ("PERSIST_STATE", "1"),
                 ("PYTHONUNBUFFERED", "1"),
             ])
-            // The emulator hands it on to the functions, and makes no use of it itself.
+            // Passed through to the functions. The emulator does not use it.
             .env(
                 "AWS_ENDPOINT_URL",
                 format!("http://127.0.0.1:{}", proxy.unwrap_or(port)),
@@ -91,7 +91,7 @@ impl Emulator {
             .stdin(Stdio::piped())
             .stdout(same(log)?)
             .stderr(same(log)?)
-            // Ctrl-C on the terminal is for us, not for the group in the foreground.
+            // Ctrl-C on the terminal must reach only this process, not the emulator.
             .process_group(0)
             .spawn()
             .map_err(at(python))?;
@@ -121,11 +121,11 @@ impl Emulator {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Has the state saved when the emulator stops. Until then a start that fails or is interrupted
+    /// Enables saving the state when the emulator stops. Until then a failed or interrupted start
     /// changes nothing.
     pub(crate) fn keep(&mut self) {
         if let Some(input) = &mut self.child.stdin {
-            // An emulator that has ended is noticed by `alive`.
+            // `alive` detects an emulator that has exited.
             let _ = input.write_all(b"k");
         }
     }
@@ -137,14 +137,14 @@ impl Emulator {
             .filter_map(|entry| entry.metadata().ok())
             .map(|file| file.len())
             .sum();
-        // It reads some 15 MB a second.
-        let patience = Instant::now() + Duration::from_secs(60 + bytes / 1_000_000);
+        // The emulator reads about 15 MB per second.
+        let give_up_at = Instant::now() + Duration::from_secs(60 + bytes / 1_000_000);
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) if status.code() == Some(UNUSABLE) => {
                     return Err(UpError::Unreadable(self.tail(1)));
                 }
-                Ok(None) if Instant::now() < patience => {}
+                Ok(None) if Instant::now() < give_up_at => {}
                 _ => {
                     return Err(UpError::Emulator {
                         tail: self.tail(10),
@@ -159,18 +159,19 @@ impl Emulator {
         }
     }
 
-    /// The last lines of its log.
+    /// Returns the last lines of the emulator's log.
     fn tail(&self, lines: usize) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let all: Vec<_> = text.lines().collect();
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 
-    /// Ends it, and waits until its state is saved, however long that takes, unless `give_up` says
-    /// otherwise.
+    /// Stops the emulator and waits until its state is saved, however long that takes, unless
+    /// `give_up` is set.
     ///
     /// # Errors
-    /// The state could not be saved, or it was given up.
+    ///
+    /// If the state could not be saved, or saving was given up.
     pub(crate) fn end(&mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), UpError> {
         drop(self.child.stdin.take());
         let partial = partial(&self.state);
@@ -210,8 +211,8 @@ impl Emulator {
         }
     }
 
-    /// Linux routes all of 127/8 to this machine: whoever answers on another of its addresses
-    /// listens on all of them.
+    /// Returns whether the emulator listens on more than 127.0.0.1. Linux routes all of 127.0.0.0/8
+    /// to this machine, so a response from another of these addresses proves it.
     fn is_exposed(&self) -> bool {
         let other = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), self.port));
         TcpStream::connect_timeout(&other, Duration::from_millis(200)).is_ok()
@@ -220,17 +221,17 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // One that has ended is not ended again.
+        // Does nothing if the emulator has already ended.
         let _ = self.end(|_| {}, &AtomicBool::new(false));
     }
 }
 
-/// What the program writes while it saves the state in this directory.
+/// The file that the program writes while it saves the state in this directory.
 pub(crate) fn partial(state: &Path) -> PathBuf {
     state.join("state.jsonl.partial")
 }
 
-/// `port` when nobody listens there, or any free one for 0.
+/// Returns `port` if it is free, or any free port for 0.
 pub(crate) fn free(port: u16) -> Result<u16, UpError> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| UpError::PortTaken(port))?;
@@ -245,12 +246,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_taken_port_is_refused_and_zero_finds_a_free_one() {
+    fn port_in_use_is_rejected_and_zero_finds_a_free_one() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = free(port).unwrap_err().to_string();
         assert!(
-            error.contains(&format!("port {port} on 127.0.0.1 is taken")),
+            error.contains(&format!("port {port} on 127.0.0.1 is in use")),
             "{error}"
         );
         assert_ne!(free(0).unwrap(), port);

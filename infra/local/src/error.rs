@@ -1,112 +1,112 @@
-//! Why a stack did not come up, or did not end well.
+//! Errors of starting and stopping the stack.
 
 use std::path::PathBuf;
 
 use crate::http::HttpError;
 
-/// Why the stack did not come up: one message for the user.
+/// Why the stack did not start or stop cleanly: one message for the user.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
-    /// There is no Python that could run the emulator.
+    /// No suitable Python was found.
     #[error(
-        "Python 3.10 or newer, with venv and pip, is needed to run the AWS emulator, and was not found (tried {tried}).\nOn Debian or Ubuntu: apt install python3 python3-venv; on macOS: brew install python3"
+        "the AWS emulator requires Python 3.10 or newer with venv and pip, which was not found (tried {tried}).\nOn Debian or Ubuntu: apt install python3 python3-venv; on macOS: brew install python3"
     )]
     NoPython {
         /// The commands that were tried.
         tried: String,
     },
-    /// pip could not install something.
-    #[error("{title} could not be installed into {}: {reason}", place.display())]
+    /// pip failed to install a tool.
+    #[error("failed to install {title} into {}: {reason}", place.display())]
     Install {
-        /// What it is.
+        /// The tool's name.
         title: &'static str,
         /// The virtual environment.
         place: PathBuf,
-        /// Why, unless pip has said so itself.
+        /// The reason, unless pip has printed it.
         reason: String,
     },
-    /// The functions do not compile; cargo has said why.
-    #[error("the functions do not build: see above")]
+    /// The functions do not compile. Cargo has printed the errors.
+    #[error("failed to build the functions: see above")]
     Build,
-    /// Something else listens there.
+    /// Another program listens on the port.
     #[error(
-        "port {0} on 127.0.0.1 is taken by another program: end that one, or choose another port (cargo dev --port …)"
+        "port {0} on 127.0.0.1 is in use by another program. Stop that program, or choose another port (cargo dev --port …)"
     )]
     PortTaken(u16),
-    /// The kept state belongs to another port: queue URLs, which hold it, are part of it.
+    /// The saved state belongs to another port. It contains queue URLs, which include the port.
     #[error(
-        "the kept state belongs to {former}: start with that port, or forget the state with --fresh"
+        "the saved state belongs to {former}. Start with that port, or discard the state with --fresh"
     )]
     Moved {
-        /// Where the stack was.
+        /// Where the stack ran.
         former: String,
     },
     /// Another process uses the directory.
-    #[error("{} is in use: is `cargo dev` running already?", .0.display())]
+    #[error("{} is in use. Is `cargo dev` already running?", .0.display())]
     Busy(PathBuf),
-    /// The emulator ended before it answered, or never answered.
-    #[error("the AWS emulator did not start; the end of {}:\n{tail}", log.display())]
+    /// The emulator exited or hung before its first response.
+    #[error("the AWS emulator did not start. The last lines of {}:\n{tail}", log.display())]
     Emulator {
-        /// Its log.
+        /// The emulator's log.
         log: PathBuf,
-        /// The log's last lines.
+        /// The last lines of the log.
         tail: String,
     },
-    /// The emulator ended while the stack was up.
+    /// The emulator exited while the stack was up.
     #[error(
-        "the AWS emulator ended by itself; the next start finds the state that was saved before. Its log: {}",
+        "the AWS emulator exited unexpectedly. The next start uses the previously saved state. Its log: {}",
         .0.display()
     )]
     Ended(PathBuf),
-    /// The emulator listens on more than loopback.
-    #[error("the AWS emulator listens beyond 127.0.0.1; it was stopped")]
+    /// The emulator listens on more than the loopback interface.
+    #[error("the AWS emulator listens on more than 127.0.0.1; it was stopped")]
     Exposed,
-    /// The kept state can't be used.
-    #[error("the kept state can't be used: {0}")]
+    /// The saved state can't be used.
+    #[error("the saved state can't be used: {0}")]
     Unreadable(String),
-    /// The kept state can't be used, and was moved.
+    /// The saved state can't be used, and was moved.
     #[error(
-        "the kept state can't be used: {reason}\nIt was moved to {}. To start without it: cargo dev --fresh",
+        "the saved state can't be used: {reason}\nIt was moved to {}. To start without it: cargo dev --fresh",
         place.display()
     )]
     Unusable {
-        /// What is wrong with it.
+        /// The problem.
         reason: String,
-        /// Where it is now.
+        /// The new location.
         place: PathBuf,
     },
-    /// The state could not be saved when the stack ended.
+    /// The state could not be saved when the stack stopped.
     #[error(
-        "the state was not saved; the next start finds the one that was saved before. The emulator's log: {}",
+        "the state was not saved. The next start uses the previously saved state. The emulator's log: {}",
         log.display()
     )]
     Unsaved {
         /// The emulator's log.
         log: PathBuf,
     },
-    /// The stack is there, but its API does not work.
+    /// The stack is deployed, but its API does not work.
     #[error(
-        "the stack does not work: GET {call} with the administrator's token: {reason}\nThe function's log: {}\nIf the kept state is the cause, cargo dev --fresh forgets it",
+        "the stack does not work: GET {call} with the administrator's token: {reason}\nThe function's log: {}\nIf the saved state is the cause, discard it with cargo dev --fresh",
         log.display()
     )]
     Call {
-        /// What was called.
+        /// The request that failed.
         call: &'static str,
-        /// What came back.
+        /// The response or error.
         reason: String,
         /// The function's log.
         log: PathBuf,
     },
-    /// cargo-lambda ended, or does not listen.
-    #[error("`cargo lambda watch` does not run; its log: {}", .0.display())]
+    /// cargo-lambda exited, or does not listen.
+    #[error("`cargo lambda watch` is not running; its log: {}", .0.display())]
     Watch(PathBuf),
-    /// `CloudFormation` refused the stack.
-    #[error("the stack could not be deployed:\n{0}")]
+    /// `CloudFormation` rejected the stack.
+    #[error("failed to deploy the stack:\n{0}")]
     Deploy(String),
-    /// The rotation function could not make the administrator.
-    #[error("the first administrator could not be created: {reason}\nThe function's log: {}", log.display())]
+    /// The rotation function failed to create the admin.
+    #[error("failed to create the first admin: {reason}\nThe function's log: {}", log.display())]
     Bootstrap {
-        /// What the function answered.
+        /// The function's response.
         reason: String,
         /// The function's log.
         log: PathBuf,
@@ -114,12 +114,12 @@ pub enum UpError {
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// Which one.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// The emulator did not answer as AWS would.
+    /// The emulator did not respond as AWS would.
     #[error("the AWS emulator: {0}")]
     Http(#[from] HttpError),
 }

@@ -1,10 +1,10 @@
-//! The functions, built for this machine and packed as deployment packages.
+//! Builds the functions for this machine and creates their deployment packages.
 //!
-//! `cargo lambda build` always names a target, so it would compile every crate a second time next
-//! to what `cargo test` has. The emulator runs binaries as they are, so a plain build of the
-//! workspace does, which shares all of it. Its packages hold a script that starts the binary rather
-//! than the binary: six debug builds in zips take seconds to pack, to upload and to keep. The
-//! script also sends the function's log lines to a file.
+//! `cargo lambda build` always names a target, so it would compile every crate again next to the
+//! builds of `cargo test`. The emulator runs binaries unchanged, so a plain build of the workspace
+//! is enough and shares everything. A package contains a script that starts the binary, not the
+//! binary itself: six debug builds would take seconds to zip, upload and store. The script also
+//! appends the function's log lines to a file.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{Place, UpError, at, create_directory};
 
-/// Every function: the names of their packages, and of their `CodeUri` in the template.
+/// All functions: the names of their crates, and of their `CodeUri` in the template.
 pub const FUNCTIONS: [&str; 6] = [
     "config-api",
     "inbound",
@@ -31,12 +31,12 @@ pub const FUNCTIONS: [&str; 6] = [
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) function: &'static str,
-    /// Changes when the binary does.
+    /// Changes with the binary.
     pub(crate) key: String,
     pub(crate) zip: Vec<u8>,
 }
 
-/// The template's word for this machine.
+/// The template's name for this machine's architecture.
 pub(crate) fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") {
         "arm64"
@@ -47,9 +47,9 @@ pub(crate) fn architecture() -> &'static str {
 
 pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
-        // With the features that `cargo test` counts, thanks to the dependencies of
-        // tests/Cargo.toml: else tokio and all above it would be compiled twice. And with those of
-        // `cargo run --bin`, as cargo-lambda does it.
+        // Uses the features of `cargo test`, which unifies the dependencies of tests/Cargo.toml.
+        // Otherwise tokio and everything above would be compiled twice. Also uses those of `cargo
+        // run --bin`, as cargo-lambda does.
         .args([
             "build",
             "--workspace",
@@ -82,8 +82,8 @@ pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
         .collect()
 }
 
-/// What `cargo run` and `cargo test` set for their program. Build scripts watch some of these
-/// (ring's does), and would compile anew each time.
+/// Returns whether `cargo run` and `cargo test` set this variable for their program. Some build
+/// scripts (ring's) watch them, and would recompile each time.
 pub(crate) fn is_cargos_own(variable: &str) -> bool {
     [
         "CARGO_PKG_",
@@ -96,7 +96,7 @@ pub(crate) fn is_cargos_own(variable: &str) -> bool {
     .any(|prefix| variable.starts_with(prefix))
 }
 
-/// Where cargo says that the binary is.
+/// Returns the path of the binary from cargo's messages.
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
@@ -118,7 +118,7 @@ fn package(
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let key = format!("{function}-{:x}-{:x}", changed.as_nanos(), file.len());
-    // A copy, so that a build does not replace the binary under a stack that runs.
+    // A copy, so that a build does not replace the binary of a running stack.
     let copy = binaries.join(&key);
     if !copy.exists() {
         let partial = binaries.join(format!("{key}.partial"));
@@ -137,7 +137,7 @@ fn package(
     })
 }
 
-/// Remove the binaries of earlier builds.
+/// Removes the binaries of earlier builds.
 pub(crate) fn prune(place: &Place, current: &[Package]) {
     for entry in fs::read_dir(place.file("functions"))
         .into_iter()
@@ -148,7 +148,7 @@ pub(crate) fn prune(place: &Place, current: &[Package]) {
             .iter()
             .all(|package| entry.file_name() != package.key.as_str())
         {
-            // One that is left over does no harm.
+            // A file that can't be removed does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_executable_that_cargo_names() {
+    fn executable_is_found_in_cargo_messages() {
         let messages = concat!(
             r#"{"reason":"compiler-artifact","target":{"name":"delivery"},"executable":null}"#,
             "\nnot json\n",
@@ -187,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn quotes_paths_for_the_shell() {
+    fn paths_are_quoted_for_the_shell() {
         assert_eq!(quoted(Path::new("/it's here/$x")), r"'/it'\''s here/$x'");
     }
 
     #[test]
-    fn hides_what_cargo_set_for_us_but_not_the_users_settings() {
+    fn only_variables_set_by_cargo_are_removed() {
         for own in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO_BIN_NAME"] {
             assert!(is_cargos_own(own), "{own}");
         }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_holds_an_executable_bootstrap() {
+    fn package_contains_an_executable_bootstrap() {
         let bytes = zipped("#!/bin/sh\n").unwrap();
         let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         let file = zip.by_name("bootstrap").unwrap();

@@ -1,38 +1,38 @@
-//! Calls to the emulator, which speaks AWS's protocols without asking for a signature.
+//! Requests to the emulator, which implements AWS's protocols without verifying signatures.
 
 use std::time::Duration;
 
-/// The emulator did not answer, or not with success.
+/// A request to the emulator failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// No answer.
-    #[error("no answer ({0})")]
+    /// No response.
+    #[error("no response ({0})")]
     NoAnswer(Box<ureq::Error>),
-    /// An answer, but an error.
+    /// A response with an error status.
     #[error("{status}: {body}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The body as it came.
+        /// The response body.
         body: String,
     },
 }
 
-/// An answer with a 2xx status.
+/// A response with a 2xx status.
 pub(crate) struct Answer {
     pub(crate) body: String,
-    /// Lambda's mark of a handler that failed.
+    /// Whether Lambda reports that the handler failed.
     pub(crate) function_error: bool,
 }
 
-/// Functions may take a minute.
+/// Functions may run for a minute.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
 pub(crate) fn get(url: &str) -> Result<Answer, HttpError> {
     answer(builder("GET", url), &[])
 }
 
-/// `GET` with a bearer token.
+/// Sends a `GET` request with a bearer token.
 pub(crate) fn get_as(url: &str, token: &str) -> Result<Answer, HttpError> {
     answer(
         builder("GET", url).header("authorization", format!("Bearer {token}")),
@@ -40,7 +40,7 @@ pub(crate) fn get_as(url: &str, token: &str) -> Result<Answer, HttpError> {
     )
 }
 
-/// An action of a service with the JSON protocol, such as `DynamoDB_20120810.GetItem`.
+/// Executes an action of a service with the JSON protocol, such as `DynamoDB_20120810.GetItem`.
 pub(crate) fn aws(base: &str, target: &str, body: &serde_json::Value) -> Result<Answer, HttpError> {
     let request = builder("POST", base)
         .header("x-amz-target", target)
@@ -52,7 +52,8 @@ pub(crate) fn put(url: &str, body: &[u8]) -> Result<Answer, HttpError> {
     answer(builder("PUT", url), body)
 }
 
-/// `service` is what AWS calls it in a signature: several services have actions of the same name.
+/// Executes an action of a service with the form protocol. `service` is its name in signatures,
+/// because several services have actions with the same name.
 pub(crate) fn post(
     url: &str,
     service: &str,

@@ -1,13 +1,13 @@
-//! The production template on this machine: no AWS account, no Docker.
+//! Runs the production template on this machine, without an AWS account or Docker.
 //!
-//! In come [`Options`]; out comes a [`Running`] stack that answers HTTP, with everything in it that
-//! `infra/template.yaml` names. The steps: install the emulator (once, pinned, under
-//! `target/tools/`), build the functions as `cargo test` builds them, start the emulator on
-//! 127.0.0.1, create or update the stack, make the first administrator.
+//! Takes [`Options`] and returns a [`Running`] stack that serves HTTP, with all resources of
+//! `infra/template.yaml`. Steps: install the emulator (once, with pinned versions, under
+//! `target/tools/`), build the functions as `cargo test` does, start the emulator on 127.0.0.1,
+//! create or update the stack, create the first admin.
 //!
-//! Guaranteed: nothing listens beyond loopback; every process that was started ends when its
-//! [`Running`] is dropped, and also when this process dies, however it dies; a second start finds
-//! the state of the first.
+//! Guarantees: nothing listens beyond the loopback interface. All started processes end when the
+//! [`Running`] is dropped, and also when this process dies for any reason. A second start uses the
+//! state of the first.
 
 mod bootstrap;
 mod deploy;
@@ -34,27 +34,27 @@ use reload::Watcher;
 pub use stack::{Aws, Queues, Stack};
 use tools::{CARGO_LAMBDA, EMULATOR};
 
-/// What to start.
+/// Options for starting a stack.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where state, logs and `stack.json` go: below the repository's `target/`, such as `dev`. One
-    /// stack at a time.
+    /// Directory of state, logs and `stack.json`, below the repository's `target/`, such as `dev`.
+    /// Used by one stack at a time.
     pub directory: String,
-    /// The emulator's port on 127.0.0.1; 0 takes a free one.
+    /// The emulator's port on 127.0.0.1. 0 picks a free one.
     pub port: u16,
-    /// Forget what an earlier start left in the directory.
+    /// Discard the state of earlier runs in the directory.
     pub fresh: bool,
     /// Template parameters and timeouts that differ from [`PARAMETERS`].
     pub parameters: Vec<(String, String)>,
-    /// The port on 127.0.0.1 at which the functions reach AWS, of a proxy before the emulator; the
-    /// emulator's own if none.
+    /// Port on 127.0.0.1 of a proxy through which the functions reach AWS. None uses the emulator's
+    /// port.
     pub proxy: Option<u16>,
-    /// Called with a line for the user as each step begins.
+    /// Called with a progress line when a step starts.
     pub say: fn(&str),
 }
 
-/// How the template's parameters and timeouts differ from production, on every machine: a function
-/// that died is noticed within a minute, and webhooks may go to receivers on this machine.
+/// Template parameters and timeouts that differ from production: a crashed function is detected
+/// within a minute, and webhooks may target this machine.
 pub const PARAMETERS: [(&str, &str); 6] = [
     ("EgressAllow", "127.0.0.1:9000-9999"),
     ("EnableKeyringRotation", "false"),
@@ -64,8 +64,8 @@ pub const PARAMETERS: [(&str, &str); 6] = [
     ("WorkerTimeout", "50"),
 ];
 
-/// A stack that is up. Dropping it ends the emulator and the functions gently, so that their state
-/// is kept.
+/// A running stack. Dropping it stops the emulator and the functions gracefully, so that their
+/// state is saved.
 #[derive(Debug)]
 pub struct Running {
     stack: Stack,
@@ -75,10 +75,10 @@ pub struct Running {
     invoke_port: Option<u16>,
 }
 
-/// A call of `/healthz`, as the gateway passes it on.
+/// API Gateway's event for `/healthz`.
 const HEALTH_EVENT: &str = include_str!("../../../events/api-healthz.json");
 
-/// Directories of states that could not be used begin with this. Only the user deletes them.
+/// Prefix of directories with unusable states. Only the user deletes them.
 const UNUSABLE: &str = "unusable-state-";
 
 /// Paths of one stack.
@@ -98,20 +98,21 @@ impl Place {
     }
 }
 
-/// Start the stack, and return when it answers.
+/// Starts the stack and returns when it responds.
 ///
 /// # Errors
-/// Each step's own; whatever was started by then has ended.
+///
+/// The error of the step that failed. All started processes have ended by then.
 pub fn up(options: &Options) -> Result<Running, UpError> {
     start(options, None)
 }
 
-/// Start the stack with functions that are built again and restarted when their sources change.
-/// They can be invoked by their own names at `invoke_port` (0 takes a free one), as `cargo lambda
-/// invoke` does.
+/// Starts the stack with functions that are rebuilt and restarted when their sources change. `cargo
+/// lambda invoke` can invoke them by name at `invoke_port` (0 picks a free one).
 ///
 /// # Errors
-/// Each step's own; whatever was started by then has ended.
+///
+/// The error of the step that failed. All started processes have ended by then.
 pub fn up_with_reload(options: &Options, invoke_port: u16) -> Result<Running, UpError> {
     start(options, Some(invoke_port))
 }
@@ -123,12 +124,12 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
         root,
     };
     create_directory(&place.directory)?;
-    // The emulator's state holds the keyring.
+    // The emulator's state contains the keyring.
     fs::set_permissions(&place.directory, fs::Permissions::from_mode(0o700))
         .map_err(at(&place.directory))?;
     let log = lock(&place, options.say)?;
     if options.fresh {
-        (options.say)("Forgetting the former state …");
+        (options.say)("Discarding the previous state …");
         forget(&place)?;
     }
     let former = Stack::read(&place.file("stack.json")).map(|stack| stack.aws.endpoint_url);
@@ -137,7 +138,7 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
     {
         return Err(UpError::Moved { former });
     }
-    // Before the steps that take long.
+    // Checked before the slow steps.
     emulator::free(options.port)?;
     let invoke_port = invoke_port.map(emulator::free).transpose()?;
     match run(options, &place, &log, invoke_port) {
@@ -176,7 +177,7 @@ fn run(
         None => None,
     };
     for function in FUNCTIONS {
-        // A log tells of this start alone.
+        // A log contains only this run.
         let _ = fs::remove_file(place.log(function));
     }
     step("Building the functions");
@@ -194,10 +195,10 @@ fn run(
             let aws = Aws::new(&emulator.base()).environment();
             environment.extend(aws.map(|(name, value)| (name.to_owned(), value)));
             let mut watcher = Watcher::start(&cargo_lambda, place, port, environment)?;
-            watcher.await_answer(place, port, "config-api", HEALTH_EVENT)?;
+            watcher.await_response(place, port, "config-api", HEALTH_EVENT)?;
             if deployed.created {
-                // It refuses this event.
-                watcher.await_answer(place, port, "rotation", "{}")?;
+                // The function rejects this event.
+                watcher.await_response(place, port, "rotation", "{}")?;
             }
             Some(watcher)
         }
@@ -220,21 +221,21 @@ fn run(
 }
 
 impl Running {
-    /// Where everything is: the contents of `stack.json`.
+    /// Addresses and names of the stack: the contents of `stack.json`.
     pub fn stack(&self) -> &Stack {
         &self.stack
     }
 
-    /// The file that a function (`"delivery"`) writes its log lines to; it need not exist before
-    /// the first call.
+    /// The log file of a function (`"delivery"`). Created by the function's first invocation.
     pub fn log(&self, function: &str) -> PathBuf {
         self.place.log(function)
     }
 
-    /// Whether all that was started still runs.
+    /// Checks that all started processes are running.
     ///
     /// # Errors
-    /// What ended.
+    ///
+    /// Names the process that has ended.
     pub fn check(&mut self) -> Result<(), UpError> {
         if !self.emulator.alive() {
             return Err(UpError::Ended(self.log("emulator")));
@@ -249,23 +250,24 @@ impl Running {
         Ok(())
     }
 
-    /// Where `cargo lambda invoke` reaches the functions, if they run under `cargo lambda watch`.
+    /// The port for `cargo lambda invoke`, if the functions run under `cargo lambda watch`.
     pub fn invoke_port(&self) -> Option<u16> {
         self.invoke_port
     }
 
-    /// Ends it as dropping does, shows how far the state is saved, and stops waiting for that once
-    /// `give_up` is set.
+    /// Stops the stack as dropping does, reports the progress of saving the state, and stops
+    /// waiting once `give_up` is set.
     ///
     /// # Errors
-    /// The state was not saved.
+    ///
+    /// If the state was not saved.
     pub fn down(mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), UpError> {
         drop(self.watcher.take());
         self.emulator.end(say, give_up)
     }
 }
 
-/// The repository that this was built from.
+/// The repository that this crate was built from.
 pub fn root() -> PathBuf {
     // The manifest is in <root>/infra/local.
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -289,8 +291,8 @@ fn parameters(own: &[(String, String)], emulator: &Emulator) -> Vec<(String, Str
     all
 }
 
-/// The emulator's log, locked. The emulator inherits the lock with the file, so that it is held
-/// until both have ended.
+/// Opens and locks the emulator's log. The emulator inherits the lock with the file, so that it is
+/// released only when both processes have ended.
 fn lock(place: &Place, say: fn(&str)) -> Result<File, UpError> {
     let path = place.file("emulator.log");
     let file = File::options()
@@ -303,18 +305,18 @@ fn lock(place: &Place, say: fn(&str)) -> Result<File, UpError> {
     loop {
         match file.try_lock() {
             Ok(()) => {
-                // Left behind by a save that was ended.
+                // Left over from an interrupted save.
                 let _ = fs::remove_file(&partial);
                 return Ok(file);
             }
             Err(TryLockError::Error(source)) => return Err(UpError::File { path, source }),
             Err(TryLockError::WouldBlock) => {}
         }
-        // The emulator of the one before may still be saving its state.
+        // The previous emulator may still be saving its state.
         let written = fs::metadata(&partial).ok().map(|file| file.len());
         if written != progress.1 {
             if progress.1.is_none() {
-                say("Waiting until the stack that ran here has saved its state …");
+                say("Waiting for the previous stack to save its state …");
             }
             progress = (Instant::now(), written);
         }
@@ -362,7 +364,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn partial_state_of_an_ended_save_is_removed_once_the_lock_is_held() {
+    fn partial_state_is_removed_once_the_lock_is_acquired() {
         let root = std::env::temp_dir().join(format!("tieline-lock-{}", std::process::id()));
         let place = Place {
             directory: root.join("dev"),

@@ -1,4 +1,4 @@
-//! `cargo dev`: the stack on this machine until Ctrl-C.
+//! `cargo dev`: runs the stack on this machine until Ctrl-C.
 
 mod arguments;
 
@@ -44,8 +44,8 @@ fn run(arguments: &Arguments) -> Result<(), UpError> {
         proxy: None,
         say,
     };
-    // Until it is up, a signal ends this process at once; what it started notices, and the kept
-    // state stays as it was.
+    // Until the stack is up, a signal ends this process immediately. Its child processes detect
+    // that, and the saved state is unchanged.
     let mut running = if arguments.watch {
         local::up_with_reload(&options, arguments.port + 1)?
     } else {
@@ -57,11 +57,11 @@ fn run(arguments: &Arguments) -> Result<(), UpError> {
         running.check()?;
         thread::sleep(Duration::from_millis(200));
     }
-    say("\nStopping; the state stays in target/dev …");
+    say("\nStopping. The state is kept in target/dev …");
     running.down(say, &on_signal())
 }
 
-/// A flag that the next Ctrl-C sets.
+/// Returns a flag that the next signal sets.
 fn on_signal() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -71,7 +71,7 @@ fn on_signal() -> Arc<AtomicBool> {
     flag
 }
 
-/// Nobody may be reading any more, which is no reason to stop.
+/// Prints a line. Ignores errors, because a closed stdout is no reason to stop.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
@@ -89,7 +89,7 @@ Tieline is up.
   token   {token}
   names   target/dev/stack.json      logs   target/dev/*.log
 
-Try, with a receiver on port 9000:
+To try it with a receiver on port 9000:
   {post} {url}/v1/webhooks -d '{{\"name\":\"first\",\"url\":\"http://127.0.0.1:9000/hook\",\"events\":[\"message\"]}}'
   {post} {url}/v1/events -d '{{\"type\":\"message\",\"data\":{{\"text\":\"hello\"}}}}'
   curl -sS {bearer} {url}/v1/deliveries
@@ -99,12 +99,12 @@ Try, with a receiver on port 9000:
         let _ = write!(
             text,
             "
-One function by itself, at port {port}:
+To invoke a single function, at port {port}:
   PATH=\"$PWD/target/tools/cargo-lambda/bin:$PATH\" \\
     cargo lambda invoke --invoke-address 127.0.0.1 --invoke-port {port} dispatch --data-file events/dispatch.json
 "
         );
     }
-    text.push_str("\nCtrl-C stops it.");
+    text.push_str("\nPress Ctrl-C to stop.");
     text
 }

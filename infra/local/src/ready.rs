@@ -1,5 +1,5 @@
-//! Checks before `cargo dev` says that the stack is up: kept state is complete, and one
-//! authenticated call succeeds.
+//! Checks before `cargo dev` reports that the stack is up: a restored state is complete, and an
+//! authenticated request succeeds.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,14 +12,15 @@ use crate::http::{self, HttpError};
 use crate::stack::Stack;
 use crate::{Place, UpError, at, bootstrap, create_directory};
 
-/// A call that needs the table, the keyring and a token.
+/// A request that requires the table, the keyring and a token.
 const CALL: &str = "/v1/webhooks?limit=1";
 
-/// The administrator's token, once a call with it has succeeded. A kept token that was revoked
-/// meanwhile is replaced.
+/// Returns the admin's token after a request with it has succeeded. Replaces a saved token that was
+/// revoked.
 ///
 /// # Errors
-/// The kept state lacks what every stack has, or the call fails.
+///
+/// If the restored state is incomplete, or if the request fails.
 pub(crate) fn administrator(
     emulator: &Emulator,
     place: &Place,
@@ -58,7 +59,7 @@ fn failed(place: &Place, error: &HttpError) -> UpError {
     }
 }
 
-/// What a state that was saved completely has, and this one has not.
+/// Returns the first part of a complete state that is missing.
 fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static str>, HttpError> {
     let found = |target: &str, body: Value| match http::aws(&emulator.base(), target, &body) {
         Ok(answer) => Ok(Some(
@@ -84,7 +85,7 @@ fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static s
         .then_some("the keyring"))
 }
 
-/// Moves the kept state to a directory of its own, and names that.
+/// Moves the saved state to a directory of its own. Returns that directory.
 pub(crate) fn set_aside(place: &Place) -> Result<PathBuf, UpError> {
     let mut number = 1;
     let aside = loop {

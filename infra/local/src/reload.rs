@@ -1,7 +1,8 @@
-//! The functions under `cargo lambda watch`: built again and restarted when a source file changes.
+//! Runs the functions under `cargo lambda watch`, which rebuilds and restarts them when a source
+//! file changes.
 //!
-//! The emulator hands each invocation on to it (see [`address`]). Calls that come while a function
-//! is built wait for it. Like the emulator, it ends when this process does, however that dies.
+//! The emulator forwards each invocation to it (see [`address`]). Requests wait while a function is
+//! being built. Like the emulator, it ends when this process dies for any reason.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,13 +20,14 @@ use crate::functions::{is_cargos_own, quoted};
 use crate::http::{self, HttpError};
 use crate::{Place, UpError, at};
 
-/// Invocations of one function at a time; each takes a process, all of which restart on a change.
-const CONCURRENCY: &str = "2";
+/// Concurrent invocations per function. Each requires a process, and all of them restart on a
+/// change.
+const MAX_CONCURRENCY: &str = "2";
 
-/// How long a function's first build may take.
-const FIRST_BUILD: Duration = Duration::from_mins(15);
+/// Timeout of a function's first build.
+const FIRST_BUILD_TIMEOUT: Duration = Duration::from_mins(15);
 
-/// All but what functions are made from, in the syntax of `.gitignore`.
+/// Everything that the functions are not built from, in `.gitignore` syntax.
 const IGNORED: &str = "\
 /*
 !/Cargo.lock
@@ -34,8 +36,8 @@ const IGNORED: &str = "\
 !/shared
 ";
 
-/// Runs what follows it until that ends, or until standard input closes, whose other end only this
-/// process holds.
+/// Runs a command until it ends, or until standard input closes, whose other end only this process
+/// has.
 const UNTIL_CLOSED: &str = r#"
 exec 3<&0
 "$@" 3<&- &
@@ -48,12 +50,12 @@ kill $! 2>/dev/null
 #[derive(Debug)]
 pub(crate) struct Watcher(Child);
 
-/// Where a function is invoked.
+/// The address where a function is invoked.
 pub(crate) fn address(port: u16, function: &str) -> String {
     format!("http://127.0.0.1:{port}/2015-03-31/functions/{function}/invocations")
 }
 
-/// The environment that the template gives to a deployed function; all have the same.
+/// The environment variables of a deployed function in the template. They are the same for all.
 pub(crate) fn environment(
     emulator: &Emulator,
     deployed_name: &str,
@@ -70,7 +72,7 @@ pub(crate) fn environment(
 }
 
 impl Watcher {
-    /// Start it; the functions start at their first call.
+    /// Starts the watcher. Functions start with their first request.
     pub(crate) fn start(
         cargo_lambda: &Path,
         place: &Place,
@@ -90,7 +92,7 @@ impl Watcher {
                 "--invoke-address",
                 "127.0.0.1",
                 "--concurrency",
-                CONCURRENCY,
+                MAX_CONCURRENCY,
             ])
             .args([
                 "--invoke-port",
@@ -101,14 +103,15 @@ impl Watcher {
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| {
                 let name = name.to_string_lossy();
-                // The functions inherit all of this: the user's AWS profile does not belong there.
+                // The functions inherit this environment, which must not contain the user's AWS
+                // profile.
                 !is_cargos_own(&name) && !name.starts_with("AWS_")
             }))
             .envs(environment)
             .env("CARGO_LAMBDA_IGNORE_FILE", &ignored)
             .current_dir(&place.root)
             .stdin(Stdio::piped())
-            // Its own lines; cargo's, on standard error, are for the user.
+            // cargo-lambda's own output. Cargo's output goes to standard error, for the user.
             .stdout(log)
             .process_group(0)
             .spawn()
@@ -118,16 +121,16 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Waits until a function answers this event, whatever it answers. Its first call builds it,
-    /// which can take longer than the emulator lets a function run.
-    pub(crate) fn await_answer(
+    /// Waits until a function responds to this event, with whatever result. The first request
+    /// builds the function, which can take longer than the emulator's function timeout.
+    pub(crate) fn await_response(
         &mut self,
         place: &Place,
         port: u16,
         function: &str,
         event: &str,
     ) -> Result<(), UpError> {
-        let deadline = Instant::now() + FIRST_BUILD;
+        let deadline = Instant::now() + FIRST_BUILD_TIMEOUT;
         let url = address(port, function);
         while let Err(HttpError::NoAnswer(_)) =
             http::post(&url, "lambda", "application/json", event)
@@ -162,9 +165,8 @@ impl Drop for Watcher {
     }
 }
 
-/// Cargo's setting for how it starts what it built: a function's lines go to its log. Each process
-/// takes one call at a time, whatever `cargo lambda watch` sets; the runtime would warn about that
-/// at every start.
+/// Cargo's `runner` setting: appends a function's output to its log. Each process handles one
+/// request at a time, whatever `cargo lambda watch` sets, which would log a warning at every start.
 fn runner(place: &Place) -> String {
     let script = format!(
         r#"unset AWS_LAMBDA_MAX_CONCURRENCY; exec "$0" >>{}/"${{0##*/}}".log 2>&1"#,
@@ -181,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_process_ends_when_its_input_closes() {
+    fn process_ends_when_its_input_closes() {
         let mut child = Command::new("sh")
             .args(["-c", UNTIL_CLOSED, "sh", "sleep", "60"])
             .stdin(Stdio::piped())
@@ -193,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_the_process_does() {
+    fn wrapper_ends_with_its_process() {
         let mut child = Command::new("sh")
             .args(["-c", UNTIL_CLOSED, "sh", "true"])
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        // `wait` would close its input.
+        // `wait` would close the process's input.
         while child.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(5));
         }

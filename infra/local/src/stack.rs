@@ -1,4 +1,4 @@
-//! `stack.json`: where everything is, for scripts and tests.
+//! `stack.json`: addresses and names for scripts and tests.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,29 +10,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::deploy::Deployed;
 
-/// A running stack's addresses and names.
+/// Addresses and names of a running stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stack {
-    /// `/v1/…` and `/in/…` lie under it.
+    /// Base URL of `/v1/…` and `/in/…`.
     pub api_url: String,
-    /// The first administrator's token, scope `admin`.
+    /// The first admin's token, with scope `admin`.
     pub admin_token: String,
-    /// How an AWS client reaches the emulator.
+    /// Settings of AWS clients for the emulator.
     pub aws: Aws,
-    /// The deployed name of each function.
+    /// Deployed name of each function.
     pub functions: BTreeMap<String, String>,
-    /// The table's name.
+    /// Name of the table.
     pub table: String,
-    /// The queues' URLs.
+    /// URLs of the queues.
     pub queues: Queues,
 }
 
 /// Settings of an AWS client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aws {
-    /// The emulator.
+    /// URL of the emulator.
     pub endpoint_url: String,
-    /// Any other would be another, empty account there.
+    /// Other regions are separate and empty in the emulator.
     pub region: String,
     /// Not a secret.
     pub access_key_id: String,
@@ -49,7 +49,7 @@ pub struct Queues {
     pub deliveries: String,
     /// Later attempts.
     pub retries: String,
-    /// What no function could handle.
+    /// Dead letters.
     pub dead: String,
 }
 
@@ -63,7 +63,7 @@ impl Aws {
         }
     }
 
-    /// What an AWS client reads from its environment.
+    /// The settings as environment variables.
     pub(crate) fn environment(self) -> [(&'static str, String); 4] {
         [
             ("AWS_ENDPOINT_URL", self.endpoint_url),
@@ -86,7 +86,7 @@ impl Stack {
         }
     }
 
-    /// Whole or not at all, and for this user only: it holds a token.
+    /// Writes the file atomically, and readable for this user only, because it contains a token.
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let partial = path.with_extension("partial");
         let _ = fs::remove_file(&partial);
@@ -100,7 +100,7 @@ impl Stack {
         fs::rename(&partial, path)
     }
 
-    /// What an earlier start wrote, if that can be read.
+    /// Reads the file of an earlier run. None if it is missing or invalid.
     pub(crate) fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }

@@ -1,10 +1,9 @@
-//! The template as `aws cloudformation package` would upload it: packages by their place in the
-//! bucket. And with numbers in place of the parameters that are numbers, since the emulator hands
-//! them on as strings, which its queue pollers refuse, and of timeouts, which may be shorter here
-//! than the template lets them be on AWS.
+//! Prepares the template like `aws cloudformation package`: packages refer to the bucket. Also
+//! inlines numeric parameters, because the emulator passes them as strings, which its queue pollers
+//! reject, and timeouts, which may be shorter here than the template allows on AWS.
 
-/// `text` with each function's `CodeUri` pointing to the bucket, or the name of a function that has
-/// none.
+/// Returns `text` with each function's `CodeUri` in the bucket. The error names a function without
+/// one.
 ///
 /// `packages` are pairs of a function's name and the key of its package.
 pub(crate) fn packaged<'a>(
@@ -23,8 +22,8 @@ pub(crate) fn packaged<'a>(
     Ok(text)
 }
 
-/// `text`, which [`packaged`] made, with the address that the emulator shall hand each function's
-/// invocations on to.
+/// Returns `text` from [`packaged`] with the addresses to which the emulator forwards each
+/// function's invocations.
 pub(crate) fn forwarded(
     text: &str,
     bucket: &str,
@@ -43,7 +42,7 @@ pub(crate) fn forwarded(
         })
 }
 
-/// `text` without the alarms over several metrics, which the emulator does not have.
+/// Returns `text` without alarms on several metrics, which the emulator does not support.
 pub(crate) fn without_metric_math(text: &str) -> String {
     let resources: Vec<_> = text
         .split("\n\n")
@@ -52,11 +51,11 @@ pub(crate) fn without_metric_math(text: &str) -> String {
     resources.join("\n\n")
 }
 
-/// The timeouts, which stand in the template as numbers alone: it would refuse short ones as
-/// parameters.
+/// Timeouts that are inlined because the template rejects short ones as parameters.
 pub(crate) const TIMEOUTS: [&str; 2] = ["WorkerTimeout", "VisibilityTimeout"];
 
-/// `text` with the values of numeric parameters and timeouts where they are referred to.
+/// Returns `text` with the values of numeric parameters and timeouts in place of references to
+/// them.
 pub(crate) fn with_numbers(text: &str, parameters: &[(String, String)]) -> String {
     parameters
         .iter()
@@ -76,7 +75,7 @@ mod tests {
     const TEMPLATE: &str = include_str!("../../template.yaml");
 
     #[test]
-    fn every_function_of_the_template_is_packaged() {
+    fn all_functions_are_packaged() {
         let packages: Vec<_> = FUNCTIONS.iter().map(|name| (*name, *name)).collect();
         let text = packaged(TEMPLATE, "deploy", &packages).unwrap();
         assert!(!text.contains("../target"));
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_function_can_be_forwarded() {
+    fn all_functions_can_be_forwarded() {
         let packages: Vec<_> = FUNCTIONS.iter().map(|name| (*name, *name)).collect();
         let text = packaged(TEMPLATE, "deploy", &packages).unwrap();
         let text = forwarded(&text, "deploy", &packages, |function| {
@@ -98,12 +97,12 @@ mod tests {
             let expected = format!("MINISTACK_LAMBDA_PROXY_URL: \"http://h/{function}\"");
             assert_eq!(text.matches(&expected).count(), 1, "{function}");
         }
-        // Each would replace the line above.
+        // Any other `Environment` would be replaced by the line above.
         assert!(!TEMPLATE.contains("      Environment: {"));
     }
 
     #[test]
-    fn a_function_without_code_is_named() {
+    fn function_without_code_is_an_error() {
         assert_eq!(
             packaged(TEMPLATE, "deploy", &[("billing", "k")]),
             Err("billing")
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stand_where_their_parameters_were() {
+    fn numeric_parameters_are_inlined() {
         let parameters = [
             ("MaximumConcurrency", "4"),
             ("EgressAllow", "127.0.0.1:9000-9999"),
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_over_several_metrics_are_left_out_and_nothing_else() {
+    fn only_alarms_on_several_metrics_are_removed() {
         let names = |text: &str| -> Vec<String> {
             let lines = text
                 .lines()
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_delivery_function_may_feed_its_own_queue() {
+    fn only_delivery_allows_recursive_loops() {
         let allowing: Vec<_> = TEMPLATE
             .split("\n\n")
             .filter(|resource| {

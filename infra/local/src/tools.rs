@@ -1,5 +1,5 @@
-//! Tools from `PyPI`, each in a virtual environment under `target/tools/`, made once for each set
-//! of versions.
+//! Tools from `PyPI`, each in a virtual environment under `target/tools/`, created once per set of
+//! versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use std::process::Command;
 
 use crate::{UpError, at, create_directory};
 
-/// What pip installs together.
+/// Packages that pip installs together.
 pub(crate) struct Tool {
-    /// The directory of its virtual environment.
+    /// Directory of the virtual environment.
     name: &'static str,
     title: &'static str,
     requirements: [&'static str; 2],
 }
 
-/// ministack plus what its SAM transform needs; its `full` set has 100 MB of databases that nothing
-/// here uses.
+/// ministack and the dependencies of its SAM transform. Its `full` set has 100 MB of unused
+/// databases.
 pub(crate) const EMULATOR: Tool = Tool {
     name: "emulator",
     title: "the AWS emulator",
     requirements: ["ministack==1.5.33", "aws-sam-translator==1.115.0"],
 };
 
-/// Alone: the compiler that it wants as well, of 300 MB, is for builds for other machines.
+/// Without the compiler of 300 MB that it suggests, which is for cross-compiling.
 pub(crate) const CARGO_LAMBDA: Tool = Tool {
     name: "cargo-lambda",
     title: "cargo-lambda",
@@ -41,7 +41,7 @@ const PYTHONS: [&str; 7] = [
 ];
 
 impl Tool {
-    /// Whether it is there in these versions.
+    /// Returns whether these versions are installed.
     pub(crate) fn is_installed(&self, tools: &Path) -> bool {
         let place = tools.join(self.name);
         fs::read_to_string(place.join("installed"))
@@ -49,8 +49,8 @@ impl Tool {
             && place.join("bin/python").exists()
     }
 
-    /// Where its programs are, its Python among them. Installs it when it is not there; pip's own
-    /// output goes to the user.
+    /// Returns the directory of its programs, including Python. Installs the tool if necessary;
+    /// pip's output goes to the user.
     pub(crate) fn programs(
         &self,
         tools: &Path,
@@ -63,7 +63,7 @@ impl Tool {
         }
         create_directory(tools)?;
         let system = find_python()?;
-        step(&format!("Installing {}, once", self.title));
+        step(&format!("Installing {} (first run only)", self.title));
         self.run(
             Command::new(system)
                 .args(["-m", "venv", "--clear"])

@@ -1,4 +1,5 @@
-//! Making one attempt: build the request, send it through the guarded client, tell what came of it.
+//! Makes one attempt: builds the request, sends it through the egress client and records the
+//! outcome.
 
 use std::time::Duration;
 
@@ -21,26 +22,26 @@ use tokio::time::Instant;
 use crate::{
     clock,
     connected::{self, Answered, ConnectError},
-    egress::{Answer, Call, CallError, Egress, WEBHOOK_ANSWER_LIMIT},
+    egress::{Answer, Call, CallError, Egress, MAX_WEBHOOK_RESPONSE_BYTES},
     keyring::Keys,
     oauth::Tokens,
     table::{Table, TableError},
 };
 
-/// A webhook with what it takes to call it.
+/// A webhook with everything that its requests need.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The webhook.
     pub webhook: Webhook,
-    /// The connected service that it sends to, if it does.
+    /// The connected service that receives the requests. None if the webhook has a URL.
     pub connection: Option<Connection>,
 }
 
 impl Endpoint {
-    /// The webhook with its service, which is read where there is one.
+    /// Loads the webhook's service, if it has one.
     pub async fn of(webhook: Webhook, table: &Table, keys: &Keys) -> Result<Self, TableError> {
         let connection = match webhook.settings.destination.service() {
-            // It can't be deleted while a webhook sends to it: where it is gone, the webhook has
+            // A service can't be deleted while a webhook uses it. If it is missing, the webhook has
             // changed since it was read.
             Some(id) => Some(table.connection(id, keys).await?.ok_or_else(|| gone(id))?),
             None => None,
@@ -51,7 +52,7 @@ impl Endpoint {
         })
     }
 
-    /// The URL of the service, where it sends to one.
+    /// Base URL of the service. None if the webhook has a URL of its own.
     pub fn server(&self) -> Option<&url::Url> {
         self.connection
             .as_ref()
@@ -68,8 +69,8 @@ impl Endpoint {
             .header_name()
     }
 
-    /// The secrets that a call may have carried: the service's and its account's, `token` among
-    /// them, and the webhook's.
+    /// The secrets that a request may have carried: those of the webhook, the service and its
+    /// account, and `token`.
     fn secrets(&self, token: Option<&SecretString>) -> Secrets {
         let connection = self.connection.as_ref();
         let mut secrets = connection
@@ -80,27 +81,27 @@ impl Endpoint {
     }
 }
 
-/// Why an attempt was not made. Nothing was sent, or nothing that has an effect.
+/// Why an attempt was not made. Nothing was sent that has an effect.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsent {
-    /// The webhook was deleted or disabled meanwhile.
+    /// The webhook was deleted or disabled in the meantime.
     #[error("the webhook was stopped")]
     Stopped,
-    /// The invocation ends before the call would have to.
-    #[error("the invocation leaves no time for it")]
+    /// The request could outlast the invocation.
+    #[error("not enough time left in this invocation")]
     NoTime,
-    /// The table failed.
+    /// Reading or writing the table failed.
     #[error(transparent)]
     Table(#[from] TableError),
 }
 
 fn gone(service: ServiceId) -> TableError {
-    TableError::Document(format!("{service} is not there"))
+    TableError::Document(format!("{service} does not exist"))
 }
 
-/// Sends `event` to `endpoint` now, for at most `timeout`, if `ready` allows it right before the
-/// endpoint is dialled; that is asked with the time that the call may take. Returns whatever
-/// happened, and writes nothing but an access token.
+/// Sends `event` to `endpoint` within `timeout`. Calls `ready` right before connecting, with the
+/// time that the request may take, and sends nothing if that returns an error. Returns the attempt
+/// whatever its outcome. Writes nothing but access tokens.
 pub async fn make(
     tokens: Tokens<'_>,
     endpoint: &Endpoint,
@@ -110,15 +111,16 @@ pub async fn make(
     ready: impl AsyncFn(Duration) -> Result<(), Unsent>,
 ) -> Result<(Attempt, Outcome), Unsent> {
     let webhook = &endpoint.webhook;
-    let mut begun = Begun::new(number, &webhook.settings.method);
+    let mut builder = AttemptBuilder::new(number, &webhook.settings.method);
     let address = webhook.settings.destination.address(endpoint.server());
     let request = address
         .map_err(|error| error.to_string())
         .and_then(|address| {
-            begun.attempt.request.url = domain::mask::url(address.as_str());
+            builder.attempt.request.url = domain::mask::url(address.as_str());
             let request =
-                request::build(webhook, &address, event, begun.attempt.at).map_err(|unfit| {
-                    begun.attempt.missing_tags = request::missing(webhook, &address, event).into();
+                request::build(webhook, &address, event, builder.attempt.at).map_err(|unfit| {
+                    builder.attempt.missing_tags =
+                        request::missing(webhook, &address, event).into();
                     unfit.to_string()
                 })?;
             match endpoint
@@ -126,29 +128,32 @@ pub async fn make(
                 .filter(|name| request.headers.contains_key(name))
             {
                 Some(name) => Err(format!(
-                    "the header {name} is the webhook's and the account's: only one can be sent"
+                    "the header {name} is set by both the webhook and the account"
                 )),
                 None => Ok(request),
             }
         });
-    let exchange = Exchange {
+    let transport = Transport {
         call: async |call| {
             if let Some(connection) = &endpoint.connection {
                 connected::call_if(tokens, &connection.account, call, ready).await
             } else {
                 ready(call.timeout).await?;
-                plainly(tokens.egress, call).await
+                send_unauthenticated(tokens.egress, call).await
             }
         },
         accepts: |code| webhook.settings.success.accepts(code),
         secrets: |token: Option<&SecretString>| endpoint.secrets(token),
     };
-    let (attempt, outcome, _) = begun.end(request, timeout, exchange).await?;
+    let (attempt, outcome, _) = builder.end(request, timeout, transport).await?;
     Ok((attempt, outcome))
 }
 
-/// Calls without any account's authorization.
-pub(crate) async fn plainly(egress: &Egress, call: Call) -> Result<Answered, ConnectError> {
+/// Sends a request without an account's authorization.
+pub(crate) async fn send_unauthenticated(
+    egress: &Egress,
+    call: Call,
+) -> Result<Answered, ConnectError> {
     let answer = egress.call(call).await;
     answer
         .map(|answer| Answered {
@@ -158,24 +163,24 @@ pub(crate) async fn plainly(egress: &Egress, call: Call) -> Result<Answered, Con
         .map_err(ConnectError::from)
 }
 
-/// What differs between those who are called.
-pub(crate) struct Exchange<C, A, S> {
-    /// Makes the call.
+/// How an attempt is sent and judged.
+pub(crate) struct Transport<C, A, S> {
+    /// Sends the request.
     pub(crate) call: C,
-    /// Whether a status is a success.
+    /// Returns whether a status code is a success.
     pub(crate) accepts: A,
-    /// The secrets to mask in the answer, the token that the call carried among them.
+    /// Returns the secrets to mask in the response, including the token that the request carried.
     pub(crate) secrets: S,
 }
 
-/// An attempt under way.
-pub(crate) struct Begun {
-    /// What is on record of it so far.
+/// An attempt in progress.
+pub(crate) struct AttemptBuilder {
+    /// The record so far.
     pub(crate) attempt: Attempt,
     started: Instant,
 }
 
-impl Begun {
+impl AttemptBuilder {
     pub(crate) fn new(number: u32, method: &Method) -> Self {
         let attempt = Attempt {
             number,
@@ -196,12 +201,12 @@ impl Begun {
         }
     }
 
-    /// Sends the request, or tells why there is none. The answer comes back where there was one.
+    /// Sends the request, or records why there is none. Returns the response, if there was one.
     pub(crate) async fn end(
         mut self,
         request: Result<Request, String>,
         timeout: Duration,
-        exchange: Exchange<
+        transport: Transport<
             impl AsyncFnOnce(Call) -> Result<Answered, ConnectError>,
             impl Fn(u16) -> bool,
             impl Fn(Option<&SecretString>) -> Secrets,
@@ -221,17 +226,17 @@ impl Begun {
                     headers: request.headers,
                     body: request.body.map(String::into_bytes),
                     timeout,
-                    limit: WEBHOOK_ANSWER_LIMIT,
+                    limit: MAX_WEBHOOK_RESPONSE_BYTES,
                 };
-                let answered = match (exchange.call)(call).await {
+                let answered = match (transport.call)(call).await {
                     Err(ConnectError::Table(error)) => return Err(error.into()),
                     Err(ConnectError::Unsent(unsent)) => return Err(unsent),
                     answered => answered,
                 };
-                let outcome = judge(&answered, &exchange.accepts);
+                let outcome = judge(&answered, &transport.accepts);
                 let mut attempt = self.ended(&outcome);
                 if let Ok(Answered { answer, token }) = &answered {
-                    let secrets = (exchange.secrets)(token.as_ref());
+                    let secrets = (transport.secrets)(token.as_ref());
                     attempt.response_body = Some(redacted(Text::of(answer), secrets).await);
                 }
                 Ok((
@@ -243,7 +248,7 @@ impl Begun {
         }
     }
 
-    /// The record of it once it has ended.
+    /// Completes the record.
     pub(crate) fn ended(self, outcome: &Outcome) -> Attempt {
         Attempt {
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -254,15 +259,15 @@ impl Begun {
     }
 }
 
-/// The most bytes of an address that are kept.
-const MOST_URL: usize = 8 * 1024;
+/// Maximum length in bytes of a recorded URL.
+const MAX_URL_BYTES: usize = 8 * 1024;
 
 fn cut(mut url: String) -> String {
-    url.truncate(url.floor_char_boundary(MOST_URL));
+    url.truncate(url.floor_char_boundary(MAX_URL_BYTES));
     url
 }
 
-/// How long a webhook's attempt may take.
+/// Maximum duration of a webhook's attempt.
 pub fn timeout(webhook: &Webhook) -> Duration {
     Duration::from_secs(webhook.settings.timeout_seconds.into())
 }
@@ -306,26 +311,26 @@ fn failure(error: CallError) -> Failure {
     }
 }
 
-/// An answer's body as text.
+/// The body of a response as text.
 struct Text {
     text: String,
-    /// Whether the answer has more text than this.
+    /// Whether the response continues beyond the text.
     cut: bool,
 }
 
 impl Text {
-    /// At most as many bytes as are read of a body: bytes that are not UTF-8 take more room once
-    /// they are replaced.
+    /// Limited to the number of bytes read: replacement characters take more space than the invalid
+    /// bytes that they replace.
     fn of(answer: &Answer) -> Self {
         let text = String::from_utf8_lossy(&answer.body);
-        // The cut may have gone through a character, whose first bytes are no text.
+        // The cut may have split a character. Drop its first bytes.
         let cut = answer.truncated || answer.incomplete.is_some();
         let text = if cut {
             text.trim_end_matches(char::REPLACEMENT_CHARACTER)
         } else {
             &text
         };
-        let end = text.floor_char_boundary(WEBHOOK_ANSWER_LIMIT);
+        let end = text.floor_char_boundary(MAX_WEBHOOK_RESPONSE_BYTES);
         Self {
             text: text[..end].to_owned(),
             cut: cut || end < text.len(),
@@ -333,8 +338,8 @@ impl Text {
     }
 }
 
-/// The text with secrets masked. A search is bounded (see [`domain::redact`]), and lets the other
-/// calls of the batch go on before it begins.
+/// Masks secrets in the text. A search is bounded (see [`domain::redact`]). Yields first, so that
+/// the other attempts of the batch can proceed.
 async fn redacted(Text { text, cut }: Text, secrets: Secrets) -> String {
     if text.is_empty() {
         return text;

@@ -1,10 +1,10 @@
-//! The AWS clients, built for a short start: nothing is connected, and no root certificate is
-//! parsed, before the first call.
+//! AWS clients, optimized for cold starts: no connection is made and no root certificate parsed
+//! before the first request.
 //!
-//! All clients share one HTTP client (rustls on ring) that trusts only the roots that AWS's own
-//! endpoints chain to. Region, endpoint and credentials come from the environment that Lambda sets;
-//! the SDK's chain of other sources (files, instance metadata, SSO) is never asked. Calls are
-//! repeated in the SDK's standard mode (3 attempts), and none takes longer than [`OPERATION`].
+//! All clients share one HTTP client (rustls on ring) that trusts only the roots of AWS's own
+//! endpoints. Region, endpoint and credentials come from the environment that Lambda sets. The
+//! SDK's other sources (files, instance metadata, SSO) are never used. Requests are retried in the
+//! SDK's standard mode (3 attempts), and none takes longer than [`OPERATION`].
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -22,20 +22,19 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::config::{self, ConfigError};
 
-/// The longest that one call may take, its repetitions included. A delivery reads, waits up to 30 s
-/// for the endpoint and records: twice this and 30 s stay under a function's 60 s.
+/// Timeout of one request, including retries. A delivery reads, waits up to 30 s for the endpoint
+/// and records: twice this and 30 s fit into a function's 60 s.
 pub const OPERATION: Duration = Duration::from_secs(12);
 const ATTEMPT: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// What every AWS client of this process is built from.
+/// Shared configuration of the AWS clients of this process.
 #[derive(Debug, Clone)]
 pub struct Aws(SdkConfig);
 
 impl Aws {
-    /// From the environment: `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-    /// `AWS_SESSION_TOKEN`, and `AWS_ENDPOINT_URL` for an emulator. Missing credentials show at the
-    /// first call.
+    /// Reads `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and
+    /// `AWS_ENDPOINT_URL` for an emulator. Missing credentials surface with the first request.
     pub fn from_env() -> Result<Self, ConfigError> {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
@@ -57,48 +56,48 @@ impl Aws {
         }))
     }
 
-    /// From a configuration made elsewhere.
+    /// Wraps an existing configuration.
     pub fn new(config: SdkConfig) -> Self {
         Self(config)
     }
 
-    /// A client of `DynamoDB`. Make one and clone it: each that is made here keeps credentials of
-    /// its own.
+    /// Creates a `DynamoDB` client. Create one and clone it: each client caches its own
+    /// credentials.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.0)
     }
 
-    /// A client of SQS.
+    /// Creates an SQS client.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.0)
     }
 
-    /// A client of Secrets Manager.
+    /// Creates a Secrets Manager client.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
         aws_sdk_secretsmanager::Client::new(&self.0)
     }
 }
 
-/// Why a call to AWS failed, in words fit for a log: the SDK's own errors hold whole answers,
-/// secrets included.
+/// Error of a request to AWS, safe to log. The SDK's own errors contain whole responses, including
+/// secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AwsError {
-    /// The service answered, and said no.
+    /// The service returned an error.
     #[error("{code}: {message}")]
     Refused {
-        /// The service's name for the error, such as `ResourceNotFoundException`.
+        /// The service's error code, such as `ResourceNotFoundException`.
         code: String,
-        /// Its explanation.
+        /// The service's error message.
         message: String,
     },
-    /// Nobody answered in time.
+    /// No response within the timeout.
     #[error("timed out")]
     TimedOut,
     /// The service could not be reached.
     #[error("could not be reached: {0}")]
     Unreachable(String),
-    /// The request could not be made, or the answer not be read.
-    #[error("the request could not be made or its answer not be read")]
+    /// The request could not be built, or the response could not be parsed.
+    #[error("the request could not be built or its response not parsed")]
     Unusable,
 }
 
@@ -128,8 +127,8 @@ fn chain(error: &dyn std::error::Error) -> String {
         .join(": ")
 }
 
-/// Built at the first request. The SDK would otherwise build the TLS settings once per client, at
-/// the start.
+/// Builds the client at the first request. The SDK would otherwise build the TLS settings once per
+/// client, at startup.
 fn http_client() -> SharedHttpClient {
     let client = LazyLock::new(|| {
         let trust = TlsContext::builder()
@@ -144,9 +143,9 @@ fn http_client() -> SharedHttpClient {
     http_client_fn(move |settings, components| client.http_connector(settings, components))
 }
 
-/// Amazon's own roots, the only ones that AWS asks its clients to trust
-/// (<https://www.amazontrust.com/repository>): parsing 5 rather than all 140 is most of what makes
-/// the first call cheap.
+/// Amazon's own roots, the only ones that AWS asks clients to trust
+/// (<https://www.amazontrust.com/repository>). Parsing 5 roots instead of all 140 saves most of the
+/// time of the first request.
 fn amazon_roots() -> TrustStore {
     let ours = |der: &[u8]| {
         [
@@ -170,8 +169,7 @@ fn amazon_roots() -> TrustStore {
         })
 }
 
-/// Clients whose requests `answer` answers, in this process: from action and input to status and
-/// output.
+/// Creates in-process clients. `answer` maps action and input to status and output.
 #[cfg(test)]
 pub(crate) fn fake(
     answer: impl Fn(&str, serde_json::Value) -> (u16, serde_json::Value) + Send + Sync + 'static,
@@ -225,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn five_roots_are_trusted() {
+    fn trust_store_contains_the_five_amazon_roots() {
         assert_eq!(
             format!("{:?}", amazon_roots())
                 .matches("CertificatePEM")
@@ -235,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn errors_say_what_happened_without_the_answer() {
+    async fn aws_error_omits_the_response() {
         let refused = fake(|_, _| {
             (
                 400,
@@ -254,7 +252,7 @@ mod tests {
             "ResourceNotFoundException: no such table"
         );
 
-        // Nothing listens on this port; the real HTTP client is used.
+        // Nothing listens on this port. The test uses the real HTTP client.
         let config = fake(|_, _| (200, json!({}))).0.into_builder();
         let nobody = Aws::new(
             config

@@ -1,25 +1,28 @@
-//! The one place that reads the clock.
+//! The only module that reads the clock.
 
 use jiff::Timestamp;
 
-/// The current time, cut to the millisecond: what ids, rows and answers carry, so that a time reads
-/// back as written.
+/// The current time, truncated to milliseconds. IDs, rows and responses have this precision, so
+/// that a time reads back as written.
 pub fn now() -> Timestamp {
     #[cfg(feature = "test-clock")]
     if let Ok(set) = SET.try_with(Set::now) {
         return set;
     }
-    #[expect(clippy::disallowed_methods, reason = "the home of the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the only module that reads the clock"
+    )]
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// A time that a test has set.
+/// A time set by a test.
 #[cfg(feature = "test-clock")]
 #[derive(Clone, Copy)]
 enum Set {
     Still(Timestamp),
-    /// It was this time at that instant, and goes on with tokio's clock.
+    /// Started at this time at that instant, and advances with tokio's clock.
     Running(Timestamp, tokio::time::Instant, Option<Jump>),
 }
 
@@ -27,9 +30,9 @@ enum Set {
 #[cfg(feature = "test-clock")]
 #[derive(Debug, Clone, Copy)]
 pub struct Jump {
-    /// How long after the begin.
+    /// Delay after the start.
     pub after: std::time::Duration,
-    /// By how much.
+    /// Size of the correction.
     pub by: jiff::SignedDuration,
 }
 
@@ -56,8 +59,8 @@ tokio::task_local! {
     static SET: Set;
 }
 
-/// Returns at `time`, or at once where that is past. Under a time that was set and stands still, at
-/// once.
+/// Sleeps until `time`. Returns immediately if `time` has passed, or if a test has stopped the
+/// clock.
 pub async fn sleep_until(time: Timestamp) {
     #[cfg(feature = "test-clock")]
     if SET
@@ -71,22 +74,21 @@ pub async fn sleep_until(time: Timestamp) {
     }
 }
 
-/// Runs `work` as if it were `time` from its begin to its end. What it spawns goes by the real
-/// clock.
+/// Runs `work` with the clock stopped at `time`. Tasks that it spawns use the real clock.
 #[cfg(feature = "test-clock")]
 pub async fn at<F: Future>(time: Timestamp, work: F) -> F::Output {
     SET.scope(Set::Still(time), work).await
 }
 
-/// Runs `work` as if it began at `time`, by a clock that goes on as tokio's does, which a test may
-/// have paused.
+/// Runs `work` with a clock that starts at `time` and advances with tokio's clock, which a test may
+/// pause.
 #[cfg(feature = "test-clock")]
 pub async fn running<F: Future>(time: Timestamp, work: F) -> F::Output {
     SET.scope(Set::Running(time, tokio::time::Instant::now(), None), work)
         .await
 }
 
-/// [`running`], by a clock that is corrected once.
+/// Like [`running`], with a clock that is corrected once.
 #[cfg(feature = "test-clock")]
 pub async fn jumping<F: Future>(time: Timestamp, jump: Jump, work: F) -> F::Output {
     SET.scope(
@@ -99,7 +101,7 @@ pub async fn jumping<F: Future>(time: Timestamp, jump: Jump, work: F) -> F::Outp
 #[cfg(test)]
 mod tests {
     #[test]
-    fn times_have_whole_milliseconds() {
+    fn now_has_whole_milliseconds() {
         assert_eq!(super::now().subsec_nanosecond() % 1_000_000, 0);
     }
 }

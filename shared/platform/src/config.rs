@@ -1,61 +1,60 @@
-//! The one reader of environment variables.
+//! Environment variables. No other module reads them.
 //!
-//! A function asks for what it needs when it starts, so that a missing variable stops it there, by
-//! name; what other functions need may be absent. Variables without which there is a sensible way
-//! have that as their default.
+//! A function reads the variables that it needs at startup, so that a missing variable stops it
+//! there, by name. Variables of other functions may be unset. Optional variables have a default.
 
 use std::str::FromStr;
 
 use crate::gateway;
 
-/// An environment variable is missing, empty, or cannot be understood.
+/// Error of an environment variable: missing, empty or invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// It is needed, and is not set or empty.
+    /// A required variable is unset or empty.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
-    /// Its value is none that it can have.
-    #[error("the environment variable {0} has a value that cannot be used")]
+    /// The value is invalid.
+    #[error("the environment variable {0} has an invalid value")]
     Wrong(&'static str),
 }
 
-/// `TABLE`: the `DynamoDB` table's name.
+/// `TABLE`: name of the `DynamoDB` table.
 pub fn table() -> Result<String, ConfigError> {
     required("TABLE")
 }
 
-/// `EVENTS_QUEUE_URL`: the queue of accepted events.
+/// `EVENTS_QUEUE_URL`: queue of accepted events.
 pub fn events_queue() -> Result<String, ConfigError> {
     required("EVENTS_QUEUE_URL")
 }
 
-/// `DELIVERIES_QUEUE_URL`: the queue of first attempts.
+/// `DELIVERIES_QUEUE_URL`: queue of first attempts.
 pub fn deliveries_queue() -> Result<String, ConfigError> {
     required("DELIVERIES_QUEUE_URL")
 }
 
-/// `RETRIES_QUEUE_URL`: the queue of later attempts.
+/// `RETRIES_QUEUE_URL`: queue of later attempts.
 pub fn retries_queue() -> Result<String, ConfigError> {
     required("RETRIES_QUEUE_URL")
 }
 
-/// `DEAD_QUEUE_URL`: the queue of what cannot be processed.
+/// `DEAD_QUEUE_URL`: dead-letter queue.
 pub fn dead_queue() -> Result<String, ConfigError> {
     required("DEAD_QUEUE_URL")
 }
 
-/// `KEYRING_SECRET_ID`: name or ARN of the Secrets Manager secret that holds the keyring.
+/// `KEYRING_SECRET_ID`: name or ARN of the keyring's secret in Secrets Manager.
 pub fn keyring_secret() -> Result<String, ConfigError> {
     required("KEYRING_SECRET_ID")
 }
 
-/// `EGRESS_ALLOW`: private addresses and ports that may be called none the less; none by default.
+/// `EGRESS_ALLOW`: private addresses and ports that requests may reach. Default: none.
 pub fn egress_allow() -> String {
     variable("EGRESS_ALLOW").unwrap_or_default()
 }
 
-/// `PUBLIC_URL`: how the outside addresses the API, without a slash at the end. Its path must not
-/// end in `/v1` or `/in`: in `/v1/users` the base path could not be recognized.
+/// `PUBLIC_URL`: public base URL of the API, without a trailing slash. Its path must not end in
+/// `/v1` or `/in`, because the base path could not be told from the API's own paths.
 pub fn public_url() -> Result<String, ConfigError> {
     based(&required("PUBLIC_URL")?)
 }
@@ -69,8 +68,8 @@ fn based(url: &str) -> Result<String, ConfigError> {
     Ok(url.to_owned())
 }
 
-/// `RETENTION_DAYS`: how long events, deliveries, messages and audit entries stay; 30 by default,
-/// from 8, since retries last for up to 7 days and read their event, to 3650.
+/// `RETENTION_DAYS`: retention of events, deliveries, messages and audit entries, 8 to 3650 days.
+/// Default: 30. At least 8, because retries read their event for up to 7 days.
 pub fn retention_days() -> Result<u32, ConfigError> {
     retention(variable("RETENTION_DAYS"))
 }
@@ -84,17 +83,17 @@ fn retention(value: Option<String>) -> Result<u32, ConfigError> {
     }
 }
 
-/// `LOG_LEVEL`: from which level on our own events are logged; `info` by default.
+/// `LOG_LEVEL`: minimum level of Tieline's own log events. Default: `info`.
 pub fn log_level() -> Result<tracing::Level, ConfigError> {
     parsed("LOG_LEVEL", variable("LOG_LEVEL"), tracing::Level::INFO)
 }
 
-/// `AWS_REGION`, which Lambda sets.
+/// `AWS_REGION`: set by Lambda.
 pub fn aws_region() -> Result<String, ConfigError> {
     required("AWS_REGION")
 }
 
-/// `AWS_ENDPOINT_URL`: where every AWS service is reached, for an emulator; absent on AWS.
+/// `AWS_ENDPOINT_URL`: endpoint of all AWS services, for an emulator. Unset on AWS.
 pub fn aws_endpoint() -> Option<String> {
     variable("AWS_ENDPOINT_URL")
 }
@@ -103,11 +102,12 @@ fn required(name: &'static str) -> Result<String, ConfigError> {
     variable(name).ok_or(ConfigError::Missing(name))
 }
 
-/// `CloudFormation` sets a variable without a value to the empty text, so that counts as absent.
+/// Reads a variable. Empty counts as unset, because `CloudFormation` sets a variable without a
+/// value to the empty string.
 fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the home of environment variables"
+        reason = "the only module that reads environment variables"
     )]
     let value = std::env::var(name).ok()?;
     Some(value.trim().to_owned()).filter(|value| !value.is_empty())
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_expires_while_it_may_be_retried() {
+    fn retention_below_the_retry_schedule_is_invalid() {
         for (value, days) in [
             (None, Some(30)),
             (Some("7"), None),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_url_does_not_end_as_the_paths_of_the_api_begin() {
+    fn public_url_that_ends_like_an_api_path_is_invalid() {
         for (url, read) in [
             ("https://h.example/", Some("https://h.example")),
             ("https://h.example/hub", Some("https://h.example/hub")),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_named() {
+    fn error_names_the_variable() {
         assert_eq!(
             required("TIELINE_NO_SUCH").expect_err("unset").to_string(),
             "the environment variable TIELINE_NO_SUCH is not set"

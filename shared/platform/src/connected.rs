@@ -1,9 +1,8 @@
-//! Calls that carry an account's authorization: those of connected services, and webhooks that send
+//! Sends requests with an account's authorization, to connected services and for webhooks that send
 //! to one.
 //!
-//! A call comes in without authorization and goes out with it; an OAuth 2.0 token is fetched where
-//! none is at hand, and once more when the service answers 401. All of it stays within the call's
-//! timeout.
+//! An OAuth 2.0 token is fetched if none is cached, and once more if the service returns 401.
+//! Everything stays within the request's timeout.
 
 use std::time::{Duration, Instant};
 
@@ -18,19 +17,19 @@ use crate::{
     table::TableError,
 };
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The service gave none.
+    /// The request to the service failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The authorization server gave no token. The text holds no secrets.
+    /// The authorization server issued no token. The text contains no secrets.
     #[error("{0}")]
     NoToken(String),
-    /// The table failed.
+    /// Reading or writing the table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The call was not to be made any more when it could have been.
+    /// The request was no longer allowed when it was ready to be sent.
     #[error(transparent)]
     Unsent(#[from] Unsent),
 }
@@ -44,17 +43,16 @@ impl From<OAuthError> for ConnectError {
     }
 }
 
-/// An answer, and the token that the call carried: what people see of the one must not hold the
-/// other.
+/// A response, and the token of its request, which must be masked wherever the response is shown.
 #[derive(Debug)]
 pub struct Answered {
-    /// What came back, whatever the status.
+    /// The response, whatever its status.
     pub answer: Answer,
-    /// The access token, where there was one.
+    /// The access token, if the request carried one.
     pub token: Option<SecretString>,
 }
 
-/// Makes a call with the authorization of `account`.
+/// Sends a request with the authorization of `account`.
 pub async fn call(
     tokens: Tokens<'_>,
     account: &Account,
@@ -63,9 +61,8 @@ pub async fn call(
     call_if(tokens, account, call, async |_| Ok(())).await
 }
 
-/// As [`call`], if `ready` still allows it right before the service is dialled; that is asked with
-/// the time that the call may take. Where it does not when a token was refused, the refusal is the
-/// answer.
+/// Like [`call`], but asks `ready` right before connecting, with the time that the request may
+/// take. If `ready` returns an error after a token was rejected, the 401 is returned.
 pub async fn call_if(
     tokens: Tokens<'_>,
     account: &Account,
@@ -120,7 +117,7 @@ pub async fn call_if(
 
 fn with(mut call: Call, name: &HeaderName, value: &str) -> Call {
     let mut value = HeaderValue::from_bytes(value.as_bytes())
-        .expect("accounts and tokens hold what a header may, or are refused");
+        .expect("accounts and tokens are validated as header values");
     value.set_sensitive(true);
     call.headers.insert(name, value);
     call

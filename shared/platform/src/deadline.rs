@@ -1,7 +1,8 @@
-//! The end of a Lambda invocation, which decides what is still begun.
+//! The end of a Lambda invocation.
 //!
-//! Lambda kills a function that is not done by then: whatever it was doing is neither recorded nor
-//! handed back. So work that may not end in time is not begun; its message is handed back instead.
+//! Lambda kills a function at its timeout, and the work in progress is neither recorded nor
+//! returned to the queue. So work that may not finish in time is not started, and its message is
+//! returned to the queue.
 
 use std::time::Duration;
 
@@ -9,17 +10,17 @@ use tokio::time::Instant;
 
 use crate::clock;
 
-/// When Lambda ends the invocation.
+/// The time when Lambda ends the invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);
 
-/// What is kept free before the deadline: to record what was done, send what follows from it, and
-/// hand back the rest.
+/// Time reserved before the deadline to record results, queue follow-ups and return the remaining
+/// messages.
 const RESERVE: Duration = Duration::from_secs(3);
 
 impl Deadline {
-    /// The deadline of Lambda's context, in milliseconds since the epoch. `cargo lambda` sends the
-    /// milliseconds that are left instead; as a time, they would be some minutes into 1970.
+    /// Converts the deadline of Lambda's context, in milliseconds since the epoch. `cargo lambda`
+    /// sends the remaining milliseconds instead: values before 2001 are taken as those.
     pub fn at(milliseconds: u64) -> Self {
         const YEAR_2001: u64 = 1_000_000_000_000;
         let now = u64::try_from(clock::now().as_millisecond()).unwrap_or(0);
@@ -31,18 +32,18 @@ impl Deadline {
         Self::after(Duration::from_millis(left))
     }
 
-    /// A deadline that is so far off.
+    /// A deadline `time` from now.
     pub fn after(time: Duration) -> Self {
         Self(Instant::now() + time)
     }
 
-    /// Whether work that takes up to `time` can be begun now.
+    /// Returns whether work of up to `time` can start now.
     pub fn leaves(self, time: Duration) -> bool {
         let left = self.left();
         !left.is_zero() && left >= time
     }
 
-    /// How long work may take that is begun now; zero when none is to be begun any more.
+    /// Maximum duration of work that starts now. Zero if no work may start.
     pub fn left(self) -> Duration {
         self.0
             .saturating_duration_since(Instant::now())
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn deadline_is_a_time_or_what_is_left() {
+    async fn deadline_from_epoch_or_remaining_milliseconds() {
         let now = u64::try_from(clock::now().as_millisecond()).expect("a time after 1970");
         for (milliseconds, left) in [
             (now + 33_000, 29..=30),
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_begins_only_when_it_can_end_and_be_recorded() {
+    async fn work_that_leaves_no_reserve_does_not_fit() {
         let deadline = Deadline::after(Duration::from_secs(33));
         for (passed, takes, fits) in [
             (0, 30, true),

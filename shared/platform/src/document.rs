@@ -1,21 +1,21 @@
-//! Descriptions of what is wrong with a stored document. They name places and never quote values,
-//! which may be secrets: these texts reach logs.
+//! Error descriptions for stored documents. They name positions and never quote values, which may
+//! be secrets, because these texts are logged.
 
 use domain::invalid::Problems;
 use serde_json::error::Category;
 
-/// What is wrong with a document that JSON could not be read from, and where.
+/// Describes why text could not be parsed as JSON, and where.
 pub fn fault(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         Category::Io => "unreadable",
         Category::Syntax => "not JSON",
-        Category::Data => "another shape than expected",
+        Category::Data => "unexpected structure",
         Category::Eof => "incomplete JSON",
     };
     format!("{what} at line {}, column {}", error.line(), error.column())
 }
 
-/// What is wrong with an item of the table.
+/// Describes why an item of the table could not be parsed.
 pub fn item_fault(error: &serde_dynamo::Error) -> String {
     let text = error.to_string();
     // Serde's other messages may quote values.
@@ -25,18 +25,18 @@ pub fn item_fault(error: &serde_dynamo::Error) -> String {
     if names_a_place {
         text
     } else {
-        "another shape than expected".to_owned()
+        "unexpected structure".to_owned()
     }
 }
 
-/// Which fields of a document are wrong.
+/// Lists the invalid fields of a document.
 pub fn faults(problems: &Problems) -> String {
     let pointers: Vec<&str> = problems
         .0
         .iter()
         .map(|problem| problem.pointer.as_str())
         .collect();
-    format!("wrong values at {pointers:?}")
+    format!("invalid values at {pointers:?}")
 }
 
 #[cfg(test)]
@@ -52,11 +52,11 @@ mod tests {
     const SECRET: &str = "s3cr3t-value";
 
     #[test]
-    fn no_description_quotes_a_value() {
+    fn descriptions_quote_no_values() {
         for (text, described) in [
             (
                 json!({"a": SECRET}).to_string(),
-                "another shape than expected at line 1, column 19",
+                "unexpected structure at line 1, column 19",
             ),
             (format!("{{\"a\": {SECRET}"), "not JSON at line 1, column 7"),
             (
@@ -69,10 +69,7 @@ mod tests {
         }
         for (value, described) in [
             (AttributeValue::N("1".to_owned()), "Expected enum"),
-            (
-                AttributeValue::S(SECRET.to_owned()),
-                "another shape than expected",
-            ),
+            (AttributeValue::S(SECRET.to_owned()), "unexpected structure"),
         ] {
             let item = HashMap::from([("a".to_owned(), value)]);
             let error =
@@ -84,7 +81,7 @@ mod tests {
         let problems = Settings::parse(document, &Allow::default()).expect_err("wrong");
         assert_eq!(
             faults(&problems),
-            r#"wrong values at ["/url", "/auth/type"]"#
+            r#"invalid values at ["/url", "/auth/type"]"#
         );
     }
 }

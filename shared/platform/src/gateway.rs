@@ -1,14 +1,13 @@
-//! The Lambda functions behind API Gateway: from its events to HTTP requests.
+//! Converts API Gateway's events to HTTP requests.
 //!
-//! [`run`] takes the place of `lambda_http::run`, which panics on events whose path, query, host or
-//! body it can't put into a request, so that the client gets a 502 and the log a stack trace. A
-//! real HTTP API sends such events for legal requests: it decodes `rawPath`, and passes `"`, `<`
-//! and `>` on in the query as they came. Here, an event is made fit first: what a URI can't hold is
-//! percent-encoded. An event that can't be made fit is answered with 400 before any handler sees
-//! it.
+//! [`run`] replaces `lambda_http::run`, which panics on events whose path, query, host or body it
+//! can't convert. The client would get a 502 and the log a stack trace. A real HTTP API sends such
+//! events for legal requests: it decodes `rawPath`, and passes `"`, `<` and `>` in the query
+//! unchanged. Here, characters that a URI can't contain are percent-encoded first. An event that
+//! still can't be converted gets a 400 before any handler sees it.
 //!
-//! Where the public URL has a base path, handlers see paths without it: an API mapping of a custom
-//! domain leaves it in `rawPath`, other front ends remove it.
+//! If the public URL has a base path, handlers see paths without it. An API mapping of a custom
+//! domain leaves the base path in `rawPath`; other front ends remove it.
 
 use std::fmt;
 
@@ -25,14 +24,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use url::Url;
 
-/// Longest path and query together, in bytes. `http::Uri` holds 64 KiB, and API Gateway sends about
-/// 10 KB.
+/// Maximum length of path and query together, in bytes. `http::Uri` allows 64 KiB, and API Gateway
+/// sends about 10 KB.
 const MAX_TARGET_BYTES: usize = 60 * 1024;
 
-/// What a query can't hold (RFC 3986, section 3.4). A lone `%` stays: readers of queries take it as
-/// it is.
+/// Characters that a query can't contain (RFC 3986, section 3.4). A lone `%` is not encoded: query
+/// parsers accept it.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
-/// What a path can't hold, and `?` and `\`, which would end it or split it.
+/// Characters that a path can't contain, and `?` and `\`, which would end or split it.
 const PATH: &AsciiSet = &QUERY
     .add(b'?')
     .add(b'\\')
@@ -42,27 +41,25 @@ const PATH: &AsciiSet = &QUERY
     .add(b'|')
     .add(b'}');
 
-/// An event of API Gateway: a request, or the reason why there is none.
+/// An event of API Gateway: a request, or why it can't be converted.
 #[derive(Debug)]
 pub struct Payload(Result<LambdaRequest, Malformed>);
 
-/// The event holds no HTTP request.
+/// Why an event is not a valid HTTP request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Malformed {
-    #[error(
-        "The request can't be read: its method, or the name or value of a header, is not valid"
-    )]
+    #[error("Invalid request: the method, a header name or a header value is malformed.")]
     Event,
-    #[error("The header `Host` is not valid: send the name of this host")]
+    #[error("Invalid `Host` header. Send the name of this host.")]
     Host,
-    #[error("The path and query are longer than {MAX_TARGET_BYTES} bytes")]
+    #[error("Path and query exceed {MAX_TARGET_BYTES} bytes.")]
     Target,
-    #[error("The body can't be read")]
+    #[error("The body is not valid base64.")]
     Body,
 }
 
-/// Serves the events of API Gateway with an HTTP service, until the process ends. `public_url` is
-/// how clients address it.
+/// Serves API Gateway's events with an HTTP service until the process ends. `public_url` is the
+/// deployment's public base URL.
 pub async fn run<'a, R, S, E>(public_url: &str, service: S) -> Result<(), Error>
 where
     S: Service<Request, Response = R, Error = E>,
@@ -73,7 +70,7 @@ where
     lambda_runtime::run(adapt(base_path(public_url), service)).await
 }
 
-/// The path of the public URL, without a slash at the end; empty where it has none.
+/// The path of the public URL without a trailing slash. Empty if it has none.
 pub fn base_path(public_url: &str) -> String {
     Url::parse(public_url).map_or_else(
         |_| String::new(),
@@ -81,8 +78,8 @@ pub fn base_path(public_url: &str) -> String {
     )
 }
 
-/// The HTTP service as a handler of API Gateway's events, whose paths may begin with this base
-/// path.
+/// Converts an HTTP service to a handler of API Gateway's events, whose paths may start with the
+/// base path.
 pub fn adapt<'a, R, S, E>(
     base_path: String,
     service: S,
@@ -98,7 +95,7 @@ where
         move |LambdaEvent { payload, context }: LambdaEvent<Payload>| {
             let call = match payload.0.map(|request| without_base(request, &base_path)) {
                 Ok(request) => Ok(adapter.call(LambdaEvent::new(request, context))),
-                Err(malformed) => Err(refuse(malformed, &context.request_id)),
+                Err(malformed) => Err(bad_request(malformed, &context.request_id)),
             };
             async move {
                 match call {
@@ -117,8 +114,8 @@ enum Response<T> {
     Refused(Value),
 }
 
-/// The 400, in the format that API Gateway reads (payload version 2.0).
-fn refuse(malformed: Malformed, request_id: &str) -> Value {
+/// The 400 response, in API Gateway's format (payload version 2.0).
+fn bad_request(malformed: Malformed, request_id: &str) -> Value {
     tracing::warn!(request_id, reason = %malformed, "malformed request");
     let problem = json!({
         "type": "/problems/bad-request", "title": "Bad request", "status": 400, "detail": malformed.to_string(),
@@ -141,14 +138,14 @@ impl<'de> Deserialize<'de> for Payload {
         let event = Box::<RawValue>::deserialize(deserializer)?;
         let request = serde_json::from_str(event.get()).map_err(|_| Malformed::Event);
         Ok(Self(request.and_then(|request| match request {
-            LambdaRequest::ApiGatewayV2(event) => mend(event).map(LambdaRequest::ApiGatewayV2),
+            LambdaRequest::ApiGatewayV2(event) => normalize(event).map(LambdaRequest::ApiGatewayV2),
             _ => Err(Malformed::Event),
         })))
     }
 }
 
-/// The event, changed so that `lambda_http` can make a request of it.
-fn mend(mut event: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpRequest, Malformed> {
+/// Changes the event so that `lambda_http` can convert it.
+fn normalize(mut event: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpRequest, Malformed> {
     let path = event.raw_path.as_deref().unwrap_or_default();
     let slash = if path.starts_with('/') { "" } else { "/" };
     let path = format!("{slash}{}", utf8_percent_encode(path, PATH));
@@ -195,8 +192,7 @@ fn without_base(request: LambdaRequest, base_path: &str) -> LambdaRequest {
     LambdaRequest::ApiGatewayV2(event)
 }
 
-/// Whether the text is a host with an optional port, and nothing beside them (RFC 9110, section
-/// 7.2).
+/// Returns whether the text is exactly a host with an optional port (RFC 9110, section 7.2).
 fn is_host(text: &str) -> bool {
     let Ok(url) = Url::parse(&format!("https://{text}/")) else {
         return false;

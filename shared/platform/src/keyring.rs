@@ -1,9 +1,8 @@
-//! The keyring's home: one secret in Secrets Manager, read at first use and kept in memory for 300
-//! s.
+//! The keyring: one secret in Secrets Manager, read at first use and cached for 300 s.
 //!
-//! However many callers ask, there is one request at a time. A text sealed under a key that the
-//! copy in memory lacks (one made since) leads to another read, at most every 5 s. While Secrets
-//! Manager fails, the copy in memory serves on: keys are only ever added.
+//! Concurrent callers share one read. A value encrypted with a key that the cached copy lacks
+//! triggers another read, at most every 5 s. While Secrets Manager fails, the cached copy stays in
+//! use: keys are only ever added.
 
 #[cfg(test)]
 mod fake;
@@ -23,14 +22,14 @@ use crate::{
     seal::{Keyring, NotAKeyring, Place, SealError},
 };
 
-const FRESH: SignedDuration = SignedDuration::from_secs(300);
-const BETWEEN_READS: SignedDuration = SignedDuration::from_secs(5);
-/// The version id of the first keyring. A second one under the same id is refused by Secrets
-/// Manager, so that of two bootstraps at once one wins, and nothing is sealed under a keyring that
-/// is then replaced. 32 to 64 characters.
+const CACHE_TTL: SignedDuration = SignedDuration::from_secs(300);
+const MIN_READ_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
+/// The version ID of the first keyring, 32 to 64 characters. Secrets Manager rejects a second value
+/// with the same ID. So of two concurrent bootstraps only one succeeds, and nothing is encrypted
+/// with a keyring that is then replaced.
 const FIRST_VERSION: &str = "tieline-first-keyring-00000000000";
 
-/// The keyring, through a cache. Share it by reference or in an `Arc`.
+/// The keyring with its cache. Share it by reference or in an `Arc`.
 #[derive(Debug)]
 pub struct Keys {
     client: Client,
@@ -44,25 +43,25 @@ struct Cached {
     read_at: Timestamp,
 }
 
-/// Why there is no keyring, or a sealed text does not open.
+/// Why there is no keyring, or why a value could not be decrypted.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// The secret has no value yet: [`Keys::bootstrap`] has not run.
-    #[error("there is no keyring yet")]
+    /// The secret has no value yet, because [`Keys::bootstrap`] has not run.
+    #[error("no keyring exists yet: run the bootstrap")]
     Missing,
-    /// Secrets Manager failed.
+    /// The request to Secrets Manager failed.
     #[error("Secrets Manager: {0}")]
     Aws(#[from] AwsError),
-    /// The secret's value is something else.
+    /// The secret's value is not a keyring.
     #[error(transparent)]
     NotAKeyring(#[from] NotAKeyring),
-    /// The text does not open.
+    /// The value could not be decrypted.
     #[error(transparent)]
     Seal(#[from] SealError),
 }
 
 impl Keys {
-    /// The keyring in the secret of this name or ARN; nothing is read yet.
+    /// The keyring in the secret with this name or ARN. Reads nothing yet.
     pub fn new(client: Client, secret: String) -> Self {
         Self {
             client,
@@ -71,18 +70,18 @@ impl Keys {
         }
     }
 
-    /// The keyring, at most 300 s old unless Secrets Manager fails.
+    /// Returns the keyring, at most 300 s old unless Secrets Manager fails.
     pub async fn get(&self) -> Result<Arc<Keyring>, KeyringError> {
-        self.not_older_than(FRESH, clock::now()).await
+        self.not_older_than(CACHE_TTL, clock::now()).await
     }
 
-    /// Opens a sealed text; a key that is not in memory is looked for in Secrets Manager.
+    /// Decrypts a value. If its key is not cached, the keyring is read again.
     pub async fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, KeyringError> {
         self.open_at(place, sealed, clock::now()).await
     }
 
-    /// Stores the first keyring when the secret has no value, and returns the one that is stored
-    /// then. Safe to repeat and to run twice at once: an existing keyring is never replaced.
+    /// Stores the first keyring if the secret has no value. Returns the stored one. Idempotent and
+    /// safe to run concurrently: an existing keyring is never replaced.
     pub async fn bootstrap(&self) -> Result<Arc<Keyring>, KeyringError> {
         match self.get().await {
             Err(KeyringError::Missing) => {}
@@ -99,18 +98,22 @@ impl Keys {
         sealed: &str,
         now: Timestamp,
     ) -> Result<SecretString, KeyringError> {
-        match self.not_older_than(FRESH, now).await?.open(place, sealed) {
+        match self
+            .not_older_than(CACHE_TTL, now)
+            .await?
+            .open(place, sealed)
+        {
             Err(SealError::UnknownKey(_)) => Ok(self
-                .not_older_than(BETWEEN_READS, now)
+                .not_older_than(MIN_READ_INTERVAL, now)
                 .await?
                 .open(place, sealed)?),
             done => Ok(done?),
         }
     }
 
-    /// The lock is held while the secret is read, so that others wait for that one request. Ages
-    /// are taken from the wall clock: a monotonic one may stand still while Lambda freezes the
-    /// process.
+    /// Returns the keyring, read at most `age` ago. The lock is held during the read, so that
+    /// concurrent callers wait for that one request. Ages use the wall clock, because Lambda may
+    /// stop a monotonic clock while it freezes the process.
     async fn not_older_than(
         &self,
         age: SignedDuration,
@@ -125,7 +128,7 @@ impl Keys {
         let ring = match (self.read(None).await, &*cached) {
             (Ok(ring), _) => Arc::new(ring),
             (Err(error), Some(Cached { ring, .. })) => {
-                tracing::warn!(%error, "the keyring could not be read again; the known one serves on");
+                tracing::warn!(%error, "failed to refresh the keyring; using the cached one");
                 Arc::clone(ring)
             }
             (Err(error), None) => return Err(error),
@@ -137,14 +140,14 @@ impl Keys {
         Ok(ring)
     }
 
-    /// Reads the current version, or the one of this id.
+    /// Reads the current version, or the one with this ID.
     async fn read(&self, version: Option<&str>) -> Result<Keyring, KeyringError> {
         let request = self.client.get_secret_value().secret_id(&self.secret);
-        let answer = request
+        let response = request
             .set_version_id(version.map(str::to_owned))
             .send()
             .await;
-        let answer = answer
+        let response = response
             .map_err(AwsError::from)
             .map_err(|error| match error {
                 AwsError::Refused { code, .. } if code == "ResourceNotFoundException" => {
@@ -152,8 +155,8 @@ impl Keys {
                 }
                 error => error.into(),
             })?;
-        // An emulator gives a secret without a value the empty text.
-        let json = answer
+        // An emulator returns the empty text for a secret without a value.
+        let json = response
             .secret_string
             .filter(|text| !text.is_empty())
             .ok_or(KeyringError::Missing)?;
@@ -178,16 +181,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_read_serves_everybody_for_300_seconds() {
+    async fn concurrent_callers_share_one_read_per_300_seconds() {
         let secret = Secret::holding(&Keyring::generate());
         let keys = secret.keys();
         let (one, two) = tokio::join!(
-            keys.not_older_than(FRESH, after(0)),
-            keys.not_older_than(FRESH, after(0))
+            keys.not_older_than(CACHE_TTL, after(0)),
+            keys.not_older_than(CACHE_TTL, after(0))
         );
         assert!(one.is_ok() && two.is_ok());
         for (seconds, reads) in [(0, 1), (299, 1), (300, 2), (599, 2), (600, 3)] {
-            keys.not_older_than(FRESH, after(seconds))
+            keys.not_older_than(CACHE_TTL, after(seconds))
                 .await
                 .expect("keyring");
             assert_eq!(secret.state().reads, reads, "{seconds}");
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_key_is_looked_for_once_in_five_seconds() {
+    async fn unknown_key_triggers_one_read_per_5_seconds() {
         let old = Keyring::generate();
         let secret = Secret::holding(&old);
         let keys = secret.keys();
@@ -224,18 +227,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_known_keyring_serves_on_while_secrets_manager_fails() {
+    async fn cached_keyring_is_used_while_secrets_manager_fails() {
         let secret = Secret::holding(&Keyring::generate());
         let keys = secret.keys();
-        keys.not_older_than(FRESH, after(0)).await.expect("keyring");
-        secret.state().down = true;
-        keys.not_older_than(FRESH, after(1_000))
+        keys.not_older_than(CACHE_TTL, after(0))
             .await
-            .expect("the known one");
+            .expect("keyring");
+        secret.state().down = true;
+        keys.not_older_than(CACHE_TTL, after(1_000))
+            .await
+            .expect("the cached keyring");
     }
 
     #[tokio::test]
-    async fn the_first_keyring_is_made_once() {
+    async fn bootstrap_creates_one_keyring() {
         let secret = Secret::default();
         let (one, two) = (secret.keys(), secret.keys());
         assert!(matches!(one.get().await, Err(KeyringError::Missing)));
@@ -252,7 +257,7 @@ mod tests {
             token
         );
 
-        // A value without its version: what is there is never replaced.
+        // A value under another version ID. The existing value is never replaced.
         let other = Secret::holding(&Keyring::generate());
         let before = other
             .ring("AWSCURRENT")
@@ -267,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_that_is_no_keyring_is_not_replaced() {
+    async fn bootstrap_never_replaces_an_invalid_value() {
         let secret = Secret::holding(&Keyring::generate());
         secret.replace("hunter2");
         let error = secret.keys().bootstrap().await.expect_err("no keyring");

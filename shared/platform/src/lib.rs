@@ -1,8 +1,7 @@
-//! How Tieline reaches the world: AWS clients, guarded HTTP, queues, keys, environment, clock,
-//! randomness and logs.
+//! Adapters for AWS, HTTP, queues, keys, environment, time, randomness and logs.
 //!
-//! The functions decide with `shared/domain` and act through these modules. Each concern has one
-//! home: nobody else reads a clock, an environment variable or the random source.
+//! The functions decide with `shared/domain` and act through these modules. Each concern lives in
+//! one module: no other code reads the clock, an environment variable or the random source.
 
 pub mod attempt;
 pub mod aws;

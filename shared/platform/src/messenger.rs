@@ -1,4 +1,4 @@
-//! Handing a message to its provider: one attempt, like a webhook's.
+//! Sends a message to its provider: one attempt, as for a webhook.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use http::Method;
 use secrecy::SecretString;
 
 use crate::{
-    attempt::{Begun, Exchange, Unsent, plainly},
+    attempt::{AttemptBuilder, Transport, Unsent, send_unauthenticated},
     egress::Egress,
     table::providers::Stored,
 };
 
-/// How long a provider may take.
+/// Timeout of a request to a provider.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where a provider reports to; none where it does not. `public_url` is how the outside addresses
-/// us.
+/// The URL for the provider's status reports. None if it has no callback. `public_url` is the
+/// deployment's public base URL.
 pub fn callback_url(public_url: &str, stored: &Stored) -> Option<String> {
     stored
         .key
@@ -30,17 +30,17 @@ pub fn callback_url(public_url: &str, stored: &Stored) -> Option<String> {
         .map(|key| format!("{public_url}/in/{}", key.expose()))
 }
 
-/// The secrets to mask in text that comes from the provider.
+/// The secrets to mask in text from the provider.
 pub fn secrets(stored: &Stored) -> Secrets {
     let mut secrets = Secrets::default();
-    // Whoever knows the callback URL can report.
+    // Anyone who knows the callback URL can report.
     stored.key.iter().for_each(|key| secrets.add(key.expose()));
     secrets.extend(&stored.provider.secrets());
     secrets
 }
 
-/// Hands `message` to the provider now, for at most `timeout`. Whatever happens is told, and
-/// nothing is written.
+/// Sends `message` to the provider within `timeout`. Returns the attempt whatever its outcome, and
+/// writes nothing.
 pub async fn send(
     egress: &Egress,
     stored: &Stored,
@@ -56,23 +56,28 @@ pub async fn send(
         .request
         .as_ref()
         .map_or(Method::POST, |request| request.method.clone());
-    let mut begun = Begun::new(number, &method);
-    begun.attempt.request.url = mask::url(provider.settings.send_url.as_str());
-    let request = request::build(provider, message, callback_url.as_deref(), begun.attempt.at);
+    let mut builder = AttemptBuilder::new(number, &method);
+    builder.attempt.request.url = mask::url(provider.settings.send_url.as_str());
+    let request = request::build(
+        provider,
+        message,
+        callback_url.as_deref(),
+        builder.attempt.at,
+    );
     let request = request.map_err(|error| {
-        begun.attempt.missing_tags =
+        builder.attempt.missing_tags =
             request::missing(provider, message, callback_url.as_deref()).into();
         error.to_string()
     });
-    let exchange = Exchange {
-        call: async |call| plainly(egress, call).await,
+    let transport = Transport {
+        call: async |call| send_unauthenticated(egress, call).await,
         accepts: |code| (200..300).contains(&code),
         secrets: |_: Option<&SecretString>| secrets(stored),
     };
-    let (attempt, outcome, answer) = begun.end(request, timeout, exchange).await?;
-    let provider_message_id = answer
-        .filter(|answer| answer.status.is_success() && !answer.truncated)
-        .and_then(|answer| provider.settings.answered_id(&answer.body));
+    let (attempt, outcome, response) = builder.end(request, timeout, transport).await?;
+    let provider_message_id = response
+        .filter(|response| response.status.is_success() && !response.truncated)
+        .and_then(|response| provider.settings.answered_id(&response.body));
     Ok(Made {
         attempt,
         outcome,
@@ -85,7 +90,7 @@ pub fn unmade(number: u32, reason: &str) -> Made {
     let outcome = Outcome::Blocked {
         reason: reason.to_owned(),
     };
-    let attempt = Begun::new(number, &Method::POST).ended(&outcome);
+    let attempt = AttemptBuilder::new(number, &Method::POST).ended(&outcome);
     Made {
         attempt,
         outcome,

@@ -1,10 +1,9 @@
-//! Access tokens for OAuth 2.0 accounts: fetched on first use, kept sealed until shortly before
-//! their end, fetched by one caller for all (RFC 6749).
+//! Access tokens for OAuth 2.0 accounts (RFC 6749): fetched on first use, stored encrypted until
+//! shortly before they expire, fetched once for all concurrent callers.
 //!
-//! An account and its settings come in, a token that has not been refused goes out. Whoever fetches
-//! holds a lease on the account's row; the others look at that row until it is done. A refresh
-//! token that the server replaces is stored in the same write as what came with it, be that a token
-//! or a failure.
+//! Returns a token that the service has not rejected. The caller that fetches has a lease on the
+//! account's row; the others poll that row until the fetch is done. A new refresh token is stored
+//! in the same write as the result that came with it, even if that is an error.
 
 use std::time::{Duration, Instant};
 
@@ -32,57 +31,55 @@ use crate::{
     table::{Table, TableError, Written, issued::Seen},
 };
 
-/// What fetching needs.
+/// Dependencies of a token request.
 #[derive(Clone, Copy)]
 pub struct Tokens<'a> {
-    /// Where tokens are kept.
+    /// Table that stores the tokens.
     pub table: &'a Table,
-    /// What seals them.
+    /// Keyring that encrypts them.
     pub keys: &'a Keys,
-    /// How the authorization server is called.
+    /// Client for requests to the authorization server.
     pub egress: &'a Egress,
-    /// How many times what leads to the call left Tieline: a token endpoint may lead back, too.
+    /// Hop count of the request that needs the token. A token endpoint may lead back to Tieline.
     pub hops: u8,
 }
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum OAuthError {
-    /// The table failed.
+    /// Reading or writing the table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The token endpoint gave none. The text holds no secrets.
+    /// The token endpoint issued none. The text contains no secrets.
     #[error("no access token: {0}")]
     NoToken(String),
-    /// The time was over before there was one.
+    /// The timeout passed before there was a token.
     #[error("no access token within the timeout")]
     Timeout,
 }
 
-/// Bytes of a token endpoint's answer that are read.
-const ANSWER_LIMIT: usize = 64 * 1024;
-/// The longest that a fetch may take.
-const FETCH: Duration = Duration::from_secs(10);
-/// With less time than this no fetch begins: one that is cut off may cost a refresh token that can
-/// be used but once.
-const LEAST: Duration = Duration::from_millis(500);
-/// A lease outlives its holder's fetch by this much: two writes of the table, with their
-/// repetitions.
-const GRACE: SignedDuration = SignedDuration::from_secs(25);
-/// How long those who wait let pass between two looks, at first and at the most.
-const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// Maximum size of a token endpoint's response, in bytes.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+/// Timeout of a token request.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Minimum time for a token request. Interrupting one could lose a single-use refresh token.
+const MIN_FETCH_TIME: Duration = Duration::from_millis(500);
+/// Time that a lease outlives its holder's request: two writes of the table with retries.
+const LEASE_GRACE: SignedDuration = SignedDuration::from_secs(25);
+/// Poll interval of waiting callers: initial and maximum.
+const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
-/// A fetch that brought no token.
+/// A request that returned no token.
 enum NoToken {
-    /// Who waited for it need not try again.
+    /// A definite error. Waiting callers need not retry.
     Refused(String),
-    /// It was only this caller's time that was over.
+    /// This caller's time ran out.
     Timeout,
 }
 
 impl Tokens<'_> {
-    /// A token for `account`: not the one that its service `refused`. It takes no longer than
-    /// `timeout`, but for writes of the table.
+    /// Returns a token for `account` other than `refused`, which its service rejected. Takes at
+    /// most `timeout`, plus writes to the table.
     pub async fn get(
         &self,
         account: &Account,
@@ -91,24 +88,29 @@ impl Tokens<'_> {
         timeout: Duration,
     ) -> Result<SecretString, OAuthError> {
         let started = Instant::now();
-        let (mut waited, mut look) = (None, LOOK.0);
+        let (mut waited, mut look) = (None, POLL_INTERVAL.0);
         loop {
             let left = timeout.saturating_sub(started.elapsed());
             let read =
-                tokio::time::timeout(left, self.table.issued(account, settings, self.keys)).await;
+                tokio::time::timeout(left, self.table.load_tokens(account, settings, self.keys))
+                    .await;
             let seen = read.map_err(|_| OAuthError::Timeout)??;
             let left = timeout.saturating_sub(started.elapsed());
             match seen.issued.step(refused, waited.as_deref(), clock::now()) {
                 Step::Use(token) => return Ok(token),
                 Step::Fail(reason) => return Err(OAuthError::NoToken(reason)),
-                Step::Wait(_) | Step::Fetch if left < LEAST => return Err(OAuthError::Timeout),
+                Step::Wait(_) | Step::Fetch if left < MIN_FETCH_TIME => {
+                    return Err(OAuthError::Timeout);
+                }
                 Step::Wait(lease) => {
                     waited = Some(lease);
                     tokio::time::sleep(look.min(left)).await;
-                    look = (look * 2).min(LOOK.1);
+                    look = (look * 2).min(POLL_INTERVAL.1);
                 }
                 Step::Fetch => {
-                    if let Some(token) = self.lead(account, settings, seen, left.min(FETCH)).await?
+                    if let Some(token) = self
+                        .lead(account, settings, seen, left.min(FETCH_TIMEOUT))
+                        .await?
                     {
                         return Ok(token);
                     }
@@ -117,7 +119,8 @@ impl Tokens<'_> {
         }
     }
 
-    /// Takes the lease, fetches, and stores what came of it. `None`: somebody else took the lease.
+    /// Acquires the lease, requests a token and stores the result. None if another caller acquired
+    /// the lease.
     async fn lead(
         &self,
         account: &Account,
@@ -128,7 +131,7 @@ impl Tokens<'_> {
         let now = clock::now();
         let until = SignedDuration::try_from(time)
             .ok()
-            .and_then(|time| now.checked_add(time + GRACE).ok());
+            .and_then(|time| now.checked_add(time + LEASE_GRACE).ok());
         let lease = Lease {
             id: random::token(),
             until: until.unwrap_or(now),
@@ -141,12 +144,13 @@ impl Tokens<'_> {
         };
         if self
             .table
-            .issue(account, settings, &mut seen, leased, self.keys)
+            .save_tokens(account, settings, &mut seen, leased, self.keys)
             .await?
             == Written::Refused
         {
-            // The SDK repeats a write whose answer was lost, and then refuses its own.
-            seen = self.table.issued(account, settings, self.keys).await?;
+            // The SDK retries a write whose response was lost, and the retry then fails its own
+            // condition.
+            seen = self.table.load_tokens(account, settings, self.keys).await?;
             if seen.issued.lease.as_ref() != Some(&lease) {
                 return Ok(None);
             }
@@ -154,7 +158,7 @@ impl Tokens<'_> {
         let (token, replaced) = self
             .fetch(account, settings, &lease, former.refresh.as_ref(), time)
             .await;
-        // A server that keeps the refresh token does not send it again (RFC 6749, section 6).
+        // A server that keeps the refresh token need not send it again (RFC 6749, section 6).
         let refresh = replaced.or(former.refresh);
         let (issued, result) = match token {
             Ok(token) => {
@@ -185,7 +189,7 @@ impl Tokens<'_> {
                 )
             }
             Err(NoToken::Timeout) => {
-                let reason = "the token endpoint did not answer within the timeout".to_owned();
+                let reason = "the token endpoint did not respond within the timeout".to_owned();
                 let issued = Issued {
                     token: former.token,
                     refresh,
@@ -195,28 +199,28 @@ impl Tokens<'_> {
                 (issued, Err(OAuthError::NoToken(reason)))
             }
         };
-        // What was fetched serves this caller whatever becomes of the write; a refresh token may
-        // hang on it, so it is tried once more. Refused: the lease was over before this came, and
-        // somebody else has gone on.
+        // The token is usable even if the write fails. The write is retried once, because it may
+        // contain a new refresh token. Condition failed: the lease expired in the meantime, and
+        // another caller continued.
         let written = self
             .table
-            .issue(account, settings, &mut seen, issued.clone(), self.keys)
+            .save_tokens(account, settings, &mut seen, issued.clone(), self.keys)
             .await;
         if let Err(error) = written {
-            tracing::warn!(account = %account.id, %error, "token not stored: tried once more");
+            tracing::warn!(account = %account.id, %error, "failed to store token; retrying once");
             if let Err(error) = self
                 .table
-                .issue(account, settings, &mut seen, issued, self.keys)
+                .save_tokens(account, settings, &mut seen, issued, self.keys)
                 .await
             {
-                tracing::error!(account = %account.id, %error, "token not stored");
+                tracing::error!(account = %account.id, %error, "failed to store token");
             }
         }
         result
     }
 
-    /// One request to the token endpoint: the access token, or why there is none, and the refresh
-    /// token that replaces ours.
+    /// Sends one request to the token endpoint. Returns the access token or the error, and the new
+    /// refresh token, if any.
     async fn fetch(
         &self,
         account: &Account,
@@ -236,7 +240,7 @@ impl Tokens<'_> {
         if let Some(authorization) = &request.authorization {
             let Ok(mut value) = HeaderValue::try_from(authorization.expose_secret()) else {
                 return (
-                    Err(refused("the client's id or secret does not fit a header")),
+                    Err(refused("the client ID or secret can't be sent in a header")),
                     None,
                 );
             };
@@ -249,11 +253,11 @@ impl Tokens<'_> {
             headers,
             body: Some(request.form.expose_secret().as_bytes().to_vec()),
             timeout,
-            limit: ANSWER_LIMIT,
+            limit: MAX_RESPONSE_BYTES,
         };
         let now = clock::now();
-        let answer = match self.egress.call(call).await {
-            Ok(answer) => answer,
+        let response = match self.egress.call(call).await {
+            Ok(response) => response,
             Err(error) => return (Err(error.into()), None),
         };
         let mut secrets = account.settings.authorization.secrets();
@@ -261,14 +265,14 @@ impl Tokens<'_> {
             secrets.add(token.expose_secret());
         }
         let TokenAnswer { token, refresh } = TokenAnswer::read(
-            answer.status,
-            &answer.body,
+            response.status,
+            &response.body,
             &Redactor::new(secrets),
             &lease.id,
             now,
         );
-        let token = token.map_err(|reason| match answer.incomplete {
-            Some(error) if answer.status.is_success() => error.into(),
+        let token = token.map_err(|reason| match response.incomplete {
+            Some(error) if response.status.is_success() => error.into(),
             _ => NoToken::Refused(reason),
         });
         (token, refresh)

@@ -1,10 +1,10 @@
-//! SQS queues: sending within their limits (a delay of at most 900 s, at most 10 messages and 1 MiB
-//! in sum per batch), answering for a batch that was received ([`receipts`]), and dead letters
+//! SQS queues: sending within SQS's limits (delay of at most 900 s; batches of at most 10 messages
+//! and 1 MiB in total), responses for received batches ([`receipts`]), and dead letters
 //! ([`redrive`]).
 //!
-//! In come message bodies, pure ASCII JSON from [`ascii_json`]; when a send returns `Ok`, each of
-//! them is stored by SQS. After an error some may be stored, so senders repeat the whole and
-//! receivers cope with copies.
+//! Message bodies are ASCII JSON from [`ascii_json`]. When a send returns `Ok`, SQS has stored all
+//! messages. After an error some may be stored, so senders repeat all of them and receivers
+//! tolerate duplicates.
 
 pub mod receipts;
 pub mod redrive;
@@ -20,18 +20,18 @@ use serde::Serialize;
 
 use crate::aws::AwsError;
 
-/// The longest delay of a message, in seconds (SQS `DelaySeconds`).
+/// Maximum delay of a message, in seconds (SQS `DelaySeconds`).
 pub const MAX_DELAY: u32 = 900;
-/// The largest message, and the largest sum of a batch, in bytes (SQS quotas).
+/// Maximum size of a message, and of all messages of a batch, in bytes (SQS quota).
 pub const MAX_BYTES: usize = 1 << 20;
-/// The most messages in a batch (SQS quota).
+/// Maximum number of messages in a batch (SQS quota).
 const MAX_COUNT: usize = 10;
-/// How many batches are under way at once.
-const CONCURRENT: usize = 8;
-/// How often a batch is sent, each time what is left of it.
-const ROUNDS: u32 = 4;
+/// Maximum number of concurrent batches.
+const MAX_CONCURRENT_BATCHES: usize = 8;
+/// Number of tries per batch. Each sends the entries that are left.
+const MAX_TRIES: u32 = 4;
 
-/// One queue.
+/// A queue.
 #[derive(Debug, Clone)]
 pub struct Queue {
     client: Client,
@@ -41,34 +41,33 @@ pub struct Queue {
 /// A message to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Its text, from [`ascii_json`].
+    /// The text, from [`ascii_json`].
     pub body: String,
-    /// Seconds until it is received; more than [`MAX_DELAY`] counts as that, and the receiver sends
-    /// it on.
+    /// Delay in seconds. Values above [`MAX_DELAY`] are capped; the receiver re-queues the message.
     pub delay_seconds: u32,
-    /// Its `MessageGroupId`: on standard queues, groups share the receivers fairly. 1 to 128
-    /// characters.
+    /// The `MessageGroupId`, 1 to 128 characters. On standard queues it makes receivers share
+    /// fairly between groups.
     pub group: Option<String>,
 }
 
 /// Why messages were not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    /// A message larger than SQS takes; nothing was sent.
-    #[error("a message of {0} bytes is larger than SQS takes")]
+    /// The message is larger than SQS allows. Nothing was sent.
+    #[error("a message of {0} bytes exceeds the limit of SQS")]
     TooLarge(usize),
-    /// A value that can't be written as JSON.
-    #[error("a message could not be written: {0}")]
+    /// The value can't be serialized as JSON.
+    #[error("failed to serialize a message: {0}")]
     Json(#[from] serde_json::Error),
-    /// The call failed.
+    /// The request failed.
     #[error("SQS: {0}")]
     Aws(#[from] AwsError),
-    /// Some messages of a batch were refused, again and again.
-    #[error("SQS refused {left} messages of a batch: {code}")]
+    /// SQS rejected some messages of a batch in every try.
+    #[error("SQS rejected {left} messages of a batch: {code}")]
     Partly {
-        /// How many were left.
+        /// Number of messages that were not sent.
         left: usize,
-        /// The error of the first.
+        /// Error code of the first one.
         code: String,
     },
 }
@@ -94,8 +93,7 @@ impl Queue {
         sent.map(drop).map_err(|error| AwsError::from(error).into())
     }
 
-    /// Sends one message: `value` as JSON, after `delay_seconds`, in a group of its own where it
-    /// has one.
+    /// Sends `value` as JSON, after `delay_seconds`, optionally in a message group.
     pub async fn send_json<T: Serialize>(
         &self,
         value: &T,
@@ -110,13 +108,12 @@ impl Queue {
         .await
     }
 
-    /// Sends any number of messages, in batches. What a batch leaves behind is sent again a few
-    /// times.
+    /// Sends any number of messages, in batches. Failed entries are retried a few times.
     pub async fn send_all(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
         messages.iter().try_for_each(fits)?;
         stream::iter(batches(messages))
             .map(|batch| self.send_batch(batch))
-            .buffer_unordered(CONCURRENT)
+            .buffer_unordered(MAX_CONCURRENT_BATCHES)
             .try_collect()
             .await
     }
@@ -143,7 +140,7 @@ impl Queue {
             if left.is_empty() {
                 break;
             }
-            if round == ROUNDS
+            if round == MAX_TRIES
                 || answer
                     .failed()
                     .iter()
@@ -165,14 +162,14 @@ impl Queue {
     }
 }
 
-/// Whether a queue's URL and its ARN name the same queue: both end with its name, which is unique
-/// in an account and region.
+/// Returns whether a queue's URL and an ARN name the same queue. Both end with its name, which is
+/// unique per account and region.
 fn named(url: &str, arn: &str) -> bool {
     url.rsplit('/').next() == arn.rsplit(':').next()
 }
 
-/// JSON in pure ASCII: SQS refuses some code points that JSON allows, so all that is not ASCII is
-/// escaped as `\uXXXX`.
+/// Serializes to ASCII JSON. SQS rejects some code points that JSON allows, so non-ASCII characters
+/// are escaped as `\uXXXX`.
 pub fn ascii_json<T: Serialize>(value: &T) -> Result<String, QueueError> {
     let json = serde_json::to_string(value)?;
     if json.is_ascii() {
@@ -183,8 +180,8 @@ pub fn ascii_json<T: Serialize>(value: &T) -> Result<String, QueueError> {
         if char.is_ascii() {
             ascii.push(char);
         } else {
-            // Outside of strings JSON is ASCII, so an escape is right wherever this comes up (RFC
-            // 8259, section 7).
+            // Outside of strings JSON is ASCII, so escaping is valid wherever such a character
+            // occurs (RFC 8259, section 7).
             ascii.extend(
                 char.encode_utf16(&mut [0; 2])
                     .iter()
@@ -203,14 +200,14 @@ fn fits(message: &Outgoing) -> Result<(), QueueError> {
     }
 }
 
-/// No delay is left out: the queue's own holds, which is none.
+/// A zero delay is omitted: the queue's default applies, which is zero.
 fn delay(seconds: u32) -> Option<i32> {
     i32::try_from(seconds.min(MAX_DELAY))
         .ok()
         .filter(|seconds| *seconds > 0)
 }
 
-/// Cuts messages into batches of at most 10 and 1 MiB, in their order.
+/// Splits messages into batches of at most 10 and 1 MiB, in order.
 fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
     let mut batches: Vec<Vec<Outgoing>> = Vec::new();
     let mut room = 0;
@@ -258,8 +255,8 @@ mod tests {
         }
     }
 
-    /// A queue, and the bodies of each request that it got; `failed` says what it does with the
-    /// n-th.
+    /// A queue, and the bodies of each request that it received. `failed` decides what happens to
+    /// the n-th.
     fn queue(
         failed: impl Fn(usize, &str) -> Option<Value> + Send + Sync + 'static,
     ) -> (Queue, Arc<Mutex<Vec<Vec<Value>>>>) {
@@ -296,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_batch_leaves_behind_is_sent_again() {
+    async fn failed_entries_are_retried() {
         let (queue, requests) =
             queue(|round, body| (round == 0 && body == "b").then(|| json!("InternalError")));
         queue
@@ -321,8 +318,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_stays_refused_is_an_error() {
-        for (answer, rounds) in [(json!("InternalError"), ROUNDS as usize), (json!(1), 1)] {
+    async fn permanently_failed_entries_are_an_error() {
+        for (answer, rounds) in [(json!("InternalError"), MAX_TRIES as usize), (json!(1), 1)] {
             let (queue, requests) = queue(move |_, body| (body == "b").then(|| answer.clone()));
             let error = queue
                 .send_all(vec![message("a"), message("b")])
@@ -337,7 +334,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_message_keeps_to_the_limits_of_sqs() {
+    async fn single_message_respects_sqs_limits() {
         let (queue, requests) = queue(|_, _| None);
         queue
             .send(Outgoing {
@@ -365,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_escaped_to_ascii() {
+    fn ascii_json_escapes_non_ascii() {
         assert_eq!(
             ascii_json(&json!({"ä": "\u{1f600}\u{ffff}\n"})).expect("json"),
             r#"{"\u00e4":"\ud83d\ude00\uffff\n"}"#
@@ -374,7 +371,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ascii_json_reads_back(text in any::<String>(), name in any::<String>()) {
+        fn ascii_json_round_trips(text in any::<String>(), name in any::<String>()) {
             let value = json!({name: text});
             let json = ascii_json(&value).expect("json");
             prop_assert!(json.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == 0x7f));
@@ -382,7 +379,7 @@ mod tests {
         }
 
         #[test]
-        fn batches_keep_the_limits_the_order_and_every_message(sizes in prop::collection::vec(1..=MAX_BYTES / 2, 0..25), small: bool) {
+        fn batches_respect_limits_and_keep_order(sizes in prop::collection::vec(1..=MAX_BYTES / 2, 0..25), small: bool) {
             let messages: Vec<Outgoing> =
                 sizes.iter().map(|size| message("x".repeat(if small { size / 100 + 1 } else { *size }))).collect();
             let batches = batches(messages.clone());

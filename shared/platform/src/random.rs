@@ -1,14 +1,15 @@
-//! The one place that draws randomness, from the operating system.
+//! The only module that draws randomness, from the operating system.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::id::Id;
 
 use crate::clock;
 
-/// `N` random bytes, fit for keys.
+/// Returns `N` random bytes, suitable for keys.
 ///
 /// # Panics
-/// When the operating system has no randomness to give: nothing could be named or sealed without.
+///
+/// If the operating system's random source fails. No ID or key could be created without it.
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     #[cfg(feature = "test-clock")]
@@ -19,13 +20,13 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A new id of this moment.
+/// Creates an ID with the current time.
 pub fn id<K>() -> Id<K> {
     Id::new(clock::now(), u128::from_ne_bytes(bytes()))
 }
 
-/// 128 random bits as 22 characters of base64url: names one message, so that no copy of another is
-/// taken for it.
+/// Returns 128 random bits as 22 characters of base64url. Identifies one queue message, so that
+/// duplicates of others are not mistaken for it.
 pub fn token() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<16>())
 }
@@ -35,8 +36,8 @@ tokio::task_local! {
     static SEED: std::cell::Cell<u64>;
 }
 
-/// Runs `work` with draws that follow from `seed`, so that a test can repeat it. What it spawns
-/// draws real randomness.
+/// Runs `work` with a generator seeded with `seed`, for reproducible tests. Tasks that it spawns
+/// use real randomness.
 #[cfg(feature = "test-clock")]
 pub async fn seeded<F: Future>(seed: u64, work: F) -> F::Output {
     SEED.scope(seed.into(), work).await
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_differ() {
+    fn random_values_differ() {
         assert_ne!(bytes::<32>(), bytes::<32>());
         assert_ne!(id::<EventKind>(), id::<EventKind>());
         assert_ne!(token(), token());

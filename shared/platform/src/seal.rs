@@ -1,10 +1,11 @@
-//! Sealing of stored secrets: AES-256-GCM under a keyring's current key, bound to the place where
-//! the text is kept.
+//! Encryption of stored secrets: AES-256-GCM with the keyring's current key, bound to the field
+//! that stores the value.
 //!
-//! A sealed text is `<key id>.<base64url of nonce, ciphertext and tag>`. Its additional data is
-//! `v1|<resource type>|<id>|<field>|<key id>`, so a text that is moved to another row, field or key
-//! does not open. The keyring is one JSON document: `{"current": "<key id>", "keys": {"<key id>":
-//! "<32 bytes, base64url>"}, "pepper": "<32 bytes, base64url>"}`. Old keys stay in it for reading.
+//! Format: `<key id>.<base64url of nonce, ciphertext and tag>`. The additional data is
+//! `v1|<resource type>|<id>|<field>|<key id>`, so that a value moved to another row, field or key
+//! can't be decrypted. The keyring is one JSON document: `{"current": "<key id>", "keys": {"<key
+//! id>": "<32 bytes, base64url>"}, "pepper": "<32 bytes, base64url>"}`. It keeps old keys for
+//! decryption.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use crate::random;
 
 type Key = SecretBox<[u8; 32]>;
 
-/// The keys that seal stored secrets, and the pepper under which tokens are looked up.
+/// The keys that encrypt stored secrets, and the pepper of the token hashes.
 #[derive(Debug)]
 pub struct Keyring {
     current: String,
@@ -28,34 +29,34 @@ pub struct Keyring {
     pepper: Key,
 }
 
-/// Where a sealed text is kept. `resource` and `id` hold no `|`.
+/// The field that stores an encrypted value. `resource` and `id` must not contain `|`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
-    /// The type of resource, such as `webhook`.
+    /// The resource type, such as `webhook`.
     pub resource: &'a str,
-    /// Which one.
+    /// The resource's ID.
     pub id: &'a str,
-    /// Which field of it.
+    /// The field's name.
     pub field: &'a str,
 }
 
-/// Why a sealed text does not open.
+/// Why a value could not be decrypted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// The text does not have the form of a sealed one.
-    #[error("this is no sealed text")]
+    /// The text does not have the format of an encrypted value.
+    #[error("not an encrypted value")]
     Malformed,
-    /// It was sealed under a key that this keyring does not have.
+    /// It was encrypted with a key that this keyring lacks.
     #[error("the keyring has no key {0}")]
     UnknownKey(String),
-    /// It was changed, or sealed for another place.
-    #[error("the sealed text was changed, or belongs to another place")]
+    /// It was modified, or encrypted for another field.
+    #[error("the encrypted value was modified or belongs to another field")]
     Refused,
 }
 
-/// The document is no keyring. It says no more, because what is wrong may hold a key.
+/// The document is not a keyring. Gives no details, because they could contain a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret's value is no keyring")]
+#[error("the secret's value is not a keyring")]
 pub struct NotAKeyring;
 
 #[derive(Serialize, Deserialize)]
@@ -67,7 +68,7 @@ struct Document {
 }
 
 impl Keyring {
-    /// A keyring of one new key and a new pepper.
+    /// Creates a keyring with one new key and a new pepper.
     pub fn generate() -> Self {
         let empty = Self {
             current: String::new(),
@@ -77,7 +78,7 @@ impl Keyring {
         empty.with_new_key()
     }
 
-    /// The same keyring with one more key, which is the current one.
+    /// Adds a new key and makes it current.
     #[must_use]
     pub fn with_new_key(mut self) -> Self {
         self.current = URL_SAFE_NO_PAD.encode(random::bytes::<6>());
@@ -85,7 +86,7 @@ impl Keyring {
         self
     }
 
-    /// Reads the stored document.
+    /// Parses the stored document.
     pub fn from_json(json: &SecretString) -> Result<Self, NotAKeyring> {
         let document: Document =
             serde_json::from_str(json.expose_secret()).map_err(|_| NotAKeyring)?;
@@ -104,10 +105,11 @@ impl Keyring {
         if sound { Ok(ring) } else { Err(NotAKeyring) }
     }
 
-    /// The document to be stored.
+    /// Serializes the keyring for storage.
     ///
     /// # Panics
-    /// Never: it consists of texts.
+    ///
+    /// Never: all values are strings.
     pub fn to_json(&self) -> SecretString {
         let text = |key: &Key| URL_SAFE_NO_PAD.encode(key.expose_secret());
         let document = Document {
@@ -120,26 +122,28 @@ impl Keyring {
             pepper: text(&self.pepper),
         };
         serde_json::to_string(&document)
-            .expect("texts serialize")
+            .expect("strings serialize")
             .into()
     }
 
-    /// Whether it opens whatever `older` seals or opens, and finds tokens under the same text.
+    /// Returns whether this keyring decrypts everything that `older` encrypts or decrypts, and
+    /// hashes tokens to the same text.
     pub fn extends(&self, older: &Self) -> bool {
         let same = |one: &Key, other: &Key| one.expose_secret() == other.expose_secret();
         let keeps = |(id, key)| self.keys.get(id).is_some_and(|kept| same(kept, key));
         same(&self.pepper, &older.pepper) && older.keys.iter().all(keeps)
     }
 
-    /// The id of the key that seals.
+    /// The ID of the key that encrypts.
     pub fn current(&self) -> &str {
         &self.current
     }
 
-    /// Seals `plain` for `place` under the current key.
+    /// Encrypts `plain` for `place` with the current key.
     ///
     /// # Panics
-    /// When the text is larger than AES-GCM allows, some 64 GiB.
+    ///
+    /// If the text is larger than AES-GCM allows, about 64 GiB.
     pub fn seal(&self, place: Place<'_>, plain: &str) -> String {
         let nonce = random::bytes::<NONCE_LEN>();
         let mut sealed = plain.as_bytes().to_vec();
@@ -154,7 +158,7 @@ impl Keyring {
         format!("{}.{}", self.current, URL_SAFE_NO_PAD.encode(whole))
     }
 
-    /// Opens what was sealed for the same place.
+    /// Decrypts a value that was encrypted for the same place.
     pub fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, SealError> {
         let (id, text) = sealed.split_once('.').ok_or(SealError::Malformed)?;
         let mut whole = URL_SAFE_NO_PAD
@@ -179,9 +183,8 @@ impl Keyring {
             .map_err(|_| SealError::Malformed)
     }
 
-    /// Under what a token is looked up: HMAC-SHA-256 of it with the pepper, 43 characters of
-    /// base64url. The same token gives the same text as long as there is this keyring, with
-    /// whatever keys.
+    /// The lookup key of a token: its HMAC-SHA-256 with the pepper, as 43 characters of base64url.
+    /// Independent of the keys.
     pub fn token_key(&self, token: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.pepper.expose_secret());
         URL_SAFE_NO_PAD.encode(hmac::sign(&key, token.as_bytes()))
@@ -192,7 +195,7 @@ impl Place<'_> {
     fn aad(&self, key: &str) -> Aad<String> {
         debug_assert!(
             !self.resource.contains('|') && !self.id.contains('|'),
-            "only then no two places look alike"
+            "`|` would make additional data ambiguous"
         );
         Aad::from(format!(
             "v1|{}|{}|{}|{key}",
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyring_is_stored_and_read_back() {
+    fn keyring_round_trips() {
         let ring = Keyring::generate();
         let sealed = ring.seal(PLACE, "old");
         let more = Keyring::from_json(&ring.to_json())
@@ -263,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_keyring_is_refused() {
+    fn invalid_keyring_is_rejected() {
         let key = "A".repeat(43);
         for wrong in [
             String::new(),
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyring_extends_those_it_came_from() {
+    fn keyring_extends_its_predecessors() {
         let copy = |ring: &Keyring| Keyring::from_json(&ring.to_json()).expect("keyring");
         let first = fixed();
         let second = copy(&first).with_new_key();
@@ -309,9 +312,9 @@ mod tests {
         );
     }
 
-    /// Vectors that were made with another implementation of AES-GCM and HMAC.
+    /// Test vectors from an independent implementation of AES-GCM and HMAC.
     #[test]
-    fn the_stored_forms_are_fixed() {
+    fn stored_formats_are_stable() {
         let sealed = "k1.AAECAwQFBgcICQoL-_hQIGWJ8kJohUhQzJuX8-Q6yiJwlQ";
         assert_eq!(opened(&fixed(), PLACE, sealed).as_deref(), Ok("s3cret"));
         assert_eq!(
@@ -322,7 +325,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_opens_only_unchanged_and_in_its_place(plain in any::<String>(), flip in any::<prop::sample::Index>()) {
+        fn modified_or_moved_value_is_rejected(plain in any::<String>(), flip in any::<prop::sample::Index>()) {
             let ring = Keyring::generate();
             let sealed = ring.seal(PLACE, &plain);
             prop_assert_eq!(opened(&ring, PLACE, &sealed), Ok(plain.clone()));
@@ -343,8 +346,8 @@ mod tests {
         }
 
         #[test]
-        fn the_key_id_is_sealed_in(plain in any::<String>()) {
-            // The same key under two names: a text that is renamed does not open.
+        fn key_id_is_authenticated(plain in any::<String>()) {
+            // The same key under two IDs: a value with a changed ID can't be decrypted.
             let mut ring = fixed();
             ring.keys.insert("k2".into(), Key::new(Box::new([0; 32])));
             let renamed = ring.seal(PLACE, &plain).replacen("k1.", "k2.", 1);
@@ -352,7 +355,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_refused_in_peace(text in any::<String>()) {
+        fn arbitrary_text_is_rejected_without_panic(text in any::<String>()) {
             prop_assert!(fixed().open(PLACE, &text).is_err());
             let keyed = format!("k1.{text}");
             prop_assert!(fixed().open(PLACE, &keyed).is_err());

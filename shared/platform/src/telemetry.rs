@@ -1,8 +1,9 @@
-//! Logs and metrics: one JSON line per event on stdout, which Lambda hands to `CloudWatch`.
+//! Logs and metrics: one JSON line per event on stdout, which Lambda forwards to `CloudWatch`.
 //!
-//! Events carry ids, never bodies, tokens or URLs with secrets. As a second net, whatever looks
-//! like one of our tokens or like an `Authorization` value is replaced in every line. Other crates'
-//! events count from `warn` on, whatever the level: at `debug` HTTP libraries print headers.
+//! Events contain IDs, never bodies, tokens or URLs with secrets. As a second safeguard, anything
+//! that looks like a Tieline token or an `Authorization` value is redacted in every line. Events of
+//! other crates are logged from `warn` on, whatever the level, because HTTP libraries log headers
+//! at `debug`.
 
 use std::{
     borrow::Cow,
@@ -15,7 +16,7 @@ use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::Subsc
 
 use crate::{clock, config};
 
-/// Our crates.
+/// Tieline's own crates.
 const OURS: [&str; 8] = [
     "config_api",
     "inbound",
@@ -26,20 +27,20 @@ const OURS: [&str; 8] = [
     "platform",
     "domain",
 ];
-/// The namespace of our metrics in `CloudWatch`.
+/// Namespace of Tieline's metrics in `CloudWatch`.
 const NAMESPACE: &str = "Tieline";
 const REDACTED: &str = "[REDACTED]";
-/// What comes before a secret, in lower case.
+/// Prefixes of secrets, in lower case.
 const MARKERS: [&str; 4] = ["tl_live_", "whsec_", "bearer ", "basic "];
-/// Shorter runs after a marker are words.
-const SHORTEST: usize = 8;
+/// Minimum length of a secret after a prefix. Shorter runs are words.
+const MIN_SECRET_LEN: usize = 8;
 
-/// Starts logging, from `LOG_LEVEL` (default `info`) on, and logs panics as one line. To be called
-/// once, first of all.
+/// Initializes logging from `LOG_LEVEL` (default `info`), and logs panics as one line. Call it
+/// once, first.
 pub fn init() {
     let level = config::log_level();
     let ours = OURS.map(|target| (target, *level.as_ref().unwrap_or(&Level::INFO)));
-    // The span of `lambda_runtime` puts the request's id on every line.
+    // The span of `lambda_runtime` adds the request ID to every line.
     let filter = Targets::new()
         .with_default(Level::WARN)
         .with_target("lambda_runtime", Level::INFO)
@@ -60,18 +61,18 @@ pub fn init() {
             .unwrap_or_default();
         tracing::error!(
             place,
-            message = panic.payload_as_str().unwrap_or("a panic without a text")
+            message = panic.payload_as_str().unwrap_or("panic without a message")
         );
     }));
     if let Err(error) = level {
-        tracing::warn!(%error, "logging from info on");
+        tracing::warn!(%error, "invalid LOG_LEVEL; using info");
     }
 }
 
-/// Counts `value` under `name`, in `CloudWatch`'s embedded metric format: a log line that it turns
-/// into a metric.
+/// Adds `value` to the metric `name`, in `CloudWatch`'s embedded metric format: a log line that
+/// becomes a metric.
 pub fn metric(name: &str, value: u64) {
-    // A metric that cannot be written is no reason to fail.
+    // Failing to write a metric is not an error.
     let _ = writeln!(io::stdout(), "{}", embedded(name, value));
 }
 
@@ -87,7 +88,7 @@ fn embedded(name: &str, value: u64) -> serde_json::Value {
     })
 }
 
-/// Redacts what is written through it. The subscriber writes each line whole.
+/// Writer that redacts each line. The subscriber writes whole lines.
 struct Redacting<W>(W);
 
 impl<W: Write> Write for Redacting<W> {
@@ -118,7 +119,7 @@ fn redact(line: &str) -> Cow<'_, str> {
             .take_while(|byte| secret(byte))
             .count();
         at = start;
-        if length >= SHORTEST {
+        if length >= MIN_SECRET_LEN {
             out.push_str(&line[kept..start]);
             out.push_str(REDACTED);
             at = start + length;
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_a_secret_is_redacted() {
+    fn secrets_are_redacted() {
         for (line, redacted) in [
             (
                 "token tl_live_0123456789AB, more",
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_json_with_its_fields_at_the_top_and_without_secrets() {
+    fn log_line_is_flat_json_without_secrets() {
         let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
         let sink = std::sync::Arc::clone(&lines);
         let writer = move || Redacting(Shared(std::sync::Arc::clone(&sink)));
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_is_in_the_embedded_format() {
+    fn metric_uses_the_embedded_format() {
         let line = embedded("credentials_overdue", 3);
         assert_eq!(line["credentials_overdue"], 3);
         assert_eq!(

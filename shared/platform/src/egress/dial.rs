@@ -1,4 +1,4 @@
-//! What a call needs to know of its connection, and reqwest does not say.
+//! Connection state of a request that reqwest does not expose.
 
 use std::{
     sync::Arc,
@@ -10,13 +10,14 @@ use futures::{FutureExt, TryFutureExt, future::BoxFuture};
 use tower::{Layer, Service};
 
 tokio::task_local! {
-    /// That of the request in progress.
+    /// Connection state of the request in progress.
     pub(super) static DIAL: Arc<Dial>;
 }
 
 /// The connection of one request.
 pub(super) struct Dial {
-    /// The target's port. A resolver gets the name only, and the allow-list holds pairs.
+    /// The target's port. A resolver only gets the name, but the allow-list consists of address and
+    /// port.
     pub(super) port: u16,
     is_new: AtomicBool,
 }
@@ -29,29 +30,29 @@ impl Dial {
         })
     }
 
-    /// Whether the request made a connection of its own.
+    /// Whether the request opened a new connection.
     pub(super) fn is_new(&self) -> bool {
         self.is_new.load(Ordering::Relaxed)
     }
 }
 
-/// Notes in [`DIAL`] that a connection was made. One that comes too late, because an idle
-/// connection took the request meanwhile, is completed in a task of its own, and is not noted.
+/// Layer that records in [`DIAL`] that a connection was opened. A connection that completes too
+/// late, because an idle one took the request, completes in its own task and is not recorded.
 #[derive(Clone)]
-pub(super) struct NoteNew;
+pub(super) struct DetectNew;
 
-impl<S> Layer<S> for NoteNew {
-    type Service = NotingNew<S>;
+impl<S> Layer<S> for DetectNew {
+    type Service = DetectingNew<S>;
 
-    fn layer(&self, connector: S) -> NotingNew<S> {
-        NotingNew(connector)
+    fn layer(&self, connector: S) -> DetectingNew<S> {
+        DetectingNew(connector)
     }
 }
 
 #[derive(Clone)]
-pub(super) struct NotingNew<S>(S);
+pub(super) struct DetectingNew<S>(S);
 
-impl<S, T> Service<T> for NotingNew<S>
+impl<S, T> Service<T> for DetectingNew<S>
 where
     S: Service<T, Future: Send + 'static, Response: 'static, Error: 'static>,
 {

@@ -1,15 +1,14 @@
-//! One request and its answer, over HTTP/1.1 or HTTP/2.
+//! One request and its response, over HTTP/1.1 or HTTP/2.
 //!
-//! Every form of an answer that RFC 9110 and RFC 9112 allow is read, and what servers commonly
-//! write beside it: up to [`MAX_HEADERS`] fields, folded ones, a space before the colon; a line
-//! that is no field is passed over.
+//! Accepts every form of response that RFC 9110 and RFC 9112 allow, and common deviations: up to
+//! [`MAX_HEADERS`] fields, folded ones, a space before the colon. Malformed header lines are
+//! skipped.
 //!
-//! A receiver may close an idle connection at the moment when a request is sent over it. A request
-//! that is lost with such a connection within [`STALE`] of being sent, before the head of an answer
-//! is complete, is made once more at once, on a new connection. This holds for any method: whoever
-//! receives from Tieline may receive twice. A connection that closes later was not idle: its
-//! receiver had the request. So that loss, like that of a connection made for the request, is the
-//! outcome.
+//! A receiver may close an idle connection at the moment when a request is sent over it. If such a
+//! connection is lost within [`STALE`] of sending, before the head of the response is complete, the
+//! request is sent once more, on a new connection. This applies to any method: delivery is at least
+//! once. A connection that closes later was not idle, and the receiver had the request. That loss
+//! is reported as the outcome, and so is the loss of a connection that was opened for the request.
 
 use std::time::Duration;
 
@@ -21,33 +20,32 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Answer, Call,
-    dial::{DIAL, Dial, NoteNew},
+    dial::{DIAL, DetectNew, Dial},
     failure::{CallError, Unreachable},
     resolve::{Lookup, Resolver},
     tls,
 };
 
-/// Longest wait for a connection, its look-up and TLS handshake included.
+/// Maximum time for opening a connection, including DNS and the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Enough for a burst to one host. Longer, and connections to thousands of hosts would use up a
-/// function's 1,024 file descriptors, or outlive the pause between two invocations, after which the
-/// other end may have left.
+/// Enough for a burst to one host. With a longer timeout, connections to thousands of hosts would
+/// use up a function's 1,024 file descriptors, or outlive the pause between two invocations, after
+/// which the receiver may have closed them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Idle connections kept per host: those of one batch.
-const IDLE_PER_HOST: usize = 10;
-/// How soon after a request a reused connection closes that was being closed already: a round trip,
-/// with time to spare.
+/// Maximum number of idle connections per host: those of one batch.
+const MAX_IDLE_PER_HOST: usize = 10;
+/// Maximum time after sending within which a stale connection closes: a round trip with a margin.
 const STALE: Duration = Duration::from_secs(1);
-/// The most header fields of an answer.
+/// Maximum number of header fields in a response.
 pub(super) const MAX_HEADERS: usize = 1_000;
-/// The largest head of an answer over HTTP/2, in bytes: about what is read over HTTP/1.1.
-const MAX_HEAD: u32 = 400 * 1024;
+/// Maximum size in bytes of a response's head over HTTP/2, about the same as over HTTP/1.1.
+const MAX_HEAD_BYTES: u32 = 400 * 1024;
 
-/// The client in its two forms.
+/// The client with and without connection reuse.
 pub(super) struct Clients {
-    /// Uses connections again.
+    /// Reuses connections.
     pooled: Client,
-    /// Makes a connection for each request.
+    /// Opens a connection for each request.
     fresh: Client,
 }
 
@@ -65,12 +63,12 @@ impl Clients {
                 .expect("the settings are constants")
         };
         Self {
-            pooled: client(IDLE_PER_HOST),
+            pooled: client(MAX_IDLE_PER_HOST),
             fresh: client(0),
         }
     }
 
-    /// Makes the call. The time that is left runs on while it is repeated.
+    /// Sends the request. A repeat uses the remaining time.
     pub(super) async fn exchange(&self, call: Call) -> Result<Answer, CallError> {
         let deadline = Instant::now() + call.timeout;
         let limit = call.limit;
@@ -80,7 +78,7 @@ impl Clients {
         Ok(read(response, limit, deadline).await)
     }
 
-    /// The head of the answer.
+    /// Returns the head of the response.
     async fn respond(&self, request: Request) -> Result<Response, CallError> {
         let repeat = request.try_clone().expect("the body is in memory");
         let dial = Dial::new(request.url().port_or_known_default().unwrap_or(443));
@@ -93,7 +91,7 @@ impl Clients {
         if !closed || dial.is_new() || sent.elapsed() > STALE {
             return outcome;
         }
-        tracing::debug!("a reused connection was closed before the answer: repeated on a new one");
+        tracing::debug!("reused connection closed before the response; retrying on a new one");
         DIAL.scope(dial, self.fresh.execute(repeat))
             .await
             .map_err(CallError::from)
@@ -110,13 +108,13 @@ fn builder() -> ClientBuilder {
         .no_zstd()
         .no_deflate()
         .connect_timeout(CONNECT_TIMEOUT)
-        .connector_layer(NoteNew)
+        .connector_layer(DetectNew)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .http1_max_headers(MAX_HEADERS)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
-        .http2_max_header_list_size(MAX_HEAD)
+        .http2_max_header_list_size(MAX_HEAD_BYTES)
         .user_agent(concat!("Tieline/", env!("CARGO_PKG_VERSION")))
 }
 
@@ -124,7 +122,8 @@ fn request(call: Call) -> Request {
     let body = call.body.unwrap_or_default();
     let mut request = Request::new(call.method, call.url);
     *request.headers_mut() = call.headers;
-    // A method that is meant to have content says so when it has none (RFC 9110, section 8.6).
+    // A method that usually has content sends `content-length: 0` when it has none (RFC 9110,
+    // section 8.6).
     if body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(request.method()) {
         request
             .headers_mut()
@@ -136,7 +135,7 @@ fn request(call: Call) -> Request {
     request
 }
 
-/// Reads the body, up to the limit. Its head is an answer, whatever becomes of the rest.
+/// Reads the body up to the limit. An error after the head is part of the result.
 async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer {
     let mut answer = Answer {
         status: response.status(),

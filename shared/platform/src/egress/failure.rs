@@ -1,4 +1,5 @@
-//! Why there is no answer. The texts are for users: they name no URL, no address and no library.
+//! Errors of outgoing requests. The texts are shown to users: they contain no URLs, addresses or
+//! library names.
 
 use std::{
     error::Error,
@@ -8,47 +9,47 @@ use std::{
 use domain::target::TargetError;
 use rustls::CertificateError;
 
-/// Why a call has no answer.
+/// Why a request has no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The target is refused, and will be the next time too.
+    /// The target is not allowed. Retrying does not help.
     #[error("blocked: {0}")]
     Blocked(#[from] TargetError),
-    /// The call's time ran out.
-    #[error("no complete answer within the timeout")]
+    /// The request's timeout passed.
+    #[error("no complete response within the timeout")]
     Timeout,
-    /// The exchange failed on the way.
+    /// The connection failed.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
 }
 
-/// How the exchange failed.
+/// How the connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
     /// The name has no address.
     #[error("the host's name could not be resolved")]
     Dns,
-    /// Nobody listens there.
+    /// The connection was refused.
     #[error("the connection was refused")]
     Refused,
-    /// Nothing came back in the time given to connecting.
+    /// No connection within the connect timeout.
     #[error("no connection within 5 seconds")]
     ConnectTimeout,
     /// Another reason, such as a missing route.
-    #[error("no connection could be made")]
+    #[error("the connection failed")]
     Connect,
-    /// The TLS handshake failed, and why.
+    /// The TLS handshake failed, with the reason.
     #[error("TLS failed: {0}")]
     Tls(&'static str),
-    /// The other end left before its answer was complete.
-    #[error("the connection was closed before the answer was complete")]
+    /// The connection closed before the response was complete.
+    #[error("the connection was closed before the response was complete")]
     Closed,
-    /// What came back is not HTTP.
-    #[error("the answer was not valid HTTP")]
+    /// The response is not HTTP.
+    #[error("the response was not valid HTTP")]
     Protocol,
 }
 
-/// Only the kind of a client's error is kept: its text holds the URL.
+/// Drops the text of a client's error, which contains the URL.
 impl From<reqwest::Error> for CallError {
     fn from(error: reqwest::Error) -> Self {
         if let Some(refusal) = find::<TargetError>(&error) {
@@ -98,10 +99,10 @@ fn tls_fault(error: &rustls::Error) -> &'static str {
                 "the certificate is not valid yet"
             }
             CertificateError::UnknownIssuer => {
-                "the certificate is not signed by a public authority"
+                "the certificate is not signed by a trusted authority"
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the certificate is for another name"
+                "the certificate is for a different host name"
             }
             _ => "the certificate is not valid",
         },
@@ -111,8 +112,8 @@ fn tls_fault(error: &rustls::Error) -> &'static str {
     }
 }
 
-/// The first error of this type among the causes. One that wraps another in an [`io::Error`] hides
-/// it from `source`.
+/// Finds the first error of this type among the causes. [`io::Error`] hides the error that it wraps
+/// from `source`.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     if let Some(found) = error.downcast_ref::<E>() {
         return Some(found);

@@ -1,17 +1,15 @@
-//! The only outgoing HTTP: webhooks, their tests, providers, services and token endpoints.
+//! The only client for outgoing HTTP: webhooks, their tests, providers, services and token
+//! endpoints.
 //!
-//! A [`Call`] comes in, the [`Answer`] or the reason for its absence goes out. It is guaranteed
-//! that
-//! - the target passes [`check_url`], and the address that is dialled passes [`check_address`]: it
-//!   is judged where the name is resolved, so a name can't be given another address in between;
-//! - nothing else decides where the request goes: no redirect is followed, no proxy of the
-//!   environment is used;
-//! - a request that a reused connection loses at once is repeated once on a new one, see
-//!   [`exchange`];
-//! - the whole exchange, from the look-up of the name to the last byte read, ends within the call's
-//!   timeout;
-//! - at most the call's limit of bytes is kept, as they came: nothing is unpacked;
-//! - no error holds a URL, whose path or query may be a secret.
+//! Sends a [`Call`] and returns the [`Answer`] or an error. Guarantees:
+//! - The target passes [`check_url`], and the resolved address passes [`check_address`]. The
+//!   address is checked where the name is resolved, so DNS rebinding can't bypass the check.
+//! - No redirect is followed and no proxy from the environment is used.
+//! - A request that a reused connection loses immediately is sent once more on a new one, see
+//!   [`exchange`].
+//! - Everything from the DNS lookup to the last byte read stays within the request's timeout.
+//! - Up to the request's limit of bytes is returned, as received, without decompression.
+//! - Errors contain no URLs, whose path or query may be secret.
 //!
 //! [`check_address`]: domain::target::check_address
 
@@ -33,10 +31,10 @@ use url::Url;
 pub use self::failure::{CallError, Unreachable};
 use self::{exchange::Clients, resolve::system_lookup, tls::public_roots};
 
-/// Bytes of an answer that a webhook keeps.
-pub const WEBHOOK_ANSWER_LIMIT: usize = 16 * 1024;
+/// Maximum size of a webhook response that is recorded, in bytes.
+pub const MAX_WEBHOOK_RESPONSE_BYTES: usize = 16 * 1024;
 
-/// The guarded client. Clones share their connections.
+/// The egress client. Clones share their connections.
 #[derive(Clone)]
 pub struct Egress(Arc<Inner>);
 
@@ -47,52 +45,51 @@ struct Inner {
     network: Option<Network>,
 }
 
-/// What answers a test's calls in place of the network.
+/// Replacement of the network in tests.
 #[cfg(feature = "test-clock")]
 pub type Network = Box<
     dyn Fn(Call) -> futures::future::BoxFuture<'static, Result<Answer, CallError>> + Send + Sync,
 >;
 
-/// One request to make.
+/// An outgoing request.
 #[derive(Clone)]
 pub struct Call {
-    /// How.
+    /// The HTTP method.
     pub method: Method,
-    /// Where.
+    /// The target.
     pub url: Url,
-    /// Header fields; `User-Agent` is added when missing.
+    /// Header fields. `User-Agent` is added if missing.
     pub headers: HeaderMap,
-    /// The content; `None` sends none.
+    /// The body. None sends none.
     pub body: Option<Vec<u8>>,
-    /// How long the whole exchange may take.
+    /// Timeout of the whole exchange.
     pub timeout: Duration,
-    /// How many bytes of the answer's body to keep.
+    /// Maximum number of bytes of the response body to return.
     pub limit: usize,
 }
 
-/// What came back, whatever the status.
+/// A response, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status as sent; a redirect is an answer like any other.
+    /// The status as received. Redirects are returned like any other response.
     pub status: StatusCode,
-    /// Header fields as sent.
+    /// Header fields as received.
     pub headers: HeaderMap,
-    /// The body as sent, cut at the call's limit.
+    /// The body as received, cut at the request's limit.
     pub body: Vec<u8>,
-    /// Whether it was cut.
+    /// Whether the body was cut.
     pub truncated: bool,
-    /// Why it ends before its end, where it does: then it is as much as came.
+    /// The error that ended the body early. The body is then incomplete.
     pub incomplete: Option<CallError>,
 }
 
 impl Egress {
-    /// A client that reaches public hosts and what `allow` lists. The work is left to the first
-    /// call.
+    /// Creates a client that may reach public hosts and those in `allow`. Initializes lazily.
     pub fn new(allow: Allow) -> Self {
         Self(Arc::new(Inner::new(allow, OnceLock::new())))
     }
 
-    /// One whose calls pass the same checks, and go to `network`.
+    /// Creates a client whose requests pass the same checks and then go to `network`.
     #[cfg(feature = "test-clock")]
     pub fn over(allow: Allow, network: Network) -> Self {
         Self(Arc::new(Inner {
@@ -101,10 +98,12 @@ impl Egress {
         }))
     }
 
-    /// Makes the request, and repeats it once where [`exchange`] says so.
+    /// Sends the request, and repeats it once in the case described in [`exchange`].
     ///
-    /// An error says that there is no answer; unless it is [`CallError::Blocked`] or one of the
-    /// connection's (name, refusal, TLS), the other end may have acted on the request all the same.
+    /// # Errors
+    ///
+    /// If there is no response. The receiver may have processed the request nevertheless, unless
+    /// the error is [`CallError::Blocked`] or one of the connection (DNS, refused, TLS).
     pub async fn call(&self, call: Call) -> Result<Answer, CallError> {
         check_url(&call.url, &self.0.allow)?;
         #[cfg(feature = "test-clock")]

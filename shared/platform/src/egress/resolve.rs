@@ -1,4 +1,4 @@
-//! From names to the addresses that may be dialled.
+//! Resolves names to allowed addresses.
 
 use std::{
     io,
@@ -11,10 +11,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::dial::DIAL;
 
-/// All addresses of a name.
+/// Looks up all addresses of a name.
 pub(super) type Lookup = fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 
-/// Resolves names to the addresses that pass the check; only those are dialled.
+/// Resolver that only returns addresses that pass the check.
 #[derive(Clone)]
 pub(super) struct Resolver {
     pub(super) allow: Allow,
@@ -36,7 +36,7 @@ impl Resolve for Resolver {
     }
 }
 
-/// Those of `addresses` that may be dialled; an error when there were some and none may.
+/// Returns the allowed ones of `addresses`. An error if there were some and none is allowed.
 fn dialable(
     addresses: Vec<IpAddr>,
     port: u16,
@@ -56,7 +56,7 @@ fn dialable(
     }
 }
 
-/// What the system's resolver says.
+/// Asks the system's resolver.
 pub(super) fn system_lookup(name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
     Box::pin(async move {
         Ok(tokio::net::lookup_host((name, 0))
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_passes_the_check_is_dialled() {
+    fn only_allowed_addresses_are_dialled() {
         let allow: Allow = "10.0.0.5:8443".parse().expect("allow-list");
         let mixed = ips(&["127.0.0.1", "8.8.8.8", "10.0.0.5", "::1", "2606:4700::1111"]);
         for (addresses, port, expected) in [

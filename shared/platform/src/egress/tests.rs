@@ -16,7 +16,7 @@ use super::{resolve::Lookup, *};
 mod answers;
 mod reuse;
 
-/// A client for which every name stands for this machine and only `port` is open there.
+/// A client that resolves every name to this machine and may reach only `port`.
 fn egress(port: u16, roots: RootCertStore) -> Egress {
     let allow: Allow = format!("127.0.0.1:{port}").parse().expect("allow-list");
     let loopback: Lookup = |_| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }.boxed();
@@ -33,7 +33,7 @@ fn get(url: &str) -> Call {
         headers: HeaderMap::new(),
         body: None,
         timeout: Duration::from_secs(10),
-        limit: WEBHOOK_ANSWER_LIMIT,
+        limit: MAX_WEBHOOK_RESPONSE_BYTES,
     }
 }
 
@@ -43,7 +43,7 @@ async fn listen() -> (TcpListener, u16) {
     (listener, port)
 }
 
-/// Reads one request up to the end of its body and returns it, head in lower case.
+/// Reads one request to the end of its body. Returns it with the head in lower case.
 async fn request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut read = Vec::new();
     loop {
@@ -64,8 +64,8 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     }
 }
 
-/// Sends `call` (to `/` on a fresh port) to a server that answers with `reply` and closes; the
-/// result and the request.
+/// Sends `call` (to `/` on a new port) to a server that responds with `reply` and closes. Returns
+/// the result and the request.
 async fn exchange_with(
     reply: &[u8],
     call: impl FnOnce(&mut Call),
@@ -77,7 +77,7 @@ async fn exchange_with(
     let server = async {
         let (mut stream, _) = listener.accept().await.expect("connection");
         let request = request(&mut stream).await;
-        // The client may leave once it has what it wants.
+        // The client may disconnect early.
         drop(stream.write_all(reply).await);
         request
     };
@@ -88,11 +88,14 @@ async fn exchange_with(
 }
 
 async fn failure_with(reply: &[u8]) -> CallError {
-    exchange_with(reply, |_| ()).await.0.expect_err("no answer")
+    exchange_with(reply, |_| ())
+        .await
+        .0
+        .expect_err("no response")
 }
 
 #[tokio::test]
-async fn a_request_arrives_as_it_was_made() {
+async fn request_arrives_unchanged() {
     let (answer, request) = exchange_with(
         b"HTTP/1.1 201 Created\r\nx-a: b\r\ncontent-length: 2\r\n\r\nok",
         |call| {
@@ -126,7 +129,7 @@ async fn a_request_arrives_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_request_without_content_says_so_where_its_method_is_meant_to_have_some() {
+async fn request_without_content_sends_content_length_zero() {
     for (method, body, length) in [
         (Method::GET, None, None),
         (Method::DELETE, None, None),
@@ -150,8 +153,8 @@ async fn a_request_without_content_says_so_where_its_method_is_meant_to_have_som
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer() {
-    // A second connection would never be accepted, so following it would time out.
+async fn redirect_is_returned() {
+    // The server accepts one connection only, so following the redirect would time out.
     let reply =
         b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
     let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
@@ -160,12 +163,12 @@ async fn a_redirect_is_an_answer() {
 }
 
 #[tokio::test]
-async fn a_body_is_cut_at_the_limit() {
+async fn body_is_cut_at_the_limit() {
     for (sent, limit, kept) in [
         (99, 100, 99),
         (100, 100, 100),
         (101, 100, 100),
-        (1_000_000, WEBHOOK_ANSWER_LIMIT, 16_384),
+        (1_000_000, MAX_WEBHOOK_RESPONSE_BYTES, 16_384),
     ] {
         let mut reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {sent}\r\n\r\n").into_bytes();
         reply.resize(reply.len() + sent, b'x');
@@ -187,7 +190,7 @@ async fn a_body_is_cut_at_the_limit() {
 }
 
 #[tokio::test]
-async fn a_packed_body_stays_packed() {
+async fn compressed_body_is_not_decompressed() {
     let reply =
         b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00";
     let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
@@ -196,7 +199,7 @@ async fn a_packed_body_stays_packed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_timeout_covers_silence_and_dripping() {
+async fn timeout_covers_slow_heads_and_bodies() {
     for head in ["", "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"] {
         let (listener, port) = listen().await;
         let drip = async {
@@ -214,13 +217,13 @@ async fn the_timeout_covers_silence_and_dripping() {
         let start = Instant::now();
         let outcome = tokio::select! {
             outcome = egress.call(call) => outcome,
-            () = drip => panic!("the client left before its time"),
+            () = drip => panic!("the client disconnected too early"),
         };
         assert_eq!(start.elapsed().as_secs(), 15);
         if head.is_empty() {
-            assert_eq!(outcome.expect_err("no answer"), CallError::Timeout);
+            assert_eq!(outcome.expect_err("no response"), CallError::Timeout);
         } else {
-            let answer = outcome.expect("the head is an answer");
+            let answer = outcome.expect("the head is a response");
             assert_eq!(
                 (answer.status, answer.incomplete),
                 (StatusCode::OK, Some(CallError::Timeout))
@@ -235,22 +238,22 @@ async fn the_timeout_covers_silence_and_dripping() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connecting_has_a_limit_of_its_own() {
-    // The connection is taken from the queue by nobody, so the TLS handshake stands still.
+async fn connect_timeout_is_separate() {
+    // The connection is never accepted, so the TLS handshake hangs.
     let (_listener, port) = listen().await;
     let start = Instant::now();
     let outcome = egress(port, RootCertStore::empty())
         .call(get(&format!("https://hook.test:{port}/")))
         .await;
     assert_eq!(
-        outcome.expect_err("no answer"),
+        outcome.expect_err("no response"),
         Unreachable::ConnectTimeout.into()
     );
     assert_eq!(start.elapsed().as_secs(), 5);
 }
 
 #[tokio::test]
-async fn failures_are_told_apart() {
+async fn failures_are_classified() {
     assert_eq!(failure_with(b"").await, Unreachable::Closed.into());
     assert_eq!(
         failure_with(b"HTTP/1.1 200 OK\r\ncontent-").await,
@@ -270,13 +273,16 @@ async fn failures_are_told_apart() {
     let refused = egress(port, RootCertStore::empty())
         .call(get(&format!("http://127.0.0.1:{port}/")))
         .await;
-    assert_eq!(refused.expect_err("no answer"), Unreachable::Refused.into());
+    assert_eq!(
+        refused.expect_err("no response"),
+        Unreachable::Refused.into()
+    );
 
-    // Nobody is connected to a broadcast address: the system says that there is no route.
+    // There is no TCP route to a broadcast address.
     let egress = Egress::new("255.255.255.255:9".parse().expect("allow-list"));
     let unrouted = egress.call(get("http://255.255.255.255:9/")).await;
     assert_eq!(
-        unrouted.expect_err("no answer"),
+        unrouted.expect_err("no response"),
         Unreachable::Connect.into()
     );
 
@@ -284,11 +290,11 @@ async fn failures_are_told_apart() {
     let clients = Clients::new(Allow::default(), nowhere, RootCertStore::empty());
     let egress = Egress(Arc::new(Inner::new(Allow::default(), clients.into())));
     let unknown = egress.call(get("https://hook.test/")).await;
-    assert_eq!(unknown.expect_err("no answer"), Unreachable::Dns.into());
+    assert_eq!(unknown.expect_err("no response"), Unreachable::Dns.into());
 }
 
 #[tokio::test]
-async fn refused_targets_are_blocked() {
+async fn disallowed_targets_are_blocked() {
     for (url, why) in [
         ("https://hook.test/", TargetError::Resolved),
         ("https://hook.test:8443/", TargetError::Resolved),
@@ -304,7 +310,7 @@ async fn refused_targets_are_blocked() {
 }
 
 #[tokio::test]
-async fn https_checks_the_certificate_and_the_name() {
+async fn https_verifies_certificate_and_name() {
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["hook.test".to_owned()]).expect("certificate");
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(signing_key.serialize_der());
@@ -338,18 +344,18 @@ async fn https_checks_the_certificate_and_the_name() {
         let stranger = egress(port, public_roots())
             .call(call("hook.test"))
             .await
-            .expect_err("no trust");
+            .expect_err("untrusted certificate");
         assert_eq!(
             stranger,
-            Unreachable::Tls("the certificate is not signed by a public authority").into()
+            Unreachable::Tls("the certificate is not signed by a trusted authority").into()
         );
         let other = egress(port, trusted)
             .call(call("other.test"))
             .await
-            .expect_err("another name");
+            .expect_err("name mismatch");
         assert_eq!(
             other,
-            Unreachable::Tls("the certificate is for another name").into()
+            Unreachable::Tls("the certificate is for a different host name").into()
         );
     };
     tokio::select! { () = serve => unreachable!(), () = calls => () }
@@ -364,7 +370,7 @@ async fn answer_ok(stream: &mut (impl AsyncWrite + Unpin)) {
 }
 
 #[tokio::test]
-async fn a_plain_server_is_named_as_such() {
+async fn server_without_tls_is_reported() {
     let (listener, port) = listen().await;
     let serve = async {
         let (mut stream, _) = listener.accept().await.expect("connection");
@@ -385,13 +391,13 @@ async fn a_plain_server_is_named_as_such() {
     );
 }
 
-/// The variables of a process can't be set safely from within, so another test runs in a process
-/// that has them.
+/// A process can't safely set its own environment, so another test runs in a process that has the
+/// variables.
 #[test]
-fn a_proxy_of_the_environment_is_not_used() {
+fn proxy_from_the_environment_is_ignored() {
     let proxy = "http://127.0.0.1:1";
     let status = std::process::Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "egress::tests::a_request_arrives_as_it_was_made"])
+        .args(["--exact", "egress::tests::request_arrives_unchanged"])
         .envs(
             [
                 "http_proxy",
@@ -415,7 +421,7 @@ fn a_proxy_of_the_environment_is_not_used() {
 }
 
 #[test]
-fn the_public_authorities_are_known() {
+fn public_roots_are_loaded() {
     assert_eq!(
         public_roots().len(),
         webpki_root_certs::TLS_SERVER_ROOT_CERTS.len()

@@ -1,4 +1,4 @@
-//! TLS 1.2 and 1.3, trusting Mozilla's list of authorities.
+//! TLS 1.2 and 1.3 with Mozilla's root certificates.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(super) fn config(roots: RootCertStore) -> ClientConfig {
     tls
 }
 
-/// Mozilla's list, compiled in: reading the system's is slower, and a function's system has none to
+/// Mozilla's roots, compiled in. Reading the system's is slower, and Lambda's runtime has none to
 /// rely on.
 pub(super) fn public_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// An event as API Gateway sends it, with `change` made to it.
+/// An event as API Gateway sends it, modified by `change`.
 fn event(change: impl FnOnce(&mut Value)) -> String {
     let mut event = json!({
         "version": "2.0",
@@ -23,13 +23,13 @@ fn event(change: impl FnOnce(&mut Value)) -> String {
     event.to_string()
 }
 
-async fn answer(event: &str) -> (u64, String) {
-    answer_below("https://api.example.com", event).await
+async fn respond(event: &str) -> (u64, String) {
+    respond_below("https://api.example.com", event).await
 }
 
-/// Status and body of the answer. The service behind answers with the path, query and body that it
+/// Status and body of the response. The service behind it returns the path, query and body that it
 /// saw.
-async fn answer_below(public_url: &str, event: &str) -> (u64, String) {
+async fn respond_below(public_url: &str, event: &str) -> (u64, String) {
     let mut service = adapt(
         base_path(public_url),
         lambda_http::service_fn(async |request: Request| {
@@ -59,11 +59,11 @@ async fn answer_below(public_url: &str, event: &str) -> (u64, String) {
 }
 
 #[tokio::test]
-async fn handlers_see_paths_without_the_base_path_of_the_public_url() {
+async fn base_path_is_stripped_from_request_paths() {
     for (public_url, path, seen) in [
         ("https://example.com", "/v1/users", "/v1/users"),
         ("https://example.com/hub", "/hub/v1/users", "/v1/users"),
-        // A front end may have removed it.
+        // The front end may have removed it.
         ("https://example.com/hub", "/v1/users", "/v1/users"),
         (
             "https://example.com/hub",
@@ -75,7 +75,7 @@ async fn handlers_see_paths_without_the_base_path_of_the_public_url() {
     ] {
         let event = event(|event| event["rawPath"] = json!(path));
         assert_eq!(
-            answer_below(public_url, &event).await,
+            respond_below(public_url, &event).await,
             (200, seen.to_owned()),
             "{public_url} {path}"
         );
@@ -83,7 +83,7 @@ async fn handlers_see_paths_without_the_base_path_of_the_public_url() {
 }
 
 #[tokio::test]
-async fn paths_and_queries_are_encoded_where_a_uri_cannot_hold_them() {
+async fn paths_and_queries_are_percent_encoded() {
     for (path, query, target) in [
         ("/v1/users", "", "/v1/users"),
         ("/healthz", "a=\"b\"", "/healthz?a=%22b%22"),
@@ -109,7 +109,7 @@ async fn paths_and_queries_are_encoded_where_a_uri_cannot_hold_them() {
             event["rawQueryString"] = json!(query);
         });
         assert_eq!(
-            answer(&event).await,
+            respond(&event).await,
             (200, target.to_owned()),
             "{path}?{query}"
         );
@@ -117,7 +117,7 @@ async fn paths_and_queries_are_encoded_where_a_uri_cannot_hold_them() {
 }
 
 #[tokio::test]
-async fn events_without_a_valid_request_are_answered_with_400() {
+async fn invalid_events_get_400() {
     let long = "x".repeat(MAX_TARGET_BYTES);
     for (pointer, value) in [
         ("/headers/host", json!("a b")),
@@ -147,7 +147,7 @@ async fn events_without_a_valid_request_are_answered_with_400() {
             let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
             event.pointer_mut(parent).expect("a parent")[name] = value.clone();
         });
-        let (status, body) = answer(&event).await;
+        let (status, body) = respond(&event).await;
         assert_eq!(status, 400, "{pointer} {value}");
         let problem: Value = serde_json::from_str(&body).expect("a problem");
         assert_eq!(
@@ -159,14 +159,14 @@ async fn events_without_a_valid_request_are_answered_with_400() {
         event["isBase64Encoded"] = json!(true);
         event["body"] = json!("%%%");
     });
-    assert_eq!(answer(&body).await.0, 400);
+    assert_eq!(respond(&body).await.0, 400);
     for text in ["null", "[]", "\"x\"", "{}", "{\"rawPath\": \"\\ud83d\"}"] {
-        assert_eq!(answer(text).await.0, 400, "{text}");
+        assert_eq!(respond(text).await.0, 400, "{text}");
     }
 }
 
 #[tokio::test]
-async fn bodies_and_odd_but_legal_headers_pass() {
+async fn bodies_and_unusual_headers_are_accepted() {
     let sent = event(|event| {
         event["isBase64Encoded"] = json!(true);
         event["body"] = json!("w7w=");
@@ -175,9 +175,9 @@ async fn bodies_and_odd_but_legal_headers_pass() {
         event["headers"]["host"] = json!("[::1]:8080");
         event["cookies"] = json!(["a=\"b\"", "\u{0}"]);
     });
-    assert_eq!(answer(&sent).await, (200, "/v1/users ü".to_owned()));
+    assert_eq!(respond(&sent).await, (200, "/v1/users ü".to_owned()));
     assert_eq!(
-        answer(&event(|event| event["headers"] = json!(null)))
+        respond(&event(|event| event["headers"] = json!(null)))
             .await
             .0,
         200
@@ -185,10 +185,9 @@ async fn bodies_and_odd_but_legal_headers_pass() {
 }
 
 proptest! {
-    /// No text anywhere in an event makes the conversion panic, and no host or query changes the
-    /// path.
+    /// Arbitrary text in an event never causes a panic, and host and query never change the path.
     #[test]
-    fn no_event_panics(
+    fn arbitrary_events_never_panic(
         path in "\\PC{0,20}|(?s).{0,20}|[/%?#\\\\.]{0,8}",
         query in "\\PC{0,20}|(?s).{0,20}",
         host in "\\PC{0,20}|(?s).{0,12}|[a-z/?#@:\\[\\]%.]{0,10}",

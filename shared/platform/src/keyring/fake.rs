@@ -1,6 +1,6 @@
-//! Secrets Manager with one secret, in this process, by AWS's rules: a version's value is written
-//! once, a stage lies on one version at most, and moving one needs the version that has it. It can
-//! lose an answer, before or after the deed.
+//! In-process fake of Secrets Manager with one secret, by AWS's rules: a version's value is written
+//! once, a stage is on at most one version, and moving it requires the version that has it. Can
+//! drop a response, before or after the operation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,12 +23,12 @@ pub(super) struct Secret(Arc<Mutex<State>>);
 pub(super) struct State {
     versions: BTreeMap<String, Version>,
     pub(super) rotation_enabled: bool,
-    /// How many values were asked for.
+    /// Number of reads of a value.
     pub(super) reads: usize,
-    /// How many requests changed something.
+    /// Number of requests that changed something.
     pub(super) writes: usize,
     pub(super) down: bool,
-    /// The call, counted from 0, that gets no answer.
+    /// Index of the request, counted from 0, whose response is dropped.
     pub(super) crash: Option<(usize, Crash)>,
 }
 
@@ -55,14 +55,14 @@ impl Secret {
         self.0.lock().expect("lock")
     }
 
-    /// A function's own view of it.
+    /// A separate client, as another function instance has it.
     pub(super) fn keys(&self) -> Keys {
         let secret = self.clone();
         let aws = aws::fake(move |action, input| secret.state().answer(action, &input));
         Keys::new(aws.secrets_manager(), ARN.into())
     }
 
-    /// Somebody stores another value.
+    /// Stores another value from outside.
     pub(super) fn replace(&self, value: &str) {
         let mut state = self.state();
         let id = format!("00000000-0000-4000-8000-{:012}", state.versions.len());
@@ -73,7 +73,7 @@ impl Secret {
         assert_eq!(status, 200);
     }
 
-    /// What `RotateSecret` does before it calls the function.
+    /// What `RotateSecret` does before it invokes the function.
     pub(super) fn begin(&self, version: &str) {
         let mut state = self.state();
         state.rotation_enabled = true;
@@ -81,17 +81,17 @@ impl Secret {
         state.stage("AWSPENDING", version);
     }
 
-    /// The id of the version that has this stage.
+    /// ID of the version that has this stage.
     pub(super) fn staged(&self, stage: &str) -> Option<String> {
         self.state().staged(stage)
     }
 
-    /// What a version holds.
+    /// Value of a version.
     pub(super) fn value(&self, version: &str) -> Option<String> {
         self.state().versions.get(version)?.value.clone()
     }
 
-    /// The keyring of a stage.
+    /// Keyring of a stage.
     pub(super) fn ring(&self, stage: &str) -> Option<Keyring> {
         let value = self.value(&self.staged(stage)?)?;
         Some(Keyring::from_json(&value.into()).expect("keyring"))
@@ -137,7 +137,7 @@ impl State {
             .filter(|(_, version)| !version.stages.is_empty());
         let versions: BTreeMap<_, _> = staged.map(|(id, version)| (id, &version.stages)).collect();
         let mut described = json!({"ARN": ARN, "Name": NAME, "VersionIdsToStages": versions});
-        // AWS leaves it out for a secret that never had a rotation.
+        // AWS omits it for a secret that never had a rotation.
         if self.rotation_enabled {
             described["RotationEnabled"] = true.into();
         }

@@ -1,13 +1,12 @@
-//! Rotation of the keyring, in the four steps that Secrets Manager asks for: create, set, test,
-//! finish.
+//! Rotation of the keyring, in Secrets Manager's four steps: create, set, test, finish.
 //!
-//! A rotation makes the version that Secrets Manager has staged as `AWSPENDING`: the current
-//! keyring with one more key, which seals from then on. Old keys and the pepper stay, so everything
-//! sealed before opens, and tokens are found. Each step may come twice, or again after a crash at
-//! any point
+//! A rotation creates the version that Secrets Manager has staged as `AWSPENDING`: the current
+//! keyring plus one key, which encrypts from then on. Old keys and the pepper stay, so that
+//! existing values can be decrypted and tokens are found. Each step may run twice, or again after a
+//! crash at any point
 //! (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>).
-//! What holds whatever comes: a value that is stored is never replaced, and no version becomes the
-//! current one that lacks a key or the pepper of the one before it.
+//! Invariants: a stored value is never replaced, and no version becomes current that lacks a key or
+//! the pepper of its predecessor.
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use secrecy::{ExposeSecret, SecretString};
@@ -21,27 +20,27 @@ use crate::{
 
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
-/// The most bytes that Secrets Manager keeps in a secret: some 1,100 keys.
-const MOST_BYTES: usize = 65_536;
+/// Maximum size in bytes of a secret in Secrets Manager: about 1,100 keys.
+const MAX_SECRET_BYTES: usize = 65_536;
 
 /// A step of a rotation, by Secrets Manager's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Step {
-    /// Make the pending version.
+    /// Create the pending version.
     CreateSecret,
-    /// Tell others about it.
+    /// Set the pending value in other services.
     SetSecret,
-    /// See whether it works.
+    /// Test the pending version.
     TestSecret,
-    /// Make it the current one.
+    /// Make the pending version current.
     FinishSecret,
 }
 
-/// Why a step was not done.
+/// Why a step failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
-    /// The step is about a secret that does not hold our keyring.
+    /// The step is for a secret that is not the keyring's.
     #[error("{0} is not the keyring's secret")]
     OtherSecret(String),
     /// The secret is not set up for rotation.
@@ -50,40 +49,39 @@ pub enum RotateError {
     /// The secret has no such version, or one without a stage.
     #[error("version {0} of the keyring's secret has no stage")]
     NotStaged(String),
-    /// The version is not the one that a rotation is to make.
+    /// The version is not staged as pending.
     #[error("version {0} of the keyring's secret is not staged as AWSPENDING")]
     NotPending(String),
-    /// The step came before the one that makes the value.
-    #[error("version {0} of the keyring's secret has no value: the step createSecret was not done")]
+    /// The step ran before `createSecret`.
+    #[error("version {0} of the keyring's secret has no value: createSecret has not run")]
     NotCreated(String),
-    /// The current keyring was replaced since the version was made from it.
+    /// The current keyring was replaced after the version was derived from it.
     #[error(
-        "version {0} lacks keys of the current keyring: take the stage AWSPENDING from it, then rotate again"
+        "version {0} lacks keys of the current keyring: remove the stage AWSPENDING from it, then rotate again"
     )]
     LosesKeys(String),
-    /// One more key does not fit.
-    #[error("the keyring is full: one more key would pass the 65,536 bytes of a secret")]
+    /// There is no space for another key.
+    #[error("the keyring is full: another key would exceed the 65,536 bytes of a secret")]
     Full,
-    /// The pending keyring does not do its work.
+    /// The pending keyring failed its test.
     #[error("the pending keyring fails its test: {0}")]
     Test(SealError),
-    /// Secrets Manager failed, or holds something else than keyrings.
+    /// Secrets Manager failed, or a value is not a keyring.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
 }
 
-/// What a step has to deal with.
-enum Turn {
-    /// The version is the current one: the rotation is over.
-    Over,
-    /// It is pending, and this is the current one.
+/// State of the rotation.
+enum Progress {
+    /// The version is already current. The rotation is complete.
+    Complete,
+    /// The version is pending, and `current` is the current one.
     Pending { current: Option<String> },
 }
 
 impl Keys {
-    /// Does one step of the rotation that makes `version` (the event's `ClientRequestToken`) of
-    /// `secret` (its `SecretId`). A step that was done before is done again, or left, with the same
-    /// end.
+    /// Performs one step of the rotation to `version` (the event's `ClientRequestToken`) of
+    /// `secret` (its `SecretId`). Idempotent: repeating a step leads to the same state.
     pub async fn rotate(&self, step: Step, secret: &str, version: &str) -> Result<(), RotateError> {
         let described = self
             .client
@@ -103,19 +101,18 @@ impl Keys {
         {
             return Err(RotateError::OtherSecret(secret.to_owned()));
         }
-        let Turn::Pending { current } = turn(&described, version)? else {
-            tracing::info!(?step, version, "the keyring is rotated already");
+        let Progress::Pending { current } = progress(&described, version)? else {
+            tracing::info!(?step, version, "the keyring has already been rotated");
             return Ok(());
         };
         match step {
             Step::CreateSecret => self.create(current.as_deref(), version).await?,
-            // The keyring itself is what is rotated: nobody else keeps a copy that would have to be
-            // set.
+            // Nothing to set: no other service stores a copy of the keyring.
             Step::SetSecret => {}
             Step::TestSecret => self.test(current.as_deref(), version).await?,
             Step::FinishSecret => self.finish(current, version).await?,
         }
-        tracing::info!(?step, version, "step of the keyring's rotation done");
+        tracing::info!(?step, version, "rotation step completed");
         Ok(())
     }
 
@@ -123,13 +120,13 @@ impl Keys {
         if self.version(Some(version)).await?.is_some() {
             return Ok(());
         }
-        // Without a keyring (no bootstrap yet) the rotation makes the first one.
+        // Without a keyring (before the bootstrap) the rotation creates the first one.
         let pending = self
             .version(current)
             .await?
             .map_or_else(Keyring::generate, Keyring::with_new_key)
             .to_json();
-        if pending.expose_secret().len() > MOST_BYTES {
+        if pending.expose_secret().len() > MAX_SECRET_BYTES {
             return Err(RotateError::Full);
         }
         Ok(self.put(version, Some(PENDING), &pending).await?)
@@ -138,8 +135,8 @@ impl Keys {
     async fn test(&self, current: Option<&str>, version: &str) -> Result<(), RotateError> {
         let current = self.version(current).await?;
         let Some(pending) = self.version(Some(version)).await? else {
-            // Enabling rotation without rotating at once calls this step alone, which may come
-            // before the bootstrap.
+            // Enabling rotation without rotating runs only this step, possibly before the
+            // bootstrap.
             return if current.is_some() {
                 Err(RotateError::NotCreated(version.to_owned()))
             } else {
@@ -166,8 +163,8 @@ impl Keys {
         opens(pending.seal(place, "sealed since"))
     }
 
-    /// The current version is compared by its id and named in the move, which Secrets Manager
-    /// refuses when it is another by then: so no keyring is replaced unseen.
+    /// Names the current version in the move. Secrets Manager rejects the move if another version
+    /// is current by then, so no keyring is replaced unseen.
     async fn finish(&self, current: Option<String>, version: &str) -> Result<(), RotateError> {
         let pending = self.version(Some(version)).await?;
         let pending = pending.ok_or_else(|| RotateError::NotCreated(version.to_owned()))?;
@@ -192,7 +189,7 @@ impl Keys {
             .map_err(|error| KeyringError::from(AwsError::from(error)).into())
     }
 
-    /// The keyring in a version, if there is the version and it has a value.
+    /// Reads the keyring of a version. None if there is no such version, or if it has no value.
     async fn version(&self, id: Option<&str>) -> Result<Option<Keyring>, KeyringError> {
         let Some(id) = id else { return Ok(None) };
         match self.read(Some(id)).await {
@@ -202,8 +199,7 @@ impl Keys {
         }
     }
 
-    /// Stores the value of a version, staged as the current one unless told otherwise. When it has
-    /// a value already, that one stays.
+    /// Stores the value of a version, staged as current by default. An existing value stays.
     pub(super) async fn put(
         &self,
         version: &str,
@@ -220,14 +216,14 @@ impl Keys {
             .send()
             .await;
         match put.map_err(AwsError::from) {
-            // Refused: a twin was quicker.
+            // Condition failed: a concurrent request stored a value first.
             Err(AwsError::Refused { code, .. }) if code == "ResourceExistsException" => Ok(()),
             done => Ok(done.map(drop)?),
         }
     }
 }
 
-fn turn(described: &DescribeSecretOutput, version: &str) -> Result<Turn, RotateError> {
+fn progress(described: &DescribeSecretOutput, version: &str) -> Result<Progress, RotateError> {
     if described.rotation_enabled() != Some(true) {
         return Err(RotateError::NotEnabled);
     }
@@ -244,14 +240,14 @@ fn turn(described: &DescribeSecretOutput, version: &str) -> Result<Turn, RotateE
         return Err(RotateError::NotStaged(version.to_owned()));
     }
     if has(version, CURRENT) {
-        return Ok(Turn::Over);
+        return Ok(Progress::Complete);
     }
     if !has(version, PENDING) {
         return Err(RotateError::NotPending(version.to_owned()));
     }
     let current =
         versions.and_then(|versions| versions.keys().find(|id| has(id, CURRENT)).cloned());
-    Ok(Turn::Pending { current })
+    Ok(Progress::Pending { current })
 }
 
 #[cfg(test)]

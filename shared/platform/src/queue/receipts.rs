@@ -1,9 +1,9 @@
-//! The messages of a batch that Lambda hands over, and the answer about them.
+//! The response to Lambda for a batch of messages.
 //!
-//! A message that a function names as failed stays hidden for the queue's visibility timeout, which
-//! has to be a multiple of the function's timeout: minutes. So its visibility is changed: it comes
-//! back in seconds, and then slower with each receive. Where that call fails, or the whole
-//! invocation, the visibility timeout brings the message back.
+//! A failed message stays invisible for the queue's visibility timeout, which must be a multiple of
+//! the function's timeout: minutes. So its visibility is changed: it becomes visible after seconds,
+//! with a backoff by receive count. If that request or the whole invocation fails, the visibility
+//! timeout applies.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -15,8 +15,7 @@ use futures::future::join_all;
 use super::{MAX_COUNT, Queue, named};
 use crate::aws::AwsError;
 
-/// The longest that handing back may take: what it is too late for, the visibility timeout brings
-/// back.
+/// Timeout of changing visibilities. After that, the visibility timeout applies.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The receipts of a batch's messages.
@@ -28,18 +27,18 @@ struct Receipt {
     message_id: String,
     queue_arn: String,
     handle: String,
-    /// How often the message was received, this time included.
+    /// Receive count, including this one.
     receives: u32,
 }
 
 impl Receipts {
-    /// Those of a batch.
+    /// Reads the receipts of a batch.
     pub fn of(batch: &SqsEvent) -> Self {
         Self(batch.records.iter().filter_map(Receipt::of).collect())
     }
 
-    /// The response that names the messages that `failed`, by their ids. They come back from those
-    /// of `queues` that they were received from, after [`redelivery_delay`] seconds.
+    /// Returns the response that lists the `failed` messages by ID, after making them visible again
+    /// in their queue (one of `queues`) after [`redelivery_delay`] seconds.
     pub async fn response(
         self,
         queues: &[&Queue],
@@ -55,7 +54,7 @@ impl Receipts {
                 .is_err()
             {
                 tracing::warn!(
-                    "failed messages were not made visible in time: they come back after the visibility timeout"
+                    "timed out changing the visibility of failed messages; the visibility timeout applies"
                 );
             }
         }
@@ -69,8 +68,8 @@ impl Receipts {
             failed.contains(&receipt.message_id) && named(&queue.url, &receipt.queue_arn)
         };
         let receipts: Vec<&Receipt> = self.0.iter().filter(ours).collect();
-        // Lambda's batches are of at most ten for these functions, as the request's are; whatever
-        // the template says.
+        // Lambda's batches have at most ten messages for these functions, but the template could
+        // change that.
         for some in receipts.chunks(MAX_COUNT) {
             let entries = some
                 .iter()
@@ -87,11 +86,11 @@ impl Receipts {
                 Ok(answer) => {
                     tracing::warn!(
                         failed = answer.failed().len(),
-                        "visibility of failed messages not changed"
+                        "failed to change the visibility of failed messages"
                     );
                 }
                 Err(error) => {
-                    tracing::warn!(error = %AwsError::from(error), "visibility of failed messages not changed");
+                    tracing::warn!(error = %AwsError::from(error), "failed to change the visibility of failed messages");
                 }
             }
         }

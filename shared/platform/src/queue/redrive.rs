@@ -1,8 +1,8 @@
-//! Dead letters: reading them, and sending those back that SQS itself moved.
+//! Dead letters: reading them, and moving back those that SQS itself moved.
 //!
-//! SQS moves a message that was received too often, which is what an outage of hours does to any
-//! message; it then carries the ARN of its queue. What a function sent to the dead letters by its
-//! own judgement carries none.
+//! SQS moves a message that was received too often, as happens to any message in an outage of
+//! hours. The message then carries the ARN of its source queue. Messages that a function
+//! dead-lettered itself carry none.
 
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageAttributeValue,
@@ -12,11 +12,11 @@ use aws_sdk_sqs::types::{
 use super::{MAX_COUNT, Queue, QueueError, named};
 use crate::aws::AwsError;
 
-/// How often a message was sent back from the dead letters: a message attribute, which SQS keeps
-/// when it moves a message.
+/// Number of redrives of a message: a message attribute, which SQS keeps when it moves a message.
 const REDRIVES: &str = "redrives";
-/// Seconds for which a dead letter is hidden once it was read: longer than a run of the sweeper.
-const HIDDEN: i32 = 900;
+/// Seconds for which a dead letter is invisible after it was read. Longer than a run of the
+/// sweeper.
+const VISIBILITY_TIMEOUT_SECS: i32 = 900;
 
 /// A dead letter.
 #[derive(Debug, Clone)]
@@ -24,9 +24,9 @@ pub struct DeadLetter {
     body: String,
     handle: String,
     group: Option<String>,
-    /// The ARN of the queue that SQS moved it from; none when a function sent it.
+    /// The ARN of the queue that SQS moved it from. None if a function sent it.
     source: Option<String>,
-    /// How often it was sent back before.
+    /// Number of earlier redrives.
     pub redrives: u32,
 }
 
@@ -47,7 +47,7 @@ impl DeadLetter {
         }
     }
 
-    /// Whether SQS moved it here from `queue`.
+    /// Returns whether SQS moved it here from `queue`.
     pub fn came_from(&self, queue: &Queue) -> bool {
         self.source
             .as_deref()
@@ -56,7 +56,7 @@ impl DeadLetter {
 }
 
 impl Queue {
-    /// Up to ten dead letters of this queue, hidden for 15 minutes.
+    /// Receives up to ten dead letters of this queue, invisible to others for 15 minutes.
     pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, QueueError> {
         let request = self
             .client
@@ -64,7 +64,7 @@ impl Queue {
             .queue_url(&self.url)
             .max_number_of_messages(10);
         let request = request
-            .visibility_timeout(HIDDEN)
+            .visibility_timeout(VISIBILITY_TIMEOUT_SECS)
             .message_attribute_names(REDRIVES);
         let request = request.message_system_attribute_names(MessageSystemAttributeName::All);
         let answer = request.send().await.map_err(AwsError::from)?;
@@ -76,8 +76,8 @@ impl Queue {
             .collect())
     }
 
-    /// Sends a dead letter to this queue, and only then deletes it from `dead`: a crash in between
-    /// makes a duplicate.
+    /// Sends a dead letter to this queue and then deletes it from `dead`. A crash in between
+    /// creates a duplicate.
     pub async fn redrive(&self, letter: &DeadLetter, dead: &Self) -> Result<(), QueueError> {
         let count = number(letter.redrives + 1);
         let request = self
@@ -101,7 +101,7 @@ impl Queue {
             .map_err(|error| AwsError::from(error).into())
     }
 
-    /// Makes dead letters of this queue visible again at once.
+    /// Makes dead letters of this queue visible again immediately.
     pub async fn release(&self, letters: &[DeadLetter]) -> Result<(), QueueError> {
         for some in letters.chunks(MAX_COUNT) {
             let entries = some
@@ -127,7 +127,7 @@ fn number(value: u32) -> MessageAttributeValue {
     number.build().expect("a data type is set")
 }
 
-/// The entry of a batch that makes a message visible at once.
+/// Batch entry that makes a message visible immediately.
 fn visible(index: usize, letter: &DeadLetter) -> ChangeMessageVisibilityBatchRequestEntry {
     let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
     let entry = entry.receipt_handle(&letter.handle).visibility_timeout(0);

@@ -1,8 +1,8 @@
-//! Accounts of connected services, and the access tokens that they were issued.
+//! Accounts of connected services.
 //!
-//! An account's settings are one sealed document. Its row counts the services that use it, so that
-//! none can be made with one that is being deleted. What it was issued lies beside it: written
-//! often, and by whoever calls.
+//! An account's settings are one encrypted document. The row counts the services that use the
+//! account, so that no service can be created with an account that is being deleted. Issued tokens
+//! are in an item of their own, because requests write them often.
 
 use domain::{
     account::{Account, Settings},
@@ -31,18 +31,18 @@ struct Row {
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
-    /// How many services use it.
+    /// Number of services that use the account.
     #[serde(default)]
     services: u32,
     sealed: String,
 }
 
-/// An account with what else its row tells.
+/// An account with its usage count.
 #[derive(Debug, Clone)]
 pub struct Used {
     /// The account.
     pub account: Account,
-    /// How many services use it.
+    /// Number of services that use the account.
     pub services: u32,
 }
 
@@ -112,7 +112,7 @@ fn place<'a>(id: &'a str, field: &'a str) -> Place<'a> {
 }
 
 impl Table {
-    /// Adds an account.
+    /// Creates an account.
     pub async fn create_account(
         &self,
         account: &Account,
@@ -127,7 +127,7 @@ impl Table {
         .await
     }
 
-    /// The two writes of a new account: its row first, its name next.
+    /// Returns the two writes of a new account: its row, then its name.
     pub(super) async fn new_account(
         &self,
         account: &Account,
@@ -135,15 +135,15 @@ impl Table {
         keys: &Keys,
     ) -> Result<[TransactWriteItem; 2], TableError> {
         Ok([
-            self.write(
+            self.tx_put(
                 account_item(account, services, keys).await?,
                 Some(Condition::absent()),
             )?,
-            self.write(name_item(account)?, Some(Condition::absent()))?,
+            self.tx_put(name_item(account)?, Some(Condition::absent()))?,
         ])
     }
 
-    /// Replaces an account, unless it has changed meanwhile.
+    /// Replaces an account unless it has changed since it was read.
     pub async fn update_account(
         &self,
         before: &Used,
@@ -152,21 +152,21 @@ impl Table {
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let item = account_item(after, before.services, keys).await?;
-        let mut writes = vec![self.write(item, Some(unchanged(&before.account)))?];
+        let mut writes = vec![self.tx_put(item, Some(unchanged(&before.account)))?];
         if name_key(&before.account) != name_key(after) {
-            writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
-            writes.push(self.erase(&name_key(&before.account), None)?);
+            writes.push(self.tx_put(name_item(after)?, Some(Condition::absent()))?);
+            writes.push(self.tx_delete(&name_key(&before.account), None)?);
         }
         writes.push(self.audit_write(entry)?);
         self.transact_named(writes, &name_key(after)).await
     }
 
-    /// Removes an account that nobody uses, unless it has changed meanwhile.
+    /// Deletes an account that no service uses, unless it has changed since it was read.
     pub async fn delete_account(&self, account: &Account, entry: &Entry) -> Result<(), WriteError> {
         let writes = vec![
-            self.erase(&Key::account(account.id), Some(unchanged(account)))?,
-            self.erase(&name_key(account), None)?,
-            self.erase(&Key::issued(account.id), None)?,
+            self.tx_delete(&Key::account(account.id), Some(unchanged(account)))?,
+            self.tx_delete(&name_key(account), None)?,
+            self.tx_delete(&Key::issued(account.id), None)?,
             self.audit_write(entry)?,
         ];
         self.transact(writes)
@@ -174,7 +174,7 @@ impl Table {
             .map_err(|_| WriteError::Changed)
     }
 
-    /// One account.
+    /// Returns an account.
     pub async fn account(&self, id: AccountId, keys: &Keys) -> Result<Option<Used>, TableError> {
         match self.get::<Row>(&Key::account(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
@@ -182,7 +182,7 @@ impl Table {
         }
     }
 
-    /// The account of this name, without regard to case.
+    /// Returns the account with this name, ignoring case.
     pub async fn account_named(&self, name: &str, keys: &Keys) -> Result<Option<Used>, TableError> {
         match self.named(&Key::name(KIND, name)).await? {
             Some(id) => self.account(id, keys).await,
@@ -190,13 +190,14 @@ impl Table {
         }
     }
 
-    /// All accounts, newest first.
+    /// Lists accounts, newest first.
     pub async fn accounts(&self, slice: &Slice, keys: &Keys) -> Result<Page<Used>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
-    /// Counts one service more, or less, that uses the account; refused when it is not there.
+    /// Adds `change` to the account's number of services. The condition fails if the account does
+    /// not exist.
     pub(super) fn account_used(
         &self,
         id: AccountId,
@@ -204,7 +205,7 @@ impl Table {
     ) -> Result<TransactWriteItem, TableError> {
         let values = [(":change", number(change)), (":one", number(1))];
         let update = "SET #version = #version + :one ADD #services :change";
-        self.update(
+        self.tx_update(
             &Key::account(id),
             update,
             Condition::that("attribute_exists(pk)", values),

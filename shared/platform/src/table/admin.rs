@@ -1,4 +1,4 @@
-//! The first admin: made once, and given a new token when the first one was lost.
+//! The first admin: created once, and given a new token if the first one was lost.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{
@@ -15,23 +15,23 @@ use super::{
     users::{Holder, name_item, name_key, user_item},
 };
 
-/// The mark that the first admin was made.
+/// Marker for the first admin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstAdmin {
     /// The user *Administrator*.
     pub user: UserId,
-    /// Its credential.
+    /// The user's credential.
     pub credential: CredentialId,
 }
 
 impl Table {
-    /// The first admin, if there is one.
+    /// Returns the first admin, if it was created.
     pub async fn first_admin(&self) -> Result<Option<FirstAdmin>, TableError> {
         self.get(&Key::admin()).await
     }
 
-    /// Makes the first admin, or another one in the place of `gone`, in one transaction. Refused as
-    /// changed when there is one, or another one than `gone`.
+    /// Creates the first admin, or one that replaces `gone`, in one transaction. Returns `Changed`
+    /// if there already is a first admin other than `gone`.
     pub async fn create_first_admin(
         &self,
         gone: Option<FirstAdmin>,
@@ -53,8 +53,8 @@ impl Table {
                     credential: credential.id,
                 },
             )?,
-            self.write(name_item(user)?, Some(Condition::absent()))?,
-            self.write(user_item(&holder)?, Some(Condition::absent()))?,
+            self.tx_put(name_item(user)?, Some(Condition::absent()))?,
+            self.tx_put(user_item(&holder)?, Some(Condition::absent()))?,
         ];
         for entry in entries {
             writes.push(self.audit_write(entry)?);
@@ -63,7 +63,7 @@ impl Table {
         self.transact_named(writes, &name_key(user)).await
     }
 
-    /// Gives the first admin another credential, in one transaction; its user must be there.
+    /// Assigns the first admin another credential, in one transaction. The user must exist.
     pub async fn replace_first_admin(
         &self,
         before: FirstAdmin,
@@ -77,14 +77,14 @@ impl Table {
         };
         let mut writes = self.changes(None, Some(credential), None, now).await?;
         writes.push(self.mark(Some(before), mark)?);
-        writes.push(self.held(credential.settings.user_id, 1, None)?);
+        writes.push(self.count_credential(credential.settings.user_id, 1, None)?);
         writes.push(self.audit_write(entry)?);
         self.transact(writes)
             .await?
             .map_err(|_| WriteError::Changed)
     }
 
-    /// Sets the mark, which must be as it was before.
+    /// Writes the marker if it is unchanged.
     fn mark(
         &self,
         before: Option<FirstAdmin>,
@@ -96,6 +96,6 @@ impl Table {
                 [(":before", text(before.credential.to_string()))],
             )
         });
-        self.write(item(&Key::admin(), None, mark)?, Some(unchanged))
+        self.tx_put(item(&Key::admin(), None, mark)?, Some(unchanged))
     }
 }

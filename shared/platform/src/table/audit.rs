@@ -1,5 +1,4 @@
-//! The audit log, by day. Entries are written with the change that they tell of, in one
-//! transaction.
+//! The audit log, by day. An entry is written in the transaction of its change.
 
 use std::fmt::Display;
 
@@ -17,10 +16,10 @@ use super::{
 };
 use crate::{clock, random};
 
-/// Least time between two entries of refused uses of one credential.
+/// Minimum interval between two entries for rejected uses of the same credential.
 const REFUSAL_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 
-/// The entry of what `actor` does now.
+/// Creates the entry for an action of `actor` at the current time.
 pub fn entry(actor: Actor, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
     let (id, at) = (random::id(), clock::now());
     Entry {
@@ -41,13 +40,15 @@ struct Row<E> {
 }
 
 impl Table {
-    /// Writes an entry by itself, where nothing was changed.
+    /// Writes an entry that belongs to no change.
     pub async fn note(&self, entry: &Entry) -> Result<(), TableError> {
-        self.put(self.audit_item(entry)?, None).await.map(|_| ())
+        self.put_item(self.audit_item(entry)?, None)
+            .await
+            .map(|_| ())
     }
 
-    /// Writes the entry of a refused use of a credential, unless there was one within the last 15
-    /// minutes: whoever has an ended token could fill the log with it.
+    /// Writes the entry for a rejected use of a credential, unless there was one within 15 minutes.
+    /// Bounds what a client with a revoked or expired token can write.
     pub async fn note_refused(
         &self,
         credential: CredentialId,
@@ -55,13 +56,16 @@ impl Table {
     ) -> Result<(), TableError> {
         let mark = serde_json::json!({"expires_at": entry.at.as_second().saturating_add(REFUSAL_INTERVAL.as_secs())});
         let mark = item(&Key::refusal(credential), None, mark)?;
-        match self.put(mark, Some(Condition::absent_at(entry.at))).await? {
+        match self
+            .put_item(mark, Some(Condition::absent_at(entry.at)))
+            .await?
+        {
             Written::Yes => self.note(entry).await,
             Written::Refused => Ok(()),
         }
     }
 
-    /// The entries of a span of time, newest first.
+    /// Lists the entries of a time range, newest first.
     pub async fn audit(&self, span: Span, slice: &Slice) -> Result<Page<Entry>, TableError> {
         Ok(self
             .by_day::<Row<Entry>>(key::audit, span, slice)
@@ -70,7 +74,7 @@ impl Table {
     }
 
     pub(super) fn audit_write(&self, entry: &Entry) -> Result<TransactWriteItem, TableError> {
-        self.write(self.audit_item(entry)?, None)
+        self.tx_put(self.audit_item(entry)?, None)
     }
 
     fn audit_item(&self, entry: &Entry) -> Result<Item, TableError> {

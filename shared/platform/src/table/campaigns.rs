@@ -1,7 +1,7 @@
-//! Campaigns, and what an import of one writes.
+//! Campaigns, and the writes of an import.
 //!
-//! A campaign holds no secrets, so its row is in clear. The rows of the providers that it names
-//! count it, so that none of them can be deleted while it does.
+//! A campaign contains no secrets, so its row is not encrypted. The rows of its providers count it,
+//! so that none of them can be deleted in the meantime.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,14 +21,14 @@ use crate::keyring::Keys;
 
 const KIND: &str = "campaign";
 
-/// What has a name.
+/// A named resource.
 #[derive(Deserialize)]
 struct Named<T> {
     id: T,
 }
 
 impl Table {
-    /// Adds a campaign.
+    /// Creates a campaign.
     pub async fn create_campaign(
         &self,
         campaign: &Campaign,
@@ -40,32 +40,32 @@ impl Table {
         self.transact_named(writes, &name_key(campaign)).await
     }
 
-    /// Replaces a campaign, unless it has changed meanwhile.
+    /// Replaces a campaign unless it has changed since it was read.
     pub async fn update_campaign(
         &self,
         before: &Campaign,
         after: &Campaign,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = vec![self.write(campaign_item(after)?, Some(unchanged(before)))?];
+        let mut writes = vec![self.tx_put(campaign_item(after)?, Some(unchanged(before)))?];
         if name_key(before) != name_key(after) {
-            writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
-            writes.push(self.erase(&name_key(before), None)?);
+            writes.push(self.tx_put(name_item(after)?, Some(Condition::absent()))?);
+            writes.push(self.tx_delete(&name_key(before), None)?);
         }
         writes.push(self.audit_write(entry)?);
         writes.extend(self.names_providers(Some(before), Some(after))?);
         self.transact_named(writes, &name_key(after)).await
     }
 
-    /// Removes a campaign, unless it has changed meanwhile.
+    /// Deletes a campaign unless it has changed since it was read.
     pub async fn delete_campaign(
         &self,
         campaign: &Campaign,
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let mut writes = vec![
-            self.erase(&Key::campaign(campaign.id), Some(unchanged(campaign)))?,
-            self.erase(&name_key(campaign), None)?,
+            self.tx_delete(&Key::campaign(campaign.id), Some(unchanged(campaign)))?,
+            self.tx_delete(&name_key(campaign), None)?,
             self.audit_write(entry)?,
         ];
         writes.extend(self.names_providers(Some(campaign), None)?);
@@ -74,12 +74,12 @@ impl Table {
             .map_err(|_| WriteError::Changed)
     }
 
-    /// One campaign.
+    /// Returns a campaign.
     pub async fn campaign(&self, id: CampaignId) -> Result<Option<Campaign>, TableError> {
         self.get(&Key::campaign(id)).await
     }
 
-    /// The campaign of this name, without regard to case.
+    /// Returns the campaign with this name, ignoring case.
     pub async fn campaign_named(&self, name: &str) -> Result<Option<Campaign>, TableError> {
         match self.named(&Key::name(KIND, name)).await? {
             Some(id) => self.campaign(id).await,
@@ -87,12 +87,12 @@ impl Table {
         }
     }
 
-    /// All campaigns, newest first.
+    /// Lists campaigns, newest first.
     pub async fn campaigns(&self, slice: &Slice) -> Result<Page<Campaign>, TableError> {
         self.listed(KIND, slice).await
     }
 
-    /// What has these names.
+    /// Returns the resources that have these names.
     pub async fn existing(&self, names: &Names, keys: &Keys) -> Result<Existing, TableError> {
         let campaigns = self.having(KIND, &names.campaigns).await?;
         let providers: BTreeMap<String, ProviderId> =
@@ -114,9 +114,9 @@ impl Table {
         })
     }
 
-    /// Adds what an import creates, all of it or nothing. New providers carry their count of
-    /// campaigns already. `Changed` where a name has been taken meanwhile, or a provider that is
-    /// reused has gone.
+    /// Creates everything that an import adds, or nothing. New providers already have their count
+    /// of campaigns. Returns `Changed` if a name was taken, or a reused provider deleted, in the
+    /// meantime.
     pub async fn import(
         &self,
         campaign: Option<&Campaign>,
@@ -141,7 +141,7 @@ impl Table {
         for entry in entries {
             writes.push(self.audit_write(entry)?);
         }
-        // DynamoDB refuses a transaction of nothing.
+        // DynamoDB rejects an empty transaction.
         if writes.is_empty() {
             return Ok(());
         }
@@ -150,15 +150,15 @@ impl Table {
             .map_err(|_| WriteError::Changed)
     }
 
-    /// The two writes of a new campaign: its row first, its name next.
+    /// Returns the two writes of a new campaign: its row, then its name.
     fn new_campaign(&self, campaign: &Campaign) -> Result<Vec<TransactWriteItem>, TableError> {
         Ok(vec![
-            self.write(campaign_item(campaign)?, Some(Condition::absent()))?,
-            self.write(name_item(campaign)?, Some(Condition::absent()))?,
+            self.tx_put(campaign_item(campaign)?, Some(Condition::absent()))?,
+            self.tx_put(name_item(campaign)?, Some(Condition::absent()))?,
         ])
     }
 
-    /// Counts the campaign at the providers that it names now, and no more at those that it did.
+    /// Updates the campaign counts of the providers that `after` adds and `before` no longer has.
     fn names_providers(
         &self,
         before: Option<&Campaign>,
@@ -176,7 +176,7 @@ impl Table {
             .collect()
     }
 
-    /// The ids of those resources of a kind that have one of these names, by lower-case name.
+    /// Returns the IDs of the resources of a kind with these names, by lower-case name.
     async fn having<T: DeserializeOwned>(
         &self,
         kind: &str,

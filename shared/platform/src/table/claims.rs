@@ -1,5 +1,4 @@
-//! Idempotency keys: the first request with a key claims an id for it, and every repeat gets that
-//! id.
+//! Idempotency keys: the first request with a key claims an ID, and every repeat gets that ID.
 
 use domain::id::EventId;
 use jiff::{SignedDuration, Timestamp};
@@ -7,25 +6,25 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Condition, Key, Table, TableError, Written, item};
 
-/// How long a key is remembered.
+/// Retention of a key.
 pub const CLAIM_TIME: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a key stands for.
+/// The claim of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim<I = EventId> {
-    /// What the first request made: an event, a message.
+    /// ID of the event or message that the first request created.
     pub id: I,
-    /// A hash of its body: the same key with another body is a mistake.
+    /// Hash of the request body. Reusing a key with another body is an error.
     pub body: String,
-    /// When it was accepted.
+    /// Time when the request was accepted.
     pub at: Timestamp,
-    /// Whether that is on its queue for sure; until it is, a repeat sends it again.
+    /// Whether the event or message is queued. Until then a repeat sends it again.
     pub done: bool,
     expires_at: i64,
 }
 
 impl<I> Claim<I> {
-    /// A claim made at `at`.
+    /// Creates a claim made at `at`.
     pub fn new(id: I, body: String, at: Timestamp) -> Self {
         Self {
             id,
@@ -38,8 +37,8 @@ impl<I> Claim<I> {
 }
 
 impl Table {
-    /// Claims `key`, a hash or a third party's id of at most 300 bytes, on `route`. When it is
-    /// claimed already, the claim that holds comes back.
+    /// Claims `key`, a hash or a third party's ID of at most 300 bytes, on `route`. If it is
+    /// already claimed, returns the existing claim.
     pub async fn claim<I: Serialize + DeserializeOwned>(
         &self,
         route: &str,
@@ -48,7 +47,7 @@ impl Table {
     ) -> Result<Claim<I>, TableError> {
         let key = Key::claim(route, key);
         match self
-            .put(
+            .put_item(
                 item(&key, None, &claim)?,
                 Some(Condition::absent_at(claim.at)),
             )
@@ -59,7 +58,7 @@ impl Table {
         }
     }
 
-    /// The claim of `key` on `route`, where there is one.
+    /// Returns the claim of `key` on `route`.
     pub async fn claimed<I: DeserializeOwned>(
         &self,
         route: &str,
@@ -68,7 +67,7 @@ impl Table {
         self.get(&Key::claim(route, key)).await
     }
 
-    /// Marks the claim: what it is for is on the queue.
+    /// Marks the claim as done: its event or message is queued.
     pub async fn claim_done<I: Clone + Serialize>(
         &self,
         route: &str,
@@ -80,7 +79,7 @@ impl Table {
             ..claim.clone()
         };
         let _ = self
-            .put(item(&Key::claim(route, key), None, &done)?, None)
+            .put_item(item(&Key::claim(route, key), None, &done)?, None)
             .await?;
         Ok(())
     }

@@ -1,8 +1,8 @@
-//! Credentials, and what lies under their tokens' hashes.
+//! Credentials and their tokens' grants, which are stored under the tokens' hashes.
 //!
-//! Each change is one transaction over the credential's row, the grants of its tokens, its place
-//! among the live admins, and its next reminder: a token counts exactly as its credential says,
-//! from the next request on.
+//! Each change is one transaction over the credential's row, its tokens' grants, its entry among
+//! the live admins, and its next reminder. So a token is valid exactly as its credential says from
+//! the next request on.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -23,18 +23,18 @@ use super::{
 
 const KIND: &str = "credential";
 
-/// What stands in the lists of live admins and of reminders.
+/// Entry of the lists of live admins and of reminders.
 #[derive(Serialize, Deserialize)]
 struct Pointer {
     credential: CredentialId,
 }
 
-/// A credential that can manage everything and has no end, with its holder, who is active.
+/// An admin credential that never expires and whose user is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveAdmin {
     /// The credential.
     pub credential: CredentialId,
-    /// Its holder.
+    /// The credential's user.
     pub user: UserId,
 }
 
@@ -42,13 +42,14 @@ pub struct LiveAdmin {
 struct GrantRow {
     #[serde(flatten)]
     grant: Grant,
-    /// Long after its end, so that uses of an ended token can be told from guesses.
+    /// Long after the token's end, so that uses of an expired or revoked token can be told from
+    /// guesses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
 }
 
 impl Table {
-    /// What the token with this keyed hash stands for, ended or not.
+    /// Returns what the token with this keyed hash grants, even if it has ended.
     pub async fn grant(&self, token: &str) -> Result<Option<Grant>, TableError> {
         Ok(self
             .get::<GrantRow>(&Key::token(token))
@@ -56,7 +57,7 @@ impl Table {
             .map(|row| row.grant))
     }
 
-    /// Notes that a token was used at `now`.
+    /// Records that a token was used at `now`.
     pub async fn token_used(&self, token: &str, now: Timestamp) -> Result<(), TableError> {
         let update = self
             .client
@@ -72,13 +73,13 @@ impl Table {
             .await
         {
             Ok(_) => Ok(()),
-            // The token went away since it was read.
+            // The token was deleted in the meantime.
             Err(error) if super::is_refused(&error) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Adds a credential.
+    /// Creates a credential.
     pub async fn create_credential(
         &self,
         new: &Credential,
@@ -86,15 +87,15 @@ impl Table {
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let mut writes = self.changes(None, Some(new), None, now).await?;
-        writes.push(self.held(new.settings.user_id, 1, None)?);
+        writes.push(self.count_credential(new.settings.user_id, 1, None)?);
         writes.push(self.audit_write(entry)?);
         self.transact(writes)
             .await?
             .map_err(|_| WriteError::Changed)
     }
 
-    /// Replaces a credential, unless it has changed meanwhile. `other_admin` must still be one, of
-    /// an active user.
+    /// Replaces a credential unless it has changed since it was read. `other_admin` must still be
+    /// an admin credential of an active user.
     pub async fn update_credential(
         &self,
         before: &Credential,
@@ -108,9 +109,9 @@ impl Table {
             .await?;
         let added = before.settings.scopes.lack(&after.settings.scopes);
         if !added.is_empty() {
-            // Whoever switches the user must hold them: a switch that was decided without them is
-            // refused.
-            writes.push(self.held(after.settings.user_id, 0, None)?);
+            // Changes the user's version. A concurrent activation or deactivation of the user,
+            // decided without this credential's scopes, then fails.
+            writes.push(self.count_credential(after.settings.user_id, 0, None)?);
         }
         if let Some(entry) = entry {
             writes.push(self.audit_write(entry)?);
@@ -120,8 +121,8 @@ impl Table {
             .map_err(|_| WriteError::Changed)
     }
 
-    /// Removes a credential, unless it has changed meanwhile. `other_admin` must still be one, of
-    /// an active user.
+    /// Deletes a credential unless it has changed since it was read. `other_admin` must still be an
+    /// admin credential of an active user.
     pub async fn delete_credential(
         &self,
         credential: &Credential,
@@ -132,27 +133,28 @@ impl Table {
         let mut writes = self
             .changes(Some(credential), None, other_admin, now)
             .await?;
-        writes.push(self.held(credential.settings.user_id, -1, other_admin)?);
+        writes.push(self.count_credential(credential.settings.user_id, -1, other_admin)?);
         writes.push(self.audit_write(entry)?);
         self.transact(writes)
             .await?
             .map_err(|_| WriteError::Changed)
     }
 
-    /// One credential.
+    /// Returns a credential.
     pub async fn credential(&self, id: CredentialId) -> Result<Option<Credential>, TableError> {
         self.get(&Key::credential(id)).await
     }
 
-    /// All credentials, newest first.
+    /// Lists credentials, newest first.
     pub async fn credentials(&self, slice: &Slice) -> Result<Page<Credential>, TableError> {
         self.listed(KIND, slice).await
     }
 
-    /// Every credential of a user, as it is now.
+    /// Returns all current credentials of a user.
     ///
     /// # Errors
-    /// [`WriteError::Changed`] when the list does not show all of them yet.
+    ///
+    /// [`WriteError::Changed`] if the list does not contain all of them yet.
     pub async fn credentials_of(&self, holder: &Holder) -> Result<Vec<Credential>, WriteError> {
         let mut ids = Vec::new();
         let mut slice = Slice::new(None, 100);
@@ -176,8 +178,8 @@ impl Table {
         Ok(found.into_values().collect())
     }
 
-    /// The credentials whose next reminder is due by `until`, the most urgent first. What is read
-    /// grows with them alone.
+    /// Lists the credentials whose next reminder is due by `until`, most urgent first. The cost
+    /// grows only with their number.
     pub async fn reminders(
         &self,
         until: Timestamp,
@@ -190,13 +192,13 @@ impl Table {
             .consistent_read(true);
         let query = query.limit(i32::try_from(slice.limit).unwrap_or(i32::MAX));
         let query = query.key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until");
-        // A sort key that was seen is left out by the character that follows it.
+        // `!` follows the separator: starts after the last sort key that was seen.
         let from = slice
             .after
             .as_ref()
             .map_or_else(|| "0".to_owned(), |after| format!("{after}!"));
         let until = format!("{}~", key::instant(until));
-        // DynamoDB refuses a range whose ends are the wrong way round.
+        // DynamoDB rejects a range whose ends are reversed.
         if from > until {
             return Ok(Page {
                 items: Vec::new(),
@@ -219,7 +221,7 @@ impl Table {
             .filter_map(unreadable::from_item::<Pointer>);
         let ids: Vec<CredentialId> = pointers.map(|pointer| pointer.credential).collect();
         let mut rows = self.credentials_by_id(&ids).await?;
-        // Credentials are small: a page of them does not fill an answer.
+        // Credentials are small: a page of them fits into a response.
         Ok(Page {
             items: ids.iter().filter_map(|id| rows.remove(id)).collect(),
             next,
@@ -227,21 +229,21 @@ impl Table {
         })
     }
 
-    /// Takes an expired credential from the list of reminders, unless it has changed meanwhile: it
-    /// may have more time now.
+    /// Removes an expired credential from the list of reminders, unless it has changed since it was
+    /// read: its expiry may have been extended.
     pub async fn forget_reminder(&self, credential: &Credential) -> Result<(), TableError> {
         let writes = vec![
-            self.erase(
+            self.tx_delete(
                 &Key::reminder(credential.next_reminder_at(), credential.id),
                 None,
             )?,
-            self.check(&Key::credential(credential.id), unchanged(credential))?,
+            self.tx_check(&Key::credential(credential.id), unchanged(credential))?,
         ];
-        // Where it has changed, the change has written what is to stand there.
+        // Condition failed: a concurrent change has already written the current entry.
         self.transact(writes).await.map(|_| ())
     }
 
-    /// When each of these credentials was last used.
+    /// Returns when each of these credentials was last used.
     pub async fn last_uses(
         &self,
         credentials: &[Credential],
@@ -270,8 +272,8 @@ impl Table {
         Ok(uses)
     }
 
-    /// A credential without an end, other than those that `spared` names, whose holder is active
-    /// and can manage everything.
+    /// Returns an admin credential that never expires, whose user is active, and that is not in
+    /// `spared`.
     pub async fn another_admin(
         &self,
         spared: impl Fn(&Credential) -> bool,
@@ -311,7 +313,7 @@ impl Table {
         Ok(rows.map(|row| (row.id, row)).collect())
     }
 
-    /// The writes that lead from `before` to `after`; the first is the credential's own.
+    /// Returns the writes that change `before` to `after`. The first is the credential's own.
     pub(super) async fn changes(
         &self,
         before: Option<&Credential>,
@@ -321,13 +323,13 @@ impl Table {
     ) -> Result<Vec<TransactWriteItem>, TableError> {
         let own = match (before, after) {
             (None, Some(after)) => {
-                self.write(credential_item(after)?, Some(Condition::absent()))?
+                self.tx_put(credential_item(after)?, Some(Condition::absent()))?
             }
             (Some(before), Some(after)) => {
-                self.write(credential_item(after)?, Some(unchanged(before)))?
+                self.tx_put(credential_item(after)?, Some(unchanged(before)))?
             }
             (Some(before), None) => {
-                self.erase(&Key::credential(before.id), Some(unchanged(before)))?
+                self.tx_delete(&Key::credential(before.id), Some(unchanged(before)))?
             }
             (None, None) => return Ok(Vec::new()),
         };
@@ -339,13 +341,13 @@ impl Table {
                 .map(|credential| credential.id)
         };
         match (lasting(before), lasting(after)) {
-            (None, Some(id)) => writes.push(self.write(pointer(&Key::live_admin(id), id)?, None)?),
-            (Some(id), None) => writes.push(self.erase(&Key::live_admin(id), None)?),
+            (None, Some(id)) => writes.push(self.tx_put(pointer(&Key::live_admin(id), id)?, None)?),
+            (Some(id), None) => writes.push(self.tx_delete(&Key::live_admin(id), None)?),
             _ => {}
         }
         if let Some(other) = other_admin {
-            writes.push(self.check(&Key::live_admin(other.credential), Condition::present())?);
-            // A removal writes its holder's row, and that write checks it.
+            writes.push(self.tx_check(&Key::live_admin(other.credential), Condition::present())?);
+            // A deletion writes the user's row anyway, and that write has the condition.
             if after.is_some() || before.is_none_or(|before| other.user != before.settings.user_id)
             {
                 writes.push(self.check_active(other.user)?);
@@ -360,18 +362,18 @@ impl Table {
         };
         let (old, new) = (reminder(before), reminder(after));
         if let Some((key, _)) = old.filter(|old| Some(old) != new.as_ref()) {
-            writes.push(self.erase(&key, None)?);
+            writes.push(self.tx_delete(&key, None)?);
         }
-        // Also where it stands already: an expired credential's was taken away, and it may have
-        // been given more time.
+        // Written even if unchanged: an expired credential's entry was removed, and its expiry may
+        // have been extended.
         if let Some((key, id)) = new {
-            writes.push(self.write(pointer(&key, id)?, None)?);
+            writes.push(self.tx_put(pointer(&key, id)?, None)?);
         }
         Ok(writes)
     }
 
-    /// The grants of `after`'s tokens, with what is known of their use; those of `before`'s other
-    /// tokens end now.
+    /// Writes the grants of `after`'s tokens, keeping their last use, and ends those of the tokens
+    /// that only `before` has.
     async fn grant_changes(
         &self,
         before: Option<&Credential>,
@@ -408,14 +410,14 @@ impl Table {
                 grant: Grant { used_at, ..grant },
                 expires_at,
             };
-            writes.push(self.write(item(&key, None, row)?, None)?);
+            writes.push(self.tx_put(item(&key, None, row)?, None)?);
         }
         Ok(writes)
     }
 
-    /// Adds to the count of its holder's credentials, and to the holder's version. The holder must
-    /// be there; and active where `other_admin` is theirs.
-    pub(super) fn held(
+    /// Adds `change` to the user's number of credentials and increments the user's version. The
+    /// user must exist, and be active if `other_admin` is theirs.
+    pub(super) fn count_credential(
         &self,
         user: UserId,
         change: i8,
@@ -428,16 +430,16 @@ impl Table {
             values.push(active());
         }
         let update = "SET #version = #version + :one ADD #credentials :change";
-        self.update(&Key::user(user), update, Condition::that(condition, values))
+        self.tx_update(&Key::user(user), update, Condition::that(condition, values))
     }
 
-    /// Checks that a user is there and active.
+    /// Checks that a user exists and is active.
     pub(super) fn check_active(&self, user: UserId) -> Result<TransactWriteItem, TableError> {
-        self.check(&Key::user(user), Condition::that(ACTIVE, [active()]))
+        self.tx_check(&Key::user(user), Condition::that(ACTIVE, [active()]))
     }
 }
 
-/// Of a user: that it is active.
+/// Condition that a user is active.
 const ACTIVE: &str = "#active = :active";
 
 fn active() -> (&'static str, AttributeValue) {

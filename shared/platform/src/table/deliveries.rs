@@ -1,8 +1,9 @@
 //! Deliveries and their attempts.
 //!
-//! A first attempt that succeeds is one write: the row, with the attempt in it. Every other attempt
-//! is an item of its own, written in one transaction with the row, which thus stays small however
-//! often it is rewritten. Only what has not succeeded is in the index `status`.
+//! A first attempt that succeeds is one write: the row with the attempt in it. Every other attempt
+//! is an item of its own, written in one transaction with the row, so that the row stays small
+//! however often it is rewritten. The index `status` only contains deliveries that have not
+//! succeeded.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +20,7 @@ use super::{
     unreadable::{self, readable},
     walk::{LISTING, Page, STATUS, Slice, Span},
     webhooks,
-    weight::{MOST_WEIGHT, weight},
+    weight::{MAX_RESPONSE_BYTES, weight},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -29,7 +30,7 @@ struct Row<T> {
     expires_at: i64,
 }
 
-/// The newest attempts of a delivery, as far as an answer has room for them.
+/// The newest attempts of a delivery that fit into a response.
 #[derive(Default)]
 struct Attempts {
     newest_first: Vec<Item>,
@@ -38,24 +39,24 @@ struct Attempts {
     full: bool,
 }
 
-/// What the attempts weigh that come without their bodies.
-const MOST_WITHOUT_BODIES: usize = MOST_WEIGHT / 4;
+/// Maximum size in bytes of the attempts that are returned without their response bodies.
+const MAX_BYTES_WITHOUT_BODIES: usize = MAX_RESPONSE_BYTES / 4;
 
 impl Attempts {
     fn add(&mut self, mut older: Item) {
-        self.without_bodies |= self.weight + weight(&older) > MOST_WEIGHT;
+        self.without_bodies |= self.weight + weight(&older) > MAX_RESPONSE_BYTES;
         if self.without_bodies {
             older.remove("response_body");
         }
         self.weight += weight(&older);
-        self.full |= self.weight > MOST_WEIGHT + MOST_WITHOUT_BODIES;
+        self.full |= self.weight > MAX_RESPONSE_BYTES + MAX_BYTES_WITHOUT_BODIES;
         if !self.full {
             self.newest_first.push(older);
         }
     }
 }
 
-/// What the messages of one batch need to know.
+/// The rows that a batch of messages needs.
 #[derive(Debug, Default)]
 pub struct Context {
     webhooks: HashMap<WebhookId, webhooks::Row>,
@@ -65,10 +66,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// Whether everything that this message needs could be read, as far as it is there.
+    /// Checks that all rows of this message could be read. Rows that do not exist are fine.
     ///
     /// # Errors
-    /// When a row of it can't be read: that fails this message, and not its batch.
+    ///
+    /// If a row is unreadable. Only this message fails, not its batch.
     pub fn check(&self, message: &Message) -> Result<(), TableError> {
         match keys_of(message).find(|key| self.unreadable.contains(key)) {
             Some(key) => Err(TableError::Document(format!(
@@ -79,7 +81,7 @@ impl Context {
         }
     }
 
-    /// What was read of an item; one that can't be read is remembered.
+    /// Unwraps an item that was read. Remembers the key if it is unreadable.
     fn read<T>(&mut self, key: Key, read: Result<T, TableError>) -> Result<Option<T>, TableError> {
         let read = readable(&key.pk, read)?;
         if read.is_none() {
@@ -88,26 +90,26 @@ impl Context {
         Ok(read)
     }
 
-    /// The webhook, unless it was deleted.
+    /// Returns the webhook, unless it was deleted.
     pub fn webhook(&self, id: WebhookId) -> Option<webhooks::Row> {
         self.webhooks.get(&id).cloned()
     }
 
-    /// The delivery's row, if something has happened to it.
+    /// Returns the delivery's row. None before the first attempt.
     pub fn delivery(&self, id: DeliveryId) -> Option<Delivery> {
         self.deliveries.get(&id).cloned()
     }
 
-    /// The event, where the message did not carry it.
+    /// Returns the event, if the message did not include it.
     pub fn event(&self, id: EventId) -> Option<&Dispatched> {
         self.events.get(&id)
     }
 }
 
 impl Table {
-    /// One `BatchGetItem` for everything that these messages need: webhooks, delivery rows, and
-    /// events that did not come along.
-    pub async fn context(&self, messages: &[Message]) -> Result<Context, TableError> {
+    /// Loads the rows that these messages need in one `BatchGetItem`: webhooks, delivery rows, and
+    /// events that the messages do not include.
+    pub async fn load_batch(&self, messages: &[Message]) -> Result<Context, TableError> {
         let keys: Vec<Key> = messages.iter().flat_map(keys_of).collect();
         let mut items = self.get_all(&keys).await?;
         let mut context = Context::default();
@@ -133,8 +135,9 @@ impl Table {
         Ok(context)
     }
 
-    /// Writes the row that follows from `was`, with its attempt where the row does not hold that
-    /// itself. Refused when the row does not await any more what it did, or exists where none was.
+    /// Writes the row that follows `was`, with its attempt unless the row contains it. The
+    /// condition fails if the stored row no longer awaits the same attempt, or if a row exists but
+    /// `was` is none.
     pub async fn record(
         &self,
         row: &Delivery,
@@ -143,7 +146,7 @@ impl Table {
     ) -> Result<Written, TableError> {
         let condition = match was.map(|was| was.awaited.as_ref()) {
             None => Condition::absent_at(row.updated_at),
-            // Nothing follows from a row that awaits nothing.
+            // A row that awaits nothing has no successor.
             Some(None) => return Ok(Written::Refused),
             Some(Some(Awaited { ticket, .. })) => Condition::that(
                 "#awaited.#number = :number AND #awaited.#token = :token",
@@ -156,7 +159,7 @@ impl Table {
         let row_item = self.delivery_item(row)?;
         let beside = |attempt: &&Attempt| attempt.number > 1 || row.first_attempt.is_none();
         let Some(attempt) = attempt.filter(beside) else {
-            return self.put(row_item, Some(condition)).await;
+            return self.put_item(row_item, Some(condition)).await;
         };
         let stored = Row {
             row: attempt,
@@ -164,8 +167,8 @@ impl Table {
         };
         let attempt_item = item(&Key::attempt(row.id, attempt.number), None, stored)?;
         let writes = vec![
-            self.write(row_item, Some(condition))?,
-            self.write(attempt_item, None)?,
+            self.tx_put(row_item, Some(condition))?,
+            self.tx_put(attempt_item, None)?,
         ];
         Ok(self
             .transact(writes)
@@ -173,7 +176,7 @@ impl Table {
             .map_or(Written::Refused, |()| Written::Yes))
     }
 
-    /// Replaces the row if nothing has happened to it since `was` was read.
+    /// Replaces the row if it is unchanged since `was` was read.
     pub async fn replace_delivery(
         &self,
         row: &Delivery,
@@ -186,10 +189,11 @@ impl Table {
                 [(":updated_at", text(was.updated_at.to_string()))],
             ),
         };
-        self.put(self.delivery_item(row)?, Some(condition)).await
+        self.put_item(self.delivery_item(row)?, Some(condition))
+            .await
     }
 
-    /// One delivery's row.
+    /// Returns a delivery's row.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, TableError> {
         Ok(self
             .get::<Row<Delivery>>(&Key::delivery(id))
@@ -197,7 +201,7 @@ impl Table {
             .map(|stored| stored.row))
     }
 
-    /// The rows of these deliveries, where there are any.
+    /// Returns the rows of these deliveries, if they exist.
     pub async fn deliveries(
         &self,
         ids: &[DeliveryId],
@@ -211,14 +215,14 @@ impl Table {
         Ok(rows.map(|Row { row, .. }| (row.id, row)).collect())
     }
 
-    /// A delivery with its attempts in their order. Where they would make too large an answer, the
-    /// older ones come without their `response_body`, and beyond that not at all.
+    /// Returns a delivery with its attempts in order. If they exceed the size of a response, older
+    /// ones lack `response_body`, and still older ones are omitted.
     pub async fn delivery_with_attempts(
         &self,
         id: DeliveryId,
     ) -> Result<Option<(Delivery, Vec<Attempt>)>, TableError> {
-        // The row comes first: what it tells of is there by then. Attempts that were recorded since
-        // are not part of it.
+        // The row is read first, so that all attempts that it mentions exist. Attempts recorded
+        // since then are omitted.
         let Some(row) = self.delivery(id).await? else {
             return Ok(None);
         };
@@ -264,7 +268,7 @@ impl Table {
         Ok(attempts)
     }
 
-    /// The deliveries of one webhook whose events were made in a span of time, newest first.
+    /// Lists the deliveries of a webhook whose events were created in a time range, newest first.
     pub async fn deliveries_of(
         &self,
         webhook: WebhookId,
@@ -281,7 +285,7 @@ impl Table {
         Ok(page.map(|stored| stored.row))
     }
 
-    /// The deliveries that have this status (any but `pending` and `succeeded`), newest first.
+    /// Lists the deliveries with this status (any but `pending` and `succeeded`), newest first.
     pub async fn deliveries_with(
         &self,
         status: Status,
@@ -328,7 +332,7 @@ impl Table {
     }
 }
 
-/// What a message needs of the table.
+/// Returns the keys of the rows that a message needs.
 fn keys_of(message: &Message) -> impl Iterator<Item = Key> + use<> {
     let DeliveryId { event, webhook } = message.delivery;
     let event = message.event.is_none().then(|| Key::event(event));

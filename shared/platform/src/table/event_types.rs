@@ -1,4 +1,4 @@
-//! Custom event types, beside the built-in ones.
+//! Custom event types.
 
 use domain::{audit::Entry, pattern::EventType};
 use jiff::Timestamp;
@@ -11,21 +11,22 @@ use super::{
 
 const KIND: &str = "event-type";
 
-/// Most custom types of a deployment: a webhook with a wildcard is checked against each.
+/// Maximum number of custom types of a deployment. Webhooks with a wildcard are checked against
+/// each.
 pub const MAX_TYPES: usize = 1_000;
 
-/// An event type that an admin defined.
+/// A custom event type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CustomType {
-    /// Its name.
+    /// The name, unique.
     pub name: EventType,
     /// When such events are published.
     pub description: Option<String>,
-    /// A sample of its `data`, as JSON text.
+    /// A sample of `data`, as JSON text.
     pub example: Option<String>,
-    /// When it was created.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Counts changes. Rows that were written before there were any have none.
+    /// Incremented by each change. Missing in rows that were written before it was introduced.
     #[serde(default)]
     pub version: u64,
 }
@@ -36,20 +37,20 @@ struct Count {
     count: u64,
 }
 
-/// What became of a new type.
+/// Result of creating a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Created {
     /// It was created.
     Yes,
-    /// There is one of this name.
+    /// A type with this name exists.
     Taken,
-    /// There are [`MAX_TYPES`] already.
+    /// There are already [`MAX_TYPES`] types.
     Full,
 }
 
 impl Table {
-    /// Adds a type.
+    /// Creates a type.
     pub async fn create_event_type(
         &self,
         new: &CustomType,
@@ -59,8 +60,8 @@ impl Table {
         let most = number(i64::try_from(MAX_TYPES).unwrap_or(i64::MAX));
         let counted = Condition::that("#count < :most", [(":most", most), (":one", number(1))]);
         let writes = vec![
-            self.write(type_item(new)?, Some(Condition::absent()))?,
-            self.update(&Key::event_type_count(), "ADD #count :one", counted)?,
+            self.tx_put(type_item(new)?, Some(Condition::absent()))?,
+            self.tx_update(&Key::event_type_count(), "ADD #count :one", counted)?,
             self.audit_write(entry)?,
         ];
         Ok(match self.transact(writes).await? {
@@ -70,7 +71,7 @@ impl Table {
         })
     }
 
-    /// Replaces `before` by `after`, unless it has changed meanwhile.
+    /// Replaces `before` with `after` unless it has changed since it was read.
     pub async fn update_event_type(
         &self,
         before: &CustomType,
@@ -78,13 +79,13 @@ impl Table {
         entry: &Entry,
     ) -> Result<(), WriteError> {
         self.replace(
-            vec![self.write(type_item(after)?, Some(unchanged(before)))?],
+            vec![self.tx_put(type_item(after)?, Some(unchanged(before)))?],
             entry,
         )
         .await
     }
 
-    /// Removes a type, unless it has changed meanwhile.
+    /// Deletes a type unless it has changed since it was read.
     pub async fn delete_event_type(
         &self,
         before: &CustomType,
@@ -93,8 +94,8 @@ impl Table {
         self.ensure_count().await?;
         let counted = Condition::that("attribute_exists(pk)", [(":less", number(-1))]);
         let writes = vec![
-            self.erase(&Key::event_type(&before.name), Some(unchanged(before)))?,
-            self.update(&Key::event_type_count(), "ADD #count :less", counted)?,
+            self.tx_delete(&Key::event_type(&before.name), Some(unchanged(before)))?,
+            self.tx_update(&Key::event_type_count(), "ADD #count :less", counted)?,
         ];
         self.replace(writes, entry).await
     }
@@ -110,17 +111,17 @@ impl Table {
             .map_err(|_| WriteError::Changed)
     }
 
-    /// The type of this name.
+    /// Returns the type with this name.
     pub async fn event_type(&self, name: &EventType) -> Result<Option<CustomType>, TableError> {
         self.get(&Key::event_type(name)).await
     }
 
-    /// The custom types, newest first.
+    /// Lists custom types, newest first.
     pub async fn event_types(&self, slice: &Slice) -> Result<Page<CustomType>, TableError> {
         self.listed(KIND, slice).await
     }
 
-    /// The names of all custom types, without the rest of their rows.
+    /// Returns the names of all custom types.
     pub async fn event_type_names(&self) -> Result<Vec<EventType>, TableError> {
         let query = self
             .index(LISTING, KIND)
@@ -138,13 +139,13 @@ impl Table {
         Ok(items.into_iter().filter_map(name).collect())
     }
 
-    /// Counts the types of a table in which none were created since they are counted.
+    /// Counts the types once, in a table whose types are older than the counter.
     async fn ensure_count(&self) -> Result<(), TableError> {
         let key = Key::event_type_count();
         if self.get::<Count>(&key).await?.is_none() {
             let count = self.event_type_names().await?.len() as u64;
             let _ = self
-                .put(
+                .put_item(
                     item(&key, None, Count { count })?,
                     Some(Condition::absent()),
                 )

@@ -14,31 +14,31 @@ use super::{
     walk::{Page, Slice, Span},
 };
 
-/// DynamoDB's limit for an item is 400 KB; the matches of an event take up to 30 KB of it.
+/// Maximum size of a stored event, in bytes. DynamoDB limits an item to 400 KB, of which the
+/// matches take up to 30 KB.
 pub const MOST_EVENT_BYTES: usize = 350 * 1024;
 
-/// The most webhooks that one event can match: they have room in its row.
+/// Maximum number of webhooks that one event can match. Bounded by the size of its row.
 pub const MOST_MATCHES: usize = 1000;
 
-/// An event with its data as JSON text, as queue and table have it. As a tree of values,
-/// `[0,0,0,…]` takes some forty times the memory of its text: whoever needs no values keeps the
-/// text.
+/// An event with its data as JSON text, as in the queue and the table. Parsed into values,
+/// `[0,0,0,…]` takes about forty times the memory of its text.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "QueuedEvent")]
 pub struct EventText {
-    /// Its ID.
+    /// Event ID.
     pub id: EventId,
-    /// What happened.
+    /// Event type.
     pub kind: EventType,
     /// When it happened.
     pub timestamp: Timestamp,
     /// The payload: the text of a JSON object.
     pub data: String,
-    /// How many times it left Tieline and came in again.
+    /// Number of times that the event left Tieline and came back.
     pub hops: u8,
 }
 
-/// An event as its queue message writes it: the fields of [`Event`].
+/// An event in its queue message, with the fields of [`Event`].
 #[derive(Deserialize)]
 struct QueuedEvent {
     id: EventId,
@@ -61,8 +61,7 @@ impl From<QueuedEvent> for EventText {
         }: QueuedEvent,
     ) -> Self {
         let mut data: String = Box::<str>::from(data).into();
-        // Queue messages are ASCII: `\u00e9` for `é` would take more room in the table than what
-        // was accepted.
+        // Queue messages are ASCII. `\u00e9` would take more space in the table than `é`.
         if data.contains("\\u")
             && let Ok(value) = serde_json::from_str::<Value>(&data)
         {
@@ -98,7 +97,7 @@ impl From<&Event> for EventText {
 }
 
 impl EventText {
-    /// The event with its data as values.
+    /// Parses the data.
     pub fn parse(&self) -> Result<Event, TableError> {
         let data = serde_json::from_str(&self.data);
         let data =
@@ -113,18 +112,17 @@ impl EventText {
     }
 }
 
-/// The longest that a chain of attempts takes: seven days of schedule, and a day for queues that
-/// are late.
-const LONGEST_CHAIN: SignedDuration = SignedDuration::from_hours(8 * 24);
+/// Maximum duration of a chain of attempts: seven days of schedule, and a day for queue delays.
+const MAX_RETRY_CHAIN: SignedDuration = SignedDuration::from_hours(8 * 24);
 
-/// An event that was dispatched.
+/// A dispatched event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatched {
     /// The event.
     pub event: EventText,
-    /// The webhooks that matched: they and no others get it.
+    /// The webhooks that matched. Final: only these get the event.
     pub matches: Vec<WebhookId>,
-    /// When.
+    /// Time of the dispatch.
     pub dispatched_at: Timestamp,
 }
 
@@ -134,7 +132,7 @@ struct Row {
     #[serde(rename = "type")]
     kind: EventType,
     timestamp: Timestamp,
-    /// JSON text: DynamoDB's own numbers would change some values.
+    /// JSON text, because DynamoDB's numbers would change some values.
     data: String,
     #[serde(default)]
     hops: u8,
@@ -170,19 +168,19 @@ impl From<Row> for Dispatched {
 }
 
 impl Dispatched {
-    /// Reads the row of an event.
+    /// Parses the row of an event.
     pub(crate) fn from_item(item: Item) -> Result<Self, TableError> {
         Ok(serde_dynamo::from_item::<_, Row>(item)?.into())
     }
 }
 
-/// How many bytes the event takes in the table.
+/// Returns the size of the event in the table, in bytes.
 pub fn stored_bytes(event: &Event) -> usize {
     event.data.to_string().len() + event.kind.as_str().len()
 }
 
 impl Table {
-    /// Writes the event unless it is there; then what is there counts, and comes back.
+    /// Writes the event unless it exists. Returns the stored one.
     pub async fn put_event(&self, dispatched: Dispatched) -> Result<Dispatched, TableError> {
         let Dispatched {
             event,
@@ -197,11 +195,11 @@ impl Table {
             hops: event.hops,
             matches: matches.clone(),
             dispatched_at: *dispatched_at,
-            // The ids of events that Tieline derives may carry a time long past.
+            // The IDs of derived events may contain a time long past.
             expires_at: self.expiry(event.id.made_at().max(*dispatched_at)),
         };
         match self
-            .put(
+            .put_item(
                 item(&Key::event(event.id), None, row)?,
                 Some(Condition::absent_at(*dispatched_at)),
             )
@@ -212,8 +210,8 @@ impl Table {
         }
     }
 
-    /// Adds a webhook to those that the event of this delivery was matched with, unless it is
-    /// there, or they are as many as its row has room for, or the event is gone.
+    /// Adds a webhook to the event's matches. Does nothing if it is already there, if the row has
+    /// no space left, or if the event has expired.
     pub async fn add_match(&self, id: DeliveryId) -> Result<(), TableError> {
         let webhook = text(id.webhook.to_string());
         let values = [
@@ -236,11 +234,11 @@ impl Table {
         Ok(())
     }
 
-    /// Keeps an event for as long as a chain of attempts that starts at `now` may need it. Refused
-    /// when it has expired.
+    /// Extends an event's expiry so that a chain of attempts from `now` on can read it. The
+    /// condition fails if it has expired.
     pub async fn keep_event(&self, id: EventId, now: Timestamp) -> Result<Written, TableError> {
-        // Mostly it is young enough, by its id alone.
-        if self.expiry(id.made_at()) > now.as_second().saturating_add(LONGEST_CHAIN.as_secs()) {
+        // Usually the ID alone shows that the event lasts long enough.
+        if self.expiry(id.made_at()) > now.as_second().saturating_add(MAX_RETRY_CHAIN.as_secs()) {
             return Ok(Written::Yes);
         }
         let values = [
@@ -258,7 +256,7 @@ impl Table {
         })
     }
 
-    /// One event.
+    /// Returns an event.
     pub async fn event(&self, id: EventId) -> Result<Option<Dispatched>, TableError> {
         Ok(self
             .get::<Row>(&Key::event(id))
@@ -266,7 +264,7 @@ impl Table {
             .map(Dispatched::from))
     }
 
-    /// The events of a span of time, newest first.
+    /// Lists the events of a time range, newest first.
     pub async fn events(&self, span: Span, slice: &Slice) -> Result<Page<Dispatched>, TableError> {
         let page = self.by_day::<Row>(key::events, span, slice).await?;
         page.open("event", async |row| {

@@ -1,7 +1,7 @@
-//! Whose call one is that came to an inbound URL: a connected service's, or a provider's.
+//! Resolves an inbound key to its connected service or provider.
 //!
-//! What is needed lies under the keyed hash of the URL's key; those who own the URL write it with
-//! every change of theirs.
+//! The data is stored under the keyed hash of the URL's key. It is written with every change of the
+//! service or provider.
 
 use domain::{
     callback::Mapping,
@@ -17,23 +17,23 @@ use super::{
 use crate::document::{fault, faults};
 use crate::{keyring::Keys, seal::Keyring};
 
-/// Whose call it is.
+/// The owner of an inbound URL.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    /// A connected service's, with the user that it has.
+    /// A connected service and its user.
     Service(Box<Receiver>, Box<Holder>),
-    /// A provider's, which reports.
+    /// A provider that sends reports.
     Provider(Reporter),
 }
 
-/// A provider that reports.
+/// A provider that sends reports.
 #[derive(Debug, Clone)]
 pub struct Reporter {
-    /// Its id.
+    /// The provider's ID.
     pub provider: ProviderId,
-    /// What it carries.
+    /// The provider's channel.
     pub channel: Channel,
-    /// How its reports are read.
+    /// How its reports are parsed.
     pub mapping: Mapping,
 }
 
@@ -69,7 +69,7 @@ impl TryFrom<ReporterRow> for Reporter {
 }
 
 impl Table {
-    /// The writes that put `row` under a key, and take what lies under the key `before` away, where
+    /// Returns the writes that store `row` under a key, and delete the item of the key `before` if
     /// that is another one.
     pub(super) fn move_inbound(
         &self,
@@ -80,14 +80,14 @@ impl Table {
         let place = |key: &InboundKey| Key::inbound(&ring.token_key(key.expose()));
         let (old, new) = (before.map(place), after.map(|(key, row)| (place(key), row)));
         let gone = old.filter(|old| new.as_ref().is_none_or(|(new, _)| old != new));
-        let gone = gone.map(|old| self.erase(&old, None));
-        let put = new.map(|(new, row)| self.write(item(&new, None, row)?, None));
+        let gone = gone.map(|old| self.tx_delete(&old, None));
+        let put = new.map(|(new, row)| self.tx_put(item(&new, None, row)?, None));
         gone.into_iter().chain(put).collect()
     }
 
-    /// Who an inbound key is for. One read: a service's key names its user, as long as that is the
-    /// same.
-    pub async fn caller(
+    /// Resolves an inbound key. One read if the service's user is unchanged, because the item names
+    /// the user.
+    pub async fn resolve_inbound_key(
         &self,
         key: &InboundKey,
         keys: &Keys,

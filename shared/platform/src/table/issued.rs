@@ -1,8 +1,8 @@
-//! The access tokens that accounts were issued.
+//! Access tokens that were issued to accounts.
 //!
-//! A row holds the token, sealed, and in clear who fetches the next. It counts its changes, and
-//! each write is made only if nobody else has made one since the row was read, and the account is
-//! there.
+//! A row contains the encrypted token and, unencrypted, the lease of the caller that fetches the
+//! next one. It counts its changes. A write succeeds only if the row is unchanged since it was read
+//! and the account exists.
 
 use domain::account::{
     Account, OAuth2,
@@ -29,7 +29,7 @@ struct Row {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Private {
-    /// The account's version that the last token was fetched for.
+    /// Version of the account that the last token was fetched for.
     version: u64,
     access: Option<Access>,
     refresh: Option<Refresh>,
@@ -40,29 +40,32 @@ struct Access {
     token: String,
     good_until: Timestamp,
     lease: String,
-    /// For which settings it was issued.
+    /// Fingerprint of the settings that the token was issued for.
     settings: String,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Refresh {
     token: String,
-    /// Of which consent it came.
+    /// Fingerprint of the consent that the refresh token belongs to.
     consent: String,
 }
 
-/// What an account was issued, as it was read.
+/// The tokens of an account, as read.
 #[derive(Debug)]
 pub struct Seen {
-    /// What is known.
+    /// The tokens and the lease.
     pub issued: Issued,
     changes: u64,
 }
 
 impl Table {
-    /// What `account` was issued under these settings. An error where it was issued something under
-    /// newer ones: whoever asks has read the account before it changed.
-    pub async fn issued(
+    /// Loads the tokens of `account` under these settings.
+    ///
+    /// # Errors
+    ///
+    /// If tokens were issued under newer settings: the caller read the account before it changed.
+    pub async fn load_tokens(
         &self,
         account: &Account,
         settings: &OAuth2,
@@ -119,9 +122,13 @@ impl Table {
         })
     }
 
-    /// Writes what is known now of what `account` was issued. Refused when somebody else has since
-    /// `seen` was read; an error where the account is gone. When it is written, `seen` is what was.
-    pub async fn issue(
+    /// Saves the tokens of `account`, and sets `seen` to the saved state. The condition fails if
+    /// the row has changed since `seen` was read.
+    ///
+    /// # Errors
+    ///
+    /// If the account was deleted.
+    pub async fn save_tokens(
         &self,
         account: &Account,
         settings: &OAuth2,
@@ -169,16 +176,16 @@ impl Table {
             before => Condition::that("#changes = :before", [(":before", number(before))]),
         };
         let writes = vec![
-            self.write(item(&Key::issued(account.id), None, row)?, Some(condition))?,
-            self.check(&Key::account(account.id), Condition::present())?,
+            self.tx_put(item(&Key::issued(account.id), None, row)?, Some(condition))?,
+            self.tx_check(&Key::account(account.id), Condition::present())?,
         ];
         match self.transact(writes).await? {
             Ok(()) => {
                 *seen = Seen { issued, changes };
                 Ok(Written::Yes)
             }
-            // To look again would not help: nobody else has written.
-            Err(1) => Err(TableError::Request(format!("{} is gone", account.id))),
+            // Reading again would not help, because the row is unchanged.
+            Err(1) => Err(TableError::Request(format!("{} was deleted", account.id))),
             Err(_) => Ok(Written::Refused),
         }
     }

@@ -1,16 +1,16 @@
-//! How keys are spelled. One place: nobody else writes a partition key.
+//! Primary keys of all items. No other module builds a partition key.
 //!
 //! | item | `pk` | `sk` | index `listing` |
 //! |---|---|---|---|
 //! | webhook | `webhook#<id>` | `webhook` | `webhook` / ULID |
-//! | when a webhook may be called | `webhook#<id>` | `pace` | |
-//! | a name that is taken | `name#<resource>#<lower case>` | `name` | |
+//! | rate limiter of a webhook | `webhook#<id>` | `pace` | |
+//! | name in use | `name#<resource>#<lower case>` | `name` | |
 //! | subscription | `subscription#<pattern>` | webhook id | |
 //! | custom event type | `event-type#<name>` | `event-type` | `event-type` / when it was created and its name |
 //! | number of custom event types | `event-type#` | `count` | |
 //! | user, credential | `user#<id>`, `credential#<id>` | `user`, `credential` | the kind / ULID |
 //! | account, service | `account#<id>`, `service#<id>` | `account`, `service` | the kind / ULID |
-//! | what an account was issued | `account#<id>` | `issued` | |
+//! | tokens issued to an account | `account#<id>` | `issued` | |
 //! | inbound key | `inbound#<keyed hash>` | `inbound` | |
 //! | provider | `provider#<id>` | `provider` | `provider` / ULID |
 //! | campaign | `campaign#<id>` | `campaign` | `campaign` / ULID |
@@ -25,15 +25,16 @@
 //! | event | `events#<day>#<shard>` | event's ULID | |
 //! | delivery | `deliveries#<webhook>#<day>#<shard>` | event's ULID | |
 //! | later attempts | `attempts#<delivery>` | number, ten digits | |
-//! | where the sweeper goes on | `sweeper` | `position` | |
+//! | position of the sweeper | `sweeper` | `position` | |
 //! | idempotency claim | `claim#<route>#<hash of the key, or a sender's id>` | `claim` | |
 //!
-//! Deliveries that have not succeeded are in the index `status`, which holds their keys and what
-//! they await: status and shard (from the webhook's id) / event's ULID and webhook's ULID. Former
-//! releases had them in `listing`, in four shards.
+//! Deliveries that have not succeeded are in the index `status`, with their keys and the attempt
+//! that they await: status and shard (from the webhook's id) / event's ULID and webhook's ULID.
+//! Earlier releases had them in `listing`, in four shards.
 //!
-//! A partition takes about 1,000 writes a second, so what is hot is spread over [`SHARDS`]
-//! partitions a day, and day and shard follow from the ULID: an id is enough to read the row.
+//! A partition supports about 1,000 writes per second, so frequently written items are spread over
+//! [`SHARDS`] partitions per day. Day and shard are derived from the ULID: the ID alone locates the
+//! row.
 
 use std::collections::HashMap;
 
@@ -51,17 +52,17 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 use ulid::Ulid;
 
-/// How many partitions a day has.
+/// Number of partitions per day.
 pub const SHARDS: u8 = 4;
-/// How many partitions a status has in the index `status`.
+/// Number of partitions per status in the index `status`.
 const STATUS_SHARDS: u8 = 16;
 
 /// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Key {
-    /// The partition.
+    /// Partition key.
     pub pk: String,
-    /// The place in it.
+    /// Sort key.
     pub sk: String,
 }
 
@@ -85,17 +86,17 @@ impl Key {
         Self::new(format!("webhook#{id}"), "webhook")
     }
 
-    /// When a webhook with a limit of its own may be called.
+    /// The rate limiter of a webhook.
     pub fn pace(id: WebhookId) -> Self {
         Self::new(format!("webhook#{id}"), "pace")
     }
 
-    /// A name that is taken, without regard to case.
+    /// A name in use, lower-cased.
     pub fn name(resource: &str, name: &str) -> Self {
         Self::new(format!("name#{resource}#{}", name.to_lowercase()), "name")
     }
 
-    /// One webhook's subscription to a pattern.
+    /// A webhook's subscription to a pattern.
     pub fn subscription(pattern: &Pattern, webhook: WebhookId) -> Self {
         Self::new(subscriptions(pattern), webhook.to_string())
     }
@@ -115,7 +116,7 @@ impl Key {
         Self::new(format!("account#{id}"), "account")
     }
 
-    /// What an account was issued.
+    /// The tokens issued to an account.
     pub fn issued(id: AccountId) -> Self {
         Self::new(format!("account#{id}"), "issued")
     }
@@ -125,7 +126,7 @@ impl Key {
         Self::new(format!("service#{id}"), "service")
     }
 
-    /// What an inbound key is for, by its keyed hash.
+    /// The owner of an inbound key, by the key's hash.
     pub fn inbound(hash: &str) -> Self {
         Self::new(format!("inbound#{hash}"), "inbound")
     }
@@ -135,12 +136,12 @@ impl Key {
         Self::new(format!("provider#{id}"), "provider")
     }
 
-    /// A provider among those of its channel.
+    /// A provider in the list of its channel.
     pub fn of_channel(channel: Channel, id: ProviderId) -> Self {
         Self::new(self::channel(channel), id.to_string())
     }
 
-    /// The provider that is a channel's default.
+    /// The default provider of a channel.
     pub fn default_of(channel: Channel) -> Self {
         Self::new(self::channel(channel), DEFAULT)
     }
@@ -162,7 +163,7 @@ impl Key {
         )
     }
 
-    /// A message or call by the id that its provider has for it.
+    /// A message or call by its provider's ID.
     pub fn provider_message(provider: ProviderId, theirs: &str) -> Self {
         Self::new(format!("provider-message#{provider}#{theirs}"), "message")
     }
@@ -177,7 +178,7 @@ impl Key {
         Self::new(format!("credential#{id}"), "credential")
     }
 
-    /// Mark of a refused use of a credential that is in the audit log.
+    /// Marker for the last audit entry about a rejected use of a credential.
     pub fn refusal(id: CredentialId) -> Self {
         Self::new(format!("credential#{id}"), "refusal")
     }
@@ -187,17 +188,17 @@ impl Key {
         Self::new(format!("token#{hash}"), "token")
     }
 
-    /// A credential among those that can manage everything.
+    /// A credential in the list of live admins.
     pub fn live_admin(id: CredentialId) -> Self {
         Self::new(LIVE_ADMINS, id.to_string())
     }
 
-    /// A credential's place among the reminders.
+    /// A credential in the list of reminders.
     pub fn reminder(at: Timestamp, id: CredentialId) -> Self {
         Self::new(REMINDERS, format!("{}#{id}", instant(at)))
     }
 
-    /// An entry of the audit log.
+    /// An audit entry.
     pub fn audit(id: AuditId) -> Self {
         Self::new(
             audit(day(id.made_at()), shard(id.ulid())),
@@ -205,7 +206,7 @@ impl Key {
         )
     }
 
-    /// The mark that the first admin was made.
+    /// Marker for the first admin.
     pub fn admin() -> Self {
         Self::new("admin", "admin")
     }
@@ -227,13 +228,12 @@ impl Key {
         )
     }
 
-    /// An attempt after the first. Ten digits hold whatever number, so that text sorts as numbers
-    /// do.
+    /// A later attempt. Ten digits fit any number, so that text order is numeric order.
     pub fn attempt(id: DeliveryId, number: u32) -> Self {
         Self::new(attempts(id), format!("{number:010}"))
     }
 
-    /// Where the sweeper goes on.
+    /// The sweeper's position.
     pub fn sweeper() -> Self {
         Self::new("sweeper", "position")
     }
@@ -244,29 +244,29 @@ impl Key {
     }
 }
 
-/// The partition of the credentials that can manage everything.
+/// Partition of the live admin credentials.
 pub const LIVE_ADMINS: &str = "live-admins";
-/// The partition of the credentials by their next reminder.
+/// Partition of the credentials by next reminder.
 pub const REMINDERS: &str = "reminders";
 
-/// The place of the default among a channel's providers.
+/// Sort key of the default in a channel's partition.
 pub const DEFAULT: &str = "default";
-/// The partitions of messages begin with this.
+/// Prefix of the partitions of messages.
 pub const MESSAGES: &str = "messages";
-/// The partitions of calls begin with this.
+/// Prefix of the partitions of calls.
 pub const CALLS: &str = "calls";
 
-/// The partition of a channel's providers.
+/// Partition of a channel's providers.
 pub fn channel(channel: Channel) -> String {
     format!("channel#{}", channel.as_str())
 }
 
-/// A partition of messages, or of calls.
+/// A partition of messages or calls.
 pub fn messages(kind: &str, day: Date, shard: u8) -> String {
     format!("{kind}#{day}#{shard}")
 }
 
-/// A time as part of a sort key: twenty digits of milliseconds, so that text sorts as time does.
+/// Formats a time for a sort key: twenty digits of milliseconds, so that text order is time order.
 pub fn instant(at: Timestamp) -> String {
     format!("{:020}", at.as_millisecond().max(0))
 }
@@ -276,7 +276,7 @@ pub fn audit(day: Date, shard: u8) -> String {
     format!("audit#{day}#{shard}")
 }
 
-/// The partition of a pattern's subscriptions.
+/// Partition of a pattern's subscriptions.
 pub fn subscriptions(pattern: &Pattern) -> String {
     format!("subscription#{}", pattern.as_str())
 }
@@ -286,27 +286,27 @@ pub fn events(day: Date, shard: u8) -> String {
     format!("events#{day}#{shard}")
 }
 
-/// A partition of one webhook's deliveries.
+/// A partition of a webhook's deliveries.
 pub fn deliveries(webhook: WebhookId, day: Date, shard: u8) -> String {
     format!("deliveries#{webhook}#{day}#{shard}")
 }
 
-/// The partition of a delivery's later attempts.
+/// Partition of a delivery's later attempts.
 pub fn attempts(id: DeliveryId) -> String {
     format!("attempts#{id}")
 }
 
-/// The partition of the index `status` that a webhook's deliveries with this status are in.
+/// Partition of the index `status` for a webhook's deliveries with this status.
 pub fn status(status: Status, webhook: WebhookId) -> String {
     in_shard(status, shard_of(webhook.ulid(), STATUS_SHARDS))
 }
 
-/// All partitions of the index `status` with this status.
+/// All partitions of the index `status` for this status.
 pub fn with_status(status: Status) -> impl Iterator<Item = String> {
     (0..STATUS_SHARDS).map(move |shard| in_shard(status, shard))
 }
 
-/// The partitions of the index `listing` in which former releases put deliveries with this status.
+/// Partitions of the index `listing` where earlier releases stored deliveries with this status.
 pub fn formerly_with_status(status: Status) -> impl Iterator<Item = String> {
     (0..SHARDS).map(move |shard| in_shard(status, shard))
 }
@@ -320,7 +320,7 @@ pub fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
-/// The shard of an event, from the random part of its id.
+/// The shard of an event, from the random part of its ID.
 pub fn shard(ulid: Ulid) -> u8 {
     shard_of(ulid, SHARDS)
 }

@@ -1,9 +1,9 @@
-//! Messages and calls, by day, and by the ids that their providers have for them.
+//! Messages and calls, by day and by their providers' IDs.
 //!
-//! A message lies in one item, with its attempts. Each write names the version that it follows
-//! from, so that neither an attempt nor a report is lost. The provider's own id comes with the row
-//! that learns of it, in one transaction: a report finds the message as soon as the answer is on
-//! record.
+//! A message is one item that includes its attempts. Each write is conditional on the version that
+//! was read, so that neither an attempt nor a report is lost. The provider's own ID is written in
+//! the transaction that records the response, so a report finds its message as soon as the response
+//! is recorded.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ use crate::document::fault;
 struct Row {
     #[serde(flatten)]
     message: Message,
-    /// JSON text: DynamoDB's own numbers would change some values.
+    /// JSON text, because DynamoDB's numbers would change some values.
     metadata: String,
     expires_at: i64,
 }
@@ -46,30 +46,30 @@ impl TryFrom<Row> for Message {
     }
 }
 
-/// Whose id stands for which message.
+/// Maps a provider's ID to its message.
 #[derive(Serialize, Deserialize)]
 struct Known {
     message: MessageRef,
     expires_at: i64,
 }
 
-/// What is listed together.
+/// The two lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// By SMS, e-mail and chatbot.
+    /// SMS, e-mail and chatbot messages.
     Messages,
     /// Calls.
     Calls,
 }
 
 impl Table {
-    /// Adds a message. Refused where it is there already.
+    /// Creates a message. The condition fails if it exists.
     pub async fn create_message(&self, message: &Message) -> Result<Written, TableError> {
-        self.put(self.message_item(message)?, Some(Condition::absent()))
+        self.put_item(self.message_item(message)?, Some(Condition::absent()))
             .await
     }
 
-    /// Writes the row that follows from `was`, unless that has changed meanwhile.
+    /// Writes the row that follows `was`, unless it has changed since it was read.
     pub async fn update_message(
         &self,
         row: &Message,
@@ -82,7 +82,7 @@ impl Table {
             .as_ref()
             .filter(|_| row.provider_message_id != was.provider_message_id)
         else {
-            return self.put(row_item, Some(condition)).await;
+            return self.put_item(row_item, Some(condition)).await;
         };
         let known = Known {
             message: row.id,
@@ -90,8 +90,8 @@ impl Table {
         };
         let known = item(&Key::provider_message(row.provider_id, theirs), None, known)?;
         let writes = vec![
-            self.write(row_item, Some(condition))?,
-            self.write(known, None)?,
+            self.tx_put(row_item, Some(condition))?,
+            self.tx_put(known, None)?,
         ];
         Ok(self
             .transact(writes)
@@ -99,7 +99,7 @@ impl Table {
             .map_or(Written::Refused, |()| Written::Yes))
     }
 
-    /// One message or call.
+    /// Returns a message or call.
     pub async fn message(&self, id: MessageRef) -> Result<Option<Message>, TableError> {
         self.get::<Row>(&Key::message(id))
             .await?
@@ -107,7 +107,7 @@ impl Table {
             .transpose()
     }
 
-    /// Those of these messages that are there and can be read.
+    /// Returns these messages by ID, without those that are missing or unreadable.
     pub async fn messages_of(
         &self,
         ids: &[MessageRef],
@@ -125,7 +125,7 @@ impl Table {
             .collect()
     }
 
-    /// The message that this provider has this id for.
+    /// Returns the message that has this ID at this provider.
     pub async fn message_known_as(
         &self,
         provider: ProviderId,
@@ -137,7 +137,7 @@ impl Table {
             .map(|known| known.message))
     }
 
-    /// The messages, or calls, of a span of time, newest first.
+    /// Lists the messages or calls of a time range, newest first.
     pub async fn messages(
         &self,
         kind: Kind,

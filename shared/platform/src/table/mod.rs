@@ -1,8 +1,8 @@
-//! The table: every item shape and every access to DynamoDB.
+//! The DynamoDB table: all item shapes and all accesses.
 //!
-//! Each access pattern is one query, get or transaction, never a scan. Reads that decisions rest on
-//! are strongly consistent. Items that expire carry `expires_at` (epoch seconds, DynamoDB's TTL
-//! attribute); TTL deletes late, so every read takes what is past its time as not there.
+//! Each access pattern is one query, get or transaction, never a scan. Reads that decisions depend
+//! on are strongly consistent. Items that expire have `expires_at` (epoch seconds, DynamoDB's TTL
+//! attribute). TTL deletes late, so every read treats expired items as missing.
 
 pub mod accounts;
 pub mod admin;
@@ -45,10 +45,10 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::key::Key;
 use crate::{aws::AwsError, clock, document::item_fault};
 
-/// How often a transaction is tried that meets others.
-const CONFLICTS: u32 = 5;
+/// Tries for a transaction that conflicts with others.
+const MAX_TRANSACTION_TRIES: u32 = 5;
 
-/// The table.
+/// The DynamoDB table.
 #[derive(Debug, Clone)]
 pub struct Table {
     client: Client,
@@ -56,25 +56,25 @@ pub struct Table {
     retention: SignedDuration,
 }
 
-/// An item as DynamoDB has it.
+/// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// Why an access failed. None of these is the caller's fault: the work can be tried again.
+/// Why an access failed. All of these are internal errors, and the access may be retried.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// DynamoDB did not do what it was asked.
+    /// The request to DynamoDB failed.
     #[error("DynamoDB: {0}")]
     Aws(#[from] AwsError),
-    /// A request that cannot be built, or keys that stay unread.
+    /// The request can't be built, or keys of a batch stay unprocessed.
     #[error("DynamoDB: {0}")]
     Request(String),
-    /// An item has another shape than this code writes.
-    #[error("an item could not be read or written: {0}")]
+    /// An item does not have the expected structure.
+    #[error("failed to read or write an item: {0}")]
     Shape(String),
-    /// A document inside an item has another shape than this code writes.
-    #[error("a document could not be read or written: {0}")]
+    /// A document in an item does not have the expected structure.
+    #[error("failed to read or write a document: {0}")]
     Document(String),
-    /// A sealed value could not be sealed or opened.
+    /// A value could not be encrypted or decrypted.
     #[error(transparent)]
     Keys(#[from] crate::keyring::KeyringError),
 }
@@ -91,33 +91,33 @@ impl From<serde_dynamo::Error> for TableError {
     }
 }
 
-/// Why a change of configuration was not written.
+/// Why a configuration change was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The name is in use by the resource of this id; the id is empty where that has gone
-    /// meanwhile.
-    #[error("the name is in use by {0}")]
+    /// A resource with this ID has the name. The ID is empty if that resource was deleted in the
+    /// meantime.
+    #[error("name already in use by {0}")]
     NameTaken(String),
-    /// It changed, or went away, since it was read.
+    /// The resource was changed or deleted since it was read.
     #[error("it has changed since it was read")]
     Changed,
-    /// The table failed.
+    /// Reading or writing the table failed.
     #[error(transparent)]
     Table(#[from] TableError),
 }
 
-/// What became of a conditional write.
+/// Result of a conditional write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Written {
-    /// It was made.
+    /// The item was written.
     Yes,
-    /// Its condition did not hold; nothing was written.
+    /// The condition failed, and nothing was written.
     Refused,
 }
 
 impl Table {
-    /// The table of this name, whose events and deliveries are kept for `retention_days`.
+    /// The table with this name. Events and deliveries expire after `retention_days`.
     pub fn new(client: Client, name: impl Into<String>, retention_days: u32) -> Self {
         Self {
             client,
@@ -126,17 +126,17 @@ impl Table {
         }
     }
 
-    /// How long events and deliveries are kept.
+    /// Retention of events and deliveries.
     pub fn retention(&self) -> SignedDuration {
         self.retention
     }
 
-    /// When something that was made at `from` expires, in epoch seconds.
+    /// Returns the expiry of an item that was created at `from`, in epoch seconds.
     fn expiry(&self, from: Timestamp) -> i64 {
         from.as_second().saturating_add(self.retention.as_secs())
     }
 
-    /// The id of the resource that has this name.
+    /// Returns the ID of the resource with this name.
     async fn named<I: DeserializeOwned>(&self, name: &Key) -> Result<Option<I>, TableError> {
         #[derive(serde::Deserialize)]
         struct Named<I> {
@@ -145,7 +145,7 @@ impl Table {
         Ok(self.get::<Named<I>>(name).await?.map(|named| named.id))
     }
 
-    /// Makes writes of which the first is the resource's and the second may claim `name`.
+    /// Executes a transaction whose first write is the resource's. The second may claim `name`.
     async fn transact_named(
         &self,
         writes: Vec<TransactWriteItem>,
@@ -157,7 +157,7 @@ impl Table {
         }
     }
 
-    /// The error of such writes, by the one whose condition did not hold.
+    /// Maps the index of a failed condition to the error.
     async fn refused(&self, index: usize, name: &Key) -> Result<WriteError, TableError> {
         if index != 1 {
             return Ok(WriteError::Changed);
@@ -184,8 +184,12 @@ impl Table {
             .map_err(TableError::from)
     }
 
-    /// Writes an item if `condition` holds; `None`: whatever is there.
-    async fn put(&self, item: Item, condition: Option<Condition>) -> Result<Written, TableError> {
+    /// Writes an item if `condition` holds. No condition overwrites.
+    async fn put_item(
+        &self,
+        item: Item,
+        condition: Option<Condition>,
+    ) -> Result<Written, TableError> {
         let Condition {
             expression,
             names,
@@ -207,8 +211,7 @@ impl Table {
         }
     }
 
-    /// Reads many items at once, in calls of at most 100 keys (DynamoDB's limit). What is not there
-    /// is left out.
+    /// Reads many items, in requests of at most 100 keys (DynamoDB's limit). Omits missing ones.
     pub(crate) async fn get_all(&self, keys: &[Key]) -> Result<HashMap<Key, Item>, TableError> {
         let mut distinct: Vec<&Key> = keys.iter().collect();
         distinct.sort_by(|a, b| (&a.pk, &a.sk).cmp(&(&b.pk, &b.sk)));
@@ -225,7 +228,7 @@ impl Table {
     async fn get_hundred(&self, keys: &[&Key]) -> Result<Vec<Item>, TableError> {
         let mut left: Vec<_> = keys.iter().map(|key| key.attributes()).collect();
         let mut items = Vec::with_capacity(left.len());
-        // DynamoDB answers with at most 16 MB and names what it left out.
+        // DynamoDB returns at most 16 MB and lists the unprocessed keys.
         while !left.is_empty() {
             let wanted = KeysAndAttributes::builder()
                 .consistent_read(true)
@@ -244,15 +247,14 @@ impl Table {
             left = unread.into_values().flat_map(|rest| rest.keys).collect();
             if items.len() == found && !left.is_empty() {
                 return Err(TableError::Request(
-                    "throttled: no key of a batch was read".to_owned(),
+                    "throttled: no key of a batch was processed".to_owned(),
                 ));
             }
         }
         Ok(items)
     }
 
-    /// The items of one partition in the order of their sort keys, to the end; without those that
-    /// can't be read.
+    /// Returns all items of a partition in sort-key order, without unreadable ones.
     async fn all<T: DeserializeOwned>(&self, pk: &str) -> Result<Vec<T>, TableError> {
         let query = self
             .client
@@ -275,7 +277,7 @@ impl Table {
             .collect())
     }
 
-    /// The sort keys of one partition's items.
+    /// Returns the sort keys of a partition's items.
     async fn sort_keys(&self, pk: &str) -> Result<Vec<String>, TableError> {
         let query = self
             .client
@@ -298,8 +300,8 @@ impl Table {
             .collect())
     }
 
-    /// Makes all these writes or none. `Err(index)` names the first whose condition did not hold.
-    /// DynamoDB cancels a transaction that meets another one on an item; such a one is tried again.
+    /// Executes these writes as one transaction. `Err(index)` is the first whose condition failed.
+    /// A transaction that conflicts with another on an item is retried.
     async fn transact(
         &self,
         writes: Vec<TransactWriteItem>,
@@ -324,14 +326,14 @@ impl Table {
                 return Ok(Err(index));
             }
             tries += 1;
-            if tries == CONFLICTS || cancelled_by("TransactionConflict").is_none() {
+            if tries == MAX_TRANSACTION_TRIES || cancelled_by("TransactionConflict").is_none() {
                 return Err(error.into());
             }
             tokio::time::sleep(Duration::from_millis(20) * 2_u32.pow(tries)).await;
         }
     }
 
-    fn write(
+    fn tx_put(
         &self,
         item: Item,
         condition: Option<Condition>,
@@ -352,7 +354,7 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    fn check(&self, key: &Key, condition: Condition) -> Result<TransactWriteItem, TableError> {
+    fn tx_check(&self, key: &Key, condition: Condition) -> Result<TransactWriteItem, TableError> {
         let Condition {
             expression,
             names,
@@ -371,8 +373,8 @@ impl Table {
         Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
-    /// Changes an item in place. `expression` uses the names and values of `condition`.
-    fn update(
+    /// Updates an item in place. `expression` uses the names and values of `condition`.
+    fn tx_update(
         &self,
         key: &Key,
         expression: &str,
@@ -399,8 +401,7 @@ impl Table {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Changes an item in place, and returns the attributes that changed; `None` when the condition
-    /// did not hold.
+    /// Updates an item in place. Returns the changed attributes, or none if the condition failed.
     async fn update_item(
         &self,
         key: &Key,
@@ -431,7 +432,7 @@ impl Table {
         }
     }
 
-    fn erase(
+    fn tx_delete(
         &self,
         key: &Key,
         condition: Option<Condition>,
@@ -464,7 +465,7 @@ struct Condition {
 }
 
 impl Condition {
-    /// The item is not there.
+    /// The item does not exist.
     fn absent() -> Self {
         Self {
             expression: Some("attribute_not_exists(pk)".to_owned()),
@@ -472,14 +473,14 @@ impl Condition {
         }
     }
 
-    /// The item is not there, or past its time.
+    /// The item does not exist or has expired.
     fn absent_at(now: Timestamp) -> Self {
         let expression = "attribute_not_exists(pk) OR #expires_at <= :now";
         Self::that(expression, [(":now", number(now.as_second()))])
     }
 
-    /// `expression`, in which `#name` stands for the attribute `name` (many plain names are
-    /// reserved words), over `values`.
+    /// A condition over `values`. In `expression`, `#name` is the attribute `name` (many plain
+    /// names are reserved words).
     fn that(
         expression: &str,
         values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
@@ -496,7 +497,7 @@ impl Condition {
         }
     }
 
-    /// The item is there.
+    /// The item exists.
     fn present() -> Self {
         Self {
             expression: Some("attribute_exists(pk)".to_owned()),
@@ -505,7 +506,7 @@ impl Condition {
     }
 }
 
-/// What each `#name` of an expression stands for.
+/// Returns the attribute of each `#name` in an expression.
 fn names_in(expression: &str) -> HashMap<String, String> {
     let words = expression.split(|c: char| !c.is_alphanumeric() && !"#_".contains(c));
     words
@@ -513,12 +514,12 @@ fn names_in(expression: &str) -> HashMap<String, String> {
         .collect()
 }
 
-/// Whether a single write was refused by its condition.
+/// Returns whether a single write failed its condition.
 fn is_refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
 }
 
-/// Whether an item has not come to its time yet.
+/// Returns whether the item's TTL has not passed.
 fn alive(item: &Item) -> bool {
     let expires_at = item
         .get("expires_at")
@@ -542,7 +543,8 @@ fn key_of(item: &Item) -> Option<Key> {
     })
 }
 
-/// The item of a serializable row under its key, with where it is listed, if it is.
+/// Builds the item of a serializable row: its key, and its position in the index `listing`, if it
+/// is listed.
 fn item<T: Serialize>(
     key: &Key,
     listing: Option<(&str, String)>,

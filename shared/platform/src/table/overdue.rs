@@ -1,8 +1,8 @@
-//! Deliveries whose next attempt is overdue, oldest event first, for the sweeper.
+//! Overdue deliveries, oldest event first, for the sweeper.
 //!
-//! What they await is in the index, so that a million deliveries that are well cost some 300
-//! queries and no read of a row. A run that ends before it has seen all of them stores its
-//! position, from where the next one goes on.
+//! The index includes when the awaited attempt is due, so that a million healthy deliveries cost
+//! about 300 queries and no reads of rows. A run that ends early stores its position, and the next
+//! one resumes there.
 
 use domain::delivery::{Awaited, Delivery, Status};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use super::{
     walk::{Index, LISTING, STATUS},
 };
 
-/// Where a walk goes on: in which of the partitions, and after which sort key of it.
+/// Position of a scan: the partition, and the last sort key seen in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     partition: usize,
@@ -21,16 +21,16 @@ pub struct Position {
     after: Option<String>,
 }
 
-/// What one step of a walk found.
+/// Result of one step of a scan.
 #[derive(Debug)]
 pub struct Overdue {
-    /// The rows of the deliveries that are overdue.
+    /// The overdue deliveries.
     pub rows: Vec<Delivery>,
-    /// Where the walk goes on; none at its end.
+    /// The next position. None at the end.
     pub next: Option<Position>,
 }
 
-/// What the index tells of a delivery.
+/// The index's entry of a delivery.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(flatten)]
@@ -38,11 +38,11 @@ struct Entry {
     awaited: Option<Awaited>,
 }
 
-/// How many deliveries one step looks at.
-const STEP: i32 = 2_000;
+/// Number of deliveries per step.
+const PAGE_SIZE: i32 = 2_000;
 
 impl Table {
-    /// One step of the walk: the deliveries whose attempt was due `before` that time.
+    /// Performs one step of the scan. Returns the deliveries whose attempt was due before `before`.
     pub async fn overdue(&self, from: Position, before: Timestamp) -> Result<Overdue, TableError> {
         let partitions = partitions();
         let Some((index, partition)) = partitions.get(from.partition) else {
@@ -52,7 +52,7 @@ impl Table {
             });
         };
         let Index { pk, sk, .. } = *index;
-        let query = self.index(*index, partition).limit(STEP);
+        let query = self.index(*index, partition).limit(PAGE_SIZE);
         let query = match &from.after {
             None => query.key_condition_expression(format!("{pk} = :pk")),
             Some(after) => query
@@ -88,7 +88,7 @@ impl Table {
             .filter(|entry| is_overdue(&entry.awaited))
             .map(|entry| entry.key)
             .collect();
-        // The index may be behind.
+        // The index is eventually consistent: check the row.
         let rows = self
             .get_all(&keys)
             .await?
@@ -103,20 +103,21 @@ impl Table {
         })
     }
 
-    /// Where the last run of the sweeper ended, if it did not see all.
+    /// Returns where the last run of the sweeper stopped. The start if it finished.
     pub async fn sweeper_position(&self) -> Result<Position, TableError> {
         Ok(self.get(&Key::sweeper()).await?.unwrap_or_default())
     }
 
-    /// Stores where the next run of the sweeper goes on.
+    /// Stores where the next run of the sweeper resumes.
     pub async fn set_sweeper_position(&self, position: &Position) -> Result<(), TableError> {
-        self.put(item(&Key::sweeper(), None, position)?, None)
+        self.put_item(item(&Key::sweeper(), None, position)?, None)
             .await
             .map(|_| ())
     }
 }
 
-/// Where deliveries are that wait for a retry: those of this release, then those of former ones.
+/// The partitions with deliveries that await a retry: those of this release, then those of earlier
+/// ones.
 fn partitions() -> Vec<(Index, String)> {
     let now = key::with_status(Status::Retrying).map(|partition| (STATUS, partition));
     now.chain(key::formerly_with_status(Status::Retrying).map(|partition| (LISTING, partition)))

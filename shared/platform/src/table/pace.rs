@@ -1,11 +1,11 @@
 //! Rate limits of webhooks, shared by all function instances.
 //!
-//! One item holds two times of a webhook with a limit: when its next call may begin, and where the
-//! line ends of the calls that wait. Each call acquires a turn by moving the first one on, each
-//! that has to wait acquires a place by moving the second, so that no two calls begin closer to
-//! each other than the limit allows, and those that wait come one by one. The line belongs to one
-//! setting of the limit: a change of it, or enabling the webhook, begins another line at once, and
-//! whoever waits in the old one has to acquire a turn anew.
+//! One item per rate-limited webhook has two times: when the next request may start, and the end of
+//! the waiting line. A request acquires a slot by advancing the first time. A request that must
+//! wait acquires a place by advancing the second. So no two requests start closer together than the
+//! limit allows, and waiting ones come up one by one. A line belongs to one version of the limit.
+//! Changing the limit or enabling the webhook starts a new line, and requests waiting in the old
+//! one must acquire a slot again.
 
 use domain::{id::WebhookId, webhook::Line};
 use jiff::{SignedDuration, Timestamp};
@@ -13,47 +13,49 @@ use serde::{Deserialize, Serialize};
 
 use super::{AttributeValue, Condition, Item, Key, Table, TableError, Written, item, number};
 
-/// When a call may begin.
+/// When a request may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// At this time, which is within [`SOON`] and granted to this call alone.
-    At(Timestamp),
-    /// Not before this time, its place in this line; then it has to ask again.
-    Later(Timestamp, Line),
+pub enum Slot {
+    /// At this time, within [`SOON`]. The slot belongs to this request.
+    Granted(Timestamp),
+    /// Not before this time, its place in this line. The request must then ask again.
+    RetryAt(Timestamp, Line),
 }
 
-/// What comes up within this time is waited for in place: SQS delays by whole seconds.
+/// Maximum time that is waited for in place, because SQS delays by whole seconds.
 pub const SOON: SignedDuration = SignedDuration::from_secs(1);
-/// How often a turn is asked for while other calls acquire theirs.
-const TRIES: usize = 5;
+/// Tries for acquiring a slot that other requests compete for.
+const MAX_TRIES: usize = 5;
 
-/// Times in microseconds since the epoch: a thousand calls a second are a millisecond apart.
+/// Times are in microseconds since the epoch: at a thousand requests per second, slots are a
+/// millisecond apart.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Pace {
     next: i64,
     line: i64,
-    /// Which line that is; none in rows of former releases.
+    /// The line of these times. None in rows of earlier releases.
     since: Option<Line>,
 }
 
 impl Table {
-    /// A turn to call the webhook, which may be called `limit` times a second since `line`. A call
-    /// that has waited for its `place` in that same line goes before those that come now.
-    pub async fn turn(
+    /// Acquires a slot for a request to the webhook, whose limit is `limit` requests per second
+    /// since `line`. A request that has waited for its `place` in that line has priority over new
+    /// ones.
+    pub async fn acquire_slot(
         &self,
         webhook: WebhookId,
         limit: u32,
         mut line: Line,
         place: Option<Line>,
         now: Timestamp,
-    ) -> Result<Turn, TableError> {
+    ) -> Result<Slot, TableError> {
         let key = Key::pace(webhook);
         let step = 1_000_000 / i64::from(limit.max(1));
         let (at, soon) = (
             now.as_microsecond(),
             now.saturating_add(SOON).unwrap_or(now).as_microsecond(),
         );
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let has_waited = place == Some(line);
             let in_line = if has_waited {
                 ""
@@ -75,7 +77,7 @@ impl Table {
                 )
                 .await?
             {
-                return Ok(Turn::At(time(part(&moved, "next")? - step)?));
+                return Ok(Slot::Granted(time(part(&moved, "next")? - step)?));
             }
             let fresh = || {
                 item(
@@ -89,21 +91,21 @@ impl Table {
                 )
             };
             let Some(found) = self.get::<Pace>(&key).await? else {
-                match self.put(fresh()?, Some(Condition::absent())).await? {
-                    Written::Yes => return Ok(Turn::At(now)),
+                match self.put_item(fresh()?, Some(Condition::absent())).await? {
+                    Written::Yes => return Ok(Slot::Granted(now)),
                     Written::Refused => continue,
                 }
             };
             if found.since.is_none_or(|current| current < line) {
-                // Of an earlier line.
+                // The times belong to an earlier line.
                 let unchanged = match found.since {
                     None => Condition::that("attribute_not_exists(#since)", []),
                     Some(current) => {
                         Condition::that("#since = :current", [(":current", since(current))])
                     }
                 };
-                match self.put(fresh()?, Some(unchanged)).await? {
-                    Written::Yes => return Ok(Turn::At(now)),
+                match self.put_item(fresh()?, Some(unchanged)).await? {
+                    Written::Yes => return Ok(Slot::Granted(now)),
                     Written::Refused => continue,
                 }
             }
@@ -127,22 +129,22 @@ impl Table {
                     .await?
                     .is_some()
                 {
-                    return Ok(Turn::At(now));
+                    return Ok(Slot::Granted(now));
                 }
             } else if has_waited && next > soon {
-                return Ok(Turn::Later(time(next)?, line));
+                return Ok(Slot::RetryAt(time(next)?, line));
             } else if !has_waited
                 && (next > soon || end > soon)
                 && let Some(place) = self.place(&key, line, step, next.max(at)).await?
             {
-                return Ok(Turn::Later(time(place)?, line));
+                return Ok(Slot::RetryAt(time(place)?, line));
             }
         }
-        Ok(Turn::Later(now.saturating_add(SOON).unwrap_or(now), line))
+        Ok(Slot::RetryAt(now.saturating_add(SOON).unwrap_or(now), line))
     }
 
-    /// A place at the end of the line, or after `first` where none waits. `None` when another call
-    /// acquired it.
+    /// Acquires a place at the end of the line, or after `first` if the line is empty. None if
+    /// another request acquired it.
     async fn place(
         &self,
         key: &Key,
@@ -181,7 +183,7 @@ fn part(item: &Item, name: &str) -> Result<i64, TableError> {
     let number = item
         .get(name)
         .and_then(|value| value.as_n().ok()?.parse().ok());
-    number.ok_or_else(|| TableError::Document(format!("a rate limit without `{name}`")))
+    number.ok_or_else(|| TableError::Document(format!("rate limit item lacks `{name}`")))
 }
 
 fn time(microseconds: i64) -> Result<Timestamp, TableError> {

@@ -1,11 +1,9 @@
-//! Providers, which of them is its channel's default, and what lies under the keys of their
-//! callback URLs.
+//! Providers, the default provider of each channel, and the items under the keys of callback URLs.
 //!
-//! A provider's settings and its inbound key are one sealed document. Which provider is the default
-//! stands in clear, in its row and in its channel's partition: it moves from one provider to
-//! another in one transaction, so that a channel never has two. What a message needs to find its
-//! provider is read strongly consistent, in two calls at the most. Its row counts the campaigns
-//! that name it.
+//! A provider's settings and its inbound key are one encrypted document. The default is marked,
+//! unencrypted, in the provider's row and in its channel's partition. It moves between providers in
+//! one transaction, so that a channel never has two. Finding a message's provider takes at most two
+//! strongly consistent reads. A provider's row counts its campaigns.
 
 use std::collections::HashMap;
 
@@ -33,20 +31,20 @@ use crate::document::{fault, faults};
 use crate::{clock, keyring::Keys, seal::Place};
 
 pub(super) const KIND: &str = "provider";
-/// How often a change of the default is tried that meets another one.
-const TRIES: u32 = 5;
+/// Tries for a change of the default that conflicts with another one.
+const MAX_TRIES: u32 = 5;
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Row {
     id: ProviderId,
     name: String,
     channel: Channel,
-    /// Whether it is its channel's default: this counts, whatever the sealed document says.
+    /// Whether this is its channel's default. Authoritative over the encrypted document.
     default: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
-    /// How many campaigns name it.
+    /// Number of campaigns that use the provider.
     #[serde(default)]
     campaigns: u32,
     sealed: String,
@@ -60,21 +58,21 @@ struct Private {
     secret_origins: SecretOrigins,
 }
 
-/// One of a channel's providers, or which of them is the default.
+/// An entry in a channel's partition: a provider or the default.
 #[derive(Serialize, Deserialize)]
 struct Member {
     sk: String,
     id: ProviderId,
 }
 
-/// A provider with what else its row tells.
+/// A provider with its stored state.
 #[derive(Debug, Clone)]
 pub struct Stored {
     /// The provider.
     pub provider: Provider,
-    /// The key of its callback URL, where it reports.
+    /// Key of the callback URL for status reports.
     pub key: Option<InboundKey>,
-    /// How many campaigns name it.
+    /// Number of campaigns that use the provider.
     pub campaigns: u32,
 }
 
@@ -177,7 +175,7 @@ fn place(id: &str) -> Place<'_> {
 }
 
 impl Table {
-    /// Adds a provider. `moved` makes the entry that tells of the one that was the default before.
+    /// Creates a provider. `moved` makes the audit entry for the previous default.
     pub async fn create_provider(
         &self,
         stored: &Stored,
@@ -191,8 +189,7 @@ impl Table {
             .await
     }
 
-    /// The writes of a new provider: its row first, its name next. That it is the default is not
-    /// among them.
+    /// Returns the writes of a new provider: its row, then its name. Excludes those of the default.
     pub(super) async fn new_provider(
         &self,
         stored: &Stored,
@@ -205,19 +202,19 @@ impl Table {
             serde_json::json!({"id": id}),
         )?;
         let mut writes = vec![
-            self.write(
+            self.tx_put(
                 Row::seal(stored, keys).await?.item()?,
                 Some(Condition::absent()),
             )?,
-            self.write(name_item(&stored.provider)?, Some(Condition::absent()))?,
-            self.write(member, None)?,
+            self.tx_put(name_item(&stored.provider)?, Some(Condition::absent()))?,
+            self.tx_put(member, None)?,
         ];
         self.change_reporter(&mut writes, None, Some(stored), keys)
             .await?;
         Ok(writes)
     }
 
-    /// Replaces a provider, unless it has changed meanwhile. Its channel is the same.
+    /// Replaces a provider unless it has changed since it was read. The channel must be the same.
     pub async fn update_provider(
         &self,
         before: &Stored,
@@ -226,13 +223,13 @@ impl Table {
         entry: &Entry,
         moved: impl Fn(ProviderId) -> Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = vec![self.write(
+        let mut writes = vec![self.tx_put(
             Row::seal(after, keys).await?.item()?,
             Some(unchanged(&before.provider)),
         )?];
         if name_key(&before.provider) != name_key(&after.provider) {
-            writes.push(self.write(name_item(&after.provider)?, Some(Condition::absent()))?);
-            writes.push(self.erase(&name_key(&before.provider), None)?);
+            writes.push(self.tx_put(name_item(&after.provider)?, Some(Condition::absent()))?);
+            writes.push(self.tx_delete(&name_key(&before.provider), None)?);
         }
         writes.push(self.audit_write(entry)?);
         self.change_reporter(&mut writes, Some(before), Some(after), keys)
@@ -241,7 +238,8 @@ impl Table {
             .await
     }
 
-    /// Counts one campaign more, or less, that names the provider; refused when it is not there.
+    /// Adds `change` to the provider's number of campaigns. The condition fails if the provider
+    /// does not exist.
     pub(super) fn provider_used(
         &self,
         id: ProviderId,
@@ -249,14 +247,14 @@ impl Table {
     ) -> Result<TransactWriteItem, TableError> {
         let values = [(":change", number(change)), (":one", number(1))];
         let update = "SET #version = #version + :one ADD #campaigns :change";
-        self.update(
+        self.tx_update(
             &Key::provider(id),
             update,
             Condition::that("attribute_exists(pk)", values),
         )
     }
 
-    /// Removes a provider that no campaign names, unless it has changed meanwhile.
+    /// Deletes a provider that no campaign uses, unless it has changed since it was read.
     pub async fn delete_provider(
         &self,
         stored: &Stored,
@@ -265,9 +263,9 @@ impl Table {
     ) -> Result<(), WriteError> {
         let Provider { id, settings, .. } = &stored.provider;
         let mut writes = vec![
-            self.erase(&Key::provider(*id), Some(unchanged(&stored.provider)))?,
-            self.erase(&name_key(&stored.provider), None)?,
-            self.erase(&Key::of_channel(settings.channel, *id), None)?,
+            self.tx_delete(&Key::provider(*id), Some(unchanged(&stored.provider)))?,
+            self.tx_delete(&name_key(&stored.provider), None)?,
+            self.tx_delete(&Key::of_channel(settings.channel, *id), None)?,
             self.audit_write(entry)?,
         ];
         self.change_reporter(&mut writes, Some(stored), None, keys)
@@ -276,7 +274,7 @@ impl Table {
             .await
     }
 
-    /// One provider.
+    /// Returns a provider.
     pub async fn provider(
         &self,
         id: ProviderId,
@@ -288,7 +286,7 @@ impl Table {
         }
     }
 
-    /// The provider of this name, without regard to case.
+    /// Returns the provider with this name, ignoring case.
     pub async fn provider_named(
         &self,
         name: &str,
@@ -300,7 +298,7 @@ impl Table {
         }
     }
 
-    /// Those of these providers that are there.
+    /// Returns those of these providers that exist.
     pub async fn providers_of(
         &self,
         ids: &[ProviderId],
@@ -327,15 +325,15 @@ impl Table {
             .collect())
     }
 
-    /// All providers, newest first.
+    /// Lists providers, newest first.
     pub async fn providers(&self, slice: &Slice, keys: &Keys) -> Result<Page<Stored>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
-    /// Those out of which [`domain::provider::choose`] chooses: the one `wanted` by id or name;
-    /// else the channel's default, or as many of the channel's providers as tell whether there is
-    /// more than one.
+    /// Returns the input of [`domain::provider::choose`]: the provider `wanted` by ID or name.
+    /// Otherwise the channel's default, or enough of the channel's providers to tell whether there
+    /// is more than one.
     pub async fn candidates(
         &self,
         wanted: Option<&str>,
@@ -369,7 +367,7 @@ impl Table {
             .collect())
     }
 
-    /// Makes these writes, the resource's first and its name's next, together with those that
+    /// Executes these writes, the resource's first and its name's second, together with those that
     /// change its channel's default.
     async fn with_default(
         &self,
@@ -379,12 +377,12 @@ impl Table {
         moved: impl Fn(ProviderId) -> Entry,
     ) -> Result<(), WriteError> {
         let own = writes.len();
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let mut all = writes.clone();
             all.extend(self.change_default(before, after, &moved).await?);
             match self.transact(all).await? {
                 Ok(()) => return Ok(()),
-                // Another one has become the default meanwhile.
+                // Another provider became the default in the meantime.
                 Err(index) if index >= own => {}
                 Err(index) => {
                     let Some(after) = after else {
@@ -414,13 +412,13 @@ impl Table {
         };
         let place = Key::default_of(provider.settings.channel);
         if !is_default(after) {
-            return Ok(vec![self.erase(&place, None)?]);
+            return Ok(vec![self.tx_delete(&place, None)?]);
         }
         let former = self.get::<Member>(&place).await?.map(|member| member.id);
         let condition = former.map_or_else(Condition::absent, |id| {
             Condition::that("#id = :id", [(":id", text(id.to_string()))])
         });
-        let mut writes = vec![self.write(
+        let mut writes = vec![self.tx_put(
             item(&place, None, serde_json::json!({"id": provider.id}))?,
             Some(condition),
         )?];
@@ -434,7 +432,7 @@ impl Table {
                 version: row.version + 1,
                 ..row.clone()
             };
-            writes.push(self.write(other.item()?, Some(row.unchanged()))?);
+            writes.push(self.tx_put(other.item()?, Some(row.unchanged()))?);
             writes.push(self.audit_write(&moved(row.id))?);
         }
         Ok(writes)

@@ -1,9 +1,9 @@
-//! Connected services, and what lies under their inbound keys.
+//! Connected services, and the items under their inbound keys.
 //!
-//! A service's settings and its inbound key are one sealed document. Its row counts the webhooks
-//! that send to it. What an inbound call needs lies under the keyed hash of the key, so that one
-//! read tells it: whose call it is, and how it is checked; it changes with the service, in one
-//! transaction.
+//! A service's settings and its inbound key are one encrypted document. Its row counts the webhooks
+//! that send to it. The data that an inbound request needs is stored under the keyed hash of the
+//! key, so that one read returns the service and its verification. It is written in the same
+//! transaction as the service.
 
 use domain::{
     account::Account,
@@ -34,7 +34,7 @@ struct Row {
     created_at: Timestamp,
     updated_at: Timestamp,
     version: u64,
-    /// How many webhooks send to it.
+    /// Number of webhooks that send to the service.
     #[serde(default)]
     webhooks: u32,
     sealed: String,
@@ -46,18 +46,18 @@ struct Private {
     key: Option<String>,
 }
 
-/// A service with what else its row tells.
+/// A service with its stored state.
 #[derive(Debug, Clone)]
 pub struct Stored {
     /// The service.
     pub service: Service,
-    /// The key of its inbound URL, where it has a user.
+    /// Key of the inbound URL. None without a user.
     pub key: Option<InboundKey>,
-    /// How many webhooks send to it.
+    /// Number of webhooks that send to the service.
     pub webhooks: u32,
 }
 
-/// Whose call one is that comes under an inbound key, and how it is checked.
+/// The service and verification of an inbound key.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ReceiverRow {
     pub(super) service: ServiceId,
@@ -165,7 +165,7 @@ fn place<'a>(id: &'a str, field: &'a str) -> Place<'a> {
 }
 
 impl Table {
-    /// Adds a service, with a new account where it brings one along.
+    /// Creates a service, optionally with a new account.
     pub async fn create_service(
         &self,
         stored: &Stored,
@@ -174,9 +174,9 @@ impl Table {
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
-        writes.push(self.write(service_item(stored, keys).await?, Some(Condition::absent()))?);
+        writes.push(self.tx_put(service_item(stored, keys).await?, Some(Condition::absent()))?);
         writes.name(
-            self.write(name_item(&stored.service)?, Some(Condition::absent()))?,
+            self.tx_put(name_item(&stored.service)?, Some(Condition::absent()))?,
             name_key(&stored.service),
         );
         self.change_account(&mut writes, None, Some(stored), account, keys)
@@ -187,7 +187,7 @@ impl Table {
         self.make(writes, entries).await
     }
 
-    /// Replaces a service, unless it has changed meanwhile.
+    /// Replaces a service unless it has changed since it was read.
     pub async fn update_service(
         &self,
         before: &Stored,
@@ -197,16 +197,16 @@ impl Table {
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
-        writes.push(self.write(
+        writes.push(self.tx_put(
             service_item(after, keys).await?,
             Some(unchanged(&before.service)),
         )?);
         if name_key(&before.service) != name_key(&after.service) {
             writes.name(
-                self.write(name_item(&after.service)?, Some(Condition::absent()))?,
+                self.tx_put(name_item(&after.service)?, Some(Condition::absent()))?,
                 name_key(&after.service),
             );
-            writes.push(self.erase(&name_key(&before.service), None)?);
+            writes.push(self.tx_delete(&name_key(&before.service), None)?);
         }
         self.change_account(&mut writes, Some(before), Some(after), account, keys)
             .await?;
@@ -216,7 +216,7 @@ impl Table {
         self.make(writes, entries).await
     }
 
-    /// Removes a service, unless it has changed meanwhile.
+    /// Deletes a service unless it has changed since it was read.
     pub async fn delete_service(
         &self,
         stored: &Stored,
@@ -224,11 +224,11 @@ impl Table {
         entry: Entry,
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
-        writes.push(self.erase(
+        writes.push(self.tx_delete(
             &Key::service(stored.service.id),
             Some(unchanged(&stored.service)),
         )?);
-        writes.push(self.erase(&name_key(&stored.service), None)?);
+        writes.push(self.tx_delete(&name_key(&stored.service), None)?);
         self.change_account(&mut writes, Some(stored), None, None, keys)
             .await?;
         self.change_user(&mut writes, Some(stored), None)?;
@@ -237,7 +237,7 @@ impl Table {
         self.make(writes, &[entry]).await
     }
 
-    /// One service.
+    /// Returns a service.
     pub async fn service(&self, id: ServiceId, keys: &Keys) -> Result<Option<Stored>, TableError> {
         match self.get::<Row>(&Key::service(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
@@ -245,7 +245,7 @@ impl Table {
         }
     }
 
-    /// The service of this name, without regard to case.
+    /// Returns the service with this name, ignoring case.
     pub async fn service_named(
         &self,
         name: &str,
@@ -257,20 +257,20 @@ impl Table {
         }
     }
 
-    /// All services, newest first.
+    /// Lists services, newest first.
     pub async fn services(&self, slice: &Slice, keys: &Keys) -> Result<Page<Stored>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
-    /// A service with the account that its calls authenticate with.
+    /// Returns a service with the account that authenticates its requests.
     pub async fn connection(
         &self,
         id: ServiceId,
         keys: &Keys,
     ) -> Result<Option<Connection>, TableError> {
-        // An account can't be deleted while a service uses it: where it is gone, the service has
-        // another by now.
+        // An account in use can't be deleted. If it is missing, the service has been assigned
+        // another one.
         for _ in 0..2 {
             let Some(Stored { service, .. }) = self.service(id, keys).await? else {
                 return Ok(None);
@@ -283,11 +283,12 @@ impl Table {
             }
         }
         Err(TableError::Document(format!(
-            "the account of {id} is not there"
+            "the account of {id} does not exist"
         )))
     }
 
-    /// Counts one webhook more, or less, that sends to the service; refused when it is not there.
+    /// Adds `change` to the service's number of webhooks. The condition fails if the service does
+    /// not exist.
     pub(super) fn service_used(
         &self,
         id: ServiceId,
@@ -295,7 +296,7 @@ impl Table {
     ) -> Result<TransactWriteItem, TableError> {
         let values = [(":change", number(change)), (":one", number(1))];
         let update = "SET #version = #version + :one ADD #webhooks :change";
-        self.update(
+        self.tx_update(
             &Key::service(id),
             update,
             Condition::that("attribute_exists(pk)", values),
@@ -342,10 +343,10 @@ impl Table {
         let (old, new) = (user(before), user(after));
         if old != new {
             if let Some(old) = old {
-                writes.push(self.serves(old, -1)?);
+                writes.push(self.count_service(old, -1)?);
             }
             if let Some(new) = new {
-                writes.push(self.serves(new, 1)?);
+                writes.push(self.count_service(new, 1)?);
             }
         }
         Ok(())
@@ -400,7 +401,7 @@ impl Table {
     }
 }
 
-/// The writes of a transaction, and which of them claim names.
+/// The writes of a transaction, and the names that they claim.
 #[derive(Default)]
 struct Writes {
     all: Vec<TransactWriteItem>,

@@ -1,7 +1,8 @@
-//! Rows that this code can't read: damaged, of a future release, or sealed with a key that is lost.
+//! Rows that this code can't read: damaged, written by a later release, or encrypted with a lost
+//! key.
 //!
-//! One of them must not fail those that are read beside it. It is left out, logged, and counted in
-//! the metric `unreadable_rows`, which has an alarm.
+//! An unreadable row must not fail the others. It is skipped, logged, and counted in the metric
+//! `unreadable_rows`, which has an alarm.
 
 use std::fmt::Display;
 
@@ -11,7 +12,7 @@ use super::{Item, TableError, key_of};
 use crate::{keyring::KeyringError, telemetry};
 
 impl TableError {
-    /// Whether it is about one row only, and would be the same at the next try.
+    /// Returns whether the error concerns a single row and is permanent.
     fn is_of_one_row(&self) -> bool {
         match self {
             Self::Shape(_) | Self::Document(_) | Self::Keys(KeyringError::Seal(_)) => true,
@@ -20,10 +21,11 @@ impl TableError {
     }
 }
 
-/// What was read of `row`; none where that one row can't be read.
+/// Returns the value of `row`, or none if that row is unreadable.
 ///
 /// # Errors
-/// When it is not the row that is at fault.
+///
+/// If the error is not specific to the row.
 pub(super) fn readable<T>(
     row: impl Display,
     read: Result<T, TableError>,
@@ -38,13 +40,13 @@ pub(super) fn readable<T>(
     }
 }
 
-/// Logs and counts a row that can't be read.
+/// Logs and counts an unreadable row.
 pub(super) fn report(row: impl Display, error: &TableError) {
-    tracing::error!(%row, %error, "unreadable row left out");
+    tracing::error!(%row, %error, "unreadable row skipped");
     telemetry::metric("unreadable_rows", 1);
 }
 
-/// The value that an item holds; none where it can't be read.
+/// Parses an item. Returns none if it is unreadable.
 pub(super) fn from_item<T: DeserializeOwned>(item: Item) -> Option<T> {
     let key = key_of(&item);
     let read = serde_dynamo::from_item(item).map_err(TableError::from);

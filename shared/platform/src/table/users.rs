@@ -1,5 +1,5 @@
-//! Users. A user's row counts the credentials and services that it holds, so that none can be made
-//! for one who is being deleted.
+//! Users. A user's row counts its credentials and services, so that none can be created for a user
+//! that is being deleted.
 
 use domain::{audit::Entry, id::UserId, user::User};
 use serde::{Deserialize, Serialize};
@@ -17,22 +17,22 @@ const KIND: &str = "user";
 struct Row<U> {
     #[serde(flatten)]
     user: U,
-    /// How many credentials it holds.
+    /// Number of credentials.
     #[serde(default)]
     credentials: u32,
-    /// How many services call in its name.
+    /// Number of services assigned to the user.
     #[serde(default)]
     services: u32,
 }
 
-/// A user with what else its row tells.
+/// A user with its usage counts.
 #[derive(Debug, Clone)]
 pub struct Holder {
     /// The user.
     pub user: User,
-    /// How many credentials it holds.
+    /// Number of credentials.
     pub credentials: u32,
-    /// How many services call in its name.
+    /// Number of services assigned to the user.
     pub services: u32,
 }
 
@@ -59,7 +59,7 @@ impl Holder {
 }
 
 impl Table {
-    /// Adds a user.
+    /// Creates a user.
     pub async fn create_user(&self, user: &User, entry: &Entry) -> Result<(), WriteError> {
         let holder = Holder {
             user: user.clone(),
@@ -67,15 +67,15 @@ impl Table {
             services: 0,
         };
         let writes = vec![
-            self.write(user_item(&holder)?, Some(Condition::absent()))?,
-            self.write(name_item(user)?, Some(Condition::absent()))?,
+            self.tx_put(user_item(&holder)?, Some(Condition::absent()))?,
+            self.tx_put(name_item(user)?, Some(Condition::absent()))?,
             self.audit_write(entry)?,
         ];
         self.transact_named(writes, &name_key(user)).await
     }
 
-    /// Replaces a user, unless it has changed meanwhile. `other_admin` must still be one, of an
-    /// active user.
+    /// Replaces a user unless it has changed since it was read. `other_admin` must still be an
+    /// admin credential of an active user.
     pub async fn update_user(
         &self,
         before: &Holder,
@@ -87,15 +87,15 @@ impl Table {
             user: after.clone(),
             ..*before
         };
-        let mut writes = vec![self.write(user_item(&holder)?, Some(unchanged(&before.user)))?];
+        let mut writes = vec![self.tx_put(user_item(&holder)?, Some(unchanged(&before.user)))?];
         if name_key(&before.user) != name_key(after) {
-            writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
-            writes.push(self.erase(&name_key(&before.user), None)?);
+            writes.push(self.tx_put(name_item(after)?, Some(Condition::absent()))?);
+            writes.push(self.tx_delete(&name_key(&before.user), None)?);
         }
         writes.push(self.audit_write(entry)?);
         let own = writes.len();
         if let Some(other) = other_admin {
-            writes.push(self.check(&Key::live_admin(other.credential), Condition::present())?);
+            writes.push(self.tx_check(&Key::live_admin(other.credential), Condition::present())?);
             writes.push(self.check_active(other.user)?);
         }
         match self.transact(writes).await? {
@@ -105,11 +105,11 @@ impl Table {
         }
     }
 
-    /// Removes a user who holds nothing, unless it has changed meanwhile.
+    /// Deletes a user without credentials and services, unless it has changed since it was read.
     pub async fn delete_user(&self, holder: &Holder, entry: &Entry) -> Result<(), WriteError> {
         let writes = vec![
-            self.erase(&Key::user(holder.user.id), Some(unchanged(&holder.user)))?,
-            self.erase(&name_key(&holder.user), None)?,
+            self.tx_delete(&Key::user(holder.user.id), Some(unchanged(&holder.user)))?,
+            self.tx_delete(&name_key(&holder.user), None)?,
             self.audit_write(entry)?,
         ];
         self.transact(writes)
@@ -117,19 +117,23 @@ impl Table {
             .map_err(|_| WriteError::Changed)
     }
 
-    /// Counts one service more, or less, that calls in the user's name; refused when there is no
-    /// such user.
-    pub(super) fn serves(&self, user: UserId, change: i8) -> Result<TransactWriteItem, TableError> {
+    /// Adds `change` to the user's number of services. The condition fails if the user does not
+    /// exist.
+    pub(super) fn count_service(
+        &self,
+        user: UserId,
+        change: i8,
+    ) -> Result<TransactWriteItem, TableError> {
         let values = [(":change", number(change)), (":one", number(1))];
         let update = "SET #version = #version + :one ADD #services :change";
-        self.update(
+        self.tx_update(
             &Key::user(user),
             update,
             Condition::that("attribute_exists(pk)", values),
         )
     }
 
-    /// One user.
+    /// Returns a user.
     pub async fn user(&self, id: UserId) -> Result<Option<Holder>, TableError> {
         Ok(self
             .get::<Row<User>>(&Key::user(id))
@@ -137,7 +141,7 @@ impl Table {
             .map(Holder::from))
     }
 
-    /// The user of this name, without regard to case.
+    /// Returns the user with this name, ignoring case.
     pub async fn user_named(&self, name: &str) -> Result<Option<Holder>, TableError> {
         match self.named(&Key::name(KIND, name)).await? {
             Some(id) => self.user(id).await,
@@ -145,7 +149,7 @@ impl Table {
         }
     }
 
-    /// All users, newest first.
+    /// Lists users, newest first.
     pub async fn users(&self, slice: &Slice) -> Result<Page<Holder>, TableError> {
         Ok(self
             .listed::<Row<User>>(KIND, slice)

@@ -1,9 +1,8 @@
-//! Lists, newest first: one index partition, or partitions by day and shard merged.
+//! Pagination, newest first: one index partition, or partitions by day and shard merged.
 //!
-//! DynamoDB answers a query with at most 1 MB, whatever its `Limit`: each partition is read on
-//! until nothing that belongs on the page can be missing. A page ends at its limit, or sooner where
-//! its items would make too large an answer; it says where the next one begins as long as something
-//! follows.
+//! DynamoDB returns at most 1 MB per query, whatever its `Limit`. Each partition is read until no
+//! item of the page can be missing. A page ends at its limit, or earlier if its items would exceed
+//! the size of a response. It has a `next` as long as more items follow.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::id::EventId;
@@ -15,22 +14,22 @@ use ulid::Ulid;
 use super::{
     Item, Key, Table, TableError, alive, key, text,
     unreadable::{self, readable},
-    weight::{MOST_WEIGHT, weight},
+    weight::{MAX_RESPONSE_BYTES, weight},
 };
 
-/// Some items, newest first, and the sort key of the last one looked at while there may be more.
+/// A page of items, newest first.
 #[derive(Debug)]
 pub struct Page<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the next page begins: after this.
+    /// Sort key after which the next page starts. None on the last page.
     pub next: Option<String>,
-    /// How much room the items take in an answer ([`weight`]).
+    /// Size of the items in a response, in bytes ([`weight`]).
     pub weight: usize,
 }
 
 impl<T> Page<T> {
-    /// A page of at most one item, with nothing after it.
+    /// A page of at most one item, without a next page.
     pub fn one(item: Option<T>) -> Self {
         Self {
             items: item.into_iter().collect(),
@@ -39,7 +38,7 @@ impl<T> Page<T> {
         }
     }
 
-    /// The page with something else made of each item.
+    /// Converts each item.
     pub fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
         Page {
             items: self.items.into_iter().map(make).collect(),
@@ -50,7 +49,7 @@ impl<T> Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The page with what `open` makes of each item; without those that can't be read.
+    /// Converts each item with `open`. Omits unreadable ones.
     pub(super) async fn open<U, F: Future<Output = Result<U, TableError>>>(
         self,
         kind: &str,
@@ -76,42 +75,42 @@ pub(super) struct Index {
     pub(super) sk: &'static str,
 }
 
-/// Resources by kind, newest first; holds whole items.
+/// Resources by kind, newest first. Projects whole items.
 pub(super) const LISTING: Index = Index {
     name: "listing",
     pk: "list_pk",
     sk: "list_sk",
 };
-/// Deliveries that have not succeeded, by status; holds their keys and what they await.
+/// Deliveries that have not succeeded, by status. Projects their keys and the awaited attempt.
 pub(super) const STATUS: Index = Index {
     name: "status",
     pk: "status_pk",
     sk: "status_sk",
 };
 
-/// Which part of a list.
+/// A page request.
 #[derive(Debug, Clone)]
 pub struct Slice {
-    /// Only what is older than this sort key: a former page's `next`.
+    /// Returns only items older than this sort key: the previous page's `next`.
     pub after: Option<String>,
-    /// How many at the most.
+    /// Maximum number of items.
     pub limit: usize,
-    /// How much room there is for them ([`weight`]).
+    /// Maximum size of the items in bytes ([`weight`]).
     pub room: usize,
 }
 
 impl Slice {
-    /// What comes after `after`, with an answer to itself.
+    /// A page request that may fill a whole response.
     pub fn new(after: Option<String>, limit: usize) -> Self {
         Self {
             after,
             limit,
-            room: MOST_WEIGHT,
+            room: MAX_RESPONSE_BYTES,
         }
     }
 
-    /// Whether these are more than the slice takes: at least one, whatever its weight.
-    fn is_passed_by<'a>(&self, found: impl Iterator<Item = &'a Found>) -> bool {
+    /// Returns whether these are more than a page. A page has at least one item, whatever its size.
+    fn is_exceeded_by<'a>(&self, found: impl Iterator<Item = &'a Found>) -> bool {
         let (count, weight) = found.fold((0, 0), |(count, sum), found| {
             (count + 1, sum + found.weight)
         });
@@ -119,32 +118,33 @@ impl Slice {
     }
 }
 
-/// A span of time, both ends included. One that ends before it begins holds nothing.
+/// A time range, both ends included. Empty if `until` is before `since`.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
-    /// Its begin.
+    /// Start of the range.
     pub since: Timestamp,
-    /// Its end.
+    /// End of the range.
     pub until: Timestamp,
 }
 
 impl Span {
-    /// Whether it holds this time.
+    /// Returns whether the range includes this time.
     pub fn holds(&self, at: Timestamp) -> bool {
         self.since <= at && at <= self.until
     }
 
-    /// The sort keys of what was made in the span: ULIDs begin with the time.
+    /// Returns the ULIDs at the ends of the range. ULIDs start with the time.
     fn ulids(self) -> (Ulid, Ulid) {
         let bound = |at, random| EventId::new(at, random).ulid();
         (bound(self.since, 0), bound(self.until, u128::MAX >> 48))
     }
 }
 
-/// The most days that are read at once. The newest one is read alone: mostly it holds enough.
-const MOST_DAYS_AT_ONCE: usize = 8;
+/// Maximum number of days that are read concurrently. The newest day is read first and alone,
+/// because it usually fills a page.
+const MAX_CONCURRENT_DAYS: usize = 8;
 
-/// An item, how much room it takes, and its place in the list.
+/// An item, its size in a response, and its sort key.
 struct Found {
     sort_key: String,
     weight: usize,
@@ -154,7 +154,7 @@ struct Found {
 /// A query that is read page by page.
 struct Partition<'a> {
     query: QueryFluentBuilder,
-    /// The name of its sort key.
+    /// Name of the sort key.
     sort: &'a str,
     found: Vec<Found>,
     /// Where DynamoDB stopped.
@@ -191,14 +191,14 @@ impl<'a> Partition<'a> {
         Ok(())
     }
 
-    /// What is older than this is not read yet.
+    /// Items older than this have not been read.
     fn edge(&self) -> Option<String> {
         sort_key(self.stopped_at.as_ref()?, self.sort)
     }
 }
 
 impl Table {
-    /// One page of a partition of the index `listing`.
+    /// Returns a page of a partition of the index `listing`.
     pub(super) async fn listed<T: DeserializeOwned>(
         &self,
         list_pk: &str,
@@ -211,7 +211,7 @@ impl Table {
         ))
     }
 
-    /// The keys of one page of several partitions of indexes, merged.
+    /// Returns the keys of a page of several index partitions, merged.
     pub(super) async fn keys_in(
         &self,
         partitions: &[(Index, Vec<String>)],
@@ -225,8 +225,7 @@ impl Table {
         Ok(page(found, slice))
     }
 
-    /// The newest of what is in these partitions of an index: all of it, or more than the slice
-    /// takes.
+    /// Returns the newest items of these index partitions: all of them, or more than a page.
     async fn newest_of(
         &self,
         index: Index,
@@ -246,7 +245,7 @@ impl Table {
         newest(queries, index.sk, slice).await
     }
 
-    /// A query of one partition of an index; its condition is to be set.
+    /// Starts a query of an index partition, without its key condition.
     pub(super) fn index(&self, index: Index, partition: &str) -> QueryFluentBuilder {
         let query = self
             .client
@@ -256,7 +255,8 @@ impl Table {
         query.expression_attribute_values(":pk", text(partition))
     }
 
-    /// One page of what is kept by day and shard, over `span`; `partition` spells the partitions.
+    /// Returns a page of items that are partitioned by day and shard, within `span`. `partition`
+    /// builds the partition keys.
     pub(super) async fn by_day<T: DeserializeOwned>(
         &self,
         partition: impl Fn(jiff::civil::Date, u8) -> String,
@@ -272,7 +272,7 @@ impl Table {
             newest_id = newest_id.min(Ulid(after.0.saturating_sub(1)));
         }
         let mut found = Vec::new();
-        // DynamoDB refuses a range whose ends are the wrong way round.
+        // DynamoDB rejects a range whose ends are reversed.
         if oldest <= newest_id {
             let first_day = key::day(span.since);
             let last_day = key::day(EventId::from_ulid(newest_id).made_at());
@@ -281,14 +281,14 @@ impl Table {
                     .take_while(|day| *day >= first_day)
                     .peekable();
             let mut at_once = 1;
-            while days.peek().is_some() && !slice.is_passed_by(found.iter()) {
+            while days.peek().is_some() && !slice.is_exceeded_by(found.iter()) {
                 let some: Vec<_> = days.by_ref().take(at_once).collect();
                 let partitions = some
                     .iter()
                     .flat_map(|day| (0..key::SHARDS).map(|shard| partition(*day, shard)));
                 let queries = partitions.map(|pk| self.between(pk, oldest, newest_id));
                 found.extend(newest(queries, "sk", slice).await?);
-                at_once = (2 * at_once).min(MOST_DAYS_AT_ONCE);
+                at_once = (2 * at_once).min(MAX_CONCURRENT_DAYS);
             }
         }
         Ok(page(found, slice))
@@ -308,25 +308,25 @@ impl Table {
     }
 }
 
-/// The newest of what these queries find, merged: all of it, or more than the slice takes.
+/// Returns the newest items of these queries, merged: all of them, or more than a page.
 async fn newest(
     queries: impl Iterator<Item = QueryFluentBuilder>,
     sort: &str,
     slice: &Slice,
 ) -> Result<Vec<Found>, TableError> {
-    // One more than asked for tells whether something follows.
+    // One item more than requested shows whether there is a next page.
     let most = i32::try_from(slice.limit + 1).unwrap_or(i32::MAX);
     let mut partitions =
         try_join_all(queries.map(|query| Partition::open(query.limit(most), sort))).await?;
     loop {
-        // Down to the newest edge, nothing is missing in any partition.
+        // Down to the newest edge, no partition has unread items.
         let edge = partitions.iter().filter_map(Partition::edge).max();
         let whole = |found: &Found| edge.as_ref().is_none_or(|edge| found.sort_key >= *edge);
         let settled = partitions
             .iter()
             .flat_map(|partition| &partition.found)
             .filter(|found| whole(found));
-        if edge.is_none() || slice.is_passed_by(settled) {
+        if edge.is_none() || slice.is_exceeded_by(settled) {
             let all = partitions.into_iter().flat_map(|partition| partition.found);
             let mut settled: Vec<Found> = all.filter(whole).collect();
             settled.sort_by(|a, b| b.sort_key.cmp(&a.sort_key));
@@ -339,8 +339,7 @@ async fn newest(
     }
 }
 
-/// As many of these, which are in order, as the slice takes; one at the least. Those that can't be
-/// read are left out.
+/// Returns as many of these sorted items as fit a page, at least one. Omits unreadable ones.
 fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Page<T> {
     let fits = |weight: &mut usize, found: &Found| {
         *weight += found.weight;

@@ -1,9 +1,8 @@
 //! Webhooks and their subscriptions.
 //!
-//! A webhook's settings and signing secrets are one sealed document: a copy of the table shows
-//! names and states, no addresses, headers or secrets. Each pattern of an enabled webhook has a
-//! subscription, which carries the conditions, so that dispatch reads what matches and nothing
-//! else.
+//! A webhook's settings and signing secrets are one encrypted document: a copy of the table reveals
+//! names and states, but no URLs, headers or secrets. Each pattern of an enabled webhook has a
+//! subscription with the conditions, so that dispatch reads only subscriptions that may match.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -34,10 +33,10 @@ use crate::{keyring::Keys, seal::Place, telemetry};
 
 const KIND: &str = "webhook";
 
-/// Queries that run at the same time where there may be thousands, one for each pattern.
+/// Maximum number of concurrent queries, one per pattern. There may be thousands.
 const MAX_CONCURRENT_READS: usize = 16;
 
-/// A webhook's row: what is in clear about it, and the sealed rest.
+/// A webhook's row: the unencrypted state and the encrypted rest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     id: WebhookId,
@@ -66,19 +65,18 @@ struct Private {
 #[derive(Serialize, Deserialize)]
 struct Subscription {
     webhook_id: WebhookId,
-    /// For conditions on `webhook.name`. Rows that were written before those have none until the
-    /// webhook is saved again.
+    /// For conditions on `webhook.name`. Missing in older rows until the webhook is saved again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// JSON text: DynamoDB's own numbers would change some values.
+    /// JSON text, because DynamoDB's numbers would change some values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     conditions: Option<String>,
 }
 
-/// A webhook that may want an event, with its conditions as text.
+/// A webhook that may match an event, with its conditions as text.
 #[derive(Debug, Clone)]
 pub struct Subscriber {
-    /// Which webhook.
+    /// The webhook's ID.
     pub webhook: WebhookId,
     name: Option<String>,
     conditions: Option<String>,
@@ -89,7 +87,7 @@ pub struct Subscriber {
 pub struct Position(Item);
 
 impl Row {
-    /// Until when its queued deliveries are cancelled.
+    /// Returns until when queued deliveries are cancelled.
     pub fn stopped(&self) -> Stopped {
         Stopped::of(self.enabled, self.state.stopped_at)
     }
@@ -119,15 +117,15 @@ impl Row {
         })
     }
 
-    /// The whole webhook.
+    /// Decrypts the webhook.
     pub async fn open(self, keys: &Keys) -> Result<Webhook, TableError> {
         let document = keys.open(place(&self.id.to_string()), &self.sealed).await?;
         let unreadable =
             |what: String| TableError::Document(format!("webhook {}: {what}", self.id));
         let private: Private = serde_json::from_str(document.expose_secret())
             .map_err(|error| unreadable(fault(&error)))?;
-        // What was saved under an older list of extra targets must be read all the same: sending
-        // checks it anew.
+        // A URL that an older allow-list permitted must still load. It is checked again when
+        // sending.
         let settings = Settings::restore(private.settings.into())
             .map_err(|problems| unreadable(faults(&problems)))?;
         let secret = |text: String| SigningSecret::issued(&text.into());
@@ -150,7 +148,7 @@ impl Row {
     }
 }
 
-/// Reads the rotated secrets of a webhook: a list, or the single one that older rows have.
+/// Parses the rotated secrets: a list, or the single one of older rows.
 fn previous<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(String, Timestamp)>, D::Error> {
@@ -175,7 +173,7 @@ fn place(id: &str) -> Place<'_> {
 }
 
 impl Table {
-    /// Adds a webhook.
+    /// Creates a webhook.
     pub async fn create_webhook(
         &self,
         webhook: &Webhook,
@@ -183,21 +181,21 @@ impl Table {
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let mut writes = vec![
-            self.write(
+            self.tx_put(
                 self.webhook_item(webhook, keys).await?,
                 Some(Condition::absent()),
             )?,
-            self.write(name_item(webhook)?, Some(Condition::absent()))?,
+            self.tx_put(name_item(webhook)?, Some(Condition::absent()))?,
         ];
         for pattern in subscribed(webhook) {
-            writes.push(self.write(subscription_item(webhook, pattern)?, None)?);
+            writes.push(self.tx_put(subscription_item(webhook, pattern)?, None)?);
         }
         writes.push(self.audit_write(entry)?);
         writes.extend(self.uses(None, Some(webhook))?);
         self.transact_named(writes, &name_key(webhook)).await
     }
 
-    /// Replaces `before` by `after`, unless it has changed meanwhile.
+    /// Replaces `before` with `after` unless it has changed since it was read.
     pub async fn update_webhook(
         &self,
         before: &Webhook,
@@ -206,33 +204,33 @@ impl Table {
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let row = self.webhook_item(after, keys).await?;
-        let mut writes = vec![self.write(row, Some(unchanged_in_health(before)))?];
+        let mut writes = vec![self.tx_put(row, Some(unchanged_in_health(before)))?];
         let (old_name, new_name) = (name_key(before), name_key(after));
         if old_name != new_name {
-            writes.push(self.write(name_item(after)?, Some(Condition::absent()))?);
-            writes.push(self.erase(&old_name, None)?);
+            writes.push(self.tx_put(name_item(after)?, Some(Condition::absent()))?);
+            writes.push(self.tx_delete(&old_name, None)?);
         }
         let kept: BTreeSet<&Pattern> = subscribed(after).collect();
         for pattern in subscribed(before).filter(|pattern| !kept.contains(pattern)) {
-            writes.push(self.erase(&Key::subscription(pattern, before.id), None)?);
+            writes.push(self.tx_delete(&Key::subscription(pattern, before.id), None)?);
         }
         for pattern in kept {
-            writes.push(self.write(subscription_item(after, pattern)?, None)?);
+            writes.push(self.tx_put(subscription_item(after, pattern)?, None)?);
         }
         writes.push(self.audit_write(entry)?);
         writes.extend(self.uses(Some(before), Some(after))?);
         self.transact_named(writes, &new_name).await
     }
 
-    /// Removes a webhook, unless it has changed meanwhile.
+    /// Deletes a webhook unless it has changed since it was read.
     pub async fn delete_webhook(&self, webhook: &Webhook, entry: &Entry) -> Result<(), WriteError> {
         let mut writes = vec![
-            self.erase(&Key::webhook(webhook.id), Some(unchanged(webhook)))?,
-            self.erase(&name_key(webhook), None)?,
-            self.erase(&Key::pace(webhook.id), None)?,
+            self.tx_delete(&Key::webhook(webhook.id), Some(unchanged(webhook)))?,
+            self.tx_delete(&name_key(webhook), None)?,
+            self.tx_delete(&Key::pace(webhook.id), None)?,
         ];
         for pattern in subscribed(webhook) {
-            writes.push(self.erase(&Key::subscription(pattern, webhook.id), None)?);
+            writes.push(self.tx_delete(&Key::subscription(pattern, webhook.id), None)?);
         }
         writes.push(self.audit_write(entry)?);
         writes.extend(self.uses(Some(webhook), None)?);
@@ -241,9 +239,9 @@ impl Table {
             .map_err(|_| WriteError::Changed)
     }
 
-    /// Notes the health of a webhook, unless it has begun or ended to fail meanwhile, or is gone.
-    /// It is no change of the webhook: its version stays.
-    pub async fn note_health(
+    /// Records the health of a webhook, unless it has started or stopped failing since it was read,
+    /// or was deleted. Keeps the webhook's version.
+    pub async fn record_health(
         &self,
         before: &Webhook,
         health: Option<&Health>,
@@ -274,7 +272,7 @@ impl Table {
         })
     }
 
-    /// One webhook.
+    /// Returns a webhook.
     pub async fn webhook(&self, id: WebhookId, keys: &Keys) -> Result<Option<Webhook>, TableError> {
         match self.get::<Row>(&Key::webhook(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
@@ -282,7 +280,7 @@ impl Table {
         }
     }
 
-    /// Until when the queued deliveries of one webhook are cancelled.
+    /// Returns until when a webhook's queued deliveries are cancelled.
     pub async fn stopped(&self, id: WebhookId) -> Result<Stopped, TableError> {
         Ok(self
             .get::<Row>(&Key::webhook(id))
@@ -290,7 +288,7 @@ impl Table {
             .map_or(Stopped::Always, |row| row.stopped()))
     }
 
-    /// The webhook of this name, without regard to case.
+    /// Returns the webhook with this name, ignoring case.
     pub async fn webhook_named(
         &self,
         name: &str,
@@ -302,14 +300,13 @@ impl Table {
         }
     }
 
-    /// All webhooks, newest first.
+    /// Lists webhooks, newest first.
     pub async fn webhooks(&self, slice: &Slice, keys: &Keys) -> Result<Page<Webhook>, TableError> {
         let page = self.listed::<Row>(KIND, slice).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
-    /// Until when the queued deliveries of these webhooks are cancelled. Of one that can't be read
-    /// nothing is known.
+    /// Returns until when these webhooks' queued deliveries are cancelled. Omits unreadable ones.
     pub async fn stops(
         &self,
         ids: &[WebhookId],
@@ -326,8 +323,8 @@ impl Table {
         Ok(move |id| stops.get(&id).copied().unwrap_or(Stopped::Always))
     }
 
-    /// Some of the enabled webhooks that ask for this pattern: at most 1 MB of them, and the
-    /// position to go on from while there are more.
+    /// Returns up to 1 MB of the enabled webhooks that subscribe to this pattern, and the position
+    /// of the next page.
     pub async fn subscribers(
         &self,
         pattern: &Pattern,
@@ -364,7 +361,7 @@ impl Table {
         ))
     }
 
-    /// How many webhooks get the event type of `kinds` that most of them want.
+    /// Returns the number of webhooks that get the most popular event type of `kinds`.
     pub async fn most_subscribers(&self, kinds: &[EventType]) -> Result<usize, TableError> {
         let patterns: BTreeSet<Pattern> = kinds.iter().flat_map(EventType::patterns).collect();
         let reads: Vec<_> = patterns
@@ -388,12 +385,12 @@ impl Table {
         Ok(kinds.iter().map(webhooks).max().unwrap_or(0))
     }
 
-    /// The IDs of the enabled webhooks that ask for exactly this pattern.
+    /// Returns the IDs of the enabled webhooks that subscribe to exactly this pattern.
     pub async fn subscribed_to(&self, pattern: &Pattern) -> Result<Vec<String>, TableError> {
         self.sort_keys(&key::subscriptions(pattern)).await
     }
 
-    /// Counts the webhook where it sends to a service now, and no more where it did.
+    /// Updates the webhook counts of the services that `after` adds and `before` no longer has.
     fn uses(
         &self,
         before: Option<&Webhook>,
@@ -423,7 +420,7 @@ impl Table {
 }
 
 impl Subscriber {
-    /// The conditions, parsed anew each time.
+    /// Parses the conditions.
     pub fn conditions(&self) -> Result<Option<condition::Condition>, TableError> {
         let unreadable =
             |what: String| TableError::Document(format!("conditions of {}: {what}", self.webhook));
@@ -434,7 +431,7 @@ impl Subscriber {
         self.conditions.as_ref().map(read).transpose()
     }
 
-    /// An event as this webhook sees it.
+    /// Returns the event with this webhook's name, as conditions see it.
     pub fn subject<'a>(&'a self, event: &'a Event) -> Subject<'a> {
         Subject {
             event,
@@ -444,17 +441,17 @@ impl Subscriber {
     }
 }
 
-/// Whether the conditions hold. Those that cost too much for this event don't, which is logged and
-/// counted.
+/// Returns whether the conditions match. Conditions that exceed the cost limit don't, which is
+/// logged and counted.
 pub fn wants(conditions: &condition::Condition, subject: &Subject<'_>) -> bool {
     conditions.matches(subject).unwrap_or_else(|error| {
         telemetry::metric("conditions_too_costly", 1);
-        tracing::warn!(webhook = %subject.webhook, event = %subject.event.id, %error, "event not matched");
+        tracing::warn!(webhook = %subject.webhook, event = %subject.event.id, %error, "conditions exceed the cost limit; event not matched");
         false
     })
 }
 
-/// The patterns under which dispatch finds the webhook.
+/// Returns the patterns under which dispatch finds the webhook.
 fn subscribed(webhook: &Webhook) -> impl Iterator<Item = &Pattern> {
     webhook
         .settings
@@ -470,8 +467,8 @@ fn unchanged(webhook: &Webhook) -> Condition {
     )
 }
 
-/// As [`unchanged`], and its health has not been noted anew either: that is part of the row, and no
-/// change by itself.
+/// Like [`unchanged`], and the health is the same too. Health is part of the row, but does not
+/// change its version.
 fn unchanged_in_health(webhook: &Webhook) -> Condition {
     let (health, since) = same_health(webhook);
     let version = (":version", number(webhook.state.version));

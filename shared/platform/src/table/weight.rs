@@ -1,15 +1,15 @@
-//! How much room items take in an answer. Lambda answers with at most 6 MB, which hold our answer
-//! as a JSON string: its quotes are escaped once more, and those inside of its texts twice.
+//! Size of items in a response. Lambda limits a response to 6 MB, which contain the body as a JSON
+//! string: its quotes are escaped once more, and those inside of strings twice.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
 
-/// The most that the items of one answer weigh, in bytes of Lambda's 6 MB. The rest is for what
-/// comes beside them, and for what weighs more once it is unsealed.
-pub const MOST_WEIGHT: usize = 4_000_000;
+/// Maximum size of the items of one response, in bytes. The rest of Lambda's 6 MB is for other
+/// fields, and for values that grow when they are decrypted.
+pub const MAX_RESPONSE_BYTES: usize = 4_000_000;
 
-/// How many bytes an item takes in an answer, at the most.
+/// Returns an upper bound for the size of an item in a response, in bytes.
 pub(super) fn weight(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + 12 + of_value(value))
@@ -26,7 +26,7 @@ fn of_value(value: &AttributeValue) -> usize {
     }
 }
 
-/// `"` becomes `\\\"`, and a control character something like `\\u0007`.
+/// `"` becomes `\\\"`, and a control character becomes for example `\\u0007`.
 fn of_byte(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' => 4,
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_takes_more_than_it_weighs() {
+    fn size_is_an_upper_bound() {
         for text in [
             "plain",
             "\"\\\"",

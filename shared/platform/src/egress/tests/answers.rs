@@ -1,9 +1,9 @@
-//! Every form of an answer that HTTP allows, and what servers commonly write beside it.
+//! Every form of response that HTTP allows, and common deviations.
 
 use super::{super::exchange::MAX_HEADERS, *};
 
 #[tokio::test]
-async fn odd_but_allowed_answers_are_read() {
+async fn unusual_but_valid_responses_are_accepted() {
     let many = (0..MAX_HEADERS - 1)
         .map(|n| format!("x-{n}: a\r\n"))
         .collect::<Vec<_>>()
@@ -70,7 +70,7 @@ async fn odd_but_allowed_answers_are_read() {
 }
 
 #[tokio::test]
-async fn a_folded_field_has_its_whole_value() {
+async fn folded_field_has_its_whole_value() {
     let reply = b"HTTP/1.1 503 Busy\r\nretry-after:\r\n  120\r\nx-a: one,\r\n\ttwo\r\ncontent-length: 0\r\n\r\n";
     let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
     let text = |name: &str| {
@@ -88,7 +88,7 @@ async fn a_folded_field_has_its_whole_value() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_shows_its_status_and_what_came() {
+async fn incomplete_response_has_status_and_partial_body() {
     for (reply, body) in [
         (
             &b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"[..],
@@ -106,7 +106,7 @@ async fn an_answer_that_breaks_off_shows_its_status_and_what_came() {
         let answer = exchange_with(reply, |_| ())
             .await
             .0
-            .expect("the head is an answer");
+            .expect("the head is a response");
         let incomplete = Some(CallError::Unreachable(Unreachable::Closed));
         assert_eq!(
             (answer.status, &*answer.body, answer.incomplete),

@@ -1,20 +1,20 @@
-//! Connections that are used again, and what happens when the receiver closes one.
+//! Reuse of connections, and receivers that close them.
 
 use super::*;
 
-/// What a receiver does with the requests of one connection, one after the other; then it closes.
+/// Actions of a receiver for the requests of one connection, in order. Then it closes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Act {
     Answer,
-    /// Closes without a byte.
+    /// Closes without sending a byte.
     Close,
-    /// Resets: what was sent is thrown away.
+    /// Resets the connection, discarding what was sent.
     Reset,
-    /// Begins an answer, and closes.
+    /// Starts a response and closes.
     Begin,
 }
 
-/// Serves a list of connections, and returns the requests of each.
+/// Serves a list of connections. Returns the requests of each.
 async fn serve(listener: TcpListener, connections: &[&[Act]]) -> Vec<Vec<String>> {
     let mut seen = Vec::new();
     for acts in connections {
@@ -37,8 +37,8 @@ async fn serve(listener: TcpListener, connections: &[&[Act]]) -> Vec<Vec<String>
     seen
 }
 
-/// Makes calls one after the other; their results, and the requests that came to a receiver that
-/// behaves so.
+/// Sends requests one after the other. Returns their results and the requests that the receiver
+/// saw.
 async fn calls(
     count: usize,
     connections: &[&[Act]],
@@ -70,13 +70,13 @@ async fn calls(
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again() {
+async fn connection_is_reused() {
     let (results, seen) = calls(3, &[&[Act::Answer; 3]]).await;
     assert_eq!((results, seen[0].len()), (vec![Ok(200); 3], 3));
 }
 
 #[tokio::test]
-async fn a_request_lost_with_a_reused_connection_is_repeated_on_a_new_one() {
+async fn request_lost_on_a_reused_connection_is_repeated() {
     for loss in [Act::Close, Act::Reset, Act::Begin] {
         let (results, seen) = calls(2, &[&[Act::Answer, loss], &[Act::Answer]]).await;
         assert_eq!(results, [Ok(200), Ok(200)]);
@@ -90,18 +90,18 @@ async fn a_request_lost_with_a_reused_connection_is_repeated_on_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_request_is_repeated_once_at_the_most() {
+async fn request_is_repeated_at_most_once() {
     let closed = Err(CallError::Unreachable(Unreachable::Closed));
-    // The repeat is lost, too: on a new connection, that is an answer of its own.
+    // The repeat is lost too. On a new connection, that is the outcome.
     let (results, seen) = calls(2, &[&[Act::Answer, Act::Close], &[Act::Close]]).await;
     assert_eq!((results, seen.len()), (vec![Ok(200), closed], 2));
-    // What is lost on the first use of a connection is not repeated.
+    // A loss on the first use of a connection is not repeated.
     let (results, seen) = calls(1, &[&[Act::Close]]).await;
     assert_eq!((results, seen.len()), (vec![closed], 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_repeat_has_the_time_that_is_left() {
+async fn repeat_uses_the_remaining_time() {
     let (listener, port) = listen().await;
     let egress = egress(port, RootCertStore::empty());
     let serve = async {
@@ -124,7 +124,7 @@ async fn the_repeat_has_the_time_that_is_left() {
     let (result, seconds) =
         tokio::select! { () = serve => unreachable!(), result = calls => result };
     assert_eq!(
-        (result.expect_err("no answer"), seconds),
+        (result.expect_err("no response"), seconds),
         (CallError::Timeout, 10)
     );
 }
@@ -149,7 +149,7 @@ async fn reused_connection_that_closes_later_than_a_second_is_not_repeated() {
     };
     let result = tokio::select! { () = serve => panic!("the request was repeated"), result = calls => result };
     assert_eq!(
-        result.expect_err("no answer"),
+        result.expect_err("no response"),
         CallError::Unreachable(Unreachable::Closed)
     );
 }

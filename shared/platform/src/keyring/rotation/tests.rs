@@ -18,8 +18,8 @@ const PLACE: Place<'_> = Place {
     field: "secret",
 };
 
-/// A secret whose rotation to `TOKEN` has begun, with the keyring that it had.
-fn begun() -> (Secret, Keyring) {
+/// A secret whose rotation to `TOKEN` has started, and its keyring.
+fn started() -> (Secret, Keyring) {
     let ring = Keyring::generate();
     let secret = Secret::holding(&ring);
     secret.begin(TOKEN);
@@ -30,7 +30,7 @@ fn copy(ring: &Keyring) -> Keyring {
     Keyring::from_json(&ring.to_json()).expect("keyring")
 }
 
-/// What must hold after a whole rotation from `old`.
+/// Asserts the result of a complete rotation from `old`.
 fn assert_rotated(secret: &Secret, old: &Keyring) {
     assert_eq!(secret.staged("AWSCURRENT").as_deref(), Some(TOKEN));
     let new = secret.ring("AWSCURRENT").expect("keyring");
@@ -56,8 +56,8 @@ fn assert_rotated(secret: &Secret, old: &Keyring) {
 }
 
 #[tokio::test]
-async fn each_step_may_come_twice() {
-    let (secret, old) = begun();
+async fn repeated_steps_are_idempotent() {
+    let (secret, old) = started();
     for step in STEPS {
         for _ in 0..2 {
             secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
@@ -67,9 +67,9 @@ async fn each_step_may_come_twice() {
     assert_eq!(
         secret.state().writes,
         3,
-        "the first keyring, the new one, the stage"
+        "the first keyring, the new one and the stage"
     );
-    // And all of them again, with the rotation over.
+    // Repeats all steps after the rotation is complete.
     for step in STEPS {
         secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
     }
@@ -78,13 +78,13 @@ async fn each_step_may_come_twice() {
 }
 
 #[tokio::test]
-async fn a_crash_at_any_call_is_made_good_by_the_next_try() {
-    // Secrets Manager repeats the step that failed, or begins again from the first.
+async fn crash_at_any_request_is_repaired_by_a_retry() {
+    // Secrets Manager repeats the failed step, or starts over.
     for again_from_the_first in [false, true] {
         for crash in [Crash::Before, Crash::After] {
             let mut calls = 0;
             loop {
-                let (secret, old) = begun();
+                let (secret, old) = started();
                 secret.state().crash = Some((calls, crash));
                 let mut crashes = 0;
                 let mut steps = STEPS.as_slice();
@@ -107,14 +107,14 @@ async fn a_crash_at_any_call_is_made_good_by_the_next_try() {
                 );
                 calls += 1;
             }
-            assert_eq!(calls, 12, "calls of a whole rotation");
+            assert_eq!(calls, 12, "requests of a complete rotation");
         }
     }
 }
 
 #[tokio::test]
-async fn twins_make_one_keyring() {
-    let (secret, old) = begun();
+async fn concurrent_rotations_create_one_keyring() {
+    let (secret, old) = started();
     let (one, two) = (secret.keys(), secret.keys());
     for step in STEPS {
         let (first, second) =
@@ -136,13 +136,13 @@ async fn twins_make_one_keyring() {
 }
 
 #[tokio::test]
-async fn functions_with_the_old_keyring_open_what_the_new_one_seals() {
-    let (secret, _) = begun();
+async fn old_cached_keyring_decrypts_values_of_the_new_one() {
+    let (secret, _) = started();
     let reader = secret.keys();
     let now = crate::clock::now();
     let after = |seconds| now + jiff::SignedDuration::from_secs(seconds);
     let old = reader
-        .not_older_than(super::super::FRESH, now)
+        .not_older_than(super::super::CACHE_TTL, now)
         .await
         .expect("keyring")
         .seal(PLACE, "old");
@@ -175,8 +175,8 @@ async fn functions_with_the_old_keyring_open_what_the_new_one_seals() {
 }
 
 #[tokio::test]
-async fn rotations_add_up() {
-    let (secret, first) = begun();
+async fn each_rotation_adds_a_key() {
+    let (secret, first) = started();
     let sealed = first.seal(PLACE, "s3cret");
     for turn in 0..5 {
         let token = format!("22222222-2222-4222-8222-{turn:012}");
@@ -199,10 +199,10 @@ async fn rotations_add_up() {
 }
 
 #[tokio::test]
-async fn only_a_pending_version_of_our_secret_under_rotation_is_worked_on() {
+async fn step_for_another_secret_or_version_fails() {
     let other = "33333333-3333-4333-8333-333333333333";
     for step in STEPS {
-        let (secret, _) = begun();
+        let (secret, _) = started();
         let keys = secret.keys();
         let foreign = "arn:aws:secretsmanager:us-east-1:000000000000:secret:other-AbCdEf";
         assert!(matches!(
@@ -230,8 +230,8 @@ async fn only_a_pending_version_of_our_secret_under_rotation_is_worked_on() {
 }
 
 #[tokio::test]
-async fn a_step_before_its_time_is_refused() {
-    let (secret, _) = begun();
+async fn step_before_create_secret_fails() {
+    let (secret, _) = started();
     for step in [Step::TestSecret, Step::FinishSecret] {
         let refused = secret.keys().rotate(step, ARN, TOKEN).await;
         assert!(
@@ -243,8 +243,8 @@ async fn a_step_before_its_time_is_refused() {
 }
 
 #[tokio::test]
-async fn no_keys_are_lost_when_the_current_keyring_changes_meanwhile() {
-    let (secret, old) = begun();
+async fn concurrent_change_of_the_current_keyring_loses_no_keys() {
+    let (secret, old) = started();
     secret
         .keys()
         .rotate(Step::CreateSecret, ARN, TOKEN)
@@ -270,10 +270,10 @@ async fn no_keys_are_lost_when_the_current_keyring_changes_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_rotation_before_the_bootstrap_makes_the_first_keyring() {
+async fn rotation_before_the_bootstrap_creates_the_first_keyring() {
     let secret = Secret::default();
     secret.begin(TOKEN);
-    // Alone, as when rotation is enabled without rotating at once.
+    // Runs alone when rotation is enabled without rotating immediately.
     secret
         .keys()
         .rotate(Step::TestSecret, ARN, TOKEN)
@@ -292,7 +292,7 @@ async fn a_rotation_before_the_bootstrap_makes_the_first_keyring() {
 }
 
 #[tokio::test]
-async fn a_bootstrap_in_the_midst_of_a_first_rotation_is_not_undone() {
+async fn bootstrap_during_the_first_rotation_is_not_undone() {
     let secret = Secret::default();
     secret.begin(TOKEN);
     secret
@@ -310,9 +310,9 @@ async fn a_bootstrap_in_the_midst_of_a_first_rotation_is_not_undone() {
 }
 
 #[tokio::test]
-async fn a_copy_of_the_current_keyring_passes_the_test() {
-    // Secrets Manager tries the step on one when rotation is enabled.
-    let (secret, old) = begun();
+async fn test_step_accepts_a_copy_of_the_current_keyring() {
+    // Secrets Manager runs this step on a copy when rotation is enabled.
+    let (secret, old) = started();
     secret
         .keys()
         .put(TOKEN, Some("AWSPENDING"), &old.to_json())
@@ -326,8 +326,8 @@ async fn a_copy_of_the_current_keyring_passes_the_test() {
 }
 
 #[tokio::test]
-async fn what_is_no_keyring_is_neither_replaced_nor_made_current() {
-    let (secret, _) = begun();
+async fn invalid_value_is_neither_replaced_nor_made_current() {
+    let (secret, _) = started();
     secret
         .keys()
         .put(TOKEN, Some("AWSPENDING"), &"hunter2".to_owned().into())
@@ -358,10 +358,10 @@ async fn what_is_no_keyring_is_neither_replaced_nor_made_current() {
 }
 
 #[tokio::test]
-async fn a_full_keyring_is_refused_before_it_is_stored() {
+async fn full_keyring_is_rejected_before_storing() {
     let size = |ring: &Keyring| ring.to_json().expose_secret().len();
     let mut ring = Keyring::generate();
-    let more = (MOST_BYTES - size(&ring)) / (size(&copy(&ring).with_new_key()) - size(&ring));
+    let more = (MAX_SECRET_BYTES - size(&ring)) / (size(&copy(&ring).with_new_key()) - size(&ring));
     assert!(more > 1_100);
     for _ in 1..more {
         ring = ring.with_new_key();

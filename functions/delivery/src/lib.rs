@@ -155,12 +155,12 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
         deferred.push((message_id, action));
     }
     let (worked, sent, reported, requeued) = futures::join!(
-        work(app, due, deadline),
-        messages::work(app, sends, deadline),
+        process_batch(app, due, deadline),
+        messages::process_batch(app, sends, deadline),
         join_all(
             notices
                 .into_iter()
-                .map(|(id, notice)| reports::one(app, id, notice))
+                .map(|(id, notice)| reports::process(app, id, notice))
         ),
         join_all(deferred.into_iter().map(|(id, action)| action.act(app, id))),
     );
@@ -195,7 +195,7 @@ fn read(body: &str) -> serde_json::Result<Incoming> {
 }
 
 /// Processes delivery messages. Returns the IDs of those that failed.
-async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<String>> {
+async fn process_batch(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<String>> {
     let messages: Vec<Message> = due
         .iter()
         .map(|received| received.message.clone())
@@ -211,7 +211,11 @@ async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<S
                 read_at,
                 deadline,
             };
-            join_all(due.into_iter().map(|received| one(app, &batch, received))).await
+            join_all(
+                due.into_iter()
+                    .map(|received| process(app, &batch, received)),
+            )
+            .await
         }
         Err(error) => {
             tracing::error!(%error, "failed to read batch");
@@ -223,7 +227,7 @@ async fn work(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<S
 }
 
 /// Processes one delivery message. Returns its ID if it failed.
-async fn one(app: &App, batch: &Batch, received: Received) -> Option<String> {
+async fn process(app: &App, batch: &Batch, received: Received) -> Option<String> {
     let Received {
         message_id,
         body,

@@ -30,7 +30,7 @@ pub(super) const TRIES: usize = 5;
 const RECORD_TRIES: usize = 50;
 
 /// Processes the send tasks of a batch. Returns the IDs of the queue messages that failed.
-pub(super) async fn work(
+pub(super) async fn process_batch(
     app: &App,
     mut tasks: Vec<(String, Errand)>,
     deadline: Deadline,
@@ -46,7 +46,7 @@ pub(super) async fn work(
             let each = tasks.into_iter().map(async |(message_id, task)| {
                 let row = rows.get(&task.message);
                 let provider = row.and_then(|row| providers.get(&row.provider_id));
-                let result = one(app, row, provider, &task, deadline).await;
+                let result = process(app, row, provider, &task, deadline).await;
                 result.err().map(|error| {
                     error.log(&task.message, task.ticket.number);
                     message_id
@@ -78,7 +78,7 @@ async fn context(app: &App, tasks: &[(String, Errand)]) -> Result<Context, Table
     Ok((rows, providers))
 }
 
-async fn one(
+async fn process(
     app: &App,
     row: Option<&Message>,
     provider: Option<&Stored>,

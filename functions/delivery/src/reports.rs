@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Processes a report. Returns the queue message's ID if that failed.
-pub(super) async fn one(app: &App, message_id: String, notice: Notice) -> Option<String> {
+pub(super) async fn process(app: &App, message_id: String, notice: Notice) -> Option<String> {
     let result = apply(app, &notice).await;
     result.err().map(|error| {
         tracing::error!(provider = %notice.provider, %error, "failed to process report");

@@ -76,7 +76,7 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
         texts
             .into_iter()
             .zip(matches)
-            .map(|(event, matches)| write(app, event, matches)),
+            .map(|(event, matches)| put_event(app, event, matches)),
     )
     .await;
     let mut outgoing = Vec::new();
@@ -106,7 +106,7 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
 }
 
 /// Writes the event with its matches unless it exists. Returns the stored matches.
-async fn write(
+async fn put_event(
     app: &App,
     event: &EventText,
     matches: Result<Vec<WebhookId>, DispatchError>,

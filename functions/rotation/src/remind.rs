@@ -44,7 +44,7 @@ const MAX_CONCURRENT_REMINDERS: usize = 10;
 /// the end.
 pub(crate) async fn run(app: &App, now: &str) -> Result<Reminded, RotationError> {
     let now: Timestamp = now.parse().unwrap_or_else(|_| clock::now());
-    let listed = listed(app, now).await?;
+    let listed = list_due(app, now).await?;
     let overdue = listed
         .iter()
         .filter(|credential| credential.is_overdue(now))
@@ -54,7 +54,7 @@ pub(crate) async fn run(app: &App, now: &str) -> Result<Reminded, RotationError>
         u64::try_from(overdue).unwrap_or(u64::MAX),
     );
     let results: Vec<Result<bool, RotationError>> = stream::iter(listed)
-        .map(|credential| one(app, credential, now))
+        .map(|credential| send_logged(app, credential, now))
         .buffer_unordered(MAX_CONCURRENT_REMINDERS)
         .collect()
         .await;
@@ -69,7 +69,7 @@ pub(crate) async fn run(app: &App, now: &str) -> Result<Reminded, RotationError>
 
 /// Lists all credentials whose next reminder is due within a week. Includes overdue ones of any
 /// age.
-async fn listed(app: &App, now: Timestamp) -> Result<Vec<Credential>, RotationError> {
+async fn list_due(app: &App, now: Timestamp) -> Result<Vec<Credential>, RotationError> {
     let horizon = now.checked_add(STEP).unwrap_or(now);
     let mut slice = Slice::new(None, PAGE_SIZE);
     // Keyed by ID: a credential that changes during the listing can appear again further down.
@@ -89,7 +89,11 @@ async fn listed(app: &App, now: Timestamp) -> Result<Vec<Credential>, RotationEr
 }
 
 /// Sends one reminder and logs its error. Returns whether one was sent.
-async fn one(app: &App, credential: Credential, now: Timestamp) -> Result<bool, RotationError> {
+async fn send_logged(
+    app: &App,
+    credential: Credential,
+    now: Timestamp,
+) -> Result<bool, RotationError> {
     let result = remind(app, &credential, now).await;
     result.inspect_err(
         |error| tracing::error!(credential = %credential.id, %error, "failed to send reminder"),

@@ -123,7 +123,7 @@ impl Emulator {
 
     /// Enables saving the state when the emulator stops. Until then a failed or interrupted start
     /// changes nothing.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn enable_saving(&mut self) {
         if let Some(input) = &mut self.child.stdin {
             // `alive` detects an emulator that has exited.
             let _ = input.write_all(b"k");

@@ -35,11 +35,11 @@ pub enum UpError {
     PortTaken(u16),
     /// The saved state belongs to another port. It contains queue URLs, which include the port.
     #[error(
-        "the saved state belongs to {former}. Start with that port, or discard the state with --fresh"
+        "the saved state belongs to {previous}. Start with that port, or discard the state with --fresh"
     )]
     Moved {
         /// Where the stack ran.
-        former: String,
+        previous: String,
     },
     /// Another process uses the directory.
     #[error("{} is in use. Is `cargo dev` already running?", .0.display())]

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum HttpError {
     /// No response.
     #[error("no response ({0})")]
-    NoAnswer(Box<ureq::Error>),
+    NoResponse(Box<ureq::Error>),
     /// A response with an error status.
     #[error("{status}: {body}")]
     Refused {
@@ -29,12 +29,12 @@ pub(crate) struct Answer {
 const TIMEOUT: Duration = Duration::from_secs(90);
 
 pub(crate) fn get(url: &str) -> Result<Answer, HttpError> {
-    answer(builder("GET", url), &[])
+    send(builder("GET", url), &[])
 }
 
 /// Sends a `GET` request with a bearer token.
 pub(crate) fn get_as(url: &str, token: &str) -> Result<Answer, HttpError> {
-    answer(
+    send(
         builder("GET", url).header("authorization", format!("Bearer {token}")),
         &[],
     )
@@ -45,15 +45,15 @@ pub(crate) fn aws(base: &str, target: &str, body: &serde_json::Value) -> Result<
     let request = builder("POST", base)
         .header("x-amz-target", target)
         .header("content-type", "application/x-amz-json-1.0");
-    answer(request, body.to_string().as_bytes())
+    send(request, body.to_string().as_bytes())
 }
 
 pub(crate) fn put(url: &str, body: &[u8]) -> Result<Answer, HttpError> {
-    answer(builder("PUT", url), body)
+    send(builder("PUT", url), body)
 }
 
-/// Executes an action of a service with the form protocol. `service` is its name in signatures,
-/// because several services have actions with the same name.
+/// Sends a `POST` request. `service` is the service's name in signatures, because several services
+/// have actions with the same name.
 pub(crate) fn post(
     url: &str,
     service: &str,
@@ -65,26 +65,26 @@ pub(crate) fn post(
     let request = builder("POST", url)
         .header("authorization", unsigned)
         .header("content-type", content_type);
-    answer(request, body.as_bytes())
+    send(request, body.as_bytes())
 }
 
 fn builder(method: &str, url: &str) -> ureq::http::request::Builder {
     ureq::http::Request::builder().method(method).uri(url)
 }
 
-fn answer(request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, HttpError> {
-    let no_answer = |error: ureq::Error| HttpError::NoAnswer(Box::new(error));
+fn send(request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, HttpError> {
+    let no_response = |error: ureq::Error| HttpError::NoResponse(Box::new(error));
     let request = request
         .body(body)
-        .map_err(|error| no_answer(error.into()))?;
+        .map_err(|error| no_response(error.into()))?;
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
         .timeout_global(Some(TIMEOUT))
         .build()
         .into();
-    let mut response = agent.run(request).map_err(no_answer)?;
-    let body = response.body_mut().read_to_string().map_err(no_answer)?;
+    let mut response = agent.run(request).map_err(no_response)?;
+    let body = response.body_mut().read_to_string().map_err(no_response)?;
     if !response.status().is_success() {
         return Err(HttpError::Refused {
             status: response.status().as_u16(),

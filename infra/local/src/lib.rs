@@ -130,13 +130,13 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
     let log = lock(&place, options.say)?;
     if options.fresh {
         (options.say)("Discarding the previous state …");
-        forget(&place)?;
+        discard(&place)?;
     }
-    let former = Stack::read(&place.file("stack.json")).map(|stack| stack.aws.endpoint_url);
-    if let Some(former) =
-        former.filter(|former| *former != format!("http://127.0.0.1:{}", options.port))
+    let previous = Stack::read(&place.file("stack.json")).map(|stack| stack.aws.endpoint_url);
+    if let Some(previous) =
+        previous.filter(|previous| *previous != format!("http://127.0.0.1:{}", options.port))
     {
-        return Err(UpError::Moved { former });
+        return Err(UpError::Moved { previous });
     }
     // Checked before the slow steps.
     emulator::free(options.port)?;
@@ -144,7 +144,7 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
     match run(options, &place, &log, invoke_port) {
         Err(UpError::Unreadable(reason)) => Err(UpError::Unusable {
             reason,
-            place: ready::set_aside(&place)?,
+            place: ready::move_aside(&place)?,
         }),
         other => other,
     }
@@ -210,7 +210,7 @@ fn run(
     stack
         .write(&place.file("stack.json"))
         .map_err(at(&place.file("stack.json")))?;
-    emulator.keep();
+    emulator.enable_saving();
     Ok(Running {
         stack,
         place: place.clone(),
@@ -332,7 +332,7 @@ fn lock(place: &Place, say: fn(&str)) -> Result<File, UpError> {
     }
 }
 
-fn forget(place: &Place) -> Result<(), UpError> {
+fn discard(place: &Place) -> Result<(), UpError> {
     for entry in fs::read_dir(&place.directory)
         .map_err(at(&place.directory))?
         .flatten()

@@ -86,7 +86,7 @@ fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static s
 }
 
 /// Moves the saved state to a directory of its own. Returns that directory.
-pub(crate) fn set_aside(place: &Place) -> Result<PathBuf, UpError> {
+pub(crate) fn move_aside(place: &Place) -> Result<PathBuf, UpError> {
     let mut number = 1;
     let aside = loop {
         let path = place.file(&format!("{}{number}", crate::UNUSABLE));

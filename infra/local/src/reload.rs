@@ -132,7 +132,7 @@ impl Watcher {
     ) -> Result<(), UpError> {
         let deadline = Instant::now() + FIRST_BUILD_TIMEOUT;
         let url = address(port, function);
-        while let Err(HttpError::NoAnswer(_)) =
+        while let Err(HttpError::NoResponse(_)) =
             http::post(&url, "lambda", "application/json", event)
         {
             if !self.alive() || Instant::now() > deadline {

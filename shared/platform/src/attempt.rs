@@ -145,7 +145,7 @@ pub async fn make(
         accepts: |code| webhook.settings.success.accepts(code),
         secrets: |token: Option<&SecretString>| endpoint.secrets(token),
     };
-    let (attempt, outcome, _) = builder.end(request, timeout, transport).await?;
+    let (attempt, outcome, _) = builder.send(request, timeout, transport).await?;
     Ok((attempt, outcome))
 }
 
@@ -202,7 +202,7 @@ impl AttemptBuilder {
     }
 
     /// Sends the request, or records why there is none. Returns the response, if there was one.
-    pub(crate) async fn end(
+    pub(crate) async fn send(
         mut self,
         request: Result<Request, String>,
         timeout: Duration,
@@ -215,7 +215,7 @@ impl AttemptBuilder {
         match request {
             Err(reason) => {
                 let outcome = Outcome::Blocked { reason };
-                Ok((self.ended(&outcome), outcome, None))
+                Ok((self.finish(&outcome), outcome, None))
             }
             Ok(request) => {
                 self.attempt.request.url = cut(request.shown_url);
@@ -233,8 +233,8 @@ impl AttemptBuilder {
                     Err(ConnectError::Unsent(unsent)) => return Err(unsent),
                     answered => answered,
                 };
-                let outcome = judge(&answered, &transport.accepts);
-                let mut attempt = self.ended(&outcome);
+                let outcome = outcome_of(&answered, &transport.accepts);
+                let mut attempt = self.finish(&outcome);
                 if let Ok(Answered { answer, token }) = &answered {
                     let secrets = (transport.secrets)(token.as_ref());
                     attempt.response_body = Some(redacted(Text::of(answer), secrets).await);
@@ -249,7 +249,7 @@ impl AttemptBuilder {
     }
 
     /// Completes the record.
-    pub(crate) fn ended(self, outcome: &Outcome) -> Attempt {
+    pub(crate) fn finish(self, outcome: &Outcome) -> Attempt {
         Attempt {
             duration_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             status_code: outcome.status_code(),
@@ -272,7 +272,7 @@ pub fn timeout(webhook: &Webhook) -> Duration {
     Duration::from_secs(webhook.settings.timeout_seconds.into())
 }
 
-fn judge(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> bool) -> Outcome {
+fn outcome_of(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> bool) -> Outcome {
     match answered {
         Ok(Answered { answer, .. }) => {
             let code = answer.status.as_u16();

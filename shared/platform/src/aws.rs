@@ -254,13 +254,13 @@ mod tests {
 
         // Nothing listens on this port. The test uses the real HTTP client.
         let config = fake(|_, _| (200, json!({}))).0.into_builder();
-        let nobody = Aws::new(
+        let unreachable = Aws::new(
             config
                 .http_client(http_client())
                 .endpoint_url("https://127.0.0.1:1")
                 .build(),
         );
-        let error = nobody
+        let error = unreachable
             .dynamodb()
             .describe_table()
             .table_name("t")

@@ -74,7 +74,7 @@ pub async fn send(
         accepts: |code| (200..300).contains(&code),
         secrets: |_: Option<&SecretString>| secrets(stored),
     };
-    let (attempt, outcome, response) = builder.end(request, timeout, transport).await?;
+    let (attempt, outcome, response) = builder.send(request, timeout, transport).await?;
     let provider_message_id = response
         .filter(|response| response.status.is_success() && !response.truncated)
         .and_then(|response| provider.settings.answered_id(&response.body));
@@ -90,7 +90,7 @@ pub fn unmade(number: u32, reason: &str) -> Made {
     let outcome = Outcome::Blocked {
         reason: reason.to_owned(),
     };
-    let attempt = AttemptBuilder::new(number, &Method::POST).ended(&outcome);
+    let attempt = AttemptBuilder::new(number, &Method::POST).finish(&outcome);
     Made {
         attempt,
         outcome,

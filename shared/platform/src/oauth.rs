@@ -109,7 +109,7 @@ impl Tokens<'_> {
                 }
                 Step::Fetch => {
                     if let Some(token) = self
-                        .lead(account, settings, seen, left.min(FETCH_TIMEOUT))
+                        .fetch_and_store(account, settings, seen, left.min(FETCH_TIMEOUT))
                         .await?
                     {
                         return Ok(token);
@@ -121,7 +121,7 @@ impl Tokens<'_> {
 
     /// Acquires the lease, requests a token and stores the result. None if another caller acquired
     /// the lease.
-    async fn lead(
+    async fn fetch_and_store(
         &self,
         account: &Account,
         settings: &OAuth2,
@@ -136,11 +136,11 @@ impl Tokens<'_> {
             id: random::token(),
             until: until.unwrap_or(now),
         };
-        let former = seen.issued.clone();
+        let previous = seen.issued.clone();
         let leased = Issued {
             lease: Some(lease.clone()),
             failure: None,
-            ..former.clone()
+            ..previous.clone()
         };
         if self
             .table
@@ -156,10 +156,10 @@ impl Tokens<'_> {
             }
         }
         let (token, replaced) = self
-            .fetch(account, settings, &lease, former.refresh.as_ref(), time)
+            .fetch(account, settings, &lease, previous.refresh.as_ref(), time)
             .await;
         // A server that keeps the refresh token need not send it again (RFC 6749, section 6).
-        let refresh = replaced.or(former.refresh);
+        let refresh = replaced.or(previous.refresh);
         let (issued, result) = match token {
             Ok(token) => {
                 let access = token.access.clone();
@@ -180,7 +180,7 @@ impl Tokens<'_> {
                 });
                 (
                     Issued {
-                        token: former.token,
+                        token: previous.token,
                         refresh,
                         lease: None,
                         failure,
@@ -191,7 +191,7 @@ impl Tokens<'_> {
             Err(NoToken::Timeout) => {
                 let reason = "the token endpoint did not respond within the timeout".to_owned();
                 let issued = Issued {
-                    token: former.token,
+                    token: previous.token,
                     refresh,
                     lease: None,
                     failure: None,

@@ -80,7 +80,7 @@ impl Queue {
 
     /// Sends one message.
     pub async fn send(&self, message: Outgoing) -> Result<(), QueueError> {
-        fits(&message)?;
+        check_size(&message)?;
         let sent = self
             .client
             .send_message()
@@ -110,7 +110,7 @@ impl Queue {
 
     /// Sends any number of messages, in batches. Failed entries are retried a few times.
     pub async fn send_all(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
-        messages.iter().try_for_each(fits)?;
+        messages.iter().try_for_each(check_size)?;
         stream::iter(batches(messages))
             .map(|batch| self.send_batch(batch))
             .buffer_unordered(MAX_CONCURRENT_BATCHES)
@@ -164,7 +164,7 @@ impl Queue {
 
 /// Returns whether a queue's URL and an ARN name the same queue. Both end with its name, which is
 /// unique per account and region.
-fn named(url: &str, arn: &str) -> bool {
+fn is_same_queue(url: &str, arn: &str) -> bool {
     url.rsplit('/').next() == arn.rsplit(':').next()
 }
 
@@ -192,7 +192,7 @@ pub fn ascii_json<T: Serialize>(value: &T) -> Result<String, QueueError> {
     Ok(ascii)
 }
 
-fn fits(message: &Outgoing) -> Result<(), QueueError> {
+fn check_size(message: &Outgoing) -> Result<(), QueueError> {
     if message.body.len() > MAX_BYTES {
         Err(QueueError::TooLarge(message.body.len()))
     } else {

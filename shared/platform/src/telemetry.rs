@@ -17,7 +17,7 @@ use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::Subsc
 use crate::{clock, config};
 
 /// Tieline's own crates.
-const OURS: [&str; 8] = [
+const OWN_CRATES: [&str; 8] = [
     "config_api",
     "inbound",
     "dispatch",
@@ -39,7 +39,7 @@ const MIN_SECRET_LEN: usize = 8;
 /// once, first.
 pub fn init() {
     let level = config::log_level();
-    let ours = OURS.map(|target| (target, *level.as_ref().unwrap_or(&Level::INFO)));
+    let ours = OWN_CRATES.map(|target| (target, *level.as_ref().unwrap_or(&Level::INFO)));
     // The span of `lambda_runtime` adds the request ID to every line.
     let filter = Targets::new()
         .with_default(Level::WARN)

@@ -341,12 +341,12 @@ async fn https_verifies_certificate_and_name() {
             .await
             .expect("answer");
         assert_eq!(answer.body, b"ok");
-        let stranger = egress(port, public_roots())
+        let untrusted = egress(port, public_roots())
             .call(call("hook.test"))
             .await
             .expect_err("untrusted certificate");
         assert_eq!(
-            stranger,
+            untrusted,
             Unreachable::Tls("the certificate is not signed by a trusted authority").into()
         );
         let other = egress(port, trusted)

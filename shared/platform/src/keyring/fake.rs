@@ -58,7 +58,7 @@ impl Secret {
     /// A separate client, as another function instance has it.
     pub(super) fn keys(&self) -> Keys {
         let secret = self.clone();
-        let aws = aws::fake(move |action, input| secret.state().answer(action, &input));
+        let aws = aws::fake(move |action, input| secret.state().respond(action, &input));
         Keys::new(aws.secrets_manager(), ARN.into())
     }
 
@@ -66,7 +66,7 @@ impl Secret {
     pub(super) fn replace(&self, value: &str) {
         let mut state = self.state();
         let id = format!("00000000-0000-4000-8000-{:012}", state.versions.len());
-        let (status, _) = state.answer(
+        let (status, _) = state.respond(
             "PutSecretValue",
             &json!({"ClientRequestToken": id, "SecretString": value, "SecretId": ARN}),
         );
@@ -99,7 +99,7 @@ impl Secret {
 }
 
 impl State {
-    fn answer(&mut self, action: &str, input: &Value) -> (u16, Value) {
+    fn respond(&mut self, action: &str, input: &Value) -> (u16, Value) {
         let lost = (
             500,
             json!({"__type": "InternalServiceError", "message": "down"}),

@@ -12,7 +12,7 @@ use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use domain::retry::redelivery_delay;
 use futures::future::join_all;
 
-use super::{MAX_COUNT, Queue, named};
+use super::{MAX_COUNT, Queue, is_same_queue};
 use crate::aws::AwsError;
 
 /// Timeout of changing visibilities. After that, the visibility timeout applies.
@@ -65,7 +65,7 @@ impl Receipts {
 
     async fn change_visibility(&self, queue: &Queue, failed: &HashSet<String>) {
         let ours = |receipt: &&Receipt| {
-            failed.contains(&receipt.message_id) && named(&queue.url, &receipt.queue_arn)
+            failed.contains(&receipt.message_id) && is_same_queue(&queue.url, &receipt.queue_arn)
         };
         let receipts: Vec<&Receipt> = self.0.iter().filter(ours).collect();
         // Lambda's batches have at most ten messages for these functions, but the template could

@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName,
 };
 
-use super::{MAX_COUNT, Queue, QueueError, named};
+use super::{MAX_COUNT, Queue, QueueError, is_same_queue};
 use crate::aws::AwsError;
 
 /// Number of redrives of a message: a message attribute, which SQS keeps when it moves a message.
@@ -51,7 +51,7 @@ impl DeadLetter {
     pub fn came_from(&self, queue: &Queue) -> bool {
         self.source
             .as_deref()
-            .is_some_and(|arn| named(&queue.url, arn))
+            .is_some_and(|arn| is_same_queue(&queue.url, arn))
     }
 }
 

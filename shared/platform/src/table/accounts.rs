@@ -184,7 +184,7 @@ impl Table {
 
     /// Returns the account with this name, ignoring case.
     pub async fn account_named(&self, name: &str, keys: &Keys) -> Result<Option<Used>, TableError> {
-        match self.named(&Key::name(KIND, name)).await? {
+        match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.account(id, keys).await,
             None => Ok(None),
         }
@@ -198,7 +198,7 @@ impl Table {
 
     /// Adds `change` to the account's number of services. The condition fails if the account does
     /// not exist.
-    pub(super) fn account_used(
+    pub(super) fn count_account_use(
         &self,
         id: AccountId,
         change: i8,

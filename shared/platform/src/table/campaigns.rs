@@ -36,7 +36,7 @@ impl Table {
     ) -> Result<(), WriteError> {
         let mut writes = self.new_campaign(campaign)?;
         writes.push(self.audit_write(entry)?);
-        writes.extend(self.names_providers(None, Some(campaign))?);
+        writes.extend(self.count_campaign(None, Some(campaign))?);
         self.transact_named(writes, &name_key(campaign)).await
     }
 
@@ -53,7 +53,7 @@ impl Table {
             writes.push(self.tx_delete(&name_key(before), None)?);
         }
         writes.push(self.audit_write(entry)?);
-        writes.extend(self.names_providers(Some(before), Some(after))?);
+        writes.extend(self.count_campaign(Some(before), Some(after))?);
         self.transact_named(writes, &name_key(after)).await
     }
 
@@ -68,7 +68,7 @@ impl Table {
             self.tx_delete(&name_key(campaign), None)?,
             self.audit_write(entry)?,
         ];
-        writes.extend(self.names_providers(Some(campaign), None)?);
+        writes.extend(self.count_campaign(Some(campaign), None)?);
         self.transact(writes)
             .await?
             .map_err(|_| WriteError::Changed)
@@ -81,7 +81,7 @@ impl Table {
 
     /// Returns the campaign with this name, ignoring case.
     pub async fn campaign_named(&self, name: &str) -> Result<Option<Campaign>, TableError> {
-        match self.named(&Key::name(KIND, name)).await? {
+        match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.campaign(id).await,
             None => Ok(None),
         }
@@ -94,9 +94,9 @@ impl Table {
 
     /// Returns the resources that have these names.
     pub async fn existing(&self, names: &Names, keys: &Keys) -> Result<Existing, TableError> {
-        let campaigns = self.having(KIND, &names.campaigns).await?;
+        let campaigns = self.ids_by_name(KIND, &names.campaigns).await?;
         let providers: BTreeMap<String, ProviderId> =
-            self.having(providers::KIND, &names.providers).await?;
+            self.ids_by_name(providers::KIND, &names.providers).await?;
         let rows = self
             .providers_of(&providers.values().copied().collect::<Vec<_>>(), keys)
             .await?;
@@ -135,7 +135,7 @@ impl Table {
                 .providers()
                 .filter(|id| new.iter().all(|stored| stored.provider.id != *id));
             for id in reused {
-                writes.push(self.provider_used(id, 1)?);
+                writes.push(self.count_provider_use(id, 1)?);
             }
         }
         for entry in entries {
@@ -158,8 +158,8 @@ impl Table {
         ])
     }
 
-    /// Updates the campaign counts of the providers that `after` adds and `before` no longer has.
-    fn names_providers(
+    /// Updates the campaign counts of the providers that differ between `before` and `after`.
+    fn count_campaign(
         &self,
         before: Option<&Campaign>,
         after: Option<&Campaign>,
@@ -171,13 +171,18 @@ impl Table {
                 .collect()
         };
         let (old, new) = (named(before), named(after));
-        let gone = old.difference(&new).map(|id| self.provider_used(*id, -1));
-        gone.chain(new.difference(&old).map(|id| self.provider_used(*id, 1)))
-            .collect()
+        let gone = old
+            .difference(&new)
+            .map(|id| self.count_provider_use(*id, -1));
+        gone.chain(
+            new.difference(&old)
+                .map(|id| self.count_provider_use(*id, 1)),
+        )
+        .collect()
     }
 
     /// Returns the IDs of the resources of a kind with these names, by lower-case name.
-    async fn having<T: DeserializeOwned>(
+    async fn ids_by_name<T: DeserializeOwned>(
         &self,
         kind: &str,
         names: &[String],

@@ -74,7 +74,7 @@ impl Table {
         {
             Ok(_) => Ok(()),
             // The token was deleted in the meantime.
-            Err(error) if super::is_refused(&error) => Ok(()),
+            Err(error) if super::is_condition_failure(&error) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -192,7 +192,7 @@ impl Table {
             .consistent_read(true);
         let query = query.limit(i32::try_from(slice.limit).unwrap_or(i32::MAX));
         let query = query.key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until");
-        // `!` follows the separator: starts after the last sort key that was seen.
+        // Appending `!` starts the range after the last sort key that was seen.
         let from = slice
             .after
             .as_ref()
@@ -253,10 +253,10 @@ impl Table {
             .flat_map(Credential::grants)
             .map(|(token, _)| Key::token(&token))
             .collect();
-        let former = credentials
+        let previous = credentials
             .iter()
             .filter_map(|credential| Some((credential.id, credential.last_used_at?)));
-        let mut uses: HashMap<CredentialId, Timestamp> = former.collect();
+        let mut uses: HashMap<CredentialId, Timestamp> = previous.collect();
         for GrantRow { grant, .. } in self
             .get_all(&keys)
             .await?

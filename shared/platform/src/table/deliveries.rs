@@ -14,13 +14,13 @@ use domain::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, Written, alive,
+    Condition, Item, Key, Table, TableError, Written,
     events::Dispatched,
-    item, key, number, text,
+    is_live, item, key, number, text,
     unreadable::{self, readable},
     walk::{LISTING, Page, STATUS, Slice, Span},
     webhooks,
-    weight::{MAX_RESPONSE_BYTES, weight},
+    weight::{MAX_RESPONSE_BYTES, response_bytes},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -44,11 +44,11 @@ const MAX_BYTES_WITHOUT_BODIES: usize = MAX_RESPONSE_BYTES / 4;
 
 impl Attempts {
     fn add(&mut self, mut older: Item) {
-        self.without_bodies |= self.weight + weight(&older) > MAX_RESPONSE_BYTES;
+        self.without_bodies |= self.weight + response_bytes(&older) > MAX_RESPONSE_BYTES;
         if self.without_bodies {
             older.remove("response_body");
         }
-        self.weight += weight(&older);
+        self.weight += response_bytes(&older);
         self.full |= self.weight > MAX_RESPONSE_BYTES + MAX_BYTES_WITHOUT_BODIES;
         if !self.full {
             self.newest_first.push(older);
@@ -157,8 +157,8 @@ impl Table {
             ),
         };
         let row_item = self.delivery_item(row)?;
-        let beside = |attempt: &&Attempt| attempt.number > 1 || row.first_attempt.is_none();
-        let Some(attempt) = attempt.filter(beside) else {
+        let is_recorded = |attempt: &&Attempt| attempt.number > 1 || row.first_attempt.is_none();
+        let Some(attempt) = attempt.filter(is_recorded) else {
             return self.put_item(row_item, Some(condition)).await;
         };
         let stored = Row {
@@ -226,7 +226,7 @@ impl Table {
         let Some(row) = self.delivery(id).await? else {
             return Ok(None);
         };
-        let mut attempts = self.attempts_beside(id).await?;
+        let mut attempts = self.later_attempts(id).await?;
         if let Some(first) = &row.first_attempt {
             attempts.add(serde_dynamo::to_item(first)?);
         }
@@ -243,7 +243,7 @@ impl Table {
         Ok(Some((row, attempts)))
     }
 
-    async fn attempts_beside(&self, id: DeliveryId) -> Result<Attempts, TableError> {
+    async fn later_attempts(&self, id: DeliveryId) -> Result<Attempts, TableError> {
         let query = self
             .client
             .query()
@@ -258,7 +258,7 @@ impl Table {
             .send();
         let mut attempts = Attempts::default();
         while let Some(item) = found.try_next().await? {
-            if alive(&item) {
+            if is_live(&item) {
                 attempts.add(item);
             }
             if attempts.full {

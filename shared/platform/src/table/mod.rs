@@ -137,7 +137,7 @@ impl Table {
     }
 
     /// Returns the ID of the resource with this name.
-    async fn named<I: DeserializeOwned>(&self, name: &Key) -> Result<Option<I>, TableError> {
+    async fn id_by_name<I: DeserializeOwned>(&self, name: &Key) -> Result<Option<I>, TableError> {
         #[derive(serde::Deserialize)]
         struct Named<I> {
             id: I,
@@ -153,17 +153,17 @@ impl Table {
     ) -> Result<(), WriteError> {
         match self.transact(writes).await? {
             Ok(()) => Ok(()),
-            Err(index) => Err(self.refused(index, name).await?),
+            Err(index) => Err(self.write_error(index, name).await?),
         }
     }
 
     /// Maps the index of a failed condition to the error.
-    async fn refused(&self, index: usize, name: &Key) -> Result<WriteError, TableError> {
+    async fn write_error(&self, index: usize, name: &Key) -> Result<WriteError, TableError> {
         if index != 1 {
             return Ok(WriteError::Changed);
         }
         Ok(WriteError::NameTaken(
-            self.named(name).await?.unwrap_or_default(),
+            self.id_by_name(name).await?.unwrap_or_default(),
         ))
     }
 
@@ -178,7 +178,7 @@ impl Table {
             .send()
             .await?
             .item
-            .filter(alive)
+            .filter(is_live)
             .map(serde_dynamo::from_item)
             .transpose()
             .map_err(TableError::from)
@@ -206,7 +206,7 @@ impl Table {
         let put = put.set_expression_attribute_values(values);
         match put.send().await {
             Ok(_) => Ok(Written::Yes),
-            Err(error) if is_refused(&error) => Ok(Written::Refused),
+            Err(error) if is_condition_failure(&error) => Ok(Written::Refused),
             Err(error) => Err(error.into()),
         }
     }
@@ -216,16 +216,16 @@ impl Table {
         let mut distinct: Vec<&Key> = keys.iter().collect();
         distinct.sort_by(|a, b| (&a.pk, &a.sk).cmp(&(&b.pk, &b.sk)));
         distinct.dedup();
-        let parts = try_join_all(distinct.chunks(100).map(|chunk| self.get_hundred(chunk))).await?;
+        let parts = try_join_all(distinct.chunks(100).map(|chunk| self.get_chunk(chunk))).await?;
         Ok(parts
             .into_iter()
             .flatten()
-            .filter(alive)
+            .filter(is_live)
             .filter_map(|item| Some((key_of(&item)?, item)))
             .collect())
     }
 
-    async fn get_hundred(&self, keys: &[&Key]) -> Result<Vec<Item>, TableError> {
+    async fn get_chunk(&self, keys: &[&Key]) -> Result<Vec<Item>, TableError> {
         let mut left: Vec<_> = keys.iter().map(|key| key.attributes()).collect();
         let mut items = Vec::with_capacity(left.len());
         // DynamoDB returns at most 16 MB and lists the unprocessed keys.
@@ -272,7 +272,7 @@ impl Table {
             .await?;
         Ok(items
             .into_iter()
-            .filter(alive)
+            .filter(is_live)
             .filter_map(unreadable::from_item)
             .collect())
     }
@@ -427,7 +427,7 @@ impl Table {
             update.set_expression_attribute_values(values.filter(|values| !values.is_empty()));
         match update.return_values(ReturnValue::UpdatedNew).send().await {
             Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
-            Err(error) if is_refused(&error) => Ok(None),
+            Err(error) if is_condition_failure(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -515,12 +515,12 @@ fn names_in(expression: &str) -> HashMap<String, String> {
 }
 
 /// Returns whether a single write failed its condition.
-fn is_refused<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+fn is_condition_failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
 }
 
 /// Returns whether the item's TTL has not passed.
-fn alive(item: &Item) -> bool {
+fn is_live(item: &Item) -> bool {
     let expires_at = item
         .get("expires_at")
         .and_then(|value| value.as_n().ok()?.parse::<i64>().ok());

@@ -240,7 +240,7 @@ impl Table {
 
     /// Adds `change` to the provider's number of campaigns. The condition fails if the provider
     /// does not exist.
-    pub(super) fn provider_used(
+    pub(super) fn count_provider_use(
         &self,
         id: ProviderId,
         change: i8,
@@ -292,7 +292,7 @@ impl Table {
         name: &str,
         keys: &Keys,
     ) -> Result<Option<Stored>, TableError> {
-        match self.named(&Key::name(KIND, name)).await? {
+        match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.provider(id, keys).await,
             None => Ok(None),
         }
@@ -388,7 +388,7 @@ impl Table {
                     let Some(after) = after else {
                         return Err(WriteError::Changed);
                     };
-                    return Err(self.refused(index, &name_key(after)).await?);
+                    return Err(self.write_error(index, &name_key(after)).await?);
                 }
             }
         }
@@ -414,16 +414,16 @@ impl Table {
         if !is_default(after) {
             return Ok(vec![self.tx_delete(&place, None)?]);
         }
-        let former = self.get::<Member>(&place).await?.map(|member| member.id);
-        let condition = former.map_or_else(Condition::absent, |id| {
+        let previous = self.get::<Member>(&place).await?.map(|member| member.id);
+        let condition = previous.map_or_else(Condition::absent, |id| {
             Condition::that("#id = :id", [(":id", text(id.to_string()))])
         });
         let mut writes = vec![self.tx_put(
             item(&place, None, serde_json::json!({"id": provider.id}))?,
             Some(condition),
         )?];
-        if let Some(row) = match former {
-            Some(former) => self.get::<Row>(&Key::provider(former)).await?,
+        if let Some(row) = match previous {
+            Some(previous) => self.get::<Row>(&Key::provider(previous)).await?,
             None => None,
         } {
             let other = Row {

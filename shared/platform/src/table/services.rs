@@ -184,7 +184,7 @@ impl Table {
         self.change_user(&mut writes, None, Some(stored))?;
         self.change_receiver(&mut writes, None, Some(stored), keys)
             .await?;
-        self.make(writes, entries).await
+        self.execute(writes, entries).await
     }
 
     /// Replaces a service unless it has changed since it was read.
@@ -213,7 +213,7 @@ impl Table {
         self.change_user(&mut writes, Some(before), Some(after))?;
         self.change_receiver(&mut writes, Some(before), Some(after), keys)
             .await?;
-        self.make(writes, entries).await
+        self.execute(writes, entries).await
     }
 
     /// Deletes a service unless it has changed since it was read.
@@ -234,7 +234,7 @@ impl Table {
         self.change_user(&mut writes, Some(stored), None)?;
         self.change_receiver(&mut writes, Some(stored), None, keys)
             .await?;
-        self.make(writes, &[entry]).await
+        self.execute(writes, &[entry]).await
     }
 
     /// Returns a service.
@@ -251,7 +251,7 @@ impl Table {
         name: &str,
         keys: &Keys,
     ) -> Result<Option<Stored>, TableError> {
-        match self.named(&Key::name(KIND, name)).await? {
+        match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.service(id, keys).await,
             None => Ok(None),
         }
@@ -289,7 +289,7 @@ impl Table {
 
     /// Adds `change` to the service's number of webhooks. The condition fails if the service does
     /// not exist.
-    pub(super) fn service_used(
+    pub(super) fn count_service_use(
         &self,
         id: ServiceId,
         change: i8,
@@ -318,7 +318,7 @@ impl Table {
             return Ok(());
         }
         if let Some(old) = old {
-            writes.push(self.account_used(old, -1)?);
+            writes.push(self.count_account_use(old, -1)?);
         }
         match (new, fresh) {
             (Some(_), Some(fresh)) => {
@@ -326,7 +326,7 @@ impl Table {
                 writes.push(row);
                 writes.name(name, accounts::name_key(fresh));
             }
-            (Some(new), None) => writes.push(self.account_used(new, 1)?),
+            (Some(new), None) => writes.push(self.count_account_use(new, 1)?),
             (None, _) => {}
         }
         Ok(())
@@ -384,7 +384,7 @@ impl Table {
         Ok(())
     }
 
-    async fn make(&self, mut writes: Writes, entries: &[Entry]) -> Result<(), WriteError> {
+    async fn execute(&self, mut writes: Writes, entries: &[Entry]) -> Result<(), WriteError> {
         for entry in entries {
             writes.push(self.audit_write(entry)?);
         }
@@ -394,7 +394,7 @@ impl Table {
         };
         match names.iter().find(|(at, _)| *at == index) {
             Some((_, name)) => Err(WriteError::NameTaken(
-                self.named(name).await?.unwrap_or_default(),
+                self.id_by_name(name).await?.unwrap_or_default(),
             )),
             None => Err(WriteError::Changed),
         }

@@ -101,7 +101,7 @@ impl Table {
         match self.transact(writes).await? {
             Ok(()) => Ok(()),
             Err(index) if index >= own => Err(WriteError::Changed),
-            Err(index) => Err(self.refused(index, &name_key(after)).await?),
+            Err(index) => Err(self.write_error(index, &name_key(after)).await?),
         }
     }
 
@@ -143,7 +143,7 @@ impl Table {
 
     /// Returns the user with this name, ignoring case.
     pub async fn user_named(&self, name: &str) -> Result<Option<Holder>, TableError> {
-        match self.named(&Key::name(KIND, name)).await? {
+        match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.user(id).await,
             None => Ok(None),
         }

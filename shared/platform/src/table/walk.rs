@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 use super::{
-    Item, Key, Table, TableError, alive, key, text,
+    Item, Key, Table, TableError, is_live, key, text,
     unreadable::{self, readable},
-    weight::{MAX_RESPONSE_BYTES, weight},
+    weight::{MAX_RESPONSE_BYTES, response_bytes},
 };
 
 /// A page of items, newest first.
@@ -24,7 +24,7 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Sort key after which the next page starts. None on the last page.
     pub next: Option<String>,
-    /// Size of the items in a response, in bytes ([`weight`]).
+    /// Size of the items in a response, in bytes ([`response_bytes`]).
     pub weight: usize,
 }
 
@@ -95,7 +95,7 @@ pub struct Slice {
     pub after: Option<String>,
     /// Maximum number of items.
     pub limit: usize,
-    /// Maximum size of the items in bytes ([`weight`]).
+    /// Maximum size of the items in bytes ([`response_bytes`]).
     pub room: usize,
 }
 
@@ -180,10 +180,10 @@ impl<'a> Partition<'a> {
             .set_exclusive_start_key(self.stopped_at.take())
             .send()
             .await?;
-        let found = answer.items.unwrap_or_default().into_iter().filter(alive);
+        let found = answer.items.unwrap_or_default().into_iter().filter(is_live);
         let place = |item| Found {
             sort_key: sort_key(&item, self.sort).unwrap_or_default(),
-            weight: weight(&item),
+            weight: response_bytes(&item),
             item,
         };
         self.found.extend(found.map(place));

@@ -191,7 +191,7 @@ impl Table {
             writes.push(self.tx_put(subscription_item(webhook, pattern)?, None)?);
         }
         writes.push(self.audit_write(entry)?);
-        writes.extend(self.uses(None, Some(webhook))?);
+        writes.extend(self.count_webhook(None, Some(webhook))?);
         self.transact_named(writes, &name_key(webhook)).await
     }
 
@@ -218,7 +218,7 @@ impl Table {
             writes.push(self.tx_put(subscription_item(after, pattern)?, None)?);
         }
         writes.push(self.audit_write(entry)?);
-        writes.extend(self.uses(Some(before), Some(after))?);
+        writes.extend(self.count_webhook(Some(before), Some(after))?);
         self.transact_named(writes, &new_name).await
     }
 
@@ -233,7 +233,7 @@ impl Table {
             writes.push(self.tx_delete(&Key::subscription(pattern, webhook.id), None)?);
         }
         writes.push(self.audit_write(entry)?);
-        writes.extend(self.uses(Some(webhook), None)?);
+        writes.extend(self.count_webhook(Some(webhook), None)?);
         self.transact(writes)
             .await?
             .map_err(|_| WriteError::Changed)
@@ -294,7 +294,7 @@ impl Table {
         name: &str,
         keys: &Keys,
     ) -> Result<Option<Webhook>, TableError> {
-        match self.named(&Key::name(KIND, name)).await? {
+        match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.webhook(id, keys).await,
             None => Ok(None),
         }
@@ -390,8 +390,8 @@ impl Table {
         self.sort_keys(&key::subscriptions(pattern)).await
     }
 
-    /// Updates the webhook counts of the services that `after` adds and `before` no longer has.
-    fn uses(
+    /// Updates the webhook counts of the services if they differ between `before` and `after`.
+    fn count_webhook(
         &self,
         before: Option<&Webhook>,
         after: Option<&Webhook>,
@@ -403,9 +403,9 @@ impl Table {
         if old == new {
             return Ok(Vec::new());
         }
-        let old = old.map(|old| self.service_used(old, -1));
+        let old = old.map(|old| self.count_service_use(old, -1));
         old.into_iter()
-            .chain(new.map(|new| self.service_used(new, 1)))
+            .chain(new.map(|new| self.count_service_use(new, 1)))
             .collect()
     }
 

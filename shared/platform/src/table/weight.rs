@@ -10,7 +10,7 @@ use super::Item;
 pub const MAX_RESPONSE_BYTES: usize = 4_000_000;
 
 /// Returns an upper bound for the size of an item in a response, in bytes.
-pub(super) fn weight(item: &Item) -> usize {
+pub(super) fn response_bytes(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + 12 + of_value(value))
         .sum()
@@ -19,7 +19,7 @@ pub(super) fn weight(item: &Item) -> usize {
 fn of_value(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.bytes().map(of_byte).sum(),
-        AttributeValue::M(map) => weight(map),
+        AttributeValue::M(map) => response_bytes(map),
         AttributeValue::L(list) => list.iter().map(|value| 8 + of_value(value)).sum(),
         AttributeValue::N(digits) => digits.len(),
         _ => 8,
@@ -55,9 +55,9 @@ mod tests {
             let in_lambda =
                 json!({"body": answer}).to_string().len() - json!({"body": "{}"}).to_string().len();
             assert!(
-                in_lambda <= weight(&item),
+                in_lambda <= response_bytes(&item),
                 "{text}: {in_lambda} > {}",
-                weight(&item)
+                response_bytes(&item)
             );
         }
     }

@@ -122,7 +122,7 @@ impl Condition {
         condition.expressions(&mut expressions);
         if !expression::fit_together(&expressions) {
             return Err(Problems::here(format!(
-                "contains regular expressions that are too large in total; {}",
+                "contains regular expressions that are too large in total. {}",
                 expression::SMALLER
             )));
         }

@@ -87,7 +87,7 @@ fn display_name(text: &str) -> Checked<Option<String>> {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     let name = match quoted {
-        Some(quoted) => unquoted(quoted).ok_or_else(not_a_mailbox)?,
+        Some(quoted) => unquote(quoted).ok_or_else(not_a_mailbox)?,
         None if text.contains(SPECIALS) => {
             let detail =
                 "the name must be in double quotes if it contains any of ( ) < > [ ] : ; @ \\ ,";
@@ -104,7 +104,7 @@ fn display_name(text: &str) -> Checked<Option<String>> {
 }
 
 /// The text of a quoted string, with backslashes before quotes and backslashes.
-fn unquoted(text: &str) -> Option<String> {
+fn unquote(text: &str) -> Option<String> {
     let (mut name, mut chars) = (String::with_capacity(text.len()), text.chars());
     while let Some(char) = chars.next() {
         match char {

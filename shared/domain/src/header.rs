@@ -83,7 +83,7 @@ pub fn check_value(value: &str) -> Result<(), HeaderError> {
 /// Whether the values of this header are secrets, judging by its name.
 pub fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.contains("cookie") || mask::names_secret(&name)
+    name.contains("cookie") || mask::is_secret_name(&name)
 }
 
 #[cfg(test)]

@@ -36,12 +36,13 @@ impl Source {
     ) -> impl FnOnce(Value) -> Checked<SecretString> {
         move |value| {
             let secret = parse(value)?;
-            self.filled(secret.expose_secret()).map(|()| secret)
+            self.check_not_blank(secret.expose_secret())
+                .map(|()| secret)
         }
     }
 
     /// Rejects a blank (but not empty) secret from a client.
-    pub(crate) fn filled(self, secret: &str) -> Checked<()> {
+    pub(crate) fn check_not_blank(self, secret: &str) -> Checked<()> {
         if self == Self::Client && !secret.is_empty() && secret.trim().is_empty() {
             return Err(Problems::here("must not be blank"));
         }
@@ -147,11 +148,11 @@ impl Fields {
         let known = std::mem::take(&mut self.known);
         let mut unlisted = Some(known.as_slice());
         for name in std::mem::take(&mut self.left).keys().take(MAX_UNKNOWN) {
-            let detail = match meant(name, &known) {
+            let detail = match suggestion(name, &known) {
                 Some(meant) => format!("is not a known field. Did you mean `{meant}`?"),
                 None => unlisted
                     .take()
-                    .map_or_else(|| "is not a known field.".to_owned(), not_known),
+                    .map_or_else(|| "is not a known field.".to_owned(), unknown_field),
             };
             self.refuse(name, detail);
         }
@@ -169,7 +170,7 @@ impl Fields {
 }
 
 /// The known field that the client probably meant.
-fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+fn suggestion<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     if name.len() > MAX_COMPARED {
         return None;
     }
@@ -185,7 +186,7 @@ fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 
 /// Error text for an unknown field without a similar known field. Known fields are listed once per
 /// object.
-fn not_known(known: &[String]) -> String {
+fn unknown_field(known: &[String]) -> String {
     if known.is_empty() {
         return "is not a known field. No fields are allowed here.".to_owned();
     }

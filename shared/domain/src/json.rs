@@ -33,7 +33,7 @@ pub fn read(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     if strict.is_ok() && !may_lose_digits(&bytes) {
         return strict;
     }
-    match std::str::from_utf8(&bytes).ok().and_then(repaired) {
+    match std::str::from_utf8(&bytes).ok().and_then(repair) {
         Some(text) => serde_json::from_str(&text).or_else(|error| {
             if is_too_deep(&error) {
                 Err(error)
@@ -80,7 +80,7 @@ fn may_lose_digits(bytes: &[u8]) -> bool {
 
 /// The document with unpaired surrogates replaced and long numbers quoted; `None` if nothing
 /// changes.
-fn repaired(text: &str) -> Option<String> {
+fn repair(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let (mut out, mut copied, mut at) = (String::new(), 0, 0);
     let mut in_string = false;

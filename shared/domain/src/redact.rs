@@ -210,7 +210,7 @@ impl Search<'_> {
         if let Some(start) = self
             .starts
             .iter()
-            .filter_map(|start| start.at_the_end(&decoded.bytes))
+            .filter_map(|start| start.prefix_at_end(&decoded.bytes))
             .max()
         {
             let from = decoded.origin(length - start..length).start;
@@ -250,7 +250,7 @@ impl<'a> Start<'a> {
 
     /// Length of the start of the secret at the end of `bytes`; `None` if it is less than
     /// [`MIN_START`]. Takes time linear in the length of the secret (Knuth–Morris–Pratt).
-    fn at_the_end(&self, bytes: &[u8]) -> Option<usize> {
+    fn prefix_at_end(&self, bytes: &[u8]) -> Option<usize> {
         let window = &bytes[bytes.len().saturating_sub(self.secret.len() - 1)..];
         let window = &window[self.head.find(window)?..];
         // For each prefix length, the length of the longest shorter prefix that is also its suffix.

@@ -43,7 +43,7 @@ impl TokenAnswer {
         let token = token(status, &document, secrets).map(|access| Token {
             access: access.into(),
             good_until: now
-                .saturating_add(life(&document["expires_in"]))
+                .saturating_add(lifetime(&document["expires_in"]))
                 .unwrap_or(now),
             lease: lease.to_owned(),
         });
@@ -136,7 +136,7 @@ fn error(value: &Value, secrets: &Redactor) -> Option<String> {
 }
 
 /// How long a token is used. Some servers send the seconds as a string.
-fn life(expires_in: &Value) -> SignedDuration {
+fn lifetime(expires_in: &Value) -> SignedDuration {
     let seconds = expires_in
         .as_f64()
         .or_else(|| expires_in.as_str()?.trim().parse().ok());

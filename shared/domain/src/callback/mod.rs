@@ -77,10 +77,10 @@ pub enum NoReport {
     #[error("it is not an object")]
     NotAnObject,
     /// No ID at the pointer, or not a text of 1 to 255 bytes.
-    #[error("there is no ID at id_pointer")]
+    #[error("there is no ID at `id_pointer`")]
     NoId,
     /// A status without a mapping.
-    #[error("its status is not mapped in statuses")]
+    #[error("the status is not in `statuses`")]
     Unmapped,
 }
 
@@ -128,7 +128,7 @@ pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Ca
             status,
             provider_status,
         },
-        (None, None) if channel == Channel::Call => Report::Event(payload::shallow(document)),
+        (None, None) if channel == Channel::Call => Report::Event(payload::limit_depth(document)),
         (None, None) => return Err(NoReport::Unmapped),
     };
     Ok(Callback { id, report })

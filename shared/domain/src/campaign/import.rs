@@ -164,7 +164,7 @@ impl Import {
     /// Names to look up before [`Import::plan`]; at most 60.
     pub fn names(&self) -> Names {
         let all = |name: &str| match self.on_conflict {
-            Conflict::Rename => names(name).collect(),
+            Conflict::Rename => candidate_names(name).collect(),
             Conflict::Reuse | Conflict::Fail => vec![name.to_owned()],
         };
         Names {
@@ -302,7 +302,7 @@ fn resolve<I>(
     }
     match on_conflict {
         Conflict::Reuse => Some((Action::Reuse, name.to_owned())),
-        Conflict::Rename => names(name)
+        Conflict::Rename => candidate_names(name)
             .find(|name| !taken.contains_key(&fold(name)))
             .map(|name| (Action::Rename, name)),
         Conflict::Fail => None,
@@ -310,7 +310,7 @@ fn resolve<I>(
 }
 
 /// The name, then `name (2)` and so on, truncated to the maximum length.
-fn names(name: &str) -> impl Iterator<Item = String> {
+fn candidate_names(name: &str) -> impl Iterator<Item = String> {
     (1..=MAX_NAMES).map(move |number| {
         if number == 1 {
             return name.to_owned();

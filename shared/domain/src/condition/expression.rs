@@ -36,8 +36,8 @@ const MAX_COMPILE_STEPS: usize = 1_000_000;
 /// Maximum length of the searched text, in bytes.
 const MAX_SEARCHED: usize = 64 * 1024;
 /// Advice for expressions that are too large.
-pub(super) const SMALLER: &str = "use fewer repetitions; `[0-9]` takes much less room than `\\d`, and `[A-Za-z0-9_]` \
-                                  than `\\w`";
+pub(super) const SMALLER: &str =
+    "Use fewer repetitions, `[0-9]` instead of `\\d`, and `[A-Za-z0-9_]` instead of `\\w`.";
 
 // Step costs, measured in an optimized build.
 const CHARACTER_STEPS: usize = 100;

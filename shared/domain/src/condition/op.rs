@@ -87,7 +87,7 @@ pub enum OperandError {
     )]
     NotAnExpression,
     /// The expression would use too much memory.
-    #[error("is too large; {SMALLER}")]
+    #[error("is too large. {SMALLER}")]
     TooLarge,
 }
 

@@ -337,7 +337,7 @@ fn expressions_are_limited_separately_and_in_total() {
     assert!(Condition::parse(many(20)).is_ok());
     let together = detail(many(50));
     assert_eq!(together.pointer, "");
-    assert!(together.detail.contains("together"), "{}", together.detail);
+    assert!(together.detail.contains("in total"), "{}", together.detail);
     // Stored conditions load and match regardless.
     let saved = Condition::restore(many(50)).expect("a condition");
     assert!(saved.on(&json!({"a": "ORD-1234"})) && !saved.on(&json!({"a": 1})));

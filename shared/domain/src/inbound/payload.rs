@@ -65,7 +65,7 @@ pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     }
     let media = MediaType::of(request.headers);
     let read = if media.is_form() {
-        form::read(bytes, media.charset).map(|form| unwrapped(form, MAX_LEVELS))
+        form::read(bytes, media.charset).map(|form| unwrap_payload(form, MAX_LEVELS))
     } else {
         let text = || form::text_of(bytes, media.charset.unwrap_or(UTF_8)).map(Value::from);
         document(bytes, &media, MAX_LEVELS).or_else(text)
@@ -81,7 +81,7 @@ pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
 pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
     let media = MediaType::of(request.headers);
     if media.is_form() && !request.body.is_empty() {
-        return Some(unwrapped(
+        return Some(unwrap_payload(
             form::pair_by_pair(request.body, media.charset),
             usize::MAX,
         ));
@@ -90,7 +90,7 @@ pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
 }
 
 /// A document for use in an event; converted to text if it is nested too deep.
-pub(crate) fn shallow(document: Value) -> Value {
+pub(crate) fn limit_depth(document: Value) -> Value {
     if is_deep(&document, MAX_LEVELS) {
         document.to_string().into()
     } else {
@@ -115,7 +115,7 @@ fn document(bytes: &[u8], media: &MediaType, levels: usize) -> Option<Value> {
 
 /// Returns the form, or the JSON document in it: some senders put their whole document into a field
 /// `payload`.
-fn unwrapped(form: Map<String, Value>, levels: usize) -> Value {
+fn unwrap_payload(form: Map<String, Value>, levels: usize) -> Value {
     let payload = form
         .get("payload")
         .filter(|_| form.len() == 1)

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::{
     Refused,
     mac::{Algorithm, Encoding},
-    verify::{header, matches, recent},
+    verify::{check_recent, header, matches},
 };
 
 const NAME: &str = "stripe-signature";
@@ -23,7 +23,7 @@ pub(super) fn verify(
     body: &[u8],
     now: Timestamp,
 ) -> Result<(), Refused> {
-    recent(NAME, time(headers)?, now)?;
+    check_recent(NAME, timestamp(headers)?, now)?;
     let signed = signed(headers, body)?;
     let signatures = pairs(headers)?.filter(|(name, _)| *name == "v1");
     let signatures = signatures.filter_map(|(_, text)| Encoding::Hex.decode(text));
@@ -36,10 +36,10 @@ pub(super) fn verify(
 
 /// The signed data: timestamp and body.
 pub(super) fn signed(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Refused> {
-    Ok([time(headers)?.as_bytes(), b".", body].concat())
+    Ok([timestamp(headers)?.as_bytes(), b".", body].concat())
 }
 
-fn time(headers: &HeaderMap) -> Result<&str, Refused> {
+fn timestamp(headers: &HeaderMap) -> Result<&str, Refused> {
     let time = pairs(headers)?.find(|(name, _)| *name == "t");
     time.map(|(_, time)| time).ok_or(Refused::Malformed(NAME))
 }

@@ -19,26 +19,26 @@ const HASH: &str = "bodySHA256";
 
 pub(super) fn verify(secret: &SecretString, request: &Request<'_>) -> Result<(), Refused> {
     let signature = signature(request.headers, "x-twilio-signature", "", Encoding::Base64)?;
-    let texts = texts(request);
-    if texts.is_none() && !covers(request.url, request.body)? {
+    let texts = sorted_pairs(request);
+    if texts.is_none() && !covers_body(request.url, request.body)? {
         return Err(Refused::Mismatch);
     }
     let texts = texts.unwrap_or_default();
     let signed = |url: &str| {
         Algorithm::Sha1.verifies(secret, &[url.as_bytes(), texts.as_bytes()], &signature)
     };
-    matches(spellings(request.url).iter().any(|url| signed(url)))
+    matches(url_variants(request.url).iter().any(|url| signed(url)))
 }
 
 /// The signed data, with the URL as it was requested.
 pub(super) fn signed(request: &Request<'_>) -> Vec<u8> {
-    [request.url, &texts(request).unwrap_or_default()]
+    [request.url, &sorted_pairs(request).unwrap_or_default()]
         .concat()
         .into_bytes()
 }
 
 /// Sorted names and values of a form; `None` if there are none.
-fn texts(request: &Request<'_>) -> Option<String> {
+fn sorted_pairs(request: &Request<'_>) -> Option<String> {
     // A repeated name with the same value counts once, as in Twilio's own libraries.
     let mut parameters: BTreeSet<(Cow<'_, str>, Cow<'_, str>)> = BTreeSet::new();
     if is_form(request.headers) {
@@ -52,7 +52,7 @@ fn texts(request: &Request<'_>) -> Option<String> {
 }
 
 /// Whether the signed URL contains the hash of the body. Not required without a body.
-fn covers(url: &str, body: &[u8]) -> Result<bool, Refused> {
+fn covers_body(url: &str, body: &[u8]) -> Result<bool, Refused> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     match form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == HASH) {
         Some((_, hash)) => {
@@ -67,7 +67,7 @@ fn covers(url: &str, body: &[u8]) -> Result<bool, Refused> {
 
 /// The URL as requested, and with the default port removed or added: Twilio signs either, depending
 /// on the product.
-fn spellings(url: &str) -> Vec<String> {
+fn url_variants(url: &str) -> Vec<String> {
     let mut spellings = vec![url.to_owned()];
     if let Some((scheme, rest)) = url.split_once("://") {
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

@@ -30,7 +30,7 @@ impl Verification {
                 let id = header(headers, "webhook-id")?;
                 let time = header(headers, "webhook-timestamp")?;
                 let signatures = header(headers, "webhook-signature")?;
-                recent("webhook-timestamp", time, now)?;
+                check_recent("webhook-timestamp", time, now)?;
                 matches(signature::verifies(id, time, body, signatures, secret))
             }
             Self::Github(secret) => {
@@ -42,7 +42,7 @@ impl Verification {
             Self::Slack(secret) => {
                 let time = header(headers, SLACK_TIME)?;
                 let signature = signature(headers, "x-slack-signature", "v0=", Encoding::Hex)?;
-                recent(SLACK_TIME, time, now)?;
+                check_recent(SLACK_TIME, time, now)?;
                 matches(Algorithm::Sha256.verifies(
                     secret,
                     &[b"v0:", time.as_bytes(), b":", body],
@@ -57,14 +57,17 @@ impl Verification {
             Self::Hmac(hmac) => hmac.verify(headers, body),
             Self::Basic { username, password } => {
                 let credentials = basic(headers)?;
-                matches(same(
+                matches(constant_time_eq(
                     &credentials,
                     format!("{username}:{}", password.expose_secret()).as_bytes(),
                 ))
             }
             Self::Header { name, value } => {
                 let given = headers.get(name).ok_or(Refused::Unauthenticated)?;
-                matches(same(given.as_bytes(), value.expose_secret().as_bytes()))
+                matches(constant_time_eq(
+                    given.as_bytes(),
+                    value.expose_secret().as_bytes(),
+                ))
             }
         }
     }
@@ -109,7 +112,11 @@ pub(super) fn signature(
 }
 
 /// Whether a Unix timestamp is within the window.
-pub(super) fn recent(name: &'static str, seconds: &str, now: Timestamp) -> Result<(), Refused> {
+pub(super) fn check_recent(
+    name: &'static str,
+    seconds: &str,
+    now: Timestamp,
+) -> Result<(), Refused> {
     let seconds: i64 = seconds.parse().map_err(|_| Refused::Malformed(name))?;
     if now.as_second().abs_diff(seconds) <= WINDOW_SECONDS {
         Ok(())
@@ -138,7 +145,7 @@ fn basic(headers: &HeaderMap) -> Result<Vec<u8>, Refused> {
 
 /// Compares hashes, so that the time reveals neither the position of a difference nor the length of
 /// the secret.
-fn same(given: &[u8], expected: &[u8]) -> bool {
+fn constant_time_eq(given: &[u8], expected: &[u8]) -> bool {
     Sha256::digest(given)
         .ct_eq(&Sha256::digest(expected))
         .into()

@@ -58,10 +58,10 @@ fn unknown_fields_suggest_a_known_one() {
         ("retries", "retry"),
         ("timeoutSeconds", "timeout_seconds"),
     ] {
-        assert_eq!(meant(name, &known), Some(expected));
+        assert_eq!(suggestion(name, &known), Some(expected));
     }
     for name in ["colour", "x", "", &"name".repeat(17)] {
-        assert_eq!(meant(name, &known), None);
+        assert_eq!(suggestion(name, &known), None);
     }
 }
 
@@ -137,7 +137,7 @@ fn errors_beyond_64_kib_are_counted() {
         unknown(json!({huge.clone(): 1})),
         [(
             format!("/{huge}"),
-            not_known(&["name".to_owned(), "url".to_owned()])
+            unknown_field(&["name".to_owned(), "url".to_owned()])
         )]
     );
 }

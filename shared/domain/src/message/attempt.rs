@@ -170,7 +170,7 @@ impl Message {
         self.provider_message_id = provider_message_id.or(self.provider_message_id);
         let started_at = self.attempts.first().map_or(now, |first| first.at);
         let row = match (&outcome, next(started_at, (number, began), &outcome, now)) {
-            (Outcome::Delivered { .. }, _) => self.sent(now),
+            (Outcome::Delivered { .. }, _) => self.mark_sent(now),
             (_, Some(due_at)) if self.status == Status::Queued => {
                 let ticket = Ticket {
                     number: number.saturating_add(1),
@@ -190,7 +190,7 @@ impl Message {
 
     /// Returns the row of a message that its provider accepted. If it was cancelled during the
     /// attempt, it was still sent.
-    fn sent(mut self, now: Timestamp) -> Self {
+    fn mark_sent(mut self, now: Timestamp) -> Self {
         if self.is_cancelled() {
             (self.status, self.error) = (Status::Queued, None);
         }

@@ -19,7 +19,7 @@ impl Provider {
         let secret_origins =
             before
                 .secret_origins
-                .patched(stored(&self.settings), patch, &from, &to)?;
+                .patched(stored_secrets(&self.settings), patch, &from, &to)?;
         Ok(Self {
             secret_origins,
             ..self
@@ -27,7 +27,7 @@ impl Provider {
     }
 }
 
-fn stored(settings: &Settings) -> Vec<StoredSecret> {
+fn stored_secrets(settings: &Settings) -> Vec<StoredSecret> {
     let (uses_api_key, uses_secret_key) = (settings.needs_api_key(), settings.needs_secret_key());
     let api_key = settings
         .api_key

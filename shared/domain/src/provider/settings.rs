@@ -86,7 +86,7 @@ impl Settings {
                 target::check_url(template.origin_url(), allow)
             })?;
             check_tags(template.tags(), source)?;
-            edited(template.as_str(), source)?;
+            check_placeholders(template.as_str(), source)?;
             Ok(template)
         });
         let auth = fields.defaulted("auth", Auth::Signed, Auth::parse);
@@ -102,7 +102,7 @@ impl Settings {
         };
         if let Some(id) = &provider_id
             && tags().any(|tag| tag == "provider.provider_id")
-            && edited(id, source).is_err()
+            && check_placeholders(id, source).is_err()
         {
             fields.refuse("provider_id", UNEDITED);
         }
@@ -131,7 +131,7 @@ impl Settings {
         let default = fields.defaulted("default", false, boolean);
         let from = fields.defaulted("from", None, |value| {
             let from = sender(value, channel)?;
-            edited(&from, source)?;
+            check_placeholders(&from, source)?;
             Ok(Some(from))
         });
         let id_pointer = fields.defaulted("response", None, response);
@@ -272,7 +272,7 @@ impl Settings {
 const UNEDITED: &str = "contains a placeholder of the preset. Replace YOUR_… with your own value.";
 
 /// Rejects placeholders of presets, such as `YOUR_API_KEY`.
-pub(super) fn edited(text: &str, source: Source) -> Checked<()> {
+pub(super) fn check_placeholders(text: &str, source: Source) -> Checked<()> {
     let is_placeholder = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
     if source == Source::Client && text.split("YOUR_").skip(1).any(is_placeholder) {
         return Err(Problems::here(UNEDITED));
@@ -289,7 +289,7 @@ fn response(value: Value) -> Checked<Option<Pointer>> {
 /// Printable ASCII, for headers. A user name (RFC 7617) must not contain a colon.
 fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
     let key = source.secret(auth::secret)(value)?;
-    edited(key.expose_secret(), source)?;
+    check_placeholders(key.expose_secret(), source)?;
     if auth == Some(&Auth::Basic) && key.expose_secret().contains(':') {
         return Err(Problems::here(
             "must not contain a colon, because it is the user name of HTTP Basic authentication",
@@ -301,7 +301,7 @@ fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretS
 /// A key with the prefix of an encoded signing key must be a valid one.
 fn secret_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
     let key = source.secret(secret)(value)?;
-    edited(key.expose_secret(), source)?;
+    check_placeholders(key.expose_secret(), source)?;
     if auth == Some(&Auth::Signed) && source == Source::Client {
         signature::check_plausible(key.expose_secret())?;
         if key.expose_secret().starts_with("whsec_") {

@@ -3,7 +3,7 @@
 use http::{HeaderName, Method};
 use serde_json::{Map, Value, json};
 
-use super::{Limits, settings::edited};
+use super::{Limits, settings::check_placeholders};
 use crate::{
     invalid::{Checked, Fields, Problems, Source, one_of, string},
     mask,
@@ -54,7 +54,7 @@ impl RequestTemplate {
             })?;
             for (name, template) in &headers {
                 let checked = check_tags(template.tags(), source)
-                    .and_then(|()| edited(template.as_str(), source));
+                    .and_then(|()| check_placeholders(template.as_str(), source));
                 checked.map_err(|problems| problems.under(name.as_str()))?;
             }
             Ok(headers)
@@ -66,7 +66,7 @@ impl RequestTemplate {
             };
             let body = BodyTemplate::parse(format, &string(value)?)?;
             check_tags(body.tags(), source)?;
-            edited(body.as_str(), source)?;
+            check_placeholders(body.as_str(), source)?;
             Ok(Some(body))
         });
         let limits = fields.defaulted("limits", Limits::default(), Limits::parse);

@@ -127,7 +127,7 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
             element.name().as_ref()
         ));
     }
-    if !are_apart(element.attributes_raw()) {
+    if !are_separated(element.attributes_raw()) {
         return Err("no space between two attributes".to_owned());
     }
     for attribute in element.attributes() {
@@ -154,7 +154,7 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
 
 /// Whether white space separates the attributes. XML requires it (§3.1), but the parser does not
 /// check it.
-fn are_apart(attributes: &str) -> bool {
+fn are_separated(attributes: &str) -> bool {
     let mut quote = None;
     let mut closed = false;
     attributes.chars().all(|c| {

@@ -14,7 +14,10 @@ use crate::invalid::{Checked, Problems};
 const MAX_BYTES: usize = 192 * 1024;
 
 /// Tags that name an unknown secret. Unlike event data, secrets are known at this point.
-pub(super) fn undefined<'a>(tags: impl Iterator<Item = &'a str>, secrets: &Secrets) -> Vec<String> {
+pub(super) fn undefined_secrets<'a>(
+    tags: impl Iterator<Item = &'a str>,
+    secrets: &Secrets,
+) -> Vec<String> {
     let unknown = |tag: &&str| {
         tag.strip_prefix("secret.")
             .is_some_and(|name| !secrets.contains_key(name))
@@ -23,7 +26,7 @@ pub(super) fn undefined<'a>(tags: impl Iterator<Item = &'a str>, secrets: &Secre
 }
 
 /// Validates that nothing else sets the header of the signing secret.
-pub(super) fn free_for_signing(signing: &Signing, auth: Option<&Auth>) -> Checked<()> {
+pub(super) fn check_signing_header(signing: &Signing, auth: Option<&Auth>) -> Checked<()> {
     match signing {
         Signing::Header(name) if auth.and_then(Auth::header_name).as_ref() == Some(name) => {
             Err(Problems::here("is already set by `auth`").under("name"))
@@ -33,7 +36,7 @@ pub(super) fn free_for_signing(signing: &Signing, auth: Option<&Auth>) -> Checke
 }
 
 /// Validates that nothing else sets an extra header.
-pub(super) fn free_for_extra(
+pub(super) fn check_extra_header(
     name: &HeaderName,
     auth: Option<&Auth>,
     signing: Option<&Signing>,
@@ -50,7 +53,10 @@ pub(super) fn free_for_extra(
 }
 
 /// Validates that no header is also set by the connected service's account.
-pub(super) fn free_for_account(settings: &Settings, authenticating: &HeaderName) -> Checked<()> {
+pub(super) fn check_account_headers(
+    settings: &Settings,
+    authenticating: &HeaderName,
+) -> Checked<()> {
     let detail = "is already set by the service's account";
     let mut problems = Vec::new();
     for (name, _) in settings
@@ -76,7 +82,7 @@ pub(super) fn free_for_account(settings: &Settings, authenticating: &HeaderName)
 }
 
 /// Validates the size of the settings. An error names the largest field.
-pub(super) fn size(settings: &Settings) -> Checked<()> {
+pub(super) fn check_size(settings: &Settings) -> Checked<()> {
     let sizes: Vec<(String, usize)> = settings
         .to_map(Reveal::Full)
         .into_iter()

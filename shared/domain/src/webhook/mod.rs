@@ -233,7 +233,7 @@ impl Webhook {
             id: derived_event_id(
                 &kind,
                 &format!("{}|{since}", self.id),
-                listed_at(health.warning_due(), now),
+                event_id_time(health.warning_due(), now),
             ),
             kind,
             timestamp: health.warning_due(),
@@ -262,7 +262,7 @@ const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Time for the ID of an event that was due at `due`. If that is long past, the start of the day of
 /// `now`.
-fn listed_at(due: Timestamp, now: Timestamp) -> Timestamp {
+fn event_id_time(due: Timestamp, now: Timestamp) -> Timestamp {
     let day = now.as_second().div_euclid(86_400) * 86_400;
     if now.duration_since(due) <= MAX_AGE {
         due

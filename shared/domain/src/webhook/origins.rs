@@ -20,7 +20,7 @@ impl Webhook {
         let kept = self.secrets.current.expose() == before.secrets.current.expose();
         let sends_it = matches!(self.settings.signing, Signing::Header(_));
         let signing = kept.then(|| StoredSecret::sent_if(sends_it, ["secret"]));
-        let stored = stored(&self.settings).into_iter().chain(signing);
+        let stored = stored_secrets(&self.settings).into_iter().chain(signing);
         let secret_origins = before.secret_origins.patched(stored, patch, from, to)?;
         Ok(Self {
             secret_origins,
@@ -29,7 +29,7 @@ impl Webhook {
     }
 }
 
-fn stored(settings: &Settings) -> Vec<StoredSecret> {
+fn stored_secrets(settings: &Settings) -> Vec<StoredSecret> {
     let auth = match &settings.auth {
         Auth::Basic { password, .. } if password.expose_secret().is_empty() => None,
         Auth::None => None,

@@ -150,7 +150,7 @@ fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Pre
     let (shown_url, unfit) = address.render_masked(&scope);
     unfit.map_or(Ok(()), Err)?;
     if let Ok(url) = Url::parse(&shown_url) {
-        stays_in_service(webhook, address, &url)?;
+        check_service_path(webhook, address, &url)?;
     }
     let mut headers = BTreeMap::new();
     let mut body = body(webhook, event, &scope, View::Masked, &mut missing)?;
@@ -214,11 +214,11 @@ fn url(
     missing: &mut Missing,
 ) -> Result<Url, Unfit> {
     let url = address.render(scope, missing)?;
-    stays_in_service(webhook, address, &url).map(|()| url)
+    check_service_path(webhook, address, &url).map(|()| url)
 }
 
 /// At a connected service, the URL must stay below the service's URL, whatever the values are.
-fn stays_in_service(webhook: &Webhook, address: &UrlTemplate, url: &Url) -> Result<(), Unfit> {
+fn check_service_path(webhook: &Webhook, address: &UrlTemplate, url: &Url) -> Result<(), Unfit> {
     if webhook.settings.destination.service().is_some() && has_dot_segment(url.path()) {
         return Err(Unfit {
             tag: address.tags().next().unwrap_or_default().to_owned(),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Destination,
     auth::{Auth, header_name},
-    checks::{self, undefined},
+    checks::{self, undefined_secrets},
 };
 use crate::{
     condition::Condition,
@@ -124,14 +124,14 @@ impl Settings {
     /// that this deployment allows.
     pub fn parse(value: Value, allow: &Allow) -> Checked<(Self, Option<SigningSecret>)> {
         let (settings, secret) = Self::read(value, Some(allow))?;
-        checks::size(&settings)?;
+        checks::check_size(&settings)?;
         Ok((settings, secret))
     }
 
     /// Validates that no header is set by both the webhook and its connected service's account,
     /// whose header is `authenticating`.
     pub fn check_account(&self, authenticating: &HeaderName) -> Checked<()> {
-        checks::free_for_account(self, authenticating)
+        checks::check_account_headers(self, authenticating)
     }
 
     /// Loads stored settings without validation, so that stored webhooks always load. Sending
@@ -195,13 +195,14 @@ impl Settings {
         let signing = fields.defaulted("signing", Signing::Standard, |value| {
             let signing = Signing::parse(value)?;
             input.map_or(Ok(()), |_| {
-                checks::free_for_signing(&signing, auth.as_ref())
+                checks::check_signing_header(&signing, auth.as_ref())
             })?;
             Ok(signing)
         });
         let headers = fields.defaulted("headers", Vec::new(), |value| {
-            let free =
-                |name: &HeaderName| checks::free_for_extra(name, auth.as_ref(), signing.as_ref());
+            let free = |name: &HeaderName| {
+                checks::check_extra_header(name, auth.as_ref(), signing.as_ref())
+            };
             headers(value, source, |name| input.map_or(Ok(()), |_| free(name)))
         });
         let retry = fields.defaulted("retry", RetryPolicy::default(), RetryPolicy::parse);
@@ -217,17 +218,17 @@ impl Settings {
         if let Some(secrets) = secrets.as_ref().filter(|_| input.is_some()) {
             let texts = destination.iter().map(|destination| {
                 let (field, tags) = destination.tags();
-                (field, undefined(tags, secrets))
+                (field, undefined_secrets(tags, secrets))
             });
             let texts = texts.chain(
                 body.iter()
                     .flatten()
-                    .map(|body| ("body", undefined(body.tags(), secrets))),
+                    .map(|body| ("body", undefined_secrets(body.tags(), secrets))),
             );
             let values = headers
                 .iter()
                 .flatten()
-                .map(|(_, value)| ("headers", undefined(value.tags(), secrets)));
+                .map(|(_, value)| ("headers", undefined_secrets(value.tags(), secrets)));
             for (field, tags) in texts.chain(values) {
                 for tag in tags {
                     fields.refuse(
@@ -365,7 +366,7 @@ pub(crate) fn headers(
         let name = header::check_name(name)?;
         check(&name)?;
         if header::is_sensitive(name.as_str()) {
-            source.filled(template.as_str())?;
+            source.check_not_blank(template.as_str())?;
         }
         Ok((name, template))
     })(value)?;

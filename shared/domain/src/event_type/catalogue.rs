@@ -1,0 +1,294 @@
+//! Names, descriptions and sample data of the built-in event types.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::BuiltIn;
+
+pub(super) static CATALOGUE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
+    [
+        conversations(),
+        insights(),
+        tickets(),
+        messages(),
+        calls(),
+        tieline(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, description, example)| BuiltIn {
+        name,
+        description,
+        example,
+    })
+    .collect()
+});
+
+type Row = (&'static str, &'static str, Value);
+
+fn conversations() -> Vec<Row> {
+    vec![
+        (
+            "chat",
+            "A chat was created.",
+            json!({
+                "id": "chat_1042",
+                "channel": "web",
+                "subject": "Order 20817 has not arrived",
+                "customer": {"id": "cus_88", "name": "Ana Lima", "email": "ana@example.com"},
+                "created_at": "2026-03-02T09:15:00Z",
+            }),
+        ),
+        (
+            "message",
+            "A message was created in a chat.",
+            json!({
+                "id": "msg_5501",
+                "chat_id": "chat_1042",
+                "author": {"type": "customer", "id": "cus_88", "name": "Ana Lima"},
+                "text": "Hello, where is my order?",
+                "created_at": "2026-03-02T09:15:04Z",
+            }),
+        ),
+    ]
+}
+
+fn insights() -> Vec<Row> {
+    vec![
+        (
+            "insight.summary",
+            "A summary of a chat was generated.",
+            json!({"chat_id": "chat_1042", "summary": "The customer asks for an order that is three days late."}),
+        ),
+        (
+            "insight.topic",
+            "The topics of a chat were generated.",
+            json!({"chat_id": "chat_1042", "topics": [{"name": "delivery", "confidence": 0.94}]}),
+        ),
+        (
+            "insight.key",
+            "The key facts of a chat were generated.",
+            json!({"chat_id": "chat_1042", "keys": [{"name": "order_number", "value": "20817"}]}),
+        ),
+        (
+            "insight.conversation",
+            "An analysis of a whole conversation was generated.",
+            json!({"chat_id": "chat_1042", "duration_seconds": 412, "messages": 14, "resolved": true, "language": "en"}),
+        ),
+        (
+            "insight.sentiment",
+            "The sentiment of a chat was generated.",
+            json!({"chat_id": "chat_1042", "sentiment": "negative", "score": -0.42}),
+        ),
+    ]
+}
+
+fn tickets() -> Vec<Row> {
+    let ticket = |status: &str| {
+        json!({
+            "id": 7315,
+            "parent_ticket_id": 7290,
+            "subject": "Printer on floor 3 is out of order",
+            "status": status,
+            "priority": "urgent",
+            "link_staff": "https://desk.example.com/staff/tickets/7315",
+            "requester": {"id": 204, "name": "Jo Park", "email": "jo@example.com"},
+            "last_reply": {"author": "end_user", "text": "It still shows error 12."},
+        })
+    };
+    let changed = |mut ticket: Value, name: &str, value: Value| {
+        ticket[name] = value;
+        ticket
+    };
+    vec![
+        ("ticket.created", "A ticket was created.", ticket("open")),
+        (
+            "ticket.updated",
+            "Fields of a ticket were changed.",
+            changed(ticket("open"), "changed_fields", json!(["priority"])),
+        ),
+        (
+            "ticket.reply_added",
+            "A reply was added to a ticket.",
+            changed(
+                ticket("open"),
+                "reply",
+                json!({"id": 90211, "internal": false, "text": "It still shows error 12."}),
+            ),
+        ),
+        (
+            "ticket.status_changed",
+            "The status of a ticket was changed.",
+            changed(ticket("resolved"), "previous_status", json!("open")),
+        ),
+    ]
+}
+
+fn messages() -> Vec<Row> {
+    let message = |channel: &str, to: &str, status: &str| {
+        json!({
+            "message_id": "msg_01K3S0M3ZC0000000000000000",
+            "channel": channel,
+            "provider": "Example provider",
+            "provider_message_id": "a81f20",
+            "to": to,
+            "status": status,
+            "metadata": {"order": "20817"},
+        })
+    };
+    let failed = |channel, to| {
+        let mut message = message(channel, to, "failed");
+        message["error"] = json!("the provider responded with 400");
+        message
+    };
+    let (phone, address, user) = ("+15555550100", "ana@example.com", "chat-user-88");
+    vec![
+        (
+            "sms.sent",
+            "A provider accepted an SMS.",
+            message("sms", phone, "sent"),
+        ),
+        (
+            "sms.delivered",
+            "An SMS reached its recipient.",
+            message("sms", phone, "delivered"),
+        ),
+        (
+            "sms.failed",
+            "An SMS could not be delivered.",
+            failed("sms", phone),
+        ),
+        (
+            "email.sent",
+            "A provider accepted an e-mail.",
+            message("email", address, "sent"),
+        ),
+        (
+            "email.delivered",
+            "An e-mail reached its recipient.",
+            message("email", address, "delivered"),
+        ),
+        (
+            "email.failed",
+            "An e-mail could not be delivered.",
+            failed("email", address),
+        ),
+        (
+            "chatbot.sent",
+            "A provider accepted a chatbot message.",
+            message("chatbot", user, "sent"),
+        ),
+        (
+            "chatbot.delivered",
+            "A chatbot message reached its recipient.",
+            message("chatbot", user, "delivered"),
+        ),
+        (
+            "chatbot.failed",
+            "A chatbot message could not be delivered.",
+            failed("chatbot", user),
+        ),
+    ]
+}
+
+fn calls() -> Vec<Row> {
+    let call = |more: Value| {
+        let mut call = json!({
+            "call_id": "call_01K3S0M3ZC0000000000000000",
+            "provider": "Example provider",
+            "provider_call_id": "c-4471",
+            "to": "+15555550100",
+            "metadata": {"order": "20817"},
+        });
+        if let (Value::Object(call), Value::Object(more)) = (&mut call, more) {
+            call.extend(more);
+        }
+        call
+    };
+    vec![
+        (
+            "call.status",
+            "The status of a call changed.",
+            call(json!({"status": "completed", "provider_status": "completed"})),
+        ),
+        (
+            "call.recording",
+            "A recording of a call is ready.",
+            call(json!({"recording_url": "https://calls.example.com/recordings/c-4471.mp3"})),
+        ),
+        (
+            "call.event",
+            "A provider reported something else about a call.",
+            call(json!({"event": {"digits": "1"}})),
+        ),
+    ]
+}
+
+fn tieline() -> Vec<Row> {
+    let rotation = |days_overdue: u32| {
+        json!({
+            "credential_id": "cred_01K3S0M3ZC0000000000000000",
+            "description": "CRM synchronisation",
+            "user_id": "usr_01K3S0M3ZC0000000000000000",
+            "rotation_due_at": "2026-03-09T00:00:00Z",
+            "days_overdue": days_overdue,
+        })
+    };
+    let (webhook_id, webhook_name) = ("wh_01K3S0M3ZC0000000000000000", "CRM");
+    vec![
+        (
+            "service.received",
+            "A third party sent a request to the inbound URL of a connected service.",
+            json!({
+                "service_id": "svc_01K3S0M3ZC0000000000000000",
+                "service": "CRM",
+                "user_id": "usr_01K3S0M3ZC0000000000000000",
+                "method": "POST",
+                "query": {"source": "crm"},
+                "headers": {"user-agent": "crm/2.1"},
+                "content_type": "application/json",
+                "body": {"deal": 311, "stage": "won"},
+            }),
+        ),
+        (
+            "credential.rotation_due_soon",
+            "A credential must be rotated within 7 days.",
+            rotation(0),
+        ),
+        (
+            "credential.rotation_due",
+            "The rotation of a credential is due or overdue.",
+            rotation(7),
+        ),
+        (
+            "webhook.failing",
+            "All deliveries to a webhook have failed for a day.",
+            json!({
+                "webhook_id": webhook_id,
+                "webhook_name": webhook_name,
+                "failing_since": "2026-03-01T09:15:00Z",
+            }),
+        ),
+        (
+            "webhook.disabled",
+            "A webhook was disabled because it failed for too long or its endpoint is gone.",
+            json!({"webhook_id": webhook_id, "webhook_name": webhook_name, "reason": "failing"}),
+        ),
+        (
+            "webhook.delivery_failed",
+            "A delivery failed permanently: its retry schedule has ended.",
+            json!({
+                "webhook_id": webhook_id,
+                "webhook_name": webhook_name,
+                "delivery_id": "dlv_01K3S0M3ZC000000000000000001K3S0M3ZC0000000000000000",
+                "event_id": "evt_01K3S0M3ZC0000000000000000",
+                "event_type": "message",
+                "status": "failed",
+                "attempts": 49,
+                "status_code": 503,
+                "error": "the receiver responded with 503",
+            }),
+        ),
+    ]
+}

@@ -39,9 +39,9 @@ fn invoke(
         "{}/2015-03-31/functions/{name}/invocations",
         emulator.base()
     );
-    let answer = http::post(&url, "lambda", "application/json", &event.to_string())?;
-    let body: Value = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
-    if answer.function_error {
+    let response = http::post(&url, "lambda", "application/json", &event.to_string())?;
+    let body: Value = serde_json::from_str(&response.body).unwrap_or(Value::String(response.body));
+    if response.function_error {
         return Err(failed(
             body["errorMessage"]
                 .as_str()

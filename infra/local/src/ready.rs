@@ -62,8 +62,8 @@ fn failed(place: &Place, error: &HttpError) -> UpError {
 /// Returns the first part of a complete state that is missing.
 fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static str>, HttpError> {
     let found = |target: &str, body: Value| match http::aws(&emulator.base(), target, &body) {
-        Ok(answer) => Ok(Some(
-            serde_json::from_str::<Value>(&answer.body).unwrap_or_default(),
+        Ok(response) => Ok(Some(
+            serde_json::from_str::<Value>(&response.body).unwrap_or_default(),
         )),
         Err(HttpError::Refused { status: 400, .. }) => Ok(None),
         Err(error) => Err(error),

@@ -169,10 +169,10 @@ fn amazon_roots() -> TrustStore {
         })
 }
 
-/// Creates in-process clients. `answer` maps action and input to status and output.
+/// Creates in-process clients. `respond` maps action and input to status and output.
 #[cfg(test)]
 pub(crate) fn fake(
-    answer: impl Fn(&str, serde_json::Value) -> (u16, serde_json::Value) + Send + Sync + 'static,
+    respond: impl Fn(&str, serde_json::Value) -> (u16, serde_json::Value) + Send + Sync + 'static,
 ) -> Aws {
     use aws_sdk_sqs::config::http::{HttpRequest, HttpResponse};
     use aws_smithy_runtime_api::client::http::{
@@ -204,7 +204,7 @@ pub(crate) fn fake(
         }
     }
 
-    let connector = SharedHttpConnector::new(Fake(answer));
+    let connector = SharedHttpConnector::new(Fake(respond));
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

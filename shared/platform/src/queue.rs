@@ -130,9 +130,9 @@ impl Queue {
                 .send_message_batch()
                 .queue_url(&self.url)
                 .set_entries(Some(left.clone()));
-            let answer = request.send().await.map_err(AwsError::from)?;
+            let response = request.send().await.map_err(AwsError::from)?;
             left.retain(|entry| {
-                answer
+                response
                     .successful()
                     .iter()
                     .all(|sent| sent.id() != entry.id())
@@ -141,12 +141,12 @@ impl Queue {
                 break;
             }
             if round == MAX_TRIES
-                || answer
+                || response
                     .failed()
                     .iter()
                     .any(BatchResultErrorEntry::sender_fault)
             {
-                let code = answer
+                let code = response
                     .failed()
                     .first()
                     .map_or("unknown", |failed| failed.code())
@@ -319,8 +319,8 @@ mod tests {
 
     #[tokio::test]
     async fn permanently_failed_entries_are_an_error() {
-        for (answer, rounds) in [(json!("InternalError"), MAX_TRIES as usize), (json!(1), 1)] {
-            let (queue, requests) = queue(move |_, body| (body == "b").then(|| answer.clone()));
+        for (response, rounds) in [(json!("InternalError"), MAX_TRIES as usize), (json!(1), 1)] {
+            let (queue, requests) = queue(move |_, body| (body == "b").then(|| response.clone()));
             let error = queue
                 .send_all(vec![message("a"), message("b")])
                 .await

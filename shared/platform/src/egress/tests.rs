@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{resolve::Lookup, *};
 
-mod answers;
+mod responses;
 mod reuse;
 
 /// A client that resolves every name to this machine and may reach only `port`.
@@ -96,7 +96,7 @@ async fn failure_with(reply: &[u8]) -> CallError {
 
 #[tokio::test]
 async fn request_arrives_unchanged() {
-    let (answer, request) = exchange_with(
+    let (response, request) = exchange_with(
         b"HTTP/1.1 201 Created\r\nx-a: b\r\ncontent-length: 2\r\n\r\nok",
         |call| {
             call.method = Method::PUT;
@@ -105,12 +105,16 @@ async fn request_arrives_unchanged() {
         },
     )
     .await;
-    let answer = answer.expect("answer");
+    let response = response.expect("response");
     assert_eq!(
-        (answer.status, answer.body.as_slice(), answer.truncated),
+        (
+            response.status,
+            response.body.as_slice(),
+            response.truncated
+        ),
         (StatusCode::CREATED, &b"ok"[..], false)
     );
-    assert_eq!(answer.headers["x-a"], "b");
+    assert_eq!(response.headers["x-a"], "b");
     assert!(
         request.starts_with("put / http/1.1\r\n") && request.ends_with("\r\n\r\nhello"),
         "{request}"
@@ -138,11 +142,11 @@ async fn request_without_content_sends_content_length_zero() {
         (Method::PATCH, Some(Vec::new()), Some("0")),
         (Method::DELETE, Some(b"x".to_vec()), Some("1")),
     ] {
-        let (answer, request) = exchange_with(b"HTTP/1.1 204 No Content\r\n\r\n", |call| {
+        let (response, request) = exchange_with(b"HTTP/1.1 204 No Content\r\n\r\n", |call| {
             (call.method, call.body) = (method.clone(), body);
         })
         .await;
-        assert_eq!(answer.expect("answer").status, StatusCode::NO_CONTENT);
+        assert_eq!(response.expect("response").status, StatusCode::NO_CONTENT);
         let lengths: Vec<_> = request
             .lines()
             .filter_map(|line| line.strip_prefix("content-length: "))
@@ -157,9 +161,9 @@ async fn redirect_is_returned() {
     // The server accepts one connection only, so following the redirect would time out.
     let reply =
         b"HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
-    let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
-    assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
-    assert_eq!(answer.headers["location"], "/elsewhere");
+    let response = exchange_with(reply, |_| ()).await.0.expect("response");
+    assert_eq!(response.status, StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(response.headers["location"], "/elsewhere");
 }
 
 #[tokio::test]
@@ -172,12 +176,12 @@ async fn body_is_cut_at_the_limit() {
     ] {
         let mut reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {sent}\r\n\r\n").into_bytes();
         reply.resize(reply.len() + sent, b'x');
-        let answer = exchange_with(&reply, |call| call.limit = limit)
+        let response = exchange_with(&reply, |call| call.limit = limit)
             .await
             .0
-            .expect("answer");
+            .expect("response");
         assert_eq!(
-            (answer.body.len(), answer.truncated),
+            (response.body.len(), response.truncated),
             (kept, kept < sent),
             "{sent}"
         );
@@ -185,7 +189,7 @@ async fn body_is_cut_at_the_limit() {
     let empty = exchange_with(b"HTTP/1.1 200 OK\r\n\r\nx", |call| call.limit = 0)
         .await
         .0
-        .expect("answer");
+        .expect("response");
     assert_eq!((empty.body.len(), empty.truncated), (0, true));
 }
 
@@ -193,9 +197,9 @@ async fn body_is_cut_at_the_limit() {
 async fn compressed_body_is_not_decompressed() {
     let reply =
         b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00";
-    let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
-    assert_eq!(answer.body, b"\x1f\x8b\x08\x00");
-    assert_eq!(answer.headers["content-encoding"], "gzip");
+    let response = exchange_with(reply, |_| ()).await.0.expect("response");
+    assert_eq!(response.body, b"\x1f\x8b\x08\x00");
+    assert_eq!(response.headers["content-encoding"], "gzip");
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,15 +227,15 @@ async fn timeout_covers_slow_heads_and_bodies() {
         if head.is_empty() {
             assert_eq!(outcome.expect_err("no response"), CallError::Timeout);
         } else {
-            let answer = outcome.expect("the head is a response");
+            let response = outcome.expect("the head is a response");
             assert_eq!(
-                (answer.status, answer.incomplete),
+                (response.status, response.incomplete),
                 (StatusCode::OK, Some(CallError::Timeout))
             );
             assert!(
-                answer.body.iter().all(|byte| *byte == b'x') && answer.body.len() > 10,
+                response.body.iter().all(|byte| *byte == b'x') && response.body.len() > 10,
                 "{:?}",
-                answer.body
+                response.body
             );
         }
     }
@@ -330,17 +334,17 @@ async fn https_verifies_certificate_and_name() {
             let (stream, _) = listener.accept().await.expect("connection");
             if let Ok(mut stream) = acceptor.accept(stream).await {
                 request(&mut stream).await;
-                answer_ok(&mut stream).await;
+                respond_ok(&mut stream).await;
             }
         }
     };
     let calls = async {
         let call = |host: &str| get(&format!("https://{host}:{port}/"));
-        let answer = egress(port, trusted.clone())
+        let response = egress(port, trusted.clone())
             .call(call("hook.test"))
             .await
-            .expect("answer");
-        assert_eq!(answer.body, b"ok");
+            .expect("response");
+        assert_eq!(response.body, b"ok");
         let untrusted = egress(port, public_roots())
             .call(call("hook.test"))
             .await
@@ -361,12 +365,12 @@ async fn https_verifies_certificate_and_name() {
     tokio::select! { () = serve => unreachable!(), () = calls => () }
 }
 
-async fn answer_ok(stream: &mut (impl AsyncWrite + Unpin)) {
+async fn respond_ok(stream: &mut (impl AsyncWrite + Unpin)) {
     stream
         .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
         .await
-        .expect("answer");
-    stream.flush().await.expect("answer");
+        .expect("response");
+    stream.flush().await.expect("response");
 }
 
 #[tokio::test]
@@ -377,7 +381,7 @@ async fn server_without_tls_is_reported() {
         stream
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             .await
-            .expect("answer");
+            .expect("response");
         stream.read_to_end(&mut Vec::new()).await
     };
     let egress = egress(port, RootCertStore::empty());

@@ -48,7 +48,7 @@ async fn respond_below(public_url: &str, event: &str) -> (u64, String) {
     let response = service
         .call(LambdaEvent::new(payload, Context::default()))
         .await
-        .expect("an answer");
+        .expect("an response");
     let response = serde_json::to_value(response).expect("JSON");
     let body = response["body"]
         .as_str()

@@ -82,10 +82,10 @@ impl Receipts {
                 .queue_url(&queue.url)
                 .set_entries(Some(entries));
             match request.send().await {
-                Ok(answer) if answer.failed().is_empty() => {}
-                Ok(answer) => {
+                Ok(response) if response.failed().is_empty() => {}
+                Ok(response) => {
                     tracing::warn!(
-                        failed = answer.failed().len(),
+                        failed = response.failed().len(),
                         "failed to change the visibility of failed messages"
                     );
                 }

@@ -67,8 +67,8 @@ impl Queue {
             .visibility_timeout(VISIBILITY_TIMEOUT_SECS)
             .message_attribute_names(REDRIVES);
         let request = request.message_system_attribute_names(MessageSystemAttributeName::All);
-        let answer = request.send().await.map_err(AwsError::from)?;
-        Ok(answer
+        let response = request.send().await.map_err(AwsError::from)?;
+        Ok(response
             .messages
             .unwrap_or_default()
             .into_iter()

@@ -209,9 +209,9 @@ impl Table {
         let query = query.expression_attribute_values(":pk", text(key::REMINDERS));
         let query = query.expression_attribute_values(":from", text(from));
         let query = query.expression_attribute_values(":until", text(until));
-        let answer = query.send().await?;
-        let more = answer.last_evaluated_key.is_some();
-        let found = answer.items.unwrap_or_default();
+        let response = query.send().await?;
+        let more = response.last_evaluated_key.is_some();
+        let found = response.items.unwrap_or_default();
         let next = found
             .last()
             .filter(|_| more)

@@ -235,15 +235,21 @@ impl Table {
                 .set_keys(Some(left))
                 .build();
             let wanted = wanted.map_err(|error| TableError::Request(error.to_string()))?;
-            let answer = self
+            let response = self
                 .client
                 .batch_get_item()
                 .request_items(&self.name, wanted)
                 .send()
                 .await?;
             let found: usize = items.len();
-            items.extend(answer.responses.unwrap_or_default().into_values().flatten());
-            let unread = answer.unprocessed_keys.unwrap_or_default();
+            items.extend(
+                response
+                    .responses
+                    .unwrap_or_default()
+                    .into_values()
+                    .flatten(),
+            );
+            let unread = response.unprocessed_keys.unwrap_or_default();
             left = unread.into_values().flat_map(|rest| rest.keys).collect();
             if items.len() == found && !left.is_empty() {
                 return Err(TableError::Request(
@@ -426,7 +432,7 @@ impl Table {
         let update =
             update.set_expression_attribute_values(values.filter(|values| !values.is_empty()));
         match update.return_values(ReturnValue::UpdatedNew).send().await {
-            Ok(answer) => Ok(Some(answer.attributes.unwrap_or_default())),
+            Ok(response) => Ok(Some(response.attributes.unwrap_or_default())),
             Err(error) if is_condition_failure(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }

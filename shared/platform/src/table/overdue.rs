@@ -59,8 +59,8 @@ impl Table {
                 .key_condition_expression(format!("{pk} = :pk AND {sk} > :after"))
                 .expression_attribute_values(":after", text(after)),
         };
-        let answer = query.send().await?;
-        let next = match answer
+        let response = query.send().await?;
+        let next = match response
             .last_evaluated_key
             .as_ref()
             .and_then(|last| last.get(sk)?.as_s().ok())
@@ -74,7 +74,7 @@ impl Table {
                 after: None,
             },
         };
-        let entries = answer
+        let entries = response
             .items
             .unwrap_or_default()
             .into_iter()

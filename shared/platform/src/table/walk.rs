@@ -174,20 +174,24 @@ impl<'a> Partition<'a> {
     }
 
     async fn read(&mut self) -> Result<(), TableError> {
-        let answer = self
+        let response = self
             .query
             .clone()
             .set_exclusive_start_key(self.stopped_at.take())
             .send()
             .await?;
-        let found = answer.items.unwrap_or_default().into_iter().filter(is_live);
+        let found = response
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .filter(is_live);
         let place = |item| Found {
             sort_key: sort_key(&item, self.sort).unwrap_or_default(),
             weight: response_bytes(&item),
             item,
         };
         self.found.extend(found.map(place));
-        self.stopped_at = answer.last_evaluated_key;
+        self.stopped_at = response.last_evaluated_key;
         Ok(())
     }
 

@@ -51,9 +51,9 @@ mod tests {
             "{\"a\": \"\\u0000\"}",
         ] {
             let item = Item::from([("text".to_owned(), AttributeValue::S(text.to_owned()))]);
-            let answer = json!({"text": text}).to_string();
-            let in_lambda =
-                json!({"body": answer}).to_string().len() - json!({"body": "{}"}).to_string().len();
+            let response = json!({"text": text}).to_string();
+            let in_lambda = json!({"body": response}).to_string().len()
+                - json!({"body": "{}"}).to_string().len();
             assert!(
                 in_lambda <= response_bytes(&item),
                 "{text}: {in_lambda} > {}",

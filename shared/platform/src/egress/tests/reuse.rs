@@ -23,7 +23,7 @@ async fn serve(listener: TcpListener, connections: &[&[Act]]) -> Vec<Vec<String>
         for act in *acts {
             requests.push(request(&mut stream).await);
             match act {
-                Act::Answer => answer_ok(&mut stream).await,
+                Act::Answer => respond_ok(&mut stream).await,
                 Act::Close => stream.shutdown().await.expect("closed"),
                 Act::Reset => stream.set_zero_linger().expect("a socket"),
                 Act::Begin => {
@@ -58,7 +58,7 @@ async fn calls(
                     .clone()
                     .call(call)
                     .await
-                    .map(|answer| answer.status.as_u16()),
+                    .map(|response| response.status.as_u16()),
             );
         }
         results
@@ -107,7 +107,7 @@ async fn repeat_uses_the_remaining_time() {
     let serve = async {
         let (mut stream, _) = listener.accept().await.expect("connection");
         request(&mut stream).await;
-        answer_ok(&mut stream).await;
+        respond_ok(&mut stream).await;
         request(&mut stream).await;
         tokio::time::sleep(Duration::from_millis(900)).await;
         drop(stream);
@@ -117,7 +117,7 @@ async fn repeat_uses_the_remaining_time() {
     };
     let calls = async {
         let call = || get(&format!("http://127.0.0.1:{port}/"));
-        egress.call(call()).await.expect("answer");
+        egress.call(call()).await.expect("response");
         let start = Instant::now();
         (egress.call(call()).await, start.elapsed().as_secs())
     };
@@ -136,7 +136,7 @@ async fn reused_connection_that_closes_later_than_a_second_is_not_repeated() {
     let serve = async {
         let (mut stream, _) = listener.accept().await.expect("connection");
         request(&mut stream).await;
-        answer_ok(&mut stream).await;
+        respond_ok(&mut stream).await;
         request(&mut stream).await;
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         drop(stream);
@@ -144,7 +144,7 @@ async fn reused_connection_that_closes_later_than_a_second_is_not_repeated() {
     };
     let calls = async {
         let call = || get(&format!("http://127.0.0.1:{port}/"));
-        egress.call(call()).await.expect("answer");
+        egress.call(call()).await.expect("response");
         egress.call(call()).await
     };
     let result = tokio::select! { () = serve => panic!("the request was repeated"), result = calls => result };

@@ -42,8 +42,8 @@ async fn unusual_but_valid_responses_are_accepted() {
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\nok",
     ] {
         let head = String::from_utf8_lossy(&reply[..reply.len().min(200)]).into_owned();
-        let answer = exchange_with(reply, |_| ()).await.0.unwrap_or_else(|error| panic!("{error}: {head}"));
-        assert_eq!((answer.status, &*answer.body, answer.incomplete), (StatusCode::OK, &b"ok"[..], None), "{head}");
+        let response = exchange_with(reply, |_| ()).await.0.unwrap_or_else(|error| panic!("{error}: {head}"));
+        assert_eq!((response.status, &*response.body, response.incomplete), (StatusCode::OK, &b"ok"[..], None), "{head}");
     }
     for (status, reply) in [
         (
@@ -61,9 +61,13 @@ async fn unusual_but_valid_responses_are_accepted() {
         (299, b"HTTP/1.1 299\r\ncontent-length: 0\r\n\r\n"),
         (799, b"HTTP/1.1 799 Odd\r\ncontent-length: 0\r\n\r\n"),
     ] {
-        let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
+        let response = exchange_with(reply, |_| ()).await.0.expect("response");
         assert_eq!(
-            (answer.status.as_u16(), answer.body.len(), answer.incomplete),
+            (
+                response.status.as_u16(),
+                response.body.len(),
+                response.incomplete
+            ),
             (status, 0, None)
         );
     }
@@ -72,9 +76,9 @@ async fn unusual_but_valid_responses_are_accepted() {
 #[tokio::test]
 async fn folded_field_has_its_whole_value() {
     let reply = b"HTTP/1.1 503 Busy\r\nretry-after:\r\n  120\r\nx-a: one,\r\n\ttwo\r\ncontent-length: 0\r\n\r\n";
-    let answer = exchange_with(reply, |_| ()).await.0.expect("answer");
+    let response = exchange_with(reply, |_| ()).await.0.expect("response");
     let text = |name: &str| {
-        answer.headers[name]
+        response.headers[name]
             .to_str()
             .expect("text")
             .split_whitespace()
@@ -103,13 +107,13 @@ async fn incomplete_response_has_status_and_partial_body() {
             b"",
         ),
     ] {
-        let answer = exchange_with(reply, |_| ())
+        let response = exchange_with(reply, |_| ())
             .await
             .0
             .expect("the head is a response");
         let incomplete = Some(CallError::Unreachable(Unreachable::Closed));
         assert_eq!(
-            (answer.status, &*answer.body, answer.incomplete),
+            (response.status, &*response.body, response.incomplete),
             (StatusCode::OK, body, incomplete)
         );
     }

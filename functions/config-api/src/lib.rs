@@ -1,9 +1,11 @@
 //! The HTTP API under `/v1`, for admins and integration credentials.
 //!
-//! A request comes in through API Gateway, [`http::access`] decides whether its token may use the
-//! route, a handler under [`routes`] parses it in full, and an answer goes out in the frame of
-//! [`http::frame`]. Events are accepted by one message on the queue `events` and nothing else: what
-//! is answered with 202 is on that queue.
+//! API Gateway invokes the function. [`http::access`] authenticates the request and checks the
+//! route's scope, a handler under [`routes`] validates and processes it, and [`http::frame`]
+//! completes the response.
+//!
+//! Accepting an event means to send one message to the queue `events`. A 202 is returned only after
+//! that message is stored.
 
 pub mod http;
 pub mod openapi;
@@ -24,30 +26,29 @@ use axum::{
 use domain::target::Allow;
 use platform::{egress::Egress, gateway, keyring::Keys, queue::Queue, table::Table};
 
-/// What the handlers work with.
+/// State that all handlers share.
 pub struct App {
-    /// The table.
+    /// DynamoDB table.
     pub table: Table,
-    /// The keyring.
+    /// Keyring for encryption and token hashes.
     pub keys: Keys,
-    /// Where accepted events go.
+    /// Queue of accepted events.
     pub events: Queue,
-    /// Where attempts are asked for.
+    /// Queue of delivery attempts and outgoing messages.
     pub deliveries: Queue,
-    /// Outgoing HTTP: what is sent to connected services, their tokens, tests of webhooks and
-    /// providers.
+    /// HTTP client for connected services, token endpoints, and tests of webhooks and providers.
     pub egress: Egress,
-    /// What egress allows beside public hosts.
+    /// Non-public hosts that outgoing requests may connect to.
     pub allow: Allow,
-    /// How the outside addresses us, without a slash at the end.
+    /// Public base URL, without a trailing slash.
     pub public_url: String,
-    /// Who may use which route.
+    /// Access rules of all routes.
     pub rules: http::access::Rules,
-    /// The OpenAPI document, as JSON. Made when it is first asked for.
+    /// OpenAPI document as JSON. Generated on first use.
     pub document: LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>,
 }
 
-/// The clients that an [`App`] is made of.
+/// Dependencies of an [`App`].
 #[derive(Debug)]
 #[expect(missing_docs, reason = "the fields of App")]
 pub struct Clients {
@@ -59,7 +60,7 @@ pub struct Clients {
     pub public_url: String,
 }
 
-/// The whole API.
+/// Builds the router of the API.
 pub fn router(clients: Clients) -> Router {
     let (routes, document) = routes::all().split_for_parts();
     let Clients {
@@ -80,7 +81,7 @@ pub fn router(clients: Clients) -> Router {
         egress: Egress::new(allow.clone()),
         allow,
         public_url,
-        rules: http::access::Rules::of(&serde_json::json!({"paths": document.paths})),
+        rules: http::access::Rules::from_document(&serde_json::json!({"paths": document.paths})),
         document: LazyLock::new(Box::new(move || {
             openapi::complete(&document, &url).to_string().into()
         })),
@@ -89,7 +90,7 @@ pub fn router(clients: Clients) -> Router {
     routes
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&app),
-            http::access::check,
+            http::access::authenticate,
         ))
         .fallback(
             |method: Method, uri: Uri| async move { http::Problem::no_route(&method, uri.path()) },
@@ -100,8 +101,8 @@ pub fn router(clients: Clients) -> Router {
             },
         )
         .layer(middleware::map_response(move |response| {
-            std::future::ready(http::rebased(&base_path, response))
+            std::future::ready(http::with_base_path(&base_path, response))
         }))
-        .layer(middleware::from_fn(http::frame::around))
+        .layer(middleware::from_fn(http::frame::complete))
         .with_state(app)
 }

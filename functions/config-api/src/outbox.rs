@@ -1,9 +1,9 @@
-//! Accepting messages and calls: find the provider, claim the idempotency key, write the row, queue
-//! its errand.
+//! Accepts messages and calls: resolves the provider, claims the idempotency key, stores the row
+//! and enqueues its send task.
 //!
-//! The row comes before the errand, which means nothing without it. Whoever got no answer may come
-//! again with the same key: the claim holds the message's id, so that the same row is found and its
-//! first errand queued once more.
+//! The row is stored first because the send task is useless without it. If a client got no response
+//! and repeats the request with the same key, the claim contains the message's ID: the existing row
+//! is found and its first send task is enqueued again.
 
 use domain::{
     id::ProviderId,
@@ -20,26 +20,26 @@ use serde_json::Value;
 use crate::{
     App,
     http::{Answer, Problem, access::Caller},
-    publish::{IdempotencyKey, digest, key_space, other_body},
+    publish::{IdempotencyKey, digest, key_reused, key_space},
 };
 
-/// A message to send.
+/// A request to send a message or trigger a call.
 #[derive(Debug)]
 pub struct Request {
-    /// What the client gave.
+    /// The validated request.
     pub new: NewMessage,
-    /// What makes a repeat of this request one.
+    /// The client's idempotency key.
     pub key: Option<IdempotencyKey>,
-    /// The message's document: a repeat must have the same.
+    /// The request body. A repeated request must have the same.
     pub document: Value,
 }
 
-/// Seconds that the errand of a repeated request waits: the first request may be at work still, or
-/// have ended before it queued its own. By then that one's attempt is on record, and this errand a
-/// stale copy.
-const REPEATED_DELAY: u32 = 60;
+/// Delay of the send task of a repeated request, in seconds. The first request may still be
+/// running, or may have ended before it enqueued its task. After the delay its attempt is recorded,
+/// and this task is a stale duplicate.
+const REPEAT_DELAY_SECS: u32 = 60;
 
-/// Accepts one message or call on behalf of `route`.
+/// Accepts one message or call. `route` selects the space of idempotency keys.
 pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Message> {
     let space = &key_space(caller, route);
     let Request {
@@ -53,18 +53,18 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
             new.content = content;
             provider
         }
-        Err(problem) => return earlier(app, space, key).await?.ok_or(problem),
+        Err(problem) => return accepted_earlier(app, space, key).await?.ok_or(problem),
     };
     let now = clock::now();
     let id = MessageRef::new(new.channel, now, u128::from_ne_bytes(random::bytes()));
     let Some((hash, body)) = key else {
-        let (row, errand) = Message::accept(new, id, provider, now, random::token());
+        let (row, task) = Message::accept(new, id, provider, now, random::token());
         if app.table.create_message(&row).await? == Written::Refused {
             return Err(Problem::internal(
                 "the ID of a new message is already in use",
             ));
         }
-        queue(app, &row, &errand, 0).await?;
+        enqueue(app, &row, &task, 0).await?;
         return Ok(row);
     };
     let claim = app
@@ -72,7 +72,7 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
         .claim(space, &hash, Claim::new(id, body.clone(), now))
         .await?;
     if claim.body != body {
-        return Err(other_body());
+        return Err(key_reused());
     }
     let (row, _) = Message::accept(new, claim.id, provider, claim.at, random::token());
     let (row, delay_seconds) = match app.table.create_message(&row).await? {
@@ -81,16 +81,20 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
             let row = app.table.message(claim.id).await?;
             (
                 row.ok_or_else(|| Problem::internal("an accepted message is missing"))?,
-                REPEATED_DELAY,
+                REPEAT_DELAY_SECS,
             )
         }
     };
-    queued(app, space, &hash, &claim, row, delay_seconds).await
+    ensure_enqueued(app, space, &hash, &claim, row, delay_seconds).await
 }
 
-/// What was accepted under this key, which comes with the hash of its body: it stays so, whatever
-/// became of its provider.
-async fn earlier(app: &App, space: &str, key: Option<(String, String)>) -> Answer<Option<Message>> {
+/// Returns the message accepted earlier with this key, even if its provider no longer exists. `key`
+/// is the hash of the key and the hash of the body.
+async fn accepted_earlier(
+    app: &App,
+    space: &str,
+    key: Option<(String, String)>,
+) -> Answer<Option<Message>> {
     let Some((hash, body)) = key else {
         return Ok(None);
     };
@@ -98,18 +102,18 @@ async fn earlier(app: &App, space: &str, key: Option<(String, String)>) -> Answe
         return Ok(None);
     };
     if claim.body != body {
-        return Err(other_body());
+        return Err(key_reused());
     }
     match app.table.message(claim.id).await? {
-        Some(row) => queued(app, space, &hash, &claim, row, REPEATED_DELAY)
+        Some(row) => ensure_enqueued(app, space, &hash, &claim, row, REPEAT_DELAY_SECS)
             .await
             .map(Some),
         None => Ok(None),
     }
 }
 
-/// The row, once its first errand is on the queue for sure.
-async fn queued(
+/// Makes sure that the first send task is enqueued, and returns the row.
+async fn ensure_enqueued(
     app: &App,
     space: &str,
     hash: &str,
@@ -118,17 +122,17 @@ async fn queued(
     delay_seconds: u32,
 ) -> Answer<Message> {
     if !claim.done {
-        if let Some(errand) = row.errand().filter(|_| row.attempts.is_empty()) {
-            queue(app, &row, &errand, delay_seconds).await?;
+        if let Some(task) = row.errand().filter(|_| row.attempts.is_empty()) {
+            enqueue(app, &row, &task, delay_seconds).await?;
         }
         app.table.claim_done(space, hash, claim).await?;
     }
     Ok(row)
 }
 
-/// The provider that is to send it, by its id and its name, and what it is to send.
+/// Resolves the provider (ID and name) and the content to send.
 async fn provider(app: &App, new: &NewMessage) -> Answer<((ProviderId, String), Content)> {
-    let wanted = wanted(app, new).await?;
+    let wanted = requested_provider(app, new).await?;
     let candidates = app
         .table
         .candidates(wanted.as_deref(), new.channel, &app.keys)
@@ -138,8 +142,8 @@ async fn provider(app: &App, new: &NewMessage) -> Answer<((ProviderId, String), 
     Ok(((provider.id, provider.settings.name.clone()), content))
 }
 
-/// The provider that the message asks for, else the one of its campaign.
-async fn wanted(app: &App, new: &NewMessage) -> Answer<Option<String>> {
+/// The provider that the message names, else its campaign's provider.
+async fn requested_provider(app: &App, new: &NewMessage) -> Answer<Option<String>> {
     let Some(id) = new.campaign_id else {
         return Ok(new.provider.clone());
     };
@@ -156,12 +160,9 @@ async fn wanted(app: &App, new: &NewMessage) -> Answer<Option<String>> {
     Ok(new.provider.clone().or_else(own))
 }
 
-/// Queues an errand. Each provider has a group of its own: one with a backlog does not hold up the
-/// others.
-async fn queue(app: &App, row: &Message, errand: &Errand, delay_seconds: u32) -> Answer<()> {
+/// Enqueues a send task. Each provider has its own message group, so that one backlog does not
+/// delay the others.
+async fn enqueue(app: &App, row: &Message, task: &Errand, delay_seconds: u32) -> Answer<()> {
     let group = Some(row.provider_id.to_string());
-    Ok(app
-        .deliveries
-        .send_json(errand, delay_seconds, group)
-        .await?)
+    Ok(app.deliveries.send_json(task, delay_seconds, group).await?)
 }

@@ -1,4 +1,4 @@
-//! Accepting events: parse, know the type, claim the idempotency key, put the event on its queue.
+//! Accepts events: checks the type, claims the idempotency key and enqueues the event.
 
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ use crate::{
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key that `text` is.
+    /// Parses a key.
     pub fn parse(text: &str) -> Checked<Self> {
         let legal = (1..=255).contains(&text.len())
             && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
@@ -47,36 +47,36 @@ impl IdempotencyKey {
         }
     }
 
-    /// What stands for it in the table.
+    /// The key's hash, as stored in the table.
     pub(crate) fn hash(&self) -> String {
         digest(&self.0)
     }
 }
 
-/// An event to publish.
+/// A request to publish an event.
 #[derive(Debug)]
 pub struct Request {
-    /// What the client gave.
+    /// The validated request.
     pub new: NewEvent,
-    /// What makes a repeat of this request one.
+    /// The client's idempotency key.
     pub key: Option<IdempotencyKey>,
-    /// The event's document: a repeat must have the same.
+    /// The event's document. A repeated request must have the same.
     pub document: Value,
-    /// How many times what led to it left Tieline.
+    /// How many times the chain of requests has already passed through Tieline.
     pub hops: u8,
 }
 
-/// Publishes one event on behalf of `route`.
-pub async fn one(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Event> {
-    let mut accepted = many(app, caller, route, vec![request]).await?;
+/// Publishes one event. `route` selects the space of idempotency keys.
+pub async fn publish(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Event> {
+    let mut accepted = publish_all(app, caller, route, vec![request]).await?;
     accepted
         .pop()
         .unwrap_or_else(|| Err(Problem::internal("a published event has no result")))
 }
 
-/// Publishes events, each by itself: the results are in their order. The outer error is that of the
-/// queue.
-pub async fn many(
+/// Publishes events independently of each other. Returns the results in the same order. The outer
+/// error means that the queue failed.
+pub async fn publish_all(
     app: &App,
     caller: &Caller,
     route: &str,
@@ -86,7 +86,7 @@ pub async fn many(
     let space = &key_space(caller, route);
     let mut types = Types::default();
     let mut accepted = Vec::with_capacity(requests.len());
-    // One after another: of two with the same key in one batch, the first makes the claim.
+    // In sequence, so that the first of two events with the same key makes the claim.
     for request in requests {
         accepted.push(accept(app, caller, space, request, &mut types, now).await);
     }
@@ -124,9 +124,9 @@ pub async fn many(
 
 struct Accepted {
     event: Event,
-    /// Whether an earlier request has put it on the queue already.
+    /// Whether an earlier request has already enqueued it.
     queued: bool,
-    /// The claim to be marked once the event is on the queue, with the hash of its key.
+    /// The key's hash and the claim to complete once the event is enqueued.
     claim: Option<(String, Claim)>,
 }
 
@@ -144,7 +144,7 @@ async fn accept(
         document,
         hops,
     } = request;
-    if let Err(problems) = may_publish(caller, &new.kind) {
+    if let Err(problems) = check_reserved(caller, &new.kind) {
         return Err(problems.under("type").into());
     }
     if let Some(problems) = types.unknown(app, &new.kind).await? {
@@ -173,7 +173,7 @@ async fn accept(
         .claim(space, &hash, Claim::new(event.id, body.clone(), now))
         .await?;
     if claim.body != body {
-        return Err(other_body());
+        return Err(key_reused());
     }
     if claim.id != event.id {
         event.id = claim.id;
@@ -189,14 +189,14 @@ async fn accept(
     })
 }
 
-/// The space of idempotency keys on a route: each credential has its own, which a rotation of its
-/// token does not change.
+/// The space of idempotency keys for a credential and route. It survives the rotation of the
+/// credential's token.
 pub(crate) fn key_space(caller: &Caller, route: &str) -> String {
     format!("{route}#{}", caller.credential)
 }
 
-/// Refuses an event type that only Tieline publishes, unless the caller has the scope `admin`.
-pub(crate) fn may_publish(caller: &Caller, kind: &EventType) -> Checked<()> {
+/// Rejects reserved event types unless the caller has the scope `admin`.
+pub(crate) fn check_reserved(caller: &Caller, kind: &EventType) -> Checked<()> {
     if kind.is_reserved() && !caller.scopes.grants(Scope::Admin) {
         return Err(Problems::here(
             "is reserved for Tieline's own events. Publishing it requires the scope `admin`",
@@ -205,8 +205,8 @@ pub(crate) fn may_publish(caller: &Caller, kind: &EventType) -> Checked<()> {
     Ok(())
 }
 
-/// The problem of a key that was used before, for something else.
-pub(crate) fn other_body() -> Problem {
+/// The error for an idempotency key that was used with another body.
+pub(crate) fn key_reused() -> Problem {
     Problems::here(
         "was used with another body within the last 24 hours. Use a new key for each request",
     )
@@ -214,14 +214,14 @@ pub(crate) fn other_body() -> Problem {
     .into()
 }
 
-/// What stands for a text where its length or its characters are in the way.
+/// Returns the SHA-256 of a text in base64url.
 pub(crate) fn digest(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }
 
-/// The problem of an event that was refused for `problems`: an unknown or reserved type is another
-/// one.
-pub async fn refused(
+/// Returns the problem document for an invalid event. Adds an error if its type is unknown or
+/// reserved.
+pub async fn rejection(
     app: &App,
     caller: &Caller,
     mut problems: Problems,
@@ -229,7 +229,7 @@ pub async fn refused(
     types: &mut Types,
 ) -> Answer<Problem> {
     if let Some(kind) = kind.as_str().and_then(|kind| EventType::parse(kind).ok()) {
-        if let Err(reserved) = may_publish(caller, &kind) {
+        if let Err(reserved) = check_reserved(caller, &kind) {
             problems.0.extend(reserved.under("type").0);
         } else if let Some(unknown) = types.unknown(app, &kind).await? {
             problems.0.extend(unknown.under("type").0);
@@ -238,7 +238,7 @@ pub async fn refused(
     Ok(problems.into())
 }
 
-/// The event types that were looked up for one request: `None` for known ones, else what is wrong.
+/// Cache of event type lookups for one request: `None` for known types, else the error.
 #[derive(Debug, Default)]
 pub struct Types {
     looked_up: HashMap<EventType, Option<Problems>>,
@@ -246,7 +246,7 @@ pub struct Types {
 }
 
 impl Types {
-    /// What is wrong with the type, if anything.
+    /// Returns the error for an unknown type.
     async fn unknown(&mut self, app: &App, kind: &EventType) -> Answer<Option<Problems>> {
         if let Some(looked_up) = self.looked_up.get(kind) {
             return Ok(looked_up.clone());

@@ -1,5 +1,5 @@
-//! Asking for another try of a delivery, so that no crash leaves one that waits for a message
-//! nobody sent.
+//! Re-queues deliveries. A crash at any point leaves no delivery that waits for a message that was
+//! never sent.
 
 use domain::delivery::{Delivery, HEAD_START, Message};
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,7 @@ use platform::{
     table::{Table, TableError, Written},
 };
 
-/// Why it was not asked for.
+/// Error of a retry request.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryError {
     /// The table failed.
@@ -20,17 +20,17 @@ pub enum RetryError {
     Queue(#[from] QueueError),
 }
 
-/// Whether a delivery that is pending since `queued_at` has waited so long that its first message
-/// may be lost.
+/// Whether a delivery has been pending for more than an hour, so that its first message may be
+/// lost.
 pub fn is_overdue(queued_at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(queued_at) > SignedDuration::from_hours(1)
 }
 
-/// Asks for another try of `before`, whose row is `was`, with at least these `hops`. None:
-/// something happened to it meanwhile, or its event has expired.
+/// Re-queues the delivery `before` with at least `hops`. `was` is its stored row, if there is one.
+/// Returns `None` if the row has changed in the meantime or the event has expired.
 ///
 /// # Errors
-/// When the table or the queue fails; asking again is safe.
+/// Fails if the table or the queue fails. Repeating the request is safe.
 pub async fn again(
     table: &Table,
     deliveries: &Queue,

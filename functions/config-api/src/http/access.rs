@@ -1,7 +1,8 @@
-//! Who may call a route: the scope that its OpenAPI operation names, and no one when it names none.
+//! Authentication and authorization: each route requires the scope that its OpenAPI operation
+//! declares.
 //!
-//! The same document that clients read decides, so that a route can't be documented one way and
-//! guarded another.
+//! The OpenAPI document is the only source of these rules, so documentation and enforcement can't
+//! diverge. Routes that declare no scope reject all requests.
 
 use std::{collections::HashMap, fmt::Display, net::IpAddr, sync::Arc};
 
@@ -28,21 +29,21 @@ use serde_json::{Value, json};
 use super::{Answer, Problem};
 use crate::App;
 
-/// Who calls.
+/// The authenticated caller of a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The credential whose token was sent.
+    /// The credential that the token belongs to.
     pub credential: CredentialId,
-    /// The user who holds it.
+    /// The user who owns the credential.
     pub user: UserId,
-    /// What it may do, and so what it may hand on.
+    /// The scopes of the credential. The caller can grant only these.
     pub scopes: Scopes,
-    /// How many times what led to this request left Tieline: what it starts counts on from there.
+    /// How many times the chain of requests has already passed through Tieline (`tieline-hops`).
     pub hops: u8,
 }
 
 impl Caller {
-    /// The audit entry of what the caller does now.
+    /// Returns an audit entry for an action of the caller, timestamped now.
     pub fn entry(&self, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
         audit::entry(
             Actor::Credential(self.credential),
@@ -52,8 +53,8 @@ impl Caller {
         )
     }
 
-    /// Refuses a caller without the scope.
-    pub fn needs(&self, scope: Scope) -> Answer<()> {
+    /// Returns 403 if the caller lacks the scope.
+    pub fn require_scope(&self, scope: Scope) -> Answer<()> {
         if self.scopes.grants(scope) {
             Ok(())
         } else {
@@ -62,44 +63,44 @@ impl Caller {
     }
 }
 
-/// What a route asks of its caller.
+/// The access that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
-    /// Nothing.
+enum Access {
+    /// No token.
     Public,
     /// Any token.
     Token,
     /// A token with this scope.
     Scope(Scope),
-    /// The document says nothing that could be kept: nobody may.
+    /// No access: the document declares no valid requirement.
     Closed,
 }
 
-/// The rules of all routes.
+/// The access rules of all routes, by method and path template.
 #[derive(Debug)]
-pub struct Rules(HashMap<(Method, String), Rule>);
+pub struct Rules(HashMap<(Method, String), Access>);
 
 /// The name of the security scheme in the OpenAPI document.
 pub const SCHEME: &str = "token";
 
 impl Rules {
-    /// Reads them from the OpenAPI document. An operation without `security`, or with a scope that
-    /// does not exist, has no rule, and is refused to everybody.
-    pub fn of(document: &Value) -> Self {
+    /// Reads the rules from the OpenAPI document. Operations without `security`, or with an unknown
+    /// scope, reject all requests.
+    pub fn from_document(document: &Value) -> Self {
         let mut rules = HashMap::new();
         for (path, operations) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in operations.as_object().into_iter().flatten() {
                 let rule = match operation["security"].as_array().map(Vec::as_slice) {
-                    Some([]) => Rule::Public,
-                    Some([security]) if *security == json!({}) => Rule::Public,
-                    Some([security]) if *security == json!({SCHEME: []}) => Rule::Token,
+                    Some([]) => Access::Public,
+                    Some([security]) if *security == json!({}) => Access::Public,
+                    Some([security]) if *security == json!({SCHEME: []}) => Access::Token,
                     Some([security]) => {
                         let scope = security[SCHEME][0]
                             .as_str()
                             .and_then(|name| name.parse().ok());
-                        scope.map_or(Rule::Closed, Rule::Scope)
+                        scope.map_or(Access::Closed, Access::Scope)
                     }
-                    _ => Rule::Closed,
+                    _ => Access::Closed,
                 };
                 if let Ok(method) = method.to_uppercase().parse() {
                     rules.insert((method, path.clone()), rule);
@@ -109,7 +110,7 @@ impl Rules {
         Self(rules)
     }
 
-    /// The methods that a route has, as an `Allow` header lists them.
+    /// The methods of a route, sorted, as the `Allow` header lists them.
     pub fn allowed(&self, path: &str) -> Vec<String> {
         let mut allowed: Vec<String> = self
             .0
@@ -124,7 +125,7 @@ impl Rules {
         allowed
     }
 
-    fn find(&self, method: &Method, path: &str) -> Option<Rule> {
+    fn find(&self, method: &Method, path: &str) -> Option<Access> {
         let method = if method == Method::HEAD {
             &Method::GET
         } else {
@@ -134,38 +135,41 @@ impl Rules {
     }
 }
 
-/// Lets the request pass if its token may use the route.
-pub async fn check(
+/// Middleware that authenticates the request and checks the route's scope.
+pub async fn authenticate(
     State(app): State<Arc<App>>,
     path: MatchedPath,
     mut request: Request,
     next: Next,
 ) -> Answer<Response> {
     match app.rules.find(request.method(), path.as_str()) {
-        Some(Rule::Public) => {}
-        Some(rule @ (Rule::Token | Rule::Scope(_))) => {
-            let caller = authorize(&app, request.headers(), source(&request)).await?;
-            if let Rule::Scope(scope) = rule {
-                caller.needs(scope)?;
+        Some(Access::Public) => {}
+        Some(rule @ (Access::Token | Access::Scope(_))) => {
+            let caller = resolve_caller(&app, request.headers(), source_ip(&request)).await?;
+            if let Access::Scope(scope) = rule {
+                caller.require_scope(scope)?;
             }
             request.extensions_mut().insert(caller);
         }
-        Some(Rule::Closed) | None => return Err(Problem::internal("the route has no scope")),
+        Some(Access::Closed) | None => return Err(Problem::internal("the route has no scope")),
     }
     Ok(next.run(request).await)
 }
 
-/// The address that the request came from, by the gateway's word: a client can't forge it as it
-/// could a header.
-fn source(request: &Request) -> Option<IpAddr> {
+/// The client's IP address as the gateway reports it. Clients can't forge it, unlike a header.
+fn source_ip(request: &Request) -> Option<IpAddr> {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
         return None;
     };
     context.http.source_ip.as_deref()?.parse().ok()
 }
 
-async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> Answer<Caller> {
-    // A malformed token is refused by its checksum, without a read.
+async fn resolve_caller(
+    app: &App,
+    headers: &HeaderMap,
+    source_ip: Option<IpAddr>,
+) -> Answer<Caller> {
+    // The checksum rejects malformed tokens without a table read.
     let token = bearer(headers)
         .and_then(|text| Token::parse(text).ok())
         .ok_or_else(Problem::unauthorized)?;
@@ -182,10 +186,10 @@ async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> An
             .user(grant.user)
             .await?
             .is_some_and(|holder| holder.user.settings.active);
-    if !counts || !grant.allowed_ips.allow(source) {
+    if !counts || !grant.allowed_ips.allow(source_ip) {
         let actor = Actor::Credential(grant.credential);
         let entry = audit::entry(actor, "token.refused", &grant.credential, Vec::new());
-        noted(
+        log_failure(
             app.table.note_refused(grant.credential, &entry).await,
             "a rejected token",
         );
@@ -196,7 +200,7 @@ async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> An
         });
     }
     if grant.use_is_news(now) {
-        noted(
+        log_failure(
             app.table.token_used(&hash, now).await,
             "the last use of a token",
         );
@@ -210,14 +214,15 @@ async fn authorize(app: &App, headers: &HeaderMap, source: Option<IpAddr>) -> An
     })
 }
 
-/// The answer stands without what is only noted beside it.
-fn noted(result: Result<(), TableError>, what: &str) {
+/// Logs a failed write of secondary data. The response does not depend on it.
+fn log_failure(result: Result<(), TableError>, what: &str) {
     if let Err(error) = result {
-        tracing::error!(%error, what, "not recorded");
+        tracing::error!(%error, what, "could not be recorded");
     }
 }
 
-/// The scheme's name does not regard case (RFC 9110 §11.1). Two such headers are none.
+/// Returns the bearer token. The scheme is case-insensitive (RFC 9110 §11.1); repeated headers are
+/// rejected.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values
@@ -236,20 +241,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_decides_and_what_it_leaves_open_is_closed() {
-        let rules = Rules::of(&json!({"paths": {
+    fn routes_without_a_valid_scope_are_closed() {
+        let rules = Rules::from_document(&json!({"paths": {
             "/a": {"get": {"security": []}, "delete": {"security": [{"token": []}]}, "post": {"security": [{"token": ["events:write"]}]}},
             "/b": {"get": {}, "post": {"security": [{"other": []}]}, "put": {"security": [{"token": ["no:such"]}]}},
         }}));
-        assert_eq!(rules.find(&Method::GET, "/a"), Some(Rule::Public));
-        assert_eq!(rules.find(&Method::HEAD, "/a"), Some(Rule::Public));
-        assert_eq!(rules.find(&Method::DELETE, "/a"), Some(Rule::Token));
+        assert_eq!(rules.find(&Method::GET, "/a"), Some(Access::Public));
+        assert_eq!(rules.find(&Method::HEAD, "/a"), Some(Access::Public));
+        assert_eq!(rules.find(&Method::DELETE, "/a"), Some(Access::Token));
         assert_eq!(
             rules.find(&Method::POST, "/a"),
-            Some(Rule::Scope(Scope::EventsWrite))
+            Some(Access::Scope(Scope::EventsWrite))
         );
         for method in [Method::GET, Method::POST, Method::PUT] {
-            assert_eq!(rules.find(&method, "/b"), Some(Rule::Closed), "{method}");
+            assert_eq!(rules.find(&method, "/b"), Some(Access::Closed), "{method}");
         }
         assert_eq!(rules.find(&Method::PUT, "/a"), None);
     }

@@ -1,7 +1,7 @@
-//! Request bodies: JSON of at most 256 KiB, nested at most 64 deep.
+//! Request bodies: JSON of at most 256 KiB, nested at most 64 levels deep.
 //!
-//! What is kept of a document is later read inside of others. Readers end at 128 levels: a document
-//! that came nearer to that could be stored, and never read again.
+//! Parts of a document are later read as parts of larger ones. The JSON parser stops at 128 levels,
+//! so a deeper document could be stored but never read again.
 
 use axum::{
     body::{Body, to_bytes},
@@ -16,53 +16,54 @@ use serde_json::Value;
 
 use super::{Answer, Problem};
 
-/// The largest body that is read, in bytes.
-pub const MOST_BYTES: usize = 256 * 1024;
+/// Maximum size of a request body, in bytes.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// The deepest document, in arrays and objects within each other.
-const DEEPEST: usize = 64;
+/// Maximum nesting depth of a document, in arrays and objects.
+const MAX_DEPTH: usize = 64;
 
-/// How deep a document is read of which some part is too deep.
-const PRUNED: usize = 100;
+/// Depth at which a too deep document is cut for validation. Below the parser's limit of 128.
+const PRUNE_DEPTH: usize = 100;
 
-/// The JSON document in the body; `None` when there is no body.
+/// The JSON document in the body; `None` if the body is empty.
 #[derive(Debug)]
 pub struct Document(Option<Value>);
 
 impl Document {
-    /// The document, which must be there.
-    pub fn required(self) -> Answer<Value> {
-        Ok(shallow(self.batch()?)?)
+    /// Returns the document. Fails with 400 if the body is empty, and with 422 if it is too deep.
+    pub fn json(self) -> Answer<Value> {
+        Ok(check_depth(self.json_unchecked()?)?)
     }
 
-    /// The document, which must be there, of a batch: each of its entries is for the caller to
-    /// check by [`shallow`].
-    pub fn batch(self) -> Answer<Value> {
+    /// Returns the document without a depth check. The caller checks each entry with
+    /// [`check_depth`].
+    pub fn json_unchecked(self) -> Answer<Value> {
         self.0
             .ok_or_else(|| Problem::bad_request("The request has no body. Send a JSON document."))
     }
 
-    /// Refuses fields where none is asked for.
-    pub fn nothing(self) -> Answer<()> {
-        Ok(Fields::of(self.or_empty()?).and_then(|fields| fields.finish(Some(())))?)
+    /// Checks that the body is empty, null or `{}`.
+    pub fn empty(self) -> Answer<()> {
+        Ok(Fields::of(self.json_or_default()?).and_then(|fields| fields.finish(Some(())))?)
     }
 
-    /// The document, or an empty object where there is none, or null.
-    pub fn or_empty(self) -> Answer<Value> {
+    /// Returns the document, or an empty object if the body is empty or null.
+    pub fn json_or_default(self) -> Answer<Value> {
         let given = self.0.filter(|value| !value.is_null());
-        Ok(given.map_or_else(|| Ok(Value::Object(serde_json::Map::new())), shallow)?)
+        Ok(given.map_or_else(|| Ok(Value::Object(serde_json::Map::new())), check_depth)?)
     }
 }
 
-/// The value, nested at most [`DEEPEST`] deep; else the problem, with every field that goes deeper.
-pub fn shallow(value: Value) -> Checked<Value> {
-    if depth(&value) <= DEEPEST {
+/// Returns the value if its depth is at most [`MAX_DEPTH`]; otherwise an error for each field that
+/// is deeper.
+pub fn check_depth(value: Value) -> Checked<Value> {
+    if depth(&value) <= MAX_DEPTH {
         return Ok(value);
     }
     let Value::Object(fields) = value else {
         return Err(too_deep());
     };
-    let deep = fields.iter().filter(|(_, value)| depth(value) >= DEEPEST);
+    let deep = fields.iter().filter(|(_, value)| depth(value) >= MAX_DEPTH);
     Err(Problems(
         deep.flat_map(|(name, _)| too_deep().under(name).0)
             .collect::<Vec<Invalid>>(),
@@ -71,7 +72,7 @@ pub fn shallow(value: Value) -> Checked<Value> {
 
 fn too_deep() -> Problems {
     Problems::here(format!(
-        "is nested too deeply: a document may have at most {DEEPEST} levels"
+        "is nested too deeply: a document may have at most {MAX_DEPTH} levels"
     ))
 }
 
@@ -108,7 +109,7 @@ impl<S: Sync> FromRequest<S> for Document {
         }
         let value = json::read(&bytes).or_else(|error| {
             if json::is_too_deep(&error) {
-                return pruned(&bytes).ok_or_else(|| Problem::from(too_deep()));
+                return prune(&bytes).ok_or_else(|| Problem::from(too_deep()));
             }
             let place = format!("line {}, column {}", error.line(), error.column());
             Err(Problem::bad_request(format!(
@@ -119,13 +120,13 @@ impl<S: Sync> FromRequest<S> for Document {
     }
 }
 
-/// The document with null in place of what lies below [`PRUNED`] levels. Only what lies above is
-/// read: the part that goes so deep is refused all the same, and of a batch nothing else.
-fn pruned(bytes: &[u8]) -> Option<Value> {
+/// Parses a document with null in place of everything deeper than [`PRUNE_DEPTH`]. The depth check
+/// still rejects the prune fields, and only these; other entries of a batch stay valid.
+fn prune(bytes: &[u8]) -> Option<Value> {
     let (mut kept, mut levels, mut in_string, mut escaped) =
         (Vec::with_capacity(bytes.len()), 0_usize, false, false);
     for byte in bytes {
-        if levels < PRUNED {
+        if levels < PRUNE_DEPTH {
             kept.push(*byte);
         }
         if !in_string && matches!(byte, b']' | b'}') {
@@ -133,7 +134,7 @@ fn pruned(bytes: &[u8]) -> Option<Value> {
         }
         if !in_string && matches!(byte, b'[' | b'{') {
             levels += 1;
-            if levels == PRUNED {
+            if levels == PRUNE_DEPTH {
                 kept.pop();
                 kept.extend(b"null");
             }
@@ -147,8 +148,8 @@ fn pruned(bytes: &[u8]) -> Option<Value> {
 }
 
 async fn read(body: Body) -> Answer<Vec<u8>> {
-    // Lambda hands over whole bodies, so the only way to fail is by size.
-    let bytes = to_bytes(body, MOST_BYTES)
+    // Lambda passes complete bodies, so only the size can fail.
+    let bytes = to_bytes(body, MAX_BODY_BYTES)
         .await
         .map_err(|_| Problem::too_large("The body is larger than 256 KiB."))?;
     Ok(bytes.into())
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_at_most_64_deep() {
+    fn documents_deeper_than_64_levels_are_rejected() {
         for fine in [
             json!(null),
             json!("x"),
@@ -179,7 +180,7 @@ mod tests {
             nested(64),
             json!({"a": nested(63), "b": {}}),
         ] {
-            assert_eq!(shallow(fine.clone()), Ok(fine));
+            assert_eq!(check_depth(fine.clone()), Ok(fine));
         }
         for (deep, pointers) in [
             (nested(65), vec![""]),
@@ -188,7 +189,7 @@ mod tests {
                 vec!["/a~1b", "/c"],
             ),
         ] {
-            let problems = shallow(deep).expect_err("too deep").0;
+            let problems = check_depth(deep).expect_err("too deep").0;
             let found: Vec<&str> = problems
                 .iter()
                 .map(|problem| problem.pointer.as_str())
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_reader_would_read_is_refused_like_it() {
+    async fn json_too_deep_for_the_parser_is_rejected_by_field() {
         let read = async |body: String| {
             let request = Request::builder()
                 .header(CONTENT_TYPE, "application/json")
@@ -212,17 +213,17 @@ mod tests {
         let batch = read(nested(120).to_string())
             .await
             .expect("a document")
-            .batch()
+            .json_unchecked()
             .expect("a document");
-        assert!(shallow(batch).is_err());
+        assert!(check_depth(batch).is_err());
         let deep = format!(r#"{{"a": {}"]}}\\" {}}}"#, "[".repeat(200), "]".repeat(200));
         let text = format!(r#"{{"events": [{{"b": "\ud83d"}}, {deep}, {{"c": 1e400}}]}}"#);
         let mut batch = read(text)
             .await
             .expect("a document")
-            .batch()
+            .json_unchecked()
             .expect("a document");
-        assert!(shallow(batch["events"][1].take()).is_err());
+        assert!(check_depth(batch["events"][1].take()).is_err());
         assert_eq!(
             batch,
             json!({"events": [{"b": "\u{fffd}"}, null, {"c": "1e400"}]})
@@ -234,7 +235,7 @@ mod tests {
             read(nested(64).to_string())
                 .await
                 .expect("a document")
-                .required()
+                .json()
                 .is_ok()
         );
     }

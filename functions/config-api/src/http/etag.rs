@@ -1,4 +1,4 @@
-//! Entity tags (a resource's version, quoted), and changes that lose nobody else's.
+//! Entity tags (the quoted version of a resource) and optimistic concurrency control.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::invalid::Problems;
@@ -9,24 +9,24 @@ use sha2::{Digest, Sha256};
 
 use super::{Answer, Problem};
 
-/// The tag of a version.
+/// Returns the `ETag` of a version.
 pub fn of(version: u64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// The tag of what has no version, by what an answer shows of it.
+/// Returns the `ETag` of a resource without a version: a hash of its representation.
 pub fn of_shown(body: &Value) -> HeaderValue {
     let digest = Sha256::digest(body.to_string());
     let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&digest[..15]));
     HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Why a change was not made.
+/// Error of a change.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The client asked for what can't be.
+    /// The request can't be fulfilled; returned to the client as it is.
     Problem(Problem),
-    /// The table refused it.
+    /// The table rejected the write. [`WriteError::Changed`] is retried.
     Write(WriteError),
 }
 
@@ -54,16 +54,16 @@ impl From<TableError> for Refusal {
     }
 }
 
-/// What `If-Match` asks for.
+/// Result of the `If-Match` check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Precondition {
-    /// Nothing: the latest version will do.
+    /// No `If-Match` header: any version.
     None,
-    /// The version that was checked.
-    Held,
+    /// `If-Match` matches the current version.
+    Matched,
 }
 
-/// Refuses a version that `If-Match` does not name (RFC 9110 §13.1.1).
+/// Returns 412 if `If-Match` does not include the version (RFC 9110 §13.1.1).
 fn check(headers: &HeaderMap, version: u64) -> Answer<Precondition> {
     let mut tags = headers.get_all(IF_MATCH).iter().peekable();
     if tags.peek().is_none() {
@@ -74,19 +74,20 @@ fn check(headers: &HeaderMap, version: u64) -> Answer<Precondition> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim);
-    let held = named.into_iter().any(|tag| tag == "*" || current == tag);
-    if held {
-        Ok(Precondition::Held)
+    let matched = named.into_iter().any(|tag| tag == "*" || current == tag);
+    if matched {
+        Ok(Precondition::Matched)
     } else {
         Err(Problem::stale())
     }
 }
 
-/// How often a change is tried anew on what somebody else has just changed.
-const TRIES: usize = 5;
+/// Maximum attempts of a change that conflicts with concurrent changes.
+const MAX_ATTEMPTS: usize = 5;
 
-/// Changes what `read` reads, by `write`, which fails where it has changed meanwhile. A client that
-/// named a version learns of that; for others the change is tried anew on what is there now.
+/// Reads a resource with `read` and changes it with `write`, which fails if the resource has
+/// changed in the meantime. With `If-Match` the conflict is returned as 412; without it, the change
+/// is retried on the new version.
 pub async fn change<T, D, F, G>(
     headers: &HeaderMap,
     version: impl Fn(&T) -> u64,
@@ -97,11 +98,11 @@ where
     F: Future<Output = Answer<T>>,
     G: Future<Output = Result<D, Refusal>>,
 {
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         let before = read().await?;
         let precondition = check(headers, version(&before))?;
         match (write(before).await, precondition) {
-            (Err(Refusal::Write(WriteError::Changed)), Precondition::Held) => {
+            (Err(Refusal::Write(WriteError::Changed)), Precondition::Matched) => {
                 return Err(Problem::stale());
             }
             (Err(Refusal::Write(WriteError::Changed)), Precondition::None) => {}
@@ -118,12 +119,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_current_version_passes() {
+    fn if_match_accepts_only_the_current_version() {
         let with = |value: &str| {
             HeaderMap::from_iter([(IF_MATCH, HeaderValue::try_from(value).expect("a value"))])
         };
         assert_eq!(check(&HeaderMap::new(), 3).ok(), Some(Precondition::None));
-        for (value, held) in [
+        for (value, matched) in [
             ("\"3\"", true),
             ("*", true),
             ("\"1\", \"3\"", true),
@@ -133,7 +134,7 @@ mod tests {
         ] {
             assert_eq!(
                 check(&with(value), 3).ok(),
-                held.then_some(Precondition::Held),
+                matched.then_some(Precondition::Matched),
                 "{value}"
             );
         }

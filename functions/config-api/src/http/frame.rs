@@ -1,4 +1,4 @@
-//! The frame around every answer: request id, common headers, problem documents, one log line.
+//! Middleware around every request: request ID, common headers, problem documents, access log.
 
 use std::time::Instant;
 
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::Problem;
 
-/// Runs the request and completes its answer.
-pub async fn around(request: Request, next: Next) -> Response {
+/// Runs the request and completes its response.
+pub async fn complete(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request);
     let method = request.method().clone();
@@ -49,7 +49,7 @@ pub async fn around(request: Request, next: Next) -> Response {
     response
 }
 
-/// Lambda's own id of the invocation, by which its log is found; one of ours outside Lambda.
+/// Lambda's request ID, which is also in the function's log. A random ID outside Lambda.
 fn request_id(request: &Request) -> String {
     let context = request
         .lambda_context_ref()
@@ -59,7 +59,7 @@ fn request_id(request: &Request) -> String {
         .unwrap_or_else(platform::random::token)
 }
 
-/// The part of the path that a route takes for an ID.
+/// Returns the path segment that matches the route's first parameter.
 fn named<'a>(route: &str, path: &'a str) -> Option<&'a str> {
     let (_, part) = route
         .split('/')
@@ -68,10 +68,11 @@ fn named<'a>(route: &str, path: &'a str) -> Option<&'a str> {
     Some(part)
 }
 
-/// The problem behind a failure that no handler of ours has put into words, but the framework.
+/// Returns the problem document for an error response of the framework.
 fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Problem> {
     match status {
-        // Where bodies and queries are read by us, 400 means a path that is not UTF-8.
+        // Handlers read bodies and queries themselves, so a 400 of the framework means a path that
+        // is not UTF-8.
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Some(Problem::no_route(method, path)),
         StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::too_large("The request is too large.")),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Problem::unsupported_media_type()),
@@ -85,10 +86,10 @@ fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Pro
     }
 }
 
-/// The problem in place of an answer.
+/// Renders the problem document.
 fn document(problem: &Problem, request_id: &str) -> Response {
     let mut body = json!(problem);
-    // Only where we have to look into it: refusals of tokens must not differ in anything.
+    // Only for server errors: responses to rejected tokens must be identical.
     if let (true, Value::Object(map)) = (problem.status.is_server_error(), &mut body) {
         map.insert("request_id".to_owned(), request_id.into());
     }

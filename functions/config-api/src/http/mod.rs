@@ -1,5 +1,5 @@
-//! What every route shares: problems, authentication, documents, queries, entity tags, and the
-//! frame around an answer.
+//! HTTP building blocks that all routes share: problems, authentication, bodies, queries, entity
+//! tags and middleware.
 
 pub mod access;
 pub mod body;
@@ -19,9 +19,9 @@ pub use self::{
     problem::{Answer, Problem},
 };
 
-/// The answer to a request that made something, which is to be found below `list`, such as
-/// `/v1/users`.
-pub fn made(
+/// Returns a response with the `Location` of a new resource. `list` is the path of its collection,
+/// such as `/v1/users`.
+pub fn created(
     status: StatusCode,
     list: &str,
     id: &impl Display,
@@ -34,8 +34,8 @@ pub fn made(
     response
 }
 
-/// The response with the base path of the public URL before its `Location`.
-pub fn rebased(base_path: &str, mut response: Response) -> Response {
+/// Prepends the base path of the public URL to the response's `Location`.
+pub fn with_base_path(base_path: &str, mut response: Response) -> Response {
     if let Some(location) = response.headers_mut().get_mut(LOCATION)
         && let Ok(path) = location.to_str()
         && path.starts_with('/')

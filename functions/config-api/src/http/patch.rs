@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// The document as `patch` changes it. A field that the patch removes is null, which readers of
-/// documents take for absent: one that none of them knows is refused, and not ignored.
+/// Applies `patch` to the document. Removed fields stay as null, which parsers treat as absent, so
+/// that removing an unknown field is an error instead of being ignored.
 pub fn apply(document: &mut Value, patch: &Value) {
     merge(document, patch);
     if let (Value::Object(document), Value::Object(patch)) = (document, patch) {
@@ -12,7 +12,7 @@ pub fn apply(document: &mut Value, patch: &Value) {
     }
 }
 
-/// `target` as `patch` changes it: null removes, objects merge, everything else replaces.
+/// Merges `patch` into `target`: null removes, objects merge, everything else replaces.
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         target.clone_from(patch);
@@ -33,8 +33,8 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Spells header names of `document` as `patch` does, so that a merge changes the header that is
-/// meant: header names are case-insensitive. The headers are the object at `pointer` of both.
+/// Renames headers of `document` to the case that `patch` uses, because header names are
+/// case-insensitive and a merge is not. `pointer` locates the headers in both.
 pub fn respell(document: &mut Value, patch: &Value, pointer: &str) {
     let headers = (document.pointer_mut(pointer), patch.pointer(pointer));
     let (Some(Value::Object(target)), Some(Value::Object(patch))) = headers else {
@@ -57,9 +57,9 @@ mod tests {
 
     use super::*;
 
-    /// The examples of RFC 7396, appendix A.
+    /// Examples of RFC 7396, appendix A.
     #[test]
-    fn patches_merge() {
+    fn patches_merge_as_in_rfc_7396() {
         for (target, patch, merged) in [
             (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
             (
@@ -110,7 +110,7 @@ mod tests {
         }
     }
     #[test]
-    fn names_whose_case_does_not_count_are_found() {
+    fn header_names_match_case_insensitively() {
         for (patch, merged) in [
             (json!({"X-A": null}), json!({"x-b": "2"})),
             (json!({"X-A": "3"}), json!({"X-A": "3", "x-b": "2"})),

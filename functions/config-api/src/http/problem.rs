@@ -1,4 +1,4 @@
-//! Errors as clients see them: problem documents (RFC 9457).
+//! API errors as problem documents (RFC 9457).
 
 use std::fmt;
 
@@ -12,55 +12,55 @@ use platform::table::WriteError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How many dependents a conflict names.
-pub const NAMED: usize = 5;
+/// Maximum number of dependent resources that a conflict lists.
+pub const MAX_LISTED: usize = 5;
 
-/// What a handler returns.
+/// Result of a handler.
 pub type Answer<T = Response> = Result<T, Problem>;
 
-/// A problem document. Where the fault is ours, the frame around every answer adds the request's
-/// id.
+/// An error (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
-    /// A stable URI reference for the kind of problem, such as `/problems/validation`: the same in
-    /// every deployment. What it means is served at this path below the deployment's URL.
+    /// Stable URI reference of the problem type, such as `/problems/validation`. Relative to the
+    /// deployment's URL, it is a page that explains the problem.
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: &'static str,
-    /// The kind in words.
+    /// Summary of the problem type.
     #[schema(value_type = String)]
     pub title: &'static str,
-    /// The HTTP status.
+    /// HTTP status.
     #[serde(serialize_with = "code")]
     #[schema(value_type = u16)]
     pub status: StatusCode,
-    /// What is wrong this time.
+    /// What is wrong with this request.
     pub detail: String,
-    /// Every wrong field: up to 100 and 64 KiB. If there are more, the last entry says how many.
+    /// Every invalid field, up to 100 entries and 64 KiB. If there are more, the last entry says
+    /// how many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<Invalid>,
-    /// Of a 504: why the third party gave no answer.
+    /// Why the third party did not respond. Only with status 504.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     pub reason: Option<Reason>,
 }
 
-/// Why a third party gave no answer.
+/// Why a third party did not respond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// No connection, or no complete answer, within the timeout.
+    /// No connection or no complete response within the timeout.
     Timeout,
-    /// Nothing listens at the address, or there is no route to it.
+    /// Connection refused, or no route to the address.
     ConnectionRefused,
-    /// The host's name has no address.
+    /// The host name does not resolve to an address.
     Dns,
     /// The TLS handshake failed.
     Tls,
-    /// The connection ended before a complete answer that is HTTP.
+    /// The connection closed before a complete HTTP response.
     Closed,
-    /// The URL leads to where Tieline makes no calls.
+    /// The URL resolves to an address that Tieline does not connect to.
     Blocked,
 }
 
@@ -89,7 +89,7 @@ impl Problem {
         }
     }
 
-    /// 400: not JSON, or a forged cursor.
+    /// 400: the body is not JSON, or the cursor is invalid.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -99,7 +99,7 @@ impl Problem {
         )
     }
 
-    /// 401: the same for a missing, malformed, unknown, revoked and expired token.
+    /// 401: identical for missing, malformed, unknown, revoked and expired tokens.
     pub fn unauthorized() -> Self {
         let detail = "Send a valid token: `Authorization: Bearer <token>`.";
         Self::new(
@@ -121,8 +121,8 @@ impl Problem {
         )
     }
 
-    /// 403: `whose` scopes, as far as the caller lacks them, are `missing`.
-    pub fn beyond(whose: &str, missing: &[Scope]) -> Self {
+    /// 403: `whose` scopes include those in `missing`, which the caller lacks.
+    pub fn missing_scopes(whose: &str, missing: &[Scope]) -> Self {
         let names: Vec<&str> = missing.iter().map(|scope| scope.as_str()).collect();
         let detail = format!(
             "{whose} scopes that your token lacks: {}.",
@@ -136,7 +136,7 @@ impl Problem {
         )
     }
 
-    /// 403: the credential may not be used from the caller's address.
+    /// 403: the caller's address is not in the credential's `allowed_ips`.
     pub fn address_not_allowed() -> Self {
         let detail = "The request's IP address is not in the credential's `allowed_ips`.";
         Self::new(
@@ -147,7 +147,7 @@ impl Problem {
         )
     }
 
-    /// 404: no such resource. The frame names the ID in the path.
+    /// 404: no such resource. The middleware adds the ID from the path.
     pub fn not_found(what: &str) -> Self {
         let detail = format!("No {what} with this ID.");
         Self::new(
@@ -170,7 +170,7 @@ impl Problem {
         )
     }
 
-    /// The same 404, with the ID that the path names.
+    /// Adds the ID from the path to a 404.
     #[must_use]
     pub fn with_id(mut self, id: &str) -> Self {
         if self.status == StatusCode::NOT_FOUND && id.len() <= 100 {
@@ -195,7 +195,7 @@ impl Problem {
         )
     }
 
-    /// 409: a name that is taken, or a state that does not allow it.
+    /// 409: a name in use, or a state that does not allow the request.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -205,11 +205,15 @@ impl Problem {
         )
     }
 
-    /// 409: other resources depend on this one. Names up to [`NAMED`] of them.
+    /// 409: other resources depend on this one. Lists up to [`MAX_LISTED`] of them.
     pub fn in_use<T: fmt::Display>(why: &str, ids: impl Iterator<Item = T>, remedy: &str) -> Self {
-        let mut ids: Vec<String> = ids.take(NAMED + 1).map(|id| id.to_string()).collect();
-        let more = if ids.len() > NAMED { " and others" } else { "" };
-        ids.truncate(NAMED);
+        let mut ids: Vec<String> = ids.take(MAX_LISTED + 1).map(|id| id.to_string()).collect();
+        let more = if ids.len() > MAX_LISTED {
+            " and others"
+        } else {
+            ""
+        };
+        ids.truncate(MAX_LISTED);
         let ids = if ids.is_empty() {
             String::new()
         } else {
@@ -229,7 +233,7 @@ impl Problem {
         )
     }
 
-    /// 413.
+    /// 413: the body or the stored event is too large.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -239,7 +243,7 @@ impl Problem {
         )
     }
 
-    /// 415.
+    /// 415: the body is not JSON.
     pub fn unsupported_media_type() -> Self {
         let detail = "Send JSON with `Content-Type: application/json`.";
         Self::new(
@@ -250,7 +254,7 @@ impl Problem {
         )
     }
 
-    /// 422: everything that is wrong with the fields.
+    /// 422: lists every invalid field.
     pub fn validation(problems: Problems) -> Self {
         let count = problems.0.len();
         let problems = problems.capped();
@@ -271,7 +275,7 @@ impl Problem {
         }
     }
 
-    /// 508: the request comes from a webhook that leads back to Tieline again and again.
+    /// 508: a webhook loops back to Tieline.
     pub fn loop_detected(error: impl std::fmt::Display) -> Self {
         Self::new(
             StatusCode::LOOP_DETECTED,
@@ -281,7 +285,7 @@ impl Problem {
         )
     }
 
-    /// 500: `error` is logged, and stays inside.
+    /// 500: `error` is logged and not returned to the client.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "request failed");
         let detail = "Internal error. Quote `request_id` when you report it.";
@@ -293,7 +297,7 @@ impl Problem {
         )
     }
 
-    /// 502: a third party, or what leads to it, failed.
+    /// 502: a third party or the connection to it failed.
     pub fn bad_gateway(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_GATEWAY,
@@ -303,7 +307,7 @@ impl Problem {
         )
     }
 
-    /// 504: a third party gave no complete answer.
+    /// 504: a third party sent no complete response.
     pub fn gateway_timeout(detail: impl Into<String>, reason: Reason) -> Self {
         let problem = Self::new(
             StatusCode::GATEWAY_TIMEOUT,
@@ -359,7 +363,7 @@ impl From<WriteError> for Problem {
     }
 }
 
-/// The document itself is written by the frame, which knows the request's id.
+/// Attaches the problem to the response. The middleware, which knows the request ID, renders it.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();

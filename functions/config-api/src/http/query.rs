@@ -1,4 +1,4 @@
-//! Query parameters of lists: filters, `limit`, and sealed cursors.
+//! Query parameters of lists: filters, `limit` and encrypted cursors.
 
 use axum::extract::{FromRequestParts, RawQuery};
 use domain::invalid::{Checked, Fields, Problems, one_of, string};
@@ -13,12 +13,12 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Problem};
 use crate::App;
 
-/// The query's parameters; read like a document's fields, so that unknown and wrong ones are all
-/// named at once.
+/// Query parameters. Read like fields of a document, so that one response lists all unknown and
+/// invalid ones.
 #[derive(Debug)]
 pub struct Query {
     fields: Fields,
-    /// The list that is asked for: its path and filters. What cursors are sealed with.
+    /// The list's path and filters: the associated data of its encrypted cursors.
     list: String,
 }
 
@@ -31,14 +31,14 @@ impl<S: Sync + Send> FromRequestParts<S> for Query {
             .unwrap_or(RawQuery(None));
         let query = query.unwrap_or_default();
         let mut map = Map::new();
-        let mut twice = Vec::new();
+        let mut repeated = Vec::new();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             if map.insert(name.to_string(), value.into()).is_some() {
-                twice.push(name.to_string());
+                repeated.push(name.to_string());
             }
         }
         let mut fields = Fields::of(map.into())?;
-        for name in twice {
+        for name in repeated {
             fields.refuse(&name, "must be given only once");
         }
         Ok(Self {
@@ -48,32 +48,32 @@ impl<S: Sync + Send> FromRequestParts<S> for Query {
     }
 }
 
-/// The answer of a list.
+/// A page of a list.
 #[derive(Debug, Serialize)]
 pub struct Listing<T> {
-    /// The entries.
+    /// Items of the page.
     data: Vec<T>,
-    /// The cursor of the next page; null on the last one.
+    /// Cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// A page that was asked for.
+/// The `limit` and `cursor` of a list request.
 #[derive(Debug)]
 pub struct Paging {
-    /// How many at the most.
+    /// Maximum items per page, 1 to 100.
     pub limit: usize,
-    /// The cursor, as the client gave it.
+    /// The cursor as the client sent it.
     cursor: Option<String>,
     list: String,
 }
 
 impl Query {
-    /// A filter.
+    /// Reads a filter.
     pub fn filter<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Checked<T>) -> Option<T> {
         self.fields.optional(name, |value| parse(&string(value)?))
     }
 
-    /// The rest: `limit` and `cursor`, and the end of reading.
+    /// Reads `limit` and `cursor` and rejects unknown parameters. Call it after all filters.
     pub fn paging(mut self) -> Answer<Paging> {
         let limit = self.fields.defaulted("limit", 50, |value| {
             let text = string(value)?;
@@ -98,8 +98,7 @@ impl Query {
 }
 
 impl Paging {
-    /// The slice of the list that the cursor points to. Of another list, or one with other filters,
-    /// it is refused.
+    /// Decrypts the cursor. Returns 400 if it belongs to another list or other filters.
     pub async fn slice(&self, app: &App) -> Answer<Slice> {
         let after = match &self.cursor {
             None => None,
@@ -112,7 +111,7 @@ impl Paging {
         Ok(Slice::new(after, self.limit))
     }
 
-    /// The answer of the list; `next` is where the next page begins.
+    /// Renders the page. `next` is the start of the next page.
     pub async fn page<T: Serialize>(
         &self,
         app: &App,
@@ -122,7 +121,7 @@ impl Paging {
         Ok(json!(self.listing(app, data, next).await?))
     }
 
-    /// The same, without a tree of values in between: entries may be large.
+    /// Like [`Self::page`], but without an intermediate JSON tree, for large items.
     pub async fn listing<T>(
         &self,
         app: &App,
@@ -145,8 +144,7 @@ impl Paging {
     }
 }
 
-/// A list by its path and filters; how long its pages are, and which page it is, make no other list
-/// of it.
+/// Identifies a list by its path and filters, ignoring `limit` and `cursor`.
 fn list(path: &str, query: &str) -> String {
     let mut filters: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
     filters.retain(|(name, _)| !matches!(name.as_ref(), "limit" | "cursor"));
@@ -157,18 +155,19 @@ fn list(path: &str, query: &str) -> String {
         .finish()
 }
 
-/// How many pages a filtered list reads before it answers with fewer than were asked for.
-const MOST_PAGES: usize = 10;
+/// Maximum pages that a filtered list reads for one page of results. After that it returns a
+/// shorter page.
+const MAX_PAGES: usize = 10;
 
-/// A page of what `keep` keeps, read with `read` until it is full, or much was read for it.
-pub async fn filled<T, F: Future<Output = Answer<Page<T>>>>(
+/// Reads pages until `limit` items match `keep`, or the read limit or byte budget is exhausted.
+pub async fn fill_page<T, F: Future<Output = Answer<Page<T>>>>(
     mut slice: Slice,
     read: impl Fn(Slice) -> F,
     keep: impl Fn(&T) -> bool,
 ) -> Answer<Page<T>> {
     let (limit, room) = (slice.limit, slice.room);
     let (mut items, mut weight) = (Vec::new(), 0);
-    for _ in 0..MOST_PAGES {
+    for _ in 0..MAX_PAGES {
         let page = read(slice.clone()).await?;
         weight += page.weight;
         items.extend(page.items.into_iter().filter(&keep));
@@ -188,16 +187,19 @@ pub async fn filled<T, F: Future<Output = Answer<Page<T>>>>(
     })
 }
 
-/// The first `count` entries that match, newest first; fewer where that would take many pages.
+/// Returns the first `count` matching items, newest first. May return fewer if it would have to
+/// read too many pages.
 pub async fn first<T, F: Future<Output = Answer<Page<T>>>>(
     count: usize,
     read: impl Fn(Slice) -> F,
     matches: impl Fn(&T) -> bool,
 ) -> Answer<Vec<T>> {
-    Ok(filled(Slice::new(None, count), read, matches).await?.items)
+    Ok(fill_page(Slice::new(None, count), read, matches)
+        .await?
+        .items)
 }
 
-/// A filter by the whole name of a resource, of at most 100 characters as names have.
+/// Parses a filter by the whole name of a resource, at most 100 characters.
 pub fn name(text: &str) -> Checked<String> {
     let name = text.trim();
     if name.chars().count() > 100 {
@@ -206,23 +208,23 @@ pub fn name(text: &str) -> Checked<String> {
     Ok(name.to_owned())
 }
 
-/// A filter by any text.
+/// Parses a text filter.
 pub fn text(text: &str) -> Checked<String> {
     Ok(text.to_owned())
 }
 
-/// A filter that is true or false.
+/// Parses a boolean filter.
 pub fn boolean(text: &str) -> Checked<bool> {
     text.parse()
         .map_err(|_| Problems::here("must be true or false"))
 }
 
-/// A filter that is a time.
+/// Parses a filter by time (RFC 3339).
 pub fn time(text: &str) -> Checked<jiff::Timestamp> {
     domain::event::timestamp(text.into())
 }
 
-/// A filter that is one of these names.
+/// Parses a filter that accepts these names.
 pub fn choice<'a, T: Copy>(choices: &'a [(&'a str, T)]) -> impl FnOnce(&str) -> Checked<T> + 'a {
     move |text| one_of(choices)(text.into())
 }
@@ -232,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_its_path_and_filters() {
+    fn lists_are_identified_by_path_and_filters() {
         let one = list("/v1/events", "type=a&since=x&limit=3&cursor=abc");
         assert_eq!(one, list("/v1/events", "cursor=d&since=x&type=%61"));
         for (path, query) in [

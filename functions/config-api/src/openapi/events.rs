@@ -1,4 +1,5 @@
-//! The requests that webhooks receive: one for each built-in event type, in the standard envelope.
+//! The OpenAPI `webhooks` section: one request for each built-in event type, in the standard
+//! envelope.
 
 use domain::event_type::{self, BuiltIn};
 use serde_json::{Value, json};
@@ -32,8 +33,8 @@ fn operation(known: &BuiltIn) -> Value {
         "operationId": format!("on{id}"),
         "tags": ["webhooks"],
         "summary": known.description,
-        "description": "Sent to webhooks that subscribe to this type and have neither a `body` nor another `format` or `method`. \
-            Signed as Standard Webhooks 1.0 has it.",
+        "description": "Sent to webhooks that subscribe to this type and use the default `body`, `format` and `method`. \
+            Signed according to Standard Webhooks 1.0.",
         "security": [],
         "parameters": [
             header("webhook-id", "The event's ID. The same for every attempt.", "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV"),

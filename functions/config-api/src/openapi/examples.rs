@@ -1,13 +1,13 @@
-//! Examples: one for each schema that a request or a response has.
+//! Examples: one for each schema of a request or a response.
 
 use serde_json::{Value, json};
 
 use super::operations;
 
-/// Examples by the names of schemas.
+/// Examples by schema name.
 const EXAMPLES: &str = include_str!("examples.json");
 
-/// Adds them to every request and response.
+/// Adds examples to every request and response.
 pub(super) fn add(document: &mut Value) {
     let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
     for (_, _, operation) in operations(&mut document["paths"]) {
@@ -49,7 +49,7 @@ fn exemplify(body: &mut Value, examples: &Value) {
     }
 }
 
-/// The example of a schema; of a page, one with one entry.
+/// Returns the example of a schema. A page's example has one item.
 fn example(reference: &str, examples: &Value) -> Option<Value> {
     let name = reference.rsplit('/').next()?;
     match name.strip_suffix("List") {

@@ -1,5 +1,5 @@
-//! Fields: their descriptions where the schema gives none, the limits of those that requests hold,
-//! and which ones a response may lack.
+//! Field metadata that the schemas lack: default descriptions, limits of request fields and
+//! optional response fields.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use super::patches::PREFIX;
 
-/// By schema and field; `*` stands for every schema, `$` for the schema itself.
+/// Metadata by schema and field. `*` matches every schema, `$` is the schema itself.
 const FIELDS: &str = include_str!("fields.json");
 
-/// Completes schemas. Requests are `inputs` and all schemas that these refer to; the others are
-/// responses.
+/// Adds the metadata to all schemas. Request schemas are those that request bodies refer to,
+/// directly or indirectly; all others are response schemas.
 pub(super) fn complete(schemas: &mut Value) {
     let table: Value = serde_json::from_str(FIELDS).unwrap_or_default();
     let Some(schemas) = schemas.as_object_mut() else {
@@ -61,7 +61,7 @@ fn describe(property: &mut Value, known: &Value, general: &Value) {
     }
 }
 
-/// Adds limits that the schema does not state itself. Those of strings concern strings only.
+/// Adds limits that the schema does not state itself. String limits apply only to string fields.
 fn limit(property: &mut Value, limits: &Value) {
     let typed = |kind: &str| match &property["type"] {
         Value::String(one) => one == kind,
@@ -78,14 +78,14 @@ fn limit(property: &mut Value, limits: &Value) {
     }
 }
 
-/// Makes the schema of a field that is left out where there is nothing.
+/// Removes null from the schema of a field that is absent instead of null.
 pub(super) fn never_null(property: &mut Value) {
     if let Some([kind, _]) = property["type"].as_array().map(Vec::as_slice) {
         property["type"] = kind.clone();
     }
 }
 
-/// Calls `change` with a schema's objects, also those that it is composed of.
+/// Calls `change` for each object schema, including those in `oneOf`, `anyOf` and `allOf`.
 fn each_object(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
     let Some(map) = schema.as_object_mut() else {
         return;
@@ -105,7 +105,7 @@ fn each_object(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Valu
     }
 }
 
-/// The schemas of requests, by name.
+/// Names of the request schemas.
 pub(super) fn requests(schemas: &Map<String, Value>) -> BTreeSet<String> {
     let input = |name: &&String| {
         name.ends_with("Input") || name.ends_with("Patch") || *name == "ProviderTest"

@@ -1,8 +1,8 @@
-//! The inbound URLs, which another function serves.
+//! OpenAPI operations of the inbound URLs, which the `inbound` function serves.
 
 use serde_json::{Value, json};
 
-/// The methods that calls come by, and the operation of each.
+/// The supported methods and their operation IDs.
 const METHODS: [(&str, &str); 7] = [
     ("get", "receiveGet"),
     ("post", "receivePost"),
@@ -13,11 +13,10 @@ const METHODS: [(&str, &str); 7] = [
     ("options", "receiveOptions"),
 ];
 
-const DESCRIPTION: &str = "Called by a connected service, or by a provider that reports a status. The URL is the service's \
-    `webhook_url` or the provider's `callback_url`; its key identifies the caller. A service's call becomes the event \
-    `service.received`. A repeat within 24 hours is answered with the first ID, and published once. `HEAD` and `OPTIONS` \
-    tell whether the URL exists, with 200, and publish nothing. Deliberately terse: \
-    callers are untrusted.";
+const DESCRIPTION: &str = "For webhooks of connected services and status reports of providers. The URL is the service's \
+    `webhook_url` or the provider's `callback_url`; its key identifies the sender. Each verified request of a service \
+    publishes a `service.received` event. A repeated request within 24 hours returns the first ID and publishes nothing. \
+    `HEAD` and `OPTIONS` return 200 if the URL exists. Responses are deliberately terse, because callers are untrusted.";
 
 pub(super) fn add(paths: &mut Value) {
     paths["/in/{key}"] = METHODS

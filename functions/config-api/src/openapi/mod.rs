@@ -1,9 +1,8 @@
-//! The OpenAPI document, made from the handlers' own descriptions.
+//! The OpenAPI document, generated from the handlers' annotations.
 //!
-//! The annotations beside the handlers say what only they know: parameters, bodies, successful
-//! responses, scopes. [`complete`] adds what follows from these: the errors that an operation can
-//! end with, response headers, schemas of merge patches, the inbound URLs, the events that webhooks
-//! receive, examples.
+//! Annotations at the handlers declare parameters, bodies, successful responses and scopes.
+//! [`complete`] derives the rest: error responses, response headers, merge patch schemas, inbound
+//! URLs, webhook requests and examples.
 
 mod events;
 mod examples;
@@ -24,7 +23,7 @@ use utoipa::openapi::{
 
 use crate::http::{Problem, access::SCHEME, problem::Reason};
 
-/// The document before the routes are added.
+/// Returns the document before routes are added.
 pub fn base() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Tieline")
@@ -47,7 +46,7 @@ pub fn base() -> OpenApi {
         .build()
 }
 
-/// The document as it is served by a deployment that is reached at `url`.
+/// Returns the document that a deployment at `url` serves.
 pub fn complete(document: &OpenApi, url: &str) -> Value {
     let mut document = names::lists(&json!(document));
     document["info"] = json!({
@@ -71,7 +70,7 @@ pub fn complete(document: &OpenApi, url: &str) -> Value {
     document
 }
 
-/// The operations of a document: path, method, operation.
+/// Iterates over the operations of a document: path, method, operation.
 fn operations(paths: &mut Value) -> impl Iterator<Item = (&String, &String, &mut Value)> {
     paths
         .as_object_mut()
@@ -87,12 +86,12 @@ fn tags() -> Value {
     let tags = [
         (
             "events",
-            "What happened in the business application. Publishing an event delivers it to the webhooks that subscribe to it.",
+            "What happened in the business application. Publishing an event delivers it to all webhooks that subscribe to it.",
         ),
         ("event types", "The built-in event types and your own."),
         (
             "webhooks",
-            "Where events go: endpoints, conditions, templates, signatures, retries.",
+            "Endpoints that receive events: conditions, templates, signatures, retries.",
         ),
         (
             "deliveries",
@@ -118,7 +117,7 @@ fn tags() -> Value {
         ("calls", "Phone calls."),
         (
             "campaigns",
-            "Which providers a campaign's messages go through; export and import.",
+            "Campaigns and their providers, with export and import.",
         ),
         (
             "users",
@@ -126,7 +125,7 @@ fn tags() -> Value {
         ),
         (
             "credentials",
-            "Tokens for this API, with scopes, rotation and expiry.",
+            "Credentials for this API, with scopes, rotation and expiry.",
         ),
         ("audit", "Configuration changes and rejected tokens."),
         ("meta", "This API: health, reference and problem types."),

@@ -1,12 +1,11 @@
-//! What follows from names: IDs, times, and the descriptions of fields that mean the same
-//! everywhere.
+//! Schema details derived from field names: IDs, times and common descriptions.
 
 use domain::scope::Scope;
 use serde_json::{Map, Value, json};
 
 use super::operations;
 
-/// Gives pages of a list the name of their entries: `UserList`, not `List_User`.
+/// Names list schemas after their items: `UserList`, not `List_User`.
 pub(super) fn lists(document: &Value) -> Value {
     let mut text = document.to_string();
     for name in document["components"]["schemas"]
@@ -33,7 +32,7 @@ pub(super) fn lists(document: &Value) -> Value {
     document
 }
 
-/// The kinds of IDs: schema, prefix, what it names.
+/// ID schemas: schema name, prefix, resource.
 const IDS: [(&str, &str, &str); 12] = [
     ("UserId", "usr", "a user"),
     ("CredentialId", "cred", "a credential"),
@@ -49,7 +48,7 @@ const IDS: [(&str, &str, &str); 12] = [
     ("DeliveryId", "dlv", "a delivery"),
 ];
 
-/// The fields that hold an ID, in whichever schema.
+/// Fields that contain an ID, in every schema.
 const ID_FIELDS: [(&str, &str); 9] = [
     ("user_id", "UserId"),
     ("credential_id", "CredentialId"),
@@ -62,7 +61,7 @@ const ID_FIELDS: [(&str, &str); 9] = [
     ("event_id", "EventId"),
 ];
 
-/// The descriptions of fields that mean the same in every schema.
+/// Descriptions of fields with the same meaning in every schema.
 const FIELDS: [(&str, &str); 4] = [
     ("id", "Unique ID."),
     ("name", "Name."),
@@ -70,7 +69,7 @@ const FIELDS: [(&str, &str); 4] = [
     ("updated_at", "When it last changed."),
 ];
 
-/// Completes IDs and times of schemas and parameters.
+/// Completes the IDs and times of all schemas and parameters.
 pub(super) fn complete(document: &mut Value) {
     let schemas = document["components"]["schemas"].as_object_mut();
     let Some(schemas) = schemas else { return };
@@ -93,7 +92,8 @@ pub(super) fn complete(document: &mut Value) {
     }
 }
 
-/// The scopes, each with what it allows: in words for readers, and by name for generators.
+/// The schema of scopes. The description documents each for readers; `x-enumDescriptions` for
+/// generators.
 fn scope() -> Value {
     let names: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
     let described = Scope::ALL
@@ -123,7 +123,7 @@ fn id(prefix: &str, what: &str) -> Value {
     json!({"type": "string", "description": format!("The ID of {what}."), "pattern": pattern, "examples": [example]})
 }
 
-/// Calls `change` with every schema of an object, the innermost first.
+/// Calls `change` for every object schema, innermost first.
 fn visit(schema: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
     match schema {
         Value::Object(map) => {
@@ -176,7 +176,7 @@ fn fields(schema: &str, object: &mut Map<String, Value>) {
     }
 }
 
-/// Makes a string the reference to the schema of an ID, its description kept.
+/// Replaces a string schema by a reference to an ID schema. Keeps the description.
 fn refer(field: &mut Value, kind: &str) {
     let reference = json!({"$ref": format!("#/components/schemas/{kind}")});
     let mut described = match &field["type"] {
@@ -192,7 +192,7 @@ fn refer(field: &mut Value, kind: &str) {
     *field = described;
 }
 
-/// Moves the description of what may be null to where it is found.
+/// Moves the description of a nullable field from the reference to the field.
 fn hoist(field: &mut Value) {
     if field["description"].is_null()
         && let Some([choice, null]) = field
@@ -210,7 +210,7 @@ fn hoist(field: &mut Value) {
 
 fn complete_parameter(parameter: &mut Value) {
     let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-    // A parameter that is left out is not null.
+    // Absent parameters are omitted, not null.
     if let Some(kinds) = parameter["schema"]["type"].as_array() {
         let kind = kinds
             .iter()

@@ -1,4 +1,4 @@
-//! Schemas of requests: closed objects, and merge patches (RFC 7396) made from what can be created.
+//! Request schemas: closed objects, and merge patches (RFC 7396) derived from the create schemas.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::fields::requests;
 
-/// What references to schemas begin with.
+/// Prefix of schema references.
 pub(super) const PREFIX: &str = "#/components/schemas/";
 
-/// Fields that can be given at creation only.
-const FIXED: [(&str, &str); 2] = [("CredentialPatch", "user_id"), ("EventTypePatch", "name")];
+/// Fields that can be set only on creation.
+const CREATE_ONLY: [(&str, &str); 2] = [("CredentialPatch", "user_id"), ("EventTypePatch", "name")];
 
-/// Replaces each `<Name>Patch` by the merge patch of `<Name>Input`, and refuses unknown fields in
+/// Replaces each `<Name>Patch` by the merge patch of `<Name>Input`, and disallows unknown fields in
 /// requests.
 pub(super) fn complete(schemas: &mut Value) {
     let Some(schemas) = schemas.as_object_mut() else {
@@ -36,7 +36,7 @@ pub(super) fn complete(schemas: &mut Value) {
         }
         made.insert(format!("{name}Patch"), patch);
     }
-    for (patch, field) in FIXED {
+    for (patch, field) in CREATE_ONLY {
         if let Some(properties) = made
             .get_mut(patch)
             .and_then(|patch| patch["properties"].as_object_mut())
@@ -47,8 +47,8 @@ pub(super) fn complete(schemas: &mut Value) {
     schemas.extend(made);
 }
 
-/// The merge patch of a value: everything optional, null where it resets. Named ones are collected
-/// in `made`.
+/// Returns the merge patch schema of a schema: all fields optional, nullable where null resets.
+/// Named schemas are added to `made`.
 fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String, Value>) -> Value {
     if let Some(reference) = whole["$ref"].as_str() {
         let name = reference.trim_start_matches(PREFIX);
@@ -57,7 +57,7 @@ fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String
         };
         let patched = format!("{}Patch", name.trim_end_matches("Input"));
         if !made.contains_key(&patched) {
-            // Stands in for itself while it is made: it may be recursive.
+            // Placeholder, because the schema may be recursive.
             made.insert(patched.clone(), Value::Null);
             let patch = patch(schemas, target, made);
             made.insert(patched.clone(), patch);
@@ -70,7 +70,7 @@ fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String
     let Some(map) = patched.as_object_mut() else {
         return patched;
     };
-    // The field that tells variants apart can be left out, too.
+    // The discriminator field is optional, too.
     for name in ["default", "discriminator"] {
         map.remove(name);
     }
@@ -108,7 +108,7 @@ fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String
     patched
 }
 
-/// Whether a patch of it is merged into what is there; else it replaces it.
+/// Whether a patch is merged into the existing value. Otherwise it replaces the value.
 fn merges(schemas: &Map<String, Value>, schema: &Value) -> bool {
     if let Some(reference) = schema["$ref"].as_str() {
         return schemas
@@ -122,7 +122,7 @@ fn merges(schemas: &Map<String, Value>, schema: &Value) -> bool {
     schema["properties"].is_object() || choices.into_iter().any(|choice| merges(schemas, choice))
 }
 
-/// The same, or null.
+/// Makes a schema nullable.
 fn nullable(schema: Value) -> Value {
     let Value::Object(mut map) = schema else {
         return schema;
@@ -155,7 +155,7 @@ fn nullable(schema: Value) -> Value {
     map.into()
 }
 
-/// Refuses unknown fields in every object that a request can hold.
+/// Disallows unknown fields in every object of a request.
 fn close(schemas: &mut Map<String, Value>) {
     let requests = requests(schemas);
     for (_, schema) in schemas

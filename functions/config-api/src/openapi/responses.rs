@@ -1,11 +1,11 @@
-//! How operations end: the errors that follow from what an operation takes, and the headers of its
-//! responses.
+//! Responses of operations: the errors that follow from an operation's inputs, and the response
+//! headers.
 
 use serde_json::{Map, Value, json};
 
 use super::operations;
 
-/// An error: component, status, what it means.
+/// An error response: component name, status, description.
 type Error = (&'static str, u16, &'static str);
 
 const BAD_REQUEST: Error = (
@@ -81,7 +81,7 @@ const ERRORS: [Error; 12] = [
     LOOP,
 ];
 
-/// What the gateway answers in our place.
+/// Errors that the gateway returns itself.
 const GATEWAY: [Error; 2] = [
     (
         "TooManyRequests",
@@ -95,7 +95,7 @@ const GATEWAY: [Error; 2] = [
     ),
 ];
 
-/// Adds errors and headers to every operation.
+/// Adds error responses and response headers to every operation.
 pub(super) fn complete(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
     for (path, method, operation) in operations(&mut document["paths"]) {
@@ -117,13 +117,13 @@ pub(super) fn complete(document: &mut Value) {
     }
     components["schemas"]["GatewayMessage"] = json!({
         "type": "object",
-        "description": "What the gateway answers by itself.",
-        "properties": {"message": {"type": "string", "description": "What happened."}},
+        "description": "An error response of the gateway.",
+        "properties": {"message": {"type": "string", "description": "What went wrong."}},
         "examples": [{"message": "Too Many Requests"}],
     });
-    components["schemas"]["Problem"]["properties"]["request_id"] = json!({"type": "string", "description": "The request's ID. With a status of 500 and above."});
+    components["schemas"]["Problem"]["properties"]["request_id"] = json!({"type": "string", "description": "The request's ID. Only with status 500 and above."});
     components["headers"] = json!({
-        "RequestId": header("The request's ID, by which its log lines are found.", "b0b9c5a4-6b5f-4d8e-9f43-0f6f3c6f1f4e"),
+        "RequestId": header("The request's ID. Quote it when you report a problem.", "b0b9c5a4-6b5f-4d8e-9f43-0f6f3c6f1f4e"),
         "ETag": header("The version of the resource, for `If-Match`.", "\"3\""),
         "Location": header("The path of the new resource.", "/v1/webhooks/wh_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
         "Allow": header("The methods that this path supports.", "GET,HEAD,POST"),
@@ -165,7 +165,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: 
     }
     if method == "post" && operation["requestBody"].is_null() {
         operation["requestBody"] = json!({
-            "description": "No fields; the body can be left out.",
+            "description": "No fields; the body is optional.",
             "required": false,
             "content": {"application/json": {"schema": {"type": "object", "additionalProperties": false}, "example": {}}},
         });
@@ -210,7 +210,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: 
     }
 }
 
-/// What a success means that says no more of itself.
+/// Default description of a successful response.
 fn description(status: u16, response: &Value) -> &'static str {
     let schema = response["content"]["application/json"]["schema"]["$ref"]
         .as_str()
@@ -223,7 +223,7 @@ fn description(status: u16, response: &Value) -> &'static str {
     }
 }
 
-/// Whether the body can be left out, as every field of its schema can.
+/// Whether the body is optional because all its fields are.
 fn optional_body(operation: &Value, schemas: &Value) -> bool {
     let reference =
         operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
@@ -237,7 +237,7 @@ fn optional_body(operation: &Value, schemas: &Value) -> bool {
     schema["properties"].is_object() && none_required && !name.ends_with("Patch")
 }
 
-/// Whether a successful response shows one resource with its version.
+/// Whether a successful response contains one resource with an `ETag`.
 fn tagged(path: &str, method: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     match method {
@@ -265,7 +265,7 @@ fn headers(status: u16) -> Map<String, Value> {
         .collect()
 }
 
-/// The errors that follow from what the operation takes.
+/// Errors that follow from the operation's inputs.
 fn errors(path: &str, secured: bool, operation: &Value) -> Vec<Error> {
     let parameters: Vec<&Value> = operation["parameters"]
         .as_array()

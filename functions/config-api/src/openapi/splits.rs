@@ -1,10 +1,10 @@
-//! Requests that one of several fields decides: each variant has a schema of its own.
+//! Request schemas with mutually exclusive fields, split into one schema per variant.
 
 use serde_json::{Map, Value, json};
 
 use super::{fields::never_null, patches::PREFIX};
 
-/// A request that one of several fields decides: the variants, and what each has of the whole.
+/// A request schema to split, and its variants.
 struct Split {
     whole: &'static str,
     choice: &'static str,
@@ -16,7 +16,7 @@ struct Variant {
     description: &'static str,
     without: &'static [&'static str],
     required: &'static [&'static str],
-    /// JSON that is laid over the properties, and over the object itself.
+    /// JSON that is merged into the properties.
     fields: &'static str,
 }
 
@@ -72,7 +72,7 @@ const SPLITS: [Split; 4] = [
                 required: &["text"],
                 fields: r#"{"channel": {"type": "string", "const": "sms", "description": "Channel."},
                     "to": {"type": "string", "pattern": "^\\+[1-9][0-9]{6,14}$", "example": "+15555550100",
-                           "description": "The recipient's phone number in E.164 form."},
+                           "description": "The recipient's phone number in E.164 format."},
                     "from": {"type": ["string", "null"], "minLength": 1, "maxLength": 255,
                              "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
                              "description": "A phone number, or a name or ID that the provider knows."},
@@ -105,7 +105,7 @@ const SPLITS: [Split; 4] = [
         variants: &[
             Variant {
                 name: "TextCallInput",
-                description: "A phone call in which a text is spoken.",
+                description: "A phone call that speaks a text.",
                 without: &[],
                 required: &["text"],
                 fields: "{}",
@@ -121,7 +121,7 @@ const SPLITS: [Split; 4] = [
     },
 ];
 
-/// Replaces requests by the union of their variants.
+/// Replaces the schemas by unions of their variants.
 pub(super) fn complete(schemas: &mut Value) {
     for Split {
         whole,

@@ -1,9 +1,8 @@
-//! Unions: each variant is a schema with a name of its own, so that generated clients have a type
-//! for it.
+//! Unions: each variant gets a named schema, so that generated clients have a type for it.
 
 use serde_json::{Map, Value, json};
 
-/// Names the variants of every union, and its discriminator.
+/// Names the variants of every union and adds a discriminator.
 pub(super) fn complete(schemas: &mut Value) {
     let Some(schemas) = schemas.as_object_mut() else {
         return;
@@ -34,7 +33,7 @@ pub(super) fn complete(schemas: &mut Value) {
     schemas.extend(named);
 }
 
-/// The value of `type` that tells the variant from the others, written as a constant.
+/// Returns the variant's constant value of `type`.
 fn tag(variant: &mut Value) -> Option<String> {
     let kind = variant["properties"].as_object_mut()?.get_mut("type")?;
     let tag = kind["enum"].as_array()?.first()?.as_str()?.to_owned();
@@ -42,7 +41,8 @@ fn tag(variant: &mut Value) -> Option<String> {
     Some(tag)
 }
 
-/// Such as `FixedRetryPolicy`; a condition is named after the field that it needs.
+/// Returns the name of a variant, such as `FixedRetryPolicy`. Conditions are named after their
+/// required field.
 fn name(union: &str, tag: Option<&str>, variant: &Value) -> String {
     let needed = variant["required"][0].as_str().unwrap_or_default();
     match (tag, needed) {

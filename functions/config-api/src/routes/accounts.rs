@@ -1,4 +1,4 @@
-//! Accounts of connected services: create, read, change, delete.
+//! Accounts of connected services: create, read, update, delete.
 
 use std::sync::Arc;
 
@@ -30,10 +30,10 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
+        created,
         etag::{self, Refusal},
-        made,
         patch::apply,
-        problem::NAMED,
+        problem::MAX_LISTED,
         query::{self, Query, first},
     },
     openapi::schema,
@@ -73,14 +73,14 @@ pub async fn create(
 ) -> Answer {
     let account = Account::new(
         random::id(),
-        Settings::parse(body.required()?, &app.allow)?,
+        Settings::parse(body.json()?, &app.allow)?,
         clock::now(),
     );
     let entry = caller.entry("account.created", &account.id, Vec::new());
     app.table
         .create_account(&account, &app.keys, &entry)
         .await?;
-    Ok(made(
+    Ok(created(
         StatusCode::CREATED,
         "/v1/accounts",
         &account.id,
@@ -96,10 +96,10 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(answer(&find(&app, &id).await?.account))
 }
 
-/// Changes an account.
+/// Updates an account.
 ///
-/// Secrets that are left out stay. A `token_url` at another origin (scheme, host, port) must come
-/// with every secret that would go there.
+/// Omitted secrets are unchanged. If `token_url` moves to another origin (scheme, host, port),
+/// include every secret that would be sent there.
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "updateAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = schema::AccountId, Path), schema::IfMatch), request_body = schema::AccountPatch,
@@ -111,7 +111,7 @@ pub async fn patch(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let patch = &body.required()?;
+    let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Used| async move {
         let old = Value::Object(before.account.settings.to_map(Reveal::Full));
@@ -156,7 +156,7 @@ pub async fn delete(
                 |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
             let id = used.account.id;
             let of_account = |stored: &Stored| stored.service.settings.account_id == id;
-            let ids = first(NAMED + 1, read, of_account)
+            let ids = first(MAX_LISTED + 1, read, of_account)
                 .await?
                 .into_iter()
                 .map(|stored| stored.service.id);

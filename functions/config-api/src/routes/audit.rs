@@ -7,7 +7,7 @@ use domain::audit::Entry;
 use platform::table::walk::{Page, Slice};
 use serde_json::{Value, json};
 
-use super::deliveries::span;
+use super::deliveries::time_range;
 use crate::{
     App,
     http::{
@@ -30,7 +30,7 @@ use crate::{
     ),
     responses((status = 200, body = schema::List<schema::AuditEntry>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
-    let span = span(&app, &mut query);
+    let span = time_range(&app, &mut query);
     let [resource, actor, action] =
         ["resource", "actor", "action"].map(|name| query.filter(name, query::text));
     let paging = query.paging()?;
@@ -45,7 +45,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
             && is(&actor, &entry.actor.to_string())
             && is(&action, &entry.action)
     };
-    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
     paging
         .page(app, items.iter().map(|entry| json!(entry)).collect(), next)
         .await

@@ -1,8 +1,7 @@
-//! Campaigns on their way to another deployment: export and import.
+//! Export and import of campaigns, to copy them to another deployment.
 //!
-//! A bundle carries providers, so whoever only may work with campaigns does not get at providers by
-//! way of them: to export one that names providers takes `providers:read` as well, to import one
-//! that creates some, `providers:write`.
+//! Bundles contain providers. Exporting a campaign that has providers therefore also requires
+//! `providers:read`, and an import that creates providers also requires `providers:write`.
 
 use std::sync::Arc;
 
@@ -31,12 +30,12 @@ use crate::{
     openapi::schema,
 };
 
-/// How often an import is planned anew that others got in the way of.
-const TRIES: usize = 5;
+/// Maximum attempts of an export or import that conflicts with concurrent changes.
+const MAX_ATTEMPTS: usize = 5;
 
 /// Exports a campaign and its providers as a bundle, without secrets.
 ///
-/// A campaign that has providers also takes the scope `providers:read`.
+/// Exporting a campaign that has providers also requires the scope `providers:read`.
 #[utoipa::path(get, path = "/v1/campaigns/{id}/export", operation_id = "exportCampaign", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
     params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Bundle), schema::Refused))]
@@ -45,13 +44,13 @@ pub async fn export(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
-    // A provider can't be deleted while a campaign names it: where one is gone, the campaign names
-    // another by now.
-    for _ in 0..TRIES {
+    // A provider in use can't be deleted. If one is missing, the campaign has been changed: read it
+    // again.
+    for _ in 0..MAX_ATTEMPTS {
         let campaign = find(&app, &id).await?.settings;
         let ids: Vec<_> = campaign.providers().collect();
         if !ids.is_empty() {
-            caller.needs(Scope::ProvidersRead)?;
+            caller.require_scope(Scope::ProvidersRead)?;
         }
         let found = app.table.providers_of(&ids, &app.keys).await?;
         if found.len() == ids.len() {
@@ -65,9 +64,10 @@ pub async fn export(
     )))
 }
 
-/// Imports a bundle: everything in it, or nothing.
+/// Imports a bundle.
 ///
-/// A bundle that creates providers also takes the scope `providers:write`.
+/// The import is atomic. An import that creates providers also requires the scope
+/// `providers:write`.
 #[utoipa::path(post, path = "/v1/campaigns/import", operation_id = "importCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
     request_body = schema::ImportInput, responses((status = 200, body = Report), schema::Conflict, schema::Refused))]
@@ -76,21 +76,21 @@ pub async fn import(
     Extension(caller): Extension<Caller>,
     body: Document,
 ) -> Answer<Json<Report>> {
-    let import = Import::parse(body.required()?, &app.allow)?;
-    for _ in 0..TRIES {
+    let import = Import::parse(body.json()?, &app.allow)?;
+    for _ in 0..MAX_ATTEMPTS {
         let existing = app.table.existing(&import.names(), &app.keys).await?;
         let plan = import
             .clone()
             .plan(&existing, (random::id(), [random::id(), random::id()]))
             .map_err(problem)?;
         if !plan.providers.is_empty() {
-            caller.needs(Scope::ProvidersWrite)?;
+            caller.require_scope(Scope::ProvidersWrite)?;
         }
         if import.dry_run {
             return Ok(Json(plan.report));
         }
         match write(&app, &caller, &plan).await {
-            // Names have been taken, or providers have gone, since they were looked up.
+            // A name or a provider has changed since the lookup: plan again.
             Err(WriteError::Changed) => {}
             Err(error) => return Err(error.into()),
             Ok(()) => return Ok(Json(plan.report)),

@@ -1,4 +1,4 @@
-//! Phone calls: trigger, list, read. They go the way of messages.
+//! Phone calls: trigger, list, read. They are stored and sent like messages.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ const ROUTE: &str = "calls";
 
 /// Lists calls, newest first.
 ///
-/// A filtered page may be short.
+/// Filtered pages may be shorter than `limit`.
 #[utoipa::path(get, path = "/v1/calls", operation_id = "listCalls", tag = "calls",
     security(("token" = ["calls:read"])),
     params(
@@ -43,7 +43,7 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
 
 /// Triggers a phone call through a provider.
 ///
-/// Returns 202 once the call is stored. Use `GET` to follow its status.
+/// Returns 202 once the call is stored. Use GET to follow its status.
 #[utoipa::path(post, path = "/v1/calls", operation_id = "triggerCall", tag = "calls",
     security(("token" = ["calls:trigger"])),
     params(("Idempotency-Key" = Option<String>, Header,

@@ -1,4 +1,4 @@
-//! Campaigns: create, read, change, delete.
+//! Campaigns: create, read, update, delete.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
+        created,
         etag::{self, Refusal},
-        made,
         patch::apply,
         query::{self, Query},
     },
@@ -58,15 +58,11 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     body: Document,
 ) -> Answer {
-    let campaign = Campaign::new(
-        random::id(),
-        Settings::parse(body.required()?)?,
-        clock::now(),
-    );
-    known(&app, &campaign.settings).await?;
+    let campaign = Campaign::new(random::id(), Settings::parse(body.json()?)?, clock::now());
+    check_providers(&app, &campaign.settings).await?;
     let entry = caller.entry("campaign.created", &campaign.id, Vec::new());
     app.table.create_campaign(&campaign, &entry).await?;
-    Ok(made(
+    Ok(created(
         StatusCode::CREATED,
         "/v1/campaigns",
         &campaign.id,
@@ -82,7 +78,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(answer(&find(&app, &id).await?))
 }
 
-/// Changes a campaign.
+/// Updates a campaign.
 #[utoipa::path(patch, path = "/v1/campaigns/{id}", operation_id = "updateCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
     params(("id" = schema::CampaignId, Path), schema::IfMatch), request_body = schema::CampaignPatch,
@@ -94,14 +90,14 @@ pub async fn patch(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let patch = &body.required()?;
+    let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Campaign| async move {
         let old = Value::Object(before.settings.to_map());
         let mut document = old.clone();
         apply(&mut document, patch);
         let settings = Settings::parse(document)?;
-        known(app, &settings).await?;
+        check_providers(app, &settings).await?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map()));
         if fields.is_empty() {
             return Ok(answer(&before));
@@ -121,7 +117,7 @@ pub async fn patch(
 
 /// Deletes a campaign.
 ///
-/// Its providers stay.
+/// Its providers are not deleted.
 #[utoipa::path(delete, path = "/v1/campaigns/{id}", operation_id = "deleteCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
     params(("id" = schema::CampaignId, Path), schema::IfMatch),
@@ -144,7 +140,7 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The campaign of this id.
+/// Returns the campaign with this ID.
 pub(super) async fn find(app: &App, id: &str) -> Answer<Campaign> {
     let id: CampaignId = id.parse().map_err(|_| Problem::not_found("campaign"))?;
     app.table
@@ -153,8 +149,8 @@ pub(super) async fn find(app: &App, id: &str) -> Answer<Campaign> {
         .ok_or_else(|| Problem::not_found("campaign"))
 }
 
-/// Names the providers that are not there, or carry something else.
-async fn known(app: &App, settings: &Settings) -> Answer<()> {
+/// Rejects providers that don't exist or serve another channel.
+async fn check_providers(app: &App, settings: &Settings) -> Answer<()> {
     let ids: Vec<_> = settings.providers().collect();
     let found = app.table.providers_of(&ids, &app.keys).await?;
     Ok(settings.check(|id| {

@@ -1,5 +1,5 @@
-//! Integration credentials: create, read, change, rotate, revoke, delete. A token is in the answer
-//! that makes it, and nowhere else.
+//! Integration credentials: create, read, update, rotate, revoke, delete. Only the response that
+//! creates a token contains it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -34,8 +34,8 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
+        created,
         etag::{self, Refusal},
-        made,
         patch::apply,
         query::{self, Query},
     },
@@ -44,7 +44,7 @@ use crate::{
 
 /// Lists credentials.
 ///
-/// Newest first; with `rotation`, the most urgent first.
+/// Sorted newest first, or with `rotation` most urgent first.
 #[utoipa::path(get, path = "/v1/credentials", operation_id = "listCredentials", tag = "credentials",
     security(("token" = ["credentials:read"])),
     params(
@@ -64,13 +64,14 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     let now = clock::now();
     let wanted = |credential: &Credential| {
         status.is_none_or(|status| credential.status(now) == status)
-            && rotation.is_none_or(|rotation| rotation.covers(credential, now))
+            && rotation.is_none_or(|rotation| rotation.includes(credential, now))
     };
     let app = &*app;
     let read = |slice: Slice| async move {
         Ok(match rotation {
             None => app.table.credentials(&slice).await?,
-            // The next reminder of what is overdue or due within a week is at most a week away.
+            // Credentials that are overdue or due within a week have their next reminder within a
+            // week.
             Some(_) => {
                 app.table
                     .reminders(now.checked_add(reminder::STEP).unwrap_or(now), &slice)
@@ -78,7 +79,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
             }
         })
     };
-    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
     let uses = app.table.last_uses(&items).await?;
     let data = items
         .iter()
@@ -89,8 +90,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 
 /// Creates a credential.
 ///
-/// The response is the only one that contains the new `token`. A credential cannot have scopes that
-/// the caller lacks; one for another user also takes the scope `users:write`.
+/// The response contains the `token`. It is shown only once. You can grant only scopes that you
+/// have. Creating a credential for another user also requires the scope `users:write`.
 #[utoipa::path(post, path = "/v1/credentials", operation_id = "createCredential", tag = "credentials",
     security(("token" = ["credentials:write"])),
     request_body = schema::CredentialInput,
@@ -101,9 +102,9 @@ pub async fn create(
     body: Document,
 ) -> Answer {
     let now = clock::now();
-    let settings = Settings::parse(body.required()?, caller.user, now)?;
-    covered(&caller, &settings)?;
-    // A credential outlives its maker's user where it is another's.
+    let settings = Settings::parse(body.json()?, caller.user, now)?;
+    require_scopes(&caller, &settings)?;
+    // A credential of another user would outlive the caller's own user.
     if settings.user_id != caller.user && !caller.scopes.grants(Scope::UsersWrite) {
         return Err(Problem::forbidden(Scope::UsersWrite.as_str()));
     }
@@ -117,13 +118,13 @@ pub async fn create(
             .under("user_id")
             .into());
     }
-    let (token, mark) = fresh(&app).await?;
+    let (token, mark) = new_token(&app).await?;
     let credential = Credential::new(random::id(), settings, mark, Some(caller.user), now);
     let entry = caller.entry("credential.created", &credential.id, Vec::new());
     app.table
         .create_credential(&credential, now, &entry)
         .await?;
-    Ok(made(
+    Ok(created(
         StatusCode::CREATED,
         "/v1/credentials",
         &credential.id,
@@ -139,9 +140,9 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     answer(&app, &find(&app, &id).await?, None).await
 }
 
-/// Changes a credential.
+/// Updates a credential.
 ///
-/// Takes every scope that the credential has or gets.
+/// Requires every scope that the credential has or is granted.
 #[utoipa::path(patch, path = "/v1/credentials/{id}", operation_id = "updateCredential", tag = "credentials",
     security(("token" = ["credentials:write"])),
     params(("id" = schema::CredentialId, Path), schema::IfMatch), request_body = schema::CredentialPatch,
@@ -153,7 +154,7 @@ pub async fn patch(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let patch = &body.required()?;
+    let patch = &body.json()?;
     change(
         &app,
         &id,
@@ -164,7 +165,7 @@ pub async fn patch(
             let mut document = before.settings.to_value();
             apply(&mut document, patch);
             let settings = before.settings.patched(document, now)?;
-            covered(&caller, &settings)?;
+            require_scopes(&caller, &settings)?;
             Ok(if settings == before.settings {
                 before
             } else {
@@ -177,9 +178,10 @@ pub async fn patch(
 
 /// Replaces a credential's token.
 ///
-/// The response is the only one that contains the new `token`. The old token stops at once, or
-/// after `overlap_seconds`. Tokens of earlier rotations keep their own overlaps, at most three at a
-/// time (else 409); without `overlap_seconds` all of them stop. ID, description and scopes stay.
+/// The response contains the new `token`. It is shown only once. The old token stays valid for
+/// `overlap_seconds`; by default it stops working immediately. Tokens of earlier rotations keep
+/// their own overlaps. At most three can overlap (otherwise 409). Without `overlap_seconds` all old
+/// tokens stop working. ID, description and scopes are unchanged.
 #[utoipa::path(post, path = "/v1/credentials/{id}/rotate", operation_id = "rotateCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
     request_body = schema::RotateInput,
@@ -191,18 +193,18 @@ pub async fn rotate(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let overlap = overlap(body.or_empty()?, 0)?;
+    let overlap = overlap(body.json_or_default()?, 0)?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Credential| async move {
         let now = clock::now();
-        covered(caller, &before.settings)?;
+        require_scopes(caller, &before.settings)?;
         if before.status(now) != Status::Active {
             return Err(Problem::conflict(
                 "The credential was revoked or has expired. Create a new one.",
             )
             .into());
         }
-        let (token, mark) = fresh(app).await?;
+        let (token, mark) = new_token(app).await?;
         let last_used_at = app
             .table
             .last_uses(std::slice::from_ref(&before))
@@ -225,7 +227,7 @@ pub async fn rotate(
 
 /// Revokes a credential.
 ///
-/// Its tokens stop at once; the record stays. Revoking it again changes nothing.
+/// Its tokens stop working immediately. The record remains. Revoking it again has no effect.
 #[utoipa::path(post, path = "/v1/credentials/{id}/revoke", operation_id = "revokeCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
     responses((status = 200, body = schema::Credential), schema::Refused))]
@@ -236,7 +238,7 @@ pub async fn revoke(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    body.nothing()?;
+    body.empty()?;
     change(
         &app,
         &id,
@@ -256,7 +258,7 @@ pub async fn revoke(
 
 /// Deletes a credential.
 ///
-/// Its tokens stop at once.
+/// Its tokens stop working immediately.
 #[utoipa::path(delete, path = "/v1/credentials/{id}", operation_id = "deleteCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
     responses((status = 204, description = "Deleted."), schema::Refused))]
@@ -269,8 +271,8 @@ pub async fn delete(
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |credential: Credential| async move {
         let now = clock::now();
-        covered(caller, &credential.settings)?;
-        let other = admin_beside(app, &credential, None).await?;
+        require_scopes(caller, &credential.settings)?;
+        let other = other_admin(app, &credential, None).await?;
         let entry = caller.entry("credential.deleted", &credential.id, Vec::new());
         app.table
             .delete_credential(&credential, other, now, &entry)
@@ -281,7 +283,7 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Changes a credential by `change`.
+/// Updates a credential with `change`.
 async fn change(
     app: &App,
     id: &str,
@@ -293,7 +295,7 @@ async fn change(
     let change = &change;
     let write = |before: Credential| async move {
         let now = clock::now();
-        covered(caller, &before.settings)?;
+        require_scopes(caller, &before.settings)?;
         let last_used_at = app
             .table
             .last_uses(std::slice::from_ref(&before))
@@ -301,14 +303,14 @@ async fn change(
             .remove(&before.id);
         let after = change(before.clone(), now)?;
         if after.version == before.version {
-            // Nothing changes, and nothing is recorded.
+            // No change: nothing to write or audit.
             return Ok(answer(app, &before, None).await?);
         }
         let after = Credential {
             last_used_at,
             ..after
         };
-        let other = admin_beside(app, &before, Some(&after)).await?;
+        let other = other_admin(app, &before, Some(&after)).await?;
         let fields = audit::changes(&before.settings.to_value(), &after.settings.to_value());
         let entry = caller.entry(action, &after.id, fields);
         app.table
@@ -331,19 +333,19 @@ fn version(credential: &Credential) -> u64 {
     credential.version
 }
 
-/// Nobody hands on, or takes hold of, what they may not do themselves.
-fn covered(caller: &Caller, settings: &Settings) -> Answer<()> {
+/// Returns 403 if the credential has scopes that the caller lacks.
+fn require_scopes(caller: &Caller, settings: &Settings) -> Answer<()> {
     let missing = caller.scopes.lack(&settings.scopes);
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Problem::beyond("The credential has", &missing))
+        Err(Problem::missing_scopes("The credential has", &missing))
     }
 }
 
-/// Where an admin credential without an end is about to be none, another one that is; a conflict
-/// where there is none.
-async fn admin_beside(
+/// If the change removes an admin credential that never expires, returns another one, or 409 if
+/// there is none.
+async fn other_admin(
     app: &App,
     before: &Credential,
     after: Option<&Credential>,
@@ -360,8 +362,8 @@ async fn admin_beside(
         .ok_or_else(|| Problem::conflict("This is the last active admin credential that never expires. Create another one first."))
 }
 
-/// A new token, and what is kept of it.
-async fn fresh(app: &App) -> Answer<(Token, TokenMark)> {
+/// Generates a token. Returns it with the hash and hint to store.
+async fn new_token(app: &App) -> Answer<(Token, TokenMark)> {
     let token = Token::from_random(random::bytes());
     let hash = app.keys.get().await?.token_key(token.expose());
     let mark = TokenMark {
@@ -378,7 +380,7 @@ enum Rotation {
 }
 
 impl Rotation {
-    fn covers(self, credential: &Credential, now: Timestamp) -> bool {
+    fn includes(self, credential: &Credential, now: Timestamp) -> bool {
         let active = credential.status(now) == Status::Active;
         match self {
             Self::Overdue => credential.is_overdue(now),

@@ -1,4 +1,4 @@
-//! Deliveries: list, read with attempts, retry by hand.
+//! Deliveries: list, read with attempts, retry manually.
 
 mod seen;
 
@@ -39,12 +39,11 @@ use crate::{
 
 /// Lists deliveries, newest event first.
 ///
-/// A filtered page may be short.
+/// Filtered pages may be shorter than `limit`.
 #[utoipa::path(get, path = "/v1/deliveries", operation_id = "listDeliveries", tag = "deliveries",
     security(("token" = ["deliveries:read"])),
     params(
-        ("webhook_id" = Option<String>, Query, description = "Only to this webhook, those included of which no attempt \
-            was made yet"),
+        ("webhook_id" = Option<String>, Query, description = "Only to this webhook, including those not yet attempted."),
         ("event_id" = Option<String>, Query, description = "Only deliveries of this event."),
         ("status" = Option<Status>, Query, description = "Only with this status."),
         ("since" = Option<String>, Query, description = "Only of events accepted at or after this RFC 3339 time."),
@@ -62,18 +61,18 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
             until: Timestamp::MAX,
         },
     };
-    // What is not found day by day is found whatever its age.
-    let since = if filter.walks() {
-        oldest(&app)
+    // Lookups that don't scan events by day find deliveries of any age.
+    let since = if filter.scans_events() {
+        retention_start(&app)
     } else {
         Timestamp::MIN
     };
-    filter.span = span_from(&app, &mut query, since);
+    filter.span = time_range_from(&app, &mut query, since);
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
     let (app, filter) = (&*app, &filter);
     let read = |slice: Slice| async move { find(app, filter, &slice).await };
-    let Page { items, next, .. } = query::filled(slice, read, |seen| filter.wants(seen)).await?;
+    let Page { items, next, .. } = query::fill_page(slice, read, |seen| filter.wants(seen)).await?;
     paging
         .page(app, items.iter().map(Seen::view).collect(), next)
         .await
@@ -82,7 +81,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 
 /// Returns a delivery with its attempts.
 ///
-/// Where there are very many attempts, the older ones come without `response_body`.
+/// Older attempts may omit `response_body` if there are very many.
 #[utoipa::path(get, path = "/v1/deliveries/{id}", operation_id = "getDelivery", tag = "deliveries",
     security(("token" = ["deliveries:read"])),
     params(("id" = schema::DeliveryId, Path)),
@@ -102,8 +101,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Retries a delivery.
 ///
-/// Takes any delivery but one that is pending for less than an hour. It continues with the next
-/// attempt number, the same `webhook-id` and a fresh schedule.
+/// Retries any delivery except one that has been pending for less than an hour. It continues with
+/// the next attempt number, the same `webhook-id` and a new retry schedule.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
     security(("token" = ["deliveries:retry"])), params(("id" = schema::DeliveryId, Path)),
     responses((status = 202, body = schema::Delivery), schema::Conflict, schema::Refused))]
@@ -113,7 +112,7 @@ pub async fn retry(
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    body.nothing()?;
+    body.empty()?;
     let id: DeliveryId = id.parse().map_err(|_| Problem::not_found("delivery"))?;
     let now = clock::now();
     let was = app.table.delivery(id).await?;
@@ -151,7 +150,7 @@ pub async fn retry(
     }
 }
 
-/// Which deliveries are wanted.
+/// Filters of a delivery list.
 struct Filter {
     webhook: Option<WebhookId>,
     event: Option<EventId>,
@@ -160,8 +159,8 @@ struct Filter {
 }
 
 impl Filter {
-    /// Whether it takes a walk over days to find them.
-    fn walks(&self) -> bool {
+    /// Whether the list has to scan events by day.
+    fn scans_events(&self) -> bool {
         let is_indexed = matches!(
             self.status,
             Some(Status::Failed | Status::Blocked | Status::Retrying)
@@ -178,11 +177,11 @@ impl Filter {
     }
 }
 
-/// How many events are read at once for the pending deliveries of one webhook.
+/// Maximum events read for one page of a webhook's pending deliveries.
 const MAX_EVENTS: usize = 1_000;
 
-/// One page of a webhook's deliveries: its rows, merged with the events that matched it and have no
-/// row yet.
+/// Returns a page of a webhook's deliveries: its rows, merged with matching events that have no row
+/// yet.
 async fn of_webhook(
     app: &App,
     webhook: WebhookId,
@@ -204,14 +203,14 @@ async fn of_webhook(
         .table
         .events(Span { since, ..span }, &slice_of_events)
         .await?;
-    // Down to here nothing is missing in either.
+    // Both lists are complete down to this key.
     let edge = rows.next.max(events.next);
     let known: BTreeSet<EventId> = rows.items.iter().map(|row| row.id.event).collect();
-    let unmade = events.items.iter().filter(|dispatched| {
+    let without_row = events.items.iter().filter(|dispatched| {
         dispatched.matches.contains(&webhook) && !known.contains(&dispatched.event.id)
     });
-    let unmade = unmade.map(|dispatched| {
-        Seen::unmade(
+    let without_row = without_row.map(|dispatched| {
+        Seen::without_row(
             dispatched,
             DeliveryId {
                 event: dispatched.event.id,
@@ -224,7 +223,7 @@ async fn of_webhook(
         .items
         .iter()
         .map(|row| Seen::of(row, stopped))
-        .chain(unmade)
+        .chain(without_row)
         .collect();
     items.retain(|seen| edge.as_ref().is_none_or(|edge| key(seen.id.event) >= *edge));
     items.sort_by_key(|seen| std::cmp::Reverse(seen.id.event.ulid()));
@@ -242,8 +241,8 @@ async fn of_webhook(
     })
 }
 
-/// The shortest way to a page: one event's matches, the index of a status, one webhook's rows, or
-/// else a walk over events.
+/// Reads a page with the cheapest query: one event's matches, the status index, one webhook's rows,
+/// or a scan of events.
 async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
     match *filter {
         Filter {
@@ -285,15 +284,14 @@ async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
                 .await?;
             Ok(page.map(|row| Seen::of(&row, stops(row.id.webhook))))
         }
-        Filter { .. } => walk(app, filter, slice).await,
+        Filter { .. } => scan_events(app, filter, slice).await,
     }
 }
 
-/// Deliveries by their events.
-async fn walk(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
+/// Lists deliveries by scanning events.
+async fn scan_events(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
     let stopped_at = Stop::of(slice);
-    // The event at which the last page stopped comes first: some of its matches are still to be
-    // shown.
+    // The previous page may have ended within an event's matches: read that event again.
     let begun = match stopped_at {
         Some(Stop { event, shown }) if shown > 0 => app.table.event(event).await?,
         _ => None,
@@ -313,7 +311,7 @@ async fn walk(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
     matches(app, filter, events, slice).await
 }
 
-/// Where a page of matches ended: the event, and how many of its matches were shown.
+/// The end of a page of matches: the event and the number of its matches already returned.
 #[derive(Clone, Copy)]
 struct Stop {
     event: EventId,
@@ -331,7 +329,7 @@ impl Stop {
     }
 }
 
-/// The matches of these events, from where the last page stopped until the page is full.
+/// Returns the matches of these events, from the end of the previous page until the page is full.
 async fn matches(
     app: &App,
     filter: &Filter,
@@ -367,7 +365,7 @@ async fn matches(
     })
 }
 
-/// The deliveries of an event, as a list shows them.
+/// Returns the deliveries of an event as list items.
 pub(super) async fn of_event(app: &App, event: &Dispatched) -> Answer<Vec<Value>> {
     let all: Vec<_> = event
         .matches
@@ -377,7 +375,7 @@ pub(super) async fn of_event(app: &App, event: &Dispatched) -> Answer<Vec<Value>
     Ok(seen(app, &all).await?.iter().map(Seen::view).collect())
 }
 
-/// What became of these matches.
+/// Loads the deliveries of these matches.
 async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> Answer<Vec<Seen>> {
     let delivery = |event: &Dispatched, webhook| DeliveryId {
         event: event.event.id,
@@ -396,7 +394,7 @@ async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> Answer<Vec<See
     let one = |(event, webhook): &(&Dispatched, WebhookId)| {
         let id = delivery(event, *webhook);
         rows.get(&id).map_or_else(
-            || Seen::unmade(event, id, stops(*webhook)),
+            || Seen::without_row(event, id, stops(*webhook)),
             |row| Seen::of(row, stops(*webhook)),
         )
     };
@@ -419,7 +417,7 @@ async fn pending_or(app: &App, id: DeliveryId, row: Option<&Delivery>) -> Answer
     }
 }
 
-/// A delivery without a row exists when its event names its webhook.
+/// Returns a delivery without a row. It exists if its event matched the webhook.
 async fn pending(app: &App, id: DeliveryId) -> Answer<Seen> {
     let dispatched = app
         .table
@@ -427,23 +425,23 @@ async fn pending(app: &App, id: DeliveryId) -> Answer<Seen> {
         .await?
         .filter(|event| event.matches.contains(&id.webhook));
     let dispatched = dispatched.ok_or_else(|| Problem::not_found("delivery"))?;
-    Ok(Seen::unmade(
+    Ok(Seen::without_row(
         &dispatched,
         id,
         app.table.stops(&[id.webhook]).await?(id.webhook),
     ))
 }
 
-/// The span that `since` and `until` ask for; by default the retention.
-pub(super) fn span(app: &App, query: &mut Query) -> Span {
-    span_from(app, query, oldest(app))
+/// Reads the time range from `since` and `until`. Default: the retention period.
+pub(super) fn time_range(app: &App, query: &mut Query) -> Span {
+    time_range_from(app, query, retention_start(app))
 }
 
-fn span_from(app: &App, query: &mut Query, since: Timestamp) -> Span {
+fn time_range_from(app: &App, query: &mut Query, since: Timestamp) -> Span {
     Span {
         since: query
             .filter("since", query::time)
-            .map_or(since, |since| since.max(earliest(app))),
+            .map_or(since, |since| since.max(earliest_time(app))),
         until: query
             .filter("until", query::time)
             .unwrap_or(Timestamp::MAX)
@@ -451,16 +449,16 @@ fn span_from(app: &App, query: &mut Query, since: Timestamp) -> Span {
     }
 }
 
-/// What was made before this time has expired, unless a late retry keeps it.
-fn oldest(app: &App) -> Timestamp {
+/// The start of the retention period. Older items have expired unless a late retry extended them.
+fn retention_start(app: &App) -> Timestamp {
     clock::now()
         .checked_sub(app.table.retention())
         .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// How far back walks go that are asked to: a retry keeps its event and delivery for another
-/// retention.
-pub(super) fn earliest(app: &App) -> Timestamp {
+/// The earliest time that scans accept. A retry extends its event and delivery by another retention
+/// period.
+pub(super) fn earliest_time(app: &App) -> Timestamp {
     clock::now()
         .checked_sub(app.table.retention() * 2)
         .unwrap_or(Timestamp::UNIX_EPOCH)

@@ -1,10 +1,10 @@
-//! The API's reference as a page: Redoc over the OpenAPI document. Its script is vendored, and
-//! nothing is loaded from elsewhere.
+//! The API reference as a web page: Redoc with the OpenAPI document. The script is vendored;
+//! nothing is loaded from other hosts.
 
 use axum::response::{Html, IntoResponse};
 use http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 
-/// Addresses are relative: a public URL may have a path.
+/// URLs are relative because the public URL may have a path.
 const PAGE: &str = r#"<!doctype html>
 <html lang="en">
 <head>
@@ -24,19 +24,18 @@ const PAGE: &str = r#"<!doctype html>
 /// Redoc 2.5.4, gzipped (`assets/redoc.LICENSE.txt`).
 const REDOC: &[u8] = include_bytes!("../../assets/redoc.standalone.js.gz");
 
-/// Scripts from here only. Redoc writes its styles into the page, and searches in a worker that it
-/// makes.
+/// Allows scripts from this host only. Redoc needs inline styles and a worker for its search.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; \
     connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Returns this reference as a page.
+/// Returns the API reference as a web page.
 #[utoipa::path(get, path = "/docs", operation_id = "getDocs", tag = "meta", security(()),
     responses((status = 200, description = "An HTML page.", body = String, content_type = "text/html")))]
 pub async fn page() -> impl IntoResponse {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE))
 }
 
-/// Returns the script of the reference's page.
+/// Returns the script of the API reference.
 #[utoipa::path(get, path = "/docs/redoc.js", operation_id = "getDocsScript", tag = "meta", security(()),
     responses((status = 200, description = "A script, compressed with gzip.", body = String,
         content_type = "text/javascript")))]

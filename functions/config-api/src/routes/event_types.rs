@@ -1,4 +1,4 @@
-//! Event types: the built-in ones and one's own.
+//! Event types, built-in and custom.
 
 use std::sync::Arc;
 
@@ -30,15 +30,15 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
+        created,
         etag::{self, Refusal},
-        made,
         patch::apply,
         query::{Listing, Query},
     },
     openapi::schema,
 };
 
-/// Largest example of a custom type, in bytes of JSON: a page lists a hundred.
+/// Maximum size of a custom type's example, in bytes of JSON. A page contains up to 100.
 const MAX_EXAMPLE: usize = 16 * 1024;
 
 /// Lists event types: custom types (newest first), then built-in types.
@@ -50,7 +50,8 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<List
     let paging = query.paging()?;
     let mut slice = paging.slice(&app).await?;
     let catalogue = event_type::catalogue();
-    // The cursor is where one's own types go on, or how many of the built-in ones were shown.
+    // The cursor is the position among custom types, or the number of built-in types already
+    // returned.
     let shown: Option<usize> = slice
         .after
         .as_deref()
@@ -81,7 +82,7 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     body: Document,
 ) -> Answer<Response> {
-    let new = parse(body.required()?)?;
+    let new = parse(body.json()?)?;
     let taken = || Problem::conflict("An event type with this name already exists.");
     if event_type::find(new.name.as_str()).is_some() {
         return Err(taken());
@@ -98,7 +99,7 @@ pub async fn create(
     }
     let entry = caller.entry("event_type.created", &new.name, Vec::new());
     match app.table.create_event_type(&new, &entry).await? {
-        Created::Yes => Ok(made(
+        Created::Yes => Ok(created(
             StatusCode::CREATED,
             "/v1/event-types",
             &new.name,
@@ -124,7 +125,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answe
     Ok(answer(&find(&app, &name).await?))
 }
 
-/// Changes the description or the example of a custom event type.
+/// Updates the description or the example of a custom event type.
 ///
 /// A JSON merge patch (RFC 7396). The name can't be changed.
 #[utoipa::path(patch, path = "/v1/event-types/{name}", operation_id = "updateEventType", tag = "event types",
@@ -139,7 +140,7 @@ pub async fn patch(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let patch = &body.required()?;
+    let patch = &body.json()?;
     let (app, name, caller) = (&*app, name.as_str(), &caller);
     let write = |before: CustomType| async move {
         let old = document(&before);
@@ -179,8 +180,8 @@ pub async fn patch(
 
 /// Deletes a custom event type.
 ///
-/// A type that enabled webhooks name can't be deleted (409). Events of the type that were published
-/// before are delivered.
+/// Fails with 409 if enabled webhooks subscribe to it by name. Events already published are still
+/// delivered.
 #[utoipa::path(delete, path = "/v1/event-types/{name}", operation_id = "deleteEventType", tag = "event types",
     security(("token" = ["events:write"])),
     params(("name" = String, Path, description = "The name of the event type."), schema::IfMatch),
@@ -216,7 +217,7 @@ pub(crate) async fn is_known(app: &App, kind: &EventType) -> Answer<bool> {
     Ok(event_type::find(kind.as_str()).is_some() || app.table.event_type(kind).await?.is_some())
 }
 
-/// The names of the custom types, read when they are first needed.
+/// Names of the custom types, loaded on first use.
 #[derive(Debug, Default)]
 pub struct Names(Option<Vec<EventType>>);
 
@@ -230,7 +231,7 @@ impl Names {
     }
 }
 
-/// The problem of a type that is not known.
+/// Returns the error for an unknown type, with a suggestion.
 pub(crate) async fn unknown(app: &App, kind: &EventType, names: &mut Names) -> Answer<Problems> {
     let own = names.get(app).await?;
     let known = event_type::catalogue()
@@ -247,7 +248,7 @@ pub(crate) async fn unknown(app: &App, kind: &EventType, names: &mut Names) -> A
     )))
 }
 
-/// The custom type of this name. A built-in one can't be changed.
+/// Returns the custom type with this name. Returns 409 for built-in types, which can't be changed.
 async fn find(app: &App, name: &str) -> Answer<CustomType> {
     if event_type::find(name).is_some() {
         return Err(Problem::conflict(
@@ -278,7 +279,7 @@ pub(crate) fn parse(value: Value) -> Checked<CustomType> {
     fields.finish(parsed.map(new))
 }
 
-/// A name outside the namespaces that Tieline publishes in.
+/// Parses a name outside the reserved namespaces.
 fn name(value: Value) -> Checked<EventType> {
     let name = EventType::parse(&string(value)?)?;
     if name.is_reserved() && event_type::find(name.as_str()).is_none() {
@@ -297,7 +298,7 @@ fn description(value: Value) -> Checked<String> {
     Ok(text)
 }
 
-/// The example as JSON text.
+/// Parses the example into JSON text.
 fn example(value: Value) -> Checked<String> {
     let text = Value::from(event::object(value)?).to_string();
     if text.len() > MAX_EXAMPLE {
@@ -316,7 +317,7 @@ fn answer(own: &CustomType) -> Response {
         .into_response()
 }
 
-/// An event type as clients see it. Its example stays text.
+/// An event type as clients see it. The example is kept as JSON text.
 #[derive(Debug, Serialize)]
 pub struct View {
     name: String,
@@ -358,7 +359,7 @@ impl View {
     }
 }
 
-/// What a client can give of a type.
+/// The fields of a type that clients can set.
 fn document(own: &CustomType) -> Value {
     let example: Option<Value> = own
         .example

@@ -28,7 +28,7 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
-        body::shallow,
+        body::check_depth,
         etag,
         query::{self, Listing, Query},
     },
@@ -38,12 +38,12 @@ use crate::{
 
 const ROUTE: &str = "events";
 const BATCH_ROUTE: &str = "events-batch";
-const MOST_IN_BATCH: usize = 100;
+const MAX_BATCH_EVENTS: usize = 100;
 
 /// Publishes an event.
 ///
-/// Returns 202 once the event is stored durably. It is dispatched, and can be read back, within
-/// seconds.
+/// Returns 202 once the event is stored durably. It is dispatched within seconds and can be read
+/// after that.
 #[utoipa::path(post, path = "/v1/events", operation_id = "publishEvent", tag = "events",
     security(("token" = ["events:write"])),
     params(("Idempotency-Key" = Option<String>, Header,
@@ -56,7 +56,7 @@ pub async fn publish(
     headers: HeaderMap,
     body: Document,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    let document = body.required()?;
+    let document = body.json()?;
     let (key, new) = (header_key(&headers), NewEvent::parse(document.clone()));
     let (key, new) = match (key, new) {
         (Ok(key), Ok(new)) => (key, new),
@@ -66,7 +66,7 @@ pub async fn publish(
                 .flatten()
                 .flat_map(|problems| problems.0)
                 .collect();
-            return Err(publish::refused(
+            return Err(publish::rejection(
                 &app,
                 &caller,
                 Problems(problems),
@@ -76,7 +76,7 @@ pub async fn publish(
             .await?);
         }
     };
-    let event = publish::one(
+    let event = publish::publish(
         &app,
         &caller,
         ROUTE,
@@ -103,8 +103,8 @@ pub async fn publish_batch(
     Extension(caller): Extension<Caller>,
     body: Document,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    let mut fields = Fields::of(body.batch()?).map_err(Problem::from)?;
-    let entries = fields.required("events", array(1, MOST_IN_BATCH, Ok));
+    let mut fields = Fields::of(body.json_unchecked()?).map_err(Problem::from)?;
+    let entries = fields.required("events", array(1, MAX_BATCH_EVENTS, Ok));
     let entries = fields.finish(entries)?;
     let mut wrong = Vec::with_capacity(entries.len());
     let mut requests = Vec::with_capacity(entries.len());
@@ -117,12 +117,12 @@ pub async fn publish_batch(
                 wrong.push(None);
             }
             Err(problems) => {
-                let refused = publish::refused(&app, &caller, problems, &kind, &mut types).await;
+                let refused = publish::rejection(&app, &caller, problems, &kind, &mut types).await;
                 wrong.push(Some(refused.unwrap_or_else(|problem| problem)));
             }
         }
     }
-    let mut published = publish::many(&app, &caller, BATCH_ROUTE, requests)
+    let mut published = publish::publish_all(&app, &caller, BATCH_ROUTE, requests)
         .await?
         .into_iter();
     let results = wrong
@@ -152,13 +152,13 @@ pub async fn publish_batch(
     responses((status = 200, body = schema::List<schema::Event>), schema::Refused))]
 pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Listing<View>>> {
     let kind = query.filter("type", |text| Ok(EventType::parse(text)?));
-    let span = deliveries::span(&app, &mut query);
+    let span = deliveries::time_range(&app, &mut query);
     let paging = query.paging()?;
     let slice = paging.slice(&app).await?;
     let app = &*app;
     let read = |slice: Slice| async move { Ok(app.table.events(span, &slice).await?) };
     let wanted = |item: &Dispatched| kind.as_ref().is_none_or(|kind| item.event.kind == *kind);
-    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
     let views = items.into_iter().map(View::of).collect::<Answer<_>>()?;
     paging.listing(app, views, next).await.map(Json)
 }
@@ -180,7 +180,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(([(header::ETAG, etag::of_shown(&answer))], Json(answer)).into_response())
 }
 
-/// The request's idempotency key.
+/// Reads the `Idempotency-Key` header.
 pub(super) fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else {
@@ -197,7 +197,7 @@ pub(super) fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>>
 }
 
 fn batch_entry(value: Value, hops: u8) -> Checked<Request> {
-    let value = shallow(value)?;
+    let value = check_depth(value)?;
     let mut document = value.clone();
     if let Value::Object(map) = &mut document {
         map.remove("idempotency_key");
@@ -219,7 +219,7 @@ fn accepted(event: &Event) -> Value {
     json!({"id": event.id, "type": event.kind, "timestamp": time::show(event.timestamp)})
 }
 
-/// An event as clients see it. Its data stays text.
+/// An event as clients see it. The data is kept as JSON text.
 #[derive(Debug, Serialize)]
 pub struct View {
     id: EventId,

@@ -14,14 +14,14 @@ use crate::{
 
 /// Returns the user and the credential that the token belongs to.
 ///
-/// Takes any valid token.
+/// Requires any valid token.
 #[utoipa::path(get, path = "/v1/me", operation_id = "getCaller", tag = "credentials", security(("token" = [])),
     responses((status = 200, body = schema::Me), schema::Refused))]
 pub async fn get(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
 ) -> Answer<Json<Value>> {
-    // Deleted since the token was checked.
+    // Deleted after authentication.
     let credential = app
         .table
         .credential(caller.credential)

@@ -25,13 +25,13 @@ use platform::{
 };
 use serde_json::{Value, json};
 
-use super::{deliveries::span, events::header_key};
+use super::{deliveries::time_range, events::header_key};
 use crate::{
     App,
     http::{
         Answer, Document, Problem,
         access::Caller,
-        etag, made,
+        created, etag,
         query::{self, Query},
     },
     openapi::schema,
@@ -42,7 +42,7 @@ const ROUTE: &str = "messages";
 
 /// Lists messages, newest first.
 ///
-/// A filtered page may be short.
+/// Filtered pages may be shorter than `limit`.
 #[utoipa::path(get, path = "/v1/messages", operation_id = "listMessages", tag = "messages",
     security(("token" = ["messages:read"])),
     params(
@@ -68,7 +68,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 
 /// Sends a message through a provider.
 ///
-/// Returns 202 once the message is stored. Use `GET` to follow its status.
+/// Returns 202 once the message is stored. Use GET to follow its status.
 #[utoipa::path(post, path = "/v1/messages", operation_id = "sendMessage", tag = "messages",
     security(("token" = ["messages:send"])),
     params(("Idempotency-Key" = Option<String>, Header,
@@ -95,26 +95,26 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 
 /// Cancels a queued message.
 ///
-/// It ends as `failed`, with the error `cancelled`, and no attempt begins after that. An attempt
-/// that is in flight at that moment may still succeed: then the message becomes `sent`. A message
-/// that is no longer `queued` can't be cancelled (409).
+/// Its status becomes `failed` with the error `cancelled`, and no further attempt starts. An
+/// attempt in progress may still succeed; the message then becomes `sent`. Only `queued` messages
+/// can be cancelled (otherwise 409).
 #[utoipa::path(post, path = "/v1/messages/{id}/cancel", operation_id = "cancelMessage", tag = "messages",
     security(("token" = ["messages:send"])), params(("id" = schema::MessageId, Path)),
     responses((status = 200, body = schema::MessageWithAttempts), schema::Conflict, schema::Refused))]
 pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer {
-    body.nothing()?;
+    body.empty()?;
     let id: MessageId = id.parse().map_err(|_| Problem::not_found("message"))?;
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         let row = app
             .table
             .message(MessageRef::Message(id))
             .await?
             .ok_or_else(|| Problem::not_found("message"))?;
         let Some(cancelled) = row.cancelled(clock::now()) else {
-            // The request that cancelled it may have ended before its event was published: that has
-            // the same id.
+            // The request that cancelled it may have ended before it published the event.
+            // Publishing again is safe: the event has the same ID.
             if row.is_cancelled() {
-                tell(&app, &row).await?;
+                emit_events(&app, &row).await?;
             }
             let detail = format!(
                 "Message {id} is {}. Only queued messages can be cancelled.",
@@ -123,15 +123,15 @@ pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
             return Err(Problem::conflict(detail));
         };
         if app.table.update_message(&cancelled, &row).await? == Written::Yes {
-            tell(&app, &cancelled).await?;
+            emit_events(&app, &cancelled).await?;
             return Ok(shown(&cancelled));
         }
     }
     Err(WriteError::Changed.into())
 }
 
-/// Publishes the events of the message's steps.
-async fn tell(app: &App, row: &Message) -> Answer<()> {
+/// Publishes the events of the message's status changes.
+async fn emit_events(app: &App, row: &Message) -> Answer<()> {
     let messages = row
         .events()
         .iter()
@@ -148,10 +148,10 @@ async fn tell(app: &App, row: &Message) -> Answer<()> {
     Ok(app.events.send_all(outgoing).await?)
 }
 
-/// How often a message is cancelled that changes meanwhile.
-const TRIES: usize = 5;
+/// Maximum attempts to cancel a message that changes concurrently.
+const MAX_ATTEMPTS: usize = 5;
 
-/// Accepts what a request asks to send.
+/// Accepts a request to send a message or trigger a call.
 pub(super) async fn send(
     app: &App,
     caller: &Caller,
@@ -160,7 +160,7 @@ pub(super) async fn send(
     body: Document,
     parse: impl Fn(Value) -> Checked<NewMessage>,
 ) -> Answer {
-    let document = body.required()?;
+    let document = body.json()?;
     let (key, new) = match (header_key(headers), parse(document.clone())) {
         (Ok(key), Ok(new)) => (key, new),
         (key, new) => {
@@ -177,7 +177,7 @@ pub(super) async fn send(
         ..new
     };
     let row = outbox::accept(app, caller, route, Request { new, key, document }).await?;
-    Ok(made(
+    Ok(created(
         StatusCode::ACCEPTED,
         &format!("/v1/{route}"),
         &row.id,
@@ -185,8 +185,8 @@ pub(super) async fn send(
     ))
 }
 
-/// A page of messages or calls that `wanted` takes; the query has been asked for what only one of
-/// them has.
+/// Returns a page of messages or calls that match `wanted` and the common filters. The caller has
+/// read the other filters from the query.
 pub(super) async fn page(
     app: &App,
     kind: Kind,
@@ -203,7 +203,7 @@ pub(super) async fn page(
         .map(|status| status.by(channel));
     let to = query.filter("to", query::text);
     let provider = query.filter("provider_id", |text| Ok(text.parse::<ProviderId>()?));
-    let span = span(app, &mut query);
+    let span = time_range(app, &mut query);
     let paging = query.paging()?;
     let slice = paging.slice(app).await?;
     let read = |slice: Slice| async move { Ok(app.table.messages(kind, span, &slice).await?) };
@@ -213,13 +213,13 @@ pub(super) async fn page(
             && provider.is_none_or(|provider| row.provider_id == provider)
             && wanted(row)
     };
-    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
     paging
         .page(app, items.iter().map(Message::to_map).collect(), next)
         .await
 }
 
-/// One message or call, as `what`.
+/// Returns one message or call. `what` names the kind in a 404.
 pub(super) async fn answer(app: &App, id: MessageRef, what: &str) -> Answer {
     let row = app
         .table

@@ -1,4 +1,4 @@
-//! The API about itself.
+//! Health check and OpenAPI document.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Returns this document.
+/// Returns the OpenAPI document.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "getOpenApi", tag = "meta", security(()),
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object)))]
 pub async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {

@@ -1,4 +1,4 @@
-//! The routes: a handler, its line here, and its documentation beside it.
+//! The routes. Each handler is registered here and documented by its annotation.
 
 pub mod accounts;
 pub mod audit;
@@ -28,7 +28,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{App, openapi};
 
-/// Every route with its documentation.
+/// Registers every route with its documentation.
 pub fn all() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(meta::healthz))

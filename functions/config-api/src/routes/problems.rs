@@ -1,4 +1,4 @@
-//! The kinds of problems: what each means, and what to do. A problem's `type` leads here.
+//! Pages that explain each problem type. The `type` of a problem links to its page.
 
 use axum::{
     extract::Path,
@@ -8,7 +8,7 @@ use http::header::CONTENT_SECURITY_POLICY;
 
 use crate::http::{Answer, Problem};
 
-/// A kind of problem.
+/// A problem type.
 struct Kind {
     /// The last part of `type`.
     name: &'static str,
@@ -132,7 +132,7 @@ const KINDS: [Kind; 15] = [
     },
 ];
 
-/// Explains a kind of problem.
+/// Explains a problem type.
 #[utoipa::path(get, path = "/problems/{type}", operation_id = "getProblemType", tag = "meta", security(()),
     params(("type" = String, Path, description = "The last part of a problem's `type`.", example = "validation")),
     responses((status = 200, description = "An HTML page.", body = String, content_type = "text/html")))]

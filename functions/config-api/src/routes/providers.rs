@@ -1,4 +1,4 @@
-//! Providers of messages and calls: create, read, change, delete, a test.
+//! Providers of messages and calls: create, read, update, delete, test.
 
 use std::sync::Arc;
 
@@ -35,10 +35,10 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
+        created,
         etag::{self, Refusal},
-        made,
         patch::{apply, respell},
-        problem::NAMED,
+        problem::MAX_LISTED,
         query::{self, Query, first},
     },
     openapi::schema,
@@ -46,7 +46,7 @@ use crate::{
 
 /// Lists providers, newest first.
 ///
-/// A filtered page may be short.
+/// Filtered pages may be shorter than `limit`.
 #[utoipa::path(get, path = "/v1/providers", operation_id = "listProviders", tag = "providers",
     security(("token" = ["providers:read"])),
     params(("channel" = Option<Channel>, Query, description = "Only providers for this channel."), schema::ByName, schema::Paging),
@@ -66,7 +66,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     };
     let wanted =
         |stored: &Stored| channel.is_none_or(|channel| stored.provider.settings.channel == channel);
-    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
     paging
         .page(
             app,
@@ -89,7 +89,7 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     body: Document,
 ) -> Answer {
-    let settings = Settings::parse(body.required()?, &app.allow, Keys::Required)?;
+    let settings = Settings::parse(body.json()?, &app.allow, Keys::Required)?;
     let key = key(None, &settings);
     let stored = Stored {
         provider: Provider::new(random::id(), settings, clock::now()),
@@ -99,10 +99,10 @@ pub async fn create(
     let entry = caller.entry("provider.created", &stored.provider.id, Vec::new());
     app.table
         .create_provider(&stored, &app.keys, &entry, |former| {
-            no_default(&caller, former)
+            default_removed(&caller, former)
         })
         .await?;
-    Ok(made(
+    Ok(created(
         StatusCode::CREATED,
         "/v1/providers",
         &stored.provider.id,
@@ -118,10 +118,10 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(answer(&app, &find(&app, &id).await?))
 }
 
-/// Changes a provider.
+/// Updates a provider.
 ///
-/// Keys that are left out stay. `channel` cannot be changed. A `send_url` at another origin
-/// (scheme, host, port) must come with every secret that would go there.
+/// Omitted keys are unchanged. `channel` can't be changed. If `send_url` moves to another origin
+/// (scheme, host, port), include every secret that would be sent there.
 #[utoipa::path(patch, path = "/v1/providers/{id}", operation_id = "updateProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path), schema::IfMatch), request_body = schema::ProviderPatch,
@@ -133,7 +133,7 @@ pub async fn patch(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let patch = &body.required()?;
+    let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Stored| async move {
         let former = &before.provider.settings;
@@ -163,7 +163,7 @@ pub async fn patch(
             ..before
         };
         let entry = caller.entry("provider.updated", &after.provider.id, fields);
-        let moved = |former| no_default(caller, former);
+        let moved = |former| default_removed(caller, former);
         app.table
             .update_provider(&before, &after, &app.keys, &entry, moved)
             .await?;
@@ -174,8 +174,7 @@ pub async fn patch(
 
 /// Deletes a provider.
 ///
-/// Fails with 409 if a campaign uses it. Messages that are still queued fail, and its callback URL
-/// stops working.
+/// Fails with 409 if a campaign uses it. Queued messages fail, and its callback URL stops working.
 #[utoipa::path(delete, path = "/v1/providers/{id}", operation_id = "deleteProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path), schema::IfMatch),
@@ -193,7 +192,7 @@ pub async fn delete(
             let id = stored.provider.id;
             let by_provider =
                 |campaign: &Campaign| campaign.settings.providers().any(|used| used == id);
-            let ids = first(NAMED + 1, read, by_provider)
+            let ids = first(MAX_LISTED + 1, read, by_provider)
                 .await?
                 .into_iter()
                 .map(|campaign| campaign.id);
@@ -214,10 +213,10 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sends a test message or call through a provider, and waits for its response.
+/// Sends a test message or call through a provider and returns the response.
 ///
-/// The message is not stored and not retried. Also takes the scope `messages:send`, or
-/// `calls:trigger` for a provider of calls.
+/// The message is neither stored nor retried. Also requires the scope `messages:send`, or
+/// `calls:trigger` for a call provider.
 #[utoipa::path(post, path = "/v1/providers/{id}/test", operation_id = "testProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path)), request_body = schema::ProviderTest,
@@ -228,7 +227,7 @@ pub async fn test(
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<Json<Value>> {
-    let body = body.required()?;
+    let body = body.json()?;
     let stored = find(&app, &id).await?;
     let Provider { id, settings, .. } = &stored.provider;
     let sends = if settings.channel == Channel::Call {
@@ -236,10 +235,10 @@ pub async fn test(
     } else {
         Scope::MessagesSend
     };
-    caller.needs(sends)?;
+    caller.require_scope(sends)?;
     let mut new = sample(settings.channel, body)?;
     new.content = stored.provider.prepare(new.content)?;
-    // A provider that lacks its keys refuses to send.
+    // Rejects providers without keys.
     choose(
         Some(&id.to_string()),
         settings.channel,
@@ -273,7 +272,7 @@ pub async fn test(
     Ok(Json(json!({"attempt": made.attempt})))
 }
 
-/// What a test sends: its recipient is given, and the rest may be.
+/// Returns the message of a test. Only the recipient is required; the rest has defaults.
 fn sample(channel: Channel, body: Value) -> Checked<NewMessage> {
     let mut document = object(body)?;
     let foreign = ["channel", "provider", "campaign_id"]
@@ -307,14 +306,14 @@ fn sample(channel: Channel, body: Value) -> Checked<NewMessage> {
     Err(Problems(problems))
 }
 
-/// The inbound key: the one that is there, or a new one; none without a callback.
+/// Returns the existing or a new inbound key, or `None` without a callback.
 pub(super) fn key(former: Option<Key>, settings: &Settings) -> Option<Key> {
     settings.callback.as_ref()?;
     Some(former.unwrap_or_else(|| Key::of_provider([&random::token(), &random::token()])))
 }
 
-/// The audit entry of a provider that is the default no more.
-fn no_default(caller: &Caller, former: ProviderId) -> audit::Entry {
+/// The audit entry of the provider that is no longer the default.
+fn default_removed(caller: &Caller, former: ProviderId) -> audit::Entry {
     caller.entry("provider.updated", &former, vec!["default".to_owned()])
 }
 

@@ -1,5 +1,4 @@
-//! Replaying a range of a webhook's deliveries, or of the events that it missed, up to 500 at a
-//! time.
+//! Replays a webhook's deliveries or missed events in a time range, up to 500 per request.
 
 use std::sync::Arc;
 
@@ -31,22 +30,22 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{deliveries::earliest, webhooks::find};
+use super::{deliveries::earliest_time, webhooks::find};
 use crate::{
     App,
-    http::{Answer, Document, Problem, access::Caller, query::filled},
+    http::{Answer, Document, Problem, access::Caller, query::fill_page},
     openapi::schema,
     retry,
 };
 
-/// The most that one call queues.
-const MOST: usize = 500;
-/// How many are queued side by side.
+/// Maximum deliveries that one request re-queues.
+const MAX_PER_REQUEST: usize = 500;
+/// Number of deliveries queued concurrently.
 const CONCURRENT: usize = 16;
 
-/// Re-queues a webhook's deliveries with a status, or events that it missed, newest first.
+/// Re-queues a webhook's deliveries with a status, or missed events, newest first.
 ///
-/// At most 500 a call; continue with `cursor`. Each behaves like a manual retry.
+/// Re-queues at most 500 per request; continue with `cursor`. Each behaves like a manual retry.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", operation_id = "replayDeliveries", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::ReplayInput,
@@ -57,7 +56,7 @@ pub async fn replay(
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    let input = Input::parse(body.or_empty()?)?;
+    let input = Input::parse(body.json_or_default()?)?;
     let now = clock::now();
     let webhook = find(&app, &id).await?;
     if !webhook.settings.enabled {
@@ -69,7 +68,7 @@ pub async fn replay(
         field: "next",
     };
     let from = match &input.cursor {
-        None => From {
+        None => Position {
             wanted: input.wanted.unwrap_or(Wanted::Failed),
             since: None,
             until: now,
@@ -83,22 +82,24 @@ pub async fn replay(
             })?
         }
     };
-    let from = input.over(from)?;
-    let earliest = earliest(&app);
+    let from = input.continue_from(from)?;
+    let earliest = earliest_time(&app);
     let span = Span {
         since: from.since.unwrap_or(earliest).max(earliest),
         until: from.until,
     };
-    let slice = Slice::new(from.after.clone(), MOST);
+    let slice = Slice::new(from.after.clone(), MAX_PER_REQUEST);
     let (count, next) = match from.wanted.status() {
-        Some(status) => ended(&app, &webhook, status, span, slice, caller.hops, now).await?,
-        None => missed(&app, &webhook, span, slice, caller.hops, now).await?,
+        Some(status) => {
+            replay_status(&app, &webhook, status, span, slice, caller.hops, now).await?
+        }
+        None => replay_missed(&app, &webhook, span, slice, caller.hops, now).await?,
     };
     tracing::info!(webhook = %webhook.id, count, more = next.is_some(), "replayed");
     let next_cursor = match next {
         None => None,
         Some(after) => {
-            let next = serde_json::to_string(&From {
+            let next = serde_json::to_string(&Position {
                 after: Some(after),
                 ..from
             })
@@ -112,7 +113,7 @@ pub async fn replay(
     ))
 }
 
-/// What is to be replayed.
+/// What to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Wanted {
     Failed,
@@ -131,7 +132,7 @@ const WANTED: [(&str, Wanted); 5] = [
 ];
 
 impl Wanted {
-    /// The status of the deliveries; none for those that never were.
+    /// The status of the deliveries; `None` for missed events.
     fn status(self) -> Option<Status> {
         Some(match self {
             Self::Failed => Status::Failed,
@@ -151,9 +152,9 @@ struct Input {
     cursor: Option<String>,
 }
 
-/// Where a replay goes on, as its cursor holds it.
+/// The position of a replay: the content of its cursor.
 #[derive(Debug, Serialize, Deserialize)]
-struct From {
+struct Position {
     wanted: Wanted,
     since: Option<Timestamp>,
     until: Timestamp,
@@ -175,11 +176,12 @@ impl Input {
         }))
     }
 
-    /// The range that is asked for; one that goes on is as it began, whatever of it is given again.
-    fn over(&self, from: From) -> Answer<From> {
+    /// Returns the range of the request. A continued replay keeps its range; repeated parameters
+    /// must agree with it.
+    fn continue_from(&self, from: Position) -> Answer<Position> {
         if self.cursor.is_none() {
             let until = self.until.map_or(from.until, |until| until.min(from.until));
-            return Ok(From {
+            return Ok(Position {
                 since: self.since,
                 until,
                 ..from
@@ -198,8 +200,8 @@ impl Input {
     }
 }
 
-/// Queues the deliveries again that ended with this status.
-async fn ended(
+/// Re-queues deliveries with this status.
+async fn replay_status(
     app: &App,
     webhook: &Webhook,
     status: Status,
@@ -211,11 +213,11 @@ async fn ended(
     let stopped = domain::delivery::Stopped::of(webhook.settings.enabled, webhook.state.stopped_at);
     let read =
         |slice: Slice| async move { Ok(app.table.deliveries_of(webhook.id, span, &slice).await?) };
-    let page = filled(slice, read, |row: &Delivery| {
+    let page = fill_page(slice, read, |row: &Delivery| {
         row.status_seen(stopped) == status
     })
     .await?;
-    // Collected: the compiler does not see through a stream of closures that borrow.
+    // Collected, because the compiler rejects a stream of closures that borrow.
     let again: Vec<_> = page
         .items
         .iter()
@@ -234,13 +236,13 @@ async fn ended(
         .buffer_unordered(CONCURRENT)
         .try_collect()
         .await?;
-    // What somebody else has changed meanwhile goes its own way.
+    // Deliveries that have changed in the meantime are skipped.
     Ok((queued.into_iter().flatten().count(), page.next))
 }
 
-/// Queues the events that the webhook did not get and wants as it is now, and those whose first
+/// Queues events that match the webhook now but were not dispatched to it, and those whose first
 /// message seems to be lost.
-async fn missed(
+async fn replay_missed(
     app: &App,
     webhook: &Webhook,
     span: Span,
@@ -271,7 +273,7 @@ async fn missed(
             weight,
         })
     };
-    let Page { items, next, .. } = filled(slice, read, |_| true).await?;
+    let Page { items, next, .. } = fill_page(slice, read, |_| true).await?;
     let each: Vec<_> = items
         .iter()
         .map(|dispatched| deliver(app, webhook, dispatched, hops, now))
@@ -308,7 +310,7 @@ fn wants(webhook: &Webhook, dispatched: &Dispatched) -> bool {
         && settings.conditions.as_ref().is_none_or(meets)
 }
 
-/// Whether the event matched the webhook so long ago that its delivery should have begun.
+/// Whether the event matched the webhook so long ago that its first attempt is overdue.
 fn is_overdue(webhook: &Webhook, dispatched: &Dispatched, now: Timestamp) -> bool {
     dispatched.matches.contains(&webhook.id) && retry::is_overdue(dispatched.dispatched_at, now)
 }
@@ -320,7 +322,7 @@ fn delivery(webhook: &Webhook, dispatched: &Dispatched) -> DeliveryId {
     }
 }
 
-/// Whether the event was queued; not when it has been before.
+/// Queues the event. Returns false if it was already queued.
 async fn deliver(
     app: &App,
     webhook: &Webhook,
@@ -329,12 +331,12 @@ async fn deliver(
     now: Timestamp,
 ) -> Answer<bool> {
     let id = delivery(webhook, dispatched);
-    let unmade = Message::first(id, String::new(), now, None);
-    let before = Delivery::cancelled(None, &unmade, &dispatched.event.kind, now);
+    let first = Message::first(id, String::new(), now, None);
+    let before = Delivery::cancelled(None, &first, &dispatched.event.kind, now);
     let queued = retry::again(&app.table, &app.deliveries, before, None, hops, now)
         .await?
         .is_some();
-    // Last: until the event names the webhook, a repeated call comes by here again.
+    // Last, so that a repeated request gets here again until the match is stored.
     app.table.add_match(id).await?;
     Ok(queued)
 }

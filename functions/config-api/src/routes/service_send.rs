@@ -1,4 +1,4 @@
-//! Sending a request to a connected service, and handing its answer back.
+//! Sends a request to a connected service and returns its response.
 
 use std::{
     borrow::Cow,
@@ -33,18 +33,18 @@ use crate::{
     openapi::schema,
 };
 
-/// The largest answer of a service that is handed back, in bytes.
-const ANSWER_LIMIT: usize = 1 << 20;
+/// Maximum size of a service's response body, in bytes.
+const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// The most bytes of an answer's headers that are handed back. With a body of that size they fill
-/// less than the 6 MB that Lambda takes, however they are escaped.
-const MAX_HEADERS: usize = 64 * 1024;
+/// Maximum size of the returned response headers, in bytes. Together with the largest body they
+/// stay below Lambda's response limit of 6 MB, even when escaped.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
 
-/// A text with more control characters than this is handed back as base64.
-const MOST_CONTROLS: usize = ANSWER_LIMIT / 4;
+/// Maximum control characters in a text body. Bodies with more are returned as base64.
+const MAX_CONTROL_CHARS: usize = MAX_BODY_BYTES / 4;
 
-/// Headers of an answer that are about its transport, or belong between the service and Tieline.
-const KEPT_BACK: [&str; 9] = [
+/// Response headers that are not returned: they concern the connection or Tieline's authentication.
+const OMITTED_HEADERS: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -58,8 +58,7 @@ const KEPT_BACK: [&str; 9] = [
 
 /// Sends a request to a service and returns the service's response.
 ///
-/// The request carries the account's authorization. The response is 200 whatever the service's
-/// status.
+/// The account authenticates the request. The response is 200 regardless of the service's status.
 #[utoipa::path(post, path = "/v1/services/{id}/send", operation_id = "sendToService", tag = "services",
     security(("token" = ["services:send"])),
     params(("id" = schema::ServiceId, Path)), request_body = schema::SendInput,
@@ -78,7 +77,7 @@ pub async fn send(
         .ok_or_else(|| Problem::not_found("service"))?;
     let (settings, account) = (&connection.service.settings, &connection.account);
     let request = send::parse(
-        body.or_empty()?,
+        body.json_or_default()?,
         settings,
         &account.settings.authorization,
         caller.hops,
@@ -89,7 +88,7 @@ pub async fn send(
         headers: request.headers,
         body: request.body.map(String::into_bytes),
         timeout: Duration::from_secs(settings.timeout_seconds.into()),
-        limit: ANSWER_LIMIT,
+        limit: MAX_BODY_BYTES,
     };
     let started = Instant::now();
     let tokens = Tokens {
@@ -104,17 +103,17 @@ pub async fn send(
     let elapsed_ms = started.elapsed().as_millis();
     match answered {
         Ok(answered) => {
-            tracing::info!(service = %id, status_code = answered.answer.status.as_u16(), elapsed_ms, "sent");
+            tracing::info!(service = %id, status_code = answered.answer.status.as_u16(), elapsed_ms, "request to service completed");
             view(&connection, &answered, elapsed_ms).map(Json)
         }
         Err(error) => {
-            tracing::warn!(service = %id, %error, elapsed_ms, "not sent");
+            tracing::warn!(service = %id, %error, elapsed_ms, "request to service failed");
             Err(problem(error, &settings.timeout_message))
         }
     }
 }
 
-/// Part of an answer is none: the client could not tell what is missing.
+/// Turns an incomplete response into an error, since the client could not tell what is missing.
 fn complete(answered: Answered) -> Result<Answered, ConnectError> {
     match answered.answer.incomplete {
         Some(error) => Err(error.into()),
@@ -153,14 +152,14 @@ fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answe
             "The service's response is larger than 1 MiB.",
         ));
     }
-    // Nobody asked for one that is packed, and it could not be searched for what it echoes.
-    if !answer.body.is_empty() && is_packed(&answer.headers) {
+    // Tieline does not request compression, and could not search a compressed body for secrets.
+    if !answer.body.is_empty() && is_encoded(&answer.headers) {
         return Err(Problem::bad_gateway(
             "The service sent a compressed response, which Tieline does not support.",
         ));
     }
-    // A service may echo what it was sent. Only whole secrets are masked: clients choose what is
-    // echoed beside them.
+    // A service may echo secrets that Tieline sent. Only whole secrets are masked, because clients
+    // control the text around them.
     let redactor = Redactor::new(connection.secrets(token.as_ref()));
     let redact = |text: &str| redactor.whole(text);
     let (headers, cut) = headers(&answer.headers, redact);
@@ -172,13 +171,13 @@ fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answe
     if cut {
         view["headers_truncated"] = true.into();
     }
-    // Lambda takes answers of 6 MB, in which a control character that JSON has no short name for
-    // needs 7 bytes.
+    // Lambda limits responses to 6 MB, and a control character without a short JSON escape needs 7
+    // bytes.
     let long = |byte: &u8| byte.is_ascii_control() && !b"\n\r\t".contains(byte);
     let is_text =
-        |text: &Cow<'_, str>| text.bytes().filter(|byte| long(byte)).count() <= MOST_CONTROLS;
+        |text: &Cow<'_, str>| text.bytes().filter(|byte| long(byte)).count() <= MAX_CONTROL_CHARS;
     let text = media_type::text(&answer.headers, &answer.body).filter(is_text);
-    // In another charset, or in base64, a secret would be there and not be found.
+    // In another charset or in base64, a secret would not be found.
     if !matches!(text, Some(Cow::Borrowed(_))) {
         let text = String::from_utf8_lossy(&answer.body);
         if redact(&text) != text {
@@ -197,8 +196,8 @@ fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answe
     Ok(view)
 }
 
-/// Whether a body is compressed or the like (RFC 9110, section 8.4).
-fn is_packed(headers: &HeaderMap) -> bool {
+/// Whether the body has a content coding such as gzip (RFC 9110, section 8.4).
+fn is_encoded(headers: &HeaderMap) -> bool {
     let fields = headers.get_all(CONTENT_ENCODING);
     let is_none = |coding: &[u8]| {
         let coding = coding.trim_ascii();
@@ -209,19 +208,19 @@ fn is_packed(headers: &HeaderMap) -> bool {
         .any(|field| !field.as_bytes().split(|byte| *byte == b',').all(is_none))
 }
 
-/// The headers by name, several values joined as RFC 9110, section 5.3, has it; and whether some
-/// were left out because all of them are longer than [`MAX_HEADERS`].
+/// Returns the headers by name, with repeated ones joined (RFC 9110, section 5.3), and whether some
+/// were omitted because they exceed [`MAX_HEADER_BYTES`].
 fn headers(
     headers: &HeaderMap,
     redact: impl Fn(&str) -> String,
 ) -> (BTreeMap<String, String>, bool) {
     let mut map: BTreeMap<String, String> = BTreeMap::new();
-    let mut room = MAX_HEADERS;
+    let mut room = MAX_HEADER_BYTES;
     for (name, value) in headers {
-        if KEPT_BACK.contains(&name.as_str()) || header::is_sensitive(name.as_str()) {
+        if OMITTED_HEADERS.contains(&name.as_str()) || header::is_sensitive(name.as_str()) {
             continue;
         }
-        // A field that is no UTF-8 may hold a secret that is.
+        // A value that is not UTF-8 may contain a secret that is.
         let (lossy, text) = (
             String::from_utf8_lossy(value.as_bytes()),
             media_type::field_text(value.as_bytes()),
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn identity_is_no_coding() {
+    fn identity_coding_is_not_encoded() {
         for (coding, packed) in [
             (&b"identity"[..], false),
             (b"Identity", false),
@@ -273,12 +272,12 @@ mod tests {
             (b"identity, br", true),
         ] {
             assert_eq!(
-                is_packed(&of(&[("content-encoding", coding)])),
+                is_encoded(&of(&[("content-encoding", coding)])),
                 packed,
                 "{coding:?}"
             );
         }
-        assert!(!is_packed(&HeaderMap::new()));
+        assert!(!is_encoded(&HeaderMap::new()));
     }
 
     #[test]
@@ -310,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_past_the_limit_are_left_out() {
+    fn headers_past_the_limit_are_omitted() {
         let long: HeaderMap = (0..1_000_u32)
             .map(|number| {
                 let name = format!("x-{number}")
@@ -328,7 +327,7 @@ mod tests {
                 .iter()
                 .map(|(name, value)| name.len() + value.len())
                 .sum::<usize>()
-                <= MAX_HEADERS
+                <= MAX_HEADER_BYTES
         );
         assert!(shown.len() > 150);
     }

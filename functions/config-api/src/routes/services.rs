@@ -1,4 +1,4 @@
-//! Connected services: create, read, change, delete, a new inbound URL.
+//! Connected services: create, read, update, delete, replace the inbound URL.
 
 use std::sync::Arc;
 
@@ -34,10 +34,10 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
+        created,
         etag::{self, Refusal},
-        made,
         patch::apply,
-        problem::NAMED,
+        problem::MAX_LISTED,
         query::{self, Query, first},
     },
     openapi::schema,
@@ -67,8 +67,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 
 /// Creates a service using an existing or a new account.
 ///
-/// With a `user_id`, the service gets an inbound URL. At an origin (scheme, host, port) that its
-/// existing account does not serve yet, this takes the scope `admin`.
+/// With a `user_id`, the service gets an inbound URL. If it uses an existing account at an origin
+/// (scheme, host, port) that the account does not serve yet, this requires the scope `admin`.
 #[utoipa::path(post, path = "/v1/services", operation_id = "createService", tag = "services",
     security(("token" = ["services:write"])),
     request_body = schema::ServiceInput,
@@ -79,10 +79,10 @@ pub async fn create(
     body: Document,
 ) -> Answer {
     let fresh = random::id();
-    let (settings, account) = Settings::parse(body.required()?, &app.allow, fresh)?;
+    let (settings, account) = Settings::parse(body.json()?, &app.allow, fresh)?;
     let account = account.map(|settings| Account::new(fresh, settings, clock::now()));
-    known(&app, None, &settings, account.as_ref()).await?;
-    may_connect(&app, &caller, None, &settings, account.as_ref()).await?;
+    check_references(&app, None, &settings, account.as_ref()).await?;
+    check_origin(&app, &caller, None, &settings, account.as_ref()).await?;
     let service = Service::new(random::id(), settings, clock::now());
     let key = key(None, &service.settings);
     let stored = Stored {
@@ -99,7 +99,7 @@ pub async fn create(
             &entries(&caller, account.as_ref(), entry),
         )
         .await?;
-    Ok(made(
+    Ok(created(
         StatusCode::CREATED,
         "/v1/services",
         &stored.service.id,
@@ -115,10 +115,10 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(answer(&app, &find(&app, &id).await?))
 }
 
-/// Changes a service.
+/// Updates a service.
 ///
-/// Secrets that are left out stay. Moving it to an origin that its account does not serve yet takes
-/// the scope `admin`; so does moving one that webhooks send to.
+/// Omitted secrets are unchanged. Moving the service to an origin that its account does not serve
+/// yet requires the scope `admin`, and so does moving a service that webhooks send to.
 #[utoipa::path(patch, path = "/v1/services/{id}", operation_id = "updateService", tag = "services",
     security(("token" = ["services:write"])),
     params(("id" = schema::ServiceId, Path), schema::IfMatch), request_body = schema::ServicePatch,
@@ -130,7 +130,7 @@ pub async fn patch(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let patch = &body.required()?;
+    let patch = &body.json()?;
     change(&app, &id, &headers, &caller, |before| {
         let mut document = before.service.settings.base(patch);
         apply(&mut document, patch);
@@ -152,7 +152,7 @@ pub async fn patch(
 
 /// Replaces a service's inbound URL.
 ///
-/// The old URL stops working at once.
+/// The old URL stops working immediately.
 #[utoipa::path(post, path = "/v1/services/{id}/rotate-url", operation_id = "rotateServiceUrl", tag = "services",
     security(("token" = ["services:write"])), params(("id" = schema::ServiceId, Path), schema::IfMatch),
     responses((status = 200, body = schema::Service), schema::Refused))]
@@ -163,7 +163,7 @@ pub async fn rotate_url(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    body.nothing()?;
+    body.empty()?;
     change(&app, &id, &headers, &caller, |before| {
         let settings = before.service.settings.clone();
         if settings.user_id.is_none() {
@@ -205,7 +205,7 @@ pub async fn delete(
                 |slice: Slice| async move { Ok(app.table.webhooks(&slice, &app.keys).await?) };
             let id = stored.service.id;
             let to_service = |webhook: &Webhook| webhook.settings.destination.service() == Some(id);
-            let ids = first(NAMED + 1, read, to_service)
+            let ids = first(MAX_LISTED + 1, read, to_service)
                 .await?
                 .into_iter()
                 .map(|webhook| webhook.id);
@@ -226,7 +226,7 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Changes a service by `change`, which may bring a new account along.
+/// Updates a service with `change`, which can also return a new account to create.
 async fn change(
     app: &App,
     id: &str,
@@ -238,14 +238,14 @@ async fn change(
     let write = |before: Stored| async move {
         let (after, account) = change(&before)?;
         let account = account.map(|(id, settings)| Account::new(id, settings, clock::now()));
-        known(
+        check_references(
             app,
             Some(&before.service.settings),
             &after.service.settings,
             account.as_ref(),
         )
         .await?;
-        may_connect(
+        check_origin(
             app,
             caller,
             Some(&before),
@@ -267,8 +267,8 @@ async fn change(
     etag::change(headers, version, || find(app, id), write).await
 }
 
-/// Names the account and the user that are not there.
-async fn known(
+/// Rejects an account or user that does not exist.
+async fn check_references(
     app: &App,
     before: Option<&Settings>,
     after: &Settings,
@@ -308,10 +308,10 @@ async fn known(
     }
 }
 
-/// Refuses to send stored secrets to an origin that nobody with the scope `admin` has approved:
-/// those of an existing account that does not serve that origin yet, and those of webhooks that
-/// send to the service.
-async fn may_connect(
+/// Returns 403 without the scope `admin` if stored secrets would be sent to a new origin: those of
+/// an existing account that does not serve the origin yet, or those of webhooks that send to the
+/// service.
+async fn check_origin(
     app: &App,
     caller: &Caller,
     before: Option<&Stored>,
@@ -327,14 +327,16 @@ async fn may_connect(
         return Ok(());
     }
     let moves_webhooks = moves && before.is_some_and(|before| before.webhooks > 0);
-    if moves_webhooks || (fresh.is_none() && !serves(app, after.account_id, &origin).await?) {
+    if moves_webhooks
+        || (fresh.is_none() && !account_serves(app, after.account_id, &origin).await?)
+    {
         return Err(Problem::forbidden(Scope::Admin.as_str()));
     }
     Ok(())
 }
 
-/// Whether a service with this account is at this origin.
-async fn serves(app: &App, account: AccountId, origin: &Origin) -> Answer<bool> {
+/// Whether a service at this origin already uses the account.
+async fn account_serves(app: &App, account: AccountId, origin: &Origin) -> Answer<bool> {
     let mut slice = Slice::new(None, 100);
     loop {
         let Page { items, next, .. } = app.table.services(&slice, &app.keys).await?;
@@ -347,13 +349,13 @@ async fn serves(app: &App, account: AccountId, origin: &Origin) -> Answer<bool> 
     }
 }
 
-/// The audit entries of a change that may bring a new account along.
+/// Returns the audit entries of a change, including the creation of a new account.
 fn entries(caller: &Caller, account: Option<&Account>, entry: Entry) -> Vec<Entry> {
     let account = account.map(|account| caller.entry("account.created", &account.id, Vec::new()));
     account.into_iter().chain([entry]).collect()
 }
 
-/// The inbound key: the one that is there, or a new one; none without a user.
+/// Returns the existing or a new inbound key, or `None` without a user.
 fn key(former: Option<Key>, settings: &Settings) -> Option<Key> {
     let user = settings.user_id?;
     Some(former.unwrap_or_else(|| Key::new(&random::token(), user)))
@@ -371,7 +373,7 @@ fn changed_fields(before: &Stored, after: &Stored) -> Vec<String> {
     audit::changes(&document(before), &document(after))
 }
 
-/// The service of this id.
+/// Returns the service with this ID.
 pub(super) async fn find(app: &App, id: &str) -> Answer<Stored> {
     let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
     app.table

@@ -1,4 +1,4 @@
-//! Users: create, read, change, delete.
+//! Users: create, read, update, delete.
 
 use std::sync::Arc;
 
@@ -31,10 +31,10 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
+        created,
         etag::{self, Refusal},
-        made,
         patch::apply,
-        problem::NAMED,
+        problem::MAX_LISTED,
         query::{self, Query, first},
     },
     openapi::schema,
@@ -72,15 +72,11 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     body: Document,
 ) -> Answer {
-    let user = User::new(
-        random::id(),
-        Settings::parse(body.required()?)?,
-        clock::now(),
-    );
+    let user = User::new(random::id(), Settings::parse(body.json()?)?, clock::now());
     app.table
         .create_user(&user, &caller.entry("user.created", &user.id, Vec::new()))
         .await?;
-    Ok(made(
+    Ok(created(
         StatusCode::CREATED,
         "/v1/users",
         &user.id,
@@ -96,10 +92,10 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(answer(&find(&app, &id).await?.user))
 }
 
-/// Changes a user.
+/// Updates a user.
 ///
-/// Deactivating a user stops the user's credentials and inbound URLs at once. Switching `active`
-/// takes every scope that the user's credentials hold.
+/// Deactivating a user immediately disables the user's credentials and inbound URLs. Changing
+/// `active` requires every scope that the user's credentials have.
 #[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "updateUser", tag = "users",
     security(("token" = ["users:write"])),
     params(("id" = schema::UserId, Path), schema::IfMatch), request_body = schema::UserPatch,
@@ -111,7 +107,7 @@ pub async fn patch(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let patch = &body.required()?;
+    let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Holder| async move {
         let old = before.user.settings.to_value();
@@ -119,7 +115,7 @@ pub async fn patch(
         apply(&mut document, patch);
         let settings = Settings::parse(document)?;
         if settings.active != before.user.settings.active {
-            may_switch(app, caller, &before).await?;
+            check_switch(app, caller, &before).await?;
         }
         let fields = audit::changes(&old, &settings.to_value());
         if fields.is_empty() {
@@ -127,7 +123,7 @@ pub async fn patch(
         }
         let stops = before.user.settings.active && !settings.active;
         let other = if stops {
-            Some(admin_beside(app, before.user.id).await?)
+            Some(other_admin(app, before.user.id).await?)
         } else {
             None
         };
@@ -176,7 +172,7 @@ pub async fn delete(
                 |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
             let id = holder.user.id;
             let of_user = |stored: &Stored| stored.service.settings.user_id == Some(id);
-            let ids = first(NAMED + 1, read, of_user)
+            let ids = first(MAX_LISTED + 1, read, of_user)
                 .await?
                 .into_iter()
                 .map(|stored| stored.service.id);
@@ -209,8 +205,8 @@ fn version(holder: &Holder) -> u64 {
     holder.user.version
 }
 
-/// Refuses to switch what the user's credentials may do and the caller may not.
-async fn may_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(), Refusal> {
+/// Returns 403 if the user's credentials have scopes that the caller lacks.
+async fn check_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(), Refusal> {
     if holder.credentials == 0 || caller.scopes.grants(Scope::Admin) {
         return Ok(());
     }
@@ -226,13 +222,13 @@ async fn may_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(), R
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Problem::beyond("The user's credentials have", &missing).into())
+        Err(Problem::missing_scopes("The user's credentials have", &missing).into())
     }
 }
 
-/// An admin credential that another user holds; a conflict where there is none. Also for a user who
-/// holds none just now: one of theirs may be made an admin's while the user is being stopped.
-async fn admin_beside(app: &App, user: UserId) -> Answer<LiveAdmin> {
+/// Returns an admin credential of another user, or 409 if there is none. Required even if the user
+/// has none now: one of the user's credentials may become an admin credential concurrently.
+async fn other_admin(app: &App, user: UserId) -> Answer<LiveAdmin> {
     let other = app
         .table
         .another_admin(|credential| credential.settings.user_id == user)
@@ -246,7 +242,7 @@ fn answer(user: &User) -> Response {
     ([(header::ETAG, etag::of(user.version))], Json(view(user))).into_response()
 }
 
-/// The document that clients read.
+/// Returns the user as clients see it.
 pub(super) fn view(user: &User) -> Value {
     let mut view = user.settings.to_value();
     view["id"] = json!(user.id);

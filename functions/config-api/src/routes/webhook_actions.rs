@@ -1,4 +1,4 @@
-//! What can be done with a webhook beside changing it: a test, a preview, a new secret.
+//! Actions on a webhook: test, render, rotate its secret.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,23 +27,24 @@ use serde_json::{Value, json};
 
 use super::{
     event_types,
-    webhooks::{change, find, may_send},
+    webhooks::{change, find, require_send_scope},
 };
 use crate::{
     App,
     http::{Answer, Document, Problem, access::Caller},
     openapi::schema,
-    publish::may_publish,
+    publish::check_reserved,
 };
 
-/// API Gateway answers for us after 30 s.
-const MOST_TEST_TIME: Duration = Duration::from_secs(25);
+/// Maximum duration of a test. API Gateway times out after 30 s.
+const MAX_TEST_TIME: Duration = Duration::from_secs(25);
 
-/// Sends an event to a webhook now, whatever its conditions, and waits for its response.
+/// Sends a test event to a webhook and returns the attempt.
 ///
-/// Sends the `event` given, with its type's example where it has no `data`, or a sample of a type
-/// that the webhook subscribes to. An `event` to a connected service also takes the scope
-/// `services:send`; one of a type that Tieline publishes itself, `admin`.
+/// The event is sent immediately, regardless of the webhook's conditions. Without `event`, a sample
+/// of a type that the webhook subscribes to is sent; without `data`, the type's example. Sending an
+/// `event` to a connected service also requires the scope `services:send`. A reserved event type
+/// requires `admin`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "testWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::TestInput,
@@ -54,7 +55,7 @@ pub async fn test(
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<Json<Value>> {
-    let mut fields = Fields::of(body.or_empty()?).map_err(Problem::from)?;
+    let mut fields = Fields::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
@@ -63,8 +64,8 @@ pub async fn test(
         ..
     }) = &given
     {
-        may_send(&caller, &webhook.settings)?;
-        may_publish(&caller, kind).map_err(|problems| problems.under("type").under("event"))?;
+        require_send_scope(&caller, &webhook.settings)?;
+        check_reserved(&caller, kind).map_err(|problems| problems.under("type").under("event"))?;
         if !event_types::is_known(&app, kind).await? {
             return Err(
                 event_types::unknown(&app, kind, &mut event_types::Names::default())
@@ -77,7 +78,7 @@ pub async fn test(
     }
     let mut event = event(&app, &webhook, given).await?;
     event.hops = caller.hops;
-    let timeout = attempt::timeout(&webhook).min(MOST_TEST_TIME);
+    let timeout = attempt::timeout(&webhook).min(MAX_TEST_TIME);
     app.table
         .note(&caller.entry("webhook.tested", &webhook.id, Vec::new()))
         .await?;
@@ -93,11 +94,10 @@ pub async fn test(
     Ok(Json(json!({"attempt": attempt})))
 }
 
-/// Shows the request that an event would lead to, and how the conditions judge it.
+/// Renders the request for an event and evaluates the conditions, without sending it.
 ///
-/// Takes the `event` given, with its type's example where it has no `data`, or a sample of a type
-/// that the webhook subscribes to. Nothing is sent. Secrets are masked, and texts are cut at 16
-/// KiB, which `truncated` says.
+/// Without `event`, a sample of a type that the webhook subscribes to is used; without `data`, the
+/// type's example. Secrets are masked. Texts longer than 16 KiB are cut and marked `truncated`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/render", operation_id = "renderWebhook", tag = "webhooks",
     security(("token" = ["webhooks:read"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::RenderInput,
@@ -107,7 +107,7 @@ pub async fn render(
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<Json<Value>> {
-    let mut fields = Fields::of(body.or_empty()?).map_err(Problem::from)?;
+    let mut fields = Fields::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
@@ -146,7 +146,7 @@ pub async fn render(
     };
     answer["missing_tags"] = json!(missing);
     answer["request"] = json!(preview.as_ref().ok());
-    // Such a delivery ends `blocked`.
+    // Deliveries of this event would be `blocked`.
     if let Err(reason) = preview {
         answer["blocked"] = json!(reason);
     }
@@ -155,8 +155,8 @@ pub async fn render(
 
 /// Replaces a webhook's signing secret.
 ///
-/// The response is the only one that contains the new `secret`. The old secret also signs for
-/// `overlap_seconds`.
+/// The response contains the new `secret`. It is shown only once. Requests are signed with both
+/// secrets for `overlap_seconds`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", operation_id = "rotateWebhookSecret", tag = "webhooks",
     security(("token" = ["webhooks:write"])), params(("id" = schema::WebhookId, Path), schema::IfMatch),
     request_body = schema::RotateSecretInput,
@@ -168,7 +168,7 @@ pub async fn rotate_secret(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let overlap = overlap(body.or_empty()?, 86_400)?;
+    let overlap = overlap(body.json_or_default()?, 86_400)?;
     change(&app, &id, &headers, &caller, &Value::Null, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());
@@ -179,7 +179,7 @@ pub async fn rotate_secret(
     .await
 }
 
-/// Reads `{"overlap_seconds"}`: at most a week, `default` when absent.
+/// Parses `{"overlap_seconds"}`: 0 to 604,800 (a week), `default` if absent.
 pub(super) fn overlap(body: Value, default: u64) -> Checked<SignedDuration> {
     const WEEK: u64 = 7 * 24 * 3600;
     let mut fields = Fields::of(body)?;
@@ -190,7 +190,7 @@ pub(super) fn overlap(body: Value, default: u64) -> Checked<SignedDuration> {
     ))
 }
 
-/// An event as a test or a preview takes it: `data` may be missing.
+/// The event of a test or preview. `data` is optional.
 struct Given {
     event: NewEvent,
     has_data: bool,
@@ -209,8 +209,8 @@ impl Given {
     }
 }
 
-/// The event given, with its type's sample where it has no data; else a sample of the first type
-/// that the webhook's patterns take.
+/// Returns the given event, with its type's example if it has no data; otherwise a sample of the
+/// first type that the webhook subscribes to.
 async fn event(app: &App, webhook: &Webhook, given: Option<Given>) -> Answer<Event> {
     let now = clock::now();
     match given {
@@ -242,7 +242,7 @@ async fn event(app: &App, webhook: &Webhook, given: Option<Given>) -> Answer<Eve
     }
 }
 
-/// The first type that the webhook's patterns take.
+/// Returns the first event type that the webhook's patterns match.
 async fn wanted(app: &App, webhook: &Webhook) -> Answer<EventType> {
     for pattern in &webhook.settings.events {
         for known in event_type::catalogue() {
@@ -260,7 +260,7 @@ async fn wanted(app: &App, webhook: &Webhook) -> Answer<EventType> {
     EventType::parse("message").map_err(Problem::internal)
 }
 
-/// A type's sample of `data`; an empty object where it has none.
+/// Returns a type's example of `data`, or an empty object if it has none.
 async fn example(app: &App, kind: &EventType) -> Answer<Value> {
     if let Some(known) = event_type::catalogue()
         .iter()

@@ -1,4 +1,4 @@
-//! Webhooks: create, read, change, delete.
+//! Webhooks: create, read, update, delete.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -35,8 +35,8 @@ use crate::{
     http::{
         Answer, Document, Problem,
         access::Caller,
+        created,
         etag::{self, Refusal},
-        made,
         patch::{apply, respell},
         query::{self, Query},
     },
@@ -63,7 +63,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
         let takes = event
             .as_ref()
             .is_none_or(|kind| settings.events.iter().any(|pattern| pattern.matches(kind)));
-        // A webhook that is off gets no events, unless it was those that were asked for.
+        // Disabled webhooks receive no events. Include them only if the client filters by
+        // `enabled`.
         let enabled = enabled.or(event.as_ref().map(|_| true));
         takes && enabled.is_none_or(|enabled| enabled == settings.enabled)
     };
@@ -75,7 +76,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
             None => app.table.webhooks(&slice, &app.keys).await?,
         })
     };
-    let Page { items, next, .. } = query::filled(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
     paging
         .page(app, items.iter().map(view).collect(), next)
         .await
@@ -84,8 +85,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 
 /// Creates a webhook.
 ///
-/// Without a `secret`, one is generated and shown in this response only. A webhook that sends to a
-/// connected service also takes the scope `services:send`.
+/// Without a `secret`, one is generated and shown only in this response. A webhook that sends to a
+/// connected service also requires the scope `services:send`.
 #[utoipa::path(post, path = "/v1/webhooks", operation_id = "createWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     request_body = schema::WebhookInput,
@@ -95,17 +96,17 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     body: Document,
 ) -> Answer {
-    let (settings, secret) = Settings::parse(body.required()?, &app.allow)?;
-    may_send(&caller, &settings)?;
+    let (settings, secret) = Settings::parse(body.json()?, &app.allow)?;
+    require_send_scope(&caller, &settings)?;
     check_references(&app, &settings, None).await?;
-    room_for(&app, &settings, &[]).await?;
+    check_match_limit(&app, &settings, &[]).await?;
     let (secret, shown) = secret_or_new(secret);
     let webhook = Webhook::new(random::id(), settings, secret, clock::now());
     let entry = caller.entry("webhook.created", &webhook.id, Vec::new());
     app.table
         .create_webhook(&webhook, &app.keys, &entry)
         .await?;
-    Ok(made(
+    Ok(created(
         StatusCode::CREATED,
         "/v1/webhooks",
         &webhook.id,
@@ -122,11 +123,11 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
     Ok(answer(&find(&app, &id).await?, None))
 }
 
-/// Changes a webhook.
+/// Updates a webhook.
 ///
-/// `null` resets a field to its default. Secrets that are left out stay. A patch that moves the
-/// webhook to another origin (scheme, host, port) must bring every secret that would go there. A
-/// webhook that sends to a connected service also takes the scope `services:send`.
+/// `null` resets a field to its default. Omitted secrets are unchanged. If the webhook moves to
+/// another origin (scheme, host, port), include every secret that would be sent there. A webhook
+/// that sends to a connected service also requires the scope `services:send`.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "updateWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path), schema::IfMatch), request_body = schema::WebhookPatch,
@@ -138,7 +139,7 @@ pub async fn patch(
     headers: HeaderMap,
     body: Document,
 ) -> Answer {
-    let patch = body.required()?;
+    let patch = body.json()?;
     let only_switches = patch
         .as_object()
         .is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
@@ -147,14 +148,12 @@ pub async fn patch(
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
         for field in ["auth", "conditions", "retry", "signing"] {
-            // Another kind of one brings its own fields: those of the former kind would only be in
-            // its way.
+            // A value of another kind replaces the old one: their fields don't mix.
             if !same_kind(&document[field], &patch[field]) {
                 document[field] = Value::Null;
             }
         }
-        // A webhook goes to a URL or to a service: whichever the patch brings takes the other's
-        // place.
+        // `url` and `service_id` are mutually exclusive: setting one resets the other.
         if !patch["url"].is_null() {
             (document["service_id"], document["path"]) = (Value::Null, Value::Null);
         } else if !patch["service_id"].is_null() {
@@ -164,7 +163,7 @@ pub async fn patch(
         apply(&mut document, &patch);
         let (settings, secret) = Settings::parse(document, &app.allow)?;
         if !only_switches {
-            may_send(&caller, &settings)?;
+            require_send_scope(&caller, &settings)?;
         }
         let (secret, shown) = secret_or_new(secret);
         let mut changed = webhook.changed(settings, clock::now());
@@ -178,7 +177,7 @@ pub async fn patch(
 
 /// Deletes a webhook.
 ///
-/// No call to it begins after that; queued retries are cancelled.
+/// No further attempt starts. Queued retries are cancelled.
 #[utoipa::path(delete, path = "/v1/webhooks/{id}", operation_id = "deleteWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path), schema::IfMatch),
@@ -201,8 +200,8 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Changes a webhook by `change`, which also says whether to show a new secret. `patch` is what the
-/// client wrote.
+/// Updates a webhook with `change`, which also returns a new secret to show. `patch` is the
+/// client's request.
 pub(super) async fn change(
     app: &App,
     id: &str,
@@ -220,7 +219,7 @@ pub(super) async fn change(
         } else {
             &[]
         };
-        room_for(app, &after.settings, subscribed).await?;
+        check_match_limit(app, &after.settings, subscribed).await?;
         let from = origin(app, &before.settings)
             .await?
             .unwrap_or_else(Origin::none);
@@ -242,7 +241,7 @@ fn version(webhook: &Webhook) -> u64 {
     webhook.state.version
 }
 
-/// The fields that a change touched, secrets by their names only.
+/// Names of the changed fields, including secrets.
 fn changed_fields(before: &Webhook, after: &Webhook) -> Vec<String> {
     let document = |webhook: &Webhook| {
         let mut document = webhook.settings.to_map(Reveal::Full);
@@ -252,8 +251,7 @@ fn changed_fields(before: &Webhook, after: &Webhook) -> Vec<String> {
     audit::changes(&document(before), &document(after))
 }
 
-/// Whether a patch changes fields of what is there, and does not put another kind of thing in its
-/// place.
+/// Whether a patch changes fields of the existing value instead of replacing it by another kind.
 fn same_kind(before: &Value, patch: &Value) -> bool {
     let conditions = |value: &Value| {
         ["all", "any", "not", "field"]
@@ -266,9 +264,9 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
         && conditions(patch).is_none_or(|kind| before.get(kind).is_some())
 }
 
-/// Refuses names of unknown event types, and a connected service that does not exist or whose
-/// account sets a header of the webhook's. What `former` settings have already is not refused.
-/// Returns the origin that requests go to.
+/// Rejects unknown event types, and a connected service that does not exist or whose account sets
+/// one of the webhook's headers. Accepts what the `former` settings already contain. Returns the
+/// origin that requests go to.
 async fn check_references(
     app: &App,
     settings: &Settings,
@@ -328,9 +326,9 @@ async fn check_references(
         .ok_or_else(|| Problems(problems).into())
 }
 
-/// Refuses patterns beside `subscribed` through which one event could match more webhooks than its
-/// row has room for.
-async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Answer<()> {
+/// Rejects patterns not in `subscribed` with which one event could match more webhooks than its row
+/// can store.
+async fn check_match_limit(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Answer<()> {
     let added: Vec<&Pattern> = settings
         .events
         .iter()
@@ -348,8 +346,7 @@ async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Ans
     let known = event_type::catalogue()
         .iter()
         .map(|known| known.name.to_owned());
-    // Below a wildcard, also a type that nobody has defined yet; a new one is checked by those who
-    // name it.
+    // For a wildcard, include a type that does not exist yet. New types are checked on creation.
     let named = added
         .iter()
         .map(|pattern| pattern.as_str().replace('*', "_"));
@@ -371,16 +368,16 @@ async fn room_for(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Ans
     Ok(())
 }
 
-/// Whoever writes what a connected service gets might as well send it.
-pub(super) fn may_send(caller: &Caller, settings: &Settings) -> Answer<()> {
+/// Requires `services:send` for webhooks that send to a connected service.
+pub(super) fn require_send_scope(caller: &Caller, settings: &Settings) -> Answer<()> {
     if settings.destination.service().is_some() {
-        caller.needs(Scope::ServicesSend)
+        caller.require_scope(Scope::ServicesSend)
     } else {
         Ok(())
     }
 }
 
-/// The origin that requests go to; none where the connected service does not exist.
+/// Returns the origin that requests go to, or `None` if the connected service does not exist.
 async fn origin(app: &App, settings: &Settings) -> Answer<Option<Origin>> {
     Ok(match &settings.destination {
         Destination::Url(url) => Some(Origin::of(url.origin_url())),
@@ -391,7 +388,7 @@ async fn origin(app: &App, settings: &Settings) -> Answer<Option<Origin>> {
     })
 }
 
-/// The webhook of this id.
+/// Returns the webhook with this ID.
 pub(super) async fn find(app: &App, id: &str) -> Answer<Webhook> {
     let id: WebhookId = id.parse().map_err(|_| Problem::not_found("webhook"))?;
     app.table
@@ -400,7 +397,7 @@ pub(super) async fn find(app: &App, id: &str) -> Answer<Webhook> {
         .ok_or_else(|| Problem::not_found("webhook"))
 }
 
-/// The secret given, or a new one, which is to be shown.
+/// Returns the given secret, or a generated one and a copy to show once.
 fn secret_or_new(given: Option<SigningSecret>) -> (SigningSecret, Option<SigningSecret>) {
     given.map_or_else(
         || {
@@ -473,7 +470,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_kind_takes_the_place_of_what_is_there() {
+    fn patch_of_another_kind_replaces_the_value() {
         let (fixed, comparison) = (
             json!({"type": "fixed", "interval_seconds": 1}),
             json!({"field": "a", "op": "exists"}),

@@ -7,18 +7,18 @@ use utoipa::ToSchema;
 
 #[derive(Debug, ToSchema)]
 pub struct UserInput {
-    /// Unique without regard to case.
+    /// Unique, case-insensitive.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     pub email: Option<String>,
     #[schema(default = "member")]
     pub role: Option<Role>,
-    /// Whether its credentials and inbound URLs work.
+    /// If false, the user's credentials and inbound URLs stop working.
     #[schema(default = true)]
     pub active: Option<bool>,
 }
 
-/// Any of a user's fields (RFC 7396).
+/// Fields of a user to change (RFC 7396).
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct UserPatch(pub UserInput);
@@ -38,33 +38,34 @@ pub struct User {
 
 #[derive(Debug, ToSchema)]
 pub struct CredentialInput {
-    /// What it is for.
+    /// What the credential is used for.
     #[schema(min_length = 1, max_length = 200)]
     pub description: String,
-    /// Not more than the caller's own.
+    /// At least one. Limited to the caller's own scopes.
     #[schema(min_items = 1)]
     pub scopes: Vec<Scope>,
-    /// Who holds it; by default the caller's user.
+    /// The user who owns the credential. Default: the caller's user.
     pub user_id: Option<String>,
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,
     #[schema(minimum = 1, maximum = 365, default = 90)]
     pub rotate_after_days: Option<u32>,
-    /// IP addresses and CIDR ranges, IPv4 and IPv6, that the token may be used from; by default, or
-    /// when empty, from anywhere.
+    /// IP addresses and CIDR ranges (IPv4 and IPv6) from which the token is accepted. Default, or
+    /// if empty: any address.
     #[schema(max_items = 20, example = json!(["203.0.113.7", "2001:db8::/32"]))]
     pub allowed_ips: Option<Vec<String>>,
 }
 
-/// `description`, `scopes`, `expires_at`, `rotate_after_days`, `allowed_ips` (RFC 7396).
+/// Fields of a credential to change: `description`, `scopes`, `expires_at`, `rotate_after_days`,
+/// `allowed_ips` (RFC 7396).
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct CredentialPatch(pub CredentialInput);
 
 #[derive(Debug, ToSchema)]
 pub struct RotateInput {
-    /// How long the old token is valid beside the new one; by default, or with 0, it and those of
-    /// earlier rotations stop at once.
+    /// How long the old token stays valid, in seconds. With 0, the old token and those of earlier
+    /// rotations stop working immediately.
     #[schema(minimum = 0, maximum = 604_800)]
     pub overlap_seconds: Option<u32>,
 }
@@ -76,37 +77,37 @@ pub struct Credential {
     pub scopes: Vec<Scope>,
     pub user_id: String,
     pub status: CredentialStatus,
-    /// The token, only in the answer to the request that made it.
+    /// The token. Only in the response to the request that created it.
     #[schema(required = false)]
     pub token: Option<String>,
     pub token_hint: String,
     #[schema(format = DateTime)]
     pub created_at: String,
-    /// The user who made it; null for the first admin's.
+    /// The user who created it; null for the first admin credential.
     pub created_by: Option<String>,
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,
     pub rotate_after_days: u32,
-    /// Addresses that the token may be used from; when empty, from anywhere.
+    /// IP addresses and CIDR ranges from which the token is accepted. If empty: any address.
     pub allowed_ips: Vec<String>,
     #[schema(format = DateTime)]
     pub rotated_at: Option<String>,
     #[schema(format = DateTime)]
     pub rotation_due_at: String,
     pub rotation_overdue: bool,
-    /// To within 15 minutes.
+    /// When the token was last used, accurate to 15 minutes; null: never.
     #[schema(format = DateTime)]
     pub last_used_at: Option<String>,
 }
 
-/// Whom a token belongs to.
+/// The user and the credential that a token belongs to.
 #[derive(Debug, ToSchema)]
 pub struct Me {
     pub user: User,
     pub credential: OwnCredential,
 }
 
-/// What a caller may know of its own credential.
+/// The caller's own credential.
 #[derive(Debug, ToSchema)]
 pub struct OwnCredential {
     pub id: String,
@@ -116,7 +117,7 @@ pub struct OwnCredential {
     pub expires_at: Option<String>,
     #[schema(format = DateTime)]
     pub rotation_due_at: String,
-    /// Addresses that the token may be used from; when empty, from anywhere.
+    /// IP addresses and CIDR ranges from which the token is accepted. If empty: any address.
     pub allowed_ips: Vec<String>,
 }
 
@@ -132,11 +133,11 @@ pub struct AuditEntry {
     pub id: String,
     #[schema(format = DateTime)]
     pub at: String,
-    /// A credential, or `system`.
+    /// The ID of a credential, or `system`.
     pub actor: String,
-    /// Such as `webhook.updated` or `token.refused`.
+    /// The action, such as `webhook.updated` or `token.refused`.
     pub action: String,
     pub resource: String,
-    /// The names of the fields that changed.
+    /// Names of the changed fields, never their values.
     pub changes: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Campaigns, and the bundles that they travel in.
+//! Campaigns and their export bundles.
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
@@ -10,18 +10,18 @@ use utoipa::ToSchema;
 
 #[derive(Debug, ToSchema)]
 pub struct CampaignInput {
-    /// Unique without regard to case.
+    /// Unique, case-insensitive.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// Who carries its SMS.
+    /// The provider for the campaign's SMS.
     pub sms_provider_id: Option<String>,
-    /// Who carries its e-mails.
+    /// The provider for the campaign's e-mails.
     pub email_provider_id: Option<String>,
     #[schema(min_length = 1, max_length = 1000)]
     pub description: Option<String>,
 }
 
-/// Any of a campaign's fields (RFC 7396).
+/// Fields of a campaign to change (RFC 7396).
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct CampaignPatch(pub CampaignInput);
@@ -44,14 +44,13 @@ pub struct Bundle {
     #[schema(example = "tieline.campaign/1")]
     pub format: String,
     pub campaign: BundledCampaign,
-    /// Those that the campaign names, as they are written, without their keys and without
-    /// `default`. What looks like a secret in a URL or header is masked (`•••`), and is to be
-    /// written into the bundle before it is imported.
+    /// The campaign's providers, without keys and `default`. Values that look like secrets in URLs
+    /// and headers are masked (`•••`). Replace them before importing.
     #[schema(max_items = 2)]
     pub providers: Vec<BTreeMap<String, Value>>,
 }
 
-/// It names its providers by their names.
+/// A campaign that refers to its providers by name.
 #[derive(Debug, ToSchema)]
 #[schema(as = BundleCampaign)]
 pub struct BundledCampaign {
@@ -64,14 +63,14 @@ pub struct BundledCampaign {
 #[derive(Debug, ToSchema)]
 pub struct ImportInput {
     pub bundle: Bundle,
-    /// What to do where a name is taken: take what has it as it is, create under another name, or
-    /// refuse all of it.
+    /// What to do if a name already exists: `reuse` keeps the existing resource unchanged, `rename`
+    /// creates the resource under another name, and `fail` rejects the import.
     #[schema(default = "fail")]
     pub on_conflict: Option<OnConflict>,
-    /// The keys of the bundle's providers, by their names there. One without its keys has the
+    /// Keys of the bundle's providers, by their names in the bundle. Providers without keys get the
     /// status `needs_secrets`.
     pub secrets: Option<BTreeMap<String, ProviderKeys>>,
-    /// Only tell what would be done.
+    /// Report what the import would do, without changing anything.
     #[schema(default = false)]
     pub dry_run: Option<bool>,
 }

@@ -12,17 +12,17 @@ use utoipa::ToSchema;
 
 #[derive(Debug, ToSchema)]
 pub struct EventTypeInput {
-    /// Words of `a-z0-9_` joined by dots.
+    /// Words of `a-z0-9_` separated by dots.
     #[schema(max_length = 100)]
     pub name: String,
     #[schema(max_length = 1000)]
     pub description: Option<String>,
-    /// A sample of `data`: at most 16 KiB as JSON.
+    /// A sample of `data`. At most 16 KiB of JSON.
     #[schema(value_type = Option<Object>)]
     pub example: Option<Value>,
 }
 
-/// A JSON merge patch of the description and the example.
+/// Fields of a custom event type to change (RFC 7396).
 #[derive(Debug, ToSchema)]
 pub struct EventTypePatch(pub EventTypeInput);
 
@@ -38,9 +38,9 @@ pub struct EventType {
 
 #[derive(Debug, ToSchema)]
 pub struct EventInput {
-    /// A built-in type, or one of one's own.
+    /// A built-in or custom event type.
     pub r#type: String,
-    /// When it happened; by default when it is accepted.
+    /// When it happened. Default: when it is accepted.
     #[schema(format = DateTime)]
     pub timestamp: Option<String>,
     #[schema(value_type = Object)]
@@ -77,7 +77,7 @@ pub struct BatchResults {
     pub results: Vec<BatchResult>,
 }
 
-/// What became of one event of a batch.
+/// The result of one event in a batch.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum BatchResult {
@@ -85,21 +85,21 @@ pub enum BatchResult {
     Refused(BatchRefusal),
 }
 
-/// An event of a batch that was not accepted.
+/// An event in a batch that was not accepted.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct BatchRefusal {
-    /// Why.
+    /// Why the event was not accepted.
     pub error: BatchError,
 }
 
-/// Why an event of a batch was not accepted.
+/// Why an event in a batch was not accepted.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct BatchError {
-    /// The HTTP status that the event alone would have got.
+    /// The HTTP status that the event would get on its own.
     pub status: u16,
     /// What is wrong.
     pub detail: String,
-    /// Every wrong field of the event.
+    /// Every invalid field of the event.
     #[schema(value_type = Vec<Invalid>)]
     pub errors: Vec<Value>,
 }
@@ -132,9 +132,9 @@ pub struct Delivery {
     pub event_id: String,
     pub event_type: String,
     pub status: Status,
-    /// How many attempts were made.
+    /// Number of attempts made.
     pub attempt_count: u32,
-    /// Why the last attempt failed; null after a success, or while none was made.
+    /// Why the last attempt failed; null after a success or before the first attempt.
     pub last_error: Option<String>,
     #[schema(format = DateTime)]
     pub next_attempt_at: Option<String>,
@@ -150,14 +150,14 @@ pub struct DeliveryWithAttempts {
     pub event_type: String,
     pub status: Status,
     pub attempt_count: u32,
-    /// Why the last attempt failed; null after a success, or while none was made.
+    /// Why the last attempt failed; null after a success or before the first attempt.
     pub last_error: Option<String>,
     #[schema(format = DateTime)]
     pub next_attempt_at: Option<String>,
     #[schema(format = DateTime)]
     pub updated_at: String,
-    /// In their order. The newest are told in full; where all would make too large an answer (some
-    /// 4 MB), the older ones come with a `response_body` of null, and beyond some 5 MB they are
-    /// left out: `attempt_count` counts them all.
+    /// Attempts, oldest first. Responses are limited to about 4 MB: above that, the `response_body`
+    /// of older attempts is null. Above about 5 MB, the oldest attempts are omitted.
+    /// `attempt_count` includes them.
     pub attempts: Vec<Attempt>,
 }

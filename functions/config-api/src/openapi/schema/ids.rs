@@ -1,4 +1,4 @@
-//! IDs in paths. Their schemas are completed with the names of fields.
+//! IDs in paths. `openapi::names` completes their schemas.
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -7,7 +7,7 @@ use utoipa::{
 
 macro_rules! ids {
     ($($name:ident),*) => {$(
-        /// An ID, in a path.
+        /// An ID in a path.
         #[derive(Debug)]
         pub enum $name {}
 

@@ -17,27 +17,28 @@ pub enum MessageChannel {
 #[derive(Debug, ToSchema)]
 pub struct MessageInput {
     pub channel: MessageChannel,
-    /// A provider's name or id; by default the campaign's, the channel's default, or its only one.
+    /// The provider's name or ID. Default: the campaign's provider, then the channel's default
+    /// provider, then its only provider.
     pub provider: Option<String>,
-    /// A phone number in E.164 form, an e-mail address, or what the chatbot knows its user by.
+    /// A phone number in E.164 format, an e-mail address, or the chatbot's ID for its user.
     #[schema(max_length = 255, example = "+15555550100")]
     pub to: String,
-    /// A phone number, or a name or ID that the provider knows; of an e-mail, an address or `Name
-    /// <address>`.
+    /// The sender. A phone number, or a name or ID that the provider knows; for e-mails an address
+    /// or `Name <address>`.
     #[schema(max_length = 500)]
     pub from: Option<String>,
-    /// Of an e-mail; by SMS there is none to see.
+    /// The subject of an e-mail. SMS do not show one.
     #[schema(max_length = 998)]
     pub subject: Option<String>,
-    /// At most 32 KiB, and 1,600 characters by SMS. An e-mail may have `html` in place of it, or
-    /// both.
+    /// At most 32 KiB; for SMS at most 1,600 characters. E-mails can have `html` instead or as
+    /// well.
     pub text: Option<String>,
-    /// At most 128 KiB.
+    /// The HTML body of an e-mail. At most 128 KiB.
     pub html: Option<String>,
-    /// Comes back in the message's events. At most 16 KiB.
+    /// Returned in the message's events. At most 16 KiB.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
-    /// The campaign that it belongs to, whose provider it goes through.
+    /// The campaign that it belongs to. Its provider is used unless `provider` is set.
     pub campaign_id: Option<String>,
 }
 
@@ -45,12 +46,12 @@ pub struct MessageInput {
 pub struct Message {
     pub id: String,
     pub channel: MessageChannel,
-    /// Never goes back: `delivered` and `failed` are final.
+    /// Statuses only move forward; `delivered` and `failed` are final.
     pub status: MessageStatus,
     pub provider_id: String,
-    /// The provider's name when the message was accepted.
+    /// Name of the provider at the time the message was accepted.
     pub provider: String,
-    /// The provider's own id, once it is known.
+    /// The provider's own ID; null until it is known.
     pub provider_message_id: Option<String>,
     pub to: String,
     pub from: Option<String>,
@@ -60,9 +61,9 @@ pub struct Message {
     #[schema(value_type = Object)]
     pub metadata: Value,
     pub campaign_id: Option<String>,
-    /// Why it failed.
+    /// Why it failed; null unless it did.
     pub error: Option<String>,
-    /// The statuses so far.
+    /// All status changes, oldest first.
     pub history: Vec<Change>,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -82,18 +83,18 @@ pub struct MessageWithAttempts {
 
 #[derive(Debug, ToSchema)]
 pub struct CallInput {
-    /// A provider's name or id; by default the default for calls, or the only one.
+    /// The provider's name or ID. Default: the default provider for calls, then the only one.
     pub provider: Option<String>,
-    /// A phone number in E.164 form.
+    /// A phone number in E.164 format.
     #[schema(example = "+15555550100")]
     pub to: String,
     #[schema(max_length = 255)]
     pub from: Option<String>,
-    /// Is read out. At most 32 KiB. This, or `url`, or both.
+    /// Text to speak. At most 32 KiB. Required unless `url` is set.
     pub text: Option<String>,
-    /// Where the provider finds what to do. Tieline itself does not call it.
+    /// URL from which the provider fetches call instructions. Tieline does not request it.
     pub url: Option<String>,
-    /// Comes back in the call's events. At most 16 KiB.
+    /// Returned in the call's events. At most 16 KiB.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
 }
@@ -101,12 +102,12 @@ pub struct CallInput {
 #[derive(Debug, ToSchema)]
 pub struct Call {
     pub id: String,
-    /// Never goes back: `completed` and `failed` are final.
+    /// Statuses only move forward; `completed` and `failed` are final.
     pub status: CallStatus,
     pub provider_id: String,
-    /// The provider's name when the call was accepted.
+    /// Name of the provider at the time the call was accepted.
     pub provider: String,
-    /// The provider's own id, once it is known.
+    /// The provider's own ID; null until it is known.
     pub provider_call_id: Option<String>,
     pub to: String,
     pub from: Option<String>,
@@ -114,9 +115,9 @@ pub struct Call {
     pub url: Option<String>,
     #[schema(value_type = Object)]
     pub metadata: Value,
-    /// Why it failed.
+    /// Why it failed; null unless it did.
     pub error: Option<String>,
-    /// The statuses so far.
+    /// All status changes, oldest first.
     pub history: Vec<Change>,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -128,30 +129,30 @@ pub struct Call {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum MessageStatus {
-    /// No provider has it yet.
+    /// Stored, not yet sent to the provider.
     Queued,
-    /// Its provider accepted it.
+    /// The provider accepted it.
     Sent,
-    /// It reached its recipient.
+    /// It reached the recipient.
     Delivered,
-    /// It did not.
+    /// It could not be sent or delivered.
     Failed,
 }
 
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum CallStatus {
-    /// No provider has it yet.
+    /// Stored, not yet sent to the provider.
     Queued,
-    /// Its provider accepted it.
+    /// The provider accepted it.
     Sent,
     /// The recipient's phone rings.
     Ringing,
-    /// The recipient took the call.
+    /// The recipient answered.
     Answered,
-    /// The call was made and is over.
+    /// The call has ended.
     Completed,
-    /// It was not made, or nobody took it.
+    /// The call could not be made or was not answered.
     Failed,
 }
 

@@ -1,5 +1,5 @@
-//! Documents as clients read and write them. These types describe; the parsers in the domain
-//! decide.
+//! Schemas of request and response documents. They only describe; the parsers in the domain crate
+//! validate.
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
@@ -43,7 +43,7 @@ pub struct Paging {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ByName {
-    /// Only the resource of this name: the whole name, case-insensitive.
+    /// Only the resource with exactly this name (case-insensitive).
     #[param(max_length = 100)]
     pub name: Option<String>,
 }
@@ -56,15 +56,14 @@ pub struct IfMatch {
     pub if_match: Option<String>,
 }
 
-/// Nothing of its own: what a request can be refused for follows from what it takes
-/// (`openapi::responses`).
+/// Marker for error responses. `openapi::responses` derives them from the operation's inputs.
 #[derive(Debug, IntoResponses)]
 pub enum Refused {}
 
-/// A state that does not allow it.
+/// A conflict with the resource's state.
 #[derive(Debug, IntoResponses)]
 pub enum Conflict {
-    /// A name is already in use, or the resource's state does not allow it
+    /// A name is already in use, or the resource's state does not allow the request.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(Problem),
 }
@@ -79,8 +78,8 @@ mod tests {
 
     use super::*;
 
-    /// Gives every described field a value of a wrong type: the parser must know each, and miss
-    /// none.
+    /// Sends a value of a wrong type for every described field: the parser must report each, and no
+    /// unknown or missing field.
     fn assert_described<T: PartialSchema>(parse: impl Fn(Value) -> Result<(), Problems>) {
         let described = json!(T::schema());
         let names = described["properties"]
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_described_is_what_is_parsed() {
+    fn schemas_match_the_parsers() {
         assert_described::<WebhookInput>(|value| {
             Settings::parse(value, &Allow::default()).map(drop)
         });

@@ -17,26 +17,23 @@ use super::Method;
 
 #[derive(Debug, ToSchema)]
 pub struct ProviderInput {
-    /// Unique without regard to case, across all channels.
+    /// Unique across all channels, case-insensitive.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// How the provider calls itself, or the account with it; for the tag `{provider.provider_id}`
-    /// too.
+    /// Your account ID at the provider. Available as `{provider.provider_id}`.
     #[schema(min_length = 1, max_length = 100)]
     pub provider_id: String,
     pub channel: Channel,
-    /// `https://…`; tags may stand after the authority.
+    /// `https://…`; may contain tags after the authority.
     pub send_url: String,
-    /// Never shown again. Required where `auth` or a tag takes it: everywhere but with `auth` of
-    /// type `none`.
+    /// Write-only. Required by all types of `auth` except `none`, and by a `{secret.api_key}` tag.
     pub api_key: Option<String>,
-    /// Never shown again. Required where `auth` or a tag takes it.
+    /// Write-only. Required if `auth` or a `{secret.secret_key}` tag uses it.
     pub secret_key: Option<String>,
-    /// Whether messages that name no provider go through it: one of a channel's providers at the
-    /// most.
+    /// Use this provider when a message names none. Only one per channel.
     #[schema(default = false)]
     pub default: Option<bool>,
-    /// The sender of messages and calls that name none.
+    /// Default sender of messages and calls.
     #[schema(max_length = 255)]
     pub from: Option<String>,
     pub auth: Option<ProviderAuth>,
@@ -45,8 +42,8 @@ pub struct ProviderInput {
     pub callback: Option<ProviderCallback>,
 }
 
-/// Any of a provider's fields (RFC 7396): null sets one back to its default, what is left out
-/// stays, keys included.
+/// Fields of a provider to change (RFC 7396). `null` resets a field to its default; omitted fields,
+/// including keys, are unchanged.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct ProviderPatch(pub ProviderInput);
@@ -57,22 +54,23 @@ pub struct Provider {
     pub name: String,
     pub provider_id: String,
     pub channel: Channel,
-    /// What looks like a token is masked.
+    /// Where messages are sent. Values that look like tokens are masked.
     pub send_url: String,
-    /// The key's last characters.
+    /// The key's last four characters; null if it has fewer than 16.
     pub api_key_hint: Option<String>,
-    /// The key's last characters.
+    /// The key's last four characters; null if it has fewer than 16.
     pub secret_key_hint: Option<String>,
     pub default: bool,
-    /// The sender of messages and calls that name none.
+    /// Default sender of messages and calls.
     pub from: Option<String>,
     pub auth: ProviderAuth,
     pub request: Option<ProviderRequest>,
     pub response: Option<ProviderResponse>,
     pub callback: Option<ProviderCallback>,
-    /// Where the provider reports to; null without `callback`. Whoever knows it can report.
+    /// URL for the provider's status reports; null without `callback`. Keep it secret: anyone who
+    /// knows it can post reports.
     pub callback_url: Option<String>,
-    /// `needs_secrets`: it was imported, and lacks its keys.
+    /// `needs_secrets`: the provider was imported without its keys and can't send.
     pub status: provider::Status,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -80,44 +78,46 @@ pub struct Provider {
     pub updated_at: String,
 }
 
-/// How calls authenticate; `signed` when left out.
+/// How requests authenticate. Default: `signed`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ProviderAuth {
-    /// `x-api-key`, and the headers of Standard Webhooks 1.0 made with the secret key.
+    /// The header `x-api-key`, and Standard Webhooks 1.0 signature headers made with the secret
+    /// key.
     Signed,
-    /// HTTP Basic: API key and secret key.
+    /// HTTP Basic authentication with API key and secret key.
     Basic,
     /// The API key as a bearer token.
     Bearer,
-    /// The API key in a header of this name.
+    /// The API key in a header with this name.
     Header { name: String },
-    /// No header: for APIs that take a key in the URL or the body, by the tag `{secret.api_key}`.
+    /// No authentication header. For APIs that expect the key in the URL or body, use the tag
+    /// `{secret.api_key}`.
     None,
 }
 
-/// What a request looks like; a JSON document of the message when left out.
+/// Format of requests. Default: a JSON document of the message.
 #[derive(Debug, ToSchema)]
 pub struct ProviderRequest {
     #[schema(default = "POST")]
     pub method: Option<Method>,
     #[schema(default = "json")]
     pub format: Option<Format>,
-    /// Extra headers; values may hold tags. At most 20.
+    /// Extra headers. Values may contain tags. At most 20.
     pub headers: Option<BTreeMap<String, String>>,
-    /// A template with tags such as `{message.to}`, `{message.text}`, `{provider.callback_url}`,
+    /// Template with tags such as `{message.to}`, `{message.text}`, `{provider.callback_url}` and
     /// `{secret.api_key}`.
     #[schema(max_length = 32768)]
     pub body: Option<String>,
-    /// What the provider's API demands of a message, by message field: `from`, `subject`, `text`,
-    /// `html`, `url`, or `twiml`. A message that does not comply is refused with 422.
+    /// Limits of the provider's API, by message field: `from`, `subject`, `text`, `html`, `url` or
+    /// `twiml`. Messages that exceed them are rejected with 422.
     pub limits: Option<BTreeMap<String, ProviderLimit>>,
 }
 
-/// The limit of one message field.
+/// Limit of a message field.
 #[derive(Debug, ToSchema)]
 pub struct ProviderLimit {
-    /// Whether messages without the field are refused.
+    /// Whether messages without the field are rejected.
     #[schema(default = false)]
     pub required: Option<bool>,
     /// Maximum length in UTF-16 code units.
@@ -127,22 +127,22 @@ pub struct ProviderLimit {
 
 #[derive(Debug, ToSchema)]
 pub struct ProviderResponse {
-    /// Where the provider's own id of the message stands in its answer: a JSON pointer.
+    /// JSON pointer to the provider's message ID in its response.
     #[schema(example = "/sid")]
     pub id_pointer: Option<String>,
 }
 
-/// How the provider's reports are read: JSON, forms, or queries.
+/// How the provider's status reports are read: JSON, forms or query parameters.
 #[derive(Debug, ToSchema)]
 pub struct ProviderCallback {
-    /// Where the message's id stands: the provider's, or ours.
+    /// JSON pointer to the message ID in the report: the provider's or Tieline's.
     #[schema(example = "/MessageSid")]
     pub id_pointer: String,
     #[schema(example = "/MessageStatus")]
     pub status_pointer: String,
-    /// What the provider's statuses mean. Required but for calls.
+    /// Maps the provider's statuses to Tieline's. Optional for calls.
     pub statuses: Option<BTreeMap<String, Status>>,
-    /// Where the URL of a call's recording stands.
+    /// JSON pointer to the URL of a call's recording.
     pub recording_pointer: Option<String>,
 }
 
@@ -154,7 +154,7 @@ pub struct ProviderTest {
     pub subject: Option<String>,
     pub text: Option<String>,
     pub html: Option<String>,
-    /// Of a call.
+    /// URL from which the provider fetches call instructions. Only for calls.
     pub url: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,

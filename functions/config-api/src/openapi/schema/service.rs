@@ -14,13 +14,13 @@ use crate::http::Problem;
 
 #[derive(Debug, ToSchema)]
 pub struct AccountInput {
-    /// Unique without regard to case.
+    /// Unique, case-insensitive.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     pub authorization: AuthorizationInput,
 }
 
-/// Any of an account's fields (RFC 7396): what is left out stays, secrets included.
+/// Fields of an account to change (RFC 7396). Omitted fields, including secrets, are unchanged.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct AccountPatch(pub AccountInput);
@@ -45,18 +45,18 @@ pub enum AuthorizationInput {
         name: String,
         value: String,
     },
-    /// OAuth 2.0 (RFC 6749): `Authorization: Bearer` with a token of its own.
+    /// OAuth 2.0 (RFC 6749). Tieline gets a token and sends it as `Authorization: Bearer`.
     OAuth2 {
         grant_type: GrantType,
         token_url: String,
         client_id: String,
         client_secret: String,
-        /// Names separated by spaces.
+        /// Scopes, separated by spaces.
         scope: Option<String>,
         audience: Option<String>,
-        /// With the grant type `refresh_token`.
+        /// Refresh token. Only with the grant type `refresh_token`.
         refresh_token: Option<String>,
-        /// Where the client's id and secret go; by default into the header.
+        /// Where the client's ID and secret go. Default: `header`.
         client_auth: Option<ClientAuth>,
     },
 }
@@ -98,29 +98,29 @@ pub enum ClientAuth {
 
 #[derive(Debug, ToSchema)]
 pub struct ServiceInput {
-    /// Unique without regard to case.
+    /// Unique, case-insensitive.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     #[schema(default = "custom_http")]
     pub r#type: Option<ServiceType>,
-    /// The account whose authorization calls carry; this or `account`.
+    /// The account that authenticates requests. Mutually exclusive with `account`.
     pub account_id: Option<String>,
-    /// A new account, created with the service; this or `account_id`.
+    /// A new account to create with the service. Mutually exclusive with `account_id`.
     pub account: Option<AccountInput>,
-    /// `https://…`, maybe with a path; no query.
+    /// `https://…`, optionally with a path. No query.
     pub server_url: String,
     #[schema(minimum = 1, maximum = 25, default = 10)]
     pub timeout_seconds: Option<u32>,
-    /// What callers are told when the service gives no answer in that time.
+    /// The error's `detail` if the service does not respond within the timeout.
     #[schema(min_length = 1, max_length = 1000)]
     pub timeout_message: Option<String>,
-    /// Who the service's own calls are made for. Without a user there is no inbound URL.
+    /// The user for whom the service sends webhooks. Required for an inbound URL.
     pub user_id: Option<String>,
-    /// How the service's own calls are checked.
+    /// How requests of the service to its inbound URL are verified.
     pub verification: Option<VerificationInput>,
 }
 
-/// Any of a service's fields (RFC 7396): what is left out stays, secrets included.
+/// Fields of a service to change (RFC 7396). Omitted fields, including secrets, are unchanged.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct ServicePatch(pub ServiceInput);
@@ -135,7 +135,8 @@ pub struct Service {
     pub timeout_seconds: u32,
     pub timeout_message: String,
     pub user_id: Option<String>,
-    /// Where the service calls; null without a user. Whoever knows it can call.
+    /// Inbound URL for the service's webhooks; null without a user. Without `verification`, anyone
+    /// who knows it can post to it.
     pub webhook_url: Option<String>,
     pub verification: VerificationView,
     #[schema(format = DateTime)]
@@ -175,9 +176,9 @@ pub enum VerificationInput {
     Hmac {
         secret: String,
         header: String,
-        /// `sha256` when left out.
+        /// Hash function. Default: `sha256`.
         algorithm: Option<Algorithm>,
-        /// `hex` when left out.
+        /// Encoding of the signature. Default: `hex`.
         encoding: Option<Encoding>,
         prefix: Option<String>,
     },
@@ -249,43 +250,42 @@ pub enum Encoding {
 pub struct SendInput {
     #[schema(default = "POST")]
     pub method: Option<Method>,
-    /// Joined to the service's `server_url`, which it cannot leave; no query.
+    /// Appended to the service's `server_url`; `..` can't leave it. No query.
     pub path: Option<String>,
-    /// Texts, numbers and booleans, or lists of them.
+    /// Strings, numbers and booleans, or lists of them.
     pub query: Option<BTreeMap<String, Value>>,
     pub headers: Option<BTreeMap<String, String>>,
     #[schema(default = "json")]
     pub format: Option<Format>,
-    /// `json`: any value; `form`: an object of texts, numbers and booleans, or lists of them;
-    /// `xml`: a text.
+    /// `json`: any value. `form`: an object of strings, numbers and booleans, or lists of them.
+    /// `xml`: a string.
     pub body: Option<Value>,
 }
 
 #[derive(Debug, ToSchema)]
 pub struct Sent {
     pub status: u16,
-    /// Without those that hold credentials or are about the connection. What looks like a
-    /// credential in the others is masked.
+    /// Response headers, except credentials and connection headers. Values that look like
+    /// credentials are masked.
     pub headers: BTreeMap<String, String>,
-    /// Present, and true, where headers were left out because all of them have more than 64 KiB.
+    /// True if headers were omitted because they exceed 64 KiB in total; otherwise absent.
     #[schema(required = false)]
     pub headers_truncated: Option<bool>,
-    /// JSON when it is JSON, else the text, else base64.
+    /// The body: a JSON value if it is JSON, else a string, or base64 if it is not text.
     pub body: Value,
-    /// `base64` where the body is neither JSON nor text.
+    /// `base64` if the body is neither JSON nor text; otherwise absent.
     #[schema(required = false)]
     pub body_encoding: Option<String>,
     pub elapsed_ms: u64,
 }
 
-/// How a third party can fail.
+/// Errors of third parties.
 #[derive(Debug, IntoResponses)]
 pub enum ThirdParty {
-    /// The service's answer is too large or compressed, or its account gets no token
+    /// The service's response is too large or compressed, or its account could not get a token.
     #[response(status = 502, content_type = "application/problem+json")]
     BadGateway(Problem),
-    /// No complete answer within the timeout, or the service cannot be reached; `reason` tells
-    /// which
+    /// No complete response within the timeout, or the service is unreachable. `reason` says why.
     #[response(status = 504, content_type = "application/problem+json")]
     GatewayTimeout(Problem),
 }

@@ -25,7 +25,7 @@ pub struct WebhookInput {
     /// `service_id`.
     #[schema(example = "https://example.com/hooks/{id}")]
     pub url: Option<String>,
-    /// A connected service, whose account authenticates the calls.
+    /// A connected service. Its account authenticates the requests. Mutually exclusive with `url`.
     pub service_id: Option<String>,
     /// Appended to the service's `server_url`. Starts with `/`; may contain tags.
     #[schema(example = "/tickets/{id}/comments")]
@@ -43,17 +43,17 @@ pub struct WebhookInput {
     /// Template with tags. Default: the standard envelope of type, timestamp and data.
     #[schema(max_length = 32768)]
     pub body: Option<String>,
-    /// Extra headers; values may hold tags. At most 20.
+    /// Extra headers. Values may contain tags. At most 20.
     pub headers: Option<BTreeMap<String, String>>,
     pub auth: Option<AuthInput>,
-    /// Named values for tags: `{secret.<name>}`. Never shown again.
+    /// Values for `{secret.<name>}` tags. Write-only.
     pub secrets: Option<BTreeMap<String, String>>,
-    /// 24 to 75 characters, or `whsec_` and the base64 of 24 to 64 bytes. Made and shown once when
-    /// absent.
+    /// Signing secret: 24 to 75 characters, or `whsec_` followed by the base64 encoding of 24 to 64
+    /// bytes. If absent, one is generated and shown once.
     pub secret: Option<String>,
     pub signing: Option<Signing>,
     pub retry: Option<RetryPolicy>,
-    /// For the whole exchange.
+    /// Timeout of the whole request, in seconds.
     #[schema(minimum = 1, maximum = 30, default = 15)]
     pub timeout_seconds: Option<u32>,
     #[schema(default = "2xx-3xx")]
@@ -62,7 +62,8 @@ pub struct WebhookInput {
     pub rate_limit_per_second: Option<u32>,
 }
 
-/// Any of a webhook's fields (RFC 7396): null sets one back to its default, what is left out stays.
+/// Fields of a webhook to change (RFC 7396). `null` resets a field to its default; omitted fields
+/// are unchanged.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = Object)]
 pub struct WebhookPatch(pub WebhookInput);
@@ -71,7 +72,8 @@ pub struct WebhookPatch(pub WebhookInput);
 pub struct Webhook {
     pub id: String,
     pub name: String,
-    /// What looks like a token is masked. Null where it sends to a service.
+    /// Where requests are sent; null if it sends to a service. Values that look like tokens are
+    /// masked.
     pub url: Option<String>,
     pub service_id: Option<String>,
     pub path: Option<String>,
@@ -81,14 +83,14 @@ pub struct Webhook {
     pub method: Method,
     pub format: Format,
     pub body: Option<String>,
-    /// What looks like a secret, by the header's name or by the value, is masked (`•••`).
+    /// Extra headers. Values of headers that look secret, by name or value, are masked (`•••`).
     pub headers: BTreeMap<String, String>,
     pub auth: AuthView,
-    /// The last characters of each secret value.
+    /// The last four characters of each secret; null if it has fewer than 16.
     pub secrets_hint: BTreeMap<String, Option<String>>,
-    /// The last characters of the signing secret.
+    /// The last four characters of the signing secret.
     pub secret_hint: Option<String>,
-    /// The signing secret, only in the answer to the request that made it.
+    /// The signing secret. Only in the response to the request that generated it.
     #[schema(required = false)]
     pub secret: Option<String>,
     pub signing: Signing,
@@ -97,7 +99,7 @@ pub struct Webhook {
     pub success: Success,
     pub rate_limit_per_second: Option<u32>,
     pub status: WebhookStatus,
-    /// Null while it is active, and when an admin disabled it.
+    /// Why Tieline disabled it; null if it is active or an admin disabled it.
     pub disabled_reason: Option<DisabledReason>,
     #[schema(format = DateTime)]
     pub failing_since: Option<String>,
@@ -170,28 +172,28 @@ pub enum AuthView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Signing {
-    /// Standard Webhooks 1.0 headers.
+    /// Standard Webhooks 1.0 signature headers.
     Standard,
-    /// The secret itself in a header of this name.
+    /// The secret itself, in a header with this name.
     Header { name: String },
 }
 
 #[derive(Debug, ToSchema)]
 pub struct TestInput {
-    /// By default a sample of a type that the webhook wants.
+    /// The event. Default: a sample of a type that the webhook subscribes to.
     pub event: Option<SampleInput>,
 }
 
-/// An event to try a webhook with.
+/// An event to test a webhook with.
 #[derive(Debug, ToSchema)]
 pub struct SampleInput {
-    /// A built-in type, or one of one's own.
+    /// A built-in or custom event type.
     #[schema(example = "ticket.created")]
     pub r#type: String,
-    /// When it happened; by default now.
+    /// When it happened. Default: now.
     #[schema(format = DateTime)]
     pub timestamp: Option<String>,
-    /// By default the type's example.
+    /// The event's data. Default: the type's example.
     #[schema(value_type = Object, required = false)]
     pub data: Option<Value>,
 }
@@ -203,20 +205,20 @@ pub struct Tested {
 
 #[derive(Debug, ToSchema)]
 pub struct RenderInput {
-    /// By default a sample of a type that the webhook wants.
+    /// The event. Default: a sample of a type that the webhook subscribes to.
     pub event: Option<SampleInput>,
 }
 
 #[derive(Debug, ToSchema)]
 pub struct Rendered {
-    /// Null when the event's values don't fit the request: then `blocked` says why.
+    /// The request; null if the event's values can't be inserted into it. `blocked` then says why.
     pub request: Option<Preview>,
     #[schema(required = false)]
     pub blocked: Option<String>,
-    /// Whether the event's type and data would lead to a delivery.
+    /// Whether the webhook would receive this event.
     pub matched: bool,
     pub conditions: Vec<Comparison>,
-    /// Tags that name nothing, those of a request that can't be made included.
+    /// Tags that had no value in this event, even if no request can be made.
     pub missing_tags: Vec<String>,
 }
 
@@ -225,10 +227,10 @@ pub struct Comparison {
     pub field: String,
     pub op: String,
     pub value: Value,
-    /// What the event has there; null when nothing. At most 16 KiB: of a longer text its beginning,
-    /// of a longer array or object the beginning of its JSON.
+    /// The field's value in the event; null if it has none. Longer than 16 KiB, a string is cut,
+    /// and an array or object becomes the beginning of its JSON.
     pub actual: Option<Value>,
-    /// Whether `actual` was cut; absent where it was not.
+    /// True if `actual` was cut; otherwise absent.
     #[schema(required = false)]
     pub truncated: Option<bool>,
     pub outcome: bool,
@@ -236,25 +238,24 @@ pub struct Comparison {
 
 #[derive(Debug, ToSchema)]
 pub struct RotateSecretInput {
-    /// How long the old secret signs beside the new one.
+    /// How long requests are also signed with the old secret, in seconds.
     #[schema(minimum = 0, maximum = 604_800, default = 86400)]
     pub overlap_seconds: Option<u32>,
 }
 
 #[derive(Debug, ToSchema)]
 pub struct ReplayInput {
-    /// What became of the deliveries, or `missed`: events that the webhook did not get, as it was
-    /// disabled or did not exist, and that it wants as it is now.
+    /// Replay deliveries with this status, or `missed`: events that match the webhook now but were
+    /// published while it was disabled or before it existed.
     #[schema(default = "failed")]
     pub status: Option<ReplayStatus>,
-    /// Event accepted at this time or later; by default all that are kept.
+    /// Only events accepted at or after this time. Default: all that have not expired.
     #[schema(format = DateTime)]
     pub since: Option<String>,
-    /// Event accepted at this time or earlier; by default now.
+    /// Only events accepted at or before this time. Default: now.
     #[schema(format = DateTime)]
     pub until: Option<String>,
-    /// Where to go on: a former answer's `next_cursor`. It holds the range and the status that it
-    /// was given for.
+    /// `next_cursor` from the previous response. It contains the range and the status.
     pub cursor: Option<String>,
 }
 
@@ -270,8 +271,8 @@ pub enum ReplayStatus {
 
 #[derive(Debug, ToSchema)]
 pub struct Replayed {
-    /// How many were queued, at most 500. It may be none although more follow.
+    /// Number of queued deliveries, at most 500. Can be 0 even if there are more.
     pub count: usize,
-    /// Give it as `cursor` to go on; null when the range is through.
+    /// Pass it as `cursor` to continue; null when the range is complete.
     pub next_cursor: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What lists and reads show of a delivery.
+//! The representation of a delivery in lists and reads.
 
 use domain::{
     delivery::{Delivery, Status, Stopped},
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use platform::table::events::Dispatched;
 use serde_json::{Value, json};
 
-/// A delivery as readers see it.
+/// A delivery as clients see it.
 pub(super) struct Seen {
     pub(super) id: DeliveryId,
     event_type: String,
@@ -35,8 +35,8 @@ impl Seen {
         }
     }
 
-    /// One that has no row yet.
-    pub(super) fn unmade(dispatched: &Dispatched, id: DeliveryId, stopped: Stopped) -> Self {
+    /// Returns a delivery that has no row yet.
+    pub(super) fn without_row(dispatched: &Dispatched, id: DeliveryId, stopped: Stopped) -> Self {
         let cancelled = stopped.covers(dispatched.dispatched_at);
         Self {
             id,

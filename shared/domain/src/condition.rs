@@ -101,6 +101,9 @@ enum Origin {
 
 impl Condition {
     /// Parses a condition from a client.
+    ///
+    /// # Errors
+    /// Reports every invalid part, by JSON pointer.
     pub fn parse(value: Value) -> Checked<Self> {
         if value.is_array() {
             return Err(Problems::here(
@@ -131,6 +134,9 @@ impl Condition {
 
     /// Loads a stored condition, whatever the current limits are. An expression that no longer
     /// compiles matches nothing.
+    ///
+    /// # Errors
+    /// Fails only on unknown structure.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::parse_at(1, value, Origin::Saved)
     }

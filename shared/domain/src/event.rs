@@ -50,6 +50,9 @@ pub struct NewEvent {
 
 impl NewEvent {
     /// Parses `{type, data, timestamp}`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let new = Self::take(&mut fields);

@@ -52,6 +52,9 @@ const RESERVED: [&str; 12] = [
 const RESERVED_PREFIXES: [&str; 5] = ["proxy-", "tieline-", "webhook-", "x-amzn-", "x-forwarded-"];
 
 /// Returns the lower-case name if clients may set the header.
+///
+/// # Errors
+/// Fails for a reserved, malformed or too long name.
 pub fn check_name(name: &str) -> Result<HeaderName, HeaderError> {
     if name.len() > NAME_LIMIT {
         return Err(HeaderError::LongName);
@@ -69,6 +72,9 @@ pub fn check_name(name: &str) -> Result<HeaderName, HeaderError> {
 }
 
 /// Validates a value. Non-ASCII text is sent as UTF-8 (`obs-text`, RFC 9110, section 5.5).
+///
+/// # Errors
+/// Fails for control characters other than tabs, and above [`VALUE_LIMIT`].
 pub fn check_value(value: &str) -> Result<(), HeaderError> {
     if value.len() > VALUE_LIMIT {
         return Err(HeaderError::Long);

@@ -62,6 +62,9 @@ pub struct Fields {
 
 impl Fields {
     /// The fields of `value`, which must be an object.
+    ///
+    /// # Errors
+    /// Fails if `value` is not an object.
     pub fn of(value: Value) -> Checked<Self> {
         match value {
             Value::Object(left) => Ok(Self {
@@ -137,6 +140,9 @@ impl Fields {
     }
 
     /// Returns `whole` if there were no errors, otherwise all errors, including unknown fields.
+    ///
+    /// # Errors
+    /// Reports every invalid, missing and unknown field.
     pub fn finish<T>(mut self, whole: Option<T>) -> Checked<T> {
         let count = self.left.len();
         if count > MAX_UNKNOWN {
@@ -194,6 +200,9 @@ fn unknown_field(known: &[String]) -> String {
 }
 
 /// Parses an absolute URL.
+///
+/// # Errors
+/// Fails if the text is not an absolute URL.
 pub fn url(text: &str) -> Checked<Url> {
     Url::parse(text)
         .map_err(|_| Problems::here("must be an absolute URL such as https://example.com/path"))

@@ -151,6 +151,9 @@ pub fn hint(secret: &str) -> Option<String> {
 }
 
 /// Rejects a text with a mask: a masked value that is written back would overwrite the real one.
+///
+/// # Errors
+/// Fails if the text contains [`MASK`].
 pub fn unmasked(text: String) -> Checked<String> {
     if text.contains(MASK) {
         return Err(Problems::here(

@@ -19,6 +19,9 @@ pub struct NotAPath(pub String);
 
 impl Path {
     /// Parses a path. `items[0]` is an alias of `items.0`.
+    ///
+    /// # Errors
+    /// Fails for an empty segment or a character that is not allowed.
     pub fn parse(text: &str) -> Result<Self, NotAPath> {
         let text = &*dotted(text);
         let valid = text.split('.').all(|segment| {

@@ -92,6 +92,9 @@ impl Default for RetryPolicy {
 
 impl RetryPolicy {
     /// Parses a policy.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value) -> Checked<Self> {
         #[derive(Clone, Copy)]
         enum Kind {

@@ -131,6 +131,9 @@ pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
     /// Parses an array of at least one scope. Duplicates are ignored.
+    ///
+    /// # Errors
+    /// Reports every unknown scope, by index.
     pub fn parse(value: Value) -> Checked<Self> {
         let scope = |value| Ok::<_, Problems>(invalid::string(value)?.parse::<Scope>()?);
         invalid::list(1, 100, scope)(value).map(Self::from_iter)

@@ -70,6 +70,9 @@ pub(crate) fn check_plausible(text: &str) -> Result<(), SecretError> {
 
 impl SigningSecret {
     /// Parses a signing secret.
+    ///
+    /// # Errors
+    /// Fails if the key is too short, too long or not valid base64.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         check_plausible(text)?;
         let key = match text.strip_prefix(PREFIX) {

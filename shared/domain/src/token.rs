@@ -31,6 +31,9 @@ impl Token {
     }
 
     /// Parses a token: prefix, length, alphabet and checksum must match, with nothing around it.
+    ///
+    /// # Errors
+    /// Fails without revealing which part is wrong.
     pub fn parse(text: &str) -> Result<Self, NotAToken> {
         let (body, sum) = text
             .strip_prefix(PREFIX)

@@ -52,6 +52,9 @@ pub enum Role {
 
 impl Settings {
     /// Parses `{name, email, role, active}`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);

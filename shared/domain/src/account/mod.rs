@@ -113,6 +113,9 @@ pub enum Authorization {
 
 impl Settings {
     /// Parses `{name, authorization}`. `allow` lists the extra targets that this deployment allows.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
         Self::read(value, Source::Client, |url| {
             Ok(target::check_url(url, allow)?)
@@ -120,6 +123,9 @@ impl Settings {
     }
 
     /// Loads stored settings. Sending checks whether the token URL is still allowed.
+    ///
+    /// # Errors
+    /// Fails only if the stored document has another structure.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, Source::Table, |_| Ok(()))
     }

@@ -31,6 +31,9 @@ pub struct Mapping {
 impl Mapping {
     /// Parses `{id_pointer, status_pointer, statuses, recording_pointer}`; the last one is for
     /// calls only. `statuses` is optional for calls, because all of a call's reports may be events.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value, channel: Channel) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let id_pointer = fields.required("id_pointer", Pointer::read);

@@ -85,6 +85,9 @@ pub enum NoReport {
 }
 
 /// Parses a request to the callback URL of a provider with this mapping and channel.
+///
+/// # Errors
+/// Fails if the whole request can't be parsed. Single documents have results of their own.
 pub fn read(
     mapping: &Mapping,
     channel: Channel,
@@ -106,6 +109,9 @@ pub fn read(
 }
 
 /// Parses one document.
+///
+/// # Errors
+/// Returns why the document is not a report.
 pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Callback, NoReport> {
     if !document.is_object() {
         return Err(NoReport::NotAnObject);

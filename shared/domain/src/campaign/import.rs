@@ -123,6 +123,9 @@ enum Action {
 impl Import {
     /// Parses `{bundle, on_conflict, secrets, dry_run}`. `allow` lists the extra targets that this
     /// deployment allows.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let keys = fields.defaulted("secrets", Vec::new(), given_keys);
@@ -179,6 +182,9 @@ impl Import {
     }
 
     /// Plans the import. `fresh` has the IDs of created resources.
+    ///
+    /// # Errors
+    /// Reports invalid fields, or the names already in use with [`Conflict::Fail`].
     pub fn plan(
         self,
         existing: &Existing,
@@ -316,7 +322,7 @@ fn candidate_names(name: &str) -> impl Iterator<Item = String> {
             return name.to_owned();
         }
         let suffix = format!(" ({number})");
-        let kept: String = name.chars().take(MAX_NAME_CHARS - suffix.len()).collect();
-        format!("{}{suffix}", kept.trim_end())
+        let prefix: String = name.chars().take(MAX_NAME_CHARS - suffix.len()).collect();
+        format!("{}{suffix}", prefix.trim_end())
     })
 }

@@ -77,6 +77,9 @@ impl Settings {
     /// Parses `{name, sms_provider_id, email_provider_id, description}`, which is also what
     /// [`Settings::to_map`] writes: the base of a merge patch. [`Settings::check`] validates the
     /// providers.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let name = fields.required("name", name);
@@ -97,6 +100,9 @@ impl Settings {
 
     /// Validates that the providers exist and have the right channel. `channel_of` returns the
     /// channel of a provider.
+    ///
+    /// # Errors
+    /// Reports each provider that does not exist or has another channel.
     pub fn check(&self, channel_of: impl Fn(ProviderId) -> Option<Channel>) -> Checked<()> {
         let wanted = [
             ("sms_provider_id", self.sms_provider_id, Channel::Sms),

@@ -25,6 +25,9 @@ pub struct NotARange;
 
 impl AllowedIps {
     /// Parses an array of at most 20 addresses and ranges.
+    ///
+    /// # Errors
+    /// Reports every invalid entry, by index.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut ranges: Vec<IpNet> = Vec::new();
         for range in list(0, MAX_ENTRIES, |value| {

@@ -125,6 +125,9 @@ pub const ROTATE_AFTER_DAYS: u32 = 90;
 impl Settings {
     /// Parses the settings of a new credential. The owner defaults to `caller`. `expires_at` must
     /// be after `now`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value, caller: UserId, now: Timestamp) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let user_id = fields.defaulted("user_id", caller, |value| Ok(string(value)?.parse()?));
@@ -133,6 +136,9 @@ impl Settings {
 
     /// Parses settings after a merge patch. The owner can't change, and an expiry in the past may
     /// stay.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn patched(&self, value: Value, now: Timestamp) -> Checked<Self> {
         let fields = Fields::of(value)?;
         Self::take(fields, Some(self.user_id), |end| {

@@ -91,11 +91,11 @@ pub fn hops(headers: &HeaderMap) -> Result<u8, Loop> {
     headers
         .get_all(HOPS_HEADER)
         .into_iter()
-        .try_fold(0, |most: u8, value| {
+        .try_fold(0, |max: u8, value| {
             let count = value.to_str().ok().and_then(|text| text.parse::<u8>().ok());
             count
                 .filter(|count| *count < MAX_HOPS)
-                .map(|count| most.max(count))
+                .map(|count| max.max(count))
                 .ok_or(Loop)
         })
 }

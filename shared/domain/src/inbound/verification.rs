@@ -56,11 +56,17 @@ const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Enc
 
 impl Verification {
     /// Parses `{"type": "none" | "standard_webhooks" | …}`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value) -> Checked<Self> {
         Self::read(value, Source::Client)
     }
 
     /// Loads a stored value without checking the rules for secrets.
+    ///
+    /// # Errors
+    /// Fails only if the stored document has another structure.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, Source::Table)
     }

@@ -22,6 +22,9 @@ pub(super) const SLACK_TIME: &str = "x-slack-request-timestamp";
 
 impl Verification {
     /// Verifies that the third party sent this request, as of `now`.
+    ///
+    /// # Errors
+    /// Returns why verification failed.
     pub fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<(), Refused> {
         let Request { headers, body, .. } = *request;
         match self {

@@ -61,14 +61,14 @@ impl Problems {
             bytes <= MAX_LISTED_BYTES
         };
         let fitting = self.0.iter().take_while(fits).count().max(1);
-        let kept = if self.0.len() > MAX_LISTED {
+        let listed = if self.0.len() > MAX_LISTED {
             fitting.min(MAX_LISTED - 1)
         } else {
             fitting
         };
-        if kept < self.0.len() {
-            let more = self.0.len() - kept;
-            self.0.truncate(kept);
+        if listed < self.0.len() {
+            let more = self.0.len() - listed;
+            self.0.truncate(listed);
             self.0
                 .extend(Self::here(format!("{more} more errors are not listed")).0);
         }

@@ -48,6 +48,9 @@ impl NewMessage {
     ];
 
     /// Parses `{channel, provider, to, from, subject, text, html, metadata, campaign_id}`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let channel = fields.required("channel", one_of(&Self::CHANNELS));
@@ -102,6 +105,9 @@ impl NewMessage {
     }
 
     /// Parses a call: `{provider, to, from, text, url, metadata}`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse_call(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let channel = Some(Channel::Call);

@@ -91,6 +91,9 @@ pub enum Ignored {
 
 impl Message {
     /// Returns the effects of a report received at `now` from the provider `from`.
+    ///
+    /// # Errors
+    /// Returns why the report has no effect.
     pub fn reported(
         &self,
         from: ProviderId,

@@ -31,6 +31,9 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Auth {
     /// Parses `{"type": "signed" | "basic" | "bearer" | "header" | "none", …}`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let auth = match fields.required("type", string).as_deref() {

@@ -29,6 +29,9 @@ pub enum NoRequest {
 
 /// Builds the request that sends `message` through `provider` at `now`. `callback_url` is the
 /// provider's URL for status reports.
+///
+/// # Errors
+/// Fails if a key is missing, or a value can't be inserted at its tag.
 pub fn build(
     provider: &Provider,
     message: &Message,

@@ -59,12 +59,18 @@ pub enum Keys {
 
 impl Settings {
     /// Parses the settings. `allow` lists the extra targets that this deployment allows.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value, allow: &Allow, keys: Keys) -> Checked<Self> {
         Self::read(value, Some(allow), keys)
     }
 
     /// Loads stored settings without validation, so that stored providers always load. Sending
     /// checks whether the target is still allowed.
+    ///
+    /// # Errors
+    /// Fails only if the stored document has another structure.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, None, Keys::MayMiss)
     }

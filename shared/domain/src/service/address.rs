@@ -70,6 +70,9 @@ pub(super) fn server_url(text: &str) -> Checked<Url> {
 
 /// Joins `path`, which may have a query of its own, and `query` to `server`. An empty path is the
 /// base URL's own. A leading slash makes no difference.
+///
+/// # Errors
+/// Fails if the result would not be below the path of `server`, or would be too long.
 pub fn service_url(
     server: &Url,
     path: &str,

@@ -122,6 +122,9 @@ impl Settings {
     /// Parses the settings. `allow` lists the extra targets that this deployment allows. If the
     /// document contains an inline `account`, that is the second value, to be created with the ID
     /// `fresh`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(
         value: Value,
         allow: &Allow,
@@ -133,6 +136,9 @@ impl Settings {
     }
 
     /// Loads stored settings. Sending checks whether the target is still allowed.
+    ///
+    /// # Errors
+    /// Fails only if the stored document has another structure.
     pub fn restore(value: Value) -> Checked<Self> {
         let account = |_| Err(Problems::here("is not a known field"));
         let unused = AccountId::from_ulid(ulid::Ulid::nil());

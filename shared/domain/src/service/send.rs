@@ -39,6 +39,9 @@ pub struct Request {
 /// Parses `{method, path, query, headers, format, body}` as a request to the service with these
 /// settings, authenticated by `authorization`. `hops` is how many times the chain that led to it
 /// has left Tieline.
+///
+/// # Errors
+/// Reports every invalid field.
 pub fn parse(
     value: Value,
     service: &Settings,

@@ -20,6 +20,9 @@ pub struct HeaderTemplate {
 
 impl HeaderTemplate {
     /// Parses a template of at most 4 KiB.
+    ///
+    /// # Errors
+    /// Returns the first error in the template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         check_value(text)?;
         let parts = part::split(text, Place::Plain, |literal| Ok(literal.to_owned()))?;

@@ -139,6 +139,9 @@ pub struct BodyTemplate {
 
 impl BodyTemplate {
     /// Parses a template of at most [`MAX_BODY`] bytes.
+    ///
+    /// # Errors
+    /// Returns the first error in the template.
     pub fn parse(format: Format, text: &str) -> Result<Self, TemplateError> {
         if text.len() > MAX_BODY {
             return Err(TemplateError::TooLong(MAX_BODY));

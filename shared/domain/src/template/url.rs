@@ -41,6 +41,9 @@ impl Shape {
 
 impl UrlTemplate {
     /// Parses a template of at most 8,000 bytes.
+    ///
+    /// # Errors
+    /// Returns the first error in the template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.len() > MAX {
             return Err(TemplateError::TooLong(MAX));

@@ -37,6 +37,9 @@ pub enum Auth {
 
 impl Auth {
     /// Parses `{"type": "none" | "basic" | "bearer" | "api_key", …}`.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value, source: Source) -> Checked<Self> {
         let mut fields = Fields::of(value)?;
         let auth = match fields.required("type", string).as_deref() {

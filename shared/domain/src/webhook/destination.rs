@@ -103,6 +103,9 @@ impl Destination {
     }
 
     /// The full URL. `server` is the URL of the connected service, if there is one.
+    ///
+    /// # Errors
+    /// Fails if the service no longer exists, or if the path can't be joined to its URL.
     pub fn address(&self, server: Option<&Url>) -> Result<Cow<'_, UrlTemplate>, NoAddress> {
         match (self, server) {
             (Self::Url(url), _) => Ok(Cow::Borrowed(url)),

@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn failing_webhook_warns_after_a_day_and_disables_after_five() {
-        for (hours, warned, told, beyond_hope) in [
+        for (hours, warned, should_warn, should_disable) in [
             (0, false, false, false),
             (23, false, false, false),
             (24, false, true, false),
@@ -128,7 +128,7 @@ mod tests {
             );
             assert_eq!(
                 (health.is_to_be_told(now), health.is_beyond_hope(now)),
-                (told, beyond_hope),
+                (should_warn, should_disable),
                 "{hours}"
             );
         }

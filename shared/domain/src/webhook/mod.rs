@@ -65,6 +65,9 @@ impl SigningSecrets {
     /// Makes `fresh` the current secret from `now` on. The old one stays valid for `overlap`.
     /// Earlier ones keep their own overlap, unless `overlap` is zero, which ends all of them
     /// immediately.
+    ///
+    /// # Errors
+    /// Fails if too many secrets are still in their overlap.
     pub fn rotated(
         self,
         fresh: SigningSecret,

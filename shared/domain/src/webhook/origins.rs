@@ -17,9 +17,9 @@ impl Webhook {
     /// # Errors
     /// Names each stored secret that would be sent to an origin it was not given for.
     pub fn patched(self, before: &Self, patch: &Value, [from, to]: [&Origin; 2]) -> Checked<Self> {
-        let kept = self.secrets.current.expose() == before.secrets.current.expose();
+        let same_secret = self.secrets.current.expose() == before.secrets.current.expose();
         let sends_it = matches!(self.settings.signing, Signing::Header(_));
-        let signing = kept.then(|| StoredSecret::sent_if(sends_it, ["secret"]));
+        let signing = same_secret.then(|| StoredSecret::sent_if(sends_it, ["secret"]));
         let stored = stored_secrets(&self.settings).into_iter().chain(signing);
         let secret_origins = before.secret_origins.patched(stored, patch, from, to)?;
         Ok(Self {

@@ -62,6 +62,9 @@ pub struct Preview {
 }
 
 /// Builds the signed request for `event` to `webhook` at `address`, as of `now`.
+///
+/// # Errors
+/// Returns [`Unfit`] for the first tag whose value can't be inserted.
 pub fn build(
     webhook: &Webhook,
     address: &UrlTemplate,

@@ -122,6 +122,9 @@ const MAX_SECRETS: usize = 20;
 impl Settings {
     /// Parses the settings, and the signing secret if one is given. `allow` lists the extra targets
     /// that this deployment allows.
+    ///
+    /// # Errors
+    /// Reports every invalid field.
     pub fn parse(value: Value, allow: &Allow) -> Checked<(Self, Option<SigningSecret>)> {
         let (settings, secret) = Self::read(value, Some(allow))?;
         checks::check_size(&settings)?;
@@ -130,12 +133,18 @@ impl Settings {
 
     /// Validates that no header is set by both the webhook and its connected service's account,
     /// whose header is `authenticating`.
+    ///
+    /// # Errors
+    /// Reports every header that both set.
     pub fn check_account(&self, authenticating: &HeaderName) -> Checked<()> {
         checks::check_account_headers(self, authenticating)
     }
 
     /// Loads stored settings without validation, so that stored webhooks always load. Sending
     /// checks whether the target is still allowed.
+    ///
+    /// # Errors
+    /// Fails only if the stored document has another structure.
     pub fn restore(value: Value) -> Checked<Self> {
         Self::read(value, None).map(|(settings, _)| settings)
     }

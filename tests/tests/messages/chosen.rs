@@ -125,7 +125,7 @@ async fn names_and_ids_are_found_whatever_the_case() {
     let provider = api.provider("Main-Office", json!({})).await;
     api.provider("other", json!({"default": true})).await;
     for wanted in [
-        "main-branch",
+        "main-office",
         "MAIN-OFFICE",
         " Main-Office ",
         provider["id"].as_str().expect("an id"),

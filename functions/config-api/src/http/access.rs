@@ -180,20 +180,20 @@ async fn resolve_caller(
         .await?
         .ok_or_else(Problem::unauthorized)?;
     let now = clock::now();
-    let counts = grant.is_live(now)
+    let valid = grant.is_live(now)
         && app
             .table
             .user(grant.user)
             .await?
             .is_some_and(|holder| holder.user.settings.active);
-    if !counts || !grant.allowed_ips.allow(source_ip) {
+    if !valid || !grant.allowed_ips.allow(source_ip) {
         let actor = Actor::Credential(grant.credential);
         let entry = audit::entry(actor, "token.refused", &grant.credential, Vec::new());
         log_failure(
             app.table.note_refused(grant.credential, &entry).await,
             "a rejected token",
         );
-        return Err(if counts {
+        return Err(if valid {
             Problem::address_not_allowed()
         } else {
             Problem::unauthorized()

@@ -41,11 +41,11 @@ pub fn respell(document: &mut Value, patch: &Value, pointer: &str) {
         return;
     };
     for name in patch.keys() {
-        let former = target
+        let previous = target
             .keys()
-            .find(|former| former.eq_ignore_ascii_case(name))
+            .find(|previous| previous.eq_ignore_ascii_case(name))
             .cloned();
-        if let Some(value) = former.and_then(|former| target.remove(&former)) {
+        if let Some(value) = previous.and_then(|previous| target.remove(&previous)) {
             target.insert(name.clone(), value);
         }
     }

@@ -23,44 +23,48 @@ pub(super) fn complete(schemas: &mut Value) {
         .keys()
         .filter_map(|name| Some(name.strip_suffix("Patch")?.to_owned()))
         .collect();
-    let mut made = BTreeMap::new();
+    let mut patches = BTreeMap::new();
     for name in names {
         let description = schemas[&format!("{name}Patch")]["description"].take();
         let input = format!("{name}Input");
         let Some(whole) = schemas.get(&input) else {
             continue;
         };
-        let mut patch = patch(schemas, whole, &mut made);
+        let mut patch = patch(schemas, whole, &mut patches);
         if !description.is_null() {
             patch["description"] = description;
         }
-        made.insert(format!("{name}Patch"), patch);
+        patches.insert(format!("{name}Patch"), patch);
     }
     for (patch, field) in CREATE_ONLY {
-        if let Some(properties) = made
+        if let Some(properties) = patches
             .get_mut(patch)
             .and_then(|patch| patch["properties"].as_object_mut())
         {
             properties.remove(field);
         }
     }
-    schemas.extend(made);
+    schemas.extend(patches);
 }
 
 /// Returns the merge patch schema of a schema: all fields optional, nullable where null resets.
-/// Named schemas are added to `made`.
-fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String, Value>) -> Value {
+/// Named schemas are added to `patches`.
+fn patch(
+    schemas: &Map<String, Value>,
+    whole: &Value,
+    patches: &mut BTreeMap<String, Value>,
+) -> Value {
     if let Some(reference) = whole["$ref"].as_str() {
         let name = reference.trim_start_matches(PREFIX);
         let Some(target) = schemas.get(name).filter(|target| merges(schemas, target)) else {
             return whole.clone();
         };
         let patched = format!("{}Patch", name.trim_end_matches("Input"));
-        if !made.contains_key(&patched) {
+        if !patches.contains_key(&patched) {
             // Placeholder, because the schema may be recursive.
-            made.insert(patched.clone(), Value::Null);
-            let patch = patch(schemas, target, made);
-            made.insert(patched.clone(), patch);
+            patches.insert(patched.clone(), Value::Null);
+            let patch = patch(schemas, target, patches);
+            patches.insert(patched.clone(), patch);
         }
         let mut reference = whole.clone();
         reference["$ref"] = format!("{PREFIX}{patched}").into();
@@ -78,7 +82,7 @@ fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String
         if let Some(Value::Array(choices)) = map.remove(choice) {
             let choices: Vec<Value> = choices
                 .iter()
-                .map(|each| patch(schemas, each, made))
+                .map(|each| patch(schemas, each, patches))
                 .collect();
             map.insert("anyOf".to_owned(), choices.into());
         }
@@ -91,7 +95,7 @@ fn patch(schemas: &Map<String, Value>, whole: &Value, made: &mut BTreeMap<String
     };
     if let Some(Value::Object(properties)) = map.get_mut("properties") {
         for (name, field) in properties {
-            let patch = patch(schemas, field, made);
+            let patch = patch(schemas, field, patches);
             *field = if required(name) {
                 patch
             } else {

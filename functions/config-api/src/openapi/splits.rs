@@ -132,11 +132,11 @@ pub(super) fn complete(schemas: &mut Value) {
         let described = schemas[whole].take();
         let mut mapping = Map::new();
         for variant in variants {
-            let made = made(&described, variant);
-            if let Some(tag) = made["properties"]["channel"]["const"].as_str() {
+            let schema = variant_schema(&described, variant);
+            if let Some(tag) = schema["properties"]["channel"]["const"].as_str() {
                 mapping.insert(tag.to_owned(), format!("{PREFIX}{}", variant.name).into());
             }
-            schemas[variant.name] = made;
+            schemas[variant.name] = schema;
         }
         let references: Vec<Value> = variants
             .iter()
@@ -150,11 +150,11 @@ pub(super) fn complete(schemas: &mut Value) {
     }
 }
 
-fn made(whole: &Value, variant: &Variant) -> Value {
-    let mut made = whole.clone();
-    made["description"] = variant.description.into();
+fn variant_schema(whole: &Value, variant: &Variant) -> Value {
+    let mut schema = whole.clone();
+    schema["description"] = variant.description.into();
     let fields: Value = serde_json::from_str(variant.fields).unwrap_or_default();
-    if let Some(properties) = made["properties"].as_object_mut() {
+    if let Some(properties) = schema["properties"].as_object_mut() {
         properties.retain(|name, _| !variant.without.contains(&name.as_str()));
         properties.extend(fields.as_object().cloned().unwrap_or_default());
         for name in variant.required {
@@ -168,8 +168,8 @@ fn made(whole: &Value, variant: &Variant) -> Value {
             }
         }
     }
-    if let Some(required) = made["required"].as_array_mut() {
+    if let Some(required) = schema["required"].as_array_mut() {
         required.extend(variant.required.iter().map(|name| Value::from(*name)));
     }
-    made
+    schema
 }

@@ -292,7 +292,7 @@ async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
 async fn scan_events(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
     let stopped_at = Stop::of(slice);
     // The previous page may have ended within an event's matches: read that event again.
-    let begun = match stopped_at {
+    let resumed = match stopped_at {
         Some(Stop { event, shown }) if shown > 0 => app.table.event(event).await?,
         _ => None,
     };
@@ -307,7 +307,7 @@ async fn scan_events(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<S
             },
         )
         .await?;
-    events.items.splice(..0, begun);
+    events.items.splice(..0, resumed);
     matches(app, filter, events, slice).await
 }
 

@@ -98,8 +98,8 @@ pub async fn create(
     };
     let entry = caller.entry("provider.created", &stored.provider.id, Vec::new());
     app.table
-        .create_provider(&stored, &app.keys, &entry, |former| {
-            default_removed(&caller, former)
+        .create_provider(&stored, &app.keys, &entry, |previous| {
+            default_removed(&caller, previous)
         })
         .await?;
     Ok(created(
@@ -136,13 +136,13 @@ pub async fn patch(
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Stored| async move {
-        let former = &before.provider.settings;
-        let old = Value::Object(former.to_map(Reveal::Full));
-        let mut document = former.base(patch);
+        let previous = &before.provider.settings;
+        let old = Value::Object(previous.to_map(Reveal::Full));
+        let mut document = previous.base(patch);
         respell(&mut document, patch, "/request/headers");
         apply(&mut document, patch);
-        let settings = Settings::parse(document, &app.allow, former.keys())?;
-        if settings.channel != former.channel {
+        let settings = Settings::parse(document, &app.allow, previous.keys())?;
+        if settings.channel != previous.channel {
             return Err(Problems::here("can't be changed. Create another provider")
                 .under("channel")
                 .into());
@@ -163,7 +163,7 @@ pub async fn patch(
             ..before
         };
         let entry = caller.entry("provider.updated", &after.provider.id, fields);
-        let moved = |former| default_removed(caller, former);
+        let moved = |previous| default_removed(caller, previous);
         app.table
             .update_provider(&before, &after, &app.keys, &entry, moved)
             .await?;
@@ -260,7 +260,7 @@ pub async fn test(
         now,
         random::token(),
     );
-    let made = messenger::send(
+    let completed_attempt = messenger::send(
         &app.egress,
         &stored,
         &app.public_url,
@@ -269,7 +269,7 @@ pub async fn test(
         messenger::TIMEOUT,
     )
     .await?;
-    Ok(Json(json!({"attempt": made.attempt})))
+    Ok(Json(json!({"attempt": completed_attempt.attempt})))
 }
 
 /// Returns the message of a test. Only the recipient is required; the rest has defaults.
@@ -307,14 +307,14 @@ fn sample(channel: Channel, body: Value) -> Checked<NewMessage> {
 }
 
 /// Returns the existing or a new inbound key, or `None` without a callback.
-pub(super) fn key(former: Option<Key>, settings: &Settings) -> Option<Key> {
+pub(super) fn key(previous: Option<Key>, settings: &Settings) -> Option<Key> {
     settings.callback.as_ref()?;
-    Some(former.unwrap_or_else(|| Key::of_provider([&random::token(), &random::token()])))
+    Some(previous.unwrap_or_else(|| Key::of_provider([&random::token(), &random::token()])))
 }
 
 /// The audit entry of the provider that is no longer the default.
-fn default_removed(caller: &Caller, former: ProviderId) -> audit::Entry {
-    caller.entry("provider.updated", &former, vec!["default".to_owned()])
+fn default_removed(caller: &Caller, previous: ProviderId) -> audit::Entry {
+    caller.entry("provider.updated", &previous, vec!["default".to_owned()])
 }
 
 async fn find(app: &App, id: &str) -> Answer<Stored> {

@@ -262,10 +262,10 @@ async fn replay_missed(
         let overdue: Vec<DeliveryId> = overdue
             .map(|dispatched| delivery(webhook, dispatched))
             .collect();
-        let begun = app.table.deliveries(&overdue).await?;
+        let started = app.table.deliveries(&overdue).await?;
         let wanted = |dispatched: &Dispatched| {
             let id = delivery(webhook, dispatched);
-            wants(webhook, dispatched) || (overdue.contains(&id) && !begun.contains_key(&id))
+            wants(webhook, dispatched) || (overdue.contains(&id) && !started.contains_key(&id))
         };
         Ok(Page {
             items: items.into_iter().filter(wanted).collect(),

@@ -215,7 +215,7 @@ fn headers(
     redact: impl Fn(&str) -> String,
 ) -> (BTreeMap<String, String>, bool) {
     let mut map: BTreeMap<String, String> = BTreeMap::new();
-    let mut room = MAX_HEADER_BYTES;
+    let mut remaining = MAX_HEADER_BYTES;
     for (name, value) in headers {
         if OMITTED_HEADERS.contains(&name.as_str()) || header::is_sensitive(name.as_str()) {
             continue;
@@ -231,10 +231,10 @@ fn headers(
             redact(&lossy)
         };
         let text = mask::received_header(name.as_str(), &text);
-        let Some(left) = room.checked_sub(name.as_str().len() + text.len()) else {
+        let Some(left) = remaining.checked_sub(name.as_str().len() + text.len()) else {
             return (map, true);
         };
-        room = left;
+        remaining = left;
         map.entry(name.to_string())
             .and_modify(|values| {
                 values.push_str(", ");

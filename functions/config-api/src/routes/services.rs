@@ -356,9 +356,9 @@ fn entries(caller: &Caller, account: Option<&Account>, entry: Entry) -> Vec<Entr
 }
 
 /// Returns the existing or a new inbound key, or `None` without a user.
-fn key(former: Option<Key>, settings: &Settings) -> Option<Key> {
+fn key(previous: Option<Key>, settings: &Settings) -> Option<Key> {
     let user = settings.user_id?;
-    Some(former.unwrap_or_else(|| Key::new(&random::token(), user)))
+    Some(previous.unwrap_or_else(|| Key::new(&random::token(), user)))
 }
 
 fn changed_fields(before: &Stored, after: &Stored) -> Vec<String> {

@@ -265,15 +265,16 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
 }
 
 /// Rejects unknown event types, and a connected service that does not exist or whose account sets
-/// one of the webhook's headers. Accepts what the `former` settings already contain. Returns the
+/// one of the webhook's headers. Accepts what the `previous` settings already contain. Returns the
 /// origin that requests go to.
 async fn check_references(
     app: &App,
     settings: &Settings,
-    former: Option<&Settings>,
+    previous: Option<&Settings>,
 ) -> Answer<Origin> {
     let (mut problems, mut names) = (Vec::new(), event_types::Names::default());
-    let is_new = |pattern: &Pattern| !former.is_some_and(|former| former.events.contains(pattern));
+    let is_new =
+        |pattern: &Pattern| !previous.is_some_and(|previous| previous.events.contains(pattern));
     for (index, pattern) in settings
         .events
         .iter()
@@ -309,7 +310,7 @@ async fn check_references(
                     let clashes = |settings: &Settings| {
                         settings.check_account(authenticating.as_ref()?).err()
                     };
-                    let is_old = former.is_some_and(|former| clashes(former).is_some());
+                    let is_old = previous.is_some_and(|previous| clashes(previous).is_some());
                     problems.extend(
                         clashes(settings)
                             .filter(|_| !is_old)

@@ -16,7 +16,7 @@ async fn there_is_one_first_admin() {
         refused.text
     );
     let message = refused.body["errorMessage"].as_str().expect("message");
-    assert!(message.contains("exists already"), "{message}");
+    assert!(message.contains("already exists"), "{message}");
     stack.get_path("/v1/webhooks?limit=1").await.expect(200);
 }
 

@@ -342,7 +342,7 @@ async fn what_is_no_bundle_is_refused() {
     let problem = raw(newer).await.problem(422);
     assert_eq!(problem["errors"][0]["pointer"], "/bundle/format");
     assert!(
-        text(&problem["errors"][0], "detail").contains("reads tieline.campaign/1 only"),
+        text(&problem["errors"][0], "detail").contains("only supports tieline.campaign/1"),
         "{problem}"
     );
     let forged = campaign.import(json!({

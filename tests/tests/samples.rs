@@ -82,7 +82,7 @@ fn every_sample_is_what_its_function_takes() {
                 );
             }
             "dispatch.json" => {
-                drop(serde_json::from_str::<Event>(&message(&name)).expect("an event"))
+                drop(serde_json::from_str::<Event>(&message(&name)).expect("an event"));
             }
             "delivery.json" => {
                 let message: Message = serde_json::from_str(&message(&name)).expect("a message");

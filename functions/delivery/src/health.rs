@@ -31,7 +31,7 @@ pub(super) async fn record(
         match publish(app, &webhook.failing_event(health, clock::now())).await {
             Ok(()) => health.warned = true,
             Err(error) => {
-                tracing::error!(webhook = %webhook.id, %error, "failed to publish warning")
+                tracing::error!(webhook = %webhook.id, %error, "failed to publish warning");
             }
         }
     }

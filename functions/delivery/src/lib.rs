@@ -78,7 +78,7 @@ impl DeliverError {
     fn log(&self, id: &dyn std::fmt::Display, number: u32) {
         match self {
             Self::Unsent(Unsent::NoTime) => {
-                tracing::info!(%id, number, "returned to the queue: not enough time left")
+                tracing::info!(%id, number, "returned to the queue: not enough time left");
             }
             error => tracing::error!(%id, number, %error, "message failed"),
         }

@@ -47,7 +47,7 @@ impl Command {
                 ("--watch", None) => arguments.watch = true,
                 ("--help" | "-h", None) => return Ok(Self::Help),
                 ("--port", value) => {
-                    arguments.port = port(value.map(str::to_owned).or_else(|| words.next()))?
+                    arguments.port = port(value.map(str::to_owned).or_else(|| words.next()))?;
                 }
                 _ => return Err(format!("unknown argument {word}")),
             }

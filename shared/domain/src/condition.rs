@@ -301,7 +301,9 @@ impl Condition {
     fn expressions<'a>(&'a self, found: &mut Vec<&'a Expression>) {
         match self {
             Self::All(parts) | Self::Any(parts) => {
-                parts.iter().for_each(|part| part.expressions(found))
+                for part in parts {
+                    part.expressions(found);
+                }
             }
             Self::Not(part) => part.expressions(found),
             Self::Compare {

@@ -182,9 +182,9 @@ pub(crate) fn literals(text: &str) -> impl Iterator<Item = &str> {
 fn each_literal(out: &mut Masked, text: &str, mask: fn(&mut Masked, &str)) {
     for (piece, is_tag) in pieces(text) {
         if is_tag {
-            out.show(piece)
+            out.show(piece);
         } else {
-            mask(out, piece)
+            mask(out, piece);
         }
     }
 }

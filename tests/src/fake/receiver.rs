@@ -101,7 +101,7 @@ impl Receiver {
         let server = tokio::spawn(async move {
             axum::serve(listener, router)
                 .await
-                .expect("serves for ever")
+                .expect("serves for ever");
         });
         Self {
             shared,

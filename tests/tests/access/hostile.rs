@@ -164,7 +164,6 @@ async fn content_types_of_all_kinds() {
 }
 
 /// Texts that programs stumble over.
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",

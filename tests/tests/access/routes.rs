@@ -46,6 +46,7 @@ enum Subject {
     Delivery,
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of routes")]
 fn routes(receiver: &Receiver) -> Vec<Route> {
     use Subject::{
         Account, Call, Campaign, Credential, Delivery, Event, EventType, Message, Nothing,

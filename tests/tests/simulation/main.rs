@@ -30,7 +30,7 @@ use platform::{clock, random};
 
 use self::{checker::Broken, faults::Faults, system::System};
 
-/// Minimum number of deliveries in a run, unless SIMULATION_DELIVERIES says otherwise.
+/// Minimum number of deliveries in a run, unless `SIMULATION_DELIVERIES` says otherwise.
 const DELIVERIES: usize = 10_000;
 /// How many seeds are played at the same time.
 const THREADS: usize = 2;

@@ -59,20 +59,20 @@ fn patch(
         let Some(target) = schemas.get(name).filter(|target| merges(schemas, target)) else {
             return whole.clone();
         };
-        let patched = format!("{}Patch", name.trim_end_matches("Input"));
-        if !patches.contains_key(&patched) {
+        let patch_name = format!("{}Patch", name.trim_end_matches("Input"));
+        if !patches.contains_key(&patch_name) {
             // Placeholder, because the schema may be recursive.
-            patches.insert(patched.clone(), Value::Null);
-            let patch = patch(schemas, target, patches);
-            patches.insert(patched.clone(), patch);
+            patches.insert(patch_name.clone(), Value::Null);
+            let schema = patch(schemas, target, patches);
+            patches.insert(patch_name.clone(), schema);
         }
         let mut reference = whole.clone();
-        reference["$ref"] = format!("{PREFIX}{patched}").into();
+        reference["$ref"] = format!("{PREFIX}{patch_name}").into();
         return reference;
     }
-    let mut patched = whole.clone();
-    let Some(map) = patched.as_object_mut() else {
-        return patched;
+    let mut optional = whole.clone();
+    let Some(map) = optional.as_object_mut() else {
+        return optional;
     };
     // The discriminator field is optional, too.
     for name in ["default", "discriminator"] {
@@ -109,7 +109,7 @@ fn patch(
     {
         *values = nullable(values.take());
     }
-    patched
+    optional
 }
 
 /// Whether a patch is merged into the existing value. Otherwise it replaces the value.

@@ -232,7 +232,7 @@ fn simulate(nfa: &NFA, text: &[u8], steps: &Steps) -> Result<bool, TooCostly> {
             match nfa.state(id) {
                 State::Match { .. } => return Ok(true),
                 State::Look { look, next } if nfa.look_matcher().matches(*look, text, at) => {
-                    active.push(*next)
+                    active.push(*next);
                 }
                 State::Capture { next, .. } => active.push(*next),
                 State::Union { alternates } => active.extend(alternates.iter()),
@@ -345,7 +345,7 @@ impl ast::Visitor for Weight {
             ClassSetItem::Unicode(_) => self.add(CLASS_STEPS, ALL_CHARACTERS),
             ClassSetItem::Perl(class) => self.perl(class),
             ClassSetItem::Ascii(class) => {
-                self.add(0, if class.negated { ALL_CHARACTERS } else { 128 })
+                self.add(0, if class.negated { ALL_CHARACTERS } else { 128 });
             }
             ClassSetItem::Bracketed(class) => {
                 if class.negated {

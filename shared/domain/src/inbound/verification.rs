@@ -128,7 +128,7 @@ impl Verification {
         match self {
             Self::None => {}
             Self::StandardWebhooks(secret) => {
-                put_secret(&mut map, "secret", &secret.expose().into(), reveal)
+                put_secret(&mut map, "secret", &secret.expose().into(), reveal);
             }
             Self::Github(secret)
             | Self::Stripe(secret)

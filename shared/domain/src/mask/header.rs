@@ -180,9 +180,9 @@ fn word(out: &mut Masked, word: &str) {
         return out.show(quote);
     }
     if is_base64(word) {
-        out.hide(word)
+        out.hide(word);
     } else {
-        runs(out, word)
+        runs(out, word);
     }
 }
 

@@ -65,7 +65,7 @@ impl NewMessage {
                 fields.refuse("text", "is required without `html`");
             }
             Some(Channel::Sms | Channel::Chatbot) if !fields.has("text") => {
-                fields.refuse("text", "is required")
+                fields.refuse("text", "is required");
             }
             _ => {}
         }

@@ -173,7 +173,7 @@ pub(super) fn check_percent(literal: &str) -> Result<(), TemplateError> {
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
         match rest[at + 1..] {
             [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                rest = &rest[at + 3..]
+                rest = &rest[at + 3..];
             }
             _ => return Err(TemplateError::Percent),
         }

@@ -6,6 +6,7 @@ pub mod contract;
 pub mod fake;
 pub mod faults;
 pub mod load;
+pub mod memory;
 pub mod provider;
 pub mod rights;
 pub mod service;

@@ -22,7 +22,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
     callback::Notice,
     delivery::{Arrival, Attempt, Delivery, Made, Message, arrive, message::Due},
-    event::Event,
+    event::EventText,
     message::{Errand, attempt::Due as ErrandDue},
     webhook::Webhook,
 };
@@ -241,11 +241,11 @@ async fn process(app: &App, batch: &Batch, received: Received) -> Option<String>
             Arrival::FollowUp => follow_up::repeat(app, &message).await,
             Arrival::Attempt => {
                 let stored = context.event(message.delivery.event);
-                let event = match &message.event {
-                    Some(event) => Some(event.clone()),
-                    None => stored.map(|stored| stored.event.parse()).transpose()?,
-                };
-                match event {
+                let event = message.event.as_ref();
+                match event
+                    .or(stored.map(|dispatched| &dispatched.event))
+                    .cloned()
+                {
                     Some(mut event) => {
                         message.hops = message.hops.max(event.hops);
                         event.hops = message.hops;
@@ -267,7 +267,7 @@ async fn deliver(
     app: &App,
     batch: &Batch,
     message: &Message,
-    event: &Event,
+    event: &EventText,
 ) -> Result<(), DeliverError> {
     let was = batch.context.delivery(message.delivery);
     let webhook = match batch.context.webhook(message.delivery.webhook) {
@@ -350,7 +350,7 @@ async fn cancel(
     app: &App,
     was: Option<Delivery>,
     message: &Message,
-    event: &Event,
+    event: &EventText,
 ) -> Result<(), DeliverError> {
     let row = Delivery::cancelled(was.clone(), message, &event.kind, clock::now());
     tracing::info!(delivery = %row.id, number = message.ticket.number, status = row.status.as_str(), "cancelled");

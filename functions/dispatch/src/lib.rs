@@ -10,6 +10,7 @@ mod matching;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{
     delivery::Message,
+    event::EventText,
     id::{DeliveryId, WebhookId},
     pattern::EventType,
 };
@@ -20,10 +21,7 @@ use platform::{
     document::fault,
     queue::{Outgoing, Queue, QueueError, ascii_json, receipts::Receipts},
     random,
-    table::{
-        Table, TableError,
-        events::{Dispatched, EventText},
-    },
+    table::{Table, TableError, events::Dispatched},
 };
 
 /// Dependencies of the dispatch function.
@@ -54,6 +52,8 @@ enum DispatchError {
     Queue(#[from] QueueError),
     #[error("failed to read the subscriptions of {0}")]
     Subscriptions(EventType),
+    #[error("the event's data is not JSON")]
+    Data,
     #[error("not enough time left in this invocation")]
     NoTime,
 }
@@ -128,19 +128,9 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
     if matches.is_empty() {
         return Ok(Vec::new());
     }
-    let inline = if event.data.len() <= MAX_INLINE_EVENT_BYTES {
-        Some(event.parse()?)
-    } else {
-        None
-    };
-    let inline = inline
-        .map(|event| Ok::<_, QueueError>((ascii_json(&event)?.len(), event)))
-        .transpose()?;
-    let fits =
-        |size: usize| size <= MAX_INLINE_EVENT_BYTES && size * matches.len() <= MAX_COPIES_BYTES;
-    let inline = inline
-        .filter(|(size, _)| fits(*size))
-        .map(|(_, event)| event);
+    let size = ascii_json(event)?.len();
+    let is_inline = size <= MAX_INLINE_EVENT_BYTES && size * matches.len() <= MAX_COPIES_BYTES;
+    let inline = is_inline.then(|| event.clone());
     let message = |webhook: &WebhookId| {
         let delivery = DeliveryId {
             event: event.id,

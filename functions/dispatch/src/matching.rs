@@ -13,13 +13,12 @@ use std::{
     time::Duration,
 };
 
-use domain::{condition::Condition, id::WebhookId, pattern::Pattern};
+use domain::{condition::Condition, event::EventText, id::WebhookId, pattern::Pattern};
 use futures::{StreamExt, stream};
 use platform::{
     deadline::Deadline,
     table::{
         TableError,
-        events::EventText,
         webhooks::{Subscriber, wants},
     },
     telemetry,
@@ -170,7 +169,7 @@ fn evaluate_event(
             None => true,
             Some(conditions) => {
                 if parsed.is_none() {
-                    parsed = Some(event.parse()?);
+                    parsed = Some(event.parse().map_err(|_| DispatchError::Data)?);
                 }
                 let before = conditions.compiled_bytes();
                 let wanted = parsed

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::{
     delivery::{Attempt, Failure, Outcome, attempt::Requested},
-    event::Event,
+    event::EventText,
     id::ServiceId,
     redact::{Redactor, Secrets},
     retry::parse_retry_after,
@@ -105,7 +105,7 @@ fn gone(service: ServiceId) -> TableError {
 pub async fn make(
     tokens: Tokens<'_>,
     endpoint: &Endpoint,
-    event: &Event,
+    event: &EventText,
     number: u32,
     timeout: Duration,
     ready: impl AsyncFn(Duration) -> Result<(), Unsent>,
@@ -117,10 +117,14 @@ pub async fn make(
         .map_err(|error| error.to_string())
         .and_then(|address| {
             builder.attempt.request.url = domain::mask::url(address.as_str());
+            // Parsed here, where nothing is awaited: a batch never has two parsed events.
+            let event = event
+                .parse()
+                .map_err(|_| "the event's data is not JSON".to_owned())?;
             let request =
-                request::build(webhook, &address, event, builder.attempt.at).map_err(|unfit| {
+                request::build(webhook, &address, &event, builder.attempt.at).map_err(|unfit| {
                     builder.attempt.missing_tags =
-                        request::missing(webhook, &address, event).into();
+                        request::missing(webhook, &address, &event).into();
                     unfit.to_string()
                 })?;
             match endpoint

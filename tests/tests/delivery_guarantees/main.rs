@@ -7,6 +7,7 @@ mod expiry;
 mod health;
 mod hops;
 mod hostile;
+mod large;
 mod matching;
 mod outage;
 mod pace;

@@ -1,56 +1,18 @@
 //! The memory that a list of large events takes.
 
-use std::{env, fs, process::Command};
-
 use serde_json::{Value, json};
+use tests::memory::{measures, peak_mib, reset_peak};
 
 use crate::api::{Api, ids};
-
-/// Set in the process that measures itself.
-const MEASURED: &str = "TIELINE_TEST_MEASURED";
-
-/// The most memory that this process had at a time, in MiB.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("a status");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("a peak");
-    line.trim()
-        .trim_end_matches(" kB")
-        .parse::<u64>()
-        .expect("a number")
-        / 1024
-}
-
-/// Runs the test of this name in a process of its own; whether that is this one.
-fn measures(test: &str) -> bool {
-    if env::var_os(MEASURED).is_some() {
-        return true;
-    }
-    let own = env::current_exe().expect("this test");
-    let measured = Command::new(own)
-        .args(["--exact", test])
-        .env(MEASURED, "1")
-        .output()
-        .expect("a process");
-    assert!(
-        measured.status.success(),
-        "{}",
-        String::from_utf8_lossy(&measured.stdout)
-    );
-    false
-}
 
 /// Asserts that reading the list takes less than this many MiB. The fake DynamoDB's part is in the
 /// peak, too.
 async fn assert_takes_below(most: u64, api: &Api, list: &str, least_bytes: usize) {
-    let before = peak();
-    // The peak begins anew.
-    fs::write("/proc/self/clear_refs", "5").expect("reset");
-    let started = peak();
+    let before = peak_mib();
+    reset_peak();
+    let started = peak_mib();
     let page = api.get_text(list).await;
-    let grown = peak().saturating_sub(started);
+    let grown = peak_mib().saturating_sub(started);
     assert!(page.len() > least_bytes, "{} bytes", page.len());
     assert!(
         grown < most,

@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use domain::{
-    event::{Event, NewEvent},
+    event::{Event, EventText, NewEvent},
     id::EventId,
     invalid::{Checked, Fields, Problems, list as array, string},
     pattern::EventType,
@@ -16,7 +16,7 @@ use domain::{
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::table::{
-    events::{Dispatched, EventText},
+    events::Dispatched,
     walk::{Page, Slice},
 };
 use serde::Serialize;

@@ -8,7 +8,7 @@ use axum::{
 };
 use domain::{
     condition::subject::Subject,
-    event::{Event, NewEvent},
+    event::{Event, EventText, NewEvent},
     event_type,
     invalid::{Checked, Fields, whole},
     pattern::EventType,
@@ -89,8 +89,15 @@ pub async fn test(
         egress: &app.egress,
         hops: caller.hops,
     };
-    let (attempt, _) =
-        attempt::make(tokens, &endpoint, &event, 1, timeout, async |_| Ok(())).await?;
+    let (attempt, _) = attempt::make(
+        tokens,
+        &endpoint,
+        &EventText::from(&event),
+        1,
+        timeout,
+        async |_| Ok(()),
+    )
+    .await?;
     Ok(Json(json!({"attempt": attempt})))
 }
 

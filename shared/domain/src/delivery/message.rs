@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ticket;
 use crate::{
-    event::{Event, is_zero},
+    event::{EventText, is_zero},
     id::DeliveryId,
     retry::{hop_delay, line_delay},
     webhook::Line,
@@ -43,7 +43,7 @@ pub struct Message {
     pub hops: u8,
     /// The event, if it is small enough to be sent with the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<Event>,
+    pub event: Option<EventText>,
 }
 
 /// Whether an arriving message is due.
@@ -72,7 +72,7 @@ impl Message {
         delivery: DeliveryId,
         token: String,
         queued_at: Timestamp,
-        event: Option<Event>,
+        event: Option<EventText>,
     ) -> Self {
         let ticket = Ticket { number: 1, token };
         Self {

@@ -288,7 +288,7 @@ fn message_round_trips() {
         due_at: Some(at(5)),
         waits: 3,
         hops: 2,
-        event: Some(event),
+        event: Some((&event).into()),
         ..first_message()
     };
     let text = serde_json::to_string(&message).expect("json");

@@ -108,11 +108,12 @@ impl Context {
 
 impl Table {
     /// Loads the rows that these messages need in one `BatchGetItem`: webhooks, delivery rows, and
-    /// events that the messages do not include.
+    /// events that the messages do not include. A second one loads large data of events.
     pub async fn load_batch(&self, messages: &[Message]) -> Result<Context, TableError> {
         let keys: Vec<Key> = messages.iter().flat_map(keys_of).collect();
         let mut items = self.get_all(&keys).await?;
         let mut context = Context::default();
+        let mut events = Vec::new();
         for message in messages {
             let id = message.delivery;
             if let Some((key, item)) = items.remove_entry(&Key::webhook(id.webhook))
@@ -127,9 +128,16 @@ impl Table {
                 context.deliveries.insert(id, row);
             }
             if let Some((key, item)) = items.remove_entry(&Key::event(id.event))
-                && let Some(row) = context.read(key, Dispatched::from_item(item))?
+                && let Some(row) =
+                    context.read(key, serde_dynamo::from_item(item).map_err(TableError::from))?
             {
-                context.events.insert(id.event, row);
+                events.push((id.event, row));
+            }
+        }
+        let (ids, rows): (Vec<EventId>, _) = events.into_iter().unzip();
+        for (id, dispatched) in ids.into_iter().zip(self.with_data(rows).await?) {
+            if let Some(dispatched) = context.read(Key::event(id), dispatched)? {
+                context.events.insert(id, dispatched);
             }
         }
         Ok(context)

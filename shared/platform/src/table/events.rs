@@ -1,17 +1,20 @@
 //! Events, each with the webhooks that matched it when it was dispatched.
+//!
+//! Large data is an item of its own, written before the event's row and with the same expiry.
 
 use domain::{
-    event::Event,
+    event::{Event, EventText},
     id::{DeliveryId, EventId, WebhookId},
     pattern::EventType,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use serde_json::{Value, value::RawValue};
 
 use super::{
-    AttributeValue, Condition, Item, Key, Table, TableError, Written, item, key, number, text,
+    AttributeValue, Condition, Key, Table, TableError, Written, item, key, number, text,
+    unreadable::readable,
     walk::{Page, Slice, Span},
+    weight::text_bytes,
 };
 
 /// Maximum size of a stored event, in bytes. DynamoDB limits an item to 400 KB, of which the
@@ -20,97 +23,6 @@ pub const MOST_EVENT_BYTES: usize = 350 * 1024;
 
 /// Maximum number of webhooks that one event can match. Bounded by the size of its row.
 pub const MOST_MATCHES: usize = 1000;
-
-/// An event with its data as JSON text, as in the queue and the table. Parsed into values,
-/// `[0,0,0,…]` takes about forty times the memory of its text.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(from = "QueuedEvent")]
-pub struct EventText {
-    /// Event ID.
-    pub id: EventId,
-    /// Event type.
-    pub kind: EventType,
-    /// When it happened.
-    pub timestamp: Timestamp,
-    /// The payload: the text of a JSON object.
-    pub data: String,
-    /// Number of times that the event left Tieline and came back.
-    pub hops: u8,
-}
-
-/// An event in its queue message, with the fields of [`Event`].
-#[derive(Deserialize)]
-struct QueuedEvent {
-    id: EventId,
-    #[serde(rename = "type")]
-    kind: EventType,
-    timestamp: Timestamp,
-    data: Box<RawValue>,
-    #[serde(default)]
-    hops: u8,
-}
-
-impl From<QueuedEvent> for EventText {
-    fn from(
-        QueuedEvent {
-            id,
-            kind,
-            timestamp,
-            data,
-            hops,
-        }: QueuedEvent,
-    ) -> Self {
-        let mut data: String = Box::<str>::from(data).into();
-        // Queue messages are ASCII. `\u00e9` would take more space in the table than `é`.
-        if data.contains("\\u")
-            && let Ok(value) = serde_json::from_str::<Value>(&data)
-        {
-            data = value.to_string();
-        }
-        Self {
-            id,
-            kind,
-            timestamp,
-            data,
-            hops,
-        }
-    }
-}
-
-impl From<&Event> for EventText {
-    fn from(event: &Event) -> Self {
-        let Event {
-            id,
-            kind,
-            timestamp,
-            data,
-            hops,
-        } = event;
-        Self {
-            id: *id,
-            kind: kind.clone(),
-            timestamp: *timestamp,
-            data: data.to_string(),
-            hops: *hops,
-        }
-    }
-}
-
-impl EventText {
-    /// Parses the data.
-    pub fn parse(&self) -> Result<Event, TableError> {
-        let data = serde_json::from_str(&self.data);
-        let data =
-            data.map_err(|error| TableError::Document(format!("data of {}: {error}", self.id)))?;
-        Ok(Event {
-            id: self.id,
-            kind: self.kind.clone(),
-            timestamp: self.timestamp,
-            data,
-            hops: self.hops,
-        })
-    }
-}
 
 /// Maximum duration of a chain of attempts: seven days of schedule, and a day for queue delays.
 const MAX_RETRY_CHAIN: SignedDuration = SignedDuration::from_hours(8 * 24);
@@ -126,14 +38,24 @@ pub struct Dispatched {
     pub dispatched_at: Timestamp,
 }
 
+/// Maximum size in bytes of data in an event's row. A partition takes 1,000 write units a second,
+/// one for each KB. The partitions of a day would soon be full of larger data, so it gets an item
+/// with a partition of its own.
+const MAX_DATA_BYTES_IN_ROW: usize = 32 * 1024;
+
 #[derive(Serialize, Deserialize)]
-struct Row {
+pub(super) struct Row {
     id: EventId,
     #[serde(rename = "type")]
     kind: EventType,
     timestamp: Timestamp,
-    /// JSON text, because DynamoDB's numbers would change some values.
-    data: String,
+    /// JSON text, because DynamoDB's numbers would change some values. None if it has an item of
+    /// its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    /// Size in a response, in bytes, of data that has an item of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    response_bytes: Option<usize>,
     #[serde(default)]
     hops: u8,
     matches: Vec<WebhookId>,
@@ -141,36 +63,41 @@ struct Row {
     expires_at: i64,
 }
 
-impl From<Row> for Dispatched {
-    fn from(row: Row) -> Self {
-        let Row {
+/// Data with an item of its own.
+#[derive(Serialize, Deserialize)]
+struct DataRow {
+    data: String,
+    expires_at: i64,
+}
+
+impl Row {
+    /// Returns the event with its data, which is in the row or is this one.
+    fn with_data(self, data: Option<String>) -> Result<Dispatched, TableError> {
+        let Self {
+            id,
+            kind,
+            timestamp,
+            hops,
+            matches,
+            dispatched_at,
+            ..
+        } = self;
+        let data = self
+            .data
+            .or(data)
+            .ok_or_else(|| TableError::Document(format!("data of {id} is missing")))?;
+        let event = EventText {
             id,
             kind,
             timestamp,
             data,
             hops,
+        };
+        Ok(Dispatched {
+            event,
             matches,
             dispatched_at,
-            expires_at: _,
-        } = row;
-        Self {
-            event: EventText {
-                id,
-                kind,
-                timestamp,
-                data,
-                hops,
-            },
-            matches,
-            dispatched_at,
-        }
-    }
-}
-
-impl Dispatched {
-    /// Parses the row of an event.
-    pub(crate) fn from_item(item: Item) -> Result<Self, TableError> {
-        Ok(serde_dynamo::from_item::<_, Row>(item)?.into())
+        })
     }
 }
 
@@ -187,22 +114,33 @@ impl Table {
             matches,
             dispatched_at,
         } = &dispatched;
+        let absent = || Some(Condition::absent_at(*dispatched_at));
+        // The IDs of derived events may contain a time long past.
+        let expires_at = self.expiry(event.id.made_at().max(*dispatched_at));
+        let is_large = event.data.len() > MAX_DATA_BYTES_IN_ROW;
+        if is_large {
+            let data = DataRow {
+                data: event.data.clone(),
+                expires_at,
+            };
+            // Before the row, so that a row's data always exists.
+            let (Written::Yes | Written::Refused) = self
+                .put_item(item(&Key::event_data(event.id), None, data)?, absent())
+                .await?;
+        }
         let row = Row {
             id: event.id,
             kind: event.kind.clone(),
             timestamp: event.timestamp,
-            data: event.data.clone(),
+            data: (!is_large).then(|| event.data.clone()),
+            response_bytes: is_large.then(|| text_bytes(&event.data)),
             hops: event.hops,
             matches: matches.clone(),
             dispatched_at: *dispatched_at,
-            // The IDs of derived events may contain a time long past.
-            expires_at: self.expiry(event.id.made_at().max(*dispatched_at)),
+            expires_at,
         };
         match self
-            .put_item(
-                item(&Key::event(event.id), None, row)?,
-                Some(Condition::absent_at(*dispatched_at)),
-            )
+            .put_item(item(&Key::event(event.id), None, row)?, absent())
             .await?
         {
             Written::Yes => Ok(dispatched),
@@ -245,10 +183,14 @@ impl Table {
             (":expires_at", number(self.expiry(now))),
             (":next", number(now.as_second().saturating_add(1))),
         ];
-        let alive = Condition::that("#expires_at >= :next", values);
-        let kept = self
-            .update_item(&Key::event(id), "SET #expires_at = :expires_at", alive)
-            .await?;
+        let extend = async |key: Key| {
+            let alive = Condition::that("#expires_at >= :next", values.clone());
+            self.update_item(&key, "SET #expires_at = :expires_at", alive)
+                .await
+        };
+        // Small data has no item, and the condition fails.
+        extend(Key::event_data(id)).await?;
+        let kept = extend(Key::event(id)).await?;
         Ok(if kept.is_some() {
             Written::Yes
         } else {
@@ -258,20 +200,60 @@ impl Table {
 
     /// Returns an event.
     pub async fn event(&self, id: EventId) -> Result<Option<Dispatched>, TableError> {
-        Ok(self
-            .get::<Row>(&Key::event(id))
-            .await?
-            .map(Dispatched::from))
+        let Some(row) = self.get::<Row>(&Key::event(id)).await? else {
+            return Ok(None);
+        };
+        let data = match row.data {
+            Some(_) => None,
+            None => self.get::<DataRow>(&Key::event_data(id)).await?,
+        };
+        row.with_data(data.map(|row| row.data)).map(Some)
     }
 
     /// Lists the events of a time range, newest first.
     pub async fn events(&self, span: Span, slice: &Slice) -> Result<Page<Dispatched>, TableError> {
-        let page = self.by_day::<Row>(key::events, span, slice).await?;
-        page.open("event", async |row| {
-            let data = serde_json::from_str::<IgnoredAny>(&row.data);
-            data.map_err(|error| TableError::Document(format!("data of {}: {error}", row.id)))?;
-            Ok(Dispatched::from(row))
+        let Page {
+            items,
+            next,
+            weight,
+        } = self.by_day::<Row>(key::events, span, slice).await?;
+        let mut readable_items = Vec::with_capacity(items.len());
+        for event in self.with_data(items).await? {
+            let event = event.and_then(|dispatched| {
+                let EventText { id, data, .. } = &dispatched.event;
+                let valid = serde_json::from_str::<IgnoredAny>(data);
+                valid
+                    .map_err(|error| TableError::Document(format!("data of {id}: {error}")))
+                    .map(|_| dispatched)
+            });
+            readable_items.extend(readable("event", event)?);
+        }
+        Ok(Page {
+            items: readable_items,
+            next,
+            weight,
         })
-        .await
+    }
+
+    /// Loads the data that these rows lack. One error for each event whose data is missing or
+    /// unreadable.
+    pub(super) async fn with_data(
+        &self,
+        rows: Vec<Row>,
+    ) -> Result<Vec<Result<Dispatched, TableError>>, TableError> {
+        let lacking = rows.iter().filter(|row| row.data.is_none());
+        let keys: Vec<Key> = lacking.map(|row| Key::event_data(row.id)).collect();
+        let mut items = self.get_all(&keys).await?;
+        let complete = |row: Row| {
+            let item = match row.data {
+                Some(_) => None,
+                None => items.remove(&Key::event_data(row.id)),
+            };
+            let data = item
+                .map(serde_dynamo::from_item::<_, DataRow>)
+                .transpose()?;
+            row.with_data(data.map(|row| row.data))
+        };
+        Ok(rows.into_iter().map(complete).collect())
     }
 }

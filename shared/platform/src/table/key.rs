@@ -23,6 +23,7 @@
 //! | audit entry | `audit#<day>#<shard>` | ULID | |
 //! | first admin | `admin` | `admin` | |
 //! | event | `events#<day>#<shard>` | event's ULID | |
+//! | large data of an event | `events#<id>` | `data` | |
 //! | delivery | `deliveries#<webhook>#<day>#<shard>` | event's ULID | |
 //! | later attempts | `attempts#<delivery>` | number, ten digits | |
 //! | position of the sweeper | `sweeper` | `position` | |
@@ -217,6 +218,11 @@ impl Key {
             events(day(id.made_at()), shard(id.ulid())),
             id.ulid().to_string(),
         )
+    }
+
+    /// The data of an event that is too large for the event's row.
+    pub fn event_data(id: EventId) -> Self {
+        Self::new(format!("events#{id}"), "data")
     }
 
     /// A delivery.

@@ -9,16 +9,27 @@ use super::Item;
 /// fields, and for values that grow when they are decrypted.
 pub const MAX_RESPONSE_BYTES: usize = 4_000_000;
 
-/// Returns an upper bound for the size of an item in a response, in bytes.
+/// Attribute for the size in a response of what an item refers to.
+const REFERRED: &str = "response_bytes";
+
+/// Returns an upper bound for the size of an item in a response, in bytes, with what it refers to.
 pub(super) fn response_bytes(item: &Item) -> usize {
-    item.iter()
+    let referred = item.get(REFERRED).and_then(|bytes| bytes.as_n().ok());
+    let own: usize = item
+        .iter()
         .map(|(name, value)| name.len() + 12 + of_value(value))
-        .sum()
+        .sum();
+    own + referred.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
+}
+
+/// Returns an upper bound for the size of a text in a response, in bytes.
+pub(super) fn text_bytes(text: &str) -> usize {
+    text.bytes().map(of_byte).sum()
 }
 
 fn of_value(value: &AttributeValue) -> usize {
     match value {
-        AttributeValue::S(text) => text.bytes().map(of_byte).sum(),
+        AttributeValue::S(text) => text_bytes(text),
         AttributeValue::M(map) => response_bytes(map),
         AttributeValue::L(list) => list.iter().map(|value| 8 + of_value(value)).sum(),
         AttributeValue::N(digits) => digits.len(),

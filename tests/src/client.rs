@@ -2,8 +2,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
-use reqwest::header::HeaderMap;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
 use crate::contract;

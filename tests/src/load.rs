@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use crate::sink::Request;
-use crate::stack::{Stack, text, unique};
+use crate::{
+    sink::Request,
+    stack::{Stack, text, unique},
+};
 
 /// How many requests are under way at once.
 const CONCURRENT: usize = 20;

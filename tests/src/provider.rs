@@ -3,9 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Answer;
-use crate::stack::{Stack, text, unique};
-use crate::webhook::WebhookBuilder;
+use crate::{
+    client::Answer,
+    stack::{Stack, text, unique},
+    webhook::WebhookBuilder,
+};
 
 /// A provider about to be created.
 #[derive(Debug)]

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Answer;
-use crate::stack::{Stack, text, unique};
+use crate::{
+    client::Answer,
+    stack::{Stack, text, unique},
+};
 
 /// A service about to be created: its account authenticates not at all, unless it says otherwise.
 #[derive(Debug)]

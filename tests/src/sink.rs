@@ -3,20 +3,28 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
-use std::collections::VecDeque;
-use std::net::{Ipv4Addr, TcpListener};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    net::{Ipv4Addr, TcpListener},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::Response;
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::State,
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
+};
 use futures::stream;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 use crate::stack::PATIENCE;
 

@@ -7,15 +7,16 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client};
-use crate::service::ServiceBuilder;
-use crate::webhook::{Webhook, WebhookBuilder};
+use crate::{
+    client::{Answer, Client},
+    service::ServiceBuilder,
+    webhook::{Webhook, WebhookBuilder},
+};
 
 /// How long anything that is waited for may take.
 pub const PATIENCE: Duration = Duration::from_mins(1);

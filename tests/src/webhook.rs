@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::client::Answer;
-use crate::stack::{Stack, text, unique};
+use crate::{
+    client::Answer,
+    stack::{Stack, text, unique},
+};
 
 /// A webhook about to be created: it takes `message`, once, with what the API has for defaults
 /// otherwise.

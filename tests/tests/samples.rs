@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use aws_lambda_events::sqs::SqsEvent;
 use domain::{
-    delivery::{Message, message::Due},
+    delivery::{DeliveryTask, task::Due},
     event::{Event, NewEvent},
     inbound::Key,
 };
@@ -85,7 +85,8 @@ fn every_sample_is_what_its_function_takes() {
                 drop(serde_json::from_str::<Event>(&message(&name)).expect("an event"));
             }
             "delivery.json" => {
-                let message: Message = serde_json::from_str(&message(&name)).expect("a message");
+                let message: DeliveryTask =
+                    serde_json::from_str(&message(&name)).expect("a message");
                 assert_eq!(
                     message.event.as_ref().map(|event| event.id),
                     Some(message.delivery.event)

@@ -23,7 +23,7 @@ use axum::{
     http::{Method, Uri},
     middleware,
 };
-use domain::target::Allow;
+use domain::egress_policy::AllowList;
 use platform::{egress::Egress, gateway, keyring::Keys, queue::Queue, table::Table};
 
 /// State that all handlers share.
@@ -39,7 +39,7 @@ pub struct App {
     /// HTTP client for connected services, token endpoints, and tests of webhooks and providers.
     pub egress: Egress,
     /// Non-public hosts that outgoing requests may connect to.
-    pub allow: Allow,
+    pub allow: AllowList,
     /// Public base URL, without a trailing slash.
     pub public_url: String,
     /// Access rules of all routes.
@@ -56,7 +56,7 @@ pub struct Clients {
     pub keys: Keys,
     pub events: Queue,
     pub deliveries: Queue,
-    pub allow: Allow,
+    pub allow: AllowList,
     pub public_url: String,
 }
 

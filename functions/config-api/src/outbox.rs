@@ -7,9 +7,9 @@
 
 use domain::{
     id::ProviderId,
-    invalid::Problems,
-    message::{Content, Errand, Message, MessageRef, NewMessage},
+    message::{Content, Message, MessageRef, NewMessage, SendTask},
     provider::choose,
+    validation::ValidationErrors,
 };
 use platform::{
     clock, random,
@@ -122,7 +122,7 @@ async fn ensure_enqueued(
     delay_seconds: u32,
 ) -> Answer<Message> {
     if !claim.done {
-        if let Some(task) = row.errand().filter(|_| row.attempts.is_empty()) {
+        if let Some(task) = row.task().filter(|_| row.attempts.is_empty()) {
             enqueue(app, &row, &task, delay_seconds).await?;
         }
         app.table.claim_done(space, hash, claim).await?;
@@ -149,7 +149,7 @@ async fn requested_provider(app: &App, new: &NewMessage) -> Answer<Option<String
     };
     let campaign = app.table.campaign(id).await?;
     let campaign = campaign.ok_or_else(|| {
-        Problems::here("must be the ID of an existing campaign").under("campaign_id")
+        ValidationErrors::here("must be the ID of an existing campaign").under("campaign_id")
     })?;
     let own = || {
         campaign
@@ -162,7 +162,7 @@ async fn requested_provider(app: &App, new: &NewMessage) -> Answer<Option<String
 
 /// Enqueues a send task. Each provider has its own message group, so that one backlog does not
 /// delay the others.
-async fn enqueue(app: &App, row: &Message, task: &Errand, delay_seconds: u32) -> Answer<()> {
+async fn enqueue(app: &App, row: &Message, task: &SendTask, delay_seconds: u32) -> Answer<()> {
     let group = Some(row.provider_id.to_string());
     Ok(app.deliveries.send_json(task, delay_seconds, group).await?)
 }

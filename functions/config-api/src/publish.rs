@@ -6,9 +6,9 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
     event::{Event, NewEvent},
     id::EventId,
-    invalid::{Checked, Problems},
     pattern::EventType,
     scope::Scope,
+    validation::{Validated, ValidationErrors},
 };
 use jiff::Timestamp;
 use platform::{
@@ -35,13 +35,13 @@ pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     /// Parses a key.
-    pub fn parse(text: &str) -> Checked<Self> {
+    pub fn parse(text: &str) -> Validated<Self> {
         let legal = (1..=255).contains(&text.len())
             && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
         if legal {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Problems::here(
+            Err(ValidationErrors::here(
                 "must have 1 to 255 printable ASCII characters",
             ))
         }
@@ -196,9 +196,9 @@ pub(crate) fn key_space(caller: &Caller, route: &str) -> String {
 }
 
 /// Rejects reserved event types unless the caller has the scope `admin`.
-pub(crate) fn check_reserved(caller: &Caller, kind: &EventType) -> Checked<()> {
+pub(crate) fn check_reserved(caller: &Caller, kind: &EventType) -> Validated<()> {
     if kind.is_reserved() && !caller.scopes.grants(Scope::Admin) {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "is reserved for Tieline's own events. Publishing it requires the scope `admin`",
         ));
     }
@@ -207,7 +207,7 @@ pub(crate) fn check_reserved(caller: &Caller, kind: &EventType) -> Checked<()> {
 
 /// The error for an idempotency key that was used with another body.
 pub(crate) fn key_reused() -> Problem {
-    Problems::here(
+    ValidationErrors::here(
         "was used with another body within the last 24 hours. Use a new key for each request",
     )
     .of_header("Idempotency-Key")
@@ -224,7 +224,7 @@ pub(crate) fn digest(text: &str) -> String {
 pub async fn rejection(
     app: &App,
     caller: &Caller,
-    mut problems: Problems,
+    mut problems: ValidationErrors,
     kind: &Value,
     types: &mut Types,
 ) -> Answer<Problem> {
@@ -241,13 +241,13 @@ pub async fn rejection(
 /// Cache of event type lookups for one request: `None` for known types, else the error.
 #[derive(Debug, Default)]
 pub struct Types {
-    looked_up: HashMap<EventType, Option<Problems>>,
+    looked_up: HashMap<EventType, Option<ValidationErrors>>,
     names: event_types::Names,
 }
 
 impl Types {
     /// Returns the error for an unknown type.
-    async fn unknown(&mut self, app: &App, kind: &EventType) -> Answer<Option<Problems>> {
+    async fn unknown(&mut self, app: &App, kind: &EventType) -> Answer<Option<ValidationErrors>> {
         if let Some(looked_up) = self.looked_up.get(kind) {
             return Ok(looked_up.clone());
         }

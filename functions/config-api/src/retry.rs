@@ -1,7 +1,7 @@
 //! Re-queues deliveries. A crash at any point leaves no delivery that waits for a message that was
 //! never sent.
 
-use domain::delivery::{Delivery, HEAD_START, Message};
+use domain::delivery::{Delivery, DeliveryTask, WRITE_AHEAD_DELAY_SECS};
 use jiff::{SignedDuration, Timestamp};
 use platform::{
     queue::{Queue, QueueError},
@@ -31,7 +31,7 @@ pub fn is_overdue(queued_at: Timestamp, now: Timestamp) -> bool {
 ///
 /// # Errors
 /// Fails if the table or the queue fails. Repeating the request is safe.
-pub async fn again(
+pub async fn requeue(
     table: &Table,
     deliveries: &Queue,
     before: Delivery,
@@ -42,10 +42,10 @@ pub async fn again(
     if table.keep_event(before.id.event, now).await? == Written::Refused {
         return Ok(None);
     }
-    let (row, message) = before.retried(hops, now, random::token());
+    let (row, message) = before.manual_retry(hops, now, random::token());
     let replaces = message.replaces.is_some();
     if replaces {
-        send(deliveries, &message, HEAD_START).await?;
+        send(deliveries, &message, WRITE_AHEAD_DELAY_SECS).await?;
     }
     if table.replace_delivery(&row, was).await? == Written::Refused {
         return Ok(None);
@@ -56,7 +56,7 @@ pub async fn again(
     Ok(Some(row))
 }
 
-async fn send(queue: &Queue, message: &Message, delay_seconds: u32) -> Result<(), RetryError> {
+async fn send(queue: &Queue, message: &DeliveryTask, delay_seconds: u32) -> Result<(), RetryError> {
     let group = Some(message.delivery.webhook.to_string());
     Ok(queue.send_json(message, delay_seconds, group).await?)
 }

@@ -3,7 +3,8 @@
 //! from the row, so that it can be repeated after a crash.
 
 use domain::{
-    delivery::{Arrival, Attempt, Delivery, Message, arrive, delivery_failed},
+    attempt::{Arrival, Attempt},
+    delivery::{Delivery, DeliveryTask, arrive, delivery_failed},
     webhook::Webhook,
 };
 use platform::{clock, random, table::Written};
@@ -24,7 +25,7 @@ pub(super) async fn first(
     if let Some(reason) = row.stops {
         disable(app, row, reason).await?;
     }
-    match row.awaited_message() {
+    match row.awaited_task() {
         Some(message) => send(&app.retries, &message, message.delay(clock::now())).await,
         None => emit_failure(app, row, webhook, Some(last)).await,
     }
@@ -32,7 +33,7 @@ pub(super) async fn first(
 
 /// Follow-up of an attempt whose message was redelivered. Does nothing if the delivery has moved
 /// on.
-pub(super) async fn repeat(app: &App, message: &Message) -> Result<(), DeliverError> {
+pub(super) async fn repeat(app: &App, message: &DeliveryTask) -> Result<(), DeliverError> {
     let Some((row, attempts)) = app.table.delivery_with_attempts(message.delivery).await? else {
         return Ok(());
     };
@@ -42,7 +43,7 @@ pub(super) async fn repeat(app: &App, message: &Message) -> Result<(), DeliverEr
     if let Some(reason) = row.stops {
         disable(app, &row, reason).await?;
     }
-    let Some((renewed, next)) = row.renewed(random::token()) else {
+    let Some((renewed, next)) = row.reissue_task(random::token()) else {
         let webhook = webhook_of(app, &row).await?;
         return emit_failure(app, &row, webhook.as_ref(), attempts.last()).await;
     };

@@ -1,10 +1,11 @@
 //! Health of a webhook: records failures and recoveries, warns the owner, disables the webhook.
 
 use domain::{
+    attempt::{Attempt, Outcome},
     audit::Actor,
-    delivery::{Attempt, Delivery, Outcome, is_about_webhooks},
+    delivery::{Delivery, is_about_webhooks},
     event::Event,
-    webhook::{DisabledReason, Health, Webhook},
+    webhook::{Health, Webhook, health::DisabledReason},
 };
 use platform::{
     clock,
@@ -25,7 +26,7 @@ pub(super) async fn record(
     let before = webhook.state.health.as_ref();
     let mut after = Health::after(before, outcome, made.at);
     if let Some(health) = &mut after
-        && health.is_to_be_told(clock::now())
+        && health.should_warn(clock::now())
         && !is_about_webhooks(&row.event_type)
     {
         match publish(app, &webhook.failing_event(health, clock::now())).await {
@@ -69,7 +70,7 @@ pub(super) async fn disable(
         }
         let health = webhook.state.health.as_ref();
         if reason == DisabledReason::Failing
-            && !health.is_some_and(|health| health.is_beyond_hope(clock::now()))
+            && !health.is_some_and(|health| health.should_disable(clock::now()))
         {
             // An attempt has succeeded in the meantime.
             return Ok(());

@@ -20,10 +20,11 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
-    callback::Notice,
-    delivery::{Arrival, Attempt, Delivery, Made, Message, arrive, message::Due},
+    attempt::{Arrival, Attempt},
+    callback::CallbackReport,
+    delivery::{CompletedAttempt, Delivery, DeliveryTask, arrive, task::Due},
     event::EventText,
-    message::{Errand, attempt::Due as ErrandDue},
+    message::{SendTask, attempt::Due as SendDue},
     webhook::Webhook,
 };
 use futures::future::join_all;
@@ -102,7 +103,7 @@ const MAX_ROW_AGE: Duration = Duration::from_secs(1);
 struct Received {
     message_id: String,
     body: String,
-    message: Message,
+    message: DeliveryTask,
 }
 
 /// Processes a batch and returns the messages that SQS must redeliver. Requests that could outlast
@@ -112,7 +113,7 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
     let now = clock::now();
     let mut due = Vec::with_capacity(batch.records.len());
     let mut deferred = Vec::new();
-    let (mut sends, mut notices) = (Vec::new(), Vec::new());
+    let (mut sends, mut reports_due) = (Vec::new(), Vec::new());
     let exhausted = || "exceeded the maximum number of re-queues".to_owned();
     for record in batch.records {
         let (message_id, body) = (
@@ -135,19 +136,19 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
                 } => Deferred::Requeue(message, delay_seconds),
                 Due::Lost => Deferred::DeadLetter(body, exhausted()),
             },
-            Ok(Incoming::Errand(errand)) => match errand.due(now) {
-                ErrandDue::Now(errand) => {
-                    sends.push((message_id, errand));
+            Ok(Incoming::SendTask(task)) => match task.due(now) {
+                SendDue::Now(task) => {
+                    sends.push((message_id, task));
                     continue;
                 }
-                ErrandDue::Later {
-                    errand,
+                SendDue::Later {
+                    task,
                     delay_seconds,
-                } => Deferred::RequeueSend(errand, delay_seconds),
-                ErrandDue::Lost => Deferred::DeadLetter(body, exhausted()),
+                } => Deferred::RequeueSend(task, delay_seconds),
+                SendDue::Lost => Deferred::DeadLetter(body, exhausted()),
             },
-            Ok(Incoming::Notice(notice)) => {
-                notices.push((message_id, notice));
+            Ok(Incoming::CallbackReport(report)) => {
+                reports_due.push((message_id, report));
                 continue;
             }
             Err(error) => Deferred::DeadLetter(body, fault(&error)),
@@ -158,9 +159,9 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
         process_batch(app, due, deadline),
         messages::process_batch(app, sends, deadline),
         join_all(
-            notices
+            reports_due
                 .into_iter()
-                .map(|(id, notice)| reports::process(app, id, notice))
+                .map(|(id, report)| reports::process(app, id, report))
         ),
         join_all(deferred.into_iter().map(|(id, action)| action.act(app, id))),
     );
@@ -177,9 +178,9 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
 
 /// Content of a queue message.
 enum Incoming {
-    Delivery(Message),
-    Errand(Errand),
-    Notice(Notice),
+    Delivery(DeliveryTask),
+    SendTask(SendTask),
+    CallbackReport(CallbackReport),
 }
 
 /// Parses a queue message. The kinds differ in a required field. Deliveries are the most frequent
@@ -188,15 +189,15 @@ fn read(body: &str) -> serde_json::Result<Incoming> {
     serde_json::from_str(body)
         .map(Incoming::Delivery)
         .or_else(|error| {
-            let errand = || serde_json::from_str(body).map(Incoming::Errand);
-            let notice = || serde_json::from_str(body).map(Incoming::Notice);
-            errand().or_else(|_| notice()).map_err(|_| error)
+            let task = || serde_json::from_str(body).map(Incoming::SendTask);
+            let report = || serde_json::from_str(body).map(Incoming::CallbackReport);
+            task().or_else(|_| report()).map_err(|_| error)
         })
 }
 
 /// Processes delivery messages. Returns the IDs of those that failed.
 async fn process_batch(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<String>> {
-    let messages: Vec<Message> = due
+    let messages: Vec<DeliveryTask> = due
         .iter()
         .map(|received| received.message.clone())
         .collect();
@@ -257,7 +258,7 @@ async fn process(app: &App, batch: &Batch, received: Received) -> Option<String>
         }
     };
     work.await.err().map(|error| {
-        error.log(&message.delivery, message.ticket.number);
+        error.log(&message.delivery, message.attempt_token.number);
         message_id
     })
 }
@@ -266,12 +267,12 @@ async fn process(app: &App, batch: &Batch, received: Received) -> Option<String>
 async fn deliver(
     app: &App,
     batch: &Batch,
-    message: &Message,
+    message: &DeliveryTask,
     event: &EventText,
 ) -> Result<(), DeliverError> {
     let was = batch.context.delivery(message.delivery);
     let webhook = match batch.context.webhook(message.delivery.webhook) {
-        Some(row) if !row.stopped().covers(message.queued_at) => row.open(&app.keys).await?,
+        Some(row) if !row.stopped().includes(message.queued_at) => row.open(&app.keys).await?,
         _ => return cancel(app, was, message, event).await,
     };
     let timeout = attempt::timeout(&webhook);
@@ -300,7 +301,7 @@ async fn deliver(
                 .table
                 .stopped(webhook.id)
                 .await?
-                .covers(message.queued_at)
+                .includes(message.queued_at)
         {
             return Err(Unsent::Stopped);
         }
@@ -314,7 +315,7 @@ async fn deliver(
         tokens,
         &endpoint,
         event,
-        message.ticket.number,
+        message.attempt_token.number,
         timeout,
         ready,
     )
@@ -323,9 +324,9 @@ async fn deliver(
         Err(Unsent::Stopped) => return cancel(app, was, message, event).await,
         made => made?,
     };
-    let row = Delivery::after(
+    let row = Delivery::record_attempt(
         was.clone(),
-        &Made {
+        &CompletedAttempt {
             message,
             event_type: &event.kind,
             attempt: &made,
@@ -349,11 +350,11 @@ async fn deliver(
 async fn cancel(
     app: &App,
     was: Option<Delivery>,
-    message: &Message,
+    message: &DeliveryTask,
     event: &EventText,
 ) -> Result<(), DeliverError> {
     let row = Delivery::cancelled(was.clone(), message, &event.kind, clock::now());
-    tracing::info!(delivery = %row.id, number = message.ticket.number, status = row.status.as_str(), "cancelled");
+    tracing::info!(delivery = %row.id, number = message.attempt_token.number, status = row.status.as_str(), "cancelled");
     // Condition failed: a duplicate or a manual retry won the race; this message is obsolete.
     let (Written::Yes | Written::Refused) = app.table.record(&row, was.as_ref(), None).await?;
     Ok(())
@@ -361,7 +362,7 @@ async fn cancel(
 
 /// Handles a row that changed since the batch was read. If a duplicate of this message recorded it,
 /// the follow-up may be missing.
-async fn handle_conflict(app: &App, message: &Message) -> Result<(), DeliverError> {
+async fn handle_conflict(app: &App, message: &DeliveryTask) -> Result<(), DeliverError> {
     let row = app.table.delivery(message.delivery).await?;
     match arrive(row.as_ref(), message) {
         Arrival::FollowUp => follow_up::repeat(app, message).await,
@@ -387,8 +388,8 @@ fn log(row: &Delivery, made: &Attempt) {
 
 /// Handling of messages that need no attempt now.
 enum Deferred {
-    Requeue(Message, u32),
-    RequeueSend(Errand, u32),
+    Requeue(DeliveryTask, u32),
+    RequeueSend(SendTask, u32),
     DeadLetter(String, String),
 }
 
@@ -412,7 +413,11 @@ impl Deferred {
 }
 
 /// Queues a message for its attempt.
-async fn send(queue: &Queue, message: &Message, delay_seconds: u32) -> Result<(), DeliverError> {
+async fn send(
+    queue: &Queue,
+    message: &DeliveryTask,
+    delay_seconds: u32,
+) -> Result<(), DeliverError> {
     let group = Some(message.delivery.webhook.to_string());
     Ok(queue.send_json(message, delay_seconds, group).await?)
 }

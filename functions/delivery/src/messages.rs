@@ -8,10 +8,10 @@
 use std::collections::HashSet;
 
 use domain::{
-    delivery::Arrival,
+    attempt::Arrival,
     event::Event,
     id::ProviderId,
-    message::{Errand, Made, Message, attempt::arrive},
+    message::{CompletedAttempt, Message, SendTask, attempt::arrive},
 };
 use futures::future::join_all;
 use platform::{
@@ -32,12 +32,12 @@ const RECORD_TRIES: usize = 50;
 /// Processes the send tasks of a batch. Returns the IDs of the queue messages that failed.
 pub(super) async fn process_batch(
     app: &App,
-    mut tasks: Vec<(String, Errand)>,
+    mut tasks: Vec<(String, SendTask)>,
     deadline: Deadline,
 ) -> Vec<Option<String>> {
     // Concurrent duplicates would all find themselves awaited.
     let mut seen = HashSet::new();
-    tasks.retain(|(_, task)| seen.insert((task.message, task.ticket.token.clone())));
+    tasks.retain(|(_, task)| seen.insert((task.message, task.attempt_token.token.clone())));
     if tasks.is_empty() {
         return Vec::new();
     }
@@ -48,7 +48,7 @@ pub(super) async fn process_batch(
                 let provider = row.and_then(|row| providers.get(&row.provider_id));
                 let result = process(app, row, provider, &task, deadline).await;
                 result.err().map(|error| {
-                    error.log(&task.message, task.ticket.number);
+                    error.log(&task.message, task.attempt_token.number);
                     message_id
                 })
             });
@@ -70,7 +70,7 @@ type Context = (
 );
 
 /// Loads the messages and their providers, in two reads for the whole batch.
-async fn context(app: &App, tasks: &[(String, Errand)]) -> Result<Context, TableError> {
+async fn context(app: &App, tasks: &[(String, SendTask)]) -> Result<Context, TableError> {
     let ids: Vec<_> = tasks.iter().map(|(_, task)| task.message).collect();
     let rows = app.table.messages_of(&ids).await?;
     let providers: Vec<_> = rows.values().map(|row| row.provider_id).collect();
@@ -82,7 +82,7 @@ async fn process(
     app: &App,
     row: Option<&Message>,
     provider: Option<&Stored>,
-    task: &Errand,
+    task: &SendTask,
     deadline: Deadline,
 ) -> Result<(), DeliverError> {
     // Missing or unreadable. Reading it separately fails this task only.
@@ -105,9 +105,9 @@ async fn attempt(
     app: &App,
     row: &Message,
     provider: Option<&Stored>,
-    task: &Errand,
+    task: &SendTask,
 ) -> Result<(), DeliverError> {
-    let number = task.ticket.number;
+    let number = task.attempt_token.number;
     let made = match provider {
         _ if row.is_out_of_time(clock::now()) => {
             messenger::unmade(number, "the message is older than 1 hour")
@@ -130,7 +130,7 @@ async fn attempt(
     for _ in 0..RECORD_TRIES {
         let row = was
             .clone()
-            .after(task, made.clone(), clock::now(), random::token());
+            .record_attempt(task, made.clone(), clock::now(), random::token());
         if app.table.update_message(&row, &was).await? == Written::Yes {
             return first(app, &row).await;
         }
@@ -151,7 +151,7 @@ async fn attempt(
 
 /// Follow-up of an attempt that was just recorded.
 async fn first(app: &App, row: &Message) -> Result<(), DeliverError> {
-    if let Some(next) = row.errand() {
+    if let Some(next) = row.task() {
         queue(app, &next, next.delay(clock::now()), Some(row)).await?;
     }
     publish(app, row.events()).await
@@ -159,7 +159,7 @@ async fn first(app: &App, row: &Message) -> Result<(), DeliverError> {
 
 /// Follow-up of a recorded attempt whose task was redelivered.
 async fn repeat(app: &App, row: &Message) -> Result<(), DeliverError> {
-    if let Some((renewed, next)) = row.renewed(clock::now(), random::token()) {
+    if let Some((renewed, next)) = row.reissue_task(clock::now(), random::token()) {
         queue(app, &next, next.delay(clock::now()), Some(row)).await?;
         // Condition failed: another invocation continued from here; the queued task is obsolete.
         let (Written::Yes | Written::Refused) = app.table.update_message(&renewed, row).await?;
@@ -171,7 +171,7 @@ async fn repeat(app: &App, row: &Message) -> Result<(), DeliverError> {
 /// delay the others (SQS fair queues).
 pub(super) async fn queue(
     app: &App,
-    task: &Errand,
+    task: &SendTask,
     delay_seconds: u32,
     row: Option<&Message>,
 ) -> Result<(), DeliverError> {
@@ -187,8 +187,8 @@ pub(super) async fn publish(app: &App, events: Vec<Event>) -> Result<(), Deliver
     Ok(())
 }
 
-fn log(row: &Message, made: &Made) {
-    let Made { attempt, .. } = made;
+fn log(row: &Message, made: &CompletedAttempt) {
+    let CompletedAttempt { attempt, .. } = made;
     tracing::info!(
         message = %row.id,
         provider = %row.provider_id,

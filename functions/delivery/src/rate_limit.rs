@@ -3,7 +3,7 @@
 //! through `retries`.
 
 use domain::{
-    delivery::Message,
+    delivery::DeliveryTask,
     webhook::{Line, Webhook},
 };
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use super::{App, DeliverError, send};
 pub(super) async fn acquire(
     app: &App,
     webhook: &Webhook,
-    message: &Message,
+    message: &DeliveryTask,
 ) -> Result<bool, DeliverError> {
     let hangs = webhook
         .state
@@ -50,7 +50,7 @@ pub(super) async fn acquire(
 
 async fn postpone(
     app: &App,
-    message: &Message,
+    message: &DeliveryTask,
     place: Timestamp,
     line: Line,
     limit: u32,

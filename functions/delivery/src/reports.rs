@@ -5,9 +5,9 @@
 //! its event is published, and processing it again results in the same event.
 
 use domain::{
-    callback::{Named, Notice},
+    callback::{CallbackReport, Named},
     message::{Message, Report, Reported},
-    redact::Redactor,
+    secrets::redact::Redactor,
 };
 use platform::{clock, messenger, table::Written};
 
@@ -17,33 +17,37 @@ use super::{
 };
 
 /// Processes a report. Returns the queue message's ID if that failed.
-pub(super) async fn process(app: &App, message_id: String, notice: Notice) -> Option<String> {
-    let result = apply(app, &notice).await;
+pub(super) async fn process(
+    app: &App,
+    message_id: String,
+    queued: CallbackReport,
+) -> Option<String> {
+    let result = apply(app, &queued).await;
     result.err().map(|error| {
-        tracing::error!(provider = %notice.provider, %error, "failed to process report");
+        tracing::error!(provider = %queued.provider, %error, "failed to process report");
         message_id
     })
 }
 
-async fn apply(app: &App, notice: &Notice) -> Result<(), DeliverError> {
-    let mut report = notice.callback.report.clone();
+async fn apply(app: &App, queued: &CallbackReport) -> Result<(), DeliverError> {
+    let mut report = queued.callback.report.clone();
     if !matches!(report, Report::Status { .. })
-        && let Some(provider) = app.table.provider(notice.provider, &app.keys).await?
+        && let Some(provider) = app.table.provider(queued.provider, &app.keys).await?
     {
         report = report.redacted(&Redactor::new(messenger::secrets(&provider)));
     }
     for _ in 0..TRIES {
-        let Some(row) = find(app, notice).await? else {
-            return requeue(app, notice).await;
+        let Some(row) = find(app, queued).await? else {
+            return requeue(app, queued).await;
         };
-        let reported = row.reported(notice.provider, &report, notice.received_at);
+        let reported = row.reported(queued.provider, &report, queued.received_at);
         let Reported {
             row: changed,
             event,
         } = match reported {
             Ok(reported) => reported,
             Err(why) => {
-                tracing::info!(message = %row.id, provider = %notice.provider, %why, "report ignored");
+                tracing::info!(message = %row.id, provider = %queued.provider, %why, "report ignored");
                 return Ok(());
             }
         };
@@ -54,7 +58,7 @@ async fn apply(app: &App, notice: &Notice) -> Result<(), DeliverError> {
             tracing::info!(message = %row.id, status = changed.status.as_str(), "report applied");
         }
         let events = event.map(|mut event| {
-            event.hops = event.hops.max(notice.hops);
+            event.hops = event.hops.max(queued.hops);
             event
         });
         return publish(app, events.into_iter().collect()).await;
@@ -62,29 +66,29 @@ async fn apply(app: &App, notice: &Notice) -> Result<(), DeliverError> {
     Err(DeliverError::Busy)
 }
 
-async fn find(app: &App, notice: &Notice) -> Result<Option<Message>, DeliverError> {
-    let (ours, theirs) = match &notice.callback.id {
+async fn find(app: &App, queued: &CallbackReport) -> Result<Option<Message>, DeliverError> {
+    let (ours, theirs) = match &queued.callback.id {
         Named::Ours(id) => (app.table.message(*id).await?, id.to_string()),
         Named::Theirs(theirs) => (None, theirs.clone()),
     };
     if ours
         .as_ref()
-        .is_some_and(|row| row.provider_id == notice.provider)
+        .is_some_and(|row| row.provider_id == queued.provider)
     {
         return Ok(ours);
     }
     // A provider's own IDs may look like message IDs.
-    match app.table.message_known_as(notice.provider, &theirs).await? {
+    match app.table.message_known_as(queued.provider, &theirs).await? {
         Some(id) => Ok(app.table.message(id).await?),
         None => Ok(ours),
     }
 }
 
-async fn requeue(app: &App, notice: &Notice) -> Result<(), DeliverError> {
-    let Some(delay_seconds) = notice.wait(clock::now()) else {
-        tracing::warn!(provider = %notice.provider, "report dropped: no message with this ID within 15 minutes");
+async fn requeue(app: &App, queued: &CallbackReport) -> Result<(), DeliverError> {
+    let Some(delay_seconds) = queued.wait(clock::now()) else {
+        tracing::warn!(provider = %queued.provider, "report dropped: no message with this ID within 15 minutes");
         return Ok(());
     };
-    let group = Some(notice.provider.to_string());
-    Ok(app.retries.send_json(notice, delay_seconds, group).await?)
+    let group = Some(queued.provider.to_string());
+    Ok(app.retries.send_json(queued, delay_seconds, group).await?)
 }

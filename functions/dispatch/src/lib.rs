@@ -9,7 +9,7 @@ mod matching;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{
-    delivery::Message,
+    delivery::DeliveryTask,
     event::EventText,
     id::{DeliveryId, WebhookId},
     pattern::EventType,
@@ -136,7 +136,8 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
             event: event.id,
             webhook: *webhook,
         };
-        let message = Message::first(delivery, random::token(), *dispatched_at, inline.clone());
+        let message =
+            DeliveryTask::first(delivery, random::token(), *dispatched_at, inline.clone());
         // Each webhook has its own message group, so that a backlog at one does not delay the
         // others (SQS fair queues).
         Ok(Outgoing {

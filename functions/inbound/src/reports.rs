@@ -5,7 +5,7 @@
 //! report.
 
 use domain::{
-    callback::{self, Callback, NoReport, Notice},
+    callback::{self, Callback, CallbackReport, NoReport},
     inbound,
 };
 use platform::{
@@ -36,7 +36,7 @@ pub(super) async fn accept(
         .into_iter()
         .filter_map(|report| skip_unmapped(reporter, report))
     {
-        let body = ascii_json(&Notice {
+        let body = ascii_json(&CallbackReport {
             callback,
             provider: reporter.provider,
             received_at,

@@ -10,7 +10,7 @@ mod redrive;
 
 use std::time::Duration;
 
-use domain::delivery::{Delivery, HEAD_START};
+use domain::delivery::{Delivery, WRITE_AHEAD_DELAY_SECS};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use platform::{
@@ -135,10 +135,12 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
 /// Re-queues one delivery. The message is sent before the row is written. It matches both the old
 /// and the new state of the row. It is due immediately, not at the scheduled time of the run.
 async fn requeue(app: &App, row: Delivery) -> Result<bool, SweepError> {
-    let Some((revived, message)) = row.revived(clock::now(), random::token()) else {
+    let Some((revived, message)) = row.requeue_overdue(clock::now(), random::token()) else {
         return Ok(false);
     };
     let group = Some(row.id.webhook.to_string());
-    app.retries.send_json(&message, HEAD_START, group).await?;
+    app.retries
+        .send_json(&message, WRITE_AHEAD_DELAY_SECS, group)
+        .await?;
     Ok(app.table.record(&revived, Some(&row), None).await? == Written::Yes)
 }

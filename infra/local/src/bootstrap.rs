@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::deploy::Deployed;
-use crate::emulator::Emulator;
-use crate::{Place, UpError, http};
+use crate::{Place, UpError, deploy::Deployed, emulator::Emulator, http};
 
 /// Issues a new token for the first admin, who is created if necessary.
 pub(crate) fn administrator(

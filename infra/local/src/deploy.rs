@@ -1,19 +1,20 @@
 //! Deploys the stack: uploads packages to the bucket, then runs `CreateStack` or `UpdateStack` and
 //! reads the outputs.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::thread;
-use std::time::Duration;
+use std::{collections::BTreeMap, fs, thread, time::Duration};
 
 use quick_xml::escape::unescape;
 use url::form_urlencoded::Serializer;
 
-use crate::emulator::{API_ID, Emulator};
-use crate::functions::{self, FUNCTIONS, Package};
-use crate::http::{self, HttpError};
-use crate::stack::Queues;
-use crate::{Place, UpError, at, reload, template};
+use crate::{
+    Place, UpError, at,
+    emulator::{API_ID, Emulator},
+    functions::{self, FUNCTIONS, Package},
+    http::{self, HttpError},
+    reload,
+    stack::Queues,
+    template,
+};
 
 const BUCKET: &str = "deploy";
 const STACK: &str = "tieline";

@@ -6,12 +6,14 @@
 //! binary itself: six debug builds would take seconds to zip, upload and store. The script also
 //! appends the function's log lines to a file.
 
-use std::ffi::OsString;
-use std::fs;
-use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::UNIX_EPOCH;
+use std::{
+    ffi::OsString,
+    fs,
+    io::{Cursor, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::UNIX_EPOCH,
+};
 
 use serde_json::Value;
 

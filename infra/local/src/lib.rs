@@ -21,11 +21,13 @@ mod stack;
 mod template;
 mod tools;
 
-use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::{
+    fs::{self, File, TryLockError},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
 
 use emulator::Emulator;
 pub use error::UpError;

@@ -2,13 +2,17 @@
 
 mod arguments;
 
-use std::fmt::Write as _;
-use std::io::{self, Write};
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use arguments::{Arguments, Command};
 use local::{Options, Running, UpError};

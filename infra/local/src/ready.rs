@@ -1,16 +1,17 @@
 //! Checks before `cargo dev` reports that the stack is up: a restored state is complete, and an
 //! authenticated request succeeds.
 
-use std::fs;
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::deploy::Deployed;
-use crate::emulator::Emulator;
-use crate::http::{self, HttpError};
-use crate::stack::Stack;
-use crate::{Place, UpError, at, bootstrap, create_directory};
+use crate::{
+    Place, UpError, at, bootstrap, create_directory,
+    deploy::Deployed,
+    emulator::Emulator,
+    http::{self, HttpError},
+    stack::Stack,
+};
 
 /// A request that requires the table, the keyring and a token.
 const CALL: &str = "/v1/webhooks?limit=1";

@@ -4,21 +4,25 @@
 //! The emulator forwards each invocation to it (see [`address`]). Requests wait while a function is
 //! being built. Like the emulator, it ends when this process dies for any reason.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    net::{Ipv4Addr, TcpStream},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
-use crate::emulator::Emulator;
-use crate::functions::{is_cargos_own, quoted};
-use crate::http::{self, HttpError};
-use crate::{Place, UpError, at};
+use crate::{
+    Place, UpError, at,
+    emulator::Emulator,
+    functions::{is_cargos_own, quoted},
+    http::{self, HttpError},
+};
 
 /// Concurrent invocations per function. Each requires a process, and all of them restart on a
 /// change.

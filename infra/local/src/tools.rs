@@ -1,9 +1,11 @@
 //! Tools from `PyPI`, each in a virtual environment under `target/tools/`, created once per set of
 //! versions.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{UpError, at, create_directory};
 

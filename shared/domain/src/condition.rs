@@ -26,7 +26,7 @@ use utoipa::{
 
 use crate::{
     excerpt,
-    invalid::{self, Checked, Fields, Problems},
+    validation::{self, FieldReader, Validated, ValidationErrors},
 };
 
 use expression::Expression;
@@ -104,27 +104,27 @@ impl Condition {
     ///
     /// # Errors
     /// Reports every invalid part, by JSON pointer.
-    pub fn parse(value: Value) -> Checked<Self> {
+    pub fn parse(value: Value) -> Validated<Self> {
         if value.is_array() {
-            return Err(Problems::here(
+            return Err(ValidationErrors::here(
                 "must be one condition. Combine a list in {\"all\": [...]} or {\"any\": [...]}",
             ));
         }
         if value.to_string().len() > MAX_BYTES {
-            return Err(Problems::here(format!(
+            return Err(ValidationErrors::here(format!(
                 "must have at most {MAX_BYTES} bytes as JSON"
             )));
         }
         let condition = Self::parse_at(1, value, Origin::Input)?;
         if condition.size() > MAX_COMPARISONS {
-            return Err(Problems::here(format!(
+            return Err(ValidationErrors::here(format!(
                 "must contain at most {MAX_COMPARISONS} comparisons"
             )));
         }
         let mut expressions = Vec::new();
         condition.expressions(&mut expressions);
         if !expression::fit_together(&expressions) {
-            return Err(Problems::here(format!(
+            return Err(ValidationErrors::here(format!(
                 "contains regular expressions that are too large in total. {}",
                 expression::SMALLER
             )));
@@ -137,7 +137,7 @@ impl Condition {
     ///
     /// # Errors
     /// Fails only on unknown structure.
-    pub fn restore(value: Value) -> Checked<Self> {
+    pub fn restore(value: Value) -> Validated<Self> {
         Self::parse_at(1, value, Origin::Saved)
     }
 
@@ -237,25 +237,25 @@ impl Condition {
         }
     }
 
-    fn parse_at(depth: usize, value: Value, origin: Origin) -> Checked<Self> {
+    fn parse_at(depth: usize, value: Value, origin: Origin) -> Validated<Self> {
         if depth > MAX_DEPTH {
-            return Err(Problems::here(format!(
+            return Err(ValidationErrors::here(format!(
                 "is nested more than {MAX_DEPTH} levels deep"
             )));
         }
-        // Null is a valid operand here; `Fields` would treat it as absent.
+        // Null is a valid operand here; `FieldReader` would treat it as absent.
         let mut value = value;
         let comparison = value.get("field").or(value.get("op")).is_some();
         let operand = value
             .as_object_mut()
             .filter(|_| comparison)
             .and_then(|object| object.remove("value"));
-        let mut fields = Fields::of(value)?;
+        let mut fields = FieldReader::of(value)?;
         if comparison {
             fields.knows("value");
         }
         let part = |value| Self::parse_at(depth + 1, value, origin);
-        let parts = || invalid::list(1, MAX_COMPARISONS, part);
+        let parts = || validation::list(1, MAX_COMPARISONS, part);
         let condition = if fields.has("all") {
             fields.required("all", parts()).map(Self::All)
         } else if fields.has("any") {
@@ -266,10 +266,10 @@ impl Condition {
                 .map(|part| Self::Not(Box::new(part)))
         } else if comparison {
             let field = fields.required("field", |value| match origin {
-                Origin::Input => Field::parse(&invalid::string(value)?),
-                Origin::Saved => Field::restore(&invalid::string(value)?),
+                Origin::Input => Field::parse(&validation::string(value)?),
+                Origin::Saved => Field::restore(&validation::string(value)?),
             });
-            let parse = fields.required("op", invalid::one_of(&op::PARSERS));
+            let parse = fields.required("op", validation::one_of(&op::PARSERS));
             let checked = |op: Op| match &op {
                 Op::Matches(expression) if origin == Origin::Input => {
                     expression.check().map(|()| op)

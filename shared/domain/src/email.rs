@@ -3,7 +3,7 @@
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde_json::Value;
 
-use crate::invalid::{Checked, Problems, string};
+use crate::validation::{Validated, ValidationErrors, string};
 
 /// Maximum length of an address and of its local part, in bytes (RFC 5321, section 4.5.3.1).
 const MAX_ADDRESS: usize = 254;
@@ -24,18 +24,18 @@ pub struct Mailbox {
 
 /// Parses an address: a local part without quotes and comments, one `@`, and a domain of at least
 /// two labels that IDNA 2008 allows, in Unicode or as `xn--…`.
-pub fn address(value: Value) -> Checked<String> {
+pub fn address(value: Value) -> Validated<String> {
     let text = string(value)?;
     if is_address(&text) {
         Ok(text)
     } else {
-        Err(Problems::here("must be an e-mail address"))
+        Err(ValidationErrors::here("must be an e-mail address"))
     }
 }
 
 impl Mailbox {
     /// Parses an address, or `Name <address>`.
-    pub fn parse(text: &str) -> Checked<Self> {
+    pub fn parse(text: &str) -> Validated<Self> {
         let Some((name, address)) = text
             .strip_suffix('>')
             .and_then(|rest| rest.rsplit_once('<'))
@@ -54,8 +54,8 @@ impl Mailbox {
     }
 }
 
-fn not_a_mailbox() -> Problems {
-    Problems::here(
+fn not_a_mailbox() -> ValidationErrors {
+    ValidationErrors::here(
         "must be an e-mail address, or a name and an address such as Support <support@example.com>",
     )
 }
@@ -82,7 +82,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// Parses a display name; `None` if it is empty.
-fn display_name(text: &str) -> Checked<Option<String>> {
+fn display_name(text: &str) -> Validated<Option<String>> {
     let quoted = text
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
@@ -91,12 +91,12 @@ fn display_name(text: &str) -> Checked<Option<String>> {
         None if text.contains(SPECIALS) => {
             let detail =
                 "the name must be in double quotes if it contains any of ( ) < > [ ] : ; @ \\ ,";
-            return Err(Problems::here(detail));
+            return Err(ValidationErrors::here(detail));
         }
         None => text.to_owned(),
     };
     if name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(Problems::here(format!(
+        return Err(ValidationErrors::here(format!(
             "the name must have at most {MAX_NAME} characters and no control characters"
         )));
     }

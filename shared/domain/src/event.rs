@@ -6,10 +6,11 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     id::EventId,
-    invalid::{Checked, Fields, Problems, string},
     pattern::EventType,
     time,
+    validation::{FieldReader, Validated, ValidationErrors, string},
 };
+use sha2::{Digest, Sha256};
 
 /// An accepted event. Its `data` is an object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,14 +144,14 @@ impl NewEvent {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let new = Self::take(&mut fields);
         fields.finish(new)
     }
 
     /// Reads the fields of an event in a document with more fields.
-    pub fn take(fields: &mut Fields) -> Option<Self> {
+    pub fn take(fields: &mut FieldReader) -> Option<Self> {
         let kind = fields.required("type", |value| Ok(EventType::parse(&string(value)?)?));
         let data = fields.required("data", object);
         let timestamp =
@@ -179,16 +180,28 @@ impl NewEvent {
     }
 }
 
+/// Derives an event ID from the event's type, cause and time. The same input gives the same ID.
+pub fn derived_id(kind: &EventType, cause: &str, at: Timestamp) -> EventId {
+    let digest = Sha256::digest(format!("{kind}|{cause}"));
+    let random = digest
+        .iter()
+        .take(16)
+        .fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
+    EventId::new(at, random)
+}
+
 /// A JSON object.
-pub fn object(value: Value) -> Checked<Map<String, Value>> {
+pub fn object(value: Value) -> Validated<Map<String, Value>> {
     match value {
         Value::Object(map) => Ok(map),
-        _ => Err(Problems::here("must be an object")),
+        _ => Err(ValidationErrors::here("must be an object")),
     }
 }
 
 /// An RFC 3339 time.
-pub fn timestamp(value: Value) -> Checked<Timestamp> {
+pub fn timestamp(value: Value) -> Validated<Timestamp> {
     let time = time::parse(&string(value)?);
-    time.ok_or_else(|| Problems::here("must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))
+    time.ok_or_else(|| {
+        ValidationErrors::here("must be an RFC 3339 time such as 2026-01-31T12:00:00Z")
+    })
 }

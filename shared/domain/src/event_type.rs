@@ -105,16 +105,15 @@ mod tests {
         }
     }
     use crate::{
+        attempt::{Attempt, Failure, Outcome, Requested},
         credential::{self, Credential, TokenMark},
-        delivery::{
-            Attempt, Delivery, Failure, Made, Message, Outcome, attempt::Requested, delivery_failed,
-        },
+        delivery::{CompletedAttempt, Delivery, DeliveryTask, delivery_failed},
+        egress_policy::AllowList,
         id::{CredentialId, DeliveryId, EventId, UserId, WebhookId},
         pattern::EventType,
         retry::RetryPolicy,
         signature::SigningSecret,
-        target::Allow,
-        webhook::{self, DisabledReason, Webhook},
+        webhook::{self, Webhook, health::DisabledReason},
     };
 
     #[test]
@@ -148,7 +147,7 @@ mod tests {
         let at = Timestamp::from_second(1_800_000_000).expect("a time");
         let settings = json!({"name": "CRM", "url": "https://example.com/", "events": ["*"]});
         let (settings, _) =
-            webhook::Settings::parse(settings, &Allow::default()).expect("settings");
+            webhook::Settings::parse(settings, &AllowList::default()).expect("settings");
         let webhook = Webhook::new(
             WebhookId::new(at, 1),
             settings,
@@ -159,7 +158,7 @@ mod tests {
             event: EventId::new(at, 1),
             webhook: webhook.id,
         };
-        let message = Message::first(delivery, "token".to_owned(), at, None);
+        let message = DeliveryTask::first(delivery, "token".to_owned(), at, None);
         let outcome = Outcome::Failed(Failure::Timeout);
         let requested = Requested {
             method: "POST".to_owned(),
@@ -176,14 +175,14 @@ mod tests {
             missing_tags: Vec::new(),
         };
         let kind = EventType::parse("message").expect("an event type");
-        let made = Made {
+        let made = CompletedAttempt {
             message: &message,
             event_type: &kind,
             attempt: &attempt,
             outcome: &outcome,
             stops: None,
         };
-        let row = Delivery::after(None, &made, &RetryPolicy::None, at, String::new());
+        let row = Delivery::record_attempt(None, &made, &RetryPolicy::None, at, String::new());
         let settings = json!({"description": "CRM", "scopes": ["events:write"]});
         let settings =
             credential::Settings::parse(settings, UserId::new(at, 1), at).expect("settings");

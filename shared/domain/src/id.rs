@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use crate::validation::ClientError;
+
 /// Kind of resource that an ID identifies.
 pub trait Kind {
     /// The part before the underscore.
@@ -125,7 +127,9 @@ impl<K: Kind> fmt::Debug for Id<K> {
 /// Not an ID of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be {} ID, for example `{}`", noun(.0), example(.0))]
-pub struct NotAnId(pub &'static str);
+pub struct ParseIdError(pub &'static str);
+
+impl ClientError for ParseIdError {}
 
 /// Resource with this prefix, with its article.
 fn noun(prefix: &str) -> &'static str {
@@ -153,21 +157,21 @@ fn example(prefix: &str) -> String {
 }
 
 impl<K: Kind> FromStr for Id<K> {
-    type Err = NotAnId;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         text.strip_prefix(K::PREFIX)
             .and_then(|rest| rest.strip_prefix('_'))
             .and_then(parse_ulid)
             .map(Self::from_ulid)
-            .ok_or(NotAnId(K::PREFIX))
+            .ok_or(ParseIdError(K::PREFIX))
     }
 }
 
 impl<K: Kind> TryFrom<String> for Id<K> {
-    type Error = NotAnId;
+    type Error = ParseIdError;
 
-    fn try_from(text: String) -> Result<Self, NotAnId> {
+    fn try_from(text: String) -> Result<Self, ParseIdError> {
         text.parse()
     }
 }
@@ -227,17 +231,17 @@ impl From<DeliveryId> for String {
 }
 
 impl TryFrom<String> for DeliveryId {
-    type Error = NotAnId;
+    type Error = ParseIdError;
 
-    fn try_from(text: String) -> Result<Self, NotAnId> {
+    fn try_from(text: String) -> Result<Self, ParseIdError> {
         text.parse()
     }
 }
 
 impl FromStr for DeliveryId {
-    type Err = NotAnId;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         text.strip_prefix("dlv_")
             .and_then(|rest| rest.split_at_checked(26))
             .and_then(|(webhook, event)| {
@@ -246,7 +250,7 @@ impl FromStr for DeliveryId {
                     event: Id::from_ulid(parse_ulid(event)?),
                 })
             })
-            .ok_or(NotAnId(Self::PREFIX))
+            .ok_or(ParseIdError(Self::PREFIX))
     }
 }
 
@@ -268,7 +272,11 @@ mod tests {
             &text.replace("evt", "wh"),
             &format!("{text}0"),
         ] {
-            assert_eq!(wrong.parse::<EventId>(), Err(NotAnId("evt")), "{wrong}");
+            assert_eq!(
+                wrong.parse::<EventId>(),
+                Err(ParseIdError("evt")),
+                "{wrong}"
+            );
         }
         let delivery = DeliveryId {
             event: id,

@@ -11,7 +11,7 @@ const MAX_PREVIOUS: usize = 3;
     "{MAX_PREVIOUS} earlier ones are still in their overlap. Wait until the first overlap ends at {0}, or rotate with \
     `overlap_seconds` 0 to end all of them."
 )]
-pub struct TooMany(pub Timestamp);
+pub struct TooManyOverlaps(pub Timestamp);
 
 /// Returns the rotated ones after `current` is replaced at `now` with `overlap`: latest first, each
 /// with the end of its overlap. The `earlier` ones keep their own overlap, unless `overlap` is
@@ -24,14 +24,14 @@ pub fn rotated<T>(
     current: T,
     overlap: SignedDuration,
     now: Timestamp,
-) -> Result<Vec<(T, Timestamp)>, TooMany> {
+) -> Result<Vec<(T, Timestamp)>, TooManyOverlaps> {
     let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
     if until <= now {
         return Ok(Vec::new());
     }
     earlier.retain(|(_, until)| now < *until);
     match earlier.iter().map(|(_, until)| *until).min() {
-        Some(first) if earlier.len() >= MAX_PREVIOUS => Err(TooMany(first)),
+        Some(first) if earlier.len() >= MAX_PREVIOUS => Err(TooManyOverlaps(first)),
         _ => {
             earlier.insert(0, (current, until));
             Ok(earlier)

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::validation::ClientError;
+
 /// A path of one or more segments separated by dots. Segments consist of letters, digits, `_` and
 /// `-`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,14 +17,16 @@ pub struct Path(String);
 #[error(
     "`{0}` is not a valid field path: use letters, digits, `_` and `-`, with dots between segments"
 )]
-pub struct NotAPath(pub String);
+pub struct ParsePathError(pub String);
+
+impl ClientError for ParsePathError {}
 
 impl Path {
     /// Parses a path. `items[0]` is an alias of `items.0`.
     ///
     /// # Errors
     /// Fails for an empty segment or a character that is not allowed.
-    pub fn parse(text: &str) -> Result<Self, NotAPath> {
+    pub fn parse(text: &str) -> Result<Self, ParsePathError> {
         let text = &*dotted(text);
         let valid = text.split('.').all(|segment| {
             !segment.is_empty()
@@ -33,7 +37,7 @@ impl Path {
         if valid && text.len() <= 200 {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotAPath(text.chars().take(200).collect()))
+            Err(ParsePathError(text.chars().take(200).collect()))
         }
     }
 

@@ -8,6 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::validation::ClientError;
+
 /// Event type name: words of `a-z0-9_` joined by dots, at most 100 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(into = "String", try_from = "String")]
@@ -29,12 +31,16 @@ pub struct Pattern(String);
 /// Not an event type name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be words of a-z, 0-9 and _ joined by dots, at most {MAX_LENGTH} characters in total")]
-pub struct NotAnEventType;
+pub struct ParseEventTypeError;
+
+impl ClientError for ParseEventTypeError {}
 
 /// Not a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an event type (`message`), a prefix with `.*` (`insight.*`), or `*`")]
-pub struct NotAPattern;
+pub struct ParsePatternError;
+
+impl ClientError for ParsePatternError {}
 
 const MAX_LENGTH: usize = 100;
 /// Namespaces of event types that Tieline publishes.
@@ -54,11 +60,11 @@ const BELOW: &str = ".*";
 
 impl EventType {
     /// Parses an event type name.
-    pub fn parse(text: &str) -> Result<Self, NotAnEventType> {
+    pub fn parse(text: &str) -> Result<Self, ParseEventTypeError> {
         if is_name(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotAnEventType)
+            Err(ParseEventTypeError)
         }
     }
 
@@ -126,12 +132,12 @@ impl EventType {
 
 impl Pattern {
     /// Parses a pattern.
-    pub fn parse(text: &str) -> Result<Self, NotAPattern> {
+    pub fn parse(text: &str) -> Result<Self, ParsePatternError> {
         let valid = text == ALL || is_name(text.strip_suffix(BELOW).unwrap_or(text));
         if valid {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotAPattern)
+            Err(ParsePatternError)
         }
     }
 
@@ -178,9 +184,9 @@ impl From<EventType> for String {
 }
 
 impl TryFrom<String> for EventType {
-    type Error = NotAnEventType;
+    type Error = ParseEventTypeError;
 
-    fn try_from(text: String) -> Result<Self, NotAnEventType> {
+    fn try_from(text: String) -> Result<Self, ParseEventTypeError> {
         Self::parse(&text)
     }
 }
@@ -198,9 +204,9 @@ impl From<Pattern> for String {
 }
 
 impl TryFrom<String> for Pattern {
-    type Error = NotAPattern;
+    type Error = ParsePatternError;
 
-    fn try_from(text: String) -> Result<Self, NotAPattern> {
+    fn try_from(text: String) -> Result<Self, ParsePatternError> {
         Self::parse(&text)
     }
 }
@@ -243,11 +249,11 @@ mod tests {
             "a\n",
             &"x".repeat(101),
         ] {
-            assert_eq!(EventType::parse(wrong), Err(NotAnEventType), "{wrong}");
-            assert_eq!(Pattern::parse(wrong), Err(NotAPattern), "{wrong}");
+            assert_eq!(EventType::parse(wrong), Err(ParseEventTypeError), "{wrong}");
+            assert_eq!(Pattern::parse(wrong), Err(ParsePatternError), "{wrong}");
         }
         for wrong in ["**", ".*", "a*", "*.a", "a.*.b", "*.*", "a.*.*"] {
-            assert_eq!(Pattern::parse(wrong), Err(NotAPattern), "{wrong}");
+            assert_eq!(Pattern::parse(wrong), Err(ParsePatternError), "{wrong}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::invalid::{Checked, Problems, string};
+use crate::validation::{Validated, ValidationErrors, string};
 
 /// Maximum length of a pointer, and of an ID or status that it points to, in bytes.
 const MAX_BYTES: usize = 255;
@@ -19,11 +19,11 @@ pub struct Pointer(String);
     "must be a JSON pointer (RFC 6901) of at most {MAX_BYTES} bytes, such as /result/id. Every segment starts with `/`, \
      and `~` is only allowed in `~0` and `~1`."
 )]
-pub struct NotAPointer;
+pub struct ParsePointerError;
 
 impl Pointer {
     /// Parses a pointer with at least one segment: a whole document is neither an ID nor a status.
-    pub fn parse(text: &str) -> Result<Self, NotAPointer> {
+    pub fn parse(text: &str) -> Result<Self, ParsePointerError> {
         let escapes = text
             .split('~')
             .skip(1)
@@ -35,13 +35,13 @@ impl Pointer {
         if legal {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NotAPointer)
+            Err(ParsePointerError)
         }
     }
 
     /// Parses a pointer from a document field.
-    pub fn read(value: Value) -> Checked<Self> {
-        Self::parse(&string(value)?).map_err(|error| Problems::here(error.to_string()))
+    pub fn read(value: Value) -> Validated<Self> {
+        Self::parse(&string(value)?).map_err(|error| ValidationErrors::here(error.to_string()))
     }
 
     /// The pointer as the client wrote it.
@@ -94,7 +94,7 @@ mod tests {
             "/\n",
             &format!("/{}", "a".repeat(255)),
         ] {
-            assert_eq!(Pointer::parse(text), Err(NotAPointer), "{text:?}");
+            assert_eq!(Pointer::parse(text), Err(ParsePointerError), "{text:?}");
         }
     }
 

@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::invalid::{self, Checked, Fields};
+use crate::validation::{self, FieldReader, Validated};
 
 /// How often and for how long a delivery is retried; at most 7 days in total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -95,7 +95,7 @@ impl RetryPolicy {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value) -> Checked<Self> {
+    pub fn parse(value: Value) -> Validated<Self> {
         #[derive(Clone, Copy)]
         enum Kind {
             Fixed,
@@ -109,8 +109,8 @@ impl RetryPolicy {
             ("custom", Kind::Custom),
             ("none", Kind::None),
         ];
-        let mut fields = Fields::of(value)?;
-        let policy = match fields.required("type", invalid::one_of(&KINDS)) {
+        let mut fields = FieldReader::of(value)?;
+        let policy = match fields.required("type", validation::one_of(&KINDS)) {
             Some(Kind::Fixed) => {
                 let interval = fields.defaulted("interval_seconds", 1_800, seconds);
                 let duration = fields.defaulted("duration_seconds", 86_400, seconds);
@@ -134,7 +134,7 @@ impl RetryPolicy {
                     })
             }
             Some(Kind::Custom) => {
-                let delays = fields.required("delays_seconds", invalid::list(1, 100, seconds));
+                let delays = fields.required("delays_seconds", validation::list(1, 100, seconds));
                 if delays.iter().flatten().copied().map(u64::from).sum::<u64>() > MAX_DURATION_SECS
                 {
                     fields.refuse(
@@ -284,8 +284,8 @@ pub fn hop_delay(due_at: Timestamp, now: Timestamp) -> u32 {
     u32::try_from(seconds).unwrap_or(0)
 }
 
-fn seconds(value: Value) -> Checked<u32> {
-    invalid::whole(1, MAX_DURATION_SECS)(value)
+fn seconds(value: Value) -> Validated<u32> {
+    validation::whole(1, MAX_DURATION_SECS)(value)
         .map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::invalid::{self, Checked, Problems};
+use crate::validation::{self, ClientError, Validated, ValidationErrors};
 
 macro_rules! scopes {
     ($($(#[doc = $doc:literal])+ $scope:ident $name:tt),* $(,)?) => {
@@ -105,17 +105,19 @@ scopes! {
 /// Not the name of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a known scope. Known scopes: {}", Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "))]
-pub struct NotAScope;
+pub struct ParseScopeError;
+
+impl ClientError for ParseScopeError {}
 
 impl FromStr for Scope {
-    type Err = NotAScope;
+    type Err = ParseScopeError;
 
-    fn from_str(text: &str) -> Result<Self, NotAScope> {
+    fn from_str(text: &str) -> Result<Self, ParseScopeError> {
         Self::ALL
             .iter()
             .copied()
             .find(|scope| scope.as_str() == text)
-            .ok_or(NotAScope)
+            .ok_or(ParseScopeError)
     }
 }
 
@@ -134,9 +136,9 @@ impl Scopes {
     ///
     /// # Errors
     /// Reports every unknown scope, by index.
-    pub fn parse(value: Value) -> Checked<Self> {
-        let scope = |value| Ok::<_, Problems>(invalid::string(value)?.parse::<Scope>()?);
-        invalid::list(1, 100, scope)(value).map(Self::from_iter)
+    pub fn parse(value: Value) -> Validated<Self> {
+        let scope = |value| Ok::<_, ValidationErrors>(validation::string(value)?.parse::<Scope>()?);
+        validation::list(1, 100, scope)(value).map(Self::from_iter)
     }
 
     /// Whether these scopes grant `scope`.
@@ -178,7 +180,7 @@ mod tests {
             );
         }
         for wrong in ["", "Admin", "users", "users:", "*", "webhooks:*"] {
-            assert_eq!(wrong.parse::<Scope>(), Err(NotAScope), "{wrong}");
+            assert_eq!(wrong.parse::<Scope>(), Err(ParseScopeError), "{wrong}");
         }
     }
 

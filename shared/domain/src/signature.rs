@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use crate::validation::ClientError;
+
 const PREFIX: &str = "whsec_";
 
 /// A webhook's signing secret: 24 to 75 characters whose bytes are the key, or `whsec_` and the
@@ -44,6 +46,8 @@ pub enum SecretError {
     #[error("must have at least {MIN_ISSUED} characters")]
     Short,
 }
+
+impl ClientError for SecretError {}
 
 /// Minimum length of a secret issued by a third party, in characters.
 const MIN_ISSUED: usize = 8;

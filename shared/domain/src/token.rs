@@ -20,7 +20,7 @@ pub struct Token(SecretString);
 /// Not a token. The error does not reveal which part is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a token")]
-pub struct NotAToken;
+pub struct ParseTokenError;
 
 impl Token {
     /// Creates a token from random bytes, which must come from the system's generator.
@@ -34,16 +34,16 @@ impl Token {
     ///
     /// # Errors
     /// Fails without revealing which part is wrong.
-    pub fn parse(text: &str) -> Result<Self, NotAToken> {
+    pub fn parse(text: &str) -> Result<Self, ParseTokenError> {
         let (body, sum) = text
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_at_checked(BODY))
-            .ok_or(NotAToken)?;
+            .ok_or(ParseTokenError)?;
         let valid = body.bytes().all(|byte| byte.is_ascii_alphanumeric()) && sum == checksum(body);
         if valid {
             Ok(Self(text.into()))
         } else {
-            Err(NotAToken)
+            Err(ParseTokenError)
         }
     }
 
@@ -128,7 +128,11 @@ mod tests {
             format!("{PREFIX}{}", "é".repeat(30)),
         ];
         for wrong in wrong {
-            assert_eq!(Token::parse(&wrong).map(|_| ()), Err(NotAToken), "{wrong}");
+            assert_eq!(
+                Token::parse(&wrong).map(|_| ()),
+                Err(ParseTokenError),
+                "{wrong}"
+            );
         }
     }
 

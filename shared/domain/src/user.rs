@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     email,
     id::UserId,
-    invalid::{Checked, Fields, boolean, name, one_of},
+    validation::{FieldReader, Validated, boolean, name, one_of},
 };
 
 /// A person or system that owns credentials.
@@ -55,8 +55,8 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let name = fields.required("name", name);
         let email = fields.defaulted("email", None, |value| email::address(value).map(Some));
         let roles = [("admin", Role::Admin), ("member", Role::Member)];

@@ -4,16 +4,14 @@
 use std::time::Duration;
 
 use domain::{
-    delivery::{Attempt, Failure, Outcome, attempt::Requested},
+    attempt::{Attempt, Failure, Outcome, Requested},
     event::EventText,
     id::ServiceId,
-    redact::{Redactor, Secrets},
+    outgoing::Request,
     retry::parse_retry_after,
+    secrets::redact::{Redactor, Secrets},
     service::Connection,
-    webhook::{
-        Webhook,
-        request::{self, Request},
-    },
+    webhook::{Webhook, request},
 };
 use http::{HeaderName, Method, header::RETRY_AFTER};
 use secrecy::SecretString;
@@ -116,7 +114,7 @@ pub async fn make(
     let request = address
         .map_err(|error| error.to_string())
         .and_then(|address| {
-            builder.attempt.request.url = domain::mask::url(address.as_str());
+            builder.attempt.request.url = domain::secrets::mask::url(address.as_str());
             // Parsed here, where nothing is awaited: a batch never has two parsed events.
             let event = event
                 .parse()
@@ -342,7 +340,7 @@ impl Text {
     }
 }
 
-/// Masks secrets in the text. A search is bounded (see [`domain::redact`]). Yields first, so that
+/// Masks secrets in the text. A search is bounded (see [`domain::secrets::redact`]). Yields first, so that
 /// the other attempts of the batch can proceed.
 async fn redacted(Text { text, cut }: Text, secrets: Secrets) -> String {
     if text.is_empty() {

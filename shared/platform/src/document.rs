@@ -1,7 +1,7 @@
 //! Error descriptions for stored documents. They name positions and never quote values, which may
 //! be secrets, because these texts are logged.
 
-use domain::invalid::Problems;
+use domain::validation::ValidationErrors;
 use serde_json::error::Category;
 
 /// Describes why text could not be parsed as JSON, and where.
@@ -30,7 +30,7 @@ pub fn item_fault(error: &serde_dynamo::Error) -> String {
 }
 
 /// Lists the invalid fields of a document.
-pub fn faults(problems: &Problems) -> String {
+pub fn faults(problems: &ValidationErrors) -> String {
     let pointers: Vec<&str> = problems
         .0
         .iter()
@@ -44,7 +44,7 @@ mod tests {
     use std::collections::{BTreeMap, HashMap};
 
     use aws_sdk_dynamodb::types::AttributeValue;
-    use domain::{delivery::Status, target::Allow, webhook::Settings};
+    use domain::{delivery::Status, egress_policy::AllowList, webhook::Settings};
     use serde_json::{Value, json};
 
     use super::*;
@@ -78,7 +78,7 @@ mod tests {
         }
         let document: Value =
             json!({"name": "x", "url": SECRET, "events": ["*"], "auth": {"type": SECRET}});
-        let problems = Settings::parse(document, &Allow::default()).expect_err("wrong");
+        let problems = Settings::parse(document, &AllowList::default()).expect_err("wrong");
         assert_eq!(
             faults(&problems),
             r#"invalid values at ["/url", "/auth/type"]"#

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use domain::{
-    delivery::Outcome,
-    mask,
-    message::{Made, Message},
+    attempt::Outcome,
+    message::{CompletedAttempt, Message},
     provider::request,
-    redact::Secrets,
+    secrets::{mask, redact::Secrets},
 };
 use http::Method;
 use secrecy::SecretString;
@@ -48,7 +47,7 @@ pub async fn send(
     message: &Message,
     number: u32,
     timeout: Duration,
-) -> Result<Made, Unsent> {
+) -> Result<CompletedAttempt, Unsent> {
     let provider = &stored.provider;
     let callback_url = callback_url(public_url, stored);
     let method = provider
@@ -78,7 +77,7 @@ pub async fn send(
     let provider_message_id = response
         .filter(|response| response.status.is_success() && !response.truncated)
         .and_then(|response| provider.settings.answered_id(&response.body));
-    Ok(Made {
+    Ok(CompletedAttempt {
         attempt,
         outcome,
         provider_message_id,
@@ -86,12 +85,12 @@ pub async fn send(
 }
 
 /// The attempt of a message that can't be sent any more.
-pub fn unmade(number: u32, reason: &str) -> Made {
+pub fn unmade(number: u32, reason: &str) -> CompletedAttempt {
     let outcome = Outcome::Blocked {
         reason: reason.to_owned(),
     };
     let attempt = AttemptBuilder::new(number, &Method::POST).finish(&outcome);
-    Made {
+    CompletedAttempt {
         attempt,
         outcome,
         provider_message_id: None,

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use domain::{
     account::{
         Account, OAuth2,
-        answer::TokenAnswer,
-        issued::{Failure, Issued, Lease, Step, Token},
+        oauth_tokens::{Failure, IssuedToken, IssuedTokens, Lease, Step},
+        token_response::TokenAnswer,
     },
-    redact::Redactor,
-    webhook::request::HOPS_HEADER,
+    outgoing::HOPS_HEADER,
+    secrets::redact::Redactor,
 };
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -137,7 +137,7 @@ impl Tokens<'_> {
             until: until.unwrap_or(now),
         };
         let previous = seen.issued.clone();
-        let leased = Issued {
+        let leased = IssuedTokens {
             lease: Some(lease.clone()),
             failure: None,
             ..previous.clone()
@@ -164,7 +164,7 @@ impl Tokens<'_> {
             Ok(token) => {
                 let access = token.access.clone();
                 (
-                    Issued {
+                    IssuedTokens {
                         token: Some(token),
                         refresh,
                         lease: None,
@@ -179,7 +179,7 @@ impl Tokens<'_> {
                     reason: reason.clone(),
                 });
                 (
-                    Issued {
+                    IssuedTokens {
                         token: previous.token,
                         refresh,
                         lease: None,
@@ -190,7 +190,7 @@ impl Tokens<'_> {
             }
             Err(NoToken::Timeout) => {
                 let reason = "the token endpoint did not respond within the timeout".to_owned();
-                let issued = Issued {
+                let issued = IssuedTokens {
                     token: previous.token,
                     refresh,
                     lease: None,
@@ -228,7 +228,7 @@ impl Tokens<'_> {
         lease: &Lease,
         refresh: Option<&SecretString>,
         timeout: Duration,
-    ) -> (Result<Token, NoToken>, Option<SecretString>) {
+    ) -> (Result<IssuedToken, NoToken>, Option<SecretString>) {
         let request = settings.token_request(refresh);
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

@@ -5,13 +5,14 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{
+    attempt::Attempt,
     audit::{Actor, Entry},
-    delivery::{Attempt, Delivery},
+    delivery::Delivery,
+    egress_policy::AllowList,
     event::Event,
     id::{DeliveryId, WebhookId},
     pattern::EventType,
     signature::SigningSecret,
-    target::Allow,
     webhook::{Settings, Webhook},
 };
 use futures::future::LocalBoxFuture;
@@ -59,7 +60,7 @@ const MAX_STEPS: usize = 5_000;
 ///
 /// # Panics
 /// Never.
-pub fn allow() -> Allow {
+pub fn allow() -> AllowList {
     "127.0.0.1:1024-65535".parse().expect("an allow-list")
 }
 
@@ -303,7 +304,7 @@ impl System {
             .expect("a delivery");
         let queue = Queue::new(self.fake.aws().sqs(), Name::Deliveries.url());
         let table = self.table().clone();
-        let asked = self.at(config_api::retry::again(
+        let asked = self.at(config_api::retry::requeue(
             &table,
             &queue,
             was.clone(),

@@ -8,18 +8,22 @@
 
 pub mod proxy;
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    process::Command,
+    sync::OnceLock,
+};
 
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard};
 
 use self::proxy::Proxy;
-use crate::stack::{Shared, Stack, options};
-use crate::webhook::Webhook;
+use crate::{
+    stack::{Shared, Stack, options},
+    webhook::Webhook,
+};
 
 const DIRECTORY: &str = "fault-stack";
 

@@ -13,8 +13,10 @@ use lambda_http::{Context, LambdaEvent, Service, request::RequestContext};
 use platform::{clock, gateway, keyring::Keys, queue::Queue, table::Table};
 use rotation::{Admin, Answer};
 use serde_json::{Value, json};
-use tests::contract;
-use tests::fake::{Fake, sqs::Name, system::allow};
+use tests::{
+    contract,
+    fake::{Fake, sqs::Name, system::allow},
+};
 use tower::ServiceExt;
 
 use crate::fixture;

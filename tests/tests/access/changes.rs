@@ -82,7 +82,7 @@ async fn delete(fixture: &Fixture, credential: &Credential, now: Timestamp) {
         .another_admin(|one| one.id == before.id)
         .await
         .expect("read");
-    let other = other.filter(|_| before.is_lasting_admin());
+    let other = other.filter(|_| before.is_permanent_admin());
     fixture
         .table()
         .delete_credential(&before, other, now, &entry(&before.id))

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::credential::{Credential, Grant, Status};
 use jiff::Timestamp;
-use platform::clock;
-use platform::table::{Key, users::Holder, walk::Slice};
+use platform::{
+    clock,
+    table::{Key, users::Holder, walk::Slice},
+};
 use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
@@ -51,7 +53,7 @@ pub(crate) async fn check(fixture: &Fixture, now: Timestamp) {
 
     let lasting = credentials
         .iter()
-        .filter(|one| one.is_lasting_admin())
+        .filter(|one| one.is_permanent_admin())
         .map(|one| one.id.to_string());
     assert_eq!(
         partition("live-admins"),

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::cases::{Case, cases};
 use domain::{
-    delivery::derived_event_id,
-    event::Event,
+    event::{Event, derived_id},
     id::{DeliveryId, WebhookId},
     pattern::EventType,
 };
@@ -219,10 +218,7 @@ async fn check(
                 _ => (failed.clone(), row.updated_at),
             };
             let kind = EventType::parse(kind).expect("a type");
-            told.insert((
-                derived_event_id(&kind, &of, at).to_string(),
-                kind.to_string(),
-            ));
+            told.insert((derived_id(&kind, &of, at).to_string(), kind.to_string()));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Schedules of hours and days, made of delays that SQS takes.
 
-use domain::delivery::{Message, Status};
+use domain::delivery::{DeliveryTask, Status};
 use jiff::SignedDuration;
 use platform::queue::ascii_json;
 use serde_json::{Value, json};
@@ -168,7 +168,7 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
     let first = system.fake.state().queues.on(Name::Deliveries)[0]
         .body
         .clone();
-    let mut message: Message = serde_json::from_str(&first).expect("a message");
+    let mut message: DeliveryTask = serde_json::from_str(&first).expect("a message");
     assert_eq!(
         message.delivery,
         domain::id::DeliveryId {

@@ -1,9 +1,9 @@
 //! The row names the one message that it waits for: copies, duplicates and older chains die.
 
 use domain::{
-    delivery::{Delivery, Message, Status},
+    delivery::{Delivery, DeliveryTask, Status},
     id::DeliveryId,
-    webhook::DisabledReason,
+    webhook::health::DisabledReason,
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::{queue::ascii_json, random};
@@ -43,7 +43,7 @@ fn waiting(system: &System) -> Vec<(u32, String)> {
     messages
         .iter()
         .map(message)
-        .map(|message: Message| (message.ticket.number, message.ticket.token))
+        .map(|message: DeliveryTask| (message.attempt_token.number, message.attempt_token.token))
         .collect()
 }
 
@@ -59,7 +59,7 @@ async fn what_is_not_awaited_is_dropped_without_a_call() {
     let first = row(&system, id).await.last.expect("an attempt");
     system.step().await.expect("the second attempt");
     let (row, _) = system.history(id).await.expect("a delivery");
-    let awaited = row.awaited_message().expect("a third attempt");
+    let awaited = row.awaited_task().expect("a third attempt");
     let writes = system.fake.state().table.writes().len();
     let before = waiting(&system);
     assert_eq!(hits(&system), 2);
@@ -67,12 +67,12 @@ async fn what_is_not_awaited_is_dropped_without_a_call() {
         (3, "another", "the awaited number under another token"),
         (
             2,
-            awaited.ticket.token.as_str(),
+            awaited.attempt_token.token.as_str(),
             "a recorded number under the awaited token",
         ),
         (
             4,
-            awaited.ticket.token.as_str(),
+            awaited.attempt_token.token.as_str(),
             "a later number under the awaited token",
         ),
         (2, "another", "the last number under another token"),
@@ -80,7 +80,11 @@ async fn what_is_not_awaited_is_dropped_without_a_call() {
         (1, "another", "the first number under another token"),
     ] {
         let mut stale = awaited.clone();
-        (stale.ticket.number, stale.ticket.token, stale.due_at) = (number, token.to_owned(), None);
+        (
+            stale.attempt_token.number,
+            stale.attempt_token.token,
+            stale.due_at,
+        ) = (number, token.to_owned(), None);
         system
             .put(Name::Retries, ascii_json(&stale).expect("JSON"))
             .await;
@@ -122,9 +126,9 @@ async fn a_twin_costs_one_repeated_call_and_dies() {
                     .expect("a message")
             };
             if other_token && number == 1 {
-                let mut message: Message =
+                let mut message: DeliveryTask =
                     serde_json::from_str(&duplicate.body).expect("a message");
-                message.ticket.token = random::token();
+                message.attempt_token.token = random::token();
                 duplicate.body = ascii_json(&message).expect("JSON");
             }
             system.fake.state().queues.copy(&duplicate);
@@ -157,7 +161,11 @@ async fn of_two_follow_ups_one_is_awaited() {
         system.fake.state().queues.copy(&first);
         system.step().await.expect("a copy");
         assert_eq!(hits(&system), 1);
-        let awaited = row(&system, id).await.awaited.expect("awaited").ticket;
+        let awaited = row(&system, id)
+            .await
+            .awaited
+            .expect("awaited")
+            .attempt_token;
         assert!(
             waiting(&system).contains(&(awaited.number, awaited.token)),
             "what is awaited is queued"

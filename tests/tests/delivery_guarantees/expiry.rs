@@ -2,8 +2,8 @@
 //! event's id is.
 
 use domain::{
-    delivery::{Status, derived_event_id},
-    event::Event,
+    delivery::Status,
+    event::{Event, derived_id},
     id::DeliveryId,
     pattern::EventType,
 };
@@ -30,7 +30,7 @@ async fn an_event_whose_id_carries_an_old_time_is_retried_and_shown() {
         .webhook("owner", json!({"events": ["webhook.*"]}))
         .await;
     let kind = EventType::webhook_failing();
-    let id = derived_event_id(
+    let id = derived_id(
         &kind,
         "of long ago",
         system.time() - SignedDuration::from_hours(100 * 24),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::{
     delivery::Status,
     id::{DeliveryId, WebhookId},
-    webhook::{DisabledReason, Settings, Webhook},
+    webhook::{Settings, Webhook, health::DisabledReason},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

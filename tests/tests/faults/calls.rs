@@ -1,8 +1,10 @@
 //! Calls to AWS that fail, now and then.
 
-use tests::faults::{Faulty, proxy::PASSING};
-use tests::load::{counted, publish_many};
-use tests::sink::Sink;
+use tests::{
+    faults::{Faulty, proxy::PASSING},
+    load::{counted, publish_many},
+    sink::Sink,
+};
 
 const EVENTS: usize = 500;
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tests::faults::{Faulty, RECEIVES, VISIBILITY};
-use tests::load::{counted, publish_many};
-use tests::sink::{Reply, Sink};
-use tests::stack::unique;
+use tests::{
+    faults::{Faulty, RECEIVES, VISIBILITY},
+    load::{counted, publish_many},
+    sink::{Reply, Sink},
+    stack::unique,
+};
 use tokio::process::Command;
 
 /// How many get stuck on each of the three queues.

@@ -4,9 +4,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tests::faults::Faulty;
-use tests::load::publish_many;
-use tests::sink::{Reply, Sink};
+use tests::{
+    faults::Faulty,
+    load::publish_many,
+    sink::{Reply, Sink},
+};
 
 const TIMEOUT: Duration = Duration::from_secs(6);
 /// What a busy machine may take for the rest; a second time-out would be more.

@@ -1,9 +1,11 @@
 //! Processes that are killed in mid-delivery.
 
 use serde_json::json;
-use tests::faults::Faulty;
-use tests::load::{counted, publish_many};
-use tests::sink::{Reply, Sink};
+use tests::{
+    faults::Faulty,
+    load::{counted, publish_many},
+    sink::{Reply, Sink},
+};
 
 const EVENTS: usize = 500;
 /// Longer than a batch takes that is well.

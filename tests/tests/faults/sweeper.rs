@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tests::faults::Faulty;
-use tests::sink::{Reply, Sink};
+use tests::{
+    faults::Faulty,
+    sink::{Reply, Sink},
+};
 
 #[tokio::test]
 async fn what_waits_in_vain_is_sent_its_message_again() {

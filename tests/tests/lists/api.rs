@@ -2,7 +2,8 @@
 
 use axum::{Router, body::Body};
 use domain::{
-    delivery::{Attempt, Delivery, Status, attempt::Requested},
+    attempt::{Attempt, Requested},
+    delivery::{Delivery, Status},
     event::Event,
     id::{DeliveryId, EventId, WebhookId},
     pattern::EventType,
@@ -266,7 +267,7 @@ fn failed(id: DeliveryId) -> Delivery {
             first_number: 1,
             started_at: Some(now),
         },
-        last: Some(domain::delivery::Ticket {
+        last: Some(domain::attempt::AttemptToken {
             number: 1,
             token: "token".to_owned(),
         }),

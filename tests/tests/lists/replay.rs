@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    delivery::{Message, Status},
+    delivery::{DeliveryTask, Status},
     id::{DeliveryId, EventId, WebhookId},
 };
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn queued(api: &Api) -> Vec<EventId> {
     let state = api.fake.state();
     let messages = state.queues.on(Name::Deliveries);
     let read = |text: &str| {
-        serde_json::from_str::<Message>(text)
+        serde_json::from_str::<DeliveryTask>(text)
             .expect("a message")
             .delivery
             .event
@@ -108,7 +108,10 @@ async fn what_failed_is_queued_again_each_once_by_500s() {
         .expect("read")
         .expect("a row");
     let awaited = row.awaited.expect("a message is awaited");
-    assert_eq!((row.status, awaited.ticket.number), (Status::Retrying, 2));
+    assert_eq!(
+        (row.status, awaited.attempt_token.number),
+        (Status::Retrying, 2)
+    );
     assert_eq!(
         replay(&api, one, &range).await.iter().sum::<u64>(),
         0,
@@ -254,7 +257,7 @@ async fn retry_and_replay_hand_on_the_hops_of_their_call() {
         let messages = state.queues.on(Name::Deliveries);
         let mut messages = messages
             .iter()
-            .map(|text| serde_json::from_str::<Message>(&text.body).expect("a message"));
+            .map(|text| serde_json::from_str::<DeliveryTask>(&text.body).expect("a message"));
         messages
             .find(|message| message.delivery.event == *id)
             .expect("queued")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{
     account::{Account, Settings},
     audit::{Actor, Entry},
-    webhook::settings::Reveal,
+    secrets::Reveal,
 };
 use jiff::Timestamp;
 use platform::{

@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::{
-    delivery::Message,
+    delivery::DeliveryTask,
     event::Event,
     id::{DeliveryId, EventId, WebhookId},
 };
@@ -180,6 +180,6 @@ impl Told {
 }
 
 /// The message that a queued text is, if it is about a delivery.
-pub(super) fn message(queued: &sqs::Message) -> Option<Message> {
+pub(super) fn message(queued: &sqs::Message) -> Option<DeliveryTask> {
     serde_json::from_str(&queued.body).ok()
 }

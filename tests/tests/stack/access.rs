@@ -1,8 +1,10 @@
 //! Users, credentials, scopes, reminders and the audit log.
 
 use serde_json::{Value, json};
-use tests::sink::Sink;
-use tests::stack::{Stack, text, unique};
+use tests::{
+    sink::Sink,
+    stack::{Stack, text, unique},
+};
 
 /// A new credential with these scopes: its document, with the token.
 async fn credential(stack: &Stack, scopes: &[&str]) -> Value {

@@ -2,8 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::sink::Sink;
-use tests::stack::{Stack, text, unique};
+use tests::{
+    sink::Sink,
+    stack::{Stack, text, unique},
+};
 
 const KEYS: [&str; 2] = ["0123456789-api-key", "0123456789-secret-key"];
 

@@ -2,9 +2,11 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tests::client::Answer;
-use tests::sink::Sink;
-use tests::stack::{Stack, text, unique};
+use tests::{
+    client::Answer,
+    sink::Sink,
+    stack::{Stack, text, unique},
+};
 
 async fn publish_with_key(stack: &Stack, key: &str, event: &Value) -> Answer {
     stack

@@ -4,8 +4,10 @@
 
 use serde_json::{Value, json};
 use standardwebhooks::Webhook as Verifier;
-use tests::sink::Sink;
-use tests::stack::{Stack, text};
+use tests::{
+    sink::Sink,
+    stack::{Stack, text},
+};
 
 /// The version that has a stage.
 async fn staged(stack: &Stack, secret: &str, stage: &str) -> Option<String> {

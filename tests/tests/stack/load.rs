@@ -1,8 +1,10 @@
 //! Many events at once.
 
-use tests::load::{counted, publish_many};
-use tests::sink::{Reply, Request, Sink};
-use tests::stack::Stack;
+use tests::{
+    load::{counted, publish_many},
+    sink::{Reply, Request, Sink},
+    stack::Stack,
+};
 
 #[tokio::test]
 async fn no_event_is_lost_or_mixed_up() {

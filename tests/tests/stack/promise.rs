@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::load::{counted, publish_many};
-use tests::sink::{Reply, Sink};
-use tests::stack::Stack;
-use tests::webhook::Webhook;
+use tests::{
+    load::{counted, publish_many},
+    sink::{Reply, Sink},
+    stack::Stack,
+    webhook::Webhook,
+};
 
 async fn replay(stack: &Stack, webhook: &Webhook, status: &str) -> Value {
     stack

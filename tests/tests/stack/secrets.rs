@@ -2,8 +2,10 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
-use tests::sink::{Reply, Sink};
-use tests::stack::Stack;
+use tests::{
+    sink::{Reply, Sink},
+    stack::Stack,
+};
 
 const FUNCTIONS: [&str; 5] = ["config-api", "inbound", "dispatch", "delivery", "rotation"];
 

@@ -1,7 +1,6 @@
 //! Kept state that can't be used is named and moved, never deleted, and never served.
 
-use std::fs;
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use local::{Options, UpError};
 

@@ -199,7 +199,7 @@ async fn resolve_caller(
             Problem::unauthorized()
         });
     }
-    if grant.use_is_news(now) {
+    if grant.should_record_use(now) {
         log_failure(
             app.table.token_used(&hash, now).await,
             "the last use of a token",

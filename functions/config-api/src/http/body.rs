@@ -8,8 +8,8 @@ use axum::{
     extract::{FromRequest, Request},
 };
 use domain::{
-    invalid::{Checked, Fields, Invalid, Problems},
     json,
+    validation::{FieldError, FieldReader, Validated, ValidationErrors},
 };
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
@@ -44,7 +44,7 @@ impl Document {
 
     /// Checks that the body is empty, null or `{}`.
     pub fn empty(self) -> Answer<()> {
-        Ok(Fields::of(self.json_or_default()?).and_then(|fields| fields.finish(Some(())))?)
+        Ok(FieldReader::of(self.json_or_default()?).and_then(|fields| fields.finish(Some(())))?)
     }
 
     /// Returns the document, or an empty object if the body is empty or null.
@@ -56,7 +56,7 @@ impl Document {
 
 /// Returns the value if its depth is at most [`MAX_DEPTH`]; otherwise an error for each field that
 /// is deeper.
-pub fn check_depth(value: Value) -> Checked<Value> {
+pub fn check_depth(value: Value) -> Validated<Value> {
     if depth(&value) <= MAX_DEPTH {
         return Ok(value);
     }
@@ -64,14 +64,14 @@ pub fn check_depth(value: Value) -> Checked<Value> {
         return Err(too_deep());
     };
     let deep = fields.iter().filter(|(_, value)| depth(value) >= MAX_DEPTH);
-    Err(Problems(
+    Err(ValidationErrors(
         deep.flat_map(|(name, _)| too_deep().under(name).0)
-            .collect::<Vec<Invalid>>(),
+            .collect::<Vec<FieldError>>(),
     ))
 }
 
-fn too_deep() -> Problems {
-    Problems::here(format!(
+fn too_deep() -> ValidationErrors {
+    ValidationErrors::here(format!(
         "is nested too deeply: a document may have at most {MAX_DEPTH} levels"
     ))
 }

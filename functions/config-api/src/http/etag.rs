@@ -1,7 +1,7 @@
 //! Entity tags (the quoted version of a resource) and optimistic concurrency control.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use domain::invalid::Problems;
+use domain::validation::ValidationErrors;
 use http::{HeaderMap, HeaderValue, header::IF_MATCH};
 use platform::table::{TableError, WriteError};
 use serde_json::Value;
@@ -42,8 +42,8 @@ impl From<Problem> for Refusal {
     }
 }
 
-impl From<Problems> for Refusal {
-    fn from(problems: Problems) -> Self {
+impl From<ValidationErrors> for Refusal {
+    fn from(problems: ValidationErrors) -> Self {
         Self::Problem(problems.into())
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use axum::response::{IntoResponse, Response};
 use domain::{
-    invalid::{Invalid, Problems},
     scope::Scope,
+    validation::{FieldError, ValidationErrors},
 };
 use http::{Method, StatusCode};
 use platform::table::WriteError;
@@ -39,7 +39,7 @@ pub struct Problem {
     /// how many.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
-    pub errors: Vec<Invalid>,
+    pub errors: Vec<FieldError>,
     /// Why the third party did not respond. Only with status 504.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
@@ -255,7 +255,7 @@ impl Problem {
     }
 
     /// 422: lists every invalid field.
-    pub fn validation(problems: Problems) -> Self {
+    pub fn validation(problems: ValidationErrors) -> Self {
         let count = problems.0.len();
         let problems = problems.capped();
         let detail = match count {
@@ -322,8 +322,8 @@ impl Problem {
     }
 }
 
-impl From<Problems> for Problem {
-    fn from(problems: Problems) -> Self {
+impl From<ValidationErrors> for Problem {
+    fn from(problems: ValidationErrors) -> Self {
         Self::validation(problems)
     }
 }

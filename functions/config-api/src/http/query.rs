@@ -1,7 +1,7 @@
 //! Query parameters of lists: filters, `limit` and encrypted cursors.
 
 use axum::extract::{FromRequestParts, RawQuery};
-use domain::invalid::{Checked, Fields, Problems, one_of, string};
+use domain::validation::{FieldReader, Validated, ValidationErrors, one_of, string};
 use http::request::Parts;
 use platform::{
     seal::Place,
@@ -17,7 +17,7 @@ use crate::App;
 /// invalid ones.
 #[derive(Debug)]
 pub struct Query {
-    fields: Fields,
+    fields: FieldReader,
     /// The list's path and filters: the associated data of its encrypted cursors.
     list: String,
 }
@@ -37,7 +37,7 @@ impl<S: Sync + Send> FromRequestParts<S> for Query {
                 repeated.push(name.to_string());
             }
         }
-        let mut fields = Fields::of(map.into())?;
+        let mut fields = FieldReader::of(map.into())?;
         for name in repeated {
             fields.refuse(&name, "must be given only once");
         }
@@ -69,7 +69,7 @@ pub struct Paging {
 
 impl Query {
     /// Reads a filter.
-    pub fn filter<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Checked<T>) -> Option<T> {
+    pub fn filter<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Validated<T>) -> Option<T> {
         self.fields.optional(name, |value| parse(&string(value)?))
     }
 
@@ -82,7 +82,7 @@ impl Query {
                 .parse()
                 .ok()
                 .filter(|limit| is_plain && (1..=100).contains(limit));
-            limit.ok_or_else(|| Problems::here("must be a whole number from 1 to 100"))
+            limit.ok_or_else(|| ValidationErrors::here("must be a whole number from 1 to 100"))
         });
         let cursor = self
             .fields
@@ -200,32 +200,32 @@ pub async fn first<T, F: Future<Output = Answer<Page<T>>>>(
 }
 
 /// Parses a filter by the whole name of a resource, at most 100 characters.
-pub fn name(text: &str) -> Checked<String> {
+pub fn name(text: &str) -> Validated<String> {
     let name = text.trim();
     if name.chars().count() > 100 {
-        return Err(Problems::here("must have at most 100 characters"));
+        return Err(ValidationErrors::here("must have at most 100 characters"));
     }
     Ok(name.to_owned())
 }
 
 /// Parses a text filter.
-pub fn text(text: &str) -> Checked<String> {
+pub fn text(text: &str) -> Validated<String> {
     Ok(text.to_owned())
 }
 
 /// Parses a boolean filter.
-pub fn boolean(text: &str) -> Checked<bool> {
+pub fn boolean(text: &str) -> Validated<bool> {
     text.parse()
-        .map_err(|_| Problems::here("must be true or false"))
+        .map_err(|_| ValidationErrors::here("must be true or false"))
 }
 
 /// Parses a filter by time (RFC 3339).
-pub fn time(text: &str) -> Checked<jiff::Timestamp> {
+pub fn time(text: &str) -> Validated<jiff::Timestamp> {
     domain::event::timestamp(text.into())
 }
 
 /// Parses a filter that accepts these names.
-pub fn choice<'a, T: Copy>(choices: &'a [(&'a str, T)]) -> impl FnOnce(&str) -> Checked<T> + 'a {
+pub fn choice<'a, T: Copy>(choices: &'a [(&'a str, T)]) -> impl FnOnce(&str) -> Validated<T> + 'a {
     move |text| one_of(choices)(text.into())
 }
 

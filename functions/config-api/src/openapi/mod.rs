@@ -37,7 +37,7 @@ pub fn base() -> OpenApi {
     let components = ComponentsBuilder::new()
         .schema_from::<Problem>()
         .schema_from::<Reason>()
-        .schema_from::<domain::invalid::Invalid>()
+        .schema_from::<domain::validation::FieldError>()
         .schema_from::<schema::Rotation>()
         .security_scheme(SCHEME, SecurityScheme::Http(scheme.build()));
     OpenApiBuilder::new()

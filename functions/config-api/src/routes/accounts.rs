@@ -11,8 +11,8 @@ use domain::{
     account::{Account, Settings},
     audit,
     id::AccountId,
+    secrets::Reveal,
     time,
-    webhook::settings::Reveal,
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{

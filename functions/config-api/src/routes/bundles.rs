@@ -12,7 +12,7 @@ use axum::{
 use domain::{
     campaign::{
         self, Campaign, Import, Plan,
-        import::{Entry, Refused, Report},
+        import::{Entry, ImportError, Report},
     },
     provider::Provider,
     scope::Scope,
@@ -129,10 +129,10 @@ async fn write(app: &App, caller: &Caller, plan: &Plan) -> Result<(), WriteError
         .await
 }
 
-fn problem(refused: Refused) -> Problem {
+fn problem(refused: ImportError) -> Problem {
     match refused {
-        Refused::Invalid(problems) => problems.into(),
-        Refused::Taken(entries) => {
+        ImportError::Invalid(problems) => problems.into(),
+        ImportError::Taken(entries) => {
             let entry = |entry: &Entry| {
                 let id = entry
                     .id

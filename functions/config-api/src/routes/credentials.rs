@@ -12,10 +12,10 @@ use domain::{
     audit,
     credential::{Credential, Settings, Status, TokenMark, reminder},
     id::CredentialId,
-    invalid::Problems,
     scope::Scope,
     time,
     token::Token,
+    validation::ValidationErrors,
 };
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
@@ -114,7 +114,7 @@ pub async fn create(
         .await?
         .filter(|holder| holder.user.settings.active);
     if holder.is_none() {
-        return Err(Problems::here("must be the ID of an active user")
+        return Err(ValidationErrors::here("must be the ID of an active user")
             .under("user_id")
             .into());
     }
@@ -350,7 +350,7 @@ async fn other_admin(
     before: &Credential,
     after: Option<&Credential>,
 ) -> Answer<Option<LiveAdmin>> {
-    if !before.is_lasting_admin() || after.is_some_and(Credential::is_lasting_admin) {
+    if !before.is_permanent_admin() || after.is_some_and(Credential::is_permanent_admin) {
         return Ok(None);
     }
     let other = app

@@ -10,7 +10,8 @@ use axum::{
     response::IntoResponse,
 };
 use domain::{
-    delivery::{Attempt, Delivery, Message, Status, Stopped},
+    attempt::Attempt,
+    delivery::{CancelledUntil, Delivery, DeliveryTask, Status},
     id::{DeliveryId, EventId, WebhookId},
 };
 use http::{StatusCode, header};
@@ -122,17 +123,17 @@ pub async fn retry(
             "The delivery's first attempt is in progress. Deliveries that have been pending for more than an hour can be retried.",
         ));
     }
-    if app.table.stops(&[id.webhook]).await?(id.webhook).covers(now) {
+    if app.table.stops(&[id.webhook]).await?(id.webhook).includes(now) {
         return Err(Problem::conflict("The webhook was deleted or is disabled."));
     }
     let Some(dispatched) = app.table.event(id.event).await? else {
         return Err(Problem::conflict("The event has expired."));
     };
     let before = was.clone().unwrap_or_else(|| {
-        let first = Message::first(id, String::new(), dispatched.dispatched_at, None);
+        let first = DeliveryTask::first(id, String::new(), dispatched.dispatched_at, None);
         Delivery::cancelled(None, &first, &dispatched.event.kind, now)
     });
-    match retry::again(
+    match retry::requeue(
         &app.table,
         &app.deliveries,
         before,
@@ -144,7 +145,7 @@ pub async fn retry(
     {
         Some(row) => Ok((
             StatusCode::ACCEPTED,
-            Json(Seen::of(&row, Stopped::Never).view()),
+            Json(Seen::of(&row, CancelledUntil::Never).view()),
         )),
         None => Err(Problem::conflict("An attempt is in progress. Try again.")),
     }

@@ -10,9 +10,9 @@ use axum::{
 use domain::{
     audit, event,
     event_type::{self, BuiltIn},
-    invalid::{Checked, Fields, Problems, string},
     pattern::{EventType, Pattern},
     time,
+    validation::{FieldReader, Validated, ValidationErrors, string},
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -151,7 +151,7 @@ pub async fn patch(
             .is_some_and(|name| *name != json!(before.name))
         {
             return Err(
-                Problems::here("can't be changed. Create another event type")
+                ValidationErrors::here("can't be changed. Create another event type")
                     .under("name")
                     .into(),
             );
@@ -232,7 +232,11 @@ impl Names {
 }
 
 /// Returns the error for an unknown type, with a suggestion.
-pub(crate) async fn unknown(app: &App, kind: &EventType, names: &mut Names) -> Answer<Problems> {
+pub(crate) async fn unknown(
+    app: &App,
+    kind: &EventType,
+    names: &mut Names,
+) -> Answer<ValidationErrors> {
     let own = names.get(app).await?;
     let known = event_type::catalogue()
         .iter()
@@ -243,7 +247,7 @@ pub(crate) async fn unknown(app: &App, kind: &EventType, names: &mut Names) -> A
         .map(|name| format!(" Did you mean `{name}`?"))
         .unwrap_or_default();
     let create = "Create a custom type with `POST /v1/event-types`";
-    Ok(Problems::here(format!(
+    Ok(ValidationErrors::here(format!(
         "is not a known event type.{meant} {create}, or list all with `GET /v1/event-types`."
     )))
 }
@@ -262,8 +266,8 @@ async fn find(app: &App, name: &str) -> Answer<CustomType> {
         .ok_or_else(|| Problem::not_found("event type"))
 }
 
-pub(crate) fn parse(value: Value) -> Checked<CustomType> {
-    let mut fields = Fields::of(value)?;
+pub(crate) fn parse(value: Value) -> Validated<CustomType> {
+    let mut fields = FieldReader::of(value)?;
     let name = fields.required("name", name);
     let description = fields.defaulted("description", None, |value| description(value).map(Some));
     let example = fields.defaulted("example", None, |value| example(value).map(Some));
@@ -280,29 +284,29 @@ pub(crate) fn parse(value: Value) -> Checked<CustomType> {
 }
 
 /// Parses a name outside the reserved namespaces.
-fn name(value: Value) -> Checked<EventType> {
+fn name(value: Value) -> Validated<EventType> {
     let name = EventType::parse(&string(value)?)?;
     if name.is_reserved() && event_type::find(name.as_str()).is_none() {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "is in a namespace that is reserved for Tieline's own events. Choose another first word",
         ));
     }
     Ok(name)
 }
 
-fn description(value: Value) -> Checked<String> {
+fn description(value: Value) -> Validated<String> {
     let text = string(value)?;
     if text.chars().count() > 1000 {
-        return Err(Problems::here("must have at most 1,000 characters"));
+        return Err(ValidationErrors::here("must have at most 1,000 characters"));
     }
     Ok(text)
 }
 
 /// Parses the example into JSON text.
-fn example(value: Value) -> Checked<String> {
+fn example(value: Value) -> Validated<String> {
     let text = Value::from(event::object(value)?).to_string();
     if text.len() > MAX_EXAMPLE {
-        return Err(Problems::here(format!(
+        return Err(ValidationErrors::here(format!(
             "must have at most {MAX_EXAMPLE} bytes as JSON"
         )));
     }

@@ -10,9 +10,9 @@ use axum::{
 use domain::{
     event::{Event, EventText, NewEvent},
     id::EventId,
-    invalid::{Checked, Fields, Problems, list as array, string},
     pattern::EventType,
     time,
+    validation::{FieldReader, Validated, ValidationErrors, list as array, string},
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::table::{
@@ -69,7 +69,7 @@ pub async fn publish(
             return Err(publish::rejection(
                 &app,
                 &caller,
-                Problems(problems),
+                ValidationErrors(problems),
                 &document["type"],
                 &mut Types::default(),
             )
@@ -103,7 +103,7 @@ pub async fn publish_batch(
     Extension(caller): Extension<Caller>,
     body: Document,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    let mut fields = Fields::of(body.json_unchecked()?).map_err(Problem::from)?;
+    let mut fields = FieldReader::of(body.json_unchecked()?).map_err(Problem::from)?;
     let entries = fields.required("events", array(1, MAX_BATCH_EVENTS, Ok));
     let entries = fields.finish(entries)?;
     let mut wrong = Vec::with_capacity(entries.len());
@@ -132,7 +132,7 @@ pub async fn publish_batch(
         .map(|result| match result {
             Ok(event) => accepted(&event),
             Err(problem) => {
-                let errors = Problems(problem.errors).of_field("idempotency_key").0;
+                let errors = ValidationErrors(problem.errors).of_field("idempotency_key").0;
                 json!({"error": {"status": problem.status.as_u16(), "detail": problem.detail, "errors": errors}})
             }
         })
@@ -181,7 +181,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 }
 
 /// Reads the `Idempotency-Key` header.
-pub(super) fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>> {
+pub(super) fn header_key(headers: &HeaderMap) -> Validated<Option<IdempotencyKey>> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -196,13 +196,13 @@ pub(super) fn header_key(headers: &HeaderMap) -> Checked<Option<IdempotencyKey>>
         .map_err(|problems| problems.of_header("Idempotency-Key"))
 }
 
-fn batch_entry(value: Value, hops: u8) -> Checked<Request> {
+fn batch_entry(value: Value, hops: u8) -> Validated<Request> {
     let value = check_depth(value)?;
     let mut document = value.clone();
     if let Value::Object(map) = &mut document {
         map.remove("idempotency_key");
     }
-    let mut fields = Fields::of(value)?;
+    let mut fields = FieldReader::of(value)?;
     let key = fields.defaulted("idempotency_key", None, |value| {
         IdempotencyKey::parse(&string(value)?).map(Some)
     });

@@ -9,9 +9,9 @@ use axum::{
 };
 use domain::{
     id::{CampaignId, MessageId, ProviderId},
-    invalid::{Checked, Problems},
     message::{Channel, Message, MessageRef, NewMessage, Status},
     time,
+    validation::{Validated, ValidationErrors},
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -158,7 +158,7 @@ pub(super) async fn send(
     route: &str,
     headers: &HeaderMap,
     body: Document,
-    parse: impl Fn(Value) -> Checked<NewMessage>,
+    parse: impl Fn(Value) -> Validated<NewMessage>,
 ) -> Answer {
     let document = body.json()?;
     let (key, new) = match (header_key(headers), parse(document.clone())) {
@@ -169,7 +169,7 @@ pub(super) async fn send(
                 .flatten()
                 .flat_map(|problems| problems.0)
                 .collect();
-            return Err(Problems(problems).into());
+            return Err(ValidationErrors(problems).into());
         }
     };
     let new = NewMessage {

@@ -13,12 +13,12 @@ use domain::{
     event::object,
     id::ProviderId,
     inbound::Key,
-    invalid::{Checked, Problems},
     message::{Channel, Message, MessageRef, NewMessage},
     provider::{Keys, Provider, Settings, choose},
     scope::Scope,
+    secrets::Reveal,
     time,
-    webhook::settings::Reveal,
+    validation::{Validated, ValidationErrors},
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -143,9 +143,11 @@ pub async fn patch(
         apply(&mut document, patch);
         let settings = Settings::parse(document, &app.allow, previous.keys())?;
         if settings.channel != previous.channel {
-            return Err(Problems::here("can't be changed. Create another provider")
-                .under("channel")
-                .into());
+            return Err(
+                ValidationErrors::here("can't be changed. Create another provider")
+                    .under("channel")
+                    .into(),
+            );
         }
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
         let key = key(before.key.clone(), &settings);
@@ -273,13 +275,13 @@ pub async fn test(
 }
 
 /// Returns the message of a test. Only the recipient is required; the rest has defaults.
-fn sample(channel: Channel, body: Value) -> Checked<NewMessage> {
+fn sample(channel: Channel, body: Value) -> Validated<NewMessage> {
     let mut document = object(body)?;
     let foreign = ["channel", "provider", "campaign_id"]
         .into_iter()
         .filter(|name| document.contains_key(*name));
     let foreign: Vec<_> = foreign
-        .flat_map(|name| Problems::here("is not a known field").under(name).0)
+        .flat_map(|name| ValidationErrors::here("is not a known field").under(name).0)
         .collect();
     if channel == Channel::Email {
         document
@@ -303,7 +305,7 @@ fn sample(channel: Channel, body: Value) -> Checked<NewMessage> {
     let mut problems = parsed.err().map_or_else(Vec::new, |problems| problems.0);
     problems.retain(|problem| !foreign.iter().any(|other| other.pointer == problem.pointer));
     problems.extend(foreign);
-    Err(Problems(problems))
+    Err(ValidationErrors(problems))
 }
 
 /// Returns the existing or a new inbound key, or `None` without a callback.

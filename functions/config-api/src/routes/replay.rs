@@ -8,10 +8,10 @@ use axum::{
 };
 use domain::{
     condition::{Condition, subject::Subject},
-    delivery::{Delivery, Message, Status},
+    delivery::{Delivery, DeliveryTask, Status},
     event,
     id::DeliveryId,
-    invalid::{Checked, Fields, one_of, string},
+    validation::{FieldReader, Validated, one_of, string},
     webhook::Webhook,
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -162,8 +162,8 @@ struct Position {
 }
 
 impl Input {
-    fn parse(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    fn parse(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let wanted = fields.optional("status", one_of(&WANTED));
         let since = fields.optional("since", event::timestamp);
         let until = fields.optional("until", event::timestamp);
@@ -210,7 +210,8 @@ async fn replay_status(
     hops: u8,
     now: Timestamp,
 ) -> Answer<(usize, Option<String>)> {
-    let stopped = domain::delivery::Stopped::of(webhook.settings.enabled, webhook.state.stopped_at);
+    let stopped =
+        domain::delivery::CancelledUntil::of(webhook.settings.enabled, webhook.state.stopped_at);
     let read =
         |slice: Slice| async move { Ok(app.table.deliveries_of(webhook.id, span, &slice).await?) };
     let page = fill_page(slice, read, |row: &Delivery| {
@@ -222,7 +223,7 @@ async fn replay_status(
         .items
         .iter()
         .map(|row| {
-            retry::again(
+            retry::requeue(
                 &app.table,
                 &app.deliveries,
                 row.clone(),
@@ -331,9 +332,9 @@ async fn deliver(
     now: Timestamp,
 ) -> Answer<bool> {
     let id = delivery(webhook, dispatched);
-    let first = Message::first(id, String::new(), now, None);
+    let first = DeliveryTask::first(id, String::new(), now, None);
     let before = Delivery::cancelled(None, &first, &dispatched.event.kind, now);
-    let queued = retry::again(&app.table, &app.deliveries, before, None, hops, now)
+    let queued = retry::requeue(&app.table, &app.deliveries, before, None, hops, now)
         .await?
         .is_some();
     // Last, so that a repeated request gets here again until the match is stored.

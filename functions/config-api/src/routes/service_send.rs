@@ -13,10 +13,9 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
-    header,
     id::ServiceId,
-    mask, media_type,
-    redact::Redactor,
+    media_type,
+    secrets::{mask, redact::Redactor},
     service::{Connection, send},
 };
 use http::{HeaderMap, header::CONTENT_ENCODING};
@@ -32,6 +31,7 @@ use crate::{
     http::{Answer, Document, Problem, access::Caller, problem::Reason},
     openapi::schema,
 };
+use domain::secrets::mask::is_secret_header;
 
 /// Maximum size of a service's response body, in bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -217,7 +217,7 @@ fn headers(
     let mut map: BTreeMap<String, String> = BTreeMap::new();
     let mut remaining = MAX_HEADER_BYTES;
     for (name, value) in headers {
-        if OMITTED_HEADERS.contains(&name.as_str()) || header::is_sensitive(name.as_str()) {
+        if OMITTED_HEADERS.contains(&name.as_str()) || is_secret_header(name.as_str()) {
             continue;
         }
         // A value that is not UTF-8 may contain a secret that is.

@@ -12,12 +12,12 @@ use domain::{
     audit::{self, Entry},
     id::{AccountId, ServiceId},
     inbound::Key,
-    invalid::Problems,
-    origin::Origin,
     scope::Scope,
+    secrets::{Reveal, origin::Origin},
     service::{Service, Settings},
     time,
-    webhook::{Webhook, settings::Reveal},
+    validation::ValidationErrors,
+    webhook::Webhook,
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -285,7 +285,7 @@ async fn check_references(
             .is_none()
     {
         problems.extend(
-            Problems::here("must be the ID of an existing account")
+            ValidationErrors::here("must be the ID of an existing account")
                 .under("account_id")
                 .0,
         );
@@ -296,7 +296,7 @@ async fn check_references(
         && app.table.user(user).await?.is_none()
     {
         problems.extend(
-            Problems::here("must be the ID of an existing user")
+            ValidationErrors::here("must be the ID of an existing user")
                 .under("user_id")
                 .0,
         );
@@ -304,7 +304,7 @@ async fn check_references(
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(Problems(problems).into())
+        Err(ValidationErrors(problems).into())
     }
 }
 

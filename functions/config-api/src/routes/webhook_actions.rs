@@ -10,9 +10,9 @@ use domain::{
     condition::subject::Subject,
     event::{Event, EventText, NewEvent},
     event_type,
-    invalid::{Checked, Fields, whole},
     pattern::EventType,
     signature::SigningSecret,
+    validation::{FieldReader, Validated, whole},
     webhook::{Webhook, request},
 };
 use http::HeaderMap;
@@ -55,7 +55,7 @@ pub async fn test(
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<Json<Value>> {
-    let mut fields = Fields::of(body.json_or_default()?).map_err(Problem::from)?;
+    let mut fields = FieldReader::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
@@ -114,7 +114,7 @@ pub async fn render(
     Path(id): Path<String>,
     body: Document,
 ) -> Answer<Json<Value>> {
-    let mut fields = Fields::of(body.json_or_default()?).map_err(Problem::from)?;
+    let mut fields = FieldReader::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
     let webhook = find(&app, &id).await?;
@@ -187,9 +187,9 @@ pub async fn rotate_secret(
 }
 
 /// Parses `{"overlap_seconds"}`: 0 to 604,800 (a week), `default` if absent.
-pub(super) fn overlap(body: Value, default: u64) -> Checked<SignedDuration> {
+pub(super) fn overlap(body: Value, default: u64) -> Validated<SignedDuration> {
     const WEEK: u64 = 7 * 24 * 3600;
-    let mut fields = Fields::of(body)?;
+    let mut fields = FieldReader::of(body)?;
     let seconds = fields.defaulted("overlap_seconds", default, whole(0, WEEK));
     let seconds = fields.finish(seconds)?;
     Ok(SignedDuration::from_secs(
@@ -204,7 +204,7 @@ struct Given {
 }
 
 impl Given {
-    fn parse(mut value: Value) -> Checked<Self> {
+    fn parse(mut value: Value) -> Validated<Self> {
         let has_data = !value["data"].is_null();
         if let (false, Value::Object(map)) = (has_data, &mut value) {
             map.insert("data".to_owned(), json!({}));

@@ -10,14 +10,14 @@ use axum::{
 use domain::{
     audit, event_type,
     id::WebhookId,
-    invalid::Problems,
-    origin::Origin,
     pattern::{EventType, Pattern},
     scope::Scope,
+    secrets::{Reveal, origin::Origin},
     service::Connection,
     signature::SigningSecret,
     time,
-    webhook::{Destination, Settings, Webhook, settings::Reveal},
+    validation::ValidationErrors,
+    webhook::{Destination, Settings, Webhook},
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -299,7 +299,7 @@ async fn check_references(
             match app.table.connection(*service, &app.keys).await? {
                 None => {
                     problems.extend(
-                        Problems::here("must be the ID of an existing service")
+                        ValidationErrors::here("must be the ID of an existing service")
                             .under("service_id")
                             .0,
                     );
@@ -324,7 +324,7 @@ async fn check_references(
     };
     origin
         .filter(|_| problems.is_empty())
-        .ok_or_else(|| Problems(problems).into())
+        .ok_or_else(|| ValidationErrors(problems).into())
 }
 
 /// Rejects patterns not in `subscribed` with which one event could match more webhooks than its row
@@ -360,7 +360,7 @@ async fn check_match_limit(app: &App, settings: &Settings, subscribed: &[Pattern
         .filter(|kind| added.iter().any(|pattern| pattern.matches(kind)))
         .collect();
     if app.table.most_subscribers(&kinds).await? >= MOST_MATCHES {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "match events that 1,000 webhooks already receive, which is the maximum",
         )
         .under("events")
@@ -434,7 +434,7 @@ fn view(webhook: &Webhook) -> Map<String, Value> {
         ("id".to_owned(), json!(id)),
         (
             "secret_hint".to_owned(),
-            json!(domain::mask::hint(secrets.current.expose())),
+            json!(domain::secrets::mask::hint(secrets.current.expose())),
         ),
         (
             "status".to_owned(),

@@ -6,9 +6,9 @@
 //! never return secrets, and [`Authorization::secrets`] lists the ones to mask in text from third
 //! parties.
 
-pub mod answer;
-pub mod issued;
 pub mod oauth2;
+pub mod oauth_tokens;
+pub mod token_response;
 
 use http::{HeaderName, header::AUTHORIZATION};
 use jiff::Timestamp;
@@ -18,16 +18,16 @@ use url::Url;
 
 pub use self::oauth2::OAuth2;
 use crate::{
+    egress_policy::{self, AllowList},
     id::AccountId,
-    invalid::{Checked, Fields, Problems, Source, name, string},
-    mask,
-    origin::{Origin, SecretOrigins},
-    redact::Secrets,
-    target::{self, Allow},
-    webhook::{
-        auth::{header_name, secret},
-        settings::Reveal,
+    outgoing::{header_name, header_secret},
+    secrets::{
+        Reveal,
+        origin::{Origin, SecretOrigins},
+        put_secret,
+        redact::Secrets,
     },
+    validation::{FieldReader, Source, Validated, ValidationErrors, name, string},
 };
 
 /// A stored account.
@@ -63,7 +63,7 @@ impl Account {
     ///
     /// # Errors
     /// Names each stored secret that would be sent to an origin it was not given for.
-    pub fn patched(self, before: &Self, patch: &Value) -> Checked<Self> {
+    pub fn patched(self, before: &Self, patch: &Value) -> Validated<Self> {
         let (Authorization::OAuth2(old), Authorization::OAuth2(new)) =
             (&before.settings.authorization, &self.settings.authorization)
         else {
@@ -116,9 +116,9 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
+    pub fn parse(value: Value, allow: &AllowList) -> Validated<Self> {
         Self::read(value, Source::Client, |url| {
-            Ok(target::check_url(url, allow)?)
+            Ok(egress_policy::check_url(url, allow)?)
         })
     }
 
@@ -126,12 +126,16 @@ impl Settings {
     ///
     /// # Errors
     /// Fails only if the stored document has another structure.
-    pub fn restore(value: Value) -> Checked<Self> {
+    pub fn restore(value: Value) -> Validated<Self> {
         Self::read(value, Source::Table, |_| Ok(()))
     }
 
-    fn read(value: Value, source: Source, check: impl Fn(&Url) -> Checked<()>) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    fn read(
+        value: Value,
+        source: Source,
+        check: impl Fn(&Url) -> Validated<()>,
+    ) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let name = fields.required("name", name);
         let authorization = fields.required("authorization", |value| {
             Authorization::read(value, source, check)
@@ -172,19 +176,25 @@ impl Settings {
 }
 
 impl Authorization {
-    fn read(value: Value, source: Source, check: impl Fn(&Url) -> Checked<()>) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    fn read(
+        value: Value,
+        source: Source,
+        check: impl Fn(&Url) -> Validated<()>,
+    ) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let authorization = match fields.required("type", string).as_deref() {
             Some("none") => Some(Self::None),
             Some("header") => {
                 let name = fields.required("name", header_name);
-                let value = fields.required("value", source.secret(secret));
+                let value = fields.required("value", source.secret(header_secret));
                 name.zip(value)
                     .map(|(name, value)| Self::Header { name, value })
             }
             Some("oauth2") => OAuth2::take(&mut fields, source, check).map(Self::OAuth2),
             Some(_) => {
-                return Err(Problems::here("must be one of: none, header, oauth2").under("type"));
+                return Err(
+                    ValidationErrors::here("must be one of: none, header, oauth2").under("type"),
+                );
             }
             None => None,
         };
@@ -236,22 +246,6 @@ impl Authorization {
         }
         found
     }
-}
-
-/// Adds the secret, or its hint, to a document.
-pub(crate) fn put_secret(
-    map: &mut Map<String, Value>,
-    field: &str,
-    secret: &SecretString,
-    reveal: Reveal,
-) {
-    match reveal {
-        Reveal::Full => map.insert(field.to_owned(), json!(secret.expose_secret())),
-        Reveal::Hints => map.insert(
-            format!("{field}_hint"),
-            json!(mask::hint(secret.expose_secret())),
-        ),
-    };
 }
 
 #[cfg(test)]

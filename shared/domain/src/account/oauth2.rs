@@ -9,13 +9,17 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
-use super::put_secret;
 use crate::{
-    invalid::{self, Checked, Fields, Problems, Source, one_of, secret, string, text},
-    mask::{self, unmasked},
-    origin::StoredSecret,
-    redact::Secrets,
-    webhook::settings::Reveal,
+    secrets::{
+        Reveal,
+        mask::{self, unmasked},
+        origin::StoredSecret,
+        put_secret,
+        redact::Secrets,
+    },
+    validation::{
+        self, FieldReader, Source, Validated, ValidationErrors, one_of, secret, string, text,
+    },
 };
 
 /// A client of an authorization server.
@@ -81,9 +85,9 @@ const CLIENT_AUTHS: [(&str, ClientAuth); 2] =
 impl OAuth2 {
     /// Reads the fields of a document. `check` validates whether requests to a URL are allowed.
     pub(super) fn take(
-        fields: &mut Fields,
+        fields: &mut FieldReader,
         source: Source,
-        check: impl Fn(&Url) -> Checked<()>,
+        check: impl Fn(&Url) -> Validated<()>,
     ) -> Option<Self> {
         let grant_type = fields.required("grant_type", one_of(&GRANT_TYPES));
         let token_url = fields.required("token_url", |value| {
@@ -101,8 +105,8 @@ impl OAuth2 {
                 .required("refresh_token", source.secret(secret))
                 .map(Grant::RefreshToken),
             Some(GrantType::ClientCredentials) if fields.has("refresh_token") => {
-                fields.optional("refresh_token", |_| -> Checked<Grant> {
-                    Err(Problems::here(
+                fields.optional("refresh_token", |_| -> Validated<Grant> {
+                    Err(ValidationErrors::here(
                         "is only allowed with the `grant_type` `refresh_token`",
                     ))
                 })
@@ -249,19 +253,19 @@ impl Grant {
 }
 
 /// A URL without a fragment, which token endpoints must not have (section 3.2).
-fn endpoint(value: Value) -> Checked<Url> {
-    let url = invalid::url(&unmasked(string(value)?)?)?;
+fn endpoint(value: Value) -> Validated<Url> {
+    let url = validation::url(&unmasked(string(value)?)?)?;
     if url.fragment().is_some() {
-        return Err(Problems::here("must not contain a fragment (`#…`)"));
+        return Err(ValidationErrors::here("must not contain a fragment (`#…`)"));
     }
     if url.as_str().len() > 8_000 {
-        return Err(Problems::here("must have at most 8000 bytes"));
+        return Err(ValidationErrors::here("must have at most 8000 bytes"));
     }
     Ok(url)
 }
 
 /// Scope tokens separated by single spaces (section 3.3).
-fn scope(value: Value) -> Checked<String> {
+fn scope(value: Value) -> Validated<String> {
     let text = text(1000)(value)?;
     let legal = |token: &str| {
         !token.is_empty()
@@ -272,7 +276,7 @@ fn scope(value: Value) -> Checked<String> {
     if text.split(' ').all(legal) {
         Ok(text)
     } else {
-        Err(Problems::here(
+        Err(ValidationErrors::here(
             "must be names separated by single spaces. Names consist of printable ASCII without quotes and backslashes.",
         ))
     }

@@ -1,12 +1,12 @@
 use serde_json::json;
 
 use super::*;
-use crate::redact::Redactor;
+use crate::secrets::redact::Redactor;
 
-fn settings(authorization: &Value) -> Checked<Settings> {
+fn settings(authorization: &Value) -> Validated<Settings> {
     Settings::parse(
         json!({"name": "CRM", "authorization": authorization}),
-        &Allow::default(),
+        &AllowList::default(),
     )
 }
 
@@ -22,7 +22,7 @@ fn oauth2(change: &Value) -> Value {
     document
 }
 
-fn pointers(problems: Problems) -> Vec<String> {
+fn pointers(problems: ValidationErrors) -> Vec<String> {
     problems
         .0
         .into_iter()
@@ -145,14 +145,14 @@ fn all_invalid_fields_are_reported() {
             "{authorization}"
         );
     }
-    let both = Settings::parse(json!({"name": " "}), &Allow::default()).expect_err("invalid");
+    let both = Settings::parse(json!({"name": " "}), &AllowList::default()).expect_err("invalid");
     assert_eq!(pointers(both), ["/name", "/authorization"]);
 }
 
 #[test]
 fn token_url_may_use_allowed_targets() {
     let document = json!({"name": "a", "authorization": oauth2(&json!({"token_url": "http://127.0.0.1:9001/token"}))});
-    assert!(Settings::parse(document.clone(), &Allow::default()).is_err());
+    assert!(Settings::parse(document.clone(), &AllowList::default()).is_err());
     assert!(
         Settings::parse(
             document.clone(),

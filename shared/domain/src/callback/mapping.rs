@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    invalid::{Checked, Fields, Problems, entries, one_of},
     message::{Channel, Status},
     pointer::Pointer,
+    validation::{FieldReader, Validated, ValidationErrors, entries, one_of},
 };
 
 /// Maximum number of mapped statuses.
@@ -34,8 +34,8 @@ impl Mapping {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value, channel: Channel) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value, channel: Channel) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let id_pointer = fields.required("id_pointer", Pointer::read);
         let status_pointer = fields.required("status_pointer", Pointer::read);
         let statuses = if channel == Channel::Call {
@@ -47,7 +47,7 @@ impl Mapping {
         };
         let recording_pointer = fields.defaulted("recording_pointer", None, |value| {
             if channel != Channel::Call {
-                return Err(Problems::here("is only allowed for calls"));
+                return Err(ValidationErrors::here("is only allowed for calls"));
             }
             Pointer::read(value).map(Some)
         });
@@ -78,10 +78,10 @@ impl Mapping {
     }
 }
 
-fn statuses(value: Value, channel: Channel) -> Checked<BTreeMap<String, Status>> {
+fn statuses(value: Value, channel: Channel) -> Validated<BTreeMap<String, Status>> {
     let pairs = entries(MAX_STATUSES, |theirs, value| {
         if !(1..=100).contains(&theirs.chars().count()) {
-            return Err(Problems::here(
+            return Err(ValidationErrors::here(
                 "a provider's status must have 1 to 100 characters",
             ));
         }

@@ -47,7 +47,7 @@ pub enum Named {
 
 /// A report in a queue message, identified by its field `callback`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Notice {
+pub struct CallbackReport {
     /// The report.
     pub callback: Callback,
     /// The provider that sent it.
@@ -140,7 +140,7 @@ pub fn report(mapping: &Mapping, channel: Channel, document: Value) -> Result<Ca
     Ok(Callback { id, report })
 }
 
-impl Notice {
+impl CallbackReport {
     /// `DelaySeconds` until the next lookup of a message unknown at `now`, increasing over time.
     /// `None` after 15 minutes.
     pub fn wait(&self, now: Timestamp) -> Option<u32> {

@@ -270,7 +270,7 @@ fn report_waits_15_minutes_for_its_message() {
         id: Named::Theirs("SM1".to_owned()),
         report: status(Status::Sent, "sent"),
     };
-    let notice = Notice {
+    let notice = CallbackReport {
         callback,
         provider: ProviderId::new(received_at, 1),
         received_at,
@@ -279,7 +279,7 @@ fn report_waits_15_minutes_for_its_message() {
     let text = serde_json::to_string(&notice).expect("JSON");
     assert!(
         text.starts_with("{\"callback\":")
-            && serde_json::from_str::<Notice>(&text).expect("a notice") == notice
+            && serde_json::from_str::<CallbackReport>(&text).expect("a notice") == notice
     );
     let mut delays = Vec::new();
     let mut now = received_at;

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use super::{Settings, description};
 use crate::{
-    invalid::{Checked, Fields, Invalid, Problems, entries, list, name, string},
-    mask::MASK,
+    egress_policy::AllowList,
     message::Channel,
     provider::{self, Keys, Provider},
-    target::Allow,
-    webhook::settings::Reveal,
+    secrets::{Reveal, mask::MASK},
+    validation::{
+        FieldError, FieldReader, Validated, ValidationErrors, entries, list, name, string,
+    },
 };
 
 /// The supported format.
@@ -69,7 +70,7 @@ pub(super) struct Imported {
     /// Its settings, with the keys that were supplied separately.
     pub(super) settings: provider::Settings,
     /// Positions of masks, with pointers into the bundle.
-    pub(super) masks: Vec<Invalid>,
+    pub(super) masks: Vec<FieldError>,
 }
 
 /// Keys of a provider, supplied separately from the bundle.
@@ -85,9 +86,9 @@ pub(super) fn fold(name: &str) -> String {
 }
 
 /// Parses `{"<provider name>": {"api_key", "secret_key"}}` by folded names.
-pub(super) fn given_keys(value: Value) -> Checked<Vec<(String, GivenKeys)>> {
+pub(super) fn given_keys(value: Value) -> Validated<Vec<(String, GivenKeys)>> {
     let pairs = entries(MAX_PROVIDERS, |_, value| {
-        let mut fields = Fields::of(value)?;
+        let mut fields = FieldReader::of(value)?;
         let key = |value| string(value).map(|text| Some(SecretString::from(text)));
         let api_key = fields.defaulted("api_key", None, key);
         let secret_key = fields.defaulted("secret_key", None, key);
@@ -108,12 +109,12 @@ impl Bundle {
     pub(super) fn parse(
         value: Value,
         keys: &[(String, GivenKeys)],
-        allow: &Allow,
-    ) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+        allow: &AllowList,
+    ) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         match fields.optional("format", |value| Ok(format(value))) {
             Some(verdict) => verdict.map_err(|problems| problems.under("format"))?,
-            None => return Err(Problems::here("is required").under("format")),
+            None => return Err(ValidationErrors::here("is required").under("format")),
         }
         let campaign = fields.required("campaign", CampaignPart::parse);
         let providers = fields.required(
@@ -133,11 +134,12 @@ impl Bundle {
 
     /// Resolves the campaign's providers. Each must exist and have the right channel, and there
     /// must be no others.
-    fn join(campaign: CampaignPart, providers: Vec<Imported>) -> Checked<Self> {
+    fn join(campaign: CampaignPart, providers: Vec<Imported>) -> Validated<Self> {
         if let [one, other] = providers.as_slice()
             && fold(&one.settings.name) == fold(&other.settings.name)
         {
-            let problems = Problems::here("is also the name of the other provider").under("name");
+            let problems =
+                ValidationErrors::here("is also the name of the other provider").under("name");
             return Err(problems.under("1").under("providers"));
         }
         let mut problems = Vec::new();
@@ -155,13 +157,18 @@ impl Bundle {
                 ),
                 None => "is not a provider in the bundle".to_owned(),
             };
-            problems.extend(Problems::here(detail).under(field).under("campaign").0);
+            problems.extend(
+                ValidationErrors::here(detail)
+                    .under(field)
+                    .under("campaign")
+                    .0,
+            );
             None
         };
         let sms = place("sms_provider", campaign.sms, Channel::Sms);
         let email = place("email_provider", campaign.email, Channel::Email);
         for at in (0..providers.len()).filter(|at| ![sms, email].contains(&Some(*at))) {
-            let stray = Problems::here("is not the campaign's SMS or e-mail provider");
+            let stray = ValidationErrors::here("is not the campaign's SMS or e-mail provider");
             problems.extend(stray.under(&at.to_string()).under("providers").0);
         }
         if problems.is_empty() {
@@ -173,7 +180,7 @@ impl Bundle {
                 providers,
             })
         } else {
-            Err(Problems(problems))
+            Err(ValidationErrors(problems))
         }
     }
 }
@@ -186,8 +193,8 @@ struct CampaignPart {
 }
 
 impl CampaignPart {
-    fn parse(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    fn parse(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let own = fields.required("name", name);
         let description = fields.defaulted("description", None, description);
         let provider = |value| name(value).map(Some);
@@ -205,30 +212,34 @@ impl CampaignPart {
     }
 }
 
-fn format(value: Value) -> Checked<()> {
+fn format(value: Value) -> Validated<()> {
     match string(value)?.as_str() {
         FORMAT => Ok(()),
         text if text.starts_with("tieline.campaign/") => {
             let text: String = text.chars().take(100).collect();
-            Err(Problems::here(format!(
+            Err(ValidationErrors::here(format!(
                 "is {text:?}, but this deployment only supports {FORMAT}. Update it first."
             )))
         }
-        _ => Err(Problems::here(format!("must be {FORMAT}"))),
+        _ => Err(ValidationErrors::here(format!("must be {FORMAT}"))),
     }
 }
 
 /// A provider in a bundle. If it contains masks, everything else is still validated.
-fn imported(mut document: Value, keys: &[(String, GivenKeys)], allow: &Allow) -> Checked<Imported> {
+fn imported(
+    mut document: Value,
+    keys: &[(String, GivenKeys)],
+    allow: &AllowList,
+) -> Validated<Imported> {
     let Value::Object(map) = &mut document else {
-        return Err(Problems::here("must be an object"));
+        return Err(ValidationErrors::here("must be an object"));
     };
     for field in ["api_key", "secret_key", "default"] {
         if map.contains_key(field) {
-            return Err(
-                Problems::here("is not allowed in a bundle. Supply keys in `secrets`.")
-                    .under(field),
-            );
+            return Err(ValidationErrors::here(
+                "is not allowed in a bundle. Supply keys in `secrets`.",
+            )
+            .under(field));
         }
     }
     let own = map.get("name").and_then(Value::as_str).map(fold);
@@ -249,7 +260,7 @@ fn imported(mut document: Value, keys: &[(String, GivenKeys)], allow: &Allow) ->
             *value = text.replace(MASK, "masked").into();
             let detail =
                 "contains a mask (•••) instead of a secret. Enter the whole value in the bundle.";
-            masks.push(Invalid {
+            masks.push(FieldError {
                 pointer,
                 header: None,
                 detail: detail.to_owned(),

@@ -10,11 +10,11 @@ use super::{
     bundle::{Imported, fold, given_keys},
 };
 use crate::{
+    egress_policy::AllowList,
     id::{CampaignId, ProviderId},
-    invalid::{Checked, Fields, Problems, boolean, one_of},
     message::Channel,
     provider,
-    target::Allow,
+    validation::{FieldReader, Validated, ValidationErrors, boolean, one_of},
 };
 
 /// Maximum number of names tried on a conflict, including the original.
@@ -105,9 +105,9 @@ pub struct Entry {
 
 /// Why nothing is imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum ImportError {
     /// The request has invalid fields.
-    Invalid(Problems),
+    Invalid(ValidationErrors),
     /// Resources with these names exist.
     Taken(Vec<Entry>),
 }
@@ -126,8 +126,8 @@ impl Import {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value, allow: &Allow) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value, allow: &AllowList) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let keys = fields.defaulted("secrets", Vec::new(), given_keys);
         let bundle = fields.required("bundle", |value| {
             Bundle::parse(value, keys.as_deref().unwrap_or_default(), allow)
@@ -143,12 +143,12 @@ impl Import {
             _ => Vec::new(),
         };
         let stray = stray.into_iter().flat_map(|name| {
-            Problems::here("is not a provider in the bundle")
+            ValidationErrors::here("is not a provider in the bundle")
                 .under(name)
                 .under("secrets")
                 .0
         });
-        let stray = Problems(stray.collect());
+        let stray = ValidationErrors(stray.collect());
         let parsed = (|| {
             Some(Self {
                 dry_run: dry_run?,
@@ -189,7 +189,7 @@ impl Import {
         self,
         existing: &Existing,
         fresh: (CampaignId, [ProviderId; 2]),
-    ) -> Result<Plan, Refused> {
+    ) -> Result<Plan, ImportError> {
         let Self {
             dry_run,
             bundle,
@@ -210,7 +210,7 @@ impl Import {
             ),
         ) in bundle.providers.into_iter().zip(fresh.1).enumerate()
         {
-            let under = |problem: Problems| {
+            let under = |problem: ValidationErrors| {
                 problem
                     .under(&at.to_string())
                     .under("providers")
@@ -233,13 +233,13 @@ impl Import {
                         "is the name of an existing provider for {}",
                         channel.as_str()
                     );
-                    problems.extend(under(Problems::here(detail).under("name")));
+                    problems.extend(under(ValidationErrors::here(detail).under("name")));
                 }
                 report.record(action, "provider", Some(id.to_string()), name);
                 ids.push(id);
                 continue;
             }
-            problems.extend(under(Problems(masks)));
+            problems.extend(under(ValidationErrors(masks)));
             taken.insert(fold(&name), (new, settings.channel));
             report.record(action, "provider", id_of_new(new.to_string()), name.clone());
             settings.name = name;
@@ -259,10 +259,10 @@ impl Import {
             });
         }
         if !problems.is_empty() {
-            return Err(Refused::Invalid(Problems(problems)));
+            return Err(ImportError::Invalid(ValidationErrors(problems)));
         }
         let Some((action, name)) = action.filter(|_| refused.is_empty()) else {
-            return Err(Refused::Taken(refused));
+            return Err(ImportError::Taken(refused));
         };
         let found = existing
             .campaigns

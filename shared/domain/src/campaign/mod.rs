@@ -16,8 +16,8 @@ pub use self::{
 };
 use crate::{
     id::{CampaignId, ProviderId},
-    invalid::{Checked, Fields, Problems, name, string, text},
     message::Channel,
+    validation::{FieldReader, Validated, ValidationErrors, name, string, text},
 };
 
 /// A stored campaign.
@@ -80,8 +80,8 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let name = fields.required("name", name);
         let provider = |value| Ok(Some(string(value)?.parse()?));
         let sms_provider_id = fields.defaulted("sms_provider_id", None, provider);
@@ -103,7 +103,7 @@ impl Settings {
     ///
     /// # Errors
     /// Reports each provider that does not exist or has another channel.
-    pub fn check(&self, channel_of: impl Fn(ProviderId) -> Option<Channel>) -> Checked<()> {
+    pub fn check(&self, channel_of: impl Fn(ProviderId) -> Option<Channel>) -> Validated<()> {
         let wanted = [
             ("sms_provider_id", self.sms_provider_id, Channel::Sms),
             ("email_provider_id", self.email_provider_id, Channel::Email),
@@ -118,13 +118,13 @@ impl Settings {
                 ),
                 None => "the provider does not exist".to_owned(),
             };
-            Some(Problems::here(detail).under(field).0)
+            Some(ValidationErrors::here(detail).under(field).0)
         };
         let problems: Vec<_> = wanted.into_iter().filter_map(problem).flatten().collect();
         if problems.is_empty() {
             Ok(())
         } else {
-            Err(Problems(problems))
+            Err(ValidationErrors(problems))
         }
     }
 
@@ -158,7 +158,7 @@ impl Settings {
     }
 }
 
-fn description(value: Value) -> Checked<Option<String>> {
+fn description(value: Value) -> Validated<Option<String>> {
     text(1000)(value).map(Some)
 }
 

@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{import::Refused, *};
+use super::{import::ImportError, *};
 use crate::{
+    egress_policy::AllowList,
     id::Id,
     provider::{self, Keys, Provider},
-    target::Allow,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -21,7 +21,7 @@ fn provider(id: u128, name: &str, channel: &str, send_url: &str) -> Provider {
         "request": {"headers": {"x-token": "Key {secret.api_key}", "x-tenant": "7"}},
     });
     let settings =
-        provider::Settings::parse(document, &Allow::default(), Keys::Required).expect("valid");
+        provider::Settings::parse(document, &AllowList::default(), Keys::Required).expect("valid");
     Provider::new(Id::new(at(0), id), settings, at(0))
 }
 
@@ -39,13 +39,13 @@ fn bundle() -> Value {
     export(&campaign, &providers)
 }
 
-fn import(bundle: &Value, more: &Value) -> Checked<Import> {
+fn import(bundle: &Value, more: &Value) -> Validated<Import> {
     let mut document = json!({ "bundle": bundle });
     document
         .as_object_mut()
         .expect("object")
         .extend(more.as_object().expect("object").clone());
-    Import::parse(document, &Allow::default())
+    Import::parse(document, &AllowList::default())
 }
 
 fn new_ids() -> (CampaignId, [ProviderId; 2]) {
@@ -59,7 +59,7 @@ fn existing() -> Existing {
     }
 }
 
-fn pointers(problems: Problems) -> Vec<String> {
+fn pointers(problems: ValidationErrors) -> Vec<String> {
     problems
         .0
         .into_iter()
@@ -167,7 +167,7 @@ fn name_conflicts_reuse_rename_or_fail() {
         ["Text (2)", "Spring (2)"]
     );
     assert_eq!(rename.campaign.expect("created").1.name, "Spring (2)");
-    let Refused::Taken(taken) = plan("fail").expect_err("taken") else {
+    let ImportError::Taken(taken) = plan("fail").expect_err("taken") else {
         panic!("not for its names")
     };
     let taken: Vec<_> = taken
@@ -186,7 +186,7 @@ fn name_conflicts_reuse_rename_or_fail() {
     let reuse = import(&bundle(), &json!({"on_conflict": "reuse"}))
         .expect("valid")
         .plan(&other, new_ids());
-    let Err(Refused::Invalid(problems)) = reuse else {
+    let Err(ImportError::Invalid(problems)) = reuse else {
         panic!("another channel")
     };
     assert_eq!(pointers(problems), ["/bundle/providers/0/name"]);
@@ -239,7 +239,7 @@ fn masks_are_rejected_only_in_created_providers() {
     let plan = import(&masked, &json!({"on_conflict": "reuse"}))
         .expect("valid")
         .plan(&existing(), new_ids());
-    let Err(Refused::Invalid(problems)) = plan else {
+    let Err(ImportError::Invalid(problems)) = plan else {
         panic!("masked")
     };
     assert_eq!(
@@ -249,7 +249,7 @@ fn masks_are_rejected_only_in_created_providers() {
     let plan = import(&masked, &json!({}))
         .expect("valid")
         .plan(&Existing::default(), new_ids());
-    let Err(Refused::Invalid(problems)) = plan else {
+    let Err(ImportError::Invalid(problems)) = plan else {
         panic!("masked")
     };
     assert_eq!(

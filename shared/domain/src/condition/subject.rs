@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::{
     event::Event,
     id::WebhookId,
-    invalid::{Checked, Problems},
     path::Path,
     time,
+    validation::{Validated, ValidationErrors},
 };
 
 /// An event as seen by one webhook.
@@ -60,10 +60,10 @@ const ENVELOPE: [(&str, Fact); 3] = [
 
 impl Field {
     /// Parses the field of a new condition.
-    pub(super) fn parse(text: &str) -> Checked<Self> {
+    pub(super) fn parse(text: &str) -> Validated<Self> {
         let field = Self::restore(text)?;
         match text.split_once('.') {
-            Some(("secret", _)) => Err(Problems::here(
+            Some(("secret", _)) => Err(ValidationErrors::here(
                 "can't be a secret: conditions use the event's data",
             )),
             Some((root @ ("event" | "webhook"), _)) if matches!(field, Self::Data(_)) => {
@@ -71,7 +71,7 @@ impl Field {
                     .filter(|name| name.starts_with(root))
                     .map(|name| format!("`{name}`"))
                     .collect();
-                Err(Problems::here(format!(
+                Err(ValidationErrors::here(format!(
                     "is unknown: `{root}.` must be followed by one of {}",
                     known.join(", ")
                 )))
@@ -82,7 +82,7 @@ impl Field {
 
     /// Loads the field of a stored condition. Old ones may use `event.x` or `secret.x` for fields
     /// of the data.
-    pub(super) fn restore(text: &str) -> Checked<Self> {
+    pub(super) fn restore(text: &str) -> Validated<Self> {
         let fact = FACTS.iter().find(|(name, _)| *name == text);
         fact.map_or_else(
             || Ok(Self::Data(Path::parse(text)?)),

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::invalid::{Checked, Problems, list, string};
+use crate::validation::{ClientError, Validated, ValidationErrors, list, string};
 
 /// Maximum number of entries.
 const MAX_ENTRIES: usize = 20;
@@ -21,17 +21,19 @@ pub struct AllowedIps(Vec<IpNet>);
 #[error(
     "must be an IP address or a CIDR range, such as 203.0.113.7, 198.51.100.0/24 or 2001:db8::/32"
 )]
-pub struct NotARange;
+pub struct ParseRangeError;
+
+impl ClientError for ParseRangeError {}
 
 impl AllowedIps {
     /// Parses an array of at most 20 addresses and ranges.
     ///
     /// # Errors
     /// Reports every invalid entry, by index.
-    pub fn parse(value: Value) -> Checked<Self> {
+    pub fn parse(value: Value) -> Validated<Self> {
         let mut ranges: Vec<IpNet> = Vec::new();
         for range in list(0, MAX_ENTRIES, |value| {
-            Ok::<_, Problems>(range(&string(value)?)?)
+            Ok::<_, ValidationErrors>(range(&string(value)?)?)
         })(value)?
         {
             if !ranges.contains(&range) {
@@ -58,20 +60,20 @@ impl AllowedIps {
 }
 
 /// Parses an address as a range of one. An IPv4-mapped IPv6 address becomes IPv4.
-fn range(text: &str) -> Result<IpNet, NotARange> {
+fn range(text: &str) -> Result<IpNet, ParseRangeError> {
     match text.parse::<IpAddr>() {
         Ok(address) => Ok(address.to_canonical().into()),
         Err(_) => text
             .parse::<IpNet>()
             .map(|range| range.trunc())
-            .map_err(|_| NotARange),
+            .map_err(|_| ParseRangeError),
     }
 }
 
 impl TryFrom<Vec<String>> for AllowedIps {
-    type Error = NotARange;
+    type Error = ParseRangeError;
 
-    fn try_from(texts: Vec<String>) -> Result<Self, NotARange> {
+    fn try_from(texts: Vec<String>) -> Result<Self, ParseRangeError> {
         texts
             .iter()
             .map(|text| range(text))

@@ -25,13 +25,13 @@ pub struct Grant {
     /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Timestamp>,
-    /// When it was last used, with a precision of [`USE_STEP`].
+    /// When it was last used, with a precision of [`USE_INTERVAL`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,
 }
 
 /// Precision of the last use. Limits writes to one per interval.
-pub const USE_STEP: SignedDuration = SignedDuration::from_mins(15);
+pub const USE_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 
 impl Grant {
     /// Whether it is valid at `now`.
@@ -40,9 +40,9 @@ impl Grant {
     }
 
     /// Whether a use at `now` should be recorded.
-    pub fn use_is_news(&self, now: Timestamp) -> bool {
+    pub fn should_record_use(&self, now: Timestamp) -> bool {
         self.used_at
-            .is_none_or(|used| now.duration_since(used) >= USE_STEP)
+            .is_none_or(|used| now.duration_since(used) >= USE_INTERVAL)
     }
 
     /// Returns the grant expired at `now`. It is stored for a while, so that clients that still use

@@ -15,10 +15,10 @@ pub use self::{allowed_ips::AllowedIps, grant::Grant, reminder::Reminder};
 use crate::{
     event::timestamp,
     id::{CredentialId, UserId},
-    invalid::{Checked, Fields, Problems, string, whole},
-    overlap::{self, TooMany},
+    overlap::{self, TooManyOverlaps},
     scope::{Scope, Scopes},
     time,
+    validation::{FieldReader, Validated, ValidationErrors, string, whole},
 };
 
 /// A stored credential.
@@ -128,8 +128,8 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value, caller: UserId, now: Timestamp) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value, caller: UserId, now: Timestamp) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let user_id = fields.defaulted("user_id", caller, |value| Ok(string(value)?.parse()?));
         Self::take(fields, user_id, |end| end > now)
     }
@@ -139,23 +139,23 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn patched(&self, value: Value, now: Timestamp) -> Checked<Self> {
-        let fields = Fields::of(value)?;
+    pub fn patched(&self, value: Value, now: Timestamp) -> Validated<Self> {
+        let fields = FieldReader::of(value)?;
         Self::take(fields, Some(self.user_id), |end| {
             end > now || Some(end) == self.ends_at
         })
     }
 
     fn take(
-        mut fields: Fields,
+        mut fields: FieldReader,
         user_id: Option<UserId>,
         may_end: impl Fn(Timestamp) -> bool,
-    ) -> Checked<Self> {
+    ) -> Validated<Self> {
         let description = fields.required("description", description);
         let scopes = fields.required("scopes", Scopes::parse);
         let ends_at = fields.defaulted("expires_at", None, |value| match timestamp(value)? {
             end if may_end(end) => Ok(Some(end)),
-            _ => Err(Problems::here("must be in the future")),
+            _ => Err(ValidationErrors::here("must be in the future")),
         });
         let days = fields.defaulted("rotate_after_days", ROTATE_AFTER_DAYS.into(), whole(1, 365));
         let allowed_ips = fields.defaulted("allowed_ips", AllowedIps::default(), AllowedIps::parse);
@@ -184,13 +184,15 @@ impl Settings {
     }
 }
 
-fn description(value: Value) -> Checked<String> {
+fn description(value: Value) -> Validated<String> {
     let text = string(value)?.trim().to_owned();
     match text.chars().count() {
-        0 => Err(Problems::here("must not be empty")),
+        0 => Err(ValidationErrors::here("must not be empty")),
         1..=200 if !text.chars().any(char::is_control) => Ok(text),
-        1..=200 => Err(Problems::here("must not contain control characters")),
-        _ => Err(Problems::here("must have at most 200 characters")),
+        1..=200 => Err(ValidationErrors::here(
+            "must not contain control characters",
+        )),
+        _ => Err(ValidationErrors::here("must have at most 200 characters")),
     }
 }
 
@@ -257,7 +259,7 @@ impl Credential {
     }
 
     /// Whether this is an admin credential that never expires.
-    pub fn is_lasting_admin(&self) -> bool {
+    pub fn is_permanent_admin(&self) -> bool {
         self.revoked_at.is_none() && self.settings.ends_at.is_none() && self.grants_all()
     }
 
@@ -276,7 +278,7 @@ impl Credential {
         token: TokenMark,
         overlap: SignedDuration,
         now: Timestamp,
-    ) -> Result<Self, TooMany> {
+    ) -> Result<Self, TooManyOverlaps> {
         let (current, earlier) = (self.token.clone(), self.previous.clone());
         let previous = current.map(|current| overlap::rotated(earlier, current, overlap, now));
         Ok(Self {

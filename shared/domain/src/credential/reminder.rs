@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Credential, Status};
-use crate::{delivery::derived_event_id, event::Event, pattern::EventType, time};
+use crate::{
+    event::{Event, derived_id},
+    pattern::EventType,
+    time,
+};
 
 /// Interval between reminders, and between the first one and the due date.
 pub const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -65,7 +69,7 @@ impl Credential {
             .max(self.rotated_at.unwrap_or(self.created_at))
             .min(clock);
         Event {
-            id: derived_event_id(&kind, &format!("{}|{stage}|{due_at}", self.id), at),
+            id: derived_id(&kind, &format!("{}|{stage}|{due_at}", self.id), at),
             kind,
             timestamp: now,
             data: json!({

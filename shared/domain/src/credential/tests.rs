@@ -8,7 +8,7 @@ fn user() -> UserId {
     UserId::new(day(0), 1)
 }
 
-fn settings(change: &Value) -> Checked<Settings> {
+fn settings(change: &Value) -> Validated<Settings> {
     let mut document = json!({"description": "CRM", "scopes": ["events:write"]});
     document
         .as_object_mut()
@@ -101,7 +101,7 @@ fn rotation_without_overlap_ends_all_overlaps() {
     assert_eq!(live(day(2)), [true, true, false, false]);
     assert_eq!(
         rotate(&fourth, 5, overlap, day(1)),
-        Err(TooMany(day(1) + overlap))
+        Err(TooManyOverlaps(day(1) + overlap))
     );
     assert_eq!(
         hashes(&rotate(&fourth, 5, overlap, day(2)).expect("rotated")),
@@ -216,11 +216,11 @@ fn reminder_id_time_is_between_token_and_now() {
 #[test]
 fn uses_are_recorded_every_15_minutes() {
     let (_, mut grant) = credential(&json!({})).grants().remove(0);
-    assert!(grant.use_is_news(day(1)));
+    assert!(grant.should_record_use(day(1)));
     grant.used_at = Some(day(1));
-    assert!(!grant.use_is_news(day(1)));
-    assert!(grant.use_is_news(day(1) + USE));
+    assert!(!grant.should_record_use(day(1)));
+    assert!(grant.should_record_use(day(1) + USE));
     assert!(grant.clone().ended(day(1)).ends_at == Some(day(1)));
 }
 
-const USE: SignedDuration = grant::USE_STEP;
+const USE: SignedDuration = grant::USE_INTERVAL;

@@ -1,21 +1,12 @@
 //! Events about the end of a delivery. Their IDs derive from their cause, so that a repeat has the
 //! same ID.
 
-use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-
-use super::{Attempt, Delivery, Status};
-use crate::{event::Event, id::EventId, pattern::EventType};
-
-/// Derives an event ID from the event's type, cause and time. The same input gives the same ID.
-pub fn derived_event_id(kind: &EventType, cause: &str, at: Timestamp) -> EventId {
-    let digest = Sha256::digest(format!("{kind}|{cause}"));
-    let random = digest
-        .iter()
-        .take(16)
-        .fold(0, |bits, byte| (bits << 8) | u128::from(*byte));
-    EventId::new(at, random)
-}
+use super::{Delivery, Status};
+use crate::{
+    attempt::Attempt,
+    event::{Event, derived_id},
+    pattern::EventType,
+};
 
 /// Whether the event is about a webhook's own failures. Deliveries of such events create no further
 /// events.
@@ -34,7 +25,7 @@ pub fn delivery_failed(
     let over = matches!(row.status, Status::Failed | Status::Blocked)
         && !is_about_webhooks(&row.event_type);
     over.then(|| Event {
-        id: derived_event_id(
+        id: derived_id(
             &EventType::delivery_failed(),
             &format!("{}|{number}", row.id),
             row.updated_at,

@@ -14,24 +14,23 @@
 //! token, which becomes the awaited one. Two messages with the same token would both run to the end
 //! of the schedule, and each attempt would be made twice.
 
-pub mod attempt;
 mod events;
-pub mod message;
+pub mod task;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    attempt::{Attempt, Failure, Outcome},
-    events::{delivery_failed, derived_event_id, is_about_webhooks},
-    message::{HEAD_START, Message},
+    events::{delivery_failed, is_about_webhooks},
+    task::{DeliveryTask, WRITE_AHEAD_DELAY_SECS},
 };
 use crate::{
+    attempt::{Arrival, Attempt, AttemptToken, Failure, NextAttempt, Outcome},
     event::is_zero,
     id::DeliveryId,
     pattern::EventType,
     retry::{RetryPolicy, Schedule},
-    webhook::DisabledReason,
+    webhook::health::DisabledReason,
 };
 
 /// Status of a delivery.
@@ -88,13 +87,13 @@ pub struct Delivery {
     pub schedule: Chain,
     /// Number and token of the last recorded attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<Ticket>,
+    pub last: Option<AttemptToken>,
     /// Error of the last attempt; `None` if it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
     /// The queue message that this delivery waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub awaited: Option<Awaited>,
+    pub awaited: Option<NextAttempt>,
     /// Reason to disable the webhook after the last attempt, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stops: Option<DisabledReason>,
@@ -119,49 +118,19 @@ pub struct Chain {
     pub started_at: Option<Timestamp>,
 }
 
-/// Attempt number and random token of a queue message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ticket {
-    /// Counts from 1 over the lifetime of the delivery.
-    pub number: u32,
-    /// Distinguishes this message from any other with the same number.
-    pub token: String,
-}
-
-/// The next queue message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Awaited {
-    /// Its number and token.
-    #[serde(flatten)]
-    pub ticket: Ticket,
-    /// When its attempt is due.
-    pub due_at: Timestamp,
-}
-
-/// What to do with an arriving message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// Make the attempt.
-    Attempt,
-    /// The attempt is recorded, but its follow-up may not have happened. Repeat the follow-up.
-    FollowUp,
-    /// Drop the message: the row waits for another one, or for none.
-    Stale,
-}
-
 /// Classifies a message by the delivery's row, if one exists.
-pub fn arrive(row: Option<&Delivery>, message: &Message) -> Arrival {
+pub fn arrive(row: Option<&Delivery>, message: &DeliveryTask) -> Arrival {
     match row {
-        None if message.ticket.number == 1 => Arrival::Attempt,
+        None if message.attempt_token.number == 1 => Arrival::Attempt,
         Some(row)
             if row
                 .awaited
                 .as_ref()
-                .is_some_and(|awaited| message.answers(&awaited.ticket)) =>
+                .is_some_and(|awaited| message.answers(&awaited.attempt_token)) =>
         {
             Arrival::Attempt
         }
-        Some(row) if row.last.as_ref() == Some(&message.ticket) => Arrival::FollowUp,
+        Some(row) if row.last.as_ref() == Some(&message.attempt_token) => Arrival::FollowUp,
         _ => Arrival::Stale,
     }
 }
@@ -206,9 +175,9 @@ pub fn next(
 
 /// A completed attempt and the message that requested it.
 #[derive(Debug)]
-pub struct Made<'a> {
+pub struct CompletedAttempt<'a> {
     /// The queue message.
-    pub message: &'a Message,
+    pub message: &'a DeliveryTask,
     /// The event's type.
     pub event_type: &'a EventType,
     /// The attempt's record.
@@ -222,21 +191,21 @@ pub struct Made<'a> {
 impl Delivery {
     /// Returns the row after an attempt that ended at `now`. `token` is for the next message, if
     /// there is one.
-    pub fn after(
+    pub fn record_attempt(
         before: Option<Self>,
-        made: &Made<'_>,
+        made: &CompletedAttempt<'_>,
         policy: &RetryPolicy,
         now: Timestamp,
         token: String,
     ) -> Self {
-        let Made {
+        let CompletedAttempt {
             message,
             event_type,
             attempt,
             outcome,
             stops,
         } = *made;
-        let number = message.ticket.number;
+        let number = message.attempt_token.number;
         let schedule = before.as_ref().map_or(
             Chain {
                 first_number: number,
@@ -252,11 +221,17 @@ impl Delivery {
             Next::Done => (Status::Succeeded, None),
             Next::Dead(status) => (status, None),
             Next::Retry { at } => {
-                let ticket = Ticket {
+                let attempt_token = AttemptToken {
                     number: number.saturating_add(1),
                     token,
                 };
-                (Status::Retrying, Some(Awaited { ticket, due_at: at }))
+                (
+                    Status::Retrying,
+                    Some(NextAttempt {
+                        attempt_token,
+                        due_at: at,
+                    }),
+                )
             }
         };
         let first_attempt = match before.and_then(|row| row.first_attempt) {
@@ -271,7 +246,7 @@ impl Delivery {
             status,
             queued_at: message.queued_at,
             schedule,
-            last: Some(message.ticket.clone()),
+            last: Some(message.attempt_token.clone()),
             last_error: outcome.error(),
             awaited,
             stops,
@@ -284,7 +259,7 @@ impl Delivery {
     /// Returns the row of a delivery cancelled before the attempt that `message` requests.
     pub fn cancelled(
         before: Option<Self>,
-        message: &Message,
+        message: &DeliveryTask,
         event_type: &EventType,
         now: Timestamp,
     ) -> Self {
@@ -294,7 +269,7 @@ impl Delivery {
             status: Status::Cancelled,
             queued_at: message.queued_at,
             schedule: Chain {
-                first_number: message.ticket.number,
+                first_number: message.attempt_token.number,
                 started_at: None,
             },
             last: None,
@@ -320,19 +295,19 @@ impl Delivery {
     /// its own retries eventually stops. Messages of an older chain become stale. If the row
     /// already waits for a message, the new one replaces it: sent before the row is written, it is
     /// the awaited one both before and after the write, so that a crash can't lose it.
-    pub fn retried(self, hops: u8, now: Timestamp, token: String) -> (Self, Message) {
+    pub fn manual_retry(self, hops: u8, now: Timestamp, token: String) -> (Self, DeliveryTask) {
         let hops = self.hops.max(hops);
         let number = self
             .last
             .as_ref()
             .map_or(1, |last| last.number.saturating_add(1));
-        let message = Message {
+        let message = DeliveryTask {
             delivery: self.id,
-            ticket: Ticket { number, token },
+            attempt_token: AttemptToken { number, token },
             queued_at: now,
             due_at: None,
             waits: 0,
-            replaces: self.awaited.map(|awaited| awaited.ticket.token),
+            replaces: self.awaited.map(|awaited| awaited.attempt_token.token),
             line: None,
             hops,
             event: None,
@@ -344,8 +319,8 @@ impl Delivery {
                 first_number: number,
                 started_at: None,
             },
-            awaited: Some(Awaited {
-                ticket: message.ticket.clone(),
+            awaited: Some(NextAttempt {
+                attempt_token: message.attempt_token.clone(),
                 due_at: now,
             }),
             stops: None,
@@ -364,11 +339,14 @@ impl Delivery {
     }
 
     /// The queue message that this row waits for.
-    pub fn awaited_message(&self) -> Option<Message> {
-        let Awaited { ticket, due_at } = self.awaited.clone()?;
-        Some(Message {
+    pub fn awaited_task(&self) -> Option<DeliveryTask> {
+        let NextAttempt {
+            attempt_token,
+            due_at,
+        } = self.awaited.clone()?;
+        Some(DeliveryTask {
             delivery: self.id,
-            ticket,
+            attempt_token,
             queued_at: self.queued_at,
             due_at: Some(due_at),
             waits: 0,
@@ -382,16 +360,16 @@ impl Delivery {
     /// Returns the awaited message under a new token, and the row that waits for it. The message is
     /// sent before the row is written: it is the awaited one both before and after the write, so
     /// that a crash can't lose it. Messages with the old token become stale.
-    pub fn renewed(&self, token: String) -> Option<(Self, Message)> {
-        let (mut row, mut message) = (self.clone(), self.awaited_message()?);
-        row.awaited.as_mut()?.ticket.token.clone_from(&token);
-        message.replaces = Some(std::mem::replace(&mut message.ticket.token, token));
+    pub fn reissue_task(&self, token: String) -> Option<(Self, DeliveryTask)> {
+        let (mut row, mut message) = (self.clone(), self.awaited_task()?);
+        row.awaited.as_mut()?.attempt_token.token.clone_from(&token);
+        message.replaces = Some(std::mem::replace(&mut message.attempt_token.token, token));
         Some((row, message))
     }
 
-    /// Like [`Delivery::renewed`], but due `now`. For deliveries whose message was lost.
-    pub fn revived(&self, now: Timestamp, token: String) -> Option<(Self, Message)> {
-        let (mut row, mut message) = self.renewed(token)?;
+    /// Like [`Delivery::reissue_task`], but due `now`. For deliveries whose message was lost.
+    pub fn requeue_overdue(&self, now: Timestamp, token: String) -> Option<(Self, DeliveryTask)> {
+        let (mut row, mut message) = self.reissue_task(token)?;
         (row.awaited.as_mut()?.due_at, row.updated_at) = (now, now);
         message.due_at = Some(now);
         Some((row, message))
@@ -399,9 +377,9 @@ impl Delivery {
 
     /// The status to show to clients. A delivery queued before its webhook was disabled is shown as
     /// cancelled, even if no message has arrived to record that yet.
-    pub fn status_seen(&self, stopped: Stopped) -> Status {
+    pub fn status_seen(&self, stopped: CancelledUntil) -> Status {
         match self.status {
-            Status::Retrying if stopped.covers(self.queued_at) => Status::Cancelled,
+            Status::Retrying if stopped.includes(self.queued_at) => Status::Cancelled,
             status => status,
         }
     }
@@ -409,7 +387,7 @@ impl Delivery {
 
 /// Which queued deliveries of a webhook are cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopped {
+pub enum CancelledUntil {
     /// None: the webhook was never disabled.
     Never,
     /// Those queued up to this time.
@@ -418,7 +396,7 @@ pub enum Stopped {
     Always,
 }
 
-impl Stopped {
+impl CancelledUntil {
     /// Derived from the state of an existing webhook.
     pub fn of(enabled: bool, stopped_at: Option<Timestamp>) -> Self {
         match (enabled, stopped_at) {
@@ -429,7 +407,7 @@ impl Stopped {
     }
 
     /// Whether a delivery queued at this time is cancelled.
-    pub fn covers(self, queued_at: Timestamp) -> bool {
+    pub fn includes(self, queued_at: Timestamp) -> bool {
         match self {
             Self::Never => false,
             Self::Until(stopped_at) => queued_at <= stopped_at,

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{message::Due, *};
+use super::{task::Due, *};
 use crate::{
     event::Event,
     id::{EventId, WebhookId},
@@ -22,8 +22,8 @@ fn id() -> DeliveryId {
     }
 }
 
-fn first_message() -> Message {
-    Message::first(id(), "t1".to_owned(), at(0), None)
+fn first_message() -> DeliveryTask {
+    DeliveryTask::first(id(), "t1".to_owned(), at(0), None)
 }
 
 fn attempt(number: u32, now: Timestamp, outcome: &Outcome) -> Attempt {
@@ -33,7 +33,7 @@ fn attempt(number: u32, now: Timestamp, outcome: &Outcome) -> Attempt {
         duration_ms: 5,
         status_code: outcome.status_code(),
         error: outcome.error(),
-        request: attempt::Requested {
+        request: crate::attempt::Requested {
             method: "POST".to_owned(),
             url: "https://example.com/".to_owned(),
         },
@@ -45,25 +45,25 @@ fn attempt(number: u32, now: Timestamp, outcome: &Outcome) -> Attempt {
 /// Returns the row after the attempt that `message` requests.
 fn settle(
     before: Option<Delivery>,
-    message: &Message,
+    message: &DeliveryTask,
     outcome: &Outcome,
     policy: &RetryPolicy,
     now: Timestamp,
 ) -> Delivery {
-    let attempt = attempt(message.ticket.number, now, outcome);
-    let made = Made {
+    let attempt = attempt(message.attempt_token.number, now, outcome);
+    let made = CompletedAttempt {
         message,
         event_type: &kind("message"),
         attempt: &attempt,
         outcome,
         stops: None,
     };
-    Delivery::after(
+    Delivery::record_attempt(
         before,
         &made,
         policy,
         now,
-        format!("t{}", message.ticket.number + 1),
+        format!("t{}", message.attempt_token.number + 1),
     )
 }
 
@@ -87,7 +87,7 @@ fn default_schedule_has_48_retries_half_an_hour_apart() {
             Arrival::FollowUp,
             "its own message repeats the follow-up"
         );
-        let Some(next) = after.awaited_message() else {
+        let Some(next) = after.awaited_task() else {
             break after;
         };
         assert_eq!(next.due_at, Some(at(1800 * i64::from(retries + 1))));
@@ -99,20 +99,20 @@ fn default_schedule_has_48_retries_half_an_hour_apart() {
 }
 
 #[test]
-fn row_accepts_only_its_awaited_message() {
+fn row_accepts_only_its_awaited_task() {
     let first = first_message();
     assert_eq!(arrive(None, &first), Arrival::Attempt);
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
-    let second = row.awaited_message().expect("a retry");
-    let duplicate = Message {
-        ticket: Ticket {
+    let second = row.awaited_task().expect("a retry");
+    let duplicate = DeliveryTask {
+        attempt_token: AttemptToken {
             number: 1,
             token: "other".to_owned(),
         },
         ..first.clone()
     };
-    let forged = Message {
-        ticket: Ticket {
+    let forged = DeliveryTask {
+        attempt_token: AttemptToken {
             number: 2,
             token: "other".to_owned(),
         },
@@ -124,7 +124,12 @@ fn row_accepts_only_its_awaited_message() {
         (&second, Arrival::Attempt),
         (&forged, Arrival::Stale),
     ] {
-        assert_eq!(arrive(Some(&row), message), arrival, "{:?}", message.ticket);
+        assert_eq!(
+            arrive(Some(&row), message),
+            arrival,
+            "{:?}",
+            message.attempt_token
+        );
     }
     assert_eq!(
         arrive(None, &second),
@@ -137,8 +142,8 @@ fn row_accepts_only_its_awaited_message() {
 fn manual_retry_continues_numbering_and_ends_older_chain() {
     let first = first_message();
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
-    let older = row.awaited_message().expect("a retry");
-    let (after, manual) = row.clone().retried(0, at(10), "manual".to_owned());
+    let older = row.awaited_task().expect("a retry");
+    let (after, manual) = row.clone().manual_retry(0, at(10), "manual".to_owned());
     assert_eq!(
         arrive(Some(&row), &manual),
         Arrival::Attempt,
@@ -146,7 +151,11 @@ fn manual_retry_continues_numbering_and_ends_older_chain() {
     );
     let row = after;
     assert_eq!(
-        (manual.ticket.number, manual.queued_at, manual.delay(at(10))),
+        (
+            manual.attempt_token.number,
+            manual.queued_at,
+            manual.delay(at(10))
+        ),
         (2, at(10), 0)
     );
     assert_eq!(arrive(Some(&row), &older), Arrival::Stale);
@@ -162,7 +171,7 @@ fn manual_retry_continues_numbering_and_ends_older_chain() {
     assert_eq!(
         row.awaited
             .as_ref()
-            .map(|awaited| (awaited.ticket.number, awaited.due_at)),
+            .map(|awaited| (awaited.attempt_token.number, awaited.due_at)),
         Some((3, at(1820)))
     );
     assert_eq!(row.first_attempt.map(|attempt| attempt.number), Some(1));
@@ -177,7 +186,7 @@ fn manual_retry_uses_larger_hops() {
         &RetryPolicy::None,
         at(1),
     );
-    let (row, message) = row.retried(2, at(10), "second".to_owned());
+    let (row, message) = row.manual_retry(2, at(10), "second".to_owned());
     assert_eq!((row.hops, message.hops), (2, 2));
     let row = settle(
         Some(row),
@@ -187,11 +196,11 @@ fn manual_retry_uses_larger_hops() {
         at(10),
     );
     assert_eq!(
-        row.awaited_message().map(|message| message.hops),
+        row.awaited_task().map(|message| message.hops),
         Some(2),
         "so do its own retries"
     );
-    let (row, message) = row.retried(1, at(20), "fourth".to_owned());
+    let (row, message) = row.manual_retry(1, at(20), "fourth".to_owned());
     assert_eq!((row.hops, message.hops), (2, 2));
     let row = settle(
         Some(row),
@@ -242,7 +251,7 @@ fn delivery_failure_emits_one_event_and_none_about_itself() {
         at(1),
     );
     assert_eq!(
-        (delivered.status, delivered.awaited_message()),
+        (delivered.status, delivered.awaited_task()),
         (Status::Succeeded, None)
     );
     assert_eq!(delivery_failed(&delivered, "name", None), None);
@@ -258,10 +267,10 @@ fn disabling_a_webhook_cancels_queued_deliveries() {
         at(1),
     );
     for (stopped, seen) in [
-        (Stopped::Never, Status::Retrying),
-        (Stopped::Until(at(-1)), Status::Retrying),
-        (Stopped::Until(at(0)), Status::Cancelled),
-        (Stopped::Always, Status::Cancelled),
+        (CancelledUntil::Never, Status::Retrying),
+        (CancelledUntil::Until(at(-1)), Status::Retrying),
+        (CancelledUntil::Until(at(0)), Status::Cancelled),
+        (CancelledUntil::Always, Status::Cancelled),
     ] {
         assert_eq!(row.status_seen(stopped), seen, "{stopped:?}");
     }
@@ -272,7 +281,7 @@ fn disabling_a_webhook_cancels_queued_deliveries() {
         &RetryPolicy::default(),
         at(1),
     );
-    assert_eq!(ended.status_seen(Stopped::Always), Status::Succeeded);
+    assert_eq!(ended.status_seen(CancelledUntil::Always), Status::Succeeded);
 }
 
 #[test]
@@ -284,7 +293,7 @@ fn message_round_trips() {
         data: json!({"a": 1}),
         hops: 2,
     };
-    let message = Message {
+    let message = DeliveryTask {
         due_at: Some(at(5)),
         waits: 3,
         hops: 2,
@@ -293,7 +302,7 @@ fn message_round_trips() {
     };
     let text = serde_json::to_string(&message).expect("json");
     assert_eq!(
-        serde_json::from_str::<Message>(&text).expect("a message"),
+        serde_json::from_str::<DeliveryTask>(&text).expect("a message"),
         message
     );
 }
@@ -304,7 +313,7 @@ proptest! {
     #[test]
     fn waits_use_valid_delays(wait in 0_i64..700_000, late in proptest::collection::vec(0_i64..30, 900)) {
         let due_at = at(wait);
-        let mut message = Message { due_at: Some(due_at), ..first_message() };
+        let mut message = DeliveryTask { due_at: Some(due_at), ..first_message() };
         let mut now = at(0);
         let mut due = false;
         for late in late {
@@ -327,7 +336,7 @@ proptest! {
 
 #[test]
 fn message_that_is_never_due_is_lost() {
-    let message = Message {
+    let message = DeliveryTask {
         due_at: Some(at(1)),
         waits: 2000,
         ..first_message()
@@ -339,15 +348,15 @@ fn message_that_is_never_due_is_lost() {
 fn renewed_message_replaces_the_awaited_one() {
     let first = first_message();
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
-    let second = row.awaited_message().expect("a retry");
-    let (renewed, third) = row.renewed("t3".to_owned()).expect("a message");
+    let second = row.awaited_task().expect("a retry");
+    let (renewed, third) = row.reissue_task("t3".to_owned()).expect("a message");
     // It is sent before the row is written, so it is the awaited one both before and after.
     assert_eq!(
         (arrive(Some(&row), &third), arrive(Some(&renewed), &third)),
         (Arrival::Attempt, Arrival::Attempt)
     );
     assert_eq!(arrive(Some(&renewed), &second), Arrival::Stale);
-    let (again, fourth) = renewed.renewed("t4".to_owned()).expect("a message");
+    let (again, fourth) = renewed.reissue_task("t4".to_owned()).expect("a message");
     assert_eq!(
         (arrive(Some(&again), &third), arrive(Some(&again), &fourth)),
         (Arrival::Stale, Arrival::Attempt)
@@ -374,5 +383,5 @@ fn renewed_message_replaces_the_awaited_one() {
         &RetryPolicy::default(),
         at(1),
     );
-    assert_eq!(done.renewed("t2".to_owned()), None);
+    assert_eq!(done.reissue_task("t2".to_owned()), None);
 }

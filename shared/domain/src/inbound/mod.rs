@@ -23,7 +23,7 @@ pub use self::{
 };
 use crate::{
     id::{ServiceId, UserId},
-    webhook::request::HOPS_HEADER,
+    outgoing::HOPS_HEADER,
 };
 
 /// The service that an inbound key belongs to, and how its requests are verified.
@@ -54,7 +54,7 @@ pub struct Request<'a> {
 
 /// Why verification failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum VerifyError {
     /// A header required by the scheme is missing.
     #[error("the header {0} is missing")]
     Missing(&'static str),

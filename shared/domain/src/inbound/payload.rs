@@ -12,10 +12,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Receiver, Request, Verification};
 use crate::{
-    form,
-    header::is_sensitive,
-    json, mask,
+    form, json,
     media_type::{MediaType, field_text},
+    secrets::mask::{self, is_secret_header},
 };
 
 /// Maximum nesting depth of JSON. Deeper documents are given as text, so that readers of the event
@@ -169,5 +168,5 @@ fn contains_credential(name: &HeaderName, verification: &Verification) -> bool {
     // `Idempotency-Key` and `I-Twilio-Idempotency-Token` are identifiers, not secrets.
     verifies
         || [COOKIE, PROXY_AUTHORIZATION].contains(name)
-        || is_sensitive(name.as_str()) && !name.as_str().contains("idempotency")
+        || is_secret_header(name.as_str()) && !name.as_str().contains("idempotency")
 }

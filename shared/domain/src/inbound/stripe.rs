@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::{
-    Refused,
+    VerifyError,
     mac::{Algorithm, Encoding},
     verify::{check_recent, header, matches},
 };
@@ -22,7 +22,7 @@ pub(super) fn verify(
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<(), Refused> {
+) -> Result<(), VerifyError> {
     check_recent(NAME, timestamp(headers)?, now)?;
     let signed = signed(headers, body)?;
     let signatures = pairs(headers)?.filter(|(name, _)| *name == "v1");
@@ -35,16 +35,17 @@ pub(super) fn verify(
 }
 
 /// The signed data: timestamp and body.
-pub(super) fn signed(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Refused> {
+pub(super) fn signed(headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, VerifyError> {
     Ok([timestamp(headers)?.as_bytes(), b".", body].concat())
 }
 
-fn timestamp(headers: &HeaderMap) -> Result<&str, Refused> {
+fn timestamp(headers: &HeaderMap) -> Result<&str, VerifyError> {
     let time = pairs(headers)?.find(|(name, _)| *name == "t");
-    time.map(|(_, time)| time).ok_or(Refused::Malformed(NAME))
+    time.map(|(_, time)| time)
+        .ok_or(VerifyError::Malformed(NAME))
 }
 
-fn pairs(headers: &HeaderMap) -> Result<impl Iterator<Item = (&str, &str)>, Refused> {
+fn pairs(headers: &HeaderMap) -> Result<impl Iterator<Item = (&str, &str)>, VerifyError> {
     header(headers, NAME).map(|text| {
         text.split(',')
             .filter_map(|pair| pair.trim().split_once('='))

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{invalid::Problems, webhook::settings::Reveal};
+use crate::{secrets::Reveal, validation::ValidationErrors};
 
 /// Owns the data that a [`Request`] borrows.
 struct Call {
@@ -53,7 +53,7 @@ impl Call {
         }
     }
 
-    fn verified(&self, verification: &Verification, now: i64) -> Result<(), Refused> {
+    fn verified(&self, verification: &Verification, now: i64) -> Result<(), VerifyError> {
         verification.verify(&self.request(), at(now))
     }
 }
@@ -202,7 +202,7 @@ fn all_invalid_fields_are_reported() {
             vec!["/name", "/value"],
         ),
     ] {
-        let Problems(problems) = Verification::parse(wrong.clone()).expect_err("invalid");
+        let ValidationErrors(problems) = Verification::parse(wrong.clone()).expect_err("invalid");
         let pointers: Vec<&str> = problems
             .iter()
             .map(|problem| problem.pointer.as_str())

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 use super::{
-    Refused, Request,
+    Request, VerifyError,
     mac::{Algorithm, Encoding},
     payload::is_form,
     verify::{matches, signature},
@@ -17,11 +17,11 @@ use super::{
 
 const HASH: &str = "bodySHA256";
 
-pub(super) fn verify(secret: &SecretString, request: &Request<'_>) -> Result<(), Refused> {
+pub(super) fn verify(secret: &SecretString, request: &Request<'_>) -> Result<(), VerifyError> {
     let signature = signature(request.headers, "x-twilio-signature", "", Encoding::Base64)?;
     let texts = sorted_pairs(request);
     if texts.is_none() && !covers_body(request.url, request.body)? {
-        return Err(Refused::Mismatch);
+        return Err(VerifyError::Mismatch);
     }
     let texts = texts.unwrap_or_default();
     let signed = |url: &str| {
@@ -52,13 +52,13 @@ fn sorted_pairs(request: &Request<'_>) -> Option<String> {
 }
 
 /// Whether the signed URL contains the hash of the body. Not required without a body.
-fn covers_body(url: &str, body: &[u8]) -> Result<bool, Refused> {
+fn covers_body(url: &str, body: &[u8]) -> Result<bool, VerifyError> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     match form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == HASH) {
         Some((_, hash)) => {
             let hash = Encoding::Hex
                 .decode(&hash)
-                .ok_or(Refused::Malformed(HASH))?;
+                .ok_or(VerifyError::Malformed(HASH))?;
             Ok(hash == Sha256::digest(body).as_slice())
         }
         None => Ok(body.is_empty()),

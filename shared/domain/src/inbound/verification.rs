@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::mac::{Algorithm, Encoding, Hmac};
 use crate::{
-    account::put_secret,
-    invalid::{self, Checked, Fields, Problems, Source, one_of, string, text},
+    outgoing,
+    secrets::{Reveal, put_secret},
     signature::{SigningSecret, check_issued},
-    webhook::{auth, settings::Reveal},
+    validation::{self, FieldReader, Source, Validated, ValidationErrors, one_of, string, text},
 };
 
 /// How a request proves that the third party sent it.
@@ -59,7 +59,7 @@ impl Verification {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value) -> Checked<Self> {
+    pub fn parse(value: Value) -> Validated<Self> {
         Self::read(value, Source::Client)
     }
 
@@ -67,13 +67,13 @@ impl Verification {
     ///
     /// # Errors
     /// Fails only if the stored document has another structure.
-    pub fn restore(value: Value) -> Checked<Self> {
+    pub fn restore(value: Value) -> Validated<Self> {
         Self::read(value, Source::Table)
     }
 
-    fn read(value: Value, source: Source) -> Checked<Self> {
+    fn read(value: Value, source: Source) -> Validated<Self> {
         let secret = |value| {
-            let secret = invalid::secret(value)?;
+            let secret = validation::secret(value)?;
             if source == Source::Client {
                 check_issued(&secret)?;
             }
@@ -85,7 +85,7 @@ impl Verification {
             Source::Client => Ok(SigningSecret::parse(&string(value)?)?),
             Source::Table => Ok(SigningSecret::issued(&string(value)?.into())),
         };
-        let mut fields = Fields::of(value)?;
+        let mut fields = FieldReader::of(value)?;
         let kind = fields.required("type", string);
         let verification = match kind.as_deref() {
             Some("none") => Some(Self::None),
@@ -99,21 +99,25 @@ impl Verification {
             Some("twilio") => fields.required("secret", pasted).map(Self::Twilio),
             Some("hmac") => Hmac::take(&mut fields, secret).map(Self::Hmac),
             Some("basic") => {
-                let username = fields.required("username", auth::username);
-                let password = fields.required("password", source.secret(invalid::secret));
+                let username = fields.required("username", outgoing::username);
+                let password = fields.required("password", source.secret(validation::secret));
                 username
                     .zip(password)
                     .map(|(username, password)| Self::Basic { username, password })
             }
             Some("header") => {
                 let name = fields.required("name", header_name);
-                let value = fields.required("value", |value| trimmed(auth::secret(value)?, source));
+                let value = fields.required("value", |value| {
+                    trimmed(outgoing::header_secret(value)?, source)
+                });
                 name.zip(value)
                     .map(|(name, value)| Self::Header { name, value })
             }
             Some(_) => {
                 let kinds = "none, standard_webhooks, github, stripe, slack, shopify, twilio, hmac, basic, header";
-                return Err(Problems::here(format!("must be one of: {kinds}")).under("type"));
+                return Err(
+                    ValidationErrors::here(format!("must be one of: {kinds}")).under("type")
+                );
             }
             None => None,
         };
@@ -174,7 +178,10 @@ impl Verification {
 }
 
 impl Hmac {
-    fn take(fields: &mut Fields, secret: impl Fn(Value) -> Checked<SecretString>) -> Option<Self> {
+    fn take(
+        fields: &mut FieldReader,
+        secret: impl Fn(Value) -> Validated<SecretString>,
+    ) -> Option<Self> {
         let secret = fields.required("secret", secret);
         let header = fields.required("header", header_name);
         let algorithm = fields.defaulted("algorithm", Algorithm::Sha256, one_of(&ALGORITHMS));
@@ -208,21 +215,23 @@ impl Hmac {
 
 /// Rejects a client's secret with white space at an end: HTTP strips it from header values, and no
 /// sender signs with it.
-fn trimmed(secret: SecretString, source: Source) -> Checked<SecretString> {
+fn trimmed(secret: SecretString, source: Source) -> Validated<SecretString> {
     let text = secret.expose_secret();
     if source == Source::Client && text.trim() != text {
-        return Err(Problems::here("must not start or end with white space"));
+        return Err(ValidationErrors::here(
+            "must not start or end with white space",
+        ));
     }
     Ok(secret)
 }
 
 /// Any header: third parties are free to choose.
-fn header_name(value: Value) -> Checked<HeaderName> {
+fn header_name(value: Value) -> Validated<HeaderName> {
     HeaderName::from_bytes(string(value)?.as_bytes())
-        .map_err(|_| Problems::here("must be a header name: letters, digits and hyphens"))
+        .map_err(|_| ValidationErrors::here("must be a header name: letters, digits and hyphens"))
 }
 
-fn prefix(value: Value) -> Checked<String> {
+fn prefix(value: Value) -> Validated<String> {
     if value == "" {
         Ok(String::new())
     } else {

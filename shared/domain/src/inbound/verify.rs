@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    Refused, Request, Verification,
+    Request, Verification, VerifyError,
     mac::{Algorithm, Encoding, Hmac},
     stripe, twilio,
 };
@@ -25,7 +25,7 @@ impl Verification {
     ///
     /// # Errors
     /// Returns why verification failed.
-    pub fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<(), Refused> {
+    pub fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<(), VerifyError> {
         let Request { headers, body, .. } = *request;
         match self {
             Self::None => Ok(()),
@@ -66,7 +66,7 @@ impl Verification {
                 ))
             }
             Self::Header { name, value } => {
-                let given = headers.get(name).ok_or(Refused::Unauthenticated)?;
+                let given = headers.get(name).ok_or(VerifyError::Unauthenticated)?;
                 matches(constant_time_eq(
                     given.as_bytes(),
                     value.expose_secret().as_bytes(),
@@ -77,28 +77,31 @@ impl Verification {
 }
 
 impl Hmac {
-    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refused> {
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), VerifyError> {
         let given = headers
             .get(&self.header)
-            .ok_or(Refused::Unauthenticated)?
+            .ok_or(VerifyError::Unauthenticated)?
             .to_str()
             .ok();
         let encoded = given.and_then(|given| given.trim().strip_prefix(self.prefix.as_str()));
         let signature = encoded
             .and_then(|encoded| self.encoding.decode(encoded))
-            .ok_or(Refused::Malformed("the signature"))?;
+            .ok_or(VerifyError::Malformed("the signature"))?;
         matches(self.algorithm.verifies(&self.secret, &[body], &signature))
     }
 }
 
 /// Value of a header required by the scheme.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refused> {
+pub(super) fn header<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> Result<&'a str, VerifyError> {
     headers
         .get(name)
-        .ok_or(Refused::Missing(name))?
+        .ok_or(VerifyError::Missing(name))?
         .to_str()
         .map(str::trim)
-        .map_err(|_| Refused::Malformed(name))
+        .map_err(|_| VerifyError::Malformed(name))
 }
 
 /// Decodes the signature in a header.
@@ -107,11 +110,11 @@ pub(super) fn signature(
     name: &'static str,
     prefix: &str,
     encoding: Encoding,
-) -> Result<Vec<u8>, Refused> {
+) -> Result<Vec<u8>, VerifyError> {
     let encoded = header(headers, name)?.strip_prefix(prefix);
     encoded
         .and_then(|encoded| encoding.decode(encoded))
-        .ok_or(Refused::Malformed(name))
+        .ok_or(VerifyError::Malformed(name))
 }
 
 /// Whether a Unix timestamp is within the window.
@@ -119,22 +122,26 @@ pub(super) fn check_recent(
     name: &'static str,
     seconds: &str,
     now: Timestamp,
-) -> Result<(), Refused> {
-    let seconds: i64 = seconds.parse().map_err(|_| Refused::Malformed(name))?;
+) -> Result<(), VerifyError> {
+    let seconds: i64 = seconds.parse().map_err(|_| VerifyError::Malformed(name))?;
     if now.as_second().abs_diff(seconds) <= WINDOW_SECONDS {
         Ok(())
     } else {
-        Err(Refused::Stale)
+        Err(VerifyError::Stale)
     }
 }
 
-pub(super) const fn matches(same: bool) -> Result<(), Refused> {
-    if same { Ok(()) } else { Err(Refused::Mismatch) }
+pub(super) const fn matches(same: bool) -> Result<(), VerifyError> {
+    if same {
+        Ok(())
+    } else {
+        Err(VerifyError::Mismatch)
+    }
 }
 
 /// The `name:password` of HTTP Basic authentication.
-fn basic(headers: &HeaderMap) -> Result<Vec<u8>, Refused> {
-    let malformed = Refused::Malformed("authorization");
+fn basic(headers: &HeaderMap) -> Result<Vec<u8>, VerifyError> {
+    let malformed = VerifyError::Malformed("authorization");
     let (scheme, credentials) = header(headers, AUTHORIZATION.as_str())?
         .split_once(' ')
         .ok_or(malformed)?;

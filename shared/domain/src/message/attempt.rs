@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Message, MessageRef, Status};
 use crate::{
-    delivery::{Arrival, Attempt, Awaited, Outcome, Ticket},
+    attempt::{Arrival, Attempt, AttemptToken, NextAttempt, Outcome},
     retry::{RetryPolicy, Schedule, hop_delay},
 };
 
@@ -23,12 +23,12 @@ const MAX_WAITS: u32 = 100;
 
 /// Requests one attempt to send one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Errand {
+pub struct SendTask {
     /// The message or call.
     pub message: MessageRef,
     /// Number of the attempt, and the token that makes this queue message unique.
     #[serde(flatten)]
-    pub ticket: Ticket,
+    pub attempt_token: AttemptToken,
     /// When the attempt is due; `None` for immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
@@ -44,11 +44,11 @@ pub struct Errand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
     /// The attempt is due.
-    Now(Errand),
+    Now(SendTask),
     /// It is early. Re-queue it with this delay and do nothing else.
     Later {
         /// Queue message to re-queue.
-        errand: Errand,
+        task: SendTask,
         /// SQS `DelaySeconds`, at most 900.
         delay_seconds: u32,
     },
@@ -56,15 +56,15 @@ pub enum Due {
     Lost,
 }
 
-impl Errand {
+impl SendTask {
     pub(super) const fn new(
         message: MessageRef,
-        ticket: Ticket,
+        attempt_token: AttemptToken,
         due_at: Option<Timestamp>,
     ) -> Self {
         Self {
             message,
-            ticket,
+            attempt_token,
             due_at,
             waits: 0,
             replaces: None,
@@ -77,7 +77,7 @@ impl Errand {
             0 => Due::Now(self),
             _ if self.waits >= MAX_WAITS => Due::Lost,
             delay_seconds => Due::Later {
-                errand: Self {
+                task: Self {
                     waits: self.waits + 1,
                     ..self
                 },
@@ -91,15 +91,15 @@ impl Errand {
         self.due_at.map_or(0, |due_at| hop_delay(due_at, now))
     }
 
-    fn matches(&self, ticket: &Ticket) -> bool {
-        let tokens = [Some(&self.ticket.token), self.replaces.as_ref()];
-        self.ticket.number == ticket.number && tokens.contains(&Some(&ticket.token))
+    fn matches(&self, next: &AttemptToken) -> bool {
+        let tokens = [Some(&self.attempt_token.token), self.replaces.as_ref()];
+        self.attempt_token.number == next.number && tokens.contains(&Some(&next.token))
     }
 }
 
 /// A completed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub struct CompletedAttempt {
     /// The attempt's record.
     pub attempt: Attempt,
     /// The attempt's outcome. Only a 2xx status is a success.
@@ -110,17 +110,17 @@ pub struct Made {
 
 /// Classifies a queue message by the row of its message. Without a row, the message has expired and
 /// there is nothing to send.
-pub fn arrive(row: Option<&Message>, errand: &Errand) -> Arrival {
+pub fn arrive(row: Option<&Message>, task: &SendTask) -> Arrival {
     match row {
         Some(row)
             if row
                 .awaited
                 .as_ref()
-                .is_some_and(|awaited| errand.matches(&awaited.ticket)) =>
+                .is_some_and(|awaited| task.matches(&awaited.attempt_token)) =>
         {
             Arrival::Attempt
         }
-        Some(row) if row.last.as_ref() == Some(&errand.ticket) => Arrival::FollowUp,
+        Some(row) if row.last.as_ref() == Some(&task.attempt_token) => Arrival::FollowUp,
         _ => Arrival::Stale,
     }
 }
@@ -157,26 +157,35 @@ impl Message {
     /// if there is one. If a report changed the row during the attempt, the attempt is only
     /// recorded.
     #[must_use]
-    pub fn after(mut self, errand: &Errand, made: Made, now: Timestamp, token: String) -> Self {
-        let Made {
+    pub fn record_attempt(
+        mut self,
+        task: &SendTask,
+        made: CompletedAttempt,
+        now: Timestamp,
+        token: String,
+    ) -> Self {
+        let CompletedAttempt {
             attempt,
             outcome,
             provider_message_id,
         } = made;
-        let (number, began) = (errand.ticket.number, attempt.at);
+        let (number, began) = (task.attempt_token.number, attempt.at);
         self.attempts.push(attempt);
-        self.last = Some(errand.ticket.clone());
+        self.last = Some(task.attempt_token.clone());
         self.awaited = None;
         self.provider_message_id = provider_message_id.or(self.provider_message_id);
         let started_at = self.attempts.first().map_or(now, |first| first.at);
         let row = match (&outcome, next(started_at, (number, began), &outcome, now)) {
             (Outcome::Delivered { .. }, _) => self.mark_sent(now),
             (_, Some(due_at)) if self.status == Status::Queued => {
-                let ticket = Ticket {
+                let attempt_token = AttemptToken {
                     number: number.saturating_add(1),
                     token,
                 };
-                self.awaited = Some(Awaited { ticket, due_at });
+                self.awaited = Some(NextAttempt {
+                    attempt_token,
+                    due_at,
+                });
                 self
             }
             (_, None) if self.status == Status::Queued => {
@@ -206,18 +215,21 @@ impl Message {
     }
 
     /// The queue message that this row waits for.
-    pub fn errand(&self) -> Option<Errand> {
-        let Awaited { ticket, due_at } = self.awaited.clone()?;
-        Some(Errand::new(self.id, ticket, Some(due_at)))
+    pub fn task(&self) -> Option<SendTask> {
+        let NextAttempt {
+            attempt_token,
+            due_at,
+        } = self.awaited.clone()?;
+        Some(SendTask::new(self.id, attempt_token, Some(due_at)))
     }
 
     /// Returns the awaited queue message under a new token, and the row that waits for it. It is
     /// queued before the row is written: it is the awaited one both before and after the write, so
     /// that a crash can't lose it. Queue messages with the old token become stale.
-    pub fn renewed(&self, now: Timestamp, token: String) -> Option<(Self, Errand)> {
-        let (mut row, mut errand) = (self.clone(), self.errand()?);
-        row.awaited.as_mut()?.ticket.token.clone_from(&token);
-        errand.replaces = Some(std::mem::replace(&mut errand.ticket.token, token));
-        Some((row.touched(now), errand))
+    pub fn reissue_task(&self, now: Timestamp, token: String) -> Option<(Self, SendTask)> {
+        let (mut row, mut task) = (self.clone(), self.task()?);
+        row.awaited.as_mut()?.attempt_token.token.clone_from(&token);
+        task.replaces = Some(std::mem::replace(&mut task.attempt_token.token, token));
+        Some((row.touched(now), task))
     }
 }

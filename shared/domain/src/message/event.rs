@@ -7,7 +7,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Change, Channel, Message, Status};
-use crate::{delivery::derived_event_id, event::Event, id::EventId, pattern::EventType};
+use crate::{
+    event::{Event, derived_id},
+    id::EventId,
+    pattern::EventType,
+};
 
 impl Message {
     /// The events of all status changes so far, oldest first. Publishing one again has no effect.
@@ -87,7 +91,7 @@ impl Message {
     }
 
     fn event_id(&self, kind: &EventType, cause: &str, at: Timestamp) -> EventId {
-        derived_event_id(kind, &format!("{}|{cause}", self.id), at)
+        derived_id(kind, &format!("{}|{cause}", self.id), at)
     }
 
     /// Fields of every event about this message.

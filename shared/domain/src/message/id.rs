@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Channel;
-use crate::id::{CallId, Id, MessageId, NotAnId};
+use crate::id::{CallId, Id, MessageId, ParseIdError};
 
 /// ID of a message (`msg_…`) or a call (`call_…`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,9 +38,9 @@ impl fmt::Display for MessageRef {
 }
 
 impl FromStr for MessageRef {
-    type Err = NotAnId;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         text.parse()
             .map(Self::Message)
             .or_else(|_| text.parse().map(Self::Call))
@@ -54,9 +54,9 @@ impl From<MessageRef> for String {
 }
 
 impl TryFrom<String> for MessageRef {
-    type Error = NotAnId;
+    type Error = ParseIdError;
 
-    fn try_from(text: String) -> Result<Self, NotAnId> {
+    fn try_from(text: String) -> Result<Self, ParseIdError> {
         text.parse()
     }
 }

@@ -1,7 +1,7 @@
 //! Messages and calls sent to a recipient through a provider.
 //!
 //! [`NewMessage`] is a client's request. [`Message`] is the stored row, with one form for messages
-//! and calls. The row is written first, then the [`Errand`] for the first attempt is queued, and
+//! and calls. The row is written first, then the [`SendTask`] for the first attempt is queued, and
 //! only then does the client get a response. After that, attempts to send it ([`attempt`]) and the
 //! provider's reports ([`report`]) change it.
 //!
@@ -19,14 +19,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub use self::attempt::{CompletedAttempt, SendTask};
 pub use self::{
-    attempt::{Errand, Made},
     id::MessageRef,
     new::NewMessage,
     report::{Ignored, Report, Reported},
 };
 use crate::{
-    delivery::{Attempt, Awaited, Ticket},
+    attempt::{Attempt, AttemptToken, NextAttempt},
     event::is_zero,
     id::{CampaignId, EventId, ProviderId},
     time,
@@ -225,9 +225,9 @@ pub struct Message {
     /// Attempts to send it; at most four, so that they fit into the row.
     pub attempts: Vec<Attempt>,
     /// Number and token of the last recorded attempt.
-    pub last: Option<Ticket>,
+    pub last: Option<AttemptToken>,
     /// The queue message that this row waits for.
-    pub awaited: Option<Awaited>,
+    pub awaited: Option<NextAttempt>,
     /// IDs of events from reports without a status change, so that a repeated report leads to the
     /// same event.
     pub reported: Vec<EventId>,
@@ -250,7 +250,7 @@ impl Message {
         provider: (ProviderId, String),
         now: Timestamp,
         token: String,
-    ) -> (Self, Errand) {
+    ) -> (Self, SendTask) {
         let row = Self {
             id,
             channel: new.channel,
@@ -269,8 +269,8 @@ impl Message {
             }],
             attempts: Vec::new(),
             last: None,
-            awaited: Some(Awaited {
-                ticket: Ticket {
+            awaited: Some(NextAttempt {
+                attempt_token: AttemptToken {
                     number: 1,
                     token: token.clone(),
                 },
@@ -281,8 +281,8 @@ impl Message {
             updated_at: now,
             version: 1,
         };
-        let errand = Errand::new(id, Ticket { number: 1, token }, None);
-        (row, errand)
+        let task = SendTask::new(id, AttemptToken { number: 1, token }, None);
+        (row, task)
     }
 
     /// The document for clients, without the attempts.

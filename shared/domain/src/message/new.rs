@@ -9,7 +9,7 @@ use crate::{
     email::{self, Mailbox},
     event::object,
     id::CampaignId,
-    invalid::{Checked, Fields, Problems, one_of, string, text},
+    validation::{FieldReader, Validated, ValidationErrors, one_of, string, text},
 };
 
 /// Maximum length of an SMS, in characters: more than ten parts of a concatenated message.
@@ -51,8 +51,8 @@ impl NewMessage {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let channel = fields.required("channel", one_of(&Self::CHANNELS));
         let provider = fields.defaulted("provider", None, provider);
         let to = fields.required("to", |value| recipient(value, channel));
@@ -72,7 +72,7 @@ impl NewMessage {
         let text = fields.defaulted("text", None, |value| {
             let text = body(value, MAX_TEXT_BYTES)?;
             if channel == Some(Channel::Sms) && text.chars().count() > MAX_SMS_CHARS {
-                return Err(Problems::here(format!(
+                return Err(ValidationErrors::here(format!(
                     "must have at most {MAX_SMS_CHARS} characters"
                 )));
             }
@@ -108,8 +108,8 @@ impl NewMessage {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse_call(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse_call(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let channel = Some(Channel::Call);
         let provider = fields.defaulted("provider", None, provider);
         let to = fields.required("to", |value| recipient(value, channel));
@@ -142,12 +142,12 @@ impl NewMessage {
     }
 }
 
-fn provider(value: Value) -> Checked<Option<String>> {
+fn provider(value: Value) -> Validated<Option<String>> {
     text(100)(value).map(|text| Some(text.trim().to_owned()))
 }
 
 /// If the channel itself is invalid, only that is reported.
-fn recipient(value: Value, channel: Option<Channel>) -> Checked<String> {
+fn recipient(value: Value, channel: Option<Channel>) -> Validated<String> {
     match channel {
         Some(Channel::Sms | Channel::Call) => phone(value),
         Some(Channel::Email) => email::address(value),
@@ -157,7 +157,7 @@ fn recipient(value: Value, channel: Option<Channel>) -> Checked<String> {
 
 /// For phones, a sender is a number, a short code, or a name or ID known to the provider. For
 /// e-mail, an address with an optional name.
-pub(crate) fn sender(value: Value, channel: Option<Channel>) -> Checked<String> {
+pub(crate) fn sender(value: Value, channel: Option<Channel>) -> Validated<String> {
     let number = |text: &str| {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         text.starts_with('+')
@@ -177,7 +177,7 @@ pub(crate) fn sender(value: Value, channel: Option<Channel>) -> Checked<String> 
 }
 
 /// A phone number in E.164 format: `+` and 7 to 15 digits that start with a country code.
-fn phone(value: Value) -> Checked<String> {
+fn phone(value: Value) -> Validated<String> {
     let text = string(value)?;
     let legal = text.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len())
@@ -187,26 +187,28 @@ fn phone(value: Value) -> Checked<String> {
     if legal {
         Ok(text)
     } else {
-        Err(Problems::here(
+        Err(ValidationErrors::here(
             "must be a phone number in E.164 format, such as +15555550100",
         ))
     }
 }
 
 /// A text that is not blank and contains no control characters other than line breaks and tabs.
-fn body(value: Value, max: usize) -> Checked<String> {
+fn body(value: Value, max: usize) -> Validated<String> {
     let text = string(value)?;
     if text.trim().is_empty() {
-        return Err(Problems::here("must not be empty"));
+        return Err(ValidationErrors::here("must not be empty"));
     }
     if text.len() > max {
-        return Err(Problems::here(format!("must have at most {max} bytes")));
+        return Err(ValidationErrors::here(format!(
+            "must have at most {max} bytes"
+        )));
     }
     if text
         .chars()
         .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
     {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "must not contain control characters other than line breaks and tabs",
         ));
     }
@@ -214,7 +216,7 @@ fn body(value: Value, max: usize) -> Checked<String> {
 }
 
 /// A URL for the provider to fetch. Tieline sends no requests to it.
-fn url(value: Value) -> Checked<String> {
+fn url(value: Value) -> Validated<String> {
     let text = string(value)?;
     let plain =
         text.len() <= MAX_URL_BYTES && !text.chars().any(|c| c.is_control() || c.is_whitespace());
@@ -223,16 +225,16 @@ fn url(value: Value) -> Checked<String> {
     if plain && absolute {
         Ok(text)
     } else {
-        Err(Problems::here(format!(
+        Err(ValidationErrors::here(format!(
             "must be an absolute http or https URL of at most {MAX_URL_BYTES} bytes"
         )))
     }
 }
 
-fn metadata(value: Value) -> Checked<Map<String, Value>> {
+fn metadata(value: Value) -> Validated<Map<String, Value>> {
     let size = value.to_string().len();
     if size > MAX_METADATA_BYTES {
-        return Err(Problems::here(format!(
+        return Err(ValidationErrors::here(format!(
             "must have at most {MAX_METADATA_BYTES} bytes as JSON"
         )));
     }

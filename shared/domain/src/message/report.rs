@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Channel, Message, Status};
-use crate::{event::Event, id::ProviderId, redact::Redactor};
+use crate::{event::Event, id::ProviderId, secrets::redact::Redactor};
 
 /// Maximum number of stored reports without a status change, per call. Later ones create an event
 /// every time they arrive.

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 
 use super::{attempt::*, *};
 use crate::{
-    delivery::{Arrival, Failure, Outcome, attempt::Requested},
+    attempt::{Arrival, Failure, Outcome, Requested},
     event_type,
     id::Id,
-    redact::{Redactor, Secrets},
+    secrets::redact::{Redactor, Secrets},
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -24,7 +24,7 @@ fn provider() -> ProviderId {
     Id::new(at(0), PROVIDER)
 }
 
-fn accepted(channel: Channel) -> (Message, Errand) {
+fn accepted(channel: Channel) -> (Message, SendTask) {
     let new = match channel {
         Channel::Call => NewMessage::parse_call(
             json!({"to": "+15555550100", "text": "hi", "metadata": {"order": "1"}}),
@@ -44,7 +44,7 @@ fn accepted(channel: Channel) -> (Message, Errand) {
     )
 }
 
-fn made(number: u32, outcome: Outcome, now: Timestamp) -> Made {
+fn made(number: u32, outcome: Outcome, now: Timestamp) -> CompletedAttempt {
     let attempt = Attempt {
         number,
         at: now,
@@ -59,7 +59,7 @@ fn made(number: u32, outcome: Outcome, now: Timestamp) -> Made {
         missing_tags: Vec::new(),
     };
     let id = matches!(outcome, Outcome::Delivered { .. }).then(|| "SM1".to_owned());
-    Made {
+    CompletedAttempt {
         attempt,
         outcome,
         provider_message_id: id,
@@ -81,16 +81,16 @@ fn status(status: Status, theirs: &str) -> Report {
 
 #[test]
 fn accepted_message_is_sent_and_delivered() {
-    let (row, errand) = accepted(Channel::Sms);
+    let (row, task) = accepted(Channel::Sms);
     assert_eq!(
-        serde_json::to_value(&errand).expect("JSON"),
+        serde_json::to_value(&task).expect("JSON"),
         json!({"message": row.id, "number": 1, "token": "t1", "waits": 0})
     );
     assert_eq!(
-        (arrive(Some(&row), &errand), arrive(None, &errand)),
+        (arrive(Some(&row), &task), arrive(None, &task)),
         (Arrival::Attempt, Arrival::Stale)
     );
-    let sent = row.after(&errand, made(1, SENT, at(1)), at(2), "t2".to_owned());
+    let sent = row.record_attempt(&task, made(1, SENT, at(1)), at(2), "t2".to_owned());
     assert_eq!(
         (
             sent.status,
@@ -99,7 +99,7 @@ fn accepted_message_is_sent_and_delivered() {
         ),
         (Status::Sent, Some("SM1"), &None)
     );
-    assert_eq!(arrive(Some(&sent), &errand), Arrival::FollowUp);
+    assert_eq!(arrive(Some(&sent), &task), Arrival::FollowUp);
     let kept: Message =
         serde_json::from_str(&serde_json::to_string(&sent).expect("JSON")).expect("a message");
     assert_eq!(kept, sent);
@@ -128,17 +128,17 @@ fn accepted_message_is_sent_and_delivered() {
 
 #[test]
 fn cancellation_during_a_successful_attempt_has_no_effect() {
-    let (row, errand) = accepted(Channel::Sms);
+    let (row, task) = accepted(Channel::Sms);
     let cancelled = row.cancelled(at(1)).expect("queued");
-    assert!(cancelled.is_cancelled() && arrive(Some(&cancelled), &errand) == Arrival::Stale);
-    let failed = cancelled.clone().after(
-        &errand,
+    assert!(cancelled.is_cancelled() && arrive(Some(&cancelled), &task) == Arrival::Stale);
+    let failed = cancelled.clone().record_attempt(
+        &task,
         made(1, Outcome::Failed(Failure::Timeout), at(0)),
         at(2),
         "t2".to_owned(),
     );
     assert!(failed.is_cancelled() && failed.awaited.is_none() && failed.attempts.len() == 1);
-    let sent = cancelled.after(&errand, made(1, SENT, at(0)), at(2), "t2".to_owned());
+    let sent = cancelled.record_attempt(&task, made(1, SENT, at(0)), at(2), "t2".to_owned());
     assert_eq!(
         (
             sent.status,
@@ -161,22 +161,22 @@ fn cancellation_during_a_successful_attempt_has_no_effect() {
 
 #[test]
 fn failures_are_retried_for_an_hour() {
-    let (mut row, mut errand) = accepted(Channel::Sms);
+    let (mut row, mut task) = accepted(Channel::Sms);
     let mut now = at(0);
     let mut delays = Vec::new();
     loop {
-        row = row.after(
-            &errand,
-            made(errand.ticket.number, FAILED, now),
+        row = row.record_attempt(
+            &task,
+            made(task.attempt_token.number, FAILED, now),
             now,
             format!("t{}", delays.len() + 2),
         );
         let Some(awaited) = &row.awaited else { break };
         delays.push((awaited.due_at - at(0)).get_seconds());
-        assert_eq!(arrive(Some(&row), &errand), Arrival::FollowUp);
-        errand = row.errand().expect("another");
+        assert_eq!(arrive(Some(&row), &task), Arrival::FollowUp);
+        task = row.task().expect("another");
         now = awaited.due_at;
-        assert_eq!(arrive(Some(&row), &errand), Arrival::Attempt);
+        assert_eq!(arrive(Some(&row), &task), Arrival::Attempt);
     }
     assert_eq!(delays, [5, 300, 1_800]);
     assert_eq!((row.status, row.attempts.len()), (Status::Failed, 4));
@@ -219,53 +219,48 @@ fn failures_are_retried_for_an_hour() {
 
 #[test]
 fn lost_or_duplicate_queue_message_has_no_effect() {
-    let (row, errand) = accepted(Channel::Sms);
-    let row = row.after(&errand, made(1, FAILED, at(0)), at(1), "t2".to_owned());
-    let second = row.errand().expect("an errand");
-    let (renewed, replacing) = row.renewed(at(2), "t3".to_owned()).expect("one awaited");
+    let (row, task) = accepted(Channel::Sms);
+    let row = row.record_attempt(&task, made(1, FAILED, at(0)), at(1), "t2".to_owned());
+    let second = row.task().expect("an task");
+    let (renewed, replacing) = row
+        .reissue_task(at(2), "t3".to_owned())
+        .expect("one awaited");
     assert_eq!(arrive(Some(&row), &replacing), Arrival::Attempt);
     assert_eq!(arrive(Some(&renewed), &replacing), Arrival::Attempt);
     assert_eq!(arrive(Some(&renewed), &second), Arrival::Stale);
     let Due::Later {
-        errand,
+        task,
         delay_seconds,
     } = second.due(at(0))
     else {
         panic!("due at 5 s")
     };
-    assert_eq!((errand.waits, delay_seconds), (1, 5));
-    assert!(matches!(errand.clone().due(at(5)), Due::Now(_)));
-    assert_eq!(
-        Errand {
-            waits: 100,
-            ..errand
-        }
-        .due(at(0)),
-        Due::Lost
-    );
+    assert_eq!((task.waits, delay_seconds), (1, 5));
+    assert!(matches!(task.clone().due(at(5)), Due::Now(_)));
+    assert_eq!(SendTask { waits: 100, ..task }.due(at(0)), Due::Lost);
 }
 
 #[test]
 fn report_before_the_response_counts() {
-    let (row, errand) = accepted(Channel::Sms);
-    let row = row.after(
-        &errand,
+    let (row, task) = accepted(Channel::Sms);
+    let row = row.record_attempt(
+        &task,
         made(1, Outcome::Failed(Failure::Timeout), at(0)),
         at(1),
         "t2".to_owned(),
     );
-    let errand = row.errand().expect("a retry");
+    let task = row.task().expect("a retry");
     let reported = row
         .reported(provider(), &status(Status::Sent, "sent"), at(2))
         .expect("a change")
         .row
         .expect("a step");
     assert_eq!(
-        (reported.status, arrive(Some(&reported), &errand)),
+        (reported.status, arrive(Some(&reported), &task)),
         (Status::Sent, Arrival::Stale)
     );
     // The attempt had started by then.
-    let after = reported.after(&errand, made(2, FAILED, at(2)), at(3), "t3".to_owned());
+    let after = reported.record_attempt(&task, made(2, FAILED, at(2)), at(3), "t3".to_owned());
     assert_eq!(
         (after.status, after.awaited, after.attempts.len()),
         (Status::Sent, None, 2)
@@ -274,8 +269,8 @@ fn report_before_the_response_counts() {
 
 #[test]
 fn late_and_foreign_reports_are_ignored() {
-    let (row, errand) = accepted(Channel::Sms);
-    let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    let (row, task) = accepted(Channel::Sms);
+    let sent = row.record_attempt(&task, made(1, SENT, at(0)), at(1), String::new());
     let news = sent
         .reported(provider(), &status(Status::Delivered, "delivered"), at(2))
         .expect("a change");
@@ -309,8 +304,8 @@ fn late_and_foreign_reports_are_ignored() {
 
 #[test]
 fn call_reports_emit_one_event_each() {
-    let (row, errand) = accepted(Channel::Call);
-    let mut row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    let (row, task) = accepted(Channel::Call);
+    let mut row = row.record_attempt(&task, made(1, SENT, at(0)), at(1), String::new());
     assert_eq!(
         row.events(),
         [],
@@ -381,8 +376,8 @@ fn call_reports_emit_one_event_each() {
 
 #[test]
 fn recording_with_status_advances_the_call() {
-    let (row, errand) = accepted(Channel::Call);
-    let row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    let (row, task) = accepted(Channel::Call);
+    let row = row.record_attempt(&task, made(1, SENT, at(0)), at(1), String::new());
     let completed = Some((Status::Delivered, "completed".to_owned()));
     let report = Report::Recording {
         url: "u".to_owned(),
@@ -412,9 +407,9 @@ fn events_have_the_fields_of_their_examples() {
         Channel::Chatbot,
         Channel::Call,
     ] {
-        let (row, errand) = accepted(channel);
-        let failed = row.clone().after(
-            &errand,
+        let (row, task) = accepted(channel);
+        let failed = row.clone().record_attempt(
+            &task,
             made(
                 1,
                 Outcome::Blocked {
@@ -425,7 +420,7 @@ fn events_have_the_fields_of_their_examples() {
             at(1),
             String::new(),
         );
-        let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+        let sent = row.record_attempt(&task, made(1, SENT, at(0)), at(1), String::new());
         let reports = [
             status(Status::Delivered, "x"),
             Report::Recording {
@@ -517,8 +512,8 @@ proptest! {
 
 #[test]
 fn reported_call_is_not_repeated() {
-    let (row, errand) = accepted(Channel::Call);
-    let retried = row.after(&errand, made(1, FAILED, at(1)), at(2), "t2".to_owned());
+    let (row, task) = accepted(Channel::Call);
+    let retried = row.record_attempt(&task, made(1, FAILED, at(1)), at(2), "t2".to_owned());
     assert!(retried.awaited.is_some());
     for report in [
         Report::Event(json!({"state": "ringing"})),
@@ -555,11 +550,11 @@ fn reports_are_stored_without_secrets() {
 
 #[test]
 fn attempts_end_after_the_hour() {
-    let (row, errand) = accepted(Channel::Sms);
+    let (row, task) = accepted(Channel::Sms);
     assert!(
         !row.is_out_of_time(at(100_000)),
         "its first attempt has been waited for"
     );
-    let row = row.after(&errand, made(1, FAILED, at(1)), at(2), "t2".to_owned());
+    let row = row.record_attempt(&task, made(1, FAILED, at(1)), at(2), "t2".to_owned());
     assert!(!row.is_out_of_time(at(3_601)) && row.is_out_of_time(at(7_200)));
 }

@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::{
-    invalid::{Checked, Fields, Problems, string},
-    webhook::auth::header_name,
+    outgoing::header_name,
+    validation::{FieldReader, Validated, ValidationErrors, string},
 };
 
 /// Authentication of requests to a provider.
@@ -34,8 +34,8 @@ impl Auth {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let auth = match fields.required("type", string).as_deref() {
             Some("signed") => Some(Self::Signed),
             Some("basic") => Some(Self::Basic),
@@ -43,10 +43,10 @@ impl Auth {
             Some("header") => fields.required("name", header_name).map(Self::Header),
             Some("none") => Some(Self::None),
             Some(_) => {
-                return Err(
-                    Problems::here("must be one of: signed, basic, bearer, header, none")
-                        .under("type"),
-                );
+                return Err(ValidationErrors::here(
+                    "must be one of: signed, basic, bearer, header, none",
+                )
+                .under("type"));
             }
             None => None,
         };

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::request::twiml;
 use crate::{
-    invalid::{Checked, Fields, Problems, boolean, entries, whole},
     message::Content,
+    validation::{FieldReader, Validated, ValidationErrors, boolean, entries, whole},
 };
 
 /// Upper bound of `max_length`. No message field is longer.
@@ -50,12 +50,12 @@ impl Field {
         ("twiml", Self::Twiml),
     ];
 
-    fn parse(name: &str) -> Checked<Self> {
+    fn parse(name: &str) -> Validated<Self> {
         let found = Self::ALL.iter().find(|(known, _)| *known == name);
         let names = || Self::ALL.map(|(name, _)| name).join(", ");
         found
             .map(|(_, field)| *field)
-            .ok_or_else(|| Problems::here(format!("must be one of: {}", names())))
+            .ok_or_else(|| ValidationErrors::here(format!("must be one of: {}", names())))
     }
 
     fn name(self) -> &'static str {
@@ -88,7 +88,7 @@ impl Field {
 
 impl Limits {
     /// Parses `{"<field>": {"required", "max_length"}}`.
-    pub(super) fn parse(value: Value) -> Checked<Self> {
+    pub(super) fn parse(value: Value) -> Validated<Self> {
         let limits = entries(Field::ALL.len(), |name, value| {
             Ok((Field::parse(name)?, limit(value)?))
         })(value)?;
@@ -110,7 +110,7 @@ impl Limits {
     ///
     /// # Errors
     /// Lists every field that the provider's API would reject.
-    pub(super) fn check(&self, provider: &str, content: &Content) -> Checked<()> {
+    pub(super) fn check(&self, provider: &str, content: &Content) -> Validated<()> {
         let mut problems = Vec::new();
         for (field, limit) in &self.0 {
             let value = field.of(content).filter(|value| !value.is_empty());
@@ -133,18 +133,18 @@ impl Limits {
                 }
                 _ => continue,
             };
-            problems.extend(Problems::here(detail).under(field.source()).0);
+            problems.extend(ValidationErrors::here(detail).under(field.source()).0);
         }
         if problems.is_empty() {
             Ok(())
         } else {
-            Err(Problems(problems))
+            Err(ValidationErrors(problems))
         }
     }
 }
 
-fn limit(value: Value) -> Checked<Limit> {
-    let mut fields = Fields::of(value)?;
+fn limit(value: Value) -> Validated<Limit> {
+    let mut fields = FieldReader::of(value)?;
     let required = fields.defaulted("required", false, boolean);
     let max_length = fields.defaulted("max_length", None, |value| {
         whole(1, MAX_LENGTH)(value).map(Some)

@@ -24,11 +24,9 @@ pub use self::{
 };
 use crate::{
     id::ProviderId,
-    invalid::{Checked, Problems},
-    mask,
     message::{Channel, Content},
-    origin::SecretOrigins,
-    redact::Secrets,
+    secrets::{mask, origin::SecretOrigins, redact::Secrets},
+    validation::{Validated, ValidationErrors},
 };
 
 /// A stored provider.
@@ -124,7 +122,7 @@ impl Provider {
     ///
     /// # Errors
     /// Lists every field that the provider's API would reject.
-    pub fn prepare(&self, mut content: Content) -> Checked<Content> {
+    pub fn prepare(&self, mut content: Content) -> Validated<Content> {
         content.from = content.from.or_else(|| self.settings.from.clone());
         self.check_message(&content)?;
         Ok(content)
@@ -134,7 +132,7 @@ impl Provider {
     ///
     /// # Errors
     /// Lists every field that the provider's API would reject.
-    pub fn check_message(&self, content: &Content) -> Checked<()> {
+    pub fn check_message(&self, content: &Content) -> Validated<()> {
         let Settings { request, name, .. } = &self.settings;
         request
             .as_ref()
@@ -151,8 +149,8 @@ pub fn choose<'a>(
     wanted: Option<&str>,
     channel: Channel,
     all: &'a [Provider],
-) -> Checked<&'a Provider> {
-    let problem = |detail: String| Problems::here(detail).under("provider");
+) -> Validated<&'a Provider> {
+    let problem = |detail: String| ValidationErrors::here(detail).under("provider");
     let by = channel.as_str();
     let chosen = if let Some(wanted) = wanted {
         let id = wanted.parse::<ProviderId>().ok();

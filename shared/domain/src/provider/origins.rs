@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{Provider, RequestTemplate, Settings};
 use crate::{
-    invalid::Checked,
-    origin::{Origin, StoredSecret},
+    outgoing::header_texts,
+    secrets::origin::{Origin, StoredSecret},
+    validation::Validated,
 };
 
 impl Provider {
@@ -13,7 +14,7 @@ impl Provider {
     ///
     /// # Errors
     /// Names each stored secret that would be sent to an origin it was not given for.
-    pub fn patched(self, before: &Self, patch: &Value) -> Checked<Self> {
+    pub fn patched(self, before: &Self, patch: &Value) -> Validated<Self> {
         let [from, to] = [&before.settings, &self.settings]
             .map(|settings| Origin::of(settings.send_url.origin_url()));
         let secret_origins =
@@ -43,6 +44,9 @@ fn stored_secrets(settings: &Settings) -> Vec<StoredSecret> {
         .map_or(&[][..], |RequestTemplate { headers, .. }| headers);
     api_key
         .chain(secret_key)
-        .chain(StoredSecret::of_headers(&["request", "headers"], headers))
+        .chain(StoredSecret::of_headers(
+            &["request", "headers"],
+            header_texts(headers),
+        ))
         .collect()
 }

@@ -11,20 +11,21 @@ use super::{Auth, Provider, RequestTemplate, Settings, Status};
 use crate::{
     email::Mailbox,
     message::{Channel, Content, Message},
+    outgoing::{HOPS_HEADER, Request},
     signature::{self, SigningSecret},
-    template::{Missing, Scope, Unfit, View, escape_xml},
-    webhook::request::{HOPS_HEADER, Request, sensitive},
+    template::{Missing, RenderError, Scope, View, escape_xml},
+    webhook::request::sensitive,
 };
 
 /// Why a request can't be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoRequest {
+pub enum RequestError {
     /// A key is missing.
     #[error("the provider has no `api_key` or `secret_key`")]
     NeedsSecrets,
     /// A value can't be inserted at its tag.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    RenderError(#[from] RenderError),
 }
 
 /// Builds the request that sends `message` through `provider` at `now`. `callback_url` is the
@@ -37,7 +38,7 @@ pub fn build(
     message: &Message,
     callback_url: Option<&str>,
     now: Timestamp,
-) -> Result<Request, NoRequest> {
+) -> Result<Request, RequestError> {
     let Settings {
         send_url,
         auth,
@@ -56,7 +57,7 @@ pub fn build(
     } = request.as_ref().unwrap_or(&default);
     let secrets = secrets(&provider.settings);
     if provider.settings.status() == Status::NeedsSecrets {
-        return Err(NoRequest::NeedsSecrets);
+        return Err(RequestError::NeedsSecrets);
     }
     let roots = roots(provider, message, callback_url);
     let scope = scope(&roots, &secrets);
@@ -84,7 +85,7 @@ pub fn build(
     if let Some(name) = auth.header_name() {
         let credential = auth
             .header_value(api_key.as_ref(), secret_key.as_ref())
-            .ok_or(NoRequest::NeedsSecrets)?;
+            .ok_or(RequestError::NeedsSecrets)?;
         headers.insert(name, sensitive(credential.expose_secret())?);
     }
     headers.insert(
@@ -92,7 +93,7 @@ pub fn build(
         u16::from(message.hops.saturating_add(1)).into(),
     );
     if *auth == Auth::Signed {
-        let key = SigningSecret::issued(secret_key.as_ref().ok_or(NoRequest::NeedsSecrets)?);
+        let key = SigningSecret::issued(secret_key.as_ref().ok_or(RequestError::NeedsSecrets)?);
         let id = message.id.to_string();
         let bytes = body.as_deref().unwrap_or_default().as_bytes();
         let signature = signature::sign(&id, now.as_second(), bytes, &[&key]);

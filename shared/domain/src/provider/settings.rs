@@ -6,17 +6,23 @@ use serde_json::{Map, Value, json};
 
 use super::{Auth, RequestTemplate, Status, template::check_tags};
 use crate::{
-    account::put_secret,
     callback::Mapping,
-    invalid::{Checked, Fields, Problems, Source, boolean, name, one_of, secret, string, text},
+    egress_policy::{self, AllowList},
     json,
-    mask::{self, unmasked},
     message::{Channel, new::sender},
+    outgoing,
     pointer::Pointer,
+    secrets::{
+        Reveal,
+        mask::{self, unmasked},
+        put_secret,
+    },
     signature::{self, SigningSecret},
-    target::{self, Allow},
     template::UrlTemplate,
-    webhook::{auth, settings::Reveal},
+    validation::{
+        FieldReader, Source, Validated, ValidationErrors, boolean, name, one_of, secret, string,
+        text,
+    },
 };
 
 /// Settings of a provider.
@@ -62,7 +68,7 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value, allow: &Allow, keys: Keys) -> Checked<Self> {
+    pub fn parse(value: Value, allow: &AllowList, keys: Keys) -> Validated<Self> {
         Self::read(value, Some(allow), keys)
     }
 
@@ -71,25 +77,25 @@ impl Settings {
     ///
     /// # Errors
     /// Fails only if the stored document has another structure.
-    pub fn restore(value: Value) -> Checked<Self> {
+    pub fn restore(value: Value) -> Validated<Self> {
         Self::read(value, None, Keys::MayMiss)
     }
 
     /// `input` has the allowed targets if the value comes from a client; `None` for a stored one.
-    fn read(value: Value, input: Option<&Allow>, keys: Keys) -> Checked<Self> {
+    fn read(value: Value, input: Option<&AllowList>, keys: Keys) -> Validated<Self> {
         let source = if input.is_some() {
             Source::Client
         } else {
             Source::Table
         };
-        let mut fields = Fields::of(value)?;
+        let mut fields = FieldReader::of(value)?;
         let name = fields.required("name", name);
         let provider_id = fields.required("provider_id", text(100));
         let channel = fields.required("channel", one_of(&Channel::ALL));
         let send_url = fields.required("send_url", |value| {
             let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
             input.map_or(Ok(()), |allow| {
-                target::check_url(template.origin_url(), allow)
+                egress_policy::check_url(template.origin_url(), allow)
             })?;
             check_tags(template.tags(), source)?;
             check_placeholders(template.as_str(), source)?;
@@ -278,26 +284,26 @@ impl Settings {
 const UNEDITED: &str = "contains a placeholder of the preset. Replace YOUR_… with your own value.";
 
 /// Rejects placeholders of presets, such as `YOUR_API_KEY`.
-pub(super) fn check_placeholders(text: &str, source: Source) -> Checked<()> {
+pub(super) fn check_placeholders(text: &str, source: Source) -> Validated<()> {
     let is_placeholder = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
     if source == Source::Client && text.split("YOUR_").skip(1).any(is_placeholder) {
-        return Err(Problems::here(UNEDITED));
+        return Err(ValidationErrors::here(UNEDITED));
     }
     Ok(())
 }
 
-fn response(value: Value) -> Checked<Option<Pointer>> {
-    let mut fields = Fields::of(value)?;
+fn response(value: Value) -> Validated<Option<Pointer>> {
+    let mut fields = FieldReader::of(value)?;
     let pointer = fields.defaulted("id_pointer", None, |value| Pointer::read(value).map(Some));
     fields.finish(pointer)
 }
 
 /// Printable ASCII, for headers. A user name (RFC 7617) must not contain a colon.
-fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
-    let key = source.secret(auth::secret)(value)?;
+fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Validated<SecretString> {
+    let key = source.secret(outgoing::header_secret)(value)?;
     check_placeholders(key.expose_secret(), source)?;
     if auth == Some(&Auth::Basic) && key.expose_secret().contains(':') {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "must not contain a colon, because it is the user name of HTTP Basic authentication",
         ));
     }
@@ -305,7 +311,7 @@ fn api_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretS
 }
 
 /// A key with the prefix of an encoded signing key must be a valid one.
-fn secret_key(value: Value, auth: Option<&Auth>, source: Source) -> Checked<SecretString> {
+fn secret_key(value: Value, auth: Option<&Auth>, source: Source) -> Validated<SecretString> {
     let key = source.secret(secret)(value)?;
     check_placeholders(key.expose_secret(), source)?;
     if auth == Some(&Auth::Signed) && source == Source::Client {

@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Limits, settings::check_placeholders};
 use crate::{
-    invalid::{Checked, Fields, Problems, Source, one_of, string},
-    mask,
+    outgoing::{FORMATS, headers, method},
+    secrets::{Reveal, mask},
     template::{BodyTemplate, Format, HeaderTemplate},
-    webhook::settings::{FORMATS, Reveal, headers, method},
+    validation::{FieldReader, Source, Validated, ValidationErrors, one_of, string},
 };
 
 /// Template of a provider's requests.
@@ -40,14 +40,14 @@ impl Default for RequestTemplate {
 
 impl RequestTemplate {
     /// Parses `{method, format, headers, body, limits}`. `own` is the authenticating header.
-    pub(super) fn parse(value: Value, own: Option<&HeaderName>, source: Source) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub(super) fn parse(value: Value, own: Option<&HeaderName>, source: Source) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let method = fields.defaulted("method", Method::POST, method);
         let format = fields.defaulted("format", Format::Json, one_of(&FORMATS));
         let headers = fields.defaulted("headers", Vec::new(), |value| {
             let headers = headers(value, source, |name| {
                 if Some(name) == own {
-                    Err(Problems::here("is already set by `auth`"))
+                    Err(ValidationErrors::here("is already set by `auth`"))
                 } else {
                     Ok(())
                 }
@@ -137,7 +137,7 @@ const MESSAGE: [&str; 14] = [
 const PROVIDER: [&str; 5] = ["id", "name", "provider_id", "channel", "callback_url"];
 
 /// Rejects unknown tags. Unlike event data, the fields of a message are known at this point.
-pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source) -> Checked<()> {
+pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source) -> Validated<()> {
     let known = |tag: &&str| match tag.split_once('.') {
         Some(("message", name)) => {
             MESSAGE.contains(&name) || name == "metadata" || name.starts_with("metadata.")
@@ -153,7 +153,7 @@ pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source
     if unknown.is_empty() || source == Source::Table {
         return Ok(());
     }
-    Err(Problems::here(format!(
+    Err(ValidationErrors::here(format!(
         "contains unknown tags: {}. Known tags are {{message.…}}: {}, metadata.…; {{provider.…}}: {}; and {{secret.api_key}}, \
          {{secret.secret_key}}",
         unknown.join(", "),

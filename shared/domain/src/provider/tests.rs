@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    egress_policy::AllowList,
     id::Id,
     message::{Message, MessageRef, NewMessage},
-    redact::Redactor,
-    target::Allow,
-    webhook::{request::Request, settings::Reveal},
+    outgoing::Request,
+    secrets::{Reveal, redact::Redactor},
 };
 
 const KEYS: [&str; 2] = ["a-key-of-the-provider", "a-secret-of-the-provider"];
@@ -34,8 +34,8 @@ fn document(change: &Value) -> Value {
     document
 }
 
-fn settings(change: &Value) -> Result<Settings, Problems> {
-    Settings::parse(document(change), &Allow::default(), Keys::Required)
+fn settings(change: &Value) -> Result<Settings, ValidationErrors> {
+    Settings::parse(document(change), &AllowList::default(), Keys::Required)
 }
 
 fn provider(change: &Value) -> Provider {
@@ -70,7 +70,7 @@ fn sms(text: &str) -> Message {
     )
 }
 
-fn pointers(problems: Problems) -> Vec<String> {
+fn pointers(problems: ValidationErrors) -> Vec<String> {
     problems
         .0
         .into_iter()
@@ -114,7 +114,7 @@ fn settings_round_trip_without_showing_secrets() {
     let again = Settings::restore(written.clone()).expect("valid");
     assert_eq!(Value::Object(again.to_map(Reveal::Full)), written);
     assert_eq!(
-        Settings::parse(first.base(&json!({})), &Allow::default(), first.keys())
+        Settings::parse(first.base(&json!({})), &AllowList::default(), first.keys())
             .expect("valid")
             .name,
         "SMS gateway"
@@ -277,8 +277,8 @@ fn provider_without_keys_needs_secrets() {
         ),
         (json!({}), Status::Active),
     ] {
-        let settings =
-            Settings::parse(document(&change), &Allow::default(), Keys::MayMiss).expect("valid");
+        let settings = Settings::parse(document(&change), &AllowList::default(), Keys::MayMiss)
+            .expect("valid");
         assert_eq!(settings.status(), status, "{change}");
         assert_eq!(
             settings.keys() == Keys::MayMiss,

@@ -8,8 +8,8 @@ use percent_encoding::percent_decode;
 use url::Url;
 
 use crate::{
-    invalid::{self, Checked, Problems},
-    mask::unmasked,
+    secrets::mask::unmasked,
+    validation::{self, ClientError, Validated, ValidationErrors},
 };
 
 /// Maximum length of a URL, in bytes (RFC 9110 §4.1 recommends support for at least 8,000).
@@ -42,27 +42,33 @@ pub enum AddressError {
     TooLong,
 }
 
+impl ClientError for AddressError {}
+
 /// Base URL of a service: absolute, with an optional path, without user info, query and fragment.
-pub(super) fn server_url(text: &str) -> Checked<Url> {
+pub(super) fn server_url(text: &str) -> Validated<Url> {
     if text.len() > MAX {
-        return Err(Problems::here(format!("must have at most {MAX} bytes")));
+        return Err(ValidationErrors::here(format!(
+            "must have at most {MAX} bytes"
+        )));
     }
     if text
         .chars()
         .any(|char| char.is_control() || char.is_whitespace() || char == '\\')
     {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "must not contain spaces, control characters or backslashes",
         ));
     }
-    let url = invalid::url(&unmasked(text.to_owned())?)?;
+    let url = validation::url(&unmasked(text.to_owned())?)?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "must not contain a user name or password. Use the account.",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(Problems::here("must not contain a query or fragment"));
+        return Err(ValidationErrors::here(
+            "must not contain a query or fragment",
+        ));
     }
     check(url.path().trim_start_matches('/'))?;
     Ok(url)

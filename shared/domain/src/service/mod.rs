@@ -14,13 +14,11 @@ use url::Url;
 
 use crate::{
     account::{self, Account},
+    egress_policy::{self, AllowList},
     id::{AccountId, ServiceId, UserId},
     inbound::Verification,
-    invalid::{Checked, Fields, Problems, name, one_of, string, whole},
-    mask,
-    redact::Secrets,
-    target::{self, Allow},
-    webhook::settings::Reveal,
+    secrets::{Reveal, mask, redact::Secrets},
+    validation::{FieldReader, Validated, ValidationErrors, name, one_of, string, whole},
 };
 
 /// Default text for clients if a service does not respond in time.
@@ -127,11 +125,11 @@ impl Settings {
     /// Reports every invalid field.
     pub fn parse(
         value: Value,
-        allow: &Allow,
+        allow: &AllowList,
         fresh: AccountId,
-    ) -> Checked<(Self, Option<account::Settings>)> {
+    ) -> Validated<(Self, Option<account::Settings>)> {
         let account = |value| account::Settings::parse(value, allow).map(Some);
-        let check = |url: &Url| Ok(target::check_url(url, allow)?);
+        let check = |url: &Url| Ok(egress_policy::check_url(url, allow)?);
         Self::read(value, check, account, Verification::parse, fresh)
     }
 
@@ -139,8 +137,8 @@ impl Settings {
     ///
     /// # Errors
     /// Fails only if the stored document has another structure.
-    pub fn restore(value: Value) -> Checked<Self> {
-        let account = |_| Err(Problems::here("is not a known field"));
+    pub fn restore(value: Value) -> Validated<Self> {
+        let account = |_| Err(ValidationErrors::here("is not a known field"));
         let unused = AccountId::from_ulid(ulid::Ulid::nil());
         Self::read(value, |_| Ok(()), account, Verification::restore, unused)
             .map(|(settings, _)| settings)
@@ -148,12 +146,12 @@ impl Settings {
 
     fn read(
         value: Value,
-        check: impl Fn(&Url) -> Checked<()>,
-        account: impl Fn(Value) -> Checked<Option<account::Settings>>,
-        verification: impl Fn(Value) -> Checked<Verification>,
+        check: impl Fn(&Url) -> Validated<()>,
+        account: impl Fn(Value) -> Validated<Option<account::Settings>>,
+        verification: impl Fn(Value) -> Validated<Verification>,
         fresh: AccountId,
-    ) -> Checked<(Self, Option<account::Settings>)> {
-        let mut fields = Fields::of(value)?;
+    ) -> Validated<(Self, Option<account::Settings>)> {
+        let mut fields = FieldReader::of(value)?;
         let name = fields.required("name", name);
         let kind = fields.defaulted("type", Kind::CustomHttp, one_of(&KINDS));
         if fields.has("account_id") == fields.has("account") {
@@ -231,15 +229,15 @@ impl Settings {
 }
 
 /// Text for people: up to 1000 characters, with line breaks.
-fn message(value: Value) -> Checked<String> {
+fn message(value: Value) -> Validated<String> {
     let text = string(value)?.trim().to_owned();
     match text.chars().count() {
-        0 => Err(Problems::here("must not be empty")),
+        0 => Err(ValidationErrors::here("must not be empty")),
         1..=1000 if !text.chars().any(|char| char.is_control() && char != '\n') => Ok(text),
-        1..=1000 => Err(Problems::here(
+        1..=1000 => Err(ValidationErrors::here(
             "must not contain control characters other than line breaks",
         )),
-        _ => Err(Problems::here("must have at most 1000 characters")),
+        _ => Err(ValidationErrors::here("must have at most 1000 characters")),
     }
 }
 

@@ -11,12 +11,9 @@ use super::{Settings, address::service_url};
 use crate::{
     account::Authorization,
     header::{self, HeaderError},
-    invalid::{Checked, Fields, Problems, entries, one_of, string},
+    outgoing::{FORMATS, HOPS_HEADER, method},
     template::Format,
-    webhook::{
-        request::HOPS_HEADER,
-        settings::{FORMATS, method},
-    },
+    validation::{FieldReader, Validated, ValidationErrors, entries, one_of, string},
 };
 
 /// Maximum number of headers and of query or form values.
@@ -47,8 +44,8 @@ pub fn parse(
     service: &Settings,
     authorization: &Authorization,
     hops: u8,
-) -> Checked<Request> {
-    let mut fields = Fields::of(value)?;
+) -> Validated<Request> {
+    let mut fields = FieldReader::of(value)?;
     let method = fields.defaulted("method", Method::POST, method);
     let path = fields.defaulted("path", String::new(), |value| {
         let path = string(value)?;
@@ -91,7 +88,7 @@ pub fn parse(
     fields.finish(parsed)
 }
 
-fn body(value: Value, format: Format) -> Checked<String> {
+fn body(value: Value, format: Format) -> Validated<String> {
     match format {
         Format::Json => Ok(value.to_string()),
         Format::Xml => string(value),
@@ -102,12 +99,12 @@ fn body(value: Value, format: Format) -> Checked<String> {
 }
 
 /// An object of strings, numbers, booleans, or lists of them. A list repeats its name.
-fn pairs(value: Value) -> Checked<Vec<(String, String)>> {
+fn pairs(value: Value) -> Validated<Vec<(String, String)>> {
     let values = entries(MAX_PAIRS, |_, value| match value {
         Value::Array(values) if values.len() <= MAX_PAIRS => {
             values.into_iter().map(scalar).collect()
         }
-        Value::Array(_) => Err(Problems::here(format!(
+        Value::Array(_) => Err(ValidationErrors::here(format!(
             "must contain at most {MAX_PAIRS} values"
         ))),
         value => scalar(value).map(|text| vec![text]),
@@ -118,23 +115,23 @@ fn pairs(value: Value) -> Checked<Vec<(String, String)>> {
         .collect())
 }
 
-fn scalar(value: Value) -> Checked<String> {
+fn scalar(value: Value) -> Validated<String> {
     match value {
         Value::String(text) => Ok(text),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(bool) => Ok(bool.to_string()),
-        _ => Err(Problems::here(
+        _ => Err(ValidationErrors::here(
             "must be a string, number or boolean, or a list of them",
         )),
     }
 }
 
-fn headers(value: Value, authorization: &Authorization) -> Checked<HeaderMap> {
+fn headers(value: Value, authorization: &Authorization) -> Validated<HeaderMap> {
     let authenticating = authorization.header_name();
     let pairs = entries(MAX_HEADERS, |name, value| {
         let name: HeaderName = header::check_name(name)?;
         if Some(&name) == authenticating.as_ref() || name == HOPS_HEADER {
-            return Err(Problems::here(
+            return Err(ValidationErrors::here(
                 "is set by the service's account or by Tieline",
             ));
         }
@@ -148,10 +145,10 @@ fn headers(value: Value, authorization: &Authorization) -> Checked<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for (written, (name, value)) in pairs {
         if headers.insert(name, value).is_some() {
-            return Err(
-                Problems::here("is a duplicate. Header names are case-insensitive.")
-                    .under(&written),
-            );
+            return Err(ValidationErrors::here(
+                "is a duplicate. Header names are case-insensitive.",
+            )
+            .under(&written));
         }
     }
     Ok(headers)

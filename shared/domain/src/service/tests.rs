@@ -5,7 +5,7 @@ use super::{
     address::{AddressError, service_url},
     *,
 };
-use crate::{account::Authorization, invalid::Problems};
+use crate::{account::Authorization, validation::ValidationErrors};
 
 const NEW_ACCOUNT: &str = "acct_01J0000000000000000000000F";
 const ACCOUNT: &str = "acct_01J0000000000000000000000A";
@@ -21,10 +21,10 @@ fn with(change: &Value) -> Value {
     document
 }
 
-fn parse(change: &Value) -> Checked<(Settings, Option<account::Settings>)> {
+fn parse(change: &Value) -> Validated<(Settings, Option<account::Settings>)> {
     Settings::parse(
         with(change),
-        &Allow::default(),
+        &AllowList::default(),
         NEW_ACCOUNT.parse().expect("an id"),
     )
 }
@@ -33,7 +33,7 @@ fn settings(change: &Value) -> Settings {
     parse(change).expect("valid").0
 }
 
-fn pointers(problems: Problems) -> Vec<String> {
+fn pointers(problems: ValidationErrors) -> Vec<String> {
     problems
         .0
         .into_iter()
@@ -253,7 +253,7 @@ fn paths_outside_the_server_url_are_rejected() {
 
 fn account(authorization: &Value) -> Authorization {
     let document = json!({"name": "a", "authorization": authorization});
-    account::Settings::parse(document, &Allow::default())
+    account::Settings::parse(document, &AllowList::default())
         .expect("valid")
         .authorization
 }

@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    Missing, Reason, Scope, TemplateError, Unfit, View,
+    Missing, Reason, RenderError, Scope, TemplateError, View,
     part::{self, Part, Place},
 };
 use crate::{
     header::{VALUE_LIMIT, check_value},
-    mask,
+    secrets::mask,
 };
 
 /// A header value with tags.
@@ -43,16 +43,16 @@ impl HeaderTemplate {
     }
 
     /// Renders the value for one event. Non-ASCII text is sent as UTF-8 (`obs-text`, RFC 9110,
-    /// section 5.5). `Unfit` if a value contains a control character other than a tab or the result
+    /// section 5.5). `RenderError` if a value contains a control character other than a tab or the result
     /// exceeds 4 KiB.
-    pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<String, Unfit> {
+    pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<String, RenderError> {
         self.check_values(scope, View::Wire)?;
         fill(&self.parts, scope, View::Wire, missing)
     }
 
     /// Renders the value for display in the header `name`, with secrets and anything that looks
-    /// like one in the template masked. `Unfit` as for `render`, but based on the displayed length.
-    pub fn render_masked(&self, name: &str, scope: &Scope<'_>) -> Result<String, Unfit> {
+    /// like one in the template masked. `RenderError` as for `render`, but based on the displayed length.
+    pub fn render_masked(&self, name: &str, scope: &Scope<'_>) -> Result<String, RenderError> {
         self.check_values(scope, View::Masked)?;
         // Literals are not validated here.
         let masked = part::split(
@@ -69,7 +69,7 @@ impl HeaderTemplate {
     }
 
     /// Validates the value of each distinct tag and stops at the first one that is unfit.
-    fn check_values(&self, scope: &Scope<'_>, view: View) -> Result<(), Unfit> {
+    fn check_values(&self, scope: &Scope<'_>, view: View) -> Result<(), RenderError> {
         let find = |path, view| scope.find(path, view, &mut Missing::default());
         let paths = self.parts.iter().filter_map(|part| {
             if let Part::Tag(path, _) = part {
@@ -90,10 +90,10 @@ impl HeaderTemplate {
                 find(path, view).map_or(0, |shown| shown.text().len())
             };
             if length > VALUE_LIMIT {
-                return Err(Unfit::new(path, Reason::TooLong));
+                return Err(RenderError::new(path, Reason::TooLong));
             }
             if sent.chars().any(|c| c.is_control() && c != '\t') {
-                return Err(Unfit::new(path, Reason::HeaderCharacter));
+                return Err(RenderError::new(path, Reason::HeaderCharacter));
             }
         }
         Ok(())
@@ -105,7 +105,7 @@ fn fill(
     scope: &Scope<'_>,
     view: View,
     missing: &mut Missing,
-) -> Result<String, Unfit> {
+) -> Result<String, RenderError> {
     let mut out = String::new();
     part::fill(&mut out, parts, scope, view, VALUE_LIMIT, missing)?;
     Ok(out)

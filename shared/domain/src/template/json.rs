@@ -4,11 +4,11 @@
 use serde_json::Value;
 
 use super::{
-    Missing, Reason, Scope, TemplateError, Unfit, View,
-    part::{Part, Place, tag_at},
+    Missing, Reason, RenderError, Scope, TemplateError, View,
+    part::{Part, Place},
     scope::Found,
 };
-use crate::mask::MASK;
+use crate::{secrets::mask::MASK, tag::tag_at};
 
 /// Finds tags with a scanner that only knows strings and their escapes. Then a real parser
 /// validates the text, with each tag replaced by a placeholder that is valid only in the place that
@@ -92,7 +92,7 @@ fn mark_keys(parts: &mut [Part]) {
 
 /// Rejects values in keys that duplicate another key of the same object, because receivers disagree
 /// on which one counts.
-pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Result<(), Unfit> {
+pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Result<(), RenderError> {
     let first = parts.iter().find_map(|part| match part {
         Part::Tag(path, Place::JsonKey) => Some(path),
         _ => None,
@@ -109,7 +109,7 @@ pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Resul
         }
     }));
     if rendered < distinct {
-        Err(Unfit::new(path, Reason::RepeatedKey))
+        Err(RenderError::new(path, Reason::RepeatedKey))
     } else {
         Ok(())
     }

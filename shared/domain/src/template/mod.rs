@@ -6,7 +6,7 @@
 //!
 //! - A value never changes the structure around it: JSON and XML structure, form pairs, the URL's
 //!   origin, segments and query pairs, and the header line. If escaping can't guarantee that, the
-//!   result is [`Unfit`].
+//!   result is [`RenderError`].
 //! - A receiver's parser reads back exactly the value. (XML 1.0 can't represent some control
 //!   characters; they become U+FFFD.)
 //! - A value is never expanded again.
@@ -33,14 +33,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::part::Part;
+pub use self::scope::RenderError;
+pub(crate) use self::xml::escape_text as escape_xml;
 pub use self::{
     envelope::envelope,
     header::HeaderTemplate,
-    scope::{Missing, Reason, Scope, Unfit, View},
+    scope::{Missing, Reason, Scope, View},
     url::UrlTemplate,
 };
-pub(crate) use self::{part::tag_at, xml::escape_text as escape_xml};
-use crate::header::HeaderError;
+use crate::{header::HeaderError, validation::ClientError};
 
 /// Maximum size of a body template, in bytes.
 pub const MAX_BODY: usize = 32 * 1024;
@@ -129,6 +130,8 @@ pub enum TemplateError {
     Header(#[from] HeaderError),
 }
 
+impl ClientError for TemplateError {}
+
 /// A body template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyTemplate {
@@ -173,14 +176,14 @@ impl BodyTemplate {
         part::tags(&self.parts)
     }
 
-    /// Renders the body for one event. `Unfit` if it would exceed [`MAX_RENDERED`] or repeat a key
+    /// Renders the body for one event. `RenderError` if it would exceed [`MAX_RENDERED`] or repeat a key
     /// of a JSON object.
     pub fn render(
         &self,
         scope: &Scope<'_>,
         view: View,
         missing: &mut Missing,
-    ) -> Result<String, Unfit> {
+    ) -> Result<String, RenderError> {
         let mut out = String::with_capacity(self.source.len());
         part::fill(&mut out, &self.parts, scope, view, MAX_RENDERED, missing)?;
         json::check_keys(&self.parts, scope, view)?;

@@ -2,8 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Missing, Reason, Scope, TemplateError, Unfit, View, json, scope::Found, xml};
-use crate::path::Path;
+use super::{Missing, Reason, RenderError, Scope, TemplateError, View, json, scope::Found, xml};
+use crate::{path::Path, tag::tag_at};
 
 /// Everything except RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -54,7 +54,7 @@ impl Place {
         match (found, self) {
             (found, Self::JsonValue) => json::write_value(out, found),
             (None, _) => {}
-            (Some(Found::Masked), _) => out.push_str(crate::mask::MASK),
+            (Some(Found::Masked), _) => out.push_str(crate::secrets::mask::MASK),
             (Some(found), Self::JsonString | Self::JsonKey) => json::escape(out, &found.text()),
             (Some(found), Self::XmlText) => xml::escape_text(out, &found.text()),
             (Some(found), Self::XmlAttribute) => xml::escape_attribute(out, &found.text()),
@@ -66,7 +66,7 @@ impl Place {
     }
 }
 
-/// Appends the parts. `Unfit` at the first value that is invalid in its place or exceeds the
+/// Appends the parts. `RenderError` at the first value that is invalid in its place or exceeds the
 /// `limit` of `out` in bytes. Nothing is read after that, so that the cost is bounded even if many
 /// tags use one large value.
 pub(super) fn fill(
@@ -76,7 +76,7 @@ pub(super) fn fill(
     view: View,
     limit: usize,
     missing: &mut Missing,
-) -> Result<(), Unfit> {
+) -> Result<(), RenderError> {
     let mut last = None;
     for part in parts {
         match part {
@@ -90,7 +90,7 @@ pub(super) fn fill(
             }
         }
         if let Some(path) = last.filter(|_| out.len() > limit) {
-            return Err(Unfit::new(path, Reason::TooLong));
+            return Err(RenderError::new(path, Reason::TooLong));
         }
     }
     Ok(())
@@ -98,11 +98,11 @@ pub(super) fn fill(
 
 /// Only a value that is itself a dot segment can create one: a longer value has characters other
 /// than dots, and its `%` is encoded.
-fn check_segment(path: &Path, scope: &Scope<'_>) -> Result<(), Unfit> {
+fn check_segment(path: &Path, scope: &Scope<'_>) -> Result<(), RenderError> {
     let found = scope.find(path, View::Wire, &mut Missing::default());
     match found.as_ref().map(Found::text).unwrap_or_default() {
-        value if value.is_empty() => Err(Unfit::new(path, Reason::EmptySegment)),
-        value if is_dots(&value) => Err(Unfit::new(path, Reason::DotSegment)),
+        value if value.is_empty() => Err(RenderError::new(path, Reason::EmptySegment)),
+        value if is_dots(&value) => Err(RenderError::new(path, Reason::DotSegment)),
         _ => Ok(()),
     }
 }
@@ -122,20 +122,6 @@ pub(super) fn tags(parts: &[Part]) -> impl Iterator<Item = &str> {
         Part::Tag(path, _) => Some(path.as_str()),
         Part::Text(_) => None,
     })
-}
-
-/// The tag at the start of `text`, and its length in bytes.
-pub(crate) fn tag_at(text: &str) -> Option<(Path, usize)> {
-    let inner = text.strip_prefix('{')?;
-    // A path has at most 200 bytes. Searching no further keeps a text full of braces linear.
-    let end = inner.bytes().take(201).position(|byte| byte == b'}')?;
-    Path::parse(&inner[..end]).ok().map(|path| (path, end + 2))
-}
-
-/// Whether the text contains a tag.
-pub(super) fn has_tag(text: &str) -> bool {
-    text.match_indices('{')
-        .any(|(at, _)| tag_at(&text[at..]).is_some())
 }
 
 /// Splits a text in which every tag has the same place. `literal` converts the text between tags to

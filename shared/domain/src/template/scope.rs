@@ -8,7 +8,7 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::{mask::MASK, path::Path};
+use crate::{path::Path, secrets::mask::MASK};
 
 /// Values that tags can use. `secret` and the roots take precedence over the data.
 #[derive(Debug, Clone, Copy)]
@@ -60,14 +60,14 @@ impl From<Missing> for Vec<String> {
 /// A value that can't be inserted at its tag. Never contains the value itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{{{tag}}}` {reason}")]
-pub struct Unfit {
+pub struct RenderError {
     /// The tag's name.
     pub tag: String,
     /// Why the value can't be inserted.
     pub reason: Reason,
 }
 
-impl Unfit {
+impl RenderError {
     pub(super) fn new(tag: &Path, reason: Reason) -> Self {
         Self {
             tag: tag.as_str().to_owned(),

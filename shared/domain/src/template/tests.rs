@@ -28,7 +28,7 @@ fn with<T>(data: &Value, render: impl FnOnce(&Scope<'_>, &mut Missing) -> T) -> 
     (rendered, missing.into())
 }
 
-fn body(format: Format, text: &str, data: &Value) -> Result<String, Unfit> {
+fn body(format: Format, text: &str, data: &Value) -> Result<String, RenderError> {
     let template = BodyTemplate::parse(format, text).expect(text);
     with(data, |scope, missing| {
         template.render(scope, View::Wire, missing)
@@ -36,15 +36,15 @@ fn body(format: Format, text: &str, data: &Value) -> Result<String, Unfit> {
     .0
 }
 
-fn url(text: &str, data: &Value) -> Result<String, Unfit> {
+fn url(text: &str, data: &Value) -> Result<String, RenderError> {
     let template = UrlTemplate::parse(text).expect(text);
     with(data, |scope, missing| template.render(scope, missing))
         .0
         .map(String::from)
 }
 
-fn unfit(tag: &str, reason: Reason) -> Unfit {
-    Unfit {
+fn unfit(tag: &str, reason: Reason) -> RenderError {
+    RenderError {
         tag: tag.to_owned(),
         reason,
     }

@@ -5,10 +5,13 @@ use std::fmt;
 use url::Url;
 
 use super::{
-    Missing, Reason, Scope, TemplateError, Unfit, View,
+    Missing, Reason, RenderError, Scope, TemplateError, View,
     part::{self, Part, Place, is_dots},
 };
-use crate::mask::{self, MASK};
+use crate::{
+    secrets::mask::{self, MASK},
+    tag::has_tag,
+};
 
 /// Maximum length of a URL in bytes, both as a template and rendered (RFC 9110 §4.1 recommends
 /// support for at least 8,000).
@@ -57,7 +60,7 @@ impl UrlTemplate {
         let (scheme, behind) = text.split_once("://").ok_or(TemplateError::NotAbsolute)?;
         let end = behind.find(['/', '?', '#']).unwrap_or(behind.len());
         let (authority, rest) = behind.split_at(end);
-        if part::has_tag(scheme) || part::has_tag(authority) {
+        if has_tag(scheme) || has_tag(authority) {
             return Err(TemplateError::TagInAuthority);
         }
         if !["http", "https"]
@@ -118,9 +121,9 @@ impl UrlTemplate {
         part::tags(&self.parts)
     }
 
-    /// Renders the URL for one event. `Unfit` if a path segment gets an empty value or becomes `.`
+    /// Renders the URL for one event. `RenderError` if a path segment gets an empty value or becomes `.`
     /// or `..`, if the URL exceeds 8,000 bytes, or if it would change origin, segments or pairs.
-    pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, Unfit> {
+    pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, RenderError> {
         let mut out = self.start();
         part::fill(&mut out, &self.parts, scope, View::Wire, MAX, missing)?;
         self.checked(&out)
@@ -130,7 +133,7 @@ impl UrlTemplate {
     /// template masked, and the reason why it can't be requested, if any. Event values do not
     /// affect what is masked, and the length of secrets does not affect the limit. If the URL can't
     /// be requested, the text ends at the offending value.
-    pub fn render_masked(&self, scope: &Scope<'_>) -> (String, Option<Unfit>) {
+    pub fn render_masked(&self, scope: &Scope<'_>) -> (String, Option<RenderError>) {
         let Ok(masked) = Self::parse(&mask::url_template(&self.source)) else {
             return (MASK.to_owned(), None);
         };
@@ -152,12 +155,12 @@ impl UrlTemplate {
         self.origin.as_str().trim_end_matches('/').to_owned()
     }
 
-    fn checked(&self, text: &str) -> Result<Url, Unfit> {
+    fn checked(&self, text: &str) -> Result<Url, RenderError> {
         match Url::parse(text) {
             Ok(url) if url.origin() == self.origin.origin() && Shape::of(&url) == self.shape => {
                 Ok(url)
             }
-            _ => Err(Unfit {
+            _ => Err(RenderError {
                 tag: self.tags().next().unwrap_or_default().to_owned(),
                 reason: Reason::Structure,
             }),

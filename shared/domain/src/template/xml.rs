@@ -10,8 +10,9 @@ use quick_xml::{
 
 use super::{
     TemplateError,
-    part::{Part, Place, has_tag, split},
+    part::{Part, Place, split},
 };
+use crate::tag::has_tag;
 
 /// Parses the template with its tags. To the XML parser, braces are plain characters; the source
 /// slice of each event shows the place of its tags.

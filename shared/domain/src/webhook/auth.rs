@@ -5,11 +5,11 @@ use http::{HeaderName, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::settings::Reveal;
 use crate::{
     header,
-    invalid::{Checked, Fields, Problems, Source, string},
-    mask,
+    outgoing::{header_name, header_secret, username},
+    secrets::{Reveal, mask},
+    validation::{FieldReader, Source, Validated, ValidationErrors, string},
 };
 
 /// Authentication of a webhook's requests.
@@ -40,8 +40,8 @@ impl Auth {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value, source: Source) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: Value, source: Source) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let auth = match fields.required("type", string).as_deref() {
             Some("none") => Some(Self::None),
             Some("basic") => {
@@ -56,14 +56,15 @@ impl Auth {
                 .map(Self::Bearer),
             Some("api_key") => {
                 let header = fields.required("header", header_name);
-                let value = fields.required("value", source.secret(secret));
+                let value = fields.required("value", source.secret(header_secret));
                 header
                     .zip(value)
                     .map(|(header, value)| Self::ApiKey { header, value })
             }
             Some(_) => {
                 return Err(
-                    Problems::here("must be one of: none, basic, bearer, api_key").under("type"),
+                    ValidationErrors::here("must be one of: none, basic, bearer, api_key")
+                        .under("type"),
                 );
             }
             None => None,
@@ -123,72 +124,40 @@ impl Auth {
     }
 }
 
-/// Maximum length of user name and password, in characters.
-const MAX_LENGTH: usize = 1000;
-
-pub(crate) fn username(value: Value) -> Checked<String> {
-    let text = string(value)?;
-    match text.chars().count() {
-        0 => Err(Problems::here("must not be empty")),
-        1..=MAX_LENGTH if text.contains(':') || text.chars().any(char::is_control) => Err(
-            Problems::here("must not contain colons or control characters"),
-        ),
-        1..=MAX_LENGTH => Ok(text),
-        _ => Err(Problems::here(format!(
-            "must have at most {MAX_LENGTH} characters"
-        ))),
-    }
-}
-
-/// Header name that a client may set.
-pub(crate) fn header_name(value: Value) -> Checked<HeaderName> {
-    Ok(header::check_name(&string(value)?)?)
-}
+/// Maximum length of a password, in characters.
+const MAX_PASSWORD_LENGTH: usize = 1000;
 
 /// A password is sent in base64, so any text without control characters is valid (RFC 7617),
 /// including an empty one.
-fn password(value: Value) -> Checked<SecretString> {
+fn password(value: Value) -> Validated<SecretString> {
     let text = string(value)?;
-    if text.chars().count() > MAX_LENGTH {
-        return Err(Problems::here(format!(
-            "must have at most {MAX_LENGTH} characters"
+    if text.chars().count() > MAX_PASSWORD_LENGTH {
+        return Err(ValidationErrors::here(format!(
+            "must have at most {MAX_PASSWORD_LENGTH} characters"
         )));
     }
     if text.chars().any(char::is_control) {
-        return Err(Problems::here("must not contain control characters"));
+        return Err(ValidationErrors::here(
+            "must not contain control characters",
+        ));
     }
     Ok(text.into())
 }
 
 /// A token without spaces and without the scheme name (RFC 6750, section 2.1). It is sent as
 /// `Bearer <token>`.
-fn bearer(value: Value) -> Checked<SecretString> {
-    let token = secret(value)?;
+fn bearer(value: Value) -> Validated<SecretString> {
+    let token = header_secret(value)?;
     if token.expose_secret().len() > header::VALUE_LIMIT - "Bearer ".len() {
-        return Err(Problems::here(format!(
+        return Err(ValidationErrors::here(format!(
             "must have at most {} characters",
             header::VALUE_LIMIT - "Bearer ".len()
         )));
     }
     if token.expose_secret().contains([' ', '\t']) {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "must not contain spaces. Enter the token without `Bearer`.",
         ));
     }
     Ok(token)
-}
-
-/// A secret sent in a header: printable ASCII, not empty, at most as long as any header value.
-pub(crate) fn secret(value: Value) -> Checked<SecretString> {
-    let text = string(value)?;
-    if text.is_empty() {
-        return Err(Problems::here("must not be empty"));
-    }
-    header::check_value(&text)?;
-    if !text.is_ascii() {
-        return Err(Problems::here(
-            "must contain only printable ASCII characters and tabs",
-        ));
-    }
-    Ok(text.into())
 }

@@ -5,9 +5,12 @@ use http::HeaderName;
 
 use super::{
     Auth,
-    settings::{Reveal, Secrets, Settings, Signing},
+    settings::{Secrets, Settings, Signing},
 };
-use crate::invalid::{Checked, Problems};
+use crate::{
+    secrets::Reveal,
+    validation::{Validated, ValidationErrors},
+};
 
 /// Maximum size of the settings as JSON including secrets, in bytes. Encrypted they take 256 KiB; a
 /// DynamoDB item is limited to 400 KB.
@@ -26,10 +29,10 @@ pub(super) fn undefined_secrets<'a>(
 }
 
 /// Validates that nothing else sets the header of the signing secret.
-pub(super) fn check_signing_header(signing: &Signing, auth: Option<&Auth>) -> Checked<()> {
+pub(super) fn check_signing_header(signing: &Signing, auth: Option<&Auth>) -> Validated<()> {
     match signing {
         Signing::Header(name) if auth.and_then(Auth::header_name).as_ref() == Some(name) => {
-            Err(Problems::here("is already set by `auth`").under("name"))
+            Err(ValidationErrors::here("is already set by `auth`").under("name"))
         }
         _ => Ok(()),
     }
@@ -40,13 +43,13 @@ pub(super) fn check_extra_header(
     name: &HeaderName,
     auth: Option<&Auth>,
     signing: Option<&Signing>,
-) -> Checked<()> {
+) -> Validated<()> {
     if auth.and_then(Auth::header_name).as_ref() == Some(name) {
-        return Err(Problems::here("is already set by `auth`"));
+        return Err(ValidationErrors::here("is already set by `auth`"));
     }
     match signing {
         Some(Signing::Header(signed)) if signed == name => {
-            Err(Problems::here("is already set by `signing`"))
+            Err(ValidationErrors::here("is already set by `signing`"))
         }
         _ => Ok(()),
     }
@@ -56,7 +59,7 @@ pub(super) fn check_extra_header(
 pub(super) fn check_account_headers(
     settings: &Settings,
     authenticating: &HeaderName,
-) -> Checked<()> {
+) -> Validated<()> {
     let detail = "is already set by the service's account";
     let mut problems = Vec::new();
     for (name, _) in settings
@@ -65,24 +68,29 @@ pub(super) fn check_account_headers(
         .filter(|(name, _)| name == authenticating)
     {
         problems.extend(
-            Problems::here(detail)
+            ValidationErrors::here(detail)
                 .under(name.as_str())
                 .under("headers")
                 .0,
         );
     }
     if matches!(&settings.signing, Signing::Header(name) if name == authenticating) {
-        problems.extend(Problems::here(detail).under("name").under("signing").0);
+        problems.extend(
+            ValidationErrors::here(detail)
+                .under("name")
+                .under("signing")
+                .0,
+        );
     }
     if problems.is_empty() {
         Ok(())
     } else {
-        Err(Problems(problems))
+        Err(ValidationErrors(problems))
     }
 }
 
 /// Validates the size of the settings. An error names the largest field.
-pub(super) fn check_size(settings: &Settings) -> Checked<()> {
+pub(super) fn check_size(settings: &Settings) -> Validated<()> {
     let sizes: Vec<(String, usize)> = settings
         .to_map(Reveal::Full)
         .into_iter()
@@ -96,6 +104,6 @@ pub(super) fn check_size(settings: &Settings) -> Checked<()> {
     largest.map_or(Ok(()), |(name, size)| {
         let detail =
             format!("has {size} of the webhook's {whole} bytes as JSON, but only {MAX_BYTES} are allowed in total");
-        Err(Problems::here(detail).under(&name))
+        Err(ValidationErrors::here(detail).under(&name))
     })
 }

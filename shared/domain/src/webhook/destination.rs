@@ -5,13 +5,15 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::settings::Reveal;
 use crate::{
     id::ServiceId,
-    invalid::{Checked, Fields, Problems, string, url},
-    mask::{self, unmasked},
+    secrets::{
+        Reveal,
+        mask::{self, unmasked},
+    },
     service::address::service_url,
     template::{TemplateError, UrlTemplate},
+    validation::{FieldReader, Validated, ValidationErrors, string, url},
 };
 
 /// Where deliveries are sent.
@@ -41,7 +43,7 @@ const ANY_SERVICE: &str = "https://service.invalid";
 
 /// Why a destination has no URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoAddress {
+pub enum DestinationError {
     /// The service was deleted.
     #[error("the connected service no longer exists")]
     NoService,
@@ -53,7 +55,10 @@ pub enum NoAddress {
 impl Destination {
     /// Reads `url`, or `service_id` and `path`. `check` validates whether requests to a URL are
     /// allowed.
-    pub(super) fn take(fields: &mut Fields, check: impl Fn(&Url) -> Checked<()>) -> Option<Self> {
+    pub(super) fn take(
+        fields: &mut FieldReader,
+        check: impl Fn(&Url) -> Validated<()>,
+    ) -> Option<Self> {
         let of_service = fields.has("service_id") || fields.has("path");
         let url = |value| {
             let template = UrlTemplate::parse(&unmasked(string(value)?)?)?;
@@ -66,8 +71,8 @@ impl Destination {
             }
             return fields.required("url", url).map(Self::Url);
         }
-        fields.optional("url", |_| -> Checked<()> {
-            Err(Problems::here(
+        fields.optional("url", |_| -> Validated<()> {
+            Err(ValidationErrors::here(
                 "is mutually exclusive with `service_id` and `path`",
             ))
         });
@@ -106,14 +111,14 @@ impl Destination {
     ///
     /// # Errors
     /// Fails if the service no longer exists, or if the path can't be joined to its URL.
-    pub fn address(&self, server: Option<&Url>) -> Result<Cow<'_, UrlTemplate>, NoAddress> {
+    pub fn address(&self, server: Option<&Url>) -> Result<Cow<'_, UrlTemplate>, DestinationError> {
         match (self, server) {
             (Self::Url(url), _) => Ok(Cow::Borrowed(url)),
             (Self::Service { path, .. }, Some(server)) => {
                 let joined = format!("{}{}", server.as_str().trim_end_matches('/'), path.source);
                 Ok(Cow::Owned(UrlTemplate::parse(&joined)?))
             }
-            (Self::Service { .. }, None) => Err(NoAddress::NoService),
+            (Self::Service { .. }, None) => Err(DestinationError::NoService),
         }
     }
 
@@ -135,7 +140,7 @@ impl Destination {
 }
 
 impl ServicePath {
-    fn parse(text: &str) -> Checked<Self> {
+    fn parse(text: &str) -> Validated<Self> {
         let stand_in = url(ANY_SERVICE)?;
         service_url(&stand_in, text, &[])?;
         let slash = if text.is_empty() || text.starts_with(['/', '?']) {
@@ -153,8 +158,8 @@ impl ServicePath {
 mod tests {
     use super::*;
 
-    fn take(document: Value) -> Checked<Destination> {
-        let mut fields = Fields::of(document)?;
+    fn take(document: Value) -> Validated<Destination> {
+        let mut fields = FieldReader::of(document)?;
         let destination = Destination::take(&mut fields, |_| Ok(()));
         fields.finish(destination)
     }
@@ -238,7 +243,7 @@ mod tests {
             );
         }
         let destination = take(service("/tickets/{id}?by={user}")).expect("valid");
-        assert_eq!(destination.address(None), Err(NoAddress::NoService));
+        assert_eq!(destination.address(None), Err(DestinationError::NoService));
         let mut map = Map::new();
         destination.put(&mut map, Reveal::Full);
         assert_eq!(

@@ -7,7 +7,17 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::Outcome;
+use crate::attempt::Outcome;
+
+/// Why Tieline disabled a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledReason {
+    /// The receiver responded with 410 Gone.
+    Gone,
+    /// Days of failures without a success.
+    Failing,
+}
 
 /// How long a webhook fails before its owner is warned.
 const WARNED_AFTER: SignedDuration = SignedDuration::from_hours(24);
@@ -41,12 +51,12 @@ impl Health {
     }
 
     /// Whether the owner should be warned at `now`.
-    pub fn is_to_be_told(&self, now: Timestamp) -> bool {
+    pub fn should_warn(&self, now: Timestamp) -> bool {
         !self.warned && now >= self.warning_due()
     }
 
     /// Whether the webhook should be disabled at `now`.
-    pub fn is_beyond_hope(&self, now: Timestamp) -> bool {
+    pub fn should_disable(&self, now: Timestamp) -> bool {
         now.duration_since(self.failing_since) >= DISABLED_AFTER
     }
 
@@ -61,7 +71,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::Failure;
+    use crate::attempt::Failure;
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
@@ -127,7 +137,7 @@ mod tests {
                 at(100 + hours),
             );
             assert_eq!(
-                (health.is_to_be_told(now), health.is_beyond_hope(now)),
+                (health.should_warn(now), health.should_disable(now)),
                 (should_warn, should_disable),
                 "{hours}"
             );

@@ -16,15 +16,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::health::DisabledReason;
 pub use self::{auth::Auth, destination::Destination, health::Health, settings::Settings};
 use crate::{
-    delivery::{Failure, Outcome, derived_event_id},
-    event::Event,
+    attempt::{Failure, Outcome},
+    event::{Event, derived_id},
     id::WebhookId,
-    origin::SecretOrigins,
-    overlap::{self, TooMany},
+    overlap::{self, TooManyOverlaps},
     pattern::EventType,
-    redact::Secrets,
+    secrets::{origin::SecretOrigins, redact::Secrets},
     signature::SigningSecret,
     time,
 };
@@ -73,7 +73,7 @@ impl SigningSecrets {
         fresh: SigningSecret,
         overlap: SignedDuration,
         now: Timestamp,
-    ) -> Result<Self, TooMany> {
+    ) -> Result<Self, TooManyOverlaps> {
         let previous = overlap::rotated(self.previous, self.current, overlap, now)?;
         Ok(Self {
             current: fresh,
@@ -128,16 +128,6 @@ impl Line {
     pub fn since(self) -> i64 {
         self.0
     }
-}
-
-/// Why Tieline disabled a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DisabledReason {
-    /// The receiver responded with 410 Gone.
-    Gone,
-    /// Days of failures without a success.
-    Failing,
 }
 
 impl Webhook {
@@ -215,15 +205,15 @@ impl Webhook {
 
     /// Reason to disable the webhook after an attempt that ended at `now`, if any.
     pub fn stopped_by(&self, outcome: &Outcome, now: Timestamp) -> Option<DisabledReason> {
-        let beyond_hope = || {
+        let should_disable = || {
             self.state
                 .health
                 .as_ref()
-                .is_some_and(|health| health.is_beyond_hope(now))
+                .is_some_and(|health| health.should_disable(now))
         };
         match outcome {
             Outcome::Failed(Failure::Status { code: 410, .. }) => Some(DisabledReason::Gone),
-            Outcome::Failed(_) => beyond_hope().then_some(DisabledReason::Failing),
+            Outcome::Failed(_) => should_disable().then_some(DisabledReason::Failing),
             Outcome::Delivered { .. } | Outcome::Blocked { .. } => None,
         }
     }
@@ -233,7 +223,7 @@ impl Webhook {
     pub fn failing_event(&self, health: &Health, now: Timestamp) -> Event {
         let (kind, since) = (EventType::webhook_failing(), health.failing_since);
         Event {
-            id: derived_event_id(
+            id: derived_id(
                 &kind,
                 &format!("{}|{since}", self.id),
                 event_id_time(health.warning_due(), now),
@@ -251,7 +241,7 @@ impl Webhook {
         let (reason, stopped_at) = self.state.disabled_reason.zip(self.state.stopped_at)?;
         let kind = EventType::webhook_disabled();
         Some(Event {
-            id: derived_event_id(&kind, &format!("{}|{stopped_at}", self.id), stopped_at),
+            id: derived_id(&kind, &format!("{}|{stopped_at}", self.id), stopped_at),
             kind,
             timestamp: stopped_at,
             data: json!({"webhook_id": self.id, "webhook_name": self.settings.name, "reason": reason}),

@@ -5,9 +5,12 @@ use serde_json::Value;
 
 use super::{Auth, Settings, Webhook, settings::Signing};
 use crate::{
-    invalid::Checked,
-    mask,
-    origin::{Origin, StoredSecret},
+    outgoing::header_texts,
+    secrets::{
+        mask,
+        origin::{Origin, StoredSecret},
+    },
+    validation::Validated,
 };
 
 impl Webhook {
@@ -16,7 +19,12 @@ impl Webhook {
     ///
     /// # Errors
     /// Names each stored secret that would be sent to an origin it was not given for.
-    pub fn patched(self, before: &Self, patch: &Value, [from, to]: [&Origin; 2]) -> Checked<Self> {
+    pub fn patched(
+        self,
+        before: &Self,
+        patch: &Value,
+        [from, to]: [&Origin; 2],
+    ) -> Validated<Self> {
         let same_secret = self.secrets.current.expose() == before.secrets.current.expose();
         let sends_it = matches!(self.settings.signing, Signing::Header(_));
         let signing = same_secret.then(|| StoredSecret::sent_if(sends_it, ["secret"]));
@@ -41,7 +49,7 @@ fn stored_secrets(settings: &Settings) -> Vec<StoredSecret> {
         let tag = format!("secret.{name}");
         StoredSecret::sent_if(settings.tags().any(|used| used == tag), ["secrets", name])
     });
-    let headers = StoredSecret::of_headers(&["headers"], &settings.headers);
+    let headers = StoredSecret::of_headers(&["headers"], header_texts(&settings.headers));
     // A patch of `url` replaces it completely; a path stays when the service changes.
     let path = settings
         .destination

@@ -16,33 +16,13 @@ use super::{Webhook, settings::Signing};
 use crate::{
     event::Event,
     excerpt,
-    mask::MASK,
+    outgoing::{HOPS_HEADER, Request},
+    secrets::mask::MASK,
     service::address::has_dot_segment,
     signature,
-    template::{self, Missing, Reason, Scope, Unfit, UrlTemplate, View},
+    template::{self, Missing, Reason, RenderError, Scope, UrlTemplate, View},
     time,
 };
-
-/// Header with the number of times this chain of events has left Tieline. Inbound URLs read it to
-/// break loops.
-pub const HOPS_HEADER: HeaderName = HeaderName::from_static("tieline-hops");
-
-/// A request ready to send.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// HTTP method.
-    pub method: Method,
-    /// URL.
-    pub url: Url,
-    /// URL for records, without secrets.
-    pub shown_url: String,
-    /// All headers, including the signature.
-    pub headers: HeaderMap,
-    /// Body, if the method has one.
-    pub body: Option<String>,
-    /// Tags that had no value in this event.
-    pub missing: Missing,
-}
 
 /// A request in a preview: without secrets, and without headers that are only added when sending.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -64,13 +44,13 @@ pub struct Preview {
 /// Builds the signed request for `event` to `webhook` at `address`, as of `now`.
 ///
 /// # Errors
-/// Returns [`Unfit`] for the first tag whose value can't be inserted.
+/// Returns [`RenderError`] for the first tag whose value can't be inserted.
 pub fn build(
     webhook: &Webhook,
     address: &UrlTemplate,
     event: &Event,
     now: Timestamp,
-) -> Result<Request, Unfit> {
+) -> Result<Request, RenderError> {
     let roots = roots(webhook, event);
     let scope = scope(&roots, webhook, event);
     let mut missing = Missing::default();
@@ -119,7 +99,7 @@ pub fn preview(
     webhook: &Webhook,
     address: &UrlTemplate,
     event: &Event,
-) -> (Result<Preview, Unfit>, Missing) {
+) -> (Result<Preview, RenderError>, Missing) {
     (
         masked(webhook, address, event),
         missing(webhook, address, event),
@@ -145,7 +125,7 @@ pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missi
     missing
 }
 
-fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Preview, Unfit> {
+fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Preview, RenderError> {
     let roots = roots(webhook, event);
     let scope = scope(&roots, webhook, event);
     let mut missing = Missing::default();
@@ -215,15 +195,19 @@ fn url(
     address: &UrlTemplate,
     scope: &Scope<'_>,
     missing: &mut Missing,
-) -> Result<Url, Unfit> {
+) -> Result<Url, RenderError> {
     let url = address.render(scope, missing)?;
     check_service_path(webhook, address, &url).map(|()| url)
 }
 
 /// At a connected service, the URL must stay below the service's URL, whatever the values are.
-fn check_service_path(webhook: &Webhook, address: &UrlTemplate, url: &Url) -> Result<(), Unfit> {
+fn check_service_path(
+    webhook: &Webhook,
+    address: &UrlTemplate,
+    url: &Url,
+) -> Result<(), RenderError> {
     if webhook.settings.destination.service().is_some() && has_dot_segment(url.path()) {
-        return Err(Unfit {
+        return Err(RenderError {
             tag: address.tags().next().unwrap_or_default().to_owned(),
             reason: Reason::DotSegment,
         });
@@ -237,7 +221,7 @@ fn body(
     scope: &Scope<'_>,
     view: View,
     missing: &mut Missing,
-) -> Result<Option<String>, Unfit> {
+) -> Result<Option<String>, RenderError> {
     let settings = &webhook.settings;
     match &settings.body {
         Some(template) => template.render(scope, view, missing).map(Some),
@@ -257,7 +241,7 @@ fn plain_headers(
     scope: &Scope<'_>,
     has_body: bool,
     missing: &mut Missing,
-) -> Result<Vec<(HeaderName, HeaderValue)>, Unfit> {
+) -> Result<Vec<(HeaderName, HeaderValue)>, RenderError> {
     let settings = &webhook.settings;
     let mut headers = Vec::with_capacity(settings.headers.len() + 1);
     if has_body {
@@ -274,8 +258,8 @@ fn plain_headers(
 }
 
 /// A header value that HTTP libraries must not print.
-pub(crate) fn sensitive(text: &str) -> Result<HeaderValue, Unfit> {
-    let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Unfit {
+pub(crate) fn sensitive(text: &str) -> Result<HeaderValue, RenderError> {
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| RenderError {
         tag: "secret".to_owned(),
         reason: Reason::HeaderCharacter,
     })?;

@@ -4,7 +4,10 @@ use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use secrecy::ExposeSecret;
 
 use super::{Auth, Webhook};
-use crate::{mask, redact::Secrets, signature::SigningSecret};
+use crate::{
+    secrets::{mask, redact::Secrets},
+    signature::SigningSecret,
+};
 
 /// The secrets in order of precedence: signing, authentication and named secrets, then secret
 /// headers, then secret parts of the URL, then parts of header values.
@@ -59,7 +62,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{id::WebhookId, redact::Redactor, target::Allow, webhook::Settings};
+    use crate::{
+        egress_policy::AllowList, id::WebhookId, secrets::redact::Redactor, webhook::Settings,
+    };
 
     fn webhook(change: &Value) -> Webhook {
         let mut document =
@@ -68,7 +73,8 @@ mod tests {
             .as_object_mut()
             .expect("object")
             .extend(change.as_object().expect("object").clone());
-        let (settings, _) = Settings::parse(document, &Allow::default()).expect("valid settings");
+        let (settings, _) =
+            Settings::parse(document, &AllowList::default()).expect("valid settings");
         let now = jiff::Timestamp::UNIX_EPOCH;
         Webhook::new(
             WebhookId::new(now, 1),

@@ -9,21 +9,25 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Destination,
-    auth::{Auth, header_name},
+    auth::Auth,
     checks::{self, undefined_secrets},
 };
 use crate::{
     condition::Condition,
-    header,
-    invalid::{
-        Checked, Fields, Problems, Source, boolean, entries, list, name, one_of, string, whole,
-    },
-    mask::{self, unmasked},
+    egress_policy::{self, AllowList},
+    outgoing::{FORMATS, header_name, headers, method},
     pattern::Pattern,
     retry::RetryPolicy,
+    secrets::{
+        Reveal,
+        mask::{self},
+    },
     signature::SigningSecret,
-    target::{self, Allow},
     template::{BodyTemplate, Format, HeaderTemplate},
+    validation::{
+        FieldReader, Source, Validated, ValidationErrors, boolean, entries, list, name, one_of,
+        string, whole,
+    },
 };
 
 /// Everything an admin writes about a webhook except its signing secret.
@@ -93,30 +97,8 @@ impl Success {
     }
 }
 
-/// How a document shows secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reveal {
-    /// In full: for encrypted storage and as the base of a merge patch.
-    Full,
-    /// As hints and masks: for API responses.
-    Hints,
-}
-
-const METHODS: [(&str, Method); 5] = [
-    ("GET", Method::GET),
-    ("POST", Method::POST),
-    ("PUT", Method::PUT),
-    ("PATCH", Method::PATCH),
-    ("DELETE", Method::DELETE),
-];
-pub(crate) const FORMATS: [(&str, Format); 3] = [
-    ("json", Format::Json),
-    ("xml", Format::Xml),
-    ("form", Format::Form),
-];
-/// Maximum number of event patterns, extra headers and named secrets of a webhook.
+/// Maximum number of event patterns and of named secrets of a webhook.
 const MAX_PATTERNS: usize = 40;
-const MAX_HEADERS: usize = 20;
 const MAX_SECRETS: usize = 20;
 
 impl Settings {
@@ -125,7 +107,7 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value, allow: &Allow) -> Checked<(Self, Option<SigningSecret>)> {
+    pub fn parse(value: Value, allow: &AllowList) -> Validated<(Self, Option<SigningSecret>)> {
         let (settings, secret) = Self::read(value, Some(allow))?;
         checks::check_size(&settings)?;
         Ok((settings, secret))
@@ -136,7 +118,7 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every header that both set.
-    pub fn check_account(&self, authenticating: &HeaderName) -> Checked<()> {
+    pub fn check_account(&self, authenticating: &HeaderName) -> Validated<()> {
         checks::check_account_headers(self, authenticating)
     }
 
@@ -145,21 +127,21 @@ impl Settings {
     ///
     /// # Errors
     /// Fails only if the stored document has another structure.
-    pub fn restore(value: Value) -> Checked<Self> {
+    pub fn restore(value: Value) -> Validated<Self> {
         Self::read(value, None).map(|(settings, _)| settings)
     }
 
     /// `input` has the allowed targets if the value comes from a client; `None` for a stored one.
-    fn read(value: Value, input: Option<&Allow>) -> Checked<(Self, Option<SigningSecret>)> {
+    fn read(value: Value, input: Option<&AllowList>) -> Validated<(Self, Option<SigningSecret>)> {
         let source = if input.is_some() {
             Source::Client
         } else {
             Source::Table
         };
-        let mut fields = Fields::of(value)?;
+        let mut fields = FieldReader::of(value)?;
         let name = fields.required("name", name);
         let destination = Destination::take(&mut fields, |url| {
-            input.map_or(Ok(()), |allow| target::check_url(url, allow))?;
+            input.map_or(Ok(()), |allow| egress_policy::check_url(url, allow))?;
             Ok(())
         });
         let events = fields.required(
@@ -191,7 +173,7 @@ impl Settings {
         let auth = fields.defaulted("auth", Auth::None, |value| {
             match Auth::parse(value, source)? {
                 Auth::None => Ok(Auth::None),
-                _ if to_service => Err(Problems::here("is set by the service's account")),
+                _ if to_service => Err(ValidationErrors::here("is set by the service's account")),
                 auth => Ok(auth),
             }
         });
@@ -346,12 +328,16 @@ impl Secrets {
 }
 
 impl Signing {
-    fn parse(value: Value) -> Checked<Self> {
-        let mut fields = Fields::of(value)?;
+    fn parse(value: Value) -> Validated<Self> {
+        let mut fields = FieldReader::of(value)?;
         let signing = match fields.required("type", string).as_deref() {
             Some("standard") => Some(Self::Standard),
             Some("header") => fields.required("name", header_name).map(Self::Header),
-            Some(_) => return Err(Problems::here("must be one of: standard, header").under("type")),
+            Some(_) => {
+                return Err(
+                    ValidationErrors::here("must be one of: standard, header").under("type")
+                );
+            }
             None => None,
         };
         fields.finish(signing)
@@ -365,34 +351,7 @@ impl Signing {
     }
 }
 
-pub(crate) fn headers(
-    value: Value,
-    source: Source,
-    check: impl Fn(&HeaderName) -> Checked<()>,
-) -> Checked<Vec<(HeaderName, HeaderTemplate)>> {
-    let pairs = entries(MAX_HEADERS, |name, value| {
-        let template = HeaderTemplate::parse(&unmasked(string(value)?)?)?;
-        let name = header::check_name(name)?;
-        check(&name)?;
-        if header::is_sensitive(name.as_str()) {
-            source.check_not_blank(template.as_str())?;
-        }
-        Ok((name, template))
-    })(value)?;
-    let mut headers: Vec<(HeaderName, HeaderTemplate)> = Vec::with_capacity(pairs.len());
-    for (written, (name, template)) in pairs {
-        if headers.iter().any(|(other, _)| *other == name) {
-            return Err(
-                Problems::here("is a duplicate. Header names are case-insensitive.")
-                    .under(&written),
-            );
-        }
-        headers.push((name, template));
-    }
-    Ok(headers)
-}
-
-fn secrets(value: Value, source: Source) -> Checked<Secrets> {
+fn secrets(value: Value, source: Source) -> Validated<Secrets> {
     let pairs = entries(MAX_SECRETS, |name, value| {
         let legal = !name.is_empty()
             && name.len() <= 64
@@ -400,28 +359,18 @@ fn secrets(value: Value, source: Source) -> Checked<Secrets> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
         if !legal {
-            return Err(Problems::here(
+            return Err(ValidationErrors::here(
                 "the name must be 1 to 64 letters, digits, `_` or `-`",
             ));
         }
         source.secret(|value| match string(value)? {
             text if text.is_empty() || text.len() > 4096 => {
-                Err(Problems::here("must have 1 to 4096 bytes"))
+                Err(ValidationErrors::here("must have 1 to 4096 bytes"))
             }
             text => Ok(text.into()),
         })(value)
     })(value)?;
     Ok(Secrets(pairs.into_iter().collect()))
-}
-
-/// An HTTP method that requests may use.
-pub(crate) fn method(value: Value) -> Checked<Method> {
-    let text = string(value)?;
-    METHODS
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, method)| method.clone())
-        .ok_or_else(|| Problems::here("must be one of: GET, POST, PUT, PATCH, DELETE"))
 }
 
 fn distinct(mut patterns: Vec<Pattern>) -> Vec<Pattern> {

@@ -3,15 +3,16 @@ mod preview;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{request, settings::Reveal, *};
+use super::{request, *};
 use crate::{
-    delivery::Stopped,
+    delivery::CancelledUntil,
+    egress_policy::AllowList,
     event::Event,
     id::EventId,
-    invalid::Problems,
     pattern::EventType,
-    target::Allow,
-    template::{Unfit, UrlTemplate},
+    secrets::Reveal,
+    template::{RenderError, UrlTemplate},
+    validation::ValidationErrors,
 };
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -33,8 +34,8 @@ fn with(change: &Value) -> Value {
     document
 }
 
-fn settings(change: &Value) -> Result<Settings, Problems> {
-    Settings::parse(with(change), &Allow::default()).map(|(settings, _)| settings)
+fn settings(change: &Value) -> Result<Settings, ValidationErrors> {
+    Settings::parse(with(change), &AllowList::default()).map(|(settings, _)| settings)
 }
 
 fn webhook(change: &Value) -> Webhook {
@@ -67,7 +68,11 @@ fn address(webhook: &Webhook) -> UrlTemplate {
         .into_owned()
 }
 
-fn built(webhook: &Webhook, event: &Event, now: Timestamp) -> Result<request::Request, Unfit> {
+fn built(
+    webhook: &Webhook,
+    event: &Event,
+    now: Timestamp,
+) -> Result<crate::outgoing::Request, RenderError> {
     request::build(webhook, &address(webhook), event, now)
 }
 
@@ -126,7 +131,7 @@ fn all_invalid_fields_are_reported() {
         "secrets": {"a b": "x"}, "secret": "short", "signing": {"type": "x"}, "retry": {"type": "none", "x": 1},
         "timeout_seconds": 31, "success": "all", "rate_limit_per_second": 0, "colour": "red",
     });
-    let problems = Settings::parse(wrong, &Allow::default())
+    let problems = Settings::parse(wrong, &AllowList::default())
         .expect_err("all invalid")
         .0;
     let mut pointers: Vec<&str> = problems
@@ -184,7 +189,7 @@ fn stored_settings_always_load() {
         value: "k".into(),
     };
     let document = Value::Object(saved.to_map(Reveal::Full));
-    assert!(Settings::parse(document.clone(), &Allow::default()).is_err());
+    assert!(Settings::parse(document.clone(), &AllowList::default()).is_err());
     let read = Settings::restore(document.clone()).expect("readable");
     assert_eq!(Value::Object(read.to_map(Reveal::Full)), document);
 }
@@ -358,7 +363,7 @@ fn request_is_signed_and_verifiable() {
     assert_eq!(request.headers["x-key"], "k-1");
     assert_eq!(request.headers["x-id"], event.id.to_string());
     assert_eq!(request.headers["content-type"], "application/json");
-    assert_eq!(request.headers[request::HOPS_HEADER], "1");
+    assert_eq!(request.headers[crate::outgoing::HOPS_HEADER], "1");
     let verifier = standardwebhooks::Webhook::new(SECRET).expect("a verifier");
     verifier
         .verify(body.as_bytes(), &request.headers)
@@ -432,7 +437,7 @@ fn rotated_secrets_keep_their_own_overlaps() {
     assert_eq!(signing(&fourth, 99), expected(&[3, 0]));
     assert_eq!(
         rotate(fourth.clone(), 4, 1, 3).map(|_| ()),
-        Err(TooMany(at(11)))
+        Err(TooManyOverlaps(at(11)))
     );
     // Without an overlap, or after the first one ended, another rotation is possible.
     assert_eq!(
@@ -486,7 +491,7 @@ fn disabling_cancels_queued_deliveries_permanently() {
     let webhook = webhook(&json!({}));
     let stopped = webhook.clone().changed(off(&webhook), at(5));
     let takes = |webhook: &Webhook, queued_at| {
-        !Stopped::of(webhook.settings.enabled, webhook.state.stopped_at).covers(queued_at)
+        !CancelledUntil::of(webhook.settings.enabled, webhook.state.stopped_at).includes(queued_at)
     };
     assert!(!takes(&stopped, at(9)));
     let again = stopped.clone().changed(on(&stopped), at(10));

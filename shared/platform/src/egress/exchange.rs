@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use domain::target::Allow;
+use domain::egress_policy::AllowList;
 use http::{HeaderValue, Method, header::CONTENT_LENGTH};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect::Policy};
 use rustls::RootCertStore;
@@ -50,7 +50,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(allow: Allow, lookup: Lookup, roots: RootCertStore) -> Self {
+    pub(super) fn new(allow: AllowList, lookup: Lookup, roots: RootCertStore) -> Self {
         let resolver = Resolver { allow, lookup };
         let tls = tls::config(roots);
         let client = |idle| {

@@ -6,7 +6,7 @@ use std::{
     io::{self, ErrorKind},
 };
 
-use domain::target::TargetError;
+use domain::egress_policy::TargetError;
 use rustls::CertificateError;
 
 /// Why a request has no response.

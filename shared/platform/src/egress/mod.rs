@@ -11,7 +11,7 @@
 //! - Up to the request's limit of bytes is returned, as received, without decompression.
 //! - Errors contain no URLs, whose path or query may be secret.
 //!
-//! [`check_address`]: domain::target::check_address
+//! [`check_address`]: domain::egress_policy::check_address
 
 mod dial;
 mod exchange;
@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use domain::target::{Allow, check_url};
+use domain::egress_policy::{AllowList, check_url};
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
@@ -39,7 +39,7 @@ pub const MAX_WEBHOOK_RESPONSE_BYTES: usize = 16 * 1024;
 pub struct Egress(Arc<Inner>);
 
 struct Inner {
-    allow: Allow,
+    allow: AllowList,
     clients: OnceLock<Clients>,
     #[cfg(feature = "test-clock")]
     network: Option<Network>,
@@ -85,13 +85,13 @@ pub struct Answer {
 
 impl Egress {
     /// Creates a client that may reach public hosts and those in `allow`. Initializes lazily.
-    pub fn new(allow: Allow) -> Self {
+    pub fn new(allow: AllowList) -> Self {
         Self(Arc::new(Inner::new(allow, OnceLock::new())))
     }
 
     /// Creates a client whose requests pass the same checks and then go to `network`.
     #[cfg(feature = "test-clock")]
-    pub fn over(allow: Allow, network: Network) -> Self {
+    pub fn over(allow: AllowList, network: Network) -> Self {
         Self(Arc::new(Inner {
             network: Some(network),
             ..Inner::new(allow, OnceLock::new())
@@ -124,7 +124,7 @@ impl Egress {
 }
 
 impl Inner {
-    fn new(allow: Allow, clients: OnceLock<Clients>) -> Self {
+    fn new(allow: AllowList, clients: OnceLock<Clients>) -> Self {
         Self {
             allow,
             clients,

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use domain::target::{Allow, TargetError, check_address};
+use domain::egress_policy::{AllowList, TargetError, check_address};
 use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -17,7 +17,7 @@ pub(super) type Lookup = fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>
 /// Resolver that only returns addresses that pass the check.
 #[derive(Clone)]
 pub(super) struct Resolver {
-    pub(super) allow: Allow,
+    pub(super) allow: AllowList,
     pub(super) lookup: Lookup,
 }
 
@@ -40,7 +40,7 @@ impl Resolve for Resolver {
 fn dialable(
     addresses: Vec<IpAddr>,
     port: u16,
-    allow: &Allow,
+    allow: &AllowList,
 ) -> Result<Vec<SocketAddr>, TargetError> {
     let mut refused = None;
     let mut dialable = Vec::new();
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn only_allowed_addresses_are_dialled() {
-        let allow: Allow = "10.0.0.5:8443".parse().expect("allow-list");
+        let allow: AllowList = "10.0.0.5:8443".parse().expect("allow-list");
         let mixed = ips(&["127.0.0.1", "8.8.8.8", "10.0.0.5", "::1", "2606:4700::1111"]);
         for (addresses, port, expected) in [
             (mixed.clone(), 443, Ok(ips(&["8.8.8.8", "2606:4700::1111"]))),

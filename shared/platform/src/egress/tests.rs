@@ -1,6 +1,6 @@
 use std::net::Ipv4Addr;
 
-use domain::target::TargetError;
+use domain::egress_policy::TargetError;
 use futures::FutureExt;
 use http::HeaderValue;
 use rustls::{RootCertStore, crypto::ring};
@@ -18,7 +18,7 @@ mod reuse;
 
 /// A client that resolves every name to this machine and may reach only `port`.
 fn egress(port: u16, roots: RootCertStore) -> Egress {
-    let allow: Allow = format!("127.0.0.1:{port}").parse().expect("allow-list");
+    let allow: AllowList = format!("127.0.0.1:{port}").parse().expect("allow-list");
     let loopback: Lookup = |_| async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }.boxed();
     Egress(Arc::new(Inner::new(
         allow.clone(),
@@ -291,8 +291,8 @@ async fn failures_are_classified() {
     );
 
     let nowhere: Lookup = |_| async { Err(std::io::Error::other("no such name")) }.boxed();
-    let clients = Clients::new(Allow::default(), nowhere, RootCertStore::empty());
-    let egress = Egress(Arc::new(Inner::new(Allow::default(), clients.into())));
+    let clients = Clients::new(AllowList::default(), nowhere, RootCertStore::empty());
+    let egress = Egress(Arc::new(Inner::new(AllowList::default(), clients.into())));
     let unknown = egress.call(get("https://hook.test/")).await;
     assert_eq!(unknown.expect_err("no response"), Unreachable::Dns.into());
 }

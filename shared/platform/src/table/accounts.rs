@@ -8,7 +8,7 @@ use domain::{
     account::{Account, Settings},
     audit::Entry,
     id::AccountId,
-    webhook::settings::Reveal,
+    secrets::Reveal,
 };
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -19,8 +19,11 @@ use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
     walk::{Page, Slice},
 };
-use crate::document::{fault, faults};
-use crate::{keyring::Keys, seal::Place};
+use crate::{
+    document::{fault, faults},
+    keyring::Keys,
+    seal::Place,
+};
 
 const KIND: &str = "account";
 

@@ -284,7 +284,7 @@ impl Table {
             .map(|pointer| pointer.credential)
             .collect();
         for credential in self.credentials_by_id(&ids).await?.into_values() {
-            if !spared(&credential) && credential.is_lasting_admin() {
+            if !spared(&credential) && credential.is_permanent_admin() {
                 let user = credential.settings.user_id;
                 if self
                     .user(user)
@@ -337,7 +337,7 @@ impl Table {
         writes.extend(self.grant_changes(before, after, now).await?);
         let lasting = |credential: Option<&Credential>| {
             credential
-                .filter(|credential| credential.is_lasting_admin())
+                .filter(|credential| credential.is_permanent_admin())
                 .map(|credential| credential.id)
         };
         match (lasting(before), lasting(after)) {

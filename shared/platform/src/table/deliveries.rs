@@ -8,7 +8,8 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{
-    delivery::{Attempt, Awaited, Delivery, Message, Status},
+    attempt::{Attempt, NextAttempt},
+    delivery::{Delivery, DeliveryTask, Status},
     id::{DeliveryId, EventId, WebhookId},
 };
 use serde::{Deserialize, Serialize};
@@ -71,7 +72,7 @@ impl Context {
     /// # Errors
     ///
     /// If a row is unreadable. Only this message fails, not its batch.
-    pub fn check(&self, message: &Message) -> Result<(), TableError> {
+    pub fn check(&self, message: &DeliveryTask) -> Result<(), TableError> {
         match keys_of(message).find(|key| self.unreadable.contains(key)) {
             Some(key) => Err(TableError::Document(format!(
                 "{}/{} is unreadable",
@@ -109,7 +110,7 @@ impl Context {
 impl Table {
     /// Loads the rows that these messages need in one `BatchGetItem`: webhooks, delivery rows, and
     /// events that the messages do not include. A second one loads large data of events.
-    pub async fn load_batch(&self, messages: &[Message]) -> Result<Context, TableError> {
+    pub async fn load_batch(&self, messages: &[DeliveryTask]) -> Result<Context, TableError> {
         let keys: Vec<Key> = messages.iter().flat_map(keys_of).collect();
         let mut items = self.get_all(&keys).await?;
         let mut context = Context::default();
@@ -156,11 +157,11 @@ impl Table {
             None => Condition::absent_at(row.updated_at),
             // A row that awaits nothing has no successor.
             Some(None) => return Ok(Written::Refused),
-            Some(Some(Awaited { ticket, .. })) => Condition::that(
+            Some(Some(NextAttempt { attempt_token, .. })) => Condition::that(
                 "#awaited.#number = :number AND #awaited.#token = :token",
                 [
-                    (":number", number(ticket.number)),
-                    (":token", text(&ticket.token)),
+                    (":number", number(attempt_token.number)),
+                    (":token", text(&attempt_token.token)),
                 ],
             ),
         };
@@ -341,7 +342,7 @@ impl Table {
 }
 
 /// Returns the keys of the rows that a message needs.
-fn keys_of(message: &Message) -> impl Iterator<Item = Key> + use<> {
+fn keys_of(message: &DeliveryTask) -> impl Iterator<Item = Key> + use<> {
     let DeliveryId { event, webhook } = message.delivery;
     let event = message.event.is_none().then(|| Key::event(event));
     [Key::webhook(webhook), Key::delivery(message.delivery)]

@@ -14,8 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Key, Table, TableError, TransactWriteItem, item, services::ReceiverRow, users::Holder,
 };
-use crate::document::{fault, faults};
-use crate::{keyring::Keys, seal::Keyring};
+use crate::{
+    document::{fault, faults},
+    keyring::Keys,
+    seal::Keyring,
+};
 
 /// The owner of an inbound URL.
 #[derive(Debug, Clone)]

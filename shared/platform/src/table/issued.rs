@@ -6,15 +6,14 @@
 
 use domain::account::{
     Account, OAuth2,
-    issued::{Failure, Issued, Lease, Token},
+    oauth_tokens::{Failure, IssuedToken, IssuedTokens, Lease},
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Key, Table, TableError, Written, item, number};
-use crate::document::fault;
-use crate::{keyring::Keys, seal::Place};
+use crate::{document::fault, keyring::Keys, seal::Place};
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -55,7 +54,7 @@ struct Refresh {
 #[derive(Debug)]
 pub struct Seen {
     /// The tokens and the lease.
-    pub issued: Issued,
+    pub issued: IssuedTokens,
     changes: u64,
 }
 
@@ -73,7 +72,7 @@ impl Table {
     ) -> Result<Seen, TableError> {
         let Some(row) = self.get::<Row>(&Key::issued(account.id)).await? else {
             return Ok(Seen {
-                issued: Issued::default(),
+                issued: IssuedTokens::default(),
                 changes: 0,
             });
         };
@@ -103,7 +102,7 @@ impl Table {
                  good_until,
                  lease,
                  ..
-             }| Token {
+             }| IssuedToken {
                 access: token.into(),
                 good_until,
                 lease,
@@ -112,7 +111,7 @@ impl Table {
         let refresh = refresh.filter(|refresh| refresh.consent == settings.consent());
         let refresh = refresh.map(|refresh| SecretString::from(refresh.token));
         Ok(Seen {
-            issued: Issued {
+            issued: IssuedTokens {
                 token,
                 refresh,
                 lease: row.lease,
@@ -133,11 +132,11 @@ impl Table {
         account: &Account,
         settings: &OAuth2,
         seen: &mut Seen,
-        issued: Issued,
+        issued: IssuedTokens,
         keys: &Keys,
     ) -> Result<Written, TableError> {
         let access = issued.token.as_ref().map(
-            |Token {
+            |IssuedToken {
                  access,
                  good_until,
                  lease,

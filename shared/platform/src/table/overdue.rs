@@ -4,7 +4,10 @@
 //! about 300 queries and no reads of rows. A run that ends early stores its position, and the next
 //! one resumes there.
 
-use domain::delivery::{Awaited, Delivery, Status};
+use domain::{
+    attempt::NextAttempt,
+    delivery::{Delivery, Status},
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +38,7 @@ pub struct Overdue {
 struct Entry {
     #[serde(flatten)]
     key: Key,
-    awaited: Option<Awaited>,
+    awaited: Option<NextAttempt>,
 }
 
 /// Number of deliveries per step.
@@ -79,7 +82,7 @@ impl Table {
             .unwrap_or_default()
             .into_iter()
             .filter_map(unreadable::from_item::<Entry>);
-        let is_overdue = |awaited: &Option<Awaited>| {
+        let is_overdue = |awaited: &Option<NextAttempt>| {
             awaited
                 .as_ref()
                 .is_some_and(|awaited| awaited.due_at <= before)

@@ -12,9 +12,8 @@ use domain::{
     id::ProviderId,
     inbound::Key as InboundKey,
     message::Channel,
-    origin::SecretOrigins,
     provider::{Provider, Settings},
-    webhook::settings::Reveal,
+    secrets::{Reveal, origin::SecretOrigins},
 };
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -27,8 +26,12 @@ use super::{
     item, key, number, text, unreadable,
     walk::{Page, Slice},
 };
-use crate::document::{fault, faults};
-use crate::{clock, keyring::Keys, seal::Place};
+use crate::{
+    clock,
+    document::{fault, faults},
+    keyring::Keys,
+    seal::Place,
+};
 
 pub(super) const KIND: &str = "provider";
 /// Tries for a change of the default that conflicts with another one.

@@ -10,8 +10,8 @@ use domain::{
     audit::Entry,
     id::{ServiceId, UserId},
     inbound::{Key as InboundKey, Verification},
+    secrets::Reveal,
     service::{Connection, Service, Settings},
-    webhook::settings::Reveal,
 };
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -22,8 +22,11 @@ use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, accounts, item, number,
     walk::{Page, Slice},
 };
-use crate::document::{fault, faults};
-use crate::{keyring::Keys, seal::Place};
+use crate::{
+    document::{fault, faults},
+    keyring::Keys,
+    seal::Place,
+};
 
 const KIND: &str = "service";
 

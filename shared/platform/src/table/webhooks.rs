@@ -9,13 +9,13 @@ use std::collections::{BTreeSet, HashMap};
 use domain::{
     audit::Entry,
     condition::{self, subject::Subject},
-    delivery::Stopped,
+    delivery::CancelledUntil,
     event::Event,
     id::WebhookId,
-    origin::SecretOrigins,
     pattern::{EventType, Pattern},
+    secrets::{Reveal, origin::SecretOrigins},
     signature::SigningSecret,
-    webhook::{Health, Settings, SigningSecrets, State, Webhook, settings::Reveal},
+    webhook::{Health, Settings, SigningSecrets, State, Webhook},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -28,8 +28,12 @@ use super::{
     Written, item, key, number, text, unreadable,
     walk::{Page, Slice},
 };
-use crate::document::{fault, faults};
-use crate::{keyring::Keys, seal::Place, telemetry};
+use crate::{
+    document::{fault, faults},
+    keyring::Keys,
+    seal::Place,
+    telemetry,
+};
 
 const KIND: &str = "webhook";
 
@@ -88,8 +92,8 @@ pub struct Position(Item);
 
 impl Row {
     /// Returns until when queued deliveries are cancelled.
-    pub fn stopped(&self) -> Stopped {
-        Stopped::of(self.enabled, self.state.stopped_at)
+    pub fn stopped(&self) -> CancelledUntil {
+        CancelledUntil::of(self.enabled, self.state.stopped_at)
     }
 
     async fn seal(webhook: &Webhook, keys: &Keys) -> Result<Self, TableError> {
@@ -281,11 +285,11 @@ impl Table {
     }
 
     /// Returns until when a webhook's queued deliveries are cancelled.
-    pub async fn stopped(&self, id: WebhookId) -> Result<Stopped, TableError> {
+    pub async fn stopped(&self, id: WebhookId) -> Result<CancelledUntil, TableError> {
         Ok(self
             .get::<Row>(&Key::webhook(id))
             .await?
-            .map_or(Stopped::Always, |row| row.stopped()))
+            .map_or(CancelledUntil::Always, |row| row.stopped()))
     }
 
     /// Returns the webhook with this name, ignoring case.
@@ -310,7 +314,7 @@ impl Table {
     pub async fn stops(
         &self,
         ids: &[WebhookId],
-    ) -> Result<impl Fn(WebhookId) -> Stopped + use<>, TableError> {
+    ) -> Result<impl Fn(WebhookId) -> CancelledUntil + use<>, TableError> {
         let keys: Vec<Key> = ids.iter().map(|id| Key::webhook(*id)).collect();
         let mut stops = HashMap::new();
         for (key, item) in self.get_all(&keys).await? {
@@ -318,9 +322,9 @@ impl Table {
                 continue;
             };
             let row = unreadable::from_item::<Row>(item);
-            stops.insert(*id, row.map_or(Stopped::Never, |row| row.stopped()));
+            stops.insert(*id, row.map_or(CancelledUntil::Never, |row| row.stopped()));
         }
-        Ok(move |id| stops.get(&id).copied().unwrap_or(Stopped::Always))
+        Ok(move |id| stops.get(&id).copied().unwrap_or(CancelledUntil::Always))
     }
 
     /// Returns up to 1 MB of the enabled webhooks that subscribe to this pattern, and the position

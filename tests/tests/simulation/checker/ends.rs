@@ -2,7 +2,8 @@
 //! to an end with its history.
 
 use domain::{
-    delivery::{Attempt, Delivery, Status},
+    attempt::Attempt,
+    delivery::{Delivery, Status},
     id::{DeliveryId, EventId},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -229,28 +230,31 @@ fn in_time(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
 /// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by
 /// another.
 fn recorded_once(past: &Past<'_>, id: DeliveryId, rows: &[Delivery]) -> Result<(), Broken> {
-    let mut tickets: Vec<_> = rows.iter().filter_map(|row| row.last.as_ref()).collect();
-    tickets.dedup();
+    let mut tokens: Vec<_> = rows.iter().filter_map(|row| row.last.as_ref()).collect();
+    tokens.dedup();
     for pair in rows.windows(2).filter(|pair| pair[0].last != pair[1].last) {
-        let (awaited, ticket) = (
-            pair[0].awaited.as_ref().map(|awaited| &awaited.ticket),
+        let (awaited, token) = (
+            pair[0]
+                .awaited
+                .as_ref()
+                .map(|awaited| &awaited.attempt_token),
             pair[1].last.as_ref(),
         );
-        let message = ticket.and_then(|ticket| past.messages(id).get(&ticket.token));
+        let message = token.and_then(|token| past.messages(id).get(&token.token));
         let asked_for = awaited
             .zip(message)
             .is_some_and(|(awaited, message)| message.answers(awaited));
         kept(
             asked_for,
             "each attempt is the one that was awaited",
-            || format!("{id}: {ticket:?} for {awaited:?}"),
+            || format!("{id}: {token:?} for {awaited:?}"),
         )?;
     }
-    let numbers = tickets.iter().map(|ticket| ticket.number);
+    let numbers = tokens.iter().map(|token| token.number);
     kept(
-        numbers.eq(1..=u32::try_from(tickets.len()).expect("few")),
+        numbers.eq(1..=u32::try_from(tokens.len()).expect("few")),
         "each attempt is recorded once",
-        || format!("{id}: {tickets:?} with {:?}", summary(past.attempts(id))),
+        || format!("{id}: {tokens:?} with {:?}", summary(past.attempts(id))),
     )
 }
 

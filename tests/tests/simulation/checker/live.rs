@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    delivery::{Delivery, Message},
+    delivery::{Delivery, DeliveryTask},
     id::DeliveryId,
 };
 use tests::fake::{Fake, sqs::Name};
@@ -19,9 +19,9 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
     let told = history.told();
     for row in &waiting(fake) {
         let messages = queued.get(&row.id).map_or(&[][..], Vec::as_slice);
-        let led_on = messages
-            .iter()
-            .any(|message| answers(row, message) || row.last.as_ref() == Some(&message.ticket));
+        let led_on = messages.iter().any(|message| {
+            answers(row, message) || row.last.as_ref() == Some(&message.attempt_token)
+        });
         kept(
             led_on || told.may_be_lost.contains(&row.id),
             "nothing that is awaited is without a message",
@@ -76,7 +76,7 @@ pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broke
             .flatten()
             .filter(|message| answers(row, message));
         let tokens: BTreeSet<&str> = awaited
-            .map(|message| message.ticket.token.as_str())
+            .map(|message| message.attempt_token.token.as_str())
             .collect();
         let asked = told.retried.contains_key(&row.id) || told.copies.contains_key(&row.id);
         kept(
@@ -103,15 +103,15 @@ pub(super) fn nothing_is_left(fake: &Fake) -> Result<(), Broken> {
 }
 
 /// Whether the row takes the message for the one that it waits for.
-fn answers(row: &Delivery, message: &Message) -> bool {
+fn answers(row: &Delivery, message: &DeliveryTask) -> bool {
     row.awaited
         .as_ref()
-        .is_some_and(|awaited| message.answers(&awaited.ticket))
+        .is_some_and(|awaited| message.answers(&awaited.attempt_token))
 }
 
-fn queued(fake: &Fake) -> BTreeMap<DeliveryId, Vec<Message>> {
+fn queued(fake: &Fake) -> BTreeMap<DeliveryId, Vec<DeliveryTask>> {
     let state = fake.state();
-    let mut queued = BTreeMap::<_, Vec<Message>>::new();
+    let mut queued = BTreeMap::<_, Vec<DeliveryTask>>::new();
     for name in [Name::Deliveries, Name::Retries, Name::Dead] {
         for message in state.queues.on(name).iter().filter_map(message) {
             queued.entry(message.delivery).or_default().push(message);

@@ -13,7 +13,8 @@ use std::{
 };
 
 use domain::{
-    delivery::{Attempt, Delivery, Message},
+    attempt::Attempt,
+    delivery::{Delivery, DeliveryTask},
     id::{DeliveryId, EventId, WebhookId},
 };
 use serde::de::DeserializeOwned;
@@ -82,7 +83,7 @@ struct Past<'a> {
     /// The times in which each webhook was stopped.
     stops: BTreeMap<WebhookId, Vec<Stop>>,
     /// Every message about a delivery that was sent, by the token that it carries.
-    messages: BTreeMap<DeliveryId, BTreeMap<String, Message>>,
+    messages: BTreeMap<DeliveryId, BTreeMap<String, DeliveryTask>>,
     disturbances: BTreeMap<DeliveryId, usize>,
     disturbed_events: BTreeMap<EventId, usize>,
     /// The most that clocks were off, in milliseconds.
@@ -163,7 +164,7 @@ impl<'a> Past<'a> {
             messages
                 .entry(message.delivery)
                 .or_default()
-                .insert(message.ticket.token.clone(), message);
+                .insert(message.attempt_token.token.clone(), message);
         }
         let stops = webhooks
             .iter()
@@ -203,8 +204,8 @@ impl<'a> Past<'a> {
         self.attempts.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    fn messages(&self, id: DeliveryId) -> &BTreeMap<String, Message> {
-        static NONE: BTreeMap<String, Message> = BTreeMap::new();
+    fn messages(&self, id: DeliveryId) -> &BTreeMap<String, DeliveryTask> {
+        static NONE: BTreeMap<String, DeliveryTask> = BTreeMap::new();
         self.messages.get(&id).unwrap_or(&NONE)
     }
 
@@ -219,7 +220,7 @@ impl<'a> Past<'a> {
         let messages = self.messages(id);
         let numbers: BTreeSet<u32> = messages
             .values()
-            .map(|message| message.ticket.number)
+            .map(|message| message.attempt_token.number)
             .collect();
         let may_be_twins = !self.calm || self.told.retried.contains_key(&id);
         let duplicates = if may_be_twins {

@@ -1,8 +1,10 @@
 //! Lists: pages, cursors, filters.
 
 use serde_json::{Value, json};
-use tests::sink::Sink;
-use tests::stack::{Stack, text};
+use tests::{
+    sink::Sink,
+    stack::{Stack, text},
+};
 
 fn ids(page: &Value) -> Vec<String> {
     page["data"]

@@ -2,8 +2,10 @@
 
 use reqwest::Method;
 use serde_json::json;
-use tests::client::Answer;
-use tests::stack::{Stack, unique};
+use tests::{
+    client::Answer,
+    stack::{Stack, unique},
+};
 
 async fn raw(stack: &Stack, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
     let request = stack

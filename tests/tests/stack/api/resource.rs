@@ -3,8 +3,10 @@
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::sink::Sink;
-use tests::stack::{Stack, unique};
+use tests::{
+    sink::Sink,
+    stack::{Stack, unique},
+};
 
 /// Without what differs each time.
 fn stable(mut document: Value) -> Value {

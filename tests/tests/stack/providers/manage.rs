@@ -2,8 +2,10 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::sink::{Reply, Sink};
-use tests::stack::{Stack, text};
+use tests::{
+    sink::{Reply, Sink},
+    stack::{Stack, text},
+};
 
 #[tokio::test]
 async fn keys_are_taken_and_never_shown() {

@@ -2,9 +2,11 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::provider::{Provider, ProviderBuilder};
-use tests::sink::{Reply, Sink};
-use tests::stack::{Stack, text};
+use tests::{
+    provider::{Provider, ProviderBuilder},
+    sink::{Reply, Sink},
+    stack::{Stack, text},
+};
 
 /// A provider of SMS that asks for nothing but the default request.
 fn plain(stack: &Stack, sink: &Sink) -> ProviderBuilder {

@@ -3,8 +3,10 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
-use tests::sink::{Reply, Request, Sink};
-use tests::stack::Stack;
+use tests::{
+    sink::{Reply, Request, Sink},
+    stack::Stack,
+};
 
 const TO: &str = "+15555550100";
 const FROM: &str = "+15555550101";

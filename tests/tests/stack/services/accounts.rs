@@ -1,8 +1,10 @@
 //! Accounts and services as resources.
 
 use serde_json::{Value, json};
-use tests::sink::Sink;
-use tests::stack::{Stack, text, unique};
+use tests::{
+    sink::Sink,
+    stack::{Stack, text, unique},
+};
 
 #[tokio::test]
 async fn one_account_serves_many_services_and_stays_while_one_uses_it() {

@@ -4,10 +4,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tests::service::Service;
-use tests::sink::Sink;
-use tests::stack::{Stack, text};
-use tests::webhook::Webhook;
+use tests::{
+    service::Service,
+    sink::Sink,
+    stack::{Stack, text},
+    webhook::Webhook,
+};
 
 const SECRET: &str = "It's a Secret to Everybody";
 

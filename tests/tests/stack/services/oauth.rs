@@ -2,9 +2,11 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tests::service::Service;
-use tests::sink::{Reply, Request, Sink};
-use tests::stack::Stack;
+use tests::{
+    service::Service,
+    sink::{Reply, Request, Sink},
+    stack::Stack,
+};
 
 fn token(access: &str, more: &Value) -> Reply {
     let mut body = json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600});

@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::sink::{Reply, Sink};
-use tests::stack::Stack;
+use tests::{
+    sink::{Reply, Sink},
+    stack::Stack,
+};
 
 /// `{"authorization": "Bearer s3cr3t-k3y"}` as gzip has it.
 const PACKED: [u8; 58] = [

@@ -1,8 +1,10 @@
 //! Webhooks that send to a connected service.
 
 use serde_json::{Value, json};
-use tests::sink::{Reply, Sink};
-use tests::stack::{Stack, text, unique};
+use tests::{
+    sink::{Reply, Sink},
+    stack::{Stack, text, unique},
+};
 
 /// A webhook to a service has no URL of its own.
 fn to(service: &str, path: &str) -> [(&'static str, Value); 3] {

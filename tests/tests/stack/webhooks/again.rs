@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tests::sink::{Reply, Sink};
-use tests::stack::{Stack, text};
+use tests::{
+    sink::{Reply, Sink},
+    stack::{Stack, text},
+};
 
 fn attempts(delivery: &Value) -> Vec<(u64, Option<u64>)> {
     let attempts = delivery["attempts"].as_array().expect("attempts").iter();

@@ -1,8 +1,7 @@
 //! Which events a webhook gets.
 
 use serde_json::{Value, json};
-use tests::sink::Sink;
-use tests::stack::Stack;
+use tests::{sink::Sink, stack::Stack};
 
 #[tokio::test]
 async fn conditions_decide() {

@@ -1,8 +1,10 @@
 //! What a webhook's receiver gets.
 
 use serde_json::{Value, json};
-use tests::sink::{Request, Sink};
-use tests::stack::Stack;
+use tests::{
+    sink::{Request, Sink},
+    stack::Stack,
+};
 
 #[tokio::test]
 async fn an_event_reaches_the_webhook_that_asks_for_it() {

@@ -2,8 +2,10 @@
 
 use serde_json::json;
 use standardwebhooks::Webhook as Verifier;
-use tests::sink::{Request, Sink};
-use tests::stack::{Stack, text};
+use tests::{
+    sink::{Request, Sink},
+    stack::{Stack, text},
+};
 
 fn verify(request: &Request, secret: &str) -> bool {
     let verifier = match secret.strip_prefix("whsec_") {

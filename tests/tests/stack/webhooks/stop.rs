@@ -1,9 +1,11 @@
 //! Deleting and disabling stop what is queued.
 
 use serde_json::json;
-use tests::sink::{Reply, Sink};
-use tests::stack::{Stack, text};
-use tests::webhook::Webhook;
+use tests::{
+    sink::{Reply, Sink},
+    stack::{Stack, text},
+    webhook::Webhook,
+};
 
 /// A webhook whose delivery failed once and waits for its second attempt.
 async fn waiting(stack: &Stack, sink: &Sink) -> (Webhook, String, String) {

@@ -1,8 +1,10 @@
 //! Test, preview, new secret.
 
 use serde_json::json;
-use tests::sink::{Reply, Sink};
-use tests::stack::{Stack, text};
+use tests::{
+    sink::{Reply, Sink},
+    stack::{Stack, text},
+};
 
 #[tokio::test]
 async fn a_test_sends_now_and_tells_what_came_back() {

@@ -2,10 +2,7 @@
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
-use domain::{
-    delivery::{Attempt, Status},
-    invalid::Invalid,
-};
+use domain::{attempt::Attempt, delivery::Status, validation::FieldError};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -100,7 +97,7 @@ pub struct BatchError {
     /// What is wrong.
     pub detail: String,
     /// Every invalid field of the event.
-    #[schema(value_type = Vec<Invalid>)]
+    #[schema(value_type = Vec<FieldError>)]
     pub errors: Vec<Value>,
 }
 

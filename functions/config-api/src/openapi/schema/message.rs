@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
-use domain::{delivery::Attempt, message::Change};
+use domain::{attempt::Attempt, message::Change};
 use serde_json::Value;
 use utoipa::ToSchema;
 

@@ -72,7 +72,9 @@ pub enum Conflict {
 mod tests {
     use std::collections::BTreeSet;
 
-    use domain::{event::NewEvent, invalid::Problems, target::Allow, webhook::Settings};
+    use domain::{
+        egress_policy::AllowList, event::NewEvent, validation::ValidationErrors, webhook::Settings,
+    };
     use serde_json::{Map, Value, json};
     use utoipa::PartialSchema;
 
@@ -80,7 +82,7 @@ mod tests {
 
     /// Sends a value of a wrong type for every described field: the parser must report each, and no
     /// unknown or missing field.
-    fn assert_described<T: PartialSchema>(parse: impl Fn(Value) -> Result<(), Problems>) {
+    fn assert_described<T: PartialSchema>(parse: impl Fn(Value) -> Result<(), ValidationErrors>) {
         let described = json!(T::schema());
         let names = described["properties"]
             .as_object()
@@ -105,7 +107,7 @@ mod tests {
     #[test]
     fn schemas_match_the_parsers() {
         assert_described::<WebhookInput>(|value| {
-            Settings::parse(value, &Allow::default()).map(drop)
+            Settings::parse(value, &AllowList::default()).map(drop)
         });
         let (user, now) = (platform::random::id(), platform::clock::now());
         assert_described::<UserInput>(|value| domain::user::Settings::parse(value).map(drop));
@@ -113,16 +115,16 @@ mod tests {
             domain::credential::Settings::parse(value, user, now).map(drop)
         });
         assert_described::<AccountInput>(|value| {
-            domain::account::Settings::parse(value, &Allow::default()).map(drop)
+            domain::account::Settings::parse(value, &AllowList::default()).map(drop)
         });
         let account = platform::random::id();
         assert_described::<ServiceInput>(|value| {
-            domain::service::Settings::parse(value, &Allow::default(), account).map(drop)
+            domain::service::Settings::parse(value, &AllowList::default(), account).map(drop)
         });
         assert_described::<ProviderInput>(|value| {
             domain::provider::Settings::parse(
                 value,
-                &Allow::default(),
+                &AllowList::default(),
                 domain::provider::Keys::Required,
             )
             .map(drop)
@@ -137,7 +139,7 @@ mod tests {
             domain::campaign::Settings::parse(value).map(drop)
         });
         assert_described::<ImportInput>(|value| {
-            domain::campaign::Import::parse(value, &Allow::default()).map(drop)
+            domain::campaign::Import::parse(value, &AllowList::default()).map(drop)
         });
         assert_described::<EventInput>(|value| NewEvent::parse(value).map(drop));
         assert_described::<EventTypeInput>(|value| {

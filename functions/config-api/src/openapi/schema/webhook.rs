@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    attempt::Attempt,
     condition::Condition,
-    delivery::Attempt,
     pattern::Pattern,
     retry::RetryPolicy,
     template::Format,
-    webhook::{DisabledReason, request::Preview},
+    webhook::{health::DisabledReason, request::Preview},
 };
 use serde::Deserialize;
 use serde_json::Value;

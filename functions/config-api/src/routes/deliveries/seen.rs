@@ -1,7 +1,7 @@
 //! The representation of a delivery in lists and reads.
 
 use domain::{
-    delivery::{Delivery, Status, Stopped},
+    delivery::{CancelledUntil, Delivery, Status},
     id::DeliveryId,
     time,
 };
@@ -21,7 +21,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn of(row: &Delivery, stopped: Stopped) -> Self {
+    pub(super) fn of(row: &Delivery, stopped: CancelledUntil) -> Self {
         let status = row.status_seen(stopped);
         let awaited = row.awaited.as_ref().filter(|_| status == Status::Retrying);
         Self {
@@ -36,8 +36,12 @@ impl Seen {
     }
 
     /// Returns a delivery that has no row yet.
-    pub(super) fn without_row(dispatched: &Dispatched, id: DeliveryId, stopped: Stopped) -> Self {
-        let cancelled = stopped.covers(dispatched.dispatched_at);
+    pub(super) fn without_row(
+        dispatched: &Dispatched,
+        id: DeliveryId,
+        stopped: CancelledUntil,
+    ) -> Self {
+        let cancelled = stopped.includes(dispatched.dispatched_at);
         Self {
             id,
             event_type: dispatched.event.kind.to_string(),

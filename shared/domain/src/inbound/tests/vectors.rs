@@ -19,10 +19,10 @@ fn windows(call: &Call, verification: &Verification, signed: i64) {
         (signed, Ok(())),
         (signed + 300, Ok(())),
         (signed - 300, Ok(())),
-        (signed + 301, Err(Refused::Stale)),
-        (signed - 301, Err(Refused::Stale)),
-        (Timestamp::MIN.as_second(), Err(Refused::Stale)),
-        (Timestamp::MAX.as_second(), Err(Refused::Stale)),
+        (signed + 301, Err(VerifyError::Stale)),
+        (signed - 301, Err(VerifyError::Stale)),
+        (Timestamp::MIN.as_second(), Err(VerifyError::Stale)),
+        (Timestamp::MAX.as_second(), Err(VerifyError::Stale)),
     ] {
         assert_eq!(
             call.verified(verification, now),
@@ -85,23 +85,23 @@ fn standard_webhooks_signatures_verify() {
     ] {
         assert_eq!(
             call("1614265330", signatures, BODY).verified(&verification, now),
-            Err(Refused::Mismatch)
+            Err(VerifyError::Mismatch)
         );
     }
     assert_eq!(
         call("1614265331", RIGHT, BODY).verified(&verification, now),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
     assert_eq!(
         call("1614265330", RIGHT, "{}").verified(&verification, now),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
     for time in ABSURD {
         let verdict = call(time, RIGHT, BODY).verified(&verification, now);
         assert!(
             matches!(
                 verdict,
-                Err(Refused::Stale | Refused::Malformed("webhook-timestamp"))
+                Err(VerifyError::Stale | VerifyError::Malformed("webhook-timestamp"))
             ),
             "{time}: {verdict:?}"
         );
@@ -111,13 +111,13 @@ fn standard_webhooks_signatures_verify() {
         call.headers.remove(missing);
         assert_eq!(
             call.verified(&verification, now),
-            Err(Refused::Missing(missing))
+            Err(VerifyError::Missing(missing))
         );
     }
     let other = with_secret("standard_webhooks", "a plain secret of 24 ch.");
     assert_eq!(
         call("1614265330", RIGHT, BODY).verified(&other, now),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
 }
 
@@ -134,11 +134,11 @@ fn github_signatures_verify() {
     );
     assert_eq!(
         verdict(&[("X-Hub-Signature-256", RIGHT)], "Hello, World?"),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
     assert_eq!(
         verdict(&[("X-Hub-Signature", RIGHT)], "Hello, World!"),
-        Err(Refused::Missing("x-hub-signature-256"))
+        Err(VerifyError::Missing("x-hub-signature-256"))
     );
     for malformed in [
         &RIGHT[7..],
@@ -150,13 +150,16 @@ fn github_signatures_verify() {
     ] {
         let verdict = verdict(&[("X-Hub-Signature-256", malformed)], "Hello, World!");
         assert!(
-            matches!(verdict, Err(Refused::Malformed(_) | Refused::Mismatch)),
+            matches!(
+                verdict,
+                Err(VerifyError::Malformed(_) | VerifyError::Mismatch)
+            ),
             "{malformed}: {verdict:?}"
         );
     }
     let other = with_secret("github", "It's a secret to everybody");
     let call = Call::new(&[("X-Hub-Signature-256", RIGHT)], "Hello, World!");
-    assert_eq!(call.verified(&other, 0), Err(Refused::Mismatch));
+    assert_eq!(call.verified(&other, 0), Err(VerifyError::Mismatch));
 }
 
 #[test]
@@ -180,19 +183,19 @@ fn stripe_signatures_verify() {
         assert_eq!(call(&right).verified(&verification, now), Ok(()), "{right}");
     }
     for (header, refused) in [
-        (format!("t=1492774577,{wrong}"), Refused::Mismatch),
-        (format!("t=1492774578,{RIGHT}"), Refused::Mismatch),
+        (format!("t=1492774577,{wrong}"), VerifyError::Mismatch),
+        (format!("t=1492774578,{RIGHT}"), VerifyError::Mismatch),
         (
             format!("t=1492774578,t=1492774577,{RIGHT}"),
-            Refused::Mismatch,
+            VerifyError::Mismatch,
         ),
         (
             format!("t=1492774577,{}", RIGHT.replace("v1", "v0")),
-            Refused::Mismatch,
+            VerifyError::Mismatch,
         ),
-        ("t=1492774577".to_owned(), Refused::Mismatch),
-        (RIGHT.to_owned(), Refused::Malformed("stripe-signature")),
-        (String::new(), Refused::Malformed("stripe-signature")),
+        ("t=1492774577".to_owned(), VerifyError::Mismatch),
+        (RIGHT.to_owned(), VerifyError::Malformed("stripe-signature")),
+        (String::new(), VerifyError::Malformed("stripe-signature")),
     ] {
         assert_eq!(
             call(&header).verified(&verification, now),
@@ -203,18 +206,18 @@ fn stripe_signatures_verify() {
     for time in ABSURD {
         let verdict = call(&format!("t={time},{RIGHT}")).verified(&verification, now);
         assert!(
-            matches!(verdict, Err(Refused::Stale | Refused::Malformed(_))),
+            matches!(verdict, Err(VerifyError::Stale | VerifyError::Malformed(_))),
             "{time}: {verdict:?}"
         );
     }
     assert_eq!(
         Call::new(&[], BODY).verified(&verification, now),
-        Err(Refused::Missing("stripe-signature"))
+        Err(VerifyError::Missing("stripe-signature"))
     );
     let other = with_secret("stripe", "whsec_other");
     assert_eq!(
         call(&format!("t=1492774577,{RIGHT}")).verified(&other, now),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
 }
 
@@ -235,17 +238,17 @@ fn slack_signatures_verify() {
     windows(&call("1531420618", SLACK_SIGNATURE), &verification, now);
     assert_eq!(
         call("1531420619", SLACK_SIGNATURE).verified(&verification, now),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
     let v1 = SLACK_SIGNATURE.replace("v0", "v1");
     assert_eq!(
         call("1531420618", &v1).verified(&verification, now),
-        Err(Refused::Malformed("x-slack-signature"))
+        Err(VerifyError::Malformed("x-slack-signature"))
     );
     for time in ABSURD {
         let verdict = call(time, SLACK_SIGNATURE).verified(&verification, now);
         assert!(
-            matches!(verdict, Err(Refused::Stale | Refused::Malformed(_))),
+            matches!(verdict, Err(VerifyError::Stale | VerifyError::Malformed(_))),
             "{time}: {verdict:?}"
         );
     }
@@ -254,13 +257,13 @@ fn slack_signatures_verify() {
         call.headers.remove(missing);
         assert_eq!(
             call.verified(&verification, now),
-            Err(Refused::Missing(missing))
+            Err(VerifyError::Missing(missing))
         );
     }
     let other = with_secret("slack", "another");
     assert_eq!(
         call("1531420618", SLACK_SIGNATURE).verified(&other, now),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
 }
 
@@ -277,17 +280,20 @@ fn shopify_signatures_verify_with_non_utf8_bodies() {
     );
     assert_eq!(
         verdict("hush", "X-Shopify-Hmac-SHA256", RIGHT, b"{}"),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
     assert_eq!(
         verdict("Hush", "X-Shopify-Hmac-SHA256", RIGHT, body),
-        Err(Refused::Mismatch)
+        Err(VerifyError::Mismatch)
     );
     let malformed = verdict("hush", "X-Shopify-Hmac-SHA256", "?", body);
-    assert_eq!(malformed, Err(Refused::Malformed("x-shopify-hmac-sha256")));
+    assert_eq!(
+        malformed,
+        Err(VerifyError::Malformed("x-shopify-hmac-sha256"))
+    );
     assert_eq!(
         verdict("hush", "X-Other", RIGHT, body),
-        Err(Refused::Missing("x-shopify-hmac-sha256"))
+        Err(VerifyError::Missing("x-shopify-hmac-sha256"))
     );
 }
 
@@ -412,7 +418,7 @@ fn twilio_signatures_verify() {
         let expected = if right {
             Ok(())
         } else {
-            Err(Refused::Mismatch)
+            Err(VerifyError::Mismatch)
         };
         assert_eq!(
             call.verified(&with_secret("twilio", "12345"), 0),
@@ -421,13 +427,13 @@ fn twilio_signatures_verify() {
         );
         assert_eq!(
             call.verified(&with_secret("twilio", "12346"), 0),
-            Err(Refused::Mismatch)
+            Err(VerifyError::Mismatch)
         );
     }
     let twilio = with_secret("twilio", "12345");
     assert_eq!(
         Call::new(&[], "").verified(&twilio, 0),
-        Err(Refused::Missing("x-twilio-signature"))
+        Err(VerifyError::Missing("x-twilio-signature"))
     );
     let call = Call::new(
         &[("X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=")],
@@ -436,7 +442,7 @@ fn twilio_signatures_verify() {
     assert_eq!(
         call.to("https://h.example/?bodySHA256=x")
             .verified(&twilio, 0),
-        Err(Refused::Malformed("bodySHA256"))
+        Err(VerifyError::Malformed("bodySHA256"))
     );
 }
 
@@ -495,21 +501,24 @@ fn hmacs_of_each_kind_verify() {
             Call::new(&[("x-sig", signature)], body).verified(&kind("Jefe"), 0)
         };
         assert_eq!(verdict(signature, BODY), Ok(()), "{algorithm} {encoding}");
-        assert_eq!(verdict(signature, "what?"), Err(Refused::Mismatch));
+        assert_eq!(verdict(signature, "what?"), Err(VerifyError::Mismatch));
         assert!(verdict(&signature[..signature.len() - 4], BODY).is_err());
-        assert_eq!(verdict("é", BODY), Err(Refused::Malformed("the signature")));
+        assert_eq!(
+            verdict("é", BODY),
+            Err(VerifyError::Malformed("the signature"))
+        );
         assert_eq!(
             Call::new(&[], BODY).verified(&kind("Jefe"), 0),
-            Err(Refused::Unauthenticated)
+            Err(VerifyError::Unauthenticated)
         );
         assert_eq!(
             Call::new(&[("x-sig", signature)], BODY).verified(&kind("jefe"), 0),
-            Err(Refused::Mismatch)
+            Err(VerifyError::Mismatch)
         );
         if !prefix.is_empty() {
             assert_eq!(
                 verdict(&signature[prefix.len()..], BODY),
-                Err(Refused::Malformed("the signature"))
+                Err(VerifyError::Malformed("the signature"))
             );
         }
     }
@@ -523,15 +532,18 @@ fn basic_and_header_secrets_verify() {
     for (authorization, expected) in [
         ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Ok(())),
         ("basic  QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Ok(())),
-        ("Basic QWxhZGRpbjpPcGVuIHNlc2FtZQ==", Err(Refused::Mismatch)),
-        ("Basic QWxhZGRpbg==", Err(Refused::Mismatch)),
-        ("Basic", Err(Refused::Malformed("authorization"))),
-        ("Basic ?", Err(Refused::Malformed("authorization"))),
+        (
+            "Basic QWxhZGRpbjpPcGVuIHNlc2FtZQ==",
+            Err(VerifyError::Mismatch),
+        ),
+        ("Basic QWxhZGRpbg==", Err(VerifyError::Mismatch)),
+        ("Basic", Err(VerifyError::Malformed("authorization"))),
+        ("Basic ?", Err(VerifyError::Malformed("authorization"))),
         (
             "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
-            Err(Refused::Malformed("authorization")),
+            Err(VerifyError::Malformed("authorization")),
         ),
-        ("", Err(Refused::Malformed("authorization"))),
+        ("", Err(VerifyError::Malformed("authorization"))),
     ] {
         assert_eq!(
             Call::new(&[("Authorization", authorization)], "").verified(&aladdin, 0),
@@ -541,7 +553,7 @@ fn basic_and_header_secrets_verify() {
     }
     assert_eq!(
         Call::new(&[], "").verified(&aladdin, 0),
-        Err(Refused::Missing("authorization"))
+        Err(VerifyError::Missing("authorization"))
     );
     let umlaut = verification(json!({"type": "basic", "username": "ü", "password": "é:x"}));
     assert_eq!(
@@ -552,9 +564,9 @@ fn basic_and_header_secrets_verify() {
     let header = verification(json!({"type": "header", "name": "X-Token", "value": "s3cret"}));
     for (value, expected) in [
         ("s3cret", Ok(())),
-        ("s3creT", Err(Refused::Mismatch)),
-        ("", Err(Refused::Mismatch)),
-        ("é", Err(Refused::Mismatch)),
+        ("s3creT", Err(VerifyError::Mismatch)),
+        ("", Err(VerifyError::Mismatch)),
+        ("é", Err(VerifyError::Mismatch)),
     ] {
         assert_eq!(
             Call::new(&[("x-token", value)], "").verified(&header, 0),
@@ -564,7 +576,7 @@ fn basic_and_header_secrets_verify() {
     }
     assert_eq!(
         Call::new(&[], "").verified(&header, 0),
-        Err(Refused::Unauthenticated)
+        Err(VerifyError::Unauthenticated)
     );
     assert_eq!(Call::new(&[], "").verified(&Verification::None, 0), Ok(()));
 }

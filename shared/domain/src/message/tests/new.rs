@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::{invalid::Problems, message::NewMessage};
+use crate::{message::NewMessage, validation::ValidationErrors};
 
-fn pointers(problems: Problems) -> Vec<String> {
+fn pointers(problems: ValidationErrors) -> Vec<String> {
     problems
         .0
         .into_iter()

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn call_goes_from_ringing_to_completed() {
-    let (row, errand) = accepted(Channel::Call);
-    let mut row = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    let (row, task) = accepted(Channel::Call);
+    let mut row = row.record_attempt(&task, made(1, SENT, at(0)), at(1), String::new());
     for (reported, theirs, status_then) in [
         (Status::Ringing, "ringing", "ringing"),
         (Status::Answered, "in-progress", "answered"),
@@ -50,7 +50,7 @@ fn call_that_was_stored_as_delivered_is_completed() {
 
 #[test]
 fn queued_message_can_be_cancelled() {
-    let (row, errand) = accepted(Channel::Sms);
+    let (row, task) = accepted(Channel::Sms);
     let cancelled = row.cancelled(at(1)).expect("it is queued");
     assert!(
         cancelled.is_cancelled()
@@ -58,8 +58,8 @@ fn queued_message_can_be_cancelled() {
             && cancelled.version == row.version + 1
     );
     assert_eq!(
-        attempt::arrive(Some(&cancelled), &errand),
-        crate::delivery::Arrival::Stale,
+        attempt::arrive(Some(&cancelled), &task),
+        crate::attempt::Arrival::Stale,
         "nothing is sent any more"
     );
     let events = cancelled.events();
@@ -71,6 +71,6 @@ fn queued_message_can_be_cancelled() {
         ),
         (1, "sms.failed", &json!("cancelled"))
     );
-    let sent = row.after(&errand, made(1, SENT, at(0)), at(1), String::new());
+    let sent = row.record_attempt(&task, made(1, SENT, at(0)), at(1), String::new());
     assert!(sent.cancelled(at(2)).is_none());
 }

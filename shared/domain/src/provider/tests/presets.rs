@@ -6,7 +6,7 @@ use super::{CALLBACK, *};
 pub(super) fn preset(text: &str) -> Provider {
     let document = serde_json::from_str(&text.replace("YOUR_", "MY_")).expect("JSON");
     let settings =
-        Settings::parse(document, &Allow::default(), Keys::Required).expect("a valid preset");
+        Settings::parse(document, &AllowList::default(), Keys::Required).expect("a valid preset");
     Provider::new(ProviderId::new(at(0), 7), settings, at(0))
 }
 
@@ -197,7 +197,8 @@ fn unedited_presets_are_rejected() {
     let at = |text: &str| {
         let document = serde_json::from_str(text).expect("JSON");
         pointers(
-            Settings::parse(document, &Allow::default(), Keys::Required).expect_err("placeholders"),
+            Settings::parse(document, &AllowList::default(), Keys::Required)
+                .expect_err("placeholders"),
         )
     };
     let twilio = include_str!("../../../../../docs/providers/twilio-sms.json");

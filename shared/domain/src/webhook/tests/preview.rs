@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{condition::subject::Subject, mask::MASK, redact::Redactor, webhook::request::Preview};
+use crate::{
+    condition::subject::Subject,
+    secrets::{mask::MASK, redact::Redactor},
+    webhook::request::Preview,
+};
 
 fn preview(webhook: &Webhook, data: Value) -> Preview {
     request::preview(webhook, &address(webhook), &event(data))
@@ -149,7 +153,7 @@ fn shown(secret: &str, guess: &str) -> String {
     let webhook = guessed(secret);
     let (shown, missing) =
         request::preview(&webhook, &address(&webhook), &event(json!({"q": guess})));
-    let blocked = shown.as_ref().err().map(Unfit::to_string);
+    let blocked = shown.as_ref().err().map(RenderError::to_string);
     json!({"shown": shown.ok(), "blocked": blocked, "missing": Vec::from(missing)}).to_string()
 }
 

@@ -20,7 +20,7 @@ use memchr::memmem;
 use percent_encoding::percent_decode_str;
 
 use self::decode::{CODES, Decoded, End};
-use crate::mask::{self, MASK};
+use super::mask::{self, MASK};
 
 /// Maximum nesting of encodings, such as a form in a JSON string.
 const LAYERS: usize = 2;

@@ -9,7 +9,6 @@ use super::{
     MASK, Masked, RUN, Tags, each_literal, is_secret_name, literals, looks_random,
     masked as masked_url, pieces, runs,
 };
-use crate::header::is_sensitive;
 
 /// Authentication schemes that are no ordinary words: the text after one is a secret.
 const SCHEMES: [&str; 11] = [
@@ -86,12 +85,12 @@ const IDENTIFIERS: [&str; 10] = [
 fn is_identifier(name: &str) -> bool {
     IDENTIFIERS.contains(&name)
         || name.contains("idempotency")
-        || name.ends_with("-id") && !name.contains("session") && !is_sensitive(name)
+        || name.ends_with("-id") && !name.contains("session") && !is_secret_header(name)
 }
 
 fn masked(name: &str, value: &str, tags: Tags) -> Masked {
     let mut out = Masked::new(tags);
-    if !is_sensitive(name) {
+    if !is_secret_header(name) {
         by_value(&mut out, value);
     } else if has_secret_tag(value) && tags == Tags::Shown {
         out.show(value);
@@ -207,6 +206,12 @@ fn is_path(word: &str) -> bool {
             && has(u8::is_ascii_digit)
     };
     word.starts_with('/') && !word.contains(['+', '=']) && !word.split('/').any(random)
+}
+
+/// Whether the values of this header are secrets, judging by its name.
+pub fn is_secret_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains("cookie") || is_secret_name(&name)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The access token issued to an account, and who fetches the next one.
 //!
-//! The state is stored in one row, [`Issued`]. A caller that needs a token asks [`Issued::step`]:
+//! The state is stored in one row, [`IssuedTokens`]. A caller that needs a token asks [`IssuedTokens::step`]:
 //! use the current one, wait for another caller's fetch, or fetch one. A fetch starts with a lease
 //! on the row, so that only one of many callers, across all processes, sends a request to the
 //! authorization server. The lease of a crashed caller expires. Waiting callers share the result,
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// An access token issued by an authorization server.
 #[derive(Debug, Clone)]
-pub struct Token {
+pub struct IssuedToken {
     /// The token sent with requests.
     pub access: SecretString,
     /// How long it is used.
@@ -21,11 +21,11 @@ pub struct Token {
     pub lease: String,
 }
 
-/// Token state of an account.
+/// IssuedToken state of an account.
 #[derive(Debug, Clone, Default)]
-pub struct Issued {
+pub struct IssuedTokens {
     /// The last token.
-    pub token: Option<Token>,
+    pub token: Option<IssuedToken>,
     /// Refresh token, if the server has replaced the configured one.
     pub refresh: Option<SecretString>,
     /// Lease of the caller that fetches the next token.
@@ -65,7 +65,7 @@ pub enum Step {
     Fail(String),
 }
 
-impl Issued {
+impl IssuedTokens {
     /// Returns the next step of a caller at `now`. `refused` is a token that the service rejected,
     /// `waited` the lease that the caller waited for.
     pub fn step(
@@ -74,7 +74,7 @@ impl Issued {
         waited: Option<&str>,
         now: Timestamp,
     ) -> Step {
-        let serves = |token: &&Token| {
+        let serves = |token: &&IssuedToken| {
             let refused = refused
                 .is_some_and(|refused| refused.expose_secret() == token.access.expose_secret());
             // A caller that waited for a token uses it as it is. If it is invalid, fetching another
@@ -104,8 +104,8 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
     }
 
-    fn token(access: &str, good_until: i64) -> Token {
-        Token {
+    fn token(access: &str, good_until: i64) -> IssuedToken {
+        IssuedToken {
             access: access.into(),
             good_until: at(good_until),
             lease: "previous".to_owned(),
@@ -127,28 +127,26 @@ mod tests {
                 reason: "no".to_owned(),
             })
         };
-        let step = |issued: &Issued, refused: Option<&SecretString>, waited| match issued.step(
-            refused,
-            waited,
-            at(100),
-        ) {
+        let step = |issued: &IssuedTokens, refused: Option<&SecretString>, waited| match issued
+            .step(refused, waited, at(100))
+        {
             Step::Use(token) => format!("use {}", token.expose_secret()),
             Step::Fetch => "fetch".to_owned(),
             Step::Wait(lease) => format!("wait {lease}"),
             Step::Fail(reason) => format!("fail {reason}"),
         };
-        let nothing = Issued::default();
-        let good = Issued {
+        let nothing = IssuedTokens::default();
+        let good = IssuedTokens {
             token: Some(token("new", 101)),
-            ..Issued::default()
+            ..IssuedTokens::default()
         };
-        let ended = Issued {
+        let ended = IssuedTokens {
             token: Some(token("new", 100)),
-            ..Issued::default()
+            ..IssuedTokens::default()
         };
-        let old = Issued {
+        let old = IssuedTokens {
             token: Some(token("old", 101)),
-            ..Issued::default()
+            ..IssuedTokens::default()
         };
         for (issued, refused, waited, wanted) in [
             (nothing.clone(), None, None, "fetch"),
@@ -159,7 +157,7 @@ mod tests {
             (ended.clone(), None, Some("previous"), "use new"),
             (old.clone(), Some(&refused), Some("previous"), "use old"),
             (
-                Issued {
+                IssuedTokens {
                     lease: lease(101),
                     ..nothing.clone()
                 },
@@ -168,7 +166,7 @@ mod tests {
                 "wait l",
             ),
             (
-                Issued {
+                IssuedTokens {
                     lease: lease(101),
                     ..old
                 },
@@ -177,7 +175,7 @@ mod tests {
                 "wait l",
             ),
             (
-                Issued {
+                IssuedTokens {
                     lease: lease(101),
                     ..good
                 },
@@ -186,7 +184,7 @@ mod tests {
                 "use new",
             ),
             (
-                Issued {
+                IssuedTokens {
                     lease: lease(100),
                     ..ended
                 },
@@ -195,7 +193,7 @@ mod tests {
                 "fetch",
             ),
             (
-                Issued {
+                IssuedTokens {
                     failure: failure("l"),
                     ..nothing.clone()
                 },
@@ -204,7 +202,7 @@ mod tests {
                 "fail no",
             ),
             (
-                Issued {
+                IssuedTokens {
                     failure: failure("l"),
                     ..nothing.clone()
                 },
@@ -213,7 +211,7 @@ mod tests {
                 "fetch",
             ),
             (
-                Issued {
+                IssuedTokens {
                     failure: failure("l"),
                     lease: lease(101),
                     ..nothing.clone()
@@ -223,7 +221,7 @@ mod tests {
                 "wait l",
             ),
             (
-                Issued {
+                IssuedTokens {
                     failure: failure("other"),
                     ..nothing
                 },

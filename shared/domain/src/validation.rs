@@ -2,16 +2,15 @@
 //! fields, each with its JSON pointer (RFC 6901).
 //!
 //! A document of 256 KiB can contain 40,000 unknown fields. At most [`MAX_UNKNOWN`] of one object
-//! are listed, and [`Problems::capped`] limits the total in a response.
+//! are listed, and [`ValidationErrors::capped`] limits the total in a response.
 
 mod errors;
-mod problems;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 
-pub use self::problems::{Checked, Invalid, Problems};
+pub use self::errors::{ClientError, FieldError, Validated, ValidationErrors};
 
 /// Maximum number of unknown fields listed per object.
 const MAX_UNKNOWN: usize = 100;
@@ -32,8 +31,8 @@ impl Source {
     /// it was probably left out by mistake.
     pub fn secret(
         self,
-        parse: impl FnOnce(Value) -> Checked<SecretString>,
-    ) -> impl FnOnce(Value) -> Checked<SecretString> {
+        parse: impl FnOnce(Value) -> Validated<SecretString>,
+    ) -> impl FnOnce(Value) -> Validated<SecretString> {
         move |value| {
             let secret = parse(value)?;
             self.check_not_blank(secret.expose_secret())
@@ -42,9 +41,9 @@ impl Source {
     }
 
     /// Rejects a blank (but not empty) secret from a client.
-    pub(crate) fn check_not_blank(self, secret: &str) -> Checked<()> {
+    pub(crate) fn check_not_blank(self, secret: &str) -> Validated<()> {
         if self == Self::Client && !secret.is_empty() && secret.trim().is_empty() {
-            return Err(Problems::here("must not be blank"));
+            return Err(ValidationErrors::here("must not be blank"));
         }
         Ok(())
     }
@@ -53,26 +52,26 @@ impl Source {
 /// Reads the fields of one JSON object. Each field is read once; `finish` reports the fields that
 /// were not read. An explicit `null` counts as absent, as in a merge patch (RFC 7396).
 #[derive(Debug)]
-pub struct Fields {
+pub struct FieldReader {
     left: Map<String, Value>,
-    problems: Vec<Invalid>,
+    problems: Vec<FieldError>,
     /// Names of the fields read so far.
     known: Vec<String>,
 }
 
-impl Fields {
+impl FieldReader {
     /// The fields of `value`, which must be an object.
     ///
     /// # Errors
     /// Fails if `value` is not an object.
-    pub fn of(value: Value) -> Checked<Self> {
+    pub fn of(value: Value) -> Validated<Self> {
         match value {
             Value::Object(left) => Ok(Self {
                 left,
                 problems: Vec::new(),
                 known: Vec::new(),
             }),
-            _ => Err(Problems::here("must be an object")),
+            _ => Err(ValidationErrors::here("must be an object")),
         }
     }
 
@@ -80,7 +79,7 @@ impl Fields {
     pub fn optional<T>(
         &mut self,
         name: &str,
-        parse: impl FnOnce(Value) -> Checked<T>,
+        parse: impl FnOnce(Value) -> Validated<T>,
     ) -> Option<T> {
         let value = self.take(name)?;
         self.collect(name, parse(value))
@@ -90,11 +89,11 @@ impl Fields {
     pub fn required<T>(
         &mut self,
         name: &str,
-        parse: impl FnOnce(Value) -> Checked<T>,
+        parse: impl FnOnce(Value) -> Validated<T>,
     ) -> Option<T> {
         let parsed = self
             .take(name)
-            .map_or_else(|| Err(Problems::here("is required")), parse);
+            .map_or_else(|| Err(ValidationErrors::here("is required")), parse);
         self.collect(name, parsed)
     }
 
@@ -103,7 +102,7 @@ impl Fields {
         &mut self,
         name: &str,
         default: T,
-        parse: impl FnOnce(Value) -> Checked<T>,
+        parse: impl FnOnce(Value) -> Validated<T>,
     ) -> Option<T> {
         match self.take(name) {
             Some(value) => self.collect(name, parse(value)),
@@ -128,7 +127,7 @@ impl Fields {
 
     /// Records an error of the field `name`, or of the object itself if `name` is empty.
     pub fn refuse(&mut self, name: &str, detail: impl Into<String>) {
-        let problems = Problems::here(detail);
+        let problems = ValidationErrors::here(detail);
         self.problems.extend(
             if name.is_empty() {
                 problems
@@ -143,7 +142,7 @@ impl Fields {
     ///
     /// # Errors
     /// Reports every invalid, missing and unknown field.
-    pub fn finish<T>(mut self, whole: Option<T>) -> Checked<T> {
+    pub fn finish<T>(mut self, whole: Option<T>) -> Validated<T> {
         let count = self.left.len();
         if count > MAX_UNKNOWN {
             self.refuse(
@@ -164,11 +163,11 @@ impl Fields {
         }
         match whole {
             Some(whole) if self.problems.is_empty() => Ok(whole),
-            _ => Err(Problems(self.problems)),
+            _ => Err(ValidationErrors(self.problems)),
         }
     }
 
-    fn collect<T>(&mut self, name: &str, parsed: Checked<T>) -> Option<T> {
+    fn collect<T>(&mut self, name: &str, parsed: Validated<T>) -> Option<T> {
         parsed
             .map_err(|problems| self.problems.extend(problems.under(name).0))
             .ok()
@@ -203,35 +202,38 @@ fn unknown_field(known: &[String]) -> String {
 ///
 /// # Errors
 /// Fails if the text is not an absolute URL.
-pub fn url(text: &str) -> Checked<Url> {
-    Url::parse(text)
-        .map_err(|_| Problems::here("must be an absolute URL such as https://example.com/path"))
+pub fn url(text: &str) -> Validated<Url> {
+    Url::parse(text).map_err(|_| {
+        ValidationErrors::here("must be an absolute URL such as https://example.com/path")
+    })
 }
 
 /// A string.
-pub fn string(value: Value) -> Checked<String> {
+pub fn string(value: Value) -> Validated<String> {
     match value {
         Value::String(text) => Ok(text),
-        _ => Err(Problems::here("must be a string")),
+        _ => Err(ValidationErrors::here("must be a string")),
     }
 }
 
 /// A boolean.
 #[expect(clippy::needless_pass_by_value, reason = "parsers consume the value")]
-pub fn boolean(value: Value) -> Checked<bool> {
+pub fn boolean(value: Value) -> Validated<bool> {
     value
         .as_bool()
-        .ok_or_else(|| Problems::here("must be true or false"))
+        .ok_or_else(|| ValidationErrors::here("must be true or false"))
 }
 
 /// A whole number from `min` to `max`. `60.0` and `6e1` count as whole numbers.
-pub fn whole(min: u64, max: u64) -> impl FnOnce(Value) -> Checked<u64> {
+pub fn whole(min: u64, max: u64) -> impl FnOnce(Value) -> Validated<u64> {
     move |value| {
         value
             .as_u64()
             .or_else(|| integral(value.as_f64()?))
             .filter(|number| (min..=max).contains(number))
-            .ok_or_else(|| Problems::here(format!("must be a whole number from {min} to {max}")))
+            .ok_or_else(|| {
+                ValidationErrors::here(format!("must be a whole number from {min} to {max}"))
+            })
     }
 }
 
@@ -248,14 +250,14 @@ fn integral(number: f64) -> Option<u64> {
 }
 
 /// One of these strings.
-pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Value) -> Checked<T> {
+pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Value) -> Validated<T> {
     move |value| {
         let found = value
             .as_str()
             .and_then(|text| choices.iter().find(|(name, _)| *name == text));
         found.map(|(_, choice)| *choice).ok_or_else(|| {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            Problems::here(format!("must be one of: {}", names.join(", ")))
+            ValidationErrors::here(format!("must be one of: {}", names.join(", ")))
         })
     }
 }
@@ -264,14 +266,16 @@ pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl FnOnce(Value) -> Checked<T
 pub fn list<T>(
     min: usize,
     max: usize,
-    each: impl Fn(Value) -> Checked<T>,
-) -> impl FnOnce(Value) -> Checked<Vec<T>> {
+    each: impl Fn(Value) -> Validated<T>,
+) -> impl FnOnce(Value) -> Validated<Vec<T>> {
     move |value| {
         let Value::Array(values) = value else {
-            return Err(Problems::here("must be an array"));
+            return Err(ValidationErrors::here("must be an array"));
         };
         if !(min..=max).contains(&values.len()) {
-            return Err(Problems::here(format!("must contain {min} to {max} items")));
+            return Err(ValidationErrors::here(format!(
+                "must contain {min} to {max} items"
+            )));
         }
         gather(
             values
@@ -287,14 +291,14 @@ pub fn list<T>(
 /// An object of at most `max` entries. `each` gets name and value; errors include the name.
 pub fn entries<T>(
     max: usize,
-    each: impl Fn(&str, Value) -> Checked<T>,
-) -> impl FnOnce(Value) -> Checked<Vec<(String, T)>> {
+    each: impl Fn(&str, Value) -> Validated<T>,
+) -> impl FnOnce(Value) -> Validated<Vec<(String, T)>> {
     move |value| {
         let Value::Object(values) = value else {
-            return Err(Problems::here("must be an object"));
+            return Err(ValidationErrors::here("must be an object"));
         };
         if values.len() > max {
-            return Err(Problems::here(format!(
+            return Err(ValidationErrors::here(format!(
                 "must contain at most {max} entries"
             )));
         }
@@ -304,8 +308,8 @@ pub fn entries<T>(
 
 fn gather<T>(
     values: impl IntoIterator<Item = (String, Value)>,
-    each: impl Fn(&str, Value) -> Checked<T>,
-) -> Checked<Vec<(String, T)>> {
+    each: impl Fn(&str, Value) -> Validated<T>,
+) -> Validated<Vec<(String, T)>> {
     let mut problems = Vec::new();
     let mut parsed = Vec::new();
     for (token, value) in values {
@@ -317,37 +321,43 @@ fn gather<T>(
     if problems.is_empty() {
         Ok(parsed)
     } else {
-        Err(Problems(problems))
+        Err(ValidationErrors(problems))
     }
 }
 
 /// A resource name: trimmed, 1 to 100 characters, no control characters.
-pub fn name(value: Value) -> Checked<String> {
+pub fn name(value: Value) -> Validated<String> {
     let text = string(value)?.trim().to_owned();
     match text.chars().count() {
-        0 => Err(Problems::here("must not be empty")),
+        0 => Err(ValidationErrors::here("must not be empty")),
         1..=100 if !text.chars().any(char::is_control) => Ok(text),
-        1..=100 => Err(Problems::here("must not contain control characters")),
-        _ => Err(Problems::here("must have at most 100 characters")),
+        1..=100 => Err(ValidationErrors::here(
+            "must not contain control characters",
+        )),
+        _ => Err(ValidationErrors::here("must have at most 100 characters")),
     }
 }
 
 /// A text of 1 to `max` characters without control characters.
-pub fn text(max: usize) -> impl FnOnce(Value) -> Checked<String> {
+pub fn text(max: usize) -> impl FnOnce(Value) -> Validated<String> {
     move |value| {
         let text = string(value)?;
         if !(1..=max).contains(&text.chars().count()) {
-            return Err(Problems::here(format!("must have 1 to {max} characters")));
+            return Err(ValidationErrors::here(format!(
+                "must have 1 to {max} characters"
+            )));
         }
         if text.chars().any(char::is_control) {
-            return Err(Problems::here("must not contain control characters"));
+            return Err(ValidationErrors::here(
+                "must not contain control characters",
+            ));
         }
         Ok(text)
     }
 }
 
 /// A secret issued by a third party: 1 to 4096 characters without control characters.
-pub fn secret(value: Value) -> Checked<SecretString> {
+pub fn secret(value: Value) -> Validated<SecretString> {
     text(4096)(value).map(SecretString::from)
 }
 

@@ -1,4 +1,4 @@
-//! Token endpoint responses: RFC 6749, sections 5.1 and 5.2, and common deviations.
+//! IssuedToken endpoint responses: RFC 6749, sections 5.1 and 5.2, and common deviations.
 //!
 //! A refresh token may be single-use: once the server has replaced it, the old one is invalid.
 //! [`TokenAnswer::read`] therefore finds the new one in every 2xx response, even without a usable
@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::issued::Token;
-use crate::{form, json, redact::Redactor};
+use super::oauth_tokens::IssuedToken;
+use crate::{form, json, secrets::redact::Redactor};
 
 /// Lifetime of a token without `expires_in`.
 const UNKNOWN_LIFE: SignedDuration = SignedDuration::from_hours(1);
@@ -24,7 +24,7 @@ const MAX_ERROR: usize = 50;
 #[derive(Debug, Clone)]
 pub struct TokenAnswer {
     /// Access token, or the reason why there is none, without secrets.
-    pub token: Result<Token, String>,
+    pub token: Result<IssuedToken, String>,
     /// Refresh token that replaces the current one.
     pub refresh: Option<SecretString>,
 }
@@ -40,7 +40,7 @@ impl TokenAnswer {
         now: Timestamp,
     ) -> Self {
         let document = document(body);
-        let token = token(status, &document, secrets).map(|access| Token {
+        let token = token(status, &document, secrets).map(|access| IssuedToken {
             access: access.into(),
             good_until: now
                 .saturating_add(lifetime(&document["expires_in"]))
@@ -155,7 +155,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     use super::*;
-    use crate::redact::Secrets;
+    use crate::secrets::redact::Secrets;
 
     const OK: StatusCode = StatusCode::OK;
 

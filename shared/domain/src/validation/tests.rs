@@ -30,8 +30,8 @@ fn numbers_without_a_fraction_are_whole() {
 
 #[test]
 fn all_invalid_fields_are_reported() {
-    let mut fields =
-        Fields::of(json!({"name": " ", "tags": ["a", 1], "a/b": 1, "size": 9})).expect("object");
+    let mut fields = FieldReader::of(json!({"name": " ", "tags": ["a", 1], "a/b": 1, "size": 9}))
+        .expect("object");
     let name = fields.required("name", name);
     let size = fields.defaulted("size", 1, whole(1, 5));
     let tags = fields.optional("tags", list(1, 3, string));
@@ -66,7 +66,7 @@ fn unknown_fields_suggest_a_known_one() {
 }
 
 fn unknown(document: Value) -> Vec<(String, String)> {
-    let mut fields = Fields::of(document).expect("object");
+    let mut fields = FieldReader::of(document).expect("object");
     fields.optional("name", name);
     fields.optional("url", string);
     let problems = fields.finish(Some(())).expect_err("errors").capped();
@@ -91,10 +91,10 @@ fn known_fields_are_listed_once() {
             "is not a known field.",
         ]
     );
-    let problems = Fields::of(json!({"a": 1})).and_then(|fields| fields.finish(Some(())));
+    let problems = FieldReader::of(json!({"a": 1})).and_then(|fields| fields.finish(Some(())));
     assert_eq!(
         problems,
-        Err(Problems::here("is not a known field. No fields are allowed here.").under("a"))
+        Err(ValidationErrors::here("is not a known field. No fields are allowed here.").under("a"))
     );
 }
 

@@ -1,5 +1,7 @@
 //! Validation errors.
 
+use std::fmt::Display;
+
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use utoipa::ToSchema;
 
@@ -11,7 +13,7 @@ const MAX_LISTED_BYTES: usize = 64 * 1024;
 
 /// An invalid field or header.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-pub struct Invalid {
+pub struct FieldError {
     /// JSON pointer (RFC 6901) to the field, empty for the document itself. Absent for a header.
     #[schema(required = false)]
     pub pointer: String,
@@ -22,9 +24,9 @@ pub struct Invalid {
     pub detail: String,
 }
 
-impl Serialize for Invalid {
+impl Serialize for FieldError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entry = serializer.serialize_struct("Invalid", 2)?;
+        let mut entry = serializer.serialize_struct("FieldError", 2)?;
         match self.header {
             Some(header) => entry.serialize_field("header", header)?,
             None => entry.serialize_field("pointer", &self.pointer)?,
@@ -36,15 +38,15 @@ impl Serialize for Invalid {
 
 /// All errors of a value, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(pub Vec<Invalid>);
+pub struct ValidationErrors(pub Vec<FieldError>);
 
 /// Result of parsing a value.
-pub type Checked<T> = Result<T, Problems>;
+pub type Validated<T> = Result<T, ValidationErrors>;
 
-impl Problems {
+impl ValidationErrors {
     /// An error of the value itself.
     pub fn here(detail: impl Into<String>) -> Self {
-        Self(vec![Invalid {
+        Self(vec![FieldError {
             pointer: String::new(),
             header: None,
             detail: detail.into(),
@@ -56,7 +58,7 @@ impl Problems {
     #[must_use]
     pub fn capped(mut self) -> Self {
         let mut bytes = 0;
-        let fits = |problem: &&Invalid| {
+        let fits = |problem: &&FieldError| {
             bytes += problem.pointer.len() + problem.detail.len();
             bytes <= MAX_LISTED_BYTES
         };
@@ -103,5 +105,17 @@ impl Problems {
             invalid.pointer = format!("/{token}{}", invalid.pointer);
         }
         self
+    }
+}
+
+/// An error whose text is written for clients: what is wrong, and what is allowed. It converts to
+/// the [`ValidationErrors`] of the value itself.
+///
+/// Errors of libraries don't have it: code that gets one describes it in its own words.
+pub trait ClientError: Display {}
+
+impl<E: ClientError> From<E> for ValidationErrors {
+    fn from(error: E) -> Self {
+        Self::here(error.to_string())
     }
 }

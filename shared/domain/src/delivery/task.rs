@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Ticket;
 use crate::{
+    attempt::AttemptToken,
     event::{EventText, is_zero},
     id::DeliveryId,
     retry::{hop_delay, line_delay},
@@ -13,16 +13,16 @@ use crate::{
 
 /// Delay in seconds of a message sent before its row is written. The write is normally done by
 /// then.
-pub const HEAD_START: u32 = 1;
+pub const WRITE_AHEAD_DELAY_SECS: u32 = 1;
 
 /// Requests one attempt of one delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Message {
+pub struct DeliveryTask {
     /// The event and the webhook.
     pub delivery: DeliveryId,
     /// Number of the attempt, and the token that makes this message unique.
     #[serde(flatten)]
-    pub ticket: Ticket,
+    pub attempt_token: AttemptToken,
     /// When the chain of attempts was requested. A chain requested before its webhook was disabled
     /// is cancelled.
     pub queued_at: Timestamp,
@@ -50,11 +50,11 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Due {
     /// The attempt is due.
-    Now(Message),
+    Now(DeliveryTask),
     /// The message is early. Re-queue it with this delay and do nothing else.
     Later {
-        /// Message to re-queue.
-        message: Message,
+        /// DeliveryTask to re-queue.
+        message: DeliveryTask,
         /// SQS `DelaySeconds`, at most 900.
         delay_seconds: u32,
     },
@@ -66,7 +66,7 @@ pub enum Due {
 /// rest allows for clock differences and rate limits.
 const MAX_WAITS: u32 = 2000;
 
-impl Message {
+impl DeliveryTask {
     /// The message for the first attempt of a delivery matched at `queued_at`.
     pub fn first(
         delivery: DeliveryId,
@@ -74,10 +74,10 @@ impl Message {
         queued_at: Timestamp,
         event: Option<EventText>,
     ) -> Self {
-        let ticket = Ticket { number: 1, token };
+        let attempt_token = AttemptToken { number: 1, token };
         Self {
             delivery,
-            ticket,
+            attempt_token,
             queued_at,
             due_at: None,
             waits: 0,
@@ -125,10 +125,10 @@ impl Message {
         self.due_at.is_none()
     }
 
-    /// Whether a row that waits for `ticket` waits for this message.
-    pub fn answers(&self, ticket: &Ticket) -> bool {
-        let tokens = [Some(&self.ticket.token), self.replaces.as_ref()];
-        self.ticket.number == ticket.number && tokens.contains(&Some(&ticket.token))
+    /// Whether a row that awaits `next` waits for this message.
+    pub fn answers(&self, next: &AttemptToken) -> bool {
+        let tokens = [Some(&self.attempt_token.token), self.replaces.as_ref()];
+        self.attempt_token.number == next.number && tokens.contains(&Some(&next.token))
     }
 
     /// Whether the attempt is due at `now`. A message in a line is checked every time it arrives.

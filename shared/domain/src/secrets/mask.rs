@@ -7,11 +7,13 @@ mod header;
 
 use percent_encoding::percent_decode_str;
 
-pub use self::header::{header, header_secrets, header_template, received_header};
+pub use self::header::{
+    header, header_secrets, header_template, is_secret_header, received_header,
+};
 
 use crate::{
-    invalid::{Checked, Problems},
-    template::tag_at,
+    tag::tag_at,
+    validation::{Validated, ValidationErrors},
 };
 
 /// Placeholder of a secret.
@@ -154,9 +156,9 @@ pub fn hint(secret: &str) -> Option<String> {
 ///
 /// # Errors
 /// Fails if the text contains [`MASK`].
-pub fn unmasked(text: String) -> Checked<String> {
+pub fn unmasked(text: String) -> Validated<String> {
     if text.contains(MASK) {
-        return Err(Problems::here(
+        return Err(ValidationErrors::here(
             "contains a mask (•••). Enter the whole value, or omit the field to keep the stored one.",
         ));
     }

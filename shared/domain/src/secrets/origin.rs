@@ -11,11 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use crate::{
-    invalid::{Checked, Problems},
-    mask,
-    template::HeaderTemplate,
-};
+use super::mask;
+use crate::validation::{Validated, ValidationErrors};
 
 /// Scheme, host and port of a URL, such as `https://example.com` (RFC 6454).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,10 +57,9 @@ impl StoredSecret {
     /// The secrets among `headers`, which are at `path` in the document.
     pub(crate) fn of_headers<'a>(
         path: &'a [&'a str],
-        headers: &'a [(HeaderName, HeaderTemplate)],
+        headers: impl Iterator<Item = (&'a HeaderName, &'a str)> + 'a,
     ) -> impl Iterator<Item = Self> + 'a {
         headers
-            .iter()
             .filter(|(name, value)| contains_secret(name, value))
             .map(|(name, _)| {
                 let path = path
@@ -95,19 +91,19 @@ impl StoredSecret {
     }
 
     /// An error of its value.
-    fn problem(&self, detail: String) -> Problems {
+    fn problem(&self, detail: String) -> ValidationErrors {
         self.path
             .iter()
             .rev()
-            .fold(Problems::here(detail), |problems, field| {
+            .fold(ValidationErrors::here(detail), |problems, field| {
                 problems.under(field)
             })
     }
 }
 
 /// Whether a header value contains a secret itself, not only a tag (`Bearer {secret.token}`).
-fn contains_secret(name: &HeaderName, value: &HeaderTemplate) -> bool {
-    mask::header_secrets(name.as_str(), value.as_str())
+fn contains_secret(name: &HeaderName, value: &str) -> bool {
+    mask::header_secrets(name.as_str(), value)
         .iter()
         .any(|part| !part.trim().is_empty())
 }
@@ -135,7 +131,7 @@ impl SecretOrigins {
         patch: &Value,
         before: &Origin,
         after: &Origin,
-    ) -> Checked<Self> {
+    ) -> Validated<Self> {
         let (mut origins, mut missing) = (BTreeMap::new(), Vec::new());
         for secret in secrets.into_iter().filter(|secret| !secret.is_given(patch)) {
             let place = secret.path.join("/");
@@ -156,7 +152,7 @@ impl SecretOrigins {
         if missing.is_empty() {
             Ok(Self(origins))
         } else {
-            Err(Problems(missing))
+            Err(ValidationErrors(missing))
         }
     }
 }
@@ -200,13 +196,9 @@ mod tests {
                 ("authorization", "Bearer {secret.t}"),
                 ("accept", "text/plain"),
             ];
-            let headers = headers.map(|(name, value)| {
-                (
-                    HeaderName::from_static(name),
-                    HeaderTemplate::parse(value).expect("a template"),
-                )
-            });
-            let headers: Vec<_> = StoredSecret::of_headers(&["headers"], &headers).collect();
+            let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value));
+            let headers = headers.iter().map(|(name, value)| (name, *value));
+            let headers: Vec<_> = StoredSecret::of_headers(&["headers"], headers).collect();
             let own = [
                 StoredSecret::sent(["auth", "password"]),
                 StoredSecret::sent_if(true, ["secrets", "a/b"]),

@@ -3,7 +3,7 @@
 //! [`check_url`] allows https on port 443 or from 1024 on, without user info, to a name that may be
 //! public or to a public address. [`check_address`] checks resolved addresses; the dialler calls it
 //! with the exact addresses it will connect to. Both make one exception: the (address, port) pairs
-//! in the deployment's [`Allow`] list. These also allow plain http if the URL contains the address
+//! in the deployment's [`AllowList`] list. These also allow plain http if the URL contains the address
 //! itself.
 
 mod addresses;
@@ -13,7 +13,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-pub use self::allow::{Allow, AllowError};
+use crate::validation::ClientError;
+
+pub use self::allow::{AllowError, AllowList};
 
 /// Why a target is not allowed. The texts contain nothing that is not in the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +50,8 @@ pub enum TargetError {
     Resolved,
 }
 
+impl ClientError for TargetError {}
+
 /// Names that are never public (RFC 6761, RFC 6762, ICANN's `.internal`).
 const LOCAL_NAMES: [&str; 3] = ["localhost", "local", "internal"];
 
@@ -56,7 +60,7 @@ const MAX_LABEL: usize = 63;
 const MAX_NAME: usize = 253;
 
 /// Whether a request to `url` is allowed, judging by the URL alone.
-pub fn check_url(url: &Url, allow: &Allow) -> Result<(), TargetError> {
+pub fn check_url(url: &Url, allow: &AllowList) -> Result<(), TargetError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(TargetError::Scheme);
     }
@@ -70,7 +74,7 @@ pub fn check_url(url: &Url, allow: &Allow) -> Result<(), TargetError> {
         Host::Ipv6(ip) => Some(IpAddr::V6(ip)),
         Host::Domain(_) => None,
     };
-    if literal.is_some_and(|ip| allow.covers(ip, port)) {
+    if literal.is_some_and(|ip| allow.includes(ip, port)) {
         return Ok(());
     }
     if url.scheme() != "https" {
@@ -86,8 +90,8 @@ pub fn check_url(url: &Url, allow: &Allow) -> Result<(), TargetError> {
 }
 
 /// Whether connecting to `ip`, which the URL's host resolved to, is allowed on `port`.
-pub fn check_address(ip: IpAddr, port: u16, allow: &Allow) -> Result<(), TargetError> {
-    if allow.covers(ip, port) {
+pub fn check_address(ip: IpAddr, port: u16, allow: &AllowList) -> Result<(), TargetError> {
+    if allow.includes(ip, port) {
         return Ok(());
     }
     check_port(port)?;
@@ -269,7 +273,7 @@ mod tests {
 
     #[test]
     fn resolved_addresses_are_checked_with_port() {
-        let allow: Allow = "10.0.0.5:8443".parse().expect("allow-list");
+        let allow: AllowList = "10.0.0.5:8443".parse().expect("allow-list");
         for (ip, port, verdict) in [
             ("8.8.8.8", 443, Ok(())),
             ("8.8.8.8", 25, Err(TargetError::Port(25))),
@@ -291,7 +295,7 @@ mod tests {
         fn only_https_passes_for_any_url(text in "\\PC*", tail in "[ -~]{0,40}") {
             for text in [text.clone(), format!("https://{text}"), format!("http://{tail}"), format!("https://{tail}")] {
                 if let Ok(url) = text.parse::<Url>()
-                    && check_url(&url, &Allow::default()).is_ok()
+                    && check_url(&url, &AllowList::default()).is_ok()
                 {
                     prop_assert_eq!(url.scheme(), "https");
                     prop_assert!(url.has_host());

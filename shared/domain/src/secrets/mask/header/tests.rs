@@ -162,3 +162,22 @@ proptest! {
         prop_assert!(header_secrets("X-Any", &value).iter().any(|hidden| hidden.contains(&token)));
     }
 }
+
+#[test]
+fn secret_headers_are_recognized_by_name() {
+    for name in [
+        "Authorization",
+        "Cookie",
+        "X-API-Key",
+        "X-Auth",
+        "my_secret",
+        "X-Signature-256",
+        "Password",
+        "X-Credential",
+    ] {
+        assert!(is_secret_header(name), "{name}");
+    }
+    for name in ["Accept", "Content-Type", "X-Request-Id", ""] {
+        assert!(!is_secret_header(name), "{name}");
+    }
+}

@@ -1,4 +1,4 @@
-//! One attempt of a delivery: its outcome and its record.
+//! Attempts to deliver: outcome, record, and the queue messages that request them.
 
 use std::time::Duration;
 
@@ -152,4 +152,34 @@ pub struct Requested {
     pub method: String,
     /// URL, with values that look like tokens masked.
     pub url: String,
+}
+
+/// Attempt number and random token of a queue message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptToken {
+    /// Counts from 1 over the lifetime of the delivery.
+    pub number: u32,
+    /// Distinguishes this message from any other with the same number.
+    pub token: String,
+}
+
+/// The next queue message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextAttempt {
+    /// Its number and token.
+    #[serde(flatten)]
+    pub attempt_token: AttemptToken,
+    /// When its attempt is due.
+    pub due_at: Timestamp,
+}
+
+/// What to do with an arriving message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Make the attempt.
+    Attempt,
+    /// The attempt is recorded, but its follow-up may not have happened. Repeat the follow-up.
+    FollowUp,
+    /// Drop the message: the row waits for another one, or for none.
+    Stale,
 }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::RangeInclusive, str::FromStr};
 
 /// Allowed addresses and ports in addition to public ones. Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Allow(Vec<AllowEntry>);
+pub struct AllowList(Vec<AllowEntry>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct AllowEntry {
@@ -23,10 +23,10 @@ pub enum AllowError {
     Ports(String),
 }
 
-impl Allow {
+impl AllowList {
     /// Whether this address and port are listed. An IPv4-mapped IPv6 address is treated as the IPv4
     /// address.
-    pub fn covers(&self, ip: IpAddr, port: u16) -> bool {
+    pub fn includes(&self, ip: IpAddr, port: u16) -> bool {
         let ip = ip.to_canonical();
         self.0
             .iter()
@@ -34,7 +34,7 @@ impl Allow {
     }
 }
 
-impl FromStr for Allow {
+impl FromStr for AllowList {
     type Err = AllowError;
 
     /// Parses comma-separated entries `<ip>:<port>` or `<ip>:<from>-<to>`. An empty text is an
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn list_includes_its_entries() {
-        let allow: Allow = "127.0.0.1:9000-9999, [::1]:8443,[::ffff:10.0.0.1]:443"
+        let allow: AllowList = "127.0.0.1:9000-9999, [::1]:8443,[::ffff:10.0.0.1]:443"
             .parse()
             .expect("allow-list");
         for (ip, port, covered) in [
@@ -104,13 +104,13 @@ mod tests {
             ("10.0.0.1", 443, true),
         ] {
             assert_eq!(
-                allow.covers(ip.parse().expect(ip), port),
+                allow.includes(ip.parse().expect(ip), port),
                 covered,
                 "{ip} {port}"
             );
         }
-        assert_eq!("".parse(), Ok(Allow::default()));
-        assert_eq!(" ".parse(), Ok(Allow::default()));
+        assert_eq!("".parse(), Ok(AllowList::default()));
+        assert_eq!(" ".parse(), Ok(AllowList::default()));
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
             ":9000",
         ] {
             let error = format!("1.2.3.4:5,{entry}")
-                .parse::<Allow>()
+                .parse::<AllowList>()
                 .expect_err(entry);
             assert_eq!(error, AllowError::Entry(entry.to_owned()));
         }
@@ -139,11 +139,11 @@ mod tests {
             "1.2.3.4:x",
         ] {
             assert_eq!(
-                entry.parse::<Allow>(),
+                entry.parse::<AllowList>(),
                 Err(AllowError::Ports(entry.to_owned())),
                 "{entry}"
             );
         }
-        assert!("1.2.3.4:5,".parse::<Allow>().is_err());
+        assert!("1.2.3.4:5,".parse::<AllowList>().is_err());
     }
 }

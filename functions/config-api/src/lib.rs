@@ -1,16 +1,16 @@
 //! The HTTP API under `/v1`, for admins and integration credentials.
 //!
-//! API Gateway invokes the function. [`http::access`] authenticates the request and checks the
-//! route's scope, a handler under [`routes`] validates and processes it, and [`http::frame`]
+//! API Gateway invokes the function. [`http::auth`] authenticates the request and checks the
+//! route's scope, a handler under [`routes`] validates and processes it, and [`http::middleware`]
 //! completes the response.
 //!
 //! Accepting an event means to send one message to the queue `events`. A 202 is returned only after
 //! that message is stored.
 
+pub mod accept_event;
+pub mod accept_message;
 pub mod http;
 pub mod openapi;
-pub mod outbox;
-pub mod publish;
 pub mod retry;
 pub mod routes;
 
@@ -24,14 +24,14 @@ use axum::{
     middleware,
 };
 use domain::egress_policy::AllowList;
-use platform::{egress::Egress, gateway, keyring::Keys, queue::Queue, table::Table};
+use platform::{egress::Egress, gateway, keyring::KeyringCache, queue::Queue, table::Table};
 
 /// State that all handlers share.
 pub struct App {
     /// DynamoDB table.
     pub table: Table,
     /// Keyring for encryption and token hashes.
-    pub keys: Keys,
+    pub keys: KeyringCache,
     /// Queue of accepted events.
     pub events: Queue,
     /// Queue of delivery attempts and outgoing messages.
@@ -43,7 +43,7 @@ pub struct App {
     /// Public base URL, without a trailing slash.
     pub public_url: String,
     /// Access rules of all routes.
-    pub rules: http::access::Rules,
+    pub rules: http::auth::RouteScopes,
     /// OpenAPI document as JSON. Generated on first use.
     pub document: LazyLock<Bytes, Box<dyn FnOnce() -> Bytes + Send>>,
 }
@@ -53,7 +53,7 @@ pub struct App {
 #[expect(missing_docs, reason = "the fields of App")]
 pub struct Clients {
     pub table: Table,
-    pub keys: Keys,
+    pub keys: KeyringCache,
     pub events: Queue,
     pub deliveries: Queue,
     pub allow: AllowList,
@@ -81,7 +81,9 @@ pub fn router(clients: Clients) -> Router {
         egress: Egress::new(allow.clone()),
         allow,
         public_url,
-        rules: http::access::Rules::from_document(&serde_json::json!({"paths": document.paths})),
+        rules: http::auth::RouteScopes::from_document(
+            &serde_json::json!({"paths": document.paths}),
+        ),
         document: LazyLock::new(Box::new(move || {
             openapi::complete(&document, &url).to_string().into()
         })),
@@ -90,7 +92,7 @@ pub fn router(clients: Clients) -> Router {
     routes
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&app),
-            http::access::authenticate,
+            http::auth::authenticate,
         ))
         .fallback(
             |method: Method, uri: Uri| async move { http::Problem::no_route(&method, uri.path()) },
@@ -103,6 +105,6 @@ pub fn router(clients: Clients) -> Router {
         .layer(middleware::map_response(move |response| {
             std::future::ready(http::with_base_path(&base_path, response))
         }))
-        .layer(middleware::from_fn(http::frame::complete))
+        .layer(middleware::from_fn(http::middleware::complete))
         .with_state(app)
 }

@@ -1,7 +1,9 @@
 //! Starts the config API as a Lambda function.
 
 use config_api::{Clients, router};
-use platform::{aws::Aws, config, gateway, keyring::Keys, queue::Queue, table::Table, telemetry};
+use platform::{
+    aws::Aws, config, gateway, keyring::KeyringCache, queue::Queue, table::Table, telemetry,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -10,7 +12,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let public_url = config::public_url()?;
     let router = router(Clients {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
-        keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+        keys: KeyringCache::new(aws.secrets_manager(), config::keyring_secret()?),
         events: Queue::new(aws.sqs(), config::events_queue()?),
         deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         allow: config::egress_allow().parse()?,

@@ -39,7 +39,7 @@ pub async fn requeue(
     hops: u8,
     now: Timestamp,
 ) -> Result<Option<Delivery>, RetryError> {
-    if table.keep_event(before.id.event, now).await? == Written::Refused {
+    if table.keep_event(before.id.event, now).await? == Written::ConditionFailed {
         return Ok(None);
     }
     let (row, message) = before.manual_retry(hops, now, random::token());
@@ -47,7 +47,7 @@ pub async fn requeue(
     if replaces {
         send(deliveries, &message, WRITE_AHEAD_DELAY_SECS).await?;
     }
-    if table.replace_delivery(&row, was).await? == Written::Refused {
+    if table.replace_delivery(&row, was).await? == Written::ConditionFailed {
         return Ok(None);
     }
     if !replaces {

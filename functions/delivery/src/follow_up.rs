@@ -49,7 +49,8 @@ pub(super) async fn repeat(app: &App, message: &DeliveryTask) -> Result<(), Deli
     };
     send(&app.retries, &next, next.delay(clock::now())).await?;
     // Condition failed: another invocation continued from here; the queued message is obsolete.
-    let (Written::Yes | Written::Refused) = app.table.record(&renewed, Some(&row), None).await?;
+    let (Written::Yes | Written::ConditionFailed) =
+        app.table.record(&renewed, Some(&row), None).await?;
     Ok(())
 }
 

@@ -29,16 +29,16 @@ use domain::{
 };
 use futures::future::join_all;
 use platform::{
-    attempt::{self, Endpoint, Unsent},
+    attempt::{self, Endpoint, NotAttempted},
     clock,
     deadline::Deadline,
-    document::fault,
+    document::describe_json_error,
     egress::Egress,
-    keyring::Keys,
+    keyring::KeyringCache,
     oauth::Tokens,
-    queue::{Outgoing, Queue, QueueError, receipts::Receipts},
+    queue::{OutgoingMessage, Queue, QueueError, receipts::Receipts},
     random,
-    table::{Table, TableError, Written, deliveries::Context},
+    table::{Table, TableError, Written, deliveries::BatchRows},
 };
 use tokio::time::Instant;
 
@@ -47,7 +47,7 @@ pub struct App {
     /// The DynamoDB table.
     pub table: Table,
     /// Keyring that decrypts stored secrets.
-    pub keys: Keys,
+    pub keys: KeyringCache,
     /// Client for outgoing HTTP requests.
     pub egress: Egress,
     /// Queue of first attempts.
@@ -69,7 +69,7 @@ enum DeliverError {
     #[error(transparent)]
     Queue(#[from] QueueError),
     #[error(transparent)]
-    Unsent(#[from] Unsent),
+    NotAttempted(#[from] NotAttempted),
     #[error("concurrent updates: too many conflicts")]
     Busy,
 }
@@ -78,7 +78,7 @@ impl DeliverError {
     /// Logs why a message failed. Running out of time is logged at `info`.
     fn log(&self, id: &dyn std::fmt::Display, number: u32) {
         match self {
-            Self::Unsent(Unsent::NoTime) => {
+            Self::NotAttempted(NotAttempted::NoTime) => {
                 tracing::info!(%id, number, "returned to the queue: not enough time left");
             }
             error => tracing::error!(%id, number, %error, "message failed"),
@@ -89,7 +89,7 @@ impl DeliverError {
 /// State shared by all deliveries of a batch.
 struct Batch {
     /// Rows that were read for the batch.
-    context: Context,
+    context: BatchRows,
     /// Lower bound for the time of that read.
     read_at: Instant,
     deadline: Deadline,
@@ -151,7 +151,7 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
                 reports_due.push((message_id, report));
                 continue;
             }
-            Err(error) => Deferred::DeadLetter(body, fault(&error)),
+            Err(error) => Deferred::DeadLetter(body, describe_json_error(&error)),
         };
         deferred.push((message_id, action));
     }
@@ -277,7 +277,7 @@ async fn deliver(
     };
     let timeout = attempt::timeout(&webhook);
     if !batch.deadline.leaves(timeout) {
-        return Err(Unsent::NoTime.into());
+        return Err(NotAttempted::NoTime.into());
     }
     if !rate_limit::acquire(app, &webhook, message).await? {
         return Ok(());
@@ -303,12 +303,12 @@ async fn deliver(
                 .await?
                 .includes(message.queued_at)
         {
-            return Err(Unsent::Stopped);
+            return Err(NotAttempted::Stopped);
         }
         if batch.deadline.leaves(call) {
             Ok(())
         } else {
-            Err(Unsent::NoTime)
+            Err(NotAttempted::NoTime)
         }
     };
     let (made, outcome) = match attempt::make(
@@ -321,7 +321,7 @@ async fn deliver(
     )
     .await
     {
-        Err(Unsent::Stopped) => return cancel(app, was, message, event).await,
+        Err(NotAttempted::Stopped) => return cancel(app, was, message, event).await,
         made => made?,
     };
     let row = Delivery::record_attempt(
@@ -343,7 +343,7 @@ async fn deliver(
             health::record(app, webhook, &row, &made, &outcome).await;
             follow_up::first(app, &row, Some(webhook), &made).await
         }
-        Written::Refused => handle_conflict(app, message).await,
+        Written::ConditionFailed => handle_conflict(app, message).await,
     }
 }
 
@@ -356,7 +356,8 @@ async fn cancel(
     let row = Delivery::cancelled(was.clone(), message, &event.kind, clock::now());
     tracing::info!(delivery = %row.id, number = message.attempt_token.number, status = row.status.as_str(), "cancelled");
     // Condition failed: a duplicate or a manual retry won the race; this message is obsolete.
-    let (Written::Yes | Written::Refused) = app.table.record(&row, was.as_ref(), None).await?;
+    let (Written::Yes | Written::ConditionFailed) =
+        app.table.record(&row, was.as_ref(), None).await?;
     Ok(())
 }
 
@@ -427,7 +428,7 @@ async fn dead_letter(app: &App, body: String, why: &str) -> Result<(), DeliverEr
     tracing::error!(why, "message dead-lettered");
     Ok(app
         .dead
-        .send(Outgoing {
+        .send(OutgoingMessage {
             body,
             delay_seconds: 0,
             group: None,

@@ -4,7 +4,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use delivery::{App, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use platform::{
-    aws::Aws, config, deadline::Deadline, egress::Egress, keyring::Keys, queue::Queue,
+    aws::Aws, config, deadline::Deadline, egress::Egress, keyring::KeyringCache, queue::Queue,
     table::Table, telemetry,
 };
 
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env()?;
     let app = App {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
-        keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+        keys: KeyringCache::new(aws.secrets_manager(), config::keyring_secret()?),
         egress: Egress::new(config::egress_allow().parse()?),
         deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         retries: Queue::new(aws.sqs(), config::retries_queue()?),

@@ -15,11 +15,11 @@ use domain::{
 };
 use futures::future::join_all;
 use platform::{
-    attempt::Unsent,
+    attempt::NotAttempted,
     clock,
     deadline::Deadline,
-    messenger, random,
-    table::{TableError, Written, providers::Stored},
+    provider_client, random,
+    table::{TableError, Written, providers::StoredProvider},
 };
 
 use super::{App, DeliverError};
@@ -66,7 +66,7 @@ pub(super) async fn process_batch(
 
 type Context = (
     std::collections::HashMap<domain::message::MessageRef, Message>,
-    std::collections::HashMap<ProviderId, Stored>,
+    std::collections::HashMap<ProviderId, StoredProvider>,
 );
 
 /// Loads the messages and their providers, in two reads for the whole batch.
@@ -81,7 +81,7 @@ async fn context(app: &App, tasks: &[(String, SendTask)]) -> Result<Context, Tab
 async fn process(
     app: &App,
     row: Option<&Message>,
-    provider: Option<&Stored>,
+    provider: Option<&StoredProvider>,
     task: &SendTask,
     deadline: Deadline,
 ) -> Result<(), DeliverError> {
@@ -95,7 +95,9 @@ async fn process(
     match arrive(Some(row), task) {
         Arrival::Stale => Ok(()),
         Arrival::FollowUp => repeat(app, row).await,
-        Arrival::Attempt if !deadline.leaves(messenger::TIMEOUT) => Err(Unsent::NoTime.into()),
+        Arrival::Attempt if !deadline.leaves(provider_client::TIMEOUT) => {
+            Err(NotAttempted::NoTime.into())
+        }
         Arrival::Attempt => attempt(app, row, provider, task).await,
     }
 }
@@ -104,26 +106,26 @@ async fn process(
 async fn attempt(
     app: &App,
     row: &Message,
-    provider: Option<&Stored>,
+    provider: Option<&StoredProvider>,
     task: &SendTask,
 ) -> Result<(), DeliverError> {
     let number = task.attempt_token.number;
     let made = match provider {
         _ if row.is_out_of_time(clock::now()) => {
-            messenger::unmade(number, "the message is older than 1 hour")
+            provider_client::unmade(number, "the message is older than 1 hour")
         }
         Some(provider) => {
-            messenger::send(
+            provider_client::send(
                 &app.egress,
                 provider,
                 &app.public_url,
                 row,
                 number,
-                messenger::TIMEOUT,
+                provider_client::TIMEOUT,
             )
             .await?
         }
-        None => messenger::unmade(number, "the provider was deleted"),
+        None => provider_client::unmade(number, "the provider was deleted"),
     };
     log(row, &made);
     let mut was = row.clone();
@@ -162,7 +164,8 @@ async fn repeat(app: &App, row: &Message) -> Result<(), DeliverError> {
     if let Some((renewed, next)) = row.reissue_task(clock::now(), random::token()) {
         queue(app, &next, next.delay(clock::now()), Some(row)).await?;
         // Condition failed: another invocation continued from here; the queued task is obsolete.
-        let (Written::Yes | Written::Refused) = app.table.update_message(&renewed, row).await?;
+        let (Written::Yes | Written::ConditionFailed) =
+            app.table.update_message(&renewed, row).await?;
     }
     publish(app, row.events()).await
 }

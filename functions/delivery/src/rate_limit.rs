@@ -7,7 +7,7 @@ use domain::{
     webhook::{Line, Webhook},
 };
 use jiff::Timestamp;
-use platform::{clock, table::pace::Slot};
+use platform::{clock, table::rate_limit::Slot};
 
 use super::{App, DeliverError, send};
 

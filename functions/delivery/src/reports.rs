@@ -9,7 +9,7 @@ use domain::{
     message::{Message, Report, Reported},
     secrets::redact::Redactor,
 };
-use platform::{clock, messenger, table::Written};
+use platform::{clock, provider_client, table::Written};
 
 use super::{
     App, DeliverError,
@@ -34,7 +34,7 @@ async fn apply(app: &App, queued: &CallbackReport) -> Result<(), DeliverError> {
     if !matches!(report, Report::Status { .. })
         && let Some(provider) = app.table.provider(queued.provider, &app.keys).await?
     {
-        report = report.redacted(&Redactor::new(messenger::secrets(&provider)));
+        report = report.redacted(&Redactor::new(provider_client::secrets(&provider)));
     }
     for _ in 0..TRIES {
         let Some(row) = find(app, queued).await? else {
@@ -52,7 +52,7 @@ async fn apply(app: &App, queued: &CallbackReport) -> Result<(), DeliverError> {
             }
         };
         if let Some(changed) = changed {
-            if app.table.update_message(&changed, &row).await? == Written::Refused {
+            if app.table.update_message(&changed, &row).await? == Written::ConditionFailed {
                 continue;
             }
             tracing::info!(message = %row.id, status = changed.status.as_str(), "report applied");

@@ -18,8 +18,8 @@ use futures::future::join_all;
 use platform::{
     clock,
     deadline::Deadline,
-    document::fault,
-    queue::{Outgoing, Queue, QueueError, ascii_json, receipts::Receipts},
+    document::describe_json_error,
+    queue::{OutgoingMessage, Queue, QueueError, ascii_json, receipts::Receipts},
     random,
     table::{Table, TableError, events::Dispatched},
 };
@@ -119,7 +119,7 @@ async fn put_event(
     Ok(app.table.put_event(dispatched).await?)
 }
 
-fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
+fn messages(dispatched: &Dispatched) -> Result<Vec<OutgoingMessage>, DispatchError> {
     let Dispatched {
         event,
         matches,
@@ -140,7 +140,7 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
             DeliveryTask::first(delivery, random::token(), *dispatched_at, inline.clone());
         // Each webhook has its own message group, so that a backlog at one does not delay the
         // others (SQS fair queues).
-        Ok(Outgoing {
+        Ok(OutgoingMessage {
             body: ascii_json(&message)?,
             delay_seconds: 0,
             group: Some(webhook.to_string()),
@@ -153,13 +153,13 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<Outgoing>, DispatchError> {
 async fn dead_letter(app: &App, record: SqsMessage, error: &serde_json::Error) -> Option<String> {
     tracing::error!(
         message_id = record.message_id,
-        error = fault(error),
+        error = describe_json_error(error),
         "not an event: message dead-lettered"
     );
     let body = record.body.unwrap_or_default();
     let sent = app
         .dead
-        .send(Outgoing {
+        .send(OutgoingMessage {
             body,
             delay_seconds: 0,
             group: None,

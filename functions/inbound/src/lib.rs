@@ -19,14 +19,14 @@ use http::Method;
 use lambda_http::{Body, Request, RequestExt, Response};
 use platform::{
     clock,
-    keyring::{KeyringError, Keys},
+    keyring::{KeyringCache, KeyringError},
     queue::{Queue, QueueError},
     random,
     table::{
         Table, TableError,
-        claims::Claim,
-        events::{MOST_EVENT_BYTES, stored_bytes},
-        inbound::Caller,
+        events::{MAX_EVENT_BYTES, stored_bytes},
+        idempotency::Claim,
+        inbound::KeyOwner,
         users::Holder,
     },
     telemetry,
@@ -41,7 +41,7 @@ pub struct App {
     /// The DynamoDB table.
     pub table: Table,
     /// Keyring that decrypts stored secrets.
-    pub keys: Keys,
+    pub keys: KeyringCache,
     /// Queue for events.
     pub events: Queue,
     /// Queue for reports of providers.
@@ -60,7 +60,7 @@ enum InboundError {
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
-    Keys(#[from] KeyringError),
+    KeyringCache(#[from] KeyringError),
     #[error(transparent)]
     Queue(#[from] QueueError),
 }
@@ -101,18 +101,18 @@ async fn accept(app: &App, request: &Request) -> Result<Accepted, InboundError> 
         body: request.body(),
     };
     match caller {
-        Caller::Service(receiver, holder) => publish(app, &receiver, &holder, &call).await,
-        Caller::Provider(reporter) => reports::accept(app, &reporter, &call).await,
+        KeyOwner::Service(receiver, holder) => publish(app, &receiver, &holder, &call).await,
+        KeyOwner::Provider(reporter) => reports::accept(app, &reporter, &call).await,
     }
 }
 
 /// Accepts a request that only tests whether the URL exists.
-fn probe(caller: &Caller) -> Result<Accepted, InboundError> {
+fn probe(caller: &KeyOwner) -> Result<Accepted, InboundError> {
     match caller {
-        Caller::Service(_, holder) if !holder.user.settings.active => {
+        KeyOwner::Service(_, holder) if !holder.user.settings.active => {
             Err(Rejection::Inactive.into())
         }
-        Caller::Service(..) | Caller::Provider(_) => Ok(Accepted::Probe),
+        KeyOwner::Service(..) | KeyOwner::Provider(_) => Ok(Accepted::Probe),
     }
 }
 
@@ -146,7 +146,7 @@ async fn publish(
         data: Value::Object(received(receiver, call)),
         hops,
     };
-    if stored_bytes(&event) > MOST_EVENT_BYTES {
+    if stored_bytes(&event) > MAX_EVENT_BYTES {
         return Err(Rejection::TooLarge.into());
     }
     let route = format!("in/{}", receiver.service);

@@ -2,7 +2,9 @@
 
 use inbound::{App, handle};
 use lambda_http::{Error, Request, service_fn};
-use platform::{aws::Aws, config, gateway, keyring::Keys, queue::Queue, table::Table, telemetry};
+use platform::{
+    aws::Aws, config, gateway, keyring::KeyringCache, queue::Queue, table::Table, telemetry,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -10,7 +12,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env()?;
     let app = App {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
-        keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+        keys: KeyringCache::new(aws.secrets_manager(), config::keyring_secret()?),
         events: Queue::new(aws.sqs(), config::events_queue()?),
         deliveries: Queue::new(aws.sqs(), config::deliveries_queue()?),
         public_url: config::public_url()?,

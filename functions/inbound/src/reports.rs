@@ -10,8 +10,8 @@ use domain::{
 };
 use platform::{
     clock,
-    queue::{Outgoing, ascii_json},
-    table::{events::MOST_EVENT_BYTES, inbound::Reporter},
+    queue::{OutgoingMessage, ascii_json},
+    table::{events::MAX_EVENT_BYTES, inbound::Reporter},
 };
 
 use super::{
@@ -42,10 +42,10 @@ pub(super) async fn accept(
             received_at,
             hops,
         })?;
-        if body.len() > MOST_EVENT_BYTES - RESERVED_BYTES {
+        if body.len() > MAX_EVENT_BYTES - RESERVED_BYTES {
             return Err(Rejection::TooLarge.into());
         }
-        outgoing.push(Outgoing {
+        outgoing.push(OutgoingMessage {
             body,
             delay_seconds: 0,
             group: Some(reporter.provider.to_string()),

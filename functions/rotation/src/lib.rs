@@ -9,7 +9,7 @@ mod keyring;
 mod remind;
 
 use platform::{
-    keyring::{KeyringError, Keys, RotateError},
+    keyring::{KeyringCache, KeyringError, RotateError},
     queue::{Queue, QueueError},
     table::{Table, TableError, WriteError},
 };
@@ -23,7 +23,7 @@ pub struct App {
     /// The DynamoDB table.
     pub table: Table,
     /// The keyring.
-    pub keys: Keys,
+    pub keys: KeyringCache,
     /// Queue for events about credentials.
     pub events: Queue,
 }
@@ -87,7 +87,7 @@ pub enum RotationError {
     Table(#[from] TableError),
     /// The keyring could not be read or written.
     #[error(transparent)]
-    Keys(#[from] KeyringError),
+    KeyringCache(#[from] KeyringError),
     /// A step of the keyring's rotation failed.
     #[error(transparent)]
     Rotate(#[from] RotateError),

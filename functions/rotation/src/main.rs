@@ -1,7 +1,7 @@
 //! Entry point of the `rotation` Lambda function.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use platform::{aws::Aws, config, keyring::Keys, queue::Queue, table::Table, telemetry};
+use platform::{aws::Aws, config, keyring::KeyringCache, queue::Queue, table::Table, telemetry};
 use rotation::{App, Request, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     let aws = Aws::from_env()?;
     let app = App {
         table: Table::new(aws.dynamodb(), config::table()?, config::retention_days()?),
-        keys: Keys::new(aws.secrets_manager(), config::keyring_secret()?),
+        keys: KeyringCache::new(aws.secrets_manager(), config::keyring_secret()?),
         events: Queue::new(aws.sqs(), config::events_queue()?),
     };
     let app = &app;

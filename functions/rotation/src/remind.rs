@@ -16,7 +16,7 @@ use platform::{
     clock,
     table::{
         WriteError,
-        walk::{Page, Slice},
+        pagination::{Page, PageRequest},
     },
     telemetry,
 };
@@ -71,18 +71,18 @@ pub(crate) async fn run(app: &App, now: &str) -> Result<Reminded, RotationError>
 /// age.
 async fn list_due(app: &App, now: Timestamp) -> Result<Vec<Credential>, RotationError> {
     let horizon = now.checked_add(STEP).unwrap_or(now);
-    let mut slice = Slice::new(None, PAGE_SIZE);
+    let mut page_request = PageRequest::new(None, PAGE_SIZE);
     // Keyed by ID: a credential that changes during the listing can appear again further down.
     let mut found = BTreeMap::new();
     loop {
-        let Page { items, next, .. } = app.table.reminders(horizon, &slice).await?;
+        let Page { items, next, .. } = app.table.reminders(horizon, &page_request).await?;
         found.extend(
             items
                 .into_iter()
                 .map(|credential| (credential.id, credential)),
         );
-        slice.after = next;
-        if slice.after.is_none() {
+        page_request.after = next;
+        if page_request.after.is_none() {
             return Ok(found.into_values().collect());
         }
     }

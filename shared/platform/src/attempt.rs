@@ -19,10 +19,10 @@ use tokio::time::Instant;
 
 use crate::{
     clock,
-    connected::{self, Answered, ConnectError},
-    egress::{Answer, Call, CallError, Egress, MAX_WEBHOOK_RESPONSE_BYTES},
-    keyring::Keys,
+    egress::{Egress, EgressError, EgressRequest, EgressResponse, MAX_WEBHOOK_RESPONSE_BYTES},
+    keyring::KeyringCache,
     oauth::Tokens,
+    service_client::{self, Authorized, ConnectError},
     table::{Table, TableError},
 };
 
@@ -37,7 +37,11 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Loads the webhook's service, if it has one.
-    pub async fn of(webhook: Webhook, table: &Table, keys: &Keys) -> Result<Self, TableError> {
+    pub async fn of(
+        webhook: Webhook,
+        table: &Table,
+        keys: &KeyringCache,
+    ) -> Result<Self, TableError> {
         let connection = match webhook.settings.destination.service() {
             // A service can't be deleted while a webhook uses it. If it is missing, the webhook has
             // changed since it was read.
@@ -81,7 +85,7 @@ impl Endpoint {
 
 /// Why an attempt was not made. Nothing was sent that has an effect.
 #[derive(Debug, thiserror::Error)]
-pub enum Unsent {
+pub enum NotAttempted {
     /// The webhook was deleted or disabled in the meantime.
     #[error("the webhook was stopped")]
     Stopped,
@@ -106,8 +110,8 @@ pub async fn make(
     event: &EventText,
     number: u32,
     timeout: Duration,
-    ready: impl AsyncFn(Duration) -> Result<(), Unsent>,
-) -> Result<(Attempt, Outcome), Unsent> {
+    ready: impl AsyncFn(Duration) -> Result<(), NotAttempted>,
+) -> Result<(Attempt, Outcome), NotAttempted> {
     let webhook = &endpoint.webhook;
     let mut builder = AttemptBuilder::new(number, &webhook.settings.method);
     let address = webhook.settings.destination.address(endpoint.server());
@@ -138,7 +142,7 @@ pub async fn make(
     let transport = Transport {
         call: async |call| {
             if let Some(connection) = &endpoint.connection {
-                connected::call_if(tokens, &connection.account, call, ready).await
+                service_client::call_if(tokens, &connection.account, call, ready).await
             } else {
                 ready(call.timeout).await?;
                 send_unauthenticated(tokens.egress, call).await
@@ -154,11 +158,11 @@ pub async fn make(
 /// Sends a request without an account's authorization.
 pub(crate) async fn send_unauthenticated(
     egress: &Egress,
-    call: Call,
-) -> Result<Answered, ConnectError> {
+    call: EgressRequest,
+) -> Result<Authorized, ConnectError> {
     let answer = egress.call(call).await;
     answer
-        .map(|answer| Answered {
+        .map(|answer| Authorized {
             answer,
             token: None,
         })
@@ -209,11 +213,11 @@ impl AttemptBuilder {
         request: Result<Request, String>,
         timeout: Duration,
         transport: Transport<
-            impl AsyncFnOnce(Call) -> Result<Answered, ConnectError>,
+            impl AsyncFnOnce(EgressRequest) -> Result<Authorized, ConnectError>,
             impl Fn(u16) -> bool,
             impl Fn(Option<&SecretString>) -> Secrets,
         >,
-    ) -> Result<(Attempt, Outcome, Option<Answer>), Unsent> {
+    ) -> Result<(Attempt, Outcome, Option<EgressResponse>), NotAttempted> {
         match request {
             Err(reason) => {
                 let outcome = Outcome::Blocked { reason };
@@ -222,7 +226,7 @@ impl AttemptBuilder {
             Ok(request) => {
                 self.attempt.request.url = cut(request.shown_url);
                 self.attempt.missing_tags = request.missing.into();
-                let call = Call {
+                let call = EgressRequest {
                     method: request.method,
                     url: request.url,
                     headers: request.headers,
@@ -232,19 +236,19 @@ impl AttemptBuilder {
                 };
                 let answered = match (transport.call)(call).await {
                     Err(ConnectError::Table(error)) => return Err(error.into()),
-                    Err(ConnectError::Unsent(unsent)) => return Err(unsent),
+                    Err(ConnectError::NotAttempted(unsent)) => return Err(unsent),
                     answered => answered,
                 };
                 let outcome = outcome_of(&answered, &transport.accepts);
                 let mut attempt = self.finish(&outcome);
-                if let Ok(Answered { answer, token }) = &answered {
+                if let Ok(Authorized { answer, token }) = &answered {
                     let secrets = (transport.secrets)(token.as_ref());
                     attempt.response_body = Some(redacted(Text::of(answer), secrets).await);
                 }
                 Ok((
                     attempt,
                     outcome,
-                    answered.ok().map(|Answered { answer, .. }| answer),
+                    answered.ok().map(|Authorized { answer, .. }| answer),
                 ))
             }
         }
@@ -274,9 +278,12 @@ pub fn timeout(webhook: &Webhook) -> Duration {
     Duration::from_secs(webhook.settings.timeout_seconds.into())
 }
 
-fn outcome_of(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -> bool) -> Outcome {
+fn outcome_of(
+    answered: &Result<Authorized, ConnectError>,
+    accepts: impl Fn(u16) -> bool,
+) -> Outcome {
     match answered {
-        Ok(Answered { answer, .. }) => {
+        Ok(Authorized { answer, .. }) => {
             let code = answer.status.as_u16();
             match answer.incomplete {
                 None if accepts(code) => Outcome::Delivered { code },
@@ -294,22 +301,22 @@ fn outcome_of(answered: &Result<Answered, ConnectError>, accepts: impl Fn(u16) -
                 }
             }
         }
-        Err(ConnectError::Call(CallError::Blocked(why))) => Outcome::Blocked {
+        Err(ConnectError::Egress(EgressError::Blocked(why))) => Outcome::Blocked {
             reason: why.to_string(),
         },
-        Err(ConnectError::Call(error)) => Outcome::Failed(failure(*error)),
+        Err(ConnectError::Egress(error)) => Outcome::Failed(failure(*error)),
         Err(ConnectError::NoToken(why)) => Outcome::Failed(Failure::Unauthorized(why.clone())),
-        Err(error @ (ConnectError::Table(_) | ConnectError::Unsent(_))) => {
+        Err(error @ (ConnectError::Table(_) | ConnectError::NotAttempted(_))) => {
             Outcome::Failed(Failure::Unreachable(error.to_string()))
         }
     }
 }
 
-fn failure(error: CallError) -> Failure {
+fn failure(error: EgressError) -> Failure {
     match error {
-        CallError::Timeout => Failure::Timeout,
-        CallError::Unreachable(why) => Failure::Unreachable(why.to_string()),
-        CallError::Blocked(why) => Failure::Unreachable(why.to_string()),
+        EgressError::Timeout => Failure::Timeout,
+        EgressError::Unreachable(why) => Failure::Unreachable(why.to_string()),
+        EgressError::Blocked(why) => Failure::Unreachable(why.to_string()),
     }
 }
 
@@ -323,7 +330,7 @@ struct Text {
 impl Text {
     /// Limited to the number of bytes read: replacement characters take more space than the invalid
     /// bytes that they replace.
-    fn of(answer: &Answer) -> Self {
+    fn of(answer: &EgressResponse) -> Self {
         let text = String::from_utf8_lossy(&answer.body);
         // The cut may have split a character. Drop its first bytes.
         let cut = answer.truncated || answer.incomplete.is_some();

@@ -5,7 +5,7 @@ use domain::validation::ValidationErrors;
 use serde_json::error::Category;
 
 /// Describes why text could not be parsed as JSON, and where.
-pub fn fault(error: &serde_json::Error) -> String {
+pub fn describe_json_error(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         Category::Io => "unreadable",
         Category::Syntax => "not JSON",
@@ -16,7 +16,7 @@ pub fn fault(error: &serde_json::Error) -> String {
 }
 
 /// Describes why an item of the table could not be parsed.
-pub fn item_fault(error: &serde_dynamo::Error) -> String {
+pub fn describe_item_error(error: &serde_dynamo::Error) -> String {
     let text = error.to_string();
     // Serde's other messages may quote values.
     let names_a_place = ["missing field", "Expected"]
@@ -30,7 +30,7 @@ pub fn item_fault(error: &serde_dynamo::Error) -> String {
 }
 
 /// Lists the invalid fields of a document.
-pub fn faults(problems: &ValidationErrors) -> String {
+pub fn describe_validation_errors(problems: &ValidationErrors) -> String {
     let pointers: Vec<&str> = problems
         .0
         .iter()
@@ -65,7 +65,7 @@ mod tests {
             ),
         ] {
             let error = serde_json::from_str::<BTreeMap<String, u8>>(&text).expect_err("wrong");
-            assert_eq!(fault(&error), described, "{text}");
+            assert_eq!(describe_json_error(&error), described, "{text}");
         }
         for (value, described) in [
             (AttributeValue::N("1".to_owned()), "Expected enum"),
@@ -74,13 +74,13 @@ mod tests {
             let item = HashMap::from([("a".to_owned(), value)]);
             let error =
                 serde_dynamo::from_item::<_, BTreeMap<String, Status>>(item).expect_err("wrong");
-            assert_eq!(item_fault(&error), described);
+            assert_eq!(describe_item_error(&error), described);
         }
         let document: Value =
             json!({"name": "x", "url": SECRET, "events": ["*"], "auth": {"type": SECRET}});
         let problems = Settings::parse(document, &AllowList::default()).expect_err("wrong");
         assert_eq!(
-            faults(&problems),
+            describe_validation_errors(&problems),
             r#"invalid values at ["/url", "/auth/type"]"#
         );
     }

@@ -19,7 +19,7 @@ pub use self::rotation::{RotateError, Step};
 use crate::{
     aws::AwsError,
     clock,
-    seal::{Keyring, NotAKeyring, Place, SealError},
+    encryption::{AadContext, EncryptionError, Keyring, ParseKeyringError},
 };
 
 const CACHE_TTL: SignedDuration = SignedDuration::from_secs(300);
@@ -31,7 +31,7 @@ const FIRST_VERSION: &str = "tieline-first-keyring-00000000000";
 
 /// The keyring with its cache. Share it by reference or in an `Arc`.
 #[derive(Debug)]
-pub struct Keys {
+pub struct KeyringCache {
     client: Client,
     secret: String,
     cached: Mutex<Option<Cached>>,
@@ -46,7 +46,7 @@ struct Cached {
 /// Why there is no keyring, or why a value could not be decrypted.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// The secret has no value yet, because [`Keys::bootstrap`] has not run.
+    /// The secret has no value yet, because [`KeyringCache::bootstrap`] has not run.
     #[error("no keyring exists yet: run the bootstrap")]
     Missing,
     /// The request to Secrets Manager failed.
@@ -54,13 +54,13 @@ pub enum KeyringError {
     Aws(#[from] AwsError),
     /// The secret's value is not a keyring.
     #[error(transparent)]
-    NotAKeyring(#[from] NotAKeyring),
+    Malformed(#[from] ParseKeyringError),
     /// The value could not be decrypted.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Seal(#[from] EncryptionError),
 }
 
-impl Keys {
+impl KeyringCache {
     /// The keyring in the secret with this name or ARN. Reads nothing yet.
     pub fn new(client: Client, secret: String) -> Self {
         Self {
@@ -76,7 +76,11 @@ impl Keys {
     }
 
     /// Decrypts a value. If its key is not cached, the keyring is read again.
-    pub async fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, KeyringError> {
+    pub async fn open(
+        &self,
+        place: AadContext<'_>,
+        sealed: &str,
+    ) -> Result<SecretString, KeyringError> {
         self.open_at(place, sealed, clock::now()).await
     }
 
@@ -94,7 +98,7 @@ impl Keys {
 
     async fn open_at(
         &self,
-        place: Place<'_>,
+        place: AadContext<'_>,
         sealed: &str,
         now: Timestamp,
     ) -> Result<SecretString, KeyringError> {
@@ -103,7 +107,7 @@ impl Keys {
             .await?
             .open(place, sealed)
         {
-            Err(SealError::UnknownKey(_)) => Ok(self
+            Err(EncryptionError::UnknownKey(_)) => Ok(self
                 .not_older_than(MIN_READ_INTERVAL, now)
                 .await?
                 .open(place, sealed)?),
@@ -170,7 +174,7 @@ mod tests {
 
     use super::{fake::Secret, *};
 
-    const PLACE: Place<'_> = Place {
+    const PLACE: AadContext<'_> = AadContext {
         resource: "webhook",
         id: "wh_1",
         field: "secret",
@@ -212,7 +216,7 @@ mod tests {
                 .await
                 .expect_err("unknown");
             assert!(
-                matches!(error, KeyringError::Seal(SealError::UnknownKey(_))),
+                matches!(error, KeyringError::Seal(EncryptionError::UnknownKey(_))),
                 "{error}"
             );
             assert_eq!(secret.state().reads, reads, "{seconds}");
@@ -277,7 +281,7 @@ mod tests {
         secret.replace("hunter2");
         let error = secret.keys().bootstrap().await.expect_err("no keyring");
         assert!(
-            matches!(error, KeyringError::NotAKeyring(_)) && !error.to_string().contains("hunter2")
+            matches!(error, KeyringError::Malformed(_)) && !error.to_string().contains("hunter2")
         );
     }
 }

@@ -25,10 +25,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     clock,
-    egress::{Call, CallError, Egress},
-    keyring::Keys,
+    egress::{Egress, EgressError, EgressRequest},
+    keyring::KeyringCache,
     random,
-    table::{Table, TableError, Written, issued::Seen},
+    table::{Table, TableError, Written, oauth_tokens::Seen},
 };
 
 /// Dependencies of a token request.
@@ -37,7 +37,7 @@ pub struct Tokens<'a> {
     /// Table that stores the tokens.
     pub table: &'a Table,
     /// Keyring that encrypts them.
-    pub keys: &'a Keys,
+    pub keys: &'a KeyringCache,
     /// Client for requests to the authorization server.
     pub egress: &'a Egress,
     /// Hop count of the request that needs the token. A token endpoint may lead back to Tieline.
@@ -70,7 +70,7 @@ const LEASE_GRACE: SignedDuration = SignedDuration::from_secs(25);
 const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// A request that returned no token.
-enum NoToken {
+enum TokenError {
     /// A definite error. Waiting callers need not retry.
     Refused(String),
     /// This caller's time ran out.
@@ -146,7 +146,7 @@ impl Tokens<'_> {
             .table
             .save_tokens(account, settings, &mut seen, leased, self.keys)
             .await?
-            == Written::Refused
+            == Written::ConditionFailed
         {
             // The SDK retries a write whose response was lost, and the retry then fails its own
             // condition.
@@ -173,7 +173,7 @@ impl Tokens<'_> {
                     Ok(Some(access)),
                 )
             }
-            Err(NoToken::Refused(reason)) => {
+            Err(TokenError::Refused(reason)) => {
                 let failure = Some(Failure {
                     lease: lease.id,
                     reason: reason.clone(),
@@ -188,7 +188,7 @@ impl Tokens<'_> {
                     Err(OAuthError::NoToken(reason)),
                 )
             }
-            Err(NoToken::Timeout) => {
+            Err(TokenError::Timeout) => {
                 let reason = "the token endpoint did not respond within the timeout".to_owned();
                 let issued = IssuedTokens {
                     token: previous.token,
@@ -228,7 +228,7 @@ impl Tokens<'_> {
         lease: &Lease,
         refresh: Option<&SecretString>,
         timeout: Duration,
-    ) -> (Result<IssuedToken, NoToken>, Option<SecretString>) {
+    ) -> (Result<IssuedToken, TokenError>, Option<SecretString>) {
         let request = settings.token_request(refresh);
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -247,7 +247,7 @@ impl Tokens<'_> {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let call = Call {
+        let call = EgressRequest {
             method: Method::POST,
             url: settings.token_url.clone(),
             headers,
@@ -273,24 +273,24 @@ impl Tokens<'_> {
         );
         let token = token.map_err(|reason| match response.incomplete {
             Some(error) if response.status.is_success() => error.into(),
-            _ => NoToken::Refused(reason),
+            _ => TokenError::Refused(reason),
         });
         (token, refresh)
     }
 }
 
-impl From<CallError> for NoToken {
-    fn from(error: CallError) -> Self {
+impl From<EgressError> for TokenError {
+    fn from(error: EgressError) -> Self {
         match error {
-            CallError::Timeout => Self::Timeout,
-            CallError::Blocked(why) => refused(format!("the token endpoint is blocked: {why}")),
-            CallError::Unreachable(why) => {
+            EgressError::Timeout => Self::Timeout,
+            EgressError::Blocked(why) => refused(format!("the token endpoint is blocked: {why}")),
+            EgressError::Unreachable(why) => {
                 refused(format!("the token endpoint is unreachable: {why}"))
             }
         }
     }
 }
 
-fn refused(why: impl Into<String>) -> NoToken {
-    NoToken::Refused(why.into())
+fn refused(why: impl Into<String>) -> TokenError {
+    TokenError::Refused(why.into())
 }

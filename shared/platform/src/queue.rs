@@ -40,7 +40,7 @@ pub struct Queue {
 
 /// A message to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct OutgoingMessage {
     /// The text, from [`ascii_json`].
     pub body: String,
     /// Delay in seconds. Values above [`MAX_DELAY`] are capped; the receiver re-queues the message.
@@ -79,7 +79,7 @@ impl Queue {
     }
 
     /// Sends one message.
-    pub async fn send(&self, message: Outgoing) -> Result<(), QueueError> {
+    pub async fn send(&self, message: OutgoingMessage) -> Result<(), QueueError> {
         check_size(&message)?;
         let sent = self
             .client
@@ -100,7 +100,7 @@ impl Queue {
         delay_seconds: u32,
         group: Option<String>,
     ) -> Result<(), QueueError> {
-        self.send(Outgoing {
+        self.send(OutgoingMessage {
             body: ascii_json(value)?,
             delay_seconds,
             group,
@@ -109,7 +109,7 @@ impl Queue {
     }
 
     /// Sends any number of messages, in batches. Failed entries are retried a few times.
-    pub async fn send_all(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
+    pub async fn send_all(&self, messages: Vec<OutgoingMessage>) -> Result<(), QueueError> {
         messages.iter().try_for_each(check_size)?;
         stream::iter(batches(messages))
             .map(|batch| self.send_batch(batch))
@@ -118,7 +118,7 @@ impl Queue {
             .await
     }
 
-    async fn send_batch(&self, batch: Vec<Outgoing>) -> Result<(), QueueError> {
+    async fn send_batch(&self, batch: Vec<OutgoingMessage>) -> Result<(), QueueError> {
         let mut left: Vec<_> = batch
             .into_iter()
             .enumerate()
@@ -192,7 +192,7 @@ pub fn ascii_json<T: Serialize>(value: &T) -> Result<String, QueueError> {
     Ok(ascii)
 }
 
-fn check_size(message: &Outgoing) -> Result<(), QueueError> {
+fn check_size(message: &OutgoingMessage) -> Result<(), QueueError> {
     if message.body.len() > MAX_BYTES {
         Err(QueueError::TooLarge(message.body.len()))
     } else {
@@ -208,8 +208,8 @@ fn delay(seconds: u32) -> Option<i32> {
 }
 
 /// Splits messages into batches of at most 10 and 1 MiB, in order.
-fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
-    let mut batches: Vec<Vec<Outgoing>> = Vec::new();
+fn batches(messages: Vec<OutgoingMessage>) -> Vec<Vec<OutgoingMessage>> {
+    let mut batches: Vec<Vec<OutgoingMessage>> = Vec::new();
     let mut room = 0;
     for message in messages {
         let size = message.body.len();
@@ -227,7 +227,7 @@ fn batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
     batches
 }
 
-fn entry(index: usize, message: Outgoing) -> SendMessageBatchRequestEntry {
+fn entry(index: usize, message: OutgoingMessage) -> SendMessageBatchRequestEntry {
     SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(message.body)
@@ -247,8 +247,8 @@ mod tests {
     use super::*;
     use crate::aws;
 
-    fn message(body: impl Into<String>) -> Outgoing {
-        Outgoing {
+    fn message(body: impl Into<String>) -> OutgoingMessage {
+        OutgoingMessage {
             body: body.into(),
             delay_seconds: 0,
             group: None,
@@ -337,7 +337,7 @@ mod tests {
     async fn single_message_respects_sqs_limits() {
         let (queue, requests) = queue(|_, _| None);
         queue
-            .send(Outgoing {
+            .send(OutgoingMessage {
                 body: "a".into(),
                 delay_seconds: 86_400,
                 group: Some("wh".into()),
@@ -380,7 +380,7 @@ mod tests {
 
         #[test]
         fn batches_respect_limits_and_keep_order(sizes in prop::collection::vec(1..=MAX_BYTES / 2, 0..25), small: bool) {
-            let messages: Vec<Outgoing> =
+            let messages: Vec<OutgoingMessage> =
                 sizes.iter().map(|size| message("x".repeat(if small { size / 100 + 1 } else { *size }))).collect();
             let batches = batches(messages.clone());
             for batch in &batches {

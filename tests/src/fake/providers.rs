@@ -7,7 +7,7 @@ use domain::{
 };
 use platform::{
     random,
-    table::{audit, providers::Stored},
+    table::{audit, providers::StoredProvider},
 };
 use serde_json::json;
 
@@ -18,7 +18,7 @@ impl System {
     ///
     /// # Panics
     /// When the name is taken.
-    pub async fn provider(&self, name: &str) -> Stored {
+    pub async fn provider(&self, name: &str) -> StoredProvider {
         let settings = json!({
             "name": name, "provider_id": name, "channel": "sms", "send_url": self.receiver.url(name), "api_key": "k",
             "secret_key": "s",
@@ -28,7 +28,7 @@ impl System {
         self.at(async {
             let provider = Provider::new(random::id(), settings, self.time());
             let key = Some(Key::of_provider([&random::token(), &random::token()]));
-            let stored = Stored {
+            let stored = StoredProvider {
                 provider,
                 key,
                 campaigns: 0,

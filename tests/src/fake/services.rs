@@ -9,10 +9,10 @@ use domain::{
 };
 use platform::{
     clock,
-    keyring::Keys,
+    keyring::KeyringCache,
     queue::Queue,
     random,
-    table::{Table, audit, services::Stored},
+    table::{Table, audit, services::StoredService},
 };
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub fn inbound(fake: &Fake) -> inbound::App {
     let aws = fake.aws();
     inbound::App {
         table: Table::new(aws.dynamodb(), "table", 30),
-        keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
+        keys: KeyringCache::new(aws.secrets_manager(), "keyring".to_owned()),
         events: Queue::new(aws.sqs(), Name::Events.url()),
         deliveries: Queue::new(aws.sqs(), Name::Deliveries.url()),
         public_url: PUBLIC_URL.to_owned(),
@@ -71,7 +71,7 @@ impl System {
         key: Option<Key>,
         authorization: Value,
         verification: Value,
-    ) -> Stored {
+    ) -> StoredService {
         let settings = json!({
             "name": "CRM", "server_url": server_url, "verification": verification,
             "user_id": key.as_ref().and_then(Key::user).map(|user| user.to_string()),
@@ -81,7 +81,7 @@ impl System {
             let fresh = random::id();
             let (settings, account) = Settings::parse(settings, &allow(), fresh).expect("settings");
             let account = Account::new(fresh, account.expect("an account"), clock::now());
-            let stored = Stored {
+            let stored = StoredService {
                 service: Service::new(random::id(), settings, clock::now()),
                 key,
                 webhooks: 0,
@@ -106,12 +106,12 @@ impl System {
     ///
     /// # Panics
     /// When the service is not there.
-    pub async fn hand_over(&self, before: &Stored, user: UserId) {
+    pub async fn hand_over(&self, before: &StoredService, user: UserId) {
         let settings = Settings {
             user_id: Some(user),
             ..before.service.settings.clone()
         };
-        let after = Stored {
+        let after = StoredService {
             service: before.service.clone().changed(settings, self.time()),
             ..before.clone()
         };

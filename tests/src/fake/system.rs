@@ -21,8 +21,8 @@ use platform::{
     clock,
     deadline::Deadline,
     egress::Egress,
-    keyring::Keys,
-    queue::{Outgoing, Queue, ascii_json},
+    keyring::KeyringCache,
+    queue::{OutgoingMessage, Queue, ascii_json},
     random,
     table::{Table, audit, events::Dispatched},
 };
@@ -188,7 +188,7 @@ impl System {
     /// When it can't be sent.
     pub async fn put(&self, queue: Name, body: String) {
         let queue = Queue::new(self.fake.aws().sqs(), queue.url());
-        self.at(queue.send(Outgoing {
+        self.at(queue.send(OutgoingMessage {
             body,
             delay_seconds: 0,
             group: None,
@@ -366,7 +366,7 @@ pub fn processes(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App)
     };
     let delivery = delivery::App {
         table,
-        keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
+        keys: KeyringCache::new(aws.secrets_manager(), "keyring".to_owned()),
         egress: egress.clone(),
         deliveries: queue(Name::Deliveries),
         retries: queue(Name::Retries),

@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use config_api::{Clients, router};
 use jiff::Timestamp;
 use lambda_http::{Context, LambdaEvent, Service, request::RequestContext};
-use platform::{clock, gateway, keyring::Keys, queue::Queue, table::Table};
+use platform::{clock, gateway, keyring::KeyringCache, queue::Queue, table::Table};
 use rotation::{Admin, Answer};
 use serde_json::{Value, json};
 use tests::{
@@ -78,7 +78,7 @@ impl Api {
         let queue = |name: Name| Queue::new(aws.sqs(), name.url());
         let router = router(Clients {
             table: Table::new(aws.dynamodb(), "table", 30),
-            keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
+            keys: KeyringCache::new(aws.secrets_manager(), "keyring".to_owned()),
             events: queue(Name::Events),
             deliveries: queue(Name::Deliveries),
             public_url: "https://tieline.example.com".to_owned(),

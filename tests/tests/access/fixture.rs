@@ -12,7 +12,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use platform::{
     clock,
-    keyring::Keys,
+    keyring::KeyringCache,
     queue::Queue,
     random,
     table::{Table, audit, users::Holder},
@@ -158,7 +158,7 @@ pub(crate) fn app(fake: &Fake) -> App {
     let aws = fake.aws();
     App {
         table: Table::new(aws.dynamodb(), "table", 30),
-        keys: Keys::new(aws.secrets_manager(), "keyring".to_owned()),
+        keys: KeyringCache::new(aws.secrets_manager(), "keyring".to_owned()),
         events: Queue::new(aws.sqs(), Name::Events.url()),
     }
 }

@@ -6,7 +6,7 @@ use domain::credential::{Credential, Grant, Status};
 use jiff::Timestamp;
 use platform::{
     clock,
-    table::{Key, users::Holder, walk::Slice},
+    table::{Key, pagination::PageRequest, users::Holder},
 };
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ const KINDS: [&str; 9] = [
 
 /// Checks that everything follows from the credentials and users, and nothing else is there.
 pub(crate) async fn check(fixture: &Fixture, now: Timestamp) {
-    let all = Slice::new(None, 1_000);
+    let all = PageRequest::new(None, 1_000);
     let credentials = fixture.table().credentials(&all).await.expect("read").items;
     let users = fixture.table().users(&all).await.expect("read").items;
     let items: BTreeMap<(String, String), Value> = {

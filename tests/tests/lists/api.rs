@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use lambda_http::{Context, LambdaEvent, Service, http};
 use platform::{
     clock, gateway,
-    keyring::Keys,
+    keyring::KeyringCache,
     queue::Queue,
     random,
     table::{Table, Written, events::Dispatched},
@@ -55,7 +55,7 @@ impl Api {
         let fake = Fake::default();
         let aws = fake.aws();
         let table = Table::new(aws.dynamodb(), "table", 30);
-        let keys = || Keys::new(aws.secrets_manager(), "keyring".to_owned());
+        let keys = || KeyringCache::new(aws.secrets_manager(), "keyring".to_owned());
         let queue = |name: Name| Queue::new(aws.sqs(), name.url());
         let rotation = rotation::App {
             table: table.clone(),

@@ -102,7 +102,7 @@ async fn what_is_past_its_time_is_not_there() {
             .record(&delivery, None, None)
             .await
             .expect("answered"),
-        Written::Refused
+        Written::ConditionFailed
     );
     assert_eq!(
         texts(&api.all("events", 1).await, "id"),

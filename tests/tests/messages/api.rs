@@ -7,7 +7,7 @@ use axum::{
 };
 use config_api::{Clients, router};
 use domain::message::{Message, MessageRef};
-use platform::{egress::Egress, keyring::Keys, queue::Queue, table::Table};
+use platform::{egress::Egress, keyring::KeyringCache, queue::Queue, table::Table};
 use rotation::Answer;
 use serde_json::{Value, json};
 use tests::fake::{
@@ -43,7 +43,7 @@ impl Api {
         let system = System::new(egress).await;
         let aws = system.fake.aws();
         let table = Table::new(aws.dynamodb(), "table", 30);
-        let keys = || Keys::new(aws.secrets_manager(), "keyring".to_owned());
+        let keys = || KeyringCache::new(aws.secrets_manager(), "keyring".to_owned());
         let queue = |name: Name| Queue::new(aws.sqs(), name.url());
         let rotation = rotation::App {
             table: table.clone(),

@@ -3,7 +3,7 @@
 use domain::{id::UserId, inbound::Key};
 use hmac::{Hmac, KeyInit, Mac};
 use lambda_http::{Body, Request, http};
-use platform::{egress::Egress, table::services::Stored};
+use platform::{egress::Egress, table::services::StoredService};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tests::fake::{
@@ -17,7 +17,7 @@ const SECRET: &str = "It's a Secret to Everybody";
 /// The service with its system.
 pub(crate) struct Api {
     pub(crate) system: System,
-    pub(crate) stored: Stored,
+    pub(crate) stored: StoredService,
     pub(crate) key: Key,
     app: inbound::App,
 }

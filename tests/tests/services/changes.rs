@@ -4,7 +4,7 @@
 use std::{future::Future, time::Duration};
 
 use jiff::SignedDuration;
-use platform::connected::ConnectError;
+use platform::service_client::ConnectError;
 use serde_json::{Value, json};
 use tests::sink::{Reply, Sink};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use platform::connected::ConnectError;
+use platform::service_client::ConnectError;
 use tests::{
     fake::Fate,
     sink::{Reply, Sink},

@@ -10,11 +10,11 @@ use domain::{
 use jiff::Timestamp;
 use platform::{
     clock,
-    connected::{self, Answered, ConnectError},
-    egress::{Call, Egress},
-    keyring::Keys,
+    egress::{Egress, EgressRequest},
+    keyring::KeyringCache,
     oauth::Tokens,
     random,
+    service_client::{self, Authorized, ConnectError},
     table::{Table, accounts::Used, audit},
 };
 use reqwest::{Method, header::HeaderMap};
@@ -30,7 +30,7 @@ use tests::{
 /// A function that makes calls. Nothing is shared with another one but the table.
 pub(crate) struct Process {
     table: Table,
-    keys: Keys,
+    keys: KeyringCache,
     egress: Egress,
 }
 
@@ -96,7 +96,7 @@ impl Town {
     /// A new process. It knows the keyring, so that its calls are those about tokens.
     pub(crate) async fn process(&self) -> Process {
         let aws = self.system.fake.aws();
-        let keys = Keys::new(aws.secrets_manager(), "keyring".to_owned());
+        let keys = KeyringCache::new(aws.secrets_manager(), "keyring".to_owned());
         self.system.at(keys.get()).await.expect("a keyring");
         Process {
             table: Table::new(aws.dynamodb(), "table", 30),
@@ -157,7 +157,7 @@ impl Town {
             egress: &process.egress,
             hops: 1,
         };
-        let call = Call {
+        let call = EgressRequest {
             method: Method::GET,
             url: self.server.url().parse().expect("a URL"),
             headers: HeaderMap::new(),
@@ -165,8 +165,8 @@ impl Town {
             timeout,
             limit: 1024,
         };
-        let answered = Box::pin(clock::at(time, connected::call(tokens, account, call))).await;
-        answered.map(|Answered { answer, .. }| answer.status.as_u16())
+        let answered = Box::pin(clock::at(time, service_client::call(tokens, account, call))).await;
+        answered.map(|Authorized { answer, .. }| answer.status.as_u16())
     }
 
     /// A call by a new process whose `n`th operation meets this fate. Where the process ends there

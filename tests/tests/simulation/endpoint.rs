@@ -8,7 +8,7 @@ use std::{
 
 use axum::http::header::RETRY_AFTER;
 use futures::future::BoxFuture;
-use platform::egress::{Answer, Call, CallError, Network, Unreachable};
+use platform::egress::{EgressError, EgressRequest, EgressResponse, Network, Unreachable};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -69,7 +69,7 @@ pub(super) fn network(
     behavior: impl Fn(&str) -> Behavior + Send + Sync + 'static,
 ) -> Network {
     Box::new(
-        move |call: Call| -> BoxFuture<'static, Result<Answer, CallError>> {
+        move |call: EgressRequest| -> BoxFuture<'static, Result<EgressResponse, EgressError>> {
             let name = call
                 .url
                 .host_str()
@@ -94,7 +94,7 @@ pub(super) fn network(
                 sleep(Duration::from_millis(between(1, 30))).await;
                 let answer = behavior.answer();
                 if matches!(answer, Err(Silence::Refused)) {
-                    return Err(CallError::Unreachable(Unreachable::Refused));
+                    return Err(EgressError::Unreachable(Unreachable::Refused));
                 }
                 let body = serde_json::from_slice(call.body.as_deref().unwrap_or_default())
                     .unwrap_or_default();
@@ -126,7 +126,7 @@ pub(super) fn network(
                 .await;
                 match answer {
                     Err(Silence::Hang) => std::future::pending().await,
-                    Err(_) => Err(CallError::Unreachable(Unreachable::Closed)),
+                    Err(_) => Err(EgressError::Unreachable(Unreachable::Closed)),
                     Ok((status, wait)) => {
                         history.told().calls[hit].answered = Some(status);
                         // It says so in its body, too: that is on record.
@@ -136,7 +136,7 @@ pub(super) fn network(
                             .into_iter()
                             .collect();
                         let status = status.try_into().expect("a status");
-                        Ok(Answer {
+                        Ok(EgressResponse {
                             status,
                             headers,
                             body: body.into(),

@@ -14,8 +14,8 @@ use domain::{
 use futures::future::LocalBoxFuture;
 use platform::{
     clock,
-    keyring::Keys,
-    queue::{Outgoing, Queue, ascii_json},
+    keyring::KeyringCache,
+    queue::{OutgoingMessage, Queue, ascii_json},
     random,
     table::Table,
 };
@@ -42,7 +42,7 @@ pub(super) struct Operator {
     fake: Fake,
     history: History,
     table: Table,
-    keys: Keys,
+    keys: KeyringCache,
     events: Queue,
     deliveries: Queue,
     sweeper: sweeper::App,
@@ -53,7 +53,7 @@ impl Operator {
     pub(super) async fn open(fake: &Fake, history: &History, hooks: &[Hook]) -> Self {
         let aws = fake.aws();
         let (table, sqs) = (Table::new(aws.dynamodb(), "table", 30), aws.sqs());
-        let keys = Keys::new(aws.secrets_manager(), "keyring".to_owned());
+        let keys = KeyringCache::new(aws.secrets_manager(), "keyring".to_owned());
         keys.bootstrap().await.expect("a keyring");
         let mut webhooks = Vec::new();
         for hook in hooks {
@@ -171,7 +171,7 @@ impl Operator {
         let body = ascii_json(&event).expect("JSON");
         let sent = self.process(
             BTreeSet::new(),
-            self.events.send(Outgoing {
+            self.events.send(OutgoingMessage {
                 body,
                 delay_seconds: 0,
                 group: None,

@@ -14,7 +14,7 @@ use domain::{
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
-use super::{Answer, Problem};
+use super::{ApiResult, Problem};
 
 /// Maximum size of a request body, in bytes.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -27,28 +27,28 @@ const PRUNE_DEPTH: usize = 100;
 
 /// The JSON document in the body; `None` if the body is empty.
 #[derive(Debug)]
-pub struct Document(Option<Value>);
+pub struct JsonBody(Option<Value>);
 
-impl Document {
+impl JsonBody {
     /// Returns the document. Fails with 400 if the body is empty, and with 422 if it is too deep.
-    pub fn json(self) -> Answer<Value> {
+    pub fn json(self) -> ApiResult<Value> {
         Ok(check_depth(self.json_unchecked()?)?)
     }
 
     /// Returns the document without a depth check. The caller checks each entry with
     /// [`check_depth`].
-    pub fn json_unchecked(self) -> Answer<Value> {
+    pub fn json_unchecked(self) -> ApiResult<Value> {
         self.0
             .ok_or_else(|| Problem::bad_request("The request has no body. Send a JSON document."))
     }
 
     /// Checks that the body is empty, null or `{}`.
-    pub fn empty(self) -> Answer<()> {
+    pub fn empty(self) -> ApiResult<()> {
         Ok(FieldReader::of(self.json_or_default()?).and_then(|fields| fields.finish(Some(())))?)
     }
 
     /// Returns the document, or an empty object if the body is empty or null.
-    pub fn json_or_default(self) -> Answer<Value> {
+    pub fn json_or_default(self) -> ApiResult<Value> {
         let given = self.0.filter(|value| !value.is_null());
         Ok(given.map_or_else(|| Ok(Value::Object(serde_json::Map::new())), check_depth)?)
     }
@@ -84,10 +84,10 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-impl<S: Sync> FromRequest<S> for Document {
+impl<S: Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Answer<Self> {
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
         let content_type = parts
             .headers
@@ -147,7 +147,7 @@ fn prune(bytes: &[u8]) -> Option<Value> {
     json::read(&kept).ok()
 }
 
-async fn read(body: Body) -> Answer<Vec<u8>> {
+async fn read(body: Body) -> ApiResult<Vec<u8>> {
     // Lambda passes complete bodies, so only the size can fail.
     let bytes = to_bytes(body, MAX_BODY_BYTES)
         .await
@@ -204,7 +204,7 @@ mod tests {
             let request = Request::builder()
                 .header(CONTENT_TYPE, "application/json")
                 .body(Body::from(body));
-            Document::from_request(request.expect("a request"), &()).await
+            JsonBody::from_request(request.expect("a request"), &()).await
         };
         for levels in [128, 100_000] {
             let problem = read("[".repeat(levels)).await.expect_err("too deep");

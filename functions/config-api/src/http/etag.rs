@@ -7,7 +7,7 @@ use platform::table::{TableError, WriteError};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Problem};
+use super::{ApiResult, Problem};
 
 /// Returns the `ETag` of a version.
 pub fn of(version: u64) -> HeaderValue {
@@ -23,32 +23,32 @@ pub fn of_shown(body: &Value) -> HeaderValue {
 
 /// Error of a change.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum UpdateError {
     /// The request can't be fulfilled; returned to the client as it is.
     Problem(Problem),
     /// The table rejected the write. [`WriteError::Changed`] is retried.
     Write(WriteError),
 }
 
-impl From<WriteError> for Refusal {
+impl From<WriteError> for UpdateError {
     fn from(error: WriteError) -> Self {
         Self::Write(error)
     }
 }
 
-impl From<Problem> for Refusal {
+impl From<Problem> for UpdateError {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<ValidationErrors> for Refusal {
+impl From<ValidationErrors> for UpdateError {
     fn from(problems: ValidationErrors) -> Self {
         Self::Problem(problems.into())
     }
 }
 
-impl From<TableError> for Refusal {
+impl From<TableError> for UpdateError {
     fn from(error: TableError) -> Self {
         Self::Write(error.into())
     }
@@ -64,7 +64,7 @@ enum Precondition {
 }
 
 /// Returns 412 if `If-Match` does not include the version (RFC 9110 §13.1.1).
-fn check(headers: &HeaderMap, version: u64) -> Answer<Precondition> {
+fn check(headers: &HeaderMap, version: u64) -> ApiResult<Precondition> {
     let mut tags = headers.get_all(IF_MATCH).iter().peekable();
     if tags.peek().is_none() {
         return Ok(Precondition::None);
@@ -93,21 +93,21 @@ pub async fn change<T, D, F, G>(
     version: impl Fn(&T) -> u64,
     read: impl Fn() -> F,
     write: impl Fn(T) -> G,
-) -> Answer<D>
+) -> ApiResult<D>
 where
-    F: Future<Output = Answer<T>>,
-    G: Future<Output = Result<D, Refusal>>,
+    F: Future<Output = ApiResult<T>>,
+    G: Future<Output = Result<D, UpdateError>>,
 {
     for _ in 0..MAX_ATTEMPTS {
         let before = read().await?;
         let precondition = check(headers, version(&before))?;
         match (write(before).await, precondition) {
-            (Err(Refusal::Write(WriteError::Changed)), Precondition::Matched) => {
+            (Err(UpdateError::Write(WriteError::Changed)), Precondition::Matched) => {
                 return Err(Problem::stale());
             }
-            (Err(Refusal::Write(WriteError::Changed)), Precondition::None) => {}
-            (Err(Refusal::Write(error)), _) => return Err(error.into()),
-            (Err(Refusal::Problem(problem)), _) => return Err(problem),
+            (Err(UpdateError::Write(WriteError::Changed)), Precondition::None) => {}
+            (Err(UpdateError::Write(error)), _) => return Err(error.into()),
+            (Err(UpdateError::Problem(problem)), _) => return Err(problem),
             (Ok(done), _) => return Ok(done),
         }
     }

@@ -1,10 +1,10 @@
 //! HTTP building blocks that all routes share: problems, authentication, bodies, queries, entity
 //! tags and middleware.
 
-pub mod access;
+pub mod auth;
 pub mod body;
 pub mod etag;
-pub mod frame;
+pub mod middleware;
 pub mod patch;
 pub mod problem;
 pub mod query;
@@ -14,10 +14,8 @@ use std::fmt::Display;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header::LOCATION};
 
-pub use self::{
-    body::Document,
-    problem::{Answer, Problem},
-};
+pub use self::problem::Problem;
+pub use self::{body::JsonBody, problem::ApiResult};
 
 /// Returns a response with the `Location` of a new resource. `list` is the path of its collection,
 /// such as `/v1/users`.

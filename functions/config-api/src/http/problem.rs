@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 pub const MAX_LISTED: usize = 5;
 
 /// Result of a handler.
-pub type Answer<T = Response> = Result<T, Problem>;
+pub type ApiResult<T = Response> = Result<T, Problem>;
 
 /// An error (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -339,7 +339,7 @@ macro_rules! internal {
 }
 internal!(
     platform::table::TableError,
-    platform::attempt::Unsent,
+    platform::attempt::NotAttempted,
     platform::queue::QueueError,
     platform::keyring::KeyringError,
     serde_json::Error,

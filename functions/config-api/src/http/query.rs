@@ -4,13 +4,13 @@ use axum::extract::{FromRequestParts, RawQuery};
 use domain::validation::{FieldReader, Validated, ValidationErrors, one_of, string};
 use http::request::Parts;
 use platform::{
-    seal::Place,
-    table::walk::{Page, Slice},
+    encryption::AadContext,
+    table::pagination::{Page, PageRequest},
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Problem};
+use super::{ApiResult, Problem};
 use crate::App;
 
 /// Query parameters. Read like fields of a document, so that one response lists all unknown and
@@ -25,7 +25,7 @@ pub struct Query {
 impl<S: Sync + Send> FromRequestParts<S> for Query {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
         let RawQuery(query) = RawQuery::from_request_parts(parts, state)
             .await
             .unwrap_or(RawQuery(None));
@@ -74,7 +74,7 @@ impl Query {
     }
 
     /// Reads `limit` and `cursor` and rejects unknown parameters. Call it after all filters.
-    pub fn paging(mut self) -> Answer<Paging> {
+    pub fn paging(mut self) -> ApiResult<Paging> {
         let limit = self.fields.defaulted("limit", 50, |value| {
             let text = string(value)?;
             let is_plain = !text.starts_with(['+', '0']);
@@ -99,7 +99,7 @@ impl Query {
 
 impl Paging {
     /// Decrypts the cursor. Returns 400 if it belongs to another list or other filters.
-    pub async fn slice(&self, app: &App) -> Answer<Slice> {
+    pub async fn page_request(&self, app: &App) -> ApiResult<PageRequest> {
         let after = match &self.cursor {
             None => None,
             Some(cursor) => {
@@ -108,7 +108,7 @@ impl Paging {
                 Some(secrecy::ExposeSecret::expose_secret(&opened.map_err(forged)?).to_owned())
             }
         };
-        Ok(Slice::new(after, self.limit))
+        Ok(PageRequest::new(after, self.limit))
     }
 
     /// Renders the page. `next` is the start of the next page.
@@ -117,7 +117,7 @@ impl Paging {
         app: &App,
         data: Vec<T>,
         next: Option<String>,
-    ) -> Answer<Value> {
+    ) -> ApiResult<Value> {
         Ok(json!(self.listing(app, data, next).await?))
     }
 
@@ -127,7 +127,7 @@ impl Paging {
         app: &App,
         data: Vec<T>,
         next: Option<String>,
-    ) -> Answer<Listing<T>> {
+    ) -> ApiResult<Listing<T>> {
         let next_cursor = match next {
             Some(next) => Some(app.keys.get().await?.seal(self.place(), &next)),
             None => None,
@@ -135,8 +135,8 @@ impl Paging {
         Ok(Listing { data, next_cursor })
     }
 
-    fn place(&self) -> Place<'_> {
-        Place {
+    fn place(&self) -> AadContext<'_> {
+        AadContext {
             resource: "cursor",
             id: &self.list,
             field: "next",
@@ -160,41 +160,42 @@ fn list(path: &str, query: &str) -> String {
 const MAX_PAGES: usize = 10;
 
 /// Reads pages until `limit` items match `keep`, or the read limit or byte budget is exhausted.
-pub async fn fill_page<T, F: Future<Output = Answer<Page<T>>>>(
-    mut slice: Slice,
-    read: impl Fn(Slice) -> F,
+pub async fn fill_page<T, F: Future<Output = ApiResult<Page<T>>>>(
+    mut page_request: PageRequest,
+    read: impl Fn(PageRequest) -> F,
     keep: impl Fn(&T) -> bool,
-) -> Answer<Page<T>> {
-    let (limit, room) = (slice.limit, slice.room);
-    let (mut items, mut weight) = (Vec::new(), 0);
+) -> ApiResult<Page<T>> {
+    let (limit, byte_budget) = (page_request.limit, page_request.byte_budget);
+    let (mut items, mut response_bytes) = (Vec::new(), 0);
     for _ in 0..MAX_PAGES {
-        let page = read(slice.clone()).await?;
-        weight += page.weight;
+        let page = read(page_request.clone()).await?;
+        response_bytes += page.response_bytes;
         items.extend(page.items.into_iter().filter(&keep));
-        slice = Slice {
+        page_request = PageRequest {
             after: page.next,
             limit: limit - items.len(),
-            room: room.saturating_sub(weight),
+            byte_budget: byte_budget.saturating_sub(response_bytes),
         };
-        if slice.after.is_none() || slice.limit == 0 || slice.room == 0 {
+        if page_request.after.is_none() || page_request.limit == 0 || page_request.byte_budget == 0
+        {
             break;
         }
     }
     Ok(Page {
         items,
-        next: slice.after,
-        weight,
+        next: page_request.after,
+        response_bytes,
     })
 }
 
 /// Returns the first `count` matching items, newest first. May return fewer if it would have to
 /// read too many pages.
-pub async fn first<T, F: Future<Output = Answer<Page<T>>>>(
+pub async fn first<T, F: Future<Output = ApiResult<Page<T>>>>(
     count: usize,
-    read: impl Fn(Slice) -> F,
+    read: impl Fn(PageRequest) -> F,
     matches: impl Fn(&T) -> bool,
-) -> Answer<Vec<T>> {
-    Ok(fill_page(Slice::new(None, count), read, matches)
+) -> ApiResult<Vec<T>> {
+    Ok(fill_page(PageRequest::new(None, count), read, matches)
         .await?
         .items)
 }

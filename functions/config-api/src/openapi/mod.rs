@@ -21,7 +21,7 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::http::{Problem, access::SCHEME, problem::Reason};
+use crate::http::{Problem, auth::SCHEME, problem::Reason};
 
 /// Returns the document before routes are added.
 pub fn base() -> OpenApi {

@@ -19,8 +19,8 @@ use platform::{
     clock, random,
     table::{
         accounts::Used,
-        services::Stored,
-        walk::{Page, Slice},
+        pagination::{Page, PageRequest},
+        services::StoredService,
     },
 };
 use serde_json::{Value, json};
@@ -28,10 +28,10 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created,
-        etag::{self, Refusal},
+        etag::{self, UpdateError},
         patch::apply,
         problem::MAX_LISTED,
         query::{self, Query, first},
@@ -42,14 +42,14 @@ use crate::{
 /// Lists accounts, newest first.
 #[utoipa::path(get, path = "/v1/accounts", operation_id = "listAccounts", tag = "accounts",
     security(("token" = ["services:read"])),
-    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Account>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Account>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let name = query.filter("name", query::name);
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let Page { items, next, .. } = match name {
         Some(name) => Page::one(app.table.account_named(&name, &app.keys).await?),
-        None => app.table.accounts(&slice, &app.keys).await?,
+        None => app.table.accounts(&page_request, &app.keys).await?,
     };
     paging
         .page(
@@ -65,12 +65,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/accounts", operation_id = "createAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     request_body = schema::AccountInput,
-    responses((status = 201, body = schema::Account), schema::Conflict, schema::Refused))]
+    responses((status = 201, body = schema::Account), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult {
     let account = Account::new(
         random::id(),
         Settings::parse(body.json()?, &app.allow)?,
@@ -91,8 +91,8 @@ pub async fn create(
 /// Returns an account.
 #[utoipa::path(get, path = "/v1/accounts/{id}", operation_id = "getAccount", tag = "accounts",
     security(("token" = ["services:read"])),
-    params(("id" = schema::AccountId, Path)), responses((status = 200, body = schema::Account), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    params(("id" = schema::AccountId, Path)), responses((status = 200, body = schema::Account), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     Ok(answer(&find(&app, &id).await?.account))
 }
 
@@ -103,14 +103,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "updateAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = schema::AccountId, Path), schema::IfMatch), request_body = schema::AccountPatch,
-    responses((status = 200, body = schema::Account), schema::Refused))]
+    responses((status = 200, body = schema::Account), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Used| async move {
@@ -142,20 +142,21 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/accounts/{id}", operation_id = "deleteAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = schema::AccountId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |used: Used| async move {
         if used.services > 0 {
-            let read =
-                |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
+            let read = |page_request: PageRequest| async move {
+                Ok(app.table.services(&page_request, &app.keys).await?)
+            };
             let id = used.account.id;
-            let of_account = |stored: &Stored| stored.service.settings.account_id == id;
+            let of_account = |stored: &StoredService| stored.service.settings.account_id == id;
             let ids = first(MAX_LISTED + 1, read, of_account)
                 .await?
                 .into_iter()
@@ -168,13 +169,13 @@ pub async fn delete(
         app.table
             .delete_account(&used.account, &entry)
             .await
-            .map_err(Refusal::from)
+            .map_err(UpdateError::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(app: &App, id: &str) -> Answer<Used> {
+async fn find(app: &App, id: &str) -> ApiResult<Used> {
     let id: AccountId = id.parse().map_err(|_| Problem::not_found("account"))?;
     app.table
         .account(id, &app.keys)

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use domain::audit::Entry;
-use platform::table::walk::{Page, Slice};
+use platform::table::pagination::{Page, PageRequest};
 use serde_json::{Value, json};
 
 use super::deliveries::time_range;
 use crate::{
     App,
     http::{
-        Answer,
+        ApiResult,
         query::{self, Query},
     },
     openapi::schema,
@@ -28,15 +28,16 @@ use crate::{
         ("until" = Option<String>, Query, description = "Only entries at or before this RFC 3339 time."),
         schema::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::AuditEntry>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
-    let span = time_range(&app, &mut query);
+    responses((status = 200, body = schema::List<schema::AuditEntry>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    let range = time_range(&app, &mut query);
     let [resource, actor, action] =
         ["resource", "actor", "action"].map(|name| query.filter(name, query::text));
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let app = &*app;
-    let read = |slice: Slice| async move { Ok(app.table.audit(span, &slice).await?) };
+    let read =
+        |page_request: PageRequest| async move { Ok(app.table.audit(range, &page_request).await?) };
     let wanted = |entry: &Entry| {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
@@ -45,7 +46,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
             && is(&actor, &entry.actor.to_string())
             && is(&action, &entry.action)
     };
-    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
     paging
         .page(app, items.iter().map(|entry| json!(entry)).collect(), next)
         .await

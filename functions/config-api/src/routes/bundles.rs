@@ -19,14 +19,14 @@ use domain::{
 };
 use platform::{
     clock, random,
-    table::{WriteError, providers::Stored},
+    table::{WriteError, providers::StoredProvider},
 };
 use serde_json::Value;
 
 use super::{campaigns::find, providers::key};
 use crate::{
     App,
-    http::{Answer, Document, Problem, access::Caller},
+    http::{ApiResult, JsonBody, Problem, auth::Principal},
     openapi::schema,
 };
 
@@ -38,12 +38,12 @@ const MAX_ATTEMPTS: usize = 5;
 /// Exporting a campaign that has providers also requires the scope `providers:read`.
 #[utoipa::path(get, path = "/v1/campaigns/{id}/export", operation_id = "exportCampaign", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
-    params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Bundle), schema::Refused))]
+    params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Bundle), schema::ErrorResponses))]
 pub async fn export(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
-) -> Answer<Json<Value>> {
+) -> ApiResult<Json<Value>> {
     // A provider in use can't be deleted. If one is missing, the campaign has been changed: read it
     // again.
     for _ in 0..MAX_ATTEMPTS {
@@ -70,12 +70,12 @@ pub async fn export(
 /// `providers:write`.
 #[utoipa::path(post, path = "/v1/campaigns/import", operation_id = "importCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
-    request_body = schema::ImportInput, responses((status = 200, body = Report), schema::Conflict, schema::Refused))]
+    request_body = schema::ImportInput, responses((status = 200, body = Report), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn import(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer<Json<Report>> {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult<Json<Report>> {
     let import = Import::parse(body.json()?, &app.allow)?;
     for _ in 0..MAX_ATTEMPTS {
         let existing = app.table.existing(&import.names(), &app.keys).await?;
@@ -99,7 +99,7 @@ pub async fn import(
     Err(WriteError::Changed.into())
 }
 
-async fn write(app: &App, caller: &Caller, plan: &Plan) -> Result<(), WriteError> {
+async fn write(app: &App, caller: &Principal, plan: &Plan) -> Result<(), WriteError> {
     let now = clock::now();
     let campaign = plan
         .campaign
@@ -111,12 +111,12 @@ async fn write(app: &App, caller: &Caller, plan: &Plan) -> Result<(), WriteError
             .flat_map(|campaign| campaign.settings.providers())
             .any(|named| named == id)
     };
-    let stored = |(id, settings): &(_, domain::provider::Settings)| Stored {
+    let stored = |(id, settings): &(_, domain::provider::Settings)| StoredProvider {
         provider: Provider::new(*id, settings.clone(), now),
         key: key(None, settings),
         campaigns: u32::from(named(*id)),
     };
-    let providers: Vec<Stored> = plan.providers.iter().map(stored).collect();
+    let providers: Vec<StoredProvider> = plan.providers.iter().map(stored).collect();
     let created = providers
         .iter()
         .map(|stored| caller.entry("provider.created", &stored.provider.id, Vec::new()));

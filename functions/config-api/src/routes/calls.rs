@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::messages::{answer, page, send};
 use crate::{
     App,
-    http::{Answer, Document, Problem, access::Caller, query::Query},
+    http::{ApiResult, JsonBody, Problem, auth::Principal, query::Query},
     openapi::schema,
 };
 
@@ -36,8 +36,8 @@ const ROUTE: &str = "calls";
         ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
         schema::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Call>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Value>> {
+    responses((status = 200, body = schema::List<schema::Call>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> ApiResult<Json<Value>> {
     page(&app, Kind::Calls, query, |_| true).await.map(Json)
 }
 
@@ -49,21 +49,21 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Valu
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
     request_body = schema::CallInput,
-    responses((status = 202, body = schema::Call), schema::Refused))]
+    responses((status = 202, body = schema::Call), schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     send(&app, &caller, ROUTE, &headers, body, NewMessage::parse_call).await
 }
 
 /// Returns a call with its attempts.
 #[utoipa::path(get, path = "/v1/calls/{id}", operation_id = "getCall", tag = "calls",
     security(("token" = ["calls:read"])),
-    params(("id" = schema::CallId, Path)), responses((status = 200, body = schema::CallWithAttempts), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    params(("id" = schema::CallId, Path)), responses((status = 200, body = schema::CallWithAttempts), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     let id: CallId = id.parse().map_err(|_| Problem::not_found("call"))?;
     answer(&app, MessageRef::Call(id), "call").await
 }

@@ -14,16 +14,16 @@ use domain::{
     time,
 };
 use http::{HeaderMap, StatusCode, header};
-use platform::{clock, random, table::walk::Page};
+use platform::{clock, random, table::pagination::Page};
 use serde_json::{Value, json};
 
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created,
-        etag::{self, Refusal},
+        etag::{self, UpdateError},
         patch::apply,
         query::{self, Query},
     },
@@ -33,14 +33,14 @@ use crate::{
 /// Lists campaigns, newest first.
 #[utoipa::path(get, path = "/v1/campaigns", operation_id = "listCampaigns", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
-    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Campaign>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Campaign>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let name = query.filter("name", query::name);
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let Page { items, next, .. } = match name {
         Some(name) => Page::one(app.table.campaign_named(&name).await?),
-        None => app.table.campaigns(&slice).await?,
+        None => app.table.campaigns(&page_request).await?,
     };
     paging
         .page(&app, items.iter().map(view).collect(), next)
@@ -52,12 +52,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/campaigns", operation_id = "createCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
     request_body = schema::CampaignInput,
-    responses((status = 201, body = schema::Campaign), schema::Conflict, schema::Refused))]
+    responses((status = 201, body = schema::Campaign), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult {
     let campaign = Campaign::new(random::id(), Settings::parse(body.json()?)?, clock::now());
     check_providers(&app, &campaign.settings).await?;
     let entry = caller.entry("campaign.created", &campaign.id, Vec::new());
@@ -73,8 +73,8 @@ pub async fn create(
 /// Returns a campaign.
 #[utoipa::path(get, path = "/v1/campaigns/{id}", operation_id = "getCampaign", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
-    params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Campaign), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Campaign), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     Ok(answer(&find(&app, &id).await?))
 }
 
@@ -82,14 +82,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 #[utoipa::path(patch, path = "/v1/campaigns/{id}", operation_id = "updateCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
     params(("id" = schema::CampaignId, Path), schema::IfMatch), request_body = schema::CampaignPatch,
-    responses((status = 200, body = schema::Campaign), schema::Refused))]
+    responses((status = 200, body = schema::Campaign), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Campaign| async move {
@@ -121,27 +121,27 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/campaigns/{id}", operation_id = "deleteCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
     params(("id" = schema::CampaignId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |campaign: Campaign| async move {
         let entry = caller.entry("campaign.deleted", &campaign.id, Vec::new());
         app.table
             .delete_campaign(&campaign, &entry)
             .await
-            .map_err(Refusal::from)
+            .map_err(UpdateError::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Returns the campaign with this ID.
-pub(super) async fn find(app: &App, id: &str) -> Answer<Campaign> {
+pub(super) async fn find(app: &App, id: &str) -> ApiResult<Campaign> {
     let id: CampaignId = id.parse().map_err(|_| Problem::not_found("campaign"))?;
     app.table
         .campaign(id)
@@ -150,7 +150,7 @@ pub(super) async fn find(app: &App, id: &str) -> Answer<Campaign> {
 }
 
 /// Rejects providers that don't exist or serve another channel.
-async fn check_providers(app: &App, settings: &Settings) -> Answer<()> {
+async fn check_providers(app: &App, settings: &Settings) -> ApiResult<()> {
     let ids: Vec<_> = settings.providers().collect();
     let found = app.table.providers_of(&ids, &app.keys).await?;
     Ok(settings.check(|id| {

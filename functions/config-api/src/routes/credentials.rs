@@ -23,7 +23,7 @@ use platform::{
     clock, random,
     table::{
         credentials::LiveAdmin,
-        walk::{Page, Slice},
+        pagination::{Page, PageRequest},
     },
 };
 use serde_json::{Value, json};
@@ -32,10 +32,10 @@ use super::webhook_actions::overlap;
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created,
-        etag::{self, Refusal},
+        etag::{self, UpdateError},
         patch::apply,
         query::{self, Query},
     },
@@ -52,34 +52,37 @@ use crate::{
         ("rotation" = Option<schema::Rotation>, Query, description = "Only credentials whose rotation is overdue, or due within 7 days."),
         schema::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Credential>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    responses((status = 200, body = schema::List<schema::Credential>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let status = query.filter("status", query::choice(&Status::ALL));
     let rotation = query.filter(
         "rotation",
         query::choice(&[("overdue", Rotation::Overdue), ("due_soon", Rotation::Soon)]),
     );
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let now = clock::now();
     let wanted = |credential: &Credential| {
         status.is_none_or(|status| credential.status(now) == status)
             && rotation.is_none_or(|rotation| rotation.includes(credential, now))
     };
     let app = &*app;
-    let read = |slice: Slice| async move {
+    let read = |page_request: PageRequest| async move {
         Ok(match rotation {
-            None => app.table.credentials(&slice).await?,
+            None => app.table.credentials(&page_request).await?,
             // Credentials that are overdue or due within a week have their next reminder within a
             // week.
             Some(_) => {
                 app.table
-                    .reminders(now.checked_add(reminder::STEP).unwrap_or(now), &slice)
+                    .reminders(
+                        now.checked_add(reminder::STEP).unwrap_or(now),
+                        &page_request,
+                    )
                     .await?
             }
         })
     };
-    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
     let uses = app.table.last_uses(&items).await?;
     let data = items
         .iter()
@@ -95,12 +98,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/credentials", operation_id = "createCredential", tag = "credentials",
     security(("token" = ["credentials:write"])),
     request_body = schema::CredentialInput,
-    responses((status = 201, body = schema::Credential), schema::Conflict, schema::Refused))]
+    responses((status = 201, body = schema::Credential), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult {
     let now = clock::now();
     let settings = Settings::parse(body.json()?, caller.user, now)?;
     require_scopes(&caller, &settings)?;
@@ -135,8 +138,8 @@ pub async fn create(
 /// Returns a credential, without its token.
 #[utoipa::path(get, path = "/v1/credentials/{id}", operation_id = "getCredential", tag = "credentials",
     security(("token" = ["credentials:read"])),
-    params(("id" = schema::CredentialId, Path)), responses((status = 200, body = schema::Credential), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    params(("id" = schema::CredentialId, Path)), responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     answer(&app, &find(&app, &id).await?, None).await
 }
 
@@ -146,14 +149,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 #[utoipa::path(patch, path = "/v1/credentials/{id}", operation_id = "updateCredential", tag = "credentials",
     security(("token" = ["credentials:write"])),
     params(("id" = schema::CredentialId, Path), schema::IfMatch), request_body = schema::CredentialPatch,
-    responses((status = 200, body = schema::Credential), schema::Refused))]
+    responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let patch = &body.json()?;
     change(
         &app,
@@ -185,14 +188,14 @@ pub async fn patch(
 #[utoipa::path(post, path = "/v1/credentials/{id}/rotate", operation_id = "rotateCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
     request_body = schema::RotateInput,
-    responses((status = 200, body = schema::Credential), schema::Refused))]
+    responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
 pub async fn rotate(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let overlap = overlap(body.json_or_default()?, 0)?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Credential| async move {
@@ -230,14 +233,14 @@ pub async fn rotate(
 /// Its tokens stop working immediately. The record remains. Revoking it again has no effect.
 #[utoipa::path(post, path = "/v1/credentials/{id}/revoke", operation_id = "revokeCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
-    responses((status = 200, body = schema::Credential), schema::Refused))]
+    responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
 pub async fn revoke(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     body.empty()?;
     change(
         &app,
@@ -261,13 +264,13 @@ pub async fn revoke(
 /// Its tokens stop working immediately.
 #[utoipa::path(delete, path = "/v1/credentials/{id}", operation_id = "deleteCredential", tag = "credentials",
     security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |credential: Credential| async move {
         let now = clock::now();
@@ -277,7 +280,7 @@ pub async fn delete(
         app.table
             .delete_credential(&credential, other, now, &entry)
             .await
-            .map_err(Refusal::from)
+            .map_err(UpdateError::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -288,10 +291,10 @@ async fn change(
     app: &App,
     id: &str,
     headers: &HeaderMap,
-    caller: &Caller,
+    caller: &Principal,
     action: &str,
-    change: impl Fn(Credential, Timestamp) -> Answer<Credential>,
-) -> Answer {
+    change: impl Fn(Credential, Timestamp) -> ApiResult<Credential>,
+) -> ApiResult {
     let change = &change;
     let write = |before: Credential| async move {
         let now = clock::now();
@@ -321,7 +324,7 @@ async fn change(
     etag::change(headers, version, || find(app, id), write).await
 }
 
-async fn find(app: &App, id: &str) -> Answer<Credential> {
+async fn find(app: &App, id: &str) -> ApiResult<Credential> {
     let id: CredentialId = id.parse().map_err(|_| Problem::not_found("credential"))?;
     app.table
         .credential(id)
@@ -334,7 +337,7 @@ fn version(credential: &Credential) -> u64 {
 }
 
 /// Returns 403 if the credential has scopes that the caller lacks.
-fn require_scopes(caller: &Caller, settings: &Settings) -> Answer<()> {
+fn require_scopes(caller: &Principal, settings: &Settings) -> ApiResult<()> {
     let missing = caller.scopes.lack(&settings.scopes);
     if missing.is_empty() {
         Ok(())
@@ -349,7 +352,7 @@ async fn other_admin(
     app: &App,
     before: &Credential,
     after: Option<&Credential>,
-) -> Answer<Option<LiveAdmin>> {
+) -> ApiResult<Option<LiveAdmin>> {
     if !before.is_permanent_admin() || after.is_some_and(Credential::is_permanent_admin) {
         return Ok(None);
     }
@@ -363,7 +366,7 @@ async fn other_admin(
 }
 
 /// Generates a token. Returns it with the hash and hint to store.
-async fn new_token(app: &App) -> Answer<(Token, TokenMark)> {
+async fn new_token(app: &App) -> ApiResult<(Token, TokenMark)> {
     let token = Token::from_random(random::bytes());
     let hash = app.keys.get().await?.token_key(token.expose());
     let mark = TokenMark {
@@ -392,7 +395,7 @@ impl Rotation {
     }
 }
 
-async fn answer(app: &App, credential: &Credential, token: Option<&Token>) -> Answer {
+async fn answer(app: &App, credential: &Credential, token: Option<&Token>) -> ApiResult {
     let uses = app
         .table
         .last_uses(std::slice::from_ref(credential))

@@ -20,7 +20,7 @@ use platform::{
     clock,
     table::{
         events::Dispatched,
-        walk::{Page, Slice, Span},
+        pagination::{Page, PageRequest, TimeRange},
     },
 };
 use serde_json::{Value, json};
@@ -29,8 +29,8 @@ use self::seen::Seen;
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         etag,
         query::{self, Query},
     },
@@ -51,13 +51,13 @@ use crate::{
         ("until" = Option<String>, Query, description = "Only of events accepted at or before this RFC 3339 time."),
         schema::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Delivery>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    responses((status = 200, body = schema::List<schema::Delivery>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let mut filter = Filter {
         webhook: query.filter("webhook_id", |text| Ok(text.parse()?)),
         event: query.filter("event_id", |text| Ok(text.parse()?)),
         status: query.filter("status", query::choice(&Status::ALL)),
-        span: Span {
+        range: TimeRange {
             since: Timestamp::MIN,
             until: Timestamp::MAX,
         },
@@ -68,12 +68,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     } else {
         Timestamp::MIN
     };
-    filter.span = time_range_from(&app, &mut query, since);
+    filter.range = time_range_from(&app, &mut query, since);
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let (app, filter) = (&*app, &filter);
-    let read = |slice: Slice| async move { find(app, filter, &slice).await };
-    let Page { items, next, .. } = query::fill_page(slice, read, |seen| filter.wants(seen)).await?;
+    let read = |page_request: PageRequest| async move { find(app, filter, &page_request).await };
+    let Page { items, next, .. } =
+        query::fill_page(page_request, read, |seen| filter.wants(seen)).await?;
     paging
         .page(app, items.iter().map(Seen::view).collect(), next)
         .await
@@ -86,8 +87,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(get, path = "/v1/deliveries/{id}", operation_id = "getDelivery", tag = "deliveries",
     security(("token" = ["deliveries:read"])),
     params(("id" = schema::DeliveryId, Path)),
-    responses((status = 200, body = schema::DeliveryWithAttempts), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    responses((status = 200, body = schema::DeliveryWithAttempts), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     let id: DeliveryId = id.parse().map_err(|_| Problem::not_found("delivery"))?;
     let (seen, attempts) = match app.table.delivery_with_attempts(id).await? {
         Some((row, attempts)) => {
@@ -106,13 +107,13 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 /// the next attempt number, the same `webhook-id` and a new retry schedule.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
     security(("token" = ["deliveries:retry"])), params(("id" = schema::DeliveryId, Path)),
-    responses((status = 202, body = schema::Delivery), schema::Conflict, schema::Refused))]
+    responses((status = 202, body = schema::Delivery), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn retry(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
-    body: Document,
-) -> Answer<(StatusCode, Json<Value>)> {
+    body: JsonBody,
+) -> ApiResult<(StatusCode, Json<Value>)> {
     body.empty()?;
     let id: DeliveryId = id.parse().map_err(|_| Problem::not_found("delivery"))?;
     let now = clock::now();
@@ -156,7 +157,7 @@ struct Filter {
     webhook: Option<WebhookId>,
     event: Option<EventId>,
     status: Option<Status>,
-    span: Span,
+    range: TimeRange,
 }
 
 impl Filter {
@@ -174,7 +175,7 @@ impl Filter {
             .is_none_or(|webhook| seen.id.webhook == webhook)
             && self.event.is_none_or(|event| seen.id.event == event)
             && self.status.is_none_or(|status| seen.status == status)
-            && self.span.holds(seen.id.event.made_at())
+            && self.range.holds(seen.id.event.made_at())
     }
 }
 
@@ -186,23 +187,26 @@ const MAX_EVENTS: usize = 1_000;
 async fn of_webhook(
     app: &App,
     webhook: WebhookId,
-    span: Span,
-    slice: &Slice,
-) -> Answer<Page<Seen>> {
+    range: TimeRange,
+    page_request: &PageRequest,
+) -> ApiResult<Page<Seen>> {
     let key = |id: EventId| id.ulid().to_string();
     let stopped = app.table.stops(&[webhook]).await?(webhook);
-    let rows = app.table.deliveries_of(webhook, span, slice).await?;
+    let rows = app
+        .table
+        .deliveries_of(webhook, range, page_request)
+        .await?;
     let since = match rows.items.last().filter(|_| rows.next.is_some()) {
         Some(oldest) => oldest.id.event.made_at(),
-        None => span.since,
+        None => range.since,
     };
-    let slice_of_events = Slice {
+    let events_page = PageRequest {
         limit: MAX_EVENTS,
-        ..slice.clone()
+        ..page_request.clone()
     };
     let events = app
         .table
-        .events(Span { since, ..span }, &slice_of_events)
+        .events(TimeRange { since, ..range }, &events_page)
         .await?;
     // Both lists are complete down to this key.
     let edge = rows.next.max(events.next);
@@ -228,8 +232,8 @@ async fn of_webhook(
         .collect();
     items.retain(|seen| edge.as_ref().is_none_or(|edge| key(seen.id.event) >= *edge));
     items.sort_by_key(|seen| std::cmp::Reverse(seen.id.event.ulid()));
-    let more = items.len() > slice.limit;
-    items.truncate(slice.limit);
+    let more = items.len() > page_request.limit;
+    items.truncate(page_request.limit);
     let next = if more {
         items.last().map(|seen| key(seen.id.event))
     } else {
@@ -238,13 +242,13 @@ async fn of_webhook(
     Ok(Page {
         items,
         next,
-        weight: rows.weight,
+        response_bytes: rows.response_bytes,
     })
 }
 
 /// Reads a page with the cheapest query: one event's matches, the status index, one webhook's rows,
 /// or a scan of events.
-async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
+async fn find(app: &App, filter: &Filter, page_request: &PageRequest) -> ApiResult<Page<Seen>> {
     match *filter {
         Filter {
             event: Some(event), ..
@@ -252,23 +256,26 @@ async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
             let events = Page {
                 items: Vec::from_iter(app.table.event(event).await?),
                 next: None,
-                weight: 0,
+                response_bytes: 0,
             };
-            matches(app, filter, events, slice).await
+            matches(app, filter, events, page_request).await
         }
         Filter {
             webhook: Some(webhook),
             status: None,
-            span,
+            range,
             ..
-        } => of_webhook(app, webhook, span, slice).await,
+        } => of_webhook(app, webhook, range, page_request).await,
         Filter {
             webhook: Some(webhook),
             status,
-            span,
+            range,
             ..
         } if status != Some(Status::Pending) => {
-            let page = app.table.deliveries_of(webhook, span, slice).await?;
+            let page = app
+                .table
+                .deliveries_of(webhook, range, page_request)
+                .await?;
             let stopped = app.table.stops(&[webhook]).await?(webhook);
             Ok(page.map(|row| Seen::of(&row, stopped)))
         }
@@ -277,7 +284,7 @@ async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
             status: Some(status @ (Status::Failed | Status::Blocked | Status::Retrying)),
             ..
         } => {
-            let page = app.table.deliveries_with(status, slice).await?;
+            let page = app.table.deliveries_with(status, page_request).await?;
             let ids: BTreeSet<WebhookId> = page.items.iter().map(|row| row.id.webhook).collect();
             let stops = app
                 .table
@@ -285,13 +292,17 @@ async fn find(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
                 .await?;
             Ok(page.map(|row| Seen::of(&row, stops(row.id.webhook))))
         }
-        Filter { .. } => scan_events(app, filter, slice).await,
+        Filter { .. } => scan_events(app, filter, page_request).await,
     }
 }
 
 /// Lists deliveries by scanning events.
-async fn scan_events(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<Seen>> {
-    let stopped_at = Stop::of(slice);
+async fn scan_events(
+    app: &App,
+    filter: &Filter,
+    page_request: &PageRequest,
+) -> ApiResult<Page<Seen>> {
+    let stopped_at = Stop::of(page_request);
     // The previous page may have ended within an event's matches: read that event again.
     let resumed = match stopped_at {
         Some(Stop { event, shown }) if shown > 0 => app.table.event(event).await?,
@@ -301,15 +312,15 @@ async fn scan_events(app: &App, filter: &Filter, slice: &Slice) -> Answer<Page<S
     let mut events = app
         .table
         .events(
-            filter.span,
-            &Slice {
+            filter.range,
+            &PageRequest {
                 after,
-                ..slice.clone()
+                ..page_request.clone()
             },
         )
         .await?;
     events.items.splice(..0, resumed);
-    matches(app, filter, events, slice).await
+    matches(app, filter, events, page_request).await
 }
 
 /// The end of a page of matches: the event and the number of its matches already returned.
@@ -320,8 +331,8 @@ struct Stop {
 }
 
 impl Stop {
-    fn of(slice: &Slice) -> Option<Self> {
-        let after = slice.after.as_deref()?;
+    fn of(page_request: &PageRequest) -> Option<Self> {
+        let after = page_request.after.as_deref()?;
         let (event, shown) = after.split_once('#').unwrap_or((after, "0"));
         Some(Self {
             event: EventId::from_ulid(event.parse().ok()?),
@@ -335,9 +346,9 @@ async fn matches(
     app: &App,
     filter: &Filter,
     events: Page<Dispatched>,
-    slice: &Slice,
-) -> Answer<Page<Seen>> {
-    let stop = Stop::of(slice);
+    page_request: &PageRequest,
+) -> ApiResult<Page<Seen>> {
+    let stop = Stop::of(page_request);
     let all = events
         .items
         .iter()
@@ -348,9 +359,10 @@ async fn matches(
                 .webhook
                 .is_none_or(|webhook| webhook == event.matches[*at])
     };
-    let mut some: Vec<(&Dispatched, usize)> = all.filter(wanted).take(slice.limit + 1).collect();
-    let more = some.len() > slice.limit;
-    some.truncate(slice.limit);
+    let mut some: Vec<(&Dispatched, usize)> =
+        all.filter(wanted).take(page_request.limit + 1).collect();
+    let more = some.len() > page_request.limit;
+    some.truncate(page_request.limit);
     let next = some
         .last()
         .filter(|_| more)
@@ -362,12 +374,12 @@ async fn matches(
     Ok(Page {
         items: seen(app, &some).await?,
         next: next.or(events.next),
-        weight: events.weight,
+        response_bytes: events.response_bytes,
     })
 }
 
 /// Returns the deliveries of an event as list items.
-pub(super) async fn of_event(app: &App, event: &Dispatched) -> Answer<Vec<Value>> {
+pub(super) async fn of_event(app: &App, event: &Dispatched) -> ApiResult<Vec<Value>> {
     let all: Vec<_> = event
         .matches
         .iter()
@@ -377,7 +389,7 @@ pub(super) async fn of_event(app: &App, event: &Dispatched) -> Answer<Vec<Value>
 }
 
 /// Loads the deliveries of these matches.
-async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> Answer<Vec<Seen>> {
+async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> ApiResult<Vec<Seen>> {
     let delivery = |event: &Dispatched, webhook| DeliveryId {
         event: event.event.id,
         webhook,
@@ -408,7 +420,7 @@ fn with_attempts(seen: &Seen, attempts: &[Attempt]) -> Value {
     view
 }
 
-async fn pending_or(app: &App, id: DeliveryId, row: Option<&Delivery>) -> Answer<Seen> {
+async fn pending_or(app: &App, id: DeliveryId, row: Option<&Delivery>) -> ApiResult<Seen> {
     match row {
         Some(row) => Ok(Seen::of(
             row,
@@ -419,7 +431,7 @@ async fn pending_or(app: &App, id: DeliveryId, row: Option<&Delivery>) -> Answer
 }
 
 /// Returns a delivery without a row. It exists if its event matched the webhook.
-async fn pending(app: &App, id: DeliveryId) -> Answer<Seen> {
+async fn pending(app: &App, id: DeliveryId) -> ApiResult<Seen> {
     let dispatched = app
         .table
         .event(id.event)
@@ -434,12 +446,12 @@ async fn pending(app: &App, id: DeliveryId) -> Answer<Seen> {
 }
 
 /// Reads the time range from `since` and `until`. Default: the retention period.
-pub(super) fn time_range(app: &App, query: &mut Query) -> Span {
+pub(super) fn time_range(app: &App, query: &mut Query) -> TimeRange {
     time_range_from(app, query, retention_start(app))
 }
 
-fn time_range_from(app: &App, query: &mut Query, since: Timestamp) -> Span {
-    Span {
+fn time_range_from(app: &App, query: &mut Query, since: Timestamp) -> TimeRange {
+    TimeRange {
         since: query
             .filter("since", query::time)
             .map_or(since, |since| since.max(earliest_time(app))),

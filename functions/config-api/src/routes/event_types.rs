@@ -19,7 +19,7 @@ use platform::{
     clock,
     table::{
         event_types::{Created, CustomType, MAX_TYPES},
-        events::MOST_MATCHES,
+        events::MAX_MATCHES,
     },
 };
 use serde::Serialize;
@@ -28,10 +28,10 @@ use serde_json::{Value, json, value::RawValue};
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created,
-        etag::{self, Refusal},
+        etag::{self, UpdateError},
         patch::apply,
         query::{Listing, Query},
     },
@@ -45,28 +45,28 @@ const MAX_EXAMPLE: usize = 16 * 1024;
 #[utoipa::path(get, path = "/v1/event-types", operation_id = "listEventTypes", tag = "event types",
     security(("token" = ["events:read"])),
     params(schema::Paging),
-    responses((status = 200, body = schema::List<schema::EventType>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<Listing<View>>> {
+    responses((status = 200, body = schema::List<schema::EventType>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, query: Query) -> ApiResult<Json<Listing<View>>> {
     let paging = query.paging()?;
-    let mut slice = paging.slice(&app).await?;
+    let mut page_request = paging.page_request(&app).await?;
     let catalogue = event_type::catalogue();
     // The cursor is the position among custom types, or the number of built-in types already
     // returned.
-    let shown: Option<usize> = slice
+    let shown: Option<usize> = page_request
         .after
         .as_deref()
         .and_then(|after| after.strip_prefix('#')?.parse().ok());
     let mut data = Vec::new();
     if shown.is_none() {
-        let own = app.table.event_types(&slice).await?;
+        let own = app.table.event_types(&page_request).await?;
         data.extend(own.items.into_iter().map(View::of));
         if own.next.is_some() {
             return paging.listing(&app, data, own.next).await.map(Json);
         }
     }
-    slice.limit -= data.len();
+    page_request.limit -= data.len();
     let from = shown.unwrap_or(0);
-    let to = catalogue.len().min(from + slice.limit);
+    let to = catalogue.len().min(from + page_request.limit);
     data.extend(catalogue[from..to].iter().map(View::of_built_in));
     let next = (to < catalogue.len()).then(|| format!("#{to}"));
     paging.listing(&app, data, next).await.map(Json)
@@ -76,12 +76,12 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> Answer<Json<List
 #[utoipa::path(post, path = "/v1/event-types", operation_id = "createEventType", tag = "event types",
     security(("token" = ["events:write"])),
     request_body = schema::EventTypeInput,
-    responses((status = 201, body = schema::EventType), schema::Conflict, schema::Refused))]
+    responses((status = 201, body = schema::EventType), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer<Response> {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult<Response> {
     let new = parse(body.json()?)?;
     let taken = || Problem::conflict("An event type with this name already exists.");
     if event_type::find(new.name.as_str()).is_some() {
@@ -91,7 +91,7 @@ pub async fn create(
         .table
         .most_subscribers(std::slice::from_ref(&new.name))
         .await?
-        > MOST_MATCHES
+        > MAX_MATCHES
     {
         return Err(Problem::conflict(
             "More than 1,000 webhooks would receive this type, which is the maximum.",
@@ -116,8 +116,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/event-types/{name}", operation_id = "getEventType", tag = "event types",
     security(("token" = ["events:read"])),
     params(("name" = String, Path, description = "The name of the event type.")),
-    responses((status = 200, body = schema::EventType), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answer {
+    responses((status = 200, body = schema::EventType), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> ApiResult {
     if let Some(known) = event_type::find(&name) {
         let body = json!(View::of_built_in(known));
         return Ok(([(header::ETAG, etag::of_shown(&body))], Json(body)).into_response());
@@ -132,14 +132,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answe
     security(("token" = ["events:write"])),
     params(("name" = String, Path, description = "The name of the event type."), schema::IfMatch),
     request_body = schema::EventTypePatch,
-    responses((status = 200, body = schema::EventType), schema::Conflict, schema::Refused))]
+    responses((status = 200, body = schema::EventType), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let patch = &body.json()?;
     let (app, name, caller) = (&*app, name.as_str(), &caller);
     let write = |before: CustomType| async move {
@@ -185,13 +185,13 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/event-types/{name}", operation_id = "deleteEventType", tag = "event types",
     security(("token" = ["events:write"])),
     params(("name" = String, Path, description = "The name of the event type."), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::Conflict, schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(name): Path<String>,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (app, name, caller) = (&*app, name.as_str(), &caller);
     let write = |own: CustomType| async move {
         let pattern = Pattern::parse(own.name.as_str()).map_err(Problem::internal)?;
@@ -206,14 +206,14 @@ pub async fn delete(
         app.table
             .delete_event_type(&own, &entry)
             .await
-            .map_err(Refusal::from)
+            .map_err(UpdateError::from)
     };
     etag::change(&headers, |own| own.version, || find(app, name), write).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Whether events of this type can be published.
-pub(crate) async fn is_known(app: &App, kind: &EventType) -> Answer<bool> {
+pub(crate) async fn is_known(app: &App, kind: &EventType) -> ApiResult<bool> {
     Ok(event_type::find(kind.as_str()).is_some() || app.table.event_type(kind).await?.is_some())
 }
 
@@ -222,7 +222,7 @@ pub(crate) async fn is_known(app: &App, kind: &EventType) -> Answer<bool> {
 pub struct Names(Option<Vec<EventType>>);
 
 impl Names {
-    async fn get(&mut self, app: &App) -> Answer<&[EventType]> {
+    async fn get(&mut self, app: &App) -> ApiResult<&[EventType]> {
         let names = match self.0.take() {
             Some(names) => names,
             None => app.table.event_type_names().await?,
@@ -236,7 +236,7 @@ pub(crate) async fn unknown(
     app: &App,
     kind: &EventType,
     names: &mut Names,
-) -> Answer<ValidationErrors> {
+) -> ApiResult<ValidationErrors> {
     let own = names.get(app).await?;
     let known = event_type::catalogue()
         .iter()
@@ -253,7 +253,7 @@ pub(crate) async fn unknown(
 }
 
 /// Returns the custom type with this name. Returns 409 for built-in types, which can't be changed.
-async fn find(app: &App, name: &str) -> Answer<CustomType> {
+async fn find(app: &App, name: &str) -> ApiResult<CustomType> {
     if event_type::find(name).is_some() {
         return Err(Problem::conflict(
             "Built-in event types can't be changed or deleted.",

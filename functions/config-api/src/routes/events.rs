@@ -17,7 +17,7 @@ use domain::{
 use http::{HeaderMap, StatusCode, header};
 use platform::table::{
     events::Dispatched,
-    walk::{Page, Slice},
+    pagination::{Page, PageRequest},
 };
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
@@ -25,15 +25,15 @@ use serde_json::{Value, json, value::RawValue};
 use super::deliveries;
 use crate::{
     App,
+    accept_event::{self, IdempotencyKey, Request, Types},
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         body::check_depth,
         etag,
         query::{self, Listing, Query},
     },
     openapi::schema,
-    publish::{self, IdempotencyKey, Request, Types},
 };
 
 const ROUTE: &str = "events";
@@ -49,13 +49,13 @@ const MAX_BATCH_EVENTS: usize = 100;
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
     request_body = schema::EventInput,
-    responses((status = 202, body = schema::Accepted), schema::Refused))]
+    responses((status = 202, body = schema::Accepted), schema::ErrorResponses))]
 pub async fn publish(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer<(StatusCode, Json<Value>)> {
+    body: JsonBody,
+) -> ApiResult<(StatusCode, Json<Value>)> {
     let document = body.json()?;
     let (key, new) = (header_key(&headers), NewEvent::parse(document.clone()));
     let (key, new) = match (key, new) {
@@ -66,7 +66,7 @@ pub async fn publish(
                 .flatten()
                 .flat_map(|problems| problems.0)
                 .collect();
-            return Err(publish::rejection(
+            return Err(accept_event::rejection(
                 &app,
                 &caller,
                 ValidationErrors(problems),
@@ -76,7 +76,7 @@ pub async fn publish(
             .await?);
         }
     };
-    let event = publish::publish(
+    let event = accept_event::publish(
         &app,
         &caller,
         ROUTE,
@@ -97,12 +97,12 @@ pub async fn publish(
 #[utoipa::path(post, path = "/v1/events/batch", operation_id = "publishEvents", tag = "events",
     security(("token" = ["events:write"])),
     request_body = schema::BatchInput,
-    responses((status = 202, body = schema::BatchResults), schema::Refused))]
+    responses((status = 202, body = schema::BatchResults), schema::ErrorResponses))]
 pub async fn publish_batch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer<(StatusCode, Json<Value>)> {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult<(StatusCode, Json<Value>)> {
     let mut fields = FieldReader::of(body.json_unchecked()?).map_err(Problem::from)?;
     let entries = fields.required("events", array(1, MAX_BATCH_EVENTS, Ok));
     let entries = fields.finish(entries)?;
@@ -117,12 +117,13 @@ pub async fn publish_batch(
                 wrong.push(None);
             }
             Err(problems) => {
-                let refused = publish::rejection(&app, &caller, problems, &kind, &mut types).await;
+                let refused =
+                    accept_event::rejection(&app, &caller, problems, &kind, &mut types).await;
                 wrong.push(Some(refused.unwrap_or_else(|problem| problem)));
             }
         }
     }
-    let mut published = publish::publish_all(&app, &caller, BATCH_ROUTE, requests)
+    let mut published = accept_event::publish_all(&app, &caller, BATCH_ROUTE, requests)
         .await?
         .into_iter();
     let results = wrong
@@ -149,17 +150,19 @@ pub async fn publish_batch(
         ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
         schema::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Event>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Listing<View>>> {
+    responses((status = 200, body = schema::List<schema::Event>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Listing<View>>> {
     let kind = query.filter("type", |text| Ok(EventType::parse(text)?));
-    let span = deliveries::time_range(&app, &mut query);
+    let range = deliveries::time_range(&app, &mut query);
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let app = &*app;
-    let read = |slice: Slice| async move { Ok(app.table.events(span, &slice).await?) };
+    let read = |page_request: PageRequest| async move {
+        Ok(app.table.events(range, &page_request).await?)
+    };
     let wanted = |item: &Dispatched| kind.as_ref().is_none_or(|kind| item.event.kind == *kind);
-    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
-    let views = items.into_iter().map(View::of).collect::<Answer<_>>()?;
+    let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
+    let views = items.into_iter().map(View::of).collect::<ApiResult<_>>()?;
     paging.listing(app, views, next).await.map(Json)
 }
 
@@ -167,8 +170,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(get, path = "/v1/events/{id}", operation_id = "getEvent", tag = "events",
     security(("token" = ["events:read"])),
     params(("id" = schema::EventId, Path)),
-    responses((status = 200, body = schema::EventWithDeliveries), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    responses((status = 200, body = schema::EventWithDeliveries), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     let id: EventId = id.parse().map_err(|_| Problem::not_found("event"))?;
     let dispatched = app
         .table
@@ -229,7 +232,7 @@ pub struct View {
 }
 
 impl View {
-    fn of(dispatched: Dispatched) -> Answer<Self> {
+    fn of(dispatched: Dispatched) -> ApiResult<Self> {
         let EventText {
             id,
             kind,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::users;
 use crate::{
     App,
-    http::{Answer, Problem, access::Caller},
+    http::{ApiResult, Problem, auth::Principal},
     openapi::schema,
 };
 
@@ -16,11 +16,11 @@ use crate::{
 ///
 /// Requires any valid token.
 #[utoipa::path(get, path = "/v1/me", operation_id = "getCaller", tag = "credentials", security(("token" = [])),
-    responses((status = 200, body = schema::Me), schema::Refused))]
+    responses((status = 200, body = schema::Me), schema::ErrorResponses))]
 pub async fn get(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-) -> Answer<Json<Value>> {
+    Extension(caller): Extension<Principal>,
+) -> ApiResult<Json<Value>> {
     // Deleted after authentication.
     let credential = app
         .table

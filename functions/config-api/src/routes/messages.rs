@@ -16,11 +16,11 @@ use domain::{
 use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock,
-    queue::{Outgoing, ascii_json},
+    queue::{OutgoingMessage, ascii_json},
     table::{
         WriteError, Written,
         messages::Kind,
-        walk::{Page, Slice},
+        pagination::{Page, PageRequest},
     },
 };
 use serde_json::{Value, json};
@@ -28,14 +28,14 @@ use serde_json::{Value, json};
 use super::{deliveries::time_range, events::header_key};
 use crate::{
     App,
+    accept_message::{self, Request},
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created, etag,
         query::{self, Query},
     },
     openapi::schema,
-    outbox::{self, Request},
 };
 
 const ROUTE: &str = "messages";
@@ -55,8 +55,8 @@ const ROUTE: &str = "messages";
         ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
         schema::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Message>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    responses((status = 200, body = schema::List<schema::Message>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let channel = query.filter("channel", query::choice(&NewMessage::CHANNELS));
     let campaign = query.filter("campaign_id", |text| Ok(text.parse::<CampaignId>()?));
     let wanted = |row: &Message| {
@@ -74,21 +74,21 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
     request_body = schema::MessageInput,
-    responses((status = 202, body = schema::Message), schema::Refused))]
+    responses((status = 202, body = schema::Message), schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     send(&app, &caller, ROUTE, &headers, body, NewMessage::parse).await
 }
 
 /// Returns a message with its attempts.
 #[utoipa::path(get, path = "/v1/messages/{id}", operation_id = "getMessage", tag = "messages",
     security(("token" = ["messages:read"])),
-    params(("id" = schema::MessageId, Path)), responses((status = 200, body = schema::MessageWithAttempts), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    params(("id" = schema::MessageId, Path)), responses((status = 200, body = schema::MessageWithAttempts), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     let id: MessageId = id.parse().map_err(|_| Problem::not_found("message"))?;
     answer(&app, MessageRef::Message(id), "message").await
 }
@@ -100,8 +100,12 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 /// can be cancelled (otherwise 409).
 #[utoipa::path(post, path = "/v1/messages/{id}/cancel", operation_id = "cancelMessage", tag = "messages",
     security(("token" = ["messages:send"])), params(("id" = schema::MessageId, Path)),
-    responses((status = 200, body = schema::MessageWithAttempts), schema::Conflict, schema::Refused))]
-pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, body: Document) -> Answer {
+    responses((status = 200, body = schema::MessageWithAttempts), schema::ConflictResponse, schema::ErrorResponses))]
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    body: JsonBody,
+) -> ApiResult {
     body.empty()?;
     let id: MessageId = id.parse().map_err(|_| Problem::not_found("message"))?;
     for _ in 0..MAX_ATTEMPTS {
@@ -131,7 +135,7 @@ pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, body: D
 }
 
 /// Publishes the events of the message's status changes.
-async fn emit_events(app: &App, row: &Message) -> Answer<()> {
+async fn emit_events(app: &App, row: &Message) -> ApiResult<()> {
     let messages = row
         .events()
         .iter()
@@ -139,7 +143,7 @@ async fn emit_events(app: &App, row: &Message) -> Answer<()> {
         .collect::<Result<Vec<_>, _>>()?;
     let outgoing = messages
         .into_iter()
-        .map(|body| Outgoing {
+        .map(|body| OutgoingMessage {
             body,
             delay_seconds: 0,
             group: None,
@@ -154,12 +158,12 @@ const MAX_ATTEMPTS: usize = 5;
 /// Accepts a request to send a message or trigger a call.
 pub(super) async fn send(
     app: &App,
-    caller: &Caller,
+    caller: &Principal,
     route: &str,
     headers: &HeaderMap,
-    body: Document,
+    body: JsonBody,
     parse: impl Fn(Value) -> Validated<NewMessage>,
-) -> Answer {
+) -> ApiResult {
     let document = body.json()?;
     let (key, new) = match (header_key(headers), parse(document.clone())) {
         (Ok(key), Ok(new)) => (key, new),
@@ -176,7 +180,7 @@ pub(super) async fn send(
         hops: caller.hops,
         ..new
     };
-    let row = outbox::accept(app, caller, route, Request { new, key, document }).await?;
+    let row = accept_message::accept(app, caller, route, Request { new, key, document }).await?;
     Ok(created(
         StatusCode::ACCEPTED,
         &format!("/v1/{route}"),
@@ -192,7 +196,7 @@ pub(super) async fn page(
     kind: Kind,
     mut query: Query,
     wanted: impl Fn(&Message) -> bool,
-) -> Answer<Value> {
+) -> ApiResult<Value> {
     let channel = if kind == Kind::Calls {
         Channel::Call
     } else {
@@ -203,24 +207,26 @@ pub(super) async fn page(
         .map(|status| status.by(channel));
     let to = query.filter("to", query::text);
     let provider = query.filter("provider_id", |text| Ok(text.parse::<ProviderId>()?));
-    let span = time_range(app, &mut query);
+    let range = time_range(app, &mut query);
     let paging = query.paging()?;
-    let slice = paging.slice(app).await?;
-    let read = |slice: Slice| async move { Ok(app.table.messages(kind, span, &slice).await?) };
+    let page_request = paging.page_request(app).await?;
+    let read = |page_request: PageRequest| async move {
+        Ok(app.table.messages(kind, range, &page_request).await?)
+    };
     let wanted = |row: &Message| {
         status.is_none_or(|status| row.status.by(row.channel) == status)
             && to.as_ref().is_none_or(|to| row.content.to == *to)
             && provider.is_none_or(|provider| row.provider_id == provider)
             && wanted(row)
     };
-    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
     paging
         .page(app, items.iter().map(Message::to_map).collect(), next)
         .await
 }
 
 /// Returns one message or call. `what` names the kind in a 404.
-pub(super) async fn answer(app: &App, id: MessageRef, what: &str) -> Answer {
+pub(super) async fn answer(app: &App, id: MessageRef, what: &str) -> ApiResult {
     let row = app
         .table
         .message(id)

@@ -6,7 +6,7 @@ use axum::{
 };
 use http::header::CONTENT_SECURITY_POLICY;
 
-use crate::http::{Answer, Problem};
+use crate::http::{ApiResult, Problem};
 
 /// A problem type.
 struct Kind {
@@ -136,7 +136,7 @@ const KINDS: [Kind; 15] = [
 #[utoipa::path(get, path = "/problems/{type}", operation_id = "getProblemType", tag = "meta", security(()),
     params(("type" = String, Path, description = "The last part of a problem's `type`.", example = "validation")),
     responses((status = 200, description = "An HTML page.", body = String, content_type = "text/html")))]
-pub async fn page(Path(name): Path<String>) -> Answer<impl IntoResponse> {
+pub async fn page(Path(name): Path<String>) -> ApiResult<impl IntoResponse> {
     let kind = KINDS
         .iter()
         .find(|kind| kind.name == name)

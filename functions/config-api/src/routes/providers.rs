@@ -22,10 +22,10 @@ use domain::{
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
-    clock, messenger, random,
+    clock, provider_client, random,
     table::{
-        providers::Stored,
-        walk::{Page, Slice},
+        pagination::{Page, PageRequest},
+        providers::StoredProvider,
     },
 };
 use serde_json::{Value, json};
@@ -33,10 +33,10 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created,
-        etag::{self, Refusal},
+        etag::{self, UpdateError},
         patch::{apply, respell},
         problem::MAX_LISTED,
         query::{self, Query, first},
@@ -50,23 +50,24 @@ use crate::{
 #[utoipa::path(get, path = "/v1/providers", operation_id = "listProviders", tag = "providers",
     security(("token" = ["providers:read"])),
     params(("channel" = Option<Channel>, Query, description = "Only providers for this channel."), schema::ByName, schema::Paging),
-    responses((status = 200, body = schema::List<schema::Provider>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    responses((status = 200, body = schema::List<schema::Provider>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let name = query.filter("name", query::name);
     let channel = query.filter("channel", query::choice(&Channel::ALL));
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let app = &*app;
     let name = name.as_deref();
-    let read = |slice: Slice| async move {
+    let read = |page_request: PageRequest| async move {
         Ok(match name {
             Some(name) => Page::one(app.table.provider_named(name, &app.keys).await?),
-            None => app.table.providers(&slice, &app.keys).await?,
+            None => app.table.providers(&page_request, &app.keys).await?,
         })
     };
-    let wanted =
-        |stored: &Stored| channel.is_none_or(|channel| stored.provider.settings.channel == channel);
-    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
+    let wanted = |stored: &StoredProvider| {
+        channel.is_none_or(|channel| stored.provider.settings.channel == channel)
+    };
+    let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
     paging
         .page(
             app,
@@ -83,15 +84,15 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/providers", operation_id = "createProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     request_body = schema::ProviderInput,
-    responses((status = 201, body = schema::Provider), schema::Conflict, schema::Refused))]
+    responses((status = 201, body = schema::Provider), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult {
     let settings = Settings::parse(body.json()?, &app.allow, Keys::Required)?;
     let key = key(None, &settings);
-    let stored = Stored {
+    let stored = StoredProvider {
         provider: Provider::new(random::id(), settings, clock::now()),
         key,
         campaigns: 0,
@@ -113,8 +114,8 @@ pub async fn create(
 /// Returns a provider.
 #[utoipa::path(get, path = "/v1/providers/{id}", operation_id = "getProvider", tag = "providers",
     security(("token" = ["providers:read"])),
-    params(("id" = schema::ProviderId, Path)), responses((status = 200, body = schema::Provider), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    params(("id" = schema::ProviderId, Path)), responses((status = 200, body = schema::Provider), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     Ok(answer(&app, &find(&app, &id).await?))
 }
 
@@ -125,17 +126,17 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 #[utoipa::path(patch, path = "/v1/providers/{id}", operation_id = "updateProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path), schema::IfMatch), request_body = schema::ProviderPatch,
-    responses((status = 200, body = schema::Provider), schema::Refused))]
+    responses((status = 200, body = schema::Provider), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
-    let write = |before: Stored| async move {
+    let write = |before: StoredProvider| async move {
         let previous = &before.provider.settings;
         let old = Value::Object(previous.to_map(Reveal::Full));
         let mut document = previous.base(patch);
@@ -159,7 +160,7 @@ pub async fn patch(
         if fields.is_empty() && provider.secret_origins == before.provider.secret_origins {
             return Ok(answer(app, &before));
         }
-        let after = Stored {
+        let after = StoredProvider {
             provider,
             key,
             ..before
@@ -180,17 +181,19 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/providers/{id}", operation_id = "deleteProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id.as_str(), &caller);
-    let write = |stored: Stored| async move {
+    let write = |stored: StoredProvider| async move {
         if stored.campaigns > 0 {
-            let read = |slice: Slice| async move { Ok(app.table.campaigns(&slice).await?) };
+            let read = |page_request: PageRequest| async move {
+                Ok(app.table.campaigns(&page_request).await?)
+            };
             let id = stored.provider.id;
             let by_provider =
                 |campaign: &Campaign| campaign.settings.providers().any(|used| used == id);
@@ -209,7 +212,7 @@ pub async fn delete(
         app.table
             .delete_provider(&stored, &app.keys, &entry)
             .await
-            .map_err(Refusal::from)
+            .map_err(UpdateError::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -222,13 +225,13 @@ pub async fn delete(
 #[utoipa::path(post, path = "/v1/providers/{id}/test", operation_id = "testProvider", tag = "providers",
     security(("token" = ["providers:write"])),
     params(("id" = schema::ProviderId, Path)), request_body = schema::ProviderTest,
-    responses((status = 200, body = schema::Tested), schema::Refused))]
+    responses((status = 200, body = schema::Tested), schema::ErrorResponses))]
 pub async fn test(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
-    body: Document,
-) -> Answer<Json<Value>> {
+    body: JsonBody,
+) -> ApiResult<Json<Value>> {
     let body = body.json()?;
     let stored = find(&app, &id).await?;
     let Provider { id, settings, .. } = &stored.provider;
@@ -247,7 +250,7 @@ pub async fn test(
         std::slice::from_ref(&stored.provider),
     )?;
     app.table
-        .note(&caller.entry("provider.tested", id, Vec::new()))
+        .record_audit(&caller.entry("provider.tested", id, Vec::new()))
         .await?;
     let now = clock::now();
     let message = MessageRef::new(settings.channel, now, u128::from_ne_bytes(random::bytes()));
@@ -262,13 +265,13 @@ pub async fn test(
         now,
         random::token(),
     );
-    let completed_attempt = messenger::send(
+    let completed_attempt = provider_client::send(
         &app.egress,
         &stored,
         &app.public_url,
         &message,
         1,
-        messenger::TIMEOUT,
+        provider_client::TIMEOUT,
     )
     .await?;
     Ok(Json(json!({"attempt": completed_attempt.attempt})))
@@ -315,11 +318,11 @@ pub(super) fn key(previous: Option<Key>, settings: &Settings) -> Option<Key> {
 }
 
 /// The audit entry of the provider that is no longer the default.
-fn default_removed(caller: &Caller, previous: ProviderId) -> audit::Entry {
+fn default_removed(caller: &Principal, previous: ProviderId) -> audit::Entry {
     caller.entry("provider.updated", &previous, vec!["default".to_owned()])
 }
 
-async fn find(app: &App, id: &str) -> Answer<Stored> {
+async fn find(app: &App, id: &str) -> ApiResult<StoredProvider> {
     let id: ProviderId = id.parse().map_err(|_| Problem::not_found("provider"))?;
     app.table
         .provider(id, &app.keys)
@@ -327,11 +330,11 @@ async fn find(app: &App, id: &str) -> Answer<Stored> {
         .ok_or_else(|| Problem::not_found("provider"))
 }
 
-fn version(stored: &Stored) -> u64 {
+fn version(stored: &StoredProvider) -> u64 {
     stored.provider.version
 }
 
-fn answer(app: &App, stored: &Stored) -> Response {
+fn answer(app: &App, stored: &StoredProvider) -> Response {
     (
         [(header::ETAG, etag::of(version(stored)))],
         Json(view(app, stored)),
@@ -339,7 +342,7 @@ fn answer(app: &App, stored: &Stored) -> Response {
         .into_response()
 }
 
-fn view(app: &App, stored: &Stored) -> Value {
+fn view(app: &App, stored: &StoredProvider) -> Value {
     let Provider {
         id,
         settings,
@@ -350,7 +353,7 @@ fn view(app: &App, stored: &Stored) -> Value {
     let mut view = Value::Object(settings.to_map(Reveal::Hints));
     view["id"] = json!(id);
     view["status"] = json!(settings.status());
-    view["callback_url"] = json!(messenger::callback_url(&app.public_url, stored));
+    view["callback_url"] = json!(provider_client::callback_url(&app.public_url, stored));
     view["created_at"] = json!(time::show_millis(*created_at));
     view["updated_at"] = json!(time::show_millis(*updated_at));
     view

@@ -19,10 +19,10 @@ use http::StatusCode;
 use jiff::Timestamp;
 use platform::{
     clock,
-    seal::Place,
+    encryption::AadContext,
     table::{
         events::Dispatched,
-        walk::{Page, Slice, Span},
+        pagination::{Page, PageRequest, TimeRange},
         webhooks,
     },
 };
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use super::{deliveries::earliest_time, webhooks::find};
 use crate::{
     App,
-    http::{Answer, Document, Problem, access::Caller, query::fill_page},
+    http::{ApiResult, JsonBody, Problem, auth::Principal, query::fill_page},
     openapi::schema,
     retry,
 };
@@ -49,20 +49,20 @@ const CONCURRENT: usize = 16;
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", operation_id = "replayDeliveries", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::ReplayInput,
-    responses((status = 202, body = schema::Replayed), schema::Conflict, schema::Refused))]
+    responses((status = 202, body = schema::Replayed), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn replay(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
-    body: Document,
-) -> Answer<(StatusCode, Json<Value>)> {
+    body: JsonBody,
+) -> ApiResult<(StatusCode, Json<Value>)> {
     let input = Input::parse(body.json_or_default()?)?;
     let now = clock::now();
     let webhook = find(&app, &id).await?;
     if !webhook.settings.enabled {
         return Err(Problem::conflict("The webhook is disabled."));
     }
-    let place = Place {
+    let place = AadContext {
         resource: "cursor",
         id: &format!("replay of {}", webhook.id),
         field: "next",
@@ -84,16 +84,25 @@ pub async fn replay(
     };
     let from = input.continue_from(from)?;
     let earliest = earliest_time(&app);
-    let span = Span {
+    let range = TimeRange {
         since: from.since.unwrap_or(earliest).max(earliest),
         until: from.until,
     };
-    let slice = Slice::new(from.after.clone(), MAX_PER_REQUEST);
+    let page_request = PageRequest::new(from.after.clone(), MAX_PER_REQUEST);
     let (count, next) = match from.wanted.status() {
         Some(status) => {
-            replay_status(&app, &webhook, status, span, slice, caller.hops, now).await?
+            replay_status(
+                &app,
+                &webhook,
+                status,
+                range,
+                page_request,
+                caller.hops,
+                now,
+            )
+            .await?
         }
-        None => replay_missed(&app, &webhook, span, slice, caller.hops, now).await?,
+        None => replay_missed(&app, &webhook, range, page_request, caller.hops, now).await?,
     };
     tracing::info!(webhook = %webhook.id, count, more = next.is_some(), "replayed");
     let next_cursor = match next {
@@ -178,7 +187,7 @@ impl Input {
 
     /// Returns the range of the request. A continued replay keeps its range; repeated parameters
     /// must agree with it.
-    fn continue_from(&self, from: Position) -> Answer<Position> {
+    fn continue_from(&self, from: Position) -> ApiResult<Position> {
         if self.cursor.is_none() {
             let until = self.until.map_or(from.until, |until| until.min(from.until));
             return Ok(Position {
@@ -205,16 +214,20 @@ async fn replay_status(
     app: &App,
     webhook: &Webhook,
     status: Status,
-    span: Span,
-    slice: Slice,
+    range: TimeRange,
+    page_request: PageRequest,
     hops: u8,
     now: Timestamp,
-) -> Answer<(usize, Option<String>)> {
+) -> ApiResult<(usize, Option<String>)> {
     let stopped =
         domain::delivery::CancelledUntil::of(webhook.settings.enabled, webhook.state.stopped_at);
-    let read =
-        |slice: Slice| async move { Ok(app.table.deliveries_of(webhook.id, span, &slice).await?) };
-    let page = fill_page(slice, read, |row: &Delivery| {
+    let read = |page_request: PageRequest| async move {
+        Ok(app
+            .table
+            .deliveries_of(webhook.id, range, &page_request)
+            .await?)
+    };
+    let page = fill_page(page_request, read, |row: &Delivery| {
         row.status_seen(stopped) == status
     })
     .await?;
@@ -246,17 +259,17 @@ async fn replay_status(
 async fn replay_missed(
     app: &App,
     webhook: &Webhook,
-    span: Span,
-    slice: Slice,
+    range: TimeRange,
+    page_request: PageRequest,
     hops: u8,
     now: Timestamp,
-) -> Answer<(usize, Option<String>)> {
-    let read = |slice: Slice| async move {
+) -> ApiResult<(usize, Option<String>)> {
+    let read = |page_request: PageRequest| async move {
         let Page {
             items,
             next,
-            weight,
-        } = app.table.events(span, &slice).await?;
+            response_bytes,
+        } = app.table.events(range, &page_request).await?;
         let overdue = items
             .iter()
             .filter(|dispatched| is_overdue(webhook, dispatched, now));
@@ -271,10 +284,10 @@ async fn replay_missed(
         Ok(Page {
             items: items.into_iter().filter(wanted).collect(),
             next,
-            weight,
+            response_bytes,
         })
     };
-    let Page { items, next, .. } = fill_page(slice, read, |_| true).await?;
+    let Page { items, next, .. } = fill_page(page_request, read, |_| true).await?;
     let each: Vec<_> = items
         .iter()
         .map(|dispatched| deliver(app, webhook, dispatched, hops, now))
@@ -330,7 +343,7 @@ async fn deliver(
     dispatched: &Dispatched,
     hops: u8,
     now: Timestamp,
-) -> Answer<bool> {
+) -> ApiResult<bool> {
     let id = delivery(webhook, dispatched);
     let first = DeliveryTask::first(id, String::new(), now, None);
     let before = Delivery::cancelled(None, &first, &dispatched.event.kind, now);

@@ -20,15 +20,15 @@ use domain::{
 };
 use http::{HeaderMap, header::CONTENT_ENCODING};
 use platform::{
-    connected::{self, Answered, ConnectError},
-    egress::{Call, CallError, Unreachable},
+    egress::{EgressError, EgressRequest, Unreachable},
     oauth::Tokens,
+    service_client::{self, Authorized, ConnectError},
 };
 use serde_json::{Value, json};
 
 use crate::{
     App,
-    http::{Answer, Document, Problem, access::Caller, problem::Reason},
+    http::{ApiResult, JsonBody, Problem, auth::Principal, problem::Reason},
     openapi::schema,
 };
 use domain::secrets::mask::is_secret_header;
@@ -62,13 +62,13 @@ const OMITTED_HEADERS: [&str; 9] = [
 #[utoipa::path(post, path = "/v1/services/{id}/send", operation_id = "sendToService", tag = "services",
     security(("token" = ["services:send"])),
     params(("id" = schema::ServiceId, Path)), request_body = schema::SendInput,
-    responses((status = 200, body = schema::Sent), schema::Refused, schema::ThirdParty))]
+    responses((status = 200, body = schema::Sent), schema::ErrorResponses, schema::ThirdParty))]
 pub async fn send(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
-    body: Document,
-) -> Answer<Json<Value>> {
+    body: JsonBody,
+) -> ApiResult<Json<Value>> {
     let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
     let connection = app
         .table
@@ -82,7 +82,7 @@ pub async fn send(
         &account.settings.authorization,
         caller.hops,
     )?;
-    let call = Call {
+    let call = EgressRequest {
         method: request.method,
         url: request.url,
         headers: request.headers,
@@ -97,7 +97,7 @@ pub async fn send(
         egress: &app.egress,
         hops: caller.hops,
     };
-    let answered = connected::call(tokens, account, call)
+    let answered = service_client::call(tokens, account, call)
         .await
         .and_then(complete);
     let elapsed_ms = started.elapsed().as_millis();
@@ -114,7 +114,7 @@ pub async fn send(
 }
 
 /// Turns an incomplete response into an error, since the client could not tell what is missing.
-fn complete(answered: Answered) -> Result<Answered, ConnectError> {
+fn complete(answered: Authorized) -> Result<Authorized, ConnectError> {
     match answered.answer.incomplete {
         Some(error) => Err(error.into()),
         None => Ok(answered),
@@ -123,30 +123,32 @@ fn complete(answered: Answered) -> Result<Answered, ConnectError> {
 
 fn problem(error: ConnectError, timeout_message: &str) -> Problem {
     match error {
-        ConnectError::Call(error) => Problem::gateway_timeout(timeout_message, reason(error)),
+        ConnectError::Egress(error) => Problem::gateway_timeout(timeout_message, reason(error)),
         ConnectError::NoToken(why) => {
             Problem::bad_gateway(format!("The service's account got {why}"))
         }
         ConnectError::Table(error) => error.into(),
-        ConnectError::Unsent(unsent) => unsent.into(),
+        ConnectError::NotAttempted(error) => error.into(),
     }
 }
 
-fn reason(error: CallError) -> Reason {
+fn reason(error: EgressError) -> Reason {
     match error {
-        CallError::Blocked(_) => Reason::Blocked,
-        CallError::Timeout | CallError::Unreachable(Unreachable::ConnectTimeout) => Reason::Timeout,
-        CallError::Unreachable(Unreachable::Refused | Unreachable::Connect) => {
+        EgressError::Blocked(_) => Reason::Blocked,
+        EgressError::Timeout | EgressError::Unreachable(Unreachable::ConnectTimeout) => {
+            Reason::Timeout
+        }
+        EgressError::Unreachable(Unreachable::Refused | Unreachable::Connect) => {
             Reason::ConnectionRefused
         }
-        CallError::Unreachable(Unreachable::Dns) => Reason::Dns,
-        CallError::Unreachable(Unreachable::Tls(_)) => Reason::Tls,
-        CallError::Unreachable(Unreachable::Closed | Unreachable::Protocol) => Reason::Closed,
+        EgressError::Unreachable(Unreachable::Dns) => Reason::Dns,
+        EgressError::Unreachable(Unreachable::Tls(_)) => Reason::Tls,
+        EgressError::Unreachable(Unreachable::Closed | Unreachable::Protocol) => Reason::Closed,
     }
 }
 
-fn view(connection: &Connection, answered: &Answered, elapsed_ms: u128) -> Answer<Value> {
-    let Answered { answer, token } = answered;
+fn view(connection: &Connection, answered: &Authorized, elapsed_ms: u128) -> ApiResult<Value> {
+    let Authorized { answer, token } = answered;
     if answer.truncated {
         return Err(Problem::bad_gateway(
             "The service's response is larger than 1 MiB.",

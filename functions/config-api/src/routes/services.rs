@@ -23,8 +23,8 @@ use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
     table::{
-        services::Stored,
-        walk::{Page, Slice},
+        pagination::{Page, PageRequest},
+        services::StoredService,
     },
 };
 use serde_json::{Value, json};
@@ -32,10 +32,10 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created,
-        etag::{self, Refusal},
+        etag::{self, UpdateError},
         patch::apply,
         problem::MAX_LISTED,
         query::{self, Query, first},
@@ -46,14 +46,14 @@ use crate::{
 /// Lists services, newest first.
 #[utoipa::path(get, path = "/v1/services", operation_id = "listServices", tag = "services",
     security(("token" = ["services:read"])),
-    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Service>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Service>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let name = query.filter("name", query::name);
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let Page { items, next, .. } = match name {
         Some(name) => Page::one(app.table.service_named(&name, &app.keys).await?),
-        None => app.table.services(&slice, &app.keys).await?,
+        None => app.table.services(&page_request, &app.keys).await?,
     };
     paging
         .page(
@@ -72,12 +72,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/services", operation_id = "createService", tag = "services",
     security(("token" = ["services:write"])),
     request_body = schema::ServiceInput,
-    responses((status = 201, body = schema::Service), schema::Conflict, schema::Refused))]
+    responses((status = 201, body = schema::Service), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult {
     let fresh = random::id();
     let (settings, account) = Settings::parse(body.json()?, &app.allow, fresh)?;
     let account = account.map(|settings| Account::new(fresh, settings, clock::now()));
@@ -85,7 +85,7 @@ pub async fn create(
     check_origin(&app, &caller, None, &settings, account.as_ref()).await?;
     let service = Service::new(random::id(), settings, clock::now());
     let key = key(None, &service.settings);
-    let stored = Stored {
+    let stored = StoredService {
         service,
         key,
         webhooks: 0,
@@ -110,8 +110,8 @@ pub async fn create(
 /// Returns a service.
 #[utoipa::path(get, path = "/v1/services/{id}", operation_id = "getService", tag = "services",
     security(("token" = ["services:read"])),
-    params(("id" = schema::ServiceId, Path)), responses((status = 200, body = schema::Service), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    params(("id" = schema::ServiceId, Path)), responses((status = 200, body = schema::Service), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     Ok(answer(&app, &find(&app, &id).await?))
 }
 
@@ -122,14 +122,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 #[utoipa::path(patch, path = "/v1/services/{id}", operation_id = "updateService", tag = "services",
     security(("token" = ["services:write"])),
     params(("id" = schema::ServiceId, Path), schema::IfMatch), request_body = schema::ServicePatch,
-    responses((status = 200, body = schema::Service), schema::Refused))]
+    responses((status = 200, body = schema::Service), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let patch = &body.json()?;
     change(&app, &id, &headers, &caller, |before| {
         let mut document = before.service.settings.base(patch);
@@ -139,7 +139,7 @@ pub async fn patch(
         let key = key(before.key.clone(), &settings);
         let service = before.service.clone().changed(settings, clock::now());
         Ok((
-            Stored {
+            StoredService {
                 service,
                 key,
                 ..*before
@@ -155,14 +155,14 @@ pub async fn patch(
 /// The old URL stops working immediately.
 #[utoipa::path(post, path = "/v1/services/{id}/rotate-url", operation_id = "rotateServiceUrl", tag = "services",
     security(("token" = ["services:write"])), params(("id" = schema::ServiceId, Path), schema::IfMatch),
-    responses((status = 200, body = schema::Service), schema::Refused))]
+    responses((status = 200, body = schema::Service), schema::ErrorResponses))]
 pub async fn rotate_url(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     body.empty()?;
     change(&app, &id, &headers, &caller, |before| {
         let settings = before.service.settings.clone();
@@ -174,7 +174,7 @@ pub async fn rotate_url(
         let key = key(None, &settings);
         let service = before.service.clone().changed(settings, clock::now());
         Ok((
-            Stored {
+            StoredService {
                 service,
                 key,
                 ..*before
@@ -191,18 +191,19 @@ pub async fn rotate_url(
 #[utoipa::path(delete, path = "/v1/services/{id}", operation_id = "deleteService", tag = "services",
     security(("token" = ["services:write"])),
     params(("id" = schema::ServiceId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id.as_str(), &caller);
-    let write = |stored: Stored| async move {
+    let write = |stored: StoredService| async move {
         if stored.webhooks > 0 {
-            let read =
-                |slice: Slice| async move { Ok(app.table.webhooks(&slice, &app.keys).await?) };
+            let read = |page_request: PageRequest| async move {
+                Ok(app.table.webhooks(&page_request, &app.keys).await?)
+            };
             let id = stored.service.id;
             let to_service = |webhook: &Webhook| webhook.settings.destination.service() == Some(id);
             let ids = first(MAX_LISTED + 1, read, to_service)
@@ -220,7 +221,7 @@ pub async fn delete(
         app.table
             .delete_service(&stored, &app.keys, entry)
             .await
-            .map_err(Refusal::from)
+            .map_err(UpdateError::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -231,11 +232,13 @@ async fn change(
     app: &App,
     id: &str,
     headers: &HeaderMap,
-    caller: &Caller,
-    change: impl Fn(&Stored) -> Answer<(Stored, Option<(AccountId, account::Settings)>)>,
-) -> Answer {
+    caller: &Principal,
+    change: impl Fn(
+        &StoredService,
+    ) -> ApiResult<(StoredService, Option<(AccountId, account::Settings)>)>,
+) -> ApiResult {
     let change = &change;
-    let write = |before: Stored| async move {
+    let write = |before: StoredService| async move {
         let (after, account) = change(&before)?;
         let account = account.map(|(id, settings)| Account::new(id, settings, clock::now()));
         check_references(
@@ -273,7 +276,7 @@ async fn check_references(
     before: Option<&Settings>,
     after: &Settings,
     account: Option<&Account>,
-) -> Answer<()> {
+) -> ApiResult<()> {
     let mut problems = Vec::new();
     let same_account = before.is_some_and(|before| before.account_id == after.account_id);
     if account.is_none()
@@ -313,11 +316,11 @@ async fn check_references(
 /// service.
 async fn check_origin(
     app: &App,
-    caller: &Caller,
-    before: Option<&Stored>,
+    caller: &Principal,
+    before: Option<&StoredService>,
     after: &Settings,
     fresh: Option<&Account>,
-) -> Answer<()> {
+) -> ApiResult<()> {
     let origin = Origin::of(&after.server_url);
     let moves =
         before.is_none_or(|before| Origin::of(&before.service.settings.server_url) != origin);
@@ -336,21 +339,21 @@ async fn check_origin(
 }
 
 /// Whether a service at this origin already uses the account.
-async fn account_serves(app: &App, account: AccountId, origin: &Origin) -> Answer<bool> {
-    let mut slice = Slice::new(None, 100);
+async fn account_serves(app: &App, account: AccountId, origin: &Origin) -> ApiResult<bool> {
+    let mut page_request = PageRequest::new(None, 100);
     loop {
-        let Page { items, next, .. } = app.table.services(&slice, &app.keys).await?;
+        let Page { items, next, .. } = app.table.services(&page_request, &app.keys).await?;
         let mut settings = items.iter().map(|stored| &stored.service.settings);
         if settings.any(|one| one.account_id == account && Origin::of(&one.server_url) == *origin) {
             return Ok(true);
         }
         let Some(after) = next else { return Ok(false) };
-        slice.after = Some(after);
+        page_request.after = Some(after);
     }
 }
 
 /// Returns the audit entries of a change, including the creation of a new account.
-fn entries(caller: &Caller, account: Option<&Account>, entry: Entry) -> Vec<Entry> {
+fn entries(caller: &Principal, account: Option<&Account>, entry: Entry) -> Vec<Entry> {
     let account = account.map(|account| caller.entry("account.created", &account.id, Vec::new()));
     account.into_iter().chain([entry]).collect()
 }
@@ -361,8 +364,8 @@ fn key(previous: Option<Key>, settings: &Settings) -> Option<Key> {
     Some(previous.unwrap_or_else(|| Key::new(&random::token(), user)))
 }
 
-fn changed_fields(before: &Stored, after: &Stored) -> Vec<String> {
-    let document = |stored: &Stored| {
+fn changed_fields(before: &StoredService, after: &StoredService) -> Vec<String> {
+    let document = |stored: &StoredService| {
         let mut map = stored.service.settings.to_map(Reveal::Full);
         map.insert(
             "webhook_url".to_owned(),
@@ -374,7 +377,7 @@ fn changed_fields(before: &Stored, after: &Stored) -> Vec<String> {
 }
 
 /// Returns the service with this ID.
-pub(super) async fn find(app: &App, id: &str) -> Answer<Stored> {
+pub(super) async fn find(app: &App, id: &str) -> ApiResult<StoredService> {
     let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
     app.table
         .service(id, &app.keys)
@@ -382,11 +385,11 @@ pub(super) async fn find(app: &App, id: &str) -> Answer<Stored> {
         .ok_or_else(|| Problem::not_found("service"))
 }
 
-fn version(stored: &Stored) -> u64 {
+fn version(stored: &StoredService) -> u64 {
     stored.service.version
 }
 
-fn answer(app: &App, stored: &Stored) -> Response {
+fn answer(app: &App, stored: &StoredService) -> Response {
     (
         [(header::ETAG, etag::of(stored.service.version))],
         Json(view(app, stored)),
@@ -394,8 +397,8 @@ fn answer(app: &App, stored: &Stored) -> Response {
         .into_response()
 }
 
-fn view(app: &App, stored: &Stored) -> Value {
-    let Stored {
+fn view(app: &App, stored: &StoredService) -> Value {
+    let StoredService {
         service:
             Service {
                 id,

@@ -19,9 +19,9 @@ use platform::{
     clock, random,
     table::{
         credentials::LiveAdmin,
-        services::Stored,
+        pagination::{Page, PageRequest},
+        services::StoredService,
         users::Holder,
-        walk::{Page, Slice},
     },
 };
 use serde_json::{Value, json};
@@ -29,10 +29,10 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created,
-        etag::{self, Refusal},
+        etag::{self, UpdateError},
         patch::apply,
         problem::MAX_LISTED,
         query::{self, Query, first},
@@ -43,14 +43,14 @@ use crate::{
 /// Lists users, newest first.
 #[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "users",
     security(("token" = ["users:read"])), params(schema::ByName, schema::Paging),
-    responses((status = 200, body = schema::List<schema::User>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    responses((status = 200, body = schema::List<schema::User>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let name = query.filter("name", query::name);
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let Page { items, next, .. } = match name {
         Some(name) => Page::one(app.table.user_named(&name).await?),
-        None => app.table.users(&slice).await?,
+        None => app.table.users(&page_request).await?,
     };
     paging
         .page(
@@ -66,12 +66,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/users", operation_id = "createUser", tag = "users",
     security(("token" = ["users:write"])),
     request_body = schema::UserInput,
-    responses((status = 201, body = schema::User), schema::Conflict, schema::Refused))]
+    responses((status = 201, body = schema::User), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult {
     let user = User::new(random::id(), Settings::parse(body.json()?)?, clock::now());
     app.table
         .create_user(&user, &caller.entry("user.created", &user.id, Vec::new()))
@@ -87,8 +87,8 @@ pub async fn create(
 /// Returns a user.
 #[utoipa::path(get, path = "/v1/users/{id}", operation_id = "getUser", tag = "users",
     security(("token" = ["users:read"])),
-    params(("id" = schema::UserId, Path)), responses((status = 200, body = schema::User), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    params(("id" = schema::UserId, Path)), responses((status = 200, body = schema::User), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     Ok(answer(&find(&app, &id).await?.user))
 }
 
@@ -99,14 +99,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 #[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "updateUser", tag = "users",
     security(("token" = ["users:write"])),
     params(("id" = schema::UserId, Path), schema::IfMatch), request_body = schema::UserPatch,
-    responses((status = 200, body = schema::User), schema::Refused))]
+    responses((status = 200, body = schema::User), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |before: Holder| async move {
@@ -147,13 +147,13 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/users/{id}", operation_id = "deleteUser", tag = "users",
     security(("token" = ["users:write"])),
     params(("id" = schema::UserId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |holder: Holder| async move {
         if holder.credentials > 0 {
@@ -168,10 +168,11 @@ pub async fn delete(
             );
         }
         if holder.services > 0 {
-            let read =
-                |slice: Slice| async move { Ok(app.table.services(&slice, &app.keys).await?) };
+            let read = |page_request: PageRequest| async move {
+                Ok(app.table.services(&page_request, &app.keys).await?)
+            };
             let id = holder.user.id;
-            let of_user = |stored: &Stored| stored.service.settings.user_id == Some(id);
+            let of_user = |stored: &StoredService| stored.service.settings.user_id == Some(id);
             let ids = first(MAX_LISTED + 1, read, of_user)
                 .await?
                 .into_iter()
@@ -187,13 +188,13 @@ pub async fn delete(
         app.table
             .delete_user(&holder, &entry)
             .await
-            .map_err(Refusal::from)
+            .map_err(UpdateError::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(app: &App, id: &str) -> Answer<Holder> {
+async fn find(app: &App, id: &str) -> ApiResult<Holder> {
     let id: UserId = id.parse().map_err(|_| Problem::not_found("user"))?;
     app.table
         .user(id)
@@ -206,7 +207,7 @@ fn version(holder: &Holder) -> u64 {
 }
 
 /// Returns 403 if the user's credentials have scopes that the caller lacks.
-async fn check_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(), Refusal> {
+async fn check_switch(app: &App, caller: &Principal, holder: &Holder) -> Result<(), UpdateError> {
     if holder.credentials == 0 || caller.scopes.grants(Scope::Admin) {
         return Ok(());
     }
@@ -228,7 +229,7 @@ async fn check_switch(app: &App, caller: &Caller, holder: &Holder) -> Result<(),
 
 /// Returns an admin credential of another user, or 409 if there is none. Required even if the user
 /// has none now: one of the user's credentials may become an admin credential concurrently.
-async fn other_admin(app: &App, user: UserId) -> Answer<LiveAdmin> {
+async fn other_admin(app: &App, user: UserId) -> ApiResult<LiveAdmin> {
     let other = app
         .table
         .another_admin(|credential| credential.settings.user_id == user)

@@ -31,9 +31,9 @@ use super::{
 };
 use crate::{
     App,
-    http::{Answer, Document, Problem, access::Caller},
+    accept_event::check_reserved,
+    http::{ApiResult, JsonBody, Problem, auth::Principal},
     openapi::schema,
-    publish::check_reserved,
 };
 
 /// Maximum duration of a test. API Gateway times out after 30 s.
@@ -48,13 +48,13 @@ const MAX_TEST_TIME: Duration = Duration::from_secs(25);
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "testWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::TestInput,
-    responses((status = 200, body = schema::Tested), schema::Refused))]
+    responses((status = 200, body = schema::Tested), schema::ErrorResponses))]
 pub async fn test(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
-    body: Document,
-) -> Answer<Json<Value>> {
+    body: JsonBody,
+) -> ApiResult<Json<Value>> {
     let mut fields = FieldReader::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
@@ -80,7 +80,7 @@ pub async fn test(
     event.hops = caller.hops;
     let timeout = attempt::timeout(&webhook).min(MAX_TEST_TIME);
     app.table
-        .note(&caller.entry("webhook.tested", &webhook.id, Vec::new()))
+        .record_audit(&caller.entry("webhook.tested", &webhook.id, Vec::new()))
         .await?;
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
     let tokens = Tokens {
@@ -108,12 +108,12 @@ pub async fn test(
 #[utoipa::path(post, path = "/v1/webhooks/{id}/render", operation_id = "renderWebhook", tag = "webhooks",
     security(("token" = ["webhooks:read"])),
     params(("id" = schema::WebhookId, Path)), request_body = schema::RenderInput,
-    responses((status = 200, body = schema::Rendered), schema::Refused))]
+    responses((status = 200, body = schema::Rendered), schema::ErrorResponses))]
 pub async fn render(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    body: Document,
-) -> Answer<Json<Value>> {
+    body: JsonBody,
+) -> ApiResult<Json<Value>> {
     let mut fields = FieldReader::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
@@ -167,14 +167,14 @@ pub async fn render(
 #[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", operation_id = "rotateWebhookSecret", tag = "webhooks",
     security(("token" = ["webhooks:write"])), params(("id" = schema::WebhookId, Path), schema::IfMatch),
     request_body = schema::RotateSecretInput,
-    responses((status = 200, body = schema::Webhook), schema::Refused))]
+    responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
 pub async fn rotate_secret(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let overlap = overlap(body.json_or_default()?, 86_400)?;
     change(&app, &id, &headers, &caller, &Value::Null, |mut webhook| {
         let now = clock::now();
@@ -218,7 +218,7 @@ impl Given {
 
 /// Returns the given event, with its type's example if it has no data; otherwise a sample of the
 /// first type that the webhook subscribes to.
-async fn event(app: &App, webhook: &Webhook, given: Option<Given>) -> Answer<Event> {
+async fn event(app: &App, webhook: &Webhook, given: Option<Given>) -> ApiResult<Event> {
     let now = clock::now();
     match given {
         Some(Given {
@@ -250,7 +250,7 @@ async fn event(app: &App, webhook: &Webhook, given: Option<Given>) -> Answer<Eve
 }
 
 /// Returns the first event type that the webhook's patterns match.
-async fn wanted(app: &App, webhook: &Webhook) -> Answer<EventType> {
+async fn wanted(app: &App, webhook: &Webhook) -> ApiResult<EventType> {
     for pattern in &webhook.settings.events {
         for known in event_type::catalogue() {
             let kind = EventType::parse(known.name).map_err(Problem::internal)?;
@@ -268,7 +268,7 @@ async fn wanted(app: &App, webhook: &Webhook) -> Answer<EventType> {
 }
 
 /// Returns a type's example of `data`, or an empty object if it has none.
-async fn example(app: &App, kind: &EventType) -> Answer<Value> {
+async fn example(app: &App, kind: &EventType) -> ApiResult<Value> {
     if let Some(known) = event_type::catalogue()
         .iter()
         .find(|known| known.name == kind.as_str())

@@ -23,8 +23,8 @@ use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock, random,
     table::{
-        events::MOST_MATCHES,
-        walk::{Page, Slice},
+        events::MAX_MATCHES,
+        pagination::{Page, PageRequest},
     },
 };
 use serde_json::{Map, Value, json};
@@ -33,10 +33,10 @@ use super::event_types;
 use crate::{
     App,
     http::{
-        Answer, Document, Problem,
-        access::Caller,
+        ApiResult, JsonBody, Problem,
+        auth::Principal,
         created,
-        etag::{self, Refusal},
+        etag::{self, UpdateError},
         patch::{apply, respell},
         query::{self, Query},
     },
@@ -51,13 +51,13 @@ use crate::{
         ("enabled" = Option<bool>, Query, description = "Only enabled (`true`) or disabled (`false`) webhooks."),
         schema::ByName, schema::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Webhook>), schema::Refused))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<Value>> {
+    responses((status = 200, body = schema::List<schema::Webhook>), schema::ErrorResponses))]
+pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
     let name = query.filter("name", query::name);
     let event = query.filter("event", |text| Ok(EventType::parse(text)?));
     let enabled = query.filter("enabled", query::boolean);
     let paging = query.paging()?;
-    let slice = paging.slice(&app).await?;
+    let page_request = paging.page_request(&app).await?;
     let wanted = |webhook: &Webhook| {
         let settings = &webhook.settings;
         let takes = event
@@ -70,13 +70,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
     };
     let app = &*app;
     let name = name.as_deref();
-    let read = |slice: Slice| async move {
+    let read = |page_request: PageRequest| async move {
         Ok(match name {
             Some(name) => Page::one(app.table.webhook_named(name, &app.keys).await?),
-            None => app.table.webhooks(&slice, &app.keys).await?,
+            None => app.table.webhooks(&page_request, &app.keys).await?,
         })
     };
-    let Page { items, next, .. } = query::fill_page(slice, read, wanted).await?;
+    let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
     paging
         .page(app, items.iter().map(view).collect(), next)
         .await
@@ -90,12 +90,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> Answer<Json<
 #[utoipa::path(post, path = "/v1/webhooks", operation_id = "createWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     request_body = schema::WebhookInput,
-    responses((status = 201, body = schema::Webhook), schema::Conflict, schema::Refused))]
+    responses((status = 201, body = schema::Webhook), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    body: Document,
-) -> Answer {
+    Extension(caller): Extension<Principal>,
+    body: JsonBody,
+) -> ApiResult {
     let (settings, secret) = Settings::parse(body.json()?, &app.allow)?;
     require_send_scope(&caller, &settings)?;
     check_references(&app, &settings, None).await?;
@@ -118,8 +118,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/webhooks/{id}", operation_id = "getWebhook", tag = "webhooks",
     security(("token" = ["webhooks:read"])),
     params(("id" = schema::WebhookId, Path)),
-    responses((status = 200, body = schema::Webhook), schema::Refused))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
     Ok(answer(&find(&app, &id).await?, None))
 }
 
@@ -131,14 +131,14 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer 
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "updateWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path), schema::IfMatch), request_body = schema::WebhookPatch,
-    responses((status = 200, body = schema::Webhook), schema::Refused))]
+    responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Document,
-) -> Answer {
+    body: JsonBody,
+) -> ApiResult {
     let patch = body.json()?;
     let only_switches = patch
         .as_object()
@@ -181,20 +181,20 @@ pub async fn patch(
 #[utoipa::path(delete, path = "/v1/webhooks/{id}", operation_id = "deleteWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
     params(("id" = schema::WebhookId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::Refused))]
+    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<Principal>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id.as_str(), &caller);
     let write = |webhook: Webhook| async move {
         let entry = caller.entry("webhook.deleted", &webhook.id, Vec::new());
         app.table
             .delete_webhook(&webhook, &entry)
             .await
-            .map_err(Refusal::from)
+            .map_err(UpdateError::from)
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -206,10 +206,10 @@ pub(super) async fn change(
     app: &App,
     id: &str,
     headers: &HeaderMap,
-    caller: &Caller,
+    caller: &Principal,
     patch: &Value,
-    change: impl Fn(Webhook) -> Answer<(Webhook, Option<SigningSecret>)>,
-) -> Answer {
+    change: impl Fn(Webhook) -> ApiResult<(Webhook, Option<SigningSecret>)>,
+) -> ApiResult {
     let change = &change;
     let write = |before: Webhook| async move {
         let (after, shown) = change(before.clone())?;
@@ -271,7 +271,7 @@ async fn check_references(
     app: &App,
     settings: &Settings,
     previous: Option<&Settings>,
-) -> Answer<Origin> {
+) -> ApiResult<Origin> {
     let (mut problems, mut names) = (Vec::new(), event_types::Names::default());
     let is_new =
         |pattern: &Pattern| !previous.is_some_and(|previous| previous.events.contains(pattern));
@@ -329,7 +329,11 @@ async fn check_references(
 
 /// Rejects patterns not in `subscribed` with which one event could match more webhooks than its row
 /// can store.
-async fn check_match_limit(app: &App, settings: &Settings, subscribed: &[Pattern]) -> Answer<()> {
+async fn check_match_limit(
+    app: &App,
+    settings: &Settings,
+    subscribed: &[Pattern],
+) -> ApiResult<()> {
     let added: Vec<&Pattern> = settings
         .events
         .iter()
@@ -359,7 +363,7 @@ async fn check_match_limit(app: &App, settings: &Settings, subscribed: &[Pattern
         .into_iter()
         .filter(|kind| added.iter().any(|pattern| pattern.matches(kind)))
         .collect();
-    if app.table.most_subscribers(&kinds).await? >= MOST_MATCHES {
+    if app.table.most_subscribers(&kinds).await? >= MAX_MATCHES {
         return Err(ValidationErrors::here(
             "match events that 1,000 webhooks already receive, which is the maximum",
         )
@@ -370,7 +374,7 @@ async fn check_match_limit(app: &App, settings: &Settings, subscribed: &[Pattern
 }
 
 /// Requires `services:send` for webhooks that send to a connected service.
-pub(super) fn require_send_scope(caller: &Caller, settings: &Settings) -> Answer<()> {
+pub(super) fn require_send_scope(caller: &Principal, settings: &Settings) -> ApiResult<()> {
     if settings.destination.service().is_some() {
         caller.require_scope(Scope::ServicesSend)
     } else {
@@ -379,7 +383,7 @@ pub(super) fn require_send_scope(caller: &Caller, settings: &Settings) -> Answer
 }
 
 /// Returns the origin that requests go to, or `None` if the connected service does not exist.
-async fn origin(app: &App, settings: &Settings) -> Answer<Option<Origin>> {
+async fn origin(app: &App, settings: &Settings) -> ApiResult<Option<Origin>> {
     Ok(match &settings.destination {
         Destination::Url(url) => Some(Origin::of(url.origin_url())),
         Destination::Service { service, .. } => {
@@ -390,7 +394,7 @@ async fn origin(app: &App, settings: &Settings) -> Answer<Option<Origin>> {
 }
 
 /// Returns the webhook with this ID.
-pub(super) async fn find(app: &App, id: &str) -> Answer<Webhook> {
+pub(super) async fn find(app: &App, id: &str) -> ApiResult<Webhook> {
     let id: WebhookId = id.parse().map_err(|_| Problem::not_found("webhook"))?;
     app.table
         .webhook(id, &app.keys)

@@ -19,9 +19,9 @@ use rustls::RootCertStore;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Answer, Call,
+    EgressRequest, EgressResponse,
     dial::{DIAL, DetectNew, Dial},
-    failure::{CallError, Unreachable},
+    failure::{EgressError, Unreachable},
     resolve::{Lookup, Resolver},
     tls,
 };
@@ -69,24 +69,27 @@ impl Clients {
     }
 
     /// Sends the request. A repeat uses the remaining time.
-    pub(super) async fn exchange(&self, call: Call) -> Result<Answer, CallError> {
+    pub(super) async fn exchange(
+        &self,
+        call: EgressRequest,
+    ) -> Result<EgressResponse, EgressError> {
         let deadline = Instant::now() + call.timeout;
         let limit = call.limit;
         let response = timeout_at(deadline, self.respond(request(call)))
             .await
-            .map_err(|_| CallError::Timeout)??;
+            .map_err(|_| EgressError::Timeout)??;
         Ok(read(response, limit, deadline).await)
     }
 
     /// Returns the head of the response.
-    async fn respond(&self, request: Request) -> Result<Response, CallError> {
+    async fn respond(&self, request: Request) -> Result<Response, EgressError> {
         let repeat = request.try_clone().expect("the body is in memory");
         let dial = Dial::new(request.url().port_or_known_default().unwrap_or(443));
         let sent = Instant::now();
         let outcome = DIAL
             .scope(dial.clone(), self.pooled.execute(request))
             .await
-            .map_err(CallError::from);
+            .map_err(EgressError::from);
         let closed = outcome.as_ref().err() == Some(&Unreachable::Closed.into());
         if !closed || dial.is_new() || sent.elapsed() > STALE {
             return outcome;
@@ -94,7 +97,7 @@ impl Clients {
         tracing::debug!("reused connection closed before the response; retrying on a new one");
         DIAL.scope(dial, self.fresh.execute(repeat))
             .await
-            .map_err(CallError::from)
+            .map_err(EgressError::from)
     }
 }
 
@@ -118,7 +121,7 @@ fn builder() -> ClientBuilder {
         .user_agent(concat!("Tieline/", env!("CARGO_PKG_VERSION")))
 }
 
-fn request(call: Call) -> Request {
+fn request(call: EgressRequest) -> Request {
     let body = call.body.unwrap_or_default();
     let mut request = Request::new(call.method, call.url);
     *request.headers_mut() = call.headers;
@@ -136,8 +139,8 @@ fn request(call: Call) -> Request {
 }
 
 /// Reads the body up to the limit. An error after the head is part of the result.
-async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer {
-    let mut answer = Answer {
+async fn read(mut response: Response, limit: usize, deadline: Instant) -> EgressResponse {
+    let mut answer = EgressResponse {
         status: response.status(),
         headers: std::mem::take(response.headers_mut()),
         body: Vec::new(),
@@ -159,7 +162,7 @@ async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer
                 break;
             }
             Err(_) => {
-                answer.incomplete = Some(CallError::Timeout);
+                answer.incomplete = Some(EgressError::Timeout);
                 break;
             }
         }

@@ -11,7 +11,7 @@ use rustls::CertificateError;
 
 /// Why a request has no response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub enum EgressError {
     /// The target is not allowed. Retrying does not help.
     #[error("blocked: {0}")]
     Blocked(#[from] TargetError),
@@ -50,7 +50,7 @@ pub enum Unreachable {
 }
 
 /// Drops the text of a client's error, which contains the URL.
-impl From<reqwest::Error> for CallError {
+impl From<reqwest::Error> for EgressError {
     fn from(error: reqwest::Error) -> Self {
         if let Some(refusal) = find::<TargetError>(&error) {
             return Self::Blocked(*refusal);

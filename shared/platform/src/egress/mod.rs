@@ -1,7 +1,7 @@
 //! The only client for outgoing HTTP: webhooks, their tests, providers, services and token
 //! endpoints.
 //!
-//! Sends a [`Call`] and returns the [`Answer`] or an error. Guarantees:
+//! Sends a [`EgressRequest`] and returns the [`EgressResponse`] or an error. Guarantees:
 //! - The target passes [`check_url`], and the resolved address passes [`check_address`]. The
 //!   address is checked where the name is resolved, so DNS rebinding can't bypass the check.
 //! - No redirect is followed and no proxy from the environment is used.
@@ -28,7 +28,8 @@ use domain::egress_policy::{AllowList, check_url};
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-pub use self::failure::{CallError, Unreachable};
+pub use self::failure::EgressError;
+pub use self::failure::Unreachable;
 use self::{exchange::Clients, resolve::system_lookup, tls::public_roots};
 
 /// Maximum size of a webhook response that is recorded, in bytes.
@@ -48,12 +49,16 @@ struct Inner {
 /// Replacement of the network in tests.
 #[cfg(feature = "test-clock")]
 pub type Network = Box<
-    dyn Fn(Call) -> futures::future::BoxFuture<'static, Result<Answer, CallError>> + Send + Sync,
+    dyn Fn(
+            EgressRequest,
+        ) -> futures::future::BoxFuture<'static, Result<EgressResponse, EgressError>>
+        + Send
+        + Sync,
 >;
 
 /// An outgoing request.
 #[derive(Clone)]
-pub struct Call {
+pub struct EgressRequest {
     /// The HTTP method.
     pub method: Method,
     /// The target.
@@ -70,7 +75,7 @@ pub struct Call {
 
 /// A response, whatever its status.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct EgressResponse {
     /// The status as received. Redirects are returned like any other response.
     pub status: StatusCode,
     /// Header fields as received.
@@ -80,7 +85,7 @@ pub struct Answer {
     /// Whether the body was cut.
     pub truncated: bool,
     /// The error that ended the body early. The body is then incomplete.
-    pub incomplete: Option<CallError>,
+    pub incomplete: Option<EgressError>,
 }
 
 impl Egress {
@@ -103,15 +108,15 @@ impl Egress {
     /// # Errors
     ///
     /// If there is no response. The receiver may have processed the request nevertheless, unless
-    /// the error is [`CallError::Blocked`] or one of the connection (DNS, refused, TLS).
-    pub async fn call(&self, call: Call) -> Result<Answer, CallError> {
+    /// the error is [`EgressError::Blocked`] or one of the connection (DNS, refused, TLS).
+    pub async fn call(&self, call: EgressRequest) -> Result<EgressResponse, EgressError> {
         check_url(&call.url, &self.0.allow)?;
         #[cfg(feature = "test-clock")]
         if let Some(network) = &self.0.network {
             let timeout = call.timeout;
             return tokio::time::timeout(timeout, network(call))
                 .await
-                .map_err(|_| CallError::Timeout)?;
+                .map_err(|_| EgressError::Timeout)?;
         }
         self.clients().exchange(call).await
     }

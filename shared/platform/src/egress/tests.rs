@@ -26,8 +26,8 @@ fn egress(port: u16, roots: RootCertStore) -> Egress {
     )))
 }
 
-fn get(url: &str) -> Call {
-    Call {
+fn get(url: &str) -> EgressRequest {
+    EgressRequest {
         method: Method::GET,
         url: url.parse().expect(url),
         headers: HeaderMap::new(),
@@ -68,8 +68,8 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> String {
 /// the result and the request.
 async fn exchange_with(
     reply: &[u8],
-    call: impl FnOnce(&mut Call),
-) -> (Result<Answer, CallError>, String) {
+    call: impl FnOnce(&mut EgressRequest),
+) -> (Result<EgressResponse, EgressError>, String) {
     let (listener, port) = listen().await;
     let mut made = get(&format!("http://127.0.0.1:{port}/"));
     call(&mut made);
@@ -87,7 +87,7 @@ async fn exchange_with(
         .expect("the request went elsewhere")
 }
 
-async fn failure_with(reply: &[u8]) -> CallError {
+async fn failure_with(reply: &[u8]) -> EgressError {
     exchange_with(reply, |_| ())
         .await
         .0
@@ -225,12 +225,12 @@ async fn timeout_covers_slow_heads_and_bodies() {
         };
         assert_eq!(start.elapsed().as_secs(), 15);
         if head.is_empty() {
-            assert_eq!(outcome.expect_err("no response"), CallError::Timeout);
+            assert_eq!(outcome.expect_err("no response"), EgressError::Timeout);
         } else {
             let response = outcome.expect("the head is a response");
             assert_eq!(
                 (response.status, response.incomplete),
-                (StatusCode::OK, Some(CallError::Timeout))
+                (StatusCode::OK, Some(EgressError::Timeout))
             );
             assert!(
                 response.body.iter().all(|byte| *byte == b'x') && response.body.len() > 10,
@@ -309,7 +309,7 @@ async fn disallowed_targets_are_blocked() {
         ("https://hook.test:22/", TargetError::Port(22)),
     ] {
         let outcome = egress(9000, RootCertStore::empty()).call(get(url)).await;
-        assert_eq!(outcome.expect_err(url), CallError::Blocked(why), "{url}");
+        assert_eq!(outcome.expect_err(url), EgressError::Blocked(why), "{url}");
     }
 }
 

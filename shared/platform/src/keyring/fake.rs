@@ -10,8 +10,8 @@ use std::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::Keys;
-use crate::{aws, seal::Keyring};
+use super::KeyringCache;
+use crate::{aws, encryption::Keyring};
 
 pub(super) const NAME: &str = "keyring";
 pub(super) const ARN: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:keyring-AbCdEf";
@@ -56,10 +56,10 @@ impl Secret {
     }
 
     /// A separate client, as another function instance has it.
-    pub(super) fn keys(&self) -> Keys {
+    pub(super) fn keys(&self) -> KeyringCache {
         let secret = self.clone();
         let aws = aws::fake(move |action, input| secret.state().respond(action, &input));
-        Keys::new(aws.secrets_manager(), ARN.into())
+        KeyringCache::new(aws.secrets_manager(), ARN.into())
     }
 
     /// Stores another value from outside.

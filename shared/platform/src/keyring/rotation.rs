@@ -12,10 +12,10 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{KeyringError, Keys};
+use super::{KeyringCache, KeyringError};
 use crate::{
     aws::AwsError,
-    seal::{Keyring, Place, SealError},
+    encryption::{AadContext, EncryptionError, Keyring},
 };
 
 const CURRENT: &str = "AWSCURRENT";
@@ -65,7 +65,7 @@ pub enum RotateError {
     Full,
     /// The pending keyring failed its test.
     #[error("the pending keyring fails its test: {0}")]
-    Test(SealError),
+    Test(EncryptionError),
     /// Secrets Manager failed, or a value is not a keyring.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
@@ -79,7 +79,7 @@ enum Progress {
     Pending { current: Option<String> },
 }
 
-impl Keys {
+impl KeyringCache {
     /// Performs one step of the rotation to `version` (the event's `ClientRequestToken`) of
     /// `secret` (its `SecretId`). Idempotent: repeating a step leads to the same state.
     pub async fn rotate(&self, step: Step, secret: &str, version: &str) -> Result<(), RotateError> {
@@ -143,7 +143,7 @@ impl Keys {
                 Ok(())
             };
         };
-        let place = Place {
+        let place = AadContext {
             resource: "keyring",
             id: version,
             field: "test",

@@ -17,12 +17,12 @@ use serde_json::Value;
 
 use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
-    walk::{Page, Slice},
+    pagination::{Page, PageRequest},
 };
 use crate::{
-    document::{fault, faults},
-    keyring::Keys,
-    seal::Place,
+    document::{describe_json_error, describe_validation_errors},
+    encryption::AadContext,
+    keyring::KeyringCache,
 };
 
 const KIND: &str = "account";
@@ -50,7 +50,11 @@ pub struct Used {
 }
 
 impl Row {
-    async fn seal(account: &Account, services: u32, keys: &Keys) -> Result<Self, TableError> {
+    async fn seal(
+        account: &Account,
+        services: u32,
+        keys: &KeyringCache,
+    ) -> Result<Self, TableError> {
         let Account {
             id,
             settings,
@@ -75,7 +79,7 @@ impl Row {
         })
     }
 
-    async fn open(self, keys: &Keys) -> Result<Used, TableError> {
+    async fn open(self, keys: &KeyringCache) -> Result<Used, TableError> {
         let Self {
             id,
             created_at,
@@ -90,9 +94,9 @@ impl Row {
             .await?;
         let unreadable = |what: String| TableError::Document(format!("account {id}: {what}"));
         let value = serde_json::from_str(document.expose_secret())
-            .map_err(|error| unreadable(fault(&error)))?;
-        let settings =
-            Settings::restore(value).map_err(|problems| unreadable(faults(&problems)))?;
+            .map_err(|error| unreadable(describe_json_error(&error)))?;
+        let settings = Settings::restore(value)
+            .map_err(|problems| unreadable(describe_validation_errors(&problems)))?;
         Ok(Used {
             account: Account {
                 id,
@@ -106,8 +110,8 @@ impl Row {
     }
 }
 
-fn place<'a>(id: &'a str, field: &'a str) -> Place<'a> {
-    Place {
+fn place<'a>(id: &'a str, field: &'a str) -> AadContext<'a> {
+    AadContext {
         resource: KIND,
         id,
         field,
@@ -119,7 +123,7 @@ impl Table {
     pub async fn create_account(
         &self,
         account: &Account,
-        keys: &Keys,
+        keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let [row, name] = self.new_account(account, 0, keys).await?;
@@ -135,7 +139,7 @@ impl Table {
         &self,
         account: &Account,
         services: u32,
-        keys: &Keys,
+        keys: &KeyringCache,
     ) -> Result<[TransactWriteItem; 2], TableError> {
         Ok([
             self.tx_put(
@@ -151,7 +155,7 @@ impl Table {
         &self,
         before: &Used,
         after: &Account,
-        keys: &Keys,
+        keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let item = account_item(after, before.services, keys).await?;
@@ -178,7 +182,11 @@ impl Table {
     }
 
     /// Returns an account.
-    pub async fn account(&self, id: AccountId, keys: &Keys) -> Result<Option<Used>, TableError> {
+    pub async fn account(
+        &self,
+        id: AccountId,
+        keys: &KeyringCache,
+    ) -> Result<Option<Used>, TableError> {
         match self.get::<Row>(&Key::account(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
             None => Ok(None),
@@ -186,7 +194,11 @@ impl Table {
     }
 
     /// Returns the account with this name, ignoring case.
-    pub async fn account_named(&self, name: &str, keys: &Keys) -> Result<Option<Used>, TableError> {
+    pub async fn account_named(
+        &self,
+        name: &str,
+        keys: &KeyringCache,
+    ) -> Result<Option<Used>, TableError> {
         match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.account(id, keys).await,
             None => Ok(None),
@@ -194,8 +206,12 @@ impl Table {
     }
 
     /// Lists accounts, newest first.
-    pub async fn accounts(&self, slice: &Slice, keys: &Keys) -> Result<Page<Used>, TableError> {
-        let page = self.listed::<Row>(KIND, slice).await?;
+    pub async fn accounts(
+        &self,
+        page_request: &PageRequest,
+        keys: &KeyringCache,
+    ) -> Result<Page<Used>, TableError> {
+        let page = self.listed::<Row>(KIND, page_request).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
@@ -216,7 +232,11 @@ impl Table {
     }
 }
 
-async fn account_item(account: &Account, services: u32, keys: &Keys) -> Result<Item, TableError> {
+async fn account_item(
+    account: &Account,
+    services: u32,
+    keys: &KeyringCache,
+) -> Result<Item, TableError> {
     let listing = Some((KIND, account.id.ulid().to_string()));
     item(
         &Key::account(account.id),

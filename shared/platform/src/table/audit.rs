@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Condition, Item, Key, Table, TableError, Written, item, key,
-    walk::{Page, Slice, Span},
+    pagination::{Page, PageRequest, TimeRange},
 };
 use crate::{clock, random};
 
@@ -41,7 +41,7 @@ struct Row<E> {
 
 impl Table {
     /// Writes an entry that belongs to no change.
-    pub async fn note(&self, entry: &Entry) -> Result<(), TableError> {
+    pub async fn record_audit(&self, entry: &Entry) -> Result<(), TableError> {
         self.put_item(self.audit_item(entry)?, None)
             .await
             .map(|_| ())
@@ -49,7 +49,7 @@ impl Table {
 
     /// Writes the entry for a rejected use of a credential, unless there was one within 15 minutes.
     /// Bounds what a client with a revoked or expired token can write.
-    pub async fn note_refused(
+    pub async fn record_rejected_use(
         &self,
         credential: CredentialId,
         entry: &Entry,
@@ -60,15 +60,19 @@ impl Table {
             .put_item(mark, Some(Condition::absent_at(entry.at)))
             .await?
         {
-            Written::Yes => self.note(entry).await,
-            Written::Refused => Ok(()),
+            Written::Yes => self.record_audit(entry).await,
+            Written::ConditionFailed => Ok(()),
         }
     }
 
     /// Lists the entries of a time range, newest first.
-    pub async fn audit(&self, span: Span, slice: &Slice) -> Result<Page<Entry>, TableError> {
+    pub async fn audit(
+        &self,
+        range: TimeRange,
+        page_request: &PageRequest,
+    ) -> Result<Page<Entry>, TableError> {
         Ok(self
-            .by_day::<Row<Entry>>(key::audit, span, slice)
+            .by_day::<Row<Entry>>(key::audit, range, page_request)
             .await?
             .map(|row| row.entry))
     }

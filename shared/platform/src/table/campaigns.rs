@@ -14,10 +14,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
+    pagination::{Page, PageRequest},
     providers,
-    walk::{Page, Slice},
 };
-use crate::keyring::Keys;
+use crate::keyring::KeyringCache;
 
 const KIND: &str = "campaign";
 
@@ -88,12 +88,19 @@ impl Table {
     }
 
     /// Lists campaigns, newest first.
-    pub async fn campaigns(&self, slice: &Slice) -> Result<Page<Campaign>, TableError> {
-        self.listed(KIND, slice).await
+    pub async fn campaigns(
+        &self,
+        page_request: &PageRequest,
+    ) -> Result<Page<Campaign>, TableError> {
+        self.listed(KIND, page_request).await
     }
 
     /// Returns the resources that have these names.
-    pub async fn existing(&self, names: &Names, keys: &Keys) -> Result<Existing, TableError> {
+    pub async fn existing(
+        &self,
+        names: &Names,
+        keys: &KeyringCache,
+    ) -> Result<Existing, TableError> {
         let campaigns = self.ids_by_name(KIND, &names.campaigns).await?;
         let providers: BTreeMap<String, ProviderId> =
             self.ids_by_name(providers::KIND, &names.providers).await?;
@@ -120,8 +127,8 @@ impl Table {
     pub async fn import(
         &self,
         campaign: Option<&Campaign>,
-        new: &[providers::Stored],
-        keys: &Keys,
+        new: &[providers::StoredProvider],
+        keys: &KeyringCache,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let mut writes = Vec::new();

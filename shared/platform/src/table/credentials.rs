@@ -16,9 +16,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, WriteError, item, key, number, text, unreadable,
+    Condition, Item, Key, Table, TableError, WriteError, item, key, number,
+    pagination::{Page, PageRequest},
+    text, unreadable,
     users::Holder,
-    walk::{Page, Slice},
 };
 
 const KIND: &str = "credential";
@@ -146,8 +147,11 @@ impl Table {
     }
 
     /// Lists credentials, newest first.
-    pub async fn credentials(&self, slice: &Slice) -> Result<Page<Credential>, TableError> {
-        self.listed(KIND, slice).await
+    pub async fn credentials(
+        &self,
+        page_request: &PageRequest,
+    ) -> Result<Page<Credential>, TableError> {
+        self.listed(KIND, page_request).await
     }
 
     /// Returns all current credentials of a user.
@@ -157,17 +161,17 @@ impl Table {
     /// [`WriteError::Changed`] if the list does not contain all of them yet.
     pub async fn credentials_of(&self, holder: &Holder) -> Result<Vec<Credential>, WriteError> {
         let mut ids = Vec::new();
-        let mut slice = Slice::new(None, 100);
+        let mut page_request = PageRequest::new(None, 100);
         loop {
-            let Page { items, next, .. } = self.credentials(&slice).await?;
+            let Page { items, next, .. } = self.credentials(&page_request).await?;
             ids.extend(
                 items
                     .iter()
                     .filter(|one| one.settings.user_id == holder.user.id)
                     .map(|one| one.id),
             );
-            slice.after = next;
-            if slice.after.is_none() || ids.len() >= holder.credentials as usize {
+            page_request.after = next;
+            if page_request.after.is_none() || ids.len() >= holder.credentials as usize {
                 break;
             }
         }
@@ -183,17 +187,17 @@ impl Table {
     pub async fn reminders(
         &self,
         until: Timestamp,
-        slice: &Slice,
+        page_request: &PageRequest,
     ) -> Result<Page<Credential>, TableError> {
         let query = self
             .client
             .query()
             .table_name(&self.name)
             .consistent_read(true);
-        let query = query.limit(i32::try_from(slice.limit).unwrap_or(i32::MAX));
+        let query = query.limit(i32::try_from(page_request.limit).unwrap_or(i32::MAX));
         let query = query.key_condition_expression("pk = :pk AND sk BETWEEN :from AND :until");
         // Appending `!` starts the range after the last sort key that was seen.
-        let from = slice
+        let from = page_request
             .after
             .as_ref()
             .map_or_else(|| "0".to_owned(), |after| format!("{after}!"));
@@ -203,7 +207,7 @@ impl Table {
             return Ok(Page {
                 items: Vec::new(),
                 next: None,
-                weight: 0,
+                response_bytes: 0,
             });
         }
         let query = query.expression_attribute_values(":pk", text(key::REMINDERS));
@@ -225,7 +229,7 @@ impl Table {
         Ok(Page {
             items: ids.iter().filter_map(|id| rows.remove(id)).collect(),
             next,
-            weight: 0,
+            response_bytes: 0,
         })
     }
 

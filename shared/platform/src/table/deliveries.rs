@@ -17,11 +17,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     Condition, Item, Key, Table, TableError, Written,
     events::Dispatched,
-    is_live, item, key, number, text,
+    is_live, item, key, number,
+    pagination::{LISTING, Page, PageRequest, STATUS, TimeRange},
+    response_size::{MAX_RESPONSE_BYTES, response_bytes},
+    text,
     unreadable::{self, readable},
-    walk::{LISTING, Page, STATUS, Slice, Span},
     webhooks,
-    weight::{MAX_RESPONSE_BYTES, response_bytes},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -35,7 +36,7 @@ struct Row<T> {
 #[derive(Default)]
 struct Attempts {
     newest_first: Vec<Item>,
-    weight: usize,
+    response_bytes: usize,
     without_bodies: bool,
     full: bool,
 }
@@ -45,12 +46,12 @@ const MAX_BYTES_WITHOUT_BODIES: usize = MAX_RESPONSE_BYTES / 4;
 
 impl Attempts {
     fn add(&mut self, mut older: Item) {
-        self.without_bodies |= self.weight + response_bytes(&older) > MAX_RESPONSE_BYTES;
+        self.without_bodies |= self.response_bytes + response_bytes(&older) > MAX_RESPONSE_BYTES;
         if self.without_bodies {
             older.remove("response_body");
         }
-        self.weight += response_bytes(&older);
-        self.full |= self.weight > MAX_RESPONSE_BYTES + MAX_BYTES_WITHOUT_BODIES;
+        self.response_bytes += response_bytes(&older);
+        self.full |= self.response_bytes > MAX_RESPONSE_BYTES + MAX_BYTES_WITHOUT_BODIES;
         if !self.full {
             self.newest_first.push(older);
         }
@@ -59,14 +60,14 @@ impl Attempts {
 
 /// The rows that a batch of messages needs.
 #[derive(Debug, Default)]
-pub struct Context {
+pub struct BatchRows {
     webhooks: HashMap<WebhookId, webhooks::Row>,
     deliveries: HashMap<DeliveryId, Delivery>,
     events: HashMap<EventId, Dispatched>,
     unreadable: HashSet<Key>,
 }
 
-impl Context {
+impl BatchRows {
     /// Checks that all rows of this message could be read. Rows that do not exist are fine.
     ///
     /// # Errors
@@ -110,10 +111,10 @@ impl Context {
 impl Table {
     /// Loads the rows that these messages need in one `BatchGetItem`: webhooks, delivery rows, and
     /// events that the messages do not include. A second one loads large data of events.
-    pub async fn load_batch(&self, messages: &[DeliveryTask]) -> Result<Context, TableError> {
+    pub async fn load_batch(&self, messages: &[DeliveryTask]) -> Result<BatchRows, TableError> {
         let keys: Vec<Key> = messages.iter().flat_map(keys_of).collect();
         let mut items = self.get_all(&keys).await?;
-        let mut context = Context::default();
+        let mut context = BatchRows::default();
         let mut events = Vec::new();
         for message in messages {
             let id = message.delivery;
@@ -156,7 +157,7 @@ impl Table {
         let condition = match was.map(|was| was.awaited.as_ref()) {
             None => Condition::absent_at(row.updated_at),
             // A row that awaits nothing has no successor.
-            Some(None) => return Ok(Written::Refused),
+            Some(None) => return Ok(Written::ConditionFailed),
             Some(Some(NextAttempt { attempt_token, .. })) => Condition::that(
                 "#awaited.#number = :number AND #awaited.#token = :token",
                 [
@@ -182,7 +183,7 @@ impl Table {
         Ok(self
             .transact(writes)
             .await?
-            .map_or(Written::Refused, |()| Written::Yes))
+            .map_or(Written::ConditionFailed, |()| Written::Yes))
     }
 
     /// Replaces the row if it is unchanged since `was` was read.
@@ -281,14 +282,14 @@ impl Table {
     pub async fn deliveries_of(
         &self,
         webhook: WebhookId,
-        span: Span,
-        slice: &Slice,
+        range: TimeRange,
+        page_request: &PageRequest,
     ) -> Result<Page<Delivery>, TableError> {
         let page = self
             .by_day::<Row<Delivery>>(
                 |day, shard| key::deliveries(webhook, day, shard),
-                span,
-                slice,
+                range,
+                page_request,
             )
             .await?;
         Ok(page.map(|stored| stored.row))
@@ -298,7 +299,7 @@ impl Table {
     pub async fn deliveries_with(
         &self,
         status: Status,
-        slice: &Slice,
+        page_request: &PageRequest,
     ) -> Result<Page<Delivery>, TableError> {
         let partitions = [
             (STATUS, key::with_status(status).collect()),
@@ -307,8 +308,8 @@ impl Table {
         let Page {
             items: keys,
             next,
-            weight,
-        } = self.keys_in(&partitions, slice).await?;
+            response_bytes,
+        } = self.keys_in(&partitions, page_request).await?;
         let mut rows = self.get_all(&keys).await?;
         let found = keys
             .iter()
@@ -316,7 +317,7 @@ impl Table {
         Ok(Page {
             items: found.map(|stored| stored.row).collect(),
             next,
-            weight,
+            response_bytes,
         })
     }
 

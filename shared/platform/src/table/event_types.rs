@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, key, number,
-    walk::{LISTING, Page, Slice},
+    pagination::{LISTING, Page, PageRequest},
 };
 
 const KIND: &str = "event-type";
@@ -117,8 +117,11 @@ impl Table {
     }
 
     /// Lists custom types, newest first.
-    pub async fn event_types(&self, slice: &Slice) -> Result<Page<CustomType>, TableError> {
-        self.listed(KIND, slice).await
+    pub async fn event_types(
+        &self,
+        page_request: &PageRequest,
+    ) -> Result<Page<CustomType>, TableError> {
+        self.listed(KIND, page_request).await
     }
 
     /// Returns the names of all custom types.

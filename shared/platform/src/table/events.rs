@@ -11,18 +11,19 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{
-    AttributeValue, Condition, Key, Table, TableError, Written, item, key, number, text,
+    AttributeValue, Condition, Key, Table, TableError, Written, item, key, number,
+    pagination::{Page, PageRequest, TimeRange},
+    response_size::text_bytes,
+    text,
     unreadable::readable,
-    walk::{Page, Slice, Span},
-    weight::text_bytes,
 };
 
 /// Maximum size of a stored event, in bytes. DynamoDB limits an item to 400 KB, of which the
 /// matches take up to 30 KB.
-pub const MOST_EVENT_BYTES: usize = 350 * 1024;
+pub const MAX_EVENT_BYTES: usize = 350 * 1024;
 
 /// Maximum number of webhooks that one event can match. Bounded by the size of its row.
-pub const MOST_MATCHES: usize = 1000;
+pub const MAX_MATCHES: usize = 1000;
 
 /// Maximum duration of a chain of attempts: seven days of schedule, and a day for queue delays.
 const MAX_RETRY_CHAIN: SignedDuration = SignedDuration::from_hours(8 * 24);
@@ -124,7 +125,7 @@ impl Table {
                 expires_at,
             };
             // Before the row, so that a row's data always exists.
-            let (Written::Yes | Written::Refused) = self
+            let (Written::Yes | Written::ConditionFailed) = self
                 .put_item(item(&Key::event_data(event.id), None, data)?, absent())
                 .await?;
         }
@@ -144,7 +145,7 @@ impl Table {
             .await?
         {
             Written::Yes => Ok(dispatched),
-            Written::Refused => Ok(self.event(event.id).await?.unwrap_or(dispatched)),
+            Written::ConditionFailed => Ok(self.event(event.id).await?.unwrap_or(dispatched)),
         }
     }
 
@@ -157,7 +158,7 @@ impl Table {
             (":added", AttributeValue::L(vec![webhook])),
             (
                 ":most",
-                number(i64::try_from(MOST_MATCHES).unwrap_or(i64::MAX)),
+                number(i64::try_from(MAX_MATCHES).unwrap_or(i64::MAX)),
             ),
         ];
         let condition = "size(#matches) < :most AND NOT contains(#matches, :webhook)";
@@ -194,7 +195,7 @@ impl Table {
         Ok(if kept.is_some() {
             Written::Yes
         } else {
-            Written::Refused
+            Written::ConditionFailed
         })
     }
 
@@ -211,12 +212,16 @@ impl Table {
     }
 
     /// Lists the events of a time range, newest first.
-    pub async fn events(&self, span: Span, slice: &Slice) -> Result<Page<Dispatched>, TableError> {
+    pub async fn events(
+        &self,
+        range: TimeRange,
+        page_request: &PageRequest,
+    ) -> Result<Page<Dispatched>, TableError> {
         let Page {
             items,
             next,
-            weight,
-        } = self.by_day::<Row>(key::events, span, slice).await?;
+            response_bytes,
+        } = self.by_day::<Row>(key::events, range, page_request).await?;
         let mut readable_items = Vec::with_capacity(items.len());
         for event in self.with_data(items).await? {
             let event = event.and_then(|dispatched| {
@@ -231,7 +236,7 @@ impl Table {
         Ok(Page {
             items: readable_items,
             next,
-            weight,
+            response_bytes,
         })
     }
 

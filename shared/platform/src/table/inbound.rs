@@ -15,14 +15,14 @@ use super::{
     Key, Table, TableError, TransactWriteItem, item, services::ReceiverRow, users::Holder,
 };
 use crate::{
-    document::{fault, faults},
-    keyring::Keys,
-    seal::Keyring,
+    document::{describe_json_error, describe_validation_errors},
+    encryption::Keyring,
+    keyring::KeyringCache,
 };
 
 /// The owner of an inbound URL.
 #[derive(Debug, Clone)]
-pub enum Caller {
+pub enum KeyOwner {
     /// A connected service and its user.
     Service(Box<Receiver>, Box<Holder>),
     /// A provider that sends reports.
@@ -60,9 +60,10 @@ impl TryFrom<ReporterRow> for Reporter {
     ) -> Result<Self, TableError> {
         let unreadable =
             |what: String| TableError::Document(format!("callback of {provider}: {what}"));
-        let value = serde_json::from_str(&callback).map_err(|error| unreadable(fault(&error)))?;
-        let mapping =
-            Mapping::parse(value, channel).map_err(|problems| unreadable(faults(&problems)))?;
+        let value = serde_json::from_str(&callback)
+            .map_err(|error| unreadable(describe_json_error(&error)))?;
+        let mapping = Mapping::parse(value, channel)
+            .map_err(|problems| unreadable(describe_validation_errors(&problems)))?;
         Ok(Self {
             provider,
             channel,
@@ -93,8 +94,8 @@ impl Table {
     pub async fn resolve_inbound_key(
         &self,
         key: &InboundKey,
-        keys: &Keys,
-    ) -> Result<Option<Caller>, TableError> {
+        keys: &KeyringCache,
+    ) -> Result<Option<KeyOwner>, TableError> {
         let hash = keys.get().await?.token_key(key.expose());
         let (place, of_user) = (Key::inbound(&hash), key.user().map(Key::user));
         let wanted: Vec<Key> = [Some(place.clone()), of_user.clone()]
@@ -107,7 +108,7 @@ impl Table {
         };
         if row.contains_key("provider") {
             let row: ReporterRow = serde_dynamo::from_item(row)?;
-            return Ok(Some(Caller::Provider(row.try_into()?)));
+            return Ok(Some(KeyOwner::Provider(row.try_into()?)));
         }
         let row: ReceiverRow = serde_dynamo::from_item(row)?;
         let holder = match of_user.and_then(|of_user| items.remove(&of_user)) {
@@ -122,6 +123,6 @@ impl Table {
             verification,
         };
         // A user with services can't be deleted.
-        Ok(holder.map(|holder| Caller::Service(Box::new(receiver), Box::new(holder))))
+        Ok(holder.map(|holder| KeyOwner::Service(Box::new(receiver), Box::new(holder))))
     }
 }

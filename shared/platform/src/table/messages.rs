@@ -16,10 +16,10 @@ use serde_json::{Map, Value};
 
 use super::{
     Condition, Item, Key, Table, TableError, Written, item, key, number,
+    pagination::{Page, PageRequest, TimeRange},
     unreadable::{self, readable},
-    walk::{Page, Slice, Span},
 };
-use crate::document::fault;
+use crate::document::describe_json_error;
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -40,8 +40,8 @@ impl TryFrom<Row> for Message {
             expires_at: _,
         }: Row,
     ) -> Result<Self, TableError> {
-        message.content.metadata =
-            serde_json::from_str(&metadata).map_err(|error| TableError::Document(fault(&error)))?;
+        message.content.metadata = serde_json::from_str(&metadata)
+            .map_err(|error| TableError::Document(describe_json_error(&error)))?;
         Ok(message)
     }
 }
@@ -96,7 +96,7 @@ impl Table {
         Ok(self
             .transact(writes)
             .await?
-            .map_or(Written::Refused, |()| Written::Yes))
+            .map_or(Written::ConditionFailed, |()| Written::Yes))
     }
 
     /// Returns a message or call.
@@ -141,15 +141,19 @@ impl Table {
     pub async fn messages(
         &self,
         kind: Kind,
-        span: Span,
-        slice: &Slice,
+        range: TimeRange,
+        page_request: &PageRequest,
     ) -> Result<Page<Message>, TableError> {
         let kind = match kind {
             Kind::Messages => key::MESSAGES,
             Kind::Calls => key::CALLS,
         };
         let page = self
-            .by_day::<Row>(|day, shard| key::messages(kind, day, shard), span, slice)
+            .by_day::<Row>(
+                |day, shard| key::messages(kind, day, shard),
+                range,
+                page_request,
+            )
             .await?;
         page.open("message", async |row| Message::try_from(row))
             .await

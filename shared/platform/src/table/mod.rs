@@ -8,24 +8,24 @@ pub mod accounts;
 pub mod admin;
 pub mod audit;
 pub mod campaigns;
-pub mod claims;
 pub mod credentials;
 pub mod deliveries;
 pub mod event_types;
 pub mod events;
+pub mod idempotency;
 pub mod inbound;
-pub mod issued;
 pub mod key;
 pub mod messages;
+pub mod oauth_tokens;
 pub mod overdue;
-pub mod pace;
+pub mod pagination;
 pub mod providers;
+pub mod rate_limit;
+pub mod response_size;
 pub mod services;
 mod unreadable;
 pub mod users;
-pub mod walk;
 pub mod webhooks;
-pub mod weight;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -43,7 +43,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::key::Key;
-use crate::{aws::AwsError, clock, document::item_fault};
+use crate::{aws::AwsError, clock, document::describe_item_error};
 
 /// Tries for a transaction that conflicts with others.
 const MAX_TRANSACTION_TRIES: u32 = 5;
@@ -87,7 +87,7 @@ impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for TableError {
 
 impl From<serde_dynamo::Error> for TableError {
     fn from(error: serde_dynamo::Error) -> Self {
-        Self::Shape(item_fault(&error))
+        Self::Shape(describe_item_error(&error))
     }
 }
 
@@ -113,7 +113,7 @@ pub enum Written {
     /// The item was written.
     Yes,
     /// The condition failed, and nothing was written.
-    Refused,
+    ConditionFailed,
 }
 
 impl Table {
@@ -206,7 +206,7 @@ impl Table {
         let put = put.set_expression_attribute_values(values);
         match put.send().await {
             Ok(_) => Ok(Written::Yes),
-            Err(error) if is_condition_failure(&error) => Ok(Written::Refused),
+            Err(error) if is_condition_failure(&error) => Ok(Written::ConditionFailed),
             Err(error) => Err(error.into()),
         }
     }

@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Key, Table, TableError, item, key, text, unreadable,
-    walk::{Index, LISTING, STATUS},
+    Key, Table, TableError, item, key,
+    pagination::{Index, LISTING, STATUS},
+    text, unreadable,
 };
 
 /// Position of a scan: the partition, and the last sort key seen in it.

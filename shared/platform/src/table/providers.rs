@@ -23,14 +23,15 @@ use serde_json::{Map, Value};
 use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
     inbound::ReporterRow,
-    item, key, number, text, unreadable,
-    walk::{Page, Slice},
+    item, key, number,
+    pagination::{Page, PageRequest},
+    text, unreadable,
 };
 use crate::{
     clock,
-    document::{fault, faults},
-    keyring::Keys,
-    seal::Place,
+    document::{describe_json_error, describe_validation_errors},
+    encryption::AadContext,
+    keyring::KeyringCache,
 };
 
 pub(super) const KIND: &str = "provider";
@@ -70,7 +71,7 @@ struct Member {
 
 /// A provider with its stored state.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub struct StoredProvider {
     /// The provider.
     pub provider: Provider,
     /// Key of the callback URL for status reports.
@@ -80,8 +81,8 @@ pub struct Stored {
 }
 
 impl Row {
-    async fn seal(stored: &Stored, keys: &Keys) -> Result<Self, TableError> {
-        let Stored {
+    async fn seal(stored: &StoredProvider, keys: &KeyringCache) -> Result<Self, TableError> {
+        let StoredProvider {
             provider,
             key,
             campaigns,
@@ -115,7 +116,7 @@ impl Row {
         })
     }
 
-    async fn open(self, keys: &Keys) -> Result<Stored, TableError> {
+    async fn open(self, keys: &KeyringCache) -> Result<StoredProvider, TableError> {
         let Self {
             id,
             default,
@@ -134,10 +135,10 @@ impl Row {
             key,
             secret_origins,
         } = serde_json::from_str(document.expose_secret())
-            .map_err(|error| unreadable(fault(&error)))?;
+            .map_err(|error| unreadable(describe_json_error(&error)))?;
         settings.insert("default".to_owned(), default.into());
-        let settings =
-            Settings::restore(settings.into()).map_err(|problems| unreadable(faults(&problems)))?;
+        let settings = Settings::restore(settings.into())
+            .map_err(|problems| unreadable(describe_validation_errors(&problems)))?;
         let parsed = |key: String| {
             InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()))
         };
@@ -149,7 +150,7 @@ impl Row {
             version,
             secret_origins,
         };
-        Ok(Stored {
+        Ok(StoredProvider {
             provider,
             key: key.map(parsed).transpose()?,
             campaigns,
@@ -169,8 +170,8 @@ impl Row {
     }
 }
 
-fn place(id: &str) -> Place<'_> {
-    Place {
+fn place(id: &str) -> AadContext<'_> {
+    AadContext {
         resource: KIND,
         id,
         field: "private",
@@ -181,8 +182,8 @@ impl Table {
     /// Creates a provider. `moved` makes the audit entry for the previous default.
     pub async fn create_provider(
         &self,
-        stored: &Stored,
-        keys: &Keys,
+        stored: &StoredProvider,
+        keys: &KeyringCache,
         entry: &Entry,
         moved: impl Fn(ProviderId) -> Entry,
     ) -> Result<(), WriteError> {
@@ -195,8 +196,8 @@ impl Table {
     /// Returns the writes of a new provider: its row, then its name. Excludes those of the default.
     pub(super) async fn new_provider(
         &self,
-        stored: &Stored,
-        keys: &Keys,
+        stored: &StoredProvider,
+        keys: &KeyringCache,
     ) -> Result<Vec<TransactWriteItem>, TableError> {
         let Provider { id, settings, .. } = &stored.provider;
         let member = item(
@@ -220,9 +221,9 @@ impl Table {
     /// Replaces a provider unless it has changed since it was read. The channel must be the same.
     pub async fn update_provider(
         &self,
-        before: &Stored,
-        after: &Stored,
-        keys: &Keys,
+        before: &StoredProvider,
+        after: &StoredProvider,
+        keys: &KeyringCache,
         entry: &Entry,
         moved: impl Fn(ProviderId) -> Entry,
     ) -> Result<(), WriteError> {
@@ -260,8 +261,8 @@ impl Table {
     /// Deletes a provider that no campaign uses, unless it has changed since it was read.
     pub async fn delete_provider(
         &self,
-        stored: &Stored,
-        keys: &Keys,
+        stored: &StoredProvider,
+        keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let Provider { id, settings, .. } = &stored.provider;
@@ -281,8 +282,8 @@ impl Table {
     pub async fn provider(
         &self,
         id: ProviderId,
-        keys: &Keys,
-    ) -> Result<Option<Stored>, TableError> {
+        keys: &KeyringCache,
+    ) -> Result<Option<StoredProvider>, TableError> {
         match self.get::<Row>(&Key::provider(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
             None => Ok(None),
@@ -293,8 +294,8 @@ impl Table {
     pub async fn provider_named(
         &self,
         name: &str,
-        keys: &Keys,
-    ) -> Result<Option<Stored>, TableError> {
+        keys: &KeyringCache,
+    ) -> Result<Option<StoredProvider>, TableError> {
         match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.provider(id, keys).await,
             None => Ok(None),
@@ -305,8 +306,8 @@ impl Table {
     pub async fn providers_of(
         &self,
         ids: &[ProviderId],
-        keys: &Keys,
-    ) -> Result<HashMap<ProviderId, Stored>, TableError> {
+        keys: &KeyringCache,
+    ) -> Result<HashMap<ProviderId, StoredProvider>, TableError> {
         let wanted: Vec<Key> = ids.iter().map(|id| Key::provider(*id)).collect();
         let items = self
             .get_all(&wanted)
@@ -317,7 +318,7 @@ impl Table {
         let opened = Page {
             items,
             next: None,
-            weight: 0,
+            response_bytes: 0,
         }
         .open(KIND, |row| row.open(keys))
         .await?;
@@ -329,8 +330,12 @@ impl Table {
     }
 
     /// Lists providers, newest first.
-    pub async fn providers(&self, slice: &Slice, keys: &Keys) -> Result<Page<Stored>, TableError> {
-        let page = self.listed::<Row>(KIND, slice).await?;
+    pub async fn providers(
+        &self,
+        page_request: &PageRequest,
+        keys: &KeyringCache,
+    ) -> Result<Page<StoredProvider>, TableError> {
+        let page = self.listed::<Row>(KIND, page_request).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
@@ -341,7 +346,7 @@ impl Table {
         &self,
         wanted: Option<&str>,
         channel: Channel,
-        keys: &Keys,
+        keys: &KeyringCache,
     ) -> Result<Vec<Provider>, TableError> {
         let ids = if let Some(wanted) = wanted {
             let named = self.get::<Member>(&Key::name(KIND, wanted)).await?;
@@ -444,13 +449,13 @@ impl Table {
     async fn change_reporter(
         &self,
         writes: &mut Vec<TransactWriteItem>,
-        before: Option<&Stored>,
-        after: Option<&Stored>,
-        keys: &Keys,
+        before: Option<&StoredProvider>,
+        after: Option<&StoredProvider>,
+        keys: &KeyringCache,
     ) -> Result<(), TableError> {
         let ring = keys.get().await?;
         let row = after.and_then(
-            |Stored {
+            |StoredProvider {
                  provider: Provider { id, settings, .. },
                  ..
              }| {
@@ -462,7 +467,7 @@ impl Table {
                 })
             },
         );
-        let key = |stored: Option<&Stored>| stored.and_then(|stored| stored.key.clone());
+        let key = |stored: Option<&StoredProvider>| stored.and_then(|stored| stored.key.clone());
         writes.extend(self.move_inbound(
             &ring,
             key(before).as_ref(),

@@ -20,12 +20,12 @@ use serde_json::{Map, Value};
 
 use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, accounts, item, number,
-    walk::{Page, Slice},
+    pagination::{Page, PageRequest},
 };
 use crate::{
-    document::{fault, faults},
-    keyring::Keys,
-    seal::Place,
+    document::{describe_json_error, describe_validation_errors},
+    encryption::AadContext,
+    keyring::KeyringCache,
 };
 
 const KIND: &str = "service";
@@ -51,7 +51,7 @@ struct Private {
 
 /// A service with its stored state.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub struct StoredService {
     /// The service.
     pub service: Service,
     /// Key of the inbound URL. None without a user.
@@ -70,7 +70,7 @@ pub(super) struct ReceiverRow {
 }
 
 impl ReceiverRow {
-    pub(super) async fn open(&self, keys: &Keys) -> Result<Verification, TableError> {
+    pub(super) async fn open(&self, keys: &KeyringCache) -> Result<Verification, TableError> {
         let service = self.service;
         let document = keys
             .open(place(&service.to_string(), "verification"), &self.sealed)
@@ -78,14 +78,15 @@ impl ReceiverRow {
         let unreadable =
             |what: String| TableError::Document(format!("verification of {service}: {what}"));
         let value = serde_json::from_str(document.expose_secret())
-            .map_err(|error| unreadable(fault(&error)))?;
-        Verification::restore(value).map_err(|problems| unreadable(faults(&problems)))
+            .map_err(|error| unreadable(describe_json_error(&error)))?;
+        Verification::restore(value)
+            .map_err(|problems| unreadable(describe_validation_errors(&problems)))
     }
 }
 
 impl Row {
-    async fn seal(stored: &Stored, keys: &Keys) -> Result<Self, TableError> {
-        let Stored {
+    async fn seal(stored: &StoredService, keys: &KeyringCache) -> Result<Self, TableError> {
+        let StoredService {
             service:
                 Service {
                     id,
@@ -119,7 +120,7 @@ impl Row {
         })
     }
 
-    async fn open(self, keys: &Keys) -> Result<Stored, TableError> {
+    async fn open(self, keys: &KeyringCache) -> Result<StoredService, TableError> {
         let Self {
             id,
             created_at,
@@ -134,9 +135,9 @@ impl Row {
             .await?;
         let unreadable = |what: String| TableError::Document(format!("service {id}: {what}"));
         let Private { settings, key } = serde_json::from_str(document.expose_secret())
-            .map_err(|error| unreadable(fault(&error)))?;
-        let settings =
-            Settings::restore(settings.into()).map_err(|problems| unreadable(faults(&problems)))?;
+            .map_err(|error| unreadable(describe_json_error(&error)))?;
+        let settings = Settings::restore(settings.into())
+            .map_err(|problems| unreadable(describe_validation_errors(&problems)))?;
         let service = Service {
             id,
             settings,
@@ -147,7 +148,7 @@ impl Row {
         let parsed = |key: String| {
             InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()))
         };
-        Ok(Stored {
+        Ok(StoredService {
             service,
             key: key.map(parsed).transpose()?,
             webhooks,
@@ -159,8 +160,8 @@ fn json<T: Serialize>(value: &T) -> Result<String, TableError> {
     serde_json::to_string(value).map_err(|error| TableError::Document(error.to_string()))
 }
 
-fn place<'a>(id: &'a str, field: &'a str) -> Place<'a> {
-    Place {
+fn place<'a>(id: &'a str, field: &'a str) -> AadContext<'a> {
+    AadContext {
         resource: KIND,
         id,
         field,
@@ -171,9 +172,9 @@ impl Table {
     /// Creates a service, optionally with a new account.
     pub async fn create_service(
         &self,
-        stored: &Stored,
+        stored: &StoredService,
         account: Option<&Account>,
-        keys: &Keys,
+        keys: &KeyringCache,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
@@ -193,10 +194,10 @@ impl Table {
     /// Replaces a service unless it has changed since it was read.
     pub async fn update_service(
         &self,
-        before: &Stored,
-        after: &Stored,
+        before: &StoredService,
+        after: &StoredService,
         account: Option<&Account>,
-        keys: &Keys,
+        keys: &KeyringCache,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
@@ -222,8 +223,8 @@ impl Table {
     /// Deletes a service unless it has changed since it was read.
     pub async fn delete_service(
         &self,
-        stored: &Stored,
-        keys: &Keys,
+        stored: &StoredService,
+        keys: &KeyringCache,
         entry: Entry,
     ) -> Result<(), WriteError> {
         let mut writes = Writes::default();
@@ -241,7 +242,11 @@ impl Table {
     }
 
     /// Returns a service.
-    pub async fn service(&self, id: ServiceId, keys: &Keys) -> Result<Option<Stored>, TableError> {
+    pub async fn service(
+        &self,
+        id: ServiceId,
+        keys: &KeyringCache,
+    ) -> Result<Option<StoredService>, TableError> {
         match self.get::<Row>(&Key::service(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
             None => Ok(None),
@@ -252,8 +257,8 @@ impl Table {
     pub async fn service_named(
         &self,
         name: &str,
-        keys: &Keys,
-    ) -> Result<Option<Stored>, TableError> {
+        keys: &KeyringCache,
+    ) -> Result<Option<StoredService>, TableError> {
         match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.service(id, keys).await,
             None => Ok(None),
@@ -261,8 +266,12 @@ impl Table {
     }
 
     /// Lists services, newest first.
-    pub async fn services(&self, slice: &Slice, keys: &Keys) -> Result<Page<Stored>, TableError> {
-        let page = self.listed::<Row>(KIND, slice).await?;
+    pub async fn services(
+        &self,
+        page_request: &PageRequest,
+        keys: &KeyringCache,
+    ) -> Result<Page<StoredService>, TableError> {
+        let page = self.listed::<Row>(KIND, page_request).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
@@ -270,12 +279,12 @@ impl Table {
     pub async fn connection(
         &self,
         id: ServiceId,
-        keys: &Keys,
+        keys: &KeyringCache,
     ) -> Result<Option<Connection>, TableError> {
         // An account in use can't be deleted. If it is missing, the service has been assigned
         // another one.
         for _ in 0..2 {
-            let Some(Stored { service, .. }) = self.service(id, keys).await? else {
+            let Some(StoredService { service, .. }) = self.service(id, keys).await? else {
                 return Ok(None);
             };
             if let Some(used) = self.account(service.settings.account_id, keys).await? {
@@ -309,13 +318,14 @@ impl Table {
     async fn change_account(
         &self,
         writes: &mut Writes,
-        before: Option<&Stored>,
-        after: Option<&Stored>,
+        before: Option<&StoredService>,
+        after: Option<&StoredService>,
         fresh: Option<&Account>,
-        keys: &Keys,
+        keys: &KeyringCache,
     ) -> Result<(), TableError> {
-        let account =
-            |stored: Option<&Stored>| stored.map(|stored| stored.service.settings.account_id);
+        let account = |stored: Option<&StoredService>| {
+            stored.map(|stored| stored.service.settings.account_id)
+        };
         let (old, new) = (account(before), account(after));
         if old == new {
             return Ok(());
@@ -338,11 +348,12 @@ impl Table {
     fn change_user(
         &self,
         writes: &mut Writes,
-        before: Option<&Stored>,
-        after: Option<&Stored>,
+        before: Option<&StoredService>,
+        after: Option<&StoredService>,
     ) -> Result<(), TableError> {
-        let user =
-            |stored: Option<&Stored>| stored.and_then(|stored| stored.service.settings.user_id);
+        let user = |stored: Option<&StoredService>| {
+            stored.and_then(|stored| stored.service.settings.user_id)
+        };
         let (old, new) = (user(before), user(after));
         if old != new {
             if let Some(old) = old {
@@ -358,13 +369,13 @@ impl Table {
     async fn change_receiver(
         &self,
         writes: &mut Writes,
-        before: Option<&Stored>,
-        after: Option<&Stored>,
-        keys: &Keys,
+        before: Option<&StoredService>,
+        after: Option<&StoredService>,
+        keys: &KeyringCache,
     ) -> Result<(), TableError> {
         let ring = keys.get().await?;
         let row = after.and_then(
-            |Stored {
+            |StoredService {
                  service: Service { id, settings, .. },
                  ..
              }| {
@@ -378,7 +389,7 @@ impl Table {
                 })
             },
         );
-        let key = |stored: Option<&Stored>| stored.and_then(|stored| stored.key.clone());
+        let key = |stored: Option<&StoredService>| stored.and_then(|stored| stored.key.clone());
         writes.all.extend(self.move_inbound(
             &ring,
             key(before).as_ref(),
@@ -422,7 +433,7 @@ impl Writes {
     }
 }
 
-async fn service_item(stored: &Stored, keys: &Keys) -> Result<Item, TableError> {
+async fn service_item(stored: &StoredService, keys: &KeyringCache) -> Result<Item, TableError> {
     let listing = Some((KIND, stored.service.id.ulid().to_string()));
     item(
         &Key::service(stored.service.id),

@@ -8,7 +8,7 @@ use super::{
     Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
     credentials::LiveAdmin,
     item, number,
-    walk::{Page, Slice},
+    pagination::{Page, PageRequest},
 };
 
 const KIND: &str = "user";
@@ -150,9 +150,9 @@ impl Table {
     }
 
     /// Lists users, newest first.
-    pub async fn users(&self, slice: &Slice) -> Result<Page<Holder>, TableError> {
+    pub async fn users(&self, page_request: &PageRequest) -> Result<Page<Holder>, TableError> {
         Ok(self
-            .listed::<Row<User>>(KIND, slice)
+            .listed::<Row<User>>(KIND, page_request)
             .await?
             .map(Holder::from))
     }

@@ -25,13 +25,14 @@ use serde_json::{Map, Value};
 
 use super::{
     AttributeValue, Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
-    Written, item, key, number, text, unreadable,
-    walk::{Page, Slice},
+    Written, item, key, number,
+    pagination::{Page, PageRequest},
+    text, unreadable,
 };
 use crate::{
-    document::{fault, faults},
-    keyring::Keys,
-    seal::Place,
+    document::{describe_json_error, describe_validation_errors},
+    encryption::AadContext,
+    keyring::KeyringCache,
     telemetry,
 };
 
@@ -96,7 +97,7 @@ impl Row {
         CancelledUntil::of(self.enabled, self.state.stopped_at)
     }
 
-    async fn seal(webhook: &Webhook, keys: &Keys) -> Result<Self, TableError> {
+    async fn seal(webhook: &Webhook, keys: &KeyringCache) -> Result<Self, TableError> {
         let private = Private {
             settings: webhook.settings.to_map(Reveal::Full),
             secret: webhook.secrets.current.expose().to_owned(),
@@ -122,16 +123,16 @@ impl Row {
     }
 
     /// Decrypts the webhook.
-    pub async fn open(self, keys: &Keys) -> Result<Webhook, TableError> {
+    pub async fn open(self, keys: &KeyringCache) -> Result<Webhook, TableError> {
         let document = keys.open(place(&self.id.to_string()), &self.sealed).await?;
         let unreadable =
             |what: String| TableError::Document(format!("webhook {}: {what}", self.id));
         let private: Private = serde_json::from_str(document.expose_secret())
-            .map_err(|error| unreadable(fault(&error)))?;
+            .map_err(|error| unreadable(describe_json_error(&error)))?;
         // A URL that an older allow-list permitted must still load. It is checked again when
         // sending.
         let settings = Settings::restore(private.settings.into())
-            .map_err(|problems| unreadable(faults(&problems)))?;
+            .map_err(|problems| unreadable(describe_validation_errors(&problems)))?;
         let secret = |text: String| SigningSecret::issued(&text.into());
         let previous = private
             .previous
@@ -158,18 +159,18 @@ fn previous<'de, D: Deserializer<'de>>(
 ) -> Result<Vec<(String, Timestamp)>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Stored {
+    enum StoredWebhook {
         One((String, Timestamp)),
         Many(Vec<(String, Timestamp)>),
     }
-    Ok(match Stored::deserialize(deserializer)? {
-        Stored::One(one) => vec![one],
-        Stored::Many(many) => many,
+    Ok(match StoredWebhook::deserialize(deserializer)? {
+        StoredWebhook::One(one) => vec![one],
+        StoredWebhook::Many(many) => many,
     })
 }
 
-fn place(id: &str) -> Place<'_> {
-    Place {
+fn place(id: &str) -> AadContext<'_> {
+    AadContext {
         resource: KIND,
         id,
         field: "private",
@@ -181,7 +182,7 @@ impl Table {
     pub async fn create_webhook(
         &self,
         webhook: &Webhook,
-        keys: &Keys,
+        keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let mut writes = vec![
@@ -204,7 +205,7 @@ impl Table {
         &self,
         before: &Webhook,
         after: &Webhook,
-        keys: &Keys,
+        keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
         let row = self.webhook_item(after, keys).await?;
@@ -272,12 +273,16 @@ impl Table {
         Ok(if updated.is_some() {
             Written::Yes
         } else {
-            Written::Refused
+            Written::ConditionFailed
         })
     }
 
     /// Returns a webhook.
-    pub async fn webhook(&self, id: WebhookId, keys: &Keys) -> Result<Option<Webhook>, TableError> {
+    pub async fn webhook(
+        &self,
+        id: WebhookId,
+        keys: &KeyringCache,
+    ) -> Result<Option<Webhook>, TableError> {
         match self.get::<Row>(&Key::webhook(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
             None => Ok(None),
@@ -296,7 +301,7 @@ impl Table {
     pub async fn webhook_named(
         &self,
         name: &str,
-        keys: &Keys,
+        keys: &KeyringCache,
     ) -> Result<Option<Webhook>, TableError> {
         match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.webhook(id, keys).await,
@@ -305,8 +310,12 @@ impl Table {
     }
 
     /// Lists webhooks, newest first.
-    pub async fn webhooks(&self, slice: &Slice, keys: &Keys) -> Result<Page<Webhook>, TableError> {
-        let page = self.listed::<Row>(KIND, slice).await?;
+    pub async fn webhooks(
+        &self,
+        page_request: &PageRequest,
+        keys: &KeyringCache,
+    ) -> Result<Page<Webhook>, TableError> {
+        let page = self.listed::<Row>(KIND, page_request).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
@@ -413,7 +422,11 @@ impl Table {
             .collect()
     }
 
-    async fn webhook_item(&self, webhook: &Webhook, keys: &Keys) -> Result<Item, TableError> {
+    async fn webhook_item(
+        &self,
+        webhook: &Webhook,
+        keys: &KeyringCache,
+    ) -> Result<Item, TableError> {
         let listing = Some((KIND, webhook.id.ulid().to_string()));
         item(
             &Key::webhook(webhook.id),
@@ -429,8 +442,10 @@ impl Subscriber {
         let unreadable =
             |what: String| TableError::Document(format!("conditions of {}: {what}", self.webhook));
         let read = |text: &String| {
-            let value = serde_json::from_str(text).map_err(|error| unreadable(fault(&error)))?;
-            condition::Condition::restore(value).map_err(|problems| unreadable(faults(&problems)))
+            let value = serde_json::from_str(text)
+                .map_err(|error| unreadable(describe_json_error(&error)))?;
+            condition::Condition::restore(value)
+                .map_err(|problems| unreadable(describe_validation_errors(&problems)))
         };
         self.conditions.as_ref().map(read).transpose()
     }

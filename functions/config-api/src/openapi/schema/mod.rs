@@ -58,14 +58,14 @@ pub struct IfMatch {
 
 /// Marker for error responses. `openapi::responses` derives them from the operation's inputs.
 #[derive(Debug, IntoResponses)]
-pub enum Refused {}
+pub enum ErrorResponses {}
 
 /// A conflict with the resource's state.
 #[derive(Debug, IntoResponses)]
-pub enum Conflict {
+pub enum ConflictResponse {
     /// A name is already in use, or the resource's state does not allow the request.
     #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(Problem),
+    ConflictResponse(Problem),
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ async fn incomplete_response_has_status_and_partial_body() {
             .await
             .0
             .expect("the head is a response");
-        let incomplete = Some(CallError::Unreachable(Unreachable::Closed));
+        let incomplete = Some(EgressError::Unreachable(Unreachable::Closed));
         assert_eq!(
             (response.status, &*response.body, response.incomplete),
             (StatusCode::OK, body, incomplete)

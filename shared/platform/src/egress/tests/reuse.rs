@@ -42,7 +42,7 @@ async fn serve(listener: TcpListener, connections: &[&[Act]]) -> Vec<Vec<String>
 async fn calls(
     count: usize,
     connections: &[&[Act]],
-) -> (Vec<Result<u16, CallError>>, Vec<Vec<String>>) {
+) -> (Vec<Result<u16, EgressError>>, Vec<Vec<String>>) {
     let (listener, port) = listen().await;
     let egress = egress(port, RootCertStore::empty());
     let calls = async {
@@ -91,7 +91,7 @@ async fn request_lost_on_a_reused_connection_is_repeated() {
 
 #[tokio::test]
 async fn request_is_repeated_at_most_once() {
-    let closed = Err(CallError::Unreachable(Unreachable::Closed));
+    let closed = Err(EgressError::Unreachable(Unreachable::Closed));
     // The repeat is lost too. On a new connection, that is the outcome.
     let (results, seen) = calls(2, &[&[Act::Answer, Act::Close], &[Act::Close]]).await;
     assert_eq!((results, seen.len()), (vec![Ok(200), closed], 2));
@@ -125,7 +125,7 @@ async fn repeat_uses_the_remaining_time() {
         tokio::select! { () = serve => unreachable!(), result = calls => result };
     assert_eq!(
         (result.expect_err("no response"), seconds),
-        (CallError::Timeout, 10)
+        (EgressError::Timeout, 10)
     );
 }
 
@@ -150,6 +150,6 @@ async fn reused_connection_that_closes_later_than_a_second_is_not_repeated() {
     let result = tokio::select! { () = serve => panic!("the request was repeated"), result = calls => result };
     assert_eq!(
         result.expect_err("no response"),
-        CallError::Unreachable(Unreachable::Closed)
+        EgressError::Unreachable(Unreachable::Closed)
     );
 }

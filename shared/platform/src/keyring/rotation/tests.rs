@@ -12,7 +12,7 @@ const STEPS: [Step; 4] = [
     Step::TestSecret,
     Step::FinishSecret,
 ];
-const PLACE: Place<'_> = Place {
+const CONTEXT: AadContext<'_> = AadContext {
     resource: "webhook",
     id: "wh_1",
     field: "secret",
@@ -42,13 +42,13 @@ fn assert_rotated(secret: &Secret, old: &Keyring) {
     assert_ne!(new.current(), old.current());
     assert_eq!(new.token_key("t"), old.token_key("t"));
     assert_eq!(
-        new.open(PLACE, &old.seal(PLACE, "s3cret"))
+        new.open(CONTEXT, &old.seal(CONTEXT, "s3cret"))
             .expect("opens")
             .expose_secret(),
         "s3cret"
     );
     assert_eq!(
-        new.open(PLACE, &new.seal(PLACE, "s3cret"))
+        new.open(CONTEXT, &new.seal(CONTEXT, "s3cret"))
             .expect("opens")
             .expose_secret(),
         "s3cret"
@@ -145,7 +145,7 @@ async fn old_cached_keyring_decrypts_values_of_the_new_one() {
         .not_older_than(super::super::CACHE_TTL, now)
         .await
         .expect("keyring")
-        .seal(PLACE, "old");
+        .seal(CONTEXT, "old");
     for step in STEPS {
         secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
     }
@@ -154,7 +154,7 @@ async fn old_cached_keyring_decrypts_values_of_the_new_one() {
         .get()
         .await
         .expect("keyring")
-        .seal(PLACE, "new");
+        .seal(CONTEXT, "new");
     secret.state().reads = 0;
     for (sealed, plain, reads) in [
         (&old, "old", 0),
@@ -164,7 +164,7 @@ async fn old_cached_keyring_decrypts_values_of_the_new_one() {
     ] {
         assert_eq!(
             reader
-                .open_at(PLACE, sealed, after(6))
+                .open_at(CONTEXT, sealed, after(6))
                 .await
                 .expect("opens")
                 .expose_secret(),
@@ -177,7 +177,7 @@ async fn old_cached_keyring_decrypts_values_of_the_new_one() {
 #[tokio::test]
 async fn each_rotation_adds_a_key() {
     let (secret, first) = started();
-    let sealed = first.seal(PLACE, "s3cret");
+    let sealed = first.seal(CONTEXT, "s3cret");
     for turn in 0..5 {
         let token = format!("22222222-2222-4222-8222-{turn:012}");
         secret.begin(&token);
@@ -192,7 +192,7 @@ async fn each_rotation_adds_a_key() {
     }
     let ring = secret.ring("AWSCURRENT").expect("keyring");
     assert_eq!(
-        ring.open(PLACE, &sealed).expect("opens").expose_secret(),
+        ring.open(CONTEXT, &sealed).expect("opens").expose_secret(),
         "s3cret"
     );
     assert_eq!(ring.token_key("t"), first.token_key("t"));
@@ -340,7 +340,7 @@ async fn invalid_value_is_neither_replaced_nor_made_current() {
             .await
             .expect_err("no keyring");
         assert!(
-            matches!(error, RotateError::Keyring(KeyringError::NotAKeyring(_))),
+            matches!(error, RotateError::Keyring(KeyringError::Malformed(_))),
             "{error}"
         );
     }

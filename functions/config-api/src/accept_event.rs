@@ -13,11 +13,11 @@ use domain::{
 use jiff::Timestamp;
 use platform::{
     clock,
-    queue::{Outgoing, ascii_json},
+    queue::{OutgoingMessage, ascii_json},
     random,
     table::{
-        claims::Claim,
-        events::{MOST_EVENT_BYTES, stored_bytes},
+        events::{MAX_EVENT_BYTES, stored_bytes},
+        idempotency::Claim,
     },
 };
 use serde_json::Value;
@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     App,
-    http::{Answer, Problem, access::Caller},
+    http::{ApiResult, Problem, auth::Principal},
     routes::event_types,
 };
 
@@ -67,7 +67,12 @@ pub struct Request {
 }
 
 /// Publishes one event. `route` selects the space of idempotency keys.
-pub async fn publish(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Event> {
+pub async fn publish(
+    app: &App,
+    caller: &Principal,
+    route: &str,
+    request: Request,
+) -> ApiResult<Event> {
     let mut accepted = publish_all(app, caller, route, vec![request]).await?;
     accepted
         .pop()
@@ -78,10 +83,10 @@ pub async fn publish(app: &App, caller: &Caller, route: &str, request: Request) 
 /// error means that the queue failed.
 pub async fn publish_all(
     app: &App,
-    caller: &Caller,
+    caller: &Principal,
     route: &str,
     requests: Vec<Request>,
-) -> Answer<Vec<Answer<Event>>> {
+) -> ApiResult<Vec<ApiResult<Event>>> {
     let now = clock::now();
     let space = &key_space(caller, route);
     let mut types = Types::default();
@@ -90,10 +95,10 @@ pub async fn publish_all(
     for request in requests {
         accepted.push(accept(app, caller, space, request, &mut types, now).await);
     }
-    let mut outgoing: HashMap<EventId, Outgoing> = HashMap::new();
+    let mut outgoing: HashMap<EventId, OutgoingMessage> = HashMap::new();
     for Accepted { event, queued, .. } in accepted.iter().flatten() {
         if !queued {
-            let message = Outgoing {
+            let message = OutgoingMessage {
                 body: ascii_json(event)?,
                 delay_seconds: 0,
                 group: None,
@@ -132,12 +137,12 @@ struct Accepted {
 
 async fn accept(
     app: &App,
-    caller: &Caller,
+    caller: &Principal,
     space: &str,
     request: Request,
     types: &mut Types,
     now: Timestamp,
-) -> Answer<Accepted> {
+) -> ApiResult<Accepted> {
     let Request {
         new,
         key,
@@ -154,7 +159,7 @@ async fn accept(
         hops,
         ..new.accept(random::id(), now)
     };
-    if stored_bytes(&event) > MOST_EVENT_BYTES {
+    if stored_bytes(&event) > MAX_EVENT_BYTES {
         return Err(Problem::too_large(
             "The event's stored form is larger than 350 KiB.",
         ));
@@ -191,12 +196,12 @@ async fn accept(
 
 /// The space of idempotency keys for a credential and route. It survives the rotation of the
 /// credential's token.
-pub(crate) fn key_space(caller: &Caller, route: &str) -> String {
+pub(crate) fn key_space(caller: &Principal, route: &str) -> String {
     format!("{route}#{}", caller.credential)
 }
 
 /// Rejects reserved event types unless the caller has the scope `admin`.
-pub(crate) fn check_reserved(caller: &Caller, kind: &EventType) -> Validated<()> {
+pub(crate) fn check_reserved(caller: &Principal, kind: &EventType) -> Validated<()> {
     if kind.is_reserved() && !caller.scopes.grants(Scope::Admin) {
         return Err(ValidationErrors::here(
             "is reserved for Tieline's own events. Publishing it requires the scope `admin`",
@@ -223,11 +228,11 @@ pub(crate) fn digest(text: &str) -> String {
 /// reserved.
 pub async fn rejection(
     app: &App,
-    caller: &Caller,
+    caller: &Principal,
     mut problems: ValidationErrors,
     kind: &Value,
     types: &mut Types,
-) -> Answer<Problem> {
+) -> ApiResult<Problem> {
     if let Some(kind) = kind.as_str().and_then(|kind| EventType::parse(kind).ok()) {
         if let Err(reserved) = check_reserved(caller, &kind) {
             problems.0.extend(reserved.under("type").0);
@@ -247,7 +252,11 @@ pub struct Types {
 
 impl Types {
     /// Returns the error for an unknown type.
-    async fn unknown(&mut self, app: &App, kind: &EventType) -> Answer<Option<ValidationErrors>> {
+    async fn unknown(
+        &mut self,
+        app: &App,
+        kind: &EventType,
+    ) -> ApiResult<Option<ValidationErrors>> {
         if let Some(looked_up) = self.looked_up.get(kind) {
             return Ok(looked_up.clone());
         }

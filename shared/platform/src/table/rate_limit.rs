@@ -93,7 +93,7 @@ impl Table {
             let Some(found) = self.get::<Pace>(&key).await? else {
                 match self.put_item(fresh()?, Some(Condition::absent())).await? {
                     Written::Yes => return Ok(Slot::Granted(now)),
-                    Written::Refused => continue,
+                    Written::ConditionFailed => continue,
                 }
             };
             if found.since.is_none_or(|current| current < line) {
@@ -106,7 +106,7 @@ impl Table {
                 };
                 match self.put_item(fresh()?, Some(unchanged)).await? {
                     Written::Yes => return Ok(Slot::Granted(now)),
-                    Written::Refused => continue,
+                    Written::ConditionFailed => continue,
                 }
             }
             if let Some(current) = found.since.filter(|current| *current > line) {

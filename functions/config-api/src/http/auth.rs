@@ -26,12 +26,12 @@ use platform::{
 };
 use serde_json::{Value, json};
 
-use super::{Answer, Problem};
+use super::{ApiResult, Problem};
 use crate::App;
 
 /// The authenticated caller of a request.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct Principal {
     /// The credential that the token belongs to.
     pub credential: CredentialId,
     /// The user who owns the credential.
@@ -42,7 +42,7 @@ pub struct Caller {
     pub hops: u8,
 }
 
-impl Caller {
+impl Principal {
     /// Returns an audit entry for an action of the caller, timestamped now.
     pub fn entry(&self, action: &str, resource: &impl Display, changes: Vec<String>) -> Entry {
         audit::entry(
@@ -54,7 +54,7 @@ impl Caller {
     }
 
     /// Returns 403 if the caller lacks the scope.
-    pub fn require_scope(&self, scope: Scope) -> Answer<()> {
+    pub fn require_scope(&self, scope: Scope) -> ApiResult<()> {
         if self.scopes.grants(scope) {
             Ok(())
         } else {
@@ -78,12 +78,12 @@ enum Access {
 
 /// The access rules of all routes, by method and path template.
 #[derive(Debug)]
-pub struct Rules(HashMap<(Method, String), Access>);
+pub struct RouteScopes(HashMap<(Method, String), Access>);
 
 /// The name of the security scheme in the OpenAPI document.
 pub const SCHEME: &str = "token";
 
-impl Rules {
+impl RouteScopes {
     /// Reads the rules from the OpenAPI document. Operations without `security`, or with an unknown
     /// scope, reject all requests.
     pub fn from_document(document: &Value) -> Self {
@@ -141,7 +141,7 @@ pub async fn authenticate(
     path: MatchedPath,
     mut request: Request,
     next: Next,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     match app.rules.find(request.method(), path.as_str()) {
         Some(Access::Public) => {}
         Some(rule @ (Access::Token | Access::Scope(_))) => {
@@ -168,7 +168,7 @@ async fn resolve_caller(
     app: &App,
     headers: &HeaderMap,
     source_ip: Option<IpAddr>,
-) -> Answer<Caller> {
+) -> ApiResult<Principal> {
     // The checksum rejects malformed tokens without a table read.
     let token = bearer(headers)
         .and_then(|text| Token::parse(text).ok())
@@ -190,7 +190,9 @@ async fn resolve_caller(
         let actor = Actor::Credential(grant.credential);
         let entry = audit::entry(actor, "token.refused", &grant.credential, Vec::new());
         log_failure(
-            app.table.note_refused(grant.credential, &entry).await,
+            app.table
+                .record_rejected_use(grant.credential, &entry)
+                .await,
             "a rejected token",
         );
         return Err(if valid {
@@ -206,7 +208,7 @@ async fn resolve_caller(
         );
     }
     let hops = hops(headers).map_err(Problem::loop_detected)?;
-    Ok(Caller {
+    Ok(Principal {
         credential: grant.credential,
         user: grant.user,
         scopes: grant.scopes,
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn routes_without_a_valid_scope_are_closed() {
-        let rules = Rules::from_document(&json!({"paths": {
+        let rules = RouteScopes::from_document(&json!({"paths": {
             "/a": {"get": {"security": []}, "delete": {"security": [{"token": []}]}, "post": {"security": [{"token": ["events:write"]}]}},
             "/b": {"get": {}, "post": {"security": [{"other": []}]}, "put": {"security": [{"token": ["no:such"]}]}},
         }}));

@@ -11,8 +11,8 @@ use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    attempt::Unsent,
-    egress::{Answer, Call, CallError},
+    attempt::NotAttempted,
+    egress::{EgressError, EgressRequest, EgressResponse},
     oauth::{OAuthError, Tokens},
     table::TableError,
 };
@@ -22,7 +22,7 @@ use crate::{
 pub enum ConnectError {
     /// The request to the service failed.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Egress(#[from] EgressError),
     /// The authorization server issued no token. The text contains no secrets.
     #[error("{0}")]
     NoToken(String),
@@ -31,7 +31,7 @@ pub enum ConnectError {
     Table(#[from] TableError),
     /// The request was no longer allowed when it was ready to be sent.
     #[error(transparent)]
-    Unsent(#[from] Unsent),
+    NotAttempted(#[from] NotAttempted),
 }
 
 impl From<OAuthError> for ConnectError {
@@ -45,9 +45,9 @@ impl From<OAuthError> for ConnectError {
 
 /// A response, and the token of its request, which must be masked wherever the response is shown.
 #[derive(Debug)]
-pub struct Answered {
+pub struct Authorized {
     /// The response, whatever its status.
-    pub answer: Answer,
+    pub answer: EgressResponse,
     /// The access token, if the request carried one.
     pub token: Option<SecretString>,
 }
@@ -56,8 +56,8 @@ pub struct Answered {
 pub async fn call(
     tokens: Tokens<'_>,
     account: &Account,
-    call: Call,
-) -> Result<Answered, ConnectError> {
+    call: EgressRequest,
+) -> Result<Authorized, ConnectError> {
     call_if(tokens, account, call, async |_| Ok(())).await
 }
 
@@ -66,9 +66,9 @@ pub async fn call(
 pub async fn call_if(
     tokens: Tokens<'_>,
     account: &Account,
-    call: Call,
-    ready: impl AsyncFn(Duration) -> Result<(), Unsent>,
-) -> Result<Answered, ConnectError> {
+    call: EgressRequest,
+    ready: impl AsyncFn(Duration) -> Result<(), NotAttempted>,
+) -> Result<Authorized, ConnectError> {
     let started = Instant::now();
     let timeout = call.timeout;
     let left = || timeout.saturating_sub(started.elapsed());
@@ -78,12 +78,12 @@ pub async fn call_if(
             None => call,
         };
         ready(timeout).await?;
-        return Ok(Answered {
+        return Ok(Authorized {
             answer: tokens.egress.call(call).await?,
             token: None,
         });
     };
-    let mut refused: Option<Answered> = None;
+    let mut refused: Option<Authorized> = None;
     loop {
         let refused_token = refused
             .as_ref()
@@ -94,7 +94,7 @@ pub async fn call_if(
         }
         let bearer = format!("Bearer {}", token.expose_secret());
         let authorized = with(
-            Call {
+            EgressRequest {
                 timeout: left(),
                 ..call.clone()
             },
@@ -103,19 +103,19 @@ pub async fn call_if(
         );
         let answer = tokens.egress.call(authorized).await?;
         if answer.status != StatusCode::UNAUTHORIZED || refused.is_some() {
-            return Ok(Answered {
+            return Ok(Authorized {
                 answer,
                 token: Some(token),
             });
         }
-        refused = Some(Answered {
+        refused = Some(Authorized {
             answer,
             token: Some(token),
         });
     }
 }
 
-fn with(mut call: Call, name: &HeaderName, value: &str) -> Call {
+fn with(mut call: EgressRequest, name: &HeaderName, value: &str) -> EgressRequest {
     let mut value = HeaderValue::from_bytes(value.as_bytes())
         .expect("accounts and tokens are validated as header values");
     value.set_sensitive(true);

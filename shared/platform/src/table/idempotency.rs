@@ -54,7 +54,7 @@ impl Table {
             .await?
         {
             Written::Yes => Ok(claim),
-            Written::Refused => Ok(self.get(&key).await?.unwrap_or(claim)),
+            Written::ConditionFailed => Ok(self.get(&key).await?.unwrap_or(claim)),
         }
     }
 

@@ -12,9 +12,9 @@ use http::Method;
 use secrecy::SecretString;
 
 use crate::{
-    attempt::{AttemptBuilder, Transport, Unsent, send_unauthenticated},
+    attempt::{AttemptBuilder, NotAttempted, Transport, send_unauthenticated},
     egress::Egress,
-    table::providers::Stored,
+    table::providers::StoredProvider,
 };
 
 /// Timeout of a request to a provider.
@@ -22,7 +22,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The URL for the provider's status reports. None if it has no callback. `public_url` is the
 /// deployment's public base URL.
-pub fn callback_url(public_url: &str, stored: &Stored) -> Option<String> {
+pub fn callback_url(public_url: &str, stored: &StoredProvider) -> Option<String> {
     stored
         .key
         .as_ref()
@@ -30,7 +30,7 @@ pub fn callback_url(public_url: &str, stored: &Stored) -> Option<String> {
 }
 
 /// The secrets to mask in text from the provider.
-pub fn secrets(stored: &Stored) -> Secrets {
+pub fn secrets(stored: &StoredProvider) -> Secrets {
     let mut secrets = Secrets::default();
     // Anyone who knows the callback URL can report.
     stored.key.iter().for_each(|key| secrets.add(key.expose()));
@@ -42,12 +42,12 @@ pub fn secrets(stored: &Stored) -> Secrets {
 /// writes nothing.
 pub async fn send(
     egress: &Egress,
-    stored: &Stored,
+    stored: &StoredProvider,
     public_url: &str,
     message: &Message,
     number: u32,
     timeout: Duration,
-) -> Result<CompletedAttempt, Unsent> {
+) -> Result<CompletedAttempt, NotAttempted> {
     let provider = &stored.provider;
     let callback_url = callback_url(public_url, stored);
     let method = provider

@@ -31,7 +31,7 @@ pub struct Keyring {
 
 /// The field that stores an encrypted value. `resource` and `id` must not contain `|`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct AadContext<'a> {
     /// The resource type, such as `webhook`.
     pub resource: &'a str,
     /// The resource's ID.
@@ -42,7 +42,7 @@ pub struct Place<'a> {
 
 /// Why a value could not be decrypted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SealError {
+pub enum EncryptionError {
     /// The text does not have the format of an encrypted value.
     #[error("not an encrypted value")]
     Malformed,
@@ -57,7 +57,7 @@ pub enum SealError {
 /// The document is not a keyring. Gives no details, because they could contain a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret's value is not a keyring")]
-pub struct NotAKeyring;
+pub struct ParseKeyringError;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,9 +87,9 @@ impl Keyring {
     }
 
     /// Parses the stored document.
-    pub fn from_json(json: &SecretString) -> Result<Self, NotAKeyring> {
+    pub fn from_json(json: &SecretString) -> Result<Self, ParseKeyringError> {
         let document: Document =
-            serde_json::from_str(json.expose_secret()).map_err(|_| NotAKeyring)?;
+            serde_json::from_str(json.expose_secret()).map_err(|_| ParseKeyringError)?;
         let keys = document
             .keys
             .iter()
@@ -102,7 +102,11 @@ impl Keyring {
         };
         let sound = ring.keys.contains_key(&ring.current)
             && ring.keys.keys().all(|id| !id.contains(['.', '|']));
-        if sound { Ok(ring) } else { Err(NotAKeyring) }
+        if sound {
+            Ok(ring)
+        } else {
+            Err(ParseKeyringError)
+        }
     }
 
     /// Serializes the keyring for storage.
@@ -144,7 +148,7 @@ impl Keyring {
     /// # Panics
     ///
     /// If the text is larger than AES-GCM allows, about 64 GiB.
-    pub fn seal(&self, place: Place<'_>, plain: &str) -> String {
+    pub fn seal(&self, place: AadContext<'_>, plain: &str) -> String {
         let nonce = random::bytes::<NONCE_LEN>();
         let mut sealed = plain.as_bytes().to_vec();
         let tag = cipher(&self.keys[&self.current])
@@ -159,28 +163,32 @@ impl Keyring {
     }
 
     /// Decrypts a value that was encrypted for the same place.
-    pub fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, SealError> {
-        let (id, text) = sealed.split_once('.').ok_or(SealError::Malformed)?;
+    pub fn open(
+        &self,
+        place: AadContext<'_>,
+        sealed: &str,
+    ) -> Result<SecretString, EncryptionError> {
+        let (id, text) = sealed.split_once('.').ok_or(EncryptionError::Malformed)?;
         let mut whole = URL_SAFE_NO_PAD
             .decode(text)
-            .map_err(|_| SealError::Malformed)?;
+            .map_err(|_| EncryptionError::Malformed)?;
         let (nonce, ciphertext) = whole
             .split_first_chunk_mut::<NONCE_LEN>()
-            .ok_or(SealError::Malformed)?;
+            .ok_or(EncryptionError::Malformed)?;
         let key = self
             .keys
             .get(id)
-            .ok_or_else(|| SealError::UnknownKey(id.to_owned()))?;
+            .ok_or_else(|| EncryptionError::UnknownKey(id.to_owned()))?;
         let plain = cipher(key)
             .open_in_place(
                 Nonce::assume_unique_for_key(*nonce),
                 place.aad(id),
                 ciphertext,
             )
-            .map_err(|_| SealError::Refused)?;
+            .map_err(|_| EncryptionError::Refused)?;
         str::from_utf8(plain)
             .map(SecretString::from)
-            .map_err(|_| SealError::Malformed)
+            .map_err(|_| EncryptionError::Malformed)
     }
 
     /// The lookup key of a token: its HMAC-SHA-256 with the pepper, as 43 characters of base64url.
@@ -191,7 +199,7 @@ impl Keyring {
     }
 }
 
-impl Place<'_> {
+impl AadContext<'_> {
     fn aad(&self, key: &str) -> Aad<String> {
         debug_assert!(
             !self.resource.contains('|') && !self.id.contains('|'),
@@ -208,12 +216,14 @@ fn new_key() -> Key {
     Key::new(Box::new(random::bytes()))
 }
 
-fn key(text: &str) -> Result<Key, NotAKeyring> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAKeyring)?;
+fn key(text: &str) -> Result<Key, ParseKeyringError> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| ParseKeyringError)?;
     bytes
         .try_into()
         .map(|bytes| Key::new(Box::new(bytes)))
-        .map_err(|_| NotAKeyring)
+        .map_err(|_| ParseKeyringError)
 }
 
 fn cipher(key: &Key) -> LessSafeKey {
@@ -226,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place<'_> = Place {
+    const PLACE: AadContext<'_> = AadContext {
         resource: "webhook",
         id: "wh_1",
         field: "secret",
@@ -238,7 +248,11 @@ mod tests {
         Keyring::from_json(&json.into()).expect("keyring")
     }
 
-    fn opened(ring: &Keyring, place: Place<'_>, sealed: &str) -> Result<String, SealError> {
+    fn opened(
+        ring: &Keyring,
+        place: AadContext<'_>,
+        sealed: &str,
+    ) -> Result<String, EncryptionError> {
         ring.open(place, sealed)
             .map(|plain| plain.expose_secret().to_owned())
     }
@@ -256,7 +270,7 @@ mod tests {
         let newer = more.seal(PLACE, "new");
         assert_eq!(
             opened(&ring, PLACE, &newer),
-            Err(SealError::UnknownKey(more.current().to_owned()))
+            Err(EncryptionError::UnknownKey(more.current().to_owned()))
         );
         let read = Keyring::from_json(&more.to_json()).expect("keyring");
         assert_eq!(
@@ -277,7 +291,7 @@ mod tests {
         ] {
             assert_eq!(
                 Keyring::from_json(&wrong.clone().into()).expect_err("no keyring"),
-                NotAKeyring,
+                ParseKeyringError,
                 "{wrong}"
             );
         }
@@ -331,18 +345,18 @@ mod tests {
             prop_assert_eq!(opened(&ring, PLACE, &sealed), Ok(plain.clone()));
             prop_assert_ne!(&ring.seal(PLACE, &plain), &sealed);
             for place in [
-                Place { resource: "account", ..PLACE },
-                Place { id: "wh_2", ..PLACE },
-                Place { field: "url", ..PLACE },
+                AadContext { resource: "account", ..PLACE },
+                AadContext { id: "wh_2", ..PLACE },
+                AadContext { field: "url", ..PLACE },
             ] {
-                prop_assert_eq!(opened(&ring, place, &sealed), Err(SealError::Refused));
+                prop_assert_eq!(opened(&ring, place, &sealed), Err(EncryptionError::Refused));
             }
             let (id, text) = sealed.split_once('.').expect("dot");
             let mut whole = URL_SAFE_NO_PAD.decode(text).expect("base64");
             let bit = flip.index(whole.len() * 8);
             whole[bit / 8] ^= 1 << (bit % 8);
             let changed = format!("{id}.{}", URL_SAFE_NO_PAD.encode(whole));
-            prop_assert_eq!(opened(&ring, PLACE, &changed), Err(SealError::Refused));
+            prop_assert_eq!(opened(&ring, PLACE, &changed), Err(EncryptionError::Refused));
         }
 
         #[test]
@@ -351,7 +365,7 @@ mod tests {
             let mut ring = fixed();
             ring.keys.insert("k2".into(), Key::new(Box::new([0; 32])));
             let renamed = ring.seal(PLACE, &plain).replacen("k1.", "k2.", 1);
-            prop_assert_eq!(opened(&ring, PLACE, &renamed), Err(SealError::Refused));
+            prop_assert_eq!(opened(&ring, PLACE, &renamed), Err(EncryptionError::Refused));
         }
 
         #[test]

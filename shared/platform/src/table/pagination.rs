@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 use super::{
-    Item, Key, Table, TableError, is_live, key, text,
+    Item, Key, Table, TableError, is_live, key,
+    response_size::{MAX_RESPONSE_BYTES, response_bytes},
+    text,
     unreadable::{self, readable},
-    weight::{MAX_RESPONSE_BYTES, response_bytes},
 };
 
 /// A page of items, newest first.
@@ -25,7 +26,7 @@ pub struct Page<T> {
     /// Sort key after which the next page starts. None on the last page.
     pub next: Option<String>,
     /// Size of the items in a response, in bytes ([`response_bytes`]).
-    pub weight: usize,
+    pub response_bytes: usize,
 }
 
 impl<T> Page<T> {
@@ -34,7 +35,7 @@ impl<T> Page<T> {
         Self {
             items: item.into_iter().collect(),
             next: None,
-            weight: 0,
+            response_bytes: 0,
         }
     }
 
@@ -43,7 +44,7 @@ impl<T> Page<T> {
         Page {
             items: self.items.into_iter().map(make).collect(),
             next: self.next,
-            weight: self.weight,
+            response_bytes: self.response_bytes,
         }
     }
 }
@@ -62,7 +63,7 @@ impl<T> Page<T> {
         Ok(Page {
             items: items.collect::<Result<_, _>>()?,
             next: self.next,
-            weight: self.weight,
+            response_bytes: self.response_bytes,
         })
     }
 }
@@ -90,44 +91,44 @@ pub(super) const STATUS: Index = Index {
 
 /// A page request.
 #[derive(Debug, Clone)]
-pub struct Slice {
+pub struct PageRequest {
     /// Returns only items older than this sort key: the previous page's `next`.
     pub after: Option<String>,
     /// Maximum number of items.
     pub limit: usize,
     /// Maximum size of the items in bytes ([`response_bytes`]).
-    pub room: usize,
+    pub byte_budget: usize,
 }
 
-impl Slice {
+impl PageRequest {
     /// A page request that may fill a whole response.
     pub fn new(after: Option<String>, limit: usize) -> Self {
         Self {
             after,
             limit,
-            room: MAX_RESPONSE_BYTES,
+            byte_budget: MAX_RESPONSE_BYTES,
         }
     }
 
     /// Returns whether these are more than a page. A page has at least one item, whatever its size.
     fn is_exceeded_by<'a>(&self, found: impl Iterator<Item = &'a Found>) -> bool {
-        let (count, weight) = found.fold((0, 0), |(count, sum), found| {
-            (count + 1, sum + found.weight)
+        let (count, response_bytes) = found.fold((0, 0), |(count, sum), found| {
+            (count + 1, sum + found.response_bytes)
         });
-        count > self.limit || (count > 1 && weight > self.room)
+        count > self.limit || (count > 1 && response_bytes > self.byte_budget)
     }
 }
 
 /// A time range, both ends included. Empty if `until` is before `since`.
 #[derive(Debug, Clone, Copy)]
-pub struct Span {
+pub struct TimeRange {
     /// Start of the range.
     pub since: Timestamp,
     /// End of the range.
     pub until: Timestamp,
 }
 
-impl Span {
+impl TimeRange {
     /// Returns whether the range includes this time.
     pub fn holds(&self, at: Timestamp) -> bool {
         self.since <= at && at <= self.until
@@ -147,7 +148,7 @@ const MAX_CONCURRENT_DAYS: usize = 8;
 /// An item, its size in a response, and its sort key.
 struct Found {
     sort_key: String,
-    weight: usize,
+    response_bytes: usize,
     item: Item,
 }
 
@@ -187,7 +188,7 @@ impl<'a> Partition<'a> {
             .filter(is_live);
         let place = |item| Found {
             sort_key: sort_key(&item, self.sort).unwrap_or_default(),
-            weight: response_bytes(&item),
+            response_bytes: response_bytes(&item),
             item,
         };
         self.found.extend(found.map(place));
@@ -206,12 +207,12 @@ impl Table {
     pub(super) async fn listed<T: DeserializeOwned>(
         &self,
         list_pk: &str,
-        slice: &Slice,
+        page_request: &PageRequest,
     ) -> Result<Page<T>, TableError> {
         Ok(page(
-            self.newest_of(LISTING, &[list_pk.to_owned()], slice)
+            self.newest_of(LISTING, &[list_pk.to_owned()], page_request)
                 .await?,
-            slice,
+            page_request,
         ))
     }
 
@@ -219,14 +220,14 @@ impl Table {
     pub(super) async fn keys_in(
         &self,
         partitions: &[(Index, Vec<String>)],
-        slice: &Slice,
+        page_request: &PageRequest,
     ) -> Result<Page<Key>, TableError> {
         let parts = partitions
             .iter()
-            .map(|(index, partitions)| self.newest_of(*index, partitions, slice));
+            .map(|(index, partitions)| self.newest_of(*index, partitions, page_request));
         let mut found: Vec<Found> = try_join_all(parts).await?.into_iter().flatten().collect();
         found.sort_by(|a, b| b.sort_key.cmp(&a.sort_key));
-        Ok(page(found, slice))
+        Ok(page(found, page_request))
     }
 
     /// Returns the newest items of these index partitions: all of them, or more than a page.
@@ -234,19 +235,19 @@ impl Table {
         &self,
         index: Index,
         partitions: &[String],
-        slice: &Slice,
+        page_request: &PageRequest,
     ) -> Result<Vec<Found>, TableError> {
         let queries = partitions.iter().map(|partition| {
             let query = self.index(index, partition).scan_index_forward(false);
             let Index { pk, sk, .. } = index;
-            match &slice.after {
+            match &page_request.after {
                 None => query.key_condition_expression(format!("{pk} = :pk")),
                 Some(after) => query
                     .key_condition_expression(format!("{pk} = :pk AND {sk} < :after"))
                     .expression_attribute_values(":after", text(after)),
             }
         });
-        newest(queries, index.sk, slice).await
+        newest(queries, index.sk, page_request).await
     }
 
     /// Starts a query of an index partition, without its key condition.
@@ -259,16 +260,16 @@ impl Table {
         query.expression_attribute_values(":pk", text(partition))
     }
 
-    /// Returns a page of items that are partitioned by day and shard, within `span`. `partition`
+    /// Returns a page of items that are partitioned by day and shard, within `range`. `partition`
     /// builds the partition keys.
     pub(super) async fn by_day<T: DeserializeOwned>(
         &self,
         partition: impl Fn(jiff::civil::Date, u8) -> String,
-        span: Span,
-        slice: &Slice,
+        range: TimeRange,
+        page_request: &PageRequest,
     ) -> Result<Page<T>, TableError> {
-        let (oldest, mut newest_id) = span.ulids();
-        if let Some(after) = slice
+        let (oldest, mut newest_id) = range.ulids();
+        if let Some(after) = page_request
             .after
             .as_deref()
             .and_then(|after| Ulid::from_string(after).ok())
@@ -278,24 +279,24 @@ impl Table {
         let mut found = Vec::new();
         // DynamoDB rejects a range whose ends are reversed.
         if oldest <= newest_id {
-            let first_day = key::day(span.since);
+            let first_day = key::day(range.since);
             let last_day = key::day(EventId::from_ulid(newest_id).made_at());
             let mut days =
                 std::iter::successors(Some(last_day), |day| day.checked_sub(1.day()).ok())
                     .take_while(|day| *day >= first_day)
                     .peekable();
             let mut at_once = 1;
-            while days.peek().is_some() && !slice.is_exceeded_by(found.iter()) {
+            while days.peek().is_some() && !page_request.is_exceeded_by(found.iter()) {
                 let some: Vec<_> = days.by_ref().take(at_once).collect();
                 let partitions = some
                     .iter()
                     .flat_map(|day| (0..key::SHARDS).map(|shard| partition(*day, shard)));
                 let queries = partitions.map(|pk| self.between(pk, oldest, newest_id));
-                found.extend(newest(queries, "sk", slice).await?);
+                found.extend(newest(queries, "sk", page_request).await?);
                 at_once = (2 * at_once).min(MAX_CONCURRENT_DAYS);
             }
         }
-        Ok(page(found, slice))
+        Ok(page(found, page_request))
     }
 
     fn between(&self, pk: String, oldest: Ulid, newest: Ulid) -> QueryFluentBuilder {
@@ -316,10 +317,10 @@ impl Table {
 async fn newest(
     queries: impl Iterator<Item = QueryFluentBuilder>,
     sort: &str,
-    slice: &Slice,
+    page_request: &PageRequest,
 ) -> Result<Vec<Found>, TableError> {
     // One item more than requested shows whether there is a next page.
-    let most = i32::try_from(slice.limit + 1).unwrap_or(i32::MAX);
+    let most = i32::try_from(page_request.limit + 1).unwrap_or(i32::MAX);
     let mut partitions =
         try_join_all(queries.map(|query| Partition::open(query.limit(most), sort))).await?;
     loop {
@@ -330,7 +331,7 @@ async fn newest(
             .iter()
             .flat_map(|partition| &partition.found)
             .filter(|found| whole(found));
-        if edge.is_none() || slice.is_exceeded_by(settled) {
+        if edge.is_none() || page_request.is_exceeded_by(settled) {
             let all = partitions.into_iter().flat_map(|partition| partition.found);
             let mut settled: Vec<Found> = all.filter(whole).collect();
             settled.sort_by(|a, b| b.sort_key.cmp(&a.sort_key));
@@ -344,19 +345,24 @@ async fn newest(
 }
 
 /// Returns as many of these sorted items as fit a page, at least one. Omits unreadable ones.
-fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Page<T> {
-    let fits = |weight: &mut usize, found: &Found| {
-        *weight += found.weight;
-        (*weight <= slice.room).then_some(())
+fn page<T: DeserializeOwned>(mut found: Vec<Found>, page_request: &PageRequest) -> Page<T> {
+    let fits = |response_bytes: &mut usize, found: &Found| {
+        *response_bytes += found.response_bytes;
+        (*response_bytes <= page_request.byte_budget).then_some(())
     };
-    let fitting = found.iter().take(slice.limit).scan(0, fits).count().max(1);
+    let fitting = found
+        .iter()
+        .take(page_request.limit)
+        .scan(0, fits)
+        .count()
+        .max(1);
     let more = found.len() > fitting;
     found.truncate(fitting);
     let next = found
         .last()
         .filter(|_| more)
         .map(|found| found.sort_key.clone());
-    let weight = found.iter().map(|found| found.weight).sum();
+    let response_bytes = found.iter().map(|found| found.response_bytes).sum();
     let items = found
         .into_iter()
         .filter_map(|found| unreadable::from_item(found.item))
@@ -364,7 +370,7 @@ fn page<T: DeserializeOwned>(mut found: Vec<Found>, slice: &Slice) -> Page<T> {
     Page {
         items,
         next,
-        weight,
+        response_bytes,
     }
 }
 

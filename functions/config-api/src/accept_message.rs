@@ -13,14 +13,14 @@ use domain::{
 };
 use platform::{
     clock, random,
-    table::{Written, claims::Claim},
+    table::{Written, idempotency::Claim},
 };
 use serde_json::Value;
 
 use crate::{
     App,
-    http::{Answer, Problem, access::Caller},
-    publish::{IdempotencyKey, digest, key_reused, key_space},
+    accept_event::{IdempotencyKey, digest, key_reused, key_space},
+    http::{ApiResult, Problem, auth::Principal},
 };
 
 /// A request to send a message or trigger a call.
@@ -40,7 +40,12 @@ pub struct Request {
 const REPEAT_DELAY_SECS: u32 = 60;
 
 /// Accepts one message or call. `route` selects the space of idempotency keys.
-pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -> Answer<Message> {
+pub async fn accept(
+    app: &App,
+    caller: &Principal,
+    route: &str,
+    request: Request,
+) -> ApiResult<Message> {
     let space = &key_space(caller, route);
     let Request {
         mut new,
@@ -59,7 +64,7 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
     let id = MessageRef::new(new.channel, now, u128::from_ne_bytes(random::bytes()));
     let Some((hash, body)) = key else {
         let (row, task) = Message::accept(new, id, provider, now, random::token());
-        if app.table.create_message(&row).await? == Written::Refused {
+        if app.table.create_message(&row).await? == Written::ConditionFailed {
             return Err(Problem::internal(
                 "the ID of a new message is already in use",
             ));
@@ -77,7 +82,7 @@ pub async fn accept(app: &App, caller: &Caller, route: &str, request: Request) -
     let (row, _) = Message::accept(new, claim.id, provider, claim.at, random::token());
     let (row, delay_seconds) = match app.table.create_message(&row).await? {
         Written::Yes => (row, 0),
-        Written::Refused => {
+        Written::ConditionFailed => {
             let row = app.table.message(claim.id).await?;
             (
                 row.ok_or_else(|| Problem::internal("an accepted message is missing"))?,
@@ -94,7 +99,7 @@ async fn accepted_earlier(
     app: &App,
     space: &str,
     key: Option<(String, String)>,
-) -> Answer<Option<Message>> {
+) -> ApiResult<Option<Message>> {
     let Some((hash, body)) = key else {
         return Ok(None);
     };
@@ -120,7 +125,7 @@ async fn ensure_enqueued(
     claim: &Claim<MessageRef>,
     row: Message,
     delay_seconds: u32,
-) -> Answer<Message> {
+) -> ApiResult<Message> {
     if !claim.done {
         if let Some(task) = row.task().filter(|_| row.attempts.is_empty()) {
             enqueue(app, &row, &task, delay_seconds).await?;
@@ -131,7 +136,7 @@ async fn ensure_enqueued(
 }
 
 /// Resolves the provider (ID and name) and the content to send.
-async fn provider(app: &App, new: &NewMessage) -> Answer<((ProviderId, String), Content)> {
+async fn provider(app: &App, new: &NewMessage) -> ApiResult<((ProviderId, String), Content)> {
     let wanted = requested_provider(app, new).await?;
     let candidates = app
         .table
@@ -143,7 +148,7 @@ async fn provider(app: &App, new: &NewMessage) -> Answer<((ProviderId, String), 
 }
 
 /// The provider that the message names, else its campaign's provider.
-async fn requested_provider(app: &App, new: &NewMessage) -> Answer<Option<String>> {
+async fn requested_provider(app: &App, new: &NewMessage) -> ApiResult<Option<String>> {
     let Some(id) = new.campaign_id else {
         return Ok(new.provider.clone());
     };
@@ -162,7 +167,7 @@ async fn requested_provider(app: &App, new: &NewMessage) -> Answer<Option<String
 
 /// Enqueues a send task. Each provider has its own message group, so that one backlog does not
 /// delay the others.
-async fn enqueue(app: &App, row: &Message, task: &SendTask, delay_seconds: u32) -> Answer<()> {
+async fn enqueue(app: &App, row: &Message, task: &SendTask, delay_seconds: u32) -> ApiResult<()> {
     let group = Some(row.provider_id.to_string());
     Ok(app.deliveries.send_json(task, delay_seconds, group).await?)
 }

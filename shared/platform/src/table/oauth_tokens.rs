@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Key, Table, TableError, Written, item, number};
-use crate::{document::fault, keyring::Keys, seal::Place};
+use crate::{document::describe_json_error, encryption::AadContext, keyring::KeyringCache};
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -68,7 +68,7 @@ impl Table {
         &self,
         account: &Account,
         settings: &OAuth2,
-        keys: &Keys,
+        keys: &KeyringCache,
     ) -> Result<Seen, TableError> {
         let Some(row) = self.get::<Row>(&Key::issued(account.id)).await? else {
             return Ok(Seen {
@@ -84,7 +84,11 @@ impl Table {
             Some(sealed) => {
                 let document = keys.open(place(&account.id.to_string()), sealed).await?;
                 serde_json::from_str(document.expose_secret()).map_err(|error| {
-                    TableError::Document(format!("the token of {}: {}", account.id, fault(&error)))
+                    TableError::Document(format!(
+                        "the token of {}: {}",
+                        account.id,
+                        describe_json_error(&error)
+                    ))
                 })?
             }
             None => Private::default(),
@@ -133,7 +137,7 @@ impl Table {
         settings: &OAuth2,
         seen: &mut Seen,
         issued: IssuedTokens,
-        keys: &Keys,
+        keys: &KeyringCache,
     ) -> Result<Written, TableError> {
         let access = issued.token.as_ref().map(
             |IssuedToken {
@@ -185,13 +189,13 @@ impl Table {
             }
             // Reading again would not help, because the row is unchanged.
             Err(1) => Err(TableError::Request(format!("{} was deleted", account.id))),
-            Err(_) => Ok(Written::Refused),
+            Err(_) => Ok(Written::ConditionFailed),
         }
     }
 }
 
-fn place(account: &str) -> Place<'_> {
-    Place {
+fn place(account: &str) -> AadContext<'_> {
+    AadContext {
         resource: "account",
         id: account,
         field: "issued",

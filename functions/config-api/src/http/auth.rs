@@ -7,7 +7,7 @@
 use std::{collections::HashMap, fmt::Display, net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
@@ -18,7 +18,7 @@ use domain::{
     scope::{Scope, Scopes},
     token::Token,
 };
-use http::{HeaderMap, Method, header::AUTHORIZATION};
+use http::{HeaderMap, Method, header::AUTHORIZATION, request::Parts};
 use lambda_http::{RequestExt, request::RequestContext};
 use platform::{
     clock,
@@ -60,6 +60,16 @@ impl Principal {
         } else {
             Err(Problem::forbidden(scope.as_str()))
         }
+    }
+}
+
+/// The caller that [`authenticate`] resolved. Routes without a token have none.
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        caller.ok_or_else(|| Problem::internal("the route has no authenticated caller"))
     }
 }
 

@@ -6,6 +6,7 @@ pub mod body;
 pub mod etag;
 pub mod middleware;
 pub mod patch;
+pub mod path;
 pub mod problem;
 pub mod query;
 
@@ -15,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header::LOCATION};
 
 pub use self::problem::Problem;
-pub use self::{body::JsonBody, problem::ApiResult};
+pub use self::{body::JsonBody, path::PathId, problem::ApiResult};
 
 /// Returns a response with the `Location` of a new resource. `list` is the path of its collection,
 /// such as `/v1/users`.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
-    extract::{Path, State},
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         created,
         etag::{self, UpdateError},
@@ -66,11 +66,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["services:write"])),
     request_body = schema::AccountInput,
     responses((status = 201, body = schema::Account), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    body: JsonBody,
-) -> ApiResult {
+pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
     let account = Account::new(
         random::id(),
         Settings::parse(body.json()?, &app.allow)?,
@@ -92,8 +88,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/accounts/{id}", operation_id = "getAccount", tag = "accounts",
     security(("token" = ["services:read"])),
     params(("id" = schema::AccountId, Path)), responses((status = 200, body = schema::Account), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    Ok(answer(&find(&app, &id).await?.account))
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<AccountId>) -> ApiResult {
+    Ok(answer(&find(&app, id).await?.account))
 }
 
 /// Updates an account.
@@ -106,13 +102,13 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 200, body = schema::Account), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<AccountId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     let patch = &body.json()?;
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |before: Used| async move {
         let old = Value::Object(before.account.settings.to_map(Reveal::Full));
         let mut document = before.account.settings.base(patch);
@@ -145,11 +141,11 @@ pub async fn patch(
     responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<AccountId>,
     headers: HeaderMap,
 ) -> ApiResult<StatusCode> {
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |used: Used| async move {
         if used.services > 0 {
             let read = |page_request: PageRequest| async move {
@@ -175,8 +171,7 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(app: &App, id: &str) -> ApiResult<Used> {
-    let id: AccountId = id.parse().map_err(|_| Problem::not_found("account"))?;
+async fn find(app: &App, id: AccountId) -> ApiResult<Used> {
     app.table
         .account(id, &app.keys)
         .await?

@@ -5,15 +5,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use domain::{
     campaign::{
         self, Campaign, Import, Plan,
         import::{Entry, ImportError, Report},
     },
+    id::CampaignId,
     provider::Provider,
     scope::Scope,
 };
@@ -26,7 +24,7 @@ use serde_json::Value;
 use super::{campaigns::find, providers::key};
 use crate::{
     App,
-    http::{ApiResult, JsonBody, Problem, auth::Principal},
+    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal},
     openapi::schema,
 };
 
@@ -41,13 +39,13 @@ const MAX_ATTEMPTS: usize = 5;
     params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Bundle), schema::ErrorResponses))]
 pub async fn export(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<CampaignId>,
 ) -> ApiResult<Json<Value>> {
     // A provider in use can't be deleted. If one is missing, the campaign has been changed: read it
     // again.
     for _ in 0..MAX_ATTEMPTS {
-        let campaign = find(&app, &id).await?.settings;
+        let campaign = find(&app, id).await?.settings;
         let ids: Vec<_> = campaign.providers().collect();
         if !ids.is_empty() {
             caller.require_scope(Scope::ProvidersRead)?;
@@ -73,7 +71,7 @@ pub async fn export(
     request_body = schema::ImportInput, responses((status = 200, body = Report), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn import(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
+    caller: Principal,
     body: JsonBody,
 ) -> ApiResult<Json<Report>> {
     let import = Import::parse(body.json()?, &app.allow)?;

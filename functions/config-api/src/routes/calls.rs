@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use domain::{
     id::CallId,
     message::{MessageRef, NewMessage},
@@ -17,7 +14,7 @@ use serde_json::Value;
 use super::messages::{answer, page, send};
 use crate::{
     App,
-    http::{ApiResult, JsonBody, Problem, auth::Principal, query::Query},
+    http::{ApiResult, JsonBody, PathId, auth::Principal, query::Query},
     openapi::schema,
 };
 
@@ -52,7 +49,7 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> ApiResult<Json<V
     responses((status = 202, body = schema::Call), schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
+    caller: Principal,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
@@ -63,7 +60,6 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/calls/{id}", operation_id = "getCall", tag = "calls",
     security(("token" = ["calls:read"])),
     params(("id" = schema::CallId, Path)), responses((status = 200, body = schema::CallWithAttempts), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    let id: CallId = id.parse().map_err(|_| Problem::not_found("call"))?;
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<CallId>) -> ApiResult {
     answer(&app, MessageRef::Call(id), "call").await
 }

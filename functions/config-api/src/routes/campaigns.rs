@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
-    extract::{Path, State},
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         created,
         etag::{self, UpdateError},
@@ -53,11 +53,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["campaigns:write"])),
     request_body = schema::CampaignInput,
     responses((status = 201, body = schema::Campaign), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    body: JsonBody,
-) -> ApiResult {
+pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
     let campaign = Campaign::new(random::id(), Settings::parse(body.json()?)?, clock::now());
     check_providers(&app, &campaign.settings).await?;
     let entry = caller.entry("campaign.created", &campaign.id, Vec::new());
@@ -74,8 +70,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/campaigns/{id}", operation_id = "getCampaign", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
     params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Campaign), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    Ok(answer(&find(&app, &id).await?))
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<CampaignId>) -> ApiResult {
+    Ok(answer(&find(&app, id).await?))
 }
 
 /// Updates a campaign.
@@ -85,13 +81,13 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 200, body = schema::Campaign), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<CampaignId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     let patch = &body.json()?;
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |before: Campaign| async move {
         let old = Value::Object(before.settings.to_map());
         let mut document = old.clone();
@@ -124,11 +120,11 @@ pub async fn patch(
     responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<CampaignId>,
     headers: HeaderMap,
 ) -> ApiResult<StatusCode> {
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |campaign: Campaign| async move {
         let entry = caller.entry("campaign.deleted", &campaign.id, Vec::new());
         app.table
@@ -141,8 +137,7 @@ pub async fn delete(
 }
 
 /// Returns the campaign with this ID.
-pub(super) async fn find(app: &App, id: &str) -> ApiResult<Campaign> {
-    let id: CampaignId = id.parse().map_err(|_| Problem::not_found("campaign"))?;
+pub(super) async fn find(app: &App, id: CampaignId) -> ApiResult<Campaign> {
     app.table
         .campaign(id)
         .await?

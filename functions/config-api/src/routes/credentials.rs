@@ -4,8 +4,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use axum::{
-    Extension, Json,
-    extract::{Path, State},
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -32,7 +32,7 @@ use super::webhook_actions::overlap;
 use crate::{
     App,
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         created,
         etag::{self, UpdateError},
@@ -99,11 +99,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["credentials:write"])),
     request_body = schema::CredentialInput,
     responses((status = 201, body = schema::Credential), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    body: JsonBody,
-) -> ApiResult {
+pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
     let now = clock::now();
     let settings = Settings::parse(body.json()?, caller.user, now)?;
     require_scopes(&caller, &settings)?;
@@ -139,8 +135,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/credentials/{id}", operation_id = "getCredential", tag = "credentials",
     security(("token" = ["credentials:read"])),
     params(("id" = schema::CredentialId, Path)), responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    answer(&app, &find(&app, &id).await?, None).await
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<CredentialId>) -> ApiResult {
+    answer(&app, &find(&app, id).await?, None).await
 }
 
 /// Updates a credential.
@@ -152,15 +148,15 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<CredentialId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     let patch = &body.json()?;
     change(
         &app,
-        &id,
+        id,
         &headers,
         &caller,
         "credential.updated",
@@ -191,13 +187,13 @@ pub async fn patch(
     responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
 pub async fn rotate(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<CredentialId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     let overlap = overlap(body.json_or_default()?, 0)?;
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |before: Credential| async move {
         let now = clock::now();
         require_scopes(caller, &before.settings)?;
@@ -236,15 +232,15 @@ pub async fn rotate(
     responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
 pub async fn revoke(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<CredentialId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     body.empty()?;
     change(
         &app,
-        &id,
+        id,
         &headers,
         &caller,
         "credential.revoked",
@@ -267,11 +263,11 @@ pub async fn revoke(
     responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<CredentialId>,
     headers: HeaderMap,
 ) -> ApiResult<StatusCode> {
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |credential: Credential| async move {
         let now = clock::now();
         require_scopes(caller, &credential.settings)?;
@@ -289,7 +285,7 @@ pub async fn delete(
 /// Updates a credential with `change`.
 async fn change(
     app: &App,
-    id: &str,
+    id: CredentialId,
     headers: &HeaderMap,
     caller: &Principal,
     action: &str,
@@ -324,8 +320,7 @@ async fn change(
     etag::change(headers, version, || find(app, id), write).await
 }
 
-async fn find(app: &App, id: &str) -> ApiResult<Credential> {
-    let id: CredentialId = id.parse().map_err(|_| Problem::not_found("credential"))?;
+async fn find(app: &App, id: CredentialId) -> ApiResult<Credential> {
     app.table
         .credential(id)
         .await?

@@ -4,11 +4,7 @@ mod seen;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-    response::IntoResponse,
-};
+use axum::{Json, extract::State, response::IntoResponse};
 use domain::{
     attempt::Attempt,
     delivery::{CancelledUntil, Delivery, DeliveryTask, Status},
@@ -29,7 +25,7 @@ use self::seen::Seen;
 use crate::{
     App,
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         etag,
         query::{self, Query},
@@ -88,8 +84,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["deliveries:read"])),
     params(("id" = schema::DeliveryId, Path)),
     responses((status = 200, body = schema::DeliveryWithAttempts), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    let id: DeliveryId = id.parse().map_err(|_| Problem::not_found("delivery"))?;
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<DeliveryId>) -> ApiResult {
     let (seen, attempts) = match app.table.delivery_with_attempts(id).await? {
         Some((row, attempts)) => {
             let stops = app.table.stops(&[id.webhook]).await?;
@@ -110,12 +105,11 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 202, body = schema::Delivery), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn retry(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<DeliveryId>,
     body: JsonBody,
 ) -> ApiResult<(StatusCode, Json<Value>)> {
     body.empty()?;
-    let id: DeliveryId = id.parse().map_err(|_| Problem::not_found("delivery"))?;
     let now = clock::now();
     let was = app.table.delivery(id).await?;
     let seen = pending_or(&app, id, was.as_ref()).await?;

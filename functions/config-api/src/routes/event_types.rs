@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
+    Json,
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
@@ -79,7 +79,7 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> ApiResult<Json<L
     responses((status = 201, body = schema::EventType), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
+    caller: Principal,
     body: JsonBody,
 ) -> ApiResult<Response> {
     let new = parse(body.json()?)?;
@@ -135,7 +135,7 @@ pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> ApiRe
     responses((status = 200, body = schema::EventType), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
+    caller: Principal,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: JsonBody,
@@ -188,7 +188,7 @@ pub async fn patch(
     responses((status = 204, description = "Deleted."), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
+    caller: Principal,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<StatusCode> {

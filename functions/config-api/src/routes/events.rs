@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-    response::IntoResponse,
-};
+use axum::{Json, extract::State, response::IntoResponse};
 use domain::{
     event::{Event, EventText, NewEvent},
     id::EventId,
@@ -27,7 +23,7 @@ use crate::{
     App,
     accept_event::{self, IdempotencyKey, Request, Types},
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         body::check_depth,
         etag,
@@ -52,7 +48,7 @@ const MAX_BATCH_EVENTS: usize = 100;
     responses((status = 202, body = schema::Accepted), schema::ErrorResponses))]
 pub async fn publish(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
+    caller: Principal,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult<(StatusCode, Json<Value>)> {
@@ -100,7 +96,7 @@ pub async fn publish(
     responses((status = 202, body = schema::BatchResults), schema::ErrorResponses))]
 pub async fn publish_batch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
+    caller: Principal,
     body: JsonBody,
 ) -> ApiResult<(StatusCode, Json<Value>)> {
     let mut fields = FieldReader::of(body.json_unchecked()?).map_err(Problem::from)?;
@@ -171,8 +167,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["events:read"])),
     params(("id" = schema::EventId, Path)),
     responses((status = 200, body = schema::EventWithDeliveries), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    let id: EventId = id.parse().map_err(|_| Problem::not_found("event"))?;
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<EventId>) -> ApiResult {
     let dispatched = app
         .table
         .event(id)

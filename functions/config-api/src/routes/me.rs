@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State};
+use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
 use super::users;
@@ -17,10 +17,7 @@ use crate::{
 /// Requires any valid token.
 #[utoipa::path(get, path = "/v1/me", operation_id = "getCaller", tag = "credentials", security(("token" = [])),
     responses((status = 200, body = schema::Me), schema::ErrorResponses))]
-pub async fn get(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-) -> ApiResult<Json<Value>> {
+pub async fn get(State(app): State<Arc<App>>, caller: Principal) -> ApiResult<Json<Value>> {
     // Deleted after authentication.
     let credential = app
         .table

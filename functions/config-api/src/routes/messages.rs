@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
-    extract::{Path, State},
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -30,7 +30,7 @@ use crate::{
     App,
     accept_message::{self, Request},
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         created, etag,
         query::{self, Query},
@@ -77,7 +77,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     responses((status = 202, body = schema::Message), schema::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
+    caller: Principal,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
@@ -88,8 +88,7 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/messages/{id}", operation_id = "getMessage", tag = "messages",
     security(("token" = ["messages:read"])),
     params(("id" = schema::MessageId, Path)), responses((status = 200, body = schema::MessageWithAttempts), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    let id: MessageId = id.parse().map_err(|_| Problem::not_found("message"))?;
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<MessageId>) -> ApiResult {
     answer(&app, MessageRef::Message(id), "message").await
 }
 
@@ -103,11 +102,10 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 200, body = schema::MessageWithAttempts), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn cancel(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    PathId(id): PathId<MessageId>,
     body: JsonBody,
 ) -> ApiResult {
     body.empty()?;
-    let id: MessageId = id.parse().map_err(|_| Problem::not_found("message"))?;
     for _ in 0..MAX_ATTEMPTS {
         let row = app
             .table

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
-    extract::{Path, State},
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         created,
         etag::{self, UpdateError},
@@ -85,11 +85,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["providers:write"])),
     request_body = schema::ProviderInput,
     responses((status = 201, body = schema::Provider), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    body: JsonBody,
-) -> ApiResult {
+pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
     let settings = Settings::parse(body.json()?, &app.allow, Keys::Required)?;
     let key = key(None, &settings);
     let stored = StoredProvider {
@@ -115,8 +111,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/providers/{id}", operation_id = "getProvider", tag = "providers",
     security(("token" = ["providers:read"])),
     params(("id" = schema::ProviderId, Path)), responses((status = 200, body = schema::Provider), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    Ok(answer(&app, &find(&app, &id).await?))
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<ProviderId>) -> ApiResult {
+    Ok(answer(&app, &find(&app, id).await?))
 }
 
 /// Updates a provider.
@@ -129,13 +125,13 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 200, body = schema::Provider), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<ProviderId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     let patch = &body.json()?;
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |before: StoredProvider| async move {
         let previous = &before.provider.settings;
         let old = Value::Object(previous.to_map(Reveal::Full));
@@ -184,11 +180,11 @@ pub async fn patch(
     responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<ProviderId>,
     headers: HeaderMap,
 ) -> ApiResult<StatusCode> {
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |stored: StoredProvider| async move {
         if stored.campaigns > 0 {
             let read = |page_request: PageRequest| async move {
@@ -228,12 +224,12 @@ pub async fn delete(
     responses((status = 200, body = schema::Tested), schema::ErrorResponses))]
 pub async fn test(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<ProviderId>,
     body: JsonBody,
 ) -> ApiResult<Json<Value>> {
     let body = body.json()?;
-    let stored = find(&app, &id).await?;
+    let stored = find(&app, id).await?;
     let Provider { id, settings, .. } = &stored.provider;
     let sends = if settings.channel == Channel::Call {
         Scope::CallsTrigger
@@ -322,8 +318,7 @@ fn default_removed(caller: &Principal, previous: ProviderId) -> audit::Entry {
     caller.entry("provider.updated", &previous, vec!["default".to_owned()])
 }
 
-async fn find(app: &App, id: &str) -> ApiResult<StoredProvider> {
-    let id: ProviderId = id.parse().map_err(|_| Problem::not_found("provider"))?;
+async fn find(app: &App, id: ProviderId) -> ApiResult<StoredProvider> {
     app.table
         .provider(id, &app.keys)
         .await?

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use domain::{
     condition::{Condition, subject::Subject},
     delivery::{Delivery, DeliveryTask, Status},
     event,
-    id::DeliveryId,
+    id::{DeliveryId, WebhookId},
     validation::{FieldReader, Validated, one_of, string},
     webhook::Webhook,
 };
@@ -33,7 +30,7 @@ use serde_json::{Value, json};
 use super::{deliveries::earliest_time, webhooks::find};
 use crate::{
     App,
-    http::{ApiResult, JsonBody, Problem, auth::Principal, query::fill_page},
+    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, query::fill_page},
     openapi::schema,
     retry,
 };
@@ -52,13 +49,13 @@ const CONCURRENT: usize = 16;
     responses((status = 202, body = schema::Replayed), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn replay(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<WebhookId>,
     body: JsonBody,
 ) -> ApiResult<(StatusCode, Json<Value>)> {
     let input = Input::parse(body.json_or_default()?)?;
     let now = clock::now();
-    let webhook = find(&app, &id).await?;
+    let webhook = find(&app, id).await?;
     if !webhook.settings.enabled {
         return Err(Problem::conflict("The webhook is disabled."));
     }

@@ -7,10 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
     id::ServiceId,
@@ -28,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{
     App,
-    http::{ApiResult, JsonBody, Problem, auth::Principal, problem::Reason},
+    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, problem::Reason},
     openapi::schema,
 };
 use domain::secrets::mask::is_secret_header;
@@ -65,11 +62,10 @@ const OMITTED_HEADERS: [&str; 9] = [
     responses((status = 200, body = schema::Sent), schema::ErrorResponses, schema::ThirdParty))]
 pub async fn send(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<ServiceId>,
     body: JsonBody,
 ) -> ApiResult<Json<Value>> {
-    let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
     let connection = app
         .table
         .connection(id, &app.keys)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
-    extract::{Path, State},
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         created,
         etag::{self, UpdateError},
@@ -73,11 +73,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["services:write"])),
     request_body = schema::ServiceInput,
     responses((status = 201, body = schema::Service), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    body: JsonBody,
-) -> ApiResult {
+pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
     let fresh = random::id();
     let (settings, account) = Settings::parse(body.json()?, &app.allow, fresh)?;
     let account = account.map(|settings| Account::new(fresh, settings, clock::now()));
@@ -111,8 +107,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/services/{id}", operation_id = "getService", tag = "services",
     security(("token" = ["services:read"])),
     params(("id" = schema::ServiceId, Path)), responses((status = 200, body = schema::Service), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    Ok(answer(&app, &find(&app, &id).await?))
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<ServiceId>) -> ApiResult {
+    Ok(answer(&app, &find(&app, id).await?))
 }
 
 /// Updates a service.
@@ -125,13 +121,13 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 200, body = schema::Service), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<ServiceId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     let patch = &body.json()?;
-    change(&app, &id, &headers, &caller, |before| {
+    change(&app, id, &headers, &caller, |before| {
         let mut document = before.service.settings.base(patch);
         apply(&mut document, patch);
         let fresh = random::id();
@@ -158,13 +154,13 @@ pub async fn patch(
     responses((status = 200, body = schema::Service), schema::ErrorResponses))]
 pub async fn rotate_url(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<ServiceId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     body.empty()?;
-    change(&app, &id, &headers, &caller, |before| {
+    change(&app, id, &headers, &caller, |before| {
         let settings = before.service.settings.clone();
         if settings.user_id.is_none() {
             return Err(Problem::conflict(
@@ -194,11 +190,11 @@ pub async fn rotate_url(
     responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<ServiceId>,
     headers: HeaderMap,
 ) -> ApiResult<StatusCode> {
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |stored: StoredService| async move {
         if stored.webhooks > 0 {
             let read = |page_request: PageRequest| async move {
@@ -230,7 +226,7 @@ pub async fn delete(
 /// Updates a service with `change`, which can also return a new account to create.
 async fn change(
     app: &App,
-    id: &str,
+    id: ServiceId,
     headers: &HeaderMap,
     caller: &Principal,
     change: impl Fn(
@@ -377,8 +373,7 @@ fn changed_fields(before: &StoredService, after: &StoredService) -> Vec<String> 
 }
 
 /// Returns the service with this ID.
-pub(super) async fn find(app: &App, id: &str) -> ApiResult<StoredService> {
-    let id: ServiceId = id.parse().map_err(|_| Problem::not_found("service"))?;
+pub(super) async fn find(app: &App, id: ServiceId) -> ApiResult<StoredService> {
     app.table
         .service(id, &app.keys)
         .await?

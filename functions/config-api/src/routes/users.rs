@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension, Json,
-    extract::{Path, State},
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         created,
         etag::{self, UpdateError},
@@ -67,11 +67,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["users:write"])),
     request_body = schema::UserInput,
     responses((status = 201, body = schema::User), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    body: JsonBody,
-) -> ApiResult {
+pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
     let user = User::new(random::id(), Settings::parse(body.json()?)?, clock::now());
     app.table
         .create_user(&user, &caller.entry("user.created", &user.id, Vec::new()))
@@ -88,8 +84,8 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/users/{id}", operation_id = "getUser", tag = "users",
     security(("token" = ["users:read"])),
     params(("id" = schema::UserId, Path)), responses((status = 200, body = schema::User), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    Ok(answer(&find(&app, &id).await?.user))
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<UserId>) -> ApiResult {
+    Ok(answer(&find(&app, id).await?.user))
 }
 
 /// Updates a user.
@@ -102,13 +98,13 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 200, body = schema::User), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<UserId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     let patch = &body.json()?;
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |before: Holder| async move {
         let old = before.user.settings.to_value();
         let mut document = old.clone();
@@ -150,11 +146,11 @@ pub async fn patch(
     responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<UserId>,
     headers: HeaderMap,
 ) -> ApiResult<StatusCode> {
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |holder: Holder| async move {
         if holder.credentials > 0 {
             let ids = app
@@ -194,8 +190,7 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(app: &App, id: &str) -> ApiResult<Holder> {
-    let id: UserId = id.parse().map_err(|_| Problem::not_found("user"))?;
+async fn find(app: &App, id: UserId) -> ApiResult<Holder> {
     app.table
         .user(id)
         .await?

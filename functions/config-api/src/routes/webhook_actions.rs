@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Extension, Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use domain::{
     condition::subject::Subject,
     event::{Event, EventText, NewEvent},
     event_type,
+    id::WebhookId,
     pattern::EventType,
     signature::SigningSecret,
     validation::{FieldReader, Validated, whole},
@@ -32,7 +30,7 @@ use super::{
 use crate::{
     App,
     accept_event::check_reserved,
-    http::{ApiResult, JsonBody, Problem, auth::Principal},
+    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal},
     openapi::schema,
 };
 
@@ -51,14 +49,14 @@ const MAX_TEST_TIME: Duration = Duration::from_secs(25);
     responses((status = 200, body = schema::Tested), schema::ErrorResponses))]
 pub async fn test(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<WebhookId>,
     body: JsonBody,
 ) -> ApiResult<Json<Value>> {
     let mut fields = FieldReader::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
-    let webhook = find(&app, &id).await?;
+    let webhook = find(&app, id).await?;
     if let Some(Given {
         event: NewEvent { kind, .. },
         ..
@@ -111,13 +109,13 @@ pub async fn test(
     responses((status = 200, body = schema::Rendered), schema::ErrorResponses))]
 pub async fn render(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    PathId(id): PathId<WebhookId>,
     body: JsonBody,
 ) -> ApiResult<Json<Value>> {
     let mut fields = FieldReader::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
-    let webhook = find(&app, &id).await?;
+    let webhook = find(&app, id).await?;
     let event = event(&app, &webhook, given).await?;
     let subject = Subject {
         event: &event,
@@ -170,13 +168,13 @@ pub async fn render(
     responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
 pub async fn rotate_secret(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<WebhookId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
     let overlap = overlap(body.json_or_default()?, 86_400)?;
-    change(&app, &id, &headers, &caller, &Value::Null, |mut webhook| {
+    change(&app, id, &headers, &caller, &Value::Null, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());
         let rotated = webhook.secrets.rotated(fresh.clone(), overlap, now);

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
-    Extension, Json,
-    extract::{Path, State},
+    Json,
+    extract::State,
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -33,7 +33,7 @@ use super::event_types;
 use crate::{
     App,
     http::{
-        ApiResult, JsonBody, Problem,
+        ApiResult, JsonBody, PathId, Problem,
         auth::Principal,
         created,
         etag::{self, UpdateError},
@@ -91,11 +91,7 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["webhooks:write"])),
     request_body = schema::WebhookInput,
     responses((status = 201, body = schema::Webhook), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    body: JsonBody,
-) -> ApiResult {
+pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
     let (settings, secret) = Settings::parse(body.json()?, &app.allow)?;
     require_send_scope(&caller, &settings)?;
     check_references(&app, &settings, None).await?;
@@ -119,8 +115,8 @@ pub async fn create(
     security(("token" = ["webhooks:read"])),
     params(("id" = schema::WebhookId, Path)),
     responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResult {
-    Ok(answer(&find(&app, &id).await?, None))
+pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<WebhookId>) -> ApiResult {
+    Ok(answer(&find(&app, id).await?, None))
 }
 
 /// Updates a webhook.
@@ -134,8 +130,8 @@ pub async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> ApiResu
     responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<WebhookId>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> ApiResult {
@@ -143,7 +139,7 @@ pub async fn patch(
     let only_switches = patch
         .as_object()
         .is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
-    change(&app, &id, &headers, &caller, &patch, |webhook| {
+    change(&app, id, &headers, &caller, &patch, |webhook| {
         let mut document = webhook.settings.to_map(Reveal::Full);
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
@@ -184,11 +180,11 @@ pub async fn patch(
     responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Extension<Principal>,
-    Path(id): Path<String>,
+    caller: Principal,
+    PathId(id): PathId<WebhookId>,
     headers: HeaderMap,
 ) -> ApiResult<StatusCode> {
-    let (app, id, caller) = (&*app, id.as_str(), &caller);
+    let (app, id, caller) = (&*app, id, &caller);
     let write = |webhook: Webhook| async move {
         let entry = caller.entry("webhook.deleted", &webhook.id, Vec::new());
         app.table
@@ -204,7 +200,7 @@ pub async fn delete(
 /// client's request.
 pub(super) async fn change(
     app: &App,
-    id: &str,
+    id: WebhookId,
     headers: &HeaderMap,
     caller: &Principal,
     patch: &Value,
@@ -394,8 +390,7 @@ async fn origin(app: &App, settings: &Settings) -> ApiResult<Option<Origin>> {
 }
 
 /// Returns the webhook with this ID.
-pub(super) async fn find(app: &App, id: &str) -> ApiResult<Webhook> {
-    let id: WebhookId = id.parse().map_err(|_| Problem::not_found("webhook"))?;
+pub(super) async fn find(app: &App, id: WebhookId) -> ApiResult<Webhook> {
     app.table
         .webhook(id, &app.keys)
         .await?

@@ -284,3 +284,114 @@ async fn refusals_name_methods_names_and_limits() {
         );
     }
 }
+
+fn header_account(name: &str, header: &str) -> Value {
+    json!({"name": name, "authorization": {"type": "header", "name": header, "value": "0123456789abcdef"}})
+}
+
+#[tokio::test]
+async fn webhook_that_moves_to_a_service_must_not_set_its_accounts_header() {
+    let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
+    let mut services = Vec::new();
+    for name in ["A", "B"] {
+        let account = json!({"name": name, "authorization": {"type": "none"}});
+        let account = if name == "A" {
+            account
+        } else {
+            header_account(name, "X-Tenant")
+        };
+        let service =
+            json!({"name": name, "server_url": "https://s.example.com", "account": account});
+        services.push(create(&api, "/v1/services", service).await);
+    }
+    for (name, destination) in [
+        ("U", json!({"url": "https://s.example.com/"})),
+        ("S", json!({"service_id": services[0], "path": "/"})),
+    ] {
+        let mut webhook =
+            json!({"name": name, "events": ["message"], "headers": {"X-Tenant": "7"}});
+        let fields = webhook.as_object_mut().expect("an object");
+        fields.extend(destination.as_object().expect("an object").clone());
+        let path = format!(
+            "/v1/webhooks/{}",
+            create(&api, "/v1/webhooks", webhook).await
+        );
+        let patch = json!({"service_id": services[1], "path": "/x"});
+        let refused = api.call("PATCH", &path, patch).await;
+        assert_eq!(
+            (refused.status, &refused.body["errors"][0]["pointer"]),
+            (422, &json!("/headers/x-tenant")),
+            "{name}: {}",
+            refused.body
+        );
+        let patch = json!({"service_id": services[1], "path": "/x", "headers": null});
+        assert_eq!(api.call("PATCH", &path, patch).await.status, 200, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn account_must_not_set_a_header_of_its_services_webhooks() {
+    let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
+    let account = create(&api, "/v1/accounts", header_account("A", "X-Key")).await;
+    let other = create(&api, "/v1/accounts", header_account("B", "X-Tenant")).await;
+    let service = json!({"name": "S", "server_url": "https://s.example.com", "account_id": account, "timeout_message": "t"});
+    let service = create(&api, "/v1/services", service).await;
+    let mut webhooks = Vec::new();
+    for (name, headers, signing) in [
+        ("1", json!({"X-TENANT": "7"}), Value::Null),
+        (
+            "2",
+            Value::Null,
+            json!({"type": "header", "name": "X-Tenant"}),
+        ),
+        ("3", json!({"X-Other": "7"}), Value::Null),
+    ] {
+        let webhook = json!({"name": name, "service_id": service, "path": "/", "events": ["message"],
+            "headers": headers, "signing": signing, "enabled": false});
+        webhooks.push(create(&api, "/v1/webhooks", webhook).await);
+    }
+    let (account, service) = (
+        format!("/v1/accounts/{account}"),
+        format!("/v1/services/{service}"),
+    );
+    let authorization = header_account("A", "x-tenant")["authorization"].clone();
+    let patches = [
+        (&account, json!({"authorization": authorization})),
+        (&service, json!({"account_id": other})),
+        (
+            &service,
+            json!({"account_id": null, "account": header_account("C", "X-Tenant")}),
+        ),
+    ];
+    for (path, patch) in &patches {
+        let before = api.call("GET", path, Value::Null).await;
+        let detail = api
+            .call("PATCH", path, patch.clone())
+            .await
+            .field(409, "detail");
+        assert_eq!(
+            webhooks
+                .iter()
+                .map(|id| detail.contains(id.as_str()))
+                .collect::<Vec<_>>(),
+            [true, true, false],
+            "{patch}: {detail}"
+        );
+        assert!(detail.contains("`x-tenant`"), "{detail}");
+        let after = api.call("GET", path, Value::Null).await;
+        assert_eq!(
+            (after.header("etag"), &after.body),
+            (before.header("etag"), &before.body),
+            "{patch}"
+        );
+    }
+    for webhook in &webhooks[..2] {
+        let patch = json!({"headers": null, "signing": null});
+        let path = format!("/v1/webhooks/{webhook}");
+        assert_eq!(api.call("PATCH", &path, patch).await.status, 200);
+    }
+    for (path, patch) in patches {
+        let patched = api.call("PATCH", path, patch.clone()).await;
+        assert_eq!(patched.status, 200, "{patch}: {}", patched.body);
+    }
+}

@@ -25,6 +25,7 @@ use platform::{
 };
 use serde_json::{Value, json};
 
+use super::account_header;
 use crate::{
     App,
     http::{
@@ -95,7 +96,8 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<AccountId>) -> 
 /// Updates an account.
 ///
 /// Omitted secrets are unchanged. If `token_url` moves to another origin (scheme, host, port),
-/// include every secret that would be sent there.
+/// include every secret that would be sent there. Fails with 409 if a webhook that sends to one of
+/// the account's services sets the new authorization's header itself.
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "updateAccount", tag = "accounts",
     security(("token" = ["services:write"])),
     params(("id" = schema::AccountId, Path), schema::IfMatch), request_body = schema::AccountPatch,
@@ -123,6 +125,7 @@ pub async fn patch(
         if fields.is_empty() {
             return Ok(answer(&before.account));
         }
+        check_header(app, &before, &after).await?;
         let entry = caller.entry("account.updated", &after.id, fields);
         app.table
             .update_account(&before, &after, &app.keys, &entry)
@@ -169,6 +172,19 @@ pub async fn delete(
     };
     etag::change(&headers, version, || find(app, id), write).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Returns 409 if a webhook of one of the account's services sets the account's new header.
+async fn check_header(app: &App, before: &Used, after: &Account) -> ApiResult<()> {
+    let (old, new) = (
+        &before.account.settings.authorization,
+        &after.settings.authorization,
+    );
+    if before.services == 0 || old.header_name() == new.header_name() {
+        return Ok(());
+    }
+    let services = account_header::services(app, after.id).await?;
+    account_header::check(app, &services, old, new).await
 }
 
 async fn find(app: &App, id: AccountId) -> ApiResult<Used> {

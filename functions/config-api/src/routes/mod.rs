@@ -1,5 +1,6 @@
 //! The routes. Each handler is registered here and documented by its annotation.
 
+mod account_header;
 pub mod accounts;
 pub mod audit;
 pub mod bundles;

@@ -1,6 +1,6 @@
 //! Connected services: create, read, update, delete, replace the inbound URL.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
@@ -29,6 +29,7 @@ use platform::{
 };
 use serde_json::{Value, json};
 
+use super::account_header;
 use crate::{
     App,
     http::{
@@ -114,7 +115,8 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<ServiceId>) -> 
 /// Updates a service.
 ///
 /// Omitted secrets are unchanged. Moving the service to an origin that its account does not serve
-/// yet requires the scope `admin`, and so does moving a service that webhooks send to.
+/// yet requires the scope `admin`, and so does moving a service that webhooks send to. Fails with
+/// 409 if such a webhook sets the header of the new account's authorization itself.
 #[utoipa::path(patch, path = "/v1/services/{id}", operation_id = "updateService", tag = "services",
     security(("token" = ["services:write"])),
     params(("id" = schema::ServiceId, Path), schema::IfMatch), request_body = schema::ServicePatch,
@@ -252,6 +254,7 @@ async fn change(
             account.as_ref(),
         )
         .await?;
+        check_header(app, &before, &after.service.settings, account.as_ref()).await?;
         let fields = changed_fields(&before, &after);
         if fields.is_empty() {
             return Ok(answer(app, &before));
@@ -332,6 +335,34 @@ async fn check_origin(
         return Err(Problem::forbidden(Scope::Admin.as_str()));
     }
     Ok(())
+}
+
+/// Returns 409 if a webhook that sends to the service sets the header of its new account.
+async fn check_header(
+    app: &App,
+    before: &StoredService,
+    after: &Settings,
+    fresh: Option<&Account>,
+) -> ApiResult<()> {
+    let old = before.service.settings.account_id;
+    if before.webhooks == 0 || old == after.account_id {
+        return Ok(());
+    }
+    let stored = async |id| app.table.account(id, &app.keys).await;
+    let new = match fresh {
+        Some(account) => Some(account.clone()),
+        None => stored(after.account_id).await?.map(|used| used.account),
+    };
+    let (Some(old), Some(new)) = (stored(old).await?, new) else {
+        return Ok(());
+    };
+    account_header::check(
+        app,
+        &BTreeSet::from([before.service.id]),
+        &old.account.settings.authorization,
+        &new.settings.authorization,
+    )
+    .await
 }
 
 /// Whether a service at this origin already uses the account.

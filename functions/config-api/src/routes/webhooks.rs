@@ -306,7 +306,10 @@ async fn check_references(
                     let clashes = |settings: &Settings| {
                         settings.check_account(authenticating.as_ref()?).err()
                     };
-                    let is_old = previous.is_some_and(|previous| clashes(previous).is_some());
+                    let is_old = previous.is_some_and(|previous| {
+                        previous.destination.service() == Some(service.id)
+                            && clashes(previous).is_some()
+                    });
                     problems.extend(
                         clashes(settings)
                             .filter(|_| !is_old)

@@ -1,0 +1,72 @@
+//! Conflicts between an account's authenticating header and the webhooks that send through it.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    account::Authorization,
+    id::{AccountId, ServiceId},
+    webhook::Webhook,
+};
+use platform::table::pagination::{Page, PageRequest};
+
+use crate::{
+    App,
+    http::{ApiResult, Problem, problem::MAX_LISTED},
+};
+
+/// Items read at once.
+const PAGE: usize = 100;
+
+/// Returns 409 if the authorization changes from `before` to `after` and a webhook that sends to
+/// one of the services sets the new header itself: each of its requests would be blocked.
+pub(super) async fn check(
+    app: &App,
+    services: &BTreeSet<ServiceId>,
+    before: &Authorization,
+    after: &Authorization,
+) -> ApiResult<()> {
+    let Some(header) = after
+        .header_name()
+        .filter(|name| before.header_name().as_ref() != Some(name))
+    else {
+        return Ok(());
+    };
+    let conflicts = |webhook: &Webhook| {
+        let settings = &webhook.settings;
+        let service = settings.destination.service();
+        service.is_some_and(|service| services.contains(&service))
+            && settings.check_account(&header).is_err()
+    };
+    let (mut found, mut page_request) = (Vec::new(), PageRequest::new(None, PAGE));
+    while !services.is_empty() && found.len() <= MAX_LISTED {
+        let Page { items, next, .. } = app.table.webhooks(&page_request, &app.keys).await?;
+        let webhooks = items.into_iter().filter(conflicts);
+        found.extend(webhooks.map(|webhook| webhook.id));
+        let Some(after) = next else { break };
+        page_request.after = Some(after);
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::in_use(
+        &format!("Webhooks of the account's services set the header `{header}`"),
+        found.into_iter(),
+        "Change or delete them first",
+    ))
+}
+
+/// The account's services that webhooks send to.
+pub(super) async fn services(app: &App, account: AccountId) -> ApiResult<BTreeSet<ServiceId>> {
+    let (mut found, mut page_request) = (BTreeSet::new(), PageRequest::new(None, PAGE));
+    loop {
+        let Page { items, next, .. } = app.table.services(&page_request, &app.keys).await?;
+        let used = items
+            .into_iter()
+            .filter(|stored| stored.service.settings.account_id == account && stored.webhooks > 0);
+        found.extend(used.map(|stored| stored.service.id));
+        let Some(after) = next else {
+            return Ok(found);
+        };
+        page_request.after = Some(after);
+    }
+}

@@ -34,6 +34,9 @@ const BASE64: [GeneralPurpose; 2] = [
     GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT),
 ];
 
+/// Quotation marks around values.
+const QUOTES: [char; 2] = ['"', '\''];
+
 /// Maximum length of readable text next to a tag for a secret: enough for `DeepL-Auth-Key `, but
 /// not for a token.
 const MAX_BESIDE: usize = 16;
@@ -159,30 +162,93 @@ fn is_uuid(text: &str) -> bool {
     text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(hex)
 }
 
-/// Masks one word of a literal, without white space.
+/// Masks one word of a literal, without white space: pairs joined by `&`, and at most one URL.
 fn word(out: &mut Masked, word: &str) {
-    if word.contains("://") {
-        let url = masked_url(word, out.tags);
-        out.show(&url.shown);
-        out.hidden.extend(url.hidden);
-        return;
-    }
-    if let Some((name, value)) = word.split_once(['=', ':'])
-        && (is_secret_name(name) || is_scheme(name))
-    {
-        let secret = value.trim_start_matches('"');
-        out.show(&word[..word.len() - secret.len()]);
-        let (secret, quote) = secret.split_at(secret.trim_end_matches('"').len());
-        if !secret.is_empty() {
-            out.hide(secret);
+    let Some(at) = word.find("://") else {
+        return pairs(out, word);
+    };
+    let scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let start = word[..at].trim_end_matches(scheme).len();
+    let (before, url) = word.split_at(start);
+    // Past a `?` or `#`, a `&` belongs to the URL.
+    let end = url
+        .find(['?', '#', '&'])
+        .filter(|at| url[*at..].starts_with('&'))
+        .unwrap_or(url.len());
+    let (url, after) = url.split_at(end);
+    pairs(out, before);
+    let url = masked_url(url, out.tags);
+    out.show(&url.shown);
+    out.hidden.extend(url.hidden);
+    pairs(out, after);
+}
+
+/// Masks pairs such as `user=7&token=AbC`. A piece that is no pair continues the value before it.
+fn pairs(out: &mut Masked, text: &str) {
+    let mut after_secret = false;
+    for piece in text.split_inclusive('&') {
+        let (piece, separator) = piece.split_at(piece.trim_end_matches('&').len());
+        if after_secret && !piece.contains('=') {
+            unquoted(out, piece, Masked::hide);
+        } else {
+            after_secret = pair(out, piece);
         }
-        return out.show(quote);
+        out.show(separator);
     }
-    if is_base64(word) {
-        out.hide(word);
+}
+
+/// Masks the value after a name of a secret, or else every part that looks like one. Returns
+/// whether there is such a name.
+fn pair(out: &mut Masked, piece: &str) -> bool {
+    // Padding of base64 separates nothing.
+    let end = piece.trim_end_matches(QUOTES).trim_end_matches('=').len();
+    let mut start = 0;
+    for (at, _) in piece[..end].match_indices(['=', ':']) {
+        let name = piece[start..at].trim_matches(QUOTES);
+        if is_secret_name(name) || is_scheme(name) {
+            sides(out, &piece[..start], start);
+            out.show(&piece[start..=at]);
+            unquoted(out, &piece[at + 1..], Masked::hide);
+            return true;
+        }
+        start = at + 1;
+    }
+    sides(out, piece, end);
+    false
+}
+
+/// Masks the text on each side of every `=` and `:` before `end`.
+fn sides(out: &mut Masked, text: &str, end: usize) {
+    // An encoded secret is searched for in the whole text.
+    if text.contains('%') {
+        return runs(out, text);
+    }
+    let mut start = 0;
+    for (at, separator) in text[..end].match_indices(['=', ':']) {
+        unquoted(out, &text[start..at], side);
+        out.show(separator);
+        start = at + 1;
+    }
+    unquoted(out, &text[start..], side);
+}
+
+fn side(out: &mut Masked, text: &str) {
+    if is_base64(text) {
+        out.hide(text);
     } else {
-        runs(out, word);
+        runs(out, text);
     }
+}
+
+/// Applies `mask` to the text between quotes, if it is not empty.
+fn unquoted(out: &mut Masked, text: &str, mask: fn(&mut Masked, &str)) {
+    let inner = text.trim_start_matches(QUOTES);
+    out.show(&text[..text.len() - inner.len()]);
+    let (inner, quotes) = inner.split_at(inner.trim_end_matches(QUOTES).len());
+    if !inner.is_empty() {
+        mask(out, inner);
+    }
+    out.show(quotes);
 }
 
 /// Whether a word is random bytes in base64: long, with letters of both cases and digits.

@@ -51,6 +51,36 @@ fn secret_like_values_are_masked() {
         ),
         ("X-Params", "token:abc", "token:•••"),
         (
+            "X-Params",
+            "user=7&token=s3cr3t&x=1",
+            "user=7&token=•••&x=1",
+        ),
+        ("X-Params", "password=a&b&x=1", "password=•••&•••&x=1"),
+        ("X-Params", "a:b:token='s3cr3t'", "a:b:token='•••'"),
+        (
+            "X-Params",
+            "token=a&u=https://h.example/b&key=c",
+            "token=•••&u=https://h.example/b&key=•••",
+        ),
+        (
+            "X-Params",
+            "u=https://h.example/?a=b&key=c",
+            "u=https://h.example/?a=b&key=•••",
+        ),
+        (
+            "X-Upstream",
+            "AWS AKIAIOSFODNN7EXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg=",
+            "AWS AKIAIOSFODNN7EXAMPLE:•••",
+        ),
+        (
+            "X-Upstream",
+            "id:frJIUN8DYpKDtOLCwo//yllqDzg=:7",
+            "id:•••=:7",
+        ),
+        ("X-Upstream", "\"frJIUN8DYpKDtOLCwo//yllqDzg=\"", "\"•••\""),
+        ("X-Upstream", "id%20=frJIUN8DYpKDtOLCwo//yllqDzg=", "•••"),
+        ("X-Time", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
+        (
             "Referer",
             "https://a:b@h.example/?token=abc&x=1",
             "https://•••@h.example/?token=•••&x=1",
@@ -160,6 +190,28 @@ proptest! {
         let value = ["{}", "a {}", "x={}", "Bearer {}"][place].replace("{}", &token);
         prop_assert!(!header("X-Any", &value).contains(&token));
         prop_assert!(header_secrets("X-Any", &value).iter().any(|hidden| hidden.contains(&token)));
+    }
+
+    #[test]
+    fn base64_is_always_masked(
+        token in "aB3[+/][A-Za-z0-9+/]{20,60}={0,2}",
+        before in "([a-z]{1,9}[=:&]){0,3}(\"|'|)",
+        after in "(\"|'|)(&[a-z]{1,9}=[a-z]{0,9}){0,3}",
+    ) {
+        let value = format!("a {before}{token}{after} b");
+        let bare = token.trim_end_matches('=');
+        prop_assert!(!header("X-Any", &value).contains(bare), "{}", value);
+        prop_assert!(header_secrets("X-Any", &value).iter().any(|hidden| hidden.contains(bare)));
+    }
+
+    #[test]
+    fn named_secret_is_always_masked(
+        before in "([a-z]{1,9}=[a-z0-9]{0,9}&){0,3}",
+        after in "(&[a-z]{1,9}=[a-z0-9]{0,9}){0,3}",
+        separator in "[=:]",
+    ) {
+        let value = format!("{before}token{separator}S3CR3T{after}");
+        prop_assert!(!header("X-Any", &value).contains("S3CR3T"), "{}", value);
     }
 }
 

@@ -199,11 +199,8 @@ impl Message {
 
     /// Returns the row of a message that its provider accepted. If it was cancelled during the
     /// attempt, it was still sent.
-    fn mark_sent(mut self, now: Timestamp) -> Self {
-        if self.is_cancelled() {
-            (self.status, self.error) = (Status::Queued, None);
-        }
-        self.step(Status::Sent, None, None, now)
+    fn mark_sent(self, now: Timestamp) -> Self {
+        self.uncancelled().step(Status::Sent, None, None, now)
     }
 
     /// Whether it is too late for another attempt because the queue message was delayed, for

@@ -93,7 +93,8 @@ pub enum Status {
     Delivered,
     /// The call took place and has ended (calls).
     Completed,
-    /// Not delivered, and final.
+    /// Not delivered. Final, except that the provider may report on a cancelled message that was
+    /// sent after all.
     Failed,
 }
 
@@ -360,6 +361,15 @@ impl Message {
                 .step(Status::Failed, None, Some(CANCELLED.to_owned()), now)
                 .touched(now)
         })
+    }
+
+    /// Returns the row as if it had not been cancelled, because the provider has the message after
+    /// all.
+    fn uncancelled(mut self) -> Self {
+        if self.is_cancelled() {
+            (self.status, self.error) = (Status::Queued, None);
+        }
+        self
     }
 
     /// Whether a client cancelled it.

@@ -90,7 +90,8 @@ pub enum Ignored {
 }
 
 impl Message {
-    /// Returns the effects of a report received at `now` from the provider `from`.
+    /// Returns the effects of a report received at `now` from the provider `from`. A report about a
+    /// cancelled message shows that it was sent after all.
     ///
     /// # Errors
     /// Returns why the report has no effect.
@@ -103,25 +104,26 @@ impl Message {
         if from != self.provider_id {
             return Err(Ignored::OtherProvider);
         }
+        let row = self.clone().uncancelled();
         match report {
             Report::Status {
                 status,
                 provider_status,
-            } => self.status_reported(status.by(self.channel), provider_status, now),
+            } => row.status_reported(status.by(self.channel), provider_status, now),
             _ if self.channel != Channel::Call => Err(Ignored::NotACall),
             Report::Recording { url, status } => {
                 let data = Map::from_iter([("recording_url".to_owned(), json!(url))]);
-                let reported = self.confirm_sent(
-                    self.event_reported(now, |at| self.event("recording", url, data, at)),
+                let reported = row.confirm_sent(
+                    row.event_reported(now, |at| row.event("recording", url, data, at)),
                     now,
                 );
                 let step = status
                     .as_ref()
-                    .filter(|(status, _)| self.status.advance(*status).is_some());
+                    .filter(|(status, _)| row.status.advance(*status).is_some());
                 let Some((status, theirs)) = step else {
                     return Ok(reported);
                 };
-                let row = reported.row.unwrap_or_else(|| self.clone().touched(now));
+                let row = reported.row.unwrap_or_else(|| row.touched(now));
                 Ok(Reported {
                     row: Some(row.reported_step(status.by(self.channel), theirs, now)),
                     ..reported
@@ -129,8 +131,8 @@ impl Message {
             }
             Report::Event(body) => {
                 let data = Map::from_iter([("event".to_owned(), body.clone())]);
-                Ok(self.confirm_sent(
-                    self.event_reported(now, |at| self.event("event", &body.to_string(), data, at)),
+                Ok(row.confirm_sent(
+                    row.event_reported(now, |at| row.event("event", &body.to_string(), data, at)),
                     now,
                 ))
             }

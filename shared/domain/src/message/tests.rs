@@ -160,6 +160,54 @@ fn cancellation_during_a_successful_attempt_has_no_effect() {
 }
 
 #[test]
+fn report_about_a_cancelled_message_counts() {
+    let (row, task) = accepted(Channel::Sms);
+    let failed = row.clone().record_attempt(
+        &task,
+        made(1, Outcome::Failed(Failure::Timeout), at(0)),
+        at(1),
+        "t2".to_owned(),
+    );
+    let during = row.cancelled(at(1)).expect("queued");
+    let after = failed.cancelled(at(2)).expect("queued");
+    for (cancelled, in_flight) in [(&during, true), (&after, false)] {
+        let delivered = status(Status::Delivered, "delivered");
+        let reported = cancelled
+            .reported(provider(), &delivered, at(9))
+            .expect("a change");
+        let mut row = reported.row.expect("a step");
+        if in_flight {
+            row = row.record_attempt(&task, made(1, SENT, at(0)), at(10), "t2".to_owned());
+        }
+        assert_eq!(
+            (row.status, &row.error, &row.awaited),
+            (Status::Delivered, &None, &None)
+        );
+        let event = reported.event.expect("an event");
+        assert_eq!(event.kind.as_str(), "sms.delivered");
+        let names: Vec<String> = row
+            .events()
+            .iter()
+            .map(|event| event.kind.as_str().to_owned())
+            .collect();
+        assert_eq!(names, ["sms.failed", "sms.delivered"]);
+        let again = row.reported(provider(), &delivered, at(20)).expect("known");
+        assert_eq!((again.row, again.event), (None, Some(event)));
+
+        let reported = cancelled
+            .reported(provider(), &status(Status::Sent, "sent"), at(9))
+            .expect("a change");
+        let row = reported.row.expect("a step");
+        assert_eq!((row.status, &row.awaited), (Status::Sent, &None));
+        let queued = status(Status::Queued, "queued");
+        assert_eq!(
+            cancelled.reported(provider(), &queued, at(9)),
+            Err(Ignored::Late)
+        );
+    }
+}
+
+#[test]
 fn failures_are_retried_for_an_hour() {
     let (mut row, mut task) = accepted(Channel::Sms);
     let mut now = at(0);

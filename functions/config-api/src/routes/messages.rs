@@ -95,7 +95,8 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<MessageId>) -> 
 /// Cancels a queued message.
 ///
 /// Its status becomes `failed` with the error `cancelled`, and no further attempt starts. An
-/// attempt in progress may still succeed; the message then becomes `sent`. Only `queued` messages
+/// attempt in progress may still succeed; the message then becomes `sent`. If the provider reports
+/// on the message, it was sent after all, and its status follows the report. Only `queued` messages
 /// can be cancelled (otherwise 409).
 #[utoipa::path(post, path = "/v1/messages/{id}/cancel", operation_id = "cancelMessage", tag = "messages",
     security(("token" = ["messages:send"])), params(("id" = schema::MessageId, Path)),

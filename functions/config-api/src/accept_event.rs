@@ -10,10 +10,11 @@ use domain::{
     scope::Scope,
     validation::{Validated, ValidationErrors},
 };
+use http::StatusCode;
 use jiff::Timestamp;
 use platform::{
     clock,
-    queue::{OutgoingMessage, ascii_json},
+    queue::{OutgoingMessage, PartialSend, ascii_json},
     random,
     table::{
         events::{MAX_EVENT_BYTES, stored_bytes},
@@ -73,42 +74,38 @@ pub async fn publish(
     route: &str,
     request: Request,
 ) -> ApiResult<Event> {
-    let mut accepted = publish_all(app, caller, route, vec![request]).await?;
+    let mut accepted = publish_all(app, caller, route, vec![request]).await;
     accepted
         .pop()
         .unwrap_or_else(|| Err(Problem::internal("a published event has no result")))
 }
 
-/// Publishes events independently of each other. Returns the results in the same order. The outer
-/// error means that the queue failed.
+/// Publishes events independently of each other. Returns the results in the same order.
 pub async fn publish_all(
     app: &App,
     caller: &Principal,
     route: &str,
     requests: Vec<Request>,
-) -> ApiResult<Vec<ApiResult<Event>>> {
+) -> Vec<ApiResult<Event>> {
     let now = clock::now();
     let space = &key_space(caller, route);
     let mut types = Types::default();
     let mut accepted = Vec::with_capacity(requests.len());
     // In sequence, so that the first of two events with the same key makes the claim.
+    let mut is_table_failing = false;
     for request in requests {
-        accepted.push(accept(app, caller, space, request, &mut types, now).await);
+        // Every access of a failing table takes seconds: what needs none is still accepted in time.
+        let result = if is_table_failing && types.needs_table(&request) {
+            Err(Problem::internal("the table failed for an earlier event"))
+        } else {
+            accept(app, caller, space, request, &mut types, now).await
+        };
+        is_table_failing |= result
+            .as_ref()
+            .is_err_and(|problem| problem.status == StatusCode::INTERNAL_SERVER_ERROR);
+        accepted.push(result);
     }
-    let mut outgoing: HashMap<EventId, OutgoingMessage> = HashMap::new();
-    for Accepted { event, queued, .. } in accepted.iter().flatten() {
-        if !queued {
-            let message = OutgoingMessage {
-                body: ascii_json(event)?,
-                delay_seconds: 0,
-                group: None,
-            };
-            outgoing.insert(event.id, message);
-        }
-    }
-    app.events
-        .send_all(outgoing.into_values().collect())
-        .await?;
+    enqueue(app, &mut accepted).await;
     for result in &mut accepted {
         let Ok(Accepted {
             claim: Some((hash, claim)),
@@ -121,10 +118,50 @@ pub async fn publish_all(
             *result = Err(error.into());
         }
     }
-    Ok(accepted
+    accepted
         .into_iter()
         .map(|result| result.map(|accepted| accepted.event))
-        .collect())
+        .collect()
+}
+
+/// Enqueues accepted events, one message for each ID. An event that was not sent gets an error.
+async fn enqueue(app: &App, accepted: &mut [ApiResult<Accepted>]) {
+    let mut ids: Vec<EventId> = Vec::new();
+    let mut outgoing = Vec::new();
+    for result in accepted.iter_mut() {
+        let Ok(Accepted { event, queued, .. }) = result else {
+            continue;
+        };
+        if *queued || ids.contains(&event.id) {
+            continue;
+        }
+        match ascii_json(event) {
+            Ok(body) => {
+                ids.push(event.id);
+                outgoing.push(OutgoingMessage {
+                    body,
+                    delay_seconds: 0,
+                    group: None,
+                });
+            }
+            Err(error) => *result = Err(error.into()),
+        }
+    }
+    let Err(PartialSend { unsent, error }) = app.events.send_all(outgoing).await else {
+        return;
+    };
+    let unsent: Vec<EventId> = unsent
+        .into_iter()
+        .filter_map(|at| ids.get(at).copied())
+        .collect();
+    for result in accepted {
+        if result
+            .as_ref()
+            .is_ok_and(|accepted| !accepted.queued && unsent.contains(&accepted.event.id))
+        {
+            *result = Err(Problem::internal(&error));
+        }
+    }
 }
 
 struct Accepted {
@@ -251,6 +288,11 @@ pub struct Types {
 }
 
 impl Types {
+    /// Whether accepting this request accesses the table.
+    fn needs_table(&self, request: &Request) -> bool {
+        request.key.is_some() || !self.looked_up.contains_key(&request.new.kind)
+    }
+
     /// Returns the error for an unknown type.
     async fn unknown(
         &mut self,

@@ -197,12 +197,13 @@ fn read(body: &str) -> serde_json::Result<Incoming> {
 
 /// Processes delivery messages. Returns the IDs of those that failed.
 async fn process_batch(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec<Option<String>> {
+    let (due, mut failed) = rate_limit::requeue_waiting(app, due).await;
     let messages: Vec<DeliveryTask> = due
         .iter()
         .map(|received| received.message.clone())
         .collect();
     if messages.is_empty() {
-        return Vec::new();
+        return failed;
     }
     let read_at = Instant::now();
     match app.table.load_batch(&messages).await {
@@ -212,19 +213,17 @@ async fn process_batch(app: &App, due: Vec<Received>, deadline: Deadline) -> Vec
                 read_at,
                 deadline,
             };
-            join_all(
-                due.into_iter()
-                    .map(|received| process(app, &batch, received)),
-            )
-            .await
+            let each = due
+                .into_iter()
+                .map(|received| process(app, &batch, received));
+            failed.extend(join_all(each).await);
         }
         Err(error) => {
             tracing::error!(%error, "failed to read batch");
-            due.into_iter()
-                .map(|received| Some(received.message_id))
-                .collect()
+            failed.extend(due.into_iter().map(|received| Some(received.message_id)));
         }
     }
+    failed
 }
 
 /// Processes one delivery message. Returns its ID if it failed.

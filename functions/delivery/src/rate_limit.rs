@@ -6,10 +6,14 @@ use domain::{
     delivery::DeliveryTask,
     webhook::{Line, Webhook},
 };
+use futures::future::join_all;
 use jiff::Timestamp;
-use platform::{clock, table::rate_limit::Slot};
+use platform::{
+    clock,
+    table::{rate_limit::Slot, webhooks},
+};
 
-use super::{App, DeliverError, send};
+use super::{App, DeliverError, Received, send};
 
 /// Waits for a slot within the webhook's rate limit. Returns true once the attempt may start.
 /// Returns false if the slot is far off and the message was re-queued.
@@ -32,9 +36,6 @@ pub(super) async fn acquire(
         return Ok(true);
     };
     let line = webhook.state.line;
-    if let Some(place) = message.place_in(line, clock::now()) {
-        return postpone(app, message, place, line, limit).await;
-    }
     match app
         .table
         .acquire_slot(webhook.id, limit, line, message.line, clock::now())
@@ -45,6 +46,78 @@ pub(super) async fn acquire(
             Ok(true)
         }
         Slot::RetryAt(place, line) => postpone(app, message, place, line, limit).await,
+    }
+}
+
+/// Re-queues the messages that keep their place in their webhook's line. Only the webhooks are read
+/// for them, because many messages check their line often. Returns the others, and the IDs of those
+/// that failed.
+pub(super) async fn requeue_waiting(
+    app: &App,
+    received: Vec<Received>,
+) -> (Vec<Received>, Vec<Option<String>>) {
+    let now = clock::now();
+    let (waiting, mut due): (Vec<_>, Vec<_>) = received
+        .into_iter()
+        .partition(|received| received.message.is_in_line(now));
+    if waiting.is_empty() {
+        return (due, Vec::new());
+    }
+    let ids: Vec<_> = waiting
+        .iter()
+        .map(|one| one.message.delivery.webhook)
+        .collect();
+    let webhooks = match app.table.webhook_rows(&ids).await {
+        Ok(webhooks) => webhooks,
+        Err(error) => {
+            tracing::error!(%error, "failed to read webhooks");
+            return (
+                due,
+                waiting
+                    .into_iter()
+                    .map(|one| Some(one.message_id))
+                    .collect(),
+            );
+        }
+    };
+    let each = waiting.into_iter().map(async |one| {
+        let webhook = webhooks.get(&one.message.delivery.webhook).cloned();
+        match requeue_in_line(app, webhook, &one.message, now).await {
+            Ok(true) => Err(None),
+            Ok(false) => Ok(one),
+            Err(error) => {
+                error.log(&one.message.delivery, one.message.attempt_token.number);
+                Err(Some(one.message_id))
+            }
+        }
+    });
+    let mut failed = Vec::new();
+    for result in join_all(each).await {
+        match result {
+            Ok(received) => due.push(received),
+            Err(result) => failed.push(result),
+        }
+    }
+    (due, failed)
+}
+
+/// Re-queues the message if its place is still valid. Returns false if its line has ended.
+async fn requeue_in_line(
+    app: &App,
+    webhook: Option<webhooks::Row>,
+    message: &DeliveryTask,
+    now: Timestamp,
+) -> Result<bool, DeliverError> {
+    let Some(row) = webhook.filter(|row| !row.stopped().includes(message.queued_at)) else {
+        return Ok(false);
+    };
+    let webhook = row.open(&app.keys).await?;
+    let (line, limit) = (webhook.state.line, webhook.settings.rate_limit_per_second);
+    match message.place_in(line, now).zip(limit) {
+        Some((place, limit)) => postpone(app, message, place, line, limit)
+            .await
+            .map(|_| true),
+        None => Ok(false),
     }
 }
 

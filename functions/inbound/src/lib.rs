@@ -20,7 +20,7 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use platform::{
     clock,
     keyring::{KeyringCache, KeyringError},
-    queue::{Queue, QueueError},
+    queue::{PartialSend, Queue, QueueError},
     random,
     table::{
         Table, TableError,
@@ -60,9 +60,11 @@ enum InboundError {
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
-    KeyringCache(#[from] KeyringError),
+    Keyring(#[from] KeyringError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error(transparent)]
+    PartialSend(#[from] PartialSend),
 }
 
 /// Handles one inbound request.

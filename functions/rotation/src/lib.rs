@@ -87,7 +87,7 @@ pub enum RotationError {
     Table(#[from] TableError),
     /// The keyring could not be read or written.
     #[error(transparent)]
-    KeyringCache(#[from] KeyringError),
+    Keyring(#[from] KeyringError),
     /// A step of the keyring's rotation failed.
     #[error(transparent)]
     Rotate(#[from] RotateError),

@@ -8,9 +8,12 @@
 
 mod redrive;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use domain::delivery::{Delivery, WRITE_AHEAD_DELAY_SECS};
+use domain::{
+    delivery::{Delivery, WRITE_AHEAD_DELAY_SECS},
+    id::WebhookId,
+};
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use platform::{
@@ -18,7 +21,10 @@ use platform::{
     deadline::Deadline,
     queue::{Queue, QueueError},
     random,
-    table::{Table, TableError, Written},
+    table::{
+        Table, TableError, Written,
+        overdue::{Overdue, Position},
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +96,7 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
     let (mut listed, mut failure) = (Ok(()), None);
     let mut position = Some(start.clone());
     while let Some(from) = position.take_if(|_| deadline.leaves(REDRIVE_TIME)) {
-        let overdue = match app.table.overdue(from.clone(), before).await {
+        let overdue = match overdue(app, from.clone(), before).await {
             Ok(overdue) => overdue,
             Err(error) => {
                 (position, listed) = (Some(from), Err(error));
@@ -130,6 +136,18 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
         );
     }
     failure.map_or(Ok(swept), Err)
+}
+
+/// Returns the next overdue deliveries, without those that may be waiting for their webhook's rate
+/// limit: a new message would move them to the end of the line, every time. A message that was lost
+/// there is found once the line has ended.
+async fn overdue(app: &App, from: Position, before: Timestamp) -> Result<Overdue, TableError> {
+    let mut overdue = app.table.overdue(from, before).await?;
+    let webhooks: BTreeSet<WebhookId> = overdue.rows.iter().map(|row| row.id.webhook).collect();
+    let ends = app.table.line_ends(webhooks).await?;
+    let may_wait = |row: &Delivery| ends.get(&row.id.webhook).is_some_and(|end| *end >= before);
+    overdue.rows.retain(|row| !may_wait(row));
+    Ok(overdue)
 }
 
 /// Re-queues one delivery. The message is sent before the row is written. It matches both the old

@@ -71,7 +71,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// How late a retry may be before it is skipped.
 const LATE_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 /// Minimum number of messages of a line that return each second after its limit changed.
-const RETURNS_PER_SECOND: i32 = 100;
+const RETURNS_PER_SECOND: i32 = 50;
 /// Minimum time before a waiting message checks whether its line is still valid.
 const MIN_LINE_CHECK: SignedDuration = SignedDuration::from_secs(5);
 /// Maximum time in seconds that a message stays hidden after its handling failed. After an outage,
@@ -256,8 +256,7 @@ pub fn parse_retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 /// A message notices a change of the limit when it checks whether its line is still valid: after an
 /// eighth of its waiting time or sooner, so that at least [`RETURNS_PER_SECOND`] waiting messages
 /// return each second after a change, but at most once per [`MIN_LINE_CHECK`]. n waiting messages
-/// together check about 100 · (1 + ln(n / 500)) times a second. With a limit above 12 per second,
-/// that is about fifty checks per request.
+/// together check about 50 · (1 + ln(n / 250)) times a second.
 pub fn line_delay(place: Timestamp, limit: u32, now: Timestamp) -> u32 {
     let wait = place.duration_since(now);
     // The number of messages ahead of it in the line.

@@ -9,13 +9,13 @@
 pub mod receipts;
 pub mod redrive;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
     types::{BatchResultErrorEntry, SendMessageBatchRequestEntry},
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::aws::AwsError;
@@ -63,13 +63,41 @@ pub enum QueueError {
     #[error("SQS: {0}")]
     Aws(#[from] AwsError),
     /// SQS rejected some messages of a batch in every try.
-    #[error("SQS rejected {left} messages of a batch: {code}")]
-    Partly {
+    #[error("SQS rejected {count} messages of a batch: {code}")]
+    Rejected {
         /// Number of messages that were not sent.
-        left: usize,
+        count: usize,
         /// Error code of the first one.
         code: String,
     },
+}
+
+/// Some messages were not sent, or may not have been.
+#[derive(Debug, thiserror::Error)]
+#[error("{} messages not sent: {error}", unsent.len())]
+pub struct PartialSend {
+    /// Their positions in the list.
+    pub unsent: BTreeSet<usize>,
+    /// The first error.
+    #[source]
+    pub error: QueueError,
+}
+
+impl PartialSend {
+    /// These entries were not sent. Their IDs are their positions.
+    fn of(entries: &[SendMessageBatchRequestEntry], error: QueueError) -> Self {
+        let positions = entries.iter().filter_map(|entry| entry.id().parse().ok());
+        Self {
+            unsent: positions.collect(),
+            error,
+        }
+    }
+}
+
+impl From<PartialSend> for QueueError {
+    fn from(partial: PartialSend) -> Self {
+        partial.error
+    }
 }
 
 impl Queue {
@@ -108,20 +136,39 @@ impl Queue {
         .await
     }
 
-    /// Sends any number of messages, in batches. Failed entries are retried a few times.
-    pub async fn send_all(&self, messages: Vec<OutgoingMessage>) -> Result<(), QueueError> {
-        messages.iter().try_for_each(check_size)?;
-        stream::iter(batches(messages))
-            .map(|batch| self.send_batch(batch))
+    /// Sends any number of messages, in batches. Failed entries are retried a few times, and no
+    /// failure stops the other messages.
+    ///
+    /// # Errors
+    ///
+    /// Names the messages that were not sent, or may not have been. None are sent if one of them is
+    /// too large.
+    pub async fn send_all(&self, messages: Vec<OutgoingMessage>) -> Result<(), PartialSend> {
+        let all = || (0..messages.len()).collect();
+        messages
+            .iter()
+            .try_for_each(check_size)
+            .map_err(|error| PartialSend {
+                unsent: all(),
+                error,
+            })?;
+        let batches = stream::iter(batches(messages)).map(|batch| self.send_batch(batch));
+        let results: Vec<_> = batches
             .buffer_unordered(MAX_CONCURRENT_BATCHES)
-            .try_collect()
-            .await
+            .collect()
+            .await;
+        let failed = results.into_iter().filter_map(Result::err);
+        failed
+            .reduce(|mut first, other| {
+                first.unsent.extend(other.unsent);
+                first
+            })
+            .map_or(Ok(()), Err)
     }
 
-    async fn send_batch(&self, batch: Vec<OutgoingMessage>) -> Result<(), QueueError> {
+    async fn send_batch(&self, batch: Vec<(usize, OutgoingMessage)>) -> Result<(), PartialSend> {
         let mut left: Vec<_> = batch
             .into_iter()
-            .enumerate()
             .map(|(index, message)| entry(index, message))
             .collect();
         for round in 1.. {
@@ -130,7 +177,10 @@ impl Queue {
                 .send_message_batch()
                 .queue_url(&self.url)
                 .set_entries(Some(left.clone()));
-            let response = request.send().await.map_err(AwsError::from)?;
+            let response = match request.send().await {
+                Ok(response) => response,
+                Err(error) => return Err(PartialSend::of(&left, AwsError::from(error).into())),
+            };
             left.retain(|entry| {
                 response
                     .successful()
@@ -151,10 +201,11 @@ impl Queue {
                     .first()
                     .map_or("unknown", |failed| failed.code())
                     .to_owned();
-                return Err(QueueError::Partly {
-                    left: left.len(),
+                let error = QueueError::Rejected {
+                    count: left.len(),
                     code,
-                });
+                };
+                return Err(PartialSend::of(&left, error));
             }
             tokio::time::sleep(Duration::from_millis(25) * 2_u32.pow(round)).await;
         }
@@ -207,21 +258,21 @@ fn delay(seconds: u32) -> Option<i32> {
         .filter(|seconds| *seconds > 0)
 }
 
-/// Splits messages into batches of at most 10 and 1 MiB, in order.
-fn batches(messages: Vec<OutgoingMessage>) -> Vec<Vec<OutgoingMessage>> {
-    let mut batches: Vec<Vec<OutgoingMessage>> = Vec::new();
+/// Splits messages into batches of at most 10 and 1 MiB, in order, each with its position.
+fn batches(messages: Vec<OutgoingMessage>) -> Vec<Vec<(usize, OutgoingMessage)>> {
+    let mut batches: Vec<Vec<(usize, OutgoingMessage)>> = Vec::new();
     let mut room = 0;
-    for message in messages {
+    for (index, message) in messages.into_iter().enumerate() {
         let size = message.body.len();
         if let Some(batch) = batches
             .last_mut()
             .filter(|batch| batch.len() < MAX_COUNT && size <= room)
         {
             room -= size;
-            batch.push(message);
+            batch.push((index, message));
         } else {
             room = MAX_BYTES.saturating_sub(size);
-            batches.push(vec![message]);
+            batches.push(vec![(index, message)]);
         }
     }
     batches
@@ -326,11 +377,26 @@ mod tests {
                 .await
                 .expect_err("refused");
             assert!(
-                matches!(error, QueueError::Partly { left: 1, .. }),
+                matches!(
+                    error,
+                    PartialSend {
+                        error: QueueError::Rejected { count: 1, .. },
+                        ..
+                    }
+                ),
                 "{error}"
             );
             assert_eq!(requests.lock().expect("lock").len(), rounds);
         }
+    }
+
+    #[tokio::test]
+    async fn failed_batch_does_not_stop_the_others() {
+        let (queue, requests) = queue(|_, body| (body == "3" || body == "14").then(|| json!(1)));
+        let messages = (0..25).map(|n| message(n.to_string())).collect();
+        let partial = queue.send_all(messages).await.expect_err("refused");
+        assert_eq!(partial.unsent, BTreeSet::from([3, 14]));
+        assert_eq!(requests.lock().expect("lock").len(), 3);
     }
 
     #[tokio::test]
@@ -358,7 +424,7 @@ mod tests {
             .send_all(vec![message("a".repeat(MAX_BYTES + 1))])
             .await
             .expect_err("too large");
-        assert!(matches!(error, QueueError::TooLarge(_)));
+        assert!(matches!(error.error, QueueError::TooLarge(_)));
     }
 
     #[test]
@@ -385,9 +451,9 @@ mod tests {
             let batches = batches(messages.clone());
             for batch in &batches {
                 prop_assert!((1..=MAX_COUNT).contains(&batch.len()));
-                prop_assert!(batch.iter().map(|message| message.body.len()).sum::<usize>() <= MAX_BYTES);
+                prop_assert!(batch.iter().map(|(_, message)| message.body.len()).sum::<usize>() <= MAX_BYTES);
             }
-            prop_assert_eq!(batches.concat(), messages);
+            prop_assert_eq!(batches.concat(), messages.into_iter().enumerate().collect::<Vec<_>>());
         }
     }
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use platform::table::Key;
 use serde_json::{Value, json};
 use tests::{
-    fake::{receiver::Reply, sqs::Name},
+    fake::{Fate, receiver::Reply, sqs::Name},
     memory::{measures, peak_mib, reset_peak},
 };
 
@@ -72,6 +72,32 @@ async fn large_event_is_delivered_whole_by_first_attempt_retry_and_late_manual_r
         expiry(Key::event_data(event.id)),
         expiry(Key::event(event.id)),
         "extended together"
+    );
+}
+
+#[tokio::test]
+async fn data_does_not_expire_before_a_row_that_was_written_later() {
+    let mut system = super::system().await;
+    system.webhook("hook", json!({})).await;
+    let mut rows = 0;
+    system.fake.plan(move |call| {
+        let is_row = call.operation == "PutItem" && call.request["Item"]["matches"].is_object();
+        rows += usize::from(is_row);
+        if is_row && rows == 1 {
+            Fate::Fails("ResourceNotFoundException")
+        } else {
+            Fate::Answered
+        }
+    });
+    let event = system.publish("message", zeros()).await;
+    system.step_on(&[Name::Events]).await.expect("a failed try");
+    system.set_time(system.time() + SignedDuration::from_hours(3));
+    system.step_on(&[Name::Events]).await.expect("another try");
+    let state = system.fake.state();
+    let expiry = |key: Key| state.table.items()[&(key.pk, key.sk)]["expires_at"].clone();
+    assert_eq!(
+        expiry(Key::event_data(event.id)),
+        expiry(Key::event(event.id))
     );
 }
 

@@ -8,7 +8,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::fake::{
-    Fate,
+    Call, Fate,
     receiver::{Hit, Reply},
     sqs::Name,
     system::System,
@@ -68,6 +68,32 @@ async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
             "{times:?}"
         );
     }
+}
+
+/// Waiting messages check their line often: that reads no events.
+#[tokio::test]
+async fn message_in_a_line_reads_only_its_webhook() {
+    let mut system = super::system().await;
+    system
+        .webhook("hook", json!({"rate_limit_per_second": 1}))
+        .await;
+    for n in 0..30 {
+        let data = json!({"text": "x".repeat(40_000), "n": n});
+        system.publish("message", data).await;
+    }
+    system.run().await;
+    let state = system.fake.state();
+    let reads = state
+        .calls
+        .iter()
+        .filter(|call| call.operation == "BatchGetItem");
+    let of_events = |read: &&Call| {
+        let keys = read.request.to_string();
+        keys.matches("events#20").count()
+    };
+    let events: usize = reads.clone().map(|read| of_events(&read)).sum();
+    assert!(events <= 2 * 30, "{events} reads of 30 events");
+    assert!(reads.count() > 60, "lines were checked");
 }
 
 #[tokio::test]

@@ -3,8 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use domain::{delivery::Status, id::DeliveryId};
-use jiff::SignedDuration;
-use platform::{deadline::Deadline, table::overdue::Position};
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use platform::{
+    deadline::Deadline,
+    table::{Key, overdue::Position},
+};
 use serde_json::{Value, json};
 use sweeper::{Request, Swept};
 use tests::{
@@ -51,6 +54,36 @@ fn lose(system: &System) {
         .state()
         .queues
         .delete(&lost.iter().map(|message| message.id.as_str()).collect());
+}
+
+/// A new message would get a place at the end of the line, and every run would move it there again.
+#[tokio::test]
+async fn delivery_in_a_line_keeps_its_place_until_the_line_has_ended() {
+    let mut system = super::system().await;
+    let fields = json!({"retry": {"type": "custom", "delays_seconds": [600, 86_400]}, "rate_limit_per_second": 1});
+    let webhook = system.webhook("hook", fields).await;
+    system.receiver.script(|_| Reply::Status(500));
+    system.publish("message", json!({})).await;
+    system.step().await.expect("the event");
+    system.step().await.expect("the first attempt");
+    let (key, end) = (Key::pace(webhook.id), system.time() + 5.hours());
+    let micros = |at: Timestamp| json!({"N": at.as_microsecond().to_string()});
+    let line = json!({
+        "pk": {"S": key.pk}, "sk": {"S": key.sk}, "since": {"N": "0"},
+        "next": micros(system.time() + 1.hours()), "line": micros(end),
+    });
+    system.fake.state().table.seed(line);
+    system.step().await.expect("the retry gets a place");
+    assert_eq!(system.receiver.hits().len(), 1, "not called yet");
+    let hours = SignedDuration::from_hours;
+    assert_eq!(sweep(&mut system, hours(2)).await, Swept::default());
+    lose(&system);
+    assert_eq!(sweep(&mut system, hours(3)).await, Swept::default());
+    assert_eq!(
+        sweep(&mut system, hours(2)).await.sent,
+        1,
+        "lost, as the line has ended"
+    );
 }
 
 #[tokio::test]

@@ -37,31 +37,61 @@ async fn the_same_key_twice_in_one_batch_is_one_event_and_one_message() {
 }
 
 #[tokio::test]
-async fn entry_whose_claim_fails_fails_alone() {
+async fn entries_that_the_queue_rejects_fail_alone() {
     let api = Api::new().await;
-    let event = |key: Option<&str>| json!({"type": "message", "data": {}, "idempotency_key": key});
-    let mut claims = 0;
+    let mut sends = 0;
     api.fake.plan(move |call| {
-        let is_claim = call.operation == "PutItem" && call.request.to_string().contains("claim#");
-        claims += usize::from(is_claim);
-        if is_claim && claims == 2 {
+        sends += usize::from(call.operation == "SendMessageBatch");
+        if call.operation == "SendMessageBatch" && sends == 2 {
+            Fate::Fails("AccessDenied")
+        } else {
+            Fate::Answered
+        }
+    });
+    let events: Vec<Value> = (0..25)
+        .map(|n| json!({"type": "message", "data": {"n": n}, "idempotency_key": format!("k{n}")}))
+        .collect();
+    let batch = json!({"events": events});
+    let answer = api.post("events/batch", batch.clone()).await.expect(202);
+    let failed = |answer: &Value| {
+        let results = answer["results"].as_array().expect("results").iter();
+        results
+            .filter(|result| result["error"]["status"] == 500)
+            .count()
+    };
+    let queued = || api.fake.state().queues.on(Name::Events).len();
+    assert_eq!((failed(&answer), queued()), (10, 15), "{answer}");
+    // A repeated request sends only what was not sent.
+    let answer = api.post("events/batch", batch).await.expect(202);
+    assert_eq!((failed(&answer), queued()), (0, 25), "{answer}");
+}
+
+#[tokio::test]
+async fn failing_table_fails_only_entries_that_need_it_and_only_once() {
+    let api = Api::new().await;
+    api.fake.plan(|call| {
+        if call.operation == "PutItem" && call.request.to_string().contains("claim#") {
             Fate::Fails("ResourceNotFoundException")
         } else {
             Fate::Answered
         }
     });
+    let event = |key: Option<&str>| json!({"type": "message", "data": {}, "idempotency_key": key});
     let batch =
         json!({"events": [event(Some("a")), event(Some("b")), event(None), event(Some("c"))]});
     let answer = api.post("events/batch", batch).await.expect(202);
-    let results = answer["results"].as_array().expect("results");
-    let statuses: Vec<&Value> = results
+    let statuses: Vec<&Value> = answer["results"]
+        .as_array()
+        .expect("results")
         .iter()
         .map(|result| &result["error"]["status"])
         .collect();
-    assert_eq!(
-        statuses,
-        [&Value::Null, &json!(500), &Value::Null, &Value::Null],
-        "{answer}"
-    );
-    assert_eq!(api.fake.state().queues.on(Name::Events).len(), 3);
+    let error = &json!(500);
+    assert_eq!(statuses, [error, error, &Value::Null, error], "{answer}");
+    let claims = api.fake.state();
+    let claims = claims
+        .calls
+        .iter()
+        .filter(|call| call.request.to_string().contains("claim#"));
+    assert_eq!(claims.count(), 1, "no further access that takes its time");
 }

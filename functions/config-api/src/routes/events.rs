@@ -120,7 +120,7 @@ pub async fn publish_batch(
         }
     }
     let mut published = accept_event::publish_all(&app, &caller, BATCH_ROUTE, requests)
-        .await?
+        .await
         .into_iter();
     let results = wrong
         .into_iter()

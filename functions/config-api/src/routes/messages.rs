@@ -16,7 +16,7 @@ use domain::{
 use http::{HeaderMap, StatusCode, header};
 use platform::{
     clock,
-    queue::{OutgoingMessage, ascii_json},
+    queue::{OutgoingMessage, QueueError, ascii_json},
     table::{
         WriteError, Written,
         messages::Kind,
@@ -148,7 +148,11 @@ async fn emit_events(app: &App, row: &Message) -> ApiResult<()> {
             group: None,
         })
         .collect();
-    Ok(app.events.send_all(outgoing).await?)
+    Ok(app
+        .events
+        .send_all(outgoing)
+        .await
+        .map_err(QueueError::from)?)
 }
 
 /// Maximum attempts to cancel a message that changes concurrently.

@@ -102,16 +102,20 @@ impl DeliveryTask {
     /// whether the line is still valid.
     #[must_use]
     pub fn in_line(self, place: Timestamp, line: Line, limit: u32, now: Timestamp) -> (Self, u32) {
-        let waits = self.waits.saturating_add(1);
         (
             Self {
                 due_at: Some(place),
                 line: Some(line),
-                waits,
                 ..self
             },
             line_delay(place, limit, now),
         )
+    }
+
+    /// Whether it waits in a line, and its place there is still ahead at `now`.
+    pub fn is_in_line(&self, now: Timestamp) -> bool {
+        self.line
+            .is_some_and(|line| self.place_in(line, now).is_some())
     }
 
     /// Its place in `line`, if it waits there and the place is still ahead at `now`.
@@ -133,7 +137,7 @@ impl DeliveryTask {
 
     /// Whether the attempt is due at `now`. A message in a line is checked every time it arrives.
     pub fn due(self, now: Timestamp) -> Due {
-        let delay_seconds = if self.line.is_some() && self.waits < MAX_WAITS {
+        let delay_seconds = if self.line.is_some() {
             0
         } else {
             self.delay(now)

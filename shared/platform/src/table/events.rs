@@ -124,10 +124,7 @@ impl Table {
                 data: event.data.clone(),
                 expires_at,
             };
-            // Before the row, so that a row's data always exists.
-            let (Written::Yes | Written::ConditionFailed) = self
-                .put_item(item(&Key::event_data(event.id), None, data)?, absent())
-                .await?;
+            self.put_data(event.id, data, absent()).await?;
         }
         let row = Row {
             id: event.id,
@@ -147,6 +144,24 @@ impl Table {
             Written::Yes => Ok(dispatched),
             Written::ConditionFailed => Ok(self.event(event.id).await?.unwrap_or(dispatched)),
         }
+    }
+
+    /// Writes an event's data. The event's row follows, so that the data of a row always exists.
+    async fn put_data(
+        &self,
+        id: EventId,
+        data: DataRow,
+        absent: Option<Condition>,
+    ) -> Result<(), TableError> {
+        let key = Key::event_data(id);
+        let expires_at = number(data.expires_at);
+        if self.put_item(item(&key, None, data)?, absent).await? == Written::ConditionFailed {
+            // An earlier try wrote it. The data must not expire before the row.
+            let earlier = Condition::that("#expires_at < :at", [(":at", expires_at)]);
+            self.update_item(&key, "SET #expires_at = :at", earlier)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Adds a webhook to the event's matches. Does nothing if it is already there, if the row has

@@ -7,11 +7,16 @@
 //! Changing the limit or enabling the webhook starts a new line, and requests waiting in the old
 //! one must acquire a slot again.
 
+use std::collections::HashMap;
+
 use domain::{id::WebhookId, webhook::Line};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AttributeValue, Condition, Item, Key, Table, TableError, Written, item, number};
+use super::{
+    AttributeValue, Condition, Item, Key, Table, TableError, Written, item, number,
+    unreadable::readable,
+};
 
 /// When a request may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +146,26 @@ impl Table {
             }
         }
         Ok(Slot::RetryAt(now.saturating_add(SOON).unwrap_or(now), line))
+    }
+
+    /// Returns when the waiting lines of these webhooks end, as far as they have one.
+    pub async fn line_ends(
+        &self,
+        webhooks: impl IntoIterator<Item = WebhookId>,
+    ) -> Result<HashMap<WebhookId, Timestamp>, TableError> {
+        let keys: Vec<(WebhookId, Key)> = webhooks
+            .into_iter()
+            .map(|webhook| (webhook, Key::pace(webhook)))
+            .collect();
+        let wanted: Vec<Key> = keys.iter().map(|(_, key)| key.clone()).collect();
+        let items = self.get_all(&wanted).await?;
+        let ends = keys.into_iter().filter_map(|(webhook, key)| {
+            let end = part(items.get(&key)?, "line").and_then(time);
+            readable(webhook, end)
+                .map(|end| Some((webhook, end?)))
+                .transpose()
+        });
+        ends.collect()
     }
 
     /// Acquires a place at the end of the line, or after `first` if the line is empty. None if

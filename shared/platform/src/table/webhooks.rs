@@ -319,6 +319,17 @@ impl Table {
         page.open(KIND, |row| row.open(keys)).await
     }
 
+    /// Returns the rows of these webhooks. Omits missing and unreadable ones.
+    pub async fn webhook_rows(
+        &self,
+        ids: &[WebhookId],
+    ) -> Result<HashMap<WebhookId, Row>, TableError> {
+        let keys: Vec<Key> = ids.iter().map(|id| Key::webhook(*id)).collect();
+        let rows = self.get_all(&keys).await?.into_values();
+        let rows = rows.filter_map(unreadable::from_item::<Row>);
+        Ok(rows.map(|row| (row.id, row)).collect())
+    }
+
     /// Returns until when these webhooks' queued deliveries are cancelled. Omits unreadable ones.
     pub async fn stops(
         &self,

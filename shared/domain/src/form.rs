@@ -49,7 +49,7 @@ pub(crate) fn pair_by_pair(bytes: &[u8], charset: Option<&'static Encoding>) -> 
 }
 
 /// Decodes bytes with a charset; `None` if they are invalid.
-pub(crate) fn text_of(bytes: &[u8], charset: &'static Encoding) -> Option<String> {
+fn text_of(bytes: &[u8], charset: &'static Encoding) -> Option<String> {
     charset
         .decode_without_bom_handling_and_without_replacement(bytes)
         .map(Cow::into_owned)

@@ -41,13 +41,9 @@ impl MediaType {
     }
 
     /// Whether a body of this type may be JSON. Some senders declare JSON as text/plain, and an
-    /// object or array is unlikely to be anything else.
+    /// object or array is unlikely to be anything else. `body` has no byte order mark.
     pub(crate) fn may_be_json(&self, body: &[u8]) -> bool {
-        let start = body
-            .strip_prefix(b"\xef\xbb\xbf")
-            .unwrap_or(body)
-            .trim_ascii_start()
-            .first();
+        let start = body.trim_ascii_start().first();
         let named = self.essence.is_empty()
             || self.essence.ends_with("/json")
             || self.essence.ends_with("+json");
@@ -59,16 +55,24 @@ impl MediaType {
 /// otherwise as UTF-8 (JSON always is). `None` if it is invalid. Borrowed if the bytes are
 /// unchanged.
 pub fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, str>> {
+    let (charset, body) = charset(headers, body);
+    charset.decode_without_bom_handling_and_without_replacement(body)
+}
+
+/// Like [`text`], but replaces invalid bytes by U+FFFD. For bodies that may be cut.
+pub fn text_lossy<'a>(headers: &HeaderMap, body: &'a [u8]) -> Cow<'a, str> {
+    let (charset, body) = charset(headers, body);
+    charset.decode_without_bom_handling(body).0
+}
+
+/// Returns the charset of a body, and the body without its byte order mark.
+fn charset<'a>(headers: &HeaderMap, body: &'a [u8]) -> (&'static Encoding, &'a [u8]) {
+    if let Some((charset, length)) = Encoding::for_bom(body) {
+        return (charset, &body[length..]);
+    }
     let media = MediaType::of(headers);
-    let utf8 = std::str::from_utf8(body)
-        .ok()
-        .filter(|_| media.charset.is_none() || media.may_be_json(body));
-    let (charset, start) = match (Encoding::for_bom(body), utf8) {
-        (Some((charset, length)), _) => (charset, length),
-        (None, Some(_)) => (UTF_8, 0),
-        (None, None) => (media.charset.unwrap_or(UTF_8), 0),
-    };
-    charset.decode_without_bom_handling_and_without_replacement(&body[start..])
+    let is_json = || media.may_be_json(body) && std::str::from_utf8(body).is_ok();
+    (media.charset.filter(|_| !is_json()).unwrap_or(UTF_8), body)
 }
 
 /// Decodes a header value: UTF-8, otherwise Latin-1, which HTTP once specified (RFC 9110, section
@@ -109,6 +113,12 @@ mod tests {
             ),
             ("application/json", &utf16, Some("{\"a\": \"é\"}")),
             ("text/plain", "\u{feff}é".as_bytes(), Some("é")),
+            ("text/plain", &utf16, Some("{\"a\": \"é\"}")),
+            (
+                "text/plain; charset=iso-8859-1",
+                &utf16,
+                Some("{\"a\": \"é\"}"),
+            ),
             ("text/plain; charset=\"x\"", "é".as_bytes(), Some("é")),
             ("text/plain", b"Jos\xe9", None),
             ("text/plain; charset=utf-8", b"Jos\xe9", None),
@@ -116,6 +126,28 @@ mod tests {
         ] {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
             assert_eq!(text(&headers, body).as_deref(), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn cut_bodies_are_decoded_as_far_as_possible() {
+        let utf16: Vec<u8> = "\u{feff}é日"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
+        for (kind, body, expected) in [
+            ("text/plain", &"é日".as_bytes()[..4], "é\u{fffd}"),
+            ("text/plain", &utf16[..5], "é\u{fffd}"),
+            (
+                "text/plain; charset=Shift_JIS",
+                &b"\x93\xfa\x96"[..],
+                "日\u{fffd}",
+            ),
+            ("text/plain; charset=iso-8859-1", b"Jos\xe9", "José"),
+            ("", b"", ""),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
+            assert_eq!(text_lossy(&headers, body), expected, "{kind}");
         }
     }
 

@@ -76,7 +76,11 @@ pub async fn send(
     let (attempt, outcome, response) = builder.send(request, timeout, transport).await?;
     let provider_message_id = response
         .filter(|response| response.status.is_success() && !response.truncated)
-        .and_then(|response| provider.settings.answered_id(&response.body));
+        .and_then(|response| {
+            provider
+                .settings
+                .answered_id(&response.headers, &response.body)
+        });
     Ok(CompletedAttempt {
         attempt,
         outcome,

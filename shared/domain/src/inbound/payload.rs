@@ -1,9 +1,6 @@
 //! Converts an inbound request to the `data` of the event `service.received`.
 
-use std::borrow::Cow;
-
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use encoding_rs::UTF_8;
 use http::{
     HeaderMap, HeaderName,
     header::{CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION},
@@ -13,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Receiver, Request, Verification};
 use crate::{
     form, json,
-    media_type::{MediaType, field_text},
+    media_type::{self, MediaType, field_text},
     secrets::mask::{self, is_secret_header},
 };
 
@@ -66,8 +63,9 @@ pub(crate) fn body(request: &Request<'_>) -> (Value, Option<&'static str>) {
     let read = if media.is_form() {
         form::read(bytes, media.charset).map(|form| unwrap_payload(form, MAX_LEVELS))
     } else {
-        let text = || form::text_of(bytes, media.charset.unwrap_or(UTF_8)).map(Value::from);
-        document(bytes, &media, MAX_LEVELS).or_else(text)
+        media_type::text(request.headers, bytes).map(|text| {
+            document(&text, &media, MAX_LEVELS).unwrap_or_else(|| text.into_owned().into())
+        })
     };
     read.map_or_else(
         || (json!(BASE64_STANDARD.encode(bytes)), Some("base64")),
@@ -85,7 +83,8 @@ pub(crate) fn fields(request: &Request<'_>) -> Option<Value> {
             usize::MAX,
         ));
     }
-    document(request.body, &media, usize::MAX)
+    let text = media_type::text(request.headers, request.body)?;
+    document(&text, &media, usize::MAX)
 }
 
 /// A document for use in an event; converted to text if it is nested too deep.
@@ -97,17 +96,12 @@ pub(crate) fn limit_depth(document: Value) -> Value {
     }
 }
 
-/// Parses the body as JSON, which is UTF-8 whatever the content type declares, unless it isn't
-/// valid UTF-8.
-fn document(bytes: &[u8], media: &MediaType, levels: usize) -> Option<Value> {
-    if !media.may_be_json(bytes) {
+/// Parses a body of this content type as JSON.
+fn document(text: &str, media: &MediaType, levels: usize) -> Option<Value> {
+    if !media.may_be_json(text.as_bytes()) {
         return None;
     }
-    let text = match (std::str::from_utf8(bytes), media.charset) {
-        (Err(_), Some(charset)) => Cow::Owned(form::text_of(bytes, charset)?.into_bytes()),
-        _ => Cow::Borrowed(bytes),
-    };
-    json::read(&text)
+    json::read(text.as_bytes())
         .ok()
         .filter(|value| !is_deep(value, levels))
 }

@@ -1,6 +1,7 @@
 //! A provider's settings, parsed from and written to JSON. Parsing reports every invalid field at
 //! once.
 
+use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
@@ -8,7 +9,7 @@ use super::{Auth, RequestTemplate, Status, template::check_tags};
 use crate::{
     callback::Mapping,
     egress_policy::{self, AllowList},
-    json,
+    json, media_type,
     message::{Channel, new::sender},
     outgoing,
     pointer::Pointer,
@@ -275,9 +276,11 @@ impl Settings {
         }
     }
 
-    /// The provider's own message ID in its response body.
-    pub fn answered_id(&self, body: &[u8]) -> Option<String> {
-        self.id_pointer.as_ref()?.text(&json::read(body).ok()?)
+    /// The provider's own message ID in its response.
+    pub fn answered_id(&self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+        let pointer = self.id_pointer.as_ref()?;
+        let text = media_type::text(headers, body)?;
+        pointer.text(&json::read(text.as_bytes()).ok()?)
     }
 }
 

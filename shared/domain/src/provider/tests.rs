@@ -450,7 +450,7 @@ fn message_ids_are_read_from_responses() {
     let found = |pointer: &str, body: &str| {
         settings(&json!({"response": {"id_pointer": pointer}}))
             .expect("valid")
-            .answered_id(body.as_bytes())
+            .answered_id(&HeaderMap::new(), body.as_bytes())
     };
     assert_eq!(
         found(
@@ -466,10 +466,21 @@ fn message_ids_are_read_from_responses() {
         found("/sid", &format!(r#"{{"sid":"{}"}}"#, "x".repeat(256))),
         None
     );
+    let latin1 = HeaderMap::from_iter([(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json; charset=iso-8859-1"),
+    )]);
+    assert_eq!(
+        settings(&json!({"response": {"id_pointer": "/sid"}}))
+            .expect("valid")
+            .answered_id(&latin1, b"{\"sid\":\"SM1\",\"to\":\"Jos\xe9\"}")
+            .as_deref(),
+        Some("SM1")
+    );
     assert_eq!(
         settings(&json!({}))
             .expect("valid")
-            .answered_id(br#"{"sid":"SM1"}"#),
+            .answered_id(&HeaderMap::new(), br#"{"sid":"SM1"}"#),
         None
     );
 }

@@ -117,7 +117,7 @@ fn bodies_are_parsed_by_content_type() {
         );
     }
     for (content_type, body, expected) in [
-        ("application/json", &b"\xff\xfe{}"[..], "//57fQ=="),
+        ("application/json", &b"\xff\xfe{}x"[..], "//57fXg="),
         (form, b"name=Jos%E9", "bmFtZT1Kb3MlRTk="),
         (
             "application/x-www-form-urlencoded; charset=utf-8",
@@ -149,6 +149,12 @@ fn bodies_are_parsed_by_content_type() {
             json!({"a": "José"}),
         ),
         ("application/json", b"\xff\xfe{\0}\0", json!({})),
+        ("application/json", b"\xff\xfe{}", json!("\u{7d7b}")),
+        ("text/plain", b"\xff\xfe{\0}\0", json!({})),
+        ("text/plain", b"\xfe\xff\0a", json!("a")),
+        ("text/plain; charset=utf-16", b"\xfe\xff\0a", json!("a")),
+        ("text/plain; charset=iso-8859-1", b"\xff\xfea\0", json!("a")),
+        ("text/plain", "\u{feff}é".as_bytes(), json!("é")),
     ] {
         let data = data(&Call::new(&[("content-type", content_type)], body));
         assert_eq!(

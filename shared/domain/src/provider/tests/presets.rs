@@ -176,7 +176,10 @@ fn telegram_requests_match_the_api_and_hide_the_token() {
     );
     assert_eq!(
         one.settings
-            .answered_id(br#"{"ok":true,"result":{"message_id":7}}"#)
+            .answered_id(
+                &http::HeaderMap::new(),
+                br#"{"ok":true,"result":{"message_id":7}}"#
+            )
             .as_deref(),
         Some("7")
     );

@@ -214,6 +214,15 @@ pub fn text(text: &str) -> Validated<String> {
     Ok(text.to_owned())
 }
 
+/// Parses a filter by recipient. The `+` of a phone number means a blank in a query unless it is
+/// encoded.
+pub fn recipient(text: &str) -> Validated<String> {
+    let digits = text
+        .strip_prefix(' ')
+        .filter(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+    Ok(digits.map_or_else(|| text.to_owned(), |digits| format!("+{digits}")))
+}
+
 /// Parses a boolean filter.
 pub fn boolean(text: &str) -> Validated<bool> {
     text.parse()
@@ -233,6 +242,22 @@ pub fn choice<'a, T: Copy>(choices: &'a [(&'a str, T)]) -> impl FnOnce(&str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blank_before_a_phone_number_is_a_plus() {
+        for (text, expected) in [
+            (" 15555550100", "+15555550100"),
+            ("+15555550100", "+15555550100"),
+            ("15555550100", "15555550100"),
+            ("  15555550100", "  15555550100"),
+            (" a@example.com", " a@example.com"),
+            (" 1 2", " 1 2"),
+            (" ", " "),
+            ("", ""),
+        ] {
+            assert_eq!(recipient(text).expect("a filter"), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn lists_are_identified_by_path_and_filters() {

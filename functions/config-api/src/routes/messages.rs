@@ -208,7 +208,7 @@ pub(super) async fn page(
     let status = query
         .filter("status", query::choice(Status::all(channel)))
         .map(|status| status.by(channel));
-    let to = query.filter("to", query::text);
+    let to = query.filter("to", query::recipient);
     let provider = query.filter("provider_id", |text| Ok(text.parse::<ProviderId>()?));
     let range = time_range(app, &mut query);
     let paging = query.paging()?;

@@ -60,8 +60,8 @@ pub fn header_secrets(name: &str, value: &str) -> Vec<String> {
     masked(name, value, Tags::Shown).hidden
 }
 
-/// Masks a header from a third party like [`header()`]. Identifiers, digests and links stay
-/// readable: they look like secrets, but clients need them.
+/// Masks a header from a third party like [`header()`]. Identifiers, digests, links and rate limits
+/// stay readable: they look like secrets, but clients need them.
 pub fn received_header(name: &str, value: &str) -> String {
     if is_identifier(&name.to_ascii_lowercase()) {
         value.to_owned()
@@ -84,10 +84,13 @@ const IDENTIFIERS: [&str; 10] = [
     "tracestate",
 ];
 
-/// `Idempotency-Key` and `I-Twilio-Idempotency-Token` are identifiers, not secrets.
+/// `Idempotency-Key` and `I-Twilio-Idempotency-Token` are identifiers, and `X-RateLimit-Tokens` is a
+/// number; none of them is a secret.
 fn is_identifier(name: &str) -> bool {
     IDENTIFIERS.contains(&name)
-        || name.contains("idempotency")
+        || ["idempotency", "ratelimit", "rate-limit"]
+            .iter()
+            .any(|word| name.contains(word))
         || name.ends_with("-id") && !name.contains("session") && !is_secret_header(name)
 }
 

@@ -165,6 +165,8 @@ fn identifiers_of_third_parties_stay_readable() {
         ("ETag", true),
         ("Location", true),
         ("Idempotency-Key", true),
+        ("X-RateLimit-Tokens", true),
+        ("X-Rate-Limit-Token-Count", true),
         ("X-Request-Id", true),
         ("X-Session", false),
         ("X-Session-Id", false),

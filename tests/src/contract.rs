@@ -90,7 +90,8 @@ pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &
     }
 }
 
-/// Fails if a timestamp set by Tieline does not have exactly three decimals.
+/// Fails if a timestamp set by Tieline does not have exactly three decimals, or an event's time,
+/// which may be the client's, fewer than three.
 fn check_times(name: &str, value: &Value) {
     const OURS: [&str; 8] = [
         "at",
@@ -114,6 +115,13 @@ fn check_times(name: &str, value: &Value) {
                     let decimals = time.split_once('.').map_or("", |(_, decimals)| decimals);
                     assert!(
                         decimals.len() == 4 && decimals.ends_with('Z'),
+                        "{name}: `{field}` is {time}"
+                    );
+                }
+                if let Some(time) = value.as_str().filter(|_| field == "timestamp") {
+                    let decimals = time.split_once('.').map_or("", |(_, decimals)| decimals);
+                    assert!(
+                        decimals.len() >= 4 && decimals.ends_with('Z'),
                         "{name}: `{field}` is {time}"
                     );
                 }

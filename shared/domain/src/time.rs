@@ -78,6 +78,17 @@ pub fn show(time: Timestamp) -> String {
     }
 }
 
+/// Formats the time of an event, from the client or from Tieline: with at least three decimals.
+pub fn show_event(time: Timestamp) -> String {
+    if time == Timestamp::MAX {
+        "9999-12-31T23:59:59.000Z".to_owned()
+    } else if time.subsec_nanosecond() % 1_000_000 == 0 {
+        show_millis(time)
+    } else {
+        time.to_string()
+    }
+}
+
 /// Formats a time recorded by Tieline: always with exactly three decimals.
 pub fn show_millis(time: Timestamp) -> String {
     format!("{time:.3}")
@@ -223,6 +234,24 @@ mod tests {
             "9999-12-31T23:59:59-00:01",
         ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn event_times_have_at_least_three_decimals() {
+        for (text, shown) in [
+            ("2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00.000Z"),
+            ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.500Z"),
+            ("2026-01-31T12:00:00.1234Z", "2026-01-31T12:00:00.1234Z"),
+            (
+                "2026-01-31T12:00:00.000000001Z",
+                "2026-01-31T12:00:00.000000001Z",
+            ),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+        ] {
+            let time = parse(text).expect("a time");
+            assert_eq!(show_event(time), shown, "{text}");
+            assert_eq!(parse(shown), Some(time), "{text}");
         }
     }
 

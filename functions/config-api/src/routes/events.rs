@@ -214,7 +214,7 @@ fn batch_entry(value: Value, hops: u8) -> Validated<Request> {
 }
 
 fn accepted(event: &Event) -> Value {
-    json!({"id": event.id, "type": event.kind, "timestamp": time::show(event.timestamp)})
+    json!({"id": event.id, "type": event.kind, "timestamp": time::show_event(event.timestamp)})
 }
 
 /// An event as clients see it. The data is kept as JSON text.
@@ -238,7 +238,7 @@ impl View {
         Ok(Self {
             id,
             r#type: kind,
-            timestamp: time::show(timestamp),
+            timestamp: time::show_event(timestamp),
             data: RawValue::from_string(data)?,
         })
     }

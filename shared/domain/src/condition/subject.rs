@@ -118,7 +118,7 @@ impl Field {
         let text = match fact {
             Fact::EventId => event.id.to_string(),
             Fact::EventType => event.kind.to_string(),
-            Fact::EventTimestamp => time::show(event.timestamp),
+            Fact::EventTimestamp => time::show_event(event.timestamp),
             Fact::WebhookId => webhook.to_string(),
             Fact::WebhookName => (*webhook_name)?.to_owned(),
         };

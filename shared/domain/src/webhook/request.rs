@@ -176,7 +176,7 @@ fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Pre
 /// Roots for tags other than the event's data.
 fn roots(webhook: &Webhook, event: &Event) -> Value {
     json!({
-        "event": {"id": event.id, "type": event.kind, "timestamp": time::show(event.timestamp)},
+        "event": {"id": event.id, "type": event.kind, "timestamp": time::show_event(event.timestamp)},
         "webhook": {"id": webhook.id, "name": webhook.settings.name},
     })
 }
@@ -229,7 +229,7 @@ fn body(
         None => Ok(Some(template::envelope(
             settings.format,
             event.kind.as_str(),
-            &time::show(event.timestamp),
+            &time::show_event(event.timestamp),
             &event.data,
         ))),
     }

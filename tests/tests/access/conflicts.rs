@@ -395,3 +395,60 @@ async fn account_must_not_set_a_header_of_its_services_webhooks() {
         assert_eq!(patched.status, 200, "{patch}: {}", patched.body);
     }
 }
+
+#[tokio::test]
+async fn one_response_lists_every_invalid_field() {
+    let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
+    let [_, _, _, _, webhook, provider, _] = resources(&api).await;
+    let own = json!({"name": "own.type"});
+    assert_eq!(api.call("POST", "/v1/event-types", own).await.status, 201);
+    let invalid = json!({"name": "V", "url": "https://s.example.com/", "events": ["message", "mesage"], "bogus": 1});
+    let long = json!({"events": vec!["mesage"; 41]});
+    for (method, path, body, pointers) in [
+        (
+            "POST",
+            "/v1/webhooks".to_owned(),
+            invalid,
+            vec!["/bogus", "/events/1"],
+        ),
+        (
+            "PATCH",
+            format!("/v1/webhooks/{webhook}"),
+            json!({"events": ["message", 1, "mesage"], "timeout_seconds": 0}),
+            vec!["/events/1", "/events/2", "/timeout_seconds"],
+        ),
+        (
+            "PATCH",
+            format!("/v1/webhooks/{webhook}"),
+            long,
+            vec!["/events"],
+        ),
+        (
+            "PATCH",
+            format!("/v1/providers/{provider}"),
+            json!({"channel": "email", "bogus": 1}),
+            vec!["/bogus", "/channel"],
+        ),
+        (
+            "PATCH",
+            format!("/v1/providers/{provider}"),
+            json!({"channel": "fax"}),
+            vec!["/channel"],
+        ),
+        (
+            "PATCH",
+            "/v1/event-types/own.type".to_owned(),
+            json!({"name": "own.other", "bogus": 1}),
+            vec!["/bogus", "/name"],
+        ),
+    ] {
+        let refused = api.call(method, &path, body).await;
+        let errors = refused.body["errors"].as_array().expect("errors");
+        let mut found: Vec<&str> = errors
+            .iter()
+            .filter_map(|error| error["pointer"].as_str())
+            .collect();
+        found.sort_unstable();
+        assert_eq!((refused.status, found), (422, pointers), "{method} {path}");
+    }
+}

@@ -138,14 +138,11 @@ pub async fn patch(
         let mut document = previous.base(patch);
         respell(&mut document, patch, "/request/headers");
         apply(&mut document, patch);
-        let settings = Settings::parse(document, &app.allow, previous.keys())?;
-        if settings.channel != previous.channel {
-            return Err(
-                ValidationErrors::here("can't be changed. Create another provider")
-                    .under("channel")
-                    .into(),
-            );
-        }
+        let moves = document["channel"] != old["channel"];
+        let settings = match Settings::parse(document, &app.allow, previous.keys()) {
+            Ok(settings) if !moves => settings,
+            parsed => return Err(with_channel(parsed, moves).into()),
+        };
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
         let key = key(before.key.clone(), &settings);
         let provider = before
@@ -169,6 +166,16 @@ pub async fn patch(
         Ok(answer(app, &after))
     };
     etag::change(&headers, version, || find(app, id), write).await
+}
+
+/// Adds to the errors of a patch that it changes the channel, unless its channel is itself invalid.
+fn with_channel(parsed: Validated<Settings>, moves: bool) -> ValidationErrors {
+    let mut errors = parsed.err().unwrap_or(ValidationErrors(Vec::new()));
+    if moves && errors.0.iter().all(|error| error.pointer != "/channel") {
+        let fixed = ValidationErrors::here("can't be changed. Create another provider");
+        errors.0.extend(fixed.under("channel").0);
+    }
+    errors
 }
 
 /// Deletes a provider.

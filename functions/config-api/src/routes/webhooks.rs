@@ -16,8 +16,8 @@ use domain::{
     service::Connection,
     signature::SigningSecret,
     time,
-    validation::ValidationErrors,
-    webhook::{Destination, Settings, Webhook},
+    validation::{FieldError, ValidationErrors},
+    webhook::{Destination, MAX_PATTERNS, Settings, Webhook},
 };
 use http::{HeaderMap, StatusCode, header};
 use platform::{
@@ -92,7 +92,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     request_body = schema::WebhookInput,
     responses((status = 201, body = schema::Webhook), schema::ConflictResponse, schema::ErrorResponses))]
 pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
-    let (settings, secret) = Settings::parse(body.json()?, &app.allow)?;
+    let document = body.json()?;
+    let events = document["events"].clone();
+    let (settings, secret) = match Settings::parse(document, &app.allow) {
+        Ok(parsed) => parsed,
+        Err(errors) => return Err(with_unknown_types(&app, errors.into(), &events, None).await?),
+    };
     require_send_scope(&caller, &settings)?;
     check_references(&app, &settings, None).await?;
     check_match_limit(&app, &settings, &[]).await?;
@@ -208,7 +213,15 @@ pub(super) async fn change(
 ) -> ApiResult {
     let change = &change;
     let write = |before: Webhook| async move {
-        let (after, shown) = change(before.clone())?;
+        let (after, shown) = match change(before.clone()) {
+            Ok(changed) => changed,
+            Err(problem) => {
+                let (events, previous) = (&patch["events"], Some(&before.settings));
+                return Err(with_unknown_types(app, problem, events, previous)
+                    .await?
+                    .into());
+            }
+        };
         let to = check_references(app, &after.settings, Some(&before.settings)).await?;
         let subscribed = if before.settings.enabled {
             before.settings.events.as_slice()
@@ -260,23 +273,17 @@ fn same_kind(before: &Value, patch: &Value) -> bool {
         && conditions(patch).is_none_or(|kind| before.get(kind).is_some())
 }
 
-/// Rejects unknown event types, and a connected service that does not exist or whose account sets
-/// one of the webhook's headers. Accepts what the `previous` settings already contain. Returns the
-/// origin that requests go to.
-async fn check_references(
+/// Errors of event types that do not exist, except those that the `previous` settings contain.
+/// Each pattern has its index.
+async fn unknown_types(
     app: &App,
-    settings: &Settings,
+    patterns: impl Iterator<Item = (usize, Pattern)>,
     previous: Option<&Settings>,
-) -> ApiResult<Origin> {
+) -> ApiResult<Vec<FieldError>> {
     let (mut problems, mut names) = (Vec::new(), event_types::Names::default());
     let is_new =
         |pattern: &Pattern| !previous.is_some_and(|previous| previous.events.contains(pattern));
-    for (index, pattern) in settings
-        .events
-        .iter()
-        .enumerate()
-        .filter(|(_, pattern)| is_new(pattern))
-    {
+    for (index, pattern) in patterns.filter(|(_, pattern)| is_new(pattern)) {
         if let Some(kind) = pattern.exact()
             && !event_types::is_known(app, &kind).await?
         {
@@ -289,6 +296,40 @@ async fn check_references(
             );
         }
     }
+    Ok(problems)
+}
+
+/// Adds unknown event types to the other invalid fields of a request. `events` is the field as the
+/// client sent it.
+async fn with_unknown_types(
+    app: &App,
+    problem: Problem,
+    events: &Value,
+    previous: Option<&Settings>,
+) -> ApiResult<Problem> {
+    let events = events.as_array().map_or(&[][..], Vec::as_slice);
+    if problem.errors.is_empty() || events.len() > MAX_PATTERNS {
+        return Ok(problem);
+    }
+    let parse = |event: &Value| Pattern::parse(event.as_str()?).ok();
+    let patterns = events
+        .iter()
+        .enumerate()
+        .filter_map(|(index, event)| Some((index, parse(event)?)));
+    let unknown = unknown_types(app, patterns, previous).await?;
+    Ok(ValidationErrors([problem.errors, unknown].concat()).into())
+}
+
+/// Rejects unknown event types, and a connected service that does not exist or whose account sets
+/// one of the webhook's headers. Accepts what the `previous` settings already contain. Returns the
+/// origin that requests go to.
+async fn check_references(
+    app: &App,
+    settings: &Settings,
+    previous: Option<&Settings>,
+) -> ApiResult<Origin> {
+    let patterns = settings.events.iter().cloned().enumerate();
+    let mut problems = unknown_types(app, patterns, previous).await?;
     let origin = match &settings.destination {
         Destination::Url(url) => Some(Origin::of(url.origin_url())),
         Destination::Service { service, .. } => {

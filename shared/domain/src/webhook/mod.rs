@@ -17,7 +17,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::health::DisabledReason;
-pub use self::{auth::Auth, destination::Destination, health::Health, settings::Settings};
+pub use self::{
+    auth::Auth,
+    destination::Destination,
+    health::Health,
+    settings::{MAX_PATTERNS, Settings},
+};
 use crate::{
     attempt::{Failure, Outcome},
     event::{Event, derived_id},

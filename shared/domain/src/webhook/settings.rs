@@ -97,8 +97,9 @@ impl Success {
     }
 }
 
-/// Maximum number of event patterns and of named secrets of a webhook.
-const MAX_PATTERNS: usize = 40;
+/// Maximum number of event patterns of a webhook.
+pub const MAX_PATTERNS: usize = 40;
+/// Maximum number of named secrets of a webhook.
 const MAX_SECRETS: usize = 20;
 
 impl Settings {

@@ -9,6 +9,7 @@
 
 pub mod accept_event;
 pub mod accept_message;
+pub mod api;
 pub mod http;
 pub mod openapi;
 pub mod retry;

@@ -110,12 +110,11 @@ impl Outcome {
 }
 
 /// Record of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Counts from 1.
     pub number: u32,
     /// When the attempt started.
-    #[schema(value_type = String, format = DateTime)]
     #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
     /// Duration in milliseconds.
@@ -146,7 +145,7 @@ impl Attempt {
 }
 
 /// Recorded request of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requested {
     /// HTTP method.
     pub method: String,

@@ -17,12 +17,6 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{
-        ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, schema::ArrayBuilder, schema::Type,
-    },
-};
 
 use crate::{
     excerpt,
@@ -55,7 +49,7 @@ pub enum Condition {
 }
 
 /// Result of evaluating a condition, with details.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
     /// Whether the whole condition matches.
     pub matched: bool,
@@ -64,7 +58,7 @@ pub struct Verdict {
 }
 
 /// Result of one comparison.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// The field: a path into the event's `data`, or one of `event.id`, `event.type`,
     /// `event.timestamp`, `webhook.id` and `webhook.name`.
@@ -83,7 +77,8 @@ pub struct Comparison {
     pub outcome: bool,
 }
 
-const MAX_COMPARISONS: usize = 50;
+/// Maximum number of comparisons in a condition, and of parts in a group.
+pub const MAX_COMPARISONS: usize = 50;
 /// Steps for finding a field. A path has at most a hundred segments.
 const COMPARISON_STEPS: usize = 500;
 const MAX_DEPTH: usize = 10;
@@ -320,44 +315,6 @@ impl Serialize for Condition {
         self.to_value().serialize(serializer)
     }
 }
-
-impl PartialSchema for Condition {
-    fn schema() -> RefOr<Schema> {
-        let this = || Ref::from_schema_name("Condition");
-        let group = |name: &str| {
-            let parts = ArrayBuilder::new()
-                .items(this())
-                .min_items(Some(1))
-                .max_items(Some(MAX_COMPARISONS));
-            ObjectBuilder::new().property(name, parts).required(name)
-        };
-        let text = || ObjectBuilder::new().schema_type(Type::String);
-        let comparison = ObjectBuilder::new()
-            .property(
-                "field",
-                text().description(Some(
-                    "A path into the event's data, such as `last_reply.author`, or one of `event.id`, \
-                     `event.type`, `event.timestamp`, `webhook.id` and `webhook.name`.",
-                )),
-            )
-            .required("field")
-            .property("op", text().enum_values(Some(op::PARSERS.map(|(name, _)| name))))
-            .required("op")
-            .property("value", ObjectBuilder::new().schema_type(utoipa::openapi::schema::SchemaType::AnyValue))
-            .examples([json!({"field": "last_reply.author", "op": "eq", "value": "end_user"})]);
-        OneOfBuilder::new()
-            .description(Some(
-                "Condition on the event's data. At most 50 comparisons, 10 levels and 16 KiB of JSON.",
-            ))
-            .item(group("all"))
-            .item(group("any"))
-            .item(ObjectBuilder::new().property("not", this()).required("not"))
-            .item(comparison)
-            .into()
-    }
-}
-
-impl ToSchema for Condition {}
 
 #[cfg(test)]
 mod tests;

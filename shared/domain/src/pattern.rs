@@ -6,26 +6,18 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::validation::ClientError;
 
 /// Event type name: words of `a-z0-9_` joined by dots, at most 100 characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-#[schema(value_type = String, max_length = 100, pattern = "^[a-z0-9_]+(\\.[a-z0-9_]+)*$", example = "ticket.created")]
 pub struct EventType(String);
 
 /// Event types that a webhook subscribes to: one (`message`), all with a prefix (`insight.*`), or
 /// all (`*`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-#[schema(
-    value_type = String,
-    max_length = 102,
-    pattern = "^(\\*|[a-z0-9_]+(\\.[a-z0-9_]+)*(\\.\\*)?)$",
-    example = "insight.*"
-)]
 pub struct Pattern(String);
 
 /// Not an event type name.

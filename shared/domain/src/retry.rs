@@ -20,21 +20,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
 
 use crate::validation::{self, FieldReader, Validated};
 
 /// How often and for how long a delivery is retried; at most 7 days in total.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum RetryPolicy {
     /// Every `interval_seconds` for `duration_seconds`, starting with the first attempt.
     Fixed {
         /// Time between two attempts; at least 1, and long enough for at most 1,000 retries.
-        #[schema(required = false, minimum = 1, maximum = 604_800, default = 1_800)]
         interval_seconds: u32,
         /// Time from the first to the last attempt; at least the interval.
-        #[schema(required = false, minimum = 1, maximum = 604_800, default = 86_400)]
         duration_seconds: u32,
     },
     /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h after the first attempt.
@@ -42,7 +39,6 @@ pub enum RetryPolicy {
     /// Individual delays, each relative to the previous attempt.
     Custom {
         /// 1 to 100 delays of at least 1 second each.
-        #[schema(min_items = 1, max_items = 100)]
         delays_seconds: Vec<u32>,
     },
     /// No retries.

@@ -8,14 +8,13 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
 
 use crate::validation::{self, ClientError, Validated, ValidationErrors};
 
 macro_rules! scopes {
     ($($(#[doc = $doc:literal])+ $scope:ident $name:tt),* $(,)?) => {
         /// A permission.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Scope {
             $($(#[doc = $doc])+ #[serde(rename = $name)] $scope,)*
         }
@@ -128,7 +127,7 @@ impl fmt::Display for Scope {
 }
 
 /// The scopes of a credential.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {

@@ -41,7 +41,7 @@ pub struct Settings {
 }
 
 /// Role in the organisation. Informational only: scopes grant permissions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Manages integrations.

@@ -1,24 +1,65 @@
 //! Entity tags (the quoted version of a resource) and optimistic concurrency control.
 
+use std::convert::Infallible;
+
+use axum::{
+    Json,
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::validation::ValidationErrors;
-use http::{HeaderMap, HeaderValue, header::IF_MATCH};
+use http::{
+    HeaderValue, StatusCode,
+    header::{ETAG, IF_MATCH},
+    request::Parts,
+};
 use platform::table::{TableError, WriteError};
-use serde_json::Value;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{ApiResult, Problem};
 
-/// Returns the `ETag` of a version.
-pub fn of(version: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+/// A resource with its `ETag`.
+#[derive(Debug)]
+pub struct Tagged<T> {
+    etag: HeaderValue,
+    body: T,
 }
 
-/// Returns the `ETag` of a resource without a version: a hash of its representation.
-pub fn of_shown(body: &Value) -> HeaderValue {
-    let digest = Sha256::digest(body.to_string());
-    let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&digest[..15]));
-    HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
+impl<T> Tagged<T> {
+    /// A resource with a version.
+    pub fn new(version: u64, body: T) -> Self {
+        let etag = tag(&version.to_string());
+        Self { etag, body }
+    }
+
+    /// A resource without a version: its `ETag` is a hash of its representation.
+    pub fn hashed(body: T) -> Self
+    where
+        T: Serialize,
+    {
+        // If it can't be serialized, there is no response either.
+        let digest = Sha256::digest(serde_json::to_vec(&body).unwrap_or_default());
+        let etag = tag(&BASE64_URL_SAFE_NO_PAD.encode(&digest[..15]));
+        Self { etag, body }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        ([(ETAG, self.etag)], Json(self.body)).into_response()
+    }
+}
+
+fn tag(text: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{text}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// A stored resource with a version for optimistic locking.
+pub trait Versioned {
+    /// The current version.
+    fn version(&self) -> u64;
 }
 
 /// Error of a change.
@@ -63,55 +104,86 @@ enum Precondition {
     Matched,
 }
 
-/// Returns 412 if `If-Match` does not include the version (RFC 9110 §13.1.1).
-fn check(headers: &HeaderMap, version: u64) -> ApiResult<Precondition> {
-    let mut tags = headers.get_all(IF_MATCH).iter().peekable();
-    if tags.peek().is_none() {
-        return Ok(Precondition::None);
-    }
-    let current = of(version);
-    let named = tags
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim);
-    let matched = named.into_iter().any(|tag| tag == "*" || current == tag);
-    if matched {
-        Ok(Precondition::Matched)
-    } else {
-        Err(Problem::stale())
+/// The `If-Match` headers of a request (RFC 9110 §13.1.1).
+#[derive(Debug)]
+pub struct IfMatch(Vec<HeaderValue>);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(
+            parts.headers.get_all(IF_MATCH).iter().cloned().collect(),
+        ))
     }
 }
 
 /// Maximum attempts of a change that conflicts with concurrent changes.
 const MAX_ATTEMPTS: usize = 5;
 
-/// Reads a resource with `read` and changes it with `write`, which fails if the resource has
-/// changed in the meantime. With `If-Match` the conflict is returned as 412; without it, the change
-/// is retried on the new version.
-pub async fn change<T, D, F, G>(
-    headers: &HeaderMap,
-    version: impl Fn(&T) -> u64,
-    read: impl Fn() -> F,
-    write: impl Fn(T) -> G,
-) -> ApiResult<D>
-where
-    F: Future<Output = ApiResult<T>>,
-    G: Future<Output = Result<D, UpdateError>>,
-{
-    for _ in 0..MAX_ATTEMPTS {
-        let before = read().await?;
-        let precondition = check(headers, version(&before))?;
-        match (write(before).await, precondition) {
-            (Err(UpdateError::Write(WriteError::Changed)), Precondition::Matched) => {
-                return Err(Problem::stale());
-            }
-            (Err(UpdateError::Write(WriteError::Changed)), Precondition::None) => {}
-            (Err(UpdateError::Write(error)), _) => return Err(error.into()),
-            (Err(UpdateError::Problem(problem)), _) => return Err(problem),
-            (Ok(done), _) => return Ok(done),
+impl IfMatch {
+    /// Returns 412 if there is an `If-Match` that does not include the version.
+    fn check(&self, version: u64) -> ApiResult<Precondition> {
+        if self.0.is_empty() {
+            return Ok(Precondition::None);
+        }
+        let current = tag(&version.to_string());
+        let mut named = self
+            .0
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim);
+        if named.any(|tag| tag == "*" || current == tag) {
+            Ok(Precondition::Matched)
+        } else {
+            Err(Problem::stale())
         }
     }
-    Err(WriteError::Changed.into())
+
+    /// Reads a resource with `read` and changes it with `write`, which fails if the resource has
+    /// changed in the meantime. With `If-Match` the conflict is returned as 412; without it, the
+    /// change is retried on the new version.
+    pub async fn change<T, D, F, G>(
+        &self,
+        read: impl Fn() -> F,
+        write: impl Fn(T) -> G,
+    ) -> ApiResult<D>
+    where
+        T: Versioned,
+        F: Future<Output = ApiResult<T>>,
+        G: Future<Output = Result<D, UpdateError>>,
+    {
+        for _ in 0..MAX_ATTEMPTS {
+            let before = read().await?;
+            let precondition = self.check(before.version())?;
+            match (write(before).await, precondition) {
+                (Err(UpdateError::Write(WriteError::Changed)), Precondition::Matched) => {
+                    return Err(Problem::stale());
+                }
+                (Err(UpdateError::Write(WriteError::Changed)), Precondition::None) => {}
+                (Err(UpdateError::Write(error)), _) => return Err(error.into()),
+                (Err(UpdateError::Problem(problem)), _) => return Err(problem),
+                (Ok(done), _) => return Ok(done),
+            }
+        }
+        Err(WriteError::Changed.into())
+    }
+
+    /// Like [`Self::change`] for a deletion, which is answered with 204.
+    pub async fn delete<T, F, G>(
+        &self,
+        read: impl Fn() -> F,
+        write: impl Fn(T) -> G,
+    ) -> ApiResult<StatusCode>
+    where
+        T: Versioned,
+        F: Future<Output = ApiResult<T>>,
+        G: Future<Output = Result<(), UpdateError>>,
+    {
+        self.change(read, write).await?;
+        Ok(StatusCode::NO_CONTENT)
+    }
 }
 
 #[cfg(test)]
@@ -120,10 +192,8 @@ mod tests {
 
     #[test]
     fn if_match_accepts_only_the_current_version() {
-        let with = |value: &str| {
-            HeaderMap::from_iter([(IF_MATCH, HeaderValue::try_from(value).expect("a value"))])
-        };
-        assert_eq!(check(&HeaderMap::new(), 3).ok(), Some(Precondition::None));
+        let with = |value: &str| IfMatch(vec![HeaderValue::try_from(value).expect("a value")]);
+        assert_eq!(IfMatch(Vec::new()).check(3).ok(), Some(Precondition::None));
         for (value, matched) in [
             ("\"3\"", true),
             ("*", true),
@@ -133,7 +203,7 @@ mod tests {
             ("W/\"3\"", false),
         ] {
             assert_eq!(
-                check(&with(value), 3).ok(),
+                with(value).check(3).ok(),
                 matched.then_some(Precondition::Matched),
                 "{value}"
             );

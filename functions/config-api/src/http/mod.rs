@@ -16,21 +16,47 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header::LOCATION};
 
 pub use self::problem::Problem;
-pub use self::{body::JsonBody, path::PathId, problem::ApiResult};
+pub use self::{
+    body::JsonBody,
+    etag::{IfMatch, Tagged, UpdateError, Versioned},
+    path::PathId,
+    problem::ApiResult,
+};
 
-/// Returns a response with the `Location` of a new resource. `list` is the path of its collection,
-/// such as `/v1/users`.
-pub fn created(
+/// A response with the `Location` of a new resource.
+#[derive(Debug)]
+pub struct Created<T> {
     status: StatusCode,
-    list: &str,
-    id: &impl Display,
-    body: impl IntoResponse,
-) -> Response {
-    let mut response = (status, body).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("{list}/{id}")) {
-        response.headers_mut().insert(LOCATION, location);
+    location: String,
+    body: T,
+}
+
+impl<T> Created<T> {
+    /// A new resource. `list` is the path of its collection, such as `/v1/users`.
+    pub fn new(list: &str, id: &impl Display, body: T) -> Self {
+        Self {
+            status: StatusCode::CREATED,
+            location: format!("{list}/{id}"),
+            body,
+        }
     }
-    response
+
+    /// Changes the status to 202: the resource exists, but its processing has only begun.
+    #[must_use]
+    pub fn accepted(self) -> Self {
+        let status = StatusCode::ACCEPTED;
+        Self { status, ..self }
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.body).into_response();
+        if let Ok(location) = HeaderValue::try_from(self.location) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
+    }
 }
 
 /// Prepends the base path of the public URL to the response's `Location`.

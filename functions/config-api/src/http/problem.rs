@@ -12,6 +12,8 @@ use platform::table::WriteError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api;
+
 /// Maximum number of dependent resources that a conflict lists.
 pub const MAX_LISTED: usize = 5;
 
@@ -37,8 +39,8 @@ pub struct Problem {
     pub detail: String,
     /// Every invalid field, up to 100 entries and 64 KiB. If there are more, the last entry says
     /// how many.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
+    #[serde(serialize_with = "field_errors", skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<api::FieldError>, required = false)]
     pub errors: Vec<FieldError>,
     /// Why the third party did not respond. Only with status 504.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +72,13 @@ pub enum Reason {
 )]
 fn code<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
+}
+
+fn field_errors<S: serde::Serializer>(
+    errors: &[FieldError],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(errors.iter().cloned().map(api::FieldError::from))
 }
 
 impl Problem {
@@ -206,8 +215,16 @@ impl Problem {
     }
 
     /// 409: other resources depend on this one. Lists up to [`MAX_LISTED`] of them.
-    pub fn in_use<T: fmt::Display>(why: &str, ids: impl Iterator<Item = T>, remedy: &str) -> Self {
-        let mut ids: Vec<String> = ids.take(MAX_LISTED + 1).map(|id| id.to_string()).collect();
+    pub fn in_use<T: fmt::Display>(
+        why: &str,
+        ids: impl IntoIterator<Item = T>,
+        remedy: &str,
+    ) -> Self {
+        let mut ids: Vec<String> = ids
+            .into_iter()
+            .take(MAX_LISTED + 1)
+            .map(|id| id.to_string())
+            .collect();
         let more = if ids.len() > MAX_LISTED {
             " and others"
         } else {

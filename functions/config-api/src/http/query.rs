@@ -1,17 +1,21 @@
 //! Query parameters of lists: filters, `limit` and encrypted cursors.
 
-use axum::extract::{FromRequestParts, RawQuery};
+use std::fmt::Display;
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, RawQuery},
+};
 use domain::validation::{FieldReader, Validated, ValidationErrors, one_of, string};
 use http::request::Parts;
 use platform::{
     encryption::AadContext,
     table::pagination::{Page, PageRequest},
 };
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
-use super::{ApiResult, Problem};
-use crate::App;
+use super::{ApiResult, Problem, problem::MAX_LISTED};
+use crate::{App, api};
 
 /// Query parameters. Read like fields of a document, so that one response lists all unknown and
 /// invalid ones.
@@ -46,15 +50,6 @@ impl<S: Sync + Send> FromRequestParts<S> for Query {
             list: list(parts.uri.path(), &query),
         })
     }
-}
-
-/// A page of a list.
-#[derive(Debug, Serialize)]
-pub struct Listing<T> {
-    /// Items of the page.
-    data: Vec<T>,
-    /// Cursor of the next page; null on the last page.
-    next_cursor: Option<String>,
 }
 
 /// The `limit` and `cursor` of a list request.
@@ -112,27 +107,20 @@ impl Paging {
     }
 
     /// Renders the page. `next` is the start of the next page.
-    pub async fn page<T: Serialize>(
+    pub async fn page<T>(
         &self,
         app: &App,
-        data: Vec<T>,
+        data: impl IntoIterator<Item = T>,
         next: Option<String>,
-    ) -> ApiResult<Value> {
-        Ok(json!(self.listing(app, data, next).await?))
-    }
-
-    /// Like [`Self::page`], but without an intermediate JSON tree, for large items.
-    pub async fn listing<T>(
-        &self,
-        app: &App,
-        data: Vec<T>,
-        next: Option<String>,
-    ) -> ApiResult<Listing<T>> {
+    ) -> ApiResult<Json<api::List<T>>> {
         let next_cursor = match next {
             Some(next) => Some(app.keys.get().await?.seal(self.place(), &next)),
             None => None,
         };
-        Ok(Listing { data, next_cursor })
+        Ok(Json(api::List {
+            data: data.into_iter().collect(),
+            next_cursor,
+        }))
     }
 
     fn place(&self) -> AadContext<'_> {
@@ -188,16 +176,21 @@ pub async fn fill_page<T, F: Future<Output = ApiResult<Page<T>>>>(
     })
 }
 
-/// Returns the first `count` matching items, newest first. May return fewer if it would have to
-/// read too many pages.
-pub async fn first<T, F: Future<Output = ApiResult<Page<T>>>>(
-    count: usize,
+/// Returns the 409 for a resource that others use. `user` returns the ID of an item that uses it.
+/// Names fewer users if it would have to read too many pages.
+pub async fn in_use<T, I: Display, F: Future<Output = ApiResult<Page<T>>>>(
+    why: &str,
+    remedy: &str,
     read: impl Fn(PageRequest) -> F,
-    matches: impl Fn(&T) -> bool,
-) -> ApiResult<Vec<T>> {
-    Ok(fill_page(PageRequest::new(None, count), read, matches)
-        .await?
-        .items)
+    user: impl Fn(&T) -> Option<I>,
+) -> ApiResult<Problem> {
+    let page_request = PageRequest::new(None, MAX_LISTED + 1);
+    let page = fill_page(page_request, read, |item| user(item).is_some()).await?;
+    Ok(Problem::in_use(
+        why,
+        page.items.iter().filter_map(user),
+        remedy,
+    ))
 }
 
 /// Parses a filter by the whole name of a resource, at most 100 characters.

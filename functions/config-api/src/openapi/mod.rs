@@ -11,7 +11,7 @@ mod inbound;
 mod names;
 mod patches;
 mod responses;
-pub mod schema;
+
 mod splits;
 mod unions;
 
@@ -21,7 +21,10 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::http::{Problem, auth::SCHEME, problem::Reason};
+use crate::{
+    api,
+    http::{Problem, auth::SCHEME, problem::Reason},
+};
 
 /// Returns the document before routes are added.
 pub fn base() -> OpenApi {
@@ -37,8 +40,8 @@ pub fn base() -> OpenApi {
     let components = ComponentsBuilder::new()
         .schema_from::<Problem>()
         .schema_from::<Reason>()
-        .schema_from::<domain::validation::FieldError>()
-        .schema_from::<schema::Rotation>()
+        .schema_from::<api::FieldError>()
+        .schema_from::<api::Rotation>()
         .security_scheme(SCHEME, SecurityScheme::Http(scheme.build()));
     OpenApiBuilder::new()
         .info(info)

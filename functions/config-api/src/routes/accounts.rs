@@ -2,19 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     account::{Account, Settings},
     audit,
     id::AccountId,
     secrets::Reveal,
-    time,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use platform::{
     clock, random,
     table::{
@@ -23,28 +18,27 @@ use platform::{
         services::StoredService,
     },
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::account_header;
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
         auth::Principal,
-        created,
-        etag::{self, UpdateError},
         patch::apply,
-        problem::MAX_LISTED,
-        query::{self, Query, first},
+        query::{self, Query},
     },
-    openapi::schema,
 };
 
 /// Lists accounts, newest first.
 #[utoipa::path(get, path = "/v1/accounts", operation_id = "listAccounts", tag = "accounts",
     security(("token" = ["services:read"])),
-    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Account>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    params(api::ByName, api::Paging), responses((status = 200, body = api::List<api::Account>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Account>>> {
     let name = query.filter("name", query::name);
     let paging = query.paging()?;
     let page_request = paging.page_request(&app).await?;
@@ -52,22 +46,20 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
         Some(name) => Page::one(app.table.account_named(&name, &app.keys).await?),
         None => app.table.accounts(&page_request, &app.keys).await?,
     };
-    paging
-        .page(
-            &app,
-            items.iter().map(|used| view(&used.account)).collect(),
-            next,
-        )
-        .await
-        .map(Json)
+    let accounts = items.iter().map(|used| api::Account::from(&used.account));
+    paging.page(&app, accounts, next).await
 }
 
 /// Creates an account.
 #[utoipa::path(post, path = "/v1/accounts", operation_id = "createAccount", tag = "accounts",
     security(("token" = ["services:write"])),
-    request_body = schema::AccountInput,
-    responses((status = 201, body = schema::Account), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
+    request_body = api::AccountInput,
+    responses((status = 201, body = api::Account), api::ConflictResponse, api::ErrorResponses))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    body: JsonBody,
+) -> ApiResult<Created<Tagged<api::Account>>> {
     let account = Account::new(
         random::id(),
         Settings::parse(body.json()?, &app.allow)?,
@@ -77,19 +69,17 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
     app.table
         .create_account(&account, &app.keys, &entry)
         .await?;
-    Ok(created(
-        StatusCode::CREATED,
-        "/v1/accounts",
-        &account.id,
-        answer(&account),
-    ))
+    Ok(Created::new("/v1/accounts", &account.id, answer(&account)))
 }
 
 /// Returns an account.
 #[utoipa::path(get, path = "/v1/accounts/{id}", operation_id = "getAccount", tag = "accounts",
     security(("token" = ["services:read"])),
-    params(("id" = schema::AccountId, Path)), responses((status = 200, body = schema::Account), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<AccountId>) -> ApiResult {
+    params(("id" = api::AccountId, Path)), responses((status = 200, body = api::Account), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<AccountId>,
+) -> ApiResult<Tagged<api::Account>> {
     Ok(answer(&find(&app, id).await?.account))
 }
 
@@ -100,15 +90,15 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<AccountId>) -> 
 /// the account's services sets the new authorization's header itself.
 #[utoipa::path(patch, path = "/v1/accounts/{id}", operation_id = "updateAccount", tag = "accounts",
     security(("token" = ["services:write"])),
-    params(("id" = schema::AccountId, Path), schema::IfMatch), request_body = schema::AccountPatch,
-    responses((status = 200, body = schema::Account), schema::ErrorResponses))]
+    params(("id" = api::AccountId, Path), api::IfMatch), request_body = api::AccountPatch,
+    responses((status = 200, body = api::Account), api::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<AccountId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Account>> {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id, &caller);
     let write = |before: Used| async move {
@@ -132,7 +122,7 @@ pub async fn patch(
             .await?;
         Ok(answer(&after))
     };
-    etag::change(&headers, version, || find(app, id), write).await
+    if_match.change(|| find(app, id), write).await
 }
 
 /// Deletes an account.
@@ -140,13 +130,13 @@ pub async fn patch(
 /// Fails with 409 if a service uses it.
 #[utoipa::path(delete, path = "/v1/accounts/{id}", operation_id = "deleteAccount", tag = "accounts",
     security(("token" = ["services:write"])),
-    params(("id" = schema::AccountId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
+    params(("id" = api::AccountId, Path), api::IfMatch),
+    responses((status = 204, description = "Deleted."), api::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<AccountId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
     let write = |used: Used| async move {
@@ -154,24 +144,18 @@ pub async fn delete(
             let read = |page_request: PageRequest| async move {
                 Ok(app.table.services(&page_request, &app.keys).await?)
             };
-            let id = used.account.id;
-            let of_account = |stored: &StoredService| stored.service.settings.account_id == id;
-            let ids = first(MAX_LISTED + 1, read, of_account)
-                .await?
-                .into_iter()
-                .map(|stored| stored.service.id);
-            return Err(
-                Problem::in_use("Services use the account", ids, "Delete them first").into(),
-            );
+            let of_account = |stored: &StoredService| {
+                let service = &stored.service;
+                (service.settings.account_id == id).then_some(service.id)
+            };
+            let (why, remedy) = ("Services use the account", "Delete them first");
+            return Err(query::in_use(why, remedy, read, of_account).await?.into());
         }
         let entry = caller.entry("account.deleted", &used.account.id, Vec::new());
-        app.table
-            .delete_account(&used.account, &entry)
-            .await
-            .map_err(UpdateError::from)
+        app.table.delete_account(&used.account, &entry).await?;
+        Ok(())
     };
-    etag::change(&headers, version, || find(app, id), write).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if_match.delete(|| find(app, id), write).await
 }
 
 /// Returns 409 if a webhook of one of the account's services sets the account's new header.
@@ -194,29 +178,12 @@ async fn find(app: &App, id: AccountId) -> ApiResult<Used> {
         .ok_or_else(|| Problem::not_found("account"))
 }
 
-fn version(used: &Used) -> u64 {
-    used.account.version
+impl Versioned for Used {
+    fn version(&self) -> u64 {
+        self.account.version
+    }
 }
 
-fn answer(account: &Account) -> Response {
-    (
-        [(header::ETAG, etag::of(account.version))],
-        Json(view(account)),
-    )
-        .into_response()
-}
-
-fn view(account: &Account) -> Value {
-    let Account {
-        id,
-        settings,
-        created_at,
-        updated_at,
-        version: _,
-    } = account;
-    let mut view = Value::Object(settings.to_map(Reveal::Hints));
-    view["id"] = json!(id);
-    view["created_at"] = json!(time::show_millis(*created_at));
-    view["updated_at"] = json!(time::show_millis(*updated_at));
-    view
+fn answer(account: &Account) -> Tagged<api::Account> {
+    Tagged::new(account.version, account.into())
 }

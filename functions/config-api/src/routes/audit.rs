@@ -5,16 +5,14 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use domain::audit::Entry;
 use platform::table::pagination::{Page, PageRequest};
-use serde_json::{Value, json};
 
 use super::deliveries::time_range;
 use crate::{
-    App,
+    App, api,
     http::{
         ApiResult,
         query::{self, Query},
     },
-    openapi::schema,
 };
 
 /// Lists configuration changes and rejected requests by known credentials, newest first.
@@ -26,10 +24,13 @@ use crate::{
         ("action" = Option<String>, Query, description = "Only this action, such as `webhook.updated`."),
         ("since" = Option<String>, Query, description = "Only entries at or after this RFC 3339 time."),
         ("until" = Option<String>, Query, description = "Only entries at or before this RFC 3339 time."),
-        schema::Paging,
+        api::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::AuditEntry>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    responses((status = 200, body = api::List<api::AuditEntry>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::AuditEntry>>> {
     let range = time_range(&app, &mut query);
     let [resource, actor, action] =
         ["resource", "actor", "action"].map(|name| query.filter(name, query::text));
@@ -47,8 +48,6 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
             && is(&action, &entry.action)
     };
     let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
-    paging
-        .page(app, items.iter().map(|entry| json!(entry)).collect(), next)
-        .await
-        .map(Json)
+    let entries = items.into_iter().map(api::AuditEntry::from);
+    paging.page(app, entries, next).await
 }

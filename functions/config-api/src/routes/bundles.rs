@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use domain::{
     campaign::{
-        self, Campaign, Import, Plan,
-        import::{Entry, ImportError, Report},
+        Campaign, Import, Plan,
+        import::{Entry, ImportError},
     },
     id::CampaignId,
     provider::Provider,
@@ -19,13 +19,11 @@ use platform::{
     clock, random,
     table::{WriteError, providers::StoredProvider},
 };
-use serde_json::Value;
 
 use super::{campaigns::find, providers::key};
 use crate::{
-    App,
+    App, api,
     http::{ApiResult, JsonBody, PathId, Problem, auth::Principal},
-    openapi::schema,
 };
 
 /// Maximum attempts of an export or import that conflicts with concurrent changes.
@@ -36,12 +34,12 @@ const MAX_ATTEMPTS: usize = 5;
 /// Exporting a campaign that has providers also requires the scope `providers:read`.
 #[utoipa::path(get, path = "/v1/campaigns/{id}/export", operation_id = "exportCampaign", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
-    params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Bundle), schema::ErrorResponses))]
+    params(("id" = api::CampaignId, Path)), responses((status = 200, body = api::Bundle), api::ErrorResponses))]
 pub async fn export(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<CampaignId>,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<api::Bundle>> {
     // A provider in use can't be deleted. If one is missing, the campaign has been changed: read it
     // again.
     for _ in 0..MAX_ATTEMPTS {
@@ -54,7 +52,7 @@ pub async fn export(
         if found.len() == ids.len() {
             let providers: Vec<Provider> =
                 found.into_values().map(|stored| stored.provider).collect();
-            return Ok(Json(campaign::export(&campaign, &providers)));
+            return Ok(Json(api::Bundle::of(&campaign, &providers)));
         }
     }
     Err(Problem::internal(format!(
@@ -68,12 +66,12 @@ pub async fn export(
 /// `providers:write`.
 #[utoipa::path(post, path = "/v1/campaigns/import", operation_id = "importCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
-    request_body = schema::ImportInput, responses((status = 200, body = Report), schema::ConflictResponse, schema::ErrorResponses))]
+    request_body = api::ImportInput, responses((status = 200, body = api::ImportReport), api::ConflictResponse, api::ErrorResponses))]
 pub async fn import(
     State(app): State<Arc<App>>,
     caller: Principal,
     body: JsonBody,
-) -> ApiResult<Json<Report>> {
+) -> ApiResult<Json<api::ImportReport>> {
     let import = Import::parse(body.json()?, &app.allow)?;
     for _ in 0..MAX_ATTEMPTS {
         let existing = app.table.existing(&import.names(), &app.keys).await?;
@@ -85,13 +83,13 @@ pub async fn import(
             caller.require_scope(Scope::ProvidersWrite)?;
         }
         if import.dry_run {
-            return Ok(Json(plan.report));
+            return Ok(Json(plan.report.into()));
         }
         match write(&app, &caller, &plan).await {
             // A name or a provider has changed since the lookup: plan again.
             Err(WriteError::Changed) => {}
             Err(error) => return Err(error.into()),
-            Ok(()) => return Ok(Json(plan.report)),
+            Ok(()) => return Ok(Json(plan.report.into())),
         }
     }
     Err(WriteError::Changed.into())

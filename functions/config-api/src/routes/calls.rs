@@ -9,13 +9,11 @@ use domain::{
 };
 use http::HeaderMap;
 use platform::table::messages::Kind;
-use serde_json::Value;
 
 use super::messages::{answer, page, send};
 use crate::{
-    App,
-    http::{ApiResult, JsonBody, PathId, auth::Principal, query::Query},
-    openapi::schema,
+    App, api,
+    http::{ApiResult, Created, JsonBody, PathId, Tagged, auth::Principal, query::Query},
 };
 
 const ROUTE: &str = "calls";
@@ -26,16 +24,19 @@ const ROUTE: &str = "calls";
 #[utoipa::path(get, path = "/v1/calls", operation_id = "listCalls", tag = "calls",
     security(("token" = ["calls:read"])),
     params(
-        ("status" = Option<schema::CallStatus>, Query, description = "Only with this status."),
+        ("status" = Option<api::CallStatus>, Query, description = "Only with this status."),
         ("to" = Option<String>, Query, description = "Only calls to this number."),
         ("provider_id" = Option<String>, Query, description = "Only through the provider with this ID."),
         ("since" = Option<String>, Query, description = "Only accepted at or after this RFC 3339 time."),
         ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
-        schema::Paging,
+        api::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Call>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> ApiResult<Json<Value>> {
-    page(&app, Kind::Calls, query, |_| true).await.map(Json)
+    responses((status = 200, body = api::List<api::Call>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    query: Query,
+) -> ApiResult<Json<api::List<api::Call>>> {
+    page(&app, Kind::Calls, query, |_| true).await
 }
 
 /// Triggers a phone call through a provider.
@@ -45,21 +46,24 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> ApiResult<Json<V
     security(("token" = ["calls:trigger"])),
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
-    request_body = schema::CallInput,
-    responses((status = 202, body = schema::Call), schema::ErrorResponses))]
+    request_body = api::CallInput,
+    responses((status = 202, body = api::Call), api::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Principal,
     headers: HeaderMap,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Created<Json<api::Call>>> {
     send(&app, &caller, ROUTE, &headers, body, NewMessage::parse_call).await
 }
 
 /// Returns a call with its attempts.
 #[utoipa::path(get, path = "/v1/calls/{id}", operation_id = "getCall", tag = "calls",
     security(("token" = ["calls:read"])),
-    params(("id" = schema::CallId, Path)), responses((status = 200, body = schema::CallWithAttempts), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<CallId>) -> ApiResult {
+    params(("id" = api::CallId, Path)), responses((status = 200, body = api::CallWithAttempts), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<CallId>,
+) -> ApiResult<Tagged<api::CallWithAttempts>> {
     answer(&app, MessageRef::Call(id), "call").await
 }

@@ -2,39 +2,34 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     audit,
     campaign::{Campaign, Settings},
     id::CampaignId,
-    time,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use platform::{clock, random, table::pagination::Page};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
         auth::Principal,
-        created,
-        etag::{self, UpdateError},
         patch::apply,
         query::{self, Query},
     },
-    openapi::schema,
 };
 
 /// Lists campaigns, newest first.
 #[utoipa::path(get, path = "/v1/campaigns", operation_id = "listCampaigns", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
-    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Campaign>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    params(api::ByName, api::Paging), responses((status = 200, body = api::List<api::Campaign>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Campaign>>> {
     let name = query.filter("name", query::name);
     let paging = query.paging()?;
     let page_request = paging.page_request(&app).await?;
@@ -42,24 +37,25 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
         Some(name) => Page::one(app.table.campaign_named(&name).await?),
         None => app.table.campaigns(&page_request).await?,
     };
-    paging
-        .page(&app, items.iter().map(view).collect(), next)
-        .await
-        .map(Json)
+    let campaigns = items.iter().map(api::Campaign::from);
+    paging.page(&app, campaigns, next).await
 }
 
 /// Creates a campaign.
 #[utoipa::path(post, path = "/v1/campaigns", operation_id = "createCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
-    request_body = schema::CampaignInput,
-    responses((status = 201, body = schema::Campaign), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
+    request_body = api::CampaignInput,
+    responses((status = 201, body = api::Campaign), api::ConflictResponse, api::ErrorResponses))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    body: JsonBody,
+) -> ApiResult<Created<Tagged<api::Campaign>>> {
     let campaign = Campaign::new(random::id(), Settings::parse(body.json()?)?, clock::now());
     check_providers(&app, &campaign.settings).await?;
     let entry = caller.entry("campaign.created", &campaign.id, Vec::new());
     app.table.create_campaign(&campaign, &entry).await?;
-    Ok(created(
-        StatusCode::CREATED,
+    Ok(Created::new(
         "/v1/campaigns",
         &campaign.id,
         answer(&campaign),
@@ -69,23 +65,26 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
 /// Returns a campaign.
 #[utoipa::path(get, path = "/v1/campaigns/{id}", operation_id = "getCampaign", tag = "campaigns",
     security(("token" = ["campaigns:read"])),
-    params(("id" = schema::CampaignId, Path)), responses((status = 200, body = schema::Campaign), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<CampaignId>) -> ApiResult {
+    params(("id" = api::CampaignId, Path)), responses((status = 200, body = api::Campaign), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<CampaignId>,
+) -> ApiResult<Tagged<api::Campaign>> {
     Ok(answer(&find(&app, id).await?))
 }
 
 /// Updates a campaign.
 #[utoipa::path(patch, path = "/v1/campaigns/{id}", operation_id = "updateCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
-    params(("id" = schema::CampaignId, Path), schema::IfMatch), request_body = schema::CampaignPatch,
-    responses((status = 200, body = schema::Campaign), schema::ErrorResponses))]
+    params(("id" = api::CampaignId, Path), api::IfMatch), request_body = api::CampaignPatch,
+    responses((status = 200, body = api::Campaign), api::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<CampaignId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Campaign>> {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id, &caller);
     let write = |before: Campaign| async move {
@@ -108,7 +107,7 @@ pub async fn patch(
             .await?;
         Ok(answer(&after))
     };
-    etag::change(&headers, version, || find(app, id), write).await
+    if_match.change(|| find(app, id), write).await
 }
 
 /// Deletes a campaign.
@@ -116,24 +115,21 @@ pub async fn patch(
 /// Its providers are not deleted.
 #[utoipa::path(delete, path = "/v1/campaigns/{id}", operation_id = "deleteCampaign", tag = "campaigns",
     security(("token" = ["campaigns:write"])),
-    params(("id" = schema::CampaignId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
+    params(("id" = api::CampaignId, Path), api::IfMatch),
+    responses((status = 204, description = "Deleted."), api::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<CampaignId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
     let write = |campaign: Campaign| async move {
         let entry = caller.entry("campaign.deleted", &campaign.id, Vec::new());
-        app.table
-            .delete_campaign(&campaign, &entry)
-            .await
-            .map_err(UpdateError::from)
+        app.table.delete_campaign(&campaign, &entry).await?;
+        Ok(())
     };
-    etag::change(&headers, version, || find(app, id), write).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if_match.delete(|| find(app, id), write).await
 }
 
 /// Returns the campaign with this ID.
@@ -155,29 +151,12 @@ async fn check_providers(app: &App, settings: &Settings) -> ApiResult<()> {
     })?)
 }
 
-fn version(campaign: &Campaign) -> u64 {
-    campaign.version
+impl Versioned for Campaign {
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
-fn answer(campaign: &Campaign) -> Response {
-    (
-        [(header::ETAG, etag::of(campaign.version))],
-        Json(view(campaign)),
-    )
-        .into_response()
-}
-
-fn view(campaign: &Campaign) -> Value {
-    let Campaign {
-        id,
-        settings,
-        created_at,
-        updated_at,
-        version: _,
-    } = campaign;
-    let mut view = Value::Object(settings.to_map());
-    view["id"] = json!(id);
-    view["created_at"] = json!(time::show_millis(*created_at));
-    view["updated_at"] = json!(time::show_millis(*updated_at));
-    view
+fn answer(campaign: &Campaign) -> Tagged<api::Campaign> {
+    Tagged::new(campaign.version, campaign.into())
 }

@@ -3,21 +3,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     audit,
     credential::{Credential, Settings, Status, TokenMark, reminder},
     id::CredentialId,
     scope::Scope,
-    time,
     token::Token,
     validation::ValidationErrors,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use jiff::Timestamp;
 use platform::{
     clock, random,
@@ -26,20 +21,16 @@ use platform::{
         pagination::{Page, PageRequest},
     },
 };
-use serde_json::{Value, json};
 
 use super::webhook_actions::overlap;
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
         auth::Principal,
-        created,
-        etag::{self, UpdateError},
         patch::apply,
         query::{self, Query},
     },
-    openapi::schema,
 };
 
 /// Lists credentials.
@@ -48,12 +39,15 @@ use crate::{
 #[utoipa::path(get, path = "/v1/credentials", operation_id = "listCredentials", tag = "credentials",
     security(("token" = ["credentials:read"])),
     params(
-        ("status" = Option<Status>, Query, description = "Only with this status."),
-        ("rotation" = Option<schema::Rotation>, Query, description = "Only credentials whose rotation is overdue, or due within 7 days."),
-        schema::Paging,
+        ("status" = Option<api::CredentialStatus>, Query, description = "Only with this status."),
+        ("rotation" = Option<api::Rotation>, Query, description = "Only credentials whose rotation is overdue, or due within 7 days."),
+        api::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Credential>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    responses((status = 200, body = api::List<api::Credential>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Credential>>> {
     let status = query.filter("status", query::choice(&Status::ALL));
     let rotation = query.filter(
         "rotation",
@@ -84,11 +78,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     };
     let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
     let uses = app.table.last_uses(&items).await?;
-    let data = items
-        .iter()
-        .map(|credential| view(credential, &uses, now))
-        .collect();
-    paging.page(app, data, next).await.map(Json)
+    let data = items.iter().map(|credential| view(credential, &uses, now));
+    paging.page(app, data, next).await
 }
 
 /// Creates a credential.
@@ -97,9 +88,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
 /// have. Creating a credential for another user also requires the scope `users:write`.
 #[utoipa::path(post, path = "/v1/credentials", operation_id = "createCredential", tag = "credentials",
     security(("token" = ["credentials:write"])),
-    request_body = schema::CredentialInput,
-    responses((status = 201, body = schema::Credential), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
+    request_body = api::CredentialInput,
+    responses((status = 201, body = api::Credential), api::ConflictResponse, api::ErrorResponses))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    body: JsonBody,
+) -> ApiResult<Created<Tagged<api::Credential>>> {
     let now = clock::now();
     let settings = Settings::parse(body.json()?, caller.user, now)?;
     require_scopes(&caller, &settings)?;
@@ -123,8 +118,7 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
     app.table
         .create_credential(&credential, now, &entry)
         .await?;
-    Ok(created(
-        StatusCode::CREATED,
+    Ok(Created::new(
         "/v1/credentials",
         &credential.id,
         answer(&app, &credential, Some(&token)).await?,
@@ -134,8 +128,11 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
 /// Returns a credential, without its token.
 #[utoipa::path(get, path = "/v1/credentials/{id}", operation_id = "getCredential", tag = "credentials",
     security(("token" = ["credentials:read"])),
-    params(("id" = schema::CredentialId, Path)), responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<CredentialId>) -> ApiResult {
+    params(("id" = api::CredentialId, Path)), responses((status = 200, body = api::Credential), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<CredentialId>,
+) -> ApiResult<Tagged<api::Credential>> {
     answer(&app, &find(&app, id).await?, None).await
 }
 
@@ -144,20 +141,20 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<CredentialId>) 
 /// Requires every scope that the credential has or is granted.
 #[utoipa::path(patch, path = "/v1/credentials/{id}", operation_id = "updateCredential", tag = "credentials",
     security(("token" = ["credentials:write"])),
-    params(("id" = schema::CredentialId, Path), schema::IfMatch), request_body = schema::CredentialPatch,
-    responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
+    params(("id" = api::CredentialId, Path), api::IfMatch), request_body = api::CredentialPatch,
+    responses((status = 200, body = api::Credential), api::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<CredentialId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Credential>> {
     let patch = &body.json()?;
     change(
         &app,
         id,
-        &headers,
+        &if_match,
         &caller,
         "credential.updated",
         |before, now| {
@@ -182,16 +179,16 @@ pub async fn patch(
 /// their own overlaps. At most three can overlap (otherwise 409). Without `overlap_seconds` all old
 /// tokens stop working. ID, description and scopes are unchanged.
 #[utoipa::path(post, path = "/v1/credentials/{id}/rotate", operation_id = "rotateCredential", tag = "credentials",
-    security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
-    request_body = schema::RotateInput,
-    responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
+    security(("token" = ["credentials:write"])), params(("id" = api::CredentialId, Path), api::IfMatch),
+    request_body = api::RotateInput,
+    responses((status = 200, body = api::Credential), api::ErrorResponses))]
 pub async fn rotate(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<CredentialId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Credential>> {
     let overlap = overlap(body.json_or_default()?, 0)?;
     let (app, id, caller) = (&*app, id, &caller);
     let write = |before: Credential| async move {
@@ -221,27 +218,27 @@ pub async fn rotate(
             .await?;
         Ok(answer(app, &after, Some(&token)).await?)
     };
-    etag::change(&headers, version, || find(app, id), write).await
+    if_match.change(|| find(app, id), write).await
 }
 
 /// Revokes a credential.
 ///
 /// Its tokens stop working immediately. The record remains. Revoking it again has no effect.
 #[utoipa::path(post, path = "/v1/credentials/{id}/revoke", operation_id = "revokeCredential", tag = "credentials",
-    security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
-    responses((status = 200, body = schema::Credential), schema::ErrorResponses))]
+    security(("token" = ["credentials:write"])), params(("id" = api::CredentialId, Path), api::IfMatch),
+    responses((status = 200, body = api::Credential), api::ErrorResponses))]
 pub async fn revoke(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<CredentialId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Credential>> {
     body.empty()?;
     change(
         &app,
         id,
-        &headers,
+        &if_match,
         &caller,
         "credential.revoked",
         |before, now| {
@@ -259,13 +256,13 @@ pub async fn revoke(
 ///
 /// Its tokens stop working immediately.
 #[utoipa::path(delete, path = "/v1/credentials/{id}", operation_id = "deleteCredential", tag = "credentials",
-    security(("token" = ["credentials:write"])), params(("id" = schema::CredentialId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
+    security(("token" = ["credentials:write"])), params(("id" = api::CredentialId, Path), api::IfMatch),
+    responses((status = 204, description = "Deleted."), api::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<CredentialId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
     let write = |credential: Credential| async move {
@@ -275,22 +272,21 @@ pub async fn delete(
         let entry = caller.entry("credential.deleted", &credential.id, Vec::new());
         app.table
             .delete_credential(&credential, other, now, &entry)
-            .await
-            .map_err(UpdateError::from)
+            .await?;
+        Ok(())
     };
-    etag::change(&headers, version, || find(app, id), write).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if_match.delete(|| find(app, id), write).await
 }
 
 /// Updates a credential with `change`.
 async fn change(
     app: &App,
     id: CredentialId,
-    headers: &HeaderMap,
+    if_match: &IfMatch,
     caller: &Principal,
     action: &str,
     change: impl Fn(Credential, Timestamp) -> ApiResult<Credential>,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Credential>> {
     let change = &change;
     let write = |before: Credential| async move {
         let now = clock::now();
@@ -317,7 +313,7 @@ async fn change(
             .await?;
         Ok(answer(app, &after, None).await?)
     };
-    etag::change(headers, version, || find(app, id), write).await
+    if_match.change(|| find(app, id), write).await
 }
 
 async fn find(app: &App, id: CredentialId) -> ApiResult<Credential> {
@@ -327,8 +323,10 @@ async fn find(app: &App, id: CredentialId) -> ApiResult<Credential> {
         .ok_or_else(|| Problem::not_found("credential"))
 }
 
-fn version(credential: &Credential) -> u64 {
-    credential.version
+impl Versioned for Credential {
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 /// Returns 403 if the credential has scopes that the caller lacks.
@@ -390,31 +388,26 @@ impl Rotation {
     }
 }
 
-async fn answer(app: &App, credential: &Credential, token: Option<&Token>) -> ApiResult {
+async fn answer(
+    app: &App,
+    credential: &Credential,
+    token: Option<&Token>,
+) -> ApiResult<Tagged<api::Credential>> {
     let uses = app
         .table
         .last_uses(std::slice::from_ref(credential))
         .await?;
-    let mut body = view(credential, &uses, clock::now());
-    if let Some(token) = token {
-        body["token"] = token.expose().into();
-    }
-    Ok(Response::into_response(
-        ([(header::ETAG, etag::of(credential.version))], Json(body)).into_response(),
-    ))
+    let shown = api::Credential {
+        token: token.map(|token| token.expose().to_owned()),
+        ..view(credential, &uses, clock::now())
+    };
+    Ok(Tagged::new(credential.version, shown))
 }
 
-fn view(credential: &Credential, uses: &HashMap<CredentialId, Timestamp>, now: Timestamp) -> Value {
-    let mut view = credential.settings.to_value();
-    view["id"] = json!(credential.id);
-    view["user_id"] = json!(credential.settings.user_id);
-    view["status"] = json!(credential.status(now));
-    view["token_hint"] = json!(credential.token_hint);
-    view["created_at"] = json!(time::show_millis(credential.created_at));
-    view["created_by"] = json!(credential.created_by);
-    view["rotated_at"] = json!(credential.rotated_at.map(time::show_millis));
-    view["rotation_due_at"] = json!(time::show_millis(credential.rotation_due_at()));
-    view["rotation_overdue"] = json!(credential.is_overdue(now));
-    view["last_used_at"] = json!(uses.get(&credential.id).copied().map(time::show_millis));
-    view
+fn view(
+    credential: &Credential,
+    uses: &HashMap<CredentialId, Timestamp>,
+    now: Timestamp,
+) -> api::Credential {
+    api::Credential::at(now, credential, uses.get(&credential.id).copied())
 }

@@ -4,13 +4,12 @@ mod seen;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{Json, extract::State};
 use domain::{
-    attempt::Attempt,
     delivery::{CancelledUntil, Delivery, DeliveryTask, Status},
     id::{DeliveryId, EventId, WebhookId},
 };
-use http::{StatusCode, header};
+use http::StatusCode;
 use jiff::Timestamp;
 use platform::{
     clock,
@@ -19,18 +18,15 @@ use platform::{
         pagination::{Page, PageRequest, TimeRange},
     },
 };
-use serde_json::{Value, json};
 
 use self::seen::Seen;
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, JsonBody, PathId, Problem, Tagged,
         auth::Principal,
-        etag,
         query::{self, Query},
     },
-    openapi::schema,
     retry,
 };
 
@@ -42,13 +38,16 @@ use crate::{
     params(
         ("webhook_id" = Option<String>, Query, description = "Only to this webhook, including those not yet attempted."),
         ("event_id" = Option<String>, Query, description = "Only deliveries of this event."),
-        ("status" = Option<Status>, Query, description = "Only with this status."),
+        ("status" = Option<api::DeliveryStatus>, Query, description = "Only with this status."),
         ("since" = Option<String>, Query, description = "Only of events accepted at or after this RFC 3339 time."),
         ("until" = Option<String>, Query, description = "Only of events accepted at or before this RFC 3339 time."),
-        schema::Paging,
+        api::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Delivery>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    responses((status = 200, body = api::List<api::Delivery>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Delivery>>> {
     let mut filter = Filter {
         webhook: query.filter("webhook_id", |text| Ok(text.parse()?)),
         event: query.filter("event_id", |text| Ok(text.parse()?)),
@@ -71,10 +70,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     let read = |page_request: PageRequest| async move { find(app, filter, &page_request).await };
     let Page { items, next, .. } =
         query::fill_page(page_request, read, |seen| filter.wants(seen)).await?;
-    paging
-        .page(app, items.iter().map(Seen::view).collect(), next)
-        .await
-        .map(Json)
+    let deliveries = items.iter().map(api::Delivery::from);
+    paging.page(app, deliveries, next).await
 }
 
 /// Returns a delivery with its attempts.
@@ -82,9 +79,12 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
 /// Older attempts may omit `response_body` if there are very many.
 #[utoipa::path(get, path = "/v1/deliveries/{id}", operation_id = "getDelivery", tag = "deliveries",
     security(("token" = ["deliveries:read"])),
-    params(("id" = schema::DeliveryId, Path)),
-    responses((status = 200, body = schema::DeliveryWithAttempts), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<DeliveryId>) -> ApiResult {
+    params(("id" = api::DeliveryId, Path)),
+    responses((status = 200, body = api::DeliveryWithAttempts), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<DeliveryId>,
+) -> ApiResult<Tagged<api::DeliveryWithAttempts>> {
     let (seen, attempts) = match app.table.delivery_with_attempts(id).await? {
         Some((row, attempts)) => {
             let stops = app.table.stops(&[id.webhook]).await?;
@@ -92,8 +92,8 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<DeliveryId>) ->
         }
         None => (pending(&app, id).await?, Vec::new()),
     };
-    let body = with_attempts(&seen, &attempts);
-    Ok(([(header::ETAG, etag::of_shown(&body))], Json(body)).into_response())
+    let delivery = api::DeliveryWithAttempts::new((&seen).into(), attempts);
+    Ok(Tagged::hashed(delivery))
 }
 
 /// Retries a delivery.
@@ -101,14 +101,14 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<DeliveryId>) ->
 /// Retries any delivery except one that has been pending for less than an hour. It continues with
 /// the next attempt number, the same `webhook-id` and a new retry schedule.
 #[utoipa::path(post, path = "/v1/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",
-    security(("token" = ["deliveries:retry"])), params(("id" = schema::DeliveryId, Path)),
-    responses((status = 202, body = schema::Delivery), schema::ConflictResponse, schema::ErrorResponses))]
+    security(("token" = ["deliveries:retry"])), params(("id" = api::DeliveryId, Path)),
+    responses((status = 202, body = api::Delivery), api::ConflictResponse, api::ErrorResponses))]
 pub async fn retry(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<DeliveryId>,
     body: JsonBody,
-) -> ApiResult<(StatusCode, Json<Value>)> {
+) -> ApiResult<(StatusCode, Json<api::Delivery>)> {
     body.empty()?;
     let now = clock::now();
     let was = app.table.delivery(id).await?;
@@ -140,7 +140,7 @@ pub async fn retry(
     {
         Some(row) => Ok((
             StatusCode::ACCEPTED,
-            Json(Seen::of(&row, CancelledUntil::Never).view()),
+            Json((&Seen::of(&row, CancelledUntil::Never)).into()),
         )),
         None => Err(Problem::conflict("An attempt is in progress. Try again.")),
     }
@@ -373,13 +373,17 @@ async fn matches(
 }
 
 /// Returns the deliveries of an event as list items.
-pub(super) async fn of_event(app: &App, event: &Dispatched) -> ApiResult<Vec<Value>> {
+pub(super) async fn of_event(app: &App, event: &Dispatched) -> ApiResult<Vec<api::Delivery>> {
     let all: Vec<_> = event
         .matches
         .iter()
         .map(|webhook| (event, *webhook))
         .collect();
-    Ok(seen(app, &all).await?.iter().map(Seen::view).collect())
+    Ok(seen(app, &all)
+        .await?
+        .iter()
+        .map(api::Delivery::from)
+        .collect())
 }
 
 /// Loads the deliveries of these matches.
@@ -406,12 +410,6 @@ async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> ApiResult<Vec<
         )
     };
     Ok(matches.iter().map(one).collect())
-}
-
-fn with_attempts(seen: &Seen, attempts: &[Attempt]) -> Value {
-    let mut view = seen.view();
-    view["attempts"] = json!(attempts);
-    view
 }
 
 async fn pending_or(app: &App, id: DeliveryId, row: Option<&Delivery>) -> ApiResult<Seen> {

@@ -5,37 +5,28 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Path, State},
-    response::{IntoResponse, Response},
 };
 use domain::{
-    audit, event,
-    event_type::{self, BuiltIn},
+    audit, event, event_type,
     pattern::{EventType, Pattern},
-    time,
     validation::{FieldReader, Validated, ValidationErrors, string},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use platform::{
     clock,
     table::{
-        event_types::{Created, CustomType, MAX_TYPES},
+        event_types::{self as stored, CustomType, MAX_TYPES},
         events::MAX_MATCHES,
     },
 };
-use serde::Serialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, Problem,
-        auth::Principal,
-        created,
-        etag::{self, UpdateError},
-        patch::apply,
-        query::{Listing, Query},
+        ApiResult, Created, IfMatch, JsonBody, Problem, Tagged, Versioned, auth::Principal,
+        patch::apply, query::Query,
     },
-    openapi::schema,
 };
 
 /// Maximum size of a custom type's example, in bytes of JSON. A page contains up to 100.
@@ -44,9 +35,12 @@ const MAX_EXAMPLE: usize = 16 * 1024;
 /// Lists event types: custom types (newest first), then built-in types.
 #[utoipa::path(get, path = "/v1/event-types", operation_id = "listEventTypes", tag = "event types",
     security(("token" = ["events:read"])),
-    params(schema::Paging),
-    responses((status = 200, body = schema::List<schema::EventType>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, query: Query) -> ApiResult<Json<Listing<View>>> {
+    params(api::Paging),
+    responses((status = 200, body = api::List<api::EventType>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    query: Query,
+) -> ApiResult<Json<api::List<api::EventType>>> {
     let paging = query.paging()?;
     let mut page_request = paging.page_request(&app).await?;
     let catalogue = event_type::catalogue();
@@ -59,29 +53,29 @@ pub async fn list(State(app): State<Arc<App>>, query: Query) -> ApiResult<Json<L
     let mut data = Vec::new();
     if shown.is_none() {
         let own = app.table.event_types(&page_request).await?;
-        data.extend(own.items.into_iter().map(View::of));
+        data.extend(own.items.into_iter().map(api::EventType::from));
         if own.next.is_some() {
-            return paging.listing(&app, data, own.next).await.map(Json);
+            return paging.page(&app, data, own.next).await;
         }
     }
     page_request.limit -= data.len();
     let from = shown.unwrap_or(0);
     let to = catalogue.len().min(from + page_request.limit);
-    data.extend(catalogue[from..to].iter().map(View::of_built_in));
+    data.extend(catalogue[from..to].iter().map(api::EventType::from));
     let next = (to < catalogue.len()).then(|| format!("#{to}"));
-    paging.listing(&app, data, next).await.map(Json)
+    paging.page(&app, data, next).await
 }
 
 /// Creates a custom event type.
 #[utoipa::path(post, path = "/v1/event-types", operation_id = "createEventType", tag = "event types",
     security(("token" = ["events:write"])),
-    request_body = schema::EventTypeInput,
-    responses((status = 201, body = schema::EventType), schema::ConflictResponse, schema::ErrorResponses))]
+    request_body = api::EventTypeInput,
+    responses((status = 201, body = api::EventType), api::ConflictResponse, api::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Principal,
     body: JsonBody,
-) -> ApiResult<Response> {
+) -> ApiResult<Created<Tagged<api::EventType>>> {
     let new = parse(body.json()?)?;
     let taken = || Problem::conflict("An event type with this name already exists.");
     if event_type::find(new.name.as_str()).is_some() {
@@ -99,14 +93,9 @@ pub async fn create(
     }
     let entry = caller.entry("event_type.created", &new.name, Vec::new());
     match app.table.create_event_type(&new, &entry).await? {
-        Created::Yes => Ok(created(
-            StatusCode::CREATED,
-            "/v1/event-types",
-            &new.name,
-            answer(&new),
-        )),
-        Created::Taken => Err(taken()),
-        Created::Full => Err(Problem::conflict(format!(
+        stored::Created::Yes => Ok(Created::new("/v1/event-types", &new.name, answer(&new))),
+        stored::Created::Taken => Err(taken()),
+        stored::Created::Full => Err(Problem::conflict(format!(
             "There are already {MAX_TYPES} custom event types, which is the maximum. Delete one first."
         ))),
     }
@@ -116,11 +105,13 @@ pub async fn create(
 #[utoipa::path(get, path = "/v1/event-types/{name}", operation_id = "getEventType", tag = "event types",
     security(("token" = ["events:read"])),
     params(("name" = String, Path, description = "The name of the event type.")),
-    responses((status = 200, body = schema::EventType), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> ApiResult {
+    responses((status = 200, body = api::EventType), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> ApiResult<Tagged<api::EventType>> {
     if let Some(known) = event_type::find(&name) {
-        let body = json!(View::of_built_in(known));
-        return Ok(([(header::ETAG, etag::of_shown(&body))], Json(body)).into_response());
+        return Ok(Tagged::hashed(known.into()));
     }
     Ok(answer(&find(&app, &name).await?))
 }
@@ -130,16 +121,16 @@ pub async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> ApiRe
 /// A JSON merge patch (RFC 7396). The name can't be changed.
 #[utoipa::path(patch, path = "/v1/event-types/{name}", operation_id = "updateEventType", tag = "event types",
     security(("token" = ["events:write"])),
-    params(("name" = String, Path, description = "The name of the event type."), schema::IfMatch),
-    request_body = schema::EventTypePatch,
-    responses((status = 200, body = schema::EventType), schema::ConflictResponse, schema::ErrorResponses))]
+    params(("name" = String, Path, description = "The name of the event type."), api::IfMatch),
+    request_body = api::EventTypePatch,
+    responses((status = 200, body = api::EventType), api::ConflictResponse, api::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     caller: Principal,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::EventType>> {
     let patch = &body.json()?;
     let (app, name, caller) = (&*app, name.as_str(), &caller);
     let write = |before: CustomType| async move {
@@ -152,7 +143,7 @@ pub async fn patch(
         app.table.update_event_type(&before, &after, &entry).await?;
         Ok(answer(&after))
     };
-    etag::change(&headers, |own| own.version, || find(app, name), write).await
+    if_match.change(|| find(app, name), write).await
 }
 
 /// Deletes a custom event type.
@@ -161,13 +152,13 @@ pub async fn patch(
 /// delivered.
 #[utoipa::path(delete, path = "/v1/event-types/{name}", operation_id = "deleteEventType", tag = "event types",
     security(("token" = ["events:write"])),
-    params(("name" = String, Path, description = "The name of the event type."), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::ConflictResponse, schema::ErrorResponses))]
+    params(("name" = String, Path, description = "The name of the event type."), api::IfMatch),
+    responses((status = 204, description = "Deleted."), api::ConflictResponse, api::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     caller: Principal,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, name, caller) = (&*app, name.as_str(), &caller);
     let write = |own: CustomType| async move {
@@ -180,13 +171,10 @@ pub async fn delete(
             );
         }
         let entry = caller.entry("event_type.deleted", &own.name, Vec::new());
-        app.table
-            .delete_event_type(&own, &entry)
-            .await
-            .map_err(UpdateError::from)
+        app.table.delete_event_type(&own, &entry).await?;
+        Ok(())
     };
-    etag::change(&headers, |own| own.version, || find(app, name), write).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if_match.delete(|| find(app, name), write).await
 }
 
 /// Whether events of this type can be published.
@@ -328,54 +316,14 @@ fn example(value: Value) -> Validated<String> {
     Ok(text)
 }
 
-fn answer(own: &CustomType) -> Response {
-    (
-        [(header::ETAG, etag::of(own.version))],
-        Json(View::of(own.clone())),
-    )
-        .into_response()
+impl Versioned for CustomType {
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
-/// An event type as clients see it. The example is kept as JSON text.
-#[derive(Debug, Serialize)]
-pub struct View {
-    name: String,
-    description: Option<String>,
-    example: Option<Box<RawValue>>,
-    built_in: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    created_at: Option<String>,
-}
-
-impl View {
-    fn of(own: CustomType) -> Self {
-        let CustomType {
-            name,
-            description,
-            example,
-            created_at,
-            ..
-        } = own;
-        let example = example.and_then(|text| RawValue::from_string(text).ok());
-        let created_at = Some(time::show_millis(created_at));
-        Self {
-            name: name.to_string(),
-            description,
-            example,
-            built_in: false,
-            created_at,
-        }
-    }
-
-    fn of_built_in(known: &BuiltIn) -> Self {
-        Self {
-            name: known.name.to_owned(),
-            description: Some(known.description.to_owned()),
-            example: RawValue::from_string(known.example.to_string()).ok(),
-            built_in: true,
-            created_at: None,
-        }
-    }
+fn answer(own: &CustomType) -> Tagged<api::EventType> {
+    Tagged::new(own.version, own.clone().into())
 }
 
 /// The fields of a type that clients can set.

@@ -2,34 +2,31 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{Json, extract::State};
 use domain::{
-    event::{Event, EventText, NewEvent},
+    event::NewEvent,
     id::EventId,
     pattern::EventType,
-    time,
     validation::{FieldReader, Validated, ValidationErrors, list as array, string},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use platform::table::{
     events::Dispatched,
     pagination::{Page, PageRequest},
 };
-use serde::Serialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::Value;
 
 use super::deliveries;
 use crate::{
     App,
     accept_event::{self, IdempotencyKey, Request, Types},
+    api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, JsonBody, PathId, Problem, Tagged,
         auth::Principal,
         body::check_depth,
-        etag,
-        query::{self, Listing, Query},
+        query::{self, Query},
     },
-    openapi::schema,
 };
 
 const ROUTE: &str = "events";
@@ -44,14 +41,14 @@ const MAX_BATCH_EVENTS: usize = 100;
     security(("token" = ["events:write"])),
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
-    request_body = schema::EventInput,
-    responses((status = 202, body = schema::Accepted), schema::ErrorResponses))]
+    request_body = api::EventInput,
+    responses((status = 202, body = api::Accepted), api::ErrorResponses))]
 pub async fn publish(
     State(app): State<Arc<App>>,
     caller: Principal,
     headers: HeaderMap,
     body: JsonBody,
-) -> ApiResult<(StatusCode, Json<Value>)> {
+) -> ApiResult<(StatusCode, Json<api::Accepted>)> {
     let document = body.json()?;
     let (key, new) = (header_key(&headers), NewEvent::parse(document.clone()));
     let (key, new) = match (key, new) {
@@ -84,7 +81,7 @@ pub async fn publish(
         },
     )
     .await?;
-    Ok((StatusCode::ACCEPTED, Json(accepted(&event))))
+    Ok((StatusCode::ACCEPTED, Json(event.into())))
 }
 
 /// Publishes up to 100 events.
@@ -92,13 +89,13 @@ pub async fn publish(
 /// Each event has its own result, in the same order.
 #[utoipa::path(post, path = "/v1/events/batch", operation_id = "publishEvents", tag = "events",
     security(("token" = ["events:write"])),
-    request_body = schema::BatchInput,
-    responses((status = 202, body = schema::BatchResults), schema::ErrorResponses))]
+    request_body = api::BatchInput,
+    responses((status = 202, body = api::BatchResults), api::ErrorResponses))]
 pub async fn publish_batch(
     State(app): State<Arc<App>>,
     caller: Principal,
     body: JsonBody,
-) -> ApiResult<(StatusCode, Json<Value>)> {
+) -> ApiResult<(StatusCode, Json<api::BatchResults>)> {
     let mut fields = FieldReader::of(body.json_unchecked()?).map_err(Problem::from)?;
     let entries = fields.required("events", array(1, MAX_BATCH_EVENTS, Ok));
     let entries = fields.finish(entries)?;
@@ -125,16 +122,8 @@ pub async fn publish_batch(
     let results = wrong
         .into_iter()
         .filter_map(|problem| problem.map_or_else(|| published.next(), |p| Some(Err(p))));
-    let results: Vec<Value> = results
-        .map(|result| match result {
-            Ok(event) => accepted(&event),
-            Err(problem) => {
-                let errors = ValidationErrors(problem.errors).of_field("idempotency_key").0;
-                json!({"error": {"status": problem.status.as_u16(), "detail": problem.detail, "errors": errors}})
-            }
-        })
-        .collect();
-    Ok((StatusCode::ACCEPTED, Json(json!({"results": results}))))
+    let results = results.map(api::BatchResult::from).collect();
+    Ok((StatusCode::ACCEPTED, Json(api::BatchResults { results })))
 }
 
 /// Lists dispatched events, newest first.
@@ -144,10 +133,13 @@ pub async fn publish_batch(
         ("type" = Option<String>, Query, description = "Only events of this type. Pages may be shorter than `limit`."),
         ("since" = Option<String>, Query, description = "Only accepted at or after this RFC 3339 time."),
         ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
-        schema::Paging,
+        api::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Event>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Listing<View>>> {
+    responses((status = 200, body = api::List<api::Event>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Event>>> {
     let kind = query.filter("type", |text| Ok(EventType::parse(text)?));
     let range = deliveries::time_range(&app, &mut query);
     let paging = query.paging()?;
@@ -158,24 +150,32 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     };
     let wanted = |item: &Dispatched| kind.as_ref().is_none_or(|kind| item.event.kind == *kind);
     let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
-    let views = items.into_iter().map(View::of).collect::<ApiResult<_>>()?;
-    paging.listing(app, views, next).await.map(Json)
+    let events: Vec<_> = items
+        .into_iter()
+        .map(api::Event::try_from)
+        .collect::<Result<_, _>>()?;
+    paging.page(app, events, next).await
 }
 
 /// Returns an event with its deliveries.
 #[utoipa::path(get, path = "/v1/events/{id}", operation_id = "getEvent", tag = "events",
     security(("token" = ["events:read"])),
-    params(("id" = schema::EventId, Path)),
-    responses((status = 200, body = schema::EventWithDeliveries), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<EventId>) -> ApiResult {
+    params(("id" = api::EventId, Path)),
+    responses((status = 200, body = api::EventWithDeliveries), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<EventId>,
+) -> ApiResult<Tagged<api::EventWithDeliveries>> {
     let dispatched = app
         .table
         .event(id)
         .await?
         .ok_or_else(|| Problem::not_found("event"))?;
-    let mut answer = json!(View::of(dispatched.clone())?);
-    answer["deliveries"] = json!(deliveries::of_event(&app, &dispatched).await?);
-    Ok(([(header::ETAG, etag::of_shown(&answer))], Json(answer)).into_response())
+    let deliveries = deliveries::of_event(&app, &dispatched).await?;
+    let event = dispatched.try_into()?;
+    Ok(Tagged::hashed(api::EventWithDeliveries::new(
+        event, deliveries,
+    )))
 }
 
 /// Reads the `Idempotency-Key` header.
@@ -211,35 +211,4 @@ fn batch_entry(value: Value, hops: u8) -> Validated<Request> {
         document,
         hops,
     }))
-}
-
-fn accepted(event: &Event) -> Value {
-    json!({"id": event.id, "type": event.kind, "timestamp": time::show_event(event.timestamp)})
-}
-
-/// An event as clients see it. The data is kept as JSON text.
-#[derive(Debug, Serialize)]
-pub struct View {
-    id: EventId,
-    r#type: EventType,
-    timestamp: String,
-    data: Box<RawValue>,
-}
-
-impl View {
-    fn of(dispatched: Dispatched) -> ApiResult<Self> {
-        let EventText {
-            id,
-            kind,
-            timestamp,
-            data,
-            ..
-        } = dispatched.event;
-        Ok(Self {
-            id,
-            r#type: kind,
-            timestamp: time::show_event(timestamp),
-            data: RawValue::from_string(data)?,
-        })
-    }
 }

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use serde_json::{Value, json};
 
-use super::users;
 use crate::{
-    App,
+    App, api,
     http::{ApiResult, Problem, auth::Principal},
-    openapi::schema,
 };
 
 /// Returns the user and the credential that the token belongs to.
 ///
 /// Requires any valid token.
 #[utoipa::path(get, path = "/v1/me", operation_id = "getCaller", tag = "credentials", security(("token" = [])),
-    responses((status = 200, body = schema::Me), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, caller: Principal) -> ApiResult<Json<Value>> {
+    responses((status = 200, body = api::Me), api::ErrorResponses))]
+pub async fn get(State(app): State<Arc<App>>, caller: Principal) -> ApiResult<Json<api::Me>> {
     // Deleted after authentication.
     let credential = app
         .table
@@ -29,16 +26,8 @@ pub async fn get(State(app): State<Arc<App>>, caller: Principal) -> ApiResult<Js
         .user(caller.user)
         .await?
         .ok_or_else(Problem::unauthorized)?;
-    let settings = &credential.settings;
-    Ok(Json(json!({
-        "user": users::view(&holder.user),
-        "credential": {
-            "id": credential.id,
-            "description": settings.description,
-            "scopes": settings.scopes,
-            "expires_at": settings.ends_at.map(domain::time::show),
-            "rotation_due_at": domain::time::show_millis(credential.rotation_due_at()),
-            "allowed_ips": settings.allowed_ips,
-        },
-    })))
+    Ok(Json(api::Me {
+        user: (&holder.user).into(),
+        credential: (&credential).into(),
+    }))
 }

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     id::{CampaignId, MessageId, ProviderId},
     message::{Channel, Message, MessageRef, NewMessage, Status},
-    time,
     validation::{Validated, ValidationErrors},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::HeaderMap;
 use platform::{
     clock,
     queue::{OutgoingMessage, QueueError, ascii_json},
@@ -23,19 +18,18 @@ use platform::{
         pagination::{Page, PageRequest},
     },
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{deliveries::time_range, events::header_key};
 use crate::{
     App,
     accept_message::{self, Request},
+    api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, Created, JsonBody, PathId, Problem, Tagged,
         auth::Principal,
-        created, etag,
         query::{self, Query},
     },
-    openapi::schema,
 };
 
 const ROUTE: &str = "messages";
@@ -46,24 +40,27 @@ const ROUTE: &str = "messages";
 #[utoipa::path(get, path = "/v1/messages", operation_id = "listMessages", tag = "messages",
     security(("token" = ["messages:read"])),
     params(
-        ("channel" = Option<schema::MessageChannel>, Query, description = "Only messages on this channel."),
-        ("status" = Option<schema::MessageStatus>, Query, description = "Only with this status."),
+        ("channel" = Option<api::MessageChannel>, Query, description = "Only messages on this channel."),
+        ("status" = Option<api::MessageStatus>, Query, description = "Only with this status."),
         ("to" = Option<String>, Query, description = "Only messages to this recipient."),
         ("campaign_id" = Option<String>, Query, description = "Only messages of this campaign."),
         ("provider_id" = Option<String>, Query, description = "Only through the provider with this ID."),
         ("since" = Option<String>, Query, description = "Only accepted at or after this RFC 3339 time."),
         ("until" = Option<String>, Query, description = "Only accepted at or before this RFC 3339 time."),
-        schema::Paging,
+        api::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Message>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    responses((status = 200, body = api::List<api::Message>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Message>>> {
     let channel = query.filter("channel", query::choice(&NewMessage::CHANNELS));
     let campaign = query.filter("campaign_id", |text| Ok(text.parse::<CampaignId>()?));
     let wanted = |row: &Message| {
         channel.is_none_or(|channel| row.channel == channel)
             && campaign.is_none_or(|campaign| row.campaign_id == Some(campaign))
     };
-    page(&app, Kind::Messages, query, wanted).await.map(Json)
+    page(&app, Kind::Messages, query, wanted).await
 }
 
 /// Sends a message through a provider.
@@ -73,22 +70,25 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
     security(("token" = ["messages:send"])),
     params(("Idempotency-Key" = Option<String>, Header,
         description = "1 to 255 printable ASCII characters. A repeated request within 24 hours returns the ID of the first.")),
-    request_body = schema::MessageInput,
-    responses((status = 202, body = schema::Message), schema::ErrorResponses))]
+    request_body = api::MessageInput,
+    responses((status = 202, body = api::Message), api::ErrorResponses))]
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Principal,
     headers: HeaderMap,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Created<Json<api::Message>>> {
     send(&app, &caller, ROUTE, &headers, body, NewMessage::parse).await
 }
 
 /// Returns a message with its attempts.
 #[utoipa::path(get, path = "/v1/messages/{id}", operation_id = "getMessage", tag = "messages",
     security(("token" = ["messages:read"])),
-    params(("id" = schema::MessageId, Path)), responses((status = 200, body = schema::MessageWithAttempts), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<MessageId>) -> ApiResult {
+    params(("id" = api::MessageId, Path)), responses((status = 200, body = api::MessageWithAttempts), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<MessageId>,
+) -> ApiResult<Tagged<api::MessageWithAttempts>> {
     answer(&app, MessageRef::Message(id), "message").await
 }
 
@@ -99,13 +99,13 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<MessageId>) -> 
 /// on the message, it was sent after all, and its status follows the report. Only `queued` messages
 /// can be cancelled (otherwise 409).
 #[utoipa::path(post, path = "/v1/messages/{id}/cancel", operation_id = "cancelMessage", tag = "messages",
-    security(("token" = ["messages:send"])), params(("id" = schema::MessageId, Path)),
-    responses((status = 200, body = schema::MessageWithAttempts), schema::ConflictResponse, schema::ErrorResponses))]
+    security(("token" = ["messages:send"])), params(("id" = api::MessageId, Path)),
+    responses((status = 200, body = api::MessageWithAttempts), api::ConflictResponse, api::ErrorResponses))]
 pub async fn cancel(
     State(app): State<Arc<App>>,
     PathId(id): PathId<MessageId>,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::MessageWithAttempts>> {
     body.empty()?;
     for _ in 0..MAX_ATTEMPTS {
         let row = app
@@ -127,7 +127,7 @@ pub async fn cancel(
         };
         if app.table.update_message(&cancelled, &row).await? == Written::Yes {
             emit_events(&app, &cancelled).await?;
-            return Ok(shown(&cancelled));
+            return Ok(Tagged::new(cancelled.version, (&cancelled).into()));
         }
     }
     Err(WriteError::Changed.into())
@@ -159,14 +159,14 @@ async fn emit_events(app: &App, row: &Message) -> ApiResult<()> {
 const MAX_ATTEMPTS: usize = 5;
 
 /// Accepts a request to send a message or trigger a call.
-pub(super) async fn send(
+pub(super) async fn send<T: for<'a> From<&'a Message>>(
     app: &App,
     caller: &Principal,
     route: &str,
     headers: &HeaderMap,
     body: JsonBody,
     parse: impl Fn(Value) -> Validated<NewMessage>,
-) -> ApiResult {
+) -> ApiResult<Created<Json<T>>> {
     let document = body.json()?;
     let (key, new) = match (header_key(headers), parse(document.clone())) {
         (Ok(key), Ok(new)) => (key, new),
@@ -184,22 +184,18 @@ pub(super) async fn send(
         ..new
     };
     let row = accept_message::accept(app, caller, route, Request { new, key, document }).await?;
-    Ok(created(
-        StatusCode::ACCEPTED,
-        &format!("/v1/{route}"),
-        &row.id,
-        Json(row.to_map()),
-    ))
+    let list = format!("/v1/{route}");
+    Ok(Created::new(&list, &row.id, Json(T::from(&row))).accepted())
 }
 
 /// Returns a page of messages or calls that match `wanted` and the common filters. The caller has
 /// read the other filters from the query.
-pub(super) async fn page(
+pub(super) async fn page<T: for<'a> From<&'a Message>>(
     app: &App,
     kind: Kind,
     mut query: Query,
     wanted: impl Fn(&Message) -> bool,
-) -> ApiResult<Value> {
+) -> ApiResult<Json<api::List<T>>> {
     let channel = if kind == Kind::Calls {
         Channel::Call
     } else {
@@ -223,31 +219,19 @@ pub(super) async fn page(
             && wanted(row)
     };
     let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
-    paging
-        .page(app, items.iter().map(Message::to_map).collect(), next)
-        .await
+    paging.page(app, items.iter().map(T::from), next).await
 }
 
 /// Returns one message or call. `what` names the kind in a 404.
-pub(super) async fn answer(app: &App, id: MessageRef, what: &str) -> ApiResult {
+pub(super) async fn answer<T: for<'a> From<&'a Message>>(
+    app: &App,
+    id: MessageRef,
+    what: &str,
+) -> ApiResult<Tagged<T>> {
     let row = app
         .table
         .message(id)
         .await?
         .ok_or_else(|| Problem::not_found(what))?;
-    Ok(shown(&row))
-}
-
-fn shown(row: &Message) -> Response {
-    let mut view = row.to_map();
-    view.insert("attempts".to_owned(), json!(row.attempts));
-    view.insert(
-        "next_attempt_at".to_owned(),
-        json!(
-            row.awaited
-                .as_ref()
-                .map(|awaited| time::show_millis(awaited.due_at))
-        ),
-    );
-    ([(header::ETAG, etag::of(row.version))], Json(view)).into_response()
+    Ok(Tagged::new(row.version, T::from(&row)))
 }

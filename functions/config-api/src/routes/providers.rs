@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     audit,
     campaign::Campaign,
@@ -17,10 +13,9 @@ use domain::{
     provider::{Keys, Provider, Settings, choose},
     scope::Scope,
     secrets::Reveal,
-    time,
     validation::{Validated, ValidationErrors},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use platform::{
     clock, provider_client, random,
     table::{
@@ -31,17 +26,13 @@ use platform::{
 use serde_json::{Value, json};
 
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
         auth::Principal,
-        created,
-        etag::{self, UpdateError},
         patch::{apply, respell},
-        problem::MAX_LISTED,
-        query::{self, Query, first},
+        query::{self, Query},
     },
-    openapi::schema,
 };
 
 /// Lists providers, newest first.
@@ -49,9 +40,12 @@ use crate::{
 /// Filtered pages may be shorter than `limit`.
 #[utoipa::path(get, path = "/v1/providers", operation_id = "listProviders", tag = "providers",
     security(("token" = ["providers:read"])),
-    params(("channel" = Option<Channel>, Query, description = "Only providers for this channel."), schema::ByName, schema::Paging),
-    responses((status = 200, body = schema::List<schema::Provider>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    params(("channel" = Option<api::Channel>, Query, description = "Only providers for this channel."), api::ByName, api::Paging),
+    responses((status = 200, body = api::List<api::Provider>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Provider>>> {
     let name = query.filter("name", query::name);
     let channel = query.filter("channel", query::choice(&Channel::ALL));
     let paging = query.paging()?;
@@ -68,14 +62,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
         channel.is_none_or(|channel| stored.provider.settings.channel == channel)
     };
     let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
-    paging
-        .page(
-            app,
-            items.iter().map(|stored| view(app, stored)).collect(),
-            next,
-        )
-        .await
-        .map(Json)
+    let providers = items.iter().map(|stored| view(app, stored));
+    paging.page(app, providers, next).await
 }
 
 /// Creates a provider.
@@ -83,9 +71,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
 /// If `default` is true, it replaces the channel's current default.
 #[utoipa::path(post, path = "/v1/providers", operation_id = "createProvider", tag = "providers",
     security(("token" = ["providers:write"])),
-    request_body = schema::ProviderInput,
-    responses((status = 201, body = schema::Provider), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
+    request_body = api::ProviderInput,
+    responses((status = 201, body = api::Provider), api::ConflictResponse, api::ErrorResponses))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    body: JsonBody,
+) -> ApiResult<Created<Tagged<api::Provider>>> {
     let settings = Settings::parse(body.json()?, &app.allow, Keys::Required)?;
     let key = key(None, &settings);
     let stored = StoredProvider {
@@ -99,8 +91,7 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
             default_removed(&caller, previous)
         })
         .await?;
-    Ok(created(
-        StatusCode::CREATED,
+    Ok(Created::new(
         "/v1/providers",
         &stored.provider.id,
         answer(&app, &stored),
@@ -110,8 +101,11 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
 /// Returns a provider.
 #[utoipa::path(get, path = "/v1/providers/{id}", operation_id = "getProvider", tag = "providers",
     security(("token" = ["providers:read"])),
-    params(("id" = schema::ProviderId, Path)), responses((status = 200, body = schema::Provider), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<ProviderId>) -> ApiResult {
+    params(("id" = api::ProviderId, Path)), responses((status = 200, body = api::Provider), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<ProviderId>,
+) -> ApiResult<Tagged<api::Provider>> {
     Ok(answer(&app, &find(&app, id).await?))
 }
 
@@ -121,15 +115,15 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<ProviderId>) ->
 /// (scheme, host, port), include every secret that would be sent there.
 #[utoipa::path(patch, path = "/v1/providers/{id}", operation_id = "updateProvider", tag = "providers",
     security(("token" = ["providers:write"])),
-    params(("id" = schema::ProviderId, Path), schema::IfMatch), request_body = schema::ProviderPatch,
-    responses((status = 200, body = schema::Provider), schema::ErrorResponses))]
+    params(("id" = api::ProviderId, Path), api::IfMatch), request_body = api::ProviderPatch,
+    responses((status = 200, body = api::Provider), api::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<ProviderId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Provider>> {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id, &caller);
     let write = |before: StoredProvider| async move {
@@ -165,7 +159,7 @@ pub async fn patch(
             .await?;
         Ok(answer(app, &after))
     };
-    etag::change(&headers, version, || find(app, id), write).await
+    if_match.change(|| find(app, id), write).await
 }
 
 /// Adds to the errors of a patch that it changes the channel, unless its channel is itself invalid.
@@ -183,13 +177,13 @@ fn with_channel(parsed: Validated<Settings>, moves: bool) -> ValidationErrors {
 /// Fails with 409 if a campaign uses it. Queued messages fail, and its callback URL stops working.
 #[utoipa::path(delete, path = "/v1/providers/{id}", operation_id = "deleteProvider", tag = "providers",
     security(("token" = ["providers:write"])),
-    params(("id" = schema::ProviderId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
+    params(("id" = api::ProviderId, Path), api::IfMatch),
+    responses((status = 204, description = "Deleted."), api::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<ProviderId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
     let write = |stored: StoredProvider| async move {
@@ -197,28 +191,20 @@ pub async fn delete(
             let read = |page_request: PageRequest| async move {
                 Ok(app.table.campaigns(&page_request).await?)
             };
-            let id = stored.provider.id;
-            let by_provider =
-                |campaign: &Campaign| campaign.settings.providers().any(|used| used == id);
-            let ids = first(MAX_LISTED + 1, read, by_provider)
-                .await?
-                .into_iter()
-                .map(|campaign| campaign.id);
-            return Err(Problem::in_use(
-                "Campaigns use the provider",
-                ids,
-                "Change or delete them first",
-            )
-            .into());
+            let by_provider = |campaign: &Campaign| {
+                let mut used = campaign.settings.providers();
+                used.any(|used| used == id).then_some(campaign.id)
+            };
+            let (why, remedy) = ("Campaigns use the provider", "Change or delete them first");
+            return Err(query::in_use(why, remedy, read, by_provider).await?.into());
         }
         let entry = caller.entry("provider.deleted", &stored.provider.id, Vec::new());
         app.table
             .delete_provider(&stored, &app.keys, &entry)
-            .await
-            .map_err(UpdateError::from)
+            .await?;
+        Ok(())
     };
-    etag::change(&headers, version, || find(app, id), write).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if_match.delete(|| find(app, id), write).await
 }
 
 /// Sends a test message or call through a provider and returns the response.
@@ -227,14 +213,14 @@ pub async fn delete(
 /// `calls:trigger` for a call provider.
 #[utoipa::path(post, path = "/v1/providers/{id}/test", operation_id = "testProvider", tag = "providers",
     security(("token" = ["providers:write"])),
-    params(("id" = schema::ProviderId, Path)), request_body = schema::ProviderTest,
-    responses((status = 200, body = schema::Tested), schema::ErrorResponses))]
+    params(("id" = api::ProviderId, Path)), request_body = api::ProviderTest,
+    responses((status = 200, body = api::Tested), api::ErrorResponses))]
 pub async fn test(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<ProviderId>,
     body: JsonBody,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<api::Tested>> {
     let body = body.json()?;
     let stored = find(&app, id).await?;
     let Provider { id, settings, .. } = &stored.provider;
@@ -277,7 +263,9 @@ pub async fn test(
         provider_client::TIMEOUT,
     )
     .await?;
-    Ok(Json(json!({"attempt": completed_attempt.attempt})))
+    Ok(Json(api::Tested {
+        attempt: completed_attempt.attempt.into(),
+    }))
 }
 
 /// Returns the message of a test. Only the recipient is required; the rest has defaults.
@@ -332,31 +320,17 @@ async fn find(app: &App, id: ProviderId) -> ApiResult<StoredProvider> {
         .ok_or_else(|| Problem::not_found("provider"))
 }
 
-fn version(stored: &StoredProvider) -> u64 {
-    stored.provider.version
+impl Versioned for StoredProvider {
+    fn version(&self) -> u64 {
+        self.provider.version
+    }
 }
 
-fn answer(app: &App, stored: &StoredProvider) -> Response {
-    (
-        [(header::ETAG, etag::of(version(stored)))],
-        Json(view(app, stored)),
-    )
-        .into_response()
+fn answer(app: &App, stored: &StoredProvider) -> Tagged<api::Provider> {
+    Tagged::new(stored.version(), view(app, stored))
 }
 
-fn view(app: &App, stored: &StoredProvider) -> Value {
-    let Provider {
-        id,
-        settings,
-        created_at,
-        updated_at,
-        ..
-    } = &stored.provider;
-    let mut view = Value::Object(settings.to_map(Reveal::Hints));
-    view["id"] = json!(id);
-    view["status"] = json!(settings.status());
-    view["callback_url"] = json!(provider_client::callback_url(&app.public_url, stored));
-    view["created_at"] = json!(time::show_millis(*created_at));
-    view["updated_at"] = json!(time::show_millis(*updated_at));
-    view
+fn view(app: &App, stored: &StoredProvider) -> api::Provider {
+    let callback_url = provider_client::callback_url(&app.public_url, stored);
+    api::Provider::new(&stored.provider, callback_url)
 }

@@ -25,13 +25,12 @@ use platform::{
 };
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{deliveries::earliest_time, webhooks::find};
 use crate::{
-    App,
+    App, api,
     http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, query::fill_page},
-    openapi::schema,
     retry,
 };
 
@@ -45,14 +44,14 @@ const CONCURRENT: usize = 16;
 /// Re-queues at most 500 per request; continue with `cursor`. Each behaves like a manual retry.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", operation_id = "replayDeliveries", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
-    params(("id" = schema::WebhookId, Path)), request_body = schema::ReplayInput,
-    responses((status = 202, body = schema::Replayed), schema::ConflictResponse, schema::ErrorResponses))]
+    params(("id" = api::WebhookId, Path)), request_body = api::ReplayInput,
+    responses((status = 202, body = api::Replayed), api::ConflictResponse, api::ErrorResponses))]
 pub async fn replay(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<WebhookId>,
     body: JsonBody,
-) -> ApiResult<(StatusCode, Json<Value>)> {
+) -> ApiResult<(StatusCode, Json<api::Replayed>)> {
     let input = Input::parse(body.json_or_default()?)?;
     let now = clock::now();
     let webhook = find(&app, id).await?;
@@ -115,7 +114,7 @@ pub async fn replay(
     };
     Ok((
         StatusCode::ACCEPTED,
-        Json(json!({"count": count, "next_cursor": next_cursor})),
+        Json(api::Replayed { count, next_cursor }),
     ))
 }
 

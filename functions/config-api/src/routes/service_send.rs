@@ -21,12 +21,11 @@ use platform::{
     oauth::Tokens,
     service_client::{self, Authorized, ConnectError},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    App,
+    App, api,
     http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, problem::Reason},
-    openapi::schema,
 };
 
 /// Maximum size of a service's response body, in bytes.
@@ -57,14 +56,14 @@ const OMITTED_HEADERS: [&str; 9] = [
 /// The account authenticates the request. The response is 200 regardless of the service's status.
 #[utoipa::path(post, path = "/v1/services/{id}/send", operation_id = "sendToService", tag = "services",
     security(("token" = ["services:send"])),
-    params(("id" = schema::ServiceId, Path)), request_body = schema::SendInput,
-    responses((status = 200, body = schema::Sent), schema::ErrorResponses, schema::ThirdParty))]
+    params(("id" = api::ServiceId, Path)), request_body = api::SendInput,
+    responses((status = 200, body = api::Sent), api::ErrorResponses, api::ThirdParty))]
 pub async fn send(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<ServiceId>,
     body: JsonBody,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<api::Sent>> {
     let connection = app
         .table
         .connection(id, &app.keys)
@@ -142,7 +141,7 @@ fn reason(error: EgressError) -> Reason {
     }
 }
 
-fn view(connection: &Connection, answered: &Authorized, elapsed_ms: u128) -> ApiResult<Value> {
+fn view(connection: &Connection, answered: &Authorized, elapsed_ms: u128) -> ApiResult<api::Sent> {
     let Authorized { answer, token } = answered;
     if answer.truncated {
         return Err(Problem::bad_gateway(
@@ -159,15 +158,7 @@ fn view(connection: &Connection, answered: &Authorized, elapsed_ms: u128) -> Api
     // control the text around them.
     let redactor = Redactor::new(connection.secrets(token.as_ref()));
     let redact = |text: &str| redactor.whole(text);
-    let (headers, cut) = headers(&answer.headers, redact);
-    let mut view = json!({
-        "status": answer.status.as_u16(),
-        "headers": headers,
-        "elapsed_ms": u64::try_from(elapsed_ms).unwrap_or(u64::MAX),
-    });
-    if cut {
-        view["headers_truncated"] = true.into();
-    }
+    let (headers, headers_truncated) = headers(&answer.headers, redact);
     // Lambda limits responses to 6 MB, and a control character without a short JSON escape needs 7
     // bytes.
     let long = |byte: &u8| byte.is_ascii_control() && !b"\n\r\t".contains(byte);
@@ -183,14 +174,21 @@ fn view(connection: &Connection, answered: &Authorized, elapsed_ms: u128) -> Api
             ));
         }
     }
-    if let Some(text) = text {
+    let (body, body_encoding) = if let Some(text) = text {
         let text = redact(&text);
-        view["body"] = domain::json::read(text.as_bytes()).unwrap_or_else(|_| Value::from(text));
+        let body = domain::json::read(text.as_bytes()).unwrap_or_else(|_| Value::from(text));
+        (body, None)
     } else {
-        view["body"] = BASE64_STANDARD.encode(&answer.body).into();
-        view["body_encoding"] = "base64".into();
-    }
-    Ok(view)
+        (BASE64_STANDARD.encode(&answer.body).into(), Some("base64"))
+    };
+    Ok(api::Sent {
+        status: answer.status.as_u16(),
+        headers,
+        headers_truncated,
+        body,
+        body_encoding,
+        elapsed_ms: u64::try_from(elapsed_ms).unwrap_or(u64::MAX),
+    })
 }
 
 /// Whether the body has a content coding such as gzip (RFC 9110, section 8.4).

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     account::{self, Account},
     audit::{self, Entry},
@@ -15,11 +11,10 @@ use domain::{
     scope::Scope,
     secrets::{Reveal, origin::Origin},
     service::{Service, Settings},
-    time,
     validation::ValidationErrors,
     webhook::Webhook,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use platform::{
     clock, random,
     table::{
@@ -31,24 +26,23 @@ use serde_json::{Value, json};
 
 use super::account_header;
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
         auth::Principal,
-        created,
-        etag::{self, UpdateError},
         patch::apply,
-        problem::MAX_LISTED,
-        query::{self, Query, first},
+        query::{self, Query},
     },
-    openapi::schema,
 };
 
 /// Lists services, newest first.
 #[utoipa::path(get, path = "/v1/services", operation_id = "listServices", tag = "services",
     security(("token" = ["services:read"])),
-    params(schema::ByName, schema::Paging), responses((status = 200, body = schema::List<schema::Service>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    params(api::ByName, api::Paging), responses((status = 200, body = api::List<api::Service>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Service>>> {
     let name = query.filter("name", query::name);
     let paging = query.paging()?;
     let page_request = paging.page_request(&app).await?;
@@ -56,14 +50,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
         Some(name) => Page::one(app.table.service_named(&name, &app.keys).await?),
         None => app.table.services(&page_request, &app.keys).await?,
     };
-    paging
-        .page(
-            &app,
-            items.iter().map(|stored| view(&app, stored)).collect(),
-            next,
-        )
-        .await
-        .map(Json)
+    let services = items.iter().map(|stored| view(&app, stored));
+    paging.page(&app, services, next).await
 }
 
 /// Creates a service using an existing or a new account.
@@ -72,9 +60,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
 /// (scheme, host, port) that the account does not serve yet, this requires the scope `admin`.
 #[utoipa::path(post, path = "/v1/services", operation_id = "createService", tag = "services",
     security(("token" = ["services:write"])),
-    request_body = schema::ServiceInput,
-    responses((status = 201, body = schema::Service), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
+    request_body = api::ServiceInput,
+    responses((status = 201, body = api::Service), api::ConflictResponse, api::ErrorResponses))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    body: JsonBody,
+) -> ApiResult<Created<Tagged<api::Service>>> {
     let fresh = random::id();
     let (settings, account) = Settings::parse(body.json()?, &app.allow, fresh)?;
     let account = account.map(|settings| Account::new(fresh, settings, clock::now()));
@@ -96,8 +88,7 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
             &entries(&caller, account.as_ref(), entry),
         )
         .await?;
-    Ok(created(
-        StatusCode::CREATED,
+    Ok(Created::new(
         "/v1/services",
         &stored.service.id,
         answer(&app, &stored),
@@ -107,8 +98,11 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
 /// Returns a service.
 #[utoipa::path(get, path = "/v1/services/{id}", operation_id = "getService", tag = "services",
     security(("token" = ["services:read"])),
-    params(("id" = schema::ServiceId, Path)), responses((status = 200, body = schema::Service), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<ServiceId>) -> ApiResult {
+    params(("id" = api::ServiceId, Path)), responses((status = 200, body = api::Service), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<ServiceId>,
+) -> ApiResult<Tagged<api::Service>> {
     Ok(answer(&app, &find(&app, id).await?))
 }
 
@@ -119,17 +113,17 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<ServiceId>) -> 
 /// 409 if such a webhook sets the header of the new account's authorization itself.
 #[utoipa::path(patch, path = "/v1/services/{id}", operation_id = "updateService", tag = "services",
     security(("token" = ["services:write"])),
-    params(("id" = schema::ServiceId, Path), schema::IfMatch), request_body = schema::ServicePatch,
-    responses((status = 200, body = schema::Service), schema::ErrorResponses))]
+    params(("id" = api::ServiceId, Path), api::IfMatch), request_body = api::ServicePatch,
+    responses((status = 200, body = api::Service), api::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<ServiceId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Service>> {
     let patch = &body.json()?;
-    change(&app, id, &headers, &caller, |before| {
+    change(&app, id, &if_match, &caller, |before| {
         let mut document = before.service.settings.base(patch);
         apply(&mut document, patch);
         let fresh = random::id();
@@ -152,17 +146,17 @@ pub async fn patch(
 ///
 /// The old URL stops working immediately.
 #[utoipa::path(post, path = "/v1/services/{id}/rotate-url", operation_id = "rotateServiceUrl", tag = "services",
-    security(("token" = ["services:write"])), params(("id" = schema::ServiceId, Path), schema::IfMatch),
-    responses((status = 200, body = schema::Service), schema::ErrorResponses))]
+    security(("token" = ["services:write"])), params(("id" = api::ServiceId, Path), api::IfMatch),
+    responses((status = 200, body = api::Service), api::ErrorResponses))]
 pub async fn rotate_url(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<ServiceId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Service>> {
     body.empty()?;
-    change(&app, id, &headers, &caller, |before| {
+    change(&app, id, &if_match, &caller, |before| {
         let settings = before.service.settings.clone();
         if settings.user_id.is_none() {
             return Err(Problem::conflict(
@@ -188,13 +182,13 @@ pub async fn rotate_url(
 /// Fails with 409 if a webhook sends to it. Its inbound URL stops working.
 #[utoipa::path(delete, path = "/v1/services/{id}", operation_id = "deleteService", tag = "services",
     security(("token" = ["services:write"])),
-    params(("id" = schema::ServiceId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
+    params(("id" = api::ServiceId, Path), api::IfMatch),
+    responses((status = 204, description = "Deleted."), api::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<ServiceId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
     let write = |stored: StoredService| async move {
@@ -202,39 +196,32 @@ pub async fn delete(
             let read = |page_request: PageRequest| async move {
                 Ok(app.table.webhooks(&page_request, &app.keys).await?)
             };
-            let id = stored.service.id;
-            let to_service = |webhook: &Webhook| webhook.settings.destination.service() == Some(id);
-            let ids = first(MAX_LISTED + 1, read, to_service)
-                .await?
-                .into_iter()
-                .map(|webhook| webhook.id);
-            return Err(Problem::in_use(
+            let to_service = |webhook: &Webhook| {
+                (webhook.settings.destination.service() == Some(id)).then_some(webhook.id)
+            };
+            let (why, remedy) = (
                 "Webhooks send to the service",
-                ids,
                 "Change or delete them first",
-            )
-            .into());
+            );
+            return Err(query::in_use(why, remedy, read, to_service).await?.into());
         }
         let entry = caller.entry("service.deleted", &stored.service.id, Vec::new());
-        app.table
-            .delete_service(&stored, &app.keys, entry)
-            .await
-            .map_err(UpdateError::from)
+        app.table.delete_service(&stored, &app.keys, entry).await?;
+        Ok(())
     };
-    etag::change(&headers, version, || find(app, id), write).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if_match.delete(|| find(app, id), write).await
 }
 
 /// Updates a service with `change`, which can also return a new account to create.
 async fn change(
     app: &App,
     id: ServiceId,
-    headers: &HeaderMap,
+    if_match: &IfMatch,
     caller: &Principal,
     change: impl Fn(
         &StoredService,
     ) -> ApiResult<(StoredService, Option<(AccountId, account::Settings)>)>,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Service>> {
     let change = &change;
     let write = |before: StoredService| async move {
         let (after, account) = change(&before)?;
@@ -266,7 +253,7 @@ async fn change(
             .await?;
         Ok(answer(app, &after))
     };
-    etag::change(headers, version, || find(app, id), write).await
+    if_match.change(|| find(app, id), write).await
 }
 
 /// Rejects an account or user that does not exist.
@@ -411,39 +398,18 @@ pub(super) async fn find(app: &App, id: ServiceId) -> ApiResult<StoredService> {
         .ok_or_else(|| Problem::not_found("service"))
 }
 
-fn version(stored: &StoredService) -> u64 {
-    stored.service.version
+impl Versioned for StoredService {
+    fn version(&self) -> u64 {
+        self.service.version
+    }
 }
 
-fn answer(app: &App, stored: &StoredService) -> Response {
-    (
-        [(header::ETAG, etag::of(stored.service.version))],
-        Json(view(app, stored)),
-    )
-        .into_response()
+fn answer(app: &App, stored: &StoredService) -> Tagged<api::Service> {
+    Tagged::new(stored.version(), view(app, stored))
 }
 
-fn view(app: &App, stored: &StoredService) -> Value {
-    let StoredService {
-        service:
-            Service {
-                id,
-                settings,
-                created_at,
-                updated_at,
-                version: _,
-            },
-        key,
-        webhooks: _,
-    } = stored;
-    let mut view = Value::Object(settings.to_map(Reveal::Hints));
-    view["id"] = json!(id);
-    view["webhook_url"] = json!(key.as_ref().map(|key| format!(
-        "{}/in/{}",
-        app.public_url,
-        key.expose()
-    )));
-    view["created_at"] = json!(time::show_millis(*created_at));
-    view["updated_at"] = json!(time::show_millis(*updated_at));
-    view
+fn view(app: &App, stored: &StoredService) -> api::Service {
+    let key = stored.key.as_ref();
+    let webhook_url = key.map(|key| format!("{}/in/{}", app.public_url, key.expose()));
+    api::Service::new(&stored.service, webhook_url)
 }

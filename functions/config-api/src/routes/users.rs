@@ -2,19 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     audit,
     id::UserId,
     scope::Scope,
-    time,
     user::{Settings, User},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use platform::{
     clock, random,
     table::{
@@ -24,27 +19,25 @@ use platform::{
         users::Holder,
     },
 };
-use serde_json::{Value, json};
 
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, UpdateError, Versioned,
         auth::Principal,
-        created,
-        etag::{self, UpdateError},
         patch::apply,
-        problem::MAX_LISTED,
-        query::{self, Query, first},
+        query::{self, Query},
     },
-    openapi::schema,
 };
 
 /// Lists users, newest first.
 #[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "users",
-    security(("token" = ["users:read"])), params(schema::ByName, schema::Paging),
-    responses((status = 200, body = schema::List<schema::User>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    security(("token" = ["users:read"])), params(api::ByName, api::Paging),
+    responses((status = 200, body = api::List<api::User>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::User>>> {
     let name = query.filter("name", query::name);
     let paging = query.paging()?;
     let page_request = paging.page_request(&app).await?;
@@ -52,39 +45,35 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
         Some(name) => Page::one(app.table.user_named(&name).await?),
         None => app.table.users(&page_request).await?,
     };
-    paging
-        .page(
-            &app,
-            items.iter().map(|holder| view(&holder.user)).collect(),
-            next,
-        )
-        .await
-        .map(Json)
+    let users = items.iter().map(|holder| api::User::from(&holder.user));
+    paging.page(&app, users, next).await
 }
 
 /// Creates a user.
 #[utoipa::path(post, path = "/v1/users", operation_id = "createUser", tag = "users",
     security(("token" = ["users:write"])),
-    request_body = schema::UserInput,
-    responses((status = 201, body = schema::User), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
+    request_body = api::UserInput,
+    responses((status = 201, body = api::User), api::ConflictResponse, api::ErrorResponses))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    body: JsonBody,
+) -> ApiResult<Created<Tagged<api::User>>> {
     let user = User::new(random::id(), Settings::parse(body.json()?)?, clock::now());
     app.table
         .create_user(&user, &caller.entry("user.created", &user.id, Vec::new()))
         .await?;
-    Ok(created(
-        StatusCode::CREATED,
-        "/v1/users",
-        &user.id,
-        answer(&user),
-    ))
+    Ok(Created::new("/v1/users", &user.id, answer(&user)))
 }
 
 /// Returns a user.
 #[utoipa::path(get, path = "/v1/users/{id}", operation_id = "getUser", tag = "users",
     security(("token" = ["users:read"])),
-    params(("id" = schema::UserId, Path)), responses((status = 200, body = schema::User), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<UserId>) -> ApiResult {
+    params(("id" = api::UserId, Path)), responses((status = 200, body = api::User), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<UserId>,
+) -> ApiResult<Tagged<api::User>> {
     Ok(answer(&find(&app, id).await?.user))
 }
 
@@ -94,15 +83,15 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<UserId>) -> Api
 /// `active` requires every scope that the user's credentials have.
 #[utoipa::path(patch, path = "/v1/users/{id}", operation_id = "updateUser", tag = "users",
     security(("token" = ["users:write"])),
-    params(("id" = schema::UserId, Path), schema::IfMatch), request_body = schema::UserPatch,
-    responses((status = 200, body = schema::User), schema::ErrorResponses))]
+    params(("id" = api::UserId, Path), api::IfMatch), request_body = api::UserPatch,
+    responses((status = 200, body = api::User), api::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<UserId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::User>> {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id, &caller);
     let write = |before: Holder| async move {
@@ -134,7 +123,7 @@ pub async fn patch(
             .await?;
         Ok(answer(&after))
     };
-    etag::change(&headers, version, || find(app, id), write).await
+    if_match.change(|| find(app, id), write).await
 }
 
 /// Deletes a user.
@@ -142,13 +131,13 @@ pub async fn patch(
 /// Fails with 409 if the user has credentials or is assigned to a service.
 #[utoipa::path(delete, path = "/v1/users/{id}", operation_id = "deleteUser", tag = "users",
     security(("token" = ["users:write"])),
-    params(("id" = schema::UserId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
+    params(("id" = api::UserId, Path), api::IfMatch),
+    responses((status = 204, description = "Deleted."), api::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<UserId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
     let write = |holder: Holder| async move {
@@ -167,27 +156,19 @@ pub async fn delete(
             let read = |page_request: PageRequest| async move {
                 Ok(app.table.services(&page_request, &app.keys).await?)
             };
-            let id = holder.user.id;
-            let of_user = |stored: &StoredService| stored.service.settings.user_id == Some(id);
-            let ids = first(MAX_LISTED + 1, read, of_user)
-                .await?
-                .into_iter()
-                .map(|stored| stored.service.id);
-            return Err(Problem::in_use(
-                "The user is assigned to services",
-                ids,
-                "Reassign or delete them first",
-            )
-            .into());
+            let of_user = |stored: &StoredService| {
+                let service = &stored.service;
+                (service.settings.user_id == Some(id)).then_some(service.id)
+            };
+            let why = "The user is assigned to services";
+            let remedy = "Reassign or delete them first";
+            return Err(query::in_use(why, remedy, read, of_user).await?.into());
         }
         let entry = caller.entry("user.deleted", &holder.user.id, Vec::new());
-        app.table
-            .delete_user(&holder, &entry)
-            .await
-            .map_err(UpdateError::from)
+        app.table.delete_user(&holder, &entry).await?;
+        Ok(())
     };
-    etag::change(&headers, version, || find(app, id), write).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if_match.delete(|| find(app, id), write).await
 }
 
 async fn find(app: &App, id: UserId) -> ApiResult<Holder> {
@@ -197,8 +178,10 @@ async fn find(app: &App, id: UserId) -> ApiResult<Holder> {
         .ok_or_else(|| Problem::not_found("user"))
 }
 
-fn version(holder: &Holder) -> u64 {
-    holder.user.version
+impl Versioned for Holder {
+    fn version(&self) -> u64 {
+        self.user.version
+    }
 }
 
 /// Returns 403 if the user's credentials have scopes that the caller lacks.
@@ -234,15 +217,6 @@ async fn other_admin(app: &App, user: UserId) -> ApiResult<LiveAdmin> {
     })
 }
 
-fn answer(user: &User) -> Response {
-    ([(header::ETAG, etag::of(user.version))], Json(view(user))).into_response()
-}
-
-/// Returns the user as clients see it.
-pub(super) fn view(user: &User) -> Value {
-    let mut view = user.settings.to_value();
-    view["id"] = json!(user.id);
-    view["created_at"] = json!(time::show_millis(user.created_at));
-    view["updated_at"] = json!(time::show_millis(user.updated_at));
-    view
+fn answer(user: &User) -> Tagged<api::User> {
+    Tagged::new(user.version, user.into())
 }

@@ -13,7 +13,6 @@ use domain::{
     validation::{FieldReader, Validated, whole},
     webhook::{Webhook, request},
 };
-use http::HeaderMap;
 use jiff::SignedDuration;
 use platform::{
     attempt::{self, Endpoint},
@@ -30,8 +29,8 @@ use super::{
 use crate::{
     App,
     accept_event::check_reserved,
-    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal},
-    openapi::schema,
+    api,
+    http::{ApiResult, IfMatch, JsonBody, PathId, Problem, Tagged, auth::Principal},
 };
 
 /// Maximum duration of a test. API Gateway times out after 30 s.
@@ -45,14 +44,14 @@ const MAX_TEST_TIME: Duration = Duration::from_secs(25);
 /// requires `admin`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", operation_id = "testWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
-    params(("id" = schema::WebhookId, Path)), request_body = schema::TestInput,
-    responses((status = 200, body = schema::Tested), schema::ErrorResponses))]
+    params(("id" = api::WebhookId, Path)), request_body = api::TestInput,
+    responses((status = 200, body = api::Tested), api::ErrorResponses))]
 pub async fn test(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<WebhookId>,
     body: JsonBody,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<api::Tested>> {
     let mut fields = FieldReader::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
@@ -96,7 +95,9 @@ pub async fn test(
         async |_| Ok(()),
     )
     .await?;
-    Ok(Json(json!({"attempt": attempt})))
+    Ok(Json(api::Tested {
+        attempt: attempt.into(),
+    }))
 }
 
 /// Renders the request for an event and evaluates the conditions, without sending it.
@@ -105,13 +106,13 @@ pub async fn test(
 /// type's example. Secrets are masked. Texts longer than 16 KiB are cut and marked `truncated`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/render", operation_id = "renderWebhook", tag = "webhooks",
     security(("token" = ["webhooks:read"])),
-    params(("id" = schema::WebhookId, Path)), request_body = schema::RenderInput,
-    responses((status = 200, body = schema::Rendered), schema::ErrorResponses))]
+    params(("id" = api::WebhookId, Path)), request_body = api::RenderInput,
+    responses((status = 200, body = api::Rendered), api::ErrorResponses))]
 pub async fn render(
     State(app): State<Arc<App>>,
     PathId(id): PathId<WebhookId>,
     body: JsonBody,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<api::Rendered>> {
     let mut fields = FieldReader::of(body.json_or_default()?).map_err(Problem::from)?;
     let given = fields.defaulted("event", None, |value| Given::parse(value).map(Some));
     let given = fields.finish(given)?;
@@ -132,12 +133,12 @@ pub async fn render(
         .events
         .iter()
         .any(|pattern| pattern.matches(&event.kind));
-    let mut answer = json!({
-        "matched": wanted && verdict.as_ref().is_none_or(|verdict| verdict.matched),
-        "conditions": verdict.map(|verdict| verdict.comparisons).unwrap_or_default(),
-    });
+    let matched = wanted && verdict.as_ref().is_none_or(|verdict| verdict.matched);
+    let conditions = verdict
+        .map(|verdict| verdict.comparisons)
+        .unwrap_or_default();
     let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
-    let (preview, missing) = match endpoint
+    let (preview, missing_tags) = match endpoint
         .webhook
         .settings
         .destination
@@ -149,13 +150,18 @@ pub async fn render(
         }
         Err(error) => (Err(error.to_string()), Vec::new()),
     };
-    answer["missing_tags"] = json!(missing);
-    answer["request"] = json!(preview.as_ref().ok());
     // Deliveries of this event would be `blocked`.
-    if let Err(reason) = preview {
-        answer["blocked"] = json!(reason);
-    }
-    Ok(Json(answer))
+    let (request, blocked) = match preview {
+        Ok(preview) => (Some(preview.into()), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    Ok(Json(api::Rendered {
+        request,
+        blocked,
+        matched,
+        conditions: conditions.into_iter().map(api::Comparison::from).collect(),
+        missing_tags,
+    }))
 }
 
 /// Replaces a webhook's signing secret.
@@ -163,18 +169,18 @@ pub async fn render(
 /// The response contains the new `secret`. It is shown only once. Requests are signed with both
 /// secrets for `overlap_seconds`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/rotate-secret", operation_id = "rotateWebhookSecret", tag = "webhooks",
-    security(("token" = ["webhooks:write"])), params(("id" = schema::WebhookId, Path), schema::IfMatch),
-    request_body = schema::RotateSecretInput,
-    responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
+    security(("token" = ["webhooks:write"])), params(("id" = api::WebhookId, Path), api::IfMatch),
+    request_body = api::RotateSecretInput,
+    responses((status = 200, body = api::Webhook), api::ErrorResponses))]
 pub async fn rotate_secret(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<WebhookId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Webhook>> {
     let overlap = overlap(body.json_or_default()?, 86_400)?;
-    change(&app, id, &headers, &caller, &Value::Null, |mut webhook| {
+    change(&app, id, &if_match, &caller, &Value::Null, |mut webhook| {
         let now = clock::now();
         let fresh = SigningSecret::generated(random::bytes());
         let rotated = webhook.secrets.rotated(fresh.clone(), overlap, now);

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use domain::{
     audit, event_type,
     id::WebhookId,
@@ -15,11 +11,10 @@ use domain::{
     secrets::{Reveal, origin::Origin},
     service::Connection,
     signature::SigningSecret,
-    time,
     validation::{FieldError, ValidationErrors},
     webhook::{Destination, MAX_PATTERNS, Settings, Webhook},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use platform::{
     clock, random,
     table::{
@@ -27,20 +22,17 @@ use platform::{
         pagination::{Page, PageRequest},
     },
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::event_types;
 use crate::{
-    App,
+    App, api,
     http::{
-        ApiResult, JsonBody, PathId, Problem,
+        ApiResult, Created, IfMatch, JsonBody, PathId, Problem, Tagged, Versioned,
         auth::Principal,
-        created,
-        etag::{self, UpdateError},
         patch::{apply, respell},
         query::{self, Query},
     },
-    openapi::schema,
 };
 
 /// Lists webhooks, newest first.
@@ -49,10 +41,13 @@ use crate::{
     params(
         ("event" = Option<String>, Query, description = "Only webhooks that would receive an event of this type."),
         ("enabled" = Option<bool>, Query, description = "Only enabled (`true`) or disabled (`false`) webhooks."),
-        schema::ByName, schema::Paging,
+        api::ByName, api::Paging,
     ),
-    responses((status = 200, body = schema::List<schema::Webhook>), schema::ErrorResponses))]
-pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Json<Value>> {
+    responses((status = 200, body = api::List<api::Webhook>), api::ErrorResponses))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    mut query: Query,
+) -> ApiResult<Json<api::List<api::Webhook>>> {
     let name = query.filter("name", query::name);
     let event = query.filter("event", |text| Ok(EventType::parse(text)?));
     let enabled = query.filter("enabled", query::boolean);
@@ -77,10 +72,8 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
         })
     };
     let Page { items, next, .. } = query::fill_page(page_request, read, wanted).await?;
-    paging
-        .page(app, items.iter().map(view).collect(), next)
-        .await
-        .map(Json)
+    let webhooks = items.iter().map(api::Webhook::from);
+    paging.page(app, webhooks, next).await
 }
 
 /// Creates a webhook.
@@ -89,9 +82,13 @@ pub async fn list(State(app): State<Arc<App>>, mut query: Query) -> ApiResult<Js
 /// connected service also requires the scope `services:send`.
 #[utoipa::path(post, path = "/v1/webhooks", operation_id = "createWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
-    request_body = schema::WebhookInput,
-    responses((status = 201, body = schema::Webhook), schema::ConflictResponse, schema::ErrorResponses))]
-pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBody) -> ApiResult {
+    request_body = api::WebhookInput,
+    responses((status = 201, body = api::Webhook), api::ConflictResponse, api::ErrorResponses))]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Principal,
+    body: JsonBody,
+) -> ApiResult<Created<Tagged<api::Webhook>>> {
     let document = body.json()?;
     let events = document["events"].clone();
     let (settings, secret) = match Settings::parse(document, &app.allow) {
@@ -107,8 +104,7 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
     app.table
         .create_webhook(&webhook, &app.keys, &entry)
         .await?;
-    Ok(created(
-        StatusCode::CREATED,
+    Ok(Created::new(
         "/v1/webhooks",
         &webhook.id,
         answer(&webhook, shown),
@@ -118,9 +114,12 @@ pub async fn create(State(app): State<Arc<App>>, caller: Principal, body: JsonBo
 /// Returns a webhook.
 #[utoipa::path(get, path = "/v1/webhooks/{id}", operation_id = "getWebhook", tag = "webhooks",
     security(("token" = ["webhooks:read"])),
-    params(("id" = schema::WebhookId, Path)),
-    responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
-pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<WebhookId>) -> ApiResult {
+    params(("id" = api::WebhookId, Path)),
+    responses((status = 200, body = api::Webhook), api::ErrorResponses))]
+pub async fn get(
+    State(app): State<Arc<App>>,
+    PathId(id): PathId<WebhookId>,
+) -> ApiResult<Tagged<api::Webhook>> {
     Ok(answer(&find(&app, id).await?, None))
 }
 
@@ -131,20 +130,20 @@ pub async fn get(State(app): State<Arc<App>>, PathId(id): PathId<WebhookId>) -> 
 /// that sends to a connected service also requires the scope `services:send`.
 #[utoipa::path(patch, path = "/v1/webhooks/{id}", operation_id = "updateWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
-    params(("id" = schema::WebhookId, Path), schema::IfMatch), request_body = schema::WebhookPatch,
-    responses((status = 200, body = schema::Webhook), schema::ErrorResponses))]
+    params(("id" = api::WebhookId, Path), api::IfMatch), request_body = api::WebhookPatch,
+    responses((status = 200, body = api::Webhook), api::ErrorResponses))]
 pub async fn patch(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<WebhookId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
     body: JsonBody,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Webhook>> {
     let patch = body.json()?;
     let only_switches = patch
         .as_object()
         .is_some_and(|fields| fields.keys().all(|field| field == "enabled"));
-    change(&app, id, &headers, &caller, &patch, |webhook| {
+    change(&app, id, &if_match, &caller, &patch, |webhook| {
         let mut document = webhook.settings.to_map(Reveal::Full);
         document.insert("secret".to_owned(), webhook.secrets.current.expose().into());
         let mut document = Value::Object(document);
@@ -181,24 +180,21 @@ pub async fn patch(
 /// No further attempt starts. Queued retries are cancelled.
 #[utoipa::path(delete, path = "/v1/webhooks/{id}", operation_id = "deleteWebhook", tag = "webhooks",
     security(("token" = ["webhooks:write"])),
-    params(("id" = schema::WebhookId, Path), schema::IfMatch),
-    responses((status = 204, description = "Deleted."), schema::ErrorResponses))]
+    params(("id" = api::WebhookId, Path), api::IfMatch),
+    responses((status = 204, description = "Deleted."), api::ErrorResponses))]
 pub async fn delete(
     State(app): State<Arc<App>>,
     caller: Principal,
     PathId(id): PathId<WebhookId>,
-    headers: HeaderMap,
+    if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
     let write = |webhook: Webhook| async move {
         let entry = caller.entry("webhook.deleted", &webhook.id, Vec::new());
-        app.table
-            .delete_webhook(&webhook, &entry)
-            .await
-            .map_err(UpdateError::from)
+        app.table.delete_webhook(&webhook, &entry).await?;
+        Ok(())
     };
-    etag::change(&headers, version, || find(app, id), write).await?;
-    Ok(StatusCode::NO_CONTENT)
+    if_match.delete(|| find(app, id), write).await
 }
 
 /// Updates a webhook with `change`, which also returns a new secret to show. `patch` is the
@@ -206,11 +202,11 @@ pub async fn delete(
 pub(super) async fn change(
     app: &App,
     id: WebhookId,
-    headers: &HeaderMap,
+    if_match: &IfMatch,
     caller: &Principal,
     patch: &Value,
     change: impl Fn(Webhook) -> ApiResult<(Webhook, Option<SigningSecret>)>,
-) -> ApiResult {
+) -> ApiResult<Tagged<api::Webhook>> {
     let change = &change;
     let write = |before: Webhook| async move {
         let (after, shown) = match change(before.clone()) {
@@ -243,11 +239,13 @@ pub(super) async fn change(
             .await?;
         Ok(answer(&after, shown))
     };
-    etag::change(headers, version, || find(app, id), write).await
+    if_match.change(|| find(app, id), write).await
 }
 
-fn version(webhook: &Webhook) -> u64 {
-    webhook.state.version
+impl Versioned for Webhook {
+    fn version(&self) -> u64 {
+        self.state.version
+    }
 }
 
 /// Names of the changed fields, including secrets.
@@ -452,65 +450,15 @@ fn secret_or_new(given: Option<SigningSecret>) -> (SigningSecret, Option<Signing
     )
 }
 
-fn answer(webhook: &Webhook, shown: Option<SigningSecret>) -> Response {
-    let mut body = view(webhook);
-    if let Some(secret) = shown {
-        body.insert("secret".to_owned(), secret.expose().into());
-    }
-    (
-        [(header::ETAG, etag::of(webhook.state.version))],
-        Json(body),
-    )
-        .into_response()
-}
-
-fn view(webhook: &Webhook) -> Map<String, Value> {
-    let Webhook {
-        id,
-        settings,
-        secrets,
-        state,
-        secret_origins: _,
-    } = webhook;
-    let mut map = settings.to_map(Reveal::Hints);
-    map.extend([
-        ("id".to_owned(), json!(id)),
-        (
-            "secret_hint".to_owned(),
-            json!(domain::secrets::mask::hint(secrets.current.expose())),
-        ),
-        (
-            "status".to_owned(),
-            json!(if settings.enabled {
-                "active"
-            } else {
-                "disabled"
-            }),
-        ),
-        ("disabled_reason".to_owned(), json!(state.disabled_reason)),
-        (
-            "failing_since".to_owned(),
-            json!(
-                state
-                    .health
-                    .as_ref()
-                    .map(|health| time::show_millis(health.failing_since))
-            ),
-        ),
-        (
-            "created_at".to_owned(),
-            json!(time::show_millis(state.created_at)),
-        ),
-        (
-            "updated_at".to_owned(),
-            json!(time::show_millis(state.updated_at)),
-        ),
-    ]);
-    map
+fn answer(webhook: &Webhook, shown: Option<SigningSecret>) -> Tagged<api::Webhook> {
+    let view = api::Webhook::from(webhook).with_secret(shown.as_ref());
+    Tagged::new(webhook.version(), view)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -78,8 +78,7 @@ pub struct Plan {
 }
 
 /// What an import did, or would do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(as = ImportReport)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Created under their own names.
     pub created: Vec<Entry>,
@@ -90,12 +89,10 @@ pub struct Report {
 }
 
 /// A resource in an import report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(as = ImportEntry)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// `campaign` or `provider`.
     #[serde(rename = "type")]
-    #[schema(value_type = String)]
     pub kind: &'static str,
     /// ID; `None` if a dry run would create it.
     pub id: Option<String>,

@@ -114,6 +114,11 @@ pub(super) const PARSERS: [(&str, Parser); 14] = [
     }),
 ];
 
+/// Names of the operators.
+pub fn names() -> [&'static str; 14] {
+    PARSERS.map(|(name, _)| name)
+}
+
 const MAX_IN_LIST: usize = 100;
 /// Steps for each compared array element or object field.
 const VALUE_STEPS: usize = 5;

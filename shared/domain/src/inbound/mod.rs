@@ -6,7 +6,7 @@
 
 mod dedup;
 mod key;
-mod mac;
+pub mod mac;
 pub(crate) mod payload;
 mod stripe;
 mod twilio;

@@ -33,19 +33,7 @@ use crate::{
 };
 
 /// How a recipient is reached.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// Text messages to phones.
@@ -77,9 +65,8 @@ impl Channel {
 }
 
 /// Status of a message or call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = MessageOrCallStatus)]
 pub enum Status {
     /// Not yet accepted by a provider.
     Queued,
@@ -184,12 +171,11 @@ pub struct Content {
 }
 
 /// A status change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// New status.
     pub status: Status,
     /// Time of the change.
-    #[schema(value_type = String, format = DateTime)]
     #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
     /// The provider's own name for the status, if it came from a report.

@@ -95,6 +95,14 @@ impl Limits {
         Ok(Self(limits.into_iter().map(|(_, limit)| limit).collect()))
     }
 
+    /// The limits: message field, whether it is required, and its maximum length in UTF-16 code
+    /// units.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, bool, Option<u64>)> {
+        self.0
+            .iter()
+            .map(|(field, limit)| (field.name(), limit.required, limit.max_length))
+    }
+
     /// The document that [`Limits::parse`] reads.
     pub(super) fn to_value(&self) -> Value {
         let limit =

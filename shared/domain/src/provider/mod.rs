@@ -47,11 +47,8 @@ pub struct Provider {
 }
 
 /// Whether a provider can be used.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = ProviderStatus)]
 pub enum Status {
     /// It can send.
     Active,

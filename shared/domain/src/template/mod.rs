@@ -30,7 +30,6 @@ mod xml;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use self::part::Part;
 pub use self::scope::RenderError;
@@ -50,7 +49,7 @@ pub const MAX_BODY: usize = 32 * 1024;
 pub const MAX_RENDERED: usize = 2 * 1024 * 1024;
 
 /// Format of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// JSON (RFC 8259).

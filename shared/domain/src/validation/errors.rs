@@ -2,9 +2,6 @@
 
 use std::fmt::Display;
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
-use utoipa::ToSchema;
-
 /// Maximum number of errors listed in a response.
 const MAX_LISTED: usize = 100;
 /// Maximum total size of pointers and details in a response, in bytes. The first error is always
@@ -12,28 +9,14 @@ const MAX_LISTED: usize = 100;
 const MAX_LISTED_BYTES: usize = 64 * 1024;
 
 /// An invalid field or header.
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// JSON pointer (RFC 6901) to the field, empty for the document itself. Absent for a header.
-    #[schema(required = false)]
     pub pointer: String,
     /// Name of the header. Absent for a field.
-    #[schema(value_type = String, required = false)]
     pub header: Option<&'static str>,
     /// What is wrong, and what is allowed.
     pub detail: String,
-}
-
-impl Serialize for FieldError {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entry = serializer.serialize_struct("FieldError", 2)?;
-        match self.header {
-            Some(header) => entry.serialize_field("header", header)?,
-            None => entry.serialize_field("pointer", &self.pointer)?,
-        }
-        entry.serialize_field("detail", &self.detail)?;
-        entry.end()
-    }
 }
 
 /// All errors of a value, at least one.

@@ -140,6 +140,11 @@ impl Destination {
 }
 
 impl ServicePath {
+    /// The path as the client wrote it, with a leading slash.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
     fn parse(text: &str) -> Validated<Self> {
         let stand_in = url(ANY_SERVICE)?;
         service_url(&stand_in, text, &[])?;

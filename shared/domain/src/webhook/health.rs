@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::Outcome;
 
 /// Why Tieline disabled a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DisabledReason {
     /// The receiver responded with 410 Gone.

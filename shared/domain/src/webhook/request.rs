@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A request in a preview: without secrets, and without headers that are only added when sending.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Preview {
     /// HTTP method.
     pub method: String,
@@ -37,7 +37,6 @@ pub struct Preview {
     pub body: Option<String>,
     /// True if the body was truncated; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
     pub truncated: bool,
 }
 

@@ -7,7 +7,8 @@ use domain::{
 };
 use jiff::Timestamp;
 use platform::table::events::Dispatched;
-use serde_json::{Value, json};
+
+use crate::api;
 
 /// A delivery as clients see it.
 pub(super) struct Seen {
@@ -56,18 +57,20 @@ impl Seen {
             updated_at: dispatched.dispatched_at,
         }
     }
+}
 
-    pub(super) fn view(&self) -> Value {
-        json!({
-            "id": self.id,
-            "webhook_id": self.id.webhook,
-            "event_id": self.id.event,
-            "event_type": self.event_type,
-            "status": self.status,
-            "attempt_count": self.attempts,
-            "last_error": self.last_error,
-            "next_attempt_at": self.next_attempt_at.map(time::show_millis),
-            "updated_at": time::show_millis(self.updated_at),
-        })
+impl From<&Seen> for api::Delivery {
+    fn from(seen: &Seen) -> Self {
+        Self {
+            id: seen.id.to_string(),
+            webhook_id: seen.id.webhook.to_string(),
+            event_id: seen.id.event.to_string(),
+            event_type: seen.event_type.clone(),
+            status: seen.status.into(),
+            attempt_count: seen.attempts,
+            last_error: seen.last_error.clone(),
+            next_attempt_at: seen.next_attempt_at.map(time::show_millis),
+            updated_at: time::show_millis(seen.updated_at),
+        }
     }
 }

@@ -1,27 +1,64 @@
-//! Schemas of request and response documents. They only describe; the parsers in the domain crate
-//! validate.
+//! Documents of the API.
+//!
+//! Responses are built from the domain's types and serialized as they are documented. Input types
+//! (`…Input`, `…Patch`) only describe requests; the parsers in the domain crate validate.
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
+/// Defines an enum of the API and its conversion from the domain's.
+macro_rules! mirror {
+    (
+        $(#[$attribute:meta])*
+        $name:ident of $source:ty { $($(#[$description:meta])* $variant:ident),* $(,)? }
+    ) => {
+        #[derive(Debug, Clone, Copy, serde::Serialize, utoipa::ToSchema)]
+        $(#[$attribute])*
+        pub enum $name {
+            $($(#[$description])* $variant,)*
+        }
+
+        impl From<$source> for $name {
+            fn from(source: $source) -> Self {
+                match source {
+                    $(<$source>::$variant => Self::$variant,)*
+                }
+            }
+        }
+    };
+}
+
 mod access;
+mod account;
+mod attempt;
 mod campaign;
+mod condition;
+mod delivery;
 mod event;
 mod ids;
 mod message;
 mod provider;
+mod retry;
 mod service;
+mod validation;
+mod verification;
 mod webhook;
+mod webhook_action;
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use domain::{secrets::mask, template::HeaderTemplate};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 pub use self::{
-    access::*, campaign::*, event::*, ids::*, message::*, provider::*, service::*, webhook::*,
+    access::*, account::*, attempt::*, campaign::*, condition::*, delivery::*, event::*, ids::*,
+    message::*, provider::*, retry::*, service::*, validation::*, verification::*, webhook::*,
+    webhook_action::*,
 };
 use crate::http::Problem;
 
 /// A page of a list, newest first.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct List<T> {
     /// The items of this page.
     pub data: Vec<T>,
@@ -54,6 +91,54 @@ pub struct IfMatch {
     /// Only if the resource still has this `ETag`; otherwise 412.
     #[serde(rename = "If-Match")]
     pub if_match: Option<String>,
+}
+
+mirror! {
+    /// Format of a body.
+    #[serde(rename_all = "lowercase")]
+    Format of domain::template::Format {
+        /// JSON (RFC 8259).
+        Json,
+        /// XML 1.0.
+        Xml,
+        /// `application/x-www-form-urlencoded` (WHATWG URL).
+        Form,
+    }
+}
+
+/// An HTTP method.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// Parsers accept no other methods.
+impl From<&http::Method> for Method {
+    fn from(method: &http::Method) -> Self {
+        match method.as_str() {
+            "GET" => Self::Get,
+            "PUT" => Self::Put,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            _ => Self::Post,
+        }
+    }
+}
+
+/// Returns extra headers by name, with values that look secret masked.
+fn headers(extra: &[(http::HeaderName, HeaderTemplate)]) -> BTreeMap<String, String> {
+    extra
+        .iter()
+        .map(|(name, value)| {
+            let shown = mask::header(name.as_str(), value.as_str());
+            (name.to_string(), shown)
+        })
+        .collect()
 }
 
 /// Marker for error responses. `openapi::responses` derives them from the operation's inputs.

@@ -5,15 +5,28 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    message::{Channel, Status},
-    provider,
-    template::Format,
+    callback, provider,
+    secrets::mask::{self, hint},
+    template::BodyTemplate,
+    time::show_millis,
 };
-use serde::Deserialize;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Method;
+use super::{Channel, Format, MessageOrCallStatus, Method, headers};
+
+mirror! {
+    /// Whether a provider can be used.
+    #[serde(rename_all = "snake_case")]
+    ProviderStatus of provider::Status {
+        /// It can send.
+        Active,
+        /// It was imported without its keys and can't send.
+        NeedsSecrets,
+    }
+}
 
 #[derive(Debug, ToSchema)]
 pub struct ProviderInput {
@@ -48,7 +61,7 @@ pub struct ProviderInput {
 #[schema(value_type = Object)]
 pub struct ProviderPatch(pub ProviderInput);
 
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Provider {
     pub id: String,
     pub name: String,
@@ -71,7 +84,7 @@ pub struct Provider {
     /// knows it can post reports.
     pub callback_url: Option<String>,
     /// `needs_secrets`: the provider was imported without its keys and can't send.
-    pub status: provider::Status,
+    pub status: ProviderStatus,
     #[schema(format = DateTime)]
     pub created_at: String,
     #[schema(format = DateTime)]
@@ -79,7 +92,7 @@ pub struct Provider {
 }
 
 /// How requests authenticate. Default: `signed`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ProviderAuth {
     /// The header `x-api-key`, and Standard Webhooks 1.0 signature headers made with the secret
@@ -97,7 +110,7 @@ pub enum ProviderAuth {
 }
 
 /// Format of requests. Default: a JSON document of the message.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProviderRequest {
     #[schema(default = "POST")]
     pub method: Option<Method>,
@@ -115,7 +128,7 @@ pub struct ProviderRequest {
 }
 
 /// Limit of a message field.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProviderLimit {
     /// Whether messages without the field are rejected.
     #[schema(default = false)]
@@ -125,7 +138,7 @@ pub struct ProviderLimit {
     pub max_length: Option<u64>,
 }
 
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProviderResponse {
     /// JSON pointer to the provider's message ID in its response.
     #[schema(example = "/sid")]
@@ -133,7 +146,7 @@ pub struct ProviderResponse {
 }
 
 /// How the provider's status reports are read: JSON, forms or query parameters.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProviderCallback {
     /// JSON pointer to the message ID in the report: the provider's or Tieline's.
     #[schema(example = "/MessageSid")]
@@ -141,7 +154,7 @@ pub struct ProviderCallback {
     #[schema(example = "/MessageStatus")]
     pub status_pointer: String,
     /// Maps the provider's statuses to Tieline's. Optional for calls.
-    pub statuses: Option<BTreeMap<String, Status>>,
+    pub statuses: Option<BTreeMap<String, MessageOrCallStatus>>,
     /// JSON pointer to the URL of a call's recording.
     pub recording_pointer: Option<String>,
 }
@@ -158,4 +171,136 @@ pub struct ProviderTest {
     pub url: Option<String>,
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
+}
+
+/// The settings of a provider that bundles contain: without keys and `default`.
+#[derive(Debug, Serialize)]
+pub struct BundledProvider {
+    name: String,
+    provider_id: String,
+    channel: Channel,
+    send_url: String,
+    from: Option<String>,
+    auth: ProviderAuth,
+    request: Option<ProviderRequest>,
+    response: Option<ProviderResponse>,
+    callback: Option<ProviderCallback>,
+}
+
+impl From<&provider::Settings> for BundledProvider {
+    fn from(settings: &provider::Settings) -> Self {
+        let pointer = settings.id_pointer.as_ref();
+        Self {
+            name: settings.name.clone(),
+            provider_id: settings.provider_id.clone(),
+            channel: settings.channel.into(),
+            send_url: mask::url(settings.send_url.as_str()),
+            from: settings.from.clone(),
+            auth: (&settings.auth).into(),
+            request: settings.request.as_ref().map(ProviderRequest::from),
+            response: pointer.map(|pointer| ProviderResponse {
+                id_pointer: Some(pointer.as_str().to_owned()),
+            }),
+            callback: settings.callback.as_ref().map(ProviderCallback::from),
+        }
+    }
+}
+
+impl Provider {
+    /// The provider, with the URL for its status reports.
+    pub fn new(provider: &provider::Provider, callback_url: Option<String>) -> Self {
+        let settings = &provider.settings;
+        let BundledProvider {
+            name,
+            provider_id,
+            channel,
+            send_url,
+            from,
+            auth,
+            request,
+            response,
+            callback,
+        } = settings.into();
+        let key_hint = |key: &Option<SecretString>| hint(key.as_ref()?.expose_secret());
+        Self {
+            id: provider.id.to_string(),
+            name,
+            provider_id,
+            channel,
+            send_url,
+            api_key_hint: key_hint(&settings.api_key),
+            secret_key_hint: key_hint(&settings.secret_key),
+            default: settings.default,
+            from,
+            auth,
+            request,
+            response,
+            callback,
+            callback_url,
+            status: settings.status().into(),
+            created_at: show_millis(provider.created_at),
+            updated_at: show_millis(provider.updated_at),
+        }
+    }
+}
+
+impl From<&provider::Auth> for ProviderAuth {
+    fn from(auth: &provider::Auth) -> Self {
+        match auth {
+            provider::Auth::Signed => Self::Signed,
+            provider::Auth::Basic => Self::Basic,
+            provider::Auth::Bearer => Self::Bearer,
+            provider::Auth::Header(name) => Self::Header {
+                name: name.to_string(),
+            },
+            provider::Auth::None => Self::None,
+        }
+    }
+}
+
+impl From<&provider::RequestTemplate> for ProviderRequest {
+    fn from(template: &provider::RequestTemplate) -> Self {
+        let provider::RequestTemplate {
+            method,
+            format,
+            headers: extra,
+            body,
+            limits,
+        } = template;
+        let limits = limits.iter().map(|(field, required, max_length)| {
+            let limit = ProviderLimit {
+                required: Some(required),
+                max_length,
+            };
+            (field.to_owned(), limit)
+        });
+        Self {
+            method: Some(method.into()),
+            format: Some((*format).into()),
+            headers: Some(headers(extra)),
+            body: body.as_ref().map(BodyTemplate::as_str).map(str::to_owned),
+            limits: Some(limits.collect()),
+        }
+    }
+}
+
+impl From<&callback::Mapping> for ProviderCallback {
+    fn from(mapping: &callback::Mapping) -> Self {
+        let callback::Mapping {
+            id_pointer,
+            status_pointer,
+            statuses,
+            recording_pointer,
+        } = mapping;
+        let statuses = statuses
+            .iter()
+            .map(|(theirs, ours)| (theirs.clone(), (*ours).into()));
+        let recording = recording_pointer.as_ref();
+        Self {
+            id_pointer: id_pointer.as_str().to_owned(),
+            status_pointer: status_pointer.as_str().to_owned(),
+            statuses: Some(statuses.collect()),
+            recording_pointer: recording.map(|pointer| pointer.as_str().to_owned()),
+        }
+    }
 }

@@ -2,8 +2,44 @@
 
 #![expect(missing_docs, reason = "the fields' descriptions are the document's")]
 
-use domain::{credential::Status as CredentialStatus, scope::Scope, user::Role};
+use domain::{
+    audit::Entry,
+    credential, scope,
+    time::{show, show_millis},
+    user,
+};
+use jiff::Timestamp;
+use serde::Serialize;
 use utoipa::ToSchema;
+
+mirror! {
+    /// Role in the organisation. Informational only: scopes grant permissions.
+    #[serde(rename_all = "lowercase")]
+    Role of user::Role {
+        /// Manages integrations.
+        Admin,
+        /// Everyone else.
+        Member,
+    }
+}
+
+mirror! {
+    /// Status of a credential.
+    #[serde(rename_all = "lowercase")]
+    CredentialStatus of credential::Status {
+        /// The token is valid.
+        Active,
+        /// Revoked by an admin.
+        Revoked,
+        /// Expired.
+        Expired,
+    }
+}
+
+/// A permission. `openapi::names` completes its schema.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(value_type = String)]
+pub struct Scope(scope::Scope);
 
 #[derive(Debug, ToSchema)]
 pub struct UserInput {
@@ -23,7 +59,7 @@ pub struct UserInput {
 #[schema(value_type = Object)]
 pub struct UserPatch(pub UserInput);
 
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct User {
     pub id: String,
     pub name: String,
@@ -34,6 +70,26 @@ pub struct User {
     pub created_at: String,
     #[schema(format = DateTime)]
     pub updated_at: String,
+}
+
+impl From<&user::User> for User {
+    fn from(user: &user::User) -> Self {
+        let user::Settings {
+            name,
+            email,
+            role,
+            active,
+        } = &user.settings;
+        Self {
+            id: user.id.to_string(),
+            name: name.clone(),
+            email: email.clone(),
+            role: (*role).into(),
+            active: *active,
+            created_at: show_millis(user.created_at),
+            updated_at: show_millis(user.updated_at),
+        }
+    }
 }
 
 #[derive(Debug, ToSchema)]
@@ -70,7 +126,7 @@ pub struct RotateInput {
     pub overlap_seconds: Option<u32>,
 }
 
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Credential {
     pub id: String,
     pub description: String,
@@ -78,6 +134,7 @@ pub struct Credential {
     pub user_id: String,
     pub status: CredentialStatus,
     /// The token. Only in the response to the request that created it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub token: Option<String>,
     pub token_hint: String,
@@ -100,15 +157,51 @@ pub struct Credential {
     pub last_used_at: Option<String>,
 }
 
+impl Credential {
+    /// The credential at `now`, without its token.
+    pub fn at(
+        now: Timestamp,
+        credential: &credential::Credential,
+        last_used_at: Option<Timestamp>,
+    ) -> Self {
+        let credential::Settings {
+            description,
+            scopes,
+            user_id,
+            ends_at,
+            rotate_after_days,
+            allowed_ips,
+        } = &credential.settings;
+        Self {
+            id: credential.id.to_string(),
+            description: description.clone(),
+            scopes: scopes.iter().map(Scope).collect(),
+            user_id: user_id.to_string(),
+            status: credential.status(now).into(),
+            token: None,
+            token_hint: credential.token_hint.clone(),
+            created_at: show_millis(credential.created_at),
+            created_by: credential.created_by.map(|user| user.to_string()),
+            expires_at: ends_at.map(show),
+            rotate_after_days: *rotate_after_days,
+            allowed_ips: allowed_ips.clone().into(),
+            rotated_at: credential.rotated_at.map(show_millis),
+            rotation_due_at: show_millis(credential.rotation_due_at()),
+            rotation_overdue: credential.is_overdue(now),
+            last_used_at: last_used_at.map(show_millis),
+        }
+    }
+}
+
 /// The user and the credential that a token belongs to.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Me {
     pub user: User,
     pub credential: OwnCredential,
 }
 
 /// The caller's own credential.
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OwnCredential {
     pub id: String,
     pub description: String,
@@ -121,6 +214,20 @@ pub struct OwnCredential {
     pub allowed_ips: Vec<String>,
 }
 
+impl From<&credential::Credential> for OwnCredential {
+    fn from(credential: &credential::Credential) -> Self {
+        let settings = &credential.settings;
+        Self {
+            id: credential.id.to_string(),
+            description: settings.description.clone(),
+            scopes: settings.scopes.iter().map(Scope).collect(),
+            expires_at: settings.ends_at.map(show),
+            rotation_due_at: show_millis(credential.rotation_due_at()),
+            allowed_ips: settings.allowed_ips.clone().into(),
+        }
+    }
+}
+
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum Rotation {
@@ -128,7 +235,7 @@ pub enum Rotation {
     DueSoon,
 }
 
-#[derive(Debug, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AuditEntry {
     pub id: String,
     #[schema(format = DateTime)]
@@ -140,4 +247,17 @@ pub struct AuditEntry {
     pub resource: String,
     /// Names of the changed fields, never their values.
     pub changes: Vec<String>,
+}
+
+impl From<Entry> for AuditEntry {
+    fn from(entry: Entry) -> Self {
+        Self {
+            id: entry.id.to_string(),
+            at: show_millis(entry.at),
+            actor: entry.actor.to_string(),
+            action: entry.action,
+            resource: entry.resource,
+            changes: entry.changes,
+        }
+    }
 }

@@ -1,0 +1,69 @@
+//! Attempts of deliveries, messages and calls.
+
+#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+
+use domain::{attempt, time::show_millis};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Record of an attempt.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Attempt {
+    /// Counts from 1.
+    pub number: u32,
+    /// When the attempt started.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// Duration in milliseconds.
+    pub duration_ms: u64,
+    /// HTTP status of the response, if there was one.
+    pub status_code: Option<u16>,
+    /// Error text; `None` on success.
+    pub error: Option<String>,
+    /// The request, without secrets.
+    pub request: Requested,
+    /// Response body, at most 16 KiB; `None` without a response.
+    pub response_body: Option<String>,
+    /// Tags that had no value in this event.
+    pub missing_tags: Vec<String>,
+}
+
+/// Recorded request of an attempt.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Requested {
+    /// HTTP method.
+    pub method: String,
+    /// URL, with values that look like tokens masked.
+    pub url: String,
+}
+
+/// The attempt of a test.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Tested {
+    pub attempt: Attempt,
+}
+
+impl From<attempt::Attempt> for Attempt {
+    fn from(attempt: attempt::Attempt) -> Self {
+        let attempt::Attempt {
+            number,
+            at,
+            duration_ms,
+            status_code,
+            error,
+            request: attempt::Requested { method, url },
+            response_body,
+            missing_tags,
+        } = attempt;
+        Self {
+            number,
+            at: show_millis(at),
+            duration_ms,
+            status_code,
+            error,
+            request: Requested { method, url },
+            response_body,
+            missing_tags,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Conditions of webhooks, and how they evaluate.
+
+#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+
+use domain::condition::{self, MAX_COMPARISONS, op};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema,
+        schema::{ArrayBuilder, SchemaType, Type},
+    },
+};
+
+/// A condition on an event's data.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Condition {
+    All {
+        all: Vec<Self>,
+    },
+    Any {
+        any: Vec<Self>,
+    },
+    Not {
+        not: Box<Self>,
+    },
+    Compare {
+        field: String,
+        op: &'static str,
+        value: Value,
+    },
+}
+
+impl From<&condition::Condition> for Condition {
+    fn from(condition: &condition::Condition) -> Self {
+        let each = |parts: &[condition::Condition]| parts.iter().map(Self::from).collect();
+        match condition {
+            condition::Condition::All(parts) => Self::All { all: each(parts) },
+            condition::Condition::Any(parts) => Self::Any { any: each(parts) },
+            condition::Condition::Not(part) => Self::Not {
+                not: Box::new((&**part).into()),
+            },
+            condition::Condition::Compare { field, op } => Self::Compare {
+                field: field.as_str().to_owned(),
+                op: op.name(),
+                value: op.value(),
+            },
+        }
+    }
+}
+
+/// By hand, because derived schemas can't refer to themselves or list the operators.
+impl PartialSchema for Condition {
+    fn schema() -> RefOr<Schema> {
+        let this = || Ref::from_schema_name("Condition");
+        let group = |name: &str| {
+            let parts = ArrayBuilder::new()
+                .items(this())
+                .min_items(Some(1))
+                .max_items(Some(MAX_COMPARISONS));
+            ObjectBuilder::new().property(name, parts).required(name)
+        };
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let comparison = ObjectBuilder::new()
+            .property(
+                "field",
+                text().description(Some(
+                    "A path into the event's data, such as `last_reply.author`, or one of `event.id`, \
+                     `event.type`, `event.timestamp`, `webhook.id` and `webhook.name`.",
+                )),
+            )
+            .required("field")
+            .property("op", text().enum_values(Some(op::names())))
+            .required("op")
+            .property(
+                "value",
+                ObjectBuilder::new().schema_type(SchemaType::AnyValue),
+            )
+            .examples([json!({"field": "last_reply.author", "op": "eq", "value": "end_user"})]);
+        OneOfBuilder::new()
+            .description(Some(
+                "Condition on the event's data. At most 50 comparisons, 10 levels and 16 KiB of JSON.",
+            ))
+            .item(group("all"))
+            .item(group("any"))
+            .item(ObjectBuilder::new().property("not", this()).required("not"))
+            .item(comparison)
+            .into()
+    }
+}
+
+impl ToSchema for Condition {}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Comparison {
+    pub field: String,
+    pub op: &'static str,
+    pub value: Value,
+    /// The field's value in the event; null if it has none. Longer than 16 KiB, a string is cut,
+    /// and an array or object becomes the beginning of its JSON.
+    pub actual: Option<Value>,
+    /// True if `actual` was cut; otherwise absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub truncated: bool,
+    pub outcome: bool,
+}
+
+impl From<condition::Comparison> for Comparison {
+    fn from(comparison: condition::Comparison) -> Self {
+        let condition::Comparison {
+            field,
+            op,
+            value,
+            actual,
+            truncated,
+            outcome,
+        } = comparison;
+        Self {
+            field,
+            op,
+            value,
+            actual,
+            truncated,
+            outcome,
+        }
+    }
+}

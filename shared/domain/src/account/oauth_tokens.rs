@@ -21,7 +21,7 @@ pub struct IssuedToken {
     pub lease: String,
 }
 
-/// IssuedToken state of an account.
+/// Token state of an account.
 #[derive(Debug, Clone, Default)]
 pub struct IssuedTokens {
     /// The last token.

@@ -1,4 +1,4 @@
-//! IssuedToken endpoint responses: RFC 6749, sections 5.1 and 5.2, and common deviations.
+//! Token endpoint responses: RFC 6749, sections 5.1 and 5.2, and common deviations.
 //!
 //! A refresh token may be single-use: once the server has replaced it, the old one is invalid.
 //! [`TokenAnswer::read`] therefore finds the new one in every 2xx response, even without a usable

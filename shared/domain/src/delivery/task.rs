@@ -53,7 +53,7 @@ pub enum Due {
     Now(DeliveryTask),
     /// The message is early. Re-queue it with this delay and do nothing else.
     Later {
-        /// DeliveryTask to re-queue.
+        /// Task to re-queue.
         message: DeliveryTask,
         /// SQS `DelaySeconds`, at most 900.
         delay_seconds: u32,

@@ -117,8 +117,8 @@ pub struct SendInput {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Sent {
     pub status: u16,
-    /// Response headers, except credentials and connection headers. Values that look like
-    /// credentials are masked.
+    /// Response headers, except cookies, authentication challenges and connection headers. Values of
+    /// credentials, or that look like one, are masked.
     pub headers: BTreeMap<String, String>,
     /// True if headers were omitted because they exceed 64 KiB in total; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -316,16 +316,16 @@ async fn webhook_that_moves_to_a_service_must_not_set_its_accounts_header() {
             "/v1/webhooks/{}",
             create(&api, "/v1/webhooks", webhook).await
         );
-        let patch = json!({"service_id": services[1], "path": "/x"});
-        let refused = api.call("PATCH", &path, patch).await;
+        let change = json!({"service_id": services[1], "path": "/x"});
+        let refused = api.call("PATCH", &path, change).await;
         assert_eq!(
             (refused.status, &refused.body["errors"][0]["pointer"]),
             (422, &json!("/headers/x-tenant")),
             "{name}: {}",
             refused.body
         );
-        let patch = json!({"service_id": services[1], "path": "/x", "headers": null});
-        assert_eq!(api.call("PATCH", &path, patch).await.status, 200, "{name}");
+        let change = json!({"service_id": services[1], "path": "/x", "headers": null});
+        assert_eq!(api.call("PATCH", &path, change).await.status, 200, "{name}");
     }
 }
 
@@ -355,7 +355,7 @@ async fn account_must_not_set_a_header_of_its_services_webhooks() {
         format!("/v1/services/{service}"),
     );
     let authorization = header_account("A", "x-tenant")["authorization"].clone();
-    let patches = [
+    let changes = [
         (&account, json!({"authorization": authorization})),
         (&service, json!({"account_id": other})),
         (
@@ -363,10 +363,10 @@ async fn account_must_not_set_a_header_of_its_services_webhooks() {
             json!({"account_id": null, "account": header_account("C", "X-Tenant")}),
         ),
     ];
-    for (path, patch) in &patches {
+    for (path, change) in &changes {
         let before = api.call("GET", path, Value::Null).await;
         let detail = api
-            .call("PATCH", path, patch.clone())
+            .call("PATCH", path, change.clone())
             .await
             .field(409, "detail");
         assert_eq!(
@@ -375,24 +375,24 @@ async fn account_must_not_set_a_header_of_its_services_webhooks() {
                 .map(|id| detail.contains(id.as_str()))
                 .collect::<Vec<_>>(),
             [true, true, false],
-            "{patch}: {detail}"
+            "{change}: {detail}"
         );
         assert!(detail.contains("`x-tenant`"), "{detail}");
         let after = api.call("GET", path, Value::Null).await;
         assert_eq!(
             (after.header("etag"), &after.body),
             (before.header("etag"), &before.body),
-            "{patch}"
+            "{change}"
         );
     }
     for webhook in &webhooks[..2] {
-        let patch = json!({"headers": null, "signing": null});
+        let change = json!({"headers": null, "signing": null});
         let path = format!("/v1/webhooks/{webhook}");
-        assert_eq!(api.call("PATCH", &path, patch).await.status, 200);
+        assert_eq!(api.call("PATCH", &path, change).await.status, 200);
     }
-    for (path, patch) in patches {
-        let patched = api.call("PATCH", path, patch.clone()).await;
-        assert_eq!(patched.status, 200, "{patch}: {}", patched.body);
+    for (path, change) in changes {
+        let answer = api.call("PATCH", path, change.clone()).await;
+        assert_eq!(answer.status, 200, "{change}: {}", answer.body);
     }
 }
 

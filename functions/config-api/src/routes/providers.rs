@@ -132,11 +132,9 @@ pub async fn patch(
         let mut document = previous.base(patch);
         respell(&mut document, patch, "/request/headers");
         apply(&mut document, patch);
-        let moves = document["channel"] != old["channel"];
-        let settings = match Settings::parse(document, &app.allow, previous.keys()) {
-            Ok(settings) if !moves => settings,
-            parsed => return Err(with_channel(parsed, moves).into()),
-        };
+        let channel = check_channel(&old["channel"], &document["channel"]);
+        let parsed = Settings::parse(document, &app.allow, previous.keys());
+        let settings = with_channel(parsed, channel)?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map(Reveal::Full)));
         let key = key(before.key.clone(), &settings);
         let provider = before
@@ -162,14 +160,23 @@ pub async fn patch(
     if_match.change(|| find(app, id), write).await
 }
 
-/// Adds to the errors of a patch that it changes the channel, unless its channel is itself invalid.
-fn with_channel(parsed: Validated<Settings>, moves: bool) -> ValidationErrors {
-    let mut errors = parsed.err().unwrap_or(ValidationErrors(Vec::new()));
-    if moves && errors.0.iter().all(|error| error.pointer != "/channel") {
-        let fixed = ValidationErrors::here("can't be changed. Create another provider");
-        errors.0.extend(fixed.under("channel").0);
+fn check_channel(before: &Value, after: &Value) -> Validated<()> {
+    if before == after {
+        return Ok(());
     }
-    errors
+    Err(ValidationErrors::here("can't be changed. Create another provider").under("channel"))
+}
+
+/// Adds a change of the channel to the other errors, unless the new channel is itself invalid.
+fn with_channel(parsed: Validated<Settings>, channel: Validated<()>) -> Validated<Settings> {
+    let Err(change) = channel else {
+        return parsed;
+    };
+    let mut errors = parsed.err().unwrap_or(ValidationErrors(Vec::new()));
+    if errors.0.iter().all(|error| error.pointer != "/channel") {
+        errors.0.extend(change.0);
+    }
+    Err(errors)
 }
 
 /// Deletes a provider.

@@ -40,7 +40,8 @@ mirror! {
         Delivered,
         /// The call took place and has ended (calls).
         Completed,
-        /// Not delivered, and final.
+        /// Not delivered. Final, except that the provider may report on a canceled message that was
+        /// sent after all.
         Failed,
     }
 }

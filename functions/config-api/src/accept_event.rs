@@ -26,33 +26,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     App,
-    http::{ApiResult, Problem, auth::Principal},
+    http::{ApiResult, Problem, auth::Principal, idempotency::IdempotencyKey},
     routes::event_types,
 };
-
-/// An idempotency key: 1 to 255 printable ASCII characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// Parses a key.
-    pub fn parse(text: &str) -> Validated<Self> {
-        let legal = (1..=255).contains(&text.len())
-            && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-        if legal {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ValidationErrors::here(
-                "must have 1 to 255 printable ASCII characters",
-            ))
-        }
-    }
-
-    /// The key's hash, as stored in the table.
-    pub(crate) fn hash(&self) -> String {
-        digest(&self.0)
-    }
-}
 
 /// A request to publish an event.
 #[derive(Debug)]

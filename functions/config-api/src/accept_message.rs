@@ -19,8 +19,8 @@ use serde_json::Value;
 
 use crate::{
     App,
-    accept_event::{IdempotencyKey, digest, key_reused, key_space},
-    http::{ApiResult, Problem, auth::Principal},
+    accept_event::{digest, key_reused, key_space},
+    http::{ApiResult, Problem, auth::Principal, idempotency::IdempotencyKey},
 };
 
 /// A request to send a message or trigger a call.

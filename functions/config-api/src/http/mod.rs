@@ -4,11 +4,14 @@
 pub mod auth;
 pub mod body;
 pub mod etag;
+pub mod idempotency;
 pub mod middleware;
+mod overlap;
 pub mod patch;
 pub mod path;
 pub mod problem;
 pub mod query;
+pub mod time_range;
 
 use std::fmt::Display;
 
@@ -19,6 +22,7 @@ pub use self::problem::Problem;
 pub use self::{
     body::JsonBody,
     etag::{IfMatch, Tagged, UpdateError, Versioned},
+    overlap::overlap,
     path::PathId,
     problem::ApiResult,
 };

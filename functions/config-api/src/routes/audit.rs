@@ -6,12 +6,12 @@ use axum::{Json, extract::State};
 use domain::audit::Entry;
 use platform::table::pagination::{Page, PageRequest};
 
-use super::deliveries::time_range;
 use crate::{
     App, api,
     http::{
         ApiResult,
         query::{self, Query},
+        time_range::time_range,
     },
 };
 

@@ -3,7 +3,6 @@
 mod account_header;
 pub mod accounts;
 pub mod audit;
-pub mod bundles;
 pub mod calls;
 pub mod campaigns;
 pub mod credentials;
@@ -16,11 +15,8 @@ pub mod messages;
 pub mod meta;
 pub mod problems;
 pub mod providers;
-pub mod replay;
-pub mod service_send;
 pub mod services;
 pub mod users;
-pub mod webhook_actions;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -46,15 +42,15 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
             credentials::patch,
             credentials::delete
         ))
-        .routes(routes!(credentials::rotate))
-        .routes(routes!(credentials::revoke))
+        .routes(routes!(credentials::rotate::rotate))
+        .routes(routes!(credentials::revoke::revoke))
         .routes(routes!(audit::list))
         .routes(routes!(providers::list, providers::create))
         .routes(routes!(providers::get, providers::patch, providers::delete))
-        .routes(routes!(providers::test))
+        .routes(routes!(providers::test::test))
         .routes(routes!(messages::list, messages::create))
         .routes(routes!(messages::get))
-        .routes(routes!(messages::cancel))
+        .routes(routes!(messages::cancel::cancel))
         .routes(routes!(calls::list, calls::create))
         .routes(routes!(calls::get))
         .routes(routes!(accounts::list, accounts::create))
@@ -62,17 +58,17 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(services::list, services::create))
         .routes(routes!(services::get, services::patch, services::delete))
         .routes(routes!(services::rotate_url))
-        .routes(routes!(service_send::send))
+        .routes(routes!(services::send::send))
         .routes(routes!(campaigns::list, campaigns::create))
         .routes(routes!(campaigns::get, campaigns::patch, campaigns::delete))
-        .routes(routes!(bundles::export))
-        .routes(routes!(bundles::import))
+        .routes(routes!(campaigns::export::export))
+        .routes(routes!(campaigns::import::import))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::patch, webhooks::delete))
-        .routes(routes!(webhook_actions::test))
-        .routes(routes!(webhook_actions::render))
-        .routes(routes!(webhook_actions::rotate_secret))
-        .routes(routes!(replay::replay))
+        .routes(routes!(webhooks::test::test))
+        .routes(routes!(webhooks::render::render))
+        .routes(routes!(webhooks::rotate_secret::rotate_secret))
+        .routes(routes!(webhooks::replay::replay))
         .routes(routes!(event_types::list, event_types::create))
         .routes(routes!(
             event_types::get,
@@ -80,7 +76,7 @@ pub fn all() -> OpenApiRouter<Arc<App>> {
             event_types::delete
         ))
         .routes(routes!(events::list, events::publish))
-        .routes(routes!(events::publish_batch))
+        .routes(routes!(events::batch::publish_batch))
         .routes(routes!(events::get))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::get))

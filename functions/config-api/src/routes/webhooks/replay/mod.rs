@@ -1,14 +1,14 @@
 //! Replays a webhook's deliveries or missed events in a time range, up to 500 per request.
 
+mod input;
+
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use domain::{
     condition::{Condition, subject::Subject},
     delivery::{Delivery, DeliveryTask, Status},
-    event,
     id::{DeliveryId, WebhookId},
-    validation::{FieldReader, Validated, one_of, string},
     webhook::Webhook,
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -24,13 +24,15 @@ use platform::{
     },
 };
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{deliveries::earliest_time, webhooks::find};
+use self::input::{Input, Position, Wanted};
+use super::find;
 use crate::{
     App, api,
-    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal, query::fill_page},
+    http::{
+        ApiResult, JsonBody, PathId, Problem, auth::Principal, query::fill_page,
+        time_range::earliest_time,
+    },
     retry,
 };
 
@@ -116,93 +118,6 @@ pub async fn replay(
         StatusCode::ACCEPTED,
         Json(api::Replayed { count, next_cursor }),
     ))
-}
-
-/// What to replay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Wanted {
-    Failed,
-    Blocked,
-    Cancelled,
-    Succeeded,
-    Missed,
-}
-
-const WANTED: [(&str, Wanted); 5] = [
-    ("failed", Wanted::Failed),
-    ("blocked", Wanted::Blocked),
-    ("cancelled", Wanted::Cancelled),
-    ("succeeded", Wanted::Succeeded),
-    ("missed", Wanted::Missed),
-];
-
-impl Wanted {
-    /// The status of the deliveries; `None` for missed events.
-    fn status(self) -> Option<Status> {
-        Some(match self {
-            Self::Failed => Status::Failed,
-            Self::Blocked => Status::Blocked,
-            Self::Cancelled => Status::Cancelled,
-            Self::Succeeded => Status::Succeeded,
-            Self::Missed => return None,
-        })
-    }
-}
-
-#[derive(Debug)]
-struct Input {
-    wanted: Option<Wanted>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    cursor: Option<String>,
-}
-
-/// The position of a replay: the content of its cursor.
-#[derive(Debug, Serialize, Deserialize)]
-struct Position {
-    wanted: Wanted,
-    since: Option<Timestamp>,
-    until: Timestamp,
-    after: Option<String>,
-}
-
-impl Input {
-    fn parse(value: Value) -> Validated<Self> {
-        let mut fields = FieldReader::of(value)?;
-        let wanted = fields.optional("status", one_of(&WANTED));
-        let since = fields.optional("since", event::timestamp);
-        let until = fields.optional("until", event::timestamp);
-        let cursor = fields.optional("cursor", string);
-        fields.finish(Some(Self {
-            wanted,
-            since,
-            until,
-            cursor,
-        }))
-    }
-
-    /// Returns the range of the request. A continued replay keeps its range; repeated parameters
-    /// must agree with it.
-    fn continue_from(&self, from: Position) -> ApiResult<Position> {
-        if self.cursor.is_none() {
-            let until = self.until.map_or(from.until, |until| until.min(from.until));
-            return Ok(Position {
-                since: self.since,
-                until,
-                ..from
-            });
-        }
-        let same = self.wanted.is_none_or(|wanted| wanted == from.wanted)
-            && self.since.is_none_or(|since| Some(since) == from.since)
-            && self.until.is_none_or(|until| until >= from.until);
-        if same {
-            Ok(from)
-        } else {
-            Err(Problem::bad_request(
-                "The cursor belongs to a replay with another range or status.",
-            ))
-        }
-    }
 }
 
 /// Re-queues deliveries with this status.

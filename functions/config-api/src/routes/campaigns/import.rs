@@ -1,7 +1,4 @@
-//! Export and import of campaigns, to copy them to another deployment.
-//!
-//! Bundles contain providers. Exporting a campaign that has providers therefore also requires
-//! `providers:read`, and an import that creates providers also requires `providers:write`.
+//! Imports a campaign that was exported from another deployment.
 
 use std::sync::Arc;
 
@@ -11,7 +8,6 @@ use domain::{
         Campaign, Import, Plan,
         import::{Entry, ImportError},
     },
-    id::CampaignId,
     provider::Provider,
     scope::Scope,
 };
@@ -20,45 +16,12 @@ use platform::{
     table::{WriteError, providers::StoredProvider},
 };
 
-use super::{campaigns::find, providers::key};
+use super::MAX_ATTEMPTS;
 use crate::{
     App, api,
-    http::{ApiResult, JsonBody, PathId, Problem, auth::Principal},
+    http::{ApiResult, JsonBody, Problem, auth::Principal},
+    routes::providers::key,
 };
-
-/// Maximum attempts of an export or import that conflicts with concurrent changes.
-const MAX_ATTEMPTS: usize = 5;
-
-/// Exports a campaign and its providers as a bundle, without secrets.
-///
-/// Exporting a campaign that has providers also requires the scope `providers:read`.
-#[utoipa::path(get, path = "/v1/campaigns/{id}/export", operation_id = "exportCampaign", tag = "campaigns",
-    security(("token" = ["campaigns:read"])),
-    params(("id" = api::CampaignId, Path)), responses((status = 200, body = api::Bundle), api::ErrorResponses))]
-pub async fn export(
-    State(app): State<Arc<App>>,
-    caller: Principal,
-    PathId(id): PathId<CampaignId>,
-) -> ApiResult<Json<api::Bundle>> {
-    // A provider in use can't be deleted. If one is missing, the campaign has been changed: read it
-    // again.
-    for _ in 0..MAX_ATTEMPTS {
-        let campaign = find(&app, id).await?.settings;
-        let ids: Vec<_> = campaign.providers().collect();
-        if !ids.is_empty() {
-            caller.require_scope(Scope::ProvidersRead)?;
-        }
-        let found = app.table.providers_of(&ids, &app.keys).await?;
-        if found.len() == ids.len() {
-            let providers: Vec<Provider> =
-                found.into_values().map(|stored| stored.provider).collect();
-            return Ok(Json(api::Bundle::of(&campaign, &providers)));
-        }
-    }
-    Err(Problem::internal(format!(
-        "the providers of {id} don't exist"
-    )))
-}
 
 /// Imports a bundle.
 ///

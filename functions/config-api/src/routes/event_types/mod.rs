@@ -1,5 +1,8 @@
 //! Event types, built-in and custom.
 
+mod input;
+mod known;
+
 use std::sync::Arc;
 
 use axum::{
@@ -7,30 +10,27 @@ use axum::{
     extract::{Path, State},
 };
 use domain::{
-    audit, event, event_type,
+    audit, event_type,
     pattern::{EventType, Pattern},
-    validation::{FieldReader, Validated, ValidationErrors, string},
 };
 use http::StatusCode;
-use platform::{
-    clock,
-    table::{
-        event_types::{self as stored, CustomType, MAX_TYPES},
-        events::MAX_MATCHES,
-    },
+use platform::table::{
+    event_types::{self as stored, CustomType, MAX_TYPES},
+    events::MAX_MATCHES,
 };
-use serde_json::{Value, json};
 
+use self::input::{document, patched};
+pub(crate) use self::{
+    input::parse,
+    known::{Names, is_known, unknown},
+};
 use crate::{
     App, api,
     http::{
         ApiResult, Created, IfMatch, JsonBody, Problem, Tagged, Versioned, auth::Principal,
-        patch::apply, query::Query,
+        query::Query,
     },
 };
-
-/// Maximum size of a custom type's example, in bytes of JSON. A page contains up to 100.
-const MAX_EXAMPLE: usize = 16 * 1024;
 
 /// Lists event types: custom types (newest first), then built-in types.
 #[utoipa::path(get, path = "/v1/event-types", operation_id = "listEventTypes", tag = "event types",
@@ -177,46 +177,6 @@ pub async fn delete(
     if_match.delete(|| find(app, name), write).await
 }
 
-/// Whether events of this type can be published.
-pub(crate) async fn is_known(app: &App, kind: &EventType) -> ApiResult<bool> {
-    Ok(event_type::find(kind.as_str()).is_some() || app.table.event_type(kind).await?.is_some())
-}
-
-/// Names of the custom types, loaded on first use.
-#[derive(Debug, Default)]
-pub struct Names(Option<Vec<EventType>>);
-
-impl Names {
-    async fn get(&mut self, app: &App) -> ApiResult<&[EventType]> {
-        let names = match self.0.take() {
-            Some(names) => names,
-            None => app.table.event_type_names().await?,
-        };
-        Ok(self.0.insert(names))
-    }
-}
-
-/// Returns the error for an unknown type, with a suggestion.
-pub(crate) async fn unknown(
-    app: &App,
-    kind: &EventType,
-    names: &mut Names,
-) -> ApiResult<ValidationErrors> {
-    let own = names.get(app).await?;
-    let known = event_type::catalogue()
-        .iter()
-        .map(|known| known.name)
-        .chain(own.iter().map(EventType::as_str));
-    let meant = event_type::closest(kind.as_str(), known);
-    let meant = meant
-        .map(|name| format!(" Did you mean `{name}`?"))
-        .unwrap_or_default();
-    let create = "Create a custom type with `POST /v1/event-types`";
-    Ok(ValidationErrors::here(format!(
-        "is not a known event type.{meant} {create}, or list all with `GET /v1/event-types`."
-    )))
-}
-
 /// Returns the custom type with this name. Returns 409 for built-in types, which can't be changed.
 async fn find(app: &App, name: &str) -> ApiResult<CustomType> {
     if event_type::find(name).is_some() {
@@ -231,91 +191,6 @@ async fn find(app: &App, name: &str) -> ApiResult<CustomType> {
         .ok_or_else(|| Problem::not_found("event type"))
 }
 
-pub(crate) fn parse(value: Value) -> Validated<CustomType> {
-    let mut fields = FieldReader::of(value)?;
-    let name = fields.required("name", name);
-    let description = fields.defaulted("description", None, |value| description(value).map(Some));
-    let example = fields.defaulted("example", None, |value| example(value).map(Some));
-    let parsed = name.zip(description).zip(example);
-    let created_at = clock::now();
-    let new = |((name, description), example)| CustomType {
-        name,
-        description,
-        example,
-        created_at,
-        version: 1,
-    };
-    fields.finish(parsed.map(new))
-}
-
-/// Applies a merge patch. Fields that it does not change may have been saved under older rules and
-/// are not validated.
-fn patched(before: &CustomType, patch: &Value) -> Validated<CustomType> {
-    let old = document(before);
-    let mut new = old.clone();
-    apply(&mut new, patch);
-    let is_old = |field: &str, value: &Value| *value == old[field];
-    let mut fields = FieldReader::of(new)?;
-    let name = fields.required("name", |value| {
-        if is_old("name", &value) {
-            Ok(())
-        } else {
-            Err(ValidationErrors::here(
-                "can't be changed. Create another event type",
-            ))
-        }
-    });
-    let description = fields.defaulted("description", None, |value| {
-        if is_old("description", &value) {
-            return Ok(before.description.clone());
-        }
-        description(value).map(Some)
-    });
-    let example = fields.defaulted("example", None, |value| {
-        if is_old("example", &value) {
-            return Ok(before.example.clone());
-        }
-        example(value).map(Some)
-    });
-    let parsed = name.and(description.zip(example));
-    fields.finish(parsed.map(|(description, example)| CustomType {
-        description,
-        example,
-        version: before.version + 1,
-        ..before.clone()
-    }))
-}
-
-/// Parses a name outside the reserved namespaces.
-fn name(value: Value) -> Validated<EventType> {
-    let name = EventType::parse(&string(value)?)?;
-    if name.is_reserved() && event_type::find(name.as_str()).is_none() {
-        return Err(ValidationErrors::here(
-            "is in a namespace that is reserved for Tieline's own events. Choose another first word",
-        ));
-    }
-    Ok(name)
-}
-
-fn description(value: Value) -> Validated<String> {
-    let text = string(value)?;
-    if text.chars().count() > 1000 {
-        return Err(ValidationErrors::here("must have at most 1,000 characters"));
-    }
-    Ok(text)
-}
-
-/// Parses the example into JSON text.
-fn example(value: Value) -> Validated<String> {
-    let text = Value::from(event::object(value)?).to_string();
-    if text.len() > MAX_EXAMPLE {
-        return Err(ValidationErrors::here(format!(
-            "must have at most {MAX_EXAMPLE} bytes as JSON"
-        )));
-    }
-    Ok(text)
-}
-
 impl Versioned for CustomType {
     fn version(&self) -> u64 {
         self.version
@@ -324,70 +199,4 @@ impl Versioned for CustomType {
 
 fn answer(own: &CustomType) -> Tagged<api::EventType> {
     Tagged::new(own.version, own.clone().into())
-}
-
-/// The fields of a type that clients can set.
-fn document(own: &CustomType) -> Value {
-    let example: Option<Value> = own
-        .example
-        .as_deref()
-        .and_then(|text| serde_json::from_str(text).ok());
-    json!({"name": own.name, "description": own.description, "example": example})
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patch_validates_only_what_it_changes() {
-        // Each field breaks a rule of today.
-        let before = CustomType {
-            name: EventType::parse("ticket.own").expect("a name"),
-            description: Some("x".repeat(1_001)),
-            example: Some(json!({"a": "x".repeat(MAX_EXAMPLE)}).to_string()),
-            created_at: clock::now(),
-            version: 3,
-        };
-        for (patch, changed) in [
-            (json!({}), [false, false]),
-            (json!({"name": "ticket.own"}), [false, false]),
-            (json!({"description": "y"}), [true, false]),
-            (json!({"description": null}), [true, false]),
-            (json!({"example": {"a": 1}}), [false, true]),
-            (json!({"example": null}), [false, true]),
-        ] {
-            let after = patched(&before, &patch).expect("valid");
-            assert_eq!(
-                [
-                    after.description != before.description,
-                    after.example != before.example
-                ],
-                changed,
-                "{patch}"
-            );
-            assert_eq!((&after.name, after.version), (&before.name, 4));
-        }
-    }
-
-    #[test]
-    fn patch_reports_every_error() {
-        let before = parse(json!({"name": "own.type", "example": {"a": 1}})).expect("valid");
-        for (patch, expected) in [
-            (
-                json!({"name": "own.other", "bogus": 1, "description": 2, "example": 3}),
-                vec!["/bogus", "/description", "/example", "/name"],
-            ),
-            (
-                json!({"name": null, "bogus": null}),
-                vec!["/bogus", "/name"],
-            ),
-            (json!([]), vec![""]),
-        ] {
-            let errors = patched(&before, &patch).expect_err("invalid").0;
-            let mut pointers: Vec<_> = errors.iter().map(|error| &*error.pointer).collect();
-            pointers.sort_unstable();
-            assert_eq!(pointers, expected, "{patch}");
-        }
-    }
 }

@@ -1,37 +1,32 @@
 //! Events: publish, list, read.
 
+pub mod batch;
+
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use domain::{
-    event::NewEvent,
-    id::EventId,
-    pattern::EventType,
-    validation::{FieldReader, Validated, ValidationErrors, list as array, string},
-};
+use domain::{event::NewEvent, id::EventId, pattern::EventType, validation::ValidationErrors};
 use http::{HeaderMap, StatusCode};
 use platform::table::{
     events::Dispatched,
     pagination::{Page, PageRequest},
 };
-use serde_json::Value;
 
-use super::deliveries;
 use crate::{
     App,
-    accept_event::{self, IdempotencyKey, Request, Types},
+    accept_event::{self, Request, Types},
     api,
     http::{
         ApiResult, JsonBody, PathId, Problem, Tagged,
         auth::Principal,
-        body::check_depth,
+        idempotency::header_key,
         query::{self, Query},
+        time_range::time_range,
     },
+    routes::deliveries,
 };
 
 const ROUTE: &str = "events";
-const BATCH_ROUTE: &str = "events-batch";
-const MAX_BATCH_EVENTS: usize = 100;
 
 /// Publishes an event.
 ///
@@ -84,48 +79,6 @@ pub async fn publish(
     Ok((StatusCode::ACCEPTED, Json(event.into())))
 }
 
-/// Publishes up to 100 events.
-///
-/// Each event has its own result, in the same order.
-#[utoipa::path(post, path = "/v1/events/batch", operation_id = "publishEvents", tag = "events",
-    security(("token" = ["events:write"])),
-    request_body = api::BatchInput,
-    responses((status = 202, body = api::BatchResults), api::ErrorResponses))]
-pub async fn publish_batch(
-    State(app): State<Arc<App>>,
-    caller: Principal,
-    body: JsonBody,
-) -> ApiResult<(StatusCode, Json<api::BatchResults>)> {
-    let mut fields = FieldReader::of(body.json_unchecked()?).map_err(Problem::from)?;
-    let entries = fields.required("events", array(1, MAX_BATCH_EVENTS, Ok));
-    let entries = fields.finish(entries)?;
-    let mut wrong = Vec::with_capacity(entries.len());
-    let mut requests = Vec::with_capacity(entries.len());
-    let mut types = Types::default();
-    for entry in entries {
-        let kind = entry["type"].clone();
-        match batch_entry(entry, caller.hops) {
-            Ok(request) => {
-                requests.push(request);
-                wrong.push(None);
-            }
-            Err(problems) => {
-                let refused =
-                    accept_event::rejection(&app, &caller, problems, &kind, &mut types).await;
-                wrong.push(Some(refused.unwrap_or_else(|problem| problem)));
-            }
-        }
-    }
-    let mut published = accept_event::publish_all(&app, &caller, BATCH_ROUTE, requests)
-        .await
-        .into_iter();
-    let results = wrong
-        .into_iter()
-        .filter_map(|problem| problem.map_or_else(|| published.next(), |p| Some(Err(p))));
-    let results = results.map(api::BatchResult::from).collect();
-    Ok((StatusCode::ACCEPTED, Json(api::BatchResults { results })))
-}
-
 /// Lists dispatched events, newest first.
 #[utoipa::path(get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     security(("token" = ["events:read"])),
@@ -141,7 +94,7 @@ pub async fn list(
     mut query: Query,
 ) -> ApiResult<Json<api::List<api::Event>>> {
     let kind = query.filter("type", |text| Ok(EventType::parse(text)?));
-    let range = deliveries::time_range(&app, &mut query);
+    let range = time_range(&app, &mut query);
     let paging = query.paging()?;
     let page_request = paging.page_request(&app).await?;
     let app = &*app;
@@ -176,39 +129,4 @@ pub async fn get(
     Ok(Tagged::hashed(api::EventWithDeliveries::new(
         event, deliveries,
     )))
-}
-
-/// Reads the `Idempotency-Key` header.
-pub(super) fn header_key(headers: &HeaderMap) -> Validated<Option<IdempotencyKey>> {
-    let mut values = headers.get_all("idempotency-key").iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    let text = value
-        .to_str()
-        .ok()
-        .filter(|_| values.next().is_none())
-        .unwrap_or_default();
-    IdempotencyKey::parse(text)
-        .map(Some)
-        .map_err(|problems| problems.of_header("Idempotency-Key"))
-}
-
-fn batch_entry(value: Value, hops: u8) -> Validated<Request> {
-    let value = check_depth(value)?;
-    let mut document = value.clone();
-    if let Value::Object(map) = &mut document {
-        map.remove("idempotency_key");
-    }
-    let mut fields = FieldReader::of(value)?;
-    let key = fields.defaulted("idempotency_key", None, |value| {
-        IdempotencyKey::parse(&string(value)?).map(Some)
-    });
-    let new = NewEvent::take(&mut fields);
-    fields.finish(new.zip(key).map(|(new, key)| Request {
-        new,
-        key,
-        document,
-        hops,
-    }))
 }

@@ -1,5 +1,8 @@
 //! Campaigns: create, read, update, delete.
 
+pub mod export;
+pub mod import;
+
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
@@ -21,6 +24,9 @@ use crate::{
         query::{self, Query},
     },
 };
+
+/// Maximum attempts of an export or import that conflicts with concurrent changes.
+const MAX_ATTEMPTS: usize = 5;
 
 /// Lists campaigns, newest first.
 #[utoipa::path(get, path = "/v1/campaigns", operation_id = "listCampaigns", tag = "campaigns",

@@ -1,5 +1,7 @@
 //! Messages by SMS, e-mail and chatbot: send, list, read.
 
+pub mod cancel;
+
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
@@ -9,18 +11,12 @@ use domain::{
     validation::{Validated, ValidationErrors},
 };
 use http::HeaderMap;
-use platform::{
-    clock,
-    queue::{OutgoingMessage, QueueError, ascii_json},
-    table::{
-        WriteError, Written,
-        messages::Kind,
-        pagination::{Page, PageRequest},
-    },
+use platform::table::{
+    messages::Kind,
+    pagination::{Page, PageRequest},
 };
 use serde_json::Value;
 
-use super::{deliveries::time_range, events::header_key};
 use crate::{
     App,
     accept_message::{self, Request},
@@ -28,7 +24,9 @@ use crate::{
     http::{
         ApiResult, Created, JsonBody, PathId, Problem, Tagged,
         auth::Principal,
+        idempotency::header_key,
         query::{self, Query},
+        time_range::time_range,
     },
 };
 
@@ -91,72 +89,6 @@ pub async fn get(
 ) -> ApiResult<Tagged<api::MessageWithAttempts>> {
     answer(&app, MessageRef::Message(id), "message").await
 }
-
-/// Cancels a queued message.
-///
-/// Its status becomes `failed` with the error `cancelled`, and no further attempt starts. An
-/// attempt in progress may still succeed; the message then becomes `sent`. If the provider reports
-/// on the message, it was sent after all, and its status follows the report. Only `queued` messages
-/// can be cancelled (otherwise 409).
-#[utoipa::path(post, path = "/v1/messages/{id}/cancel", operation_id = "cancelMessage", tag = "messages",
-    security(("token" = ["messages:send"])), params(("id" = api::MessageId, Path)),
-    responses((status = 200, body = api::MessageWithAttempts), api::ConflictResponse, api::ErrorResponses))]
-pub async fn cancel(
-    State(app): State<Arc<App>>,
-    PathId(id): PathId<MessageId>,
-    body: JsonBody,
-) -> ApiResult<Tagged<api::MessageWithAttempts>> {
-    body.empty()?;
-    for _ in 0..MAX_ATTEMPTS {
-        let row = app
-            .table
-            .message(MessageRef::Message(id))
-            .await?
-            .ok_or_else(|| Problem::not_found("message"))?;
-        let Some(cancelled) = row.cancelled(clock::now()) else {
-            // The request that cancelled it may have ended before it published the event.
-            // Publishing again is safe: the event has the same ID.
-            if row.is_cancelled() {
-                emit_events(&app, &row).await?;
-            }
-            let detail = format!(
-                "Message {id} is {}. Only queued messages can be cancelled.",
-                row.status.as_str()
-            );
-            return Err(Problem::conflict(detail));
-        };
-        if app.table.update_message(&cancelled, &row).await? == Written::Yes {
-            emit_events(&app, &cancelled).await?;
-            return Ok(Tagged::new(cancelled.version, (&cancelled).into()));
-        }
-    }
-    Err(WriteError::Changed.into())
-}
-
-/// Publishes the events of the message's status changes.
-async fn emit_events(app: &App, row: &Message) -> ApiResult<()> {
-    let messages = row
-        .events()
-        .iter()
-        .map(ascii_json)
-        .collect::<Result<Vec<_>, _>>()?;
-    let outgoing = messages
-        .into_iter()
-        .map(|body| OutgoingMessage {
-            body,
-            delay_seconds: 0,
-            group: None,
-        })
-        .collect();
-    Ok(app
-        .events
-        .send_all(outgoing)
-        .await
-        .map_err(QueueError::from)?)
-}
-
-/// Maximum attempts to cancel a message that changes concurrently.
-const MAX_ATTEMPTS: usize = 5;
 
 /// Accepts a request to send a message or trigger a call.
 pub(super) async fn send<T: for<'a> From<&'a Message>>(

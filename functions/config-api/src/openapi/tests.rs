@@ -9,6 +9,41 @@ fn document() -> Value {
     )
 }
 
+/// The committed document, which shows in reviews how a change alters the API.
+const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+
+#[test]
+fn document_matches_the_committed_one() {
+    let document = document();
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(SNAPSHOT, format!("{document:#}\n")).expect("openapi.json is written");
+    }
+    let committed = std::fs::read_to_string(SNAPSHOT).expect("openapi.json is read");
+    let committed: Value = serde_json::from_str(&committed).expect("openapi.json is JSON");
+    let mut changed = Vec::new();
+    differences("", &committed, &document, &mut changed);
+    assert!(
+        changed.is_empty(),
+        "the document differs from functions/config-api/openapi.json:\n{}\nIf that is intended, run\n\
+         UPDATE_OPENAPI=1 cargo test --workspace --lib document_matches_the_committed_one\nand commit the file.",
+        changed.join("\n")
+    );
+}
+
+/// Collects pointers to the smallest parts that differ.
+fn differences(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) => {
+            let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            for name in names {
+                differences(&format!("{at}/{name}"), &before[name], &after[name], found);
+            }
+        }
+        _ if before == after => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
 #[test]
 fn operation_ids_are_unique_and_good_names_in_clients() {
     let mut seen = BTreeSet::new();

@@ -1,0 +1,47 @@
+//! Errors of the domain and the platform as problems.
+
+use domain::validation::ValidationErrors;
+use platform::table::WriteError;
+
+use super::Problem;
+
+impl From<ValidationErrors> for Problem {
+    fn from(problems: ValidationErrors) -> Self {
+        Self::validation(problems)
+    }
+}
+
+macro_rules! internal {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                Self::internal(error)
+            }
+        }
+    )*};
+}
+internal!(
+    platform::table::TableError,
+    platform::attempt::NotAttempted,
+    platform::queue::QueueError,
+    platform::keyring::KeyringError,
+    serde_json::Error,
+    crate::retry::RetryError
+);
+
+impl From<WriteError> for Problem {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::NameTaken(id) if id.is_empty() => {
+                Self::conflict("Name already in use. Try again.")
+            }
+            WriteError::NameTaken(id) => Self::conflict(format!(
+                "Name already in use by {id} (names are case-insensitive). Choose another name."
+            )),
+            WriteError::Changed => {
+                Self::conflict("The resource is being changed by another request. Try again.")
+            }
+            WriteError::Table(error) => Self::internal(error),
+        }
+    }
+}

@@ -7,12 +7,12 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::{Settings, description};
+use super::description;
 use crate::{
     egress_policy::AllowList,
     message::Channel,
-    provider::{self, Keys, Provider},
-    secrets::{Reveal, mask::MASK},
+    provider::{self, Keys},
+    secrets::mask::MASK,
     validation::{
         FieldError, FieldReader, Validated, ValidationErrors, entries, list, name, string,
     },
@@ -22,32 +22,6 @@ use crate::{
 pub const FORMAT: &str = "tieline.campaign/1";
 /// Maximum number of providers of a campaign.
 const MAX_PROVIDERS: usize = 2;
-
-/// Creates the bundle of a campaign. Of `providers`, only those that it uses are included.
-pub fn export(campaign: &Settings, providers: &[Provider]) -> Value {
-    let find = |id| providers.iter().find(|provider| Some(provider.id) == id);
-    let (sms, email) = (
-        find(campaign.sms_provider_id),
-        find(campaign.email_provider_id),
-    );
-    let name =
-        |provider: Option<&Provider>| provider.map(|provider| provider.settings.name.clone());
-    let documents: Vec<_> = [sms, email]
-        .into_iter()
-        .flatten()
-        .map(|provider| provider.settings.to_bundle(Reveal::Hints))
-        .collect();
-    json!({
-        "format": FORMAT,
-        "campaign": {
-            "name": campaign.name,
-            "description": campaign.description,
-            "sms_provider": name(sms),
-            "email_provider": name(email),
-        },
-        "providers": documents,
-    })
-}
 
 /// A parsed bundle.
 #[derive(Debug, Clone)]

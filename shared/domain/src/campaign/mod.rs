@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use self::{
-    bundle::{Bundle, FORMAT, export},
+    bundle::{Bundle, FORMAT},
     import::{Conflict, Existing, Import, Plan},
 };
 use crate::{

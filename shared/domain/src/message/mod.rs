@@ -17,7 +17,7 @@ pub mod report;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 pub use self::attempt::{CompletedAttempt, SendTask};
 pub use self::{
@@ -29,7 +29,6 @@ use crate::{
     attempt::{Attempt, AttemptToken, NextAttempt},
     event::is_zero,
     id::{CampaignId, EventId, ProviderId},
-    time,
 };
 
 /// How a recipient is reached.
@@ -270,49 +269,6 @@ impl Message {
         };
         let task = SendTask::new(id, AttemptToken { number: 1, token }, None);
         (row, task)
-    }
-
-    /// The document for clients, without the attempts.
-    pub fn to_map(&self) -> Map<String, Value> {
-        let Content {
-            to,
-            from,
-            subject,
-            text,
-            html,
-            url,
-            metadata,
-        } = &self.content;
-        let mut map = Map::new();
-        let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
-        put("id", json!(self.id));
-        put("status", json!(self.status.by(self.channel)));
-        put("provider_id", json!(self.provider_id));
-        put("provider", json!(self.provider));
-        put("to", json!(to));
-        put("from", json!(from));
-        if self.channel == Channel::Call {
-            put("provider_call_id", json!(self.provider_message_id));
-            put("text", json!(text));
-            put("url", json!(url));
-        } else {
-            put("channel", json!(self.channel));
-            put("provider_message_id", json!(self.provider_message_id));
-            put("subject", json!(subject));
-            put("text", json!(text));
-            put("html", json!(html));
-            put("campaign_id", json!(self.campaign_id));
-        }
-        put("metadata", json!(metadata));
-        put("error", json!(self.error));
-        let history = self.history.iter().cloned().map(|step| Change {
-            status: step.status.by(self.channel),
-            ..step
-        });
-        put("history", json!(history.collect::<Vec<_>>()));
-        put("created_at", json!(time::show_millis(self.created_at)));
-        put("updated_at", json!(time::show_millis(self.updated_at)));
-        map
     }
 
     /// Returns the row after a change to `status`, if that is a step forward. A pending attempt is

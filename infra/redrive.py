@@ -26,7 +26,8 @@ def destination(message):
         return None
     if not isinstance(body, dict) or int(message["Attributes"]["SentTimestamp"]) > started:
         return None
-    if body.keys() & {"delivery", "message", "callback"}:
+    # Messages of earlier releases have no kind.
+    if body.keys() & {"kind", "delivery", "message", "callback"}:
         return urls["DeliveriesQueueUrl"]
     return urls["EventsQueueUrl"] if {"id", "type", "data"} <= body.keys() else None
 

@@ -4,7 +4,8 @@ use std::{fs, path::PathBuf};
 
 use aws_lambda_events::sqs::SqsEvent;
 use domain::{
-    delivery::{DeliveryTask, task::Due},
+    attempt::{Due, Task},
+    delivery::DeliveryTask,
     event::{Event, NewEvent},
     inbound::Key,
 };

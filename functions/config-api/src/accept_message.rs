@@ -22,6 +22,7 @@ use crate::{
     accept_event::{digest, key_reused, key_space},
     http::{ApiResult, Problem, auth::Principal, idempotency::IdempotencyKey},
 };
+use domain::queue_message::QueueMessage;
 
 /// A request to send a message or trigger a call.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ pub async fn accept(
                 "the ID of a new message is already in use",
             ));
         }
-        enqueue(app, &row, &task, 0).await?;
+        enqueue(app, &row, task, 0).await?;
         return Ok(row);
     };
     let claim = app
@@ -128,7 +129,7 @@ async fn ensure_enqueued(
 ) -> ApiResult<Message> {
     if !claim.done {
         if let Some(task) = row.task().filter(|_| row.attempts.is_empty()) {
-            enqueue(app, &row, &task, delay_seconds).await?;
+            enqueue(app, &row, task, delay_seconds).await?;
         }
         app.table.claim_done(space, hash, claim).await?;
     }
@@ -167,7 +168,10 @@ async fn requested_provider(app: &App, new: &NewMessage) -> ApiResult<Option<Str
 
 /// Enqueues a send task. Each provider has its own message group, so that one backlog does not
 /// delay the others.
-async fn enqueue(app: &App, row: &Message, task: &SendTask, delay_seconds: u32) -> ApiResult<()> {
+async fn enqueue(app: &App, row: &Message, task: SendTask, delay_seconds: u32) -> ApiResult<()> {
     let group = Some(row.provider_id.to_string());
-    Ok(app.deliveries.send_json(task, delay_seconds, group).await?)
+    Ok(app
+        .deliveries
+        .send_json(&QueueMessage::from(task), delay_seconds, group)
+        .await?)
 }

@@ -1,7 +1,10 @@
 //! Re-queues deliveries. A crash at any point leaves no delivery that waits for a message that was
 //! never sent.
 
-use domain::delivery::{Delivery, DeliveryTask, WRITE_AHEAD_DELAY_SECS};
+use domain::{
+    delivery::{Delivery, DeliveryTask, WRITE_AHEAD_DELAY_SECS},
+    queue_message::QueueMessage,
+};
 use jiff::{SignedDuration, Timestamp};
 use platform::{
     queue::{Queue, QueueError},
@@ -42,21 +45,23 @@ pub async fn requeue(
     if table.keep_event(before.id.event, now).await? == Written::ConditionFailed {
         return Ok(None);
     }
-    let (row, message) = before.manual_retry(hops, now, random::token());
-    let replaces = message.replaces.is_some();
+    let (row, task) = before.manual_retry(hops, now, random::token());
+    let replaces = task.attempt.replaces.is_some();
     if replaces {
-        send(deliveries, &message, WRITE_AHEAD_DELAY_SECS).await?;
+        send(deliveries, task.clone(), WRITE_AHEAD_DELAY_SECS).await?;
     }
     if table.replace_delivery(&row, was).await? == Written::ConditionFailed {
         return Ok(None);
     }
     if !replaces {
-        send(deliveries, &message, 0).await?;
+        send(deliveries, task, 0).await?;
     }
     Ok(Some(row))
 }
 
-async fn send(queue: &Queue, message: &DeliveryTask, delay_seconds: u32) -> Result<(), RetryError> {
-    let group = Some(message.delivery.webhook.to_string());
-    Ok(queue.send_json(message, delay_seconds, group).await?)
+async fn send(queue: &Queue, task: DeliveryTask, delay_seconds: u32) -> Result<(), RetryError> {
+    let group = Some(task.delivery.webhook.to_string());
+    Ok(queue
+        .send_json(&QueueMessage::from(task), delay_seconds, group)
+        .await?)
 }

@@ -11,8 +11,9 @@ use platform::{clock, random, table::Written};
 
 use super::{
     App, DeliverError,
-    health::{disable, publish},
-    send, webhook_of,
+    deliveries::{queue_task, webhook_of},
+    health::disable,
+    publish,
 };
 
 /// Follow-up of an attempt that was just recorded.
@@ -26,18 +27,18 @@ pub(super) async fn first(
         disable(app, row, reason).await?;
     }
     match row.awaited_task() {
-        Some(message) => send(&app.retries, &message, message.delay(clock::now())).await,
+        Some(task) => queue_task(&app.retries, &task, task.attempt.delay(clock::now())).await,
         None => emit_failure(app, row, webhook, Some(last)).await,
     }
 }
 
 /// Follow-up of an attempt whose message was redelivered. Does nothing if the delivery has moved
 /// on.
-pub(super) async fn repeat(app: &App, message: &DeliveryTask) -> Result<(), DeliverError> {
-    let Some((row, attempts)) = app.table.delivery_with_attempts(message.delivery).await? else {
+pub(super) async fn repeat(app: &App, task: &DeliveryTask) -> Result<(), DeliverError> {
+    let Some((row, attempts)) = app.table.delivery_with_attempts(task.delivery).await? else {
         return Ok(());
     };
-    if arrive(Some(&row), message) != Arrival::FollowUp {
+    if arrive(Some(&row), task) != Arrival::FollowUp {
         return Ok(());
     }
     if let Some(reason) = row.stops {
@@ -47,7 +48,7 @@ pub(super) async fn repeat(app: &App, message: &DeliveryTask) -> Result<(), Deli
         let webhook = webhook_of(app, &row).await?;
         return emit_failure(app, &row, webhook.as_ref(), attempts.last()).await;
     };
-    send(&app.retries, &next, next.delay(clock::now())).await?;
+    queue_task(&app.retries, &next, next.attempt.delay(clock::now())).await?;
     // Condition failed: another invocation continued from here; the queued message is obsolete.
     let (Written::Yes | Written::ConditionFailed) =
         app.table.record(&renewed, Some(&row), None).await?;
@@ -66,7 +67,7 @@ async fn emit_failure(
         webhook.map_or("", |webhook| &webhook.settings.name),
         last,
     ) {
-        Some(event) => publish(app, &event).await,
+        Some(event) => publish(app, [event]).await,
         None => Ok(()),
     }
 }

@@ -4,7 +4,6 @@ use domain::{
     attempt::{Attempt, Outcome},
     audit::Actor,
     delivery::{Delivery, is_about_webhooks},
-    event::Event,
     webhook::{Health, Webhook, health::DisabledReason},
 };
 use platform::{
@@ -12,7 +11,7 @@ use platform::{
     table::{WriteError, audit::entry},
 };
 
-use super::{App, DeliverError, webhook_of};
+use super::{App, DeliverError, deliveries::webhook_of, publish};
 
 /// Records how an attempt changed the webhook's health. Writes nothing if it didn't. Errors are
 /// only logged, because the next attempt makes up for them.
@@ -29,7 +28,7 @@ pub(super) async fn record(
         && health.should_warn(clock::now())
         && !is_about_webhooks(&row.event_type)
     {
-        match publish(app, &webhook.failing_event(health, clock::now())).await {
+        match publish(app, [webhook.failing_event(health, clock::now())]).await {
             Ok(()) => health.warned = true,
             Err(error) => {
                 tracing::error!(webhook = %webhook.id, %error, "failed to publish warning");
@@ -107,13 +106,5 @@ async fn emit_disabled(
 ) -> Result<(), DeliverError> {
     let is_reported =
         webhook.state.disabled_reason == Some(reason) && !is_about_webhooks(&row.event_type);
-    match webhook.disabled_event().filter(|_| is_reported) {
-        Some(event) => publish(app, &event).await,
-        None => Ok(()),
-    }
-}
-
-/// Queues an event.
-pub(super) async fn publish(app: &App, event: &Event) -> Result<(), DeliverError> {
-    Ok(app.events.send_json(event, 0, None).await?)
+    publish(app, webhook.disabled_event().filter(|_| is_reported)).await
 }

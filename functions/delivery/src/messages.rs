@@ -5,15 +5,13 @@
 //! task is redelivered. A provider's report may change the row while an attempt runs. The attempt
 //! is then added to the changed row.
 
-use std::collections::HashSet;
+use std::{collections::HashMap, fmt::Display};
 
 use domain::{
     attempt::Arrival,
-    event::Event,
     id::ProviderId,
-    message::{CompletedAttempt, Message, SendTask, attempt::arrive},
+    message::{CompletedAttempt, Message, MessageRef, SendTask, attempt::arrive},
 };
-use futures::future::join_all;
 use platform::{
     attempt::NotAttempted,
     clock,
@@ -22,83 +20,80 @@ use platform::{
     table::{TableError, Written, providers::StoredProvider},
 };
 
-use super::{App, DeliverError};
+use super::{
+    App, DeliverError, publish, queue,
+    tasks::{Kind, Received},
+};
 
 /// Tries for updating a row that is being changed concurrently.
 pub(super) const TRIES: usize = 5;
 /// Tries for recording an attempt. High on purpose: giving up would call the provider again.
 const RECORD_TRIES: usize = 50;
 
-/// Processes the send tasks of a batch. Returns the IDs of the queue messages that failed.
-pub(super) async fn process_batch(
-    app: &App,
-    mut tasks: Vec<(String, SendTask)>,
-    deadline: Deadline,
-) -> Vec<Option<String>> {
-    // Concurrent duplicates would all find themselves awaited.
-    let mut seen = HashSet::new();
-    tasks.retain(|(_, task)| seen.insert((task.message, task.attempt_token.token.clone())));
-    if tasks.is_empty() {
-        return Vec::new();
-    }
-    match context(app, &tasks).await {
-        Ok((rows, providers)) => {
-            let each = tasks.into_iter().map(async |(message_id, task)| {
-                let row = rows.get(&task.message);
-                let provider = row.and_then(|row| providers.get(&row.provider_id));
-                let result = process(app, row, provider, &task, deadline).await;
-                result.err().map(|error| {
-                    error.log(&task.message, task.attempt_token.number);
-                    message_id
-                })
-            });
-            join_all(each).await
-        }
-        Err(error) => {
-            tracing::error!(%error, "failed to read messages");
-            tasks
-                .into_iter()
-                .map(|(message_id, _)| Some(message_id))
-                .collect()
-        }
-    }
+/// Processes send tasks.
+pub(super) struct Messages<'a> {
+    pub(super) app: &'a App,
+    pub(super) deadline: Deadline,
 }
 
-type Context = (
-    std::collections::HashMap<domain::message::MessageRef, Message>,
-    std::collections::HashMap<ProviderId, StoredProvider>,
-);
-
-/// Loads the messages and their providers, in two reads for the whole batch.
-async fn context(app: &App, tasks: &[(String, SendTask)]) -> Result<Context, TableError> {
-    let ids: Vec<_> = tasks.iter().map(|(_, task)| task.message).collect();
-    let rows = app.table.messages_of(&ids).await?;
-    let providers: Vec<_> = rows.values().map(|row| row.provider_id).collect();
-    let providers = app.table.providers_of(&providers, &app.keys).await?;
-    Ok((rows, providers))
+/// The messages of a batch and their providers.
+pub(super) struct Rows {
+    messages: HashMap<MessageRef, Message>,
+    providers: HashMap<ProviderId, StoredProvider>,
 }
 
-async fn process(
-    app: &App,
-    row: Option<&Message>,
-    provider: Option<&StoredProvider>,
-    task: &SendTask,
-    deadline: Deadline,
-) -> Result<(), DeliverError> {
-    // Missing or unreadable. Reading it separately fails this task only.
-    let Some(row) = row else {
-        return Ok(app.table.message(task.message).await.map(drop)?);
-    };
-    if provider.is_none() {
-        app.table.provider(row.provider_id, &app.keys).await?;
+impl Kind for Messages<'_> {
+    type Task = SendTask;
+    type Rows = Rows;
+
+    async fn load(&self, tasks: &[&SendTask]) -> Result<Rows, TableError> {
+        let Self { app, .. } = self;
+        let ids: Vec<_> = tasks.iter().map(|task| task.message).collect();
+        let messages = app.table.messages_of(&ids).await?;
+        let providers: Vec<_> = messages.values().map(|row| row.provider_id).collect();
+        let providers = app.table.providers_of(&providers, &app.keys).await?;
+        Ok(Rows {
+            messages,
+            providers,
+        })
     }
-    match arrive(Some(row), task) {
-        Arrival::Stale => Ok(()),
-        Arrival::FollowUp => repeat(app, row).await,
-        Arrival::Attempt if !deadline.leaves(provider_client::TIMEOUT) => {
-            Err(NotAttempted::NoTime.into())
+
+    async fn arrive(&self, rows: &Rows, task: &SendTask) -> Result<Arrival, TableError> {
+        let row = rows.messages.get(&task.message);
+        if row.is_none() {
+            // Missing or unreadable. Reading it separately fails this task only.
+            self.app.table.message(task.message).await?;
         }
-        Arrival::Attempt => attempt(app, row, provider, task).await,
+        Ok(arrive(row, task))
+    }
+
+    async fn attempt(&self, rows: &Rows, received: Received<SendTask>) -> Result<(), DeliverError> {
+        let Some(row) = rows.messages.get(&received.task.message) else {
+            return Ok(());
+        };
+        if !self.deadline.leaves(provider_client::TIMEOUT) {
+            return Err(NotAttempted::NoTime.into());
+        }
+        let provider = rows.providers.get(&row.provider_id);
+        if provider.is_none() {
+            // Missing or unreadable, as above.
+            self.app
+                .table
+                .provider(row.provider_id, &self.app.keys)
+                .await?;
+        }
+        attempt(self.app, row, provider, &received.task).await
+    }
+
+    async fn repeat(&self, rows: &Rows, task: &SendTask) -> Result<(), DeliverError> {
+        match rows.messages.get(&task.message) {
+            Some(row) => repeat(self.app, row).await,
+            None => Ok(()),
+        }
+    }
+
+    fn subject(task: &SendTask) -> impl Display {
+        task.message
     }
 }
 
@@ -109,7 +104,7 @@ async fn attempt(
     provider: Option<&StoredProvider>,
     task: &SendTask,
 ) -> Result<(), DeliverError> {
-    let number = task.attempt_token.number;
+    let number = task.attempt.id.number;
     let made = match provider {
         _ if row.is_out_of_time(clock::now()) => {
             provider_client::unmade(number, "the message is older than 1 hour")
@@ -154,7 +149,7 @@ async fn attempt(
 /// Follow-up of an attempt that was just recorded.
 async fn first(app: &App, row: &Message) -> Result<(), DeliverError> {
     if let Some(next) = row.task() {
-        queue(app, &next, next.delay(clock::now()), Some(row)).await?;
+        queue_task(app, row, next).await?;
     }
     publish(app, row.events()).await
 }
@@ -162,7 +157,7 @@ async fn first(app: &App, row: &Message) -> Result<(), DeliverError> {
 /// Follow-up of a recorded attempt whose task was redelivered.
 async fn repeat(app: &App, row: &Message) -> Result<(), DeliverError> {
     if let Some((renewed, next)) = row.reissue_task(clock::now(), random::token()) {
-        queue(app, &next, next.delay(clock::now()), Some(row)).await?;
+        queue_task(app, row, next).await?;
         // Condition failed: another invocation continued from here; the queued task is obsolete.
         let (Written::Yes | Written::ConditionFailed) =
             app.table.update_message(&renewed, row).await?;
@@ -170,24 +165,11 @@ async fn repeat(app: &App, row: &Message) -> Result<(), DeliverError> {
     publish(app, row.events()).await
 }
 
-/// Queues a send task. Each provider has its own message group, so that a backlog at one does not
-/// delay the others (SQS fair queues).
-pub(super) async fn queue(
-    app: &App,
-    task: &SendTask,
-    delay_seconds: u32,
-    row: Option<&Message>,
-) -> Result<(), DeliverError> {
-    let group = row.map(|row| row.provider_id.to_string());
-    Ok(app.retries.send_json(task, delay_seconds, group).await?)
-}
-
-/// Publishes events. Idempotent: an event's ID is derived from what it reports.
-pub(super) async fn publish(app: &App, events: Vec<Event>) -> Result<(), DeliverError> {
-    for event in events {
-        app.events.send_json(&event, 0, None).await?;
-    }
-    Ok(())
+/// Queues a task.
+async fn queue_task(app: &App, row: &Message, task: SendTask) -> Result<(), DeliverError> {
+    let delay_seconds = task.attempt.delay(clock::now());
+    let group = Some(row.provider_id.to_string());
+    queue(&app.retries, task, delay_seconds, group).await
 }
 
 fn log(row: &Message, made: &CompletedAttempt) {

@@ -13,23 +13,23 @@ use platform::{
     table::{rate_limit::Slot, webhooks},
 };
 
-use super::{App, DeliverError, Received, send};
+use super::{App, DeliverError, deliveries::queue_task, tasks::Received};
 
 /// Waits for a slot within the webhook's rate limit. Returns true once the attempt may start.
 /// Returns false if the slot is far off and the message was re-queued.
 pub(super) async fn acquire(
     app: &App,
     webhook: &Webhook,
-    message: &DeliveryTask,
+    task: &DeliveryTask,
 ) -> Result<bool, DeliverError> {
     let hangs = webhook
         .state
         .health
         .as_ref()
         .is_some_and(|health| health.hangs);
-    if hangs && message.is_fresh() {
-        let message = message.clone().postponed(clock::now());
-        send(&app.retries, &message, 0).await?;
+    if hangs && task.is_fresh() {
+        let task = task.clone().postponed(clock::now());
+        queue_task(&app.retries, &task, 0).await?;
         return Ok(false);
     }
     let Some(limit) = webhook.settings.rate_limit_per_second else {
@@ -38,14 +38,14 @@ pub(super) async fn acquire(
     let line = webhook.state.line;
     match app
         .table
-        .acquire_slot(webhook.id, limit, line, message.line, clock::now())
+        .acquire_slot(webhook.id, limit, line, task.line, clock::now())
         .await?
     {
         Slot::Granted(at) => {
             clock::sleep_until(at).await;
             Ok(true)
         }
-        Slot::RetryAt(place, line) => postpone(app, message, place, line, limit).await,
+        Slot::RetryAt(place, line) => postpone(app, task, place, line, limit).await,
     }
 }
 
@@ -54,39 +54,33 @@ pub(super) async fn acquire(
 /// that failed.
 pub(super) async fn requeue_waiting(
     app: &App,
-    received: Vec<Received>,
-) -> (Vec<Received>, Vec<Option<String>>) {
+    received: Vec<Received<DeliveryTask>>,
+) -> (Vec<Received<DeliveryTask>>, Vec<String>) {
     let now = clock::now();
     let (waiting, mut due): (Vec<_>, Vec<_>) = received
         .into_iter()
-        .partition(|received| received.message.is_in_line(now));
+        .partition(|received| received.task.is_in_line(now));
     if waiting.is_empty() {
         return (due, Vec::new());
     }
     let ids: Vec<_> = waiting
         .iter()
-        .map(|one| one.message.delivery.webhook)
+        .map(|one| one.task.delivery.webhook)
         .collect();
     let webhooks = match app.table.webhook_rows(&ids).await {
         Ok(webhooks) => webhooks,
         Err(error) => {
             tracing::error!(%error, "failed to read webhooks");
-            return (
-                due,
-                waiting
-                    .into_iter()
-                    .map(|one| Some(one.message_id))
-                    .collect(),
-            );
+            return (due, waiting.into_iter().map(|one| one.message_id).collect());
         }
     };
     let each = waiting.into_iter().map(async |one| {
-        let webhook = webhooks.get(&one.message.delivery.webhook).cloned();
-        match requeue_in_line(app, webhook, &one.message, now).await {
+        let webhook = webhooks.get(&one.task.delivery.webhook).cloned();
+        match requeue_in_line(app, webhook, &one.task, now).await {
             Ok(true) => Err(None),
             Ok(false) => Ok(one),
             Err(error) => {
-                error.log(&one.message.delivery, one.message.attempt_token.number);
+                error.log(&one.task.delivery, one.task.attempt.id.number);
                 Err(Some(one.message_id))
             }
         }
@@ -95,7 +89,7 @@ pub(super) async fn requeue_waiting(
     for result in join_all(each).await {
         match result {
             Ok(received) => due.push(received),
-            Err(result) => failed.push(result),
+            Err(message_id) => failed.extend(message_id),
         }
     }
     (due, failed)
@@ -105,30 +99,28 @@ pub(super) async fn requeue_waiting(
 async fn requeue_in_line(
     app: &App,
     webhook: Option<webhooks::Row>,
-    message: &DeliveryTask,
+    task: &DeliveryTask,
     now: Timestamp,
 ) -> Result<bool, DeliverError> {
-    let Some(row) = webhook.filter(|row| !row.stopped().includes(message.queued_at)) else {
+    let Some(row) = webhook.filter(|row| !row.stopped().includes(task.queued_at)) else {
         return Ok(false);
     };
     let webhook = row.open(&app.keys).await?;
     let (line, limit) = (webhook.state.line, webhook.settings.rate_limit_per_second);
-    match message.place_in(line, now).zip(limit) {
-        Some((place, limit)) => postpone(app, message, place, line, limit)
-            .await
-            .map(|_| true),
+    match task.place_in(line, now).zip(limit) {
+        Some((place, limit)) => postpone(app, task, place, line, limit).await.map(|_| true),
         None => Ok(false),
     }
 }
 
 async fn postpone(
     app: &App,
-    message: &DeliveryTask,
+    task: &DeliveryTask,
     place: Timestamp,
     line: Line,
     limit: u32,
 ) -> Result<bool, DeliverError> {
-    let (message, delay_seconds) = message.clone().in_line(place, line, limit, clock::now());
-    send(&app.retries, &message, delay_seconds).await?;
+    let (task, delay_seconds) = task.clone().in_line(place, line, limit, clock::now());
+    queue_task(&app.retries, &task, delay_seconds).await?;
     Ok(false)
 }

@@ -11,10 +11,7 @@ use domain::{
 };
 use platform::{clock, provider_client, table::Written};
 
-use super::{
-    App, DeliverError,
-    messages::{TRIES, publish},
-};
+use super::{App, DeliverError, messages::TRIES, publish, queue};
 
 /// Processes a report. Returns the queue message's ID if that failed.
 pub(super) async fn process(
@@ -61,7 +58,7 @@ async fn apply(app: &App, queued: &CallbackReport) -> Result<(), DeliverError> {
             event.hops = event.hops.max(queued.hops);
             event
         });
-        return publish(app, events.into_iter().collect()).await;
+        return publish(app, events).await;
     }
     Err(DeliverError::Busy)
 }
@@ -90,5 +87,5 @@ async fn requeue(app: &App, queued: &CallbackReport) -> Result<(), DeliverError>
         return Ok(());
     };
     let group = Some(queued.provider.to_string());
-    Ok(app.retries.send_json(queued, delay_seconds, group).await?)
+    queue(&app.retries, queued.clone(), delay_seconds, group).await
 }

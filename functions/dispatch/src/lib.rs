@@ -13,6 +13,7 @@ use domain::{
     event::EventText,
     id::{DeliveryId, WebhookId},
     pattern::EventType,
+    queue_message::QueueMessage,
 };
 use futures::future::join_all;
 use platform::{
@@ -136,12 +137,11 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<OutgoingMessage>, DispatchErr
             event: event.id,
             webhook: *webhook,
         };
-        let message =
-            DeliveryTask::first(delivery, random::token(), *dispatched_at, inline.clone());
+        let task = DeliveryTask::first(delivery, random::token(), *dispatched_at, inline.clone());
         // Each webhook has its own message group, so that a backlog at one does not delay the
         // others (SQS fair queues).
         Ok(OutgoingMessage {
-            body: ascii_json(&message)?,
+            body: ascii_json(&QueueMessage::from(task))?,
             delay_seconds: 0,
             group: Some(webhook.to_string()),
         })

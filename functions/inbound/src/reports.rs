@@ -18,6 +18,7 @@ use super::{
     App, InboundError,
     response::{Accepted, Rejection},
 };
+use domain::queue_message::QueueMessage;
 
 /// Space that is reserved for the event's fields about its message, in bytes.
 const RESERVED_BYTES: usize = 32 * 1024;
@@ -36,12 +37,12 @@ pub(super) async fn accept(
         .into_iter()
         .filter_map(|report| skip_unmapped(reporter, report))
     {
-        let body = ascii_json(&CallbackReport {
+        let body = ascii_json(&QueueMessage::Report(CallbackReport {
             callback,
             provider: reporter.provider,
             received_at,
             hops,
-        })?;
+        }))?;
         if body.len() > MAX_EVENT_BYTES - RESERVED_BYTES {
             return Err(Rejection::TooLarge.into());
         }

@@ -13,6 +13,7 @@ use std::{collections::BTreeSet, time::Duration};
 use domain::{
     delivery::{Delivery, WRITE_AHEAD_DELAY_SECS},
     id::WebhookId,
+    queue_message::QueueMessage,
 };
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -153,12 +154,12 @@ async fn overdue(app: &App, from: Position, before: Timestamp) -> Result<Overdue
 /// Re-queues one delivery. The message is sent before the row is written. It matches both the old
 /// and the new state of the row. It is due immediately, not at the scheduled time of the run.
 async fn requeue(app: &App, row: Delivery) -> Result<bool, SweepError> {
-    let Some((revived, message)) = row.requeue_overdue(clock::now(), random::token()) else {
+    let Some((revived, task)) = row.requeue_overdue(clock::now(), random::token()) else {
         return Ok(false);
     };
     let group = Some(row.id.webhook.to_string());
     app.retries
-        .send_json(&message, WRITE_AHEAD_DELAY_SECS, group)
+        .send_json(&QueueMessage::from(task), WRITE_AHEAD_DELAY_SECS, group)
         .await?;
     Ok(app.table.record(&revived, Some(&row), None).await? == Written::Yes)
 }

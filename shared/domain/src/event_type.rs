@@ -158,7 +158,7 @@ mod tests {
             event: EventId::new(at, 1),
             webhook: webhook.id,
         };
-        let message = DeliveryTask::first(delivery, "token".to_owned(), at, None);
+        let task = DeliveryTask::first(delivery, "token".to_owned(), at, None);
         let outcome = Outcome::Failed(Failure::Timeout);
         let requested = Requested {
             method: "POST".to_owned(),
@@ -176,7 +176,7 @@ mod tests {
         };
         let kind = EventType::parse("message").expect("an event type");
         let made = CompletedAttempt {
-            message: &message,
+            task: &task,
             event_type: &kind,
             attempt: &attempt,
             outcome: &outcome,

@@ -29,6 +29,7 @@ pub mod path;
 pub mod pattern;
 pub mod pointer;
 pub mod provider;
+pub mod queue_message;
 pub mod retry;
 pub mod scope;
 pub mod secrets;

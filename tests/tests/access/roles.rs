@@ -34,7 +34,7 @@ fn a_function_has_the_rights_that_it_uses() {
         (
             "DispatchFunction",
             &[
-                ("dynamodb", "GetItem PutItem Query", "Table"),
+                ("dynamodb", "GetItem PutItem Query UpdateItem", "Table"),
                 ("sqs", consume, "EventsQueue"),
                 ("sqs", "SendMessage", "DeliveriesQueue DeadQueue"),
             ],

@@ -287,27 +287,29 @@ async fn a_batch_reads_once() {
     );
 }
 
-/// Events that do not travel along are read, and in the same read.
+/// Events that messages don't include are read with the batch. Large data takes another read.
 #[tokio::test]
-async fn a_large_event_is_read_with_the_batch() {
-    let mut system = super::system().await;
-    system.webhook("hook", json!({"body": "{text}"})).await;
-    let text = "x".repeat(100_000);
-    system.publish("message", json!({"text": text})).await;
-    system.step().await.expect("the event");
-    assert!(
-        system.fake.state().queues.on(Name::Deliveries)[0]
-            .body
-            .len()
-            < 1000
-    );
-    system.begin_count();
-    system.step().await.expect("the attempt");
-    assert_eq!(
-        system.fake.counts(),
-        counts(&[("BatchGetItem", 1), ("PutItem", 1)])
-    );
-    assert_eq!(system.receiver.hits()[0].body.len(), text.len() + 2);
+async fn event_that_is_not_included_is_read_with_the_batch() {
+    for (size, reads) in [(32_700, 1), (100_000, 2)] {
+        let mut system = super::system().await;
+        system.webhook("hook", json!({"body": "{text}"})).await;
+        let text = "x".repeat(size);
+        system.publish("message", json!({"text": text})).await;
+        system.step().await.expect("the event");
+        assert!(
+            system.fake.state().queues.on(Name::Deliveries)[0]
+                .body
+                .len()
+                < 1000
+        );
+        system.begin_count();
+        system.step().await.expect("the attempt");
+        assert_eq!(
+            system.fake.counts(),
+            counts(&[("BatchGetItem", reads), ("PutItem", 1)])
+        );
+        assert_eq!(system.receiver.hits()[0].body.len(), text.len() + 2);
+    }
 }
 
 /// An event that many want travels along with none of them: its copies would not fit the memory of

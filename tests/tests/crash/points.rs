@@ -175,7 +175,7 @@ async fn check(
         };
         let (row, attempts) = system.history(id).await.expect("a delivery");
         assert_eq!(
-            (row.status, row.awaited.is_none()),
+            (row.status, row.progress.awaited.is_none()),
             (ended.status, true),
             "{name}"
         );

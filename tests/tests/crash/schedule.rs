@@ -176,9 +176,9 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
             webhook: webhook.id
         }
     );
-    message.due_at = Some(system.time() + SignedDuration::from_hours(1));
+    message.attempt.due_at = Some(system.time() + SignedDuration::from_hours(1));
     for (waits, on, dead) in [(1999, 1, 0), (2000, 0, 1)] {
-        message.waits = waits;
+        message.attempt.waits = waits;
         system
             .put(Name::Retries, ascii_json(&message).expect("JSON"))
             .await;

@@ -98,7 +98,7 @@ async fn what_was_queued_before_is_cancelled() {
                     let (row, attempts) = history.expect("a delivery");
                     let earlier = usize::from(steps == 2);
                     assert_eq!(
-                        (row.status, row.awaited),
+                        (row.status, row.progress.awaited),
                         (Status::Cancelled, None),
                         "{what}"
                     );

@@ -267,12 +267,14 @@ fn failed(id: DeliveryId) -> Delivery {
             first_number: 1,
             started_at: Some(now),
         },
-        last: Some(domain::attempt::AttemptToken {
-            number: 1,
-            token: "token".to_owned(),
-        }),
+        progress: domain::attempt::Progress {
+            last: Some(domain::attempt::AttemptToken {
+                number: 1,
+                token: "token".to_owned(),
+            }),
+            awaited: None,
+        },
         last_error: Some("no".to_owned()),
-        awaited: None,
         stops: None,
         first_attempt: Some(attempt(1, now, "no")),
         hops: 0,

@@ -107,11 +107,8 @@ async fn what_failed_is_queued_again_each_once_by_500s() {
         .await
         .expect("read")
         .expect("a row");
-    let awaited = row.awaited.expect("a message is awaited");
-    assert_eq!(
-        (row.status, awaited.attempt_token.number),
-        (Status::Retrying, 2)
-    );
+    let awaited = row.progress.awaited.expect("a message is awaited");
+    assert_eq!((row.status, awaited.id.number), (Status::Retrying, 2));
     assert_eq!(
         replay(&api, one, &range).await.iter().sum::<u64>(),
         0,

@@ -177,7 +177,7 @@ async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
     assert_eq!(rows, 1, "one message");
     let history: Vec<Status> = message.history.iter().map(|change| change.status).collect();
     assert_eq!(
-        (history.as_slice(), message.awaited.is_none()),
+        (history.as_slice(), message.progress.awaited.is_none()),
         (case.history, true)
     );
     let numbers: Vec<u32> = message

@@ -257,7 +257,7 @@ impl Operator {
     pub(super) fn redrive(&self, throw_away: bool) {
         let awaited = waiting(&self.fake)
             .into_iter()
-            .filter_map(|row| Some((row.id, row.awaited?.attempt_token)));
+            .filter_map(|row| Some((row.id, row.progress.awaited?.id)));
         let awaited: Vec<_> = awaited.collect();
         let mut state = self.fake.state();
         for dead in state.queues.on(Name::Dead) {
@@ -265,13 +265,13 @@ impl Operator {
                 None => Name::Events,
                 Some(message)
                     if throw_away
-                        && awaited.contains(&(message.delivery, message.attempt_token.clone())) =>
+                        && awaited.contains(&(message.delivery, message.attempt.id.clone())) =>
                 {
                     self.history.told().may_be_lost.insert(message.delivery);
                     state.queues.delete(&BTreeSet::from([dead.id.as_str()]));
                     continue;
                 }
-                Some(message) if message.attempt_token.number == 1 => Name::Deliveries,
+                Some(message) if message.attempt.id.number == 1 => Name::Deliveries,
                 Some(_) => Name::Retries,
             };
             self.history.told().failed_receives.remove(&dead.id);

@@ -414,13 +414,13 @@ impl System {
     fn purge(&self, messages: &[Message]) {
         let awaited: Vec<_> = waiting(&self.fake)
             .into_iter()
-            .filter_map(|row| Some((row.id, row.awaited?.attempt_token)))
+            .filter_map(|row| Some((row.id, row.progress.awaited?.id)))
             .collect();
         for queued in messages {
             let Some(message) = message(queued) else {
                 continue;
             };
-            if awaited.contains(&(message.delivery, message.attempt_token)) {
+            if awaited.contains(&(message.delivery, message.attempt.id)) {
                 self.history.told().may_be_lost.insert(message.delivery);
                 self.fake
                     .state()

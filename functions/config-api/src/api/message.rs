@@ -193,7 +193,7 @@ fn attempts(row: &message::Message) -> Vec<Attempt> {
 }
 
 fn next_attempt_at(row: &message::Message) -> Option<String> {
-    let awaited = row.awaited.as_ref();
+    let awaited = row.progress.awaited.as_ref();
     awaited.map(|awaited| show_millis(awaited.due_at))
 }
 

@@ -21,7 +21,7 @@ pub fn delivery_failed(
     webhook_name: &str,
     last: Option<&Attempt>,
 ) -> Option<Event> {
-    let number = row.last.as_ref()?.number;
+    let number = row.progress.last.as_ref()?.number;
     let over = matches!(row.status, Status::Failed | Status::Blocked)
         && !is_about_webhooks(&row.event_type);
     over.then(|| Event {

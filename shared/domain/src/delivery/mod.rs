@@ -1,18 +1,8 @@
 //! Deliveries of one event to one webhook, over as many attempts as the retry schedule allows.
 //!
-//! **A row names the single queue message that it waits for.** A message carries the delivery, an
-//! attempt number and a random token. Recording attempt *n* stores the token of that attempt, and
-//! the number and token of the next one. An arriving message is therefore one of three:
-//!
-//! - The awaited one ([`Arrival::Attempt`]).
-//! - One whose attempt is recorded but whose follow-up may have been lost in a crash
-//!   ([`Arrival::FollowUp`]).
-//! - A stale copy ([`Arrival::Stale`]).
-//!
-//! A copy of a first message costs at most one repeated request. A manual retry sets a new awaited
-//! pair, so that an older chain becomes stale. A repeated follow-up sends its message under a new
-//! token, which becomes the awaited one. Two messages with the same token would both run to the end
-//! of the schedule, and each attempt would be made twice.
+//! A row and the queue messages for its attempts follow the protocol of [`crate::attempt`]. A copy
+//! of a first message costs at most one repeated request. A manual retry sets a new awaited
+//! attempt, so that an older chain becomes stale.
 
 mod events;
 pub mod task;
@@ -25,7 +15,9 @@ pub use self::{
     task::{DeliveryTask, WRITE_AHEAD_DELAY_SECS},
 };
 use crate::{
-    attempt::{Arrival, Attempt, AttemptToken, Failure, NextAttempt, Outcome},
+    attempt::{
+        Arrival, Attempt, AttemptRequest, AttemptToken, Failure, NextAttempt, Outcome, Progress,
+    },
     event::is_zero,
     id::DeliveryId,
     pattern::EventType,
@@ -84,15 +76,12 @@ pub struct Delivery {
     pub queued_at: Timestamp,
     /// The current chain: its first attempt number and start time.
     pub schedule: Chain,
-    /// Number and token of the last recorded attempt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<AttemptToken>,
+    /// The last and the next attempt.
+    #[serde(flatten)]
+    pub progress: Progress,
     /// Error of the last attempt; `None` if it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// The queue message that this delivery waits for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub awaited: Option<NextAttempt>,
     /// Reason to disable the webhook after the last attempt, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stops: Option<DisabledReason>,
@@ -117,20 +106,12 @@ pub struct Chain {
     pub started_at: Option<Timestamp>,
 }
 
-/// Classifies a message by the delivery's row, if one exists.
-pub fn arrive(row: Option<&Delivery>, message: &DeliveryTask) -> Arrival {
+/// Classifies a task by the delivery's row, if one exists.
+pub fn arrive(row: Option<&Delivery>, task: &DeliveryTask) -> Arrival {
     match row {
-        None if message.attempt_token.number == 1 => Arrival::Attempt,
-        Some(row)
-            if row
-                .awaited
-                .as_ref()
-                .is_some_and(|awaited| message.answers(&awaited.attempt_token)) =>
-        {
-            Arrival::Attempt
-        }
-        Some(row) if row.last.as_ref() == Some(&message.attempt_token) => Arrival::FollowUp,
-        _ => Arrival::Stale,
+        Some(row) => row.progress.arrive(&task.attempt),
+        None if task.attempt.id.number == 1 => Arrival::Attempt,
+        None => Arrival::Stale,
     }
 }
 
@@ -172,11 +153,11 @@ pub fn next(
         .map_or(Next::Dead(Status::Failed), |at| Next::Retry { at })
 }
 
-/// A completed attempt and the message that requested it.
+/// A completed attempt and the task that requested it.
 #[derive(Debug)]
 pub struct CompletedAttempt<'a> {
-    /// The queue message.
-    pub message: &'a DeliveryTask,
+    /// The task.
+    pub task: &'a DeliveryTask,
     /// The event's type.
     pub event_type: &'a EventType,
     /// The attempt's record.
@@ -198,136 +179,121 @@ impl Delivery {
         token: String,
     ) -> Self {
         let CompletedAttempt {
-            message,
+            task,
             event_type,
             attempt,
             outcome,
             stops,
         } = *made;
-        let number = message.attempt_token.number;
-        let schedule = before.as_ref().map_or(
-            Chain {
-                first_number: number,
-                started_at: None,
-            },
-            |row| row.schedule,
-        );
+        let id = &task.attempt.id;
+        let fresh = Chain {
+            first_number: id.number,
+            started_at: None,
+        };
+        let schedule = before.as_ref().map_or(fresh, |row| row.schedule);
         let schedule = Chain {
             started_at: schedule.started_at.or(Some(attempt.at)),
             ..schedule
         };
-        let (status, awaited) = match next(policy, schedule, (number, attempt.at), outcome, now) {
+        let (status, due_at) = match next(policy, schedule, (id.number, attempt.at), outcome, now) {
             Next::Done => (Status::Succeeded, None),
             Next::Dead(status) => (status, None),
-            Next::Retry { at } => {
-                let attempt_token = AttemptToken {
-                    number: number.saturating_add(1),
-                    token,
-                };
-                (
-                    Status::Retrying,
-                    Some(NextAttempt {
-                        attempt_token,
-                        due_at: at,
-                    }),
-                )
-            }
+            Next::Retry { at } => (Status::Retrying, Some(at)),
         };
         let first_attempt = match before.and_then(|row| row.first_attempt) {
-            None if number == 1 && (status == Status::Succeeded || attempt.is_small()) => {
+            None if id.number == 1 && (status == Status::Succeeded || attempt.is_small()) => {
                 Some(attempt.clone())
             }
             first_attempt => first_attempt,
         };
         Self {
-            id: message.delivery,
+            id: task.delivery,
             event_type: event_type.clone(),
             status,
-            queued_at: message.queued_at,
+            queued_at: task.queued_at,
             schedule,
-            last: Some(message.attempt_token.clone()),
+            progress: Progress::recorded(id, due_at, token),
             last_error: outcome.error(),
-            awaited,
             stops,
             first_attempt,
-            hops: message.hops,
+            hops: task.hops,
             updated_at: now,
         }
     }
 
-    /// Returns the row of a delivery cancelled before the attempt that `message` requests.
+    /// Returns the row of a delivery cancelled before the attempt that `task` requests.
     pub fn cancelled(
         before: Option<Self>,
-        message: &DeliveryTask,
+        task: &DeliveryTask,
         event_type: &EventType,
         now: Timestamp,
     ) -> Self {
         let fresh = Self {
-            id: message.delivery,
+            id: task.delivery,
             event_type: event_type.clone(),
             status: Status::Cancelled,
-            queued_at: message.queued_at,
+            queued_at: task.queued_at,
             schedule: Chain {
-                first_number: message.attempt_token.number,
+                first_number: task.attempt.id.number,
                 started_at: None,
             },
-            last: None,
+            progress: Progress::default(),
             last_error: None,
-            awaited: None,
             stops: None,
             first_attempt: None,
-            hops: message.hops,
+            hops: task.hops,
             updated_at: now,
         };
-        before.map_or(fresh, |row| Self {
-            status: Status::Cancelled,
-            awaited: None,
-            updated_at: now,
-            ..row
+        before.map_or(fresh, |mut row| {
+            row.progress.awaited = None;
+            Self {
+                status: Status::Cancelled,
+                updated_at: now,
+                ..row
+            }
         })
     }
 
-    /// Returns the row and the message of a manual retry: the next attempt number under a new
-    /// schedule.
+    /// Returns the row and the task of a manual retry: the next attempt number under a new schedule.
     ///
     /// The retry has at least the `hops` of the API request for it, so that a webhook that requests
-    /// its own retries eventually stops. Messages of an older chain become stale. If the row
-    /// already waits for a message, the new one replaces it: sent before the row is written, it is
-    /// the awaited one both before and after the write, so that a crash can't lose it.
+    /// its own retries eventually stops. Tasks of an older chain become stale. If the row already
+    /// waits for a task, the new one replaces it: sent before the row is written, it is the awaited
+    /// one both before and after the write, so that a crash can't lose it.
     pub fn manual_retry(self, hops: u8, now: Timestamp, token: String) -> (Self, DeliveryTask) {
         let hops = self.hops.max(hops);
-        let number = self
-            .last
-            .as_ref()
-            .map_or(1, |last| last.number.saturating_add(1));
-        let message = DeliveryTask {
-            delivery: self.id,
-            attempt_token: AttemptToken { number, token },
-            queued_at: now,
-            due_at: None,
-            waits: 0,
-            replaces: self.awaited.map(|awaited| awaited.attempt_token.token),
-            line: None,
-            hops,
-            event: None,
+        let Progress { last, awaited } = self.progress;
+        let id = AttemptToken {
+            number: last
+                .as_ref()
+                .map_or(1, |last| last.number.saturating_add(1)),
+            token,
         };
         let row = Self {
             status: Status::Retrying,
             queued_at: now,
             schedule: Chain {
-                first_number: number,
+                first_number: id.number,
                 started_at: None,
             },
-            awaited: Some(NextAttempt {
-                attempt_token: message.attempt_token.clone(),
-                due_at: now,
-            }),
+            progress: Progress {
+                last,
+                awaited: Some(NextAttempt {
+                    id: id.clone(),
+                    due_at: now,
+                }),
+            },
             stops: None,
             hops,
             updated_at: now,
             ..self
         };
-        (row, message)
+        let attempt = AttemptRequest {
+            replaces: awaited.map(|awaited| awaited.id.token),
+            ..AttemptRequest::new(id, None)
+        };
+        let task = row.task(attempt);
+        (row, task)
     }
 
     /// Start of the retention period. The current chain of attempts may begin long after the event
@@ -337,41 +303,36 @@ impl Delivery {
         self.id.event.made_at().max(self.queued_at).max(started_at)
     }
 
-    /// The queue message that this row waits for.
+    /// The task that this row waits for.
     pub fn awaited_task(&self) -> Option<DeliveryTask> {
-        let NextAttempt {
-            attempt_token,
-            due_at,
-        } = self.awaited.clone()?;
-        Some(DeliveryTask {
+        Some(self.task(self.progress.request()?))
+    }
+
+    fn task(&self, attempt: AttemptRequest) -> DeliveryTask {
+        DeliveryTask {
             delivery: self.id,
-            attempt_token,
+            attempt,
             queued_at: self.queued_at,
-            due_at: Some(due_at),
-            waits: 0,
-            replaces: None,
             line: None,
             hops: self.hops,
             event: None,
-        })
+        }
     }
 
-    /// Returns the awaited message under a new token, and the row that waits for it. The message is
-    /// sent before the row is written: it is the awaited one both before and after the write, so
-    /// that a crash can't lose it. Messages with the old token become stale.
+    /// Returns the row that waits for its next attempt under a new token, and the task for it, which
+    /// is queued first ([`Progress::reissue`]).
     pub fn reissue_task(&self, token: String) -> Option<(Self, DeliveryTask)> {
-        let (mut row, mut message) = (self.clone(), self.awaited_task()?);
-        row.awaited.as_mut()?.attempt_token.token.clone_from(&token);
-        message.replaces = Some(std::mem::replace(&mut message.attempt_token.token, token));
-        Some((row, message))
+        let mut row = self.clone();
+        let task = self.task(row.progress.reissue(token)?);
+        Some((row, task))
     }
 
-    /// Like [`Delivery::reissue_task`], but due `now`. For deliveries whose message was lost.
+    /// Like [`Delivery::reissue_task`], but due `now`. For deliveries whose task was lost.
     pub fn requeue_overdue(&self, now: Timestamp, token: String) -> Option<(Self, DeliveryTask)> {
-        let (mut row, mut message) = self.reissue_task(token)?;
-        (row.awaited.as_mut()?.due_at, row.updated_at) = (now, now);
-        message.due_at = Some(now);
-        Some((row, message))
+        let (mut row, mut task) = self.reissue_task(token)?;
+        (row.progress.awaited.as_mut()?.due_at, row.updated_at) = (now, now);
+        task.attempt.due_at = Some(now);
+        Some((row, task))
     }
 
     /// The status to show to clients. A delivery queued before its webhook was disabled is shown as

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{task::Due, *};
+use super::*;
 use crate::{
+    attempt::{Due, Task},
     event::Event,
     id::{EventId, WebhookId},
 };
@@ -42,6 +43,11 @@ fn attempt(number: u32, now: Timestamp, outcome: &Outcome) -> Attempt {
     }
 }
 
+fn request(number: u32, token: &str) -> AttemptRequest {
+    let token = token.to_owned();
+    AttemptRequest::new(AttemptToken { number, token }, None)
+}
+
 /// Returns the row after the attempt that `message` requests.
 fn settle(
     before: Option<Delivery>,
@@ -50,9 +56,9 @@ fn settle(
     policy: &RetryPolicy,
     now: Timestamp,
 ) -> Delivery {
-    let attempt = attempt(message.attempt_token.number, now, outcome);
+    let attempt = attempt(message.attempt.id.number, now, outcome);
     let made = CompletedAttempt {
-        message,
+        task: message,
         event_type: &kind("message"),
         attempt: &attempt,
         outcome,
@@ -63,7 +69,7 @@ fn settle(
         &made,
         policy,
         now,
-        format!("t{}", message.attempt_token.number + 1),
+        format!("t{}", message.attempt.id.number + 1),
     )
 }
 
@@ -90,7 +96,7 @@ fn default_schedule_has_48_retries_half_an_hour_apart() {
         let Some(next) = after.awaited_task() else {
             break after;
         };
-        assert_eq!(next.due_at, Some(at(1800 * i64::from(retries + 1))));
+        assert_eq!(next.attempt.due_at, Some(at(1800 * i64::from(retries + 1))));
         retries += 1;
         now = at(1800 * i64::from(retries));
         (row, message) = (Some(after), next);
@@ -105,17 +111,11 @@ fn row_accepts_only_its_awaited_task() {
     let row = settle(None, &first, &failed(500), &RetryPolicy::default(), at(1));
     let second = row.awaited_task().expect("a retry");
     let duplicate = DeliveryTask {
-        attempt_token: AttemptToken {
-            number: 1,
-            token: "other".to_owned(),
-        },
+        attempt: request(1, "other"),
         ..first.clone()
     };
     let forged = DeliveryTask {
-        attempt_token: AttemptToken {
-            number: 2,
-            token: "other".to_owned(),
-        },
+        attempt: request(2, "other"),
         ..second.clone()
     };
     for (message, arrival) in [
@@ -128,7 +128,7 @@ fn row_accepts_only_its_awaited_task() {
             arrive(Some(&row), message),
             arrival,
             "{:?}",
-            message.attempt_token
+            message.attempt.id
         );
     }
     assert_eq!(
@@ -152,7 +152,7 @@ fn manual_retry_continues_numbering_and_ends_older_chain() {
     let row = after;
     assert_eq!(
         (
-            manual.attempt_token.number,
+            manual.attempt.id.number,
             manual.queued_at,
             manual.delay(at(10))
         ),
@@ -169,9 +169,10 @@ fn manual_retry_continues_numbering_and_ends_older_chain() {
         at(20),
     );
     assert_eq!(
-        row.awaited
+        row.progress
+            .awaited
             .as_ref()
-            .map(|awaited| (awaited.attempt_token.number, awaited.due_at)),
+            .map(|awaited| (awaited.id.number, awaited.due_at)),
         Some((3, at(1820)))
     );
     assert_eq!(row.first_attempt.map(|attempt| attempt.number), Some(1));
@@ -227,7 +228,7 @@ fn delivery_failure_emits_one_event_and_none_about_itself() {
         (blocked, Status::Blocked),
     ] {
         let row = settle(None, &first, &outcome, &RetryPolicy::None, at(1));
-        assert_eq!((row.status, &row.awaited), (status, &None));
+        assert_eq!((row.status, &row.progress.awaited), (status, &None));
         let event = delivery_failed(&row, "name", None).expect("an event");
         assert_eq!(
             event.id,
@@ -285,7 +286,7 @@ fn disabling_a_webhook_cancels_queued_deliveries() {
 }
 
 #[test]
-fn message_round_trips() {
+fn task_round_trips() {
     let event = Event {
         id: id().event,
         kind: kind("message"),
@@ -294,8 +295,11 @@ fn message_round_trips() {
         hops: 2,
     };
     let message = DeliveryTask {
-        due_at: Some(at(5)),
-        waits: 3,
+        attempt: AttemptRequest {
+            due_at: Some(at(5)),
+            waits: 3,
+            ..request(1, "t1")
+        },
         hops: 2,
         event: Some((&event).into()),
         ..first_message()
@@ -313,19 +317,19 @@ proptest! {
     #[test]
     fn waits_use_valid_delays(wait in 0_i64..700_000, late in proptest::collection::vec(0_i64..30, 900)) {
         let due_at = at(wait);
-        let mut message = DeliveryTask { due_at: Some(due_at), ..first_message() };
+        let mut task = first_message().postponed(due_at);
         let mut now = at(0);
         let mut due = false;
         for late in late {
-            match message.due(now) {
+            match task.due(now) {
                 Due::Now(_) => {
                     due = true;
                     break;
                 }
-                Due::Later { message: next, delay_seconds } => {
+                Due::Later { task: next, delay_seconds } => {
                     prop_assert!((1..=900).contains(&delay_seconds));
                     now += jiff::SignedDuration::from_secs(i64::from(delay_seconds) + late);
-                    message = next;
+                    task = next;
                 }
                 Due::Lost => break,
             }
@@ -336,11 +340,8 @@ proptest! {
 
 #[test]
 fn message_that_is_never_due_is_lost() {
-    let message = DeliveryTask {
-        due_at: Some(at(1)),
-        waits: 2000,
-        ..first_message()
-    };
+    let mut message = first_message().postponed(at(1));
+    message.attempt.waits = 2000;
     assert_eq!(message.due(at(0)), Due::Lost);
 }
 

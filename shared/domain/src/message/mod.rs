@@ -26,7 +26,7 @@ pub use self::{
     report::{Ignored, Report, Reported},
 };
 use crate::{
-    attempt::{Attempt, AttemptToken, NextAttempt},
+    attempt::{Attempt, AttemptRequest, AttemptToken, NextAttempt, Progress},
     event::is_zero,
     id::{CampaignId, EventId, ProviderId},
 };
@@ -210,10 +210,9 @@ pub struct Message {
     pub history: Vec<Change>,
     /// Attempts to send it; at most four, so that they fit into the row.
     pub attempts: Vec<Attempt>,
-    /// Number and token of the last recorded attempt.
-    pub last: Option<AttemptToken>,
-    /// The queue message that this row waits for.
-    pub awaited: Option<NextAttempt>,
+    /// The last and the next attempt.
+    #[serde(flatten)]
+    pub progress: Progress,
     /// IDs of events from reports without a status change, so that a repeated report leads to the
     /// same event.
     pub reported: Vec<EventId>,
@@ -237,6 +236,7 @@ impl Message {
         now: Timestamp,
         token: String,
     ) -> (Self, SendTask) {
+        let attempt = AttemptRequest::new(AttemptToken { number: 1, token }, None);
         let row = Self {
             id,
             channel: new.channel,
@@ -254,20 +254,22 @@ impl Message {
                 provider_status: None,
             }],
             attempts: Vec::new(),
-            last: None,
-            awaited: Some(NextAttempt {
-                attempt_token: AttemptToken {
-                    number: 1,
-                    token: token.clone(),
-                },
-                due_at: now,
-            }),
+            progress: Progress {
+                last: None,
+                awaited: Some(NextAttempt {
+                    id: attempt.id.clone(),
+                    due_at: now,
+                }),
+            },
             reported: Vec::new(),
             created_at: now,
             updated_at: now,
             version: 1,
         };
-        let task = SendTask::new(id, AttemptToken { number: 1, token }, None);
+        let task = SendTask {
+            message: id,
+            attempt,
+        };
         (row, task)
     }
 
@@ -288,7 +290,7 @@ impl Message {
                 at: now,
                 provider_status,
             });
-            self.awaited = None;
+            self.progress.awaited = None;
         }
         self
     }

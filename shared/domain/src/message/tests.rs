@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{attempt::*, *};
 use crate::{
-    attempt::{Arrival, Failure, Outcome, Requested},
+    attempt::{Arrival, Due, Failure, Outcome, Requested, Task},
     event_type,
     id::Id,
     secrets::redact::{Redactor, Secrets},
@@ -97,7 +97,7 @@ fn accepted_message_is_sent_and_delivered() {
         (
             sent.status,
             sent.provider_message_id.as_deref(),
-            &sent.awaited
+            &sent.progress.awaited
         ),
         (Status::Sent, Some("SM1"), &None)
     );
@@ -134,7 +134,9 @@ fn cancellation_during_a_successful_attempt_has_no_effect() {
         at(2),
         "t2".to_owned(),
     );
-    assert!(failed.is_cancelled() && failed.awaited.is_none() && failed.attempts.len() == 1);
+    assert!(
+        failed.is_cancelled() && failed.progress.awaited.is_none() && failed.attempts.len() == 1
+    );
     let sent = cancelled.record_attempt(&task, made(1, SENT, at(0)), at(2), "t2".to_owned());
     assert_eq!(
         (
@@ -177,7 +179,7 @@ fn report_about_a_cancelled_message_counts() {
             row = row.record_attempt(&task, made(1, SENT, at(0)), at(10), "t2".to_owned());
         }
         assert_eq!(
-            (row.status, &row.error, &row.awaited),
+            (row.status, &row.error, &row.progress.awaited),
             (Status::Delivered, &None, &None)
         );
         let event = reported.event.expect("an event");
@@ -198,7 +200,7 @@ fn report_about_a_cancelled_message_counts() {
             .reported(provider(), &status(Status::Sent, "sent"), at(9))
             .expect("a change");
         let row = reported.row.expect("a step");
-        assert_eq!((row.status, &row.awaited), (Status::Sent, &None));
+        assert_eq!((row.status, &row.progress.awaited), (Status::Sent, &None));
         let queued = status(Status::Queued, "queued");
         assert_eq!(
             cancelled.reported(provider(), &queued, at(9)),
@@ -215,11 +217,13 @@ fn failures_are_retried_for_an_hour() {
     loop {
         row = row.record_attempt(
             &task,
-            made(task.attempt_token.number, FAILED, now),
+            made(task.attempt.id.number, FAILED, now),
             now,
             format!("t{}", delays.len() + 2),
         );
-        let Some(awaited) = &row.awaited else { break };
+        let Some(awaited) = &row.progress.awaited else {
+            break;
+        };
         delays.push((awaited.due_at - at(0)).get_seconds());
         assert_eq!(arrive(Some(&row), &task), Arrival::FollowUp);
         task = row.task().expect("another");
@@ -269,7 +273,7 @@ fn failures_are_retried_for_an_hour() {
 fn lost_or_duplicate_queue_message_has_no_effect() {
     let (row, task) = accepted(Channel::Sms);
     let row = row.record_attempt(&task, made(1, FAILED, at(0)), at(1), "t2".to_owned());
-    let second = row.task().expect("an task");
+    let second = row.task().expect("a retry");
     let (renewed, replacing) = row
         .reissue_task(at(2), "t3".to_owned())
         .expect("one awaited");
@@ -277,15 +281,16 @@ fn lost_or_duplicate_queue_message_has_no_effect() {
     assert_eq!(arrive(Some(&renewed), &replacing), Arrival::Attempt);
     assert_eq!(arrive(Some(&renewed), &second), Arrival::Stale);
     let Due::Later {
-        task,
+        mut task,
         delay_seconds,
     } = second.due(at(0))
     else {
         panic!("due at 5 s")
     };
-    assert_eq!((task.waits, delay_seconds), (1, 5));
+    assert_eq!((task.attempt.waits, delay_seconds), (1, 5));
     assert!(matches!(task.clone().due(at(5)), Due::Now(_)));
-    assert_eq!(SendTask { waits: 100, ..task }.due(at(0)), Due::Lost);
+    task.attempt.waits = 100;
+    assert_eq!(task.due(at(0)), Due::Lost);
 }
 
 #[test]
@@ -310,7 +315,7 @@ fn report_before_the_response_counts() {
     // The attempt had started by then.
     let after = reported.record_attempt(&task, made(2, FAILED, at(2)), at(3), "t3".to_owned());
     assert_eq!(
-        (after.status, after.awaited, after.attempts.len()),
+        (after.status, after.progress.awaited, after.attempts.len()),
         (Status::Sent, None, 2)
     );
 }
@@ -535,7 +540,7 @@ proptest! {
             let before = row.status;
             let reported = row.reported(provider(), &status(step, step.as_str()), at(second));
             if let Ok(Reported { row: Some(after), .. }) = reported {
-                prop_assert!(before.advance(after.status).is_some() && after.awaited.is_none());
+                prop_assert!(before.advance(after.status).is_some() && after.progress.awaited.is_none());
                 row = after;
             }
             prop_assert!(row.status.advance(before).is_none());
@@ -562,7 +567,7 @@ proptest! {
 fn reported_call_is_not_repeated() {
     let (row, task) = accepted(Channel::Call);
     let retried = row.record_attempt(&task, made(1, FAILED, at(1)), at(2), "t2".to_owned());
-    assert!(retried.awaited.is_some());
+    assert!(retried.progress.awaited.is_some());
     for report in [
         Report::Event(json!({"state": "ringing"})),
         Report::Recording {
@@ -576,7 +581,7 @@ fn reported_call_is_not_repeated() {
             .row
             .expect("a step");
         assert_eq!(
-            (row.status, row.awaited),
+            (row.status, row.progress.awaited),
             (Status::Sent, None),
             "it is not made once more"
         );

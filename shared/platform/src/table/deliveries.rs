@@ -111,8 +111,8 @@ impl BatchRows {
 impl Table {
     /// Loads the rows that these messages need in one `BatchGetItem`: webhooks, delivery rows, and
     /// events that the messages do not include. A second one loads large data of events.
-    pub async fn load_batch(&self, messages: &[DeliveryTask]) -> Result<BatchRows, TableError> {
-        let keys: Vec<Key> = messages.iter().flat_map(keys_of).collect();
+    pub async fn load_batch(&self, messages: &[&DeliveryTask]) -> Result<BatchRows, TableError> {
+        let keys: Vec<Key> = messages.iter().copied().flat_map(keys_of).collect();
         let mut items = self.get_all(&keys).await?;
         let mut context = BatchRows::default();
         let mut events = Vec::new();
@@ -154,16 +154,13 @@ impl Table {
         was: Option<&Delivery>,
         attempt: Option<&Attempt>,
     ) -> Result<Written, TableError> {
-        let condition = match was.map(|was| was.awaited.as_ref()) {
+        let condition = match was.map(|was| was.progress.awaited.as_ref()) {
             None => Condition::absent_at(row.updated_at),
             // A row that awaits nothing has no successor.
             Some(None) => return Ok(Written::ConditionFailed),
-            Some(Some(NextAttempt { attempt_token, .. })) => Condition::that(
+            Some(Some(NextAttempt { id, .. })) => Condition::that(
                 "#awaited.#number = :number AND #awaited.#token = :token",
-                [
-                    (":number", number(attempt_token.number)),
-                    (":token", text(&attempt_token.token)),
-                ],
+                [(":number", number(id.number)), (":token", text(&id.token))],
             ),
         };
         let row_item = self.delivery_item(row)?;
@@ -246,7 +243,8 @@ impl Table {
             .filter_map(unreadable::from_item)
             .collect();
         attempts.retain(|attempt| {
-            row.last
+            row.progress
+                .last
                 .as_ref()
                 .is_some_and(|last| attempt.number <= last.number)
         });

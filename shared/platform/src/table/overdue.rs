@@ -99,7 +99,7 @@ impl Table {
             .into_values()
             .filter_map(unreadable::from_item::<Delivery>);
         let rows = rows
-            .filter(|row| row.status == Status::Retrying && is_overdue(&row.awaited))
+            .filter(|row| row.status == Status::Retrying && is_overdue(&row.progress.awaited))
             .collect();
         Ok(Overdue {
             rows,

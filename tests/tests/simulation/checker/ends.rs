@@ -118,7 +118,7 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
             row.id,
             row.status,
             summary(attempts),
-            row.awaited
+            row.progress.awaited
         )
     };
     let over = [
@@ -129,11 +129,11 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     ]
     .contains(&row.status);
     kept(
-        over && row.awaited.is_none(),
+        over && row.progress.awaited.is_none(),
         "every delivery comes to an end",
         what,
     )?;
-    let last = row.last.as_ref().map_or(0, |last| last.number);
+    let last = row.progress.last.as_ref().map_or(0, |last| last.number);
     let numbers = attempts.iter().map(|attempt| attempt.number);
     kept(
         numbers.eq(1..=last),
@@ -230,20 +230,23 @@ fn in_time(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
 /// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by
 /// another.
 fn recorded_once(past: &Past<'_>, id: DeliveryId, rows: &[Delivery]) -> Result<(), Broken> {
-    let mut tokens: Vec<_> = rows.iter().filter_map(|row| row.last.as_ref()).collect();
+    let mut tokens: Vec<_> = rows
+        .iter()
+        .filter_map(|row| row.progress.last.as_ref())
+        .collect();
     tokens.dedup();
-    for pair in rows.windows(2).filter(|pair| pair[0].last != pair[1].last) {
+    for pair in rows
+        .windows(2)
+        .filter(|pair| pair[0].progress.last != pair[1].progress.last)
+    {
         let (awaited, token) = (
-            pair[0]
-                .awaited
-                .as_ref()
-                .map(|awaited| &awaited.attempt_token),
-            pair[1].last.as_ref(),
+            pair[0].progress.awaited.as_ref().map(|awaited| &awaited.id),
+            pair[1].progress.last.as_ref(),
         );
         let message = token.and_then(|token| past.messages(id).get(&token.token));
         let asked_for = awaited
             .zip(message)
-            .is_some_and(|(awaited, message)| message.answers(awaited));
+            .is_some_and(|(awaited, message)| message.attempt.answers(awaited));
         kept(
             asked_for,
             "each attempt is the one that was awaited",

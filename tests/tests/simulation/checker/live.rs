@@ -20,7 +20,7 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
     for row in &waiting(fake) {
         let messages = queued.get(&row.id).map_or(&[][..], Vec::as_slice);
         let led_on = messages.iter().any(|message| {
-            answers(row, message) || row.last.as_ref() == Some(&message.attempt_token)
+            answers(row, message) || row.progress.last.as_ref() == Some(&message.attempt.id)
         });
         kept(
             led_on || told.may_be_lost.contains(&row.id),
@@ -29,7 +29,7 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
                 let retried = told.retried.get(&row.id).map_or(0, Vec::len);
                 format!(
                     "{} awaits {:?}, and there are {messages:?}; asked for by hand {retried} times",
-                    row.id, row.awaited
+                    row.id, row.progress.awaited
                 )
             },
         )?;
@@ -46,7 +46,8 @@ pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Resu
         let failed = told.failed_receives.get(&dead.id).copied().unwrap_or(0);
         // One that takes the place of another is not recorded where that one's row changes
         // meanwhile, and comes again.
-        let refused = usize::from(message(&dead).is_some_and(|message| message.replaces.is_some()));
+        let refused =
+            usize::from(message(&dead).is_some_and(|message| message.attempt.replaces.is_some()));
         kept(
             failed + refused >= receives as usize,
             "only what failed again and again is a dead letter",
@@ -76,13 +77,18 @@ pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broke
             .flatten()
             .filter(|message| answers(row, message));
         let tokens: BTreeSet<&str> = awaited
-            .map(|message| message.attempt_token.token.as_str())
+            .map(|message| message.attempt.id.token.as_str())
             .collect();
         let asked = told.retried.contains_key(&row.id) || told.copies.contains_key(&row.id);
         kept(
             tokens.len() <= 1 || asked,
             "one message of each delivery is awaited",
-            || format!("{} awaits {:?}, which are {tokens:?}", row.id, row.awaited),
+            || {
+                format!(
+                    "{} awaits {:?}, which are {tokens:?}",
+                    row.id, row.progress.awaited
+                )
+            },
         )?;
     }
     Ok(())
@@ -104,9 +110,10 @@ pub(super) fn nothing_is_left(fake: &Fake) -> Result<(), Broken> {
 
 /// Whether the row takes the message for the one that it waits for.
 fn answers(row: &Delivery, message: &DeliveryTask) -> bool {
-    row.awaited
+    row.progress
+        .awaited
         .as_ref()
-        .is_some_and(|awaited| message.answers(&awaited.attempt_token))
+        .is_some_and(|awaited| message.attempt.answers(&awaited.id))
 }
 
 fn queued(fake: &Fake) -> BTreeMap<DeliveryId, Vec<DeliveryTask>> {

@@ -164,7 +164,7 @@ impl<'a> Past<'a> {
             messages
                 .entry(message.delivery)
                 .or_default()
-                .insert(message.attempt_token.token.clone(), message);
+                .insert(message.attempt.id.token.clone(), message);
         }
         let stops = webhooks
             .iter()
@@ -220,7 +220,7 @@ impl<'a> Past<'a> {
         let messages = self.messages(id);
         let numbers: BTreeSet<u32> = messages
             .values()
-            .map(|message| message.attempt_token.number)
+            .map(|message| message.attempt.id.number)
             .collect();
         let may_be_twins = !self.calm || self.told.retried.contains_key(&id);
         let duplicates = if may_be_twins {

@@ -34,7 +34,7 @@ fn ends(past: &Past<'_>) -> Result<(), Broken> {
         if [Status::Failed, Status::Blocked].contains(&row.status)
             && !is_about_webhooks(&row.event_type)
         {
-            ends.extend(row.last.as_ref().map(|last| (row.id, last.number)));
+            ends.extend(row.progress.last.as_ref().map(|last| (row.id, last.number)));
         }
     }
     for (end, ids) in &told {

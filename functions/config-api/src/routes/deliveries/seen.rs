@@ -24,12 +24,16 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn of(row: &Delivery, stopped: CancelledUntil) -> Self {
         let status = row.status_seen(stopped);
-        let awaited = row.awaited.as_ref().filter(|_| status == Status::Retrying);
+        let awaited = row
+            .progress
+            .awaited
+            .as_ref()
+            .filter(|_| status == Status::Retrying);
         Self {
             id: row.id,
             event_type: row.event_type.to_string(),
             status,
-            attempts: row.last.as_ref().map_or(0, |last| last.number),
+            attempts: row.progress.last.as_ref().map_or(0, |last| last.number),
             last_error: row.last_error.clone(),
             next_attempt_at: awaited.map(|awaited| awaited.due_at),
             updated_at: row.updated_at,

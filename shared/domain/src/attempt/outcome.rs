@@ -1,9 +1,6 @@
-//! Attempts to deliver: outcome, record, and the queue messages that request them.
+//! Outcome of an attempt.
 
 use std::time::Duration;
-
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// Outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,78 +104,4 @@ impl Outcome {
             Self::Blocked { reason } => Some(format!("blocked: {reason}")),
         }
     }
-}
-
-/// Record of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Counts from 1.
-    pub number: u32,
-    /// When the attempt started.
-    #[serde(with = "crate::time::millis")]
-    pub at: Timestamp,
-    /// Duration in milliseconds.
-    pub duration_ms: u64,
-    /// HTTP status of the response, if there was one.
-    pub status_code: Option<u16>,
-    /// Error text; `None` on success.
-    pub error: Option<String>,
-    /// The request, without secrets.
-    pub request: Requested,
-    /// Response body, at most 16 KiB; `None` without a response.
-    pub response_body: Option<String>,
-    /// Tags that had no value in this event.
-    #[serde(default)]
-    pub missing_tags: Vec<String>,
-}
-
-/// Maximum size of the response of a small attempt, in bytes.
-const SMALL: usize = 512;
-
-impl Attempt {
-    /// Whether the record is small enough for the delivery's row.
-    pub fn is_small(&self) -> bool {
-        self.response_body
-            .as_ref()
-            .is_none_or(|body| body.len() <= SMALL)
-    }
-}
-
-/// Recorded request of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requested {
-    /// HTTP method.
-    pub method: String,
-    /// URL, with values that look like tokens masked.
-    pub url: String,
-}
-
-/// Attempt number and random token of a queue message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttemptToken {
-    /// Counts from 1 over the lifetime of the delivery.
-    pub number: u32,
-    /// Distinguishes this message from any other with the same number.
-    pub token: String,
-}
-
-/// The next queue message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NextAttempt {
-    /// Its number and token.
-    #[serde(flatten)]
-    pub attempt_token: AttemptToken,
-    /// When its attempt is due.
-    pub due_at: Timestamp,
-}
-
-/// What to do with an arriving message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// Make the attempt.
-    Attempt,
-    /// The attempt is recorded, but its follow-up may not have happened. Repeat the follow-up.
-    FollowUp,
-    /// Drop the message: the row waits for another one, or for none.
-    Stale,
 }

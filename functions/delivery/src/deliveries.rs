@@ -1,0 +1,238 @@
+//! Delivers events to webhooks.
+
+use std::{fmt::Display, time::Duration};
+
+use domain::{
+    attempt::{Arrival, Attempt},
+    delivery::{CompletedAttempt, Delivery, DeliveryTask, arrive},
+    event::EventText,
+    webhook::Webhook,
+};
+use platform::{
+    attempt::{self, Endpoint, NotAttempted},
+    clock,
+    deadline::Deadline,
+    oauth::Tokens,
+    random,
+    table::{TableError, Written, deliveries::BatchRows},
+};
+use tokio::time::Instant;
+
+use super::{
+    App, DeliverError, dead_letter, follow_up, health, queue, rate_limit,
+    tasks::{Kind, Received},
+};
+
+/// Processes delivery tasks.
+pub(super) struct Deliveries<'a> {
+    pub(super) app: &'a App,
+    pub(super) deadline: Deadline,
+}
+
+/// The rows that were read for a batch.
+pub(super) struct Rows {
+    rows: BatchRows,
+    /// Lower bound for the time of that read.
+    read_at: Instant,
+}
+
+/// Maximum age of a webhook's row when its request is sent. Older rows are re-read, because the
+/// webhook may have been disabled or deleted in the meantime.
+const MAX_ROW_AGE: Duration = Duration::from_secs(1);
+
+impl Kind for Deliveries<'_> {
+    type Task = DeliveryTask;
+    type Rows = Rows;
+
+    async fn requeue_waiting(
+        &self,
+        received: Vec<Received<DeliveryTask>>,
+    ) -> (Vec<Received<DeliveryTask>>, Vec<String>) {
+        rate_limit::requeue_waiting(self.app, received).await
+    }
+
+    async fn load(&self, tasks: &[&DeliveryTask]) -> Result<Rows, TableError> {
+        let read_at = Instant::now();
+        let rows = self.app.table.load_batch(tasks).await?;
+        Ok(Rows { rows, read_at })
+    }
+
+    async fn arrive(
+        &self,
+        Rows { rows, .. }: &Rows,
+        task: &DeliveryTask,
+    ) -> Result<Arrival, TableError> {
+        rows.check(task)?;
+        Ok(arrive(rows.delivery(task.delivery).as_ref(), task))
+    }
+
+    async fn attempt(
+        &self,
+        rows: &Rows,
+        received: Received<DeliveryTask>,
+    ) -> Result<(), DeliverError> {
+        let Received { body, mut task, .. } = received;
+        let stored = rows.rows.event(task.delivery.event);
+        let event = task.event.as_ref();
+        let event = event
+            .or(stored.map(|dispatched| &dispatched.event))
+            .cloned();
+        let Some(mut event) = event else {
+            return dead_letter(self.app, body, "its event has expired").await;
+        };
+        task.hops = task.hops.max(event.hops);
+        event.hops = task.hops;
+        self.deliver(rows, &task, &event).await
+    }
+
+    async fn repeat(&self, _: &Rows, task: &DeliveryTask) -> Result<(), DeliverError> {
+        follow_up::repeat(self.app, task).await
+    }
+
+    fn subject(task: &DeliveryTask) -> impl Display {
+        task.delivery
+    }
+}
+
+impl Deliveries<'_> {
+    /// Makes the attempt unless the webhook was stopped, records it and performs the follow-up.
+    async fn deliver(
+        &self,
+        Rows { rows, read_at }: &Rows,
+        task: &DeliveryTask,
+        event: &EventText,
+    ) -> Result<(), DeliverError> {
+        let app = self.app;
+        let was = rows.delivery(task.delivery);
+        let webhook = match rows.webhook(task.delivery.webhook) {
+            Some(row) if !row.stopped().includes(task.queued_at) => row.open(&app.keys).await?,
+            _ => return cancel(app, was, task, event).await,
+        };
+        let timeout = attempt::timeout(&webhook);
+        if !self.deadline.leaves(timeout) {
+            return Err(NotAttempted::NoTime.into());
+        }
+        if !rate_limit::acquire(app, &webhook, task).await? {
+            return Ok(());
+        }
+        let endpoint = Endpoint::of(webhook, &app.table, &app.keys).await?;
+        let (tokens, webhook) = (
+            Tokens {
+                table: &app.table,
+                keys: &app.keys,
+                egress: &app.egress,
+                hops: event.hops,
+            },
+            &endpoint.webhook,
+        );
+        // Acquiring a slot, reading a service and getting a token take an unbounded time.
+        let waited =
+            webhook.settings.rate_limit_per_second.is_some() || endpoint.connection.is_some();
+        let ready = async |call: Duration| {
+            let stale = waited || read_at.elapsed() > MAX_ROW_AGE;
+            if stale
+                && app
+                    .table
+                    .stopped(webhook.id)
+                    .await?
+                    .includes(task.queued_at)
+            {
+                return Err(NotAttempted::Stopped);
+            }
+            if self.deadline.leaves(call) {
+                Ok(())
+            } else {
+                Err(NotAttempted::NoTime)
+            }
+        };
+        let (made, outcome) = match attempt::make(
+            tokens,
+            &endpoint,
+            event,
+            task.attempt.id.number,
+            timeout,
+            ready,
+        )
+        .await
+        {
+            Err(NotAttempted::Stopped) => return cancel(app, was, task, event).await,
+            made => made?,
+        };
+        let row = Delivery::record_attempt(
+            was.clone(),
+            &CompletedAttempt {
+                task,
+                event_type: &event.kind,
+                attempt: &made,
+                outcome: &outcome,
+                stops: webhook.stopped_by(&outcome, clock::now()),
+            },
+            &webhook.settings.retry,
+            clock::now(),
+            random::token(),
+        );
+        log(&row, &made);
+        match app.table.record(&row, was.as_ref(), Some(&made)).await? {
+            Written::Yes => {
+                health::record(app, webhook, &row, &made, &outcome).await;
+                follow_up::first(app, &row, Some(webhook), &made).await
+            }
+            Written::ConditionFailed => handle_conflict(app, task).await,
+        }
+    }
+}
+
+async fn cancel(
+    app: &App,
+    was: Option<Delivery>,
+    task: &DeliveryTask,
+    event: &EventText,
+) -> Result<(), DeliverError> {
+    let row = Delivery::cancelled(was.clone(), task, &event.kind, clock::now());
+    tracing::info!(delivery = %row.id, number = task.attempt.id.number, status = row.status.as_str(), "cancelled");
+    // Condition failed: a duplicate or a manual retry won the race; this task is obsolete.
+    let (Written::Yes | Written::ConditionFailed) =
+        app.table.record(&row, was.as_ref(), None).await?;
+    Ok(())
+}
+
+/// Handles a row that changed since the batch was read. If a duplicate of this task recorded it,
+/// the follow-up may be missing.
+async fn handle_conflict(app: &App, task: &DeliveryTask) -> Result<(), DeliverError> {
+    let row = app.table.delivery(task.delivery).await?;
+    match arrive(row.as_ref(), task) {
+        Arrival::FollowUp => follow_up::repeat(app, task).await,
+        // This task became the awaited one in the meantime. Its attempt is not recorded yet.
+        Arrival::Attempt => Err(DeliverError::Busy),
+        Arrival::Stale => Ok(()),
+    }
+}
+
+fn log(row: &Delivery, made: &Attempt) {
+    tracing::info!(
+        delivery = %row.id,
+        webhook = %row.id.webhook,
+        event = %row.id.event,
+        number = made.number,
+        status_code = made.status_code,
+        error = made.error,
+        duration_ms = made.duration_ms,
+        status = row.status.as_str(),
+        "attempt"
+    );
+}
+
+/// Queues a task.
+pub(super) async fn queue_task(
+    to: &platform::queue::Queue,
+    task: &DeliveryTask,
+    delay_seconds: u32,
+) -> Result<(), DeliverError> {
+    let group = Some(task.delivery.webhook.to_string());
+    queue(to, task.clone(), delay_seconds, group).await
+}
+
+/// Loads the webhook of a delivery. None if it was deleted.
+pub(super) async fn webhook_of(app: &App, row: &Delivery) -> Result<Option<Webhook>, DeliverError> {
+    Ok(app.table.webhook(row.id.webhook, &app.keys).await?)
+}

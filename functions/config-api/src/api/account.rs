@@ -80,10 +80,7 @@ pub enum AuthorizationView {
         audience: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(required = false, value_type = Option<String>)]
-        #[expect(
-            clippy::option_option,
-            reason = "absent for other grants, null without a hint"
-        )]
+        // Absent for other grants, null without a hint.
         refresh_token_hint: Option<Option<String>>,
         client_auth: ClientAuth,
     },

@@ -50,7 +50,7 @@ pub(super) async fn check(
     }
     Err(Problem::in_use(
         &format!("Webhooks of the account's services set the header `{header}`"),
-        found.into_iter(),
+        found,
         "Change or delete them first",
     ))
 }

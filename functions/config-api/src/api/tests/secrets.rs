@@ -35,7 +35,7 @@ fn shown(response: impl Serialize) -> Value {
     shown
 }
 
-fn webhook(change: Value) -> Webhook {
+fn webhook(change: &Value) -> Webhook {
     let mut document =
         json!({"name": "CRM", "url": "https://example.com/hook", "events": ["message"]});
     document
@@ -51,7 +51,7 @@ fn webhook(change: Value) -> Webhook {
 #[test]
 fn webhook_shows_defaults() {
     assert_eq!(
-        shown(api::Webhook::from(&webhook(json!({})))),
+        shown(api::Webhook::from(&webhook(&json!({})))),
         json!({
             "name": "CRM", "url": "https://example.com/hook", "service_id": null, "path": null,
             "events": ["message"], "conditions": null, "enabled": true, "method": "POST",
@@ -66,7 +66,7 @@ fn webhook_shows_defaults() {
 
 #[test]
 fn webhook_shows_no_secret() {
-    let webhook = webhook(json!({
+    let webhook = webhook(&json!({
         "url": "https://api.example.com/bot123:AbCdEf/send?key={secret.k}", "format": "xml",
         "body": "<a>{x}</a>", "headers": {"x-api-token": "hush-hush", "x-tenant": "7"},
         "auth": {"type": "basic", "username": "u", "password": "password-of-length"},

@@ -110,7 +110,7 @@ pub async fn create(
     Ok(Created::new(
         "/v1/webhooks",
         &webhook.id,
-        answer(&webhook, shown),
+        answer(&webhook, shown.as_ref()),
     ))
 }
 
@@ -234,13 +234,13 @@ pub(super) async fn change(
         let after = after.patched(&before, patch, [&from, &to])?;
         let fields = changed_fields(&before, &after);
         if fields.is_empty() && after.secret_origins == before.secret_origins {
-            return Ok(answer(&before, shown));
+            return Ok(answer(&before, shown.as_ref()));
         }
         let entry = caller.entry("webhook.updated", &after.id, fields);
         app.table
             .update_webhook(&before, &after, &app.keys, &entry)
             .await?;
-        Ok(answer(&after, shown))
+        Ok(answer(&after, shown.as_ref()))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -293,8 +293,8 @@ fn secret_or_new(given: Option<SigningSecret>) -> (SigningSecret, Option<Signing
     )
 }
 
-fn answer(webhook: &Webhook, shown: Option<SigningSecret>) -> Tagged<api::Webhook> {
-    let view = api::Webhook::from(webhook).with_secret(shown.as_ref());
+fn answer(webhook: &Webhook, shown: Option<&SigningSecret>) -> Tagged<api::Webhook> {
+    let view = api::Webhook::from(webhook).with_secret(shown);
     Tagged::new(webhook.version(), view)
 }
 

@@ -2,20 +2,26 @@
 
 use serde_json::{Value, json};
 
-use crate::{Place, UpError, deploy::Deployed, emulator::Emulator, http};
+use crate::{StartError, Workspace, deploy::Deployed, emulator::Emulator, http};
 
 /// Issues a new token for the first admin, who is created if necessary.
 pub(crate) fn administrator(
     emulator: &Emulator,
-    place: &Place,
+    workspace: &Workspace,
     deployed: &Deployed,
-) -> Result<String, UpError> {
+) -> Result<String, StartError> {
     // The bootstrap fails if the admin exists. Its token was lost with the file, so request a new
     // one.
-    invoke(emulator, place, deployed, &json!({"action": "bootstrap"})).or_else(|_| {
+    invoke(
+        emulator,
+        workspace,
+        deployed,
+        &json!({"action": "bootstrap"}),
+    )
+    .or_else(|_| {
         invoke(
             emulator,
-            place,
+            workspace,
             deployed,
             &json!({"action": "bootstrap", "reissue": true}),
         )
@@ -24,13 +30,13 @@ pub(crate) fn administrator(
 
 fn invoke(
     emulator: &Emulator,
-    place: &Place,
+    workspace: &Workspace,
     deployed: &Deployed,
     event: &Value,
-) -> Result<String, UpError> {
-    let failed = |reason: String| UpError::Bootstrap {
+) -> Result<String, StartError> {
+    let failed = |reason: String| StartError::Bootstrap {
         reason,
-        log: place.log("rotation"),
+        log: workspace.log("rotation"),
     };
     let name = &deployed.functions["rotation"];
     let url = format!(

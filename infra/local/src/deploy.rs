@@ -7,7 +7,7 @@ use quick_xml::escape::unescape;
 use url::form_urlencoded::Serializer;
 
 use crate::{
-    Place, UpError, at,
+    StartError, Workspace, at,
     emulator::{API_ID, Emulator},
     functions::{self, FUNCTIONS, Package},
     http::{self, HttpError},
@@ -35,19 +35,19 @@ pub(crate) struct Deployed {
 /// to date. With `watcher`, invocations are forwarded to its address.
 pub(crate) fn deploy(
     emulator: &Emulator,
-    place: &Place,
+    workspace: &Workspace,
     packages: &[Package],
     parameters: &[(String, String)],
     watcher: Option<u16>,
-) -> Result<Deployed, UpError> {
-    let path = place.root.join("infra/template.yaml");
+) -> Result<Deployed, StartError> {
+    let path = workspace.root.join("infra/template.yaml");
     let text = fs::read_to_string(&path).map_err(at(&path))?;
     let keys: Vec<_> = packages
         .iter()
         .map(|package| (package.function, package.key.as_str()))
         .collect();
     let body = template::packaged(&text, BUCKET, &keys).map_err(|function| {
-        UpError::Deploy(format!(
+        StartError::Deploy(format!(
             "the template has no CodeUri for the function {function}"
         ))
     })?;
@@ -76,20 +76,19 @@ pub(crate) fn deploy(
         "UpdateStack"
     };
     match call(emulator, action, &stack_form(&body, parameters)) {
-        Err(HttpError::Refused { body, .. }) if body.contains("No updates are to be performed") => {
-        }
-        Err(HttpError::Refused { body, .. }) => return Err(UpError::Deploy(message(&body))),
+        Err(HttpError::Status { body, .. }) if body.contains("No updates are to be performed") => {}
+        Err(HttpError::Status { body, .. }) => return Err(StartError::Deploy(message(&body))),
         other => {
             other?;
         }
     }
     let description = settled(emulator)?;
     if !["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status(&description)) {
-        return Err(UpError::Deploy(failures(emulator)?));
+        return Err(StartError::Deploy(failures(emulator)?));
     }
-    functions::prune(place, packages);
+    functions::prune(workspace, packages);
     deployed(created, &outputs(&description))
-        .map_err(|name| UpError::Deploy(format!("the template has no output {name}")))
+        .map_err(|name| StartError::Deploy(format!("the template has no output {name}")))
 }
 
 fn stack_form(body: &str, parameters: &[(String, String)]) -> Vec<(String, String)> {
@@ -141,13 +140,13 @@ fn call(emulator: &Emulator, action: &str, form: &[(String, String)]) -> Result<
 /// Returns the stack's description, if the stack exists.
 fn describe(emulator: &Emulator) -> Result<Option<String>, HttpError> {
     match call(emulator, "DescribeStacks", &[]) {
-        Err(HttpError::Refused { body, .. }) if body.contains("does not exist") => Ok(None),
+        Err(HttpError::Status { body, .. }) if body.contains("does not exist") => Ok(None),
         other => other.map(Some),
     }
 }
 
 /// Returns the description once no operation is in progress.
-fn settled(emulator: &Emulator) -> Result<String, UpError> {
+fn settled(emulator: &Emulator) -> Result<String, StartError> {
     loop {
         let description = describe(emulator)?.unwrap_or_default();
         if !status(&description).ends_with("_IN_PROGRESS") {

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Place, UpError, at, create_directory, http};
+use crate::{StartError, Workspace, at, create_directory, http};
 
 /// The API's ID. The emulator reads it from a tag, so that the API's URL is known before it is
 /// created.
@@ -46,18 +46,18 @@ impl Emulator {
     /// Starts the emulator. The functions reach AWS at the port `proxy`, or at the emulator's own.
     pub(crate) fn start(
         python: &Path,
-        place: &Place,
+        workspace: &Workspace,
         log: &File,
         port: u16,
         proxy: Option<u16>,
-    ) -> Result<Self, UpError> {
+    ) -> Result<Self, StartError> {
         let port = free(port)?;
-        let (state, temporary) = (place.file("state"), place.file("tmp"));
+        let (state, temporary) = (workspace.file("state"), workspace.file("tmp"));
         create_directory(&state)?;
         // Code unpacked by an earlier run.
         let _ = fs::remove_dir_all(&temporary);
         create_directory(&temporary)?;
-        let log_path = place.file("emulator.log");
+        let log_path = workspace.file("emulator.log");
         log.set_len(0).map_err(at(&log_path))?;
         let same = |file: &File| file.try_clone().map_err(at(&log_path));
         let child = Command::new(python)
@@ -89,7 +89,7 @@ impl Emulator {
             .env("GATEWAY_PORT", port.to_string())
             .env("STATE_DIR", &state)
             .env("TMPDIR", &temporary)
-            .current_dir(&place.directory)
+            .current_dir(&workspace.directory)
             .stdin(Stdio::piped())
             .stdout(same(log)?)
             .stderr(same(log)?)
@@ -105,7 +105,7 @@ impl Emulator {
         };
         emulator.await_health()?;
         if emulator.is_exposed() {
-            return Err(UpError::Exposed);
+            return Err(StartError::Exposed);
         }
         Ok(emulator)
     }
@@ -132,7 +132,7 @@ impl Emulator {
         }
     }
 
-    fn await_health(&mut self) -> Result<(), UpError> {
+    fn await_health(&mut self) -> Result<(), StartError> {
         let health = format!("{}/_ministack/health", self.base());
         let loading = fs::read_dir(&self.state).into_iter().flatten().flatten();
         let bytes: u64 = loading
@@ -144,11 +144,11 @@ impl Emulator {
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) if status.code() == Some(UNUSABLE) => {
-                    return Err(UpError::Unreadable(self.tail(1)));
+                    return Err(StartError::Unreadable(self.tail(1)));
                 }
                 Ok(None) if Instant::now() < give_up_at => {}
                 _ => {
-                    return Err(UpError::Emulator {
+                    return Err(StartError::Emulator {
                         tail: self.tail(10),
                         log: self.log.clone(),
                     });
@@ -174,7 +174,7 @@ impl Emulator {
     /// # Errors
     ///
     /// If the state could not be saved, or saving was given up.
-    pub(crate) fn end(&mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), UpError> {
+    pub(crate) fn end(&mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), StartError> {
         drop(self.child.stdin.take());
         let partial = partial(&self.state);
         let mut progress = (Instant::now(), 0);
@@ -207,8 +207,8 @@ impl Emulator {
         }
     }
 
-    fn unsaved(&self) -> UpError {
-        UpError::Unsaved {
+    fn unsaved(&self) -> StartError {
+        StartError::Unsaved {
             log: self.log.clone(),
         }
     }
@@ -234,13 +234,13 @@ pub(crate) fn partial(state: &Path) -> PathBuf {
 }
 
 /// Returns `port` if it is free, or any free port for 0.
-pub(crate) fn free(port: u16) -> Result<u16, UpError> {
+pub(crate) fn free(port: u16) -> Result<u16, StartError> {
     let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| UpError::PortTaken(port))?;
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| StartError::PortTaken(port))?;
     listener
         .local_addr()
         .map(|address| address.port())
-        .map_err(|_| UpError::PortTaken(port))
+        .map_err(|_| StartError::PortTaken(port))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::http::HttpError;
 
 /// Why the stack did not start or stop cleanly: one message for the user.
 #[derive(Debug, thiserror::Error)]
-pub enum UpError {
+pub enum StartError {
     /// No suitable Python was found.
     #[error(
         "the AWS emulator requires Python 3.10 or newer with venv and pip, which was not found (tried {tried}).\nOn Debian or Ubuntu: apt install python3 python3-venv; on macOS: brew install python3"
@@ -16,12 +16,12 @@ pub enum UpError {
         tried: String,
     },
     /// pip failed to install a tool.
-    #[error("failed to install {title} into {}: {reason}", place.display())]
+    #[error("failed to install {title} into {}: {reason}", directory.display())]
     Install {
         /// The tool's name.
         title: &'static str,
         /// The virtual environment.
-        place: PathBuf,
+        directory: PathBuf,
         /// The reason, unless pip has printed it.
         reason: String,
     },
@@ -67,13 +67,13 @@ pub enum UpError {
     /// The saved state can't be used, and was moved.
     #[error(
         "the saved state can't be used: {reason}\nIt was moved to {}. To start without it: cargo dev --fresh",
-        place.display()
+        moved_to.display()
     )]
     Unusable {
         /// The problem.
         reason: String,
         /// The new location.
-        place: PathBuf,
+        moved_to: PathBuf,
     },
     /// The state could not be saved when the stack stopped.
     #[error(

@@ -17,7 +17,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Place, UpError, at, create_directory};
+use crate::{StartError, Workspace, at, create_directory};
 
 /// All functions: the names of their crates, and of their `CodeUri` in the template.
 pub const FUNCTIONS: [&str; 6] = [
@@ -47,7 +47,7 @@ pub(crate) fn architecture() -> &'static str {
     }
 }
 
-pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
+pub(crate) fn build(workspace: &Workspace) -> Result<Vec<Package>, StartError> {
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
         // Uses the features of `cargo test`, which unifies the dependencies of tests/Cargo.toml.
         // Otherwise tokio and everything above would be compiled twice. Also uses those of `cargo
@@ -58,7 +58,7 @@ pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
             "--bins",
             "--message-format=json-render-diagnostics",
         ])
-        .current_dir(&place.root)
+        .current_dir(&workspace.root)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| !is_cargos_own(&name.to_string_lossy())))
         .stdin(Stdio::null())
@@ -66,19 +66,19 @@ pub(crate) fn build(place: &Place) -> Result<Vec<Package>, UpError> {
         .output()
         .map_err(at(Path::new("cargo")))?;
     if !built.status.success() {
-        return Err(UpError::Build);
+        return Err(StartError::Build);
     }
     let messages = String::from_utf8_lossy(&built.stdout);
-    let binaries = place.file("functions");
+    let binaries = workspace.file("functions");
     create_directory(&binaries)?;
     FUNCTIONS
         .into_iter()
         .map(|function| {
             package(
-                place,
+                workspace,
                 &binaries,
                 function,
-                &executable(&messages, function).ok_or(UpError::Build)?,
+                &executable(&messages, function).ok_or(StartError::Build)?,
             )
         })
         .collect()
@@ -108,11 +108,11 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
 }
 
 fn package(
-    place: &Place,
+    workspace: &Workspace,
     binaries: &Path,
     function: &'static str,
     binary: &Path,
-) -> Result<Package, UpError> {
+) -> Result<Package, StartError> {
     let file = fs::metadata(binary).map_err(at(binary))?;
     let changed = file
         .modified()
@@ -130,7 +130,7 @@ fn package(
     let script = format!(
         "#!/bin/sh\nexec {} >>{} 2>&1\n",
         quoted(&copy),
-        quoted(&place.log(function))
+        quoted(&workspace.log(function))
     );
     Ok(Package {
         function,
@@ -140,8 +140,8 @@ fn package(
 }
 
 /// Removes the binaries of earlier builds.
-pub(crate) fn prune(place: &Place, current: &[Package]) {
-    for entry in fs::read_dir(place.file("functions"))
+pub(crate) fn prune(workspace: &Workspace, current: &[Package]) {
+    for entry in fs::read_dir(workspace.file("functions"))
         .into_iter()
         .flatten()
         .flatten()

@@ -10,7 +10,7 @@ pub enum HttpError {
     NoResponse(Box<ureq::Error>),
     /// A response with an error status.
     #[error("{status}: {body}")]
-    Refused {
+    Status {
         /// The HTTP status.
         status: u16,
         /// The response body.
@@ -86,7 +86,7 @@ fn send(request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, Ht
     let mut response = agent.run(request).map_err(no_response)?;
     let body = response.body_mut().read_to_string().map_err(no_response)?;
     if !response.status().is_success() {
-        return Err(HttpError::Refused {
+        return Err(HttpError::Status {
             status: response.status().as_u16(),
             body,
         });

@@ -30,7 +30,7 @@ use std::{
 };
 
 use emulator::Emulator;
-pub use error::UpError;
+pub use error::StartError;
 pub use functions::FUNCTIONS;
 use reload::Watcher;
 pub use stack::{Aws, Queues, Stack};
@@ -71,7 +71,7 @@ pub const PARAMETERS: [(&str, &str); 6] = [
 #[derive(Debug)]
 pub struct Running {
     stack: Stack,
-    place: Place,
+    workspace: Workspace,
     emulator: Emulator,
     watcher: Option<Watcher>,
     invoke_port: Option<u16>,
@@ -85,12 +85,12 @@ const UNUSABLE: &str = "unusable-state-";
 
 /// Paths of one stack.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Workspace {
     root: PathBuf,
     directory: PathBuf,
 }
 
-impl Place {
+impl Workspace {
     fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
@@ -105,7 +105,7 @@ impl Place {
 /// # Errors
 ///
 /// The error of the step that failed. All started processes have ended by then.
-pub fn up(options: &Options) -> Result<Running, UpError> {
+pub fn up(options: &Options) -> Result<Running, StartError> {
     start(options, None)
 }
 
@@ -115,38 +115,38 @@ pub fn up(options: &Options) -> Result<Running, UpError> {
 /// # Errors
 ///
 /// The error of the step that failed. All started processes have ended by then.
-pub fn up_with_reload(options: &Options, invoke_port: u16) -> Result<Running, UpError> {
+pub fn up_with_reload(options: &Options, invoke_port: u16) -> Result<Running, StartError> {
     start(options, Some(invoke_port))
 }
 
-fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError> {
+fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, StartError> {
     let root = root();
-    let place = Place {
+    let workspace = Workspace {
         directory: root.join("target").join(&options.directory),
         root,
     };
-    create_directory(&place.directory)?;
+    create_directory(&workspace.directory)?;
     // The emulator's state contains the keyring.
-    fs::set_permissions(&place.directory, fs::Permissions::from_mode(0o700))
-        .map_err(at(&place.directory))?;
-    let log = lock(&place, options.say)?;
+    fs::set_permissions(&workspace.directory, fs::Permissions::from_mode(0o700))
+        .map_err(at(&workspace.directory))?;
+    let log = lock(&workspace, options.say)?;
     if options.fresh {
         (options.say)("Discarding the previous state …");
-        discard(&place)?;
+        discard(&workspace)?;
     }
-    let previous = Stack::read(&place.file("stack.json")).map(|stack| stack.aws.endpoint_url);
+    let previous = Stack::read(&workspace.file("stack.json")).map(|stack| stack.aws.endpoint_url);
     if let Some(previous) =
         previous.filter(|previous| *previous != format!("http://127.0.0.1:{}", options.port))
     {
-        return Err(UpError::Moved { previous });
+        return Err(StartError::Moved { previous });
     }
     // Checked before the slow steps.
     emulator::free(options.port)?;
     let invoke_port = invoke_port.map(emulator::free).transpose()?;
-    match run(options, &place, &log, invoke_port) {
-        Err(UpError::Unreadable(reason)) => Err(UpError::Unusable {
+    match run(options, &workspace, &log, invoke_port) {
+        Err(StartError::Unreadable(reason)) => Err(StartError::Unusable {
             reason,
-            place: ready::move_aside(&place)?,
+            moved_to: ready::move_aside(&workspace)?,
         }),
         other => other,
     }
@@ -154,11 +154,11 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, UpError
 
 fn run(
     options: &Options,
-    place: &Place,
+    workspace: &Workspace,
     log: &File,
     invoke_port: Option<u16>,
-) -> Result<Running, UpError> {
-    let tools = place.root.join("target/tools");
+) -> Result<Running, StartError> {
+    let tools = workspace.root.join("target/tools");
     let of = 4
         + u32::from(!EMULATOR.is_installed(&tools))
         + u32::from(invoke_port.is_some() && !CARGO_LAMBDA.is_installed(&tools))
@@ -180,15 +180,15 @@ fn run(
     };
     for function in FUNCTIONS {
         // A log contains only this run.
-        let _ = fs::remove_file(place.log(function));
+        let _ = fs::remove_file(workspace.log(function));
     }
     step("Building the functions");
-    let built = functions::build(place)?;
+    let built = functions::build(workspace)?;
     step("Starting the AWS emulator");
-    let mut emulator = Emulator::start(&python, place, log, options.port, options.proxy)?;
+    let mut emulator = Emulator::start(&python, workspace, log, options.port, options.proxy)?;
     let parameters = parameters(&options.parameters, &emulator);
     step("Deploying infra/template.yaml");
-    let deployed = deploy::deploy(&emulator, place, &built, &parameters, invoke_port)?;
+    let deployed = deploy::deploy(&emulator, workspace, &built, &parameters, invoke_port)?;
     let watcher = match reload {
         Some((port, cargo_lambda)) => {
             step("Starting the functions under cargo lambda watch");
@@ -196,26 +196,26 @@ fn run(
                 reload::environment(&emulator, &deployed.functions["config-api"])?;
             let aws = Aws::new(&emulator.base()).environment();
             environment.extend(aws.map(|(name, value)| (name.to_owned(), value)));
-            let mut watcher = Watcher::start(&cargo_lambda, place, port, environment)?;
-            watcher.await_response(place, port, "config-api", HEALTH_EVENT)?;
+            let mut watcher = Watcher::start(&cargo_lambda, workspace, port, environment)?;
+            watcher.await_response(workspace, port, "config-api", HEALTH_EVENT)?;
             if deployed.created {
                 // The function rejects this event.
-                watcher.await_response(place, port, "rotation", "{}")?;
+                watcher.await_response(workspace, port, "rotation", "{}")?;
             }
             Some(watcher)
         }
         None => None,
     };
     step("Calling the API");
-    let token = ready::administrator(&emulator, place, &deployed)?;
+    let token = ready::administrator(&emulator, workspace, &deployed)?;
     let stack = Stack::new(&emulator.base(), deployed, token);
     stack
-        .write(&place.file("stack.json"))
-        .map_err(at(&place.file("stack.json")))?;
+        .write(&workspace.file("stack.json"))
+        .map_err(at(&workspace.file("stack.json")))?;
     emulator.enable_saving();
     Ok(Running {
         stack,
-        place: place.clone(),
+        workspace: workspace.clone(),
         emulator,
         watcher,
         invoke_port,
@@ -230,7 +230,7 @@ impl Running {
 
     /// The log file of a function (`"delivery"`). Created by the function's first invocation.
     pub fn log(&self, function: &str) -> PathBuf {
-        self.place.log(function)
+        self.workspace.log(function)
     }
 
     /// Checks that all started processes are running.
@@ -238,16 +238,16 @@ impl Running {
     /// # Errors
     ///
     /// Names the process that has ended.
-    pub fn check(&mut self) -> Result<(), UpError> {
+    pub fn check(&mut self) -> Result<(), StartError> {
         if !self.emulator.alive() {
-            return Err(UpError::Ended(self.log("emulator")));
+            return Err(StartError::Ended(self.log("emulator")));
         }
         if self
             .watcher
             .as_mut()
             .is_some_and(|watcher| !watcher.alive())
         {
-            return Err(UpError::Watch(self.log("watch")));
+            return Err(StartError::Watch(self.log("watch")));
         }
         Ok(())
     }
@@ -263,7 +263,7 @@ impl Running {
     /// # Errors
     ///
     /// If the state was not saved.
-    pub fn down(mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), UpError> {
+    pub fn down(mut self, say: fn(&str), give_up: &AtomicBool) -> Result<(), StartError> {
         drop(self.watcher.take());
         self.emulator.end(say, give_up)
     }
@@ -295,14 +295,14 @@ fn parameters(own: &[(String, String)], emulator: &Emulator) -> Vec<(String, Str
 
 /// Opens and locks the emulator's log. The emulator inherits the lock with the file, so that it is
 /// released only when both processes have ended.
-fn lock(place: &Place, say: fn(&str)) -> Result<File, UpError> {
-    let path = place.file("emulator.log");
+fn lock(workspace: &Workspace, say: fn(&str)) -> Result<File, StartError> {
+    let path = workspace.file("emulator.log");
     let file = File::options()
         .create(true)
         .append(true)
         .open(&path)
         .map_err(at(&path))?;
-    let partial = emulator::partial(&place.file("state"));
+    let partial = emulator::partial(&workspace.file("state"));
     let mut progress = (Instant::now(), None);
     loop {
         match file.try_lock() {
@@ -311,7 +311,7 @@ fn lock(place: &Place, say: fn(&str)) -> Result<File, UpError> {
                 let _ = fs::remove_file(&partial);
                 return Ok(file);
             }
-            Err(TryLockError::Error(source)) => return Err(UpError::File { path, source }),
+            Err(TryLockError::Error(source)) => return Err(StartError::File { path, source }),
             Err(TryLockError::WouldBlock) => {}
         }
         // The previous emulator may still be saving its state.
@@ -328,15 +328,15 @@ fn lock(place: &Place, say: fn(&str)) -> Result<File, UpError> {
             Duration::from_secs(5)
         };
         if progress.0.elapsed() > patience {
-            return Err(UpError::Busy(place.directory.clone()));
+            return Err(StartError::Busy(workspace.directory.clone()));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
 }
 
-fn discard(place: &Place) -> Result<(), UpError> {
-    for entry in fs::read_dir(&place.directory)
-        .map_err(at(&place.directory))?
+fn discard(workspace: &Workspace) -> Result<(), StartError> {
+    for entry in fs::read_dir(&workspace.directory)
+        .map_err(at(&workspace.directory))?
         .flatten()
     {
         let path = entry.path();
@@ -352,13 +352,13 @@ fn discard(place: &Place) -> Result<(), UpError> {
     Ok(())
 }
 
-fn create_directory(path: &Path) -> Result<(), UpError> {
+fn create_directory(path: &Path) -> Result<(), StartError> {
     fs::create_dir_all(path).map_err(at(path))
 }
 
-fn at(path: &Path) -> impl FnOnce(std::io::Error) -> UpError {
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
     let path = path.to_owned();
-    move |source| UpError::File { path, source }
+    move |source| StartError::File { path, source }
 }
 
 #[cfg(test)]
@@ -368,14 +368,14 @@ mod tests {
     #[test]
     fn partial_state_is_removed_once_the_lock_is_acquired() {
         let root = std::env::temp_dir().join(format!("tieline-lock-{}", std::process::id()));
-        let place = Place {
+        let workspace = Workspace {
             directory: root.join("dev"),
             root: root.clone(),
         };
-        let partial = emulator::partial(&place.file("state"));
-        create_directory(&place.file("state")).unwrap();
+        let partial = emulator::partial(&workspace.file("state"));
+        create_directory(&workspace.file("state")).unwrap();
         fs::write(&partial, "[").unwrap();
-        let held = lock(&place, |line| panic!("{line}")).unwrap();
+        let held = lock(&workspace, |line| panic!("{line}")).unwrap();
         assert!(!partial.exists());
         drop(held);
         fs::remove_dir_all(root).unwrap();

@@ -15,7 +15,7 @@ use std::{
 };
 
 use arguments::{Arguments, Command};
-use local::{Options, Running, UpError};
+use local::{Options, Running, StartError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 fn main() -> ExitCode {
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), UpError> {
+fn run(arguments: &Arguments) -> Result<(), StartError> {
     let options = Options {
         directory: "dev".to_owned(),
         port: arguments.port,

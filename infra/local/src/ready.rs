@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf};
 use serde_json::{Value, json};
 
 use crate::{
-    Place, UpError, at, bootstrap, create_directory,
+    StartError, Workspace, at, bootstrap, create_directory,
     deploy::Deployed,
     emulator::Emulator,
     http::{self, HttpError},
@@ -24,26 +24,29 @@ const CALL: &str = "/v1/webhooks?limit=1";
 /// If the restored state is incomplete, or if the request fails.
 pub(crate) fn administrator(
     emulator: &Emulator,
-    place: &Place,
+    workspace: &Workspace,
     deployed: &Deployed,
-) -> Result<String, UpError> {
+) -> Result<String, StartError> {
     if !deployed.created
         && let Some(missing) = missing(emulator, deployed)?
     {
-        return Err(UpError::Unreadable(format!("{missing} is missing")));
+        return Err(StartError::Unreadable(format!("{missing} is missing")));
     }
-    let kept = Stack::read(&place.file("stack.json")).filter(|_| !deployed.created);
+    let kept = Stack::read(&workspace.file("stack.json")).filter(|_| !deployed.created);
     let (kept, token) = match kept {
         Some(stack) => (true, stack.admin_token),
-        None => (false, bootstrap::administrator(emulator, place, deployed)?),
+        None => (
+            false,
+            bootstrap::administrator(emulator, workspace, deployed)?,
+        ),
     };
     match call(deployed, &token) {
-        Err(HttpError::Refused { status: 401, .. }) if kept => {
-            let token = bootstrap::administrator(emulator, place, deployed)?;
-            call(deployed, &token).map_err(|error| failed(place, &error))?;
+        Err(HttpError::Status { status: 401, .. }) if kept => {
+            let token = bootstrap::administrator(emulator, workspace, deployed)?;
+            call(deployed, &token).map_err(|error| failed(workspace, &error))?;
             Ok(token)
         }
-        Err(error) => Err(failed(place, &error)),
+        Err(error) => Err(failed(workspace, &error)),
         Ok(()) => Ok(token),
     }
 }
@@ -52,11 +55,11 @@ fn call(deployed: &Deployed, token: &str) -> Result<(), HttpError> {
     http::get_as(&format!("{}{CALL}", deployed.api_url), token).map(|_| ())
 }
 
-fn failed(place: &Place, error: &HttpError) -> UpError {
-    UpError::Call {
+fn failed(workspace: &Workspace, error: &HttpError) -> StartError {
+    StartError::Call {
         call: CALL,
         reason: error.to_string(),
-        log: place.log("config-api"),
+        log: workspace.log("config-api"),
     }
 }
 
@@ -66,7 +69,7 @@ fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static s
         Ok(response) => Ok(Some(
             serde_json::from_str::<Value>(&response.body).unwrap_or_default(),
         )),
-        Err(HttpError::Refused { status: 400, .. }) => Ok(None),
+        Err(HttpError::Status { status: 400, .. }) => Ok(None),
         Err(error) => Err(error),
     };
     let admin = json!({"pk": {"S": "admin"}, "sk": {"S": "admin"}});
@@ -87,10 +90,10 @@ fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static s
 }
 
 /// Moves the saved state to a directory of its own. Returns that directory.
-pub(crate) fn move_aside(place: &Place) -> Result<PathBuf, UpError> {
+pub(crate) fn move_aside(workspace: &Workspace) -> Result<PathBuf, StartError> {
     let mut number = 1;
     let aside = loop {
-        let path = place.file(&format!("{}{number}", crate::UNUSABLE));
+        let path = workspace.file(&format!("{}{number}", crate::UNUSABLE));
         if !path.exists() {
             break path;
         }
@@ -98,7 +101,7 @@ pub(crate) fn move_aside(place: &Place) -> Result<PathBuf, UpError> {
     };
     create_directory(&aside)?;
     for name in ["state", "stack.json"] {
-        let from = place.file(name);
+        let from = workspace.file(name);
         if from.exists() {
             fs::rename(&from, aside.join(name)).map_err(at(&from))?;
         }

@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Place, UpError, at,
+    StartError, Workspace, at,
     emulator::Emulator,
     functions::{is_cargos_own, quoted},
     http::{self, HttpError},
@@ -79,13 +79,13 @@ impl Watcher {
     /// Starts the watcher. Functions start with their first request.
     pub(crate) fn start(
         cargo_lambda: &Path,
-        place: &Place,
+        workspace: &Workspace,
         port: u16,
         environment: BTreeMap<String, String>,
-    ) -> Result<Self, UpError> {
-        let ignored = place.file("watch.ignored");
+    ) -> Result<Self, StartError> {
+        let ignored = workspace.file("watch.ignored");
         fs::write(&ignored, IGNORED).map_err(at(&ignored))?;
-        let log_path = place.file("watch.log");
+        let log_path = workspace.file("watch.log");
         let log = File::create(&log_path).map_err(at(&log_path))?;
         let child = Command::new("sh")
             .args(["-c", UNTIL_CLOSED, "sh"])
@@ -102,7 +102,7 @@ impl Watcher {
                 "--invoke-port",
                 &port.to_string(),
                 "--config",
-                &runner(place),
+                &runner(workspace),
             ])
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| {
@@ -113,7 +113,7 @@ impl Watcher {
             }))
             .envs(environment)
             .env("CARGO_LAMBDA_IGNORE_FILE", &ignored)
-            .current_dir(&place.root)
+            .current_dir(&workspace.root)
             .stdin(Stdio::piped())
             // cargo-lambda's own output. Cargo's output goes to standard error, for the user.
             .stdout(log)
@@ -129,24 +129,24 @@ impl Watcher {
     /// builds the function, which can take longer than the emulator's function timeout.
     pub(crate) fn await_response(
         &mut self,
-        place: &Place,
+        workspace: &Workspace,
         port: u16,
         function: &str,
         event: &str,
-    ) -> Result<(), UpError> {
+    ) -> Result<(), StartError> {
         let deadline = Instant::now() + FIRST_BUILD_TIMEOUT;
         let url = address(port, function);
         while let Err(HttpError::NoResponse(_)) =
             http::post(&url, "lambda", "application/json", event)
         {
             if !self.alive() || Instant::now() > deadline {
-                return Err(UpError::Watch(place.log("watch")));
+                return Err(StartError::Watch(workspace.log("watch")));
             }
         }
         Ok(())
     }
 
-    fn await_port(&mut self, port: u16, log: PathBuf) -> Result<(), UpError> {
+    fn await_port(&mut self, port: u16, log: PathBuf) -> Result<(), StartError> {
         let patience = Instant::now() + Duration::from_secs(30);
         while self.alive() && Instant::now() < patience {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
@@ -154,7 +154,7 @@ impl Watcher {
             }
             thread::sleep(Duration::from_millis(50));
         }
-        Err(UpError::Watch(log))
+        Err(StartError::Watch(log))
     }
 
     pub(crate) fn alive(&mut self) -> bool {
@@ -171,10 +171,10 @@ impl Drop for Watcher {
 
 /// Cargo's `runner` setting: appends a function's output to its log. Each process handles one
 /// request at a time, whatever `cargo lambda watch` sets, which would log a warning at every start.
-fn runner(place: &Place) -> String {
+fn runner(workspace: &Workspace) -> String {
     let script = format!(
         r#"unset AWS_LAMBDA_MAX_CONCURRENCY; exec "$0" >>{}/"${{0##*/}}".log 2>&1"#,
-        quoted(&place.directory)
+        quoted(&workspace.directory)
     );
     format!(
         "target.'cfg(unix)'.runner={}",

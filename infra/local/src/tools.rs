@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use crate::{UpError, at, create_directory};
+use crate::{StartError, at, create_directory};
 
 /// Packages that pip installs together.
 pub(crate) struct Tool {
@@ -45,10 +45,10 @@ const PYTHONS: [&str; 7] = [
 impl Tool {
     /// Returns whether these versions are installed.
     pub(crate) fn is_installed(&self, tools: &Path) -> bool {
-        let place = tools.join(self.name);
-        fs::read_to_string(place.join("installed"))
+        let directory = tools.join(self.name);
+        fs::read_to_string(directory.join("installed"))
             .is_ok_and(|versions| versions == self.requirements.join("\n"))
-            && place.join("bin/python").exists()
+            && directory.join("bin/python").exists()
     }
 
     /// Returns the directory of its programs, including Python. Installs the tool if necessary;
@@ -57,9 +57,9 @@ impl Tool {
         &self,
         tools: &Path,
         step: &mut dyn FnMut(&str),
-    ) -> Result<PathBuf, UpError> {
-        let place = tools.join(self.name);
-        let programs = place.join("bin");
+    ) -> Result<PathBuf, StartError> {
+        let directory = tools.join(self.name);
+        let programs = directory.join("bin");
         if self.is_installed(tools) {
             return Ok(programs);
         }
@@ -69,8 +69,8 @@ impl Tool {
         self.run(
             Command::new(system)
                 .args(["-m", "venv", "--clear"])
-                .arg(&place),
-            &place,
+                .arg(&directory),
+            &directory,
         )?;
         let mut pip = Command::new(programs.join("python"));
         pip.args([
@@ -81,16 +81,16 @@ impl Tool {
             "--no-compile",
         ])
         .args(self.requirements);
-        self.run(&mut pip, &place)?;
-        let marker = place.join("installed");
+        self.run(&mut pip, &directory)?;
+        let marker = directory.join("installed");
         fs::write(&marker, self.requirements.join("\n")).map_err(at(&marker))?;
         Ok(programs)
     }
 
-    fn run(&self, command: &mut Command, place: &Path) -> Result<(), UpError> {
-        let failed = |reason: String| UpError::Install {
+    fn run(&self, command: &mut Command, directory: &Path) -> Result<(), StartError> {
+        let failed = |reason: String| StartError::Install {
             title: self.title,
-            place: place.to_owned(),
+            directory: directory.to_owned(),
             reason,
         };
         match command.status() {
@@ -101,7 +101,7 @@ impl Tool {
     }
 }
 
-fn find_python() -> Result<&'static str, UpError> {
+fn find_python() -> Result<&'static str, StartError> {
     let fits = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))";
     PYTHONS
         .into_iter()
@@ -111,7 +111,7 @@ fn find_python() -> Result<&'static str, UpError> {
                 .output()
                 .is_ok_and(|out| out.status.success())
         })
-        .ok_or_else(|| UpError::NoPython {
+        .ok_or_else(|| StartError::NoPython {
             tried: PYTHONS.join(", "),
         })
 }

@@ -84,7 +84,7 @@ impl Aws {
 pub enum AwsError {
     /// The service returned an error.
     #[error("{code}: {message}")]
-    Refused {
+    Service {
         /// The service's error code, such as `ResourceNotFoundException`.
         code: String,
         /// The service's error message.
@@ -110,9 +110,9 @@ impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for AwsError {
                 let cause = failure.as_connector_error().map(|error| chain(error));
                 Self::Unreachable(cause.unwrap_or_default())
             }
-            SdkError::ServiceError(refused) => Self::Refused {
-                code: refused.err().code().unwrap_or("unknown").to_owned(),
-                message: refused.err().message().unwrap_or_default().to_owned(),
+            SdkError::ServiceError(error) => Self::Service {
+                code: error.err().code().unwrap_or("unknown").to_owned(),
+                message: error.err().message().unwrap_or_default().to_owned(),
             },
             _ => Self::Unusable,
         }

@@ -54,7 +54,7 @@ pub fn egress_allow() -> String {
 }
 
 /// `PUBLIC_URL`: public base URL of the API, without a trailing slash. Its path must not end in
-/// `/v1` or `/in`, because the base path could not be told from the API's own paths.
+/// `/v1` or `/in`, because the base path could not be distinguished from the API's own paths.
 pub fn public_url() -> Result<String, ConfigError> {
     based(&required("PUBLIC_URL")?)
 }

@@ -51,7 +51,7 @@ pub enum EncryptionError {
     UnknownKey(String),
     /// It was modified, or encrypted for another field.
     #[error("the encrypted value was modified or belongs to another field")]
-    Refused,
+    Mismatch,
 }
 
 /// The document is not a keyring. Gives no details, because they could contain a key.
@@ -185,7 +185,7 @@ impl Keyring {
                 place.aad(id),
                 ciphertext,
             )
-            .map_err(|_| EncryptionError::Refused)?;
+            .map_err(|_| EncryptionError::Mismatch)?;
         str::from_utf8(plain)
             .map(SecretString::from)
             .map_err(|_| EncryptionError::Malformed)
@@ -349,14 +349,14 @@ mod tests {
                 AadContext { id: "wh_2", ..PLACE },
                 AadContext { field: "url", ..PLACE },
             ] {
-                prop_assert_eq!(opened(&ring, place, &sealed), Err(EncryptionError::Refused));
+                prop_assert_eq!(opened(&ring, place, &sealed), Err(EncryptionError::Mismatch));
             }
             let (id, text) = sealed.split_once('.').expect("dot");
             let mut whole = URL_SAFE_NO_PAD.decode(text).expect("base64");
             let bit = flip.index(whole.len() * 8);
             whole[bit / 8] ^= 1 << (bit % 8);
             let changed = format!("{id}.{}", URL_SAFE_NO_PAD.encode(whole));
-            prop_assert_eq!(opened(&ring, PLACE, &changed), Err(EncryptionError::Refused));
+            prop_assert_eq!(opened(&ring, PLACE, &changed), Err(EncryptionError::Mismatch));
         }
 
         #[test]
@@ -365,7 +365,7 @@ mod tests {
             let mut ring = fixed();
             ring.keys.insert("k2".into(), Key::new(Box::new([0; 32])));
             let renamed = ring.seal(PLACE, &plain).replacen("k1.", "k2.", 1);
-            prop_assert_eq!(opened(&ring, PLACE, &renamed), Err(EncryptionError::Refused));
+            prop_assert_eq!(opened(&ring, PLACE, &renamed), Err(EncryptionError::Mismatch));
         }
 
         #[test]

@@ -100,7 +100,7 @@ where
             async move {
                 match call {
                     Ok(response) => response.await.map(Response::Handled),
-                    Err(refusal) => Ok(Response::Refused(refusal)),
+                    Err(response) => Ok(Response::BadRequest(response)),
                 }
             }
         },
@@ -111,7 +111,7 @@ where
 #[serde(untagged)]
 enum Response<T> {
     Handled(T),
-    Refused(Value),
+    BadRequest(Value),
 }
 
 /// The 400 response, in API Gateway's format (payload version 2.0).

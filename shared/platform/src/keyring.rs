@@ -154,7 +154,7 @@ impl KeyringCache {
         let response = response
             .map_err(AwsError::from)
             .map_err(|error| match error {
-                AwsError::Refused { code, .. } if code == "ResourceNotFoundException" => {
+                AwsError::Service { code, .. } if code == "ResourceNotFoundException" => {
                     KeyringError::Missing
                 }
                 error => error.into(),

@@ -72,7 +72,7 @@ const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duratio
 /// A request that returned no token.
 enum TokenError {
     /// A definite error. Waiting callers need not retry.
-    Refused(String),
+    NoToken(String),
     /// This caller's time ran out.
     Timeout,
 }
@@ -173,7 +173,7 @@ impl Tokens<'_> {
                     Ok(Some(access)),
                 )
             }
-            Err(TokenError::Refused(reason)) => {
+            Err(TokenError::NoToken(reason)) => {
                 let failure = Some(Failure {
                     lease: lease.id,
                     reason: reason.clone(),
@@ -273,7 +273,7 @@ impl Tokens<'_> {
         );
         let token = token.map_err(|reason| match response.incomplete {
             Some(error) if response.status.is_success() => error.into(),
-            _ => TokenError::Refused(reason),
+            _ => TokenError::NoToken(reason),
         });
         (token, refresh)
     }
@@ -292,5 +292,5 @@ impl From<EgressError> for TokenError {
 }
 
 fn refused(why: impl Into<String>) -> TokenError {
-    TokenError::Refused(why.into())
+    TokenError::NoToken(why.into())
 }

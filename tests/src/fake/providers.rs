@@ -3,7 +3,7 @@
 use domain::{
     audit::Actor,
     inbound::Key,
-    provider::{Keys, Provider, Settings},
+    provider::{KeyPolicy, Provider, Settings},
 };
 use platform::{
     random,
@@ -24,7 +24,7 @@ impl System {
             "secret_key": "s",
             "callback": {"id_pointer": "/id", "status_pointer": "/status", "statuses": {"delivered": "delivered"}},
         });
-        let settings = Settings::parse(settings, &allow(), Keys::Required).expect("settings");
+        let settings = Settings::parse(settings, &allow(), KeyPolicy::Required).expect("settings");
         self.at(async {
             let provider = Provider::new(random::id(), settings, self.time());
             let key = Some(Key::of_provider([&random::token(), &random::token()]));

@@ -66,7 +66,7 @@ async fn delivery_in_a_line_keeps_its_place_until_the_line_has_ended() {
     system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     system.step().await.expect("the first attempt");
-    let (key, end) = (Key::pace(webhook.id), system.time() + 5.hours());
+    let (key, end) = (Key::rate_limit(webhook.id), system.time() + 5.hours());
     let micros = |at: Timestamp| json!({"N": at.as_microsecond().to_string()});
     let line = json!({
         "pk": {"S": key.pk}, "sk": {"S": key.sk}, "since": {"N": "0"},

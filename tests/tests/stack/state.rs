@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use local::{Options, UpError};
+use local::{Options, StartError};
 
 const DIRECTORY: &str = "test-state";
 
@@ -57,11 +57,11 @@ fn unreadable_state_is_moved_and_the_next_start_is_empty() {
             text.contains(reason) && text.contains("cargo dev --fresh"),
             "{text}"
         );
-        let UpError::Unusable { place, .. } = error else {
+        let StartError::Unusable { moved_to, .. } = error else {
             panic!("{error:?}")
         };
         assert_eq!(
-            fs::read_to_string(place.join("state").join(file)).expect("moved"),
+            fs::read_to_string(moved_to.join("state").join(file)).expect("moved"),
             contents
         );
         assert!(!state.exists());

@@ -55,7 +55,7 @@ fn schemas_match_the_parsers() {
         domain::provider::Settings::parse(
             value,
             &AllowList::default(),
-            domain::provider::Keys::Required,
+            domain::provider::KeyPolicy::Required,
         )
         .map(drop)
     });

@@ -11,7 +11,7 @@ use super::description;
 use crate::{
     egress_policy::AllowList,
     message::Channel,
-    provider::{self, Keys},
+    provider::{self, KeyPolicy},
     secrets::mask::MASK,
     validation::{
         FieldError, FieldReader, Validated, ValidationErrors, entries, list, name, string,
@@ -258,6 +258,6 @@ fn imported(
             );
         }
     }
-    let settings = provider::Settings::parse(document, allow, Keys::MayMiss)?;
+    let settings = provider::Settings::parse(document, allow, KeyPolicy::Optional)?;
     Ok(Imported { settings, masks })
 }

@@ -104,7 +104,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImportError {
     /// The request has invalid fields.
-    Invalid(ValidationErrors),
+    Malformed(ValidationErrors),
     /// Resources with these names exist.
     Taken(Vec<Entry>),
 }
@@ -256,7 +256,7 @@ impl Import {
             });
         }
         if !problems.is_empty() {
-            return Err(ImportError::Invalid(ValidationErrors(problems)));
+            return Err(ImportError::Malformed(ValidationErrors(problems)));
         }
         let Some((action, name)) = action.filter(|_| refused.is_empty()) else {
             return Err(ImportError::Taken(refused));

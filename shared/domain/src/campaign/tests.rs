@@ -7,7 +7,7 @@ use super::{import::ImportError, *};
 use crate::{
     egress_policy::AllowList,
     id::Id,
-    provider::{self, Keys, Provider},
+    provider::{self, KeyPolicy, Provider},
     secrets::Reveal,
 };
 
@@ -21,8 +21,8 @@ fn provider(id: u128, name: &str, channel: &str, send_url: &str) -> Provider {
         "api_key": "the-api-key-in-it", "secret_key": "the-secret-key-in-it",
         "request": {"headers": {"x-token": "Key {secret.api_key}", "x-tenant": "7"}},
     });
-    let settings =
-        provider::Settings::parse(document, &AllowList::default(), Keys::Required).expect("valid");
+    let settings = provider::Settings::parse(document, &AllowList::default(), KeyPolicy::Required)
+        .expect("valid");
     Provider::new(Id::new(at(0), id), settings, at(0))
 }
 
@@ -168,7 +168,7 @@ fn name_conflicts_reuse_rename_or_fail() {
     let reuse = import(&bundle(), &json!({"on_conflict": "reuse"}))
         .expect("valid")
         .plan(&other, new_ids());
-    let Err(ImportError::Invalid(problems)) = reuse else {
+    let Err(ImportError::Malformed(problems)) = reuse else {
         panic!("another channel")
     };
     assert_eq!(pointers(problems), ["/bundle/providers/0/name"]);
@@ -221,7 +221,7 @@ fn masks_are_rejected_only_in_created_providers() {
     let plan = import(&masked, &json!({"on_conflict": "reuse"}))
         .expect("valid")
         .plan(&existing(), new_ids());
-    let Err(ImportError::Invalid(problems)) = plan else {
+    let Err(ImportError::Malformed(problems)) = plan else {
         panic!("masked")
     };
     assert_eq!(
@@ -231,7 +231,7 @@ fn masks_are_rejected_only_in_created_providers() {
     let plan = import(&masked, &json!({}))
         .expect("valid")
         .plan(&Existing::default(), new_ids());
-    let Err(ImportError::Invalid(problems)) = plan else {
+    let Err(ImportError::Malformed(problems)) = plan else {
         panic!("masked")
     };
     assert_eq!(

@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 pub use self::{
     auth::Auth,
     limits::Limits,
-    settings::{Keys, Settings},
+    settings::{KeyPolicy, Settings},
     template::RequestTemplate,
 };
 use crate::{

@@ -57,11 +57,11 @@ pub struct Settings {
 
 /// Whether the keys are required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keys {
+pub enum KeyPolicy {
     /// Required.
     Required,
     /// Optional: the provider is being imported, or was imported and still lacks them.
-    MayMiss,
+    Optional,
 }
 
 impl Settings {
@@ -69,7 +69,7 @@ impl Settings {
     ///
     /// # Errors
     /// Reports every invalid field.
-    pub fn parse(value: Value, allow: &AllowList, keys: Keys) -> Validated<Self> {
+    pub fn parse(value: Value, allow: &AllowList, keys: KeyPolicy) -> Validated<Self> {
         Self::read(value, Some(allow), keys)
     }
 
@@ -79,11 +79,11 @@ impl Settings {
     /// # Errors
     /// Fails only if the stored document has another structure.
     pub fn restore(value: Value) -> Validated<Self> {
-        Self::read(value, None, Keys::MayMiss)
+        Self::read(value, None, KeyPolicy::Optional)
     }
 
     /// `input` has the allowed targets if the value comes from a client; `None` for a stored one.
-    fn read(value: Value, input: Option<&AllowList>, keys: Keys) -> Validated<Self> {
+    fn read(value: Value, input: Option<&AllowList>, keys: KeyPolicy) -> Validated<Self> {
         let source = if input.is_some() {
             Source::Client
         } else {
@@ -123,13 +123,13 @@ impl Settings {
             || tags().any(|tag| tag == "secret.secret_key");
         let needs_api_key = auth.as_ref().is_none_or(Auth::needs_api_key)
             || tags().any(|tag| tag == "secret.api_key");
-        if keys == Keys::Required && needs_api_key && !fields.has("api_key") {
+        if keys == KeyPolicy::Required && needs_api_key && !fields.has("api_key") {
             fields.refuse(
                 "api_key",
                 "is required by `auth` or by a `{secret.api_key}` tag",
             );
         }
-        if keys == Keys::Required && needs_secret_key && !fields.has("secret_key") {
+        if keys == KeyPolicy::Required && needs_secret_key && !fields.has("secret_key") {
             fields.refuse(
                 "secret_key",
                 "is required by `auth` or by a `{secret.secret_key}` tag",
@@ -268,11 +268,11 @@ impl Settings {
 
     /// Whether a change must include the keys: a provider that lacks its keys may be changed
     /// without them.
-    pub fn keys(&self) -> Keys {
+    pub fn keys(&self) -> KeyPolicy {
         if self.status() == Status::NeedsSecrets {
-            Keys::MayMiss
+            KeyPolicy::Optional
         } else {
-            Keys::Required
+            KeyPolicy::Required
         }
     }
 

@@ -35,7 +35,7 @@ fn document(change: &Value) -> Value {
 }
 
 fn settings(change: &Value) -> Result<Settings, ValidationErrors> {
-    Settings::parse(document(change), &AllowList::default(), Keys::Required)
+    Settings::parse(document(change), &AllowList::default(), KeyPolicy::Required)
 }
 
 fn provider(change: &Value) -> Provider {
@@ -277,11 +277,15 @@ fn provider_without_keys_needs_secrets() {
         ),
         (json!({}), Status::Active),
     ] {
-        let settings = Settings::parse(document(&change), &AllowList::default(), Keys::MayMiss)
-            .expect("valid");
+        let settings = Settings::parse(
+            document(&change),
+            &AllowList::default(),
+            KeyPolicy::Optional,
+        )
+        .expect("valid");
         assert_eq!(settings.status(), status, "{change}");
         assert_eq!(
-            settings.keys() == Keys::MayMiss,
+            settings.keys() == KeyPolicy::Optional,
             status == Status::NeedsSecrets
         );
         let one = Provider::new(ProviderId::new(at(0), 1), settings, at(0));

@@ -2,7 +2,7 @@
 
 use super::{
     TemplateError,
-    part::{Part, Place, check_percent, percent, split},
+    part::{Part, TagContext, check_percent, percent, split},
 };
 
 /// Drops white space around pairs and empty pairs. In literal text, percent-encoded bytes and `+`
@@ -18,9 +18,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
         }
         // A name without `=` gets one, so that a pair with an empty tag is preserved.
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        parts.extend(split(name, Place::Percent, literal)?);
+        parts.extend(split(name, TagContext::Percent, literal)?);
         parts.push(Part::Text("=".to_owned()));
-        parts.extend(split(value, Place::Percent, literal)?);
+        parts.extend(split(value, TagContext::Percent, literal)?);
     }
     Ok(parts)
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use super::{
     Missing, Reason, RenderError, Scope, TemplateError, View,
-    part::{self, Part, Place},
+    part::{self, Part, TagContext},
 };
 use crate::{
     header::{VALUE_LIMIT, check_value},
@@ -25,7 +25,7 @@ impl HeaderTemplate {
     /// Returns the first error in the template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         check_value(text)?;
-        let parts = part::split(text, Place::Plain, |literal| Ok(literal.to_owned()))?;
+        let parts = part::split(text, TagContext::Plain, |literal| Ok(literal.to_owned()))?;
         Ok(Self {
             source: text.to_owned(),
             parts,
@@ -57,7 +57,7 @@ impl HeaderTemplate {
         // Literals are not validated here.
         let masked = part::split(
             &mask::header_template(name, &self.source),
-            Place::Plain,
+            TagContext::Plain,
             |text| Ok(text.to_owned()),
         );
         fill(

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Missing, Reason, RenderError, Scope, TemplateError, View,
-    part::{Part, Place},
+    part::{Part, TagContext},
     scope::Found,
 };
 use crate::{secrets::mask::MASK, tag::tag_at};
@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
                 Part::Text(text) => out.push_str(text),
                 // As long as the tag, so that line and column in errors match the template. `~`
                 // completes no escape sequence, and `[]` neither a number nor a key.
-                Part::Tag(path, Place::JsonValue) => {
+                Part::Tag(path, TagContext::JsonValue) => {
                     out.push_str("[]");
                     out.push_str(&" ".repeat(path.as_str().len()));
                 }
@@ -65,9 +65,9 @@ fn scan(text: &str) -> Vec<Part> {
                     parts.push(Part::Tag(
                         path,
                         if string.is_some() {
-                            Place::JsonString
+                            TagContext::JsonString
                         } else {
-                            Place::JsonValue
+                            TagContext::JsonValue
                         },
                     ));
                     done = at + length;
@@ -84,8 +84,8 @@ fn scan(text: &str) -> Vec<Part> {
 
 fn mark_keys(parts: &mut [Part]) {
     for part in parts {
-        if let Part::Tag(_, place) = part {
-            *place = Place::JsonKey;
+        if let Part::Tag(_, context) = part {
+            *context = TagContext::JsonKey;
         }
     }
 }
@@ -94,7 +94,7 @@ fn mark_keys(parts: &mut [Part]) {
 /// on which one counts.
 pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Result<(), RenderError> {
     let first = parts.iter().find_map(|part| match part {
-        Part::Tag(path, Place::JsonKey) => Some(path),
+        Part::Tag(path, TagContext::JsonKey) => Some(path),
         _ => None,
     });
     let Some(path) = first else { return Ok(()) };
@@ -121,8 +121,8 @@ fn skeleton(parts: &[Part], key: impl Fn(usize, &crate::path::Path) -> String) -
     for (index, part) in parts.iter().enumerate() {
         match part {
             Part::Text(text) => out.push_str(text),
-            Part::Tag(path, Place::JsonKey) => escape(&mut out, &key(index, path)),
-            Part::Tag(_, Place::JsonValue) => out.push_str("null"),
+            Part::Tag(path, TagContext::JsonKey) => escape(&mut out, &key(index, path)),
+            Part::Tag(_, TagContext::JsonValue) => out.push_str("null"),
             Part::Tag(..) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Templates with tags: `{name}` and `{a.b.0.c}` in a webhook's body, URL and header values.
 //!
-//! A template is parsed when it is saved. Parsing finds every tag and its place, which decides how
+//! A template is parsed when it is saved. Parsing finds every tag and its context, which decides how
 //! values are escaped. For each event, rendering is one pass over the parsed parts with a [`Scope`]
 //! of untrusted values. Guarantees for any value:
 //!

@@ -22,12 +22,12 @@ pub(super) enum Part {
     /// Literal text.
     Text(String),
     /// A tag, whose value is escaped for the place.
-    Tag(Path, Place),
+    Tag(Path, TagContext),
 }
 
-/// Place of a tag.
+/// TagContext of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TagContext {
     /// Inside a JSON string value.
     JsonString,
     /// Inside the key of a JSON object.
@@ -48,7 +48,7 @@ pub(super) enum Place {
     Plain,
 }
 
-impl Place {
+impl TagContext {
     /// Appends a value, or the placeholder for a missing one.
     pub(super) fn write(self, out: &mut String, found: Option<&Found<'_>>) {
         match (found, self) {
@@ -81,11 +81,11 @@ pub(super) fn fill(
     for part in parts {
         match part {
             Part::Text(text) => out.push_str(text),
-            Part::Tag(path, place) => {
-                if *place == Place::Segment {
+            Part::Tag(path, context) => {
+                if *context == TagContext::Segment {
                     check_segment(path, scope)?;
                 }
-                place.write(out, scope.find(path, view, missing).as_ref());
+                context.write(out, scope.find(path, view, missing).as_ref());
                 last = Some(path);
             }
         }
@@ -128,7 +128,7 @@ pub(super) fn tags(parts: &[Part]) -> impl Iterator<Item = &str> {
 /// its output.
 pub(super) fn split(
     text: &str,
-    place: Place,
+    context: TagContext,
     mut literal: impl FnMut(&str) -> Result<String, TemplateError>,
 ) -> Result<Vec<Part>, TemplateError> {
     let mut parts = Vec::new();
@@ -138,7 +138,7 @@ pub(super) fn split(
             if done < at {
                 parts.push(Part::Text(literal(&text[done..at])?));
             }
-            parts.push(Part::Tag(path, place));
+            parts.push(Part::Tag(path, context));
             done = at + length;
         }
     }

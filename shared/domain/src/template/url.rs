@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     Missing, Reason, RenderError, Scope, TemplateError, View,
-    part::{self, Part, Place, is_dots},
+    part::{self, Part, TagContext, is_dots},
 };
 use crate::{
     secrets::mask::{self, MASK},
@@ -92,11 +92,11 @@ impl UrlTemplate {
         let mut parts = Vec::new();
         for segment in path.split('/').skip(1) {
             parts.push(Part::Text("/".to_owned()));
-            parts.extend(split(segment, Place::Segment)?);
+            parts.extend(split(segment, TagContext::Segment)?);
         }
         if let Some(query) = query {
             parts.push(Part::Text("?".to_owned()));
-            parts.extend(split(query, Place::Percent)?);
+            parts.extend(split(query, TagContext::Percent)?);
         }
         Ok(Self {
             source: text.to_owned(),
@@ -175,8 +175,8 @@ impl fmt::Debug for UrlTemplate {
     }
 }
 
-fn split(text: &str, place: Place) -> Result<Vec<Part>, TemplateError> {
-    part::split(text, place, |literal| {
+fn split(text: &str, context: TagContext) -> Result<Vec<Part>, TemplateError> {
+    part::split(text, context, |literal| {
         part::check_percent(literal).map(|()| literal.to_owned())
     })
 }

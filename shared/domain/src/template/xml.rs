@@ -10,7 +10,7 @@ use quick_xml::{
 
 use super::{
     TemplateError,
-    part::{Part, Place, split},
+    part::{Part, TagContext, split},
 };
 use crate::tag::has_tag;
 
@@ -38,12 +38,12 @@ pub(super) fn parse(text: &str) -> Result<Vec<Part>, TemplateError> {
             .read(&event, slice, start)
             .map_err(|message| error(text, start, message))?;
         match place {
-            Some(Place::XmlCdata) => parts.extend(cdata(slice)?),
+            Some(TagContext::XmlCdata) => parts.extend(cdata(slice)?),
             // A `>` that a value could complete to `]]>` is escaped.
-            Some(Place::XmlText) => parts.extend(split(slice, Place::XmlText, |text| {
+            Some(TagContext::XmlText) => parts.extend(split(slice, TagContext::XmlText, |text| {
                 Ok(text.replace('>', "&gt;"))
             })?),
-            Some(place) => parts.extend(split(slice, place, |text| Ok(text.to_owned()))?),
+            Some(context) => parts.extend(split(slice, context, |text| Ok(text.to_owned()))?),
             None if has_tag(slice) => {
                 return Err(error(
                     text,
@@ -74,7 +74,7 @@ impl Document {
         event: &Event<'_>,
         slice: &str,
         start: usize,
-    ) -> Result<Option<Place>, String> {
+    ) -> Result<Option<TagContext>, String> {
         let inside = self.depth > 0;
         match event {
             Event::Start(element) | Event::Empty(element) => {
@@ -84,16 +84,16 @@ impl Document {
                 self.root = true;
                 self.depth += usize::from(matches!(event, Event::Start(_)));
                 check_element(element)?;
-                Ok(Some(Place::XmlAttribute))
+                Ok(Some(TagContext::XmlAttribute))
             }
             Event::End(_) => {
                 self.depth = self.depth.saturating_sub(1);
                 Ok(None)
             }
             Event::Text(_) if slice.contains("]]>") => Err("`]]>` in text".to_owned()),
-            Event::Text(_) if inside => Ok(Some(Place::XmlText)),
+            Event::Text(_) if inside => Ok(Some(TagContext::XmlText)),
             Event::Text(_) if slice.trim_matches([' ', '\t', '\r', '\n']).is_empty() => Ok(None),
-            Event::CData(_) if inside => Ok(Some(Place::XmlCdata)),
+            Event::CData(_) if inside => Ok(Some(TagContext::XmlCdata)),
             Event::GeneralRef(name) if inside => {
                 let known = match name.resolve_char_ref() {
                     Ok(None) => resolve_xml_entity(name).is_some(),
@@ -193,7 +193,7 @@ fn check_declaration(declaration: &BytesDecl<'_>, start: usize) -> Result<(), St
 /// The parts of a CDATA section. A literal `>` that a preceding value could complete to `]]>`
 /// starts a new section.
 fn cdata(slice: &str) -> Result<Vec<Part>, TemplateError> {
-    let mut parts = split(slice, Place::XmlCdata, |text| Ok(text.to_owned()))?;
+    let mut parts = split(slice, TagContext::XmlCdata, |text| Ok(text.to_owned()))?;
     let last = parts.len() - 1;
     for (index, part) in parts.iter_mut().enumerate().skip(1) {
         if let Part::Text(text) = part {

@@ -217,7 +217,7 @@ impl KeyringCache {
             .await;
         match put.map_err(AwsError::from) {
             // Condition failed: a concurrent request stored a value first.
-            Err(AwsError::Refused { code, .. }) if code == "ResourceExistsException" => Ok(()),
+            Err(AwsError::Service { code, .. }) if code == "ResourceExistsException" => Ok(()),
             done => Ok(done.map(drop)?),
         }
     }

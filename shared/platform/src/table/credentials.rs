@@ -43,8 +43,8 @@ pub struct LiveAdmin {
 struct GrantRow {
     #[serde(flatten)]
     grant: Grant,
-    /// Long after the token's end, so that uses of an expired or revoked token can be told from
-    /// guesses.
+    /// Long after the token's end, so that uses of an expired or revoked token can be
+    /// distinguished from guesses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
 }

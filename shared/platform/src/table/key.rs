@@ -88,7 +88,7 @@ impl Key {
     }
 
     /// The rate limiter of a webhook.
-    pub fn pace(id: WebhookId) -> Self {
+    pub fn rate_limit(id: WebhookId) -> Self {
         Self::new(format!("webhook#{id}"), "pace")
     }
 

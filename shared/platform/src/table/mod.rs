@@ -76,7 +76,7 @@ pub enum TableError {
     Document(String),
     /// A value could not be encrypted or decrypted.
     #[error(transparent)]
-    Keys(#[from] crate::keyring::KeyringError),
+    Keyring(#[from] crate::keyring::KeyringError),
 }
 
 impl<E: ProvideErrorMetadata, R> From<SdkError<E, R>> for TableError {

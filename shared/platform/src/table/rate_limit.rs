@@ -35,7 +35,7 @@ const MAX_TRIES: usize = 5;
 /// Times are in microseconds since the epoch: at a thousand requests per second, slots are a
 /// millisecond apart.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Pace {
+struct Limiter {
     next: i64,
     line: i64,
     /// The line of these times. None in rows of earlier releases.
@@ -54,7 +54,7 @@ impl Table {
         place: Option<Line>,
         now: Timestamp,
     ) -> Result<Slot, TableError> {
-        let key = Key::pace(webhook);
+        let key = Key::rate_limit(webhook);
         let step = 1_000_000 / i64::from(limit.max(1));
         let (at, soon) = (
             now.as_microsecond(),
@@ -88,14 +88,14 @@ impl Table {
                 item(
                     &key,
                     None,
-                    Pace {
+                    Limiter {
                         next: at + step,
                         line: at,
                         since: Some(line),
                     },
                 )
             };
-            let Some(found) = self.get::<Pace>(&key).await? else {
+            let Some(found) = self.get::<Limiter>(&key).await? else {
                 match self.put_item(fresh()?, Some(Condition::absent())).await? {
                     Written::Yes => return Ok(Slot::Granted(now)),
                     Written::ConditionFailed => continue,
@@ -119,7 +119,7 @@ impl Table {
                 line = current;
                 continue;
             }
-            let Pace {
+            let Limiter {
                 next, line: end, ..
             } = found;
             if next < at && (has_waited || end <= soon) {
@@ -155,7 +155,7 @@ impl Table {
     ) -> Result<HashMap<WebhookId, Timestamp>, TableError> {
         let keys: Vec<(WebhookId, Key)> = webhooks
             .into_iter()
-            .map(|webhook| (webhook, Key::pace(webhook)))
+            .map(|webhook| (webhook, Key::rate_limit(webhook)))
             .collect();
         let wanted: Vec<Key> = keys.iter().map(|(_, key)| key.clone()).collect();
         let items = self.get_all(&wanted).await?;

@@ -15,8 +15,8 @@ impl TableError {
     /// Returns whether the error concerns a single row and is permanent.
     fn is_of_one_row(&self) -> bool {
         match self {
-            Self::Shape(_) | Self::Document(_) | Self::Keys(KeyringError::Seal(_)) => true,
-            Self::Aws(_) | Self::Request(_) | Self::Keys(_) => false,
+            Self::Shape(_) | Self::Document(_) | Self::Keyring(KeyringError::Seal(_)) => true,
+            Self::Aws(_) | Self::Request(_) | Self::Keyring(_) => false,
         }
     }
 }

@@ -232,7 +232,7 @@ impl Table {
         let mut writes = vec![
             self.tx_delete(&Key::webhook(webhook.id), Some(unchanged(webhook)))?,
             self.tx_delete(&name_key(webhook), None)?,
-            self.tx_delete(&Key::pace(webhook.id), None)?,
+            self.tx_delete(&Key::rate_limit(webhook.id), None)?,
         ];
         for pattern in subscribed(webhook) {
             writes.push(self.tx_delete(&Key::subscription(pattern, webhook.id), None)?);

@@ -6,7 +6,7 @@ use domain::{
     egress_policy::AllowList,
     id::Id,
     inbound::Verification,
-    provider::{self, Keys, Provider},
+    provider::{self, KeyPolicy, Provider},
     service::{self, Service},
     signature::SigningSecret,
     webhook::{self, Webhook},
@@ -102,7 +102,7 @@ fn webhook_shows_no_secret() {
 }
 
 fn provider(number: u128, document: Value) -> Provider {
-    let settings = provider::Settings::parse(document, &AllowList::default(), Keys::Required);
+    let settings = provider::Settings::parse(document, &AllowList::default(), KeyPolicy::Required);
     Provider::new(
         id(number),
         settings.expect("valid settings"),

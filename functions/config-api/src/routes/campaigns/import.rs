@@ -90,7 +90,7 @@ async fn write(app: &App, caller: &Principal, plan: &Plan) -> Result<(), WriteEr
 
 fn problem(refused: ImportError) -> Problem {
     match refused {
-        ImportError::Invalid(problems) => problems.into(),
+        ImportError::Malformed(problems) => problems.into(),
         ImportError::Taken(entries) => {
             let entry = |entry: &Entry| {
                 let id = entry

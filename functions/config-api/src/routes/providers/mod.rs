@@ -11,7 +11,7 @@ use domain::{
     id::ProviderId,
     inbound::Key,
     message::Channel,
-    provider::{Keys, Provider, Settings},
+    provider::{KeyPolicy, Provider, Settings},
     secrets::Reveal,
     validation::{Validated, ValidationErrors},
 };
@@ -78,7 +78,7 @@ pub async fn create(
     caller: Principal,
     body: JsonBody,
 ) -> ApiResult<Created<Tagged<api::Provider>>> {
-    let settings = Settings::parse(body.json()?, &app.allow, Keys::Required)?;
+    let settings = Settings::parse(body.json()?, &app.allow, KeyPolicy::Required)?;
     let key = key(None, &settings);
     let stored = StoredProvider {
         provider: Provider::new(random::id(), settings, clock::now()),

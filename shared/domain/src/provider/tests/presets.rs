@@ -5,8 +5,8 @@ use super::{CALLBACK, *};
 /// A preset with keys instead of its placeholders.
 pub(super) fn preset(text: &str) -> Provider {
     let document = serde_json::from_str(&text.replace("YOUR_", "MY_")).expect("JSON");
-    let settings =
-        Settings::parse(document, &AllowList::default(), Keys::Required).expect("a valid preset");
+    let settings = Settings::parse(document, &AllowList::default(), KeyPolicy::Required)
+        .expect("a valid preset");
     Provider::new(ProviderId::new(at(0), 7), settings, at(0))
 }
 
@@ -200,7 +200,7 @@ fn unedited_presets_are_rejected() {
     let at = |text: &str| {
         let document = serde_json::from_str(text).expect("JSON");
         pointers(
-            Settings::parse(document, &AllowList::default(), Keys::Required)
+            Settings::parse(document, &AllowList::default(), KeyPolicy::Required)
                 .expect_err("placeholders"),
         )
     };

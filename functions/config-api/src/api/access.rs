@@ -135,7 +135,7 @@ pub struct Credential {
     pub status: CredentialStatus,
     /// The token. Only in the response to the request that created it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(nullable = false)]
     pub token: Option<String>,
     pub token_hint: String,
     #[schema(format = DateTime)]

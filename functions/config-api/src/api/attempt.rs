@@ -18,11 +18,11 @@ pub struct Attempt {
     pub duration_ms: u64,
     /// HTTP status of the response, if there was one.
     pub status_code: Option<u16>,
-    /// Error text; `None` on success.
+    /// Error text; null on success.
     pub error: Option<String>,
     /// The request, without secrets.
     pub request: Requested,
-    /// Response body, at most 16 KiB; `None` without a response.
+    /// Response body, at most 16 KiB; null without a response.
     pub response_body: Option<String>,
     /// Tags that had no value in this event.
     pub missing_tags: Vec<String>,

@@ -41,7 +41,7 @@ pub struct EventType {
     pub example: Option<Box<RawValue>>,
     pub built_in: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, format = DateTime)]
+    #[schema(format = DateTime, nullable = false)]
     pub created_at: Option<String>,
 }
 

@@ -56,6 +56,7 @@ pub struct Change {
     pub at: String,
     /// The provider's own name for the status, if it came from a report.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub provider_status: Option<String>,
 }
 

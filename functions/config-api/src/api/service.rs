@@ -128,7 +128,7 @@ pub struct Sent {
     pub body: Value,
     /// `base64` if the body is neither JSON nor text; otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, value_type = Option<String>)]
+    #[schema(value_type = Option<String>, nullable = false)]
     pub body_encoding: Option<&'static str>,
     pub elapsed_ms: u64,
 }

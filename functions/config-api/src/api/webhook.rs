@@ -126,7 +126,7 @@ pub struct Webhook {
     pub secret_hint: Option<String>,
     /// The signing secret. Only in the response to the request that generated it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(nullable = false)]
     pub secret: Option<String>,
     pub signing: Signing,
     pub retry: RetryPolicy,

@@ -42,7 +42,7 @@ pub struct Rendered {
     /// The request; null if the event's values can't be inserted into it. `blocked` then says why.
     pub request: Option<Preview>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(nullable = false)]
     pub blocked: Option<String>,
     /// Whether the webhook would receive this event.
     pub matched: bool,

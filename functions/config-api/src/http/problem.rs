@@ -45,7 +45,7 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Why the third party did not respond. Only with status 504.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, nullable = false)]
+    #[schema(nullable = false)]
     pub reason: Option<Reason>,
 }
 

@@ -1,5 +1,5 @@
 //! Field metadata that the schemas lack: default descriptions, limits of request fields and
-//! optional response fields.
+//! required response fields.
 
 use std::collections::BTreeSet;
 
@@ -25,10 +25,12 @@ pub(super) fn complete(schemas: &mut Value) {
         }
         let request = requests.contains(name);
         each_object(schema, &mut |object| {
+            let required = object.get("required").cloned().unwrap_or_default();
             let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut)
             else {
                 return;
             };
+            let required = required.as_array().map_or(&[][..], Vec::as_slice);
             let mut names = Vec::new();
             for (field, property) in properties {
                 describe(property, &known[field], &table["descriptions"]["*"][field]);
@@ -36,13 +38,11 @@ pub(super) fn complete(schemas: &mut Value) {
                     limit(property, &table["limits"][name.as_str()][field]);
                     limit(property, &table["limits"]["*"][field]);
                 }
-                let among = |list: &str| {
-                    let fields = table[list][name.as_str()].as_array();
-                    fields.is_some_and(|fields| fields.iter().any(|optional| optional == field))
-                };
-                if among("optional") {
-                    never_null(property);
-                } else if !among("optional or null") {
+                // Absent instead of null: optional, but not nullable.
+                let optional = !required.contains(&field.as_str().into()) && !is_nullable(property);
+                let either = &table["optional or null"][name.as_str()];
+                let either = either.as_array().map_or(&[][..], Vec::as_slice);
+                if !optional && !either.contains(&field.as_str().into()) {
                     names.push(Value::from(field.as_str()));
                 }
             }
@@ -76,6 +76,18 @@ fn limit(property: &mut Value, limits: &Value) {
     for (key, value) in limits.as_object().into_iter().flatten() {
         map.entry(key.as_str()).or_insert_with(|| value.clone());
     }
+}
+
+/// Whether a property can be null: an untyped one can be anything.
+fn is_nullable(property: &Value) -> bool {
+    let null = |kind: &Value| *kind == "null" || kind["type"] == "null";
+    let kinds = ["type", "oneOf", "anyOf"].map(|key| &property[key]);
+    if kinds.iter().all(|kind| kind.is_null()) {
+        return property["$ref"].is_null();
+    }
+    kinds
+        .iter()
+        .any(|kinds| kinds.as_array().is_some_and(|kinds| kinds.iter().any(null)))
 }
 
 /// Removes null from the schema of a field that is absent instead of null.

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::{
-    sink::Request,
+    receiver::Request,
     stack::{Stack, text, unique},
 };
 

@@ -10,7 +10,6 @@ pub mod dynamodb;
 pub mod expression;
 mod partial;
 pub mod providers;
-pub mod receiver;
 pub mod services;
 pub mod sqs;
 pub mod system;

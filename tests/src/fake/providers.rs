@@ -20,7 +20,7 @@ impl System {
     /// When the name is taken.
     pub async fn provider(&self, name: &str) -> StoredProvider {
         let settings = json!({
-            "name": name, "provider_id": name, "channel": "sms", "send_url": self.receiver.url(name), "api_key": "k",
+            "name": name, "provider_id": name, "channel": "sms", "send_url": self.receiver.url_of(name), "api_key": "k",
             "secret_key": "s",
             "callback": {"id_pointer": "/id", "status_pointer": "/status", "statuses": {"delivered": "delivered"}},
         });

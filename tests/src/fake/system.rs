@@ -31,9 +31,9 @@ use tokio::sync::Notify;
 
 use super::{
     Fake,
-    receiver::Receiver,
     sqs::{Message, Name},
 };
+use crate::receiver::Receiver;
 
 /// The system.
 pub struct System {
@@ -72,7 +72,7 @@ impl System {
     /// When it can't be built.
     pub async fn new(egress: &Egress) -> Self {
         let fake = Fake::default();
-        let receiver = Receiver::start(fake.crash()).await;
+        let receiver = Receiver::with_crash(fake.crash());
         let (dispatch, delivery) = processes(&fake, egress);
         let now = "2026-01-01T00:00:00Z".parse().expect("a time");
         let crash = fake.crash();
@@ -120,7 +120,7 @@ impl System {
     /// When the settings are wrong.
     pub async fn webhook(&self, name: &str, fields: Value) -> Webhook {
         let mut settings =
-            json!({"name": name, "url": self.receiver.url(name), "events": ["message"]});
+            json!({"name": name, "url": self.receiver.url_of(name), "events": ["message"]});
         settings
             .as_object_mut()
             .expect("an object")

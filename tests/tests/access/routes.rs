@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use platform::egress::Egress;
 use serde_json::{Value, json};
 use tests::{
-    fake::{
-        receiver::Receiver,
-        system::{System, allow},
-    },
+    fake::system::{System, allow},
+    receiver::Receiver,
     rights::{allowed, taken, unused_patterns},
 };
 
@@ -69,7 +67,8 @@ fn routes(receiver: &Receiver) -> Vec<Route> {
     let none = Value::Null;
     let event = json!({"type": "chat", "data": {"text": "Hello"}});
     let credential = json!({"description": "ERP", "scopes": ["credentials:write"]});
-    let webhook = json!({"name": "another", "url": receiver.url("another"), "events": ["message"]});
+    let webhook =
+        json!({"name": "another", "url": receiver.url_of("another"), "events": ["message"]});
     vec![
         route("get /healthz", "", Nothing, none.clone(), 200),
         route("get /openapi.json", "", Nothing, none.clone(), 200),
@@ -500,7 +499,7 @@ fn account(name: &str) -> Value {
 }
 
 fn service(receiver: &Receiver, name: &str) -> Value {
-    json!({"name": name, "server_url": receiver.url("service"), "account": account(&format!("of {name}"))})
+    json!({"name": name, "server_url": receiver.url_of("service"), "account": account(&format!("of {name}"))})
 }
 
 fn import() -> Value {
@@ -511,7 +510,7 @@ fn import() -> Value {
 /// A provider that is its channel's default.
 fn provider(receiver: &Receiver, name: &str, channel: &str) -> Value {
     json!({
-        "name": name, "provider_id": name, "channel": channel, "send_url": receiver.url("provider"), "api_key": "k",
+        "name": name, "provider_id": name, "channel": channel, "send_url": receiver.url_of("provider"), "api_key": "k",
         "secret_key": "s", "default": true,
     })
 }
@@ -630,7 +629,7 @@ async fn subject(
                 .field(201, "name")
         }
         Subject::Webhook => {
-            let url = receiver.url("hook");
+            let url = receiver.url_of("hook");
             let body = json!({"name": format!("hook {number}"), "url": url, "events": ["message"]});
             api.call("POST", "/v1/webhooks", body)
                 .await

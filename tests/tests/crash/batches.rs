@@ -11,11 +11,9 @@ use domain::{
 };
 use platform::table::Key;
 use serde_json::{Value, json};
-use tests::fake::{
-    Call, Fate,
-    receiver::{Hit, Reply},
-    sqs::Name,
-    system::System,
+use tests::{
+    fake::{Call, Fate, sqs::Name, system::System},
+    receiver::{Reply, Request},
 };
 
 fn counts(wanted: &[(&str, usize)]) -> BTreeMap<String, usize> {
@@ -36,7 +34,7 @@ async fn ten(system: &System, fields: Value) -> Vec<WebhookId> {
 
 #[tokio::test]
 async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
-    for (queue, hits) in [(Name::Events, 1), (Name::Deliveries, 1), (Name::Retries, 1)] {
+    for (queue, requests) in [(Name::Events, 1), (Name::Deliveries, 1), (Name::Retries, 1)] {
         let mut system = super::system().await;
         system.webhook("hook", json!({})).await;
         system.publish("message", json!({})).await;
@@ -62,7 +60,7 @@ async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
         let answer = system.work(queue, &batch).await.expect("an answer");
         assert!(answer.batch_item_failures.is_empty(), "{queue:?}");
         system.run().await;
-        assert_eq!(system.receiver.hits().len(), hits, "{queue:?}");
+        assert_eq!(system.receiver.requests().len(), requests, "{queue:?}");
         let dead: BTreeSet<String> = system
             .fake
             .state()
@@ -151,7 +149,7 @@ async fn only_what_failed_comes_again() {
         assert_eq!(named, [bad.id.as_str()], "{code}");
         system.fake.plan(|_| Fate::Answered);
         system.run().await;
-        assert_eq!(system.receiver.hits().len(), 11, "{code}");
+        assert_eq!(system.receiver.requests().len(), 11, "{code}");
         for webhook in webhooks {
             let (row, attempts) = system
                 .history(DeliveryId {
@@ -195,9 +193,9 @@ async fn only_the_event_that_failed_comes_again() {
     system.run().await;
     let heard: BTreeSet<String> = system
         .receiver
-        .hits()
+        .requests()
         .into_iter()
-        .map(|hit| hit.webhook_id)
+        .map(|request| request.webhook_id().to_owned())
         .collect();
     assert_eq!(heard, [bad.id.to_string(), good.id.to_string()].into());
 }
@@ -224,7 +222,7 @@ async fn while_a_service_fails_nothing_is_lost() {
             Fate::Answered
         });
         system.run().await;
-        assert_eq!(system.receiver.hits().len(), 1, "{operation}");
+        assert_eq!(system.receiver.requests().len(), 1, "{operation}");
         assert!(
             system.fake.state().queues.on(Name::Dead).is_empty(),
             "{operation}"
@@ -308,7 +306,7 @@ async fn event_that_is_not_included_is_read_with_the_batch() {
             system.fake.counts(),
             counts(&[("BatchGetItem", reads), ("PutItem", 1)])
         );
-        assert_eq!(system.receiver.hits()[0].body.len(), text.len() + 2);
+        assert_eq!(system.receiver.requests()[0].body.len(), text.len() + 2);
     }
 }
 
@@ -334,9 +332,12 @@ async fn an_event_that_many_want_is_read_too() {
             "{size}"
         );
         system.run().await;
-        let hits = system.receiver.hits();
+        let requests = system.receiver.requests();
         assert_eq!(
-            hits.iter().filter(|hit| hit.body.len() == size + 2).count(),
+            requests
+                .iter()
+                .filter(|request| request.body.len() == size + 2)
+                .count(),
             40
         );
     }
@@ -353,12 +354,12 @@ async fn attempts_of_a_batch_run_side_by_side() {
         )
         .await;
         let mut count = 0;
-        system.receiver.script(move |_: &Hit| {
+        system.receiver.script(move |_: &Request| {
             count += 1;
             if count <= hung {
-                Reply::Hang
+                Reply::hang()
             } else {
-                Reply::Status(200)
+                Reply::status(200)
             }
         });
         system.publish("message", json!({})).await;
@@ -370,11 +371,12 @@ async fn attempts_of_a_batch_run_side_by_side() {
             (Duration::from_secs(1)..Duration::from_secs(3)).contains(&took),
             "{took:?} for {hung}"
         );
-        let hits = system.receiver.hits();
-        assert_eq!(hits.len(), 10);
+        let requests = system.receiver.requests();
+        assert_eq!(requests.len(), 10);
         assert!(
-            hits.iter()
-                .all(|hit| hit.instant - started < Duration::from_secs(1)),
+            requests
+                .iter()
+                .all(|request| request.instant - started < Duration::from_secs(1)),
             "all before the first timeout"
         );
     }

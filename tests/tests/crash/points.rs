@@ -13,16 +13,14 @@ use domain::{
 };
 use platform::{egress::Egress, table::Key};
 use serde_json::{Value, json};
-use tests::fake::{
-    Fate,
-    receiver::{Hit, Reply},
-    sqs::Name,
-    system::System,
+use tests::{
+    fake::{Fate, sqs::Name, system::System},
+    receiver::{Reply, Request},
 };
 
 /// What breaks, and when: at the n-th call to AWS or to the receiver, or a copy of the n-th
 /// message.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Break {
     Aws(usize, Fate),
     Receiver(usize, Reply),
@@ -33,7 +31,7 @@ enum Break {
 struct Points {
     /// The operation of each call.
     aws: Vec<String>,
-    hits: usize,
+    requests: usize,
     sent: usize,
 }
 
@@ -49,20 +47,20 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
         .iter()
         .filter_map(|point| {
             if let Break::Receiver(n, reply) = point {
-                Some((*n, *reply))
+                Some((*n, reply.clone()))
             } else {
                 None
             }
         })
         .collect();
     let mut count = 0;
-    system.receiver.script(move |hit: &Hit| {
+    system.receiver.script(move |request: &Request| {
         count += 1;
-        let status = answers(&hit.path, hit.at.duration_since(started).as_secs());
+        let status = answers(request.name(), request.at.duration_since(started).as_secs());
         receiver
             .get(&(count - 1))
-            .copied()
-            .unwrap_or(Reply::Status(status))
+            .cloned()
+            .unwrap_or(Reply::status(status))
     });
     let event = system.publish("message", json!({"n": 1})).await;
     system.begin_count();
@@ -96,7 +94,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
         }
     }
     system.fake.plan(|_| Fate::Answered);
-    let hits = system.receiver.hits().len();
+    let requests = system.receiver.requests().len();
     let points = {
         let state = system.fake.state();
         Points {
@@ -105,7 +103,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
                 .iter()
                 .map(|call| call.operation.clone())
                 .collect(),
-            hits,
+            requests,
             sent: state.queues.sent().len(),
         }
     };
@@ -158,7 +156,7 @@ async fn check(
         "the event is written once"
     );
 
-    let hits = system.receiver.hits();
+    let requests = system.receiver.requests();
     let mut told = BTreeSet::new();
     for (name, _, ended) in &case.webhooks {
         let id = DeliveryId {
@@ -187,7 +185,10 @@ async fn check(
         );
         recorded_once(system, id, ended.attempts);
 
-        let calls: Vec<&Hit> = hits.iter().filter(|hit| hit.path == *name).collect();
+        let calls: Vec<&Request> = requests
+            .iter()
+            .filter(|request| request.name() == *name)
+            .collect();
         let most = ended.calls + if ended.calls == 0 { 0 } else { breaks };
         assert!(
             (ended.calls..=most).contains(&calls.len()),
@@ -197,7 +198,7 @@ async fn check(
         assert!(
             calls
                 .iter()
-                .all(|hit| hit.webhook_id == event.id.to_string()),
+                .all(|request| request.webhook_id() == event.id.to_string()),
             "{name}'s webhook-id"
         );
 
@@ -243,8 +244,14 @@ async fn check(
         told
     );
     if let Some(watch) = case.webhooks.iter().find(|(name, ..)| *name == "watch") {
-        let calls: Vec<&Hit> = hits.iter().filter(|hit| hit.path == "watch").collect();
-        let heard: BTreeSet<String> = calls.iter().map(|hit| hit.webhook_id.clone()).collect();
+        let calls: Vec<&Request> = requests
+            .iter()
+            .filter(|request| request.name() == "watch")
+            .collect();
+        let heard: BTreeSet<String> = calls
+            .iter()
+            .map(|request| request.webhook_id().to_owned())
+            .collect();
         assert_eq!(
             heard,
             told.iter().map(|(id, _)| id.clone()).collect(),
@@ -358,10 +365,10 @@ async fn one_break_anywhere(name: &str) {
             ]);
         }
     }
-    for n in 0..points.hits {
+    for n in 0..points.requests {
         breaks.extend([
-            Break::Receiver(n, Reply::CrashBefore),
-            Break::Receiver(n, Reply::CrashAfter),
+            Break::Receiver(n, Reply::crash_before()),
+            Break::Receiver(n, Reply::crash_after()),
         ]);
     }
     breaks.extend((0..points.sent).map(Break::Copy));
@@ -389,13 +396,13 @@ async fn two_breaks_anywhere(name: &str) {
             with(
                 &case,
                 &egress,
-                vec![first, Break::Aws(second, Fate::CrashAfter)],
+                vec![first.clone(), Break::Aws(second, Fate::CrashAfter)],
             )
             .await;
         }
         if operation.starts_with("SendMessage") {
             for copy in 0..points.sent {
-                with(&case, &egress, vec![first, Break::Copy(copy)]).await;
+                with(&case, &egress, vec![first.clone(), Break::Copy(copy)]).await;
             }
         }
     }

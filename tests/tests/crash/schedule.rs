@@ -4,10 +4,9 @@ use domain::delivery::{DeliveryTask, Status};
 use jiff::SignedDuration;
 use platform::queue::ascii_json;
 use serde_json::{Value, json};
-use tests::fake::{
-    receiver::{Hit, Reply},
-    sqs::Name,
-    system::System,
+use tests::{
+    fake::{sqs::Name, system::System},
+    receiver::{Reply, Request},
 };
 
 /// When the receiver was called, in seconds from the event on, and how the delivery ended.
@@ -23,7 +22,7 @@ async fn calls(
     };
     let webhook = system.webhook("hook", fields).await;
     let mut count = 0;
-    system.receiver.script(move |_: &Hit| {
+    system.receiver.script(move |_: &Request| {
         count += 1;
         answer(count)
     });
@@ -31,9 +30,9 @@ async fn calls(
     system.run().await;
     let times = system
         .receiver
-        .hits()
+        .requests()
         .iter()
-        .map(|hit| hit.at.duration_since(started).as_secs())
+        .map(|request| request.at.duration_since(started).as_secs())
         .collect();
     let id = domain::id::DeliveryId {
         event: event.id,
@@ -48,7 +47,7 @@ async fn calls(
 #[tokio::test]
 async fn the_default_is_48_retries_30_minutes_apart() {
     let mut system = super::system().await;
-    let (times, status) = calls(&mut system, Value::Null, |_| Reply::Status(500)).await;
+    let (times, status) = calls(&mut system, Value::Null, |_| Reply::status(500)).await;
     assert_eq!(
         (times, status),
         ((0..=48).map(|n| n * 1800).collect(), Status::Failed)
@@ -88,9 +87,9 @@ async fn schedules_and_what_the_receiver_asks_for() {
     let fixed = json!({"type": "fixed", "interval_seconds": 1800, "duration_seconds": 7200});
     let failing = |n| {
         if n == 1 {
-            Reply::RetryAfter(429, 3000)
+            Reply::retry_after(429, 3000)
         } else {
-            Reply::Status(500)
+            Reply::status(500)
         }
     };
     let cases: [Case; 7] = [
@@ -102,32 +101,32 @@ async fn schedules_and_what_the_receiver_asks_for() {
         ),
         (
             fixed.clone(),
-            |_| Reply::RetryAfter(503, 10),
+            |_| Reply::retry_after(503, 10),
             &[0, 1800, 3600, 5400, 7200],
             Status::Failed,
         ),
         (
             fixed.clone(),
-            |_| Reply::RetryAfter(500, 3000),
+            |_| Reply::retry_after(500, 3000),
             &[0, 1800, 3600, 5400, 7200],
             Status::Failed,
         ),
         // Never past the end.
         (
             fixed,
-            |_| Reply::RetryAfter(429, 80_000),
+            |_| Reply::retry_after(429, 80_000),
             &[0, 7200],
             Status::Failed,
         ),
         (
             json!({"type": "fixed", "interval_seconds": 2, "duration_seconds": 6}),
-            |_| Reply::RetryAfter(429, 604_800),
+            |_| Reply::retry_after(429, 604_800),
             &[0, 6],
             Status::Failed,
         ),
         (
             json!({"type": "standard"}),
-            |n| Reply::Status(if n == 10 { 204 } else { 502 }),
+            |n| Reply::status(if n == 10 { 204 } else { 502 }),
             &[
                 0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
             ],
@@ -135,7 +134,7 @@ async fn schedules_and_what_the_receiver_asks_for() {
         ),
         (
             json!({"type": "custom", "delays_seconds": [1, 900, 901, 100_000]}),
-            |_| Reply::Status(418),
+            |_| Reply::status(418),
             &[0, 1, 901, 1802, 101_802],
             Status::Failed,
         ),
@@ -216,7 +215,7 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
         (dead["waits"].clone(), dead["number"].clone()),
         (json!(2000), json!(1))
     );
-    assert!(system.receiver.hits().is_empty());
+    assert!(system.receiver.requests().is_empty());
 }
 
 #[tokio::test]
@@ -224,7 +223,7 @@ async fn a_delivery_that_goes_on_while_it_is_read_is_shown_as_of_one_moment() {
     let mut system = super::system().await;
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [5]}});
     let webhook = system.webhook("hook", retry).await;
-    system.receiver.script(|_: &Hit| Reply::Status(500));
+    system.receiver.script(|_: &Request| Reply::status(500));
     let event = system.publish("message", json!({})).await;
     let id = domain::id::DeliveryId {
         event: event.id,

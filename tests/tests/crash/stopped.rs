@@ -8,10 +8,12 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tests::fake::{
-    Fate,
+use tests::{
+    fake::{
+        Fate,
+        system::{System, entry},
+    },
     receiver::Reply,
-    system::{System, entry},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +59,7 @@ async fn what_was_queued_before_is_cancelled() {
             let mut system = super::system().await;
             let retry = json!({"retry": {"type": "custom", "delays_seconds": [600]}});
             let webhook = system.webhook("hook", retry).await;
-            system.receiver.script(|_| Reply::Status(500));
+            system.receiver.script(|_| Reply::status(500));
             let event = system.publish("message", json!({})).await;
             for _ in 0..steps {
                 system.step().await.expect("a step");
@@ -83,7 +85,7 @@ async fn what_was_queued_before_is_cancelled() {
                     webhook: webhook.id,
                 })
                 .await;
-            let made = system.receiver.hits().len();
+            let made = system.receiver.requests().len();
             match (steps, how) {
                 // Not yet dispatched: it goes to who is there by then.
                 (0, Stop::DisableAndEnable) => {
@@ -107,7 +109,7 @@ async fn what_was_queued_before_is_cancelled() {
             }
 
             if how == Stop::DisableAndEnable {
-                system.receiver.script(|_| Reply::Status(200));
+                system.receiver.script(|_| Reply::status(200));
                 system.set_time(system.time() + SignedDuration::from_secs(1));
                 let later = system.publish("message", json!({})).await;
                 system.run().await;
@@ -130,7 +132,7 @@ async fn what_was_queued_before_is_cancelled() {
 async fn gone_disables_once() {
     let mut system = super::system().await;
     let webhook = system.webhook("hook", json!({})).await;
-    system.receiver.script(|_| Reply::Status(410));
+    system.receiver.script(|_| Reply::status(410));
     system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     let (queue, batch) = system.step().await.expect("the attempt");
@@ -153,7 +155,7 @@ async fn gone_disables_once() {
             .settings
             .enabled
     );
-    assert_eq!(system.receiver.hits().len(), 1);
+    assert_eq!(system.receiver.requests().len(), 1);
 }
 
 /// However many deliveries are answered with 410, the webhook is disabled once, and one event tells
@@ -162,7 +164,7 @@ async fn gone_disables_once() {
 async fn gone_is_told_once() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
-    system.receiver.script(|_| Reply::Status(410));
+    system.receiver.script(|_| Reply::status(410));
     for _ in 0..5 {
         system.publish("message", json!({})).await;
     }
@@ -215,9 +217,9 @@ async fn repeated_dispatch_sends_the_stored_matches() {
     assert_eq!(
         system
             .receiver
-            .hits()
+            .requests()
             .into_iter()
-            .map(|hit| hit.path)
+            .map(|request| request.name().to_owned())
             .collect::<Vec<_>>(),
         ["matched"]
     );

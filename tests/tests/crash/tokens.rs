@@ -8,11 +8,13 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use platform::{queue::ascii_json, random};
 use serde_json::json;
-use tests::fake::{
-    Fate,
+use tests::{
+    fake::{
+        Fate,
+        sqs::{self, Name},
+        system::System,
+    },
     receiver::Reply,
-    sqs::{self, Name},
-    system::System,
 };
 
 /// A delivery that fails, with two retries of 600 s, dispatched.
@@ -23,7 +25,7 @@ async fn failing(system: &mut System) -> DeliveryId {
             json!({"retry": {"type": "custom", "delays_seconds": [600, 600]}}),
         )
         .await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     let event = system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     DeliveryId {
@@ -47,8 +49,8 @@ fn waiting(system: &System) -> Vec<(u32, String)> {
         .collect()
 }
 
-fn hits(system: &System) -> usize {
-    system.receiver.hits().len()
+fn requests(system: &System) -> usize {
+    system.receiver.requests().len()
 }
 
 #[tokio::test]
@@ -62,7 +64,7 @@ async fn what_is_not_awaited_is_dropped_without_a_call() {
     let awaited = row.awaited_task().expect("a third attempt");
     let writes = system.fake.state().table.writes().len();
     let before = waiting(&system);
-    assert_eq!(hits(&system), 2);
+    assert_eq!(requests(&system), 2);
     for (number, token, what) in [
         (3, "another", "the awaited number under another token"),
         (
@@ -96,14 +98,14 @@ async fn what_is_not_awaited_is_dropped_without_a_call() {
             "{what}"
         );
         assert_eq!(
-            (hits(&system), waiting(&system)),
+            (requests(&system), waiting(&system)),
             (2, before.clone()),
             "{what}"
         );
     }
     assert_eq!(system.fake.state().table.writes().len(), writes);
     system.run().await;
-    assert_eq!(hits(&system), 3);
+    assert_eq!(requests(&system), 3);
 }
 
 /// A copy under the same token comes from SQS or from a crash, and in the same batch it is dropped.
@@ -135,13 +137,13 @@ async fn only_a_repeated_dispatch_costs_a_repeated_call_and_ends() {
             system.fake.state().queues.copy(&duplicate);
             system.step().await.expect("both");
             assert_eq!(
-                hits(&system),
+                requests(&system),
                 number + usize::from(is_repeated),
                 "the duplicate of attempt {number}"
             );
             system.run().await;
             assert_eq!(
-                hits(&system),
+                requests(&system),
                 3 + usize::from(is_repeated),
                 "the duplicate of attempt {number} lives on"
             );
@@ -161,7 +163,7 @@ async fn of_two_follow_ups_one_is_awaited() {
     for _ in 0..3 {
         system.fake.state().queues.copy(&first);
         system.step().await.expect("a copy");
-        assert_eq!(hits(&system), 1);
+        assert_eq!(requests(&system), 1);
         let awaited = row(&system, id).await.progress.awaited.expect("awaited").id;
         assert!(
             waiting(&system).contains(&(awaited.number, awaited.token)),
@@ -169,7 +171,7 @@ async fn of_two_follow_ups_one_is_awaited() {
         );
     }
     system.run().await;
-    assert_eq!(hits(&system), 3);
+    assert_eq!(requests(&system), 3);
 }
 
 /// A repeated follow-up sends before it writes, so its message is awaited whether or not that write
@@ -200,7 +202,7 @@ async fn a_renewed_message_may_come_before_the_row_names_it() {
         .delete(&[lost.id.as_str()].into());
     assert_eq!(waiting(&system).len(), 1);
     system.run().await;
-    assert_eq!(hits(&system), 3);
+    assert_eq!(requests(&system), 3);
 }
 
 #[tokio::test]
@@ -219,7 +221,10 @@ async fn a_manual_retry_ends_the_older_chain() {
     );
     system.run().await;
 
-    let times: Vec<i64> = seconds(started, system.receiver.hits().iter().map(|hit| hit.at));
+    let times: Vec<i64> = seconds(
+        started,
+        system.receiver.requests().iter().map(|request| request.at),
+    );
     assert_eq!(times, [0, 11, 611, 1211], "a fresh schedule");
     let (ended, attempts) = system.history(id).await.expect("a delivery");
     assert_eq!(
@@ -232,14 +237,14 @@ async fn a_manual_retry_ends_the_older_chain() {
     assert_eq!(ended.status, Status::Failed);
     let ids: std::collections::BTreeSet<_> = system
         .receiver
-        .hits()
+        .requests()
         .into_iter()
-        .map(|hit| hit.webhook_id)
+        .map(|request| request.webhook_id().to_owned())
         .collect();
     assert_eq!(ids, [id.event.to_string()].into());
 
     // Also what has ended goes on: the end is told a second time, by an event of its own.
-    system.receiver.script(|_| Reply::Status(410));
+    system.receiver.script(|_| Reply::status(410));
     system.retry(id, 0).await.expect("asked for");
     system.run().await;
     let (gone, attempts) = system.history(id).await.expect("a delivery");
@@ -298,7 +303,7 @@ async fn a_manual_retry_that_is_interrupted_loses_nothing() {
                     (Status::Failed, None),
                     "{context}"
                 );
-                assert!(hits(&system) >= 3, "{context}");
+                assert!(requests(&system) >= 3, "{context}");
             }
         }
     }

@@ -16,13 +16,13 @@ async fn a_call_that_may_last_beyond_the_deadline_is_handed_back() {
     system.step().await.expect("the event");
     system.timeout = Duration::from_secs(20);
     system.step().await.expect("the attempts");
-    let hits: Vec<String> = system
+    let requests: Vec<String> = system
         .receiver
-        .hits()
+        .requests()
         .into_iter()
-        .map(|hit| hit.path)
+        .map(|request| request.name().to_owned())
         .collect();
-    assert_eq!(hits, ["quick"], "the other one may take 30 s");
+    assert_eq!(requests, ["quick"], "the other one may take 30 s");
     let left = system.fake.state().queues.on(Name::Deliveries);
     assert_eq!(left.len(), 1);
     assert_eq!(
@@ -42,7 +42,7 @@ async fn a_call_that_may_last_beyond_the_deadline_is_handed_back() {
             .expect("one");
         assert_eq!((row.status, attempts.len()), (Status::Succeeded, 1));
     }
-    assert_eq!(system.receiver.hits().len(), 2);
+    assert_eq!(system.receiver.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn an_event_that_can_not_be_evaluated_in_time_is_handed_back() {
     assert_eq!(system.fake.state().queues.on(Name::Events).len(), 1);
     system.timeout = TIMEOUT;
     system.run().await;
-    assert_eq!(system.receiver.hits().len(), 1);
+    assert_eq!(system.receiver.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
         .await
         .expect("a delivery");
     assert_eq!(
-        (system.receiver.hits().len(), row.status),
+        (system.receiver.requests().len(), row.status),
         (0, Status::Cancelled)
     );
 }

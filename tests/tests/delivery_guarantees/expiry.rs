@@ -10,7 +10,10 @@ use domain::{
 use jiff::SignedDuration;
 use platform::{queue::ascii_json, table::Key};
 use serde_json::json;
-use tests::fake::{receiver::Reply, sqs::Name, system::System};
+use tests::{
+    fake::{sqs::Name, system::System},
+    receiver::Reply,
+};
 
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -48,7 +51,7 @@ async fn an_event_whose_id_carries_an_old_time_is_retried_and_shown() {
     let mut count = 0;
     system.receiver.script(move |_| {
         count += 1;
-        Reply::Status(if count < 3 { 500 } else { 200 })
+        Reply::status(if count < 3 { 500 } else { 200 })
     });
     system.run().await;
     let (row, attempts) = system
@@ -59,7 +62,7 @@ async fn an_event_whose_id_carries_an_old_time_is_retried_and_shown() {
         .await
         .expect("a delivery");
     assert_eq!(
-        (row.status, attempts.len(), system.receiver.hits().len()),
+        (row.status, attempts.len(), system.receiver.requests().len()),
         (Status::Succeeded, 3, 3)
     );
 }
@@ -73,7 +76,7 @@ async fn a_retry_shortly_before_its_event_expires_runs_to_the_end_of_its_schedul
     let mut count = 0;
     system.receiver.script(move |_| {
         count += 1;
-        Reply::Status(if (2..5).contains(&count) { 500 } else { 200 })
+        Reply::status(if (2..5).contains(&count) { 500 } else { 200 })
     });
     let event = system.publish("message", json!({})).await;
     system.run().await;
@@ -88,7 +91,7 @@ async fn a_retry_shortly_before_its_event_expires_runs_to_the_end_of_its_schedul
     system.run().await;
     let (row, _) = system.history(id).await.expect("a delivery");
     assert_eq!(
-        (row.status, system.receiver.hits().len()),
+        (row.status, system.receiver.requests().len()),
         (Status::Succeeded, 5)
     );
     assert!(system.time() > event.timestamp + RETENTION && system.time() > started);

@@ -9,11 +9,13 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::fake::{
-    Fate,
-    receiver::{Hit, Reply},
-    sqs::{Message, Name},
-    system::System,
+use tests::{
+    fake::{
+        Fate,
+        sqs::{Message, Name},
+        system::System,
+    },
+    receiver::{Reply, Request},
 };
 
 /// The events of this type that were sent, each as often as it was.
@@ -63,9 +65,9 @@ async fn five_days_without_one_success_disable_after_a_warning() {
             json!({"events": ["webhook.failing", "webhook.disabled"]}),
         )
         .await;
-    system
-        .receiver
-        .script(|hit: &Hit| Reply::Status(if hit.path == "hook" { 500 } else { 200 }));
+    system.receiver.script(|request: &Request| {
+        Reply::status(if request.name() == "hook" { 500 } else { 200 })
+    });
     let started = system.time();
     days(&mut system, 1).await;
     assert_eq!(failing_since(&system, webhook.id).await, Some(started));
@@ -112,9 +114,9 @@ async fn five_days_without_one_success_disable_after_a_warning() {
     );
     let heard = system
         .receiver
-        .hits()
+        .requests()
         .into_iter()
-        .filter(|hit| hit.path == "owner")
+        .filter(|request| request.name() == "owner")
         .count();
     assert_eq!(heard, 2, "the owner's own webhook hears of both");
     assert_eq!(failing_since(&system, owner.id).await, None);
@@ -147,7 +149,7 @@ async fn who_was_not_warned_in_time_is_warned_when_it_is_disabled() {
     system
         .webhook("hook", json!({"retry": {"type": "none"}}))
         .await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     days(&mut system, 1).await;
     system.set_time(system.time() + SignedDuration::from_hours(24 * 5));
     days(&mut system, 1).await;
@@ -166,9 +168,9 @@ async fn one_success_ends_it_and_a_webhook_that_is_well_costs_nothing() {
     let webhook = system
         .webhook("hook", json!({"retry": {"type": "none"}}))
         .await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     days(&mut system, 4).await;
-    system.receiver.script(|_| Reply::Status(200));
+    system.receiver.script(|_| Reply::status(200));
     days(&mut system, 1).await;
     assert_eq!(failing_since(&system, webhook.id).await, None);
     system.begin_count();
@@ -184,7 +186,7 @@ async fn one_success_ends_it_and_a_webhook_that_is_well_costs_nothing() {
         (None, 2, 1),
         "{counts:?}"
     );
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     days(&mut system, 4).await;
     assert!(
         system
@@ -207,7 +209,7 @@ async fn what_is_told_of_webhooks_leads_to_nothing_more() {
             json!({"retry": {"type": "none"}, "events": ["webhook.*"]}),
         )
         .await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     for _ in 0..30 {
         system.publish("webhook.failing", json!({})).await;
         system.run().await;
@@ -237,7 +239,7 @@ async fn a_crash_on_the_way_leaves_nothing_untold() {
             let webhook = system
                 .webhook("hook", json!({"retry": {"type": "none"}}))
                 .await;
-            system.receiver.script(|_| Reply::Status(500));
+            system.receiver.script(|_| Reply::status(500));
             system.publish("message", json!({})).await;
             system.run().await;
             system.set_time(system.time() + SignedDuration::from_hours(5 * 24));

@@ -2,14 +2,14 @@
 
 use domain::id::DeliveryId;
 use serde_json::json;
-use tests::fake::receiver::Reply;
+use tests::receiver::Reply;
 
 #[tokio::test]
 async fn manual_retry_is_sent_with_the_hops_of_the_call_that_asked_for_it() {
     let mut system = super::system().await;
     let retry = json!({"type": "custom", "delays_seconds": [60]});
     let webhook = system.webhook("hook", json!({"retry": retry})).await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     let event = system.publish("message", json!({})).await;
     system.run().await;
     system
@@ -25,9 +25,9 @@ async fn manual_retry_is_sent_with_the_hops_of_the_call_that_asked_for_it() {
     system.run().await;
     let hops: Vec<String> = system
         .receiver
-        .hits()
+        .requests()
         .into_iter()
-        .map(|hit| hit.hops)
+        .map(|request| request.header("tieline-hops").to_owned())
         .collect();
     assert_eq!(hops, ["1", "1", "2", "2"]);
 }

@@ -9,10 +9,9 @@ use domain::{delivery::Status, id::DeliveryId};
 use futures::future::join_all;
 use platform::deadline::Deadline;
 use serde_json::{Map, Value, json};
-use tests::fake::{
-    receiver::{Hit, Reply},
-    sqs::Name,
-    system::sqs_event,
+use tests::{
+    fake::{sqs::Name, system::sqs_event},
+    receiver::{Reply, Request},
 };
 
 /// Decodes to something else in every code that answers are searched in.
@@ -48,10 +47,10 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
     let healthy = system.webhook("healthy", json!({})).await;
     system
         .receiver
-        .script(|hit: &Hit| match hit.path.split('-').next() {
-            Some("hangs") => Reply::Hang,
-            Some("costly") => Reply::Body(&COSTLY),
-            _ => Reply::Status(200),
+        .script(|request: &Request| match request.name().split('-').next() {
+            Some("hangs") => Reply::hang(),
+            Some("costly") => Reply::status(200).body(COSTLY.as_str()),
+            _ => Reply::status(200),
         });
     let events = [
         system.publish("message", json!({})).await,
@@ -85,11 +84,11 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
         assert!(answer.batch_item_failures.is_empty());
     }
 
-    let hits = system.receiver.hits();
-    let delays: Vec<Duration> = hits
+    let requests = system.receiver.requests();
+    let delays: Vec<Duration> = requests
         .iter()
-        .filter(|hit| hit.path == "healthy")
-        .map(|hit| hit.instant.duration_since(started))
+        .filter(|request| request.name() == "healthy")
+        .map(|request| request.instant.duration_since(started))
         .collect();
     assert_eq!(delays.len(), events.len());
     assert!(

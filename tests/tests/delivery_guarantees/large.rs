@@ -5,8 +5,9 @@ use jiff::SignedDuration;
 use platform::table::Key;
 use serde_json::{Value, json};
 use tests::{
-    fake::{Fate, receiver::Reply, sqs::Name},
+    fake::{Fate, sqs::Name},
     memory::{measures, peak_mib, reset_peak},
+    receiver::Reply,
 };
 
 /// Data of 220 KB that takes 7 MB as a tree of values.
@@ -47,7 +48,7 @@ async fn large_event_is_delivered_whole_by_first_attempt_retry_and_late_manual_r
     let mut count = 0;
     system.receiver.script(move |_| {
         count += 1;
-        Reply::Status(if count == 1 { 500 } else { 200 })
+        Reply::status(if count == 1 { 500 } else { 200 })
     });
     let event = system.publish("message", zeros()).await;
     system.run().await;
@@ -60,10 +61,10 @@ async fn large_event_is_delivered_whole_by_first_attempt_retry_and_late_manual_r
     system.retry(id, 0).await.expect("retried");
     system.run().await;
     let (row, _) = system.history(id).await.expect("a delivery");
-    let hits = system.receiver.hits();
-    assert_eq!((row.status, hits.len()), (Status::Succeeded, 3));
-    for hit in hits {
-        let body: Value = serde_json::from_slice(&hit.body).expect("JSON");
+    let requests = system.receiver.requests();
+    assert_eq!((row.status, requests.len()), (Status::Succeeded, 3));
+    for request in requests {
+        let body: Value = serde_json::from_slice(&request.body).expect("JSON");
         assert!(body["data"] == event.data, "attempt with other data");
     }
     let state = system.fake.state();
@@ -117,6 +118,6 @@ async fn batch_of_large_events_takes_little_memory() {
     let before = peak_mib();
     let (_, batch) = system.step_on(&[Name::Deliveries]).await.expect("a batch");
     let grown = peak_mib().saturating_sub(before);
-    assert_eq!((batch.len(), system.receiver.hits().len()), (10, 10));
+    assert_eq!((batch.len(), system.receiver.requests().len()), (10, 10));
     assert!(grown < 50, "{grown} MiB");
 }

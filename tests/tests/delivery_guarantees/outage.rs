@@ -9,11 +9,13 @@ use std::{
 use domain::{delivery::Status, id::DeliveryId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tests::fake::{
-    Call, Fate,
+use tests::{
+    fake::{
+        Call, Fate,
+        sqs::{Name, Queues},
+        system::{System, deadline},
+    },
     receiver::Reply,
-    sqs::{Name, Queues},
-    system::{System, deadline},
 };
 
 /// Lets these operations fail until `end`.
@@ -65,9 +67,9 @@ async fn after_an_hour_without_the_table_every_event_is_delivered() {
     );
     let retried = system.webhook("retried", failing).await;
     let started = system.time();
-    system.receiver.script(move |hit| match hit.path.as_str() {
-        "retried" if hit.at < started + SignedDuration::from_mins(90) => Reply::Status(500),
-        _ => Reply::Status(200),
+    system.receiver.script(move |request| match request.name() {
+        "retried" if request.at < started + SignedDuration::from_mins(90) => Reply::status(500),
+        _ => Reply::status(200),
     });
     // Some wait for their retry, some for their first attempt, and the others to be dispatched.
     let mut events = Vec::new();
@@ -79,7 +81,7 @@ async fn after_an_hour_without_the_table_every_event_is_delivered() {
             .step_on(&[Name::Events, Name::Deliveries])
             .await
             .expect("work");
-        if events.len() == 3 && system.receiver.hits().len() == 6 {
+        if events.len() == 3 && system.receiver.requests().len() == 6 {
             events.push(system.publish("message", json!({"n": 3})).await);
         }
     }
@@ -87,13 +89,13 @@ async fn after_an_hour_without_the_table_every_event_is_delivered() {
 
     let end = started + SignedDuration::from_hours(1);
     let now = fail_until(&system, end, |operation| DYNAMODB.contains(&operation));
-    let before = system.receiver.hits().len();
+    let before = system.receiver.requests().len();
     while let Some(next) = next(&system).filter(|next| *next < end) {
         *now.lock().expect("the lock is not poisoned") = next.max(system.time());
         system.step().await.expect("a batch");
     }
     assert_eq!(
-        system.receiver.hits().len(),
+        system.receiver.requests().len(),
         before,
         "no endpoint is called whose delivery can't be read"
     );
@@ -192,7 +194,7 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
     let mut count = 0;
     system.receiver.script(move |_| {
         count += 1;
-        Reply::Status(if count == 1 { 500 } else { 200 })
+        Reply::status(if count == 1 { 500 } else { 200 })
     });
     let mut events = vec![system.publish("message", json!({})).await];
     system.step().await.expect("the event");
@@ -269,7 +271,7 @@ async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
             json!({"retry": {"type": "custom", "delays_seconds": [600]}}),
         )
         .await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     system.step().await.expect("the first attempt");

@@ -7,21 +7,22 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tests::fake::{
-    Call, Fate,
-    receiver::{Hit, Reply},
-    sqs::Name,
-    system::System,
+use tests::{
+    fake::{Call, Fate, sqs::Name, system::System},
+    receiver::{Reply, Request},
 };
 
 /// When the webhook of this name was called, in milliseconds from the begin.
 fn calls(system: &System, name: &str, started: Timestamp) -> Vec<i64> {
-    let hits = system
+    let requests = system
         .receiver
-        .hits()
+        .requests()
         .into_iter()
-        .filter(|hit| hit.path == name);
-    hits.map(|hit| i64::try_from(hit.at.duration_since(started).as_millis()).expect("small"))
+        .filter(|request| request.name() == name);
+    requests
+        .map(|request| {
+            i64::try_from(request.at.duration_since(started).as_millis()).expect("small")
+        })
         .collect()
 }
 
@@ -129,7 +130,7 @@ async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
         ends.push(row.status);
     }
     assert_eq!(
-        (system.receiver.hits().len(), ends),
+        (system.receiver.requests().len(), ends),
         (0, vec![Status::Cancelled; 2])
     );
 }
@@ -139,7 +140,7 @@ async fn webhook_disabled_while_its_service_is_read_is_not_called() {
     let mut system = super::system().await;
     let none = json!({"type": "none"});
     let service = system
-        .service(&system.receiver.url(""), None, none.clone(), none)
+        .service(&system.receiver.url(), None, none.clone(), none)
         .await
         .service
         .id;
@@ -162,7 +163,7 @@ async fn webhook_disabled_while_its_service_is_read_is_not_called() {
         .await
         .expect("a delivery");
     assert_eq!(
-        (system.receiver.hits().len(), row.status),
+        (system.receiver.requests().len(), row.status),
         (0, Status::Cancelled)
     );
 }
@@ -212,11 +213,11 @@ async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
         )
         .await;
     let well = system.webhook("well", json!({"events": ["chat"]})).await;
-    system.receiver.script(|hit: &Hit| {
-        if hit.path == "hangs" {
-            Reply::Hang
+    system.receiver.script(|request: &Request| {
+        if request.name() == "hangs" {
+            Reply::hang()
         } else {
-            Reply::Status(200)
+            Reply::status(200)
         }
     });
     system.publish("message", json!({})).await;
@@ -254,9 +255,9 @@ async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
     assert_eq!(
         system
             .receiver
-            .hits()
+            .requests()
             .iter()
-            .filter(|hit| hit.path == "hangs")
+            .filter(|request| request.name() == "hangs")
             .count(),
         1,
         "nothing waited for it"
@@ -266,15 +267,15 @@ async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
     assert_eq!(
         system
             .receiver
-            .hits()
+            .requests()
             .iter()
-            .filter(|hit| hit.path == "hangs")
+            .filter(|request| request.name() == "hangs")
             .count(),
         21
     );
 
     // It is taken back as soon as it answers.
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     system.publish("message", json!({})).await;
     system.run().await;
     assert!(
@@ -314,7 +315,7 @@ async fn waiting(
         system.step().await.expect("a batch");
     }
     system.set_time(changed_at);
-    let before = system.receiver.hits().len();
+    let before = system.receiver.requests().len();
     if disabled {
         let off = |webhook: Webhook, now| {
             let settings = Settings {
@@ -333,7 +334,7 @@ async fn waiting(
     }
     system.run().await;
     let last = *calls(&system, "hook", changed_at).last().expect("calls");
-    (system.receiver.hits().len() - before, last)
+    (system.receiver.requests().len() - before, last)
 }
 
 #[tokio::test]

@@ -13,10 +13,10 @@ use sweeper::{Request, Swept};
 use tests::{
     fake::{
         Fate,
-        receiver::Reply,
         sqs::Name,
         system::{System, deadline},
     },
+    receiver::Reply,
     rights::unused_patterns,
 };
 
@@ -24,7 +24,7 @@ use tests::{
 async fn waiting(system: &mut System) -> DeliveryId {
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [600, 86_400]}});
     let webhook = system.webhook("hook", retry).await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     let event = system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     system.step().await.expect("the first attempt");
@@ -62,7 +62,7 @@ async fn delivery_in_a_line_keeps_its_place_until_the_line_has_ended() {
     let mut system = super::system().await;
     let fields = json!({"retry": {"type": "custom", "delays_seconds": [600, 86_400]}, "rate_limit_per_second": 1});
     let webhook = system.webhook("hook", fields).await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     system.step().await.expect("the first attempt");
@@ -74,7 +74,7 @@ async fn delivery_in_a_line_keeps_its_place_until_the_line_has_ended() {
     });
     system.fake.state().table.seed(line);
     system.step().await.expect("the retry gets a place");
-    assert_eq!(system.receiver.hits().len(), 1, "not called yet");
+    assert_eq!(system.receiver.requests().len(), 1, "not called yet");
     let hours = SignedDuration::from_hours;
     assert_eq!(sweep(&mut system, hours(2)).await, Swept::default());
     lose(&system);
@@ -130,7 +130,7 @@ async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
     system.run().await;
     let (row, attempts) = system.history(id).await.expect("a delivery");
     assert_eq!(
-        (row.status, attempts.len(), system.receiver.hits().len()),
+        (row.status, attempts.len(), system.receiver.requests().len()),
         (Status::Failed, 3, 3)
     );
     assert_eq!(
@@ -155,7 +155,7 @@ async fn a_message_that_was_only_late_leads_to_no_second_chain() {
     );
     system.run().await;
     assert_eq!(
-        system.receiver.hits().len(),
+        system.receiver.requests().len(),
         3,
         "every attempt was made once"
     );
@@ -203,7 +203,7 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
                 (Status::Failed, 3),
                 "{fate:?} at call {n}"
             );
-            assert_eq!(system.receiver.hits().len(), 3, "{fate:?} at call {n}");
+            assert_eq!(system.receiver.requests().len(), 3, "{fate:?} at call {n}");
         }
     }
 }
@@ -216,7 +216,7 @@ async fn many(system: &mut System, count: usize) -> Vec<DeliveryId> {
             json!({"retry": {"type": "custom", "delays_seconds": [600]}}),
         )
         .await;
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     let mut ids = Vec::new();
     for _ in 0..count {
         let event = system.publish("message", json!({})).await;

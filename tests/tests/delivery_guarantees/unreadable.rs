@@ -4,16 +4,19 @@ use domain::{delivery::Status, id::DeliveryId, pattern::Pattern};
 use jiff::SignedDuration;
 use platform::table::Key;
 use serde_json::{Value, json};
-use tests::fake::{receiver::Reply, sqs::Name, system::System};
+use tests::{
+    fake::{sqs::Name, system::System},
+    receiver::Reply,
+};
 
-/// Damages the items whose partition key begins with `prefix`, those of `hit` only.
-fn damage(system: &System, prefix: &str, field: &str, hit: impl Fn(&Value) -> bool) -> usize {
+/// Damages the items whose partition key begins with `prefix`, those of `request` only.
+fn damage(system: &System, prefix: &str, field: &str, request: impl Fn(&Value) -> bool) -> usize {
     let mut state = system.fake.state();
     let found = state
         .table
         .items()
         .iter()
-        .filter(|(key, item)| key.0.starts_with(prefix) && hit(&json!(item)));
+        .filter(|(key, item)| key.0.starts_with(prefix) && request(&json!(item)));
     let mut found: Vec<Value> = found.map(|(_, item)| json!(item)).collect();
     for item in &mut found {
         item[field] = json!({"M": {"from": {"S": "the future"}}});
@@ -49,7 +52,7 @@ async fn one_unreadable_subscription_does_not_stop_the_events_of_its_type() {
             [good.id],
             "{field}"
         );
-        assert_eq!(system.receiver.hits().len(), 1);
+        assert_eq!(system.receiver.requests().len(), 1);
     }
 }
 
@@ -82,13 +85,13 @@ async fn an_unreadable_row_fails_its_own_delivery_and_not_the_batch() {
         };
         assert_eq!(damage(&system, prefix, field, of_bad), 1, "{prefix}");
         system.step().await.expect("the attempts");
-        let hits: Vec<String> = system
+        let requests: Vec<String> = system
             .receiver
-            .hits()
+            .requests()
             .into_iter()
-            .map(|hit| hit.path)
+            .map(|request| request.name().to_owned())
             .collect();
-        assert_eq!(hits, ["good"], "{prefix}");
+        assert_eq!(requests, ["good"], "{prefix}");
         let (row, _) = system
             .history(DeliveryId {
                 event: event.id,
@@ -114,7 +117,7 @@ async fn the_sweeper_goes_on_past_an_unreadable_row() {
     for n in 0..4 {
         webhooks.push(system.webhook(&format!("hook{n}"), retry.clone()).await.id);
     }
-    system.receiver.script(|_| Reply::Status(500));
+    system.receiver.script(|_| Reply::status(500));
     system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     system.step().await.expect("the attempts");

@@ -3,7 +3,7 @@
 use tests::{
     faults::{Faulty, proxy::PASSING},
     load::{counted, publish_many},
-    sink::Sink,
+    receiver::Receiver,
 };
 
 const EVENTS: usize = 500;
@@ -11,8 +11,8 @@ const EVENTS: usize = 500;
 #[tokio::test]
 async fn with_a_fifth_of_all_calls_failing_every_event_is_delivered() {
     let faulty = Faulty::get().await;
-    let sink = Sink::start();
-    let webhook = faulty.stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::start();
+    let webhook = faulty.stack.webhook().url(receiver.url()).create().await;
     // New processes read the keyring.
     for function in ["config-api", "delivery", "dispatch"] {
         faulty.kill(function);
@@ -20,10 +20,11 @@ async fn with_a_fifth_of_all_calls_failing_every_event_is_delivered() {
     faulty.proxy.fail(20, 7);
 
     let published = publish_many(&faulty.stack, EVENTS as u64, 5).await;
-    sink.wait_until("every event came", |got| {
-        counted(&published, got).len() == EVENTS
-    })
-    .await;
+    receiver
+        .wait_until("every event came", |got| {
+            counted(&published, got).len() == EVENTS
+        })
+        .await;
 
     for service in ["DynamoDB", "AmazonSQS"] {
         let passed = faulty.proxy.met(service, None);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tests::{
     faults::{Faulty, RECEIVES, VISIBILITY},
     load::{counted, publish_many},
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::unique,
 };
 use tokio::process::Command;
@@ -17,15 +17,15 @@ const EACH: usize = 25;
 async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     let faulty = Faulty::get().await;
     let (stack, proxy, dead) = (&faulty.stack, faulty.proxy, &faulty.stack.queues().dead);
-    let sink = Sink::start();
-    sink.answers_in_turn(
+    let receiver = Receiver::start();
+    receiver.set_replies(
         (0..EACH)
             .map(|_| Reply::status(500))
             .chain([Reply::status(200)]),
     );
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .retry([10, 600])
         .create()
         .await;
@@ -33,7 +33,7 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     // Retries, first attempts and events, of each function that loses a right which it needs.
     let mut published = publish_many(stack, EACH as u64, EACH).await;
     let waiting = "retrying";
-    sink.wait_for(EACH).await;
+    receiver.wait_for(EACH).await;
     faulty.all(&webhook, &published, waiting).await;
     faulty.set_visibility(1).await;
     faulty.set_receives(2).await;
@@ -55,7 +55,7 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     // A slow machine may need more than the second after which a message is seen again: then there
     // are two of it.
     let copies = letters.checked_sub(3 * EACH).expect("all are dead");
-    assert_eq!(sink.got().len(), EACH, "nothing was delivered");
+    assert_eq!(receiver.requests().len(), EACH, "nothing was delivered");
 
     proxy.mend();
     faulty.set_visibility(VISIBILITY).await;
@@ -66,11 +66,12 @@ async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
     );
     let succeeded =
         |published: &BTreeMap<String, u64>, got: &[_]| counted(published, got).len() == 3 * EACH;
-    sink.wait_until("every event came", |got| succeeded(&published, got))
+    receiver
+        .wait_until("every event came", |got| succeeded(&published, got))
         .await;
     faulty.all_succeeded(&webhook, &published).await;
     assert!(
-        (4 * EACH..=4 * EACH + copies).contains(&sink.got().len()),
+        (4 * EACH..=4 * EACH + copies).contains(&receiver.requests().len()),
         "and each once, but for {copies} copies"
     );
     stack.on_queue(dead, &nonsense).await;

@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::{
     faults::Faulty,
     load::publish_many,
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(6);
@@ -18,7 +18,7 @@ const SLACK: Duration = Duration::from_secs(2);
 async fn a_hundred_events_to_a_hung_endpoint_cost_others_no_more_than_one_timeout() {
     let faulty = Faulty::get().await;
     let stack = &faulty.stack;
-    let (healthy, other) = (Sink::start(), Sink::start());
+    let (healthy, other) = (Receiver::start(), Receiver::start());
     stack
         .webhook()
         .url(healthy.url())
@@ -36,13 +36,13 @@ async fn a_hundred_events_to_a_hung_endpoint_cost_others_no_more_than_one_timeou
         other.wait_for(count).await;
         let started = Instant::now();
         stack.publish("chat", json!({})).await;
-        healthy.wait_for(healthy.got().len() + 1).await;
+        healthy.wait_for(healthy.requests().len() + 1).await;
         started.elapsed()
     };
 
     let usual = behind_a_hundred(1).await;
     other.wait_for(100).await;
-    other.answers(Reply::hang());
+    other.set_reply(Reply::hang());
     let delayed = behind_a_hundred(101).await;
 
     assert!(
@@ -50,7 +50,7 @@ async fn a_hundred_events_to_a_hung_endpoint_cost_others_no_more_than_one_timeou
         "{delayed:?}, and {usual:?} when no endpoint hangs"
     );
     assert!(
-        other.got().len() < 200,
+        other.requests().len() < 200,
         "so many would have taken several timeouts"
     );
     webhook.delete().await;

@@ -4,7 +4,7 @@ use serde_json::json;
 use tests::{
     faults::Faulty,
     load::{counted, publish_many},
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
 };
 
 const EVENTS: usize = 500;
@@ -18,11 +18,11 @@ const BETWEEN: usize = 20;
 async fn ten_kills_lose_nothing_and_mix_nothing_up() {
     let faulty = Faulty::get().await;
     faulty.set_visibility(VISIBILITY).await;
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = faulty
         .stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .set("timeout_seconds", 20)
         .create()
         .await;
@@ -30,15 +30,15 @@ async fn ten_kills_lose_nothing_and_mix_nothing_up() {
     let kills = async {
         for _ in 0..KILLS {
             // The next call waits for its answer, and the process with it.
-            sink.answers_in_turn([Reply::hang(), Reply::status(200)]);
-            let got = sink.wait_for(sink.got().len() + 1).await.len();
+            receiver.set_replies([Reply::hang(), Reply::status(200)]);
+            let got = receiver.wait_for(receiver.requests().len() + 1).await.len();
             assert!(faulty.kill("delivery") > 0, "a delivery process runs");
-            sink.wait_for(got + BETWEEN).await;
+            receiver.wait_for(got + BETWEEN).await;
         }
     };
     let (published, ()) = tokio::join!(publish_many(&faulty.stack, EVENTS as u64, 100), kills);
 
-    let got = sink
+    let got = receiver
         .wait_until("every event came", |got| {
             counted(&published, got).len() == EVENTS
         })
@@ -47,7 +47,7 @@ async fn ten_kills_lose_nothing_and_mix_nothing_up() {
     faulty.all_succeeded(&webhook, &published).await;
     assert_eq!(faulty.count(&faulty.stack.queues().dead).await, 0);
     // Nobody was told another id for the same event.
-    let ids = counted(&published, &sink.got());
+    let ids = counted(&published, &receiver.requests());
     assert_eq!(
         ids.keys().collect::<Vec<_>>(),
         published.keys().collect::<Vec<_>>()

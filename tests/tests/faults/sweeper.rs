@@ -4,15 +4,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::{
     faults::Faulty,
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
 };
 
 #[tokio::test]
 async fn what_waits_in_vain_is_sent_its_message_again() {
     let faulty = Faulty::get().await;
     let stack = &faulty.stack;
-    let sink = Sink::answering([Reply::status(500), Reply::status(200)]);
-    let webhook = stack.webhook().url(sink.url()).retry([600]).create().await;
+    let receiver = Receiver::replying([Reply::status(500), Reply::status(200)]);
+    let webhook = stack
+        .webhook()
+        .url(receiver.url())
+        .retry([600])
+        .create()
+        .await;
     let event = stack.publish("message", json!({})).await;
     let delivery = stack.delivery_until(&event, &webhook, "retrying").await;
     let retries = &stack.queues().retries;
@@ -49,8 +54,8 @@ async fn what_waits_in_vain_is_sent_its_message_again() {
         Some(2),
         "{delivery}"
     );
-    let ids: Vec<_> = sink
-        .got()
+    let ids: Vec<_> = receiver
+        .requests()
         .iter()
         .map(|request| request.header("webhook-id").to_owned())
         .collect();

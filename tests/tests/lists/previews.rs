@@ -1,7 +1,7 @@
 //! Previews, tests and calls of services show no secret, and answer no question about one.
 
 use serde_json::{Value, json};
-use tests::sink::{Reply as Answered, Sink};
+use tests::receiver::{Receiver, Reply};
 
 use crate::api::Api;
 
@@ -40,12 +40,12 @@ fn without(text: &str, answer: &str) -> String {
 #[tokio::test]
 async fn a_service_that_echoes_a_guess_confirms_nothing() {
     let api = Api::new().await;
-    let sink = Sink::answering([Answered::echo(200).header("content-type", "text/plain")]);
+    let receiver = Receiver::replying([Reply::echo(200).header("content-type", "text/plain")]);
     let service = api
         .post(
             "services",
             json!({
-                "name": "Echo", "type": "custom_http", "server_url": sink.at("/api"),
+                "name": "Echo", "type": "custom_http", "server_url": receiver.url_of("/api"),
                 "account": {"name": "Echo", "authorization": {"type": "header", "name": "X-Key", "value": SECRET}},
             }),
         )
@@ -172,12 +172,12 @@ async fn a_preview_takes_a_types_example_and_names_what_is_missing() {
 #[tokio::test]
 async fn headers_are_masked_by_their_values_and_survive_a_patch_of_others() {
     let api = Api::new().await;
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let (bearer, run) = ("Bearer abc123", "id 0123456789abcdef01234567; v=2");
     let headers = json!({"X-Upstream": bearer, "X-Session": run, "X-Plain": "no secret", "X-Tag": "{secret.k} {name}"});
     let webhook = api
         .webhook(
-            &json!({"url": sink.url(), "headers": headers, "secrets": {"k": "Zoë's key"}, "retry": {"type": "none"}}),
+            &json!({"url": receiver.url(), "headers": headers, "secrets": {"k": "Zoë's key"}, "retry": {"type": "none"}}),
         )
         .await;
     let shown = json!({"x-upstream": "Bearer •••", "x-session": "id •••; v=2", "x-plain": "no secret", "x-tag": "{secret.k} {name}"});
@@ -197,7 +197,7 @@ async fn headers_are_masked_by_their_values_and_survive_a_patch_of_others() {
     api.post(&format!("{webhook}/test"), json!({"event": event}))
         .await
         .expect(200);
-    let got = sink.got();
+    let got = receiver.requests();
     assert_eq!(
         (got[0].header("x-upstream"), got[0].header("x-session")),
         (bearer, run)

@@ -3,17 +3,19 @@
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::Request,
+    http,
 };
 use config_api::{Clients, router};
 use domain::message::{Message, MessageRef};
 use platform::{egress::Egress, keyring::KeyringCache, queue::Queue, table::Table};
 use rotation::Answer;
 use serde_json::{Value, json};
-use tests::fake::{
-    receiver::Hit,
-    sqs::Name,
-    system::{System, allow},
+use tests::{
+    fake::{
+        sqs::Name,
+        system::{System, allow},
+    },
+    receiver::Request,
 };
 use tower::ServiceExt;
 
@@ -83,7 +85,7 @@ impl Api {
         key: &str,
         body: &Value,
     ) -> Option<Reply> {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = http::Request::builder().method(method).uri(path);
         request = request.header("authorization", format!("Bearer {}", self.token));
         if !key.is_empty() {
             request = request.header("idempotency-key", key);
@@ -121,7 +123,7 @@ impl Api {
     /// Adds a provider of SMS, which is called at the receiver's path of its name.
     pub(crate) async fn provider(&self, name: &str, fields: Value) -> Value {
         let mut body = json!({
-            "name": name, "provider_id": name, "channel": "sms", "send_url": self.system.receiver.url(name),
+            "name": name, "provider_id": name, "channel": "sms", "send_url": self.system.receiver.url_of(name),
             "api_key": "k", "secret_key": "s",
             "callback": {"id_pointer": "/id", "status_pointer": "/status", "statuses": {"delivered": "delivered"}},
         });
@@ -149,12 +151,12 @@ impl Api {
     }
 
     /// The calls to this path so far.
-    pub(crate) fn hits(&self, path: &str) -> Vec<Hit> {
+    pub(crate) fn requests(&self, path: &str) -> Vec<Request> {
         self.system
             .receiver
-            .hits()
+            .requests()
             .into_iter()
-            .filter(|hit| hit.path == path)
+            .filter(|request| request.name() == path)
             .collect()
     }
 }

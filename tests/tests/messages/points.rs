@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::message::{Message, Status};
 use platform::egress::Egress;
 use serde_json::{Value, json};
-use tests::fake::{
-    Call, Fate,
-    receiver::{Hit, Reply},
-    sqs::Name,
+use tests::{
+    fake::{Call, Fate, sqs::Name},
+    receiver::{Reply, Request},
 };
 
 use crate::api::{Api, egress, sms};
@@ -55,7 +54,7 @@ const CASES: [Case; 4] = [
 
 /// What breaks, and when: at the n-th call to AWS or to the provider, or a copy of the n-th
 /// message.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Break {
     Aws(usize, Fate),
     Provider(usize, Reply),
@@ -65,12 +64,12 @@ enum Break {
 /// How much of each there was.
 struct Points {
     aws: Vec<String>,
-    hits: usize,
+    requests: usize,
     sent: usize,
 }
 
 /// Lets the case run to its end through this break, and checks that end.
-async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
+async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
     let mut api = Api::new(egress).await;
     let provider = api.provider("provider", json!({})).await;
     api.system
@@ -78,20 +77,28 @@ async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
         .await;
     let began = api.system.time();
     let mut count = 0;
-    api.system.receiver.script(move |hit: &Hit| {
-        if hit.path != "provider" {
-            return Reply::Status(200);
+    let broken = match point {
+        Some(Break::Provider(n, reply)) => Some((*n, reply.clone())),
+        _ => None,
+    };
+    api.system.receiver.script(move |request: &Request| {
+        if request.name() != "provider" {
+            return Reply::status(200);
         }
         count += 1;
-        match point {
-            Some(Break::Provider(n, reply)) if n == count - 1 => reply,
-            _ => Reply::Status((case.answers)(hit.at.duration_since(began).as_secs())),
+        match &broken {
+            Some((n, reply)) if *n == count - 1 => reply.clone(),
+            _ => Reply::status((case.answers)(request.at.duration_since(began).as_secs())),
         }
     });
     api.system.begin_count();
     let first = api.system.fake.state().queues.sent().len();
-    let plan = move |call: &Call| match point {
-        Some(Break::Aws(n, fate)) if n == call.index => fate,
+    let broken = match point {
+        Some(Break::Aws(n, fate)) => Some((*n, *fate)),
+        _ => None,
+    };
+    let plan = move |call: &Call| match broken {
+        Some((n, fate)) if n == call.index => fate,
         _ => Fate::Answered,
     };
     api.system.fake.plan(plan);
@@ -112,7 +119,7 @@ async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
             && !copied
         {
             let mut state = api.system.fake.state();
-            if let Some(message) = state.queues.sent().get(first + n).cloned() {
+            if let Some(message) = state.queues.sent().get(first + *n).cloned() {
                 state.queues.copy(&message);
                 copied = true;
             }
@@ -146,12 +153,12 @@ async fn run(case: Case, egress: &Egress, point: Option<Break>) -> Points {
             .iter()
             .map(|call| call.operation.clone())
             .collect(),
-        hits: api
+        requests: api
             .system
             .receiver
-            .hits()
+            .requests()
             .iter()
-            .filter(|hit| hit.path == "provider")
+            .filter(|request| request.name() == "provider")
             .count(),
         sent: state.queues.sent().len() - first,
     }
@@ -198,14 +205,14 @@ async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
             .eq(1..=u32::try_from(numbers.len()).expect("few")),
         "{numbers:?}"
     );
-    let calls = api.hits("provider");
+    let calls = api.requests("provider");
     assert!(
         (numbers.len()..=case.attempts + breaks).contains(&calls.len()),
         "{} calls",
         calls.len()
     );
     assert!(
-        calls.iter().all(|hit| hit.webhook_id == id),
+        calls.iter().all(|request| request.webhook_id() == id),
         "one id for the provider"
     );
 
@@ -233,9 +240,9 @@ async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
         events
     );
     let heard: BTreeSet<String> = api
-        .hits("watch")
+        .requests("watch")
         .iter()
-        .map(|hit| hit.webhook_id.clone())
+        .map(|request| request.webhook_id().to_owned())
         .collect();
     assert_eq!(heard, events.into_keys().collect());
 }
@@ -271,16 +278,16 @@ async fn one_break_anywhere(case: Case) {
             ]);
         }
     }
-    for n in 0..points.hits {
+    for n in 0..points.requests {
         breaks.extend([
-            Break::Provider(n, Reply::CrashBefore),
-            Break::Provider(n, Reply::CrashAfter),
+            Break::Provider(n, Reply::crash_before()),
+            Break::Provider(n, Reply::crash_after()),
         ]);
     }
     breaks.extend((0..points.sent).map(Break::Copy));
     for point in breaks {
         let context = Context(Some(point));
-        run(case, &egress, context.0).await;
+        run(case, &egress, context.0.as_ref()).await;
     }
 }
 

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 use domain::message::Status;
 use serde_json::{Value, json};
 use tests::{
-    fake::{
-        receiver::{Hit, Reply},
-        sqs::Name,
-    },
+    fake::sqs::Name,
+    receiver::{Reply, Request},
     rights::{allowed, taken, unused_patterns},
 };
 
@@ -22,13 +20,13 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
         .webhook("watch", json!({"events": ["sms.*"]}))
         .await;
     let mut asked = 0;
-    api.system.receiver.script(move |hit: &Hit| {
-        asked += usize::from(hit.path == "down");
-        match (hit.path.as_str(), asked) {
-            ("watch", _) => Reply::Status(200),
+    api.system.receiver.script(move |request: &Request| {
+        asked += usize::from(request.name() == "down");
+        match (request.name(), asked) {
+            ("watch", _) => Reply::status(200),
             // Later than planned, but within the hour.
-            (_, 2) => Reply::RetryAfter(429, 1_000),
-            _ => Reply::Status(301),
+            (_, 2) => Reply::retry_after(429, 1_000),
+            _ => Reply::status(301),
         }
     });
     let began = api.system.time();
@@ -55,9 +53,9 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
     }
     let message = api.message(id).await;
     let times: Vec<i64> = api
-        .hits("down")
+        .requests("down")
         .iter()
-        .map(|hit| hit.at.duration_since(began).as_secs())
+        .map(|request| request.at.duration_since(began).as_secs())
         .collect();
     assert_eq!(times, [0, 5, 1_005, 1_800]);
     let attempts: Vec<(u32, Option<u16>)> = message
@@ -83,7 +81,7 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
         message.error.as_deref(),
         Some("the receiver responded with 301")
     );
-    let told = api.hits("watch");
+    let told = api.requests("watch");
     assert_eq!(told.len(), 1);
     let event: Value = serde_json::from_slice(&told[0].body).expect("JSON");
     assert_eq!(
@@ -110,7 +108,7 @@ async fn a_blocked_attempt_lists_the_tags_that_name_nothing() {
     let mut api = Api::new(&egress()).await;
     let url = format!(
         "{}/{{message.metadata.region}}/send",
-        api.system.receiver.url("regional")
+        api.system.receiver.url_of("regional")
     );
     let provider = api.provider("regional", json!({"send_url": url})).await;
     let id = api.send("regional").await;
@@ -140,11 +138,11 @@ async fn the_attempts_of_a_batch_run_side_by_side() {
     let mut api = Api::new(&egress()).await;
     api.provider("hangs", json!({})).await;
     api.provider("quick", json!({})).await;
-    api.system.receiver.script(|hit: &Hit| {
-        if hit.path == "hangs" {
-            Reply::Hang
+    api.system.receiver.script(|request: &Request| {
+        if request.name() == "hangs" {
+            Reply::hang()
         } else {
-            Reply::Status(200)
+            Reply::status(200)
         }
     });
     for _ in 0..5 {
@@ -158,12 +156,12 @@ async fn the_attempts_of_a_batch_run_side_by_side() {
         (Duration::from_secs(14)..Duration::from_secs(25)).contains(&took),
         "{took:?}"
     );
-    let quick = api.hits("quick");
-    assert_eq!((quick.len(), api.hits("hangs").len()), (5, 5));
+    let quick = api.requests("quick");
+    assert_eq!((quick.len(), api.requests("hangs").len()), (5, 5));
     assert!(
         quick
             .iter()
-            .all(|hit| hit.instant - began < Duration::from_secs(5)),
+            .all(|request| request.instant - began < Duration::from_secs(5)),
         "none waits for those that hang"
     );
 }
@@ -177,12 +175,12 @@ async fn a_report_waits_for_a_quarter_of_an_hour() {
             .provider("late", json!({"response": {"id_pointer": "/id"}}))
             .await;
         let began = api.system.time();
-        api.system.receiver.script(move |hit: &Hit| {
-            let early = hit.at.duration_since(began).as_secs() < known_after;
+        api.system.receiver.script(move |request: &Request| {
+            let early = request.at.duration_since(began).as_secs() < known_after;
             if early {
-                Reply::Status(500)
+                Reply::status(500)
             } else {
-                Reply::Body(r#"{"id": "theirs"}"#)
+                Reply::status(200).body(r#"{"id": "theirs"}"#)
             }
         });
         let id = api.send("late").await;

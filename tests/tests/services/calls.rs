@@ -107,15 +107,15 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
     assert_eq!(api.sent(), sent, "{context}: a third call adds nothing");
 
     api.system.run().await;
-    let hits = api.system.receiver.hits();
+    let requests = api.system.receiver.requests();
     // A message too many may cost a call too many, under the same id.
     assert!(
-        (1..=sent.len()).contains(&hits.len()),
-        "{context}: {hits:?}"
+        (1..=sent.len()).contains(&requests.len()),
+        "{context}: {requests:?}"
     );
     assert!(
-        hits.iter().all(|hit| hit.webhook_id == id),
-        "{context}: {hits:?}"
+        requests.iter().all(|request| request.webhook_id() == id),
+        "{context}: {requests:?}"
     );
     let delivery = DeliveryId {
         event: id.parse().expect("an id"),

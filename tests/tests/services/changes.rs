@@ -6,7 +6,7 @@ use std::{future::Future, time::Duration};
 use jiff::SignedDuration;
 use platform::service_client::ConnectError;
 use serde_json::{Value, json};
-use tests::sink::{Reply, Sink};
+use tests::receiver::{Receiver, Reply};
 
 use crate::process::{Process, Town, token};
 
@@ -26,7 +26,7 @@ async fn while_fetching<T>(town: &Town, work: impl Future<Output = T>) -> (u16, 
 
 #[tokio::test]
 async fn a_token_for_former_settings_is_for_calls_under_those() {
-    let town = Town::new(Sink::answering([token("first").held(), token("second")])).await;
+    let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
     let (former, next): (Process, Process) = (town.process().await, town.process().await);
     let work = async {
         let changed = town
@@ -60,7 +60,7 @@ async fn a_token_for_former_settings_is_for_calls_under_those() {
 
 #[tokio::test]
 async fn a_new_name_is_no_reason_for_a_new_token() {
-    let town = Town::new(Sink::answering([token("first").held(), token("second")])).await;
+    let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
     let next = town.process().await;
     let work = async {
         let renamed = town.change(&town.account, "Customers", &json!({})).await;
@@ -77,7 +77,7 @@ async fn a_new_name_is_no_reason_for_a_new_token() {
 
 #[tokio::test]
 async fn of_an_account_that_is_deleted_nothing_is_kept() {
-    let town = Town::new(Sink::answering([token("first").held(), token("second")])).await;
+    let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
     let work = async {
         town.delete().await;
         town.issuer.release();
@@ -118,7 +118,7 @@ async fn a_refresh_token_that_the_server_replaced_outlives_all_but_another_conse
         let body = json!({"access_token": access, "expires_in": 3600, "refresh_token": refresh});
         Reply::status(200).body(body.to_string())
     };
-    let issuer = Sink::answering([
+    let issuer = Receiver::replying([
         replacing("first", "second-refresh"),
         Reply::status(503),
         token("second"),
@@ -151,7 +151,7 @@ async fn a_refresh_token_that_the_server_replaced_outlives_all_but_another_conse
     assert_eq!(worked, [true, false, true, true, true, true]);
     let used: Vec<String> = town
         .issuer
-        .got()
+        .requests()
         .iter()
         .flat_map(|request| {
             url::form_urlencoded::parse(&request.body)

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use platform::service_client::ConnectError;
 use tests::{
     fake::Fate,
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
 };
 
 use crate::process::{Town, token};
@@ -27,7 +27,7 @@ fn end(town: &Town) -> Timestamp {
 /// While the lease holds, others wait for it; from its end on, one of them fetches.
 async fn is_waited_for(town: &mut Town, end: Timestamp, context: &str) {
     let asked = town.asked();
-    town.issuer.answers(token("second"));
+    town.issuer.set_reply(token("second"));
     for time in [town.system.time(), end - SignedDuration::from_millis(500)] {
         town.system.set_time(time);
         let process = town.process().await;
@@ -57,7 +57,7 @@ async fn a_holder_who_dies_is_waited_for_until_the_leases_end() {
     for (n, operation) in CALLS.iter().enumerate() {
         for fate in [Fate::CrashBefore, Fate::CrashAfter] {
             let context = format!("{fate:?} at call {n}, {operation}");
-            let mut town = Town::new(Sink::answering([token("first")])).await;
+            let mut town = Town::new(Receiver::replying([token("first")])).await;
             assert!(
                 town.call_broken(n, fate, TIMEOUT).await.is_none(),
                 "{context}: it ends on the way"
@@ -88,7 +88,7 @@ async fn a_holder_who_dies_is_waited_for_until_the_leases_end() {
 
 #[tokio::test]
 async fn a_holder_who_dies_while_it_asks_is_waited_for_too() {
-    let mut town = Town::new(Sink::answering([Reply::hang()])).await;
+    let mut town = Town::new(Receiver::replying([Reply::hang()])).await;
     let process = town.process().await;
     tokio::select! {
         result = town.call(&process, TIMEOUT) => panic!("{result:?}"),
@@ -113,7 +113,7 @@ async fn what_is_tried_again_is_no_reason_to_wait() {
     );
     for (n, operation, fate) in lost.chain([failed]) {
         let context = format!("{fate:?} at call {n}, {operation}");
-        let town = Town::new(Sink::answering([token("first")])).await;
+        let town = Town::new(Receiver::replying([token("first")])).await;
         let status = town.call_broken(n, fate, TIMEOUT).await.expect("no crash");
         assert_eq!(
             status.unwrap_or_else(|error| panic!("{context}: {error}")),
@@ -138,7 +138,7 @@ async fn what_is_tried_again_is_no_reason_to_wait() {
 /// fetched since stays.
 #[tokio::test]
 async fn a_holder_who_is_late_changes_nothing() {
-    let town = Town::new(Sink::answering([token("first").held(), token("second")])).await;
+    let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
     let [late, other, third] = [
         town.process().await,
         town.process().await,

@@ -24,7 +24,7 @@ use tests::{
         Fate,
         system::{System, allow},
     },
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply, Request},
 };
 
 /// A function that makes calls. Nothing is shared with another one but the table.
@@ -37,8 +37,8 @@ pub(crate) struct Process {
 /// The system with the service, its authorization server, and its account.
 pub(crate) struct Town {
     pub(crate) system: System,
-    pub(crate) server: Sink,
-    pub(crate) issuer: Sink,
+    pub(crate) server: Receiver,
+    pub(crate) issuer: Receiver,
     pub(crate) account: Account,
 }
 
@@ -63,15 +63,15 @@ pub(crate) fn token(access: &str) -> Reply {
 }
 
 impl Town {
-    pub(crate) async fn new(issuer: Sink) -> Self {
+    pub(crate) async fn new(issuer: Receiver) -> Self {
         Self::with(issuer, &json!({"grant_type": "client_credentials"})).await
     }
 
     /// With these fields of the account's authorization.
-    pub(crate) async fn with(issuer: Sink, fields: &Value) -> Self {
+    pub(crate) async fn with(issuer: Receiver, fields: &Value) -> Self {
         let system = System::new(&Egress::new(allow())).await;
         let authorization = json!({
-            "type": "oauth2", "token_url": issuer.at("/token"), "client_id": "client",
+            "type": "oauth2", "token_url": issuer.url_of("/token"), "client_id": "client",
             "client_secret": "the client's secret",
         });
         let settings = settings(
@@ -87,7 +87,7 @@ impl Town {
             .expect("created");
         Self {
             system,
-            server: Sink::start(),
+            server: Receiver::start(),
             issuer,
             account,
         }
@@ -198,13 +198,12 @@ impl Town {
 
     /// The tokens that the service was called with, in order.
     pub(crate) fn bearers(&self) -> Vec<String> {
-        let authorization =
-            |request: &tests::sink::Request| request.header("authorization").to_owned();
-        self.server.got().iter().map(authorization).collect()
+        let authorization = |request: &Request| request.header("authorization").to_owned();
+        self.server.requests().iter().map(authorization).collect()
     }
 
     /// How often a token was asked for.
     pub(crate) fn asked(&self) -> usize {
-        self.issuer.got().len()
+        self.issuer.requests().len()
     }
 }

@@ -7,9 +7,9 @@ use domain::inbound::Key;
 use lambda_http::{Body, http};
 use serde_json::json;
 use tests::{
-    fake::{Call, Fate, receiver::Reply, services::PUBLIC_URL, sqs::Name, system::System},
+    fake::{Call, Fate, services::PUBLIC_URL, sqs::Name, system::System},
+    receiver::{Receiver, Reply},
     rights::{Rights, allowed, taken, unused_patterns},
-    sink::Sink,
 };
 
 use crate::{
@@ -43,18 +43,18 @@ async fn of_inbound() {
 /// at last.
 #[tokio::test]
 async fn of_delivery() {
-    let issuer = Sink::answering([token("first")]);
+    let issuer = Receiver::replying([token("first")]);
     let egress = platform::egress::Egress::new(tests::fake::system::allow());
     let mut system = System::new(&egress).await;
     let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user('A'));
     system.user(user('A')).await;
     let account = json!({
-        "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.at("/token"), "client_id": "client",
+        "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.url_of("/token"), "client_id": "client",
         "client_secret": "the client's secret",
     });
     let service = system
         .service(
-            &system.receiver.url("crm"),
+            &system.receiver.url_of("crm"),
             Some(key),
             account,
             json!({"type": "none"}),
@@ -68,7 +68,7 @@ async fn of_delivery() {
     let mut count = 0;
     system.receiver.script(move |_| {
         count += 1;
-        Reply::Status(if count == 3 { 410 } else { 500 })
+        Reply::status(if count == 3 { 410 } else { 500 })
     });
     system.publish("message", json!({"from": PUBLIC_URL})).await;
     system
@@ -104,7 +104,7 @@ async fn of_delivery() {
             system.fake.plan(|_| Fate::Answered);
         }
     }
-    assert_eq!((system.crashes, system.receiver.hits().len()), (1, 3));
+    assert_eq!((system.crashes, system.receiver.requests().len()), (1, 3));
     // Lambda takes the first three on the function's behalf; no message is handed back here.
     let consumed = [
         "sqs:ReceiveMessage",

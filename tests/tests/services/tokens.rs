@@ -6,7 +6,7 @@ use std::{iter::repeat_n, time::Duration};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
-use tests::sink::{Reply, Sink};
+use tests::receiver::{Receiver, Reply, Request};
 
 use crate::process::{Process, Town, token};
 
@@ -25,7 +25,7 @@ async fn ten(town: &Town) -> Vec<Result<u16, String>> {
 
 #[tokio::test]
 async fn ten_at_once_ask_for_one_token() {
-    let town = Town::new(Sink::answering([token("first")])).await;
+    let town = Town::new(Receiver::replying([token("first")])).await;
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     assert_eq!(
         (town.asked(), town.bearers()),
@@ -37,21 +37,21 @@ async fn ten_at_once_ask_for_one_token() {
 
 #[tokio::test]
 async fn token_request_counts_the_hops_of_the_call_that_it_serves() {
-    let town = Town::new(Sink::answering([token("first")])).await;
+    let town = Town::new(Receiver::replying([token("first")])).await;
     let process = town.process().await;
     assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200);
-    assert_eq!(town.issuer.got()[0].header("tieline-hops"), "2");
+    assert_eq!(town.issuer.requests()[0].header("tieline-hops"), "2");
 }
 
 #[tokio::test]
 async fn those_who_waited_share_a_refusal() {
     let refusal = Reply::status(400).body(r#"{"error": "invalid_client"}"#);
-    let town = Town::new(Sink::answering([refusal])).await;
+    let town = Town::new(Receiver::replying([refusal])).await;
     let told = "no access token: the token endpoint responded with 400: invalid_client".to_owned();
     assert_eq!(ten(&town).await, vec![Err(told); 10]);
     assert_eq!((town.asked(), town.bearers().len()), (1, 0));
     // Whoever comes later tries again.
-    town.issuer.answers(token("late"));
+    town.issuer.set_reply(token("late"));
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     assert_eq!(
         (town.asked(), town.bearers()),
@@ -61,7 +61,7 @@ async fn those_who_waited_share_a_refusal() {
 
 #[tokio::test]
 async fn a_token_is_used_until_a_minute_before_its_end() {
-    let mut town = Town::new(Sink::answering([token("first"), token("second")])).await;
+    let mut town = Town::new(Receiver::replying([token("first"), token("second")])).await;
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     let issued = town.system.time();
     for (seconds, asked) in [(3539, 1), (3540, 2), (3540 + 3539, 2)] {
@@ -75,7 +75,7 @@ async fn a_token_is_used_until_a_minute_before_its_end() {
 
 #[tokio::test]
 async fn a_token_that_the_service_refuses_is_replaced_once() {
-    let town = Town::new(Sink::answering([
+    let town = Town::new(Receiver::replying([
         token("first"),
         token("second"),
         token("third"),
@@ -84,7 +84,7 @@ async fn a_token_that_the_service_refuses_is_replaced_once() {
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     // Of the next ten calls, all are refused; when they come again, none is.
     town.server
-        .answers_in_turn(repeat_n(Reply::status(401), 10).chain([Reply::status(200)]));
+        .set_replies(repeat_n(Reply::status(401), 10).chain([Reply::status(200)]));
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     assert_eq!(town.asked(), 2);
     let bearers = town.bearers();
@@ -96,7 +96,7 @@ async fn a_token_that_the_service_refuses_is_replaced_once() {
         )
     );
     // The service has the last word, after one more token.
-    town.server.answers(Reply::status(401));
+    town.server.set_reply(Reply::status(401));
     let process = town.process().await;
     assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 401);
     assert_eq!(
@@ -119,7 +119,7 @@ async fn a_refresh_token_that_can_be_used_once_survives_an_answer_without_a_toke
             .body("access_token=late&token_type=bot&refresh_token=fourth&expires_in=3600"),
     ];
     let town = Town::with(
-        Sink::answering(replies),
+        Receiver::replying(replies),
         &json!({"grant_type": "refresh_token", "refresh_token": "first"}),
     )
     .await;
@@ -134,7 +134,7 @@ async fn a_refresh_token_that_can_be_used_once_survives_an_answer_without_a_toke
     }
     assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200);
     assert_eq!(town.bearers(), ["Bearer late"]);
-    let used = |request: &tests::sink::Request| {
+    let used = |request: &Request| {
         let form = url::form_urlencoded::parse(&request.body);
         form.into_owned()
             .find(|(name, _)| name == "refresh_token")
@@ -142,7 +142,7 @@ async fn a_refresh_token_that_can_be_used_once_survives_an_answer_without_a_toke
             .1
     };
     assert_eq!(
-        town.issuer.got().iter().map(used).collect::<Vec<_>>(),
+        town.issuer.requests().iter().map(used).collect::<Vec<_>>(),
         ["first", "second", "third", "third"]
     );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    sink::Sink,
+    receiver::Receiver,
     stack::{Stack, text, unique},
 };
 
@@ -332,11 +332,11 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
     );
 
     let made = credential(&stack, &["webhooks:read"]).await;
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let condition = json!({"field": "credential_id", "op": "eq", "value": made["id"]});
     let _webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["credential.*", "chat"])
         .set("conditions", condition)
         .create()
@@ -361,7 +361,7 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
         remind(days).await;
         if let Some(kind) = kind {
             expected += 1;
-            let requests = sink.wait_for(expected).await;
+            let requests = receiver.wait_for(expected).await;
             let event: Value = requests[expected - 1].json();
             assert_eq!(
                 (&event["type"], &event["data"]["days_overdue"]),
@@ -383,7 +383,7 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
     stack
         .publish("chat", json!({"credential_id": made["id"]}))
         .await;
-    let kinds: Vec<Value> = sink
+    let kinds: Vec<Value> = receiver
         .wait_for(expected + 1)
         .await
         .iter()
@@ -396,10 +396,10 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
 #[tokio::test]
 async fn changes_are_on_record_without_their_values() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["message"])
         .create()
         .await;

@@ -3,13 +3,13 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
-    sink::Sink,
+    receiver::Receiver,
     stack::{Stack, text, unique},
 };
 
 const KEYS: [&str; 2] = ["0123456789-api-key", "0123456789-secret-key"];
 
-/// A campaign with a provider for SMS and one for e-mails, which a sink stands in for.
+/// A campaign with a provider for SMS and one for e-mails, which a receiver stands in for.
 struct Campaign {
     stack: Stack,
     id: String,
@@ -18,9 +18,9 @@ struct Campaign {
     email: Value,
 }
 
-async fn provider(stack: &Stack, sink: &Sink, channel: &str) -> Value {
+async fn provider(stack: &Stack, receiver: &Receiver, channel: &str) -> Value {
     let body = json!({
-        "name": unique(channel), "provider_id": "gateway", "channel": channel, "send_url": sink.at("/send"),
+        "name": unique(channel), "provider_id": "gateway", "channel": channel, "send_url": receiver.url_of("/send"),
         "api_key": KEYS[0], "secret_key": KEYS[1], "request": {"headers": {"x-tenant": "7"}},
         "callback": {"id_pointer": "/id", "status_pointer": "/status", "statuses": {"ok": "delivered"}},
     });
@@ -28,11 +28,11 @@ async fn provider(stack: &Stack, sink: &Sink, channel: &str) -> Value {
 }
 
 impl Campaign {
-    async fn create(sink: &Sink) -> Self {
+    async fn create(receiver: &Receiver) -> Self {
         let stack = Stack::get();
         let (sms, email) = (
-            provider(&stack, sink, "sms").await,
-            provider(&stack, sink, "email").await,
+            provider(&stack, receiver, "sms").await,
+            provider(&stack, receiver, "email").await,
         );
         let name = unique("Spring");
         let body = json!({
@@ -142,8 +142,8 @@ fn names(report: &Value, list: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn one_that_was_exported_sends_again_once_it_is_imported_with_its_keys() {
-    let sink = Sink::start();
-    let mut campaign = Campaign::create(&sink).await;
+    let receiver = Receiver::start();
+    let mut campaign = Campaign::create(&receiver).await;
     campaign.send().await;
     let bundle = campaign.export().await;
     assert_eq!(bundle["format"], "tieline.campaign/1");
@@ -220,8 +220,8 @@ async fn one_that_was_exported_sends_again_once_it_is_imported_with_its_keys() {
         (&json!(false), true)
     );
     campaign.send().await;
-    let keys: Vec<String> = sink
-        .got()
+    let keys: Vec<String> = receiver
+        .requests()
         .iter()
         .map(|request| request.header("x-api-key").to_owned())
         .collect();
@@ -235,7 +235,7 @@ async fn one_that_was_exported_sends_again_once_it_is_imported_with_its_keys() {
 
 #[tokio::test]
 async fn what_is_there_already_is_left_or_reused_or_stands_beside_the_new() {
-    let campaign = Campaign::create(&Sink::start()).await;
+    let campaign = Campaign::create(&Receiver::start()).await;
     let own = [
         text(&campaign.sms, "name"),
         text(&campaign.email, "name"),
@@ -323,7 +323,7 @@ async fn what_is_there_already_is_left_or_reused_or_stands_beside_the_new() {
 
 #[tokio::test]
 async fn what_is_no_bundle_is_refused() {
-    let campaign = Campaign::create(&Sink::start()).await;
+    let campaign = Campaign::create(&Receiver::start()).await;
     let raw = async |body: String| {
         let request = campaign.stack.request(Method::POST, "/v1/campaigns/import");
         campaign
@@ -367,8 +367,8 @@ async fn what_is_no_bundle_is_refused() {
 
 #[tokio::test]
 async fn a_campaign_is_kept_with_providers_of_its_channels() {
-    let sink = Sink::start();
-    let campaign = Campaign::create(&sink).await;
+    let receiver = Receiver::start();
+    let campaign = Campaign::create(&receiver).await;
     let Campaign {
         stack, sms, email, ..
     } = &campaign;
@@ -405,7 +405,7 @@ async fn a_campaign_is_kept_with_providers_of_its_channels() {
         .problem(409);
 
     // A message goes through its campaign's provider, unless it names another.
-    let other = provider(stack, &sink, "sms").await;
+    let other = provider(stack, &receiver, "sms").await;
     let mut message = campaign.message();
     assert_eq!(
         stack

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::{
     client::Answer,
-    sink::Sink,
+    receiver::Receiver,
     stack::{Stack, text, unique},
 };
 
@@ -22,8 +22,8 @@ async fn publish_with_key(stack: &Stack, key: &str, event: &Value) -> Answer {
 #[tokio::test]
 async fn an_event_is_read_back_with_its_deliveries() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::start();
+    let webhook = stack.webhook().url(receiver.url()).create().await;
     let mut event = stack.event(
         "message",
         json!({"text": "hi", "big": 12_345_678_901_234_567_890_u64}),
@@ -50,7 +50,7 @@ async fn an_event_is_read_back_with_its_deliveries() {
     assert_eq!(delivery["status"], "succeeded");
     assert_eq!(delivery["attempt_count"], 1);
     assert_eq!(
-        sink.only().await.json()["timestamp"],
+        receiver.only().await.json()["timestamp"],
         "2026-01-31T12:00:00Z"
     );
 }
@@ -83,8 +83,8 @@ async fn events_that_are_refused() {
 #[tokio::test]
 async fn a_repeat_under_the_same_key_is_the_same_event() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::start();
+    stack.webhook().url(receiver.url()).create().await;
     let key = unique("key");
     let event = stack.event("message", json!({"number": 1}));
     let first = publish_with_key(&stack, &key, &event).await.expect(202);
@@ -104,15 +104,15 @@ async fn a_repeat_under_the_same_key_is_the_same_event() {
     let results = stack.post("/v1/events/batch", batch).await.expect(202);
     assert_ne!(results["results"][0]["id"], first["id"]);
 
-    let got = sink.wait_for(2).await;
+    let got = receiver.wait_for(2).await;
     assert_eq!(got.len(), 2, "one delivery for each event: {got:#?}");
 }
 
 #[tokio::test]
 async fn a_batch_gives_each_event_its_own_result() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::start();
+    stack.webhook().url(receiver.url()).create().await;
     let key = unique("key");
     let good = |number: u32| stack.event("message", json!({"number": number}));
     let keyed = |number: u32| {
@@ -191,7 +191,7 @@ async fn a_batch_gives_each_event_its_own_result() {
     ]
     "#);
 
-    let got = sink.wait_for(2).await;
+    let got = receiver.wait_for(2).await;
     let mut numbers: Vec<u64> = got
         .iter()
         .filter_map(|request| request.data()["number"].as_u64())
@@ -285,19 +285,19 @@ async fn ones_own_event_types() {
         );
     }
 
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .set("events", json!([kind]))
         .create()
         .await;
     stack.publish(&kind, json!({"number": 8})).await;
-    assert_eq!(sink.only().await.json()["type"], kind.as_str());
+    assert_eq!(receiver.only().await.json()["type"], kind.as_str());
     // Its example is what a test sends.
     webhook.test(json!({})).await;
     assert_eq!(
-        sink.wait_for(2).await[1].json()["data"],
+        receiver.wait_for(2).await[1].json()["data"],
         json!({"number": 7})
     );
 }
@@ -305,10 +305,10 @@ async fn ones_own_event_types() {
 #[tokio::test]
 async fn lists_are_filtered() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["message", "chat"])
         .create()
         .await;
@@ -364,8 +364,8 @@ async fn lists_are_filtered() {
 #[tokio::test]
 async fn repeats_at_the_same_time_are_one_event() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::start();
+    stack.webhook().url(receiver.url()).create().await;
     let key = unique("key");
     let event = stack.event("message", json!({"number": 1}));
     let answers = join_all((0..6).map(|_| publish_with_key(&stack, &key, &event))).await;
@@ -374,7 +374,7 @@ async fn repeats_at_the_same_time_are_one_event() {
         assert_eq!(answer.expect(202), first);
     }
     let other = stack.publish("message", json!({"number": 2})).await;
-    let got = sink
+    let got = receiver
         .wait_until("the other event came", |got| {
             got.iter().any(|r| r.header("webhook-id") == other)
         })
@@ -389,12 +389,12 @@ async fn repeats_at_the_same_time_are_one_event() {
 #[tokio::test]
 async fn a_large_event_arrives_whole() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::start();
+    let webhook = stack.webhook().url(receiver.url()).create().await;
     // On a queue, each of these takes three times the bytes.
     let long = "😀".repeat(60_000);
     let event = stack.publish("message", json!({"text": long})).await;
-    assert_eq!(sink.only().await.data(), json!({"text": long}));
+    assert_eq!(receiver.only().await.data(), json!({"text": long}));
     stack.delivery_until(&event, &webhook, "succeeded").await;
     assert_eq!(stack.event_read(&event).await["data"]["text"], long);
 }

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use standardwebhooks::Webhook as Verifier;
 use tests::{
-    sink::Sink,
+    receiver::Receiver,
     stack::{Stack, text},
 };
 
@@ -42,10 +42,10 @@ async fn value(stack: &Stack, secret: &str, version: &str) -> String {
 #[tokio::test]
 async fn what_was_sealed_before_a_rotation_serves_on_after_it() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let before = stack
         .webhook()
-        .url(sink.at("/{secret.path}"))
+        .url(receiver.url_of("/{secret.path}"))
         .set("secrets", json!({"path": "hidden"}))
         .create()
         .await;
@@ -108,9 +108,13 @@ async fn what_was_sealed_before_a_rotation_serves_on_after_it() {
         "one more key"
     );
 
-    let after = stack.webhook().url(sink.at("/after")).create().await;
+    let after = stack
+        .webhook()
+        .url(receiver.url_of("/after"))
+        .create()
+        .await;
     stack.publish("message", json!({})).await;
-    for request in sink.wait_for(2).await {
+    for request in receiver.wait_for(2).await {
         let secret = if request.path == "/hidden" {
             &before.secret
         } else {

@@ -2,14 +2,14 @@
 
 use tests::{
     load::{counted, publish_many},
-    sink::{Reply, Request, Sink},
+    receiver::{Receiver, Reply, Request},
     stack::Stack,
 };
 
 #[tokio::test]
 async fn no_event_is_lost_or_mixed_up() {
     let stack = Stack::get();
-    let (healthy, failing) = (Sink::start(), Sink::answering([Reply::status(500)]));
+    let (healthy, failing) = (Receiver::start(), Receiver::replying([Reply::status(500)]));
     stack.webhook().url(healthy.url()).create().await;
     stack.webhook().url(failing.url()).retry([1]).create().await;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::{
     load::{counted, publish_many},
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::Stack,
     webhook::Webhook,
 };
@@ -17,8 +17,9 @@ async fn replay(stack: &Stack, webhook: &Webhook, status: &str) -> Value {
         .expect(202)
 }
 
-fn ids(sink: &Sink) -> Vec<String> {
-    sink.got()
+fn ids(receiver: &Receiver) -> Vec<String> {
+    receiver
+        .requests()
         .iter()
         .map(|request| request.header("webhook-id").to_owned())
         .collect()
@@ -27,8 +28,8 @@ fn ids(sink: &Sink) -> Vec<String> {
 #[tokio::test]
 async fn what_was_missed_while_disabled_is_delivered_by_a_replay() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::start();
+    let webhook = stack.webhook().url(receiver.url()).create().await;
     let before = stack.publish("message", json!({})).await;
     stack.delivery_until(&before, &webhook, "succeeded").await;
     webhook.patch(json!({"enabled": false})).await;
@@ -53,7 +54,7 @@ async fn what_was_missed_while_disabled_is_delivered_by_a_replay() {
     for event in &missed {
         stack.delivery_until(event, &webhook, "succeeded").await;
     }
-    let mut got = ids(&sink).split_off(1);
+    let mut got = ids(&receiver).split_off(1);
     got.sort_unstable();
     missed.sort_unstable();
     assert_eq!(got, missed);
@@ -67,8 +68,8 @@ async fn what_was_missed_while_disabled_is_delivered_by_a_replay() {
 #[tokio::test]
 async fn what_failed_is_delivered_by_a_replay() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(500)]);
-    let webhook = stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::replying([Reply::status(500)]);
+    let webhook = stack.webhook().url(receiver.url()).create().await;
     let mut events = Vec::new();
     for number in 0..3 {
         events.push(stack.publish("message", json!({"number": number})).await);
@@ -76,7 +77,7 @@ async fn what_failed_is_delivered_by_a_replay() {
     for event in &events {
         stack.delivery_until(event, &webhook, "failed").await;
     }
-    sink.answers(Reply::status(200));
+    receiver.set_reply(Reply::status(200));
 
     assert_eq!(replay(&stack, &webhook, "succeeded").await["count"], 0);
     assert_eq!(
@@ -90,7 +91,7 @@ async fn what_failed_is_delivered_by_a_replay() {
             Some(2),
             "{delivery}"
         );
-        assert_eq!(ids(&sink).iter().filter(|id| *id == event).count(), 2);
+        assert_eq!(ids(&receiver).iter().filter(|id| *id == event).count(), 2);
     }
     assert_eq!(replay(&stack, &webhook, "failed").await["count"], 0);
 }
@@ -98,8 +99,8 @@ async fn what_failed_is_delivered_by_a_replay() {
 #[tokio::test]
 async fn a_webhook_shows_since_when_it_fails_until_it_succeeds() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(500), Reply::status(503), Reply::status(200)]);
-    let webhook = stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::replying([Reply::status(500), Reply::status(503), Reply::status(200)]);
+    let webhook = stack.webhook().url(receiver.url()).create().await;
     assert_eq!(webhook.read().await["failing_since"], Value::Null);
     let since = async |what: &str, condition: &dyn Fn(&Value) -> bool| {
         stack
@@ -136,17 +137,17 @@ async fn a_limit_is_kept_and_fails_nothing() {
     const LIMIT: usize = 5;
     const EVENTS: usize = 60;
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .set("rate_limit_per_second", LIMIT)
         .create()
         .await;
 
     let published = publish_many(&stack, EVENTS as u64, EVENTS).await;
 
-    let got = sink
+    let got = receiver
         .wait_until("every event came", |got| {
             counted(&published, got).len() == EVENTS
         })
@@ -155,7 +156,7 @@ async fn a_limit_is_kept_and_fails_nothing() {
     for (index, first) in got.iter().enumerate() {
         let within = got[index..]
             .iter()
-            .take_while(|one| one.at - first.at < Duration::from_secs(10))
+            .take_while(|one| one.instant - first.instant < Duration::from_secs(10))
             .count();
         assert!(
             within <= 10 * LIMIT + 1,

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use tests::{
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::Stack,
 };
 
@@ -25,8 +25,9 @@ async fn no_secret_is_in_the_table_on_a_queue_in_a_log_or_in_an_answer() {
     let pair = BASE64_STANDARD.encode(format!("ada:{password}"));
     // Receivers that send back all that they were sent.
     let basic = format!("Authorization: Basic {pair}");
-    let echo =
-        |status, secrets: &[&str]| Sink::answering([Reply::status(status).body(secrets.join(" "))]);
+    let echo = |status, secrets: &[&str]| {
+        Receiver::replying([Reply::status(status).body(secrets.join(" "))])
+    };
     let good = echo(200, &[bot_token, header, signing, password, &basic]);
     let bad = echo(500, &[bot_token, header, plain_signing, api_key]);
     let fields = |builder: tests::webhook::WebhookBuilder| {
@@ -37,7 +38,7 @@ async fn no_secret_is_in_the_table_on_a_queue_in_a_log_or_in_an_answer() {
             .set("body", r#"{"text": "{text}", "key": "{secret.bot_token}"}"#)
     };
     let first = fields(stack.webhook())
-        .url(good.at("/bot{secret.bot_token}/send?token={secret.bot_token}"))
+        .url(good.url_of("/bot{secret.bot_token}/send?token={secret.bot_token}"))
         .set(
             "auth",
             json!({"type": "basic", "username": "ada", "password": password}),
@@ -46,7 +47,7 @@ async fn no_secret_is_in_the_table_on_a_queue_in_a_log_or_in_an_answer() {
         .create()
         .await;
     let second = fields(stack.webhook())
-        .url(bad.at("/bot{secret.bot_token}/send"))
+        .url(bad.url_of("/bot{secret.bot_token}/send"))
         .set(
             "auth",
             json!({"type": "api_key", "header": "x-api-key", "value": api_key}),
@@ -74,8 +75,8 @@ async fn no_secret_is_in_the_table_on_a_queue_in_a_log_or_in_an_answer() {
     assert_eq!(request.path, format!("/bot{bot_token}/send"));
     assert!(request.text().contains(bot_token));
     assert_eq!(request.header("x-token"), header);
-    assert_eq!(bad.got()[0].header("x-api-key"), api_key);
-    assert_eq!(bad.got()[0].header("x-signing"), plain_signing);
+    assert_eq!(bad.requests()[0].header("x-api-key"), api_key);
+    assert_eq!(bad.requests()[0].header("x-signing"), plain_signing);
 
     let mut places = vec![
         ("the table".to_owned(), stack.table_dump().await),
@@ -151,7 +152,7 @@ async fn a_receiver_that_sends_back_all_it_got_puts_no_secret_on_record() {
         "query-token",
         "a-plain-signing-secret-of-an-echo",
     );
-    let sink = Sink::answering([Reply::echo(500)]);
+    let receiver = Receiver::replying([Reply::echo(500)]);
     for (format, body) in [
         (
             "json",
@@ -165,7 +166,7 @@ async fn a_receiver_that_sends_back_all_it_got_puts_no_secret_on_record() {
     ] {
         let webhook = stack
             .webhook()
-            .url(sink.at(&format!(
+            .url(receiver.url_of(&format!(
                 "/{path}/{{secret.named}}?api_key={query}&of={{secret.named}}"
             )))
             .set("format", format)
@@ -193,7 +194,7 @@ async fn a_receiver_that_sends_back_all_it_got_puts_no_secret_on_record() {
             .as_str()
             .expect("a body")
             .to_owned();
-        let got = sink.got();
+        let got = receiver.requests();
         let request = got
             .iter()
             .find(|request| request.header("webhook-id") == event)

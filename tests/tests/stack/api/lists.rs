@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    sink::Sink,
+    receiver::Receiver,
     stack::{Stack, text},
 };
 
@@ -18,8 +18,8 @@ fn ids(page: &Value) -> Vec<String> {
 #[tokio::test]
 async fn pages_follow_each_other_newest_first() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    let webhook = stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::start();
+    let webhook = stack.webhook().url(receiver.url()).create().await;
     let mut published = Vec::new();
     for number in 0..5 {
         published.push(stack.publish("message", json!({"number": number})).await);

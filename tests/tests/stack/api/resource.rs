@@ -4,7 +4,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
-    sink::Sink,
+    receiver::Receiver,
     stack::{Stack, unique},
 };
 
@@ -128,10 +128,10 @@ async fn secrets_can_be_written_and_not_read() {
 #[tokio::test]
 async fn a_patch_changes_what_it_names() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.at("/bot123:AbC-dEf/{secret.path}?token=abcdef"))
+        .url(receiver.url_of("/bot123:AbC-dEf/{secret.path}?token=abcdef"))
         .set("headers", json!({"x-one": "1", "x-two": "2"}))
         .set("secrets", json!({"path": "hidden", "other": "thing"}))
         .set(
@@ -164,7 +164,7 @@ async fn a_patch_changes_what_it_names() {
     assert_eq!(changed, webhook.read().await);
 
     stack.publish("message", json!({})).await;
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(
         (request.path.as_str(), request.query.as_str()),
         ("/bot123:AbC-dEf/hidden", "token=abcdef")

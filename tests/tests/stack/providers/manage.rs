@@ -3,16 +3,16 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::{Stack, text},
 };
 
 #[tokio::test]
 async fn keys_are_taken_and_never_shown() {
-    let (stack, sink) = (Stack::get(), Sink::start());
+    let (stack, receiver) = (Stack::get(), Receiver::start());
     let (api_key, secret_key) = ("AC-an-api-key-0f1e2d3c", "an-auth-token-4b5a69788796");
     let builder = stack
-        .provider("twilio-sms", &sink.url())
+        .provider("twilio-sms", &receiver.url())
         .set("api_key", api_key)
         .set("secret_key", secret_key);
     let provider = builder.create().await;
@@ -45,7 +45,7 @@ async fn keys_are_taken_and_never_shown() {
         .expect(200)["attempt"]
         .take();
     assert_eq!(attempt["status_code"], 200);
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert!(request.header("authorization").starts_with("Basic "));
     assert!(
         request.text().contains("Body=This%20is%20a%20test"),
@@ -98,12 +98,12 @@ async fn keys_are_taken_and_never_shown() {
 
 #[tokio::test]
 async fn names_are_unique_across_channels_and_all_that_is_wrong_is_named() {
-    let (stack, sink) = (Stack::get(), Sink::start());
-    let provider = stack.provider("telegram", &sink.url()).create().await;
+    let (stack, receiver) = (Stack::get(), Receiver::start());
+    let provider = stack.provider("telegram", &receiver.url()).create().await;
     let name = text(&provider.document, "name");
     let other = || {
         stack
-            .provider("sendgrid", &sink.url())
+            .provider("sendgrid", &receiver.url())
             .set("name", name.to_uppercase())
     };
     other().try_create().await.problem(409);
@@ -146,9 +146,10 @@ async fn names_are_unique_across_channels_and_all_that_is_wrong_is_named() {
 #[tokio::test]
 async fn a_test_sends_what_is_given_and_keeps_nothing() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(401).body(r#"{"errors": ["SG.the-wrong-key"]}"#)]);
+    let receiver =
+        Receiver::replying([Reply::status(401).body(r#"{"errors": ["SG.the-wrong-key"]}"#)]);
     let provider = stack
-        .provider("sendgrid", &sink.url())
+        .provider("sendgrid", &receiver.url())
         .set("api_key", "SG.the-wrong-key")
         .create()
         .await;
@@ -167,7 +168,7 @@ async fn a_test_sends_what_is_given_and_keeps_nothing() {
         (&json!(1), &json!(401))
     );
     assert_eq!(attempt["response_body"], r#"{"errors": ["•••"]}"#);
-    let sent = sink.only().await.json();
+    let sent = receiver.only().await.json();
     assert_eq!(
         sent["content"],
         json!([{"type": "text/html", "value": "<p>Hi</p>"}])

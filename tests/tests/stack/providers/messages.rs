@@ -4,14 +4,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
     provider::{Provider, ProviderBuilder},
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::{Stack, text},
 };
 
 /// A provider of SMS that asks for nothing but the default request.
-fn plain(stack: &Stack, sink: &Sink) -> ProviderBuilder {
+fn plain(stack: &Stack, receiver: &Receiver) -> ProviderBuilder {
     let keys = stack
-        .provider("twilio-sms", &sink.url())
+        .provider("twilio-sms", &receiver.url())
         .set("api_key", "an-api-key-of-a-provider");
     let keys = keys.set(
         "secret_key",
@@ -28,10 +28,10 @@ fn sms(provider: &Provider, text: &str) -> Value {
 
 #[tokio::test]
 async fn the_default_request_is_signed() {
-    let (stack, sink) = (Stack::get(), Sink::start());
-    let provider = plain(&stack, &sink).create().await;
+    let (stack, receiver) = (Stack::get(), Receiver::start());
+    let provider = plain(&stack, &receiver).create().await;
     let id = stack.message("messages", sms(&provider, "Hello")).await;
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(request.header("x-api-key"), "an-api-key-of-a-provider");
     assert_eq!(request.header("webhook-id"), id);
     let webhook = standardwebhooks::Webhook::new("whsec_c2VjcmV0LW9mLWEtdGVzdC1vZi1wcm92aWRlcnM=")
@@ -50,8 +50,8 @@ async fn the_default_request_is_signed() {
 
 #[tokio::test]
 async fn the_same_key_twice_is_one_message() {
-    let (stack, sink) = (Stack::get(), Sink::start());
-    let provider = plain(&stack, &sink).create().await;
+    let (stack, receiver) = (Stack::get(), Receiver::start());
+    let provider = plain(&stack, &receiver).create().await;
     let key = tests::stack::unique("key");
     let send = async |text: &str| {
         let request = stack
@@ -80,13 +80,13 @@ async fn the_same_key_twice_is_one_message() {
     assert_eq!(stack.delete(&provider.path("")).await.status, 204);
     assert_eq!(send("Hello").await.expect(202)["id"], first["id"]);
     assert_eq!(send("Another").await.pointers(), ["Idempotency-Key"]);
-    assert_eq!(sink.got().len(), 1);
+    assert_eq!(receiver.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn what_is_wrong_is_refused_and_nothing_sent() {
-    let (stack, sink) = (Stack::get(), Sink::start());
-    let provider = plain(&stack, &sink).create().await;
+    let (stack, receiver) = (Stack::get(), Receiver::start());
+    let provider = plain(&stack, &receiver).create().await;
     for (document, pointers) in [
         (json!({}), vec!["/channel", "/to"]),
         (
@@ -139,17 +139,17 @@ async fn what_is_wrong_is_refused_and_nothing_sent() {
             .await
             .contains(&id)
     );
-    assert_eq!(sink.got().len(), 1);
+    assert_eq!(receiver.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn a_provider_that_is_down_is_tried_again() {
     let stack = Stack::get();
-    let sink = Sink::answering([
+    let receiver = Receiver::replying([
         Reply::status(503),
         Reply::status(200).body(r#"{"id": "theirs-1"}"#),
     ]);
-    let provider = plain(&stack, &sink).create().await;
+    let provider = plain(&stack, &receiver).create().await;
     let id = stack.message("messages", sms(&provider, "Hello")).await;
     let sent = stack.message_until(&id, "sent").await;
     let codes: Vec<&Value> = sent["attempts"]
@@ -160,7 +160,7 @@ async fn a_provider_that_is_down_is_tried_again() {
         .collect();
     assert_eq!(codes, [503, 200]);
     assert_eq!(sent["provider_message_id"], "theirs-1");
-    let got = sink.wait_for(2).await;
+    let got = receiver.wait_for(2).await;
     assert_eq!(got[0].header("webhook-id"), got[1].header("webhook-id"));
     assert_eq!(got[0].json(), got[1].json());
 }
@@ -169,13 +169,13 @@ async fn a_provider_that_is_down_is_tried_again() {
 async fn a_report_that_is_faster_than_the_answer_waits() {
     let stack = Stack::get();
     // The answer that names the id comes with the second attempt.
-    let sink = Sink::answering([
+    let receiver = Receiver::replying([
         Reply::status(500),
         Reply::status(200).body(r#"{"id": "theirs-early"}"#),
     ]);
-    let provider = plain(&stack, &sink).create().await;
+    let provider = plain(&stack, &receiver).create().await;
     let id = stack.message("messages", sms(&provider, "Hello")).await;
-    sink.wait_for(1).await;
+    receiver.wait_for(1).await;
     let report = [
         ("MessageSid", "theirs-early"),
         ("MessageStatus", "delivered"),
@@ -184,7 +184,7 @@ async fn a_report_that_is_faster_than_the_answer_waits() {
     let delivered = stack.message_until(&id, "delivered").await;
     assert_eq!(delivered["provider_message_id"], "theirs-early");
     // One of another provider's says nothing about it.
-    let other = plain(&stack, &sink).create().await;
+    let other = plain(&stack, &receiver).create().await;
     let foreign = [("MessageSid", id.as_str()), ("MessageStatus", "failed")];
     other.report_form(&foreign).await.expect(202);
     stack

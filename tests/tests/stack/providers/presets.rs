@@ -4,7 +4,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tests::{
-    sink::{Reply, Request, Sink},
+    receiver::{Receiver, Reply, Request},
     stack::Stack,
 };
 
@@ -49,11 +49,11 @@ fn kinds(requests: &[Request]) -> Vec<String> {
 
 #[tokio::test]
 async fn twilio_sms() {
-    let (stack, events) = (Stack::get(), Sink::start());
+    let (stack, events) = (Stack::get(), Receiver::start());
     let sid = "SM0f1e2d3c4b5a69788796a5b4c3d2e1f0";
     let answer =
         json!({"sid": sid, "status": "queued", "to": TO, "error_code": null, "num_segments": "1"});
-    let twilio = Sink::answering([Reply::status(201).body(answer.to_string())]);
+    let twilio = Receiver::replying([Reply::status(201).body(answer.to_string())]);
     stack
         .message_webhook()
         .url(events.url())
@@ -134,14 +134,14 @@ async fn twilio_sms() {
         .map(|step| &step["status"])
         .collect();
     assert_eq!(history, ["queued", "sent", "delivered"]);
-    assert_eq!((twilio.got().len(), events.got().len()), (1, 2));
+    assert_eq!((twilio.requests().len(), events.requests().len()), (1, 2));
 }
 
 #[tokio::test]
 async fn twilio_voice() {
-    let (stack, events) = (Stack::get(), Sink::start());
+    let (stack, events) = (Stack::get(), Receiver::start());
     let sid = "CA0f1e2d3c4b5a69788796a5b4c3d2e1f0";
-    let twilio = Sink::answering([
+    let twilio = Receiver::replying([
         Reply::status(201).body(json!({"sid": sid, "status": "queued"}).to_string())
     ]);
     stack
@@ -241,8 +241,8 @@ async fn twilio_voice() {
 
 #[tokio::test]
 async fn sendgrid() {
-    let (stack, events) = (Stack::get(), Sink::start());
-    let sendgrid = Sink::answering([Reply::status(202).header("x-message-id", "14c5d75ce93")]);
+    let (stack, events) = (Stack::get(), Receiver::start());
+    let sendgrid = Receiver::replying([Reply::status(202).header("x-message-id", "14c5d75ce93")]);
     stack
         .message_webhook()
         .url(events.url())
@@ -326,12 +326,12 @@ async fn sendgrid() {
 
 #[tokio::test]
 async fn telegram() {
-    let (stack, events) = (Stack::get(), Sink::start());
+    let (stack, events) = (Stack::get(), Receiver::start());
     let token = "812345:AAE-token_of-a-bot";
     let good = json!({"ok": true, "result": {"message_id": 7, "chat": {"id": 42, "type": "private"}, "text": "Hi"}});
     let bad =
         json!({"ok": false, "error_code": 400, "description": format!("Bad Request: {token}")});
-    let telegram = Sink::answering([
+    let telegram = Receiver::replying([
         Reply::status(200).body(good.to_string()),
         Reply::status(400).body(bad.to_string()),
     ]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    sink::Sink,
+    receiver::Receiver,
     stack::{Stack, text, unique},
 };
 
@@ -22,9 +22,9 @@ async fn one_account_serves_many_services_and_stays_while_one_uses_it() {
         account["authorization"],
         json!({"type": "header", "name": "x-api-key", "value_hint": "ghij"})
     );
-    let sink = Sink::start();
-    let one = stack.service(sink.url()).account(&id).create().await;
-    let other = stack.service(sink.url()).account(&id).create().await;
+    let receiver = Receiver::start();
+    let one = stack.service(receiver.url()).account(&id).create().await;
+    let other = stack.service(receiver.url()).account(&id).create().await;
     assert!(one.id.starts_with("svc_"));
     assert_eq!(
         (&one.document["type"], &one.document["account_id"]),
@@ -38,11 +38,12 @@ async fn one_account_serves_many_services_and_stays_while_one_uses_it() {
         service.send(json!({})).await.problem(404);
     }
     assert!(
-        sink.got()
+        receiver
+            .requests()
             .iter()
             .all(|request| request.header("x-api-key") == "0123456789abcdefghij")
     );
-    assert_eq!(sink.got().len(), 2);
+    assert_eq!(receiver.requests().len(), 2);
     assert_eq!(stack.delete(&path).await.status, 204);
     stack.get_path(&path).await.problem(404);
 }
@@ -50,8 +51,8 @@ async fn one_account_serves_many_services_and_stays_while_one_uses_it() {
 #[tokio::test]
 async fn an_account_can_be_created_with_its_service_and_replaced() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    let service = stack.service(sink.url()).create().await;
+    let receiver = Receiver::start();
+    let service = stack.service(receiver.url()).create().await;
     let first = text(&service.document, "account_id");
     stack
         .get_path(&format!("/v1/accounts/{first}"))
@@ -73,12 +74,16 @@ async fn an_account_can_be_created_with_its_service_and_replaced() {
         .await
         .problem(409);
     service.send(json!({})).await.expect(200);
-    assert_eq!(sink.only().await.header("x-key"), "k");
+    assert_eq!(receiver.only().await.header("x-key"), "k");
     // The name is taken by now: neither the account nor the service is made.
     let name = unique("service");
-    let body = json!({"name": name, "server_url": sink.url(), "account": fresh});
+    let body = json!({"name": name, "server_url": receiver.url(), "account": fresh});
     stack.post("/v1/services", body).await.problem(409);
-    stack.service(sink.url()).set("name", name).create().await;
+    stack
+        .service(receiver.url())
+        .set("name", name)
+        .create()
+        .await;
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tests::{
+    receiver::Receiver,
     service::Service,
-    sink::Sink,
     stack::{Stack, text},
     webhook::Webhook,
 };
@@ -24,11 +24,11 @@ async fn service(stack: &Stack, verification: Value) -> Service {
 }
 
 /// A webhook that takes what this service received.
-async fn taker(stack: &Stack, service: &Service, sink: &Sink) -> Webhook {
+async fn taker(stack: &Stack, service: &Service, receiver: &Receiver) -> Webhook {
     let condition = json!({"field": "service_id", "op": "eq", "value": service.id});
     stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["service.received"])
         .set("conditions", condition)
         .create()
@@ -68,8 +68,8 @@ fn call_at(stack: &Stack, url: &str, body: &str) -> RequestBuilder {
 async fn a_call_becomes_an_event_and_a_delivery() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "github", "secret": SECRET})).await;
-    let sink = Sink::start();
-    taker(&stack, &service, &sink).await;
+    let receiver = Receiver::start();
+    taker(&stack, &service, &receiver).await;
     let body = r#"{"action": "opened", "issue": {"title": "Ünïcode 😀"}}"#;
     let request = call_at(&stack, &format!("{}?a=1&a=2", service.webhook_url()), body);
     let request = request
@@ -83,7 +83,7 @@ async fn a_call_becomes_an_event_and_a_delivery() {
     let id = text(&answer.expect(202), "id");
     assert!(id.starts_with("evt_"));
 
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(request.header("webhook-id"), id);
     let envelope = request.json();
     assert_eq!(envelope["type"], "service.received");
@@ -260,10 +260,10 @@ async fn a_user_who_is_inactive_takes_no_calls() {
 #[tokio::test]
 async fn what_follows_on_a_call_is_for_the_services_user() {
     let stack = Stack::get();
-    let (user, other, sink) = (stack.user().await, stack.user().await, Sink::start());
+    let (user, other, receiver) = (stack.user().await, stack.user().await, Receiver::start());
     let authorization = json!({"type": "header", "name": "x-key", "value": "key-of-the-account"});
     let builder = stack
-        .service(sink.url())
+        .service(receiver.url())
         .authorization(authorization)
         .set("user_id", user.as_str());
     let service = builder.create().await;
@@ -298,7 +298,7 @@ async fn what_follows_on_a_call_is_for_the_services_user() {
             .expect(200);
     };
     assert_eq!(call("first").await, 202);
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(
         (request.path.as_str(), request.header("x-key")),
         (&*format!("/users/{user}/first"), "key-of-the-account")
@@ -312,7 +312,7 @@ async fn what_follows_on_a_call_is_for_the_services_user() {
     assert_eq!(call("while-still-inactive").await, 403);
     active(&user, true).await;
     assert_eq!(call("last").await, 202);
-    let paths: Vec<String> = sink
+    let paths: Vec<String> = receiver
         .wait_for(2)
         .await
         .into_iter()
@@ -328,8 +328,8 @@ async fn what_follows_on_a_call_is_for_the_services_user() {
 async fn a_repeated_call_is_published_once() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "github", "secret": SECRET})).await;
-    let sink = Sink::start();
-    taker(&stack, &service, &sink).await;
+    let receiver = Receiver::start();
+    taker(&stack, &service, &receiver).await;
     let send = async |delivery: &str, body: &str| {
         let request = call(&stack, &service, body).header("x-github-delivery", delivery.to_owned());
         text(&stack.send(request).await.expect(202), "id")
@@ -344,7 +344,7 @@ async fn a_repeated_call_is_published_once() {
     );
     let second = send("d-3", r#"{"n": 3}"#).await;
     assert_ne!(second, first);
-    let got = sink.wait_for(2).await;
+    let got = receiver.wait_for(2).await;
     let mut ids: Vec<&str> = got
         .iter()
         .map(|request| request.header("webhook-id"))
@@ -353,7 +353,7 @@ async fn a_repeated_call_is_published_once() {
     let mut wanted = [first.as_str(), second.as_str()];
     wanted.sort_unstable();
     assert_eq!(ids, wanted);
-    assert_eq!(sink.got().len(), 2);
+    assert_eq!(receiver.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -424,8 +424,8 @@ async fn a_webhook_that_calls_its_own_source_ends() {
             .header("tieline-hops", hops);
         assert_eq!(stack.send(request).await.status, status, "{hops}");
     }
-    let sink = Sink::start();
-    taker(&stack, &service, &sink).await;
+    let receiver = Receiver::start();
+    taker(&stack, &service, &receiver).await;
     stack
         .send(
             stack
@@ -434,5 +434,5 @@ async fn a_webhook_that_calls_its_own_source_ends() {
         )
         .await
         .expect(202);
-    assert_eq!(sink.only().await.header("tieline-hops"), "3");
+    assert_eq!(receiver.only().await.header("tieline-hops"), "3");
 }

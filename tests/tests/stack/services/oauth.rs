@@ -3,8 +3,8 @@
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::{
+    receiver::{Receiver, Reply, Request},
     service::Service,
-    sink::{Reply, Request, Sink},
     stack::Stack,
 };
 
@@ -18,9 +18,9 @@ fn token(access: &str, more: &Value) -> Reply {
         .body(body.to_string())
 }
 
-async fn service(stack: &Stack, server: &Sink, issuer: &Sink, more: Value) -> Service {
+async fn service(stack: &Stack, server: &Receiver, issuer: &Receiver, more: Value) -> Service {
     let mut authorization = json!({
-        "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.at("/token"),
+        "type": "oauth2", "grant_type": "client_credentials", "token_url": issuer.url_of("/token"),
         "client_id": "client:1", "client_secret": "s&cret of the client",
     });
     authorization
@@ -42,9 +42,9 @@ fn form(request: &Request) -> Vec<(String, String)> {
     pairs
 }
 
-fn bearers(server: &Sink) -> Vec<String> {
+fn bearers(server: &Receiver) -> Vec<String> {
     server
-        .got()
+        .requests()
         .iter()
         .map(|request| request.header("authorization").to_owned())
         .collect()
@@ -53,7 +53,10 @@ fn bearers(server: &Sink) -> Vec<String> {
 #[tokio::test]
 async fn ten_at_once_ask_for_one_token() {
     let stack = Stack::get();
-    let (server, issuer) = (Sink::start(), Sink::answering([token("first", &json!({}))]));
+    let (server, issuer) = (
+        Receiver::start(),
+        Receiver::replying([token("first", &json!({}))]),
+    );
     let service = service(
         &stack,
         &server,
@@ -99,8 +102,8 @@ async fn ten_at_once_ask_for_one_token() {
         .await
         .expect(200);
     service.send(json!({})).await.expect(200);
-    assert_eq!(issuer.got().len(), 1);
-    issuer.answers(token("second", &json!({})));
+    assert_eq!(issuer.requests().len(), 1);
+    issuer.set_reply(token("second", &json!({})));
     stack
         .patch(&account, json!({"authorization": {"scope": "a"}}))
         .await
@@ -108,7 +111,7 @@ async fn ten_at_once_ask_for_one_token() {
     service.send(json!({})).await.expect(200);
     assert_eq!(
         (
-            issuer.got().len(),
+            issuer.requests().len(),
             bearers(&server).last().map(String::as_str)
         ),
         (2, Some("Bearer second"))
@@ -124,25 +127,25 @@ async fn an_ended_or_refused_token_is_replaced_once() {
         token("second", &json!({})),
         token("third", &json!({})),
     ];
-    let (server, issuer) = (Sink::start(), Sink::answering(replies));
+    let (server, issuer) = (Receiver::start(), Receiver::replying(replies));
     let service = service(&stack, &server, &issuer, json!({"client_auth": "body"})).await;
     service.send(json!({})).await.expect(200);
     service.send(json!({})).await.expect(200);
     assert_eq!(bearers(&server), ["Bearer first", "Bearer second"]);
-    let request = issuer.got().remove(0);
+    let request = issuer.requests().remove(0);
     assert_eq!(request.header("authorization"), "");
     assert!(form(&request).contains(&(
         "client_secret".to_owned(),
         "s&cret of the client".to_owned()
     )));
 
-    server.answers(Reply::status(401));
+    server.set_reply(Reply::status(401));
     let answer = service.send(json!({"body": {"n": 1}})).await.expect(200);
     assert_eq!(answer["status"], 401, "the service has the last word");
     assert_eq!(bearers(&server)[2..], ["Bearer second", "Bearer third"]);
-    assert_eq!(issuer.got().len(), 3);
+    assert_eq!(issuer.requests().len(), 3);
     assert!(
-        server.got()[2..]
+        server.requests()[2..]
             .iter()
             .all(|request| request.json() == json!({"n": 1}))
     );
@@ -159,14 +162,14 @@ async fn a_refresh_token_that_the_server_replaces_is_kept() {
         token("second", &json!({"expires_in": 0})),
         token("third", &json!({})),
     ];
-    let (server, issuer) = (Sink::start(), Sink::answering(replies));
+    let (server, issuer) = (Receiver::start(), Receiver::replying(replies));
     let more = json!({"grant_type": "refresh_token", "refresh_token": "given"});
     let service = service(&stack, &server, &issuer, more).await;
     for _ in 0..3 {
         service.send(json!({})).await.expect(200);
     }
     let used: Vec<String> = issuer
-        .got()
+        .requests()
         .iter()
         .flat_map(form)
         .filter(|(name, _)| name == "refresh_token")
@@ -184,8 +187,8 @@ async fn a_refresh_token_that_the_server_replaces_is_kept() {
 #[tokio::test]
 async fn a_token_endpoint_that_fails_is_told_without_secrets() {
     let stack = Stack::get();
-    let server = Sink::start();
-    let issuer = Sink::start();
+    let server = Receiver::start();
+    let issuer = Receiver::start();
     let service = service(&stack, &server, &issuer, json!({})).await;
     let refusal = r#"{"error": "invalid_client", "error_description": "no s&cret of the client"}"#;
     for (reply, told) in [
@@ -210,7 +213,7 @@ async fn a_token_endpoint_that_fails_is_told_without_secrets() {
             "the token endpoint responded with 302",
         ),
     ] {
-        issuer.answers(reply);
+        issuer.set_reply(reply);
         let answer = service.send(json!({})).await;
         assert!(!answer.text.contains("cret of"), "{}", answer.text);
         let problem = answer.problem(502);
@@ -219,8 +222,8 @@ async fn a_token_endpoint_that_fails_is_told_without_secrets() {
             format!("The service's account got no access token: {told}")
         );
     }
-    assert_eq!(server.got().len(), 0);
-    issuer.answers(token("late", &json!({})));
+    assert_eq!(server.requests().len(), 0);
+    issuer.set_reply(token("late", &json!({})));
     service.send(json!({})).await.expect(200);
     assert_eq!(bearers(&server), ["Bearer late"]);
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::Stack,
 };
 
@@ -19,10 +19,10 @@ const PACKED: [u8; 58] = [
 #[tokio::test]
 async fn every_method_and_format_arrives() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(201)
+    let receiver = Receiver::replying([Reply::status(201)
         .header("content-type", "application/json")
         .body(r#"{"id": 7}"#)]);
-    let service = stack.service(sink.at("/api/v2")).create().await;
+    let service = stack.service(receiver.url_of("/api/v2")).create().await;
     for (n, (method, format, body, sent, content_type)) in [
         (
             "POST",
@@ -62,7 +62,7 @@ async fn every_method_and_format_arrives() {
         );
         assert_eq!(answer["headers"]["content-type"], "application/json");
         assert!(answer["elapsed_ms"].is_u64());
-        let got = sink.wait_for(n + 1).await.pop().expect("a request");
+        let got = receiver.wait_for(n + 1).await.pop().expect("a request");
         assert_eq!(
             (got.method.as_str(), got.path.as_str()),
             (method, "/api/v2/tickets/7")
@@ -79,16 +79,16 @@ async fn every_method_and_format_arrives() {
 #[tokio::test]
 async fn answers_come_back_whatever_they_are() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let service = stack
-        .service(sink.url())
+        .service(receiver.url())
         .authorization(json!({"type": "header", "name": "x-key", "value": "s3cr3t-k3y"}))
         .create()
         .await;
     let html = Reply::status(500)
         .header("content-type", "text/html")
         .body("<h1>s3cr3t-k3y</h1>");
-    sink.answers(
+    receiver.set_reply(
         html.header("set-cookie", "session=1")
             .header("x-echo", "s3cr3t-k3y"),
     );
@@ -101,15 +101,15 @@ async fn answers_come_back_whatever_they_are() {
     );
     assert!(answer["headers"]["set-cookie"].is_null());
     assert_eq!(answer["headers"]["x-echo"], "•••");
-    sink.answers(Reply::status(302).header("location", "https://example.com/"));
+    receiver.set_reply(Reply::status(302).header("location", "https://example.com/"));
     let answer = service.send(json!({})).await.expect(200);
     assert_eq!(
         (&answer["status"], &answer["body"]),
         (&json!(302), &json!(""))
     );
-    sink.answers(Reply::status(200).body("x".repeat((1 << 20) + 1)));
+    receiver.set_reply(Reply::status(200).body("x".repeat((1 << 20) + 1)));
     service.send(json!({})).await.problem(502);
-    sink.answers(Reply::status(200).body("x".repeat(1 << 20)));
+    receiver.set_reply(Reply::status(200).body("x".repeat(1 << 20)));
     let answer = service.send(json!({})).await.expect(200);
     assert_eq!(answer["body"].as_str().map(str::len), Some(1 << 20));
 }
@@ -124,7 +124,7 @@ async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
         "token-that-was-fetched",
     );
     let issuer =
-        Sink::answering([Reply::status(200).body(json!({"access_token": fetched}).to_string())]);
+        Receiver::replying([Reply::status(200).body(json!({"access_token": fetched}).to_string())]);
     let header =
         json!({"type": "header", "name": "Authorization", "value": format!("Bearer {fixed}")});
     let oauth2 = json!({
@@ -132,9 +132,9 @@ async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
         "client_secret": "0123456789abcdef",
     });
     for (authorization, token) in [(header, fixed), (oauth2, fetched)] {
-        let sink = Sink::answering([Reply::echo(200)]);
+        let receiver = Receiver::replying([Reply::echo(200)]);
         let builder = stack
-            .service(sink.at(&format!("/bot77:{part}/api")))
+            .service(receiver.url_of(&format!("/bot77:{part}/api")))
             .authorization(authorization);
         let service = builder.create().await;
         let sent = service
@@ -150,7 +150,7 @@ async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
         let event = stack.publish("message", json!({})).await;
         let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
 
-        for request in sink.wait_for(2).await {
+        for request in receiver.wait_for(2).await {
             assert_eq!(request.header("authorization"), format!("Bearer {token}"));
             assert!(request.path.contains(part), "{request:?}");
         }
@@ -168,7 +168,7 @@ async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
             "the rest is there: {body}"
         );
 
-        sink.answers(
+        receiver.set_reply(
             Reply::status(200)
                 .header("content-encoding", "gzip")
                 .body(PACKED),
@@ -185,8 +185,8 @@ async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
 #[tokio::test]
 async fn a_path_never_leaves_the_service() {
     let stack = Stack::get();
-    let sink = Sink::start();
-    let service = stack.service(sink.at("/api")).create().await;
+    let receiver = Receiver::start();
+    let service = stack.service(receiver.url_of("/api")).create().await;
     for path in [
         "..",
         "/../admin",
@@ -209,7 +209,7 @@ async fn a_path_never_leaves_the_service() {
     ] {
         service.send(json!({"headers": headers})).await.problem(422);
     }
-    assert_eq!(sink.got().len(), 0);
+    assert_eq!(receiver.requests().len(), 0);
     service
         .send(json!({"path": "https://evil.example.com/"}))
         .await
@@ -219,11 +219,11 @@ async fn a_path_never_leaves_the_service() {
 #[tokio::test]
 async fn whoever_gives_no_answer_leads_to_the_services_own_message() {
     let stack = Stack::get();
-    let unreachable = Sink::start().url();
+    let unreachable = Receiver::start().url();
     let (hung, dripping, plain) = (
-        Sink::answering([Reply::hang()]),
-        Sink::answering([Reply::drip()]),
-        Sink::start(),
+        Receiver::replying([Reply::hang()]),
+        Receiver::replying([Reply::drip()]),
+        Receiver::start(),
     );
     for (url, least, reason) in [
         (unreachable, 0, "connection_refused"),

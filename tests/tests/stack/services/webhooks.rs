@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::{Stack, text, unique},
 };
 
@@ -18,11 +18,11 @@ fn to(service: &str, path: &str) -> [(&'static str, Value); 3] {
 #[tokio::test]
 async fn a_delivery_carries_the_accounts_authorization() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let authorization =
         json!({"type": "header", "name": "X-Api-Key", "value": "key-of-the-account"});
     let service = stack
-        .service(sink.at("/api/v2"))
+        .service(receiver.url_of("/api/v2"))
         .authorization(authorization)
         .create()
         .await;
@@ -42,7 +42,7 @@ async fn a_delivery_carries_the_accounts_authorization() {
         .publish("message", json!({"ticket": {"id": 7}, "by": "a b/c"}))
         .await;
 
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(
         (request.path.as_str(), request.query.as_str()),
         ("/api/v2/tickets/7/comments", "by=a%20b%2Fc")
@@ -52,11 +52,11 @@ async fn a_delivery_carries_the_accounts_authorization() {
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
     assert_eq!(
         delivery["attempts"][0]["request"]["url"],
-        sink.at("/api/v2/tickets/7/comments?by=a%20b%2Fc")
+        receiver.url_of("/api/v2/tickets/7/comments?by=a%20b%2Fc")
     );
 
     // What the service is, is decided when it is called.
-    let other = Sink::start();
+    let other = Receiver::start();
     stack
         .patch(&service.path(""), json!({"server_url": other.url()}))
         .await
@@ -71,8 +71,8 @@ async fn a_delivery_carries_the_accounts_authorization() {
 async fn a_refused_token_is_renewed_within_the_attempt() {
     let stack = Stack::get();
     let token = |access: &str| Reply::status(200).body(json!({"access_token": access}).to_string());
-    let issuer = Sink::answering([token("old-token"), token("new-token")]);
-    let sink = Sink::answering([
+    let issuer = Receiver::replying([token("old-token"), token("new-token")]);
+    let receiver = Receiver::replying([
         Reply::status(401),
         Reply::status(200).body("you sent new-token"),
     ]);
@@ -81,7 +81,7 @@ async fn a_refused_token_is_renewed_within_the_attempt() {
         "client_secret": "0123456789abcdef",
     });
     let service = stack
-        .service(sink.url())
+        .service(receiver.url())
         .authorization(authorization)
         .create()
         .await;
@@ -96,17 +96,17 @@ async fn a_refused_token_is_renewed_within_the_attempt() {
     let attempts = delivery["attempts"].as_array().expect("attempts");
     assert_eq!(attempts.len(), 1, "{delivery}");
     assert_eq!(attempts[0]["response_body"], "you sent •••");
-    let tokens: Vec<String> = sink
-        .got()
+    let tokens: Vec<String> = receiver
+        .requests()
         .iter()
         .map(|request| request.header("authorization").to_owned())
         .collect();
     assert_eq!(tokens, ["Bearer old-token", "Bearer new-token"]);
-    assert_eq!(issuer.got().len(), 2);
+    assert_eq!(issuer.requests().len(), 2);
 
     // Without a token there is a failed attempt that says so.
-    issuer.answers(Reply::status(400).body(r#"{"error": "invalid_scope"}"#));
-    sink.answers(Reply::status(401));
+    issuer.set_reply(Reply::status(400).body(r#"{"error": "invalid_scope"}"#));
+    receiver.set_reply(Reply::status(401));
     let event = stack.publish("message", json!({})).await;
     let delivery = stack.delivery_until(&event, &webhook, "failed").await;
     assert_eq!(
@@ -125,16 +125,16 @@ async fn a_service_stays_while_a_webhook_sends_to_it() {
     }
     let webhook = builder.create().await;
     stack.delete(&service.path("")).await.problem(409);
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let changed = stack
-        .patch(&webhook.path(""), json!({"url": sink.url()}))
+        .patch(&webhook.path(""), json!({"url": receiver.url()}))
         .await
         .expect(200);
     assert_eq!(
         (&changed["service_id"], &changed["path"]),
         (&Value::Null, &Value::Null)
     );
-    assert_eq!(text(&changed, "url"), sink.url());
+    assert_eq!(text(&changed, "url"), receiver.url());
     assert_eq!(stack.delete(&service.path("")).await.status, 204);
     let back = stack
         .patch(
@@ -254,11 +254,11 @@ async fn what_a_service_gets_is_for_those_to_write_who_may_send_to_it() {
 #[tokio::test]
 async fn only_the_account_writes_the_header_that_authenticates() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let authorization =
         |name: &str| json!({"type": "header", "name": name, "value": "key-of-the-account"});
     let service = stack
-        .service(sink.url())
+        .service(receiver.url())
         .authorization(authorization("X-Other"))
         .create()
         .await;
@@ -285,5 +285,5 @@ async fn only_the_account_writes_the_header_that_authenticates() {
     let delivery = stack.delivery_until(&event, &webhook, "blocked").await;
     let error = text(&delivery["attempts"][0], "error");
     assert!(error.contains("x-tenant"), "{error}");
-    assert!(sink.got().is_empty());
+    assert!(receiver.requests().is_empty());
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tests::{
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::{Stack, text},
 };
 
@@ -29,13 +29,13 @@ fn time(value: &Value) -> Timestamp {
 #[tokio::test]
 async fn redirects_are_success_and_are_not_followed() {
     let stack = Stack::get();
-    let elsewhere = Sink::start();
+    let elsewhere = Receiver::start();
     let reply = Reply::status(302).header("location", elsewhere.url());
-    let sink = Sink::answering([reply]);
-    let lenient = stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::replying([reply]);
+    let lenient = stack.webhook().url(receiver.url()).create().await;
     let strict = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .set("success", "2xx")
         .create()
         .await;
@@ -46,27 +46,27 @@ async fn redirects_are_success_and_are_not_followed() {
     assert_eq!(attempts(&delivery), [(1, Some(302))]);
     let delivery = stack.delivery_until(&event, &strict, "failed").await;
     assert_eq!(attempts(&delivery), [(1, Some(302))]);
-    assert_eq!(elsewhere.got().len(), 0);
+    assert_eq!(elsewhere.requests().len(), 0);
 }
 
 #[tokio::test]
 async fn a_failure_is_retried_until_success() {
     let stack = Stack::get();
-    let sink = Sink::answering([
+    let receiver = Receiver::replying([
         Reply::status(500).body("oops"),
         Reply::status(404),
         Reply::status(204),
     ]);
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .retry([1, 1, 600])
         .create()
         .await;
 
     let event = stack.publish("message", json!({})).await;
 
-    let got = sink.wait_for(3).await;
+    let got = receiver.wait_for(3).await;
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
     assert_eq!(
         attempts(&delivery),
@@ -90,17 +90,17 @@ async fn a_failure_is_retried_until_success() {
 async fn an_end_without_success_is_told_to_other_webhooks() {
     let stack = Stack::get();
     // A port that had a listener a moment ago, and has none now.
-    let unreachable = Sink::start().url();
+    let unreachable = Receiver::start().url();
     let failing = stack.webhook().url(unreachable).retry([1]).create().await;
-    let sink = Sink::answering([Reply::status(503)]);
+    let receiver = Receiver::replying([Reply::status(503)]);
     let told = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["webhook.delivery_failed"])
         .about(&failing)
         .create()
         .await;
-    let third = Sink::start();
+    let third = Receiver::start();
     stack
         .webhook()
         .url(third.url())
@@ -117,7 +117,7 @@ async fn an_end_without_success_is_told_to_other_webhooks() {
         delivery["attempts"][1]["error"],
         "unreachable: the connection was refused"
     );
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(request.json()["type"], "webhook.delivery_failed");
     let data = &request.json()["data"];
     assert_eq!(data["event_id"], event.as_str());
@@ -129,22 +129,22 @@ async fn an_end_without_success_is_told_to_other_webhooks() {
     stack
         .delivery_until(request.header("webhook-id"), &told, "failed")
         .await;
-    let passed = Sink::start();
+    let passed = Receiver::start();
     stack.webhook().url(passed.url()).create().await;
     stack.publish("message", json!({})).await;
     passed.wait_for(1).await;
-    assert_eq!(third.got().len(), 0);
+    assert_eq!(third.requests().len(), 0);
 }
 
 #[tokio::test]
 async fn answers_that_do_not_come_in_time_are_failures() {
     let stack = Stack::get();
-    let hung = Sink::answering([Reply::hang()]);
-    let dripping = Sink::answering([Reply::drip()]);
-    let webhook = |sink: &Sink| {
+    let hung = Receiver::replying([Reply::hang()]);
+    let dripping = Receiver::replying([Reply::drip()]);
+    let webhook = |receiver: &Receiver| {
         stack
             .webhook()
-            .url(sink.url())
+            .url(receiver.url())
             .set("timeout_seconds", 1)
             .create()
     };
@@ -172,9 +172,14 @@ async fn answers_that_do_not_come_in_time_are_failures() {
 #[tokio::test]
 async fn gone_disables_the_webhook() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(410)]);
-    let webhook = stack.webhook().url(sink.url()).retry([1, 1]).create().await;
-    let told = Sink::start();
+    let receiver = Receiver::replying([Reply::status(410)]);
+    let webhook = stack
+        .webhook()
+        .url(receiver.url())
+        .retry([1, 1])
+        .create()
+        .await;
+    let told = Receiver::start();
     stack
         .webhook()
         .url(told.url())
@@ -200,7 +205,7 @@ async fn gone_disables_the_webhook() {
     let later = stack.publish("message", json!({})).await;
     assert_eq!(stack.event_read(&later).await["deliveries"], json!([]));
 
-    sink.answers(Reply::status(200));
+    receiver.set_reply(Reply::status(200));
     let read = webhook.patch(json!({"enabled": true})).await;
     assert_eq!(
         (&read["status"], &read["disabled_reason"]),
@@ -213,13 +218,13 @@ async fn gone_disables_the_webhook() {
 #[tokio::test]
 async fn a_receiver_can_ask_for_time() {
     let stack = Stack::get();
-    let sink = Sink::answering([
+    let receiver = Receiver::replying([
         Reply::status(429).header("retry-after", "4"),
         Reply::status(200),
     ]);
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .retry([1, 600])
         .create()
         .await;
@@ -241,8 +246,13 @@ async fn a_receiver_can_ask_for_time() {
 #[tokio::test]
 async fn a_delivery_can_be_tried_again_by_hand() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(500), Reply::status(500), Reply::status(200)]);
-    let webhook = stack.webhook().url(sink.url()).retry([600]).create().await;
+    let receiver = Receiver::replying([Reply::status(500), Reply::status(500), Reply::status(200)]);
+    let webhook = stack
+        .webhook()
+        .url(receiver.url())
+        .retry([600])
+        .create()
+        .await;
     let event = stack.publish("message", json!({"text": "again"})).await;
     let delivery = stack.delivery_until(&event, &webhook, "retrying").await;
     let due =
@@ -252,7 +262,7 @@ async fn a_delivery_can_be_tried_again_by_hand() {
     let path = format!("/v1/deliveries/{}/retry", text(&delivery, "id"));
     let accepted = stack.post(&path, Value::Null).await.expect(202);
     assert_eq!(accepted["status"], "retrying");
-    sink.wait_for(2).await;
+    receiver.wait_for(2).await;
     let retried = |delivery: &Value| attempts(delivery).len() == 2;
     let delivery = stack
         .delivery_when(&event, &webhook, "tried twice", retried)
@@ -268,7 +278,7 @@ async fn a_delivery_can_be_tried_again_by_hand() {
 
     // Also one that succeeded.
     stack.post(&path, Value::Null).await.expect(202);
-    let got = sink.wait_for(4).await;
+    let got = receiver.wait_for(4).await;
     assert!(
         got.iter()
             .all(|request| request.header("webhook-id") == event)
@@ -283,7 +293,7 @@ async fn a_delivery_can_be_tried_again_by_hand() {
 #[tokio::test]
 async fn schedules_end() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(503).header("retry-after", "600")]);
+    let receiver = Receiver::replying([Reply::status(503).header("retry-after", "600")]);
     let policies = [
         (json!({"type": "none"}), 1),
         (
@@ -298,7 +308,7 @@ async fn schedules_end() {
         webhooks.push((
             stack
                 .webhook()
-                .url(sink.url())
+                .url(receiver.url())
                 .set("retry", policy)
                 .create()
                 .await,
@@ -316,21 +326,21 @@ async fn schedules_end() {
 #[tokio::test]
 async fn failures_are_told_in_words() {
     let stack = Stack::get();
-    let plain = Sink::start();
+    let plain = Receiver::start();
     let tls = plain.url().replace("http://", "https://");
     let webhook = stack.webhook().url(tls).create().await;
     let event = stack.publish("message", json!({})).await;
     let delivery = stack.delivery_until(&event, &webhook, "failed").await;
     let error = text(&delivery["attempts"][0], "error");
     assert!(error.starts_with("unreachable: TLS failed"), "{error}");
-    assert_eq!(plain.got().len(), 0);
+    assert_eq!(plain.requests().len(), 0);
 }
 
 #[tokio::test]
 async fn of_a_long_answer_the_beginning_is_kept() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(200).body("é".repeat(20_000))]);
-    let webhook = stack.webhook().url(sink.url()).create().await;
+    let receiver = Receiver::replying([Reply::status(200).body("é".repeat(20_000))]);
+    let webhook = stack.webhook().url(receiver.url()).create().await;
     let event = stack.publish("message", json!({})).await;
     let delivery = stack.delivery_until(&event, &webhook, "succeeded").await;
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Which events a webhook gets.
 
 use serde_json::{Value, json};
-use tests::{sink::Sink, stack::Stack};
+use tests::{receiver::Receiver, stack::Stack};
 
 #[tokio::test]
 async fn conditions_decide() {
@@ -83,18 +83,18 @@ async fn conditions_decide() {
 #[tokio::test]
 async fn what_does_not_match_is_not_delivered() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let urgent = json!({"field": "priority", "op": "in", "value": ["high", "urgent"]});
     stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["ticket.*"])
         .conditions(urgent)
         .create()
         .await;
     stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .set("enabled", false)
         .events(["ticket.*"])
         .create()
@@ -108,7 +108,7 @@ async fn what_does_not_match_is_not_delivered() {
         .publish("ticket.status_changed", json!({"priority": "high"}))
         .await;
 
-    assert_eq!(sink.only().await.header("webhook-id"), high);
+    assert_eq!(receiver.only().await.header("webhook-id"), high);
     for event in [low, other] {
         assert_eq!(stack.event_read(&event).await["deliveries"], json!([]));
     }

@@ -2,24 +2,24 @@
 
 use serde_json::{Value, json};
 use tests::{
-    sink::{Request, Sink},
+    receiver::{Receiver, Request},
     stack::Stack,
 };
 
 #[tokio::test]
 async fn an_event_reaches_the_webhook_that_asks_for_it() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["message"])
         .create()
         .await;
 
     let event = stack.publish("message", json!({"text": "hi"})).await;
 
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(request.method, "POST");
     assert_eq!(request.header("content-type"), "application/json");
     assert_eq!(request.header("webhook-id"), event);
@@ -29,7 +29,7 @@ async fn an_event_reaches_the_webhook_that_asks_for_it() {
     assert_eq!(delivery["attempts"][0]["status_code"], 200);
     assert_eq!(
         delivery["attempts"][0]["request"],
-        json!({"method": "POST", "url": sink.url()})
+        json!({"method": "POST", "url": receiver.url()})
     );
 }
 
@@ -40,7 +40,7 @@ const NASTY: &str =
 #[tokio::test]
 async fn every_method_and_format_carries_every_value() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let templates = [
         (
             "json",
@@ -56,11 +56,11 @@ async fn every_method_and_format_carries_every_value() {
         for (format, template) in templates {
             let webhook = || stack.webhook().set("method", method).set("format", format);
             webhook()
-                .url(sink.at(&format!("/{method}/{format}/envelope")))
+                .url(receiver.url_of(&format!("/{method}/{format}/envelope")))
                 .create()
                 .await;
             webhook()
-                .url(sink.at(&format!("/{method}/{format}/template")))
+                .url(receiver.url_of(&format!("/{method}/{format}/template")))
                 .set("body", template)
                 .create()
                 .await;
@@ -70,7 +70,7 @@ async fn every_method_and_format_carries_every_value() {
     let data = json!({"text": NASTY, "count": 3, "list": [1, {"a": NASTY}]});
     stack.publish("message", data.clone()).await;
 
-    for request in sink.wait_for(30).await {
+    for request in receiver.wait_for(30).await {
         let path: Vec<&str> = request.path.split('/').collect();
         let [_, method, format, kind] = path[..] else {
             panic!("{}", request.path)
@@ -94,7 +94,7 @@ async fn every_method_and_format_carries_every_value() {
             (_, kind) => check_form(&request, kind, &data),
         }
     }
-    assert_eq!(sink.got().len(), 30);
+    assert_eq!(receiver.requests().len(), 30);
 }
 
 fn check_xml(request: &Request, kind: &str) {
@@ -145,10 +145,10 @@ fn check_form(request: &Request, kind: &str, data: &Value) {
 #[tokio::test]
 async fn a_chat_bot_is_called_with_its_token_in_the_url() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.at("/bot{secret.bot_token}/sendMessage"))
+        .url(receiver.url_of("/bot{secret.bot_token}/sendMessage"))
         .events(["ticket.created"])
         .set("secrets", json!({"bot_token": "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"}))
         .set("body", r#"{"parse_mode": "html", "chat_id": "-100200300", "text": "link for request: {link_staff}"}"#)
@@ -160,7 +160,7 @@ async fn a_chat_bot_is_called_with_its_token_in_the_url() {
         .publish("ticket.created", json!({"link_staff": link}))
         .await;
 
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(
         request.path,
         "/bot123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11/sendMessage"
@@ -183,10 +183,10 @@ async fn a_chat_bot_is_called_with_its_token_in_the_url() {
 #[tokio::test]
 async fn a_note_goes_to_the_parent_ticket_when_an_end_user_replied() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     stack
         .webhook()
-        .url(sink.at("/api/v2/tickets/{parent_ticket_id}/comments/"))
+        .url(receiver.url_of("/api/v2/tickets/{parent_ticket_id}/comments/"))
         .events(["ticket.reply_added"])
         .conditions(json!({"field": "last_reply.author", "op": "eq", "value": "end_user"}))
         .set(
@@ -204,7 +204,7 @@ async fn a_note_goes_to_the_parent_ticket_when_an_end_user_replied() {
     stack.publish("ticket.reply_added", reply("agent")).await;
     let wanted = stack.publish("ticket.reply_added", reply("end_user")).await;
 
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(request.header("webhook-id"), wanted);
     assert_eq!(request.path, "/api/v2/tickets/42/comments/");
     assert_eq!(
@@ -220,10 +220,10 @@ async fn a_note_goes_to_the_parent_ticket_when_an_end_user_replied() {
 #[tokio::test]
 async fn a_value_keeps_to_its_place_in_the_url_and_in_headers() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.at("/t/{id}/x?q={id}&more={missing.tag}"))
+        .url(receiver.url_of("/t/{id}/x?q={id}&more={missing.tag}"))
         .set(
             "headers",
             json!({"x-subject": "about {subject} in {event.type} by {webhook.name}"}),
@@ -235,7 +235,7 @@ async fn a_value_keeps_to_its_place_in_the_url_and_in_headers() {
     let good = stack
         .publish("message", json!({"id": "a/b?c#d&e=f g", "subject": "tea"}))
         .await;
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(request.path, "/t/a%2Fb%3Fc%23d%26e%3Df%20g/x");
     assert_eq!(request.query, "q=a%2Fb%3Fc%23d%26e%3Df%20g&more=");
     let name = webhook.document["name"].as_str().expect("name");
@@ -261,16 +261,16 @@ async fn a_value_keeps_to_its_place_in_the_url_and_in_headers() {
         let error = delivery["attempts"][0]["error"].as_str().expect("error");
         assert!(error.contains("blocked") && error.contains(tag), "{error}");
     }
-    assert_eq!(sink.got().len(), 1);
+    assert_eq!(receiver.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn a_key_goes_into_the_header_that_was_named() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .set(
             "auth",
             json!({"type": "api_key", "header": "X-Api-Key", "value": "the key"}),
@@ -278,7 +278,7 @@ async fn a_key_goes_into_the_header_that_was_named() {
         .create()
         .await;
     stack.publish("message", json!({})).await;
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(request.header("x-api-key"), "the key");
     assert_eq!(request.header("authorization"), "");
 }

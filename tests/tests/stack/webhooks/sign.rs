@@ -3,7 +3,7 @@
 use serde_json::json;
 use standardwebhooks::Webhook as Verifier;
 use tests::{
-    sink::{Request, Sink},
+    receiver::{Receiver, Request},
     stack::{Stack, text},
 };
 
@@ -21,7 +21,7 @@ fn verify(request: &Request, secret: &str) -> bool {
 #[tokio::test]
 async fn the_seven_events_of_a_chat_platform_reach_one_webhook_signed() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let kinds = [
         "chat",
         "message",
@@ -33,7 +33,7 @@ async fn the_seven_events_of_a_chat_platform_reach_one_webhook_signed() {
     ];
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["chat", "message", "insight.*"])
         .create()
         .await;
@@ -43,7 +43,7 @@ async fn the_seven_events_of_a_chat_platform_reach_one_webhook_signed() {
     }
     stack.publish("ticket.created", json!({})).await;
 
-    let got = sink.wait_for(kinds.len()).await;
+    let got = receiver.wait_for(kinds.len()).await;
     let mut came: Vec<String> = got
         .iter()
         .map(|request| text(&request.json(), "type"))
@@ -64,11 +64,11 @@ async fn the_seven_events_of_a_chat_platform_reach_one_webhook_signed() {
 #[tokio::test]
 async fn both_secrets_sign_while_one_replaces_the_other() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let old = "a plain secret, its bytes are the key";
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .set("secret", old)
         .create()
         .await;
@@ -82,18 +82,18 @@ async fn both_secrets_sign_while_one_replaces_the_other() {
         )
     };
     stack.publish("message", json!({})).await;
-    assert!(verify(&sink.wait_for(1).await[0], old));
+    assert!(verify(&receiver.wait_for(1).await[0], old));
 
     let new = rotate(json!({"overlap_seconds": 600})).await;
     assert_ne!(new, old);
     stack.publish("message", json!({})).await;
-    let during = sink.wait_for(2).await.swap_remove(1);
+    let during = receiver.wait_for(2).await.swap_remove(1);
     assert_eq!(during.header("webhook-signature").split(' ').count(), 2);
     assert!(verify(&during, old) && verify(&during, &new));
 
     let last = rotate(json!({"overlap_seconds": 0})).await;
     stack.publish("message", json!({})).await;
-    let after = sink.wait_for(3).await.swap_remove(2);
+    let after = receiver.wait_for(3).await.swap_remove(2);
     assert_eq!(after.header("webhook-signature").split(' ').count(), 1);
     assert!(verify(&after, &last) && !verify(&after, &new) && !verify(&after, old));
 }
@@ -101,10 +101,10 @@ async fn both_secrets_sign_while_one_replaces_the_other() {
 #[tokio::test]
 async fn the_secret_itself_can_be_sent_in_a_header() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .set(
             "signing",
             json!({"type": "header", "name": "X-Hook-Secret"}),
@@ -112,7 +112,7 @@ async fn the_secret_itself_can_be_sent_in_a_header() {
         .create();
     let webhook = webhook.await;
     stack.publish("message", json!({})).await;
-    let request = sink.only().await;
+    let request = receiver.only().await;
     assert_eq!(request.header("x-hook-secret"), webhook.secret);
     assert_eq!(request.header("webhook-signature"), "");
 }

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 use tests::{
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::{Stack, text},
     webhook::Webhook,
 };
 
 /// A webhook whose delivery failed once and waits for its second attempt.
-async fn waiting(stack: &Stack, sink: &Sink) -> (Webhook, String, String) {
+async fn waiting(stack: &Stack, receiver: &Receiver) -> (Webhook, String, String) {
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .retry([4, 1, 1])
         .create()
         .await;
@@ -23,8 +23,8 @@ async fn waiting(stack: &Stack, sink: &Sink) -> (Webhook, String, String) {
 #[tokio::test]
 async fn disabling_cancels_queued_retries_for_good() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(500)]);
-    let (webhook, event, id) = waiting(&stack, &sink).await;
+    let receiver = Receiver::replying([Reply::status(500)]);
+    let (webhook, event, id) = waiting(&stack, &receiver).await;
 
     webhook.patch(json!({"enabled": false})).await;
     assert_eq!(
@@ -44,14 +44,14 @@ async fn disabling_cancels_queued_retries_for_good() {
     );
 
     stack.logged("delivery", &[&id, "cancelled"]).await;
-    assert_eq!(sink.got().len(), 1);
+    assert_eq!(receiver.requests().len(), 1);
     let delivery = stack.delivery(&event, &webhook).await;
     assert_eq!(
         (&delivery["status"], &delivery["attempt_count"]),
         (&json!("cancelled"), &json!(1))
     );
 
-    sink.answers(Reply::status(200));
+    receiver.set_reply(Reply::status(200));
     let next = stack.publish("message", json!({})).await;
     stack.delivery_until(&next, &webhook, "succeeded").await;
 }
@@ -59,8 +59,8 @@ async fn disabling_cancels_queued_retries_for_good() {
 #[tokio::test]
 async fn deleting_cancels_queued_retries() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(500)]);
-    let (webhook, event, id) = waiting(&stack, &sink).await;
+    let receiver = Receiver::replying([Reply::status(500)]);
+    let (webhook, event, id) = waiting(&stack, &receiver).await;
 
     webhook.delete().await;
     assert_eq!(
@@ -69,7 +69,7 @@ async fn deleting_cancels_queued_retries() {
         "at once"
     );
     stack.logged("delivery", &[&id, "cancelled"]).await;
-    assert_eq!(sink.got().len(), 1);
+    assert_eq!(receiver.requests().len(), 1);
     let list = format!("/v1/deliveries?webhook_id={}&status=cancelled", webhook.id);
     assert_eq!(
         stack.get_path(&list).await.expect(200)["data"][0]["id"],

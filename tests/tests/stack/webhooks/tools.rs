@@ -2,17 +2,17 @@
 
 use serde_json::json;
 use tests::{
-    sink::{Reply, Sink},
+    receiver::{Receiver, Reply},
     stack::{Stack, text},
 };
 
 #[tokio::test]
 async fn a_test_sends_now_and_tells_what_came_back() {
     let stack = Stack::get();
-    let sink = Sink::answering([Reply::status(418).body("short and stout")]);
+    let receiver = Receiver::replying([Reply::status(418).body("short and stout")]);
     let webhook = stack
         .webhook()
-        .url(sink.url())
+        .url(receiver.url())
         .events(["insight.*"])
         .set("timeout_seconds", 1)
         .create()
@@ -25,7 +25,7 @@ async fn a_test_sends_now_and_tells_what_came_back() {
     );
     assert_eq!(attempt["response_body"], "short and stout");
     assert_eq!(attempt["error"], "the receiver responded with 418");
-    let sample = sink.only().await;
+    let sample = receiver.only().await;
     assert!(text(&sample.json(), "type").starts_with("insight."));
     assert!(
         sample.json()["data"]
@@ -35,10 +35,10 @@ async fn a_test_sends_now_and_tells_what_came_back() {
 
     let event = json!({"type": "message", "data": {"text": "mine"}});
     webhook.test(json!({"event": event})).await;
-    let given = sink.wait_for(2).await.swap_remove(1);
+    let given = receiver.wait_for(2).await.swap_remove(1);
     assert_eq!(given.json()["data"], event["data"]);
 
-    sink.answers(Reply::hang());
+    receiver.set_reply(Reply::hang());
     let attempt = webhook.test(json!({})).await;
     assert_eq!(
         (&attempt["status_code"], &attempt["error"]),
@@ -57,10 +57,10 @@ async fn a_test_sends_now_and_tells_what_came_back() {
 #[tokio::test]
 async fn a_preview_shows_the_request_without_secrets_and_sends_nothing() {
     let stack = Stack::get();
-    let sink = Sink::start();
+    let receiver = Receiver::start();
     let webhook = stack
         .webhook()
-        .url(sink.at("/bot{secret.bot}/send?to={to}"))
+        .url(receiver.url_of("/bot{secret.bot}/send?to={to}"))
         .conditions(json!({"field": "count", "op": "gt", "value": 5}))
         .set("secrets", json!({"bot": "123456:abcdef"}))
         .set(
@@ -89,7 +89,10 @@ async fn a_preview_shows_the_request_without_secrets_and_sends_nothing() {
     );
     let request = &mut rendered["request"];
     assert_eq!(request["method"], "POST");
-    assert_eq!(request["url"], sink.at("/bot•••/send?to=%C3%A4%20b"));
+    assert_eq!(
+        request["url"],
+        receiver.url_of("/bot•••/send?to=%C3%A4%20b")
+    );
     assert_eq!(
         request["body"],
         r#"{"text": "\"hi\"", "bot": "•••", "n": null}"#
@@ -105,7 +108,7 @@ async fn a_preview_shows_the_request_without_secrets_and_sends_nothing() {
         "{blocked}"
     );
     webhook.test(json!({})).await;
-    assert_eq!(sink.got().len(), 1, "only the test was sent");
+    assert_eq!(receiver.requests().len(), 1, "only the test was sent");
 }
 
 #[tokio::test]

@@ -31,6 +31,34 @@ use subject::{Field, Subject};
 pub use steps::TooCostly;
 
 /// A condition on an event's data.
+///
+/// ```
+/// use domain::{
+///     condition::{Condition, Subject},
+///     event::Event,
+///     id::{EventId, WebhookId},
+///     pattern::EventType,
+/// };
+/// use jiff::Timestamp;
+/// use serde_json::json;
+///
+/// let condition = Condition::parse(json!({"all": [
+///     {"field": "chat.status", "op": "eq", "value": "open"},
+///     {"field": "chat.wait_seconds", "op": "gte", "value": 60},
+/// ]}))
+/// .expect("a valid condition");
+/// let now = Timestamp::UNIX_EPOCH;
+/// let event = Event {
+///     id: EventId::new(now, 1),
+///     kind: EventType::parse("chat")?,
+///     timestamp: now,
+///     data: json!({"chat": {"status": "open", "wait_seconds": 75}}),
+///     hops: 0,
+/// };
+/// let subject = Subject { event: &event, webhook: WebhookId::new(now, 2), webhook_name: None };
+/// assert_eq!(condition.matches(&subject), Ok(true));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
     /// All of these match.

@@ -24,6 +24,18 @@ use serde_json::Value;
 use crate::validation::{self, FieldReader, Validated};
 
 /// How often and for how long a delivery is retried; at most 7 days in total.
+///
+/// ```
+/// use domain::retry::{RetryPolicy, Schedule};
+/// use jiff::{Timestamp, ToSpan};
+///
+/// // Every 30 minutes for 24 hours.
+/// let policy = RetryPolicy::default();
+/// let start = Timestamp::UNIX_EPOCH;
+/// let schedule = Schedule { started_at: start, attempts_made: 1, last_at: start };
+/// let failed_at = start + 2.seconds();
+/// assert_eq!(policy.next(&schedule, failed_at, None), Some(start + 30.minutes()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum RetryPolicy {

@@ -22,6 +22,21 @@ use crate::random;
 type Key = SecretBox<[u8; 32]>;
 
 /// The keys that encrypt stored secrets, and the pepper of the token hashes.
+///
+/// ```
+/// use platform::encryption::{AadContext, Keyring};
+/// use secrecy::ExposeSecret;
+///
+/// let keyring = Keyring::generate();
+/// let context = AadContext { resource: "webhook", id: "wh_1", field: "settings" };
+/// let sealed = keyring.seal(context, "secret");
+/// assert_eq!(keyring.open(context, &sealed)?.expose_secret(), "secret");
+/// // A value can't be moved to another field, and a rotated keyring still opens it.
+/// let other = AadContext { field: "name", ..context };
+/// assert!(keyring.open(other, &sealed).is_err());
+/// assert!(keyring.with_new_key().open(context, &sealed).is_ok());
+/// # Ok::<(), platform::encryption::EncryptionError>(())
+/// ```
 #[derive(Debug)]
 pub struct Keyring {
     current: String,

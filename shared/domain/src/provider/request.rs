@@ -13,7 +13,7 @@ use crate::{
     message::{Channel, Content, Message},
     outgoing::{HOPS_HEADER, Request},
     signature::{self, SigningSecret},
-    template::{Missing, RenderError, Scope, View, escape_xml},
+    template::{Audience, Missing, RenderError, TagValues, escape_xml},
     webhook::request::sensitive,
 };
 
@@ -60,12 +60,12 @@ pub fn build(
         return Err(RequestError::NeedsSecrets);
     }
     let roots = roots(provider, message, callback_url);
-    let scope = scope(&roots, &secrets);
+    let values = tag_values(&roots, &secrets);
     let mut missing = Missing::default();
-    let url = send_url.render(&scope, &mut missing)?;
-    let (shown_url, _) = send_url.render_masked(&scope);
+    let url = send_url.render(&values, &mut missing)?;
+    let (shown_url, _) = send_url.render_masked(&values);
     let body = match body {
-        Some(template) => Some(template.render(&scope, View::Wire, &mut missing)?),
+        Some(template) => Some(template.render(&values, Audience::Receiver, &mut missing)?),
         None if *method == Method::GET => None,
         None => Some(standard(provider, message).to_string()),
     };
@@ -79,7 +79,7 @@ pub fn build(
     for (name, template) in extra {
         headers.insert(
             name.clone(),
-            sensitive(&template.render(&scope, &mut missing)?)?,
+            sensitive(&template.render(&values, &mut missing)?)?,
         );
     }
     if let Some(name) = auth.header_name() {
@@ -117,7 +117,7 @@ pub fn missing(provider: &Provider, message: &Message, callback_url: Option<&str
     let roots = roots(provider, message, callback_url);
     let secrets = secrets(&provider.settings);
     let mut missing = Missing::default();
-    scope(&roots, &secrets).record_missing(provider.settings.tags(), &mut missing);
+    tag_values(&roots, &secrets).record_missing(provider.settings.tags(), &mut missing);
     missing
 }
 
@@ -131,11 +131,11 @@ fn secrets(settings: &Settings) -> BTreeMap<String, SecretString> {
         .collect()
 }
 
-fn scope<'a>(roots: &'a Value, secrets: &'a BTreeMap<String, SecretString>) -> Scope<'a> {
-    Scope {
+fn tag_values<'a>(roots: &'a Value, secrets: &'a BTreeMap<String, SecretString>) -> TagValues<'a> {
+    TagValues {
         roots,
         secrets,
-        sealed: &["provider.callback_url"],
+        secret_tags: &["provider.callback_url"],
         data: &Value::Null,
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    Missing, Reason, RenderError, Scope, TemplateError, View,
+    Audience, Missing, Reason, RenderError, TagValues, TemplateError,
     part::{self, Part, TagContext},
 };
 use crate::{
@@ -45,15 +45,19 @@ impl HeaderTemplate {
     /// Renders the value for one event. Non-ASCII text is sent as UTF-8 (`obs-text`, RFC 9110,
     /// section 5.5). `RenderError` if a value contains a control character other than a tab or the result
     /// exceeds 4 KiB.
-    pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<String, RenderError> {
-        self.check_values(scope, View::Wire)?;
-        fill(&self.parts, scope, View::Wire, missing)
+    pub fn render(
+        &self,
+        values: &TagValues<'_>,
+        missing: &mut Missing,
+    ) -> Result<String, RenderError> {
+        self.check_values(values, Audience::Receiver)?;
+        fill(&self.parts, values, Audience::Receiver, missing)
     }
 
     /// Renders the value for display in the header `name`, with secrets and anything that looks
     /// like one in the template masked. `RenderError` as for `render`, but based on the displayed length.
-    pub fn render_masked(&self, name: &str, scope: &Scope<'_>) -> Result<String, RenderError> {
-        self.check_values(scope, View::Masked)?;
+    pub fn render_masked(&self, name: &str, values: &TagValues<'_>) -> Result<String, RenderError> {
+        self.check_values(values, Audience::Masked)?;
         // Literals are not validated here.
         let masked = part::split(
             &mask::header_template(name, &self.source),
@@ -62,15 +66,15 @@ impl HeaderTemplate {
         );
         fill(
             &masked.unwrap_or_default(),
-            scope,
-            View::Masked,
+            values,
+            Audience::Masked,
             &mut Missing::default(),
         )
     }
 
     /// Validates the value of each distinct tag and stops at the first one that is unfit.
-    fn check_values(&self, scope: &Scope<'_>, view: View) -> Result<(), RenderError> {
-        let find = |path, view| scope.find(path, view, &mut Missing::default());
+    fn check_values(&self, values: &TagValues<'_>, view: Audience) -> Result<(), RenderError> {
+        let find = |path, view| values.find(path, view, &mut Missing::default());
         let paths = self.parts.iter().filter_map(|part| {
             if let Part::Tag(path, _) = part {
                 Some(path)
@@ -80,11 +84,11 @@ impl HeaderTemplate {
         });
         let (mut seen, mut length) = (BTreeSet::new(), 0);
         for path in paths.filter(|path| seen.insert(path.as_str())) {
-            let Some(sent) = find(path, View::Wire) else {
+            let Some(sent) = find(path, Audience::Receiver) else {
                 continue;
             };
             let sent = sent.text();
-            length += if view == View::Wire {
+            length += if view == Audience::Receiver {
                 sent.len()
             } else {
                 find(path, view).map_or(0, |shown| shown.text().len())
@@ -102,12 +106,12 @@ impl HeaderTemplate {
 
 fn fill(
     parts: &[Part],
-    scope: &Scope<'_>,
-    view: View,
+    values: &TagValues<'_>,
+    view: Audience,
     missing: &mut Missing,
 ) -> Result<String, RenderError> {
     let mut out = String::new();
-    part::fill(&mut out, parts, scope, view, VALUE_LIMIT, missing)?;
+    part::fill(&mut out, parts, values, view, VALUE_LIMIT, missing)?;
     Ok(out)
 }
 

@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use super::{
-    Missing, Reason, RenderError, Scope, TemplateError, View,
+    Audience, Missing, Reason, RenderError, TagValues, TemplateError,
     part::{Part, TagContext},
-    scope::Found,
+    values::Found,
 };
 use crate::{secrets::mask::MASK, tag::tag_at};
 
@@ -92,7 +92,11 @@ fn mark_keys(parts: &mut [Part]) {
 
 /// Rejects values in keys that duplicate another key of the same object, because receivers disagree
 /// on which one counts.
-pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Result<(), RenderError> {
+pub(super) fn check_keys(
+    parts: &[Part],
+    values: &TagValues<'_>,
+    view: Audience,
+) -> Result<(), RenderError> {
     let first = parts.iter().find_map(|part| match part {
         Part::Tag(path, TagContext::JsonKey) => Some(path),
         _ => None,
@@ -100,7 +104,7 @@ pub(super) fn check_keys(parts: &[Part], scope: &Scope<'_>, view: View) -> Resul
     let Some(path) = first else { return Ok(()) };
     let distinct = members(&skeleton(parts, |index, _| format!("\u{e000}{index}")));
     let rendered = members(&skeleton(parts, |_, path| {
-        match scope.find(path, view, &mut Missing::default()) {
+        match values.find(path, view, &mut Missing::default()) {
             // A preview must not reveal whether a value equals a secret.
             Some(Found::Masked) => format!("\u{e001}{}", path.as_str()),
             found => found

@@ -1,7 +1,7 @@
 //! Templates with tags: `{name}` and `{a.b.0.c}` in a webhook's body, URL and header values.
 //!
 //! A template is parsed when it is saved. Parsing finds every tag and its context, which decides how
-//! values are escaped. For each event, rendering is one pass over the parsed parts with a [`Scope`]
+//! values are escaped. For each event, rendering is one pass over the parsed parts with a [`TagValues`]
 //! of untrusted values. Guarantees for any value:
 //!
 //! - A value never changes the structure around it: JSON and XML structure, form pairs, the URL's
@@ -22,8 +22,8 @@ mod form;
 mod header;
 mod json;
 mod part;
-mod scope;
 mod url;
+mod values;
 mod xml;
 
 #[cfg(test)]
@@ -32,14 +32,10 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use self::part::Part;
-pub use self::scope::RenderError;
+pub use self::values::RenderError;
+pub use self::values::{Audience, Missing, Reason, TagValues};
 pub(crate) use self::xml::escape_text as escape_xml;
-pub use self::{
-    envelope::envelope,
-    header::HeaderTemplate,
-    scope::{Missing, Reason, Scope, View},
-    url::UrlTemplate,
-};
+pub use self::{envelope::envelope, header::HeaderTemplate, url::UrlTemplate};
 use crate::{header::HeaderError, validation::ClientError};
 
 /// Maximum size of a body template, in bytes.
@@ -132,6 +128,26 @@ pub enum TemplateError {
 impl ClientError for TemplateError {}
 
 /// A body template.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use domain::template::{Audience, BodyTemplate, Format, Missing, TagValues};
+/// use serde_json::json;
+///
+/// let template = BodyTemplate::parse(Format::Json, r#"{"text": "Hi {user.name}", "n": {count}}"#)?;
+/// let values = TagValues {
+///     roots: &json!({}),
+///     secrets: &BTreeMap::new(),
+///     secret_tags: &[],
+///     data: &json!({"user": {"name": "Zoë \"Z\""}, "count": 3}),
+/// };
+/// let mut missing = Missing::default();
+/// let body = template.render(&values, Audience::Receiver, &mut missing)?;
+/// assert_eq!(body, r#"{"text": "Hi Zoë \"Z\"", "n": 3}"#);
+/// assert!(missing.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyTemplate {
     format: Format,
@@ -179,13 +195,13 @@ impl BodyTemplate {
     /// of a JSON object.
     pub fn render(
         &self,
-        scope: &Scope<'_>,
-        view: View,
+        values: &TagValues<'_>,
+        view: Audience,
         missing: &mut Missing,
     ) -> Result<String, RenderError> {
         let mut out = String::with_capacity(self.source.len());
-        part::fill(&mut out, &self.parts, scope, view, MAX_RENDERED, missing)?;
-        json::check_keys(&self.parts, scope, view)?;
+        part::fill(&mut out, &self.parts, values, view, MAX_RENDERED, missing)?;
+        json::check_keys(&self.parts, values, view)?;
         Ok(out)
     }
 }

@@ -2,7 +2,9 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Missing, Reason, RenderError, Scope, TemplateError, View, json, scope::Found, xml};
+use super::{
+    Audience, Missing, Reason, RenderError, TagValues, TemplateError, json, values::Found, xml,
+};
 use crate::{path::Path, tag::tag_at};
 
 /// Everything except RFC 3986's unreserved characters.
@@ -72,8 +74,8 @@ impl TagContext {
 pub(super) fn fill(
     out: &mut String,
     parts: &[Part],
-    scope: &Scope<'_>,
-    view: View,
+    values: &TagValues<'_>,
+    view: Audience,
     limit: usize,
     missing: &mut Missing,
 ) -> Result<(), RenderError> {
@@ -83,9 +85,9 @@ pub(super) fn fill(
             Part::Text(text) => out.push_str(text),
             Part::Tag(path, context) => {
                 if *context == TagContext::Segment {
-                    check_segment(path, scope)?;
+                    check_segment(path, values)?;
                 }
-                context.write(out, scope.find(path, view, missing).as_ref());
+                context.write(out, values.find(path, view, missing).as_ref());
                 last = Some(path);
             }
         }
@@ -98,8 +100,8 @@ pub(super) fn fill(
 
 /// Only a value that is itself a dot segment can create one: a longer value has characters other
 /// than dots, and its `%` is encoded.
-fn check_segment(path: &Path, scope: &Scope<'_>) -> Result<(), RenderError> {
-    let found = scope.find(path, View::Wire, &mut Missing::default());
+fn check_segment(path: &Path, values: &TagValues<'_>) -> Result<(), RenderError> {
+    let found = values.find(path, Audience::Receiver, &mut Missing::default());
     match found.as_ref().map(Found::text).unwrap_or_default() {
         value if value.is_empty() => Err(RenderError::new(path, Reason::EmptySegment)),
         value if is_dots(&value) => Err(RenderError::new(path, Reason::DotSegment)),

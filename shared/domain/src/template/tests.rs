@@ -11,34 +11,37 @@ use serde_json::{Value, json};
 use super::*;
 
 /// Renders against `data`, with the secret `t` = `s3cr"et/`.
-fn with<T>(data: &Value, render: impl FnOnce(&Scope<'_>, &mut Missing) -> T) -> (T, Vec<String>) {
+fn with<T>(
+    data: &Value,
+    render: impl FnOnce(&TagValues<'_>, &mut Missing) -> T,
+) -> (T, Vec<String>) {
     let secrets = BTreeMap::from([("t".to_owned(), SecretString::from("s3cr\"et/"))]);
     let roots = json!({
         "event": {"id": "evt_1", "type": "message", "timestamp": "2026-01-02T03:04:05Z"},
         "webhook": {"id": "wh_1", "name": "Tom & \"Co\""},
     });
-    let scope = Scope {
+    let values = TagValues {
         roots: &roots,
         secrets: &secrets,
-        sealed: &[],
+        secret_tags: &[],
         data,
     };
     let mut missing = Missing::default();
-    let rendered = render(&scope, &mut missing);
+    let rendered = render(&values, &mut missing);
     (rendered, missing.into())
 }
 
 fn body(format: Format, text: &str, data: &Value) -> Result<String, RenderError> {
     let template = BodyTemplate::parse(format, text).expect(text);
-    with(data, |scope, missing| {
-        template.render(scope, View::Wire, missing)
+    with(data, |values, missing| {
+        template.render(values, Audience::Receiver, missing)
     })
     .0
 }
 
 fn url(text: &str, data: &Value) -> Result<String, RenderError> {
     let template = UrlTemplate::parse(text).expect(text);
-    with(data, |scope, missing| template.render(scope, missing))
+    with(data, |values, missing| template.render(values, missing))
         .0
         .map(String::from)
 }
@@ -243,8 +246,8 @@ fn roots_cannot_be_shadowed_and_missing_tags_are_listed() {
     );
     let template = template.expect("template");
     assert_eq!(template.tags().count(), 12);
-    let (rendered, missing) = with(&data, |scope, missing| {
-        template.render(scope, View::Wire, missing)
+    let (rendered, missing) = with(&data, |values, missing| {
+        template.render(values, Audience::Receiver, missing)
     });
     assert_eq!(rendered.as_deref(), Ok(r#""evt_1|||||s3cr\"et/||1||||""#));
     assert_eq!(
@@ -271,8 +274,8 @@ fn envelope_names_are_fallbacks() {
         ),
     ] {
         let template = BodyTemplate::parse(Format::Json, text).expect("template");
-        let (rendered, missing) = with(&data, |scope, missing| {
-            template.render(scope, View::Wire, missing)
+        let (rendered, missing) = with(&data, |values, missing| {
+            template.render(values, Audience::Receiver, missing)
         });
         assert_eq!(
             (rendered.as_deref(), missing),
@@ -297,8 +300,8 @@ fn masked_view_contains_no_secret() {
         (Format::Form, "a={secret.t}", "a=•••"),
     ] {
         let template = BodyTemplate::parse(format, text).expect(text);
-        let rendered = with(&data, |scope, missing| {
-            template.render(scope, View::Masked, missing)
+        let rendered = with(&data, |values, missing| {
+            template.render(values, Audience::Masked, missing)
         })
         .0;
         assert_eq!(rendered.as_deref(), Ok(expected));
@@ -306,7 +309,7 @@ fn masked_view_contains_no_secret() {
     let template =
         UrlTemplate::parse("https://h.example/bot{secret.t}/bot1:x/?q={secret.t}&t={gone}")
             .expect("url");
-    let (rendered, unfit) = with(&data, |scope, _| template.render_masked(scope)).0;
+    let (rendered, unfit) = with(&data, |values, _| template.render_masked(values)).0;
     assert_eq!(unfit, None);
     assert_eq!(rendered, "https://h.example/bot•••/•••/?q=•••&t=");
     assert_eq!(
@@ -315,7 +318,7 @@ fn masked_view_contains_no_secret() {
     );
     let template = HeaderTemplate::parse("Bearer {secret.t}").expect("header");
     assert_eq!(
-        with(&data, |scope, _| template.render_masked("x-up", scope))
+        with(&data, |values, _| template.render_masked("x-up", values))
             .0
             .as_deref(),
         Ok("Bearer •••")
@@ -456,7 +459,7 @@ fn headers_contain_no_control_characters() {
         ("{long}", Err(unfit("long", Reason::TooLong))),
     ] {
         let template = HeaderTemplate::parse(template).expect(template);
-        let rendered = with(&data, |scope, missing| template.render(scope, missing)).0;
+        let rendered = with(&data, |values, missing| template.render(values, missing)).0;
         assert_eq!(rendered, expected.map(str::to_owned));
     }
     for wrong in ["a\nb", "é\u{85}", "\u{7f}"] {

@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use super::{
-    Missing, Reason, RenderError, Scope, TemplateError, View,
+    Audience, Missing, Reason, RenderError, TagValues, TemplateError,
     part::{self, Part, TagContext, is_dots},
 };
 use crate::{
@@ -123,9 +123,20 @@ impl UrlTemplate {
 
     /// Renders the URL for one event. `RenderError` if a path segment gets an empty value or becomes `.`
     /// or `..`, if the URL exceeds 8,000 bytes, or if it would change origin, segments or pairs.
-    pub fn render(&self, scope: &Scope<'_>, missing: &mut Missing) -> Result<Url, RenderError> {
+    pub fn render(
+        &self,
+        values: &TagValues<'_>,
+        missing: &mut Missing,
+    ) -> Result<Url, RenderError> {
         let mut out = self.start();
-        part::fill(&mut out, &self.parts, scope, View::Wire, MAX, missing)?;
+        part::fill(
+            &mut out,
+            &self.parts,
+            values,
+            Audience::Receiver,
+            MAX,
+            missing,
+        )?;
         self.checked(&out)
     }
 
@@ -133,7 +144,7 @@ impl UrlTemplate {
     /// template masked, and the reason why it can't be requested, if any. Event values do not
     /// affect what is masked, and the length of secrets does not affect the limit. If the URL can't
     /// be requested, the text ends at the offending value.
-    pub fn render_masked(&self, scope: &Scope<'_>) -> (String, Option<RenderError>) {
+    pub fn render_masked(&self, values: &TagValues<'_>) -> (String, Option<RenderError>) {
         let Ok(masked) = Self::parse(&mask::url_template(&self.source)) else {
             return (MASK.to_owned(), None);
         };
@@ -141,8 +152,8 @@ impl UrlTemplate {
         let filled = part::fill(
             &mut out,
             &masked.parts,
-            scope,
-            View::Masked,
+            values,
+            Audience::Masked,
             MAX,
             &mut Missing::default(),
         );

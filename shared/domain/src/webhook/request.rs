@@ -20,7 +20,7 @@ use crate::{
     secrets::mask::MASK,
     service::address::has_dot_segment,
     signature,
-    template::{self, Missing, Reason, RenderError, Scope, UrlTemplate, View},
+    template::{self, Audience, Missing, Reason, RenderError, TagValues, UrlTemplate},
     time,
 };
 
@@ -51,14 +51,14 @@ pub fn build(
     now: Timestamp,
 ) -> Result<Request, RenderError> {
     let roots = roots(webhook, event);
-    let scope = scope(&roots, webhook, event);
+    let values = tag_values(&roots, webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
-    let url = url(webhook, address, &scope, &mut missing)?;
-    let (shown_url, _) = address.render_masked(&scope);
-    let body = body(webhook, event, &scope, View::Wire, &mut missing)?;
+    let url = url(webhook, address, &values, &mut missing)?;
+    let (shown_url, _) = address.render_masked(&values);
+    let body = body(webhook, event, &values, Audience::Receiver, &mut missing)?;
     let mut headers = HeaderMap::new();
-    for (name, text) in plain_headers(webhook, &scope, body.is_some(), &mut missing)? {
+    for (name, text) in plain_headers(webhook, &values, body.is_some(), &mut missing)? {
         headers.insert(name, text);
     }
     if let Some((name, secret)) = settings.auth.header() {
@@ -109,7 +109,7 @@ pub fn preview(
 /// be built.
 pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missing {
     let roots = roots(webhook, event);
-    let scope = scope(&roots, webhook, event);
+    let values = tag_values(&roots, webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
     let headers = settings
@@ -120,22 +120,22 @@ pub fn missing(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Missi
         .body
         .iter()
         .flat_map(super::super::template::BodyTemplate::tags);
-    scope.record_missing(address.tags().chain(headers).chain(body), &mut missing);
+    values.record_missing(address.tags().chain(headers).chain(body), &mut missing);
     missing
 }
 
 fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Preview, RenderError> {
     let roots = roots(webhook, event);
-    let scope = scope(&roots, webhook, event);
+    let values = tag_values(&roots, webhook, event);
     let mut missing = Missing::default();
     let settings = &webhook.settings;
-    let (shown_url, unfit) = address.render_masked(&scope);
+    let (shown_url, unfit) = address.render_masked(&values);
     unfit.map_or(Ok(()), Err)?;
     if let Ok(url) = Url::parse(&shown_url) {
         check_service_path(webhook, address, &url)?;
     }
     let mut headers = BTreeMap::new();
-    let mut body = body(webhook, event, &scope, View::Masked, &mut missing)?;
+    let mut body = body(webhook, event, &values, Audience::Masked, &mut missing)?;
     if body.is_some() {
         headers.insert(
             CONTENT_TYPE.to_string(),
@@ -145,7 +145,7 @@ fn masked(webhook: &Webhook, address: &UrlTemplate, event: &Event) -> Result<Pre
     for (name, template) in &settings.headers {
         headers.insert(
             name.to_string(),
-            template.render_masked(name.as_str(), &scope)?,
+            template.render_masked(name.as_str(), &values)?,
         );
     }
     if let Some((name, _)) = settings.auth.header() {
@@ -180,11 +180,11 @@ fn roots(webhook: &Webhook, event: &Event) -> Value {
     })
 }
 
-fn scope<'a>(roots: &'a Value, webhook: &'a Webhook, event: &'a Event) -> Scope<'a> {
-    Scope {
+fn tag_values<'a>(roots: &'a Value, webhook: &'a Webhook, event: &'a Event) -> TagValues<'a> {
+    TagValues {
         roots,
         secrets: &webhook.settings.secrets,
-        sealed: &[],
+        secret_tags: &[],
         data: &event.data,
     }
 }
@@ -192,10 +192,10 @@ fn scope<'a>(roots: &'a Value, webhook: &'a Webhook, event: &'a Event) -> Scope<
 fn url(
     webhook: &Webhook,
     address: &UrlTemplate,
-    scope: &Scope<'_>,
+    values: &TagValues<'_>,
     missing: &mut Missing,
 ) -> Result<Url, RenderError> {
-    let url = address.render(scope, missing)?;
+    let url = address.render(values, missing)?;
     check_service_path(webhook, address, &url).map(|()| url)
 }
 
@@ -217,13 +217,13 @@ fn check_service_path(
 fn body(
     webhook: &Webhook,
     event: &Event,
-    scope: &Scope<'_>,
-    view: View,
+    values: &TagValues<'_>,
+    view: Audience,
     missing: &mut Missing,
 ) -> Result<Option<String>, RenderError> {
     let settings = &webhook.settings;
     match &settings.body {
-        Some(template) => template.render(scope, view, missing).map(Some),
+        Some(template) => template.render(values, view, missing).map(Some),
         None if settings.method == Method::GET => Ok(None),
         None => Ok(Some(template::envelope(
             settings.format,
@@ -237,7 +237,7 @@ fn body(
 /// Headers that are not secret. The webhook's own override Tieline's.
 fn plain_headers(
     webhook: &Webhook,
-    scope: &Scope<'_>,
+    values: &TagValues<'_>,
     has_body: bool,
     missing: &mut Missing,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, RenderError> {
@@ -250,7 +250,7 @@ fn plain_headers(
         ));
     }
     for (name, template) in &settings.headers {
-        let text = template.render(scope, missing)?;
+        let text = template.render(values, missing)?;
         headers.push((name.clone(), sensitive(&text)?));
     }
     Ok(headers)

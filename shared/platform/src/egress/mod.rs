@@ -36,6 +36,29 @@ use self::{exchange::Clients, resolve::system_lookup, tls::public_roots};
 pub const MAX_WEBHOOK_RESPONSE_BYTES: usize = 16 * 1024;
 
 /// The egress client. Clones share their connections.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use domain::egress_policy::AllowList;
+/// use http::{HeaderMap, Method};
+/// use platform::egress::{Egress, EgressError, EgressRequest};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// // Only public hosts, unless the deployment allows others.
+/// let egress = Egress::new(AllowList::default());
+/// let request = EgressRequest {
+///     method: Method::POST,
+///     url: "https://127.0.0.1/hook".parse().expect("a URL"),
+///     headers: HeaderMap::new(),
+///     body: Some(b"{}".to_vec()),
+///     timeout: Duration::from_secs(10),
+///     limit: 16 * 1024,
+/// };
+/// assert!(matches!(egress.call(request).await, Err(EgressError::Blocked(_))));
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Egress(Arc<Inner>);
 

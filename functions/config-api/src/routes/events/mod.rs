@@ -12,6 +12,7 @@ use platform::table::{
     pagination::{Page, PageRequest},
 };
 
+use super::deliveries;
 use crate::{
     App,
     accept_event::{self, Request, Types},
@@ -23,7 +24,6 @@ use crate::{
         query::{self, Query},
         time_range::time_range,
     },
-    routes::deliveries,
 };
 
 const ROUTE: &str = "events";

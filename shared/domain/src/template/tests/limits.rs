@@ -37,7 +37,7 @@ fn rendering_stops_at_the_first_unfit_value() {
     let body = BodyTemplate::parse(Format::Form, &format!("{}&{{gone}}", "{big}".repeat(10)))
         .expect("body");
     let (rendered, missing) = with(&data, |scope, missing| {
-        body.render(scope, View::Wire, missing)
+        body.render(scope, Audience::Receiver, missing)
     });
     assert_eq!(
         (rendered, missing),

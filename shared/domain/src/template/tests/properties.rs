@@ -112,7 +112,7 @@ proptest! {
     fn default_bodies_parse(data in any_json()) {
         let xml = envelope(Format::Xml, "message", "2026-01-02T03:04:05Z", &data);
         read_xml(&xml);
-        let (again, _) = with(&data, |scope, missing| BodyTemplate::parse(Format::Xml, "<a>{x}</a>").map(|t| t.render(scope, View::Wire, missing)));
+        let (again, _) = with(&data, |scope, missing| BodyTemplate::parse(Format::Xml, "<a>{x}</a>").map(|t| t.render(scope, Audience::Receiver, missing)));
         prop_assert!(again.is_ok());
         let read: Value = serde_json::from_str(&envelope(Format::Json, "message", "2026-01-02T03:04:05Z", &data)).unwrap();
         prop_assert_eq!(&read["data"], &data);
@@ -158,7 +158,7 @@ proptest! {
         let text = texts.concat();
         let data = json!({"x": x});
         if let Ok(template) = BodyTemplate::parse(Format::Json, &text) {
-            let rendered = with(&data, |scope, missing| template.render(scope, View::Wire, missing)).0;
+            let rendered = with(&data, |scope, missing| template.render(scope, Audience::Receiver, missing)).0;
             prop_assert!(rendered.is_err_and(|error| error.reason == Reason::RepeatedKey) || serde_json::from_str::<Value>(&body(Format::Json, &text, &data).unwrap()).is_ok());
         }
         if BodyTemplate::parse(Format::Xml, &text).is_ok() {

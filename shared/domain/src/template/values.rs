@@ -12,14 +12,14 @@ use crate::{path::Path, secrets::mask::MASK};
 
 /// Values that tags can use. `secret` and the roots take precedence over the data.
 #[derive(Debug, Clone, Copy)]
-pub struct Scope<'a> {
+pub struct TagValues<'a> {
     /// Values other than the data, as an object: `{event.id}` is the `id` of its `event`. A root
     /// alone has no value.
     pub roots: &'a Value,
     /// Values of `{secret.<name>}`.
     pub secrets: &'a BTreeMap<String, SecretString>,
     /// Tags into the roots whose values are secrets.
-    pub sealed: &'a [&'a str],
+    pub secret_tags: &'a [&'a str],
     /// Every other tag is a path into this value. If there is no such field and a root `event`
     /// exists, the envelope's names (`type`, `timestamp`, `id`, `data.…`) are used.
     pub data: &'a Value,
@@ -27,9 +27,9 @@ pub struct Scope<'a> {
 
 /// Audience of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
+pub enum Audience {
     /// The receiver: secrets are inserted.
-    Wire,
+    Receiver,
     /// People, in records, previews and logs: every `{secret.…}` and every secret root tag is shown
     /// as [`MASK`].
     Masked,
@@ -119,9 +119,14 @@ impl<'a> Found<'a> {
     }
 }
 
-impl<'a> Scope<'a> {
+impl<'a> TagValues<'a> {
     /// Value of the tag. If it has none, its name is added to `missing`.
-    pub(super) fn find(&self, path: &Path, view: View, missing: &mut Missing) -> Option<Found<'a>> {
+    pub(super) fn find(
+        &self,
+        path: &Path,
+        view: Audience,
+        missing: &mut Missing,
+    ) -> Option<Found<'a>> {
         let found = self.look_up(path, view);
         if found.is_none() {
             missing.0.insert(path.as_str().to_owned());
@@ -136,7 +141,7 @@ impl<'a> Scope<'a> {
         missing: &mut Missing,
     ) {
         for path in tags.filter_map(|tag| Path::parse(tag).ok()) {
-            self.find(&path, View::Masked, missing);
+            self.find(&path, Audience::Masked, missing);
         }
     }
 
@@ -146,16 +151,16 @@ impl<'a> Scope<'a> {
             .then(|| self.roots.get("event")?.get(name))?
     }
 
-    fn look_up(&self, path: &Path, view: View) -> Option<Found<'a>> {
+    fn look_up(&self, path: &Path, view: Audience) -> Option<Found<'a>> {
         let (root, rest) = path.as_str().split_once('.').unwrap_or((path.as_str(), ""));
         match (root, rest) {
             ("secret", name) => self.secrets.get(name).map(|secret| match view {
-                View::Wire => Found::Text(secret.expose_secret()),
-                View::Masked => Found::Masked,
+                Audience::Receiver => Found::Text(secret.expose_secret()),
+                Audience::Masked => Found::Masked,
             }),
             _ if self.roots.get(root).is_some() => {
                 let found = path.find(self.roots).filter(|_| !rest.is_empty())?;
-                let masked = view == View::Masked && self.sealed.contains(&path.as_str());
+                let masked = view == Audience::Masked && self.secret_tags.contains(&path.as_str());
                 Some(if masked {
                     Found::Masked
                 } else {

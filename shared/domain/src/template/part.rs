@@ -27,7 +27,7 @@ pub(super) enum Part {
     Tag(Path, TagContext),
 }
 
-/// TagContext of a tag.
+/// Context of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TagContext {
     /// Inside a JSON string value.

@@ -5,7 +5,7 @@
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
-use crate::contract;
+use crate::{contract, stack::text};
 
 /// Calls with one token. Its connections belong to the runtime of the test that made it.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl Client {
     }
 
     /// Sends it. A response of the API must be one that its document describes.
-    pub async fn send(&self, request: RequestBuilder) -> Answer {
+    pub async fn send(&self, request: RequestBuilder) -> Response {
         let request = request.build().expect("a request");
         let (method, url) = (request.method().clone(), request.url().clone());
         let response = self.http.execute(request).await.expect("an answer");
@@ -52,7 +52,7 @@ impl Client {
             contract::check(method.as_str(), path, status, &headers, text.as_bytes());
         }
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Answer {
+        Response {
             status,
             headers,
             text,
@@ -63,7 +63,7 @@ impl Client {
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// The headers.
@@ -74,12 +74,19 @@ pub struct Answer {
     pub body: Value,
 }
 
-impl Answer {
+impl Response {
     /// The body of an answer that must have this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.body
+    }
+
+    /// Returns a text field of the body of a response that must have this status.
+    #[track_caller]
+    pub fn field(&self, status: u16, name: &str) -> String {
+        assert_eq!(self.status, status, "{}", self.text);
+        text(&self.body, name)
     }
 
     /// A header's value; empty where there is none.

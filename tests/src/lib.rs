@@ -5,6 +5,7 @@ pub mod client;
 pub mod contract;
 pub mod fake;
 pub mod faults;
+pub mod fixture;
 pub mod load;
 pub mod memory;
 pub mod provider;

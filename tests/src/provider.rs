@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    client::Answer,
+    client::Response,
     stack::{Stack, text, unique},
     webhook::WebhookBuilder,
 };
@@ -61,7 +61,7 @@ impl ProviderBuilder {
     }
 
     /// Asks for it to be created.
-    pub async fn try_create(self) -> Answer {
+    pub async fn try_create(self) -> Response {
         self.stack.post("/v1/providers", self.document).await
     }
 
@@ -89,7 +89,7 @@ impl Provider {
     }
 
     /// Reports by a form.
-    pub async fn report_form(&self, fields: &[(&str, &str)]) -> Answer {
+    pub async fn report_form(&self, fields: &[(&str, &str)]) -> Response {
         let form = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
@@ -103,7 +103,7 @@ impl Provider {
     }
 
     /// Reports by JSON.
-    pub async fn report(&self, body: &Value) -> Answer {
+    pub async fn report(&self, body: &Value) -> Response {
         let request = self
             .stack
             .call(reqwest::Method::POST, &self.callback_url())

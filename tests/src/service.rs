@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    client::Answer,
+    client::Response,
     stack::{Stack, text, unique},
 };
 
@@ -56,7 +56,7 @@ impl ServiceBuilder {
     }
 
     /// Asks for it to be created.
-    pub async fn try_create(self) -> Answer {
+    pub async fn try_create(self) -> Response {
         self.stack.post("/v1/services", self.document).await
     }
 
@@ -79,7 +79,7 @@ impl Service {
     }
 
     /// Sends a request to it.
-    pub async fn send(&self, request: Value) -> Answer {
+    pub async fn send(&self, request: Value) -> Response {
         self.stack.post(&self.path("/send"), request).await
     }
 

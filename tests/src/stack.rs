@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Answer, Client},
+    client::{Client, Response},
     service::ServiceBuilder,
     webhook::{Webhook, WebhookBuilder},
 };
@@ -95,7 +95,7 @@ fn reissue(stack: &local::Stack) -> String {
         .to_owned()
 }
 
-async fn invoke(client: &Client, stack: &local::Stack, function: &str, event: &Value) -> Answer {
+async fn invoke(client: &Client, stack: &local::Stack, function: &str, event: &Value) -> Response {
     let url = format!(
         "{}/2015-03-31/functions/{}/invocations",
         stack.aws.endpoint_url, stack.functions[function]
@@ -149,29 +149,29 @@ impl Stack {
     }
 
     /// Sends it.
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Response {
         self.client.send(request).await
     }
 
     /// `GET`.
-    pub async fn get_path(&self, path: &str) -> Answer {
+    pub async fn get_path(&self, path: &str) -> Response {
         self.send(self.request(Method::GET, path)).await
     }
 
     /// `POST` with a JSON body.
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> Response {
         self.send(self.request(Method::POST, path).json(&body))
             .await
     }
 
     /// `PATCH` with a JSON body.
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
         self.send(self.request(Method::PATCH, path).json(&body))
             .await
     }
 
     /// `DELETE`.
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(self.request(Method::DELETE, path)).await
     }
 
@@ -336,7 +336,7 @@ impl Stack {
     }
 
     /// Invokes a function.
-    pub async fn invoke(&self, function: &str, event: &Value) -> Answer {
+    pub async fn invoke(&self, function: &str, event: &Value) -> Response {
         invoke(&self.client, self.shared.running.stack(), function, event).await
     }
 

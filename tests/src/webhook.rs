@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    client::Answer,
+    client::Response,
     stack::{Stack, text, unique},
 };
 
@@ -86,7 +86,7 @@ impl WebhookBuilder {
     }
 
     /// Asks for it to be created.
-    pub async fn try_create(self) -> Answer {
+    pub async fn try_create(self) -> Response {
         self.stack.post("/v1/webhooks", self.document).await
     }
 

@@ -15,7 +15,7 @@ use platform::{egress::Egress, keyring::Step};
 use rotation::Request as Rotation;
 use serde_json::{Value, json};
 use tests::fake::{
-    services,
+    functions,
     sqs::Name,
     system::{System, allow},
 };
@@ -271,7 +271,7 @@ impl Inbound {
         system.set_time(system.time() + SignedDuration::from_secs(seconds));
         let (_, request) = call(&self.file());
         let answer = system
-            .at(inbound::handle(&services::inbound(&system.fake), &request))
+            .at(inbound::handle(&functions::inbound(&system.fake), &request))
             .await
             .expect("an answer");
         let body = String::from_utf8(answer.body().to_vec()).expect("UTF-8");

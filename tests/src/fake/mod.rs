@@ -8,6 +8,7 @@
 
 pub mod dynamodb;
 pub mod expression;
+pub mod functions;
 mod partial;
 pub mod providers;
 pub mod services;

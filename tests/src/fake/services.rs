@@ -1,4 +1,4 @@
-//! Connected services in the system, and the function that takes their calls.
+//! Connected services in the system.
 
 use domain::{
     account::Account,
@@ -8,34 +8,12 @@ use domain::{
     user::{self, Role, User},
 };
 use platform::{
-    clock,
-    keyring::KeyringCache,
-    queue::Queue,
-    random,
-    table::{Table, audit, services::StoredService},
+    clock, random,
+    table::{audit, services::StoredService},
 };
 use serde_json::{Value, json};
 
-use super::{
-    Fake,
-    sqs::Name,
-    system::{System, allow},
-};
-
-/// The public URL of the system.
-pub const PUBLIC_URL: &str = "https://hooks.example.com";
-
-/// A new process of the inbound function.
-pub fn inbound(fake: &Fake) -> inbound::App {
-    let aws = fake.aws();
-    inbound::App {
-        table: Table::new(aws.dynamodb(), "table", 30),
-        keys: KeyringCache::new(aws.secrets_manager(), "keyring".to_owned()),
-        events: Queue::new(aws.sqs(), Name::Events.url()),
-        deliveries: Queue::new(aws.sqs(), Name::Deliveries.url()),
-        public_url: PUBLIC_URL.to_owned(),
-    }
-}
+use super::system::{System, allow};
 
 impl System {
     /// Adds an active user.

@@ -21,8 +21,7 @@ use platform::{
     clock,
     deadline::Deadline,
     egress::Egress,
-    keyring::KeyringCache,
-    queue::{OutgoingMessage, Queue, ascii_json},
+    queue::{OutgoingMessage, ascii_json},
     random,
     table::{Table, audit, events::Dispatched},
 };
@@ -31,6 +30,7 @@ use tokio::sync::Notify;
 
 use super::{
     Fake,
+    functions::{self, Clients, workers},
     sqs::{Message, Name},
 };
 use crate::receiver::Receiver;
@@ -73,7 +73,7 @@ impl System {
     pub async fn new(egress: &Egress) -> Self {
         let fake = Fake::default();
         let receiver = Receiver::with_crash(fake.crash());
-        let (dispatch, delivery) = processes(&fake, egress);
+        let (dispatch, delivery) = workers(&fake, egress);
         let now = "2026-01-01T00:00:00Z".parse().expect("a time");
         let crash = fake.crash();
         let mut system = Self {
@@ -187,7 +187,7 @@ impl System {
     /// # Panics
     /// When it can't be sent.
     pub async fn put(&self, queue: Name, body: String) {
-        let queue = Queue::new(self.fake.aws().sqs(), queue.url());
+        let queue = Clients::new(&self.fake).queue(queue);
         self.at(queue.send(OutgoingMessage {
             body,
             delay_seconds: 0,
@@ -242,7 +242,7 @@ impl System {
 
     /// A new process of the sweeper.
     pub fn sweeper(&self) -> sweeper::App {
-        sweeper(&self.fake, self.table().clone())
+        functions::sweeper(&self.fake, self.table().clone())
     }
 
     /// Leaps to the next message and works on one batch. `None` when there is no message.
@@ -302,7 +302,7 @@ impl System {
             .await
             .expect("read")
             .expect("a delivery");
-        let queue = Queue::new(self.fake.aws().sqs(), Name::Deliveries.url());
+        let queue = Clients::new(&self.fake).queue(Name::Deliveries);
         let table = self.table().clone();
         let asked = self.at(config_api::retry::requeue(
             &table,
@@ -321,25 +321,11 @@ impl System {
 
     /// Puts new processes in the place of the old ones: nothing is in their memory.
     pub fn restart(&mut self) {
-        (self.dispatch, self.delivery) = processes(&self.fake, &self.delivery.egress.clone());
+        (self.dispatch, self.delivery) = workers(&self.fake, &self.delivery.egress.clone());
     }
 
     fn table(&self) -> &Table {
         &self.delivery.table
-    }
-}
-
-/// A new process of the sweeper.
-pub fn sweeper(fake: &Fake, table: Table) -> sweeper::App {
-    let sqs = fake.aws().sqs();
-    let queue = |name: Name| Queue::new(sqs.clone(), name.url());
-    let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
-    sweeper::App {
-        table,
-        events,
-        deliveries,
-        retries: queue(Name::Retries),
-        dead: queue(Name::Dead),
     }
 }
 
@@ -349,32 +335,6 @@ pub const TIMEOUT: Duration = Duration::from_mins(1);
 /// The deadline of an invocation that begins now.
 pub fn deadline() -> Deadline {
     Deadline::after(TIMEOUT)
-}
-
-/// New processes of dispatch and delivery.
-pub fn processes(fake: &Fake, egress: &Egress) -> (dispatch::App, delivery::App) {
-    let aws = fake.aws();
-    let table = Table::new(aws.dynamodb(), "table", 30);
-    let sqs = aws.sqs();
-    let queue = |name: Name| Queue::new(sqs.clone(), name.url());
-    let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
-    let dispatch = dispatch::App {
-        table: table.clone(),
-        events,
-        deliveries,
-        dead: queue(Name::Dead),
-    };
-    let delivery = delivery::App {
-        table,
-        keys: KeyringCache::new(aws.secrets_manager(), "keyring".to_owned()),
-        egress: egress.clone(),
-        deliveries: queue(Name::Deliveries),
-        retries: queue(Name::Retries),
-        events: queue(Name::Events),
-        dead: queue(Name::Dead),
-        public_url: "https://tieline.example.com".to_owned(),
-    };
-    (dispatch, delivery)
 }
 
 /// A batch as Lambda gives it to a function.

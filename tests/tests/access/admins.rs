@@ -5,8 +5,9 @@ use platform::table::WriteError;
 use serde_json::{Value, json};
 use tests::fake::Fake;
 
+use tests::{client::Response, fixture::Api};
+
 use crate::{
-    api::{Api, Reply},
     fixture::{Fixture, day, entry},
     invariants,
 };
@@ -154,7 +155,7 @@ const ENDS: [&str; 7] = [
 ];
 
 /// Does it to a user, or to its credential.
-async fn ends(api: &Api, how: &str, user: &str, credential: &str) -> Reply {
+async fn ends(api: &Api, how: &str, user: &str, credential: &str) -> Response {
     let (user, credential) = (
         format!("/v1/users/{user}"),
         format!("/v1/credentials/{credential}"),
@@ -192,7 +193,7 @@ async fn ends(api: &Api, how: &str, user: &str, credential: &str) -> Reply {
 
 /// Whether an admin credential without an expiry remains.
 async fn somebody_stays(fake: &Fake) -> bool {
-    crate::fixture::app(fake)
+    tests::fake::functions::rotation(fake)
         .table
         .another_admin(|_| false)
         .await

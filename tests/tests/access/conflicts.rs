@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use tests::fake::Fake;
 
-use crate::{api::Api, fixture::day};
+use tests::fixture::Api;
+
+use crate::fixture::day;
 
 async fn create(api: &Api, path: &str, body: Value) -> String {
     api.call("POST", path, body).await.field(201, "id")

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{credential::Settings, scope::Scope};
 use jiff::Timestamp;
-use tests::fake::Fate;
+use tests::fake::{Fate, functions::rotation};
 
 use crate::{
-    fixture::{Fixture, Sent, app, day},
+    fixture::{Fixture, Sent, day},
     invariants,
 };
 
@@ -44,7 +44,7 @@ async fn run(fixture: &mut Fixture, now: Timestamp) {
     let crash = fixture.fake.crash();
     tokio::select! {
         biased;
-        () = crash.notified() => fixture.app = app(&fixture.fake),
+        () = crash.notified() => fixture.app = rotation(&fixture.fake),
         _ = fixture.try_remind(now) => {}
     }
 }

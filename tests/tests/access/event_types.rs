@@ -8,7 +8,7 @@ use tests::fake::{
     sqs::{Message, Name},
 };
 
-use crate::api::{Api, Reply};
+use tests::{client::Response, fixture::Api};
 
 async fn api() -> (Fake, Api) {
     let fake = Fake::default();
@@ -16,11 +16,11 @@ async fn api() -> (Fake, Api) {
     (fake, api)
 }
 
-async fn create(api: &Api, body: Value) -> Reply {
+async fn create(api: &Api, body: Value) -> Response {
     api.call("POST", "/v1/event-types", body).await
 }
 
-async fn webhook(api: &Api, name: &str, events: &[&str]) -> Reply {
+async fn webhook(api: &Api, name: &str, events: &[&str]) -> Response {
     api.call(
         "POST",
         "/v1/webhooks",

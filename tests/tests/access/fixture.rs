@@ -11,16 +11,14 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::{
-    clock,
-    keyring::KeyringCache,
-    queue::Queue,
-    random,
+    clock, random,
     table::{Table, audit, users::Holder},
 };
 use rotation::{Answer, App, Reminded, Request, RotationError};
 use serde_json::Value;
 use tests::fake::{
     Fake,
+    functions::rotation,
     sqs::{Message, Name},
 };
 
@@ -52,7 +50,7 @@ pub(crate) fn entry(resource: &impl Display) -> Entry {
 impl Fixture {
     pub(crate) async fn new() -> Self {
         let fake = Fake::default();
-        let app = app(&fake);
+        let app = rotation(&fake);
         let user = make_user(&app.table, "Ana", day(0)).await;
         Self { fake, app, user }
     }
@@ -150,16 +148,6 @@ impl Fixture {
                 credential: text(&event["data"]["credential_id"]),
             })
             .collect()
-    }
-}
-
-/// A new process.
-pub(crate) fn app(fake: &Fake) -> App {
-    let aws = fake.aws();
-    App {
-        table: Table::new(aws.dynamodb(), "table", 30),
-        keys: KeyringCache::new(aws.secrets_manager(), "keyring".to_owned()),
-        events: Queue::new(aws.sqs(), Name::Events.url()),
     }
 }
 

@@ -5,7 +5,7 @@ use platform::clock;
 use serde_json::{Value, json};
 use tests::fake::Fake;
 
-use crate::api::Api;
+use tests::fixture::Api;
 
 const EVENT: &str = r#"{"type": "message", "data": {}}"#;
 

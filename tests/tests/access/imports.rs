@@ -8,7 +8,7 @@ use tests::fake::{
     system::{System, allow},
 };
 
-use crate::api::{Api, Reply};
+use tests::{client::Response, fixture::Api};
 
 async fn start() -> (System, Api) {
     let system = System::new(&platform::egress::Egress::new(allow())).await;
@@ -33,11 +33,11 @@ fn bundle() -> Value {
     })
 }
 
-async fn import(api: &Api, mode: &str) -> Reply {
+async fn import(api: &Api, mode: &str) -> Response {
     import_of(api, bundle(), mode).await
 }
 
-async fn import_of(api: &Api, bundle: Value, mode: &str) -> Reply {
+async fn import_of(api: &Api, bundle: Value, mode: &str) -> Response {
     api.call(
         "POST",
         "/v1/campaigns/import",
@@ -47,7 +47,7 @@ async fn import_of(api: &Api, bundle: Value, mode: &str) -> Reply {
 }
 
 /// What an answer lists, such as `campaign Spring`.
-fn listed(reply: &Reply, list: &str) -> BTreeSet<String> {
+fn listed(reply: &Response, list: &str) -> BTreeSet<String> {
     let entries = reply.body[list].as_array().into_iter().flatten();
     let text = |entry: &Value, field: &str| entry[field].as_str().expect("text").to_owned();
     entries

@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::fake::Fake;
 
-use crate::{api::Api, fixture::day};
+use tests::fixture::Api;
+
+use crate::fixture::day;
 
 fn later(minutes: i64) -> Timestamp {
     day(0) + SignedDuration::from_mins(minutes)

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use tests::fake::{Fake, sqs::Name};
 
-use crate::{api::Api, fixture::day};
+use tests::fixture::Api;
+
+use crate::fixture::day;
 
 /// Ids or names of what a list shows.
 async fn shown(api: &Api, path: &str, field: &str) -> Vec<String> {

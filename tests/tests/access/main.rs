@@ -3,7 +3,6 @@
 //! route of the API, and what an import of a campaign makes.
 
 mod admins;
-mod api;
 mod bootstrap;
 mod changes;
 mod conflicts;

@@ -4,10 +4,9 @@
 use serde_json::{Value, json};
 use tests::fake::Fake;
 
-use crate::{
-    api::{Api, Reply},
-    fixture::day,
-};
+use tests::{client::Response, fixture::Api};
+
+use crate::fixture::day;
 
 /// What an admin has set up, all of it with secrets.
 struct Prey {
@@ -95,7 +94,7 @@ impl Prey {
     }
 }
 
-fn pointers(reply: &Reply) -> String {
+fn pointers(reply: &Response) -> String {
     let errors = reply.body["errors"]
         .as_array()
         .map(Vec::as_slice)

@@ -10,7 +10,7 @@ use tests::{
     rights::{allowed, taken, unused_patterns},
 };
 
-use crate::api::Api;
+use tests::fixture::Api;
 
 /// A route with what it takes. A new route needs its line here.
 struct Route {

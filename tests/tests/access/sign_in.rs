@@ -3,10 +3,9 @@
 use serde_json::Value;
 use tests::fake::{Call, Fake, Fate};
 
-use crate::{
-    api::{Api, Reply},
-    fixture::day,
-};
+use tests::{client::Response, fixture::Api};
+
+use crate::fixture::day;
 
 #[tokio::test]
 async fn what_is_only_noted_does_not_fail_the_request() {
@@ -46,7 +45,7 @@ async fn what_is_only_noted_does_not_fail_the_request() {
     assert_eq!(fake.counts()["PutItem"], 1, "the refusal");
 }
 
-fn framed(reply: &Reply, status: u16) {
+fn framed(reply: &Response, status: u16) {
     assert_eq!(
         (reply.status, &reply.body["status"]),
         (status, &status.into()),

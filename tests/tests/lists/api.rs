@@ -1,6 +1,5 @@
 //! The API in this process, with an admin's token.
 
-use axum::{Router, body::Body};
 use domain::{
     attempt::{Attempt, Requested},
     delivery::{Delivery, Status},
@@ -9,162 +8,78 @@ use domain::{
     pattern::EventType,
 };
 use jiff::Timestamp;
-use lambda_http::{Context, LambdaEvent, Service, http};
 use platform::{
-    clock, gateway,
-    keyring::KeyringCache,
-    queue::Queue,
-    random,
+    clock, random,
     table::{Table, Written, events::Dispatched},
 };
-use rotation::{Answer, Request};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::{
-    contract,
-    fake::{Fake, sqs::Name, system},
+    client::Response,
+    fake::{Fake, functions::Clients},
+    fixture,
 };
 
-/// Largest response of a Lambda function, in bytes.
-const MAX_ANSWER: usize = 6 * 1024 * 1024;
-
+/// Config-api with an admin's token, over a table that tests fill.
 pub(crate) struct Api {
     pub(crate) fake: Fake,
     pub(crate) table: Table,
-    router: Router,
-    token: String,
-}
-
-/// An answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) etag: Option<String>,
-    pub(crate) body: Value,
-}
-
-impl Reply {
-    #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}", self.body);
-        self.body
-    }
+    client: fixture::Api,
 }
 
 impl Api {
     pub(crate) async fn new() -> Self {
         let fake = Fake::default();
-        let aws = fake.aws();
-        let table = Table::new(aws.dynamodb(), "table", 30);
-        let keys = || KeyringCache::new(aws.secrets_manager(), "keyring".to_owned());
-        let queue = |name: Name| Queue::new(aws.sqs(), name.url());
-        let rotation = rotation::App {
-            table: table.clone(),
-            keys: keys(),
-            events: queue(Name::Events),
-        };
-        let made = rotation::handle(&rotation, Request::Bootstrap { reissue: false })
-            .await
-            .expect("an admin");
-        let Answer::Admin(admin) = made else {
-            panic!("{made:?} is no admin")
-        };
-        let router = config_api::router(config_api::Clients {
-            table: table.clone(),
-            keys: keys(),
-            events: queue(Name::Events),
-            deliveries: queue(Name::Deliveries),
-            public_url: "https://tieline.example.com".to_owned(),
-            allow: system::allow(),
-        });
+        let table = Clients::new(&fake).table();
+        let client = fixture::Api::in_real_time(&fake).await;
         Self {
             fake,
             table,
-            router,
-            token: admin.token,
+            client,
         }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Reply {
-        self.send("GET", path, 0, None).await
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.call("GET", path, &[], Value::Null).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
-        self.send("POST", path, 0, Some(body)).await
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Response {
+        self.call("POST", path, &[], body).await
     }
 
-    /// A POST that a call of Tieline's led to.
-    pub(crate) async fn post_after(&self, hops: u16, path: &str, body: Value) -> Reply {
-        self.send("POST", path, hops, Some(body)).await
+    /// Sends a POST with this `tieline-hops`.
+    pub(crate) async fn post_after(&self, hops: u16, path: &str, body: Value) -> Response {
+        let headers = [("tieline-hops", hops.to_string())];
+        let headers = headers
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        self.call("POST", path, &headers, body).await
     }
 
-    /// The answer as text, through the event and the response of the gateway.
+    /// Sends a GET through the gateway. Returns the whole response as text.
     pub(crate) async fn get_text(&self, path: &str) -> String {
-        let event = json!({
-            "rawPath": format!("/v1/{}", path.split('?').next().unwrap_or_default()),
-            "rawQueryString": path.split_once('?').map_or("", |(_, query)| query),
-            "headers": {"authorization": format!("Bearer {}", self.token)},
-            "requestContext": {"http": {"method": "GET"}, "domainName": "api.example.com"},
-        });
-        let payload = serde_json::from_str(&event.to_string()).expect("an event");
-        let mut service = gateway::adapt(String::new(), self.router.clone());
-        let response = service
-            .call(LambdaEvent::new(payload, Context::default()))
-            .await
-            .expect("an answer");
-        serde_json::to_string(&response).expect("JSON")
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        self.client.raw_text(&format!("/v1/{path}"), query).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
-        self.send("PATCH", path, 0, Some(body)).await
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Response {
+        self.call("PATCH", path, &[], body).await
     }
 
-    /// A POST without a body.
-    pub(crate) async fn post_nothing(&self, path: &str) -> Reply {
-        self.send("POST", path, 0, None).await
+    /// Sends a POST without a body, but with its content type.
+    pub(crate) async fn post_nothing(&self, path: &str) -> Response {
+        let headers = [("content-type", "application/json")];
+        self.call("POST", path, &headers, Value::Null).await
     }
 
-    async fn send(&self, method: &str, path: &str, hops: u16, body: Option<Value>) -> Reply {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("/v1/{path}"));
-        let request = request.header("authorization", format!("Bearer {}", self.token));
-        let request = request
-            .header("content-type", "application/json")
-            .header("tieline-hops", hops);
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let answer = self
-            .router
-            .clone()
-            .call(request.body(body).expect("a request"))
-            .await
-            .expect("an answer");
-        let (parts, body) = answer.into_parts();
-        let status = parts.status.as_u16();
-        let etag = parts
-            .headers
-            .get("etag")
-            .map(|tag| tag.to_str().expect("ASCII").to_owned());
-        let bytes = axum::body::to_bytes(body, usize::MAX)
-            .await
-            .expect("a body");
-        // The check of a large body takes seconds.
-        if bytes.len() < 256 * 1024 {
-            contract::check(
-                method,
-                &format!("/v1/{path}"),
-                status,
-                &parts.headers,
-                &bytes,
-            );
-        }
-        let text = str::from_utf8(&bytes).expect("UTF-8");
-        let lambda = json!({"statusCode": status, "headers": {}, "body": text}).to_string();
-        assert!(lambda.len() < MAX_ANSWER, "{path}: {} bytes", lambda.len());
-        Reply {
-            status,
-            etag,
-            body: serde_json::from_str(text).unwrap_or_default(),
-        }
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Response {
+        let path = format!("/v1/{path}");
+        self.client.call_with(method, &path, headers, body).await
     }
 
     /// All entries of a list, page by page.

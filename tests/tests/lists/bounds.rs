@@ -5,7 +5,9 @@ use domain::id::WebhookKind;
 use platform::random;
 use serde_json::{Value, json};
 
-use crate::api::{Api, Reply};
+use tests::client::Response;
+
+use crate::api::Api;
 
 /// Lets this many webhooks ask for a pattern.
 fn subscribe(api: &Api, pattern: &str, count: usize) {
@@ -21,7 +23,7 @@ fn subscribe(api: &Api, pattern: &str, count: usize) {
     }
 }
 
-async fn webhook(api: &Api, pattern: &str) -> Reply {
+async fn webhook(api: &Api, pattern: &str) -> Response {
     let name = random::id::<WebhookKind>().to_string();
     api.post(
         "webhooks",

@@ -1,120 +1,51 @@
 //! Who sends messages: the API and the system behind it, in this process.
 
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    http,
-};
-use config_api::{Clients, router};
 use domain::message::{Message, MessageRef};
-use platform::{egress::Egress, keyring::KeyringCache, queue::Queue, table::Table};
-use rotation::Answer;
+use platform::egress::Egress;
 use serde_json::{Value, json};
 use tests::{
-    fake::{
-        sqs::Name,
-        system::{System, allow},
-    },
+    client::Response,
+    fake::system::{System, allow},
+    fixture,
     receiver::Request,
 };
-use tower::ServiceExt;
 
 pub(crate) struct Api {
     pub(crate) system: System,
-    router: Router,
-    token: String,
-}
-
-/// An answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) body: Value,
-}
-
-impl Reply {
-    #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}", self.body);
-        self.body
-    }
+    client: fixture::Api,
 }
 
 impl Api {
     pub(crate) async fn new(egress: &Egress) -> Self {
         let system = System::new(egress).await;
-        let aws = system.fake.aws();
-        let table = Table::new(aws.dynamodb(), "table", 30);
-        let keys = || KeyringCache::new(aws.secrets_manager(), "keyring".to_owned());
-        let queue = |name: Name| Queue::new(aws.sqs(), name.url());
-        let rotation = rotation::App {
-            table: table.clone(),
-            keys: keys(),
-            events: queue(Name::Events),
-        };
-        let made = system
-            .at(rotation::handle(
-                &rotation,
-                rotation::Request::Bootstrap { reissue: false },
-            ))
-            .await;
-        let Answer::Admin(admin) = made.expect("an admin") else {
-            panic!("no admin")
-        };
-        let router = router(Clients {
-            table,
-            keys: keys(),
-            events: queue(Name::Events),
-            deliveries: queue(Name::Deliveries),
-            public_url: "https://tieline.example.com".to_owned(),
-            allow: allow(),
-        });
-        Self {
-            system,
-            router,
-            token: admin.token,
-        }
+        let (client, _) = fixture::Api::of_admin(&system.fake, system.time()).await;
+        Self { system, client }
     }
 
-    /// Calls the API, with an idempotency key where there is one; null stands for no body. `None`:
-    /// the process ended on the way.
+    /// Calls the API at the system's time, with an idempotency key unless it is empty. Null stands
+    /// for no body. Returns `None` if the process ended meanwhile.
     pub(crate) async fn try_call(
         &self,
         method: &str,
         path: &str,
         key: &str,
         body: &Value,
-    ) -> Option<Reply> {
-        let mut request = http::Request::builder().method(method).uri(path);
-        request = request.header("authorization", format!("Bearer {}", self.token));
-        if !key.is_empty() {
-            request = request.header("idempotency-key", key);
-        }
-        let body = if body.is_null() {
-            Body::empty()
+    ) -> Option<Response> {
+        let headers: &[_] = if key.is_empty() {
+            &[]
         } else {
-            body.to_string().into()
+            &[("idempotency-key", key)]
         };
-        let request = request
-            .header("content-type", "application/json")
-            .body(body)
-            .expect("a request");
+        let client = self.client.at(self.system.time());
         let crash = self.system.fake.crash();
-        let response = tokio::select! {
+        tokio::select! {
             biased;
-            () = crash.notified() => return None,
-            response = self.system.at(self.router.clone().oneshot(request)) => response.expect("an answer"),
-        };
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.expect("a body");
-        tests::contract::check(method, path, parts.status.as_u16(), &parts.headers, &bytes);
-        Some(Reply {
-            status: parts.status.as_u16(),
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        })
+            () = crash.notified() => None,
+            response = client.call_with(method, path, headers, body.clone()) => Some(response),
+        }
     }
 
-    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Response {
         self.try_call(method, path, "", &body)
             .await
             .expect("no crash was planned")

@@ -7,7 +7,7 @@ use platform::{egress::Egress, table::services::StoredService};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tests::fake::{
-    services::{PUBLIC_URL, inbound},
+    functions::{PUBLIC_URL, inbound},
     sqs::{Message, Name},
     system::{System, allow},
 };

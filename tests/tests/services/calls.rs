@@ -12,7 +12,7 @@ use lambda_http::{
 use serde_json::json;
 use tests::fake::{
     Fate,
-    services::{PUBLIC_URL, inbound},
+    functions::{PUBLIC_URL, inbound},
 };
 
 use crate::api::{Api, user};

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tests::{
     fake::{
         Fate,
+        functions::Clients,
         system::{System, allow},
     },
     receiver::{Receiver, Reply, Request},
@@ -95,11 +96,11 @@ impl Town {
 
     /// A new process. It knows the keyring, so that its calls are those about tokens.
     pub(crate) async fn process(&self) -> Process {
-        let aws = self.system.fake.aws();
-        let keys = KeyringCache::new(aws.secrets_manager(), "keyring".to_owned());
+        let clients = Clients::new(&self.system.fake);
+        let keys = clients.keys();
         self.system.at(keys.get()).await.expect("a keyring");
         Process {
-            table: Table::new(aws.dynamodb(), "table", 30),
+            table: clients.table(),
             keys,
             egress: Egress::new(allow()),
         }

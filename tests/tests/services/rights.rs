@@ -7,7 +7,7 @@ use domain::inbound::Key;
 use lambda_http::{Body, http};
 use serde_json::json;
 use tests::{
-    fake::{Call, Fate, services::PUBLIC_URL, sqs::Name, system::System},
+    fake::{Call, Fate, functions::PUBLIC_URL, sqs::Name, system::System},
     receiver::{Receiver, Reply},
     rights::{Rights, allowed, taken, unused_patterns},
 };

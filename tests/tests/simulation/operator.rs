@@ -22,8 +22,9 @@ use platform::{
 use serde_json::json;
 use tests::fake::{
     Fake,
+    functions::{self, Clients},
     sqs::{Message, Name},
-    system::{self, allow, deadline, entry},
+    system::{allow, deadline, entry},
 };
 use tokio::time::Instant;
 
@@ -51,9 +52,8 @@ pub(super) struct Operator {
 impl Operator {
     /// One that has set up these webhooks.
     pub(super) async fn open(fake: &Fake, history: &History, hooks: &[Hook]) -> Self {
-        let aws = fake.aws();
-        let (table, sqs) = (Table::new(aws.dynamodb(), "table", 30), aws.sqs());
-        let keys = KeyringCache::new(aws.secrets_manager(), "keyring".to_owned());
+        let clients = Clients::new(fake);
+        let (table, keys) = (clients.table(), clients.keys());
         keys.bootstrap().await.expect("a keyring");
         let mut webhooks = Vec::new();
         for hook in hooks {
@@ -70,9 +70,8 @@ impl Operator {
                 .expect("created");
             webhooks.push(webhook.id);
         }
-        let queue = |name: Name| Queue::new(sqs.clone(), name.url());
-        let sweeper = system::sweeper(fake, table.clone());
-        let (events, deliveries) = (queue(Name::Events), queue(Name::Deliveries));
+        let sweeper = functions::sweeper(fake, table.clone());
+        let (events, deliveries) = (clients.queue(Name::Events), clients.queue(Name::Deliveries));
         Self {
             webhooks,
             fake: fake.clone(),

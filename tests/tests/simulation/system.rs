@@ -17,8 +17,9 @@ use platform::{clock, egress::Egress};
 use serde_json::{Map, Value};
 use tests::fake::{
     Fake, Fate,
+    functions::workers,
     sqs::{Message, Name},
-    system::{allow, processes},
+    system::allow,
 };
 use tokio::time::{Instant, sleep};
 
@@ -277,7 +278,7 @@ impl System {
                 let process = self
                     .idle
                     .pop()
-                    .unwrap_or_else(|| Box::new(processes(&self.fake, &self.egress)));
+                    .unwrap_or_else(|| Box::new(workers(&self.fake, &self.egress)));
                 let clock_error = self.faults().clock_error();
                 going.push(Box::pin(work(
                     self.history.clone(),

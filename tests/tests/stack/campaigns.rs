@@ -64,7 +64,7 @@ impl Campaign {
         json!({text(&self.sms, "name"): keys, text(&self.email, "name"): keys})
     }
 
-    async fn import(&self, mut request: Value) -> tests::client::Answer {
+    async fn import(&self, mut request: Value) -> tests::client::Response {
         if request["bundle"].is_null() {
             request["bundle"] = self.export().await;
         }

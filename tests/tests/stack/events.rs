@@ -3,12 +3,12 @@
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::{
-    client::Answer,
+    client::Response,
     receiver::Receiver,
     stack::{Stack, text, unique},
 };
 
-async fn publish_with_key(stack: &Stack, key: &str, event: &Value) -> Answer {
+async fn publish_with_key(stack: &Stack, key: &str, event: &Value) -> Response {
     stack
         .send(
             stack

@@ -3,11 +3,11 @@
 use reqwest::Method;
 use serde_json::json;
 use tests::{
-    client::Answer,
+    client::Response,
     stack::{Stack, unique},
 };
 
-async fn raw(stack: &Stack, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+async fn raw(stack: &Stack, content_type: &str, body: impl Into<reqwest::Body>) -> Response {
     let request = stack
         .request(Method::POST, "/v1/events")
         .header("content-type", content_type)

@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// How long anything that is waited for may take.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often a condition is polled.
-const LOOK: Duration = Duration::from_millis(150);
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
 /// A stack, and what its tests share beside it.
 pub(crate) struct Shared {
@@ -301,14 +301,14 @@ impl Stack {
 
     /// Waits until the look is `Ok`.
     pub async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Result<T, Value>) -> T {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = tokio::time::Instant::now() + WAIT_TIMEOUT;
         loop {
             match look().await {
                 Ok(found) => return found,
                 Err(last) if tokio::time::Instant::now() > deadline => {
                     panic!("still waiting until {what}: {last}")
                 }
-                Err(_) => tokio::time::sleep(LOOK).await,
+                Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
     }

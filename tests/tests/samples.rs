@@ -53,7 +53,7 @@ fn message(name: &str) -> String {
 }
 
 #[test]
-fn every_sample_is_what_its_function_takes() {
+fn every_sample_is_accepted_by_its_function() {
     let mut names: Vec<String> = fs::read_dir(folder())
         .expect("events/")
         .map(|entry| {
@@ -286,7 +286,7 @@ impl Inbound {
 }
 
 #[tokio::test]
-async fn a_sample_of_each_scheme_is_verified_and_another_secret_is_not() {
+async fn sample_of_each_scheme_verifies_with_its_secret_only() {
     let egress = Egress::new(allow());
     for sample in &INBOUND {
         let name = sample.name;

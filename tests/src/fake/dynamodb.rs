@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    Refusal,
+    AwsError,
     expression::{Expression, Item},
     update,
 };
@@ -20,7 +20,7 @@ pub type Key = (String, String);
 #[derive(Debug, Default)]
 pub struct Table {
     items: BTreeMap<Key, Item>,
-    writes: Vec<Made>,
+    writes: Vec<RecordedWrite>,
     /// `ClientRequestToken`s of transactions that were made: one that comes again is answered and
     /// does nothing.
     transactions: BTreeSet<String>,
@@ -28,7 +28,7 @@ pub struct Table {
 
 /// A write that took effect.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub struct RecordedWrite {
     /// Of which item.
     pub key: Key,
     /// The item since then; `None` when it was deleted.
@@ -45,7 +45,7 @@ const MAX_BYTES: usize = 400 * 1024;
 
 impl Table {
     /// Every write that took effect, in order.
-    pub fn writes(&self) -> &[Made] {
+    pub fn writes(&self) -> &[RecordedWrite] {
         &self.writes
     }
 
@@ -66,7 +66,7 @@ impl Table {
         self.items.insert(key, item);
     }
 
-    pub(super) fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, Refusal> {
+    pub(super) fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "GetItem" => {
                 let found = self.items.get(&key_of(&request["Key"])?);
@@ -82,7 +82,7 @@ impl Table {
         }
     }
 
-    fn update(&mut self, request: &Value) -> Result<Value, Refusal> {
+    fn update(&mut self, request: &Value) -> Result<Value, AwsError> {
         let key = key_of(&request["Key"])?;
         let before = self.items.get(&key).cloned().unwrap_or_default();
         self.write(Write::of(request, Change::Update(request))?)?;
@@ -98,15 +98,15 @@ impl Table {
         Ok(json!({"Attributes": changed}))
     }
 
-    fn write(&mut self, write: Write<'_>) -> Result<Value, Refusal> {
+    fn write(&mut self, write: Write<'_>) -> Result<Value, AwsError> {
         if !write.allowed(self) {
-            return Err(Refusal::new("ConditionalCheckFailedException"));
+            return Err(AwsError::new("ConditionalCheckFailedException"));
         }
         write.make(self);
         Ok(json!({}))
     }
 
-    fn get_many(&self, request: &Value) -> Result<Value, Refusal> {
+    fn get_many(&self, request: &Value) -> Result<Value, AwsError> {
         let mut responses = serde_json::Map::new();
         for (table, wanted) in request["RequestItems"].as_object().expect("RequestItems") {
             let keys: Vec<Key> = wanted["Keys"]
@@ -117,7 +117,7 @@ impl Table {
                 .collect::<Result<_, _>>()?;
             let distinct: BTreeSet<&Key> = keys.iter().collect();
             if keys.is_empty() || keys.len() > 100 || distinct.len() < keys.len() {
-                return Err(Refusal::new("ValidationException"));
+                return Err(AwsError::new("ValidationException"));
             }
             let found: Vec<&Item> = keys.iter().filter_map(|key| self.items.get(key)).collect();
             responses.insert(table.clone(), json!(found));
@@ -125,7 +125,7 @@ impl Table {
         Ok(json!({"Responses": responses, "UnprocessedKeys": {}}))
     }
 
-    fn transact(&mut self, request: &Value) -> Result<Value, Refusal> {
+    fn transact(&mut self, request: &Value) -> Result<Value, AwsError> {
         let token = request["ClientRequestToken"]
             .as_str()
             .expect("the SDK sends a token")
@@ -153,13 +153,13 @@ impl Table {
         let writes: Vec<Write<'_>> = writes.collect::<Result<_, _>>()?;
         let distinct: BTreeSet<&Key> = writes.iter().map(|write| &write.key).collect();
         if writes.is_empty() || writes.len() > 100 || distinct.len() < writes.len() {
-            return Err(Refusal::new("ValidationException"));
+            return Err(AwsError::new("ValidationException"));
         }
         let allowed: Vec<bool> = writes.iter().map(|write| write.allowed(self)).collect();
         if allowed.contains(&false) {
             let code = |allowed: &bool| json!({"Code": if *allowed { "None" } else { "ConditionalCheckFailed" }});
             let reasons: Vec<Value> = allowed.iter().map(code).collect();
-            return Err(Refusal::new("TransactionCanceledException")
+            return Err(AwsError::new("TransactionCanceledException")
                 .with("CancellationReasons", json!(reasons)));
         }
         for write in writes {
@@ -169,7 +169,7 @@ impl Table {
         Ok(json!({}))
     }
 
-    fn query(&self, request: &Value) -> Result<Value, Refusal> {
+    fn query(&self, request: &Value) -> Result<Value, AwsError> {
         let (of_index, sort) = match request
             .get("IndexName")
             .map(|name| name.as_str().expect("a name"))
@@ -180,7 +180,7 @@ impl Table {
             Some(index) => panic!("there is no index {index}"),
         };
         if sort != "sk" && request["ConsistentRead"] == true {
-            return Err(Refusal::new("ValidationException"));
+            return Err(AwsError::new("ValidationException"));
         }
         let wanted = Expression::of(request, "KeyConditionExpression").expect("a key condition");
         let candidates: Box<dyn Iterator<Item = &Item>> = match wanted.partition() {
@@ -261,10 +261,10 @@ struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    fn put(request: &'a Value) -> Result<Self, Refusal> {
+    fn put(request: &'a Value) -> Result<Self, AwsError> {
         let item = request["Item"].as_object().expect("an item");
         if bytes(&request["Item"]) > MAX_BYTES {
-            return Err(Refusal::new("ValidationException"));
+            return Err(AwsError::new("ValidationException"));
         }
         let condition = Expression::of(request, "ConditionExpression");
         Ok(Self {
@@ -274,7 +274,7 @@ impl<'a> Write<'a> {
         })
     }
 
-    fn of(request: &'a Value, change: Change<'a>) -> Result<Self, Refusal> {
+    fn of(request: &'a Value, change: Change<'a>) -> Result<Self, AwsError> {
         let condition = Expression::of(request, "ConditionExpression");
         Ok(Self {
             key: key_of(&request["Key"])?,
@@ -313,7 +313,7 @@ impl<'a> Write<'a> {
             Some(item) => table.items.insert(self.key.clone(), item),
             None => table.items.remove(&self.key),
         };
-        table.writes.push(Made {
+        table.writes.push(RecordedWrite {
             key: self.key,
             item,
             at: Instant::now(),
@@ -334,7 +334,7 @@ fn bytes(value: &Value) -> usize {
     }
 }
 
-fn key_of(attributes: &Value) -> Result<Key, Refusal> {
+fn key_of(attributes: &Value) -> Result<Key, AwsError> {
     let part = |name: &str| {
         attributes[name]["S"]
             .as_str()
@@ -343,5 +343,5 @@ fn key_of(attributes: &Value) -> Result<Key, Refusal> {
     };
     part("pk")
         .zip(part("sk"))
-        .ok_or_else(|| Refusal::new("ValidationException"))
+        .ok_or_else(|| AwsError::new("ValidationException"))
 }

@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_forms_that_our_code_uses() {
+    fn supported_forms_evaluate() {
         let item = json!({"pk": {"S": "p"}, "sk": {"S": "b"}, "n": {"N": "10"}, "l": {"L": [{"S": "p"}]}, "a": {"M": {"b": {"N": "2"}, "c": {"S": "t"}}}});
         let values = json!({":p": {"S": "p"}, ":a": {"S": "a"}, ":b": {"S": "b"}, ":9": {"N": "9"}, ":10": {"N": "10"},
             ":1": {"N": "1"}, ":2": {"N": "2"}, ":t": {"S": "t"}});
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "size(pk) > :p")]
-    fn what_it_does_not_know_is_refused() {
+    fn unsupported_form_panics() {
         Expression {
             text: "size(pk) > :p",
             names: None,

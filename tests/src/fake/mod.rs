@@ -44,17 +44,17 @@ use tokio::{sync::Notify, time::Instant};
 #[derive(Clone)]
 pub struct Fake(Arc<Inner>);
 
-type Plan = Box<dyn FnMut(&Call) -> Fate + Send>;
+type Plan = Box<dyn FnMut(&Call) -> FaultPlan + Send>;
 
 struct Inner {
     state: Mutex<State>,
     plan: Mutex<Plan>,
     crash: Arc<Notify>,
-    way: Mutex<Way>,
+    latency: Mutex<Latency>,
 }
 
 /// How long a call is on its way; `None`: until others have had their turn.
-type Way = Box<dyn FnMut() -> Option<Duration> + Send>;
+type Latency = Box<dyn FnMut() -> Option<Duration> + Send>;
 
 /// How many simulated processes there were.
 static PROCESSES: AtomicUsize = AtomicUsize::new(0);
@@ -88,7 +88,7 @@ pub struct Call {
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum FaultPlan {
     /// It is answered.
     Answered,
     /// The process ends before the call takes effect.
@@ -96,7 +96,7 @@ pub enum Fate {
     /// The process ends after it took effect, before its answer comes.
     CrashAfter,
     /// It takes effect, and an error comes in place of the answer.
-    AnswerLost,
+    ResponseLost,
     /// It fails without effect, with this error of AWS's.
     Fails(&'static str),
     /// Half of a batch is left out; a transaction meets another one.
@@ -105,12 +105,12 @@ pub enum Fate {
 
 /// A service says no.
 #[derive(Debug)]
-struct Refusal {
+struct AwsError {
     code: &'static str,
     more: Map<String, Value>,
 }
 
-impl Refusal {
+impl AwsError {
     fn new(code: &'static str) -> Self {
         Self {
             code,
@@ -140,13 +140,13 @@ impl Refusal {
 
 impl Default for Fake {
     fn default() -> Self {
-        let plan: Mutex<Plan> = Mutex::new(Box::new(|_| Fate::Answered));
-        let way: Mutex<Way> = Mutex::new(Box::new(|| None));
+        let plan: Mutex<Plan> = Mutex::new(Box::new(|_| FaultPlan::Answered));
+        let latency: Mutex<Latency> = Mutex::new(Box::new(|| None));
         Self(Arc::new(Inner {
             state: Mutex::default(),
             plan,
             crash: Arc::default(),
-            way,
+            latency,
         }))
     }
 }
@@ -189,7 +189,7 @@ impl Fake {
     ///
     /// # Panics
     /// When a call has panicked before.
-    pub fn plan(&self, plan: impl FnMut(&Call) -> Fate + Send + 'static) {
+    pub fn plan(&self, plan: impl FnMut(&Call) -> FaultPlan + Send + 'static) {
         *self.0.plan.lock().expect("the fake has panicked") = Box::new(plan);
     }
 
@@ -197,8 +197,8 @@ impl Fake {
     ///
     /// # Panics
     /// When a call has panicked before.
-    pub fn way(&self, way: impl FnMut() -> Option<Duration> + Send + 'static) {
-        *self.0.way.lock().expect("the fake has panicked") = Box::new(way);
+    pub fn latency(&self, latency: impl FnMut() -> Option<Duration> + Send + 'static) {
+        *self.0.latency.lock().expect("the fake has panicked") = Box::new(latency);
     }
 
     /// Told when the plan ends the process.
@@ -225,26 +225,29 @@ impl Fake {
             request,
         };
         self.state().calls.push(call.clone());
-        let fate = (self.0.plan.lock().expect("the fake has panicked"))(&call);
-        match fate {
-            Fate::CrashBefore => self.end().await,
-            Fate::Fails(code) => return Refusal::new(code).answer(),
-            Fate::Partial if operation == "TransactWriteItems" => {
+        let fault = (self.0.plan.lock().expect("the fake has panicked"))(&call);
+        match fault {
+            FaultPlan::CrashBefore => self.end().await,
+            FaultPlan::Fails(code) => return AwsError::new(code).answer(),
+            FaultPlan::Partial if operation == "TransactWriteItems" => {
                 return partial::conflict(&call.request).answer();
             }
-            Fate::Answered | Fate::CrashAfter | Fate::AnswerLost | Fate::Partial => {}
+            FaultPlan::Answered
+            | FaultPlan::CrashAfter
+            | FaultPlan::ResponseLost
+            | FaultPlan::Partial => {}
         }
-        let (call, left_out) = if fate == Fate::Partial {
+        let (call, left_out) = if fault == FaultPlan::Partial {
             partial::halved(call)
         } else {
             (call, None)
         };
         let answer = self.state().answer(service, &call);
-        match (fate, answer) {
-            (Fate::CrashAfter, _) => self.end().await,
-            (Fate::AnswerLost, _) => Refusal::new("InternalServerError").answer(),
+        match (fault, answer) {
+            (FaultPlan::CrashAfter, _) => self.end().await,
+            (FaultPlan::ResponseLost, _) => AwsError::new("InternalServerError").answer(),
             (_, Ok(answer)) => response(200, &partial::with(answer, left_out)),
-            (_, Err(refusal)) => refusal.answer(),
+            (_, Err(error)) => error.answer(),
         }
     }
 
@@ -256,7 +259,7 @@ impl Fake {
 }
 
 impl State {
-    fn answer(&mut self, service: &str, call: &Call) -> Result<Value, Refusal> {
+    fn answer(&mut self, service: &str, call: &Call) -> Result<Value, AwsError> {
         let now = self.since.map_or_else(clock::now, |(time, since)| {
             time + SignedDuration::try_from(since.elapsed()).expect("within the life of a test")
         });
@@ -265,7 +268,7 @@ impl State {
             "AmazonSQS" => self.queues.answer(&call.operation, &call.request, now),
             "secretsmanager" => match (call.operation.as_str(), &self.secret) {
                 ("GetSecretValue", Some(value)) => Ok(json!({"SecretString": value})),
-                ("GetSecretValue", None) => Err(Refusal::new("ResourceNotFoundException")),
+                ("GetSecretValue", None) => Err(AwsError::new("ResourceNotFoundException")),
                 ("PutSecretValue", _) => {
                     self.secret = call.request["SecretString"].as_str().map(str::to_owned);
                     Ok(json!({}))
@@ -288,10 +291,10 @@ impl HttpConnector for Fake {
             .to_owned();
         let input = serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
         let answer = self.clone().answer(target, input);
-        let way = (self.0.way.lock().expect("the fake has panicked"))();
+        let latency = (self.0.latency.lock().expect("the fake has panicked"))();
         HttpConnectorFuture::new(async move {
             // Others come in between, as they would while a request is on its way.
-            match way {
+            match latency {
                 Some(time) => tokio::time::sleep(time).await,
                 None => tokio::task::yield_now().await,
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Refusal};
+use super::{AwsError, Call};
 
 /// What an answer says of the half that was left out, under the name of a field.
 type LeftOut = Option<(&'static str, Value)>;
@@ -45,9 +45,9 @@ pub(super) fn with(mut answer: Value, left_out: LeftOut) -> Value {
 }
 
 /// What a transaction is told that meets another one on its first item.
-pub(super) fn conflict(request: &Value) -> Refusal {
+pub(super) fn conflict(request: &Value) -> AwsError {
     let writes = request["TransactItems"].as_array().map_or(1, Vec::len);
     let code = |index| json!({"Code": if index == 0 { "TransactionConflict" } else { "None" }});
     let reasons: Vec<Value> = (0..writes).map(code).collect();
-    Refusal::new("TransactionCanceledException").with("CancellationReasons", json!(reasons))
+    AwsError::new("TransactionCanceledException").with("CancellationReasons", json!(reasons))
 }

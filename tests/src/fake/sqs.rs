@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::Refusal;
+use super::AwsError;
 
 /// The queues of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -214,7 +214,7 @@ impl Queues {
         operation: &str,
         request: &Value,
         now: Timestamp,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, AwsError> {
         let queue = Name::ALL
             .into_iter()
             .find(|name| request["QueueUrl"] == name.url());
@@ -237,7 +237,7 @@ impl Queues {
                     (bytes > MAX_BYTES, "BatchRequestTooLong"),
                 ] {
                     if wrong {
-                        return Err(Refusal::new(code));
+                        return Err(AwsError::new(code));
                     }
                 }
                 let (mut successful, mut failed) = (Vec::new(), Vec::new());
@@ -247,8 +247,10 @@ impl Queues {
                             json!({"Id": entry["Id"], "MessageId": self.send(queue, entry, now),
                             "MD5OfMessageBody": "unchecked"}),
                         ),
-                        Err(refusal) => {
-                            failed.push(json!({"Id": entry["Id"], "Code": refusal.code, "SenderFault": true}));
+                        Err(error) => {
+                            failed.push(
+                                json!({"Id": entry["Id"], "Code": error.code, "SenderFault": true}),
+                            );
                         }
                     }
                 }
@@ -358,7 +360,7 @@ fn shown(message: &Message) -> Value {
     })
 }
 
-fn check(entry: &Value) -> Result<(), Refusal> {
+fn check(entry: &Value) -> Result<(), AwsError> {
     let body = body(entry);
     let delay = entry["DelaySeconds"].as_i64().unwrap_or(0);
     let group = entry["MessageGroupId"].as_str();
@@ -366,12 +368,12 @@ fn check(entry: &Value) -> Result<(), Refusal> {
         && (0..=900).contains(&delay)
         && group.is_none_or(|group| (1..=128).contains(&group.len()));
     if !fits {
-        return Err(Refusal::new("InvalidParameterValue"));
+        return Err(AwsError::new("InvalidParameterValue"));
     }
     if body.is_ascii() {
         Ok(())
     } else {
-        Err(Refusal::new("InvalidMessageContents"))
+        Err(AwsError::new("InvalidMessageContents"))
     }
 }
 

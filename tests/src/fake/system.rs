@@ -255,7 +255,7 @@ impl System {
     }
 
     /// Gives a batch to the function that the queue belongs to, and deletes what that did not name.
-    /// When the process ends on the way, nothing is deleted, and a new process takes its place.
+    /// When the process ends on the latency, nothing is deleted, and a new process takes its place.
     pub async fn work(&mut self, queue: Name, batch: &[Message]) -> Option<SqsBatchResponse> {
         let records = sqs_event(batch);
         let deadline = Deadline::after(self.timeout);
@@ -292,7 +292,7 @@ impl System {
     }
 
     /// Asks for another try of a delivery, as the API does for a call with these `hops`. `None`
-    /// when the process ends on the way, or a call fails.
+    /// when the process ends on the latency, or a call fails.
     ///
     /// # Panics
     /// When there is no such delivery, or it changes at the same time.

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_forms_that_our_code_uses() {
+    fn supported_forms_evaluate() {
         let before = json!({"n": {"N": "10"}, "l": {"L": [{"S": "a"}]}});
         for (update, names, values, after) in [
             (

@@ -53,13 +53,13 @@ pub enum Fault {
     /// 500.
     Broken,
     /// It takes effect, and the connection ends without an answer.
-    AnswerLost,
+    ResponseLost,
     /// 400: the role has no such right. It is no use to repeat the call.
     Denied,
 }
 
 /// The faults that pass.
-pub const PASSING: [Fault; 3] = [Fault::Throttled, Fault::Broken, Fault::AnswerLost];
+pub const PASSING: [Fault; 3] = [Fault::Throttled, Fault::Broken, Fault::ResponseLost];
 
 impl Proxy {
     pub(super) fn start(emulator: u16) -> Self {
@@ -126,10 +126,10 @@ impl Inner {
         let Some(request) = Request::read(&mut client)? else {
             return Ok(());
         };
-        let fault = self.fate(&request);
+        let fault = self.fault(&request);
         match fault {
             None => client.write_all(&self.forward(&request)?)?,
-            Some(Fault::AnswerLost) => drop(self.forward(&request)?),
+            Some(Fault::ResponseLost) => drop(self.forward(&request)?),
             Some(Fault::Broken) => client.write_all(&error(500, "InternalServerError"))?,
             Some(Fault::Denied) => client.write_all(&error(400, "AccessDeniedException"))?,
             Some(Fault::Throttled) => {
@@ -145,7 +145,7 @@ impl Inner {
         client.shutdown(Shutdown::Both)
     }
 
-    fn fate(&self, request: &Request) -> Option<Fault> {
+    fn fault(&self, request: &Request) -> Option<Fault> {
         let mut state = self.state();
         let fault = match state.rule {
             Rule::None => None,
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seed_chooses_a_fifth_in_every_way() {
+    fn seeded_faults_have_the_requested_rate_and_every_kind() {
         let faults: Vec<_> = (0..3000).filter_map(|call| chosen(20, 1, call)).collect();
         assert!((500..700).contains(&faults.len()), "{}", faults.len());
         for fault in PASSING {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_ends_its_connection_and_stays_as_it_is() {
+    fn last_message_closes_its_connection_and_keeps_its_body() {
         let message = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\ncontent-length: 6\r\n\r\n\x00\r\n\r\n\xff";
         let expected =
             b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n\x00\r\n\r\n\xff";

@@ -26,7 +26,7 @@ use tokio::{
 
 use self::reply::Mode;
 pub use self::{reply::Reply, request::Request};
-use crate::stack::PATIENCE;
+use crate::stack::WAIT_TIMEOUT;
 
 /// The ports on this machine that the stack's egress policy allows.
 const PORTS: std::ops::Range<u16> = 9000..10_000;
@@ -161,7 +161,7 @@ impl Receiver {
     ) -> Vec<Request> {
         let mut watcher = self.shared.requests.subscribe();
         let met = watcher.wait_for(|requests| condition(requests));
-        let found = tokio::time::timeout(PATIENCE, met).await;
+        let found = tokio::time::timeout(WAIT_TIMEOUT, met).await;
         match found {
             Ok(requests) => requests.expect("the receiver runs").clone(),
             Err(elapsed) => {

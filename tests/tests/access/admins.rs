@@ -64,7 +64,7 @@ async fn end(
 }
 
 #[tokio::test]
-async fn of_two_who_end_each_other_one_stays() {
+async fn concurrent_mutual_revocation_leaves_one_admin() {
     for first in [End::Revoke, End::Delete, End::Deactivate] {
         for second in [End::Revoke, End::Delete, End::Deactivate] {
             let fixture = Fixture::new().await;
@@ -97,7 +97,7 @@ async fn of_two_who_end_each_other_one_stays() {
 }
 
 #[tokio::test]
-async fn of_two_credentials_of_one_user_one_stays() {
+async fn concurrent_revocation_of_a_users_credentials_leaves_one() {
     for deleted in [false, true] {
         let fixture = Fixture::new().await;
         let one = fixture
@@ -202,7 +202,7 @@ async fn somebody_stays(fake: &Fake) -> bool {
 }
 
 #[tokio::test]
-async fn the_last_admin_without_an_end_stays() {
+async fn last_permanent_admin_can_not_be_removed() {
     let fake = Fake::default();
     let (api, first) = Api::of_admin(&fake, day(0)).await;
     // Others hold admin credentials too: one with an end, one that is revoked, one of a user who is
@@ -226,7 +226,7 @@ async fn the_last_admin_without_an_end_stays() {
 /// All that was read before may have changed by the time of the write: only the write itself can
 /// see to it.
 #[tokio::test]
-async fn whatever_may_take_the_last_admin_checks_another_in_its_own_transaction() {
+async fn removals_of_an_admin_check_another_in_the_same_transaction() {
     for how in ENDS.into_iter().filter(|how| *how != "delete the user") {
         let fake = Fake::default();
         let (api, _) = Api::of_admin(&fake, day(0)).await;
@@ -272,7 +272,7 @@ fn checks_an_admin(fake: &Fake) -> bool {
 }
 
 #[tokio::test]
-async fn of_two_who_end_each_other_through_the_api_one_stays() {
+async fn concurrent_mutual_revocation_through_the_api_leaves_one_admin() {
     for one in ENDS {
         for two in ENDS {
             let fake = Fake::default();

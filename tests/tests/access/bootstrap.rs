@@ -57,7 +57,7 @@ fn id(admin: &Admin) -> CredentialId {
 }
 
 #[tokio::test]
-async fn a_second_call_is_refused_and_a_reissue_ends_the_old_token() {
+async fn second_bootstrap_is_rejected_and_reissue_revokes_the_old_token() {
     let fixture = Fixture::new().await;
     let first = bootstrap(&fixture, false, day(0)).await.expect("made");
     assert!(counts(&fixture, &first, day(0)).await);
@@ -77,7 +77,7 @@ async fn a_second_call_is_refused_and_a_reissue_ends_the_old_token() {
 }
 
 #[tokio::test]
-async fn the_function_needs_the_rights_of_its_role_and_no_more() {
+async fn bootstrap_uses_exactly_the_rights_of_its_role() {
     let fixture = Fixture::new().await;
     fixture.fake.state().calls.clear();
     bootstrap(&fixture, false, day(0)).await.expect("made");
@@ -93,7 +93,7 @@ async fn the_function_needs_the_rights_of_its_role_and_no_more() {
 }
 
 #[tokio::test]
-async fn of_two_first_calls_one_is_made() {
+async fn concurrent_bootstraps_create_one_admin() {
     let fixture = Fixture::new().await;
     fixture.app.keys.bootstrap().await.expect("a keyring");
     let call = || Box::pin(bootstrap(&fixture, false, day(0)));
@@ -103,7 +103,7 @@ async fn of_two_first_calls_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_credential_that_has_ended_gets_a_successor() {
+async fn reissue_replaces_an_expired_credential() {
     let fixture = Fixture::new().await;
     let first = bootstrap(&fixture, false, day(0)).await.expect("made");
     // Another admin ends it, in one way and the next.
@@ -150,7 +150,7 @@ fn actions(fixture: &Fixture, resource: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_it_makes_is_on_record() {
+async fn bootstrap_is_audited() {
     let fixture = Fixture::new().await;
     fixture.app.keys.bootstrap().await.expect("a keyring");
     fixture.fake.state().calls.clear();
@@ -175,7 +175,7 @@ async fn what_it_makes_is_on_record() {
 }
 
 #[tokio::test]
-async fn an_administrator_who_was_deleted_gets_a_successor() {
+async fn reissue_replaces_a_deleted_admin() {
     let fixture = Fixture::new().await;
     let mut before = bootstrap(&fixture, false, day(0)).await.expect("made");
     // The second time, another user has the name.
@@ -218,7 +218,7 @@ async fn an_administrator_who_was_deleted_gets_a_successor() {
 }
 
 #[tokio::test]
-async fn an_administrator_who_was_stopped_is_active_again() {
+async fn reissue_reactivates_an_inactive_admin() {
     let fixture = Fixture::new().await;
     let first = bootstrap(&fixture, false, day(0)).await.expect("made");
     let holder = fixture

@@ -91,7 +91,7 @@ async fn delete(fixture: &Fixture, credential: &Credential, now: Timestamp) {
 }
 
 #[tokio::test]
-async fn of_a_credential() {
+async fn credential_changes_keep_the_invariants() {
     for scope in [Scope::EventsWrite, Scope::Admin] {
         let fixture = Fixture::new().await;
         fixture
@@ -129,7 +129,7 @@ async fn of_a_credential() {
 }
 
 #[tokio::test]
-async fn of_an_admin_whose_time_is_over() {
+async fn expired_admin_changes_keep_the_invariants() {
     let fixture = Fixture::new().await;
     let one = fixture
         .credential(&fixture.user, &[Scope::Admin], day(0))
@@ -156,7 +156,7 @@ async fn of_an_admin_whose_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_stale_one_is_refused() {
+async fn stale_change_is_rejected() {
     let fixture = Fixture::new().await;
     let before = fixture
         .credential(&fixture.user, &[Scope::Admin], day(0))
@@ -181,7 +181,7 @@ async fn a_stale_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_use_stays_known() {
+async fn concurrent_change_keeps_the_last_use() {
     let fixture = Fixture::new().await;
     let one = fixture
         .credential(&fixture.user, &[Scope::EventsWrite], day(0))
@@ -235,7 +235,7 @@ async fn change_user(
 }
 
 #[tokio::test]
-async fn of_a_user() {
+async fn user_changes_keep_the_invariants() {
     let fixture = Fixture::new().await;
     let eve = fixture.user("Eve").await;
     fixture
@@ -275,7 +275,7 @@ async fn of_a_user() {
 }
 
 #[tokio::test]
-async fn user_is_not_switched_beside_a_credential_that_gets_a_scope() {
+async fn user_switch_conflicts_with_a_credential_that_gained_a_scope() {
     let fixture = Fixture::new().await;
     let eve = fixture.user("Eve").await;
     let one = fixture
@@ -313,7 +313,7 @@ async fn user_is_not_switched_beside_a_credential_that_gets_a_scope() {
 }
 
 #[tokio::test]
-async fn of_a_webhooks_name() {
+async fn webhook_rename_replaces_its_claimed_name() {
     let system = System::new(&Egress::new(allow())).await;
     let webhook = system.webhook("hook", json!({})).await;
     for name in ["HOOK", "Hook", "other"] {

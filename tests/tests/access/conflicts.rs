@@ -37,7 +37,7 @@ async fn resources(api: &Api) -> [String; 7] {
 }
 
 #[tokio::test]
-async fn deletion_of_a_used_resource_names_what_uses_it() {
+async fn deletion_of_a_used_resource_lists_its_users() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let [
         user,
@@ -104,7 +104,7 @@ async fn deletion_of_a_used_resource_names_what_uses_it() {
 }
 
 #[tokio::test]
-async fn change_without_a_difference_writes_nothing() {
+async fn unchanged_patch_writes_nothing() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let [
         user,
@@ -170,7 +170,7 @@ async fn change_without_a_difference_writes_nothing() {
 }
 
 #[tokio::test]
-async fn webhook_header_that_the_account_sets_is_refused() {
+async fn webhook_header_set_by_the_account_is_rejected() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let service = json!({"name": "S", "server_url": "https://s.example.com", "account": {"name": "A",
         "authorization": {"type": "header", "name": "X-Key", "value": "0123456789abcdef"}}});
@@ -233,7 +233,7 @@ async fn webhook_header_that_the_account_sets_is_refused() {
 }
 
 #[tokio::test]
-async fn refusals_name_methods_names_and_limits() {
+async fn rejections_name_methods_names_and_limits() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let detail = api
         .call("PUT", "/v1/users", Value::Null)
@@ -292,7 +292,7 @@ fn header_account(name: &str, header: &str) -> Value {
 }
 
 #[tokio::test]
-async fn webhook_that_moves_to_a_service_must_not_set_its_accounts_header() {
+async fn webhook_moved_to_a_service_must_not_set_the_accounts_header() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let mut services = Vec::new();
     for name in ["A", "B"] {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{credential::Settings, scope::Scope};
 use jiff::Timestamp;
-use tests::fake::{Fate, functions::rotation};
+use tests::fake::{FaultPlan, functions::rotation};
 
 use crate::{
     fixture::{Fixture, Sent, day},
@@ -50,7 +50,7 @@ async fn run(fixture: &mut Fixture, now: Timestamp) {
 }
 
 #[tokio::test]
-async fn wherever_a_run_ends_the_next_one_sends_what_is_missing() {
+async fn run_after_any_crash_sends_the_missing_reminders() {
     let mut whole = fixture().await;
     whole.fake.state().calls.clear();
     run(&mut whole, day(NOW)).await;
@@ -65,24 +65,24 @@ async fn wherever_a_run_ends_the_next_one_sends_what_is_missing() {
     assert_eq!(stages.len(), 4, "{stages:?}");
 
     for (n, operation) in calls.iter().enumerate() {
-        for fate in [
-            Fate::CrashBefore,
-            Fate::CrashAfter,
-            Fate::AnswerLost,
-            Fate::Fails("ResourceNotFoundException"),
+        for fault in [
+            FaultPlan::CrashBefore,
+            FaultPlan::CrashAfter,
+            FaultPlan::ResponseLost,
+            FaultPlan::Fails("ResourceNotFoundException"),
         ] {
-            let context = format!("{fate:?} at call {n}, {operation}");
+            let context = format!("{fault:?} at call {n}, {operation}");
             let mut fixture = fixture().await;
             fixture.fake.state().calls.clear();
             fixture.fake.plan(move |call| {
                 if call.index == n {
-                    fate
+                    fault
                 } else {
-                    Fate::Answered
+                    FaultPlan::Answered
                 }
             });
             run(&mut fixture, day(NOW)).await;
-            fixture.fake.plan(|_| Fate::Answered);
+            fixture.fake.plan(|_| FaultPlan::Answered);
             fixture.try_remind(day(NOW)).await.expect("reminded");
 
             let mut ids: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();

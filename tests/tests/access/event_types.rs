@@ -30,7 +30,7 @@ async fn webhook(api: &Api, name: &str, events: &[&str]) -> Response {
 }
 
 #[tokio::test]
-async fn a_custom_type_is_read_changed_and_deleted() {
+async fn custom_type_is_read_changed_and_deleted() {
     let (_, api) = api().await;
     let path = "/v1/event-types/order.paid";
     assert_eq!(api.call("GET", path, Value::Null).await.status, 404);
@@ -157,7 +157,7 @@ async fn built_in_types_are_read_only() {
 }
 
 #[tokio::test]
-async fn there_are_at_most_a_thousand_custom_types() {
+async fn custom_types_beyond_a_thousand_are_rejected() {
     let (fake, api) = api().await;
     // Rows that were written before types were counted and had versions.
     for n in 0..999 {
@@ -182,7 +182,7 @@ async fn there_are_at_most_a_thousand_custom_types() {
 }
 
 #[tokio::test]
-async fn webhooks_ask_for_types_that_there_are() {
+async fn webhook_with_an_undefined_type_is_rejected() {
     let (_, api) = api().await;
     create(&api, json!({"name": "invoice.paid"}))
         .await
@@ -244,7 +244,7 @@ async fn webhooks_ask_for_types_that_there_are() {
 }
 
 #[tokio::test]
-async fn what_went_through_tieline_three_times_is_refused() {
+async fn request_with_three_hops_is_rejected() {
     let (fake, api) = api().await;
     let event = json!({"type": "message", "data": {}});
     let batch = json!({"events": [event, event]});

@@ -16,7 +16,7 @@ async fn admin() -> Api {
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
 #[tokio::test]
-async fn bodies_that_are_hardly_json() {
+async fn malformed_json_bodies_are_client_errors() {
     let api = admin().await;
     let utf16: Vec<u8> = EVENT.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let data =
@@ -136,7 +136,7 @@ async fn bodies_that_are_hardly_json() {
 }
 
 #[tokio::test]
-async fn content_types_of_all_kinds() {
+async fn unsupported_content_types_are_client_errors() {
     let api = admin().await;
     for (content_type, status) in [
         ("application/json", 202),
@@ -278,7 +278,7 @@ fn texts() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn texts_as_values_of_fields() {
+async fn hostile_field_values_are_client_errors() {
     let api = admin().await;
     for text in texts() {
         let body = json!({"name": text});
@@ -367,7 +367,7 @@ fn percent(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn texts_in_paths_queries_and_headers() {
+async fn hostile_paths_queries_and_headers_are_client_errors() {
     let api = admin().await;
     let none: &[u8] = b"";
     for text in texts() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use tests::fake::{
-    Fake, Fate,
+    Fake, FaultPlan,
     system::{System, allow},
 };
 
@@ -138,7 +138,7 @@ fn alone(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn of_two_at_once_the_later_one_sees_the_earlier() {
+async fn second_of_two_concurrent_imports_sees_the_first() {
     let all = ["campaign Spring", "provider Mail", "provider Text"].as_slice();
     for (bundle, names) in [(bundle(), all), (alone("Spring"), &all[..1])] {
         for mode in ["fail", "reuse", "rename"] {
@@ -190,7 +190,7 @@ async fn of_two_at_once_the_later_one_sees_the_earlier() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_changed_or_deleted_meanwhile_is_counted_right() {
+async fn concurrent_provider_change_keeps_the_campaign_count() {
     let mut outcomes = BTreeSet::new();
     for (method, path) in [
         ("PATCH", ""),
@@ -252,22 +252,22 @@ async fn a_provider_that_is_changed_or_deleted_meanwhile_is_counted_right() {
 }
 
 #[tokio::test]
-async fn one_that_is_cut_short_was_made_or_was_not() {
+async fn crashed_import_is_all_or_nothing() {
     let mut outcomes = BTreeSet::new();
-    for fate in [
-        Fate::CrashBefore,
-        Fate::CrashAfter,
-        Fate::AnswerLost,
-        Fate::Fails("ResourceNotFoundException"),
+    for fault in [
+        FaultPlan::CrashBefore,
+        FaultPlan::CrashAfter,
+        FaultPlan::ResponseLost,
+        FaultPlan::Fails("ResourceNotFoundException"),
     ] {
         for at in 0.. {
             let (system, api) = start().await;
             system.begin_count();
             system.fake.plan(move |call| {
                 if call.index == at {
-                    fate
+                    fault
                 } else {
-                    Fate::Answered
+                    FaultPlan::Answered
                 }
             });
             let crash = system.fake.crash();
@@ -276,15 +276,15 @@ async fn one_that_is_cut_short_was_made_or_was_not() {
                 () = crash.notified() => None,
             };
             let calls = system.fake.state().calls.len();
-            system.fake.plan(|_| Fate::Answered);
+            system.fake.plan(|_| FaultPlan::Answered);
             let made = whole(&system.fake).len();
-            assert!([0, 3].contains(&made), "{fate:?} at call {at}: {made}");
+            assert!([0, 3].contains(&made), "{fault:?} at call {at}: {made}");
             outcomes.insert((answered, made));
             let status = if made == 0 { 200 } else { 409 };
             assert_eq!(
                 import(&api, "fail").await.status,
                 status,
-                "{fate:?} at call {at}"
+                "{fault:?} at call {at}"
             );
             assert_eq!(whole(&system.fake).len(), 3);
             if calls <= at {
@@ -299,7 +299,7 @@ async fn one_that_is_cut_short_was_made_or_was_not() {
 }
 
 #[tokio::test]
-async fn what_is_refused_changes_nothing() {
+async fn rejected_import_changes_nothing() {
     let (system, api) = start().await;
     assert_eq!(import(&api, "fail").await.status, 200);
     let scopes = ["campaigns:write", "campaigns:read"];

@@ -27,7 +27,7 @@ async fn refusals(api: &Api) -> usize {
 }
 
 #[tokio::test]
-async fn idempotency_keys_are_a_credentials_own() {
+async fn idempotency_keys_are_scoped_to_the_credential() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let provider = json!({
         "name": "SMS", "provider_id": "sms", "channel": "sms", "send_url": "https://sms.example.com/", "api_key": "k",
@@ -75,7 +75,7 @@ async fn idempotency_keys_are_a_credentials_own() {
 }
 
 #[tokio::test]
-async fn rotated_tokens_keep_their_own_overlaps_and_a_fourth_is_a_conflict() {
+async fn rotated_tokens_keep_their_overlaps_and_a_fourth_conflicts() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let (id, first) = api.credential(&["users:read"]).await;
     let rotate = async |minutes: i64, overlap: u32| {
@@ -110,7 +110,7 @@ async fn rotated_tokens_keep_their_own_overlaps_and_a_fourth_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn refused_uses_are_noted_once_in_15_minutes() {
+async fn rejected_uses_are_recorded_once_in_15_minutes() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let ((id, token), (_, other)) = (
         api.credential(&["audit:read"]).await,
@@ -170,7 +170,7 @@ async fn refused_uses_are_noted_once_in_15_minutes() {
 }
 
 #[tokio::test]
-async fn token_is_used_from_allowed_addresses_only() {
+async fn token_works_from_allowed_addresses_only() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let new = json!({
         "description": "CRM", "scopes": ["users:read"], "allowed_ips": ["203.0.113.7", "198.51.100.9/24", "2001:db8::/32"],

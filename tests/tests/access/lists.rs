@@ -19,7 +19,7 @@ async fn shown(api: &Api, path: &str, field: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn any_token_tells_whose_it_is() {
+async fn me_describes_any_token() {
     let (api, admin) = Api::of_admin(&Fake::default(), day(0)).await;
     let new = json!({"description": "CRM", "scopes": ["events:write"], "allowed_ips": [], "expires_at": "2026-02-01T00:00:00Z"});
     let made = api.call("POST", "/v1/credentials", new).await;
@@ -48,7 +48,7 @@ async fn any_token_tells_whose_it_is() {
 }
 
 #[tokio::test]
-async fn named_resources_are_found_by_their_whole_name() {
+async fn name_filter_matches_whole_names() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     let account = |name: &str| json!({"name": name, "authorization": {"type": "none"}});
     let provider = |name: &str| {
@@ -118,7 +118,7 @@ async fn named_resources_are_found_by_their_whole_name() {
 }
 
 #[tokio::test]
-async fn messages_are_found_by_what_they_are_and_cancelled_while_queued() {
+async fn messages_are_filtered_and_cancelled_while_queued() {
     let fake = Fake::default();
     let (api, _) = Api::of_admin(&fake, day(0)).await;
     let provider = |name: &str| {
@@ -226,7 +226,7 @@ async fn messages_are_found_by_what_they_are_and_cancelled_while_queued() {
 }
 
 #[tokio::test]
-async fn audit_entries_are_found_by_who_did_what_to_which() {
+async fn audit_entries_are_filtered_by_actor_action_and_resource() {
     let (api, admin) = Api::of_admin(&Fake::default(), day(0)).await;
     let user = api
         .call("POST", "/v1/users", json!({"name": "Ana"}))

@@ -110,7 +110,7 @@ fn pointers(reply: &Response) -> String {
 /// Each attempt with its answer: pointers of a 422, or how the detail of another problem ends.
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
+async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
     let prey = Prey::new().await;
     let forged = json!({"type": "sms.delivered", "data": {}});
     let own_account = json!({"name": "mine", "authorization": {"type": "none"}});
@@ -361,7 +361,7 @@ async fn one_scope_gets_no_secret_no_admins_power_and_no_forged_event() {
 
 /// A secret that is not sent when an address moves is not sent by a later patch either.
 #[tokio::test]
-async fn secret_left_behind_by_a_move_is_not_sent_by_a_second_patch() {
+async fn secret_dropped_by_a_move_is_not_restored_by_a_second_patch() {
     let prey = Prey::new().await;
     let api = prey.with(&["webhooks:write", "providers:write"]).await;
     let webhook = prey.path("/v1/webhooks/{webhook}");
@@ -436,7 +436,7 @@ async fn secret_left_behind_by_a_move_is_not_sent_by_a_second_patch() {
 
 /// Within the origin, and where the patch brings what is sent, addresses move freely.
 #[tokio::test]
-async fn addresses_move_with_their_secrets() {
+async fn address_moves_within_its_origin_or_with_its_secrets() {
     let prey = Prey::new().await;
     let api = prey
         .with(&[
@@ -490,7 +490,7 @@ async fn addresses_move_with_their_secrets() {
 
 /// Secrets of webhooks go to the service that they send to: moving it moves them.
 #[tokio::test]
-async fn service_moves_to_an_origin_that_an_admin_approved() {
+async fn service_moves_to_an_approved_origin() {
     let prey = Prey::new().await;
     let admin = &prey.api;
     let second = json!({"name": "second", "server_url": "https://second.example.com", "account_id": &prey.account});
@@ -523,7 +523,7 @@ async fn service_moves_to_an_origin_that_an_admin_approved() {
 
 /// Scopes that end with a credential don't protect its user's switch.
 #[tokio::test]
-async fn switching_a_user_takes_the_scopes_of_their_credentials() {
+async fn switching_a_user_requires_the_scopes_of_their_credentials() {
     let prey = Prey::new().await;
     let users = prey.with(&["users:write"]).await;
     let both = prey.with(&["users:write", "webhooks:write"]).await;
@@ -576,7 +576,7 @@ async fn switching_a_user_takes_the_scopes_of_their_credentials() {
 
 /// An admin may publish what Tieline publishes; in a batch each entry is judged by itself.
 #[tokio::test]
-async fn reserved_types_are_published_by_admins() {
+async fn reserved_types_require_an_admin() {
     let prey = Prey::new().await;
     let forged = json!({"type": "call.status", "data": {}});
     assert_eq!(
@@ -607,7 +607,7 @@ async fn reserved_types_are_published_by_admins() {
 
 /// What signs or sends on request leaves a trace.
 #[tokio::test]
-async fn tests_are_audited() {
+async fn webhook_tests_are_audited() {
     let prey = Prey::new().await;
     for (path, body) in [
         ("/v1/webhooks/{webhook}/test", Value::Null),

@@ -6,7 +6,7 @@ use domain::{
     credential::{Credential, Settings},
     scope::Scope,
 };
-use tests::fake::Fate;
+use tests::fake::FaultPlan;
 
 use crate::{
     fixture::{Fixture, day, mark},
@@ -18,7 +18,7 @@ const SOON: &str = "credential.rotation_due_soon";
 const DUE: &str = "credential.rotation_due";
 
 #[tokio::test]
-async fn they_come_a_week_before_on_the_day_and_every_week_after() {
+async fn reminders_are_sent_a_week_before_on_the_day_and_weekly_after() {
     let fixture = Fixture::new().await;
     let one = fixture.credential(&fixture.user, &SCOPES, day(0)).await;
     let mut kinds = Vec::new();
@@ -69,7 +69,7 @@ async fn they_come_a_week_before_on_the_day_and_every_week_after() {
 }
 
 #[tokio::test]
-async fn a_new_token_begins_them_anew() {
+async fn new_token_restarts_the_reminders() {
     let fixture = Fixture::new().await;
     let one = fixture.credential(&fixture.user, &SCOPES, day(0)).await;
     assert_eq!(fixture.remind(day(83)).await, (1, 0));
@@ -94,7 +94,7 @@ async fn a_new_token_begins_them_anew() {
 }
 
 #[tokio::test]
-async fn those_that_have_ended_are_not_reminded_of() {
+async fn expired_credentials_get_no_reminder() {
     let fixture = Fixture::new().await;
     let revoked = fixture.credential(&fixture.user, &SCOPES, day(0)).await;
     let expiring = fixture.credential(&fixture.user, &SCOPES, day(0)).await;
@@ -117,7 +117,7 @@ async fn those_that_have_ended_are_not_reminded_of() {
 }
 
 #[tokio::test]
-async fn no_page_is_left_out() {
+async fn reminders_cover_every_page() {
     let fixture = Fixture::new().await;
     for n in 0..250 {
         // On one day, on all days of the last month, and all in one moment.
@@ -158,7 +158,7 @@ async fn no_page_is_left_out() {
 }
 
 #[tokio::test]
-async fn one_that_nobody_looked_at_for_years_is_found() {
+async fn credential_overdue_for_years_is_found() {
     let fixture = Fixture::new().await;
     fixture.credential(&fixture.user, &SCOPES, day(0)).await;
     assert_eq!(fixture.remind(day(4_000)).await, (1, 1));
@@ -167,7 +167,7 @@ async fn one_that_nobody_looked_at_for_years_is_found() {
 }
 
 #[tokio::test]
-async fn one_that_cannot_be_sent_holds_up_no_other() {
+async fn unsendable_reminder_does_not_block_others() {
     let fixture = Fixture::new().await;
     let mut ids = Vec::new();
     for _ in 0..30 {
@@ -183,9 +183,9 @@ async fn one_that_cannot_be_sent_holds_up_no_other() {
     fixture.fake.plan(move |call| {
         let fails = call.operation == "SendMessage" && call.request.to_string().contains(&unlucky);
         if fails {
-            Fate::Fails("ResourceNotFoundException")
+            FaultPlan::Fails("ResourceNotFoundException")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     fixture
@@ -193,7 +193,7 @@ async fn one_that_cannot_be_sent_holds_up_no_other() {
         .await
         .expect_err("one was not sent");
     assert_eq!(fixture.sent().len(), 29);
-    fixture.fake.plan(|_| Fate::Answered);
+    fixture.fake.plan(|_| FaultPlan::Answered);
     assert_eq!(fixture.remind(day(90)).await, (1, 30));
     assert_eq!(fixture.sent()[29].credential, ids[3]);
 }

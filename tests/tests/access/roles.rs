@@ -19,7 +19,7 @@ fn rights(lines: &[(&str, &str, &str)]) -> Rights {
 }
 
 #[test]
-fn a_function_has_the_rights_that_it_uses() {
+fn functions_use_exactly_the_rights_of_their_roles() {
     let consume = "ChangeMessageVisibility ReceiveMessage DeleteMessage GetQueueAttributes";
     for (function, lines) in [
         (

@@ -644,7 +644,7 @@ async fn subject(
 }
 
 #[tokio::test]
-async fn each_takes_the_token_with_its_scope_and_no_other() {
+async fn routes_accept_exactly_their_scopes() {
     let mut system = System::new(&Egress::new(allow())).await;
     let (api, admin) = Api::of_admin(&system.fake, system.time()).await;
     system.webhook("first", json!({})).await;

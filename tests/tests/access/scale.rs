@@ -64,7 +64,7 @@ fn copies(fixture: &Fixture, model: &Credential, count: usize) {
 }
 
 #[tokio::test]
-async fn a_run_over_ten_thousand_costs_what_one_over_the_25_that_are_due_costs() {
+async fn run_costs_depend_on_due_credentials_only() {
     let alone = calls(25, 0).await;
     assert_eq!(calls(25, 9_975).await, alone);
     let one = calls(1, 0).await;

@@ -1,23 +1,23 @@
 //! What stands around each request: the sign-in, and the frame of an answer.
 
 use serde_json::Value;
-use tests::fake::{Call, Fake, Fate};
+use tests::fake::{Call, Fake, FaultPlan};
 
 use tests::{client::Response, fixture::Api};
 
 use crate::fixture::day;
 
 #[tokio::test]
-async fn what_is_only_noted_does_not_fail_the_request() {
+async fn failed_use_record_does_not_fail_the_request() {
     let fake = Fake::default();
     let (api, _) = Api::of_admin(&fake, day(0)).await;
     let (id, token) = api.credential(&["webhooks:read"]).await;
     let fails = |operation: &'static str| {
         move |call: &Call| {
             if call.operation == operation {
-                Fate::Fails("ResourceNotFoundException")
+                FaultPlan::Fails("ResourceNotFoundException")
             } else {
-                Fate::Answered
+                FaultPlan::Answered
             }
         }
     };
@@ -29,7 +29,7 @@ async fn what_is_only_noted_does_not_fail_the_request() {
     );
     assert_eq!(fake.counts()["UpdateItem"], 2, "the use of both tokens");
 
-    fake.plan(|_| Fate::Answered);
+    fake.plan(|_| FaultPlan::Answered);
     assert_eq!(
         api.call("POST", &format!("/v1/credentials/{id}/revoke"), Value::Null)
             .await
@@ -62,7 +62,7 @@ fn framed(reply: &Response, status: u16) {
 }
 
 #[tokio::test]
-async fn a_path_that_leads_nowhere_is_a_problem_like_any_other() {
+async fn unknown_path_is_a_404_problem() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     for path in [
         "/v1/webhooks/%FF",
@@ -82,7 +82,7 @@ async fn a_path_that_leads_nowhere_is_a_problem_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_taken_is_told_which_ones_are() {
+async fn unsupported_method_lists_the_allowed_ones() {
     let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
     for (method, path, allow) in [
         ("PUT", "/v1/webhooks", "GET,HEAD,POST"),

@@ -12,7 +12,7 @@ use domain::{
 use platform::table::Key;
 use serde_json::{Value, json};
 use tests::{
-    fake::{Call, Fate, sqs::Name, system::System},
+    fake::{Call, FaultPlan, sqs::Name, system::System},
     receiver::{Reply, Request},
 };
 
@@ -33,7 +33,7 @@ async fn ten(system: &System, fields: Value) -> Vec<WebhookId> {
 }
 
 #[tokio::test]
-async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
+async fn poison_message_is_dead_lettered_and_the_rest_succeeds() {
     for (queue, requests) in [(Name::Events, 1), (Name::Deliveries, 1), (Name::Retries, 1)] {
         let mut system = super::system().await;
         system.webhook("hook", json!({})).await;
@@ -75,20 +75,20 @@ async fn poison_goes_to_the_dead_letters_and_the_rest_works() {
 
 /// A poison message that can't be dead-lettered stays on its queue.
 #[tokio::test]
-async fn a_dead_letter_that_is_not_sent_comes_again() {
+async fn failed_dead_letter_is_redelivered() {
     for queue in [Name::Events, Name::Deliveries] {
         let mut system = super::system().await;
         system.put(queue, "no JSON".to_owned()).await;
         system.fake.plan(|call| {
             if call.operation == "SendMessage" {
-                Fate::Fails("InternalError")
+                FaultPlan::Fails("InternalError")
             } else {
-                Fate::Answered
+                FaultPlan::Answered
             }
         });
         system.step().await.expect("the poison");
         assert_eq!(system.fake.state().queues.on(queue).len(), 1, "{queue:?}");
-        system.fake.plan(|_| Fate::Answered);
+        system.fake.plan(|_| FaultPlan::Answered);
         system.run().await;
         assert_eq!(
             system.fake.state().queues.on(Name::Dead).len(),
@@ -106,7 +106,7 @@ fn writes(call: &Call, key: &Key) -> bool {
 }
 
 #[tokio::test]
-async fn only_what_failed_comes_again() {
+async fn only_failed_messages_are_redelivered() {
     for code in [
         "ThrottlingException",
         "InternalServerError",
@@ -123,9 +123,9 @@ async fn only_what_failed_comes_again() {
         let key = Key::delivery(failing);
         system.fake.plan(move |call| {
             if writes(call, &key) {
-                Fate::Fails(code)
+                FaultPlan::Fails(code)
             } else {
-                Fate::Answered
+                FaultPlan::Answered
             }
         });
         let batch = system
@@ -147,7 +147,7 @@ async fn only_what_failed_comes_again() {
             .map(|failure| failure.item_identifier.as_str())
             .collect();
         assert_eq!(named, [bad.id.as_str()], "{code}");
-        system.fake.plan(|_| Fate::Answered);
+        system.fake.plan(|_| FaultPlan::Answered);
         system.run().await;
         assert_eq!(system.receiver.requests().len(), 11, "{code}");
         for webhook in webhooks {
@@ -168,7 +168,7 @@ async fn only_what_failed_comes_again() {
 }
 
 #[tokio::test]
-async fn only_the_event_that_failed_comes_again() {
+async fn only_failed_events_are_redelivered() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
     let bad = system.publish("message", json!({})).await;
@@ -176,9 +176,9 @@ async fn only_the_event_that_failed_comes_again() {
     let key = Key::event(bad.id);
     system.fake.plan(move |call| {
         if writes(call, &key) {
-            Fate::Fails("InternalServerError")
+            FaultPlan::Fails("InternalServerError")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let batch = system
@@ -189,7 +189,7 @@ async fn only_the_event_that_failed_comes_again() {
     let answer = system.work(Name::Events, &batch).await.expect("an answer");
     assert_eq!(answer.batch_item_failures.len(), 1);
     assert_eq!(answer.batch_item_failures[0].item_identifier, batch[0].id);
-    system.fake.plan(|_| Fate::Answered);
+    system.fake.plan(|_| FaultPlan::Answered);
     system.run().await;
     let heard: BTreeSet<String> = system
         .receiver
@@ -202,7 +202,7 @@ async fn only_the_event_that_failed_comes_again() {
 
 /// A batch that can't be read, or a queue that takes nothing, costs time and no message.
 #[tokio::test]
-async fn while_a_service_fails_nothing_is_lost() {
+async fn service_outage_loses_nothing() {
     for operation in [
         "BatchGetItem",
         "Query",
@@ -217,9 +217,9 @@ async fn while_a_service_fails_nothing_is_lost() {
         system.fake.plan(move |call| {
             if call.operation == operation && left > 0 {
                 left -= 1;
-                return Fate::Fails("InternalServerError");
+                return FaultPlan::Fails("InternalServerError");
             }
-            Fate::Answered
+            FaultPlan::Answered
         });
         system.run().await;
         assert_eq!(system.receiver.requests().len(), 1, "{operation}");
@@ -231,7 +231,7 @@ async fn while_a_service_fails_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_first_attempt_that_succeeds_is_one_read_and_one_write() {
+async fn successful_first_attempt_costs_one_read_and_one_write() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
     for _ in 0..2 {
@@ -254,7 +254,7 @@ async fn a_first_attempt_that_succeeds_is_one_read_and_one_write() {
 }
 
 #[tokio::test]
-async fn a_batch_reads_once() {
+async fn batch_shares_its_reads() {
     let mut system = super::system().await;
     ten(&system, json!({})).await;
     system.publish("message", json!({})).await;
@@ -287,7 +287,7 @@ async fn a_batch_reads_once() {
 
 /// Events that messages don't include are read with the batch. Large data takes another read.
 #[tokio::test]
-async fn event_that_is_not_included_is_read_with_the_batch() {
+async fn event_not_in_its_message_is_read_with_the_batch() {
     for (size, reads) in [(32_700, 1), (100_000, 2)] {
         let mut system = super::system().await;
         system.webhook("hook", json!({"body": "{text}"})).await;
@@ -313,7 +313,7 @@ async fn event_that_is_not_included_is_read_with_the_batch() {
 /// An event that many want travels along with none of them: its copies would not fit the memory of
 /// a function.
 #[tokio::test]
-async fn an_event_that_many_want_is_read_too() {
+async fn event_shared_by_many_deliveries_is_read_with_the_batch() {
     let mut system = super::system().await;
     for n in 0..40 {
         system
@@ -345,7 +345,7 @@ async fn an_event_that_many_want_is_read_too() {
 
 /// A hung endpoint delays no other delivery, and a whole batch of them takes as long as one.
 #[tokio::test]
-async fn attempts_of_a_batch_run_side_by_side() {
+async fn attempts_of_a_batch_run_concurrently() {
     for hung in [1, 10] {
         let mut system = super::system().await;
         ten(

@@ -14,7 +14,7 @@ use domain::{
 use platform::{egress::Egress, table::Key};
 use serde_json::{Value, json};
 use tests::{
-    fake::{Fate, sqs::Name, system::System},
+    fake::{FaultPlan, sqs::Name, system::System},
     receiver::{Reply, Request},
 };
 
@@ -22,7 +22,7 @@ use tests::{
 /// message.
 #[derive(Debug, Clone)]
 enum Break {
-    Aws(usize, Fate),
+    Aws(usize, FaultPlan),
     Receiver(usize, Reply),
     Copy(usize),
 }
@@ -64,11 +64,11 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
     });
     let event = system.publish("message", json!({"n": 1})).await;
     system.begin_count();
-    let aws: BTreeMap<usize, Fate> = breaks
+    let aws: BTreeMap<usize, FaultPlan> = breaks
         .iter()
         .filter_map(|point| {
-            if let Break::Aws(n, fate) = point {
-                Some((*n, *fate))
+            if let Break::Aws(n, fault) = point {
+                Some((*n, *fault))
             } else {
                 None
             }
@@ -76,7 +76,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
         .collect();
     system
         .fake
-        .plan(move |call| aws.get(&call.index).copied().unwrap_or(Fate::Answered));
+        .plan(move |call| aws.get(&call.index).copied().unwrap_or(FaultPlan::Answered));
     let mut copies: BTreeSet<usize> = breaks
         .iter()
         .filter_map(|point| {
@@ -93,7 +93,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
             break;
         }
     }
-    system.fake.plan(|_| Fate::Answered);
+    system.fake.plan(|_| FaultPlan::Answered);
     let requests = system.receiver.requests().len();
     let points = {
         let state = system.fake.state();
@@ -357,11 +357,11 @@ async fn one_break_anywhere(name: &str) {
     let points = with(&case, &egress, vec![]).await;
     let mut breaks = Vec::new();
     for (n, operation) in points.aws.iter().enumerate() {
-        breaks.push(Break::Aws(n, Fate::CrashBefore));
+        breaks.push(Break::Aws(n, FaultPlan::CrashBefore));
         if has_effect(operation) {
             breaks.extend([
-                Break::Aws(n, Fate::CrashAfter),
-                Break::Aws(n, Fate::AnswerLost),
+                Break::Aws(n, FaultPlan::CrashAfter),
+                Break::Aws(n, FaultPlan::ResponseLost),
             ]);
         }
     }
@@ -391,12 +391,12 @@ async fn two_breaks_anywhere(name: &str) {
         .enumerate()
         .filter(|(_, operation)| has_effect(operation))
     {
-        let first = Break::Aws(n, Fate::CrashAfter);
+        let first = Break::Aws(n, FaultPlan::CrashAfter);
         for second in n + 1..n + 4 {
             with(
                 &case,
                 &egress,
-                vec![first.clone(), Break::Aws(second, Fate::CrashAfter)],
+                vec![first.clone(), Break::Aws(second, FaultPlan::CrashAfter)],
             )
             .await;
         }
@@ -409,46 +409,46 @@ async fn two_breaks_anywhere(name: &str) {
 }
 
 #[tokio::test]
-async fn of_a_fan_out() {
+async fn crash_during_fan_out() {
     one_break_anywhere("three of five match").await;
 }
 
 #[tokio::test]
-async fn of_retries_that_succeed() {
+async fn crash_during_successful_retries() {
     one_break_anywhere("the second and the third attempt succeed").await;
 }
 
 #[tokio::test]
-async fn of_a_failure() {
+async fn crash_during_failed_delivery() {
     one_break_anywhere("every attempt fails").await;
 }
 
 #[tokio::test]
-async fn of_a_failure_without_retries() {
+async fn crash_during_failure_without_retries() {
     one_break_anywhere("there are no retries").await;
 }
 
 #[tokio::test]
-async fn of_a_receiver_that_is_gone() {
+async fn crash_during_gone_response() {
     one_break_anywhere("gone at once").await;
 }
 
 #[tokio::test]
-async fn of_a_receiver_that_is_gone_by_the_second_attempt() {
+async fn crash_during_gone_response_to_a_retry() {
     one_break_anywhere("gone later").await;
 }
 
 #[tokio::test]
-async fn of_a_blocked_request() {
+async fn crash_during_blocked_request() {
     one_break_anywhere("blocked").await;
 }
 
 #[tokio::test]
-async fn of_a_failure_twice() {
+async fn two_crashes_during_failed_delivery() {
     two_breaks_anywhere("every attempt fails").await;
 }
 
 #[tokio::test]
-async fn of_a_receiver_that_is_gone_twice() {
+async fn two_crashes_during_gone_response() {
     two_breaks_anywhere("gone at once").await;
 }

@@ -45,7 +45,7 @@ async fn calls(
 }
 
 #[tokio::test]
-async fn the_default_is_48_retries_30_minutes_apart() {
+async fn default_policy_is_48_retries_30_minutes_apart() {
     let mut system = super::system().await;
     let (times, status) = calls(&mut system, Value::Null, |_| Reply::status(500)).await;
     assert_eq!(
@@ -82,7 +82,7 @@ async fn the_default_is_48_retries_30_minutes_apart() {
 }
 
 #[tokio::test]
-async fn schedules_and_what_the_receiver_asks_for() {
+async fn retries_follow_schedule_and_retry_after() {
     type Case = (Value, fn(usize) -> Reply, &'static [i64], Status);
     let fixed = json!({"type": "fixed", "interval_seconds": 1800, "duration_seconds": 7200});
     let failing = |n| {
@@ -159,7 +159,7 @@ async fn schedules_and_what_the_receiver_asks_for() {
 }
 
 #[tokio::test]
-async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
+async fn message_requeued_too_often_is_dead_lettered() {
     let mut system = super::system().await;
     let webhook = system.webhook("hook", json!({})).await;
     let event = system.publish("message", json!({})).await;
@@ -219,7 +219,7 @@ async fn a_message_that_goes_round_too_often_is_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_goes_on_while_it_is_read_is_shown_as_of_one_moment() {
+async fn delivery_read_during_an_attempt_is_consistent() {
     let mut system = super::system().await;
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [5]}});
     let webhook = system.webhook("hook", retry).await;

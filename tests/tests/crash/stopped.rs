@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::{
     fake::{
-        Fate,
+        FaultPlan,
         system::{System, entry},
     },
     receiver::Reply,
@@ -52,7 +52,7 @@ async fn stop(system: &mut System, id: WebhookId, how: Stop) {
 }
 
 #[tokio::test]
-async fn what_was_queued_before_is_cancelled() {
+async fn disabled_webhook_cancels_queued_deliveries() {
     // Stopped before the dispatch, before the first attempt, and before the second.
     for steps in 0..=2 {
         for how in [Stop::Delete, Stop::Disable, Stop::DisableAndEnable] {
@@ -129,7 +129,7 @@ async fn what_was_queued_before_is_cancelled() {
 
 /// A message of the 410 that comes again must not disable what was enabled meanwhile.
 #[tokio::test]
-async fn gone_disables_once() {
+async fn duplicate_gone_message_does_not_disable_again() {
     let mut system = super::system().await;
     let webhook = system.webhook("hook", json!({})).await;
     system.receiver.script(|_| Reply::status(410));
@@ -161,7 +161,7 @@ async fn gone_disables_once() {
 /// However many deliveries are answered with 410, the webhook is disabled once, and one event tells
 /// of it.
 #[tokio::test]
-async fn gone_is_told_once() {
+async fn crash_after_gone_emits_one_event() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
     system.receiver.script(|_| Reply::status(410));
@@ -189,14 +189,14 @@ async fn repeated_dispatch_sends_the_stored_matches() {
     system.begin_count();
     system.fake.plan(|call| {
         if call.operation == "PutItem" {
-            Fate::CrashAfter
+            FaultPlan::CrashAfter
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     system.step().await.expect("the event");
     assert_eq!(system.crashes, 1);
-    system.fake.plan(|_| Fate::Answered);
+    system.fake.plan(|_| FaultPlan::Answered);
     system.webhook("later", conditions).await;
     let no_more = condition::Condition::parse(json!({"field": "n", "op": "eq", "value": 2}))
         .expect("a condition");

@@ -10,7 +10,7 @@ use platform::{queue::ascii_json, random};
 use serde_json::json;
 use tests::{
     fake::{
-        Fate,
+        FaultPlan,
         sqs::{self, Name},
         system::System,
     },
@@ -54,7 +54,7 @@ fn requests(system: &System) -> usize {
 }
 
 #[tokio::test]
-async fn what_is_not_awaited_is_dropped_without_a_call() {
+async fn obsolete_message_is_dropped_without_a_call() {
     let mut system = super::system().await;
     let id = failing(&mut system).await;
     system.step().await.expect("the first attempt");
@@ -111,7 +111,7 @@ async fn what_is_not_awaited_is_dropped_without_a_call() {
 /// A copy under the same token comes from SQS or from a crash, and in the same batch it is dropped.
 /// A copy of a first message under another token comes from a repeated dispatch.
 #[tokio::test]
-async fn only_a_repeated_dispatch_costs_a_repeated_call_and_ends() {
+async fn repeated_dispatch_costs_one_extra_call() {
     for other_token in [false, true] {
         for number in 1..=3 {
             let mut system = super::system().await;
@@ -155,7 +155,7 @@ async fn only_a_repeated_dispatch_costs_a_repeated_call_and_ends() {
 
 /// A message that comes again long after its attempt takes the place of the one that it led to.
 #[tokio::test]
-async fn of_two_follow_ups_one_is_awaited() {
+async fn duplicate_follow_up_is_obsolete() {
     let mut system = super::system().await;
     let id = failing(&mut system).await;
     let first = system.fake.state().queues.on(Name::Deliveries).remove(0);
@@ -177,7 +177,7 @@ async fn of_two_follow_ups_one_is_awaited() {
 /// A repeated follow-up sends before it writes, so its message is awaited whether or not that write
 /// comes about.
 #[tokio::test]
-async fn a_renewed_message_may_come_before_the_row_names_it() {
+async fn reissued_message_may_arrive_before_its_row_is_written() {
     let mut system = super::system().await;
     failing(&mut system).await;
     let first = system.fake.state().queues.on(Name::Deliveries).remove(0);
@@ -185,16 +185,16 @@ async fn a_renewed_message_may_come_before_the_row_names_it() {
     let lost = system.fake.state().queues.on(Name::Retries).remove(0);
     system.fake.plan(|call| {
         if call.operation == "PutItem" {
-            Fate::CrashBefore
+            FaultPlan::CrashBefore
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     assert!(
         system.work(Name::Deliveries, &[first]).await.is_none(),
         "it crashes"
     );
-    system.fake.plan(|_| Fate::Answered);
+    system.fake.plan(|_| FaultPlan::Answered);
     system
         .fake
         .state()
@@ -206,7 +206,7 @@ async fn a_renewed_message_may_come_before_the_row_names_it() {
 }
 
 #[tokio::test]
-async fn a_manual_retry_ends_the_older_chain() {
+async fn manual_retry_supersedes_the_older_chain() {
     let mut system = super::system().await;
     let id = failing(&mut system).await;
     let started = system.time();
@@ -267,16 +267,16 @@ async fn a_manual_retry_ends_the_older_chain() {
 /// A manual retry interrupted at any point: a delivery that waited for a retry still ends, and one
 /// that had ended does so once the retry is requested again.
 #[tokio::test]
-async fn a_manual_retry_that_is_interrupted_loses_nothing() {
+async fn interrupted_manual_retry_loses_nothing() {
     for ended in [false, true] {
         for n in 1..3 {
-            for fate in [
-                Fate::CrashBefore,
-                Fate::CrashAfter,
-                Fate::AnswerLost,
-                Fate::Fails("ResourceNotFoundException"),
+            for fault in [
+                FaultPlan::CrashBefore,
+                FaultPlan::CrashAfter,
+                FaultPlan::ResponseLost,
+                FaultPlan::Fails("ResourceNotFoundException"),
             ] {
-                let context = format!("{fate:?} at call {n}, after the end: {ended}");
+                let context = format!("{fault:?} at call {n}, after the end: {ended}");
                 let mut system = super::system().await;
                 let id = failing(&mut system).await;
                 system.step().await.expect("the first attempt");
@@ -286,13 +286,13 @@ async fn a_manual_retry_that_is_interrupted_loses_nothing() {
                 system.begin_count();
                 system.fake.plan(move |call| {
                     if call.index == n {
-                        fate
+                        fault
                     } else {
-                        Fate::Answered
+                        FaultPlan::Answered
                     }
                 });
                 let asked = system.retry(id, 0).await;
-                system.fake.plan(|_| Fate::Answered);
+                system.fake.plan(|_| FaultPlan::Answered);
                 if ended && asked.is_none() {
                     system.retry(id, 0).await.expect("asked for again");
                 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use domain::{delivery::Status, id::DeliveryId};
 use serde_json::json;
-use tests::fake::{Fate, sqs::Name, system::TIMEOUT};
+use tests::fake::{FaultPlan, sqs::Name, system::TIMEOUT};
 
 #[tokio::test]
-async fn a_call_that_may_last_beyond_the_deadline_is_handed_back() {
+async fn call_that_may_exceed_the_deadline_is_returned_to_the_queue() {
     let mut system = super::system().await;
     let slow = system.webhook("slow", json!({"timeout_seconds": 30})).await;
     let quick = system.webhook("quick", json!({"timeout_seconds": 5})).await;
@@ -46,7 +46,7 @@ async fn a_call_that_may_last_beyond_the_deadline_is_handed_back() {
 }
 
 #[tokio::test]
-async fn an_event_that_can_not_be_evaluated_in_time_is_handed_back() {
+async fn event_not_evaluated_in_time_is_returned_to_the_queue() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
     let event = system.publish("message", json!({})).await;
@@ -60,13 +60,13 @@ async fn an_event_that_can_not_be_evaluated_in_time_is_handed_back() {
 }
 
 #[tokio::test]
-async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
+async fn late_call_checks_again_that_the_webhook_is_enabled() {
     let mut system = super::system().await;
     let webhook = system.webhook("hook", json!({})).await;
     let event = system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     // Reading takes more than a second, and the webhook is disabled meanwhile.
-    system.fake.way(|| Some(Duration::from_millis(1_100)));
+    system.fake.latency(|| Some(Duration::from_millis(1_100)));
     let (fake, mut reads) = (system.fake.clone(), 0);
     system.fake.plan(move |call| {
         reads += usize::from(call.operation == "GetItem");
@@ -78,10 +78,10 @@ async fn a_stop_is_seen_when_time_has_passed_before_the_call() {
             row.insert("enabled".to_owned(), json!({"BOOL": false}));
             state.table.seed(row.into());
         }
-        Fate::Answered
+        FaultPlan::Answered
     });
     system.step().await.expect("the attempt");
-    system.fake.way(|| None);
+    system.fake.latency(|| None);
     let (row, _) = system
         .history(DeliveryId {
             event: event.id,

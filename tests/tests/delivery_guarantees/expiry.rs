@@ -27,7 +27,7 @@ fn expires_at(system: &System, key: &Key) -> i64 {
 }
 
 #[tokio::test]
-async fn an_event_whose_id_carries_an_old_time_is_retried_and_shown() {
+async fn event_with_an_old_id_is_retried_and_shown() {
     let mut system = super::system().await;
     let webhook = system
         .webhook("owner", json!({"events": ["webhook.*"]}))
@@ -68,7 +68,7 @@ async fn an_event_whose_id_carries_an_old_time_is_retried_and_shown() {
 }
 
 #[tokio::test]
-async fn a_retry_shortly_before_its_event_expires_runs_to_the_end_of_its_schedule() {
+async fn retry_near_event_expiry_completes_its_schedule() {
     let mut system = super::system().await;
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [86_400, 86_400, 86_400]}});
     let webhook = system.webhook("hook", retry).await;
@@ -103,7 +103,7 @@ async fn a_retry_shortly_before_its_event_expires_runs_to_the_end_of_its_schedul
 }
 
 #[tokio::test]
-async fn a_first_attempt_two_weeks_late_keeps_its_history_for_the_whole_retention() {
+async fn late_first_attempt_keeps_its_history_for_the_whole_retention() {
     let mut system = super::system().await;
     let webhook = system
         .webhook("hook", json!({"retry": {"type": "none"}}))

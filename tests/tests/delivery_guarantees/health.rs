@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tests::{
     fake::{
-        Fate,
+        FaultPlan,
         sqs::{Message, Name},
         system::System,
     },
@@ -54,7 +54,7 @@ async fn failing_since(system: &System, id: WebhookId) -> Option<Timestamp> {
 }
 
 #[tokio::test]
-async fn five_days_without_one_success_disable_after_a_warning() {
+async fn five_days_without_success_warn_then_disable() {
     let mut system = super::system().await;
     let webhook = system
         .webhook("hook", json!({"retry": {"type": "none"}}))
@@ -144,7 +144,7 @@ fn enable(webhook: Webhook, now: Timestamp) -> Webhook {
 }
 
 #[tokio::test]
-async fn who_was_not_warned_in_time_is_warned_when_it_is_disabled() {
+async fn missed_warning_is_sent_when_disabled() {
     let mut system = super::system().await;
     system
         .webhook("hook", json!({"retry": {"type": "none"}}))
@@ -163,7 +163,7 @@ async fn who_was_not_warned_in_time_is_warned_when_it_is_disabled() {
 }
 
 #[tokio::test]
-async fn one_success_ends_it_and_a_webhook_that_is_well_costs_nothing() {
+async fn success_resets_health_and_a_healthy_webhook_costs_no_write() {
     let mut system = super::system().await;
     let webhook = system
         .webhook("hook", json!({"retry": {"type": "none"}}))
@@ -201,7 +201,7 @@ async fn one_success_ends_it_and_a_webhook_that_is_well_costs_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_told_of_webhooks_leads_to_nothing_more() {
+async fn webhook_events_do_not_cause_further_ones() {
     let mut system = super::system().await;
     system
         .webhook(
@@ -227,13 +227,13 @@ async fn what_is_told_of_webhooks_leads_to_nothing_more() {
 
 /// Wherever the process ends while the webhook is disabled: it is, and one event reports it.
 #[tokio::test]
-async fn a_crash_on_the_way_leaves_nothing_untold() {
+async fn crash_while_disabling_loses_no_event() {
     for n in 0..12 {
-        for fate in [
-            Fate::CrashBefore,
-            Fate::CrashAfter,
-            Fate::AnswerLost,
-            Fate::Fails("ResourceNotFoundException"),
+        for fault in [
+            FaultPlan::CrashBefore,
+            FaultPlan::CrashAfter,
+            FaultPlan::ResponseLost,
+            FaultPlan::Fails("ResourceNotFoundException"),
         ] {
             let mut system = super::system().await;
             let webhook = system
@@ -247,9 +247,9 @@ async fn a_crash_on_the_way_leaves_nothing_untold() {
             system.begin_count();
             system.fake.plan(move |call| {
                 if call.index == n {
-                    fate
+                    fault
                 } else {
-                    Fate::Answered
+                    FaultPlan::Answered
                 }
             });
             system.run().await;
@@ -257,12 +257,12 @@ async fn a_crash_on_the_way_leaves_nothing_untold() {
             assert_eq!(
                 stored.state.disabled_reason,
                 Some(DisabledReason::Failing),
-                "{fate:?} at call {n}"
+                "{fault:?} at call {n}"
             );
             assert_eq!(
                 ids(&told(&system, "webhook.disabled")).len(),
                 1,
-                "{fate:?} at call {n}"
+                "{fault:?} at call {n}"
             );
         }
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use tests::receiver::Reply;
 
 #[tokio::test]
-async fn manual_retry_is_sent_with_the_hops_of_the_call_that_asked_for_it() {
+async fn manual_retry_keeps_the_hops_of_its_request() {
     let mut system = super::system().await;
     let retry = json!({"type": "custom", "delays_seconds": [60]});
     let webhook = system.webhook("hook", json!({"retry": retry})).await;

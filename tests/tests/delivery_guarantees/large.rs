@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use platform::table::Key;
 use serde_json::{Value, json};
 use tests::{
-    fake::{Fate, sqs::Name},
+    fake::{FaultPlan, sqs::Name},
     memory::{measures, peak_mib, reset_peak},
     receiver::Reply,
 };
@@ -17,7 +17,7 @@ fn zeros() -> Value {
 
 /// Rows of one day share four partitions. With large data they would soon be throttled.
 #[tokio::test]
-async fn large_data_is_stored_in_a_partition_of_its_own() {
+async fn large_data_is_stored_in_a_separate_partition() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
     for (data, is_large) in [
@@ -42,7 +42,7 @@ async fn large_data_is_stored_in_a_partition_of_its_own() {
 }
 
 #[tokio::test]
-async fn large_event_is_delivered_whole_by_first_attempt_retry_and_late_manual_retry() {
+async fn large_event_is_complete_in_first_attempt_retry_and_manual_retry() {
     let mut system = super::system().await;
     let webhook = system.webhook("hook", json!({})).await;
     let mut count = 0;
@@ -77,7 +77,7 @@ async fn large_event_is_delivered_whole_by_first_attempt_retry_and_late_manual_r
 }
 
 #[tokio::test]
-async fn data_does_not_expire_before_a_row_that_was_written_later() {
+async fn data_does_not_expire_before_a_later_row() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
     let mut rows = 0;
@@ -85,9 +85,9 @@ async fn data_does_not_expire_before_a_row_that_was_written_later() {
         let is_row = call.operation == "PutItem" && call.request["Item"]["matches"].is_object();
         rows += usize::from(is_row);
         if is_row && rows == 1 {
-            Fate::Fails("ResourceNotFoundException")
+            FaultPlan::Fails("ResourceNotFoundException")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let event = system.publish("message", zeros()).await;

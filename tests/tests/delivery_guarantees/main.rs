@@ -10,7 +10,7 @@ mod hostile;
 mod large;
 mod matching;
 mod outage;
-mod pace;
+mod rate_limit;
 mod sweeper;
 mod unreadable;
 

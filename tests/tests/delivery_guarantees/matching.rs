@@ -14,7 +14,7 @@ fn large_conditions() -> Value {
 }
 
 #[tokio::test]
-async fn a_batch_reads_each_pattern_once_and_page_by_page() {
+async fn batch_reads_each_pattern_once_and_page_by_page() {
     let mut system = super::system().await;
     // 80 subscriptions of 16 KB are two pages of a query.
     let mut wild = BTreeSet::new();
@@ -72,7 +72,7 @@ async fn a_batch_reads_each_pattern_once_and_page_by_page() {
 }
 
 #[tokio::test]
-async fn unreadable_conditions_hold_up_nobody_else() {
+async fn unreadable_conditions_do_not_block_other_webhooks() {
     let mut system = super::system().await;
     let broken = system
         .webhook(
@@ -98,7 +98,7 @@ async fn unreadable_conditions_hold_up_nobody_else() {
 }
 
 #[tokio::test]
-async fn conditions_that_cost_too_much_match_nothing_and_hold_up_nobody() {
+async fn costly_conditions_match_nothing_and_block_no_webhook() {
     let mut system = super::system().await;
     let one = json!({"field": "text", "op": "matches", "value": "[ab]*a[ab]{900}[cd]"});
     let costly = json!({"conditions": {"not": {"any": [one, one]}}});
@@ -118,7 +118,7 @@ async fn conditions_that_cost_too_much_match_nothing_and_hold_up_nobody() {
 
 /// Compiled, the expressions take more than a page of subscribers may keep.
 #[tokio::test]
-async fn expressions_beyond_the_memory_of_a_page_match_for_each_event() {
+async fn expressions_exceeding_a_pages_memory_match_every_event() {
     let mut system = super::system().await;
     let mut all = BTreeSet::new();
     for n in 0..500 {
@@ -145,7 +145,7 @@ async fn expressions_beyond_the_memory_of_a_page_match_for_each_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
+async fn batch_without_time_dispatches_its_first_event() {
     let mut system = super::system().await;
     let webhook = system.webhook("w", json!({})).await;
     let mut events = Vec::new();
@@ -153,7 +153,7 @@ async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
         events.push(system.publish("message", json!({"n": n})).await);
     }
     // One read takes more than half of the time.
-    system.fake.way(|| Some(Duration::from_secs(4)));
+    system.fake.latency(|| Some(Duration::from_secs(4)));
     for left in [2, 1, 0] {
         let batch = system
             .fake
@@ -179,7 +179,7 @@ async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
         system.fake.state().queues.delete(&done);
         system.set_time(system.time() + SignedDuration::from_mins(10));
     }
-    system.fake.way(|| None);
+    system.fake.latency(|| None);
     for event in &events {
         assert_eq!(
             system.event(event).await.expect("an event").matches,
@@ -189,7 +189,7 @@ async fn batch_that_runs_out_of_time_gets_its_first_event_through() {
 }
 
 #[tokio::test]
-async fn an_events_data_is_stored_as_it_was_accepted() {
+async fn event_data_is_stored_unchanged() {
     let mut system = super::system().await;
     let data = json!({"text": "Grüße 😀 \u{1f}\"\\", "n": 1.0, "big": u64::MAX, "list": [0, null, {"b": 1, "a": 2}]});
     let event = system.publish("message", data.clone()).await;

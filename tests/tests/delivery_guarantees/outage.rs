@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::{
     fake::{
-        Call, Fate,
+        Call, FaultPlan,
         sqs::{Name, Queues},
         system::{System, deadline},
     },
@@ -29,9 +29,9 @@ fn fail_until(
     system.fake.plan(move |call| {
         let out = *clock.lock().expect("the lock is not poisoned") < end && fails(&call.operation);
         if out {
-            Fate::Fails("InternalServerError")
+            FaultPlan::Fails("InternalServerError")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     now
@@ -59,7 +59,7 @@ const DYNAMODB: [&str; 7] = [
 ];
 
 #[tokio::test]
-async fn after_an_hour_without_the_table_every_event_is_delivered() {
+async fn hour_long_table_outage_loses_no_event() {
     let mut system = super::system().await;
     let (plain, failing) = (
         system.webhook("plain", json!({})).await,
@@ -130,16 +130,16 @@ async fn after_an_hour_without_the_table_every_event_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_message_that_failed_comes_back_in_seconds_and_then_slower() {
+async fn failed_message_returns_with_growing_delay() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
     system.publish("message", json!({})).await;
     system.step().await.expect("the event");
     system.fake.plan(|call| {
         if call.operation == "BatchGetItem" {
-            Fate::Fails("InternalServerError")
+            FaultPlan::Fails("InternalServerError")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let mut waits = Vec::new();
@@ -152,8 +152,8 @@ async fn a_message_that_failed_comes_back_in_seconds_and_then_slower() {
 
     // Should that fail as well, the visibility timeout brings it back.
     system.fake.plan(|call| match call.operation.as_str() {
-        "BatchGetItem" | "ChangeMessageVisibilityBatch" => Fate::Fails("InternalServerError"),
-        _ => Fate::Answered,
+        "BatchGetItem" | "ChangeMessageVisibilityBatch" => FaultPlan::Fails("InternalServerError"),
+        _ => FaultPlan::Answered,
     });
     system.step().await.expect("the attempt");
     let next = next(&system).expect("the message");
@@ -183,7 +183,7 @@ fn by_queue(queues: &Queues) -> BTreeMap<Name, usize> {
 }
 
 #[tokio::test]
-async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_there_stays() {
+async fn sweeper_redrives_only_messages_dead_lettered_by_sqs() {
     let mut system = super::system().await;
     let webhook = system
         .webhook(
@@ -263,7 +263,7 @@ async fn what_sqs_moved_to_the_dead_letters_goes_back_and_what_a_function_sent_t
 }
 
 #[tokio::test]
-async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
+async fn failed_overdue_delivery_does_not_block_the_redrive() {
     let mut system = super::system().await;
     system
         .webhook(
@@ -284,9 +284,9 @@ async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
     };
     system.fake.plan(move |call| {
         if put(call) {
-            Fate::Fails("ResourceNotFoundException")
+            FaultPlan::Fails("ResourceNotFoundException")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let (sweeper, request) = (
@@ -307,16 +307,16 @@ async fn overdue_delivery_that_fails_holds_up_no_dead_letter() {
 }
 
 #[tokio::test]
-async fn while_the_table_fails_dead_letters_stay() {
+async fn table_outage_postpones_the_redrive() {
     let system = super::system().await;
     system.publish("message", json!({})).await;
     let id = system.fake.state().queues.on(Name::Events)[0].id.clone();
     system.fake.state().queues.give_up(&id, system.time());
     system.fake.plan(|call| {
         if call.operation == "Query" {
-            Fate::Fails("InternalServerError")
+            FaultPlan::Fails("InternalServerError")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let (sweeper, request) = (
@@ -330,6 +330,6 @@ async fn while_the_table_fails_dead_letters_stay() {
         .await
         .expect_err("the table fails");
     assert_eq!(system.fake.state().queues.on(Name::Dead).len(), 1);
-    system.fake.plan(|_| Fate::Answered);
+    system.fake.plan(|_| FaultPlan::Answered);
     assert_eq!(redriven(&system).await, 1);
 }

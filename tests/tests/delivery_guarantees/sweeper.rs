@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sweeper::{Request, Swept};
 use tests::{
     fake::{
-        Fate,
+        FaultPlan,
         sqs::Name,
         system::{System, deadline},
     },
@@ -58,7 +58,7 @@ fn lose(system: &System) {
 
 /// A new message would get a place at the end of the line, and every run would move it there again.
 #[tokio::test]
-async fn delivery_in_a_line_keeps_its_place_until_the_line_has_ended() {
+async fn rate_limited_delivery_keeps_its_slot_until_the_queue_ends() {
     let mut system = super::system().await;
     let fields = json!({"retry": {"type": "custom", "delays_seconds": [600, 86_400]}, "rate_limit_per_second": 1});
     let webhook = system.webhook("hook", fields).await;
@@ -87,7 +87,7 @@ async fn delivery_in_a_line_keeps_its_place_until_the_line_has_ended() {
 }
 
 #[tokio::test]
-async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
+async fn lost_message_is_requeued_once_overdue_by_an_hour() {
     let mut system = super::system().await;
     let id = waiting(&mut system).await;
     lose(&system);
@@ -141,7 +141,7 @@ async fn a_lost_message_is_sent_again_once_it_is_overdue_by_an_hour() {
 }
 
 #[tokio::test]
-async fn a_message_that_was_only_late_leads_to_no_second_chain() {
+async fn late_message_starts_no_second_chain() {
     let mut system = super::system().await;
     waiting(&mut system).await;
     assert_eq!(
@@ -162,13 +162,13 @@ async fn a_message_that_was_only_late_leads_to_no_second_chain() {
 }
 
 #[tokio::test]
-async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
+async fn crashed_run_loses_and_duplicates_nothing() {
     for n in 0..6 {
-        for fate in [
-            Fate::CrashBefore,
-            Fate::CrashAfter,
-            Fate::AnswerLost,
-            Fate::Fails("ResourceNotFoundException"),
+        for fault in [
+            FaultPlan::CrashBefore,
+            FaultPlan::CrashAfter,
+            FaultPlan::ResponseLost,
+            FaultPlan::Fails("ResourceNotFoundException"),
         ] {
             let mut system = super::system().await;
             let id = waiting(&mut system).await;
@@ -177,9 +177,9 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
             system.begin_count();
             system.fake.plan(move |call| {
                 if call.index == n {
-                    fate
+                    fault
                 } else {
-                    Fate::Answered
+                    FaultPlan::Answered
                 }
             });
             let (sweeper, request) = (
@@ -194,16 +194,16 @@ async fn wherever_a_run_ends_nothing_is_lost_and_nothing_doubled() {
                 () = crash.notified() => {}
                 _ = system.at(sweeper::handle(&sweeper, &request, deadline())) => {}
             }
-            system.fake.plan(|_| Fate::Answered);
+            system.fake.plan(|_| FaultPlan::Answered);
             sweep(&mut system, SignedDuration::from_hours(2)).await;
             system.run().await;
             let (row, attempts) = system.history(id).await.expect("a delivery");
             assert_eq!(
                 (row.status, attempts.len()),
                 (Status::Failed, 3),
-                "{fate:?} at call {n}"
+                "{fault:?} at call {n}"
             );
-            assert_eq!(system.receiver.requests().len(), 3, "{fate:?} at call {n}");
+            assert_eq!(system.receiver.requests().len(), 3, "{fault:?} at call {n}");
         }
     }
 }
@@ -235,7 +235,7 @@ async fn many(system: &mut System, count: usize) -> Vec<DeliveryId> {
 }
 
 #[tokio::test]
-async fn a_run_that_has_no_time_ends_well_and_the_next_one_goes_on() {
+async fn run_without_time_succeeds_and_the_next_one_continues() {
     let mut system = super::system().await;
     many(&mut system, 20).await;
     lose(&system);
@@ -282,7 +282,7 @@ fn move_to_the_former_index(system: &System) {
 }
 
 #[tokio::test]
-async fn a_walk_in_steps_meets_each_delivery_once() {
+async fn walk_in_steps_visits_each_delivery_once() {
     let mut system = super::system().await;
     let ids: BTreeSet<DeliveryId> = many(&mut system, 30).await.into_iter().collect();
     move_to_the_former_index(&system);

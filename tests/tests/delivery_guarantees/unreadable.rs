@@ -26,7 +26,7 @@ fn damage(system: &System, prefix: &str, field: &str, request: impl Fn(&Value) -
 }
 
 #[tokio::test]
-async fn one_unreadable_subscription_does_not_stop_the_events_of_its_type() {
+async fn unreadable_subscription_does_not_block_its_event_type() {
     for (field, text) in [
         ("webhook_id", None),
         ("conditions", Some("{\"op\": \"none that is known\"}")),
@@ -57,7 +57,7 @@ async fn one_unreadable_subscription_does_not_stop_the_events_of_its_type() {
 }
 
 #[tokio::test]
-async fn an_unreadable_row_fails_its_own_delivery_and_not_the_batch() {
+async fn unreadable_row_fails_only_its_delivery() {
     for (prefix, field) in [("webhook#", "events"), ("deliveries#", "status")] {
         let mut system = super::system().await;
         let (bad, good) = (
@@ -110,7 +110,7 @@ async fn an_unreadable_row_fails_its_own_delivery_and_not_the_batch() {
 }
 
 #[tokio::test]
-async fn the_sweeper_goes_on_past_an_unreadable_row() {
+async fn sweeper_skips_unreadable_rows() {
     let mut system = super::system().await;
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [600]}});
     let mut webhooks = Vec::new();

@@ -9,7 +9,7 @@ use tests::{
 const EVENTS: usize = 500;
 
 #[tokio::test]
-async fn with_a_fifth_of_all_calls_failing_every_event_is_delivered() {
+async fn every_event_is_delivered_while_a_fifth_of_all_calls_fail() {
     let faulty = Faulty::get().await;
     let receiver = Receiver::start();
     let webhook = faulty.stack.webhook().url(receiver.url()).create().await;

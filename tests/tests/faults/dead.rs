@@ -14,7 +14,7 @@ use tokio::process::Command;
 const EACH: usize = 25;
 
 #[tokio::test]
-async fn all_dead_letters_are_delivered_after_the_documented_redrive() {
+async fn dead_letters_are_delivered_after_the_documented_redrive() {
     let faulty = Faulty::get().await;
     let (stack, proxy, dead) = (&faulty.stack, faulty.proxy, &faulty.stack.queues().dead);
     let receiver = Receiver::start();

@@ -15,7 +15,7 @@ const KILLS: usize = 10;
 const BETWEEN: usize = 20;
 
 #[tokio::test]
-async fn ten_kills_lose_nothing_and_mix_nothing_up() {
+async fn ten_kills_lose_and_mix_up_nothing() {
     let faulty = Faulty::get().await;
     faulty.set_visibility(VISIBILITY).await;
     let receiver = Receiver::start();

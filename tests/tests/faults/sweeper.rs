@@ -8,7 +8,7 @@ use tests::{
 };
 
 #[tokio::test]
-async fn what_waits_in_vain_is_sent_its_message_again() {
+async fn delivery_with_a_lost_message_is_requeued() {
     let faulty = Faulty::get().await;
     let stack = &faulty.stack;
     let receiver = Receiver::replying([Reply::status(500), Reply::status(200)]);

@@ -1,12 +1,12 @@
 //! Batches of events, each with its own idempotency key.
 
 use serde_json::{Value, json};
-use tests::fake::{Fate, sqs::Name};
+use tests::fake::{FaultPlan, sqs::Name};
 
 use crate::api::{Api, texts};
 
 #[tokio::test]
-async fn the_same_key_twice_in_one_batch_is_one_event_and_one_message() {
+async fn duplicate_key_in_a_batch_is_one_event_and_one_message() {
     let api = Api::new().await;
     let event =
         |n: u32, key: &str| json!({"type": "message", "data": {"n": n}, "idempotency_key": key});
@@ -37,15 +37,15 @@ async fn the_same_key_twice_in_one_batch_is_one_event_and_one_message() {
 }
 
 #[tokio::test]
-async fn entries_that_the_queue_rejects_fail_alone() {
+async fn entries_rejected_by_the_queue_fail_alone() {
     let api = Api::new().await;
     let mut sends = 0;
     api.fake.plan(move |call| {
         sends += usize::from(call.operation == "SendMessageBatch");
         if call.operation == "SendMessageBatch" && sends == 2 {
-            Fate::Fails("AccessDenied")
+            FaultPlan::Fails("AccessDenied")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let events: Vec<Value> = (0..25)
@@ -71,9 +71,9 @@ async fn failing_table_fails_only_entries_that_need_it_and_only_once() {
     let api = Api::new().await;
     api.fake.plan(|call| {
         if call.operation == "PutItem" && call.request.to_string().contains("claim#") {
-            Fate::Fails("ResourceNotFoundException")
+            FaultPlan::Fails("ResourceNotFoundException")
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let event = |key: Option<&str>| json!({"type": "message", "data": {}, "idempotency_key": key});

@@ -33,7 +33,7 @@ async fn webhook(api: &Api, pattern: &str) -> Response {
 }
 
 #[tokio::test]
-async fn wildcards_fill_up_below_types_that_nobody_defined_yet() {
+async fn wildcards_count_against_undefined_types() {
     let api = Api::new().await;
     api.post("event-types", json!({"name": "a"}))
         .await
@@ -48,7 +48,7 @@ async fn wildcards_fill_up_below_types_that_nobody_defined_yet() {
 }
 
 #[tokio::test]
-async fn own_types_count_what_asks_for_them_by_name_and_by_wildcard() {
+async fn custom_types_count_webhooks_by_name_and_by_wildcard() {
     let api = Api::new().await;
     api.post("event-types", json!({"name": "c.d"}))
         .await
@@ -72,7 +72,7 @@ async fn own_types_count_what_asks_for_them_by_name_and_by_wildcard() {
 }
 
 #[tokio::test]
-async fn a_422_lists_at_most_a_hundred_problems() {
+async fn validation_problem_lists_at_most_a_hundred_errors() {
     let api = Api::new().await;
     let unknown: serde_json::Map<String, Value> = (0..15_000)
         .map(|index| (format!("f{index}"), json!(0)))

@@ -3,7 +3,7 @@
 use crate::api::{Api, ids};
 
 #[tokio::test]
-async fn a_cursor_belongs_to_its_list_and_filters() {
+async fn cursor_is_bound_to_its_list_and_filters() {
     let api = Api::new().await;
     for id in ids(5, 60) {
         api.event(id, serde_json::json!({}), &[]).await;
@@ -38,7 +38,7 @@ async fn a_cursor_belongs_to_its_list_and_filters() {
 }
 
 #[tokio::test]
-async fn credentials_by_rotation_have_cursors_of_their_own() {
+async fn credentials_by_rotation_have_separate_cursors() {
     let api = Api::new().await;
     for n in 0..3 {
         let body = serde_json::json!({"description": format!("{n}"), "scopes": ["events:read"]});

@@ -43,7 +43,7 @@ fn keys(call: &Call) -> usize {
 }
 
 #[tokio::test]
-async fn pages_end_within_an_events_deliveries_and_read_no_more_rows_than_they_show() {
+async fn page_may_split_an_event_and_reads_only_its_rows() {
     let api = Api::new().await;
     let webhooks = webhooks(7);
     let events = events(&api, 3, &webhooks).await;
@@ -81,7 +81,7 @@ async fn pages_end_within_an_events_deliveries_and_read_no_more_rows_than_they_s
 }
 
 #[tokio::test]
-async fn what_has_no_row_yet_is_found_by_its_event_and_its_status() {
+async fn delivery_without_a_row_is_listed_as_pending() {
     let api = Api::new().await;
     let created = api
         .post(
@@ -184,7 +184,7 @@ async fn shown(body: &str, last: u32) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn of_a_long_history_the_newest_attempts_are_told_in_full() {
+async fn long_history_shows_the_newest_attempts_in_full() {
     for (body, last, full) in [
         ("x", 300, 200..300),
         ("\"", 90, 50..100),
@@ -225,7 +225,7 @@ async fn etag(api: &Api, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn one_event_and_one_delivery_have_tags() {
+async fn event_and_delivery_have_etags() {
     let api = Api::new().await;
     let webhook: WebhookId = random::id();
     let event = events(&api, 1, &[webhook]).await[0];
@@ -257,7 +257,7 @@ async fn one_event_and_one_delivery_have_tags() {
 }
 
 #[tokio::test]
-async fn what_has_not_succeeded_is_listed_by_status_wherever_a_release_has_put_it() {
+async fn status_filter_finds_deliveries_of_every_release() {
     let api = Api::new().await;
     let webhooks = webhooks(3);
     let events = events(&api, 6, &webhooks).await;
@@ -305,7 +305,7 @@ async fn what_has_not_succeeded_is_listed_by_status_wherever_a_release_has_put_i
 }
 
 #[tokio::test]
-async fn an_unreadable_row_is_left_out_of_lists() {
+async fn unreadable_row_is_omitted_from_lists() {
     let api = Api::new().await;
     let webhook = webhooks(1)[0];
     let events = events(&api, 3, &[webhook]).await;

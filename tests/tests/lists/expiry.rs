@@ -62,7 +62,7 @@ async fn row_older_than_the_retention_is_listed_and_replayed() {
 }
 
 #[tokio::test]
-async fn what_is_past_its_time_is_not_there() {
+async fn expired_item_is_not_found() {
     let api = Api::new().await;
     let webhook: WebhookId = random::id();
     let event = ids(1, 0)[0];

@@ -22,8 +22,8 @@ async fn assert_takes_below(most: u64, api: &Api, list: &str, least_bytes: usize
 
 /// 19 events of 220 KB, which as trees of values would take 7 MB each.
 #[tokio::test]
-async fn a_list_of_large_events_takes_little_memory() {
-    if !measures("memory::a_list_of_large_events_takes_little_memory") {
+async fn list_of_large_events_takes_little_memory() {
+    if !measures("memory::list_of_large_events_takes_little_memory") {
         return;
     }
     let api = Api::new().await;
@@ -36,8 +36,8 @@ async fn a_list_of_large_events_takes_little_memory() {
 
 /// 100 examples of 16 KB, which as trees of values would take 0.5 MB each.
 #[tokio::test]
-async fn a_list_of_event_types_takes_little_memory() {
-    if !measures("memory::a_list_of_event_types_takes_little_memory") {
+async fn list_of_event_types_takes_little_memory() {
+    if !measures("memory::list_of_event_types_takes_little_memory") {
         return;
     }
     let api = Api::new().await;

@@ -16,7 +16,7 @@ async fn events(api: &Api, text: &str, sizes: &[usize], seconds: i64) -> Vec<Str
 }
 
 #[tokio::test]
-async fn large_events_are_all_listed_in_their_order() {
+async fn large_events_are_listed_completely_and_in_order() {
     let api = Api::new().await;
     let expected = events(&api, "x", &[350_000; 20], 60).await;
     for limit in [7, 100] {
@@ -34,14 +34,14 @@ async fn large_events_are_all_listed_in_their_order() {
 }
 
 #[tokio::test]
-async fn quotes_take_more_room() {
+async fn escaped_text_counts_against_the_page_size() {
     let api = Api::new().await;
     let expected = events(&api, "\"", &[170_000; 8], 60).await;
     assert_eq!(texts(&api.all("events", 100).await, "id"), expected);
 }
 
 #[tokio::test]
-async fn large_and_small_ones_of_many_days_and_shards_are_merged() {
+async fn events_of_many_days_and_shards_are_merged() {
     let api = Api::new().await;
     let sizes: Vec<usize> = (0..30)
         .map(|n| if n % 7 < 3 { 350_000 } else { 10 })
@@ -64,7 +64,7 @@ async fn large_and_small_ones_of_many_days_and_shards_are_merged() {
 }
 
 #[tokio::test]
-async fn the_last_page_has_no_cursor() {
+async fn last_page_has_no_cursor() {
     let api = Api::new().await;
     let expected = events(&api, "x", &[1; 8], 60).await;
     let page = api.get("events?limit=8").await.expect(200);
@@ -76,7 +76,7 @@ async fn the_last_page_has_no_cursor() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_busy_day_reads_that_day_only() {
+async fn page_of_a_busy_day_reads_only_that_day() {
     let api = Api::new().await;
     events(&api, "x", &[1; 60], 0).await;
     api.fake.state().calls.clear();
@@ -86,7 +86,7 @@ async fn a_page_of_a_busy_day_reads_that_day_only() {
 }
 
 #[tokio::test]
-async fn what_ends_before_it_begins_is_empty() {
+async fn reversed_time_range_is_empty() {
     let api = Api::new().await;
     events(&api, "x", &[1; 3], 60).await;
     let webhook = platform::random::id::<domain::id::WebhookKind>();

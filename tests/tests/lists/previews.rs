@@ -38,7 +38,7 @@ fn without(text: &str, answer: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_service_that_echoes_a_guess_confirms_nothing() {
+async fn echoing_service_confirms_no_guess() {
     let api = Api::new().await;
     let receiver = Receiver::replying([Reply::echo(200).header("content-type", "text/plain")]);
     let service = api
@@ -81,7 +81,7 @@ async fn a_service_that_echoes_a_guess_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn a_preview_confirms_no_guess() {
+async fn preview_confirms_no_guess() {
     let api = Api::new().await;
     let webhook = api
         .webhook(&json!({
@@ -110,7 +110,7 @@ async fn a_preview_confirms_no_guess() {
 }
 
 #[tokio::test]
-async fn a_preview_takes_a_types_example_and_names_what_is_missing() {
+async fn preview_uses_the_types_example_and_lists_missing_tags() {
     let api = Api::new().await;
     let webhook = api
         .webhook(&json!({"url": "https://example.com/hooks/{id}"}))
@@ -170,7 +170,7 @@ async fn a_preview_takes_a_types_example_and_names_what_is_missing() {
 }
 
 #[tokio::test]
-async fn headers_are_masked_by_their_values_and_survive_a_patch_of_others() {
+async fn headers_are_masked_and_survive_a_patch_of_others() {
     let api = Api::new().await;
     let receiver = Receiver::start();
     let (bearer, run) = ("Bearer abc123", "id 0123456789abcdef01234567; v=2");
@@ -209,7 +209,7 @@ async fn headers_are_masked_by_their_values_and_survive_a_patch_of_others() {
 }
 
 #[tokio::test]
-async fn a_preview_of_a_large_event_is_small() {
+async fn preview_of_a_large_event_is_small() {
     let api = Api::new().await;
     let conditions: Vec<Value> = (0..50)
         .map(|_| json!({"field": "text", "op": "exists", "value": true}))

@@ -62,7 +62,7 @@ fn distinct(ids: Vec<EventId>) -> BTreeSet<EventId> {
 }
 
 #[tokio::test]
-async fn what_failed_is_queued_again_each_once_by_500s() {
+async fn replay_requeues_failed_deliveries_once_in_batches_of_500() {
     let api = Api::new().await;
     let (one, other) = (
         webhook(&api, json!({})).await,
@@ -117,7 +117,7 @@ async fn what_failed_is_queued_again_each_once_by_500s() {
 }
 
 #[tokio::test]
-async fn what_was_missed_is_matched_anew() {
+async fn replay_matches_missed_events_again() {
     let api = Api::new().await;
     let events = ids(40, 60);
     let got = random();
@@ -172,7 +172,7 @@ async fn what_was_missed_is_matched_anew() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_refused_and_queues_nothing() {
+async fn invalid_replay_is_rejected_and_queues_nothing() {
     let api = Api::new().await;
     let hook = webhook(&api, json!({})).await;
     let path = format!("webhooks/{hook}/replay");
@@ -218,7 +218,7 @@ async fn what_is_wrong_is_refused_and_queues_nothing() {
 }
 
 #[tokio::test]
-async fn retry_and_replay_hand_on_the_hops_of_their_call() {
+async fn retry_and_replay_keep_the_hops_of_their_request() {
     let api = Api::new().await;
     let one = webhook(&api, json!({})).await;
     let events = ids(3, 60);
@@ -271,7 +271,7 @@ fn random() -> WebhookId {
 }
 
 #[tokio::test]
-async fn what_is_pending_for_more_than_an_hour_can_be_retried_and_replayed() {
+async fn delivery_pending_over_an_hour_can_be_retried_and_replayed() {
     let api = Api::new().await;
     let one = webhook(&api, json!({})).await;
     let events = ids(4, 60);

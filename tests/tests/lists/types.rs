@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::api::{Api, texts};
 
 #[tokio::test]
-async fn own_types_come_newest_first_then_the_built_in_ones() {
+async fn custom_types_are_listed_newest_first_before_built_in_ones() {
     let api = Api::new().await;
     let built_in = texts(&api.all("event-types", 100).await, "name");
     let mut expected = Vec::new();
@@ -48,7 +48,7 @@ async fn own_types_come_newest_first_then_the_built_in_ones() {
 }
 
 #[tokio::test]
-async fn an_example_has_at_most_16_kib() {
+async fn example_over_16_kib_is_rejected() {
     let api = Api::new().await;
     let new = |length: usize| json!({"name": "a.b", "example": {"text": "x".repeat(length)}});
     let refused = api.post("event-types", new(16 * 1024)).await.expect(422);

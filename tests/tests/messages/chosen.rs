@@ -66,7 +66,7 @@ async fn delete(api: &Api, provider: &Value) {
 }
 
 #[tokio::test]
-async fn the_default_moves_from_one_to_another() {
+async fn default_moves_to_another_provider() {
     let api = Api::new(&egress()).await;
     assert_eq!(chosen(&api).await, "no provider is configured for sms");
     let only = api.provider("only", json!({})).await;
@@ -120,7 +120,7 @@ async fn the_default_moves_from_one_to_another() {
 }
 
 #[tokio::test]
-async fn names_and_ids_are_found_whatever_the_case() {
+async fn names_and_ids_are_case_insensitive() {
     let api = Api::new(&egress()).await;
     let provider = api.provider("Main-Office", json!({})).await;
     api.provider("other", json!({"default": true})).await;
@@ -139,7 +139,7 @@ async fn names_and_ids_are_found_whatever_the_case() {
 }
 
 #[tokio::test]
-async fn of_many_who_become_the_default_at_once_one_is() {
+async fn concurrent_defaults_leave_one() {
     let api = Api::new(&egress()).await;
     let mut providers = Vec::new();
     for n in 0..4 {

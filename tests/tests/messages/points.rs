@@ -8,7 +8,7 @@ use domain::message::{Message, Status};
 use platform::egress::Egress;
 use serde_json::{Value, json};
 use tests::{
-    fake::{Call, Fate, sqs::Name},
+    fake::{Call, FaultPlan, sqs::Name},
     receiver::{Reply, Request},
 };
 
@@ -56,7 +56,7 @@ const CASES: [Case; 4] = [
 /// message.
 #[derive(Debug, Clone)]
 enum Break {
-    Aws(usize, Fate),
+    Aws(usize, FaultPlan),
     Provider(usize, Reply),
     Copy(usize),
 }
@@ -94,12 +94,12 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
     api.system.begin_count();
     let first = api.system.fake.state().queues.sent().len();
     let broken = match point {
-        Some(Break::Aws(n, fate)) => Some((*n, *fate)),
+        Some(Break::Aws(n, fault)) => Some((*n, *fault)),
         _ => None,
     };
     let plan = move |call: &Call| match broken {
-        Some((n, fate)) if n == call.index => fate,
-        _ => Fate::Answered,
+        Some((n, fault)) if n == call.index => fault,
+        _ => FaultPlan::Answered,
     };
     api.system.fake.plan(plan);
     let mut id = None;
@@ -128,7 +128,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
             break;
         }
         // These calls are not ours.
-        api.system.fake.plan(|_| Fate::Answered);
+        api.system.fake.plan(|_| FaultPlan::Answered);
         if !reported && api.message(id.parse().expect("an id")).await.status == Status::Sent {
             reported = true;
             let report = json!({
@@ -144,7 +144,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
         }
         api.system.fake.plan(plan);
     }
-    api.system.fake.plan(|_| Fate::Answered);
+    api.system.fake.plan(|_| FaultPlan::Answered);
     check(case, &api, &id, usize::from(point.is_some())).await;
     let state = api.system.fake.state();
     Points {
@@ -263,7 +263,7 @@ async fn one_break_anywhere(case: Case) {
     let points = run(case, &egress, None).await;
     let mut breaks = Vec::new();
     for (n, operation) in points.aws.iter().enumerate() {
-        breaks.push(Break::Aws(n, Fate::CrashBefore));
+        breaks.push(Break::Aws(n, FaultPlan::CrashBefore));
         if [
             "PutItem",
             "TransactWriteItems",
@@ -273,8 +273,8 @@ async fn one_break_anywhere(case: Case) {
         .contains(&operation.as_str())
         {
             breaks.extend([
-                Break::Aws(n, Fate::CrashAfter),
-                Break::Aws(n, Fate::AnswerLost),
+                Break::Aws(n, FaultPlan::CrashAfter),
+                Break::Aws(n, FaultPlan::ResponseLost),
             ]);
         }
     }
@@ -292,21 +292,21 @@ async fn one_break_anywhere(case: Case) {
 }
 
 #[tokio::test]
-async fn of_a_message_that_is_taken_at_once() {
+async fn crash_during_immediate_send() {
     one_break_anywhere(CASES[0]).await;
 }
 
 #[tokio::test]
-async fn of_a_message_that_is_reported_as_delivered() {
+async fn crash_during_delivery_report() {
     one_break_anywhere(CASES[1]).await;
 }
 
 #[tokio::test]
-async fn of_a_message_that_is_taken_late() {
+async fn crash_during_late_send() {
     one_break_anywhere(CASES[2]).await;
 }
 
 #[tokio::test]
-async fn of_a_message_that_fails() {
+async fn crash_during_failed_send() {
     one_break_anywhere(CASES[3]).await;
 }

@@ -13,7 +13,7 @@ use tests::{
 use crate::api::{Api, egress};
 
 #[tokio::test]
-async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
+async fn message_fails_after_an_hour_of_retries() {
     let mut api = Api::new(&egress()).await;
     api.provider("down", json!({})).await;
     api.system
@@ -104,7 +104,7 @@ async fn a_message_is_tried_for_an_hour_then_it_has_failed() {
 }
 
 #[tokio::test]
-async fn a_blocked_attempt_lists_the_tags_that_name_nothing() {
+async fn blocked_attempt_lists_missing_tags() {
     let mut api = Api::new(&egress()).await;
     let url = format!(
         "{}/{{message.metadata.region}}/send",
@@ -134,7 +134,7 @@ async fn a_blocked_attempt_lists_the_tags_that_name_nothing() {
 }
 
 #[tokio::test]
-async fn the_attempts_of_a_batch_run_side_by_side() {
+async fn attempts_of_a_batch_run_concurrently() {
     let mut api = Api::new(&egress()).await;
     api.provider("hangs", json!({})).await;
     api.provider("quick", json!({})).await;
@@ -167,7 +167,7 @@ async fn the_attempts_of_a_batch_run_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_report_waits_for_a_quarter_of_an_hour() {
+async fn early_report_is_retried_for_15_minutes() {
     // Attempts come after 0 s, 5 s, 5 min and 30 min.
     for (known_after, status) in [(200, Status::Delivered), (1_000, Status::Sent)] {
         let mut api = Api::new(&egress()).await;

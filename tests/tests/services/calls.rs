@@ -11,14 +11,14 @@ use lambda_http::{
 };
 use serde_json::json;
 use tests::fake::{
-    Fate,
+    FaultPlan,
     functions::{PUBLIC_URL, inbound},
 };
 
 use crate::api::{Api, user};
 
 /// A fake failure that the SDK does not repeat.
-const FAILS: Fate = Fate::Fails("ResourceNotFoundException");
+const FAILS: FaultPlan = FaultPlan::Fails("ResourceNotFoundException");
 
 impl Api {
     fn later(&mut self, time: SignedDuration) {
@@ -27,7 +27,7 @@ impl Api {
 }
 
 #[tokio::test]
-async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
+async fn repeated_call_after_any_crash_is_the_same_event() {
     let mut whole = Api::new().await;
     whole.system.begin_count();
     whole.accepted(&whole.request("d-1")).await;
@@ -45,14 +45,19 @@ async fn wherever_a_call_ends_its_repetition_is_the_same_event() {
         ]
     );
     for (n, operation) in operations.iter().enumerate() {
-        for fate in [Fate::CrashBefore, Fate::CrashAfter, Fate::AnswerLost, FAILS] {
-            broken_at(n, fate, &format!("{fate:?} at call {n}, {operation}")).await;
+        for fault in [
+            FaultPlan::CrashBefore,
+            FaultPlan::CrashAfter,
+            FaultPlan::ResponseLost,
+            FAILS,
+        ] {
+            broken_at(n, fault, &format!("{fault:?} at call {n}, {operation}")).await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_report_whose_form_is_not_utf8_is_taken() {
+async fn report_with_a_non_utf8_form_is_accepted() {
     let mut api = Api::new().await;
     let provider = api.system.provider("SMS").await;
     let key = provider.key.as_ref().expect("a key").expose();
@@ -64,7 +69,7 @@ async fn a_report_whose_form_is_not_utf8_is_taken() {
     assert_eq!(api.call(&report).await, Some((202, json!({"reports": 1}))));
 }
 
-async fn broken_at(n: usize, fate: Fate, context: &str) {
+async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
     let mut api = Api::new().await;
     let taker = api
         .system
@@ -74,13 +79,13 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
     api.system.begin_count();
     api.system.fake.plan(move |call| {
         if call.index == n {
-            fate
+            fault
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let first = api.call(&request).await;
-    api.system.fake.plan(|_| Fate::Answered);
+    api.system.fake.plan(|_| FaultPlan::Answered);
     let begun = api.sent().len();
 
     api.later(SignedDuration::from_secs(1));
@@ -130,7 +135,7 @@ async fn broken_at(n: usize, fate: Fate, context: &str) {
 }
 
 #[tokio::test]
-async fn a_delivery_is_known_for_a_day() {
+async fn call_is_deduplicated_for_a_day() {
     let mut api = Api::new().await;
     let request = api.request("d-1");
     let first = api.accepted(&request).await;
@@ -145,7 +150,7 @@ async fn a_delivery_is_known_for_a_day() {
 
 /// Both find no claim, one of them makes it, and both answer with its event.
 #[tokio::test]
-async fn two_at_once_are_one_event() {
+async fn concurrent_duplicate_calls_are_one_event() {
     let api = Api::new().await;
     let request = api.request("d-1");
     let apps = [(); 2].map(|()| inbound(&api.system.fake));
@@ -165,7 +170,7 @@ async fn two_at_once_are_one_event() {
 }
 
 #[tokio::test]
-async fn a_captured_call_is_a_repetition_whatever_stands_beside_its_signature() {
+async fn captured_call_is_a_duplicate_whatever_its_unsigned_parts() {
     let mut api = Api::new().await;
     let request = api.request("d-1");
     let first = api.accepted(&request).await;
@@ -227,7 +232,7 @@ async fn head_and_options_publish_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_call_costs() {
+async fn call_costs_the_expected_operations() {
     let mut api = Api::new().await;
     let identified = api.request("d-1");
     api.accepted(&api.request("d-0")).await;

@@ -25,7 +25,7 @@ async fn while_fetching<T>(town: &Town, work: impl Future<Output = T>) -> (u16, 
 }
 
 #[tokio::test]
-async fn a_token_for_former_settings_is_for_calls_under_those() {
+async fn token_for_former_settings_is_not_used_under_new_ones() {
     let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
     let (former, next): (Process, Process) = (town.process().await, town.process().await);
     let work = async {
@@ -59,7 +59,7 @@ async fn a_token_for_former_settings_is_for_calls_under_those() {
 }
 
 #[tokio::test]
-async fn a_new_name_is_no_reason_for_a_new_token() {
+async fn renamed_account_keeps_its_token() {
     let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
     let next = town.process().await;
     let work = async {
@@ -76,7 +76,7 @@ async fn a_new_name_is_no_reason_for_a_new_token() {
 }
 
 #[tokio::test]
-async fn of_an_account_that_is_deleted_nothing_is_kept() {
+async fn deleted_account_leaves_no_token() {
     let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
     let work = async {
         town.delete().await;
@@ -113,7 +113,7 @@ async fn of_an_account_that_is_deleted_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_the_server_replaced_outlives_all_but_another_consent() {
+async fn replaced_refresh_token_survives_all_changes_but_a_new_consent() {
     let replacing = |access: &str, refresh: &str| {
         let body = json!({"access_token": access, "expires_in": 3600, "refresh_token": refresh});
         Reply::status(200).body(body.to_string())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use platform::service_client::ConnectError;
 use tests::{
-    fake::Fate,
+    fake::FaultPlan,
     receiver::{Receiver, Reply},
 };
 
@@ -53,17 +53,17 @@ async fn is_waited_for(town: &mut Town, end: Timestamp, context: &str) {
 }
 
 #[tokio::test]
-async fn a_holder_who_dies_is_waited_for_until_the_leases_end() {
+async fn dead_lease_holder_blocks_until_the_lease_ends() {
     for (n, operation) in CALLS.iter().enumerate() {
-        for fate in [Fate::CrashBefore, Fate::CrashAfter] {
-            let context = format!("{fate:?} at call {n}, {operation}");
+        for fault in [FaultPlan::CrashBefore, FaultPlan::CrashAfter] {
+            let context = format!("{fault:?} at call {n}, {operation}");
             let mut town = Town::new(Receiver::replying([token("first")])).await;
             assert!(
-                town.call_broken(n, fate, TIMEOUT).await.is_none(),
+                town.call_broken(n, fault, TIMEOUT).await.is_none(),
                 "{context}: it ends on the way"
             );
-            match (n, fate) {
-                (1, Fate::CrashAfter) | (2, Fate::CrashBefore) => {
+            match (n, fault) {
+                (1, FaultPlan::CrashAfter) | (2, FaultPlan::CrashBefore) => {
                     let end = end(&town);
                     is_waited_for(&mut town, end, &context).await;
                 }
@@ -87,7 +87,7 @@ async fn a_holder_who_dies_is_waited_for_until_the_leases_end() {
 }
 
 #[tokio::test]
-async fn a_holder_who_dies_while_it_asks_is_waited_for_too() {
+async fn lease_holder_that_dies_during_its_request_blocks_until_the_lease_ends() {
     let mut town = Town::new(Receiver::replying([Reply::hang()])).await;
     let process = town.process().await;
     tokio::select! {
@@ -101,20 +101,20 @@ async fn a_holder_who_dies_while_it_asks_is_waited_for_too() {
 /// The SDK repeats a call whose answer was lost, and the token's write is tried once more whatever
 /// it failed on.
 #[tokio::test]
-async fn what_is_tried_again_is_no_reason_to_wait() {
+async fn retried_calls_do_not_wait_for_their_own_lease() {
     let lost = CALLS
         .iter()
         .enumerate()
-        .map(|(n, operation)| (n, *operation, Fate::AnswerLost));
+        .map(|(n, operation)| (n, *operation, FaultPlan::ResponseLost));
     let failed = (
         2,
         "TransactWriteItems",
-        Fate::Fails("ResourceNotFoundException"),
+        FaultPlan::Fails("ResourceNotFoundException"),
     );
-    for (n, operation, fate) in lost.chain([failed]) {
-        let context = format!("{fate:?} at call {n}, {operation}");
+    for (n, operation, fault) in lost.chain([failed]) {
+        let context = format!("{fault:?} at call {n}, {operation}");
         let town = Town::new(Receiver::replying([token("first")])).await;
-        let status = town.call_broken(n, fate, TIMEOUT).await.expect("no crash");
+        let status = town.call_broken(n, fault, TIMEOUT).await.expect("no crash");
         assert_eq!(
             status.unwrap_or_else(|error| panic!("{context}: {error}")),
             200,
@@ -137,7 +137,7 @@ async fn what_is_tried_again_is_no_reason_to_wait() {
 /// The holder comes back after its lease: what it got serves its own call, and what others have
 /// fetched since stays.
 #[tokio::test]
-async fn a_holder_who_is_late_changes_nothing() {
+async fn late_lease_holder_changes_nothing() {
     let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
     let [late, other, third] = [
         town.process().await,

@@ -21,7 +21,7 @@ use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 use tests::{
     fake::{
-        Fate,
+        FaultPlan,
         functions::Clients,
         system::{System, allow},
     },
@@ -170,21 +170,21 @@ impl Town {
         answered.map(|Authorized { answer, .. }| answer.status.as_u16())
     }
 
-    /// A call by a new process whose `n`th operation meets this fate. Where the process ends there
+    /// A call by a new process whose `n`th operation meets this fault. Where the process ends there
     /// is nothing.
     pub(crate) async fn call_broken(
         &self,
         n: usize,
-        fate: Fate,
+        fault: FaultPlan,
         timeout: Duration,
     ) -> Option<Result<u16, ConnectError>> {
         let process = self.process().await;
         self.system.begin_count();
         self.system.fake.plan(move |call| {
             if call.index == n {
-                fate
+                fault
             } else {
-                Fate::Answered
+                FaultPlan::Answered
             }
         });
         let crash = self.system.fake.crash();
@@ -193,7 +193,7 @@ impl Town {
             () = crash.notified() => None,
             result = self.call(&process, timeout) => Some(result),
         };
-        self.system.fake.plan(|_| Fate::Answered);
+        self.system.fake.plan(|_| FaultPlan::Answered);
         result
     }
 

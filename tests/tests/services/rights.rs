@@ -7,7 +7,7 @@ use domain::inbound::Key;
 use lambda_http::{Body, http};
 use serde_json::json;
 use tests::{
-    fake::{Call, Fate, functions::PUBLIC_URL, sqs::Name, system::System},
+    fake::{Call, FaultPlan, functions::PUBLIC_URL, sqs::Name, system::System},
     receiver::{Receiver, Reply},
     rights::{Rights, allowed, taken, unused_patterns},
 };
@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn of_inbound() {
+async fn inbound_uses_exactly_the_rights_of_its_role() {
     let mut api = Api::new().await;
     api.system.user(user('B')).await;
     api.system.hand_over(&api.stored, user('B')).await;
@@ -42,7 +42,7 @@ async fn of_inbound() {
 /// A webhook that sends to a connected service, with a token; fails, loses an answer, and is gone
 /// at last.
 #[tokio::test]
-async fn of_delivery() {
+async fn delivery_uses_exactly_the_rights_of_its_role() {
     let issuer = Receiver::replying([token("first")]);
     let egress = platform::egress::Egress::new(tests::fake::system::allow());
     let mut system = System::new(&egress).await;
@@ -83,9 +83,9 @@ async fn of_delivery() {
             call.operation == "SendMessage" && call.request["QueueUrl"] == Name::Retries.url(),
         );
         if retries == 2 {
-            Fate::CrashBefore
+            FaultPlan::CrashBefore
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     });
     let (mut calls, mut of_dispatch): (Vec<Call>, Vec<Call>) = (Vec::new(), Vec::new());
@@ -101,7 +101,7 @@ async fn of_delivery() {
         };
         of_function.append(&mut system.fake.state().calls);
         if system.crashes == 1 {
-            system.fake.plan(|_| Fate::Answered);
+            system.fake.plan(|_| FaultPlan::Answered);
         }
     }
     assert_eq!((system.crashes, system.receiver.requests().len()), (1, 3));

@@ -24,7 +24,7 @@ async fn ten(town: &Town) -> Vec<Result<u16, String>> {
 }
 
 #[tokio::test]
-async fn ten_at_once_ask_for_one_token() {
+async fn ten_concurrent_calls_request_one_token() {
     let town = Town::new(Receiver::replying([token("first")])).await;
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     assert_eq!(
@@ -36,7 +36,7 @@ async fn ten_at_once_ask_for_one_token() {
 }
 
 #[tokio::test]
-async fn token_request_counts_the_hops_of_the_call_that_it_serves() {
+async fn token_request_carries_the_hops_of_its_call() {
     let town = Town::new(Receiver::replying([token("first")])).await;
     let process = town.process().await;
     assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200);
@@ -44,7 +44,7 @@ async fn token_request_counts_the_hops_of_the_call_that_it_serves() {
 }
 
 #[tokio::test]
-async fn those_who_waited_share_a_refusal() {
+async fn waiting_calls_share_a_rejection() {
     let refusal = Reply::status(400).body(r#"{"error": "invalid_client"}"#);
     let town = Town::new(Receiver::replying([refusal])).await;
     let told = "no access token: the token endpoint responded with 400: invalid_client".to_owned();
@@ -60,7 +60,7 @@ async fn those_who_waited_share_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_token_is_used_until_a_minute_before_its_end() {
+async fn token_is_used_until_a_minute_before_its_expiry() {
     let mut town = Town::new(Receiver::replying([token("first"), token("second")])).await;
     assert_eq!(ten(&town).await, vec![Ok(200); 10]);
     let issued = town.system.time();
@@ -74,7 +74,7 @@ async fn a_token_is_used_until_a_minute_before_its_end() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_service_refuses_is_replaced_once() {
+async fn token_rejected_by_the_service_is_replaced_once() {
     let town = Town::new(Receiver::replying([
         token("first"),
         token("second"),
@@ -109,7 +109,7 @@ async fn a_token_that_the_service_refuses_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_can_be_used_once_survives_an_answer_without_a_token() {
+async fn one_time_refresh_token_survives_a_response_without_a_token() {
     let replies = [
         Reply::status(200).body(r#"{"access_token": "not a token", "refresh_token": "second"}"#),
         Reply::status(200)

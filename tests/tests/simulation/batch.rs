@@ -66,8 +66,8 @@ pub(super) async fn work(
     let answer = Box::pin(answer).await;
     let (in_time, answer) = (answer.is_ok(), answer.unwrap_or_default());
     let faults = {
-        let mut told = history.told();
-        let work = &mut told.work[running.number];
+        let mut records = history.records();
+        let work = &mut records.work[running.number];
         // A process that takes too long was slowed down.
         work.faults += usize::from(answer.is_none());
         work.faults

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     chance::{below, between, happens},
     faults::Faults,
-    history::{History, Hit, RUNNING},
+    history::{EndpointCall, History, RUNNING},
 };
 
 /// How an endpoint behaves.
@@ -102,9 +102,9 @@ pub(super) fn network(
                     .headers
                     .get("webhook-id")
                     .and_then(|id| id.to_str().ok());
-                let hit = {
-                    let mut told = history.told();
-                    told.calls.push(Hit {
+                let call = {
+                    let mut records = history.records();
+                    records.calls.push(EndpointCall {
                         name,
                         webhook_id: webhook_id.unwrap_or_default().to_owned(),
                         body,
@@ -113,7 +113,7 @@ pub(super) fn network(
                         by: running.number,
                         answered: None,
                     });
-                    told.calls.len() - 1
+                    records.calls.len() - 1
                 };
                 if happens(crashes) {
                     crash().await;
@@ -128,7 +128,7 @@ pub(super) fn network(
                     Err(Silence::Hang) => std::future::pending().await,
                     Err(_) => Err(EgressError::Unreachable(Unreachable::Closed)),
                     Ok((status, wait)) => {
-                        history.told().calls[hit].answered = Some(status);
+                        history.records().calls[call].answered = Some(status);
                         // It says so in its body, too: that is on record.
                         let body = wait.map_or_else(|| "noted".to_owned(), |wait| wait.to_string());
                         let headers = wait

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use platform::clock;
-use tests::fake::{Call, Fate, sqs::MAX_RECEIVED};
+use tests::fake::{Call, FaultPlan, sqs::MAX_RECEIVED};
 
 use super::{
     batch::ClockError,
@@ -154,34 +154,34 @@ impl Faults {
     }
 
     /// What becomes of a call to AWS.
-    pub(super) fn fate(&self, call: &Call, now: Timestamp) -> Fate {
+    pub(super) fn fault(&self, call: &Call, now: Timestamp) -> FaultPlan {
         let out = |outage: &Outage| {
             outage.operations.contains(&call.operation.as_str())
                 && (outage.from..outage.to).contains(&now)
         };
         if self.outage.as_ref().is_some_and(out) {
-            return Fate::Fails("InternalServerError");
+            return FaultPlan::Fails("InternalServerError");
         }
         if happens(self.crashes) {
-            return one_of(&[Fate::CrashBefore, Fate::CrashAfter]);
+            return one_of(&[FaultPlan::CrashBefore, FaultPlan::CrashAfter]);
         }
         if happens(self.lost) {
-            return Fate::AnswerLost;
+            return FaultPlan::ResponseLost;
         }
         if happens(self.fails) {
-            return Fate::Fails(one_of(&ERRORS));
+            return FaultPlan::Fails(one_of(&ERRORS));
         }
         let batch = ["BatchGetItem", "SendMessageBatch", "TransactWriteItems"]
             .contains(&call.operation.as_str());
         if batch && happens(self.partial) {
-            Fate::Partial
+            FaultPlan::Partial
         } else {
-            Fate::Answered
+            FaultPlan::Answered
         }
     }
 
     /// How long a call is on its way.
-    pub(super) fn way(&self) -> Duration {
+    pub(super) fn latency(&self) -> Duration {
         Duration::from_millis(if happens(self.slow) {
             between(500, 8_000)
         } else {

@@ -16,17 +16,17 @@ use tokio::{sync::Notify, time::Instant};
 
 /// The history of one simulation. Clones are the same one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct History(Arc<Mutex<Told>>);
+pub(super) struct History(Arc<Mutex<Records>>);
 
 /// What it tells.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Records {
     /// Events whose publisher was told that they are accepted.
     pub(super) accepted: Vec<Accepted>,
     /// Every piece of work, by its number.
     pub(super) work: Vec<Work>,
     /// Every call to an endpoint.
-    pub(super) calls: Vec<Hit>,
+    pub(super) calls: Vec<EndpointCall>,
     /// How many copies of each delivery's messages there were.
     pub(super) copies: BTreeMap<DeliveryId, usize>,
     /// When a manual retry of a delivery was requested.
@@ -62,7 +62,7 @@ pub(super) struct Work {
 
 /// A call that an endpoint got.
 #[derive(Debug, Clone)]
-pub(super) struct Hit {
+pub(super) struct EndpointCall {
     /// The webhook's name.
     pub(super) name: String,
     /// The header `webhook-id`.
@@ -84,7 +84,7 @@ pub(super) struct Hit {
 pub(super) struct Running {
     /// Its number in the history.
     pub(super) number: usize,
-    /// Told when its process ends.
+    /// Records when its process ends.
     pub(super) crash: Notify,
 }
 
@@ -95,7 +95,7 @@ tokio::task_local! {
 
 impl History {
     /// What it tells by now.
-    pub(super) fn told(&self) -> MutexGuard<'_, Told> {
+    pub(super) fn records(&self) -> MutexGuard<'_, Records> {
         self.0.lock().expect("the lock is not poisoned")
     }
 
@@ -128,29 +128,29 @@ impl History {
     }
 
     fn begin_work(&self, work: Work) -> Arc<Running> {
-        let mut told = self.told();
-        told.work.push(work);
+        let mut records = self.records();
+        records.work.push(work);
         Arc::new(Running {
-            number: told.work.len() - 1,
+            number: records.work.len() - 1,
             crash: Notify::new(),
         })
     }
 
     /// Notes that something went wrong for the work that is going on.
     pub(super) fn fault(&self, running: &Running) {
-        self.told().work[running.number].faults += 1;
+        self.records().work[running.number].faults += 1;
     }
 }
 
-impl Told {
+impl Records {
     /// A message that was worked on stays on its queue: a failure, which may be `new`.
-    pub(super) fn came_again(&mut self, queued: &sqs::Message, new: bool) {
+    pub(super) fn record_redelivery(&mut self, queued: &sqs::Message, new: bool) {
         *self.failed_receives.entry(queued.id.clone()).or_default() += usize::from(new);
-        self.copied(queued);
+        self.record_copy(queued);
     }
 
     /// A message is received once more than it was sent.
-    pub(super) fn copied(&mut self, queued: &sqs::Message) {
+    pub(super) fn record_copy(&mut self, queued: &sqs::Message) {
         if let Some(message) = message(queued) {
             *self.copies.entry(message.delivery).or_default() += 1;
         }

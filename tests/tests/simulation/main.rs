@@ -71,7 +71,7 @@ async fn simulation() -> Result<Played, Broken> {
     })
 }
 
-/// Plays a seed, and panics with its number where a promise is broken.
+/// Plays a seed, and panics with its number where a guarantee is broken.
 fn tried(seed: u64) -> Played {
     match catch_unwind(AssertUnwindSafe(|| play(seed))) {
         Ok(Ok(played)) => played,
@@ -94,7 +94,7 @@ fn asked_for<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {
 }
 
 #[test]
-fn thousands_of_deliveries_keep_every_promise() {
+fn thousands_of_deliveries_keep_every_guarantee() {
     if let Some(seed) = asked_for("SIMULATION_SEED") {
         eprintln!("{:?}", tried(seed));
         return;
@@ -125,7 +125,7 @@ fn thousands_of_deliveries_keep_every_promise() {
 }
 
 #[test]
-fn a_seed_plays_the_same_again() {
+fn seed_is_reproducible() {
     for seed in [1, 2, 3] {
         assert_eq!(tried(seed), tried(seed), "{seed}");
     }

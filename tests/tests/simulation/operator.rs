@@ -153,7 +153,7 @@ impl Operator {
         });
         Box::pin(async move {
             let done = done.await;
-            (done, self.history.told().work[running.number].faults)
+            (done, self.history.records().work[running.number].faults)
         })
     }
 
@@ -177,7 +177,7 @@ impl Operator {
             }),
         );
         if let (Some(Ok(())), _) = sent.await {
-            self.history.told().accepted.push(Accepted { event, at });
+            self.history.records().accepted.push(Accepted { event, at });
         }
     }
 
@@ -232,9 +232,9 @@ impl Operator {
                 return false;
             }
             {
-                let mut told = self.history.told();
-                told.retried.entry(id).or_default().push(at);
-                told.may_be_lost.insert(id);
+                let mut records = self.history.records();
+                records.retried.entry(id).or_default().push(at);
+                records.may_be_lost.insert(id);
             }
             let asked = config_api::retry::requeue(
                 &self.table,
@@ -247,7 +247,7 @@ impl Operator {
             matches!(asked.await, Ok(Some(_)))
         });
         if let (Some(true), _) = asked.await {
-            self.history.told().may_be_lost.remove(&id);
+            self.history.records().may_be_lost.remove(&id);
         }
     }
 
@@ -266,14 +266,14 @@ impl Operator {
                     if throw_away
                         && awaited.contains(&(message.delivery, message.attempt.id.clone())) =>
                 {
-                    self.history.told().may_be_lost.insert(message.delivery);
+                    self.history.records().may_be_lost.insert(message.delivery);
                     state.queues.delete(&BTreeSet::from([dead.id.as_str()]));
                     continue;
                 }
                 Some(message) if message.attempt.id.number == 1 => Name::Deliveries,
                 Some(_) => Name::Retries,
             };
-            self.history.told().failed_receives.remove(&dead.id);
+            self.history.records().failed_receives.remove(&dead.id);
             state.queues.redrive(&dead.id, queue, clock::now());
         }
     }

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use platform::{clock, egress::Egress};
 use serde_json::{Map, Value};
 use tests::fake::{
-    Fake, Fate,
+    Fake, FaultPlan,
     functions::workers,
     sqs::{Message, Name},
     system::allow,
@@ -130,28 +130,28 @@ impl System {
         let started = (clock::now(), Instant::now());
         self.fake.plan(move |call| {
             let Ok(running) = RUNNING.try_with(Arc::clone) else {
-                return Fate::Answered;
+                return FaultPlan::Answered;
             };
             if call.operation == "BatchGetItem" {
                 let read = webhooks(&call.request).map(|webhook| (webhook, Instant::now()));
-                history.told().work[running.number].reads.extend(read);
+                history.records().work[running.number].reads.extend(read);
             }
             let now = started.0 + SignedDuration::try_from(started.1.elapsed()).expect("short");
-            let fate = faults
+            let fault = faults
                 .lock()
                 .expect("the lock is not poisoned")
-                .fate(call, now);
-            if fate != Fate::Answered {
+                .fault(call, now);
+            if fault != FaultPlan::Answered {
                 history.fault(&running);
             }
-            if [Fate::CrashBefore, Fate::CrashAfter].contains(&fate) {
+            if [FaultPlan::CrashBefore, FaultPlan::CrashAfter].contains(&fault) {
                 running.crash.notify_one();
             }
-            fate
+            fault
         });
         let faults = Arc::clone(&self.faults);
         self.fake
-            .way(move || Some(faults.lock().expect("the lock is not poisoned").way()));
+            .latency(move || Some(faults.lock().expect("the lock is not poisoned").latency()));
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -239,13 +239,13 @@ impl System {
 
     /// What tells this history from another.
     pub(super) fn mark(&self) -> u64 {
-        let (state, told) = (self.fake.state(), self.history.told());
+        let (state, records) = (self.fake.state(), self.history.records());
         let mut mark = DefaultHasher::new();
         for sent in state.queues.sent() {
             (&sent.body, sent.visible_at).hash(&mut mark);
         }
-        for hit in &told.calls {
-            (&hit.name, &hit.webhook_id, hit.by, hit.answered).hash(&mut mark);
+        for call in &records.calls {
+            (&call.name, &call.webhook_id, call.by, call.answered).hash(&mut mark);
         }
         for made in state.table.writes() {
             (
@@ -254,7 +254,7 @@ impl System {
             )
                 .hash(&mut mark);
         }
-        (told.work.len(), clock::now()).hash(&mut mark);
+        (records.work.len(), clock::now()).hash(&mut mark);
         mark.finish()
     }
 
@@ -345,7 +345,7 @@ impl System {
             if faults > 0 || handed_back {
                 *self
                     .history
-                    .told()
+                    .records()
                     .failed_receives
                     .entry(message.id.clone())
                     .or_default() += 1;
@@ -363,7 +363,9 @@ impl System {
         let mut done = BTreeSet::new();
         for worked_on in batch.iter().filter(|message| !failed.contains(&message.id)) {
             if happens(undeleted) {
-                self.history.told().came_again(worked_on, faults == 0);
+                self.history
+                    .records()
+                    .record_redelivery(worked_on, faults == 0);
             } else {
                 done.insert(worked_on.id.as_str());
             }
@@ -395,7 +397,7 @@ impl System {
                 state.queues.keep_back(&sent.id, until);
             }
             if happens(copies) {
-                self.history.told().copied(&sent);
+                self.history.records().record_copy(&sent);
                 sent.visible_at += if below(2) == 0 {
                     SignedDuration::ZERO
                 } else {
@@ -422,7 +424,7 @@ impl System {
                 continue;
             };
             if awaited.contains(&(message.delivery, message.attempt.id)) {
-                self.history.told().may_be_lost.insert(message.delivery);
+                self.history.records().may_be_lost.insert(message.delivery);
                 self.fake
                     .state()
                     .queues

@@ -26,7 +26,7 @@ async fn works(stack: &Stack, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_token_is_shown_once_and_does_what_its_scopes_say() {
+async fn token_is_shown_once_and_grants_its_scopes() {
     let stack = Stack::get();
     let made = credential(&stack, &["webhooks:read"]).await;
     let token = text(&made, "token");
@@ -67,7 +67,7 @@ async fn a_token_is_shown_once_and_does_what_its_scopes_say() {
 }
 
 #[tokio::test]
-async fn rotation_ends_the_old_token_at_once_or_after_the_overlap() {
+async fn rotation_revokes_the_old_token_at_once_or_after_the_overlap() {
     let stack = Stack::get();
     let made = credential(&stack, &["webhooks:read"]).await;
     let (first, rotate) = (text(&made, "token"), format!("{}/rotate", path(&made)));
@@ -111,7 +111,7 @@ async fn rotation_ends_the_old_token_at_once_or_after_the_overlap() {
 }
 
 #[tokio::test]
-async fn revoked_deleted_and_expired_tokens_stop() {
+async fn revoked_deleted_and_expired_tokens_are_rejected() {
     let stack = Stack::get();
     let revoked = credential(&stack, &["webhooks:read"]).await;
     let read = stack
@@ -169,7 +169,7 @@ async fn revoked_deleted_and_expired_tokens_stop() {
 }
 
 #[tokio::test]
-async fn a_patch_changes_what_the_token_may_do_at_once() {
+async fn scope_patch_applies_at_once() {
     let stack = Stack::get();
     let made = credential(&stack, &["webhooks:read"]).await;
     let token = text(&made, "token");
@@ -194,7 +194,7 @@ async fn a_patch_changes_what_the_token_may_do_at_once() {
 }
 
 #[tokio::test]
-async fn nobody_grants_or_takes_hold_of_more_than_they_have() {
+async fn caller_can_not_grant_or_acquire_scopes_beyond_their_own() {
     let stack = Stack::get();
     let keeper = credential(
         &stack,
@@ -237,7 +237,7 @@ async fn nobody_grants_or_takes_hold_of_more_than_they_have() {
 }
 
 #[tokio::test]
-async fn the_last_admin_cannot_be_locked_out() {
+async fn last_admin_can_not_be_locked_out() {
     let stack = Stack::get();
     let listed = stack
         .get_path("/v1/credentials?limit=100")
@@ -273,7 +273,7 @@ async fn the_last_admin_cannot_be_locked_out() {
 }
 
 #[tokio::test]
-async fn deactivating_a_user_stops_its_credentials() {
+async fn deactivated_users_credentials_are_rejected() {
     let stack = Stack::get();
     let name = unique("user");
     let user = stack
@@ -313,7 +313,7 @@ async fn deactivating_a_user_stops_its_credentials() {
 }
 
 #[tokio::test]
-async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
+async fn reminders_are_sent_once_and_stop_with_a_rotation() {
     let stack = Stack::get();
     let soon = credential(&stack, &["webhooks:read"]).await;
     stack
@@ -394,7 +394,7 @@ async fn reminders_come_once_at_their_time_and_stop_with_a_rotation() {
 }
 
 #[tokio::test]
-async fn changes_are_on_record_without_their_values() {
+async fn changes_are_audited_without_their_values() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack

@@ -4,7 +4,7 @@ use serde_json::json;
 use tests::stack::Stack;
 
 #[tokio::test]
-async fn there_is_one_first_admin() {
+async fn second_bootstrap_is_rejected() {
     let stack = Stack::get();
     let refused = stack
         .invoke("rotation", &json!({"action": "bootstrap"}))
@@ -21,7 +21,7 @@ async fn there_is_one_first_admin() {
 }
 
 #[tokio::test]
-async fn issuing_the_token_anew_ends_the_former_one() {
+async fn reissued_token_revokes_the_former_one() {
     let stack = Stack::get();
     assert_ne!(stack.token(), stack.former_token());
     stack.get_path("/v1/webhooks?limit=1").await.expect(200);

@@ -141,7 +141,7 @@ fn names(report: &Value, list: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn one_that_was_exported_sends_again_once_it_is_imported_with_its_keys() {
+async fn exported_campaign_sends_after_import_with_its_keys() {
     let receiver = Receiver::start();
     let mut campaign = Campaign::create(&receiver).await;
     campaign.send().await;
@@ -234,7 +234,7 @@ async fn one_that_was_exported_sends_again_once_it_is_imported_with_its_keys() {
 }
 
 #[tokio::test]
-async fn what_is_there_already_is_left_or_reused_or_stands_beside_the_new() {
+async fn import_mode_decides_about_existing_resources() {
     let campaign = Campaign::create(&Receiver::start()).await;
     let own = [
         text(&campaign.sms, "name"),
@@ -322,7 +322,7 @@ async fn what_is_there_already_is_left_or_reused_or_stands_beside_the_new() {
 }
 
 #[tokio::test]
-async fn what_is_no_bundle_is_refused() {
+async fn invalid_bundle_is_rejected() {
     let campaign = Campaign::create(&Receiver::start()).await;
     let raw = async |body: String| {
         let request = campaign.stack.request(Method::POST, "/v1/campaigns/import");
@@ -366,7 +366,7 @@ async fn what_is_no_bundle_is_refused() {
 }
 
 #[tokio::test]
-async fn a_campaign_is_kept_with_providers_of_its_channels() {
+async fn campaign_requires_providers_of_its_channels() {
     let receiver = Receiver::start();
     let campaign = Campaign::create(&receiver).await;
     let Campaign {

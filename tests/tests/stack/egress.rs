@@ -3,7 +3,7 @@
 use tests::stack::Stack;
 
 #[tokio::test]
-async fn a_webhook_to_a_refused_target_is_not_created() {
+async fn webhook_to_a_forbidden_target_is_not_created() {
     let stack = Stack::get();
     for url in [
         "http://example.com/",
@@ -50,7 +50,7 @@ async fn a_webhook_to_a_refused_target_is_not_created() {
 }
 
 #[tokio::test]
-async fn a_change_is_judged_like_a_creation() {
+async fn change_is_validated_like_a_creation() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
     let answer = stack

@@ -20,7 +20,7 @@ async fn publish_with_key(stack: &Stack, key: &str, event: &Value) -> Response {
 }
 
 #[tokio::test]
-async fn an_event_is_read_back_with_its_deliveries() {
+async fn event_is_returned_with_its_deliveries() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack.webhook().url(receiver.url()).create().await;
@@ -56,7 +56,7 @@ async fn an_event_is_read_back_with_its_deliveries() {
 }
 
 #[tokio::test]
-async fn events_that_are_refused() {
+async fn invalid_events_are_rejected() {
     let stack = Stack::get();
     for (event, pointers) in [
         (json!({}), vec!["/data", "/type"]),
@@ -81,7 +81,7 @@ async fn events_that_are_refused() {
 }
 
 #[tokio::test]
-async fn a_repeat_under_the_same_key_is_the_same_event() {
+async fn repeated_request_with_the_same_key_is_one_event() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     stack.webhook().url(receiver.url()).create().await;
@@ -109,7 +109,7 @@ async fn a_repeat_under_the_same_key_is_the_same_event() {
 }
 
 #[tokio::test]
-async fn a_batch_gives_each_event_its_own_result() {
+async fn batch_returns_a_result_for_each_event() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     stack.webhook().url(receiver.url()).create().await;
@@ -211,7 +211,7 @@ async fn a_batch_gives_each_event_its_own_result() {
 }
 
 #[tokio::test]
-async fn ones_own_event_types() {
+async fn custom_event_type_is_delivered() {
     let stack = Stack::get();
     let kind = format!("{}.made", unique("own").replace(' ', "_"));
     let document = json!({"name": kind, "description": "Made by a test", "example": {"number": 7}});
@@ -362,7 +362,7 @@ async fn lists_are_filtered() {
 }
 
 #[tokio::test]
-async fn repeats_at_the_same_time_are_one_event() {
+async fn concurrent_repeats_are_one_event() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     stack.webhook().url(receiver.url()).create().await;
@@ -387,7 +387,7 @@ async fn repeats_at_the_same_time_are_one_event() {
 }
 
 #[tokio::test]
-async fn a_large_event_arrives_whole() {
+async fn large_event_is_delivered_complete() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack.webhook().url(receiver.url()).create().await;
@@ -400,7 +400,7 @@ async fn a_large_event_arrives_whole() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_read_goes_to_the_dead_letters() {
+async fn unreadable_message_is_dead_lettered() {
     let stack = Stack::get();
     let queues = stack.queues();
     for queue in [&queues.events, &queues.deliveries, &queues.retries] {

@@ -40,7 +40,7 @@ async fn value(stack: &Stack, secret: &str, version: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_was_sealed_before_a_rotation_serves_on_after_it() {
+async fn values_encrypted_before_a_rotation_decrypt_after_it() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let before = stack

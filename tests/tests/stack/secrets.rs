@@ -10,7 +10,7 @@ use tests::{
 const FUNCTIONS: [&str; 5] = ["config-api", "inbound", "dispatch", "delivery", "rotation"];
 
 #[tokio::test]
-async fn no_secret_is_in_the_table_on_a_queue_in_a_log_or_in_an_answer() {
+async fn no_secret_is_in_the_table_a_queue_a_log_or_a_response() {
     let stack = Stack::get();
     let (bot_token, password) = (
         "812345:AAE-bot-token-that-leaks-nowhere",
@@ -140,7 +140,7 @@ async fn no_secret_is_in_the_table_on_a_queue_in_a_log_or_in_an_answer() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_sends_back_all_it_got_puts_no_secret_on_record() {
+async fn echoing_receiver_puts_no_secret_into_the_history() {
     let stack = Stack::get();
     let (named, password, literal) = (
         "named <secret> & \"quotes\"",

@@ -15,7 +15,7 @@ fn resource(name: &str) -> String {
 }
 
 #[test]
-fn only_delivery_may_send_to_the_queue_that_it_reads() {
+fn only_delivery_may_send_to_the_queue_it_reads() {
     assert!(resource("DeliveryFunction").contains("\n      RecursiveLoop: Allow\n"));
     for function in [
         "ConfigApiFunction",
@@ -29,7 +29,7 @@ fn only_delivery_may_send_to_the_queue_that_it_reads() {
 }
 
 #[test]
-fn what_no_function_can_handle_ends_in_the_dead_letters() {
+fn unprocessable_messages_are_dead_lettered() {
     for queue in ["EventsQueue", "DeliveriesQueue", "RetriesQueue"] {
         let text = resource(queue);
         for line in [
@@ -45,7 +45,7 @@ fn what_no_function_can_handle_ends_in_the_dead_letters() {
 }
 
 #[test]
-fn a_batch_fails_message_by_message() {
+fn batches_report_failures_per_message() {
     for mapping in [
         "EventsToDispatch",
         "DeliveriesToDelivery",
@@ -59,7 +59,7 @@ fn a_batch_fails_message_by_message() {
 }
 
 #[test]
-fn what_cannot_be_had_again_outlives_the_stack() {
+fn irreplaceable_resources_are_retained() {
     for kept in [
         "Table",
         "Keyring",
@@ -127,7 +127,7 @@ fn numbers(line: Option<&str>) -> Vec<u32> {
 }
 
 #[test]
-fn scheduled_runs_that_fail_end_in_the_dead_letters() {
+fn failed_scheduled_runs_are_dead_lettered() {
     for (function, schedule) in [
         ("RotationFunction", "Reminders"),
         ("SweeperFunction", "Sweep"),

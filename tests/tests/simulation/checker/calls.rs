@@ -11,10 +11,10 @@ use serde_json::Value;
 use tests::fake::sqs::{Message, Name};
 
 use super::{Broken, Past, ends::summary, kept};
-use crate::history::Hit;
+use crate::history::EndpointCall;
 
 pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
-    let mut calls = BTreeMap::<DeliveryId, Vec<&Hit>>::new();
+    let mut calls = BTreeMap::<DeliveryId, Vec<&EndpointCall>>::new();
     let sent = past
         .state
         .queues
@@ -33,12 +33,12 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     for event in sent {
         events.entry(id(&event)).or_default().push(event);
     }
-    for hit in &past.told.calls {
-        let id = delivery(past, hit).filter(|id| past.rows.contains_key(id));
+    for call in &past.records.calls {
+        let id = delivery(past, call).filter(|id| past.rows.contains_key(id));
         let id = id.ok_or_else(|| {
             Broken::new(
                 "every call carries its event's id",
-                format!("{} to {}", hit.webhook_id, hit.name),
+                format!("{} to {}", call.webhook_id, call.name),
             )
         })?;
         // What is told again of a webhook that was deleted meanwhile does not know its name any
@@ -47,17 +47,17 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
         let is = |event: &Value| {
             ["type", "timestamp", "data"]
                 .iter()
-                .all(|field| hit.body[field] == event[field])
+                .all(|field| call.body[field] == event[field])
         };
         kept(sent.iter().any(is), "every call carries its event", || {
-            format!("{} to {} instead of {sent:?}", hit.body, hit.name)
+            format!("{} to {} instead of {sent:?}", call.body, call.name)
         })?;
-        calls.entry(id).or_default().push(hit);
+        calls.entry(id).or_default().push(call);
     }
     for (id, row) in &past.rows {
         let calls = calls.get(id).map_or(&[][..], Vec::as_slice);
         let attempts = past.attempts(*id);
-        let answers: Vec<_> = calls.iter().map(|hit| hit.answered).collect();
+        let answers: Vec<_> = calls.iter().map(|call| call.answered).collect();
         let what = || {
             format!(
                 "{id}: {:?}, and calls answered {answers:?}",
@@ -103,10 +103,10 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
 }
 
 /// Which delivery a call was of.
-pub(super) fn delivery(past: &Past<'_>, hit: &Hit) -> Option<DeliveryId> {
-    let at = past.hooks.iter().position(|hook| hook.name == hit.name)?;
+pub(super) fn delivery(past: &Past<'_>, call: &EndpointCall) -> Option<DeliveryId> {
+    let at = past.hooks.iter().position(|hook| hook.name == call.name)?;
     Some(DeliveryId {
-        event: hit.webhook_id.parse().ok()?,
+        event: call.webhook_id.parse().ok()?,
         webhook: past.webhooks[at],
     })
 }

@@ -63,18 +63,18 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
         let news = event["type"]
             .as_str()
             .is_some_and(|kind| kind.starts_with("webhook."));
-        let told = past
+        let reported = past
             .webhooks
             .iter()
             .take(WATCHERS)
             .all(|watcher| matches.contains(watcher));
         kept(
-            told || !news,
+            reported || !news,
             "watching webhooks get the events about webhooks",
             || sent.body.clone(),
         )?;
     }
-    for accepted in &past.told.accepted {
+    for accepted in &past.records.accepted {
         let (at, matches) = dispatched(accepted.event.id)?;
         for (hook, webhook) in past.hooks.iter().zip(past.webhooks) {
             let wanted = hook.settings["events"][0] == "message"
@@ -163,7 +163,7 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     )?;
     // A try that was asked for by hand may take the place of the next one without a schedule of its
     // own, after a crash.
-    if !past.told.retried.contains_key(&row.id) {
+    if !past.records.retried.contains_key(&row.id) {
         in_time(past, row)?;
     }
     let latest = row

@@ -16,17 +16,17 @@ use crate::history::{History, message};
 /// one whose follow-up is to be repeated.
 pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), Broken> {
     let queued = queued(fake);
-    let told = history.told();
+    let records = history.records();
     for row in &waiting(fake) {
         let messages = queued.get(&row.id).map_or(&[][..], Vec::as_slice);
         let led_on = messages.iter().any(|message| {
             answers(row, message) || row.progress.last.as_ref() == Some(&message.attempt.id)
         });
         kept(
-            led_on || told.may_be_lost.contains(&row.id),
+            led_on || records.may_be_lost.contains(&row.id),
             "nothing that is awaited is without a message",
             || {
-                let retried = told.retried.get(&row.id).map_or(0, Vec::len);
+                let retried = records.retried.get(&row.id).map_or(0, Vec::len);
                 format!(
                     "{} awaits {:?}, and there are {messages:?}; asked for by hand {retried} times",
                     row.id, row.progress.awaited
@@ -34,16 +34,16 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
             },
         )?;
     }
-    drop(told);
+    drop(records);
     dead_letters_have_a_reason(fake, history)
 }
 
 /// A message is a dead letter only after something went wrong each time that it was received.
 pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Result<(), Broken> {
     let receives = fake.state().queues.most_received();
-    let told = history.told();
+    let records = history.records();
     for dead in fake.state().queues.on(Name::Dead) {
-        let failed = told.failed_receives.get(&dead.id).copied().unwrap_or(0);
+        let failed = records.failed_receives.get(&dead.id).copied().unwrap_or(0);
         // One that takes the place of another is not recorded where that one's row changes
         // meanwhile, and comes again.
         let refused =
@@ -65,8 +65,8 @@ pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Resu
 /// After the sweeper has run without a fault: of the messages of each delivery, those under one
 /// token are awaited.
 pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broken> {
-    let (queued, told) = (queued(fake), history.told());
-    let disturbed = told.disturbances();
+    let (queued, records) = (queued(fake), history.records());
+    let disturbed = records.disturbances();
     for row in waiting(fake)
         .iter()
         .filter(|row| !disturbed.contains_key(&row.id))
@@ -79,7 +79,7 @@ pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broke
         let tokens: BTreeSet<&str> = awaited
             .map(|message| message.attempt.id.token.as_str())
             .collect();
-        let asked = told.retried.contains_key(&row.id) || told.copies.contains_key(&row.id);
+        let asked = records.retried.contains_key(&row.id) || records.copies.contains_key(&row.id);
         kept(
             tokens.len() <= 1 || asked,
             "one message of each delivery is awaited",

@@ -1,10 +1,10 @@
-//! Reads the history of a simulation, and names the promise that was broken.
+//! Reads the history of a simulation, and names the guarantee that was broken.
 
 mod calls;
 mod ends;
 pub(super) mod live;
+mod reports;
 mod stops;
-mod told;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,25 +25,25 @@ use tokio::time::Instant;
 use self::stops::Stop;
 use super::{
     faults::Faults,
-    history::{Hit, Told, message},
+    history::{EndpointCall, Records, message},
     plan::Hook,
     system::System,
 };
 
-/// A promise that was broken.
+/// A guarantee that was broken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken {
     /// Which.
-    promise: &'static str,
+    guarantee: &'static str,
     /// By what.
     what: String,
 }
 
 impl Broken {
     /// This one.
-    pub(super) fn new(promise: &'static str, what: impl fmt::Display) -> Self {
+    pub(super) fn new(guarantee: &'static str, what: impl fmt::Display) -> Self {
         Self {
-            promise,
+            guarantee,
             what: what.to_string(),
         }
     }
@@ -51,16 +51,16 @@ impl Broken {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "“{}” was broken: {}", self.promise, self.what)
+        write!(f, "“{}” was broken: {}", self.guarantee, self.what)
     }
 }
 
-/// That the promise was kept.
-fn kept(kept: bool, promise: &'static str, what: impl FnOnce() -> String) -> Result<(), Broken> {
+/// That the guarantee was kept.
+fn kept(kept: bool, guarantee: &'static str, what: impl FnOnce() -> String) -> Result<(), Broken> {
     if kept {
         Ok(())
     } else {
-        Err(Broken::new(promise, what()))
+        Err(Broken::new(guarantee, what()))
     }
 }
 
@@ -68,7 +68,7 @@ fn kept(kept: bool, promise: &'static str, what: impl FnOnce() -> String) -> Res
 struct Past<'a> {
     hooks: &'a [Hook],
     webhooks: &'a [WebhookId],
-    told: &'a Told,
+    records: &'a Records,
     state: &'a State,
     /// Every delivery's row.
     rows: BTreeMap<DeliveryId, Delivery>,
@@ -100,22 +100,22 @@ pub(super) fn check(
     faults: &Faults,
 ) -> Result<(usize, usize), Broken> {
     live::nothing_is_left(&system.fake)?;
-    let (state, told) = (system.fake.state(), system.history.told());
-    let past = Past::of(&state, &told, hooks, &system.operator.webhooks, faults);
+    let (state, records) = (system.fake.state(), system.history.records());
+    let past = Past::of(&state, &records, hooks, &system.operator.webhooks, faults);
     kept(past.lost.is_empty(), "the history is kept", || {
         format!("{:?}", past.lost)
     })?;
     ends::check(&past)?;
-    told::check(&past)?;
+    reports::check(&past)?;
     calls::check(&past)?;
     stops::check(&past)?;
-    Ok((past.rows.len(), told.calls.len()))
+    Ok((past.rows.len(), records.calls.len()))
 }
 
 impl<'a> Past<'a> {
     fn of(
         state: &'a State,
-        told: &'a Told,
+        records: &'a Records,
         hooks: &'a [Hook],
         webhooks: &'a [WebhookId],
         faults: &Faults,
@@ -171,11 +171,11 @@ impl<'a> Past<'a> {
             .map(|webhook| (*webhook, stops::stops(state, *webhook)))
             .collect();
         let (skew, calm) = (faults.skew, *faults == Faults::none());
-        let (disturbances, disturbed_events) = (told.disturbances(), told.disturbed_events());
+        let (disturbances, disturbed_events) = (records.disturbances(), records.disturbed_events());
         Self {
             hooks,
             webhooks,
-            told,
+            records,
             state,
             rows,
             written,
@@ -216,27 +216,27 @@ impl<'a> Past<'a> {
 
     /// How many of a delivery's calls need not be on record: those of work in which something went
     /// wrong, and those that several messages asked for.
-    fn allowance(&self, id: DeliveryId, calls: &[&Hit]) -> usize {
+    fn allowance(&self, id: DeliveryId, calls: &[&EndpointCall]) -> usize {
         let messages = self.messages(id);
         let numbers: BTreeSet<u32> = messages
             .values()
             .map(|message| message.attempt.id.number)
             .collect();
-        let may_be_twins = !self.calm || self.told.retried.contains_key(&id);
-        let duplicates = if may_be_twins {
+        let may_be_duplicates = !self.calm || self.records.retried.contains_key(&id);
+        let duplicates = if may_be_duplicates {
             messages.len() - numbers.len()
         } else {
             0
         };
         let disturbed = calls
             .iter()
-            .filter(|hit| self.told.work[hit.by].faults > 0)
+            .filter(|call| self.records.work[call.by].faults > 0)
             .count();
         // Where the answer to a send is lost, the SDK sends the same messages again, duplicates among
         // them.
         let sent_again = self.disturbances.get(&id).copied().unwrap_or(0)
             + self.disturbed_events.get(&id.event).copied().unwrap_or(0);
-        let copies = self.told.copies.get(&id).copied().unwrap_or(0);
+        let copies = self.records.copies.get(&id).copied().unwrap_or(0);
         disturbed + (1 + duplicates) * (1 + sent_again) - 1 + copies
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Broken, Past, calls::delivery, kept, plain};
 
 /// How old what was read of a webhook may be when it is called.
-const FRESH: Duration = Duration::from_secs(1);
+const CACHE_TTL: Duration = Duration::from_secs(1);
 
 /// A time in which a webhook is disabled or deleted.
 pub(super) struct Stop {
@@ -25,20 +25,20 @@ pub(super) struct Stop {
 }
 
 pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
-    for hit in &past.told.calls {
-        let Some(id) = delivery(past, hit) else {
+    for call in &past.records.calls {
+        let Some(id) = delivery(past, call) else {
             continue;
         };
-        let reads = past.told.work[hit.by]
+        let reads = past.records.work[call.by]
             .reads
             .iter()
-            .filter(|(webhook, at)| *webhook == id.webhook && *at <= hit.began);
+            .filter(|(webhook, at)| *webhook == id.webhook && *at <= call.began);
         let read_at = reads
             .map(|(_, at)| *at)
             .max()
             .expect("a webhook is read before it is called");
         let queued = past.events[&id.event].0;
-        let retried = past.told.retried.get(&id).into_iter().flatten();
+        let retried = past.records.retried.get(&id).into_iter().flatten();
         let queued_last = retried
             .filter(|at| **at <= read_at)
             .copied()
@@ -51,7 +51,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
                 |at: Instant| stop.until.is_none_or(|until| until > at) || queued_before;
             // What was read longer ago is read again right before the call.
             (stop.at < read_at && covered_at(read_at))
-                || (stop.at + FRESH < hit.began && covered_at(hit.began))
+                || (stop.at + CACHE_TTL < call.began && covered_at(call.began))
         };
         let by = past.stops[&id.webhook].iter().find(covers);
         kept(
@@ -60,8 +60,8 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
             || {
                 format!(
                     "{} of {id} was called {:?} later",
-                    hit.name,
-                    by.map(|stop| hit.at - stop.at)
+                    call.name,
+                    by.map(|stop| call.at - stop.at)
                 )
             },
         )?;

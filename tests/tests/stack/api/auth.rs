@@ -5,7 +5,7 @@ use reqwest::Method;
 use tests::stack::Stack;
 
 #[tokio::test]
-async fn every_bad_token_gets_the_same_answer() {
+async fn every_invalid_token_gets_the_same_response() {
     let stack = Stack::get();
     let unknown = Token::from_random([7; 32]).expose().to_owned();
     let typo = format!("{}x", &stack.token()[..stack.token().len() - 1]);
@@ -48,7 +48,7 @@ async fn every_bad_token_gets_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_query_is_not_accepted() {
+async fn token_in_the_query_is_rejected() {
     let stack = Stack::get();
     let anonymous = stack.with_token("");
     for name in ["token", "access_token", "authorization", "api_key"] {
@@ -60,7 +60,7 @@ async fn a_token_in_the_query_is_not_accepted() {
 }
 
 #[tokio::test]
-async fn every_documented_route_asks_for_a_token() {
+async fn every_documented_route_requires_a_token() {
     let stack = Stack::get();
     let anonymous = stack.with_token("");
     let document = anonymous.get_path("/openapi.json").await.expect(200);

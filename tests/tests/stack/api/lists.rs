@@ -16,7 +16,7 @@ fn ids(page: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn pages_follow_each_other_newest_first() {
+async fn pages_are_ordered_newest_first() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack.webhook().url(receiver.url()).create().await;
@@ -68,7 +68,7 @@ async fn pages_follow_each_other_newest_first() {
 }
 
 #[tokio::test]
-async fn parameters_are_checked() {
+async fn invalid_list_parameters_are_rejected() {
     let stack = Stack::get();
     for path in [
         "/v1/webhooks",

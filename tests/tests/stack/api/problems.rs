@@ -16,7 +16,7 @@ async fn raw(stack: &Stack, content_type: &str, body: impl Into<reqwest::Body>) 
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_named_in_one_answer() {
+async fn one_response_names_every_invalid_field() {
     let stack = Stack::get();
     let document = json!({
         "name": " ",
@@ -71,7 +71,7 @@ async fn every_wrong_field_is_named_in_one_answer() {
 }
 
 #[tokio::test]
-async fn bodies_that_cannot_be_read() {
+async fn unreadable_bodies_are_rejected() {
     let stack = Stack::get();
     for body in ["{", "{\"type\": }", "nonsense"] {
         raw(&stack, "application/json", body).await.problem(400);
@@ -98,7 +98,7 @@ async fn bodies_that_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn documents_that_go_too_deep() {
+async fn too_deep_documents_are_rejected() {
     let stack = Stack::get();
     let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
     let event = |levels: usize| stack.event("message", json!({"deep": nested(levels)}));
@@ -152,7 +152,7 @@ async fn documents_that_go_too_deep() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_and_what_it_does_not_take() {
+async fn unknown_paths_and_methods_are_rejected() {
     let stack = Stack::get();
     for path in [
         "/v1/nothing",
@@ -183,7 +183,7 @@ async fn what_is_not_there_and_what_it_does_not_take() {
 }
 
 #[tokio::test]
-async fn names_are_unique_without_regard_to_case() {
+async fn names_are_unique_case_insensitively() {
     let stack = Stack::get();
     let name = unique("Ärztin");
     let first = stack
@@ -215,7 +215,7 @@ async fn names_are_unique_without_regard_to_case() {
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_common_headers() {
+async fn every_response_has_the_common_headers() {
     let stack = Stack::get();
     let anonymous = stack.with_token("");
     let mut ids = std::collections::BTreeSet::new();

@@ -28,7 +28,7 @@ fn stable(mut document: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_webhook_has_defaults() {
+async fn webhook_gets_defaults() {
     let stack = Stack::get();
     let document = json!({"name": unique("plain"), "url": "https://example.com/hook", "events": ["ticket.updated"]});
     let answer = stack.post("/v1/webhooks", document).await;
@@ -75,7 +75,7 @@ async fn a_webhook_has_defaults() {
 }
 
 #[tokio::test]
-async fn secrets_can_be_written_and_not_read() {
+async fn secrets_are_write_only() {
     let stack = Stack::get();
     let webhook = stack
         .webhook()
@@ -126,7 +126,7 @@ async fn secrets_can_be_written_and_not_read() {
 }
 
 #[tokio::test]
-async fn a_patch_changes_what_it_names() {
+async fn patch_changes_only_named_fields() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack
@@ -194,7 +194,7 @@ async fn a_patch_changes_what_it_names() {
 }
 
 #[tokio::test]
-async fn a_change_can_name_the_version_that_it_saw() {
+async fn if_match_rejects_a_stale_change() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
     let path = webhook.path("");
@@ -224,7 +224,7 @@ async fn a_change_can_name_the_version_that_it_saw() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_is_gone() {
+async fn deleted_webhook_is_not_found() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
     let answer = stack.delete(&webhook.path("")).await;
@@ -243,7 +243,7 @@ async fn what_was_deleted_is_gone() {
 }
 
 #[tokio::test]
-async fn webhooks_are_listed_by_what_they_would_get() {
+async fn webhooks_are_filtered_by_event_type() {
     let stack = Stack::get();
     let kind = unique("own").replace(' ', "_");
     stack
@@ -281,7 +281,7 @@ async fn webhooks_are_listed_by_what_they_would_get() {
 }
 
 #[tokio::test]
-async fn bounds_are_kept() {
+async fn values_out_of_bounds_are_rejected() {
     let stack = Stack::get();
     let many = |count: usize| {
         (0..count)
@@ -352,7 +352,7 @@ async fn bounds_are_kept() {
 }
 
 #[tokio::test]
-async fn changes_at_the_same_time_do_not_undo_each_other() {
+async fn concurrent_changes_do_not_undo_each_other() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
     let names = ["x-one", "x-two", "x-three", "x-four"];
@@ -364,7 +364,7 @@ async fn changes_at_the_same_time_do_not_undo_each_other() {
 }
 
 #[tokio::test]
-async fn of_two_webhooks_of_one_name_one_is_made() {
+async fn concurrent_webhooks_of_one_name_create_one() {
     let stack = Stack::get();
     let name = unique("wanted");
     let create = |_| {

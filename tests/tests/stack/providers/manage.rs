@@ -8,7 +8,7 @@ use tests::{
 };
 
 #[tokio::test]
-async fn keys_are_taken_and_never_shown() {
+async fn provider_keys_are_write_only() {
     let (stack, receiver) = (Stack::get(), Receiver::start());
     let (api_key, secret_key) = ("AC-an-api-key-0f1e2d3c", "an-auth-token-4b5a69788796");
     let builder = stack
@@ -97,7 +97,7 @@ async fn keys_are_taken_and_never_shown() {
 }
 
 #[tokio::test]
-async fn names_are_unique_across_channels_and_all_that_is_wrong_is_named() {
+async fn names_are_unique_across_channels_and_every_invalid_field_is_named() {
     let (stack, receiver) = (Stack::get(), Receiver::start());
     let provider = stack.provider("telegram", &receiver.url()).create().await;
     let name = text(&provider.document, "name");
@@ -144,7 +144,7 @@ async fn names_are_unique_across_channels_and_all_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn a_test_sends_what_is_given_and_keeps_nothing() {
+async fn provider_test_sends_and_stores_nothing() {
     let stack = Stack::get();
     let receiver =
         Receiver::replying([Reply::status(401).body(r#"{"errors": ["SG.the-wrong-key"]}"#)]);

@@ -27,7 +27,7 @@ fn sms(provider: &Provider, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_default_request_is_signed() {
+async fn default_request_is_signed() {
     let (stack, receiver) = (Stack::get(), Receiver::start());
     let provider = plain(&stack, &receiver).create().await;
     let id = stack.message("messages", sms(&provider, "Hello")).await;
@@ -49,7 +49,7 @@ async fn the_default_request_is_signed() {
 }
 
 #[tokio::test]
-async fn the_same_key_twice_is_one_message() {
+async fn duplicate_key_is_one_message() {
     let (stack, receiver) = (Stack::get(), Receiver::start());
     let provider = plain(&stack, &receiver).create().await;
     let key = tests::stack::unique("key");
@@ -84,7 +84,7 @@ async fn the_same_key_twice_is_one_message() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_refused_and_nothing_sent() {
+async fn invalid_message_is_rejected_and_not_sent() {
     let (stack, receiver) = (Stack::get(), Receiver::start());
     let provider = plain(&stack, &receiver).create().await;
     for (document, pointers) in [
@@ -143,7 +143,7 @@ async fn what_is_wrong_is_refused_and_nothing_sent() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_is_tried_again() {
+async fn failing_provider_is_retried() {
     let stack = Stack::get();
     let receiver = Receiver::replying([
         Reply::status(503),
@@ -166,7 +166,7 @@ async fn a_provider_that_is_down_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_report_that_is_faster_than_the_answer_waits() {
+async fn report_before_the_response_is_retried() {
     let stack = Stack::get();
     // The answer that names the id comes with the second attempt.
     let receiver = Receiver::replying([

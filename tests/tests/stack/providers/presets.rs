@@ -48,7 +48,7 @@ fn kinds(requests: &[Request]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn twilio_sms() {
+async fn twilio_sms_preset_sends_and_reports() {
     let (stack, events) = (Stack::get(), Receiver::start());
     let sid = "SM0f1e2d3c4b5a69788796a5b4c3d2e1f0";
     let answer =
@@ -138,7 +138,7 @@ async fn twilio_sms() {
 }
 
 #[tokio::test]
-async fn twilio_voice() {
+async fn twilio_voice_preset_calls_and_reports() {
     let (stack, events) = (Stack::get(), Receiver::start());
     let sid = "CA0f1e2d3c4b5a69788796a5b4c3d2e1f0";
     let twilio = Receiver::replying([
@@ -240,9 +240,10 @@ async fn twilio_voice() {
 }
 
 #[tokio::test]
-async fn sendgrid() {
+async fn sendgrid_preset_sends_and_reports() {
     let (stack, events) = (Stack::get(), Receiver::start());
-    let sendgrid = Receiver::replying([Reply::status(202).header("x-message-id", "14c5d75ce93")]);
+    let sendgrid_preset_sends_and_reports =
+        Receiver::replying([Reply::status(202).header("x-message-id", "14c5d75ce93")]);
     stack
         .message_webhook()
         .url(events.url())
@@ -250,8 +251,11 @@ async fn sendgrid() {
         .create()
         .await;
     let provider = stack
-        .provider("sendgrid", &sendgrid.url())
-        .set("api_key", "SG.a-key-of-sendgrid")
+        .provider(
+            "sendgrid_preset_sends_and_reports",
+            &sendgrid_preset_sends_and_reports.url(),
+        )
+        .set("api_key", "SG.a-key-of-sendgrid_preset_sends_and_reports")
         .create()
         .await;
 
@@ -263,7 +267,7 @@ async fn sendgrid() {
         stack.message("messages", message.clone()).await,
         stack.message("messages", message).await,
     );
-    let requests = sendgrid.wait_for(2).await;
+    let requests = sendgrid_preset_sends_and_reports.wait_for(2).await;
     for request in &requests {
         assert_eq!(
             (request.method.as_str(), request.path.as_str()),
@@ -271,7 +275,7 @@ async fn sendgrid() {
         );
         assert_eq!(
             request.header("authorization"),
-            "Bearer SG.a-key-of-sendgrid"
+            "Bearer SG.a-key-of-sendgrid_preset_sends_and_reports"
         );
         assert_eq!(request.header("content-type"), "application/json");
         let mut body = request.json();
@@ -325,13 +329,13 @@ async fn sendgrid() {
 }
 
 #[tokio::test]
-async fn telegram() {
+async fn telegram_preset_sends() {
     let (stack, events) = (Stack::get(), Receiver::start());
     let token = "812345:AAE-token_of-a-bot";
     let good = json!({"ok": true, "result": {"message_id": 7, "chat": {"id": 42, "type": "private"}, "text": "Hi"}});
     let bad =
         json!({"ok": false, "error_code": 400, "description": format!("Bad Request: {token}")});
-    let telegram = Receiver::replying([
+    let telegram_preset_sends = Receiver::replying([
         Reply::status(200).body(good.to_string()),
         Reply::status(400).body(bad.to_string()),
     ]);
@@ -342,7 +346,7 @@ async fn telegram() {
         .create()
         .await;
     let provider = stack
-        .provider("telegram", &telegram.url())
+        .provider("telegram_preset_sends", &telegram_preset_sends.url())
         .set("api_key", token)
         .create()
         .await;
@@ -350,7 +354,7 @@ async fn telegram() {
 
     let message = json!({"channel": "chatbot", "provider": provider.id, "to": "42", "text": "Hi {x} \"there\""});
     let id = stack.message("messages", message.clone()).await;
-    let request = telegram.only().await;
+    let request = telegram_preset_sends.only().await;
     assert_eq!(
         request.path.replace("%3A", ":"),
         format!("/bot{token}/sendMessage")

@@ -7,7 +7,7 @@ use tests::{
 };
 
 #[tokio::test]
-async fn one_account_serves_many_services_and_stays_while_one_uses_it() {
+async fn account_in_use_by_services_can_not_be_deleted() {
     let stack = Stack::get();
     let authorization =
         json!({"type": "header", "name": "X-Api-Key", "value": "0123456789abcdefghij"});
@@ -49,7 +49,7 @@ async fn one_account_serves_many_services_and_stays_while_one_uses_it() {
 }
 
 #[tokio::test]
-async fn an_account_can_be_created_with_its_service_and_replaced() {
+async fn account_is_created_with_its_service_and_replaced() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let service = stack.service(receiver.url()).create().await;
@@ -87,7 +87,7 @@ async fn an_account_can_be_created_with_its_service_and_replaced() {
 }
 
 #[tokio::test]
-async fn a_patch_keeps_secrets_and_a_change_of_the_kind_replaces_them() {
+async fn patch_keeps_secrets_and_a_new_type_replaces_them() {
     let stack = Stack::get();
     let authorization = json!({
         "type": "oauth2", "grant_type": "client_credentials", "token_url": "https://auth.example.com/token",
@@ -132,7 +132,7 @@ async fn a_patch_keeps_secrets_and_a_change_of_the_kind_replaces_them() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_named() {
+async fn every_invalid_field_is_named() {
     let stack = Stack::get();
     let body = json!({
         "name": "", "type": "soap", "server_url": "http://localhost/", "timeout_seconds": 26, "timeout_message": "",
@@ -165,7 +165,7 @@ async fn everything_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn a_user_with_services_cannot_be_deleted() {
+async fn user_with_services_can_not_be_deleted() {
     let stack = Stack::get();
     let user = stack.user().await;
     let service = stack

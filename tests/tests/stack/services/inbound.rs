@@ -65,7 +65,7 @@ fn call_at(stack: &Stack, url: &str, body: &str) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn a_call_becomes_an_event_and_a_delivery() {
+async fn inbound_call_becomes_an_event_and_a_delivery() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "github", "secret": SECRET})).await;
     let receiver = Receiver::start();
@@ -113,7 +113,7 @@ async fn a_call_becomes_an_event_and_a_delivery() {
 }
 
 #[tokio::test]
-async fn bodies_of_every_kind_and_method_arrive() {
+async fn inbound_bodies_of_every_type_and_method_are_published() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "none"})).await;
     let url = service.webhook_url();
@@ -172,7 +172,7 @@ async fn bodies_of_every_kind_and_method_arrive() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_verified_is_refused_and_leaves_nothing() {
+async fn unverified_call_is_rejected_and_leaves_nothing() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "github", "secret": SECRET})).await;
     let body = r#"{"card": "4111-1111-do-not-log"}"#;
@@ -216,7 +216,7 @@ async fn whoever_is_not_verified_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_inactive_takes_no_calls() {
+async fn inactive_users_service_accepts_no_calls() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "none"})).await;
     let user = format!("/v1/users/{}", text(&service.document, "user_id"));
@@ -258,7 +258,7 @@ async fn a_user_who_is_inactive_takes_no_calls() {
 
 /// From the third party's call to another call to its service, all of it for the service's user.
 #[tokio::test]
-async fn what_follows_on_a_call_is_for_the_services_user() {
+async fn events_of_a_call_reach_only_the_services_user() {
     let stack = Stack::get();
     let (user, other, receiver) = (stack.user().await, stack.user().await, Receiver::start());
     let authorization = json!({"type": "header", "name": "x-key", "value": "key-of-the-account"});
@@ -325,7 +325,7 @@ async fn what_follows_on_a_call_is_for_the_services_user() {
 }
 
 #[tokio::test]
-async fn a_repeated_call_is_published_once() {
+async fn repeated_call_is_published_once() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "github", "secret": SECRET})).await;
     let receiver = Receiver::start();
@@ -357,7 +357,7 @@ async fn a_repeated_call_is_published_once() {
 }
 
 #[tokio::test]
-async fn a_new_url_ends_the_former_one() {
+async fn new_url_revokes_the_former_one() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "none"})).await;
     let former = service.webhook_url();
@@ -389,7 +389,7 @@ async fn a_new_url_ends_the_former_one() {
 }
 
 #[tokio::test]
-async fn slack_gets_its_challenge_back() {
+async fn slack_challenge_is_returned() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "slack", "secret": SECRET})).await;
     let body = r#"{"type": "url_verification", "challenge": "3eZbrw1aB10FEMAGAZd4FyFQ"}"#;
@@ -408,7 +408,7 @@ async fn slack_gets_its_challenge_back() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_calls_its_own_source_ends() {
+async fn webhook_loop_ends() {
     let stack = Stack::get();
     let service = service(&stack, json!({"type": "none"})).await;
     for (hops, status) in [

@@ -51,7 +51,7 @@ fn bearers(server: &Receiver) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn ten_at_once_ask_for_one_token() {
+async fn ten_concurrent_calls_request_one_token() {
     let stack = Stack::get();
     let (server, issuer) = (
         Receiver::start(),
@@ -119,7 +119,7 @@ async fn ten_at_once_ask_for_one_token() {
 }
 
 #[tokio::test]
-async fn an_ended_or_refused_token_is_replaced_once() {
+async fn expired_or_rejected_token_is_replaced_once() {
     let stack = Stack::get();
     // The first ends at once.
     let replies = [
@@ -152,7 +152,7 @@ async fn an_ended_or_refused_token_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_the_server_replaces_is_kept() {
+async fn replaced_refresh_token_is_stored() {
     let stack = Stack::get();
     let replies = [
         token(
@@ -185,7 +185,7 @@ async fn a_refresh_token_that_the_server_replaces_is_kept() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_fails_is_told_without_secrets() {
+async fn token_endpoint_failure_is_reported_without_secrets() {
     let stack = Stack::get();
     let server = Receiver::start();
     let issuer = Receiver::start();

@@ -17,7 +17,7 @@ const PACKED: [u8; 58] = [
 ];
 
 #[tokio::test]
-async fn every_method_and_format_arrives() {
+async fn every_method_and_format_is_sent() {
     let stack = Stack::get();
     let receiver = Receiver::replying([Reply::status(201)
         .header("content-type", "application/json")
@@ -77,7 +77,7 @@ async fn every_method_and_format_arrives() {
 }
 
 #[tokio::test]
-async fn answers_come_back_whatever_they_are() {
+async fn any_response_is_returned() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let service = stack
@@ -116,7 +116,7 @@ async fn answers_come_back_whatever_they_are() {
 
 /// As services for debugging do.
 #[tokio::test]
-async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
+async fn echoing_service_shows_no_secret() {
     let stack = Stack::get();
     let (part, fixed, fetched) = (
         "AAF-path_token",
@@ -183,7 +183,7 @@ async fn a_service_that_sends_back_all_it_got_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn a_path_never_leaves_the_service() {
+async fn path_can_not_leave_the_service() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let service = stack.service(receiver.url_of("/api")).create().await;
@@ -217,7 +217,7 @@ async fn a_path_never_leaves_the_service() {
 }
 
 #[tokio::test]
-async fn whoever_gives_no_answer_leads_to_the_services_own_message() {
+async fn unreachable_service_is_reported_by_its_own_problem() {
     let stack = Stack::get();
     let unreachable = Receiver::start().url();
     let (hung, dripping, plain) = (
@@ -252,7 +252,7 @@ async fn whoever_gives_no_answer_leads_to_the_services_own_message() {
 }
 
 #[tokio::test]
-async fn sending_needs_its_own_scope() {
+async fn sending_requires_its_own_scope() {
     let stack = Stack::get();
     let service = stack.service("https://example.com").create().await;
     let body = json!({"description": "reads", "scopes": ["services:read", "services:write"]});

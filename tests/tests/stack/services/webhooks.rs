@@ -16,7 +16,7 @@ fn to(service: &str, path: &str) -> [(&'static str, Value); 3] {
 }
 
 #[tokio::test]
-async fn a_delivery_carries_the_accounts_authorization() {
+async fn delivery_carries_the_accounts_authorization() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let authorization =
@@ -68,7 +68,7 @@ async fn a_delivery_carries_the_accounts_authorization() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_renewed_within_the_attempt() {
+async fn rejected_token_is_renewed_within_the_attempt() {
     let stack = Stack::get();
     let token = |access: &str| Reply::status(200).body(json!({"access_token": access}).to_string());
     let issuer = Receiver::replying([token("old-token"), token("new-token")]);
@@ -116,7 +116,7 @@ async fn a_refused_token_is_renewed_within_the_attempt() {
 }
 
 #[tokio::test]
-async fn a_service_stays_while_a_webhook_sends_to_it() {
+async fn service_in_use_by_a_webhook_can_not_be_deleted() {
     let stack = Stack::get();
     let service = stack.service("https://example.com").create().await;
     let mut builder = stack.webhook();
@@ -167,7 +167,7 @@ async fn a_service_stays_while_a_webhook_sends_to_it() {
 }
 
 #[tokio::test]
-async fn a_webhook_has_one_way_to_authenticate_and_one_destination() {
+async fn webhook_has_one_authentication_and_one_destination() {
     let stack = Stack::get();
     let service = stack.service("https://example.com/api").create().await;
     let create = async |changes: &[(&'static str, Value)]| {
@@ -205,7 +205,7 @@ async fn a_webhook_has_one_way_to_authenticate_and_one_destination() {
 }
 
 #[tokio::test]
-async fn what_a_service_gets_is_for_those_to_write_who_may_send_to_it() {
+async fn webhook_to_a_service_requires_the_scope_to_send_to_it() {
     let stack = Stack::get();
     let service = stack.service("https://example.com/api").create().await;
     let mut builder = stack.webhook();
@@ -252,7 +252,7 @@ async fn what_a_service_gets_is_for_those_to_write_who_may_send_to_it() {
 }
 
 #[tokio::test]
-async fn only_the_account_writes_the_header_that_authenticates() {
+async fn only_the_account_sets_the_authorization_header() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let authorization =

@@ -50,7 +50,7 @@ async fn redirects_are_success_and_are_not_followed() {
 }
 
 #[tokio::test]
-async fn a_failure_is_retried_until_success() {
+async fn failure_is_retried_until_success() {
     let stack = Stack::get();
     let receiver = Receiver::replying([
         Reply::status(500).body("oops"),
@@ -87,7 +87,7 @@ async fn a_failure_is_retried_until_success() {
 }
 
 #[tokio::test]
-async fn an_end_without_success_is_told_to_other_webhooks() {
+async fn final_failure_emits_an_event() {
     let stack = Stack::get();
     // A port that had a listener a moment ago, and has none now.
     let unreachable = Receiver::start().url();
@@ -137,7 +137,7 @@ async fn an_end_without_success_is_told_to_other_webhooks() {
 }
 
 #[tokio::test]
-async fn answers_that_do_not_come_in_time_are_failures() {
+async fn late_responses_are_failures() {
     let stack = Stack::get();
     let hung = Receiver::replying([Reply::hang()]);
     let dripping = Receiver::replying([Reply::drip()]);
@@ -216,7 +216,7 @@ async fn gone_disables_the_webhook() {
 }
 
 #[tokio::test]
-async fn a_receiver_can_ask_for_time() {
+async fn retry_after_delays_the_retry() {
     let stack = Stack::get();
     let receiver = Receiver::replying([
         Reply::status(429).header("retry-after", "4"),
@@ -244,7 +244,7 @@ async fn a_receiver_can_ask_for_time() {
 }
 
 #[tokio::test]
-async fn a_delivery_can_be_tried_again_by_hand() {
+async fn delivery_can_be_retried_manually() {
     let stack = Stack::get();
     let receiver = Receiver::replying([Reply::status(500), Reply::status(500), Reply::status(200)]);
     let webhook = stack
@@ -291,7 +291,7 @@ async fn a_delivery_can_be_tried_again_by_hand() {
 }
 
 #[tokio::test]
-async fn schedules_end() {
+async fn retries_end_with_their_schedule() {
     let stack = Stack::get();
     let receiver = Receiver::replying([Reply::status(503).header("retry-after", "600")]);
     let policies = [
@@ -324,7 +324,7 @@ async fn schedules_end() {
 }
 
 #[tokio::test]
-async fn failures_are_told_in_words() {
+async fn failures_are_described_in_words() {
     let stack = Stack::get();
     let plain = Receiver::start();
     let tls = plain.url().replace("http://", "https://");
@@ -337,7 +337,7 @@ async fn failures_are_told_in_words() {
 }
 
 #[tokio::test]
-async fn of_a_long_answer_the_beginning_is_kept() {
+async fn long_response_is_truncated() {
     let stack = Stack::get();
     let receiver = Receiver::replying([Reply::status(200).body("é".repeat(20_000))]);
     let webhook = stack.webhook().url(receiver.url()).create().await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tests::{receiver::Receiver, stack::Stack};
 
 #[tokio::test]
-async fn conditions_decide() {
+async fn conditions_select_events() {
     let stack = Stack::get();
     let data = json!({"author": "end_user", "count": 7, "tags": ["a", "b"], "note": null, "nested": {"list": [{"x": "é"}]}});
     let compare =
@@ -81,7 +81,7 @@ async fn conditions_decide() {
 }
 
 #[tokio::test]
-async fn what_does_not_match_is_not_delivered() {
+async fn unmatched_event_is_not_delivered() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let urgent = json!({"field": "priority", "op": "in", "value": ["high", "urgent"]});

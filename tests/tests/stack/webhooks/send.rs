@@ -7,7 +7,7 @@ use tests::{
 };
 
 #[tokio::test]
-async fn an_event_reaches_the_webhook_that_asks_for_it() {
+async fn event_reaches_the_subscribed_webhook() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack
@@ -143,7 +143,7 @@ fn check_form(request: &Request, kind: &str, data: &Value) {
 }
 
 #[tokio::test]
-async fn a_chat_bot_is_called_with_its_token_in_the_url() {
+async fn chat_bot_is_called_with_its_token_in_the_url() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack
@@ -181,7 +181,7 @@ async fn a_chat_bot_is_called_with_its_token_in_the_url() {
 }
 
 #[tokio::test]
-async fn a_note_goes_to_the_parent_ticket_when_an_end_user_replied() {
+async fn note_is_sent_to_the_parent_ticket_after_an_end_users_reply() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     stack
@@ -218,7 +218,7 @@ async fn a_note_goes_to_the_parent_ticket_when_an_end_user_replied() {
 }
 
 #[tokio::test]
-async fn a_value_keeps_to_its_place_in_the_url_and_in_headers() {
+async fn value_can_not_escape_its_place_in_url_and_headers() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack
@@ -265,7 +265,7 @@ async fn a_value_keeps_to_its_place_in_the_url_and_in_headers() {
 }
 
 #[tokio::test]
-async fn a_key_goes_into_the_header_that_was_named() {
+async fn key_is_sent_in_the_named_header() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     stack

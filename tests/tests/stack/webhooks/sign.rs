@@ -19,7 +19,7 @@ fn verify(request: &Request, secret: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_seven_events_of_a_chat_platform_reach_one_webhook_signed() {
+async fn seven_chat_events_reach_one_webhook_signed() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let kinds = [
@@ -62,7 +62,7 @@ async fn the_seven_events_of_a_chat_platform_reach_one_webhook_signed() {
 }
 
 #[tokio::test]
-async fn both_secrets_sign_while_one_replaces_the_other() {
+async fn both_secrets_sign_during_the_overlap() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let old = "a plain secret, its bytes are the key";
@@ -99,7 +99,7 @@ async fn both_secrets_sign_while_one_replaces_the_other() {
 }
 
 #[tokio::test]
-async fn the_secret_itself_can_be_sent_in_a_header() {
+async fn secret_can_be_sent_in_a_header() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack
@@ -118,7 +118,7 @@ async fn the_secret_itself_can_be_sent_in_a_header() {
 }
 
 #[tokio::test]
-async fn secrets_that_are_refused() {
+async fn invalid_secrets_are_rejected() {
     let stack = Stack::get();
     for secret in [
         "",

@@ -7,7 +7,7 @@ use tests::{
 };
 
 #[tokio::test]
-async fn a_test_sends_now_and_tells_what_came_back() {
+async fn webhook_test_sends_at_once_and_returns_the_response() {
     let stack = Stack::get();
     let receiver = Receiver::replying([Reply::status(418).body("short and stout")]);
     let webhook = stack
@@ -55,7 +55,7 @@ async fn a_test_sends_now_and_tells_what_came_back() {
 }
 
 #[tokio::test]
-async fn a_preview_shows_the_request_without_secrets_and_sends_nothing() {
+async fn preview_masks_secrets_and_sends_nothing() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack
@@ -112,7 +112,7 @@ async fn a_preview_shows_the_request_without_secrets_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_secret_is_shown_once() {
+async fn new_secret_is_shown_once() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
     let rotated = stack

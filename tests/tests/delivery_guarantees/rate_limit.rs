@@ -8,7 +8,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tests::{
-    fake::{Call, Fate, sqs::Name, system::System},
+    fake::{Call, FaultPlan, sqs::Name, system::System},
     receiver::{Reply, Request},
 };
 
@@ -27,7 +27,7 @@ fn calls(system: &System, name: &str, started: Timestamp) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
+async fn calls_stay_within_the_limit_and_none_fails() {
     for (limit, count) in [(1, 30), (5, 100), (7, 100)] {
         let mut system = super::system().await;
         let webhook = system
@@ -73,7 +73,7 @@ async fn no_more_calls_than_the_limit_and_none_fails_for_it() {
 
 /// Waiting messages check their line often: that reads no events.
 #[tokio::test]
-async fn message_in_a_line_reads_only_its_webhook() {
+async fn rate_limited_message_reads_only_its_webhook() {
     let mut system = super::system().await;
     system
         .webhook("hook", json!({"rate_limit_per_second": 1}))
@@ -98,7 +98,7 @@ async fn message_in_a_line_reads_only_its_webhook() {
 }
 
 #[tokio::test]
-async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
+async fn webhook_disabled_while_rate_limited_is_not_called() {
     let mut system = super::system().await;
     let webhook = system
         .webhook("hook", json!({"rate_limit_per_second": 2}))
@@ -115,7 +115,7 @@ async fn who_is_stopped_while_a_call_waits_for_its_turn_is_not_called() {
         if turns == 2 {
             super::disable(&fake, webhook.id);
         }
-        Fate::Answered
+        FaultPlan::Answered
     });
     system.run().await;
     let mut ends = Vec::new();
@@ -152,7 +152,7 @@ async fn webhook_disabled_while_its_service_is_read_is_not_called() {
         if call.request.to_string().contains(&service.to_string()) {
             super::disable(&fake, webhook.id);
         }
-        Fate::Answered
+        FaultPlan::Answered
     });
     system.run().await;
     let (row, _) = system
@@ -169,7 +169,7 @@ async fn webhook_disabled_while_its_service_is_read_is_not_called() {
 }
 
 #[tokio::test]
-async fn a_webhook_without_a_limit_pays_nothing() {
+async fn webhook_without_a_limit_costs_no_extra_call() {
     let mut system = super::system().await;
     system.webhook("hook", json!({})).await;
     system.begin_count();
@@ -183,7 +183,7 @@ async fn a_webhook_without_a_limit_pays_nothing() {
 }
 
 #[tokio::test]
-async fn after_an_hour_of_rest_the_limit_holds_at_once() {
+async fn idle_webhook_saves_up_no_calls() {
     let mut system = super::system().await;
     system
         .webhook("hook", json!({"rate_limit_per_second": 2}))
@@ -204,7 +204,7 @@ async fn after_an_hour_of_rest_the_limit_holds_at_once() {
 }
 
 #[tokio::test]
-async fn who_hangs_does_not_hold_up_the_first_attempts_of_others() {
+async fn hanging_webhook_does_not_delay_other_first_attempts() {
     let mut system = super::system().await;
     let hangs = system
         .webhook(
@@ -338,7 +338,7 @@ async fn waiting(
 }
 
 #[tokio::test]
-async fn a_higher_limit_counts_at_once_for_what_waits() {
+async fn raised_limit_applies_to_waiting_messages() {
     for (waiting, limit) in [(90, Some(1_000)), (90, None), (400, Some(1_000))] {
         let (count, last) = self::waiting(
             waiting,
@@ -361,7 +361,7 @@ async fn a_higher_limit_counts_at_once_for_what_waits() {
 }
 
 #[tokio::test]
-async fn a_lower_limit_counts_at_once_for_what_waits() {
+async fn lowered_limit_applies_to_waiting_messages() {
     let mut system = super::system().await;
     let webhook = system
         .webhook("hook", json!({"rate_limit_per_second": 10}))
@@ -404,7 +404,7 @@ async fn a_lower_limit_counts_at_once_for_what_waits() {
 }
 
 #[tokio::test]
-async fn the_line_of_a_disabled_webhook_does_not_hold_up_what_comes_once_it_is_enabled() {
+async fn re_enabled_webhook_is_not_delayed_by_its_old_messages() {
     let enable = |webhook: Webhook, now| {
         let settings = Settings {
             enabled: true,

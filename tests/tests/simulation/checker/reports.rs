@@ -17,7 +17,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
 }
 
 fn ends(past: &Past<'_>) -> Result<(), Broken> {
-    let mut told = BTreeMap::<(DeliveryId, u32), BTreeSet<String>>::new();
+    let mut reported = BTreeMap::<(DeliveryId, u32), BTreeSet<String>>::new();
     for event in of_kind(past, "webhook.delivery_failed") {
         let data = &event["data"];
         let id = data["delivery_id"]
@@ -25,7 +25,8 @@ fn ends(past: &Past<'_>) -> Result<(), Broken> {
             .and_then(|id| id.parse().ok())
             .expect("a delivery's id");
         let attempts = u32::try_from(data["attempts"].as_u64().expect("a number")).expect("small");
-        told.entry((id, attempts))
+        reported
+            .entry((id, attempts))
             .or_default()
             .insert(event["id"].to_string());
     }
@@ -37,7 +38,7 @@ fn ends(past: &Past<'_>) -> Result<(), Broken> {
             ends.extend(row.progress.last.as_ref().map(|last| (row.id, last.number)));
         }
     }
-    for (end, ids) in &told {
+    for (end, ids) in &reported {
         kept(
             ends.contains(end),
             "only ended deliveries are reported",
@@ -48,38 +49,39 @@ fn ends(past: &Past<'_>) -> Result<(), Broken> {
         })?;
     }
     // Another try that was asked for meanwhile takes the place of the news.
-    let untold = ends
+    let unreported = ends
         .iter()
-        .find(|end| !told.contains_key(end) && !past.told.retried.contains_key(&end.0));
+        .find(|end| !reported.contains_key(end) && !past.records.retried.contains_key(&end.0));
     kept(
-        untold.is_none(),
+        unreported.is_none(),
         "every end without success is reported",
-        || format!("{untold:?}"),
+        || format!("{unreported:?}"),
     )
 }
 
 fn disablings(past: &Past<'_>) -> Result<(), Broken> {
-    let mut told = BTreeMap::<String, BTreeSet<String>>::new();
+    let mut reported = BTreeMap::<String, BTreeSet<String>>::new();
     for event in of_kind(past, "webhook.disabled") {
         let webhook = event["data"]["webhook_id"]
             .as_str()
             .expect("an id")
             .to_owned();
-        told.entry(webhook)
+        reported
+            .entry(webhook)
             .or_default()
             .insert(event["id"].to_string());
     }
     for webhook in past.webhooks {
         let stops = &past.stops[webhook];
         let ours = stops.iter().filter(|stop| stop.by_tieline).count();
-        let told = told.get(&webhook.to_string()).map_or(0, BTreeSet::len);
+        let reported = reported.get(&webhook.to_string()).map_or(0, BTreeSet::len);
         // If it is changed before the event is published, there is none.
         let stands = |stop: &Stop| stop.by_tieline && stop.until.is_none() && !stop.deleted;
         let least = usize::from(stops.last().is_some_and(stands));
         kept(
-            (least..=ours).contains(&told),
+            (least..=ours).contains(&reported),
             "a disabling is reported by one event",
-            || format!("{webhook} was disabled {ours} times, which {told} events report"),
+            || format!("{webhook} was disabled {ours} times, which {reported} events report"),
         )?;
     }
     Ok(())

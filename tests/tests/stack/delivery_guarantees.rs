@@ -26,7 +26,7 @@ fn ids(receiver: &Receiver) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_was_missed_while_disabled_is_delivered_by_a_replay() {
+async fn replay_delivers_events_missed_while_disabled() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack.webhook().url(receiver.url()).create().await;
@@ -66,7 +66,7 @@ async fn what_was_missed_while_disabled_is_delivered_by_a_replay() {
 }
 
 #[tokio::test]
-async fn what_failed_is_delivered_by_a_replay() {
+async fn replay_delivers_failed_deliveries() {
     let stack = Stack::get();
     let receiver = Receiver::replying([Reply::status(500)]);
     let webhook = stack.webhook().url(receiver.url()).create().await;
@@ -97,7 +97,7 @@ async fn what_failed_is_delivered_by_a_replay() {
 }
 
 #[tokio::test]
-async fn a_webhook_shows_since_when_it_fails_until_it_succeeds() {
+async fn webhook_shows_failing_since_until_it_succeeds() {
     let stack = Stack::get();
     let receiver = Receiver::replying([Reply::status(500), Reply::status(503), Reply::status(200)]);
     let webhook = stack.webhook().url(receiver.url()).create().await;
@@ -133,7 +133,7 @@ async fn a_webhook_shows_since_when_it_fails_until_it_succeeds() {
 }
 
 #[tokio::test]
-async fn a_limit_is_kept_and_fails_nothing() {
+async fn rate_limit_holds_and_fails_no_delivery() {
     const LIMIT: usize = 5;
     const EVENTS: usize = 60;
     let stack = Stack::get();

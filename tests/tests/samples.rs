@@ -140,7 +140,7 @@ struct Inbound {
     /// Whether the time is signed, so that it is taken for five minutes.
     timed: bool,
     /// A place in the event's data, and what is there; for a challenge the whole answer.
-    told: (&'static str, &'static str),
+    outcome: (&'static str, &'static str),
 }
 
 const INBOUND: [Inbound; 11] = [
@@ -219,13 +219,13 @@ const fn inbound_sample(
     name: &'static str,
     verification: &'static str,
     timed: bool,
-    told: (&'static str, &'static str),
+    outcome: (&'static str, &'static str),
 ) -> Inbound {
     Inbound {
         name,
         verification,
         timed,
-        told,
+        outcome,
     }
 }
 
@@ -291,7 +291,7 @@ async fn sample_of_each_scheme_verifies_with_its_secret_only() {
     for sample in &INBOUND {
         let name = sample.name;
         let (status, body, data) = sample.call(&egress, Some(SECRET), 0).await;
-        match sample.told {
+        match sample.outcome {
             ("", whole) => assert_eq!(
                 (status, body.as_str(), &data),
                 (200, whole, &Value::Null),

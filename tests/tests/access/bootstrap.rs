@@ -1,4 +1,4 @@
-//! The first admin, and what becomes of it.
+//! Creation of the first admin, and its replacement.
 
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@ use tests::{client::Response, fixture::Api};
 use crate::fixture::day;
 
 /// What an admin has set up, all of it with secrets.
-struct Prey {
+struct Target {
     api: Api,
     user: String,
     credential: String,
@@ -21,9 +21,9 @@ struct Prey {
 }
 
 const HOOK: &str = "https://hook.example.com/in";
-const THIEF: &str = "https://thief.example.com/x";
+const ATTACKER: &str = "https://thief.example.com/x";
 
-impl Prey {
+impl Target {
     async fn new() -> Self {
         let (api, _) = Api::of_admin(&Fake::default(), day(0)).await;
         let (user, credential, _) = api.admin("Ana").await;
@@ -56,11 +56,11 @@ impl Prey {
             make("/v1/services", service).await,
             make("/v1/providers", provider).await,
         ];
-        let desk = json!({"name": "desk", "server_url": "https://desk.example.com", "account_id": &account});
-        let desk = make("/v1/services", desk).await;
+        let support = json!({"name": "desk", "server_url": "https://desk.example.com", "account_id": &account});
+        let support = make("/v1/services", support).await;
         let path = "/in/{id}?api_key=path-secret";
         let at_service =
-            json!({"name": "desk", "service_id": desk, "path": path, "events": ["message"]});
+            json!({"name": "desk", "service_id": support, "path": path, "events": ["message"]});
         let at_service = make("/v1/webhooks", at_service).await;
         Self {
             api,
@@ -111,21 +111,21 @@ fn pointers(reply: &Response) -> String {
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
-    let prey = Prey::new().await;
+    let target = Target::new().await;
     let forged = json!({"type": "sms.delivered", "data": {}});
     let own_account = json!({"name": "mine", "authorization": {"type": "none"}});
-    let at_prey = json!({"name": "new", "server_url": THIEF, "account_id": &prey.account});
-    let to_service = json!({"service_id": &prey.service, "path": "/", "auth": {"type": "none"}});
-    let to_erp = json!({"service_id": &prey.service});
+    let at_target = json!({"name": "new", "server_url": ATTACKER, "account_id": &target.account});
+    let to_service = json!({"service_id": &target.service, "path": "/", "auth": {"type": "none"}});
+    let to_erp = json!({"service_id": &target.service});
     let admin = json!({"description": "mine", "scopes": ["admin"]});
     let of_user =
-        json!({"description": "theirs", "scopes": ["webhooks:write"], "user_id": &prey.user});
+        json!({"description": "theirs", "scopes": ["webhooks:write"], "user_id": &target.user});
     for (scope, line, body, status, answer) in [
         // Webhooks.
         (
             "webhooks:write",
             "PATCH /v1/webhooks/{webhook}",
-            json!({"url": THIEF}),
+            json!({"url": ATTACKER}),
             422,
             "/auth/password /headers/x-api-key /secret /secrets/bot",
         ),
@@ -139,7 +139,7 @@ async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
         (
             "webhooks:write",
             "PATCH /v1/webhooks/{webhook}",
-            json!({"url": THIEF, "auth": {"password": "mine"}, "headers": {"x-API-key": "mine"}, "secret": null}),
+            json!({"url": ATTACKER, "auth": {"password": "mine"}, "headers": {"x-API-key": "mine"}, "secret": null}),
             422,
             "/secrets/bot",
         ),
@@ -175,7 +175,7 @@ async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
         (
             "services:write",
             "PATCH /v1/services/{service}",
-            json!({"server_url": THIEF}),
+            json!({"server_url": ATTACKER}),
             403,
             "admin",
         ),
@@ -186,25 +186,31 @@ async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
             403,
             "admin",
         ),
-        ("services:write", "POST /v1/services", at_prey, 403, "admin"),
+        (
+            "services:write",
+            "POST /v1/services",
+            at_target,
+            403,
+            "admin",
+        ),
         (
             "services:write",
             "PATCH /v1/accounts/{account}",
-            json!({"authorization": {"token_url": THIEF}}),
+            json!({"authorization": {"token_url": ATTACKER}}),
             422,
             "/authorization/client_secret /authorization/refresh_token",
         ),
         (
             "services:write",
             "PATCH /v1/accounts/{account}",
-            json!({"authorization": {"token_url": THIEF, "client_secret": "mine", "client_auth": "body"}}),
+            json!({"authorization": {"token_url": ATTACKER, "client_secret": "mine", "client_auth": "body"}}),
             422,
             "/authorization/refresh_token",
         ),
         (
             "services:write",
             "PATCH /v1/accounts/{account}",
-            json!({"authorization": {"token_url": THIEF, "grant_type": "client_credentials"}}),
+            json!({"authorization": {"token_url": ATTACKER, "grant_type": "client_credentials"}}),
             422,
             "/authorization/client_secret",
         ),
@@ -219,14 +225,14 @@ async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
         (
             "providers:write",
             "PATCH /v1/providers/{provider}",
-            json!({"send_url": THIEF}),
+            json!({"send_url": ATTACKER}),
             422,
             "/api_key /request/headers/x-token /secret_key",
         ),
         (
             "providers:write",
             "PATCH /v1/providers/{provider}",
-            json!({"send_url": THIEF, "auth": {"type": "bearer"}, "request": {"body": "{secret.secret_key}"}}),
+            json!({"send_url": ATTACKER, "auth": {"type": "bearer"}, "request": {"body": "{secret.secret_key}"}}),
             422,
             "/api_key /request/headers/x-token /secret_key",
         ),
@@ -334,10 +340,10 @@ async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
     ] {
         let (method, path) = line.split_once(' ').expect("a method and a path");
         let scopes: Vec<&str> = scope.split(' ').collect();
-        let reply = prey
+        let reply = target
             .with(&scopes)
             .await
-            .call(method, &prey.path(path), body.clone())
+            .call(method, &target.path(path), body.clone())
             .await;
         assert_eq!(
             reply.status, status,
@@ -362,11 +368,11 @@ async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
 /// A secret that is not sent when an address moves is not sent by a later patch either.
 #[tokio::test]
 async fn secret_dropped_by_a_move_is_not_restored_by_a_second_patch() {
-    let prey = Prey::new().await;
-    let api = prey.with(&["webhooks:write", "providers:write"]).await;
-    let webhook = prey.path("/v1/webhooks/{webhook}");
+    let target = Target::new().await;
+    let api = target.with(&["webhooks:write", "providers:write"]).await;
+    let webhook = target.path("/v1/webhooks/{webhook}");
     let moved = json!({
-        "url": THIEF, "auth": {"type": "none"}, "headers": null, "signing": {"type": "standard"},
+        "url": ATTACKER, "auth": {"type": "none"}, "headers": null, "signing": {"type": "standard"},
     });
     assert_eq!(api.call("PATCH", &webhook, moved).await.status, 200);
     for (patch, refused) in [
@@ -375,7 +381,7 @@ async fn secret_dropped_by_a_move_is_not_restored_by_a_second_patch() {
             "/secrets/bot /secrets/spare",
         ),
         (
-            json!({"url": format!("{THIEF}?b={{secret.bot}}")}),
+            json!({"url": format!("{ATTACKER}?b={{secret.bot}}")}),
             "/secrets/bot",
         ),
         (
@@ -408,9 +414,8 @@ async fn secret_dropped_by_a_move_is_not_restored_by_a_second_patch() {
         let reply = api.call("PATCH", &webhook, patch.clone()).await;
         assert_eq!(reply.status, 200, "{patch}: {}", reply.body);
     }
-    let provider = prey.path("/v1/providers/{provider}");
-    let moved =
-        json!({"send_url": THIEF, "api_key": "mine", "auth": {"type": "bearer"}, "request": null});
+    let provider = target.path("/v1/providers/{provider}");
+    let moved = json!({"send_url": ATTACKER, "api_key": "mine", "auth": {"type": "bearer"}, "request": null});
     assert_eq!(api.call("PATCH", &provider, moved).await.status, 200);
     for patch in [
         json!({"auth": {"type": "basic"}}),
@@ -437,8 +442,8 @@ async fn secret_dropped_by_a_move_is_not_restored_by_a_second_patch() {
 /// Within the origin, and where the patch brings what is sent, addresses move freely.
 #[tokio::test]
 async fn address_moves_within_its_origin_or_with_its_secrets() {
-    let prey = Prey::new().await;
-    let api = prey
+    let target = Target::new().await;
+    let api = target
         .with(&[
             "webhooks:write",
             "services:write",
@@ -447,7 +452,7 @@ async fn address_moves_within_its_origin_or_with_its_secrets() {
         ])
         .await;
     let brought = json!({
-        "url": THIEF, "auth": {"password": "p"}, "headers": {"x-api-key": "k"}, "secrets": {"bot": "b"},
+        "url": ATTACKER, "auth": {"password": "p"}, "headers": {"x-api-key": "k"}, "secrets": {"bot": "b"},
         "secret": "another secret of ours, long",
     });
     let account = json!({"name": "another", "authorization": {"type": "header", "name": "X-Key", "value": "mine"}});
@@ -463,11 +468,11 @@ async fn address_moves_within_its_origin_or_with_its_secrets() {
         ),
         (
             "PATCH /v1/services/{service}",
-            json!({"server_url": THIEF, "account": account}),
+            json!({"server_url": ATTACKER, "account": account}),
         ),
         (
             "PATCH /v1/webhooks/{at_service}",
-            json!({"service_id": &prey.service, "path": "/x?api_key=mine"}),
+            json!({"service_id": &target.service, "path": "/x?api_key=mine"}),
         ),
         (
             "PATCH /v1/accounts/{account}",
@@ -483,7 +488,7 @@ async fn address_moves_within_its_origin_or_with_its_secrets() {
         ),
     ] {
         let (method, path) = line.split_once(' ').expect("a method and a path");
-        let reply = api.call(method, &prey.path(path), body.clone()).await;
+        let reply = api.call(method, &target.path(path), body.clone()).await;
         assert_eq!(reply.status, 200, "{line} {body}: {}", reply.body);
     }
 }
@@ -491,14 +496,14 @@ async fn address_moves_within_its_origin_or_with_its_secrets() {
 /// Secrets of webhooks go to the service that they send to: moving it moves them.
 #[tokio::test]
 async fn service_moves_to_an_approved_origin() {
-    let prey = Prey::new().await;
-    let admin = &prey.api;
-    let second = json!({"name": "second", "server_url": "https://second.example.com", "account_id": &prey.account});
+    let target = Target::new().await;
+    let admin = &target.api;
+    let second = json!({"name": "second", "server_url": "https://second.example.com", "account_id": &target.account});
     let second = admin
         .call("POST", "/v1/services", second)
         .await
         .field(201, "id");
-    let api = prey.with(&["services:write"]).await;
+    let api = target.with(&["services:write"]).await;
     let (path, at_first) = (
         format!("/v1/services/{second}"),
         json!({"server_url": "https://erp.example.com/x"}),
@@ -524,10 +529,10 @@ async fn service_moves_to_an_approved_origin() {
 /// Scopes that end with a credential don't protect its user's switch.
 #[tokio::test]
 async fn switching_a_user_requires_the_scopes_of_their_credentials() {
-    let prey = Prey::new().await;
-    let users = prey.with(&["users:write"]).await;
-    let both = prey.with(&["users:write", "webhooks:write"]).await;
-    let user = prey
+    let target = Target::new().await;
+    let users = target.with(&["users:write"]).await;
+    let both = target.with(&["users:write", "webhooks:write"]).await;
+    let user = target
         .api
         .call("POST", "/v1/users", json!({"name": "Bo"}))
         .await
@@ -543,7 +548,7 @@ async fn switching_a_user_requires_the_scopes_of_their_credentials() {
         (200, 200)
     );
     let new = json!({"description": "CRM", "scopes": ["webhooks:write"], "user_id": user});
-    let credential = prey
+    let credential = target
         .api
         .call("POST", "/v1/credentials", new)
         .await
@@ -563,7 +568,8 @@ async fn switching_a_user_requires_the_scopes_of_their_credentials() {
             .status,
         200
     );
-    prey.api
+    target
+        .api
         .call(
             "POST",
             &format!("/v1/credentials/{credential}/revoke"),
@@ -577,17 +583,18 @@ async fn switching_a_user_requires_the_scopes_of_their_credentials() {
 /// An admin may publish what Tieline publishes; in a batch each entry is judged by itself.
 #[tokio::test]
 async fn reserved_types_require_an_admin() {
-    let prey = Prey::new().await;
+    let target = Target::new().await;
     let forged = json!({"type": "call.status", "data": {}});
     assert_eq!(
-        prey.api
+        target
+            .api
             .call("POST", "/v1/events", forged.clone())
             .await
             .status,
         202
     );
     let batch = json!({"events": [forged, {"type": "message", "data": {}}, {"type": "credential.rotation_due", "data": 1}]});
-    let reply = prey
+    let reply = target
         .with(&["events:write"])
         .await
         .call("POST", "/v1/events/batch", batch)
@@ -608,7 +615,7 @@ async fn reserved_types_require_an_admin() {
 /// What signs or sends on request leaves a trace.
 #[tokio::test]
 async fn webhook_tests_are_audited() {
-    let prey = Prey::new().await;
+    let target = Target::new().await;
     for (path, body) in [
         ("/v1/webhooks/{webhook}/test", Value::Null),
         (
@@ -616,10 +623,10 @@ async fn webhook_tests_are_audited() {
             json!({"to": "+15555550100"}),
         ),
     ] {
-        // Nobody can be reached there: the attempt fails, and is on record all the same.
-        prey.api.call("POST", &prey.path(path), body).await;
+        // The address is unreachable: the attempt fails and is recorded.
+        target.api.call("POST", &target.path(path), body).await;
     }
-    let entries = prey.api.call("GET", "/v1/audit", Value::Null).await.body;
+    let entries = target.api.call("GET", "/v1/audit", Value::Null).await.body;
     let entry = |action: &str| {
         entries["data"]
             .as_array()
@@ -630,10 +637,10 @@ async fn webhook_tests_are_audited() {
     };
     assert_eq!(
         entry("webhook.tested").expect("an entry")["resource"],
-        json!(prey.webhook)
+        json!(target.webhook)
     );
     assert_eq!(
         entry("provider.tested").expect("an entry")["resource"],
-        json!(prey.provider)
+        json!(target.provider)
     );
 }

@@ -157,7 +157,7 @@ async fn check(
     );
 
     let requests = system.receiver.requests();
-    let mut told = BTreeSet::new();
+    let mut emitted = BTreeSet::new();
     for (name, _, ended) in &case.webhooks {
         let id = DeliveryId {
             event: event.id,
@@ -219,7 +219,7 @@ async fn check(
                 _ => (failed.clone(), row.updated_at),
             };
             let kind = EventType::parse(kind).expect("a type");
-            told.insert((derived_id(&kind, &of, at).to_string(), kind.to_string()));
+            emitted.insert((derived_id(&kind, &of, at).to_string(), kind.to_string()));
         }
     }
 
@@ -241,7 +241,7 @@ async fn check(
         telling
             .map(|(_, body)| (text(&body["id"]), text(&body["type"])))
             .collect::<BTreeSet<_>>(),
-        told
+        emitted
     );
     if let Some(watch) = case.webhooks.iter().find(|(name, ..)| *name == "watch") {
         let calls: Vec<&Request> = requests
@@ -254,7 +254,7 @@ async fn check(
             .collect();
         assert_eq!(
             heard,
-            told.iter().map(|(id, _)| id.clone()).collect(),
+            emitted.iter().map(|(id, _)| id.clone()).collect(),
             "{}",
             watch.1
         );

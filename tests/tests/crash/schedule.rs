@@ -60,11 +60,12 @@ async fn default_policy_is_48_retries_30_minutes_apart() {
         .map(|sent| sent.delay_seconds)
         .collect();
     assert_eq!(waits, [900; 96]);
-    let told = sent
+    let emitted = sent
         .iter()
         .filter(|sent| sent.json()["type"] == "webhook.delivery_failed");
     assert_eq!(
-        told.map(|sent| sent.json()["data"]["attempts"].clone())
+        emitted
+            .map(|sent| sent.json()["data"]["attempts"].clone())
             .collect::<Vec<_>>(),
         [json!(49)]
     );

@@ -127,7 +127,7 @@ async fn disabled_webhook_cancels_queued_deliveries() {
     }
 }
 
-/// A message of the 410 that comes again must not disable what was enabled meanwhile.
+/// A redelivered message of the 410 must not disable a webhook that was enabled since.
 #[tokio::test]
 async fn duplicate_gone_message_does_not_disable_again() {
     let mut system = super::system().await;
@@ -170,12 +170,12 @@ async fn crash_after_gone_emits_one_event() {
     }
     system.run().await;
     let sent = system.fake.state().queues.sent().to_vec();
-    let told = sent
+    let emitted = sent
         .iter()
         .map(tests::fake::sqs::Message::json)
         .filter(|event| event["type"] == "webhook.disabled");
     let ids: std::collections::BTreeSet<String> =
-        told.map(|event| event["id"].to_string()).collect();
+        emitted.map(|event| event["id"].to_string()).collect();
     assert_eq!(ids.len(), 1);
 }
 

@@ -243,7 +243,7 @@ async fn manual_retry_supersedes_the_older_chain() {
         .collect();
     assert_eq!(ids, [id.event.to_string()].into());
 
-    // Also what has ended goes on: the end is told a second time, by an event of its own.
+    // A retry of an ended delivery: its second end emits another event.
     system.receiver.script(|_| Reply::status(410));
     system.retry(id, 0).await.expect("asked for");
     system.run().await;
@@ -253,12 +253,13 @@ async fn manual_retry_supersedes_the_older_chain() {
         (Status::Failed, Some(DisabledReason::Gone), 5)
     );
     let sent = system.fake.state().queues.sent().to_vec();
-    let told = sent
+    let emitted = sent
         .iter()
         .map(sqs::Message::json)
         .filter(|event| event["type"] == "webhook.delivery_failed");
     assert_eq!(
-        told.map(|event| event["data"]["attempts"].clone())
+        emitted
+            .map(|event| event["data"]["attempts"].clone())
             .collect::<Vec<_>>(),
         [json!(4), json!(5)]
     );

@@ -65,7 +65,7 @@ async fn late_call_checks_again_that_the_webhook_is_enabled() {
     let webhook = system.webhook("hook", json!({})).await;
     let event = system.publish("message", json!({})).await;
     system.step().await.expect("the event");
-    // Reading takes more than a second, and the webhook is disabled meanwhile.
+    // Reading takes more than a second, and the webhook is disabled in between.
     system.fake.latency(|| Some(Duration::from_millis(1_100)));
     let (fake, mut reads) = (system.fake.clone(), 0);
     system.fake.plan(move |call| {

@@ -19,7 +19,7 @@ use tests::{
 };
 
 /// The events of this type that were sent, each as often as it was.
-fn told(system: &System, kind: &str) -> Vec<Value> {
+fn emitted(system: &System, kind: &str) -> Vec<Value> {
     let state = system.fake.state();
     let sent = state
         .queues
@@ -72,12 +72,12 @@ async fn five_days_without_success_warn_then_disable() {
     days(&mut system, 1).await;
     assert_eq!(failing_since(&system, webhook.id).await, Some(started));
     assert!(
-        told(&system, "webhook.failing").is_empty(),
+        emitted(&system, "webhook.failing").is_empty(),
         "not within the first day"
     );
 
     days(&mut system, 4).await;
-    let warnings = told(&system, "webhook.failing");
+    let warnings = emitted(&system, "webhook.failing");
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(warnings[0]["data"]["webhook_id"], webhook.id.to_string());
     assert_eq!(
@@ -85,7 +85,7 @@ async fn five_days_without_success_warn_then_disable() {
         domain::time::show_millis(started)
     );
     assert!(
-        told(&system, "webhook.disabled").is_empty(),
+        emitted(&system, "webhook.disabled").is_empty(),
         "not within five days"
     );
 
@@ -101,7 +101,7 @@ async fn five_days_without_success_warn_then_disable() {
         Some(started),
         "what was wrong can be read"
     );
-    let disabled = told(&system, "webhook.disabled");
+    let disabled = emitted(&system, "webhook.disabled");
     assert_eq!(disabled.len(), 1, "{disabled:?}");
     assert_eq!(disabled[0]["data"]["reason"], "failing");
     let delivery = DeliveryId {
@@ -121,7 +121,7 @@ async fn five_days_without_success_warn_then_disable() {
     assert_eq!(heard, 2, "the owner's own webhook hears of both");
     assert_eq!(failing_since(&system, owner.id).await, None);
 
-    // Enabled again, it begins anew.
+    // Enabled again, it starts from zero.
     system.change(webhook.id, enable).await;
     days(&mut system, 1).await;
     assert!(
@@ -155,8 +155,8 @@ async fn missed_warning_is_sent_when_disabled() {
     days(&mut system, 1).await;
     assert_eq!(
         (
-            told(&system, "webhook.failing").len(),
-            told(&system, "webhook.disabled").len()
+            emitted(&system, "webhook.failing").len(),
+            emitted(&system, "webhook.disabled").len()
         ),
         (1, 1)
     );
@@ -197,7 +197,7 @@ async fn success_resets_health_and_a_healthy_webhook_costs_no_write() {
             .enabled,
         "four days and four are no five"
     );
-    assert_eq!(told(&system, "webhook.failing").len(), 2);
+    assert_eq!(emitted(&system, "webhook.failing").len(), 2);
 }
 
 #[tokio::test]
@@ -216,10 +216,10 @@ async fn webhook_events_do_not_cause_further_ones() {
         system.set_time(system.time() + SignedDuration::from_hours(6));
     }
     for kind in ["webhook.disabled", "webhook.delivery_failed"] {
-        assert!(told(&system, kind).is_empty(), "{kind}");
+        assert!(emitted(&system, kind).is_empty(), "{kind}");
     }
     assert_eq!(
-        told(&system, "webhook.failing").len(),
+        emitted(&system, "webhook.failing").len(),
         30,
         "those that were published"
     );
@@ -260,7 +260,7 @@ async fn crash_while_disabling_loses_no_event() {
                 "{fault:?} at call {n}"
             );
             assert_eq!(
-                ids(&told(&system, "webhook.disabled")).len(),
+                ids(&emitted(&system, "webhook.disabled")).len(),
                 1,
                 "{fault:?} at call {n}"
             );

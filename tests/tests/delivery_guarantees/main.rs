@@ -1,6 +1,6 @@
-//! The delivery promise, over the fake services: an accepted event gets to every webhook that
-//! matched it, or its delivery ends with its history, whatever becomes of webhooks, messages and
-//! processes meanwhile.
+//! The delivery guarantee, over the fake services: an accepted event reaches every webhook that it
+//! matches, or its delivery ends with a history, whatever happens to webhooks, messages and
+//! processes in between.
 
 mod deadline;
 mod expiry;
@@ -22,7 +22,7 @@ use tests::fake::{
     system::{System, allow},
 };
 
-/// A system of a test's own.
+/// Starts a separate system.
 async fn system() -> System {
     System::new(&Egress::new(allow())).await
 }

@@ -115,7 +115,7 @@ async fn lost_message_is_requeued_once_overdue_by_an_hour() {
     assert_eq!(
         sweep(&mut system, minutes(59)).await,
         none,
-        "it has its time anew"
+        "its deadline starts again"
     );
     lose(&system);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Endpoints that hang. Here, as nothing else is delivered meanwhile that would change what is
+//! Endpoints that hang. Tested here, as no other delivery runs at the same time that would change what is
 //! measured.
 
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tests::{
 
 const TIMEOUT: Duration = Duration::from_secs(6);
 /// What a busy machine may take for the rest; a second time-out would be more.
-const SLACK: Duration = Duration::from_secs(2);
+const TOLERANCE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn hung_endpoint_delays_others_by_at_most_one_timeout() {
@@ -46,7 +46,7 @@ async fn hung_endpoint_delays_others_by_at_most_one_timeout() {
     let delayed = behind_a_hundred(101).await;
 
     assert!(
-        delayed <= usual + TIMEOUT + SLACK,
+        delayed <= usual + TIMEOUT + TOLERANCE,
         "{delayed:?}, and {usual:?} when no endpoint hangs"
     );
     assert!(

@@ -46,7 +46,7 @@ async fn ten_kills_lose_and_mix_up_nothing() {
     assert!(got.len() > EVENTS, "what waited for its answer came again");
     faulty.all_succeeded(&webhook, &published).await;
     assert_eq!(faulty.count(&faulty.stack.queues().dead).await, 0);
-    // Nobody was told another id for the same event.
+    // No response had another id for the same event.
     let ids = counted(&published, &receiver.requests());
     assert_eq!(
         ids.keys().collect::<Vec<_>>(),

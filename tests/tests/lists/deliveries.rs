@@ -196,17 +196,17 @@ async fn long_history_shows_the_newest_attempts_in_full() {
             .map(|attempt| attempt["number"].as_u64().expect("a number"))
             .collect();
         assert!(numbers.iter().copied().eq(1..=last.into()), "{numbers:?}");
-        let told = attempts
+        let shown = attempts
             .iter()
             .rev()
             .take_while(|attempt| attempt["response_body"].is_string())
             .count();
-        assert!(full.contains(&told), "{told}");
+        assert!(full.contains(&shown), "{shown}");
         assert!(
             attempts
                 .iter()
                 .rev()
-                .skip(told)
+                .skip(shown)
                 .all(|attempt| attempt["response_body"].is_null())
         );
     }

@@ -93,7 +93,7 @@ async fn expired_item_is_not_found() {
     api.get(&format!("deliveries/{}", delivery.id))
         .await
         .expect(404);
-    // What comes anew takes its place.
+    // A new item replaces it.
     let again = api.event(event, json!({"n": 2}), &[]).await;
     assert_eq!(again.event.parse().expect("an event").data, json!({"n": 2}));
     api.failed(delivery.id).await;

@@ -37,7 +37,7 @@ async fn replay(api: &Api, webhook: WebhookId, range: &Value) -> Vec<u64> {
         let Some(cursor) = answer["next_cursor"].as_str() else {
             return counts;
         };
-        assert!(counts.len() < 100, "this goes on for ever");
+        assert!(counts.len() < 100, "the replay does not end");
         input["cursor"] = cursor.into();
     }
 }

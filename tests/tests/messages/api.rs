@@ -1,4 +1,4 @@
-//! Who sends messages: the API and the system behind it, in this process.
+//! Client of the messages API, with the system behind it.
 
 use domain::message::{Message, MessageRef};
 use platform::egress::Egress;
@@ -23,7 +23,7 @@ impl Api {
     }
 
     /// Calls the API at the system's time, with an idempotency key unless it is empty. Null stands
-    /// for no body. Returns `None` if the process ended meanwhile.
+    /// for no body. Returns `None` if the process ended first.
     pub(crate) async fn try_call(
         &self,
         method: &str,

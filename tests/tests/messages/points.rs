@@ -1,6 +1,6 @@
 //! A break at every point where something can break between the request and the last event: at each
 //! call to AWS and to the provider, before and after it took effect; and a copy of each message.
-//! Whoever asks comes again with the same key until there is an answer.
+//! The client repeats its request with the same key until it gets a response.
 
 use std::collections::{BTreeMap, BTreeSet};
 

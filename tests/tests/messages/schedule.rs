@@ -81,9 +81,9 @@ async fn message_fails_after_an_hour_of_retries() {
         message.error.as_deref(),
         Some("the receiver responded with 301")
     );
-    let told = api.requests("watch");
-    assert_eq!(told.len(), 1);
-    let event: Value = serde_json::from_slice(&told[0].body).expect("JSON");
+    let reported = api.requests("watch");
+    assert_eq!(reported.len(), 1);
+    let event: Value = serde_json::from_slice(&reported[0].body).expect("JSON");
     assert_eq!(
         (&event["type"], &event["data"]["message_id"]),
         (&json!("sms.failed"), &json!(id))

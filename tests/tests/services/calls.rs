@@ -15,12 +15,12 @@ use tests::fake::{
     functions::{PUBLIC_URL, inbound},
 };
 
-use crate::api::{Api, user};
+use crate::inbound::{InboundFixture, user};
 
 /// A fake failure that the SDK does not repeat.
 const FAILS: FaultPlan = FaultPlan::Fails("ResourceNotFoundException");
 
-impl Api {
+impl InboundFixture {
     fn later(&mut self, time: SignedDuration) {
         self.system.set_time(self.system.time() + time);
     }
@@ -28,7 +28,7 @@ impl Api {
 
 #[tokio::test]
 async fn repeated_call_after_any_crash_is_the_same_event() {
-    let mut whole = Api::new().await;
+    let mut whole = InboundFixture::new().await;
     whole.system.begin_count();
     whole.accepted(&whole.request("d-1")).await;
     let operations = whole.operations();
@@ -58,45 +58,48 @@ async fn repeated_call_after_any_crash_is_the_same_event() {
 
 #[tokio::test]
 async fn report_with_a_non_utf8_form_is_accepted() {
-    let mut api = Api::new().await;
-    let provider = api.system.provider("SMS").await;
+    let mut fixture = InboundFixture::new().await;
+    let provider = fixture.system.provider("SMS").await;
     let key = provider.key.as_ref().expect("a key").expose();
     let report = Request::post(format!("{PUBLIC_URL}/in/{key}"));
     let report = report.header("content-type", "application/x-www-form-urlencoded");
     let report = report
         .body(Body::from("id=theirs&status=delivered&text=Jos%E9"))
         .expect("a request");
-    assert_eq!(api.call(&report).await, Some((202, json!({"reports": 1}))));
+    assert_eq!(
+        fixture.call(&report).await,
+        Some((202, json!({"reports": 1})))
+    );
 }
 
 async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
-    let mut api = Api::new().await;
-    let taker = api
+    let mut fixture = InboundFixture::new().await;
+    let taker = fixture
         .system
         .webhook("taker", json!({"events": ["service.received"]}))
         .await;
-    let request = api.request("d-1");
-    api.system.begin_count();
-    api.system.fake.plan(move |call| {
+    let request = fixture.request("d-1");
+    fixture.system.begin_count();
+    fixture.system.fake.plan(move |call| {
         if call.index == n {
             fault
         } else {
             FaultPlan::Answered
         }
     });
-    let first = api.call(&request).await;
-    api.system.fake.plan(|_| FaultPlan::Answered);
-    let begun = api.sent().len();
+    let first = fixture.call(&request).await;
+    fixture.system.fake.plan(|_| FaultPlan::Answered);
+    let begun = fixture.sent().len();
 
-    api.later(SignedDuration::from_secs(1));
-    let id = api.accepted(&request).await;
+    fixture.later(SignedDuration::from_secs(1));
+    let id = fixture.accepted(&request).await;
     match first {
         Some((202, body)) => assert_eq!(body["id"], id, "{context}"),
         Some((500, body)) => assert_eq!(body["type"], "/problems/internal", "{context}"),
         Some((status, body)) => panic!("{context}: {status} {body}"),
         None => {}
     }
-    let sent = api.sent();
+    let sent = fixture.sent();
     assert!(
         sent.iter().all(|sent| *sent == id),
         "{context}: {sent:?}, answered with {id}"
@@ -107,12 +110,12 @@ async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
         "{context}: {sent:?}"
     );
 
-    api.later(SignedDuration::from_secs(1));
-    assert_eq!(api.accepted(&request).await, id, "{context}");
-    assert_eq!(api.sent(), sent, "{context}: a third call adds nothing");
+    fixture.later(SignedDuration::from_secs(1));
+    assert_eq!(fixture.accepted(&request).await, id, "{context}");
+    assert_eq!(fixture.sent(), sent, "{context}: a third call adds nothing");
 
-    api.system.run().await;
-    let requests = api.system.receiver.requests();
+    fixture.system.run().await;
+    let requests = fixture.system.receiver.requests();
     // A message too many may cost a call too many, under the same id.
     assert!(
         (1..=sent.len()).contains(&requests.len()),
@@ -126,7 +129,7 @@ async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
         event: id.parse().expect("an id"),
         webhook: taker.id,
     };
-    let (row, attempts) = api.system.history(delivery).await.expect("a delivery");
+    let (row, attempts) = fixture.system.history(delivery).await.expect("a delivery");
     assert_eq!(
         (row.status, attempts.len()),
         (Status::Succeeded, 1),
@@ -136,25 +139,25 @@ async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
 
 #[tokio::test]
 async fn call_is_deduplicated_for_a_day() {
-    let mut api = Api::new().await;
-    let request = api.request("d-1");
-    let first = api.accepted(&request).await;
-    api.later(SignedDuration::from_secs(24 * 3600 - 1));
-    assert_eq!(api.accepted(&request).await, first);
-    api.later(SignedDuration::from_secs(1));
-    let second = api.accepted(&request).await;
+    let mut fixture = InboundFixture::new().await;
+    let request = fixture.request("d-1");
+    let first = fixture.accepted(&request).await;
+    fixture.later(SignedDuration::from_secs(24 * 3600 - 1));
+    assert_eq!(fixture.accepted(&request).await, first);
+    fixture.later(SignedDuration::from_secs(1));
+    let second = fixture.accepted(&request).await;
     assert_ne!(second, first);
-    assert_eq!(api.accepted(&request).await, second);
-    assert_eq!(api.sent(), [first, second]);
+    assert_eq!(fixture.accepted(&request).await, second);
+    assert_eq!(fixture.sent(), [first, second]);
 }
 
 /// Both find no claim, one of them makes it, and both answer with its event.
 #[tokio::test]
 async fn concurrent_duplicate_calls_are_one_event() {
-    let api = Api::new().await;
-    let request = api.request("d-1");
-    let apps = [(); 2].map(|()| inbound(&api.system.fake));
-    let answers = api.system.at(async {
+    let fixture = InboundFixture::new().await;
+    let request = fixture.request("d-1");
+    let apps = [(); 2].map(|()| inbound(&fixture.system.fake));
+    let answers = fixture.system.at(async {
         tokio::join!(
             inbound::handle(&apps[0], &request),
             inbound::handle(&apps[1], &request)
@@ -165,15 +168,15 @@ async fn concurrent_duplicate_calls_are_one_event() {
         one.expect("an answer").body(),
         other.expect("an answer").body()
     );
-    let sent: BTreeSet<String> = api.sent().into_iter().collect();
+    let sent: BTreeSet<String> = fixture.sent().into_iter().collect();
     assert_eq!(sent.len(), 1);
 }
 
 #[tokio::test]
 async fn captured_call_is_a_duplicate_whatever_its_unsigned_parts() {
-    let mut api = Api::new().await;
-    let request = api.request("d-1");
-    let first = api.accepted(&request).await;
+    let mut fixture = InboundFixture::new().await;
+    let request = fixture.request("d-1");
+    let first = fixture.accepted(&request).await;
     let signature = request.headers()["x-hub-signature-256"]
         .to_str()
         .expect("text");
@@ -186,37 +189,37 @@ async fn captured_call_is_a_duplicate_whatever_its_unsigned_parts() {
             signature.to_uppercase().replace("SHA256=", "sha256="),
         ),
     ] {
-        let mut again = api.request("d-1");
+        let mut again = fixture.request("d-1");
         again
             .headers_mut()
             .insert(name, HeaderValue::try_from(value).expect("a value"));
-        assert_eq!(api.accepted(&again).await, first, "{name}");
+        assert_eq!(fixture.accepted(&again).await, first, "{name}");
     }
     // Nor does one call take the id of another away.
-    let mut other = api.request("d-3");
+    let mut other = fixture.request("d-3");
     other
         .headers_mut()
         .insert("x-github-delivery", HeaderValue::from_static("another"));
-    assert_ne!(api.accepted(&other).await, first);
+    assert_ne!(fixture.accepted(&other).await, first);
     other
         .headers_mut()
         .insert("x-github-delivery", HeaderValue::from_static("d-1"));
-    let third = api.accepted(&other).await;
+    let third = fixture.accepted(&other).await;
     assert_eq!(third, first, "the id beside the signature is one as well");
-    let other = api.request("d-2");
-    assert_ne!(api.accepted(&other).await, first);
-    assert_eq!(api.sent().len(), 3);
+    let other = fixture.request("d-2");
+    assert_ne!(fixture.accepted(&other).await, first);
+    assert_eq!(fixture.sent().len(), 3);
 }
 
 #[tokio::test]
 async fn head_and_options_publish_nothing() {
-    let mut api = Api::new().await;
+    let mut fixture = InboundFixture::new().await;
     for method in [Method::HEAD, Method::OPTIONS] {
-        let mut request = api.request("d-1");
+        let mut request = fixture.request("d-1");
         *request.method_mut() = method;
-        let answer = api
+        let answer = fixture
             .system
-            .at(inbound::handle(&inbound(&api.system.fake), &request))
+            .at(inbound::handle(&inbound(&fixture.system.fake), &request))
             .await
             .expect("an answer");
         assert_eq!((answer.status(), answer.body().len()), (StatusCode::OK, 0));
@@ -226,24 +229,24 @@ async fn head_and_options_publish_nothing() {
             .replace("AbCd", "AbCe")
             .parse()
             .expect("a URI");
-        assert_eq!(api.call(&request).await.expect("no crash").0, 404);
+        assert_eq!(fixture.call(&request).await.expect("no crash").0, 404);
     }
-    assert_eq!(api.sent().len(), 0);
+    assert_eq!(fixture.sent().len(), 0);
 }
 
 #[tokio::test]
 async fn call_costs_the_expected_operations() {
-    let mut api = Api::new().await;
-    let identified = api.request("d-1");
-    api.accepted(&api.request("d-0")).await;
+    let mut fixture = InboundFixture::new().await;
+    let identified = fixture.request("d-1");
+    fixture.accepted(&fixture.request("d-0")).await;
     assert_eq!(
-        api.cost(&identified).await,
+        fixture.cost(&identified).await,
         (
             202,
             words("BatchGetItem PutItem PutItem SendMessage PutItem PutItem")
         )
     );
-    let calls = api.system.fake.state().calls.clone();
+    let calls = fixture.system.fake.state().calls.clone();
     assert!(
         calls[1].request["ConditionExpression"].is_string(),
         "the claim is made if there is none"
@@ -253,44 +256,44 @@ async fn call_costs_the_expected_operations() {
         true
     );
     assert_eq!(
-        api.cost(&identified).await,
+        fixture.cost(&identified).await,
         (202, words("BatchGetItem PutItem GetItem"))
     );
 
     // What is refused costs no more than it takes to know it.
-    let mut unsigned = api.request("d-2");
+    let mut unsigned = fixture.request("d-2");
     unsigned
         .headers_mut()
         .insert("x-hub-signature-256", HeaderValue::from_static("sha256=00"));
-    assert_eq!(api.cost(&unsigned).await, (401, words("BatchGetItem")));
-    let mut unknown = api.request("d-2");
+    assert_eq!(fixture.cost(&unsigned).await, (401, words("BatchGetItem")));
+    let mut unknown = fixture.request("d-2");
     *unknown.uri_mut() = unknown
         .uri()
         .to_string()
         .replace("AbCd", "AbCe")
         .parse()
         .expect("a URI");
-    assert_eq!(api.cost(&unknown).await, (404, words("BatchGetItem")));
+    assert_eq!(fixture.cost(&unknown).await, (404, words("BatchGetItem")));
     *unknown.uri_mut() = "https://hooks.example.com/in/your-key"
         .parse()
         .expect("a URI");
-    assert_eq!(api.cost(&unknown).await, (404, words("")));
-    let mut large = api.request("d-2");
+    assert_eq!(fixture.cost(&unknown).await, (404, words("")));
+    let mut large = fixture.request("d-2");
     *large.body_mut() = Body::from("x".repeat(256 * 1024 + 1));
-    assert_eq!(api.cost(&large).await, (413, words("")));
+    assert_eq!(fixture.cost(&large).await, (413, words("")));
 
     // The key names its first user: of another one it takes a read more.
-    api.system.user(user('B')).await;
-    api.system.hand_over(&api.stored, user('B')).await;
-    let handed = api.request("d-3");
+    fixture.system.user(user('B')).await;
+    fixture.system.hand_over(&fixture.stored, user('B')).await;
+    let handed = fixture.request("d-3");
     assert_eq!(
-        api.cost(&handed).await,
+        fixture.cost(&handed).await,
         (
             202,
             words("BatchGetItem GetItem PutItem PutItem SendMessage PutItem PutItem")
         )
     );
-    let data = api
+    let data = fixture
         .system
         .fake
         .state()

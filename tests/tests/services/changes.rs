@@ -8,41 +8,42 @@ use platform::service_client::ConnectError;
 use serde_json::{Value, json};
 use tests::receiver::{Receiver, Reply};
 
-use crate::process::{Process, Town, token};
+use crate::oauth::{OAuthFixture, Process, token};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A call whose token is fetched while something else happens; the issuer's first answer is held
 /// until then.
-async fn while_fetching<T>(town: &Town, work: impl Future<Output = T>) -> (u16, T) {
-    let process = town.process().await;
-    let meanwhile = async {
-        town.issuer.wait_for(1).await;
+async fn while_fetching<T>(fixture: &OAuthFixture, work: impl Future<Output = T>) -> (u16, T) {
+    let process = fixture.process().await;
+    let concurrent = async {
+        fixture.issuer.wait_for(1).await;
         work.await
     };
-    let (result, done) = tokio::join!(town.call(&process, TIMEOUT), meanwhile);
+    let (result, done) = tokio::join!(fixture.call(&process, TIMEOUT), concurrent);
     (result.expect("an answer"), done)
 }
 
 #[tokio::test]
 async fn token_for_former_settings_is_not_used_under_new_ones() {
-    let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
-    let (former, next): (Process, Process) = (town.process().await, town.process().await);
+    let fixture =
+        OAuthFixture::new(Receiver::replying([token("first").held(), token("second")])).await;
+    let (former, next): (Process, Process) = (fixture.process().await, fixture.process().await);
     let work = async {
-        let changed = town
-            .change(&town.account, "CRM", &json!({"scope": "more"}))
+        let changed = fixture
+            .change(&fixture.account, "CRM", &json!({"scope": "more"}))
             .await;
-        let waiting = town.call_with(&next, &changed, town.system.time(), TIMEOUT);
-        let (status, ()) = tokio::join!(waiting, async { town.issuer.release() });
+        let waiting = fixture.call_with(&next, &changed, fixture.system.time(), TIMEOUT);
+        let (status, ()) = tokio::join!(waiting, async { fixture.issuer.release() });
         assert_eq!(status.expect("an answer"), 200);
         changed
     };
-    let (status, changed) = while_fetching(&town, work).await;
+    let (status, changed) = while_fetching(&fixture, work).await;
     assert_eq!(status, 200);
-    let mut bearers = town.bearers();
+    let mut bearers = fixture.bearers();
     bearers.sort();
     assert_eq!(
-        (town.asked(), bearers),
+        (fixture.asked(), bearers),
         (
             2,
             vec!["Bearer first".to_owned(), "Bearer second".to_owned()]
@@ -50,47 +51,52 @@ async fn token_for_former_settings_is_not_used_under_new_ones() {
     );
 
     // Who still has the former settings reads them again; nothing is fetched for those any more.
-    let result = town.call(&former, TIMEOUT).await;
+    let result = fixture.call(&former, TIMEOUT).await;
     assert!(matches!(result, Err(ConnectError::Table(_))), "{result:?}");
-    let again = town
-        .call_with(&next, &changed, town.system.time(), TIMEOUT)
+    let again = fixture
+        .call_with(&next, &changed, fixture.system.time(), TIMEOUT)
         .await;
-    assert_eq!((again.expect("an answer"), town.asked()), (200, 2));
+    assert_eq!((again.expect("an answer"), fixture.asked()), (200, 2));
 }
 
 #[tokio::test]
 async fn renamed_account_keeps_its_token() {
-    let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
-    let next = town.process().await;
+    let fixture =
+        OAuthFixture::new(Receiver::replying([token("first").held(), token("second")])).await;
+    let next = fixture.process().await;
     let work = async {
-        let renamed = town.change(&town.account, "Customers", &json!({})).await;
-        town.issuer.release();
+        let renamed = fixture
+            .change(&fixture.account, "Customers", &json!({}))
+            .await;
+        fixture.issuer.release();
         renamed
     };
-    let (status, renamed) = while_fetching(&town, work).await;
-    let other = town
-        .call_with(&next, &renamed, town.system.time(), TIMEOUT)
+    let (status, renamed) = while_fetching(&fixture, work).await;
+    let other = fixture
+        .call_with(&next, &renamed, fixture.system.time(), TIMEOUT)
         .await
         .expect("an answer");
-    assert_eq!((status, other, town.asked()), (200, 200, 1));
+    assert_eq!((status, other, fixture.asked()), (200, 200, 1));
 }
 
 #[tokio::test]
 async fn deleted_account_leaves_no_token() {
-    let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
+    let fixture =
+        OAuthFixture::new(Receiver::replying([token("first").held(), token("second")])).await;
     let work = async {
-        town.delete().await;
-        town.issuer.release();
+        fixture.delete().await;
+        fixture.issuer.release();
     };
-    let (status, ()) = while_fetching(&town, work).await;
+    let (status, ()) = while_fetching(&fixture, work).await;
     assert_eq!(
-        (status, town.bearers()),
+        (status, fixture.bearers()),
         (200, vec!["Bearer first".to_owned()]),
         "it serves the call that it is for"
     );
-    let id = town.account.id.to_string();
-    let kept = |town: &Town| {
-        town.system
+    let id = fixture.account.id.to_string();
+    let kept = |fixture: &OAuthFixture| {
+        fixture
+            .system
             .fake
             .state()
             .table
@@ -98,15 +104,15 @@ async fn deleted_account_leaves_no_token() {
             .keys()
             .any(|(pk, _)| pk.contains(&id))
     };
-    assert!(!kept(&town));
+    assert!(!kept(&fixture));
 
-    let process = town.process().await;
-    town.system.begin_count();
-    let result = town.call(&process, TIMEOUT).await;
+    let process = fixture.process().await;
+    fixture.system.begin_count();
+    let result = fixture.call(&process, TIMEOUT).await;
     assert!(matches!(result, Err(ConnectError::Table(_))), "{result:?}");
-    let calls = town.system.fake.state().calls.len();
+    let calls = fixture.system.fake.state().calls.len();
     assert_eq!(
-        (town.asked(), calls, kept(&town)),
+        (fixture.asked(), calls, kept(&fixture)),
         (1, 2, false),
         "it is known with the first look"
     );
@@ -127,15 +133,15 @@ async fn replaced_refresh_token_survives_all_changes_but_a_new_consent() {
         token("fifth"),
     ]);
     let given = json!({"grant_type": "refresh_token", "refresh_token": "given"});
-    let mut town = Town::with(issuer, &given).await;
+    let mut fixture = OAuthFixture::with(issuer, &given).await;
     let mut call = async |fields: Value| {
-        let later = town.system.time() + SignedDuration::from_hours(1);
-        town.system.set_time(later);
+        let later = fixture.system.time() + SignedDuration::from_hours(1);
+        fixture.system.set_time(later);
         if fields != json!({}) {
-            town.account = town.change(&town.account, "CRM", &fields).await;
+            fixture.account = fixture.change(&fixture.account, "CRM", &fields).await;
         }
-        let process = town.process().await;
-        town.call(&process, TIMEOUT).await.is_ok()
+        let process = fixture.process().await;
+        fixture.call(&process, TIMEOUT).await.is_ok()
     };
     let mut worked = Vec::new();
     for fields in [
@@ -144,12 +150,12 @@ async fn replaced_refresh_token_survives_all_changes_but_a_new_consent() {
         json!({}),
         json!({}),
         json!({"scope": "more", "client_secret": "the client's next secret"}),
-        json!({"refresh_token": "given anew"}),
+        json!({"refresh_token": "given again"}),
     ] {
         worked.push(call(fields).await);
     }
     assert_eq!(worked, [true, false, true, true, true, true]);
-    let used: Vec<String> = town
+    let used: Vec<String> = fixture
         .issuer
         .requests()
         .iter()
@@ -169,7 +175,7 @@ async fn replaced_refresh_token_survives_all_changes_but_a_new_consent() {
             second,
             second,
             "third-refresh",
-            "given anew"
+            "given again"
         ]
     );
 }

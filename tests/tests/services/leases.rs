@@ -9,7 +9,7 @@ use tests::{
     receiver::{Receiver, Reply},
 };
 
-use crate::process::{Town, token};
+use crate::oauth::{OAuthFixture, token};
 
 /// More than a fetch may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -20,33 +20,36 @@ const CALLS: [&str; 3] = ["GetItem", "TransactWriteItems", "TransactWriteItems"]
 
 /// When a lease that is taken at the system's time ends: a fetch takes 10 s, and what follows on it
 /// 25 s.
-fn end(town: &Town) -> Timestamp {
-    town.system.time() + SignedDuration::from_secs(10 + 25)
+fn end(fixture: &OAuthFixture) -> Timestamp {
+    fixture.system.time() + SignedDuration::from_secs(10 + 25)
 }
 
 /// While the lease holds, others wait for it; from its end on, one of them fetches.
-async fn is_waited_for(town: &mut Town, end: Timestamp, context: &str) {
-    let asked = town.asked();
-    town.issuer.set_reply(token("second"));
-    for time in [town.system.time(), end - SignedDuration::from_millis(500)] {
-        town.system.set_time(time);
-        let process = town.process().await;
-        let result = town.call(&process, SHORT).await;
+async fn is_waited_for(fixture: &mut OAuthFixture, end: Timestamp, context: &str) {
+    let asked = fixture.asked();
+    fixture.issuer.set_reply(token("second"));
+    for time in [
+        fixture.system.time(),
+        end - SignedDuration::from_millis(500),
+    ] {
+        fixture.system.set_time(time);
+        let process = fixture.process().await;
+        let result = fixture.call(&process, SHORT).await;
         assert!(
             matches!(&result, Err(ConnectError::NoToken(why)) if why.contains("timeout")),
             "{context}: {result:?}"
         );
-        assert_eq!(town.asked(), asked, "{context}: before the lease's end");
+        assert_eq!(fixture.asked(), asked, "{context}: before the lease's end");
     }
-    town.system.set_time(end);
-    let process = town.process().await;
+    fixture.system.set_time(end);
+    let process = fixture.process().await;
     assert_eq!(
-        town.call(&process, TIMEOUT).await.expect("an answer"),
+        fixture.call(&process, TIMEOUT).await.expect("an answer"),
         200,
         "{context}"
     );
     assert_eq!(
-        (town.asked(), town.bearers()),
+        (fixture.asked(), fixture.bearers()),
         (asked + 1, vec!["Bearer second".to_owned()]),
         "{context}"
     );
@@ -57,26 +60,26 @@ async fn dead_lease_holder_blocks_until_the_lease_ends() {
     for (n, operation) in CALLS.iter().enumerate() {
         for fault in [FaultPlan::CrashBefore, FaultPlan::CrashAfter] {
             let context = format!("{fault:?} at call {n}, {operation}");
-            let mut town = Town::new(Receiver::replying([token("first")])).await;
+            let mut fixture = OAuthFixture::new(Receiver::replying([token("first")])).await;
             assert!(
-                town.call_broken(n, fault, TIMEOUT).await.is_none(),
+                fixture.call_broken(n, fault, TIMEOUT).await.is_none(),
                 "{context}: it ends on the way"
             );
             match (n, fault) {
                 (1, FaultPlan::CrashAfter) | (2, FaultPlan::CrashBefore) => {
-                    let end = end(&town);
-                    is_waited_for(&mut town, end, &context).await;
+                    let end = end(&fixture);
+                    is_waited_for(&mut fixture, end, &context).await;
                 }
                 // Before it had the lease, and after it gave it back, no other request waits.
                 _ => {
-                    let process = town.process().await;
+                    let process = fixture.process().await;
                     assert_eq!(
-                        town.call(&process, TIMEOUT).await.expect("an answer"),
+                        fixture.call(&process, TIMEOUT).await.expect("an answer"),
                         200,
                         "{context}"
                     );
                     assert_eq!(
-                        (town.asked(), town.bearers()),
+                        (fixture.asked(), fixture.bearers()),
                         (1, vec!["Bearer first".to_owned()]),
                         "{context}"
                     );
@@ -88,14 +91,14 @@ async fn dead_lease_holder_blocks_until_the_lease_ends() {
 
 #[tokio::test]
 async fn lease_holder_that_dies_during_its_request_blocks_until_the_lease_ends() {
-    let mut town = Town::new(Receiver::replying([Reply::hang()])).await;
-    let process = town.process().await;
+    let mut fixture = OAuthFixture::new(Receiver::replying([Reply::hang()])).await;
+    let process = fixture.process().await;
     tokio::select! {
-        result = town.call(&process, TIMEOUT) => panic!("{result:?}"),
-        _ = town.issuer.wait_for(1) => {}
+        result = fixture.call(&process, TIMEOUT) => panic!("{result:?}"),
+        _ = fixture.issuer.wait_for(1) => {}
     }
-    let end = end(&town);
-    is_waited_for(&mut town, end, "it asked").await;
+    let end = end(&fixture);
+    is_waited_for(&mut fixture, end, "it asked").await;
 }
 
 /// The SDK repeats a call whose answer was lost, and the token's write is tried once more whatever
@@ -113,21 +116,24 @@ async fn retried_calls_do_not_wait_for_their_own_lease() {
     );
     for (n, operation, fault) in lost.chain([failed]) {
         let context = format!("{fault:?} at call {n}, {operation}");
-        let town = Town::new(Receiver::replying([token("first")])).await;
-        let status = town.call_broken(n, fault, TIMEOUT).await.expect("no crash");
+        let fixture = OAuthFixture::new(Receiver::replying([token("first")])).await;
+        let status = fixture
+            .call_broken(n, fault, TIMEOUT)
+            .await
+            .expect("no crash");
         assert_eq!(
             status.unwrap_or_else(|error| panic!("{context}: {error}")),
             200,
             "{context}"
         );
-        let process = town.process().await;
+        let process = fixture.process().await;
         assert_eq!(
-            town.call(&process, TIMEOUT).await.expect("an answer"),
+            fixture.call(&process, TIMEOUT).await.expect("an answer"),
             200,
             "{context}"
         );
         assert_eq!(
-            (town.asked(), town.bearers()),
+            (fixture.asked(), fixture.bearers()),
             (1, vec!["Bearer first".to_owned(); 2]),
             "{context}"
         );
@@ -138,32 +144,34 @@ async fn retried_calls_do_not_wait_for_their_own_lease() {
 /// fetched since stays.
 #[tokio::test]
 async fn late_lease_holder_changes_nothing() {
-    let town = Town::new(Receiver::replying([token("first").held(), token("second")])).await;
+    let fixture =
+        OAuthFixture::new(Receiver::replying([token("first").held(), token("second")])).await;
     let [late, other, third] = [
-        town.process().await,
-        town.process().await,
-        town.process().await,
+        fixture.process().await,
+        fixture.process().await,
+        fixture.process().await,
     ];
-    let end = end(&town);
-    let meanwhile = async {
-        town.issuer.wait_for(1).await;
-        let status = town
-            .call_with(&other, &town.account, end, TIMEOUT)
+    let end = end(&fixture);
+    let concurrent = async {
+        fixture.issuer.wait_for(1).await;
+        let status = fixture
+            .call_with(&other, &fixture.account, end, TIMEOUT)
             .await
             .expect("an answer");
-        town.issuer.release();
+        fixture.issuer.release();
         status
     };
-    let (of_late, of_other) = tokio::join!(town.call(&late, TIMEOUT), meanwhile);
+    let (of_late, of_other) = tokio::join!(fixture.call(&late, TIMEOUT), concurrent);
     assert_eq!((of_late.expect("an answer"), of_other), (200, 200));
     assert_eq!(
-        town.call_with(&third, &town.account, end, TIMEOUT)
+        fixture
+            .call_with(&third, &fixture.account, end, TIMEOUT)
             .await
             .expect("an answer"),
         200
     );
     assert_eq!(
-        (town.asked(), town.bearers()),
+        (fixture.asked(), fixture.bearers()),
         (
             2,
             ["Bearer second", "Bearer first", "Bearer second"]

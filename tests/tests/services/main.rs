@@ -2,10 +2,10 @@
 //! through crashes and repetitions; the access tokens that calls to them carry; and the rights that
 //! both take.
 
-mod api;
 mod calls;
 mod changes;
+mod inbound;
 mod leases;
-mod process;
+mod oauth;
 mod rights;
 mod tokens;

@@ -13,19 +13,22 @@ use tests::{
 };
 
 use crate::{
-    api::{Api, user},
-    process::token,
+    inbound::{InboundFixture, user},
+    oauth::token,
 };
 
 #[tokio::test]
 async fn inbound_uses_exactly_the_rights_of_its_role() {
-    let mut api = Api::new().await;
-    api.system.user(user('B')).await;
-    api.system.hand_over(&api.stored, user('B')).await;
-    let provider = api.system.provider("SMS").await;
-    api.system.begin_count();
-    let request = api.request("d-1");
-    assert_eq!(api.accepted(&request).await, api.accepted(&request).await);
+    let mut fixture = InboundFixture::new().await;
+    fixture.system.user(user('B')).await;
+    fixture.system.hand_over(&fixture.stored, user('B')).await;
+    let provider = fixture.system.provider("SMS").await;
+    fixture.system.begin_count();
+    let request = fixture.request("d-1");
+    assert_eq!(
+        fixture.accepted(&request).await,
+        fixture.accepted(&request).await
+    );
     // A provider's report goes another way.
     let key = provider.key.as_ref().expect("a key").expose();
     let report = http::Request::post(format!("{PUBLIC_URL}/in/{key}"))
@@ -33,8 +36,11 @@ async fn inbound_uses_exactly_the_rights_of_its_role() {
     let report = report
         .body(Body::from(r#"{"id": "theirs", "status": "delivered"}"#))
         .expect("a request");
-    assert_eq!(api.call(&report).await, Some((202, json!({"reports": 1}))));
-    let calls = api.system.fake.state().calls.clone();
+    assert_eq!(
+        fixture.call(&report).await,
+        Some((202, json!({"reports": 1})))
+    );
+    let calls = fixture.system.fake.state().calls.clone();
     assert_eq!(taken(&calls), allowed("InboundFunction"));
     assert_eq!(unused_patterns("InboundFunction", &calls), BTreeSet::new());
 }

@@ -8,14 +8,14 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tests::receiver::{Receiver, Reply, Request};
 
-use crate::process::{Process, Town, token};
+use crate::oauth::{OAuthFixture, Process, token};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Ten calls at once, by five processes.
-async fn ten(town: &Town) -> Vec<Result<u16, String>> {
-    let processes: Vec<Process> = join_all((0..5).map(|_| town.process())).await;
-    let calls = (0..10).map(|n| town.call(&processes[n / 2], TIMEOUT));
+async fn ten(fixture: &OAuthFixture) -> Vec<Result<u16, String>> {
+    let processes: Vec<Process> = join_all((0..5).map(|_| fixture.process())).await;
+    let calls = (0..10).map(|n| fixture.call(&processes[n / 2], TIMEOUT));
     join_all(calls)
         .await
         .into_iter()
@@ -25,69 +25,78 @@ async fn ten(town: &Town) -> Vec<Result<u16, String>> {
 
 #[tokio::test]
 async fn ten_concurrent_calls_request_one_token() {
-    let town = Town::new(Receiver::replying([token("first")])).await;
-    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    let fixture = OAuthFixture::new(Receiver::replying([token("first")])).await;
+    assert_eq!(ten(&fixture).await, vec![Ok(200); 10]);
     assert_eq!(
-        (town.asked(), town.bearers()),
+        (fixture.asked(), fixture.bearers()),
         (1, vec!["Bearer first".to_owned(); 10])
     );
-    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
-    assert_eq!((town.asked(), town.bearers().len()), (1, 20));
+    assert_eq!(ten(&fixture).await, vec![Ok(200); 10]);
+    assert_eq!((fixture.asked(), fixture.bearers().len()), (1, 20));
 }
 
 #[tokio::test]
 async fn token_request_carries_the_hops_of_its_call() {
-    let town = Town::new(Receiver::replying([token("first")])).await;
-    let process = town.process().await;
-    assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200);
-    assert_eq!(town.issuer.requests()[0].header("tieline-hops"), "2");
+    let fixture = OAuthFixture::new(Receiver::replying([token("first")])).await;
+    let process = fixture.process().await;
+    assert_eq!(
+        fixture.call(&process, TIMEOUT).await.expect("an answer"),
+        200
+    );
+    assert_eq!(fixture.issuer.requests()[0].header("tieline-hops"), "2");
 }
 
 #[tokio::test]
 async fn waiting_calls_share_a_rejection() {
     let refusal = Reply::status(400).body(r#"{"error": "invalid_client"}"#);
-    let town = Town::new(Receiver::replying([refusal])).await;
-    let told = "no access token: the token endpoint responded with 400: invalid_client".to_owned();
-    assert_eq!(ten(&town).await, vec![Err(told); 10]);
-    assert_eq!((town.asked(), town.bearers().len()), (1, 0));
-    // Whoever comes later tries again.
-    town.issuer.set_reply(token("late"));
-    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    let fixture = OAuthFixture::new(Receiver::replying([refusal])).await;
+    let error = "no access token: the token endpoint responded with 400: invalid_client".to_owned();
+    assert_eq!(ten(&fixture).await, vec![Err(error); 10]);
+    assert_eq!((fixture.asked(), fixture.bearers().len()), (1, 0));
+    // Later calls try again.
+    fixture.issuer.set_reply(token("late"));
+    assert_eq!(ten(&fixture).await, vec![Ok(200); 10]);
     assert_eq!(
-        (town.asked(), town.bearers()),
+        (fixture.asked(), fixture.bearers()),
         (2, vec!["Bearer late".to_owned(); 10])
     );
 }
 
 #[tokio::test]
 async fn token_is_used_until_a_minute_before_its_expiry() {
-    let mut town = Town::new(Receiver::replying([token("first"), token("second")])).await;
-    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
-    let issued = town.system.time();
+    let mut fixture =
+        OAuthFixture::new(Receiver::replying([token("first"), token("second")])).await;
+    assert_eq!(ten(&fixture).await, vec![Ok(200); 10]);
+    let issued = fixture.system.time();
     for (seconds, asked) in [(3539, 1), (3540, 2), (3540 + 3539, 2)] {
-        town.system
+        fixture
+            .system
             .set_time(issued + SignedDuration::from_secs(seconds));
-        assert_eq!(ten(&town).await, vec![Ok(200); 10]);
-        assert_eq!(town.asked(), asked, "after {seconds} s");
+        assert_eq!(ten(&fixture).await, vec![Ok(200); 10]);
+        assert_eq!(fixture.asked(), asked, "after {seconds} s");
     }
-    assert_eq!(town.bearers()[20..], vec!["Bearer second".to_owned(); 20]);
+    assert_eq!(
+        fixture.bearers()[20..],
+        vec!["Bearer second".to_owned(); 20]
+    );
 }
 
 #[tokio::test]
 async fn token_rejected_by_the_service_is_replaced_once() {
-    let town = Town::new(Receiver::replying([
+    let fixture = OAuthFixture::new(Receiver::replying([
         token("first"),
         token("second"),
         token("third"),
     ]))
     .await;
-    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
+    assert_eq!(ten(&fixture).await, vec![Ok(200); 10]);
     // Of the next ten calls, all are refused; when they come again, none is.
-    town.server
+    fixture
+        .server
         .set_replies(repeat_n(Reply::status(401), 10).chain([Reply::status(200)]));
-    assert_eq!(ten(&town).await, vec![Ok(200); 10]);
-    assert_eq!(town.asked(), 2);
-    let bearers = town.bearers();
+    assert_eq!(ten(&fixture).await, vec![Ok(200); 10]);
+    assert_eq!(fixture.asked(), 2);
+    let bearers = fixture.bearers();
     assert_eq!(
         (&bearers[10..20], &bearers[20..]),
         (
@@ -96,11 +105,14 @@ async fn token_rejected_by_the_service_is_replaced_once() {
         )
     );
     // The service has the last word, after one more token.
-    town.server.set_reply(Reply::status(401));
-    let process = town.process().await;
-    assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 401);
+    fixture.server.set_reply(Reply::status(401));
+    let process = fixture.process().await;
     assert_eq!(
-        (town.asked(), &town.bearers()[30..]),
+        fixture.call(&process, TIMEOUT).await.expect("an answer"),
+        401
+    );
+    assert_eq!(
+        (fixture.asked(), &fixture.bearers()[30..]),
         (
             3,
             &["Bearer second".to_owned(), "Bearer third".to_owned()][..]
@@ -118,22 +130,25 @@ async fn one_time_refresh_token_survives_a_response_without_a_token() {
         Reply::status(200)
             .body("access_token=late&token_type=bot&refresh_token=fourth&expires_in=3600"),
     ];
-    let town = Town::with(
+    let fixture = OAuthFixture::with(
         Receiver::replying(replies),
         &json!({"grant_type": "refresh_token", "refresh_token": "first"}),
     )
     .await;
-    let process = town.process().await;
+    let process = fixture.process().await;
     for reason in [
         "the token endpoint's response contains an access_token with characters that are not allowed in headers",
         "the token endpoint responded with 200: temporarily_unavailable",
         "the token endpoint responded with 400: invalid_request",
     ] {
-        let error = town.call(&process, TIMEOUT).await.expect_err("no token");
+        let error = fixture.call(&process, TIMEOUT).await.expect_err("no token");
         assert_eq!(error.to_string(), format!("no access token: {reason}"));
     }
-    assert_eq!(town.call(&process, TIMEOUT).await.expect("an answer"), 200);
-    assert_eq!(town.bearers(), ["Bearer late"]);
+    assert_eq!(
+        fixture.call(&process, TIMEOUT).await.expect("an answer"),
+        200
+    );
+    assert_eq!(fixture.bearers(), ["Bearer late"]);
     let used = |request: &Request| {
         let form = url::form_urlencoded::parse(&request.body);
         form.into_owned()
@@ -142,7 +157,12 @@ async fn one_time_refresh_token_survives_a_response_without_a_token() {
             .1
     };
     assert_eq!(
-        town.issuer.requests().iter().map(used).collect::<Vec<_>>(),
+        fixture
+            .issuer
+            .requests()
+            .iter()
+            .map(used)
+            .collect::<Vec<_>>(),
         ["first", "second", "third", "third"]
     );
 }

@@ -40,7 +40,7 @@ impl Behavior {
         let well = || Ok((if below(10) == 0 { 302 } else { 200 }, None));
         match self {
             Self::Flaky(percent) if below(100) < percent => match below(6) {
-                0 => Err(Silence::Refused),
+                0 => Err(Silence::NotAllowed),
                 1 => Err(Silence::Closed),
                 2 => Ok((404, None)),
                 3 => Ok((503, Some(between(1, 100)))),
@@ -57,7 +57,7 @@ impl Behavior {
 
 /// Why there is no answer.
 enum Silence {
-    Refused,
+    NotAllowed,
     Closed,
     Hang,
 }
@@ -93,7 +93,7 @@ pub(super) fn network(
                 }
                 sleep(Duration::from_millis(between(1, 30))).await;
                 let answer = behavior.answer();
-                if matches!(answer, Err(Silence::Refused)) {
+                if matches!(answer, Err(Silence::NotAllowed)) {
                     return Err(EgressError::Unreachable(Unreachable::Refused));
                 }
                 let body = serde_json::from_slice(call.body.as_deref().unwrap_or_default())
@@ -102,7 +102,7 @@ pub(super) fn network(
                     .headers
                     .get("webhook-id")
                     .and_then(|id| id.to_str().ok());
-                let call = {
+                let index = {
                     let mut records = history.records();
                     records.calls.push(EndpointCall {
                         name,
@@ -128,7 +128,7 @@ pub(super) fn network(
                     Err(Silence::Hang) => std::future::pending().await,
                     Err(_) => Err(EgressError::Unreachable(Unreachable::Closed)),
                     Ok((status, wait)) => {
-                        history.records().calls[call].answered = Some(status);
+                        history.records().calls[index].answered = Some(status);
                         // It says so in its body, too: that is on record.
                         let body = wait.map_or_else(|| "noted".to_owned(), |wait| wait.to_string());
                         let headers = wait

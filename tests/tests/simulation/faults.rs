@@ -153,7 +153,7 @@ impl Faults {
         self.slow > 0
     }
 
-    /// What becomes of a call to AWS.
+    /// The fault of a call to AWS.
     pub(super) fn fault(&self, call: &Call, now: Timestamp) -> FaultPlan {
         let out = |outage: &Outage| {
             outage.operations.contains(&call.operation.as_str())
@@ -190,7 +190,7 @@ impl Faults {
     }
 
     /// How far a clock is off while a batch is worked on. In every other batch it is corrected
-    /// meanwhile.
+    /// during the work.
     pub(super) fn clock_error(&self) -> ClockError {
         let off = || {
             let off = i64::try_from(below(2 * self.skew + 1)).expect("small");

@@ -1,4 +1,4 @@
-//! What happened, for the checker: what was accepted, who worked on which messages, who was called.
+//! Records for the checker: accepted events, the work on messages, and calls to endpoints.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,10 +18,10 @@ use tokio::{sync::Notify, time::Instant};
 #[derive(Debug, Clone, Default)]
 pub(super) struct History(Arc<Mutex<Records>>);
 
-/// What it tells.
+/// The records of one simulation.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// Events whose publisher was told that they are accepted.
+    /// Events that were accepted, with the response received.
     pub(super) accepted: Vec<Accepted>,
     /// Every piece of work, by its number.
     pub(super) work: Vec<Work>,
@@ -34,7 +34,7 @@ pub(super) struct Records {
     /// Deliveries whose message may be gone for a reason that is allowed: only the sweeper can find
     /// them.
     pub(super) may_be_lost: BTreeSet<DeliveryId>,
-    /// How often a message was received, and something went wrong.
+    /// How often each message was received with a fault.
     pub(super) failed_receives: BTreeMap<String, usize>,
 }
 
@@ -56,11 +56,11 @@ pub(super) struct Work {
     events: BTreeSet<EventId>,
     /// When it read which webhooks.
     pub(super) reads: Vec<(WebhookId, Instant)>,
-    /// How much went wrong.
+    /// The number of faults.
     pub(super) faults: usize,
 }
 
-/// A call that an endpoint got.
+/// A call that an endpoint received.
 #[derive(Debug, Clone)]
 pub(super) struct EndpointCall {
     /// The webhook's name.
@@ -69,17 +69,17 @@ pub(super) struct EndpointCall {
     pub(super) webhook_id: String,
     /// Its body.
     pub(super) body: Value,
-    /// When it was on its way.
+    /// When it was sent.
     pub(super) began: Instant,
-    /// When it came.
+    /// When it was received.
     pub(super) at: Instant,
-    /// Who called.
+    /// The number of the work that made it.
     pub(super) by: usize,
-    /// What it was answered with, if it was.
+    /// The status of its response, if any.
     pub(super) answered: Option<u16>,
 }
 
-/// The work that is going on, for what it calls.
+/// The running work, as its calls see it.
 #[derive(Debug)]
 pub(super) struct Running {
     /// Its number in the history.
@@ -89,17 +89,17 @@ pub(super) struct Running {
 }
 
 tokio::task_local! {
-    /// The work that is going on.
+    /// The running work.
     pub(super) static RUNNING: Arc<Running>;
 }
 
 impl History {
-    /// What it tells by now.
+    /// Returns the records so far.
     pub(super) fn records(&self) -> MutexGuard<'_, Records> {
         self.0.lock().expect("the lock is not poisoned")
     }
 
-    /// Begins some work.
+    /// Starts work on these deliveries.
     pub(super) fn begin(&self, deliveries: BTreeSet<DeliveryId>) -> Arc<Running> {
         self.begin_work(Work {
             deliveries,
@@ -107,7 +107,7 @@ impl History {
         })
     }
 
-    /// Begins to work on a batch.
+    /// Starts work on a batch.
     pub(super) fn begin_batch(&self, batch: &[sqs::Message]) -> Arc<Running> {
         let deliveries = batch
             .iter()
@@ -136,27 +136,27 @@ impl History {
         })
     }
 
-    /// Notes that something went wrong for the work that is going on.
+    /// Records a fault of the running work.
     pub(super) fn fault(&self, running: &Running) {
         self.records().work[running.number].faults += 1;
     }
 }
 
 impl Records {
-    /// A message that was worked on stays on its queue: a failure, which may be `new`.
+    /// Records that a message stays on its queue, due to a fault that may be `new`.
     pub(super) fn record_redelivery(&mut self, queued: &sqs::Message, new: bool) {
         *self.failed_receives.entry(queued.id.clone()).or_default() += usize::from(new);
         self.record_copy(queued);
     }
 
-    /// A message is received once more than it was sent.
+    /// Records that a message is received once more than it was sent.
     pub(super) fn record_copy(&mut self, queued: &sqs::Message) {
         if let Some(message) = message(queued) {
             *self.copies.entry(message.delivery).or_default() += 1;
         }
     }
 
-    /// How much went wrong where an event was dispatched.
+    /// Returns the number of faults while each event was dispatched.
     pub(super) fn disturbed_events(&self) -> BTreeMap<EventId, usize> {
         let mut sums = BTreeMap::new();
         for work in self.work.iter().filter(|work| work.faults > 0) {
@@ -167,7 +167,7 @@ impl Records {
         sums
     }
 
-    /// Number of faults while a process worked on the delivery.
+    /// Returns the number of faults while each delivery was worked on.
     pub(super) fn disturbances(&self) -> BTreeMap<DeliveryId, usize> {
         let mut sums = BTreeMap::new();
         for work in self.work.iter().filter(|work| work.faults > 0) {
@@ -179,7 +179,7 @@ impl Records {
     }
 }
 
-/// The message that a queued text is, if it is about a delivery.
+/// Parses a queue message as a delivery task.
 pub(super) fn message(queued: &sqs::Message) -> Option<DeliveryTask> {
     serde_json::from_str(&queued.body).ok()
 }

@@ -37,7 +37,7 @@ const THREADS: usize = 2;
 /// How many events are published in a simulation.
 const EVENTS: u64 = 30;
 
-/// What came of a simulation.
+/// The result of a simulation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Played {
     deliveries: usize,

@@ -129,7 +129,7 @@ impl Operator {
         })
     }
 
-    /// What came of some work, unless its process ended, and how much went wrong.
+    /// The result of some work, unless its process ended, and the number of faults.
     fn process<'a, T: 'a>(
         &'a self,
         deliveries: BTreeSet<DeliveryId>,

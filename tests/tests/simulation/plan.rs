@@ -1,5 +1,4 @@
-//! What a simulation sets out to do: its webhooks, the events that are published, and what admins
-//! do meanwhile.
+//! Plan of a simulation: its webhooks, the published events, and the concurrent actions of admins.
 
 use std::collections::VecDeque;
 

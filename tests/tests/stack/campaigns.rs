@@ -78,7 +78,7 @@ impl Campaign {
         }
     }
 
-    /// Reads anew what an import created: in order, its providers and itself.
+    /// Reads what an import created: in order, the providers and the campaign.
     async fn created(&mut self, report: &Value) {
         let ids: Vec<String> = report["created"]
             .as_array()

@@ -41,8 +41,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
                 format!("{} to {}", call.webhook_id, call.name),
             )
         })?;
-        // What is told again of a webhook that was deleted meanwhile does not know its name any
-        // more.
+        // An event about a webhook that was deleted in between lacks its name when emitted again.
         let sent = &events[&id.event];
         let is = |event: &Value| {
             ["type", "timestamp", "data"]
@@ -85,7 +84,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
             "what succeeded was called",
             what,
         )?;
-        // Nobody got those that could not be sent.
+        // Attempts that could not be sent reached no endpoint.
         let unsent = |error: &str| error.contains("refused") || error.contains("blocked");
         let sent = attempts
             .iter()

@@ -153,7 +153,7 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
                 .is_none_or(|until| until + past.slack() >= queued)
         }),
     };
-    kept(as_it_ended, "a delivery's status is what came of it", what)?;
+    kept(as_it_ended, "a delivery's status is its outcome", what)?;
     let made = (last + 1).saturating_sub(row.schedule.first_number) as usize;
     let most = hook.delays.len() + 1;
     kept(

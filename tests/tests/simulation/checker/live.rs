@@ -44,8 +44,8 @@ pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Resu
     let records = history.records();
     for dead in fake.state().queues.on(Name::Dead) {
         let failed = records.failed_receives.get(&dead.id).copied().unwrap_or(0);
-        // One that takes the place of another is not recorded where that one's row changes
-        // meanwhile, and comes again.
+        // A message that replaces another one is not recorded if the row of that one changes in
+        // between, and is redelivered.
         let refused =
             usize::from(message(&dead).is_some_and(|message| message.attempt.replaces.is_some()));
         kept(

@@ -48,7 +48,7 @@ fn ends(past: &Past<'_>) -> Result<(), Broken> {
             format!("{end:?}: {ids:?}")
         })?;
     }
-    // Another try that was asked for meanwhile takes the place of the news.
+    // A manual retry requested in between supersedes the report.
     let unreported = ends
         .iter()
         .find(|end| !reported.contains_key(end) && !past.records.retried.contains_key(&end.0));

@@ -20,7 +20,7 @@ pub(super) struct Stop {
     pub(super) until: Option<Instant>,
     /// Whether it was not asked for.
     pub(super) by_tieline: bool,
-    /// Whether the webhook was deleted meanwhile.
+    /// Whether the webhook was deleted in between.
     pub(super) deleted: bool,
 }
 

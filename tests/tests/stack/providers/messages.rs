@@ -1,4 +1,4 @@
-//! Messages on their way: repeats, providers that are down, reports that come early.
+//! Messages: repeated requests, failing providers, early reports.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -29,7 +29,7 @@ fn basic(name: &str, password: &str) -> String {
 }
 
 /// The types of the events that came, and their data.
-fn told(requests: &[Request]) -> Vec<(String, Value)> {
+fn emitted(requests: &[Request]) -> Vec<(String, Value)> {
     let events = requests.iter().map(Request::json);
     events
         .map(|mut event| {
@@ -42,7 +42,10 @@ fn told(requests: &[Request]) -> Vec<(String, Value)> {
 }
 
 fn kinds(requests: &[Request]) -> Vec<String> {
-    let mut kinds: Vec<String> = told(requests).into_iter().map(|(kind, _)| kind).collect();
+    let mut kinds: Vec<String> = emitted(requests)
+        .into_iter()
+        .map(|(kind, _)| kind)
+        .collect();
     kinds.sort_unstable();
     kinds
 }
@@ -115,7 +118,7 @@ async fn twilio_sms_preset_sends_and_reports() {
     stack.logged("delivery", &["report ignored", &id]).await;
     let got = events.wait_for(2).await;
     assert_eq!(kinds(&got), ["sms.delivered", "sms.sent"]);
-    let (_, data) = told(&got)
+    let (_, data) = emitted(&got)
         .into_iter()
         .find(|(kind, _)| kind == "sms.delivered")
         .expect("the event");
@@ -213,13 +216,13 @@ async fn twilio_voice_preset_calls_and_reports() {
         kinds(&got),
         ["call.event", "call.recording", "call.status", "call.status"]
     );
-    let told = told(&got);
+    let emitted = emitted(&got);
     let of = |kind: &str, field: &str, value: &str| {
-        let found = told
+        let found = emitted
             .iter()
             .find(|(found, data)| found == kind && (value.is_empty() || data[field] == value));
         found
-            .unwrap_or_else(|| panic!("{kind} {field} {value}: {told:?}"))
+            .unwrap_or_else(|| panic!("{kind} {field} {value}: {emitted:?}"))
             .1
             .clone()
     };
@@ -318,7 +321,7 @@ async fn sendgrid_preset_sends_and_reports() {
             "email.sent"
         ]
     );
-    let (_, data) = told(&got)
+    let (_, data) = emitted(&got)
         .into_iter()
         .find(|(kind, _)| kind == "email.failed")
         .expect("the event");

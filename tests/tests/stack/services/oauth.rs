@@ -191,7 +191,7 @@ async fn token_endpoint_failure_is_reported_without_secrets() {
     let issuer = Receiver::start();
     let service = service(&stack, &server, &issuer, json!({})).await;
     let refusal = r#"{"error": "invalid_client", "error_description": "no s&cret of the client"}"#;
-    for (reply, told) in [
+    for (reply, expected) in [
         (
             Reply::status(401).body(refusal),
             "the token endpoint responded with 401: invalid_client",
@@ -219,7 +219,7 @@ async fn token_endpoint_failure_is_reported_without_secrets() {
         let problem = answer.problem(502);
         assert_eq!(
             problem["detail"],
-            format!("The service's account got no access token: {told}")
+            format!("The service's account got no access token: {expected}")
         );
     }
     assert_eq!(server.requests().len(), 0);

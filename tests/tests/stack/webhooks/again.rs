@@ -93,7 +93,7 @@ async fn final_failure_emits_an_event() {
     let unreachable = Receiver::start().url();
     let failing = stack.webhook().url(unreachable).retry([1]).create().await;
     let receiver = Receiver::replying([Reply::status(503)]);
-    let told = stack
+    let watcher = stack
         .webhook()
         .url(receiver.url())
         .events(["webhook.delivery_failed"])
@@ -105,7 +105,7 @@ async fn final_failure_emits_an_event() {
         .webhook()
         .url(third.url())
         .events(["webhook.*"])
-        .about(&told)
+        .about(&watcher)
         .create()
         .await;
 
@@ -127,7 +127,7 @@ async fn final_failure_emits_an_event() {
     // The delivery of that event failed too, and no event reports it. A later event has taken the
     // same path by then.
     stack
-        .delivery_until(request.header("webhook-id"), &told, "failed")
+        .delivery_until(request.header("webhook-id"), &watcher, "failed")
         .await;
     let passed = Receiver::start();
     stack.webhook().url(passed.url()).create().await;
@@ -179,10 +179,10 @@ async fn gone_disables_the_webhook() {
         .retry([1, 1])
         .create()
         .await;
-    let told = Receiver::start();
+    let watcher = Receiver::start();
     stack
         .webhook()
-        .url(told.url())
+        .url(watcher.url())
         .events(["webhook.disabled"])
         .about(&webhook)
         .create()
@@ -192,7 +192,7 @@ async fn gone_disables_the_webhook() {
 
     let delivery = stack.delivery_until(&event, &webhook, "failed").await;
     assert_eq!(attempts(&delivery), [(1, Some(410))]);
-    let request = told.only().await;
+    let request = watcher.only().await;
     assert_eq!(request.json()["type"], "webhook.disabled");
     assert_eq!(request.json()["data"]["reason"], "gone");
     let read = webhook.read().await;

@@ -1,4 +1,4 @@
-//! Webhooks: what goes out, when, and what becomes of it.
+//! Webhooks: selection, requests, signatures, retries and stops.
 
 mod again;
 mod choose;

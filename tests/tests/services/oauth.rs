@@ -36,7 +36,7 @@ pub(crate) struct Process {
 }
 
 /// The system with the service, its authorization server, and its account.
-pub(crate) struct Town {
+pub(crate) struct OAuthFixture {
     pub(crate) system: System,
     pub(crate) server: Receiver,
     pub(crate) issuer: Receiver,
@@ -63,7 +63,7 @@ pub(crate) fn token(access: &str) -> Reply {
     )
 }
 
-impl Town {
+impl OAuthFixture {
     pub(crate) async fn new(issuer: Receiver) -> Self {
         Self::with(issuer, &json!({"grant_type": "client_credentials"})).await
     }

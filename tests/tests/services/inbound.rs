@@ -15,7 +15,7 @@ use tests::fake::{
 const SECRET: &str = "It's a Secret to Everybody";
 
 /// The service with its system.
-pub(crate) struct Api {
+pub(crate) struct InboundFixture {
     pub(crate) system: System,
     pub(crate) stored: StoredService,
     pub(crate) key: Key,
@@ -28,7 +28,7 @@ pub(crate) fn user(last: char) -> UserId {
         .expect("an id")
 }
 
-impl Api {
+impl InboundFixture {
     pub(crate) async fn new() -> Self {
         let system = System::new(&Egress::new(allow())).await;
         let key = Key::new("AbCdEfGhIjKlMnOpQrSt-_", user('A'));

@@ -1,4 +1,4 @@
-//! Calls to the API, and their answers.
+//! HTTP client of the stack, and responses of the API.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{contract, stack::text};
 
-/// Calls with one token. Its connections belong to the runtime of the test that made it.
+/// A client with one token. Its connections belong to the runtime of the test that created it.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -15,7 +15,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Calls with this token; without one where it is empty.
+    /// Creates a client with this token, or without one if it is empty.
     #[expect(
         clippy::disallowed_methods,
         reason = "tests call the API on this machine"
@@ -31,7 +31,7 @@ impl Client {
         }
     }
 
-    /// A request with the token.
+    /// Starts a request with the token.
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let request = self.http.request(method, url);
         if self.token.is_empty() {
@@ -41,11 +41,11 @@ impl Client {
         }
     }
 
-    /// Sends it. A response of the API must be one that its document describes.
+    /// Sends a request. A response of the API must match the OpenAPI document.
     pub async fn send(&self, request: RequestBuilder) -> Response {
         let request = request.build().expect("a request");
         let (method, url) = (request.method().clone(), request.url().clone());
-        let response = self.http.execute(request).await.expect("an answer");
+        let response = self.http.execute(request).await.expect("a response");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a body");
         if let Some((_, path)) = url.path().split_once("/execute-api/tieline") {
@@ -61,21 +61,21 @@ impl Client {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body as it came.
+    /// The raw body.
     pub text: String,
-    /// The body as JSON; null where it is none.
+    /// The body as JSON, or null.
     pub body: Value,
 }
 
 impl Response {
-    /// The body of an answer that must have this status.
+    /// Returns the body of a response that must have this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -89,7 +89,7 @@ impl Response {
         text(&self.body, name)
     }
 
-    /// A header's value; empty where there is none.
+    /// Returns a header's value, or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -97,7 +97,7 @@ impl Response {
             .unwrap_or_default()
     }
 
-    /// The problem document of an answer that must have this status.
+    /// Returns the problem of a response that must have this status.
     #[track_caller]
     pub fn problem(self, status: u16) -> Value {
         assert_eq!(
@@ -110,7 +110,7 @@ impl Response {
         self.expect(status)
     }
 
-    /// The pointers of a validation problem, or the names of headers, in alphabetical order.
+    /// Returns the pointers and header names of a validation problem, sorted.
     #[track_caller]
     pub fn pointers(self) -> Vec<String> {
         let problem = self.problem(422);

@@ -1,5 +1,5 @@
-//! Every response against the OpenAPI document: its status must be documented, its body must match
-//! the schema, and neither may it have undocumented fields.
+//! Checks responses against the OpenAPI document: the status must be documented, and the body must
+//! match the schema without undocumented fields.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     document
 });
 
-/// Fails if the document does not have such a response to a request like this.
+/// Fails if the document does not describe this response to this request.
 #[track_caller]
 pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &[u8]) {
     let name = format!("{method} {path}: {status}");
@@ -139,7 +139,7 @@ enum Route {
     NoPath,
 }
 
-/// The operation of a path: one that is written out goes before one with parameters.
+/// Finds the operation of a path. A literal path wins over one with parameters.
 fn operation(method: &str, path: &str) -> Route {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let paths = DOCUMENT["paths"].as_object().expect("paths");
@@ -177,7 +177,7 @@ fn resolve(value: &'static Value) -> &'static Value {
     }
 }
 
-/// The validator of a schema, made once.
+/// Returns the cached validator of a schema.
 fn validator(schema: &Value) -> Arc<Validator> {
     static MADE: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,7 +193,7 @@ fn validator(schema: &Value) -> Arc<Validator> {
     Arc::clone(made.entry(schema.to_string()).or_insert_with(build))
 }
 
-/// Refuses what a schema does not name.
+/// Forbids fields that a schema does not name.
 fn close(schema: &mut Value) {
     let Some(map) = schema.as_object_mut() else {
         return;

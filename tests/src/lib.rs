@@ -1,5 +1,5 @@
-//! What the integration tests share: a running stack, receivers of webhooks, and words to use them
-//! with; and the system over services that are faked in the test's own process.
+//! Fixtures of the integration tests: the stack on an emulator of AWS, the functions in the test's
+//! own process over fakes of AWS, and receivers of webhooks.
 
 pub mod client;
 pub mod contract;

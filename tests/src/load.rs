@@ -1,4 +1,4 @@
-//! Many events at once.
+//! Publishing many events at once.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -12,14 +12,13 @@ use crate::{
     stack::{Stack, text, unique},
 };
 
-/// How many requests are under way at once.
+/// The number of concurrent requests.
 const CONCURRENT: usize = 20;
-/// How often a request is repeated that the API answers with an error of its own.
+/// The maximum number of attempts for a request that fails with a server error.
 const TRIES: usize = 10;
 
-/// Publishes this many events in batches of this size, each with its number and an idempotency key,
-/// and returns the number of each id. A batch that the API fails on, as a whole or in part, is
-/// repeated, as clients do.
+/// Publishes events in batches, each event with its number and an idempotency key. Repeats a batch
+/// that fails in whole or in part, as clients do. Returns the number of each event id.
 pub async fn publish_many(stack: &Stack, count: u64, batch: usize) -> BTreeMap<String, u64> {
     let numbers: Vec<u64> = (0..count).collect();
     let batches = numbers
@@ -32,7 +31,7 @@ pub async fn publish_many(stack: &Stack, count: u64, batch: usize) -> BTreeMap<S
         .into_iter()
         .flatten()
         .collect();
-    assert_eq!(published.len(), numbers.len(), "each has an id of its own");
+    assert_eq!(published.len(), numbers.len(), "each has its own id");
     published
 }
 
@@ -65,7 +64,7 @@ async fn publish_batch(stack: &Stack, numbers: &[u64]) -> Vec<(String, u64)> {
     panic!("a batch was refused {TRIES} times");
 }
 
-/// How often each event came; each must have come with its own data.
+/// Counts the requests for each event, each of which must carry the data of its event.
 pub fn counted(published: &BTreeMap<String, u64>, got: &[Request]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for request in got {

@@ -1,4 +1,4 @@
-//! Measures how much memory a piece of work takes.
+//! Measurement of memory use.
 
 use std::{env, fs, process::Command};
 
@@ -27,7 +27,7 @@ pub fn reset_peak() {
     fs::write("/proc/self/clear_refs", "5").expect("reset");
 }
 
-/// Runs the test with this name in a process of its own. Returns whether that process is this one.
+/// Runs the test with this name in a separate process. Returns whether that process is this one.
 ///
 /// # Panics
 /// If the test fails there.

@@ -1,5 +1,4 @@
-//! Making providers in few words, by the presets that are documented, and sending messages through
-//! them.
+//! Builder of providers on the stack by the documented presets, and messages through them.
 
 use serde_json::{Value, json};
 
@@ -9,25 +8,25 @@ use crate::{
     webhook::WebhookBuilder,
 };
 
-/// A provider about to be created.
+/// Builder of a provider.
 #[derive(Debug)]
 pub struct ProviderBuilder {
     stack: Stack,
     document: Value,
 }
 
-/// A provider that was created.
+/// A created provider.
 #[derive(Debug, Clone)]
 pub struct Provider {
     stack: Stack,
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// The answer to its creation.
+    /// The response to its creation.
     pub document: Value,
 }
 
 impl ProviderBuilder {
-    /// The preset at another host, under a name of its own.
+    /// Loads a preset, with another host and a unique name.
     pub(crate) fn new(stack: Stack, preset: &str, url: &str) -> Self {
         let path = local::root()
             .join("docs/providers")
@@ -53,19 +52,19 @@ impl ProviderBuilder {
         Self { stack, document }
     }
 
-    /// Any field.
+    /// Sets any field.
     #[must_use]
     pub fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.document[field] = value.into();
         self
     }
 
-    /// Asks for it to be created.
+    /// Sends the request that creates the provider.
     pub async fn try_create(self) -> Response {
         self.stack.post("/v1/providers", self.document).await
     }
 
-    /// Creates it.
+    /// Creates the provider.
     pub async fn create(self) -> Provider {
         let stack = self.stack.clone();
         let document = self.try_create().await.expect(201);
@@ -78,17 +77,17 @@ impl ProviderBuilder {
 }
 
 impl Provider {
-    /// Its path in the API, followed by `rest`.
+    /// Returns its path in the API, followed by `rest`.
     pub fn path(&self, rest: &str) -> String {
         format!("/v1/providers/{}{rest}", self.id)
     }
 
-    /// Where it reports to.
+    /// Returns the URL of its reports.
     pub fn callback_url(&self) -> String {
         text(&self.document, "callback_url")
     }
 
-    /// Reports by a form.
+    /// Reports with a form.
     pub async fn report_form(&self, fields: &[(&str, &str)]) -> Response {
         let form = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
@@ -102,7 +101,7 @@ impl Provider {
             .await
     }
 
-    /// Reports by JSON.
+    /// Reports with JSON.
     pub async fn report(&self, body: &Value) -> Response {
         let request = self
             .stack
@@ -113,12 +112,12 @@ impl Provider {
 }
 
 impl Stack {
-    /// A provider by one of the presets in `docs/providers`, which is at this URL.
+    /// Builds a provider at this URL by a preset in `docs/providers`.
     pub fn provider(&self, preset: &str, url: &str) -> ProviderBuilder {
         ProviderBuilder::new(self.clone(), preset, url)
     }
 
-    /// A webhook that takes the events of this test's messages and calls: those whose metadata is
+    /// Builds a webhook for the events of the test's own messages and calls, which have
     /// [`Stack::metadata`].
     pub fn message_webhook(&self) -> WebhookBuilder {
         let mut condition = self.condition();
@@ -126,12 +125,12 @@ impl Stack {
         self.webhook().set("conditions", condition)
     }
 
-    /// What tells this test's messages from others'.
+    /// Returns the metadata that marks the test's own messages.
     pub fn metadata(&self) -> Value {
         json!({"test": self.condition()["value"]})
     }
 
-    /// Sends a message or call, of this test's metadata, and returns its id. `kind`: `messages` or
+    /// Sends a message or call with the test's metadata. Returns its id. `kind` is `messages` or
     /// `calls`.
     pub async fn message(&self, kind: &str, mut document: Value) -> String {
         document["metadata"] = self.metadata();
@@ -144,7 +143,7 @@ impl Stack {
         )
     }
 
-    /// The message or call of this id, once it has this status.
+    /// Waits until a message or call has this status. Returns it.
     pub async fn message_until(&self, id: &str, status: &str) -> Value {
         let kind = if id.starts_with("call_") {
             "calls"

@@ -1,6 +1,6 @@
-//! The rights that the template gives a function, and those that calls need: they must be the same.
+//! IAM rights: those that the template grants a function, and those that its calls need.
 //!
-//! A right on the table is for actions on items whose partition key matches a pattern
+//! A right on the table covers actions on items whose partition key matches a pattern
 //! (`dynamodb:LeadingKeys`).
 
 use std::collections::BTreeSet;
@@ -8,19 +8,19 @@ use std::collections::BTreeSet;
 use crate::fake::Call;
 use serde_json::Value;
 
-/// The actions on a resource that a function may take, such as `dynamodb:GetItem` on `Table`.
+/// Actions on resources, such as `dynamodb:GetItem` on `Table`.
 pub type Rights = BTreeSet<(String, String)>;
 
-/// Actions on the table, with patterns of the partition keys that they are for.
+/// Actions on the table, with the patterns of their partition keys.
 struct TableRights {
     actions: BTreeSet<String>,
     patterns: BTreeSet<String>,
 }
 
-/// What a function's role allows.
+/// Returns the rights of a function's role.
 ///
 /// # Panics
-/// When the template has no such function.
+/// If the template has no such function.
 pub fn allowed(function: &str) -> Rights {
     let policies = policies(function);
     let statements = policies.split("- Effect: Allow").skip(1);
@@ -52,8 +52,7 @@ pub fn allowed(function: &str) -> Rights {
         .collect()
 }
 
-/// The policies of a function's role, with the table and the keyring as they are where the stack
-/// creates both.
+/// Returns the policies of a function's role in a stack that creates the table and the keyring.
 fn policies(function: &str) -> String {
     let template =
         std::fs::read_to_string(local::root().join("infra/template.yaml")).expect("the template");
@@ -81,7 +80,7 @@ fn policies(function: &str) -> String {
         )
 }
 
-/// The words of a YAML list or scalar.
+/// Splits a YAML list or scalar into words.
 fn words(text: &str) -> Vec<String> {
     let lines = text
         .lines()
@@ -92,7 +91,7 @@ fn words(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// What a function's role allows on the table's items.
+/// Returns the rights of a function's role on the table's items.
 fn table_rights(function: &str) -> Vec<TableRights> {
     let policies = policies(function);
     let statements = policies
@@ -115,10 +114,10 @@ fn table_rights(function: &str) -> Vec<TableRights> {
     rights.collect()
 }
 
-/// The patterns of a function that none of these calls needs, such as `read claim#*`.
+/// Returns the patterns of a function that none of these calls needs, such as `read claim#*`.
 ///
 /// # Panics
-/// When the function may not make one of the calls.
+/// If the function may not make one of the calls.
 pub fn unused_patterns(function: &str, calls: &[Call]) -> BTreeSet<String> {
     let rights = table_rights(function);
     let named = |right: &TableRights, pattern: &str| {
@@ -163,7 +162,7 @@ fn matches(pattern: &str, key: &str) -> bool {
         .map_or(pattern == key, |prefix| key.starts_with(prefix))
 }
 
-/// The items that a call is about: actions with partition keys.
+/// Returns the actions of a call with their partition keys.
 fn items(
     Call {
         operation, request, ..
@@ -210,10 +209,10 @@ fn items(
     }
 }
 
-/// The rights that calls take.
+/// Returns the rights that calls need.
 ///
 /// # Panics
-/// When a call has not the form that the SDK gives it.
+/// If a call does not have the form of the SDK.
 pub fn taken(calls: &[Call]) -> Rights {
     calls.iter().flat_map(taken_by).collect()
 }

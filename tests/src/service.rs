@@ -1,4 +1,4 @@
-//! Making connected services in few words.
+//! Builder of connected services on the stack.
 
 use serde_json::{Value, json};
 
@@ -7,20 +7,20 @@ use crate::{
     stack::{Stack, text, unique},
 };
 
-/// A service about to be created: its account authenticates not at all, unless it says otherwise.
+/// Builder of a service. By default its account does not authenticate.
 #[derive(Debug)]
 pub struct ServiceBuilder {
     stack: Stack,
     document: Value,
 }
 
-/// A service that was created.
+/// A created service.
 #[derive(Debug, Clone)]
 pub struct Service {
     stack: Stack,
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// The answer to its creation.
+    /// The response to its creation.
     pub document: Value,
 }
 
@@ -34,33 +34,33 @@ impl ServiceBuilder {
         Self { stack, document }
     }
 
-    /// How its calls authenticate.
+    /// Sets the account's authorization.
     #[must_use]
     pub fn authorization(mut self, authorization: Value) -> Self {
         self.document["account"]["authorization"] = authorization;
         self
     }
 
-    /// With an account that is there.
+    /// Uses an existing account.
     #[must_use]
     pub fn account(mut self, id: &str) -> Self {
         self.document["account"] = Value::Null;
         self.set("account_id", id)
     }
 
-    /// Any field.
+    /// Sets any field.
     #[must_use]
     pub fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.document[field] = value.into();
         self
     }
 
-    /// Asks for it to be created.
+    /// Sends the request that creates the service.
     pub async fn try_create(self) -> Response {
         self.stack.post("/v1/services", self.document).await
     }
 
-    /// Creates it.
+    /// Creates the service.
     pub async fn create(self) -> Service {
         let stack = self.stack.clone();
         let document = self.try_create().await.expect(201);
@@ -73,17 +73,17 @@ impl ServiceBuilder {
 }
 
 impl Service {
-    /// Its path in the API, followed by `rest`.
+    /// Returns its path in the API, followed by `rest`.
     pub fn path(&self, rest: &str) -> String {
         format!("/v1/services/{}{rest}", self.id)
     }
 
-    /// Sends a request to it.
+    /// Sends a request to the service.
     pub async fn send(&self, request: Value) -> Response {
         self.stack.post(&self.path("/send"), request).await
     }
 
-    /// Where it calls.
+    /// Returns the URL of its inbound calls.
     pub fn webhook_url(&self) -> String {
         text(&self.document, "webhook_url")
     }

@@ -1,9 +1,9 @@
-//! The stack that all tests of one process share, unless they have one of their own.
+//! The stack that the tests of one process share.
 //!
-//! It starts with the first test that asks for it, from nothing, in `target/test-stack` and on a
-//! free port, so that a `cargo dev` can run beside it; it ends with the process, however that ends.
-//! Each test has its own [`Stack`]: events that it publishes carry its mark, and its webhooks take
-//! only those, so that tests run side by side.
+//! The first test that asks for it starts it in `target/test-stack` on a free port, so that `cargo
+//! dev` can run at the same time. It ends with the process. Each test has its own [`Stack`]: the
+//! events that it publishes carry its mark, and its webhooks take only those, so that tests run
+//! concurrently.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -18,20 +18,20 @@ use crate::{
     webhook::{Webhook, WebhookBuilder},
 };
 
-/// How long anything that is waited for may take.
+/// The maximum time that tests wait for a condition.
 pub const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How often a condition is polled.
+/// The interval between polls of a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
-/// A stack, and what its tests share beside it.
+/// A running stack with the tokens of its admin.
 pub(crate) struct Shared {
     running: local::Running,
     token: String,
     former_token: String,
 }
 
-/// The stack as one test uses it.
+/// The stack, as seen by one test.
 #[derive(Debug, Clone)]
 pub struct Stack {
     shared: &'static Shared,
@@ -46,10 +46,10 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// Starts it, and replaces its admin's token.
+    /// Starts a stack and replaces the token of its admin.
     pub(crate) fn start(options: &local::Options) -> Self {
-        // The client's TLS asks for it, though nothing here speaks TLS. Somebody else may have set
-        // it.
+        // Required by the client's TLS, though no test speaks TLS. Another crate may have
+        // installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let running =
             local::up(options).unwrap_or_else(|error| panic!("the stack did not start: {error}"));
@@ -63,7 +63,7 @@ impl Shared {
     }
 }
 
-/// A fresh stack in this directory, on a free port.
+/// Returns the options of a fresh stack in this directory, on a free port.
 pub(crate) fn options(directory: &str) -> local::Options {
     local::Options {
         directory: directory.to_owned(),
@@ -75,11 +75,10 @@ pub(crate) fn options(directory: &str) -> local::Options {
     }
 }
 
-/// Replaces the admin's token before any test uses it: to do so later would take it away from tests
-/// under way.
+/// Replaces the admin's token. Done before any test uses the token, as it revokes the old one.
 fn reissue(stack: &local::Stack) -> String {
     let stack = stack.clone();
-    // A thread of its own: a test's runtime cannot wait for itself.
+    // In a separate thread: a test's runtime cannot block on itself.
     let answer = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -106,13 +105,13 @@ async fn invoke(client: &Client, stack: &local::Stack, function: &str, event: &V
 }
 
 impl Stack {
-    /// The stack, started if need be; calls are made as its admin.
+    /// Returns the shared stack, started if necessary, with the admin's token.
     pub fn get() -> Self {
         static SHARED: OnceLock<Shared> = OnceLock::new();
         Self::of(SHARED.get_or_init(|| Shared::start(&options("test-stack"))))
     }
 
-    /// The same over a stack of one's own.
+    /// Returns the view of a test on a separate stack.
     pub(crate) fn of(shared: &'static Shared) -> Self {
         Self {
             shared,
@@ -121,17 +120,17 @@ impl Stack {
         }
     }
 
-    /// The admin's token.
+    /// Returns the admin's token.
     pub fn token(&self) -> &str {
         &self.shared.token
     }
 
-    /// The token that the admin had before it was issued anew.
+    /// Returns the admin's token before it was reissued.
     pub fn former_token(&self) -> &str {
         &self.shared.former_token
     }
 
-    /// The same, but its calls carry another token; none for an empty one.
+    /// Uses the same stack with another token, or with none if it is empty.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self {
@@ -140,7 +139,7 @@ impl Stack {
         }
     }
 
-    /// A request to the API, to be completed and given to [`Stack::send`].
+    /// Starts a request to the API, for [`Stack::send`].
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(
             method,
@@ -148,34 +147,34 @@ impl Stack {
         )
     }
 
-    /// Sends it.
+    /// Sends a request.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Response {
         self.client.send(request).await
     }
 
-    /// `GET`.
+    /// Sends a `GET`.
     pub async fn get_path(&self, path: &str) -> Response {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// `POST` with a JSON body.
+    /// Sends a `POST` with a JSON body.
     pub async fn post(&self, path: &str, body: Value) -> Response {
         self.send(self.request(Method::POST, path).json(&body))
             .await
     }
 
-    /// `PATCH` with a JSON body.
+    /// Sends a `PATCH` with a JSON body.
     pub async fn patch(&self, path: &str, body: Value) -> Response {
         self.send(self.request(Method::PATCH, path).json(&body))
             .await
     }
 
-    /// `DELETE`.
+    /// Sends a `DELETE`.
     pub async fn delete(&self, path: &str) -> Response {
         self.send(self.request(Method::DELETE, path)).await
     }
 
-    /// A field of every item of a list, over all its pages. `path` has a query.
+    /// Returns a field of every item of a list, over all pages. `path` has a query.
     pub async fn listed(&self, path: &str, field: &str) -> Vec<String> {
         let mut all = Vec::new();
         let mut cursor = String::new();
@@ -198,17 +197,17 @@ impl Stack {
         }
     }
 
-    /// A webhook that takes this test's events of the given types.
+    /// Builds a webhook for the test's own events.
     pub fn webhook(&self) -> WebhookBuilder {
         WebhookBuilder::new(self.clone())
     }
 
-    /// A connected service at this URL.
+    /// Builds a connected service at this URL.
     pub fn service(&self, server_url: impl Into<String>) -> ServiceBuilder {
         ServiceBuilder::new(self.clone(), server_url)
     }
 
-    /// A user who is active.
+    /// Creates an active user. Returns the id.
     pub async fn user(&self) -> String {
         text(
             &self
@@ -219,23 +218,23 @@ impl Stack {
         )
     }
 
-    /// A call of a third party, who has no token, to be completed and given to [`Stack::send`].
+    /// Starts a request of a third party, which has no token, for [`Stack::send`].
     pub fn call(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
         Client::new("").request(method, url)
     }
 
-    /// The condition that tells this test's events from others'.
+    /// Returns the condition that selects the test's own events.
     pub fn condition(&self) -> Value {
         json!({"field": "test", "op": "eq", "value": self.mark})
     }
 
-    /// An event's document, marked as this test's.
+    /// Builds the document of an event with the test's mark.
     pub fn event(&self, kind: &str, mut data: Value) -> Value {
         data["test"] = json!(self.mark);
         json!({"type": kind, "data": data})
     }
 
-    /// Publishes an event, and returns its id.
+    /// Publishes an event. Returns its id.
     pub async fn publish(&self, kind: &str, data: Value) -> String {
         let accepted = self
             .post("/v1/events", self.event(kind, data))
@@ -244,7 +243,7 @@ impl Stack {
         text(&accepted, "id")
     }
 
-    /// The event, once it can be read back.
+    /// Waits until an event is dispatched. Returns it.
     pub async fn event_read(&self, id: &str) -> Value {
         let path = format!("/v1/events/{id}");
         self.until(&format!("event {id} is dispatched"), async || {
@@ -258,7 +257,7 @@ impl Stack {
         .await
     }
 
-    /// The delivery of an event to a webhook, with its attempts.
+    /// Returns the delivery of an event to a webhook, with its attempts.
     pub async fn delivery(&self, event: &str, webhook: &Webhook) -> Value {
         let read = self.event_read(event).await;
         let deliveries = read["deliveries"].as_array().into_iter().flatten();
@@ -272,7 +271,7 @@ impl Stack {
             .expect(200)
     }
 
-    /// The delivery once it has this status.
+    /// Waits until a delivery has this status. Returns it.
     pub async fn delivery_until(&self, event: &str, webhook: &Webhook, status: &str) -> Value {
         self.delivery_when(event, webhook, status, |delivery| {
             delivery["status"] == status
@@ -280,7 +279,7 @@ impl Stack {
         .await
     }
 
-    /// The delivery once it looks like this.
+    /// Waits until a delivery meets the condition. Returns it.
     pub async fn delivery_when(
         &self,
         event: &str,
@@ -299,11 +298,11 @@ impl Stack {
         .await
     }
 
-    /// Waits until the look is `Ok`.
-    pub async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Result<T, Value>) -> T {
+    /// Polls until the result is `Ok`.
+    pub async fn until<T>(&self, what: &str, poll: impl AsyncFn() -> Result<T, Value>) -> T {
         let deadline = tokio::time::Instant::now() + WAIT_TIMEOUT;
         loop {
-            match look().await {
+            match poll().await {
                 Ok(found) => return found,
                 Err(last) if tokio::time::Instant::now() > deadline => {
                     panic!("still waiting until {what}: {last}")
@@ -313,7 +312,7 @@ impl Stack {
         }
     }
 
-    /// What a function has logged so far.
+    /// Returns the log of a function so far.
     pub fn log(&self, function: &str) -> String {
         std::fs::read_to_string(self.shared.running.log(function)).unwrap_or_default()
     }
@@ -330,7 +329,7 @@ impl Stack {
         .await;
     }
 
-    /// How an AWS client reaches the emulator.
+    /// Returns the endpoint of the emulator.
     pub fn endpoint(&self) -> &local::Aws {
         &self.shared.running.stack().aws
     }
@@ -340,7 +339,7 @@ impl Stack {
         invoke(&self.client, self.shared.running.stack(), function, event).await
     }
 
-    /// Every item of the table, as the emulator writes them.
+    /// Returns every item of the table, in DynamoDB's JSON.
     pub async fn table_dump(&self) -> String {
         let stack = self.shared.running.stack();
         let mut dump = String::new();
@@ -355,7 +354,7 @@ impl Stack {
         }
     }
 
-    /// Every message that is on a queue just now, without receiving it.
+    /// Returns every message on a queue, without receiving it.
     pub async fn queues_dump(&self) -> String {
         let url = format!("{}/_ministack/sqs/messages", self.endpoint().endpoint_url);
         self.client
@@ -365,7 +364,7 @@ impl Stack {
             .to_string()
     }
 
-    /// Puts a message on the queue of this URL.
+    /// Enqueues a message on the queue of this URL.
     pub async fn put_on_queue(&self, queue: &str, body: &str) {
         self.aws(
             "AmazonSQS.SendMessage",
@@ -390,7 +389,7 @@ impl Stack {
         .await;
     }
 
-    /// The queues' URLs.
+    /// Returns the URLs of the queues.
     pub fn queues(&self) -> &local::Queues {
         &self.shared.running.stack().queues
     }
@@ -409,12 +408,12 @@ impl Stack {
     }
 }
 
-/// A name that nothing else has.
+/// Returns a unique name.
 pub fn unique(what: &str) -> String {
     format!("{what} {}", ulid::Ulid::generate()).to_lowercase()
 }
 
-/// A document's field, which must be text.
+/// Returns a text field of a document.
 pub fn text(document: &Value, field: &str) -> String {
     document[field]
         .as_str()

@@ -1,4 +1,4 @@
-//! Making webhooks in few words.
+//! Builder of webhooks on the stack.
 
 use serde_json::{Value, json};
 
@@ -7,23 +7,23 @@ use crate::{
     stack::{Stack, text, unique},
 };
 
-/// A webhook about to be created: it takes `message`, once, with what the API has for defaults
-/// otherwise.
+/// Builder of a webhook. By default it takes the test's own events of type `message` without
+/// retries.
 #[derive(Debug)]
 pub struct WebhookBuilder {
     stack: Stack,
     document: Value,
 }
 
-/// A webhook that was created.
+/// A created webhook.
 #[derive(Debug, Clone)]
 pub struct Webhook {
     stack: Stack,
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its signing secret: the one given, or the one that was made.
+    /// The signing secret, given or generated.
     pub secret: String,
-    /// The answer to its creation.
+    /// The response to its creation.
     pub document: Value,
 }
 
@@ -38,19 +38,19 @@ impl WebhookBuilder {
         Self { stack, document }
     }
 
-    /// Where to.
+    /// Sets the URL.
     #[must_use]
     pub fn url(self, url: impl Into<String>) -> Self {
         self.set("url", json!(url.into()))
     }
 
-    /// Which events.
+    /// Sets the event patterns.
     #[must_use]
     pub fn events<const N: usize>(self, patterns: [&str; N]) -> Self {
         self.set("events", json!(patterns.as_slice()))
     }
 
-    /// Conditions, beside that the event be this test's.
+    /// Adds conditions to the one that selects the test's own events.
     #[must_use]
     pub fn conditions(self, conditions: Value) -> Self {
         let mine = self.stack.condition();
@@ -60,7 +60,7 @@ impl WebhookBuilder {
         )
     }
 
-    /// Retries after these delays.
+    /// Sets a schedule of retries.
     #[must_use]
     pub fn retry<const N: usize>(self, delays_seconds: [u32; N]) -> Self {
         self.set(
@@ -69,7 +69,7 @@ impl WebhookBuilder {
         )
     }
 
-    /// Takes events about this webhook in place of this test's own.
+    /// Takes events about this webhook instead of the test's own.
     #[must_use]
     pub fn about(self, webhook: &Webhook) -> Self {
         self.set(
@@ -78,19 +78,19 @@ impl WebhookBuilder {
         )
     }
 
-    /// Any field.
+    /// Sets any field.
     #[must_use]
     pub fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.document[field] = value.into();
         self
     }
 
-    /// Asks for it to be created.
+    /// Sends the request that creates the webhook.
     pub async fn try_create(self) -> Response {
         self.stack.post("/v1/webhooks", self.document).await
     }
 
-    /// Creates it.
+    /// Creates the webhook.
     pub async fn create(self) -> Webhook {
         let given = self.document["secret"].as_str().map(str::to_owned);
         let stack = self.stack.clone();
@@ -106,32 +106,32 @@ impl WebhookBuilder {
 }
 
 impl Webhook {
-    /// Its path in the API, followed by `rest`.
+    /// Returns its path in the API, followed by `rest`.
     pub fn path(&self, rest: &str) -> String {
         format!("/v1/webhooks/{}{rest}", self.id)
     }
 
-    /// Reads it.
+    /// Reads the webhook.
     pub async fn read(&self) -> Value {
         self.stack.get_path(&self.path("")).await.expect(200)
     }
 
-    /// Changes it.
+    /// Patches the webhook.
     pub async fn patch(&self, patch: Value) -> Value {
         self.stack.patch(&self.path(""), patch).await.expect(200)
     }
 
-    /// Deletes it.
+    /// Deletes the webhook.
     pub async fn delete(&self) {
         self.stack.delete(&self.path("")).await.expect(204);
     }
 
-    /// Sends a test event, or the one given.
+    /// Sends a test event, or the given one. Returns the attempt.
     pub async fn test(&self, body: Value) -> Value {
         self.stack.post(&self.path("/test"), body).await.expect(200)["attempt"].take()
     }
 
-    /// Shows the request that this test's event would lead to.
+    /// Previews the request for an event.
     pub async fn render(&self, kind: &str, data: Value) -> Value {
         let event = self.stack.event(kind, data);
         self.stack

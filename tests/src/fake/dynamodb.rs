@@ -1,4 +1,4 @@
-//! One DynamoDB table with a primary key `pk`, `sk` and two indexes: `listing` over `list_pk`,
+//! Fake of one DynamoDB table with a primary key `pk`, `sk` and two indexes: `listing` over `list_pk`,
 //! `list_sk`, which holds whole items, and `status` over `status_pk`, `status_sk`, which holds keys
 //! and `awaited`.
 
@@ -16,48 +16,47 @@ use super::{
 /// `pk` and `sk`.
 pub type Key = (String, String);
 
-/// The table and what was written to it.
+/// The table and the writes to it.
 #[derive(Debug, Default)]
 pub struct Table {
     items: BTreeMap<Key, Item>,
     writes: Vec<RecordedWrite>,
-    /// `ClientRequestToken`s of transactions that were made: one that comes again is answered and
-    /// does nothing.
+    /// `ClientRequestToken`s of completed transactions. A repeated one succeeds without effect.
     transactions: BTreeSet<String>,
 }
 
 /// A write that took effect.
 #[derive(Debug, Clone)]
 pub struct RecordedWrite {
-    /// Of which item.
+    /// The key of the item.
     pub key: Key,
-    /// The item since then; `None` when it was deleted.
+    /// The item after the write, or `None` if it was deleted.
     pub item: Option<Item>,
-    /// When, by tokio's clock.
+    /// The time of the write, by tokio's clock.
     pub at: Instant,
 }
 
-/// The most that one page of a query reads, in bytes.
+/// The maximum that one page of a query reads, in bytes.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
-/// The largest item, in bytes.
+/// The maximum size of an item, in bytes.
 const MAX_BYTES: usize = 400 * 1024;
 
 impl Table {
-    /// Every write that took effect, in order.
+    /// Returns every write that took effect, in order.
     pub fn writes(&self) -> &[RecordedWrite] {
         &self.writes
     }
 
-    /// All that is there.
+    /// Returns all items.
     pub fn items(&self) -> &BTreeMap<Key, Item> {
         &self.items
     }
 
-    /// Puts an item there as if it had been written long ago.
+    /// Stores an item without recording a write.
     ///
     /// # Panics
-    /// When it has no key.
+    /// If the item has no key.
     pub fn seed(&mut self, item: Value) {
         let key = key_of(&item).expect("a key");
         let Value::Object(item) = item else {
@@ -78,7 +77,7 @@ impl Table {
             "BatchGetItem" => self.get_many(request),
             "TransactWriteItems" => self.transact(request),
             "Query" => self.query(request),
-            _ => panic!("DynamoDB's {operation} is nothing that the fake knows"),
+            _ => panic!("DynamoDB's {operation} is not supported by the fake"),
         }
     }
 
@@ -147,7 +146,7 @@ impl Table {
                     "Delete" => Write::of(write, Change::Delete),
                     "Update" => Write::of(write, Change::Update(write)),
                     "ConditionCheck" => Write::of(write, Change::Nothing),
-                    kind => panic!("{kind} is nothing that the fake knows"),
+                    kind => panic!("{kind} is not supported by the fake"),
                 }
             });
         let writes: Vec<Write<'_>> = writes.collect::<Result<_, _>>()?;
@@ -245,11 +244,11 @@ impl Table {
     }
 }
 
-/// What a write does to the item under its key.
+/// The change to the item under the key.
 enum Change<'a> {
     Put(&'a Item),
     Delete,
-    /// As the request's `UpdateExpression` says.
+    /// By the `UpdateExpression` of the request.
     Update(&'a Value),
     Nothing,
 }
@@ -321,7 +320,7 @@ impl<'a> Write<'a> {
     }
 }
 
-/// About how many bytes this takes in the table.
+/// Estimates the stored size in bytes.
 fn bytes(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),

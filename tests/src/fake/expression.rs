@@ -1,6 +1,6 @@
-//! DynamoDB's expressions, in the forms that our code uses: comparisons of attributes with values,
-//! `attribute_exists`, `attribute_not_exists`, `contains` and `size`, joined by `AND` and `OR`.
-//! Everything else is refused loudly, so that no test passes on a guess.
+//! Condition expressions of DynamoDB, in the forms that the table uses: comparisons of attributes
+//! with values, `attribute_exists`, `attribute_not_exists`, `contains` and `size`, joined by `AND`
+//! and `OR`. Any other form panics.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
@@ -9,8 +9,7 @@ use serde_json::{Map, Value};
 /// An item or a key, each attribute in DynamoDB's JSON, such as `{"S": "text"}`.
 pub type Item = Map<String, Value>;
 
-/// The attributes that may stand in an expression by their plain name; many others are reserved
-/// words.
+/// Attributes that expressions may name without a placeholder; many other names are reserved words.
 const PLAIN: [&str; 7] = [
     "pk",
     "sk",
@@ -21,14 +20,14 @@ const PLAIN: [&str; 7] = [
     "used_at",
 ];
 
-/// Where expressions stand in a request. The names and values that it defines are for all of them.
+/// The fields of a request that hold expressions. They share its names and values.
 const FIELDS: [&str; 3] = [
     "ConditionExpression",
     "KeyConditionExpression",
     "UpdateExpression",
 ];
 
-/// An expression with what its placeholders stand for.
+/// An expression with the values of its placeholders.
 #[derive(Debug)]
 pub struct Expression<'a> {
     text: &'a str,
@@ -37,10 +36,10 @@ pub struct Expression<'a> {
 }
 
 impl<'a> Expression<'a> {
-    /// The one in this field of a request, if it has one.
+    /// Returns the expression in a field of a request, if any.
     ///
     /// # Panics
-    /// When a placeholder is defined and not used, which DynamoDB refuses.
+    /// If a placeholder is defined and not used, which DynamoDB rejects.
     pub fn of(request: &'a Value, field: &str) -> Option<Self> {
         let (names, values) = (
             request.get("ExpressionAttributeNames"),
@@ -73,12 +72,12 @@ impl<'a> Expression<'a> {
         })
     }
 
-    /// Its words.
+    /// Splits the expression into words.
     pub(super) fn words(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.text.split_whitespace()
     }
 
-    /// The partition that a key condition is about: the first that it names.
+    /// Returns the partition that a key condition names first.
     pub(super) fn partition(&self) -> Option<&str> {
         let condition = ["list_", "status_"]
             .into_iter()
@@ -88,10 +87,10 @@ impl<'a> Expression<'a> {
         self.value(placeholder)["S"].as_str()
     }
 
-    /// Whether it is true of this item; of none, when there is none.
+    /// Evaluates the expression for an item, or for a missing item.
     ///
     /// # Panics
-    /// When it has a form that the fake does not know.
+    /// If the form is not supported.
     pub fn holds(&self, item: Option<&Item>) -> bool {
         // `AND` binds closer than `OR`. The `AND` of a `BETWEEN` belongs to it.
         self.text.split(" OR ").any(|part| {
@@ -102,7 +101,7 @@ impl<'a> Expression<'a> {
                 match words.next() {
                     None => return all,
                     Some("AND") => {}
-                    Some(word) => panic!("{word} in {} is nothing that the fake knows", self.text),
+                    Some(word) => panic!("{word} in {} is not supported by the fake", self.text),
                 }
             }
         })
@@ -135,7 +134,7 @@ impl<'a> Expression<'a> {
         }
         assert!(
             !negated,
-            "NOT in {} is nothing that the fake knows",
+            "NOT in {} is not supported by the fake",
             self.text
         );
         if let Some(name) = first
@@ -182,7 +181,7 @@ impl<'a> Expression<'a> {
                 let (low, high) = (ordering(bounds.0), ordering(bounds.2));
                 low.is_some_and(Ordering::is_ge) && high.is_some_and(Ordering::is_le)
             }
-            operator => panic!("{operator} in {} is nothing that the fake knows", self.text),
+            operator => panic!("{operator} in {} is not supported by the fake", self.text),
         }
     }
 
@@ -214,7 +213,7 @@ impl<'a> Expression<'a> {
 }
 
 /// # Panics
-/// When the two are of different types, or of one without an order here.
+/// If the values have different types, or a type without an order.
 fn compare(left: &Value, right: &Value) -> Ordering {
     let text =
         |value: &Value, kind: &str| value.get(kind).and_then(Value::as_str).map(str::to_owned);

@@ -1,10 +1,9 @@
-//! DynamoDB, SQS and Secrets Manager inside the test's process, as far as our functions use them.
+//! Fakes of DynamoDB, SQS and Secrets Manager in the test's process.
 //!
-//! In come the requests of the SDKs, whose HTTP client is replaced: what is under test is the
-//! production code down to the wire. Out go AWS's answers, with the guarantees that our code builds
-//! on: conditions, all-or-nothing transactions, the limits of SQS. What our code does not use is
-//! refused with a panic. Each call goes by a plan, which may let it fail, lose its answer, or end
-//! the process there.
+//! They replace the HTTP client of the SDKs, so that the production code is tested down to the
+//! wire. They keep the guarantees that the functions rely on: conditions, atomic transactions, the
+//! quotas of SQS. An operation that no function uses panics. A plan decides for each call whether
+//! it fails, loses its response, or ends the process.
 
 pub mod dynamodb;
 pub mod expression;
@@ -40,7 +39,7 @@ use platform::{aws::Aws, clock};
 use serde_json::{Map, Value, json};
 use tokio::{sync::Notify, time::Instant};
 
-/// The services. Clones are the same ones.
+/// The services. Clones share their state.
 #[derive(Clone)]
 pub struct Fake(Arc<Inner>);
 
@@ -53,13 +52,13 @@ struct Inner {
     latency: Mutex<Latency>,
 }
 
-/// How long a call is on its way; `None`: until others have had their turn.
+/// The latency of the next call. `None` yields to other tasks once.
 type Latency = Box<dyn FnMut() -> Option<Duration> + Send>;
 
-/// How many simulated processes there were.
+/// The number of simulated processes so far.
 static PROCESSES: AtomicUsize = AtomicUsize::new(0);
 
-/// What the services hold.
+/// The state of the services.
 #[derive(Debug, Default)]
 pub struct State {
     /// The table.
@@ -68,8 +67,8 @@ pub struct State {
     pub queues: sqs::Queues,
     /// The calls so far.
     pub calls: Vec<Call>,
-    /// What time it was when: the services then go by tokio's clock, whatever the processes take
-    /// for the time.
+    /// A time and its instant. If set, the services follow tokio's clock, whatever the clocks of the
+    /// processes show.
     pub since: Option<(Timestamp, Instant)>,
     /// The one secret of Secrets Manager.
     secret: Option<String>,
@@ -78,32 +77,32 @@ pub struct State {
 /// A call to a service.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Counts from 0, from when the calls were last cleared.
+    /// Index since the calls were last cleared, from 0.
     pub index: usize,
-    /// Such as `PutItem`.
+    /// The operation, such as `PutItem`.
     pub operation: String,
-    /// Its input.
+    /// The input.
     pub request: Value,
 }
 
-/// What becomes of a call.
+/// The planned outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultPlan {
-    /// It is answered.
+    /// The call succeeds or fails as AWS would respond.
     Answered,
     /// The process ends before the call takes effect.
     CrashBefore,
-    /// The process ends after it took effect, before its answer comes.
+    /// The process ends after the call took effect, before the response.
     CrashAfter,
-    /// It takes effect, and an error comes in place of the answer.
+    /// The call takes effect, and an error replaces the response.
     ResponseLost,
-    /// It fails without effect, with this error of AWS's.
+    /// The call fails without effect, with this error code of AWS.
     Fails(&'static str),
-    /// Half of a batch is left out; a transaction meets another one.
+    /// Half of a batch is left out; a transaction conflicts with another one.
     Partial,
 }
 
-/// A service says no.
+/// An error response of AWS.
 #[derive(Debug)]
 struct AwsError {
     code: &'static str,
@@ -158,12 +157,12 @@ impl fmt::Debug for Fake {
 }
 
 impl Fake {
-    /// A configuration for clients of these services. Calls are repeated as in production, but at
-    /// once.
+    /// Returns a configuration for clients of these services. Calls are retried as in production,
+    /// but without delay.
     pub fn aws(&self) -> Aws {
         let connector = SharedHttpConnector::new(self.clone());
-        // The SDK's clients for one region share how often they may repeat calls: those of each
-        // process have their own.
+        // The SDK's clients of one region share a budget of retries: each process gets its own
+        // region.
         let region = format!("fake-{}", PROCESSES.fetch_add(1, Ordering::Relaxed));
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -176,37 +175,37 @@ impl Fake {
         Aws::new(config.build())
     }
 
-    /// What the services hold. Nobody else gets at them until it is dropped: no call is answered,
-    /// and asking a second time in the same statement waits for ever.
+    /// Locks the state of the services. No call is answered until the guard is dropped, and a
+    /// second lock in the same statement deadlocks.
     ///
     /// # Panics
-    /// When a call has panicked before.
+    /// If a call has panicked before.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().expect("the fake has panicked")
     }
 
-    /// From now on, calls go by this plan.
+    /// Sets the plan of all later calls.
     ///
     /// # Panics
-    /// When a call has panicked before.
+    /// If a call has panicked before.
     pub fn plan(&self, plan: impl FnMut(&Call) -> FaultPlan + Send + 'static) {
         *self.0.plan.lock().expect("the fake has panicked") = Box::new(plan);
     }
 
-    /// From now on, each call is on its way for as long as this says, by tokio's clock.
+    /// Sets the latency of all later calls, by tokio's clock.
     ///
     /// # Panics
-    /// When a call has panicked before.
+    /// If a call has panicked before.
     pub fn latency(&self, latency: impl FnMut() -> Option<Duration> + Send + 'static) {
         *self.0.latency.lock().expect("the fake has panicked") = Box::new(latency);
     }
 
-    /// Told when the plan ends the process.
+    /// Returns the notification that the plan ends the process.
     pub fn crash(&self) -> Arc<Notify> {
         Arc::clone(&self.0.crash)
     }
 
-    /// How often each operation was called since the calls were last cleared.
+    /// Counts the calls of each operation since the calls were last cleared.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for call in &self.state().calls {
@@ -251,7 +250,7 @@ impl Fake {
         }
     }
 
-    /// Nothing comes back any more: who waits for this is to be dropped.
+    /// Ends the process: the future never completes, and the test drops it.
     async fn end(&self) -> ! {
         self.0.crash.notify_one();
         std::future::pending().await
@@ -274,10 +273,10 @@ impl State {
                     Ok(json!({}))
                 }
                 (operation, _) => {
-                    panic!("Secrets Manager's {operation} is nothing that the fake knows")
+                    panic!("Secrets Manager's {operation} is not supported by the fake")
                 }
             },
-            _ => panic!("{service} is nothing that the fake knows"),
+            _ => panic!("{service} is not supported by the fake"),
         }
     }
 }
@@ -293,7 +292,7 @@ impl HttpConnector for Fake {
         let answer = self.clone().answer(target, input);
         let latency = (self.0.latency.lock().expect("the fake has panicked"))();
         HttpConnectorFuture::new(async move {
-            // Others come in between, as they would while a request is on its way.
+            // Other tasks run during the request, as they would in production.
             match latency {
                 Some(time) => tokio::time::sleep(time).await,
                 None => tokio::task::yield_now().await,
@@ -310,7 +309,7 @@ fn response(status: u16, body: &Value) -> HttpResponse {
     )
 }
 
-/// Between two tries no time passes.
+/// Retries without delay.
 #[derive(Debug)]
 struct NoSleep;
 

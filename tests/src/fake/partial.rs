@@ -1,14 +1,14 @@
-//! Batches of which half is left out, and transactions that meet others.
+//! Batches of which half is left out, and conflicting transactions.
 
 use serde_json::{Value, json};
 
 use super::{AwsError, Call};
 
-/// What an answer says of the half that was left out, under the name of a field.
+/// The response field that reports the omitted half, and its value.
 type LeftOut = Option<(&'static str, Value)>;
 
-/// The call without the second half of its batch, and what is to be said of that half. One alone is
-/// no half.
+/// Removes the second half of a call's batch, and returns how the response reports it. A batch of
+/// one stays whole.
 pub(super) fn halved(mut call: Call) -> (Call, LeftOut) {
     let left_out = match call.operation.as_str() {
         "SendMessageBatch" => {
@@ -36,7 +36,7 @@ pub(super) fn halved(mut call: Call) -> (Call, LeftOut) {
     (call, left_out)
 }
 
-/// The answer, with what was left out.
+/// Adds the omitted half to a response.
 pub(super) fn with(mut answer: Value, left_out: LeftOut) -> Value {
     if let Some((field, left_out)) = left_out {
         answer[field] = left_out;
@@ -44,7 +44,7 @@ pub(super) fn with(mut answer: Value, left_out: LeftOut) -> Value {
     answer
 }
 
-/// What a transaction is told that meets another one on its first item.
+/// The error of a transaction that conflicts with another one on its first item.
 pub(super) fn conflict(request: &Value) -> AwsError {
     let writes = request["TransactItems"].as_array().map_or(1, Vec::len);
     let code = |index| json!({"Code": if index == 0 { "TransactionConflict" } else { "None" }});

@@ -14,10 +14,10 @@ use serde_json::json;
 use super::system::{System, allow};
 
 impl System {
-    /// Adds a provider of SMS at the receiver's path `name`, which reports.
+    /// Adds an SMS provider that sends to the receiver's path `name` and reports deliveries.
     ///
     /// # Panics
-    /// When the name is taken.
+    /// If the name is taken.
     pub async fn provider(&self, name: &str) -> StoredProvider {
         let settings = json!({
             "name": name, "provider_id": name, "channel": "sms", "send_url": self.receiver.url_of(name), "api_key": "k",

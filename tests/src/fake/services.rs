@@ -19,7 +19,7 @@ impl System {
     /// Adds an active user.
     ///
     /// # Panics
-    /// When there is one of this id.
+    /// If the id is taken.
     pub async fn user(&self, id: UserId) {
         let settings = user::Settings {
             name: id.to_string(),
@@ -39,10 +39,10 @@ impl System {
             .expect("created");
     }
 
-    /// Adds a service at `server_url`. With an inbound key it is for that key's user.
+    /// Adds a service at `server_url`, for the user of the inbound key if there is one.
     ///
     /// # Panics
-    /// When the settings are wrong.
+    /// If the settings are invalid.
     pub async fn service(
         &self,
         server_url: &str,
@@ -80,10 +80,10 @@ impl System {
         .await
     }
 
-    /// Hands a service over to another user. Its inbound key stays.
+    /// Transfers a service to another user. Its inbound key stays.
     ///
     /// # Panics
-    /// When the service is not there.
+    /// If the service does not exist.
     pub async fn hand_over(&self, before: &StoredService, user: UserId) {
         let settings = Settings {
             user_id: Some(user),

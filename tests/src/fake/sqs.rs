@@ -1,5 +1,5 @@
-//! SQS queues, standard ones: a message stays until it is deleted, is hidden while a
-//! consumer works on it, and comes again if it is not deleted in time.
+//! Fake of SQS standard queues: a message stays until it is deleted, is hidden while a consumer works
+//! on it, and is redelivered if it is not deleted in time.
 
 use std::collections::BTreeSet;
 
@@ -24,12 +24,12 @@ pub enum Name {
 impl Name {
     const ALL: [Self; 4] = [Self::Events, Self::Deliveries, Self::Retries, Self::Dead];
 
-    /// Its URL.
+    /// Returns the URL.
     pub fn url(self) -> String {
         format!("https://sqs.us-east-1.amazonaws.com/123456789012/{self:?}")
     }
 
-    /// Its ARN.
+    /// Returns the ARN.
     pub fn arn(self) -> String {
         format!("arn:aws:sqs:us-east-1:123456789012:{self:?}")
     }
@@ -38,49 +38,49 @@ impl Name {
 /// A message on a queue.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its queue.
+    /// The queue.
     pub queue: Name,
-    /// Its text.
+    /// The body.
     pub body: String,
     /// The delay that it was sent with, in seconds.
     pub delay_seconds: i64,
     /// When it can be received.
     pub visible_at: Timestamp,
-    /// How often it was received.
+    /// The number of receives.
     pub received: u32,
-    /// The queue that it was moved from to `dead`, if it was.
+    /// The queue that SQS moved it from to `dead`, if any.
     pub moved_from: Option<Name>,
-    /// Its attributes.
+    /// The message attributes.
     pub attributes: Value,
 }
 
 impl Message {
-    /// Whether the sweeper sends it back from `dead`: SQS moved it there, and not too often.
-    pub fn is_to_be_redriven(&self) -> bool {
+    /// Whether the sweeper redrives it: SQS moved it to `dead`, and not too often.
+    pub fn should_redrive(&self) -> bool {
         let redrives = self.attributes["redrives"]["StringValue"]
             .as_str()
             .and_then(|count| count.parse::<u32>().ok());
         self.moved_from.is_some() && redrives.unwrap_or(0) < 3
     }
 
-    /// The handle of its latest receive.
+    /// Returns the receipt handle of the latest receive.
     pub fn receipt(&self) -> String {
         format!("{}/{}", self.id, self.received)
     }
 
-    /// Its text as JSON; null when it is none.
+    /// Returns the body as JSON, or null.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 }
 
-/// How long a received message is hidden: 6 times 60 s, as the template has it.
+/// The visibility timeout of the template: six times 60 s.
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
-/// After so many receives without a delete, a message goes to `dead`, as the template has it.
+/// The maximum number of receives in the template, after which a message moves to `dead`.
 pub const MAX_RECEIVED: u32 = 200;
-/// The largest message, and the largest sum of a batch, in bytes.
+/// The maximum size of a message and of a batch, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
 /// All queues.
@@ -88,7 +88,7 @@ const MAX_BYTES: usize = 1 << 20;
 pub struct Queues {
     messages: Vec<Message>,
     sent: Vec<Message>,
-    most_received: u32,
+    max_receives: u32,
 }
 
 impl Default for Queues {
@@ -96,28 +96,28 @@ impl Default for Queues {
         Self {
             messages: Vec::new(),
             sent: Vec::new(),
-            most_received: MAX_RECEIVED,
+            max_receives: MAX_RECEIVED,
         }
     }
 }
 
 impl Queues {
-    /// Sets after how many receives a message goes to `dead`.
-    pub fn give_up_after(&mut self, receives: u32) {
-        self.most_received = receives;
+    /// Sets the maximum number of receives, after which a message moves to `dead`.
+    pub fn set_max_receives(&mut self, receives: u32) {
+        self.max_receives = receives;
     }
 
-    /// After how many receives a message goes to `dead`.
-    pub fn most_received(&self) -> u32 {
-        self.most_received
+    /// Returns the maximum number of receives.
+    pub fn max_receives(&self) -> u32 {
+        self.max_receives
     }
 
-    /// Every message that was ever sent, in order.
+    /// Returns every message ever sent, in order.
     pub fn sent(&self) -> &[Message] {
         &self.sent
     }
 
-    /// What is on a queue by now, hidden or not.
+    /// Returns the messages on a queue, visible or not.
     pub fn on(&self, queue: Name) -> Vec<Message> {
         self.messages
             .iter()
@@ -126,7 +126,7 @@ impl Queues {
             .collect()
     }
 
-    /// When the next message becomes visible on a queue with a consumer, and which queue.
+    /// Returns when the next message on a queue with a consumer becomes visible, and the queue.
     pub fn next(&self) -> Option<(Timestamp, Name)> {
         let worked = self
             .messages
@@ -137,8 +137,8 @@ impl Queues {
             .min()
     }
 
-    /// Up to 10 visible messages, hidden from now on. One that came too often goes to `dead`
-    /// instead.
+    /// Receives up to 10 visible messages and hides them. Moves a message received too often to
+    /// `dead` instead.
     pub fn receive(&mut self, queue: Name, now: Timestamp) -> Vec<Message> {
         let visible = self
             .messages
@@ -148,7 +148,7 @@ impl Queues {
         for message in visible.take(10) {
             message.received += 1;
             message.visible_at = now + VISIBILITY;
-            if queue != Name::Dead && message.received > self.most_received {
+            if queue != Name::Dead && message.received > self.max_receives {
                 (message.moved_from, message.queue) = (Some(queue), Name::Dead);
                 (message.received, message.visible_at) = (0, now);
             } else {
@@ -158,13 +158,13 @@ impl Queues {
         batch
     }
 
-    /// Removes the messages that were worked on.
+    /// Deletes messages.
     pub fn delete(&mut self, ids: &BTreeSet<&str>) {
         self.messages
             .retain(|message| !ids.contains(message.id.as_str()));
     }
 
-    /// Puts a message on a queue once more, as a message of its own.
+    /// Enqueues a copy of a message, as a separate message.
     pub fn copy(&mut self, message: &Message) {
         self.store(
             message.queue,
@@ -174,20 +174,20 @@ impl Queues {
         );
     }
 
-    /// Begins at another message from now on: standard queues keep no order.
+    /// Rotates the order of messages: standard queues guarantee none.
     pub fn turn(&mut self, by: usize) {
         let count = self.messages.len().max(1);
         self.messages.rotate_left(by % count);
     }
 
-    /// Keeps a message back: it is not received before then.
-    pub fn keep_back(&mut self, id: &str, until: Timestamp) {
+    /// Hides a message until this time at least.
+    pub fn hide_until(&mut self, id: &str, until: Timestamp) {
         for message in self.messages.iter_mut().filter(|message| message.id == id) {
             message.visible_at = message.visible_at.max(until);
         }
     }
 
-    /// Moves a message from `dead` back to where it was received too often.
+    /// Moves a message from `dead` back to its queue.
     pub fn redrive(&mut self, id: &str, queue: Name, now: Timestamp) {
         for message in self.messages.iter_mut().filter(|message| message.id == id) {
             (message.queue, message.visible_at, message.received) = (queue, now, 0);
@@ -202,7 +202,7 @@ impl Queues {
         }
     }
 
-    /// The message on `queue` of this receipt, unless it was received again since.
+    /// Finds the message of a receipt handle, unless it was received again since.
     fn received(&mut self, queue: Name, receipt: &Value) -> Option<&mut Message> {
         self.messages
             .iter_mut()
@@ -286,7 +286,7 @@ impl Queues {
                 let (found, rest) = found.split_at(most.min(found.len()));
                 assert!(rest.is_empty(), "ten are asked for");
                 for message in found {
-                    self.keep_hidden(&message.id, now + hidden);
+                    self.set_visible_at(&message.id, now + hidden);
                 }
                 let shown: Vec<Value> = found.iter().map(shown).collect();
                 Ok(json!({"Messages": shown}))
@@ -298,7 +298,7 @@ impl Queues {
                 self.delete(&id.iter().map(String::as_str).collect());
                 Ok(json!({}))
             }
-            _ => panic!("SQS's {operation} is nothing that the fake knows"),
+            _ => panic!("SQS's {operation} is not supported by the fake"),
         }
     }
 
@@ -316,7 +316,7 @@ impl Queues {
         id
     }
 
-    fn keep_hidden(&mut self, id: &str, until: Timestamp) {
+    fn set_visible_at(&mut self, id: &str, until: Timestamp) {
         for message in self.messages.iter_mut().filter(|message| message.id == id) {
             message.visible_at = until;
         }
@@ -348,7 +348,7 @@ impl Queues {
     }
 }
 
-/// A message as its receiver sees it.
+/// Renders a message as `ReceiveMessage` returns it.
 fn shown(message: &Message) -> Value {
     let mut system = json!({"ApproximateReceiveCount": message.received.to_string()});
     if let Some(queue) = message.moved_from {

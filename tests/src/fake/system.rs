@@ -1,5 +1,5 @@
-//! The whole system without its edges: dispatch and delivery as they run in production, over the
-//! fake services, a real receiver and a clock that leaps from one message to the next.
+//! The asynchronous system: dispatch and delivery as in production, over the fake services, with a
+//! real receiver and a clock that jumps from one message to the next.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -37,26 +37,26 @@ use crate::receiver::Receiver;
 
 /// The system.
 pub struct System {
-    /// Its services.
+    /// The fakes of AWS.
     pub fake: Fake,
-    /// Who gets its calls.
+    /// The receiver of its calls.
     pub receiver: Receiver,
     /// The dispatch function.
     pub dispatch: dispatch::App,
     /// The delivery function.
     pub delivery: delivery::App,
-    /// How often a process ended on the way.
+    /// The number of processes that ended during their work.
     pub crashes: usize,
-    /// How long an invocation may take.
+    /// The timeout of an invocation.
     pub timeout: Duration,
     now: Timestamp,
     crash: Arc<Notify>,
 }
 
-/// More batches than any test needs.
+/// The maximum number of batches of a run; no test needs as many.
 const MAX_STEPS: usize = 5_000;
 
-/// Where requests may go in a test: any port of this machine.
+/// Returns the egress policy of tests: any port of this machine.
 ///
 /// # Panics
 /// Never.
@@ -65,11 +65,11 @@ pub fn allow() -> AllowList {
 }
 
 impl System {
-    /// A new system without webhooks, at the begin of 2026. Those that share `egress` share its
-    /// connections; it belongs to one test, as they belong to its runtime.
+    /// Starts a system without webhooks at the start of 2026. Systems that share `egress` share its
+    /// connections, which belong to one test's runtime.
     ///
     /// # Panics
-    /// When it can't be built.
+    /// If the keyring cannot be created.
     pub async fn new(egress: &Egress) -> Self {
         let fake = Fake::default();
         let receiver = Receiver::with_crash(fake.crash());
@@ -92,7 +92,7 @@ impl System {
         system
     }
 
-    /// The time.
+    /// Returns the time.
     pub fn time(&self) -> Timestamp {
         self.now
     }
@@ -103,12 +103,12 @@ impl System {
         self.receiver.set_time(now);
     }
 
-    /// Counts calls from 0 again.
+    /// Clears the recorded calls.
     pub fn begin_count(&self) {
         self.fake.state().calls.clear();
     }
 
-    /// Does something at the system's time.
+    /// Runs a future at the system's time.
     pub fn at<'a, F: Future + 'a>(&self, work: F) -> LocalBoxFuture<'a, F::Output> {
         Box::pin(clock::at(self.now, work))
     }
@@ -117,7 +117,7 @@ impl System {
     /// say otherwise.
     ///
     /// # Panics
-    /// When the settings are wrong.
+    /// If the settings are invalid.
     pub async fn webhook(&self, name: &str, fields: Value) -> Webhook {
         let mut settings =
             json!({"name": name, "url": self.receiver.url_of(name), "events": ["message"]});
@@ -138,10 +138,10 @@ impl System {
         .await
     }
 
-    /// Changes a webhook as `change` says.
+    /// Changes a stored webhook.
     ///
     /// # Panics
-    /// When there is none.
+    /// If it does not exist.
     pub async fn change(&self, id: WebhookId, change: impl FnOnce(Webhook, Timestamp) -> Webhook) {
         self.at(async {
             let before = self.stored_webhook(id).await.expect("a webhook");
@@ -154,20 +154,20 @@ impl System {
         .await;
     }
 
-    /// The webhook as it is stored.
+    /// Reads a stored webhook.
     ///
     /// # Panics
-    /// When it can't be read.
+    /// If the read fails.
     pub async fn stored_webhook(&self, id: WebhookId) -> Option<Webhook> {
         self.at(self.table().webhook(id, &self.delivery.keys))
             .await
             .expect("read")
     }
 
-    /// Puts an event on its queue, as the API does.
+    /// Enqueues an event, as the API does.
     ///
     /// # Panics
-    /// When it can't be sent.
+    /// If the send fails.
     pub async fn publish(&self, kind: &str, data: Value) -> Event {
         let kind = EventType::parse(kind).expect("a type");
         let event = Event {
@@ -182,10 +182,10 @@ impl System {
         event
     }
 
-    /// Puts a text on a queue.
+    /// Enqueues a text.
     ///
     /// # Panics
-    /// When it can't be sent.
+    /// If the send fails.
     pub async fn put(&self, queue: Name, body: String) {
         let queue = Clients::new(&self.fake).queue(queue);
         self.at(queue.send(OutgoingMessage {
@@ -197,38 +197,39 @@ impl System {
         .expect("sent");
     }
 
-    /// What is known of a delivery, as the API reads it.
+    /// Reads a delivery with its attempts, as the API does.
     ///
     /// # Panics
-    /// When it can't be read.
+    /// If the read fails.
     pub async fn history(&self, id: DeliveryId) -> Option<(Delivery, Vec<Attempt>)> {
         self.at(self.table().delivery_with_attempts(id))
             .await
             .expect("read")
     }
 
-    /// An event that was dispatched.
+    /// Reads a dispatched event.
     ///
     /// # Panics
-    /// When it can't be read.
+    /// If the read fails.
     pub async fn event(&self, event: &Event) -> Option<Dispatched> {
         self.at(self.table().event(event.id)).await.expect("read")
     }
 
-    /// Works until nothing is left on the queues, leaping over every wait.
+    /// Works until the queues are empty, skipping every delay.
     ///
     /// # Panics
-    /// When there is no end.
+    /// If the queues do not get empty.
     pub async fn run(&mut self) {
         for _ in 0..MAX_STEPS {
             if self.step().await.is_none() {
                 return;
             }
         }
-        panic!("this goes on for ever");
+        panic!("the queues do not get empty");
     }
 
-    /// As [`System::step`], but only these queues are worked on, and now.
+    /// Works on one batch of the first of these queues that has visible messages, without skipping a
+    /// delay.
     pub async fn step_on(&mut self, queues: &[Name]) -> Option<(Name, Vec<Message>)> {
         for queue in queues {
             let batch = self.fake.state().queues.receive(*queue, self.now);
@@ -240,12 +241,12 @@ impl System {
         None
     }
 
-    /// A new process of the sweeper.
+    /// Starts a process of the sweeper.
     pub fn sweeper(&self) -> sweeper::App {
         functions::sweeper(&self.fake, self.table().clone())
     }
 
-    /// Leaps to the next message and works on one batch. `None` when there is no message.
+    /// Skips to the next message and works on one batch. Returns `None` if the queues are empty.
     pub async fn step(&mut self) -> Option<(Name, Vec<Message>)> {
         let (at, queue) = self.fake.state().queues.next()?;
         self.set_time(self.now.max(at));
@@ -254,8 +255,8 @@ impl System {
         Some((queue, batch))
     }
 
-    /// Gives a batch to the function that the queue belongs to, and deletes what that did not name.
-    /// When the process ends on the latency, nothing is deleted, and a new process takes its place.
+    /// Invokes the queue's function with a batch, and deletes the messages that it does not report
+    /// as failed. If its process ends, it deletes none and starts a new process.
     pub async fn work(&mut self, queue: Name, batch: &[Message]) -> Option<SqsBatchResponse> {
         let records = sqs_event(batch);
         let deadline = Deadline::after(self.timeout);
@@ -291,11 +292,11 @@ impl System {
         answer
     }
 
-    /// Asks for another try of a delivery, as the API does for a call with these `hops`. `None`
-    /// when the process ends on the latency, or a call fails.
+    /// Retries a delivery manually, as the API does for a request with these `hops`. Returns `None`
+    /// if the process ends or a call fails.
     ///
     /// # Panics
-    /// When there is no such delivery, or it changes at the same time.
+    /// If there is no such delivery, or it changes at the same time.
     pub async fn retry(&mut self, id: DeliveryId, hops: u8) -> Option<Delivery> {
         let was = self
             .at(self.table().delivery(id))
@@ -319,7 +320,7 @@ impl System {
         }
     }
 
-    /// Puts new processes in the place of the old ones: nothing is in their memory.
+    /// Replaces dispatch and delivery by new processes with empty memory.
     pub fn restart(&mut self) {
         (self.dispatch, self.delivery) = workers(&self.fake, &self.delivery.egress.clone());
     }
@@ -329,15 +330,15 @@ impl System {
     }
 }
 
-/// How long a function may take, as the template has it.
+/// The functions' timeout in the template.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The deadline of an invocation that begins now.
+/// Returns the deadline of an invocation that starts now.
 pub fn deadline() -> Deadline {
     Deadline::after(TIMEOUT)
 }
 
-/// A batch as Lambda gives it to a function.
+/// Converts a batch into the event of a function.
 pub fn sqs_event(batch: &[Message]) -> SqsEvent {
     let mut event = SqsEvent::default();
     event.records = batch
@@ -358,7 +359,7 @@ pub fn sqs_event(batch: &[Message]) -> SqsEvent {
     event
 }
 
-/// The audit entry of a change that the system makes.
+/// Returns the audit entry of a change by the system.
 pub fn entry(webhook: &Webhook) -> Entry {
     audit::entry(Actor::System, "webhook.changed", &webhook.id, Vec::new())
 }

@@ -1,16 +1,16 @@
-//! DynamoDB's update expressions, in the forms that our code uses: `SET name = :value`, `SET name =
+//! Update expressions of DynamoDB, in the forms that the table uses: `SET name = :value`, `SET name =
 //! name + :value`, `SET name = list_append(name, :value)`, `ADD name :value` and `REMOVE name`, one
-//! after another. Everything else is refused loudly.
+//! after another. Any other form panics.
 
 use serde_json::{Value, json};
 
 use super::expression::{Expression, Item};
 
-/// The item after the update.
+/// Returns the item after the update.
 ///
 /// # Panics
-/// When the expression has a form that the fake does not know or a clause twice, which DynamoDB
-/// refuses, or counts on from what is no number.
+/// If the form is not supported, a clause is repeated, which DynamoDB rejects, or an operand is not
+/// a number.
 pub(super) fn updated(before: &Item, update: &Expression<'_>) -> Item {
     let mut item = before.clone();
     let words: Vec<&str> = update.words().collect();
@@ -55,7 +55,7 @@ pub(super) fn updated(before: &Item, update: &Expression<'_>) -> Item {
                     left,
                 )
             }
-            _ => panic!("{rest:?} is nothing that the fake knows"),
+            _ => panic!("{rest:?} is not supported by the fake"),
         };
         item.insert(update.name(name).to_owned(), value);
         rest = left;

@@ -1,8 +1,7 @@
 //! A stack whose functions can be killed and cut off from AWS.
 //!
-//! It is another one than [`Stack::get`] gives, in `target/fault-stack`, so that the tests of that
-//! one notice nothing. Its functions reach the emulator through a [`Proxy`]. Tests have it one
-//! after the other, since faults meet all of it.
+//! It is separate from the stack of [`Stack::get`], in `target/fault-stack`. Its functions reach the
+//! emulator through a [`Proxy`]. Tests use it one at a time, since faults affect all of it.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -27,25 +26,24 @@ use crate::{
 
 const DIRECTORY: &str = "fault-stack";
 
-/// After how many receives a message is a dead letter, as the template has it.
+/// The maximum number of receives in the template, after which a message is a dead letter.
 pub const RECEIVES: u32 = 200;
 
-/// Seconds until a message comes again that a function failed on: short, but longer than a batch
-/// takes that is well.
+/// The visibility timeout in seconds: short, but longer than a successful batch takes.
 pub const VISIBILITY: u32 = 8;
 
-/// The stack, for one test alone.
+/// Exclusive use of the stack by one test.
 #[derive(Debug)]
 pub struct Faulty {
     /// The stack.
     pub stack: Stack,
-    /// What the functions' calls to AWS pass.
+    /// The proxy of the functions' calls to AWS.
     pub proxy: &'static Proxy,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Faulty {
-    /// Waits until no other test uses it, starts it if necessary, and switches all faults off.
+    /// Waits until no other test uses it, starts it if necessary, and disables all faults.
     pub async fn get() -> Self {
         static SHARED: OnceLock<(Proxy, Shared)> = OnceLock::new();
         static ALONE: Mutex<()> = Mutex::const_new(());
@@ -62,10 +60,10 @@ impl Faulty {
         faulty
     }
 
-    /// Kills every process of a function (`"delivery"`) as the kernel does when memory runs out,
-    /// and tells how many.
+    /// Kills every process of a function (`"delivery"`) as the kernel does when memory runs out.
+    /// Returns their number.
     ///
-    /// They are found by their program, which lies in this stack's own directory.
+    /// The processes are found by their program in this stack's directory.
     pub fn kill(&self, function: &str) -> usize {
         let programs = local::root()
             .join("target")
@@ -93,7 +91,7 @@ impl Faulty {
         .count()
     }
 
-    /// Sets after how many seconds messages of the working queues come again.
+    /// Sets the visibility timeout of the working queues, in seconds.
     pub async fn set_visibility(&self, seconds: u32) {
         let queues = self.stack.queues();
         for queue in [&queues.events, &queues.deliveries, &queues.retries] {
@@ -107,7 +105,7 @@ impl Faulty {
         }
     }
 
-    /// Sets after how many receives SQS moves a message of the working queues to the dead letters.
+    /// Sets the maximum number of receives of the working queues.
     pub async fn set_receives(&self, count: u32) {
         let queues = self.stack.queues();
         let attributes = json!({"QueueUrl": queues.dead, "AttributeNames": ["QueueArn"]});
@@ -132,8 +130,8 @@ impl Faulty {
         self.all(webhook, published, "succeeded").await;
     }
 
-    /// Waits until these events' deliveries to the webhook all have this status, and it has no
-    /// others that have it.
+    /// Waits until these events' deliveries to the webhook all have this status, and no
+    /// other deliveries to it do.
     pub async fn all(&self, webhook: &Webhook, published: &BTreeMap<String, u64>, status: &str) {
         let path = format!("/v1/deliveries?webhook_id={}&status={status}", webhook.id);
         let all = async || {
@@ -152,7 +150,7 @@ impl Faulty {
         );
     }
 
-    /// Waits until nothing is on the queue of this URL.
+    /// Waits until the queue of this URL is empty.
     pub async fn until_empty(&self, queue: &str) {
         let empty = async || {
             let count = self.count(queue).await;
@@ -165,7 +163,7 @@ impl Faulty {
         self.stack.until(&format!("{queue} is empty"), empty).await;
     }
 
-    /// How many messages are on the queue of this URL.
+    /// Counts the messages on the queue of this URL.
     pub async fn count(&self, queue: &str) -> usize {
         let names = ["", "NotVisible", "Delayed"]
             .map(|which| format!("ApproximateNumberOfMessages{which}"));

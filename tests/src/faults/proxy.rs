@@ -1,8 +1,7 @@
-//! What stands between the functions and the emulator, and fails some of their calls as AWS does.
+//! Proxy between the functions and the emulator that fails some calls as AWS does.
 //!
-//! In come the SDKs' calls, one on each connection; they are passed on as they are, or answered
-//! with an error, or passed on and never answered. Which ones is a matter of a seed and of the
-//! call's number.
+//! It takes one call per connection, and forwards it, responds with an error, or forwards it and
+//! drops the response. A seed and the number of the call decide which.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +12,7 @@ use std::{
     thread,
 };
 
-/// The proxy; it runs as long as the process.
+/// The proxy. It runs until the process ends.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -33,7 +32,7 @@ struct State {
     met: BTreeMap<(String, Option<Fault>), usize>,
 }
 
-/// Which calls fail.
+/// The selection of calls that fail.
 #[derive(Debug, Default, Clone, Copy)]
 enum Rule {
     #[default]
@@ -45,21 +44,21 @@ enum Rule {
     Actions(&'static [&'static str]),
 }
 
-/// How a call fails.
+/// The way a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// 400: too many calls.
+    /// 400: throttling.
     Throttled,
-    /// 500.
+    /// 500: internal error.
     Broken,
-    /// It takes effect, and the connection ends without an answer.
+    /// The call takes effect, and the connection closes without a response.
     ResponseLost,
-    /// 400: the role has no such right. It is no use to repeat the call.
+    /// 400: access denied. Retries do not help.
     Denied,
 }
 
-/// The faults that pass.
-pub const PASSING: [Fault; 3] = [Fault::Throttled, Fault::Broken, Fault::ResponseLost];
+/// The transient faults.
+pub const TRANSIENT: [Fault; 3] = [Fault::Throttled, Fault::Broken, Fault::ResponseLost];
 
 impl Proxy {
     pub(super) fn start(emulator: u16) -> Self {
@@ -84,13 +83,12 @@ impl Proxy {
         self.port
     }
 
-    /// Lets all calls pass from now on, and forgets what it counted.
+    /// Disables all faults and resets the counters.
     pub fn mend(&self) {
         *self.inner.state() = State::default();
     }
 
-    /// Fails so many calls in a hundred from now on, chosen by the seed, in each of the ways that
-    /// pass.
+    /// Fails a percentage of later calls with every transient fault, chosen by the seed.
     pub fn fail(&self, percent: u64, seed: u64) {
         *self.inner.state() = State {
             rule: Rule::Some { percent, seed },
@@ -98,7 +96,7 @@ impl Proxy {
         };
     }
 
-    /// Denies these actions (`"Query"`) from now on.
+    /// Denies these actions (`"Query"`) to later calls.
     pub fn deny(&self, actions: &'static [&'static str]) {
         *self.inner.state() = State {
             rule: Rule::Actions(actions),
@@ -106,7 +104,7 @@ impl Proxy {
         };
     }
 
-    /// How many calls to a service (`"DynamoDB"`) met this fault, or passed.
+    /// Counts the calls to a service (`"DynamoDB"`) that met this fault, or succeeded.
     pub fn met(&self, service: &str, fault: Option<Fault>) -> usize {
         self.inner
             .state()
@@ -126,7 +124,7 @@ impl Inner {
         let Some(request) = Request::read(&mut client)? else {
             return Ok(());
         };
-        let fault = self.fault(&request);
+        let fault = self.choose_fault(&request);
         match fault {
             None => client.write_all(&self.forward(&request)?)?,
             Some(Fault::ResponseLost) => drop(self.forward(&request)?),
@@ -145,7 +143,7 @@ impl Inner {
         client.shutdown(Shutdown::Both)
     }
 
-    fn fault(&self, request: &Request) -> Option<Fault> {
+    fn choose_fault(&self, request: &Request) -> Option<Fault> {
         let mut state = self.state();
         let fault = match state.rule {
             Rule::None => None,
@@ -162,7 +160,7 @@ impl Inner {
         fault
     }
 
-    /// The emulator's answer, made the last one on its connection.
+    /// Forwards a call. Returns the emulator's response, which closes the connection.
     fn forward(&self, request: &Request) -> io::Result<Vec<u8>> {
         let mut emulator = TcpStream::connect((Ipv4Addr::LOCALHOST, self.emulator))?;
         emulator.write_all(&last(&request.bytes))?;
@@ -177,7 +175,7 @@ fn chosen(percent: u64, seed: u64, call: u64) -> Option<Fault> {
     (seed, call).hash(&mut hasher);
     let chance = hasher.finish();
     let kind = usize::try_from(chance / 100 % 3).expect("small");
-    (chance % 100 < percent).then_some(PASSING[kind])
+    (chance % 100 < percent).then_some(TRANSIENT[kind])
 }
 
 fn error(status: u16, code: &str) -> Vec<u8> {
@@ -190,8 +188,7 @@ fn error(status: u16, code: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A message with the header that makes it the last one on its connection, in place of any that
-/// says otherwise.
+/// Sets `connection: close` in a message, which makes it the last one on its connection.
 fn last(message: &[u8]) -> Vec<u8> {
     let (head, body) = message.split_at(end_of_head(message).unwrap_or(message.len()));
     let head = String::from_utf8_lossy(head);
@@ -201,7 +198,7 @@ fn last(message: &[u8]) -> Vec<u8> {
     [lines.join("\r\n").as_bytes(), body].concat()
 }
 
-/// A call as it came.
+/// A raw call.
 struct Request {
     bytes: Vec<u8>,
     service: String,
@@ -209,7 +206,7 @@ struct Request {
 }
 
 impl Request {
-    /// The connection's first call; none where there is none.
+    /// Reads the first call on a connection, if any.
     fn read(client: &mut TcpStream) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         let mut buffer = [0; 16 * 1024];
@@ -265,7 +262,7 @@ mod tests {
     fn seeded_faults_have_the_requested_rate_and_every_kind() {
         let faults: Vec<_> = (0..3000).filter_map(|call| chosen(20, 1, call)).collect();
         assert!((500..700).contains(&faults.len()), "{}", faults.len());
-        for fault in PASSING {
+        for fault in TRANSIENT {
             let count = faults.iter().filter(|found| **found == fault).count();
             assert!((150..250).contains(&count), "{fault:?}: {count}");
         }

@@ -1,7 +1,7 @@
 //! Calls to AWS that fail, now and then.
 
 use tests::{
-    faults::{Faulty, proxy::PASSING},
+    faults::{Faulty, proxy::TRANSIENT},
     load::{counted, publish_many},
     receiver::Receiver,
 };
@@ -28,7 +28,7 @@ async fn every_event_is_delivered_while_a_fifth_of_all_calls_fail() {
 
     for service in ["DynamoDB", "AmazonSQS"] {
         let passed = faulty.proxy.met(service, None);
-        let failed = PASSING.map(|fault| faulty.proxy.met(service, Some(fault)));
+        let failed = TRANSIENT.map(|fault| faulty.proxy.met(service, Some(fault)));
         assert!(
             failed.iter().all(|count| *count > 0),
             "{service}: {failed:?}"

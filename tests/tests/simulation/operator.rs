@@ -119,7 +119,7 @@ impl Operator {
                 .await;
             let left = self.fake.state().queues.on(Name::Dead);
             let is_left = |letter: &Message| {
-                letter.is_to_be_redriven() && left.iter().any(|left| left.id == letter.id)
+                letter.should_redrive() && left.iter().any(|left| left.id == letter.id)
             };
             let well = faults == 0 && swept.is_some_and(|swept| swept.is_ok());
             Done::Sweep {

@@ -87,7 +87,7 @@ impl System {
     /// A new system with these webhooks.
     pub(super) async fn new(hooks: &[Hook], faults: Faults) -> Self {
         let fake = Fake::default();
-        fake.state().queues.give_up_after(faults.receives);
+        fake.state().queues.set_max_receives(faults.receives);
         fake.state().since = Some((clock::now(), Instant::now()));
         let (history, faults) = (History::default(), Arc::new(Mutex::new(faults)));
         let behaviors: Vec<_> = hooks
@@ -394,7 +394,7 @@ impl System {
             }
             if happens(late) {
                 let until = sent.visible_at + later(if below(4) == 0 { 20_000 } else { 60 });
-                state.queues.keep_back(&sent.id, until);
+                state.queues.hide_until(&sent.id, until);
             }
             if happens(copies) {
                 self.history.records().record_copy(&sent);

@@ -40,7 +40,7 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
 
 /// A message is a dead letter only after something went wrong each time that it was received.
 pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Result<(), Broken> {
-    let receives = fake.state().queues.most_received();
+    let receives = fake.state().queues.max_receives();
     let records = history.records();
     for dead in fake.state().queues.on(Name::Dead) {
         let failed = records.failed_receives.get(&dead.id).copied().unwrap_or(0);

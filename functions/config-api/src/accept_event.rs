@@ -29,6 +29,7 @@ use crate::{
     http::{ApiResult, Problem, auth::Principal, idempotency::IdempotencyKey},
     routes::event_types,
 };
+use domain::time;
 
 /// A request to publish an event.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ pub async fn publish_all(
     route: &str,
     requests: Vec<Request>,
 ) -> Vec<ApiResult<Event>> {
-    let now = clock::now();
+    let now = time::of_event(clock::now());
     let space = &key_space(caller, route);
     let mut types = Types::default();
     let mut accepted = Vec::with_capacity(requests.len());

@@ -136,7 +136,10 @@ impl<T: Task + Into<QueueMessage>> Received<T> {
             Due::Later {
                 task,
                 delay_seconds,
-            } => Err((message_id, Deferred::Requeue(task.into(), delay_seconds))),
+            } => Err((
+                message_id,
+                Deferred::Requeue(Box::new(task.into()), delay_seconds),
+            )),
             Due::Lost => {
                 let reason = "exceeded the maximum number of re-queues".to_owned();
                 Err((message_id, Deferred::DeadLetter(body, reason)))
@@ -147,7 +150,7 @@ impl<T: Task + Into<QueueMessage>> Received<T> {
 
 /// Handling of queue messages that need no attempt now.
 enum Deferred {
-    Requeue(QueueMessage, u32),
+    Requeue(Box<QueueMessage>, u32),
     DeadLetter(String, String),
 }
 
@@ -156,11 +159,11 @@ impl Deferred {
     async fn act(self, app: &App, message_id: String) -> Option<String> {
         let result = match self {
             Self::Requeue(message, delay_seconds) => {
-                let group = match &message {
+                let group = match &*message {
                     QueueMessage::Delivery(task) => Some(task.delivery.webhook.to_string()),
                     QueueMessage::Send(_) | QueueMessage::Report(_) => None,
                 };
-                queue(&app.retries, message, delay_seconds, group).await
+                queue(&app.retries, *message, delay_seconds, group).await
             }
             Self::DeadLetter(body, why) => dead_letter(app, body, &why).await,
         };

@@ -34,6 +34,7 @@ use platform::{
 use serde_json::Value;
 
 use self::response::{Accepted, Rejection};
+use domain::time;
 
 /// Dependencies of the inbound function.
 #[derive(Debug)]
@@ -128,7 +129,7 @@ async fn publish(
     if !holder.user.settings.active {
         return Err(Rejection::Inactive.into());
     }
-    let now = clock::now();
+    let now = time::of_event(clock::now());
     if let Err(reason) = receiver.verification.verify(call, now) {
         telemetry::metric("inbound_refused", 1);
         tracing::warn!(service = %receiver.service, %reason, "inbound request rejected: verification failed");

@@ -173,7 +173,7 @@ impl NewEvent {
         Event {
             id,
             kind,
-            timestamp: timestamp.unwrap_or(now),
+            timestamp: timestamp.unwrap_or_else(|| time::of_event(now)),
             data: Value::Object(data),
             hops: 0,
         }

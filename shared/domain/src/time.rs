@@ -78,14 +78,25 @@ pub fn show(time: Timestamp) -> String {
     }
 }
 
-/// Formats the time of an event, from the client or from Tieline: with at least three decimals.
+/// Formats the time of an event: a whole second as clients write it, any other time with at least
+/// three decimals.
 pub fn show_event(time: Timestamp) -> String {
-    if time == Timestamp::MAX {
-        "9999-12-31T23:59:59.000Z".to_owned()
-    } else if time.subsec_nanosecond() % 1_000_000 == 0 {
+    let is_in_millis = time.subsec_nanosecond() % 1_000_000 == 0;
+    if is_in_millis && time.subsec_nanosecond() != 0 {
         show_millis(time)
     } else {
-        time.to_string()
+        show(time)
+    }
+}
+
+/// The time of an event that happens `now`. Never a whole second, so that [`show_event`] shows all
+/// times set by Tieline with three decimals.
+pub fn of_event(now: Timestamp) -> Timestamp {
+    if now.subsec_nanosecond() < 1_000_000 {
+        now.saturating_add(SignedDuration::from_millis(1))
+            .unwrap_or(now)
+    } else {
+        now
     }
 }
 
@@ -238,21 +249,23 @@ mod tests {
     }
 
     #[test]
-    fn event_times_have_at_least_three_decimals() {
+    fn event_times_have_no_decimals_or_at_least_three() {
         for (text, shown) in [
-            ("2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00.000Z"),
+            ("2026-01-31T13:00:00+01:00", "2026-01-31T12:00:00Z"),
             ("2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.500Z"),
             ("2026-01-31T12:00:00.1234Z", "2026-01-31T12:00:00.1234Z"),
             (
                 "2026-01-31T12:00:00.000000001Z",
                 "2026-01-31T12:00:00.000000001Z",
             ),
-            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
         ] {
             let time = parse(text).expect("a time");
             assert_eq!(show_event(time), shown, "{text}");
             assert_eq!(parse(shown), Some(time), "{text}");
         }
+        let whole = parse("2026-01-31T12:00:00Z").expect("a time");
+        assert_eq!(show_event(of_event(whole)), "2026-01-31T12:00:00.001Z");
     }
 
     proptest! {

@@ -31,7 +31,7 @@ async fn event_is_returned_with_its_deliveries() {
     event["timestamp"] = json!("2026-01-31T13:00:00+01:00");
     let accepted = stack.post("/v1/events", event.clone()).await.expect(202);
     assert_eq!(accepted["type"], "message");
-    assert_eq!(accepted["timestamp"], "2026-01-31T12:00:00.000Z");
+    assert_eq!(accepted["timestamp"], "2026-01-31T12:00:00Z");
 
     let id = text(&accepted, "id");
     assert!(id.starts_with("evt_"), "{id}");

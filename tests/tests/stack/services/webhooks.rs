@@ -274,16 +274,20 @@ async fn only_the_account_sets_the_authorization_header() {
     );
     let webhook = webhook("x-tenant").create().await;
     let account = format!("/v1/accounts/{}", text(&service.document, "account_id"));
-    stack
+    let conflict = stack
         .patch(
             &account,
             json!({"authorization": authorization("X-Tenant")}),
         )
         .await
-        .expect(200);
+        .expect(409);
+    assert!(
+        text(&conflict, "detail").contains(&webhook.id),
+        "{conflict}"
+    );
     let event = stack.publish("message", json!({})).await;
-    let delivery = stack.delivery_until(&event, &webhook, "blocked").await;
-    let error = text(&delivery["attempts"][0], "error");
-    assert!(error.contains("x-tenant"), "{error}");
-    assert!(receiver.requests().is_empty());
+    stack.delivery_until(&event, &webhook, "succeeded").await;
+    let request = receiver.only().await;
+    assert_eq!(request.headers["x-other"], "key-of-the-account");
+    assert_eq!(request.headers["x-tenant"], "mine");
 }

@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
+    Condition, Item, Key, Table, TableError, WriteError,
+    item::item,
     pagination::{Page, PageRequest},
+    transaction::Transaction,
 };
 use crate::{
     document::{describe_json_error, describe_validation_errors},
@@ -126,28 +128,10 @@ impl Table {
         keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let [row, name] = self.new_account(account, 0, keys).await?;
-        self.transact_named(
-            vec![row, name, self.audit_write(entry)?],
-            &name_key(account),
-        )
-        .await
-    }
-
-    /// Returns the two writes of a new account: its row, then its name.
-    pub(super) async fn new_account(
-        &self,
-        account: &Account,
-        services: u32,
-        keys: &KeyringCache,
-    ) -> Result<[TransactWriteItem; 2], TableError> {
-        Ok([
-            self.tx_put(
-                account_item(account, services, keys).await?,
-                Some(Condition::absent()),
-            )?,
-            self.tx_put(name_item(account)?, Some(Condition::absent()))?,
-        ])
+        let mut tx = self.transaction();
+        tx.put_new_account(account, 0, keys).await?;
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Replaces an account unless it has changed since it was read.
@@ -158,27 +142,27 @@ impl Table {
         keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let item = account_item(after, before.services, keys).await?;
-        let mut writes = vec![self.tx_put(item, Some(unchanged(&before.account)))?];
-        if name_key(&before.account) != name_key(after) {
-            writes.push(self.tx_put(name_item(after)?, Some(Condition::absent()))?);
-            writes.push(self.tx_delete(&name_key(&before.account), None)?);
-        }
-        writes.push(self.audit_write(entry)?);
-        self.transact_named(writes, &name_key(after)).await
+        let mut tx = self.transaction();
+        tx.put_if(
+            account_item(after, before.services, keys).await?,
+            Condition::version(before.account.version),
+        );
+        tx.rename(name_key(&before.account), name_key(after), after.id);
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Deletes an account that no service uses, unless it has changed since it was read.
     pub async fn delete_account(&self, account: &Account, entry: &Entry) -> Result<(), WriteError> {
-        let writes = vec![
-            self.tx_delete(&Key::account(account.id), Some(unchanged(account)))?,
-            self.tx_delete(&name_key(account), None)?,
-            self.tx_delete(&Key::issued(account.id), None)?,
-            self.audit_write(entry)?,
-        ];
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        let mut tx = self.transaction();
+        tx.delete_if(
+            Key::account(account.id),
+            Condition::version(account.version),
+        );
+        tx.delete(name_key(account));
+        tx.delete(Key::issued(account.id));
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Returns an account.
@@ -214,21 +198,25 @@ impl Table {
         let page = self.listed::<Row>(KIND, page_request).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
+}
 
-    /// Adds `change` to the account's number of services. The condition fails if the account does
-    /// not exist.
-    pub(super) fn count_account_use(
-        &self,
-        id: AccountId,
-        change: i8,
-    ) -> Result<TransactWriteItem, TableError> {
-        let values = [(":change", number(change)), (":one", number(1))];
-        let update = "SET #version = #version + :one ADD #services :change";
-        self.tx_update(
-            &Key::account(id),
-            update,
-            Condition::that("attribute_exists(pk)", values),
-        )
+impl Transaction<'_> {
+    /// Writes a new account that this many services use.
+    pub(super) async fn put_new_account(
+        &mut self,
+        account: &Account,
+        services: u32,
+        keys: &KeyringCache,
+    ) -> Result<(), TableError> {
+        let item = account_item(account, services, keys).await?;
+        self.put_if(item, Condition::absent());
+        self.claim_name(name_key(account), account.id);
+        Ok(())
+    }
+
+    /// Adds `change` to the account's number of services. Fails if the account does not exist.
+    pub(super) fn count_account_use(&mut self, id: AccountId, change: i8) {
+        self.count(Key::account(id), "services", change);
     }
 }
 
@@ -245,21 +233,6 @@ async fn account_item(
     )
 }
 
-pub(super) fn name_key(account: &Account) -> Key {
+fn name_key(account: &Account) -> Key {
     Key::name(KIND, &account.settings.name)
-}
-
-fn name_item(account: &Account) -> Result<Item, TableError> {
-    item(
-        &name_key(account),
-        None,
-        serde_json::json!({"id": account.id}),
-    )
-}
-
-fn unchanged(account: &Account) -> Condition {
-    Condition::that(
-        "#version = :version",
-        [(":version", number(account.version))],
-    )
 }

@@ -1,6 +1,5 @@
 //! The first admin: created once, and given a new token if the first one was lost.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{
     audit::Entry,
     credential::Credential,
@@ -11,8 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Key, Table, TableError, WriteError, item, text,
-    users::{Holder, name_item, name_key, user_item},
+    Condition, Key, Table, TableError, WriteError,
+    item::{item, text},
+    transaction::Transaction,
+    users::{Holder, name_key, user_item},
 };
 
 /// Marker for the first admin.
@@ -45,22 +46,20 @@ impl Table {
             credentials: 1,
             services: 0,
         };
-        let mut writes = vec![
-            self.mark(
-                gone,
-                FirstAdmin {
-                    user: user.id,
-                    credential: credential.id,
-                },
-            )?,
-            self.tx_put(name_item(user)?, Some(Condition::absent()))?,
-            self.tx_put(user_item(&holder)?, Some(Condition::absent()))?,
-        ];
+        let mark = FirstAdmin {
+            user: user.id,
+            credential: credential.id,
+        };
+        let mut tx = self.transaction();
+        tx.mark_first_admin(gone, mark)?;
+        tx.claim_name(name_key(user), user.id);
+        tx.put_if(user_item(&holder)?, Condition::absent());
         for entry in entries {
-            writes.push(self.audit_write(entry)?);
+            tx.audit(entry)?;
         }
-        writes.extend(self.changes(None, Some(credential), None, now).await?);
-        self.transact_named(writes, &name_key(user)).await
+        tx.change_credential(None, Some(credential), None, now)
+            .await?;
+        tx.commit().await
     }
 
     /// Assigns the first admin another credential, in one transaction. The user must exist.
@@ -75,27 +74,30 @@ impl Table {
             credential: credential.id,
             ..before
         };
-        let mut writes = self.changes(None, Some(credential), None, now).await?;
-        writes.push(self.mark(Some(before), mark)?);
-        writes.push(self.count_credential(credential.settings.user_id, 1, None)?);
-        writes.push(self.audit_write(entry)?);
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        let mut tx = self.transaction();
+        tx.change_credential(None, Some(credential), None, now)
+            .await?;
+        tx.mark_first_admin(Some(before), mark)?;
+        tx.count_credential(credential.settings.user_id, 1, None);
+        tx.audit(entry)?;
+        tx.commit().await
     }
+}
 
+impl Transaction<'_> {
     /// Writes the marker if it is unchanged.
-    fn mark(
-        &self,
+    fn mark_first_admin(
+        &mut self,
         before: Option<FirstAdmin>,
         mark: FirstAdmin,
-    ) -> Result<TransactWriteItem, TableError> {
+    ) -> Result<(), TableError> {
         let unchanged = before.map_or_else(Condition::absent, |before| {
             Condition::that(
                 "#credential = :before",
                 [(":before", text(before.credential.to_string()))],
             )
         });
-        self.tx_put(item(&Key::admin(), None, mark)?, Some(unchanged))
+        self.put_if(item(&Key::admin(), None, mark)?, unchanged);
+        Ok(())
     }
 }

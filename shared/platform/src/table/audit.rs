@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{
     audit::{Actor, Entry},
     id::CredentialId,
@@ -11,7 +10,9 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, Written, item, key,
+    Condition, Item, Key, Table, TableError, Written,
+    item::item,
+    key,
     pagination::{Page, PageRequest, TimeRange},
 };
 use crate::{clock, random};
@@ -42,7 +43,7 @@ struct Row<E> {
 impl Table {
     /// Writes an entry that belongs to no change.
     pub async fn record_audit(&self, entry: &Entry) -> Result<(), TableError> {
-        self.put_item(self.audit_item(entry)?, None)
+        self.put_item(self.audit_item(entry)?, Condition::default())
             .await
             .map(|_| ())
     }
@@ -56,10 +57,7 @@ impl Table {
     ) -> Result<(), TableError> {
         let mark = serde_json::json!({"expires_at": entry.at.as_second().saturating_add(REFUSAL_INTERVAL.as_secs())});
         let mark = item(&Key::refusal(credential), None, mark)?;
-        match self
-            .put_item(mark, Some(Condition::absent_at(entry.at)))
-            .await?
-        {
+        match self.put_item(mark, Condition::absent_at(entry.at)).await? {
             Written::Yes => self.record_audit(entry).await,
             Written::ConditionFailed => Ok(()),
         }
@@ -77,11 +75,7 @@ impl Table {
             .map(|row| row.entry))
     }
 
-    pub(super) fn audit_write(&self, entry: &Entry) -> Result<TransactWriteItem, TableError> {
-        self.tx_put(self.audit_item(entry)?, None)
-    }
-
-    fn audit_item(&self, entry: &Entry) -> Result<Item, TableError> {
+    pub(super) fn audit_item(&self, entry: &Entry) -> Result<Item, TableError> {
         item(
             &Key::audit(entry.id),
             None,

@@ -10,22 +10,17 @@ use domain::{
     campaign::{Campaign, Existing, import::Names},
     id::{CampaignId, ProviderId},
 };
-use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, number,
+    Condition, Item, Key, Table, TableError, WriteError, Written,
+    item::item,
     pagination::{Page, PageRequest},
     providers,
+    transaction::Transaction,
 };
 use crate::keyring::KeyringCache;
 
 const KIND: &str = "campaign";
-
-/// A named resource.
-#[derive(Deserialize)]
-struct Named<T> {
-    id: T,
-}
 
 impl Table {
     /// Creates a campaign.
@@ -34,10 +29,11 @@ impl Table {
         campaign: &Campaign,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = self.new_campaign(campaign)?;
-        writes.push(self.audit_write(entry)?);
-        writes.extend(self.count_campaign(None, Some(campaign))?);
-        self.transact_named(writes, &name_key(campaign)).await
+        let mut tx = self.transaction();
+        tx.put_new_campaign(campaign)?;
+        tx.audit(entry)?;
+        tx.count_campaign(None, Some(campaign));
+        tx.commit().await
     }
 
     /// Replaces a campaign unless it has changed since it was read.
@@ -47,14 +43,12 @@ impl Table {
         after: &Campaign,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = vec![self.tx_put(campaign_item(after)?, Some(unchanged(before)))?];
-        if name_key(before) != name_key(after) {
-            writes.push(self.tx_put(name_item(after)?, Some(Condition::absent()))?);
-            writes.push(self.tx_delete(&name_key(before), None)?);
-        }
-        writes.push(self.audit_write(entry)?);
-        writes.extend(self.count_campaign(Some(before), Some(after))?);
-        self.transact_named(writes, &name_key(after)).await
+        let mut tx = self.transaction();
+        tx.put_if(campaign_item(after)?, Condition::version(before.version));
+        tx.rename(name_key(before), name_key(after), after.id);
+        tx.audit(entry)?;
+        tx.count_campaign(Some(before), Some(after));
+        tx.commit().await
     }
 
     /// Deletes a campaign unless it has changed since it was read.
@@ -63,15 +57,15 @@ impl Table {
         campaign: &Campaign,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = vec![
-            self.tx_delete(&Key::campaign(campaign.id), Some(unchanged(campaign)))?,
-            self.tx_delete(&name_key(campaign), None)?,
-            self.audit_write(entry)?,
-        ];
-        writes.extend(self.count_campaign(Some(campaign), None)?);
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        let mut tx = self.transaction();
+        tx.delete_if(
+            Key::campaign(campaign.id),
+            Condition::version(campaign.version),
+        );
+        tx.delete(name_key(campaign));
+        tx.audit(entry)?;
+        tx.count_campaign(Some(campaign), None);
+        tx.commit().await
     }
 
     /// Returns a campaign.
@@ -131,78 +125,56 @@ impl Table {
         keys: &KeyringCache,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
-        let mut writes = Vec::new();
+        let mut tx = self.transaction();
         for stored in new {
-            writes.extend(self.new_provider(stored, keys).await?);
+            tx.put_new_provider(stored, keys).await?;
         }
         if let Some(campaign) = campaign {
-            writes.extend(self.new_campaign(campaign)?);
+            tx.put_new_campaign(campaign)?;
             let reused = campaign
                 .settings
                 .providers()
                 .filter(|id| new.iter().all(|stored| stored.provider.id != *id));
             for id in reused {
-                writes.push(self.count_provider_use(id, 1)?);
+                tx.count_provider_use(id, 1);
             }
         }
         for entry in entries {
-            writes.push(self.audit_write(entry)?);
+            tx.audit(entry)?;
         }
-        // DynamoDB rejects an empty transaction.
-        if writes.is_empty() {
+        if tx.is_empty() {
             return Ok(());
         }
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        match tx.commit_if().await? {
+            Written::Yes => Ok(()),
+            Written::ConditionFailed => Err(WriteError::Changed),
+        }
     }
+}
 
-    /// Returns the two writes of a new campaign: its row, then its name.
-    fn new_campaign(&self, campaign: &Campaign) -> Result<Vec<TransactWriteItem>, TableError> {
-        Ok(vec![
-            self.tx_put(campaign_item(campaign)?, Some(Condition::absent()))?,
-            self.tx_put(name_item(campaign)?, Some(Condition::absent()))?,
-        ])
+impl Transaction<'_> {
+    /// Writes a new campaign, without counting it at its providers.
+    fn put_new_campaign(&mut self, campaign: &Campaign) -> Result<(), TableError> {
+        self.put_if(campaign_item(campaign)?, Condition::absent());
+        self.claim_name(name_key(campaign), campaign.id);
+        Ok(())
     }
 
     /// Updates the campaign counts of the providers that differ between `before` and `after`.
-    fn count_campaign(
-        &self,
-        before: Option<&Campaign>,
-        after: Option<&Campaign>,
-    ) -> Result<Vec<TransactWriteItem>, TableError> {
-        let named = |campaign: Option<&Campaign>| -> BTreeSet<ProviderId> {
+    fn count_campaign(&mut self, before: Option<&Campaign>, after: Option<&Campaign>) {
+        let providers = |campaign: Option<&Campaign>| -> BTreeSet<ProviderId> {
             campaign
                 .into_iter()
                 .flat_map(|campaign| campaign.settings.providers())
                 .collect()
         };
-        let (old, new) = (named(before), named(after));
-        let gone = old
-            .difference(&new)
-            .map(|id| self.count_provider_use(*id, -1));
-        gone.chain(
-            new.difference(&old)
-                .map(|id| self.count_provider_use(*id, 1)),
-        )
-        .collect()
-    }
-
-    /// Returns the IDs of the resources of a kind with these names, by lower-case name.
-    async fn ids_by_name<T: DeserializeOwned>(
-        &self,
-        kind: &str,
-        names: &[String],
-    ) -> Result<BTreeMap<String, T>, TableError> {
-        let wanted: Vec<Key> = names.iter().map(|name| Key::name(kind, name)).collect();
-        let mut found = self.get_all(&wanted).await?;
-        let pairs = names
-            .iter()
-            .zip(wanted)
-            .filter_map(|(name, key)| Some((name.to_lowercase(), found.remove(&key)?)));
-        pairs
-            .map(|(name, item)| Ok((name, serde_dynamo::from_item::<_, Named<T>>(item)?.id)))
-            .collect()
+        let (old, new) = (providers(before), providers(after));
+        for id in old.difference(&new) {
+            self.count_provider_use(*id, -1);
+        }
+        for id in new.difference(&old) {
+            self.count_provider_use(*id, 1);
+        }
     }
 }
 
@@ -216,19 +188,4 @@ fn campaign_item(campaign: &Campaign) -> Result<Item, TableError> {
 
 fn name_key(campaign: &Campaign) -> Key {
     Key::name(KIND, &campaign.settings.name)
-}
-
-fn name_item(campaign: &Campaign) -> Result<Item, TableError> {
-    item(
-        &name_key(campaign),
-        None,
-        serde_json::json!({"id": campaign.id}),
-    )
-}
-
-fn unchanged(campaign: &Campaign) -> Condition {
-    Condition::that(
-        "#version = :version",
-        [(":version", number(campaign.version))],
-    )
 }

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::{
     audit::Entry,
     credential::{Credential, Grant},
@@ -16,9 +15,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, WriteError, item, key, number,
+    Condition, Item, Key, Table, TableError, WriteError,
+    item::{item, key_of, text},
+    key,
     pagination::{Page, PageRequest},
-    text, unreadable,
+    transaction::Transaction,
+    unreadable,
     users::Holder,
 };
 
@@ -60,24 +62,11 @@ impl Table {
 
     /// Records that a token was used at `now`.
     pub async fn token_used(&self, token: &str, now: Timestamp) -> Result<(), TableError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(Key::token(token).attributes()));
-        let update = update
-            .update_expression("SET used_at = :now")
-            .condition_expression("attribute_exists(pk)");
-        match update
-            .expression_attribute_values(":now", text(now.to_string()))
-            .send()
+        let exists = Condition::present().with([(":now", text(now.to_string()))]);
+        // Condition failed: the token was deleted in the meantime.
+        self.update_item(&Key::token(token), "SET #used_at = :now", exists)
             .await
-        {
-            Ok(_) => Ok(()),
-            // The token was deleted in the meantime.
-            Err(error) if super::is_condition_failure(&error) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+            .map(|_| ())
     }
 
     /// Creates a credential.
@@ -87,12 +76,11 @@ impl Table {
         now: Timestamp,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = self.changes(None, Some(new), None, now).await?;
-        writes.push(self.count_credential(new.settings.user_id, 1, None)?);
-        writes.push(self.audit_write(entry)?);
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        let mut tx = self.transaction();
+        tx.change_credential(None, Some(new), None, now).await?;
+        tx.count_credential(new.settings.user_id, 1, None);
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Replaces a credential unless it has changed since it was read. `other_admin` must still be
@@ -105,21 +93,19 @@ impl Table {
         now: Timestamp,
         entry: Option<&Entry>,
     ) -> Result<(), WriteError> {
-        let mut writes = self
-            .changes(Some(before), Some(after), other_admin, now)
+        let mut tx = self.transaction();
+        tx.change_credential(Some(before), Some(after), other_admin, now)
             .await?;
         let added = before.settings.scopes.lack(&after.settings.scopes);
         if !added.is_empty() {
             // Changes the user's version. A concurrent activation or deactivation of the user,
             // decided without this credential's scopes, then fails.
-            writes.push(self.count_credential(after.settings.user_id, 0, None)?);
+            tx.count_credential(after.settings.user_id, 0, None);
         }
         if let Some(entry) = entry {
-            writes.push(self.audit_write(entry)?);
+            tx.audit(entry)?;
         }
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        tx.commit().await
     }
 
     /// Deletes a credential unless it has changed since it was read. `other_admin` must still be an
@@ -131,14 +117,12 @@ impl Table {
         now: Timestamp,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = self
-            .changes(Some(credential), None, other_admin, now)
+        let mut tx = self.transaction();
+        tx.change_credential(Some(credential), None, other_admin, now)
             .await?;
-        writes.push(self.count_credential(credential.settings.user_id, -1, other_admin)?);
-        writes.push(self.audit_write(entry)?);
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        tx.count_credential(credential.settings.user_id, -1, other_admin);
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Returns a credential.
@@ -219,7 +203,7 @@ impl Table {
         let next = found
             .last()
             .filter(|_| more)
-            .and_then(|item| Some(super::key_of(item)?.sk));
+            .and_then(|item| Some(key_of(item)?.sk));
         let pointers = found
             .into_iter()
             .filter_map(unreadable::from_item::<Pointer>);
@@ -236,15 +220,14 @@ impl Table {
     /// Removes an expired credential from the list of reminders, unless it has changed since it was
     /// read: its expiry may have been extended.
     pub async fn forget_reminder(&self, credential: &Credential) -> Result<(), TableError> {
-        let writes = vec![
-            self.tx_delete(
-                &Key::reminder(credential.next_reminder_at(), credential.id),
-                None,
-            )?,
-            self.tx_check(&Key::credential(credential.id), unchanged(credential))?,
-        ];
+        let mut tx = self.transaction();
+        tx.delete(Key::reminder(credential.next_reminder_at(), credential.id));
+        tx.check(
+            Key::credential(credential.id),
+            Condition::version(credential.version),
+        );
         // Condition failed: a concurrent change has already written the current entry.
-        self.transact(writes).await.map(|_| ())
+        tx.commit_if().await.map(|_| ())
     }
 
     /// Returns when each of these credentials was last used.
@@ -252,21 +235,13 @@ impl Table {
         &self,
         credentials: &[Credential],
     ) -> Result<HashMap<CredentialId, Timestamp>, TableError> {
-        let keys: Vec<Key> = credentials
-            .iter()
-            .flat_map(Credential::grants)
-            .map(|(token, _)| Key::token(&token))
-            .collect();
+        let grants = credentials.iter().flat_map(Credential::grants);
+        let keys = grants.map(|(token, _)| Key::token(&token));
         let previous = credentials
             .iter()
             .filter_map(|credential| Some((credential.id, credential.last_used_at?)));
         let mut uses: HashMap<CredentialId, Timestamp> = previous.collect();
-        for GrantRow { grant, .. } in self
-            .get_all(&keys)
-            .await?
-            .into_values()
-            .filter_map(unreadable::from_item)
-        {
+        for GrantRow { grant, .. } in self.get_rows(keys).await? {
             if let Some(used) = grant.used_at {
                 uses.entry(grant.credential)
                     .and_modify(|at| *at = used.max(*at))
@@ -309,52 +284,48 @@ impl Table {
         &self,
         ids: &[CredentialId],
     ) -> Result<HashMap<CredentialId, Credential>, TableError> {
-        let keys: Vec<Key> = ids.iter().map(|id| Key::credential(*id)).collect();
-        let found = self.get_all(&keys).await?;
-        let rows = found
-            .into_values()
-            .filter_map(unreadable::from_item::<Credential>);
+        let rows = self
+            .get_rows::<Credential>(ids.iter().map(|id| Key::credential(*id)))
+            .await?;
         Ok(rows.map(|row| (row.id, row)).collect())
     }
+}
 
-    /// Returns the writes that change `before` to `after`. The first is the credential's own.
-    pub(super) async fn changes(
-        &self,
+impl Transaction<'_> {
+    /// Changes a credential from `before` to `after`, with its tokens' grants and its entries in
+    /// the lists.
+    pub(super) async fn change_credential(
+        &mut self,
         before: Option<&Credential>,
         after: Option<&Credential>,
         other_admin: Option<LiveAdmin>,
         now: Timestamp,
-    ) -> Result<Vec<TransactWriteItem>, TableError> {
-        let own = match (before, after) {
-            (None, Some(after)) => {
-                self.tx_put(credential_item(after)?, Some(Condition::absent()))?
-            }
-            (Some(before), Some(after)) => {
-                self.tx_put(credential_item(after)?, Some(unchanged(before)))?
-            }
-            (Some(before), None) => {
-                self.tx_delete(&Key::credential(before.id), Some(unchanged(before)))?
-            }
-            (None, None) => return Ok(Vec::new()),
+    ) -> Result<(), TableError> {
+        let unchanged = before.map_or_else(Condition::absent, |before| {
+            Condition::version(before.version)
+        });
+        match (before, after) {
+            (_, Some(after)) => self.put_if(credential_item(after)?, unchanged),
+            (Some(before), None) => self.delete_if(Key::credential(before.id), unchanged),
+            (None, None) => return Ok(()),
         };
-        let mut writes = vec![own];
-        writes.extend(self.grant_changes(before, after, now).await?);
+        self.change_grants(before, after, now).await?;
         let lasting = |credential: Option<&Credential>| {
             credential
                 .filter(|credential| credential.is_permanent_admin())
                 .map(|credential| credential.id)
         };
         match (lasting(before), lasting(after)) {
-            (None, Some(id)) => writes.push(self.tx_put(pointer(&Key::live_admin(id), id)?, None)?),
-            (Some(id), None) => writes.push(self.tx_delete(&Key::live_admin(id), None)?),
+            (None, Some(id)) => self.put(pointer(&Key::live_admin(id), id)?),
+            (Some(id), None) => self.delete(Key::live_admin(id)),
             _ => {}
         }
         if let Some(other) = other_admin {
-            writes.push(self.tx_check(&Key::live_admin(other.credential), Condition::present())?);
+            self.check_live_admin(other);
             // A deletion writes the user's row anyway, and that write has the condition.
             if after.is_some() || before.is_none_or(|before| other.user != before.settings.user_id)
             {
-                writes.push(self.check_active(other.user)?);
+                self.check_active(other.user);
             }
         }
         let reminder = |credential: Option<&Credential>| {
@@ -366,24 +337,29 @@ impl Table {
         };
         let (old, new) = (reminder(before), reminder(after));
         if let Some((key, _)) = old.filter(|old| Some(old) != new.as_ref()) {
-            writes.push(self.tx_delete(&key, None)?);
+            self.delete(key);
         }
         // Written even if unchanged: an expired credential's entry was removed, and its expiry may
         // have been extended.
         if let Some((key, id)) = new {
-            writes.push(self.tx_put(pointer(&key, id)?, None)?);
+            self.put(pointer(&key, id)?);
         }
-        Ok(writes)
+        Ok(())
     }
 
-    /// Writes the grants of `after`'s tokens, keeping their last use, and ends those of the tokens
+    /// Requires that a credential still is a permanent admin's.
+    pub(super) fn check_live_admin(&mut self, admin: LiveAdmin) {
+        self.check(Key::live_admin(admin.credential), Condition::present());
+    }
+
+    /// Writes the grants of `after`'s tokens with their last use, and ends those of the tokens
     /// that only `before` has.
-    async fn grant_changes(
-        &self,
+    async fn change_grants(
+        &mut self,
         before: Option<&Credential>,
         after: Option<&Credential>,
         now: Timestamp,
-    ) -> Result<Vec<TransactWriteItem>, TableError> {
+    ) -> Result<(), TableError> {
         let grants = |credential: Option<&Credential>| -> BTreeMap<String, Grant> {
             credential
                 .map(Credential::grants)
@@ -392,15 +368,13 @@ impl Table {
                 .collect()
         };
         let (old, new) = (grants(before), grants(after));
-        let tokens: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         let keys: Vec<Key> = old.keys().map(|token| Key::token(token)).collect();
-        let found = self.get_all(&keys).await?;
-        let mut writes = Vec::with_capacity(tokens.len());
+        let mut found = self.table().get_all(&keys).await?;
+        let tokens: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for token in tokens {
             let key = Key::token(token);
-            let stored = found
-                .get(&key)
-                .cloned()
+            let stored = found.remove(&key);
+            let stored = stored
                 .map(serde_dynamo::from_item::<_, GrantRow>)
                 .transpose()?;
             let used_at = stored.and_then(|row| row.grant.used_at);
@@ -409,45 +383,15 @@ impl Table {
                 (None, Some(grant)) => grant.clone().ended(now),
                 (None, None) => continue,
             };
-            let expires_at = grant.ends_at.map(|end| self.expiry(end));
+            let expires_at = grant.ends_at.map(|end| self.table().expiry(end));
             let row = GrantRow {
                 grant: Grant { used_at, ..grant },
                 expires_at,
             };
-            writes.push(self.tx_put(item(&key, None, row)?, None)?);
+            self.put(item(&key, None, row)?);
         }
-        Ok(writes)
+        Ok(())
     }
-
-    /// Adds `change` to the user's number of credentials and increments the user's version. The
-    /// user must exist, and be active if `other_admin` is theirs.
-    pub(super) fn count_credential(
-        &self,
-        user: UserId,
-        change: i8,
-        other_admin: Option<LiveAdmin>,
-    ) -> Result<TransactWriteItem, TableError> {
-        let mut values = vec![(":change", number(change)), (":one", number(1))];
-        let mut condition = "attribute_exists(pk)";
-        if other_admin.is_some_and(|other| other.user == user) {
-            condition = ACTIVE;
-            values.push(active());
-        }
-        let update = "SET #version = #version + :one ADD #credentials :change";
-        self.tx_update(&Key::user(user), update, Condition::that(condition, values))
-    }
-
-    /// Checks that a user exists and is active.
-    pub(super) fn check_active(&self, user: UserId) -> Result<TransactWriteItem, TableError> {
-        self.tx_check(&Key::user(user), Condition::that(ACTIVE, [active()]))
-    }
-}
-
-/// Condition that a user is active.
-const ACTIVE: &str = "#active = :active";
-
-fn active() -> (&'static str, AttributeValue) {
-    (":active", AttributeValue::Bool(true))
 }
 
 fn credential_item(credential: &Credential) -> Result<Item, TableError> {
@@ -460,11 +404,4 @@ fn credential_item(credential: &Credential) -> Result<Item, TableError> {
 
 fn pointer(key: &Key, credential: CredentialId) -> Result<Item, TableError> {
     item(key, None, Pointer { credential })
-}
-
-fn unchanged(credential: &Credential) -> Condition {
-    Condition::that(
-        "#version = :version",
-        [(":version", number(credential.version))],
-    )
 }

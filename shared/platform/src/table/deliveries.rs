@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     Condition, Item, Key, Table, TableError, Written,
     events::Dispatched,
-    is_live, item, key, number,
+    item::{is_live, item, number, text},
+    key,
     pagination::{LISTING, Page, PageRequest, STATUS, TimeRange},
     response_size::{MAX_RESPONSE_BYTES, response_bytes},
-    text,
     unreadable::{self, readable},
     webhooks,
 };
@@ -166,21 +166,16 @@ impl Table {
         let row_item = self.delivery_item(row)?;
         let is_recorded = |attempt: &&Attempt| attempt.number > 1 || row.first_attempt.is_none();
         let Some(attempt) = attempt.filter(is_recorded) else {
-            return self.put_item(row_item, Some(condition)).await;
+            return self.put_item(row_item, condition).await;
         };
         let stored = Row {
             row: attempt,
             expires_at: self.expiry(row.kept_from()),
         };
-        let attempt_item = item(&Key::attempt(row.id, attempt.number), None, stored)?;
-        let writes = vec![
-            self.tx_put(row_item, Some(condition))?,
-            self.tx_put(attempt_item, None)?,
-        ];
-        Ok(self
-            .transact(writes)
-            .await?
-            .map_or(Written::ConditionFailed, |()| Written::Yes))
+        let mut tx = self.transaction();
+        tx.put_if(row_item, condition);
+        tx.put(item(&Key::attempt(row.id, attempt.number), None, stored)?);
+        tx.commit_if().await
     }
 
     /// Replaces the row if it is unchanged since `was` was read.
@@ -196,8 +191,7 @@ impl Table {
                 [(":updated_at", text(was.updated_at.to_string()))],
             ),
         };
-        self.put_item(self.delivery_item(row)?, Some(condition))
-            .await
+        self.put_item(self.delivery_item(row)?, condition).await
     }
 
     /// Returns a delivery's row.
@@ -213,12 +207,9 @@ impl Table {
         &self,
         ids: &[DeliveryId],
     ) -> Result<HashMap<DeliveryId, Delivery>, TableError> {
-        let keys: Vec<Key> = ids.iter().map(|id| Key::delivery(*id)).collect();
         let rows = self
-            .get_all(&keys)
-            .await?
-            .into_values()
-            .filter_map(unreadable::from_item::<Row<Delivery>>);
+            .get_rows::<Row<Delivery>>(ids.iter().map(|id| Key::delivery(*id)))
+            .await?;
         Ok(rows.map(|Row { row, .. }| (row.id, row)).collect())
     }
 
@@ -252,18 +243,8 @@ impl Table {
     }
 
     async fn later_attempts(&self, id: DeliveryId) -> Result<Attempts, TableError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .scan_index_forward(false);
-        let query = query.key_condition_expression("pk = :pk");
-        let mut found = query
-            .expression_attribute_values(":pk", text(key::attempts(id)))
-            .into_paginator()
-            .items()
-            .send();
+        let newest_first = self.partition(&key::attempts(id)).scan_index_forward(false);
+        let mut found = newest_first.into_paginator().items().send();
         let mut attempts = Attempts::default();
         while let Some(item) = found.try_next().await? {
             if is_live(&item) {

@@ -5,8 +5,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, item, key, number,
+    Condition, Item, Key, Table, TableError, WriteError,
+    item::{item, number, text_of},
+    key,
     pagination::{LISTING, Page, PageRequest},
+    reads::all_items,
 };
 
 const KIND: &str = "event-type";
@@ -58,15 +61,14 @@ impl Table {
     ) -> Result<Created, TableError> {
         self.ensure_count().await?;
         let most = number(i64::try_from(MAX_TYPES).unwrap_or(i64::MAX));
-        let counted = Condition::that("#count < :most", [(":most", most), (":one", number(1))]);
-        let writes = vec![
-            self.tx_put(type_item(new)?, Some(Condition::absent()))?,
-            self.tx_update(&Key::event_type_count(), "ADD #count :one", counted)?,
-            self.audit_write(entry)?,
-        ];
-        Ok(match self.transact(writes).await? {
+        let not_full = Condition::that("#count < :most", [(":most", most), (":one", number(1))]);
+        let mut tx = self.transaction();
+        let own = tx.put_if(type_item(new)?, Condition::absent());
+        tx.update(Key::event_type_count(), "ADD #count :one", not_full);
+        tx.audit(entry)?;
+        Ok(match tx.try_commit().await? {
             Ok(()) => Created::Yes,
-            Err(0) => Created::Taken,
+            Err(index) if index == own => Created::Taken,
             Err(_) => Created::Full,
         })
     }
@@ -78,11 +80,10 @@ impl Table {
         after: &CustomType,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        self.replace(
-            vec![self.tx_put(type_item(after)?, Some(unchanged(before)))?],
-            entry,
-        )
-        .await
+        let mut tx = self.transaction();
+        tx.put_if(type_item(after)?, unchanged(before));
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Deletes a type unless it has changed since it was read.
@@ -92,23 +93,12 @@ impl Table {
         entry: &Entry,
     ) -> Result<(), WriteError> {
         self.ensure_count().await?;
-        let counted = Condition::that("attribute_exists(pk)", [(":less", number(-1))]);
-        let writes = vec![
-            self.tx_delete(&Key::event_type(&before.name), Some(unchanged(before)))?,
-            self.tx_update(&Key::event_type_count(), "ADD #count :less", counted)?,
-        ];
-        self.replace(writes, entry).await
-    }
-
-    async fn replace(
-        &self,
-        mut writes: Vec<TransactWriteItem>,
-        entry: &Entry,
-    ) -> Result<(), WriteError> {
-        writes.push(self.audit_write(entry)?);
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        let exists = Condition::present().with([(":less", number(-1))]);
+        let mut tx = self.transaction();
+        tx.delete_if(Key::event_type(&before.name), unchanged(before));
+        tx.update(Key::event_type_count(), "ADD #count :less", exists);
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Returns the type with this name.
@@ -130,15 +120,9 @@ impl Table {
             .index(LISTING, KIND)
             .key_condition_expression("list_pk = :pk");
         let query = query.projection_expression("list_sk");
-        let items = query
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await?;
-        let name = |item: Item| {
-            EventType::parse(item.get("list_sk")?.as_s().ok()?.split_once('#')?.1).ok()
-        };
+        let items = all_items(query).await?;
+        let name =
+            |item: Item| EventType::parse(text_of(&item, "list_sk")?.split_once('#')?.1).ok();
         Ok(items.into_iter().filter_map(name).collect())
     }
 
@@ -148,10 +132,7 @@ impl Table {
         if self.get::<Count>(&key).await?.is_none() {
             let count = self.event_type_names().await?.len() as u64;
             let _ = self
-                .put_item(
-                    item(&key, None, Count { count })?,
-                    Some(Condition::absent()),
-                )
+                .put_item(item(&key, None, Count { count })?, Condition::absent())
                 .await?;
         }
         Ok(())
@@ -172,6 +153,6 @@ fn unchanged(before: &CustomType) -> Condition {
             "attribute_exists(pk) AND attribute_not_exists(#version)",
             [],
         ),
-        version => Condition::that("#version = :version", [(":version", number(version))]),
+        version => Condition::version(version),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Large data is an item of its own, written before the event's row and with the same expiry.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     event::{Event, EventText},
     id::{DeliveryId, EventId, WebhookId},
@@ -11,10 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{
-    AttributeValue, Condition, Key, Table, TableError, Written, item, key, number,
+    Condition, Key, Table, TableError, Written,
+    item::{item, number, text},
+    key,
     pagination::{Page, PageRequest, TimeRange},
     response_size::text_bytes,
-    text,
     unreadable::readable,
 };
 
@@ -115,7 +117,7 @@ impl Table {
             matches,
             dispatched_at,
         } = &dispatched;
-        let absent = || Some(Condition::absent_at(*dispatched_at));
+        let absent = || Condition::absent_at(*dispatched_at);
         // The IDs of derived events may contain a time long past.
         let expires_at = self.expiry(event.id.made_at().max(*dispatched_at));
         let is_large = event.data.len() > MAX_DATA_BYTES_IN_ROW;
@@ -151,7 +153,7 @@ impl Table {
         &self,
         id: EventId,
         data: DataRow,
-        absent: Option<Condition>,
+        absent: Condition,
     ) -> Result<(), TableError> {
         let key = Key::event_data(id);
         let expires_at = number(data.expires_at);

@@ -4,7 +4,7 @@ use domain::id::EventId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Condition, Key, Table, TableError, Written, item};
+use super::{Condition, Key, Table, TableError, Written, item::item};
 
 /// Retention of a key.
 pub const CLAIM_TIME: SignedDuration = SignedDuration::from_hours(24);
@@ -47,10 +47,7 @@ impl Table {
     ) -> Result<Claim<I>, TableError> {
         let key = Key::claim(route, key);
         match self
-            .put_item(
-                item(&key, None, &claim)?,
-                Some(Condition::absent_at(claim.at)),
-            )
+            .put_item(item(&key, None, &claim)?, Condition::absent_at(claim.at))
             .await?
         {
             Written::Yes => Ok(claim),
@@ -79,7 +76,10 @@ impl Table {
             ..claim.clone()
         };
         let _ = self
-            .put_item(item(&Key::claim(route, key), None, &done)?, None)
+            .put_item(
+                item(&Key::claim(route, key), None, &done)?,
+                Condition::default(),
+            )
             .await?;
         Ok(())
     }

@@ -12,7 +12,8 @@ use domain::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Key, Table, TableError, TransactWriteItem, item, services::ReceiverRow, users::Holder,
+    Key, Table, TableError, item::item, services::ReceiverRow, transaction::Transaction,
+    users::Holder,
 };
 use crate::{
     document::{describe_json_error, describe_validation_errors},
@@ -73,22 +74,6 @@ impl TryFrom<ReporterRow> for Reporter {
 }
 
 impl Table {
-    /// Returns the writes that store `row` under a key, and delete the item of the key `before` if
-    /// that is another one.
-    pub(super) fn move_inbound(
-        &self,
-        ring: &Keyring,
-        before: Option<&InboundKey>,
-        after: Option<(&InboundKey, impl Serialize)>,
-    ) -> Result<Vec<TransactWriteItem>, TableError> {
-        let place = |key: &InboundKey| Key::inbound(&ring.token_key(key.expose()));
-        let (old, new) = (before.map(place), after.map(|(key, row)| (place(key), row)));
-        let gone = old.filter(|old| new.as_ref().is_none_or(|(new, _)| old != new));
-        let gone = gone.map(|old| self.tx_delete(&old, None));
-        let put = new.map(|(new, row)| self.tx_put(item(&new, None, row)?, None));
-        gone.into_iter().chain(put).collect()
-    }
-
     /// Resolves an inbound key. One read if the service's user is unchanged, because the item names
     /// the user.
     pub async fn resolve_inbound_key(
@@ -124,5 +109,29 @@ impl Table {
         };
         // A user with services can't be deleted.
         Ok(holder.map(|holder| KeyOwner::Service(Box::new(receiver), Box::new(holder))))
+    }
+}
+
+impl Transaction<'_> {
+    /// Writes `row` under the key `after`, and deletes the item of the key `before` if that is
+    /// another one.
+    pub(super) fn move_inbound_key(
+        &mut self,
+        ring: &Keyring,
+        before: Option<&InboundKey>,
+        after: Option<(&InboundKey, impl Serialize)>,
+    ) -> Result<(), TableError> {
+        let hashed = |key: &InboundKey| Key::inbound(&ring.token_key(key.expose()));
+        let (old, new) = (
+            before.map(hashed),
+            after.map(|(key, row)| (hashed(key), row)),
+        );
+        if let Some(old) = old.filter(|old| new.as_ref().is_none_or(|(new, _)| old != new)) {
+            self.delete(old);
+        }
+        if let Some((new, row)) = new {
+            self.put(item(&new, None, row)?);
+        }
+        Ok(())
     }
 }

@@ -15,9 +15,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Condition, Item, Key, Table, TableError, Written, item, key, number,
+    Condition, Item, Key, Table, TableError, Written,
+    item::item,
+    key,
     pagination::{Page, PageRequest, TimeRange},
-    unreadable::{self, readable},
+    unreadable::readable,
 };
 use crate::document::describe_json_error;
 
@@ -65,7 +67,7 @@ pub enum Kind {
 impl Table {
     /// Creates a message. The condition fails if it exists.
     pub async fn create_message(&self, message: &Message) -> Result<Written, TableError> {
-        self.put_item(self.message_item(message)?, Some(Condition::absent()))
+        self.put_item(self.message_item(message)?, Condition::absent())
             .await
     }
 
@@ -75,28 +77,27 @@ impl Table {
         row: &Message,
         was: &Message,
     ) -> Result<Written, TableError> {
-        let condition = Condition::that("#version = :version", [(":version", number(was.version))]);
+        let condition = Condition::version(was.version);
         let row_item = self.message_item(row)?;
         let Some(theirs) = row
             .provider_message_id
             .as_ref()
             .filter(|_| row.provider_message_id != was.provider_message_id)
         else {
-            return self.put_item(row_item, Some(condition)).await;
+            return self.put_item(row_item, condition).await;
         };
         let known = Known {
             message: row.id,
             expires_at: self.expiry(row.created_at),
         };
-        let known = item(&Key::provider_message(row.provider_id, theirs), None, known)?;
-        let writes = vec![
-            self.tx_put(row_item, Some(condition))?,
-            self.tx_put(known, None)?,
-        ];
-        Ok(self
-            .transact(writes)
-            .await?
-            .map_or(Written::ConditionFailed, |()| Written::Yes))
+        let mut tx = self.transaction();
+        tx.put_if(row_item, condition);
+        tx.put(item(
+            &Key::provider_message(row.provider_id, theirs),
+            None,
+            known,
+        )?);
+        tx.commit_if().await
     }
 
     /// Returns a message or call.
@@ -112,12 +113,9 @@ impl Table {
         &self,
         ids: &[MessageRef],
     ) -> Result<HashMap<MessageRef, Message>, TableError> {
-        let wanted: Vec<Key> = ids.iter().map(|id| Key::message(*id)).collect();
         let rows = self
-            .get_all(&wanted)
-            .await?
-            .into_values()
-            .filter_map(unreadable::from_item::<Row>);
+            .get_rows::<Row>(ids.iter().map(|id| Key::message(*id)))
+            .await?;
         let messages =
             rows.filter_map(|row| readable(row.message.id, Message::try_from(row)).transpose());
         messages

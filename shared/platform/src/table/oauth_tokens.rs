@@ -12,7 +12,10 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Key, Table, TableError, Written, item, number};
+use super::{
+    Condition, Key, Table, TableError, Written,
+    item::{item, number},
+};
 use crate::{document::describe_json_error, encryption::AadContext, keyring::KeyringCache};
 
 #[derive(Serialize, Deserialize)]
@@ -178,17 +181,18 @@ impl Table {
             0 => Condition::absent(),
             before => Condition::that("#changes = :before", [(":before", number(before))]),
         };
-        let writes = vec![
-            self.tx_put(item(&Key::issued(account.id), None, row)?, Some(condition))?,
-            self.tx_check(&Key::account(account.id), Condition::present())?,
-        ];
-        match self.transact(writes).await? {
+        let mut tx = self.transaction();
+        tx.put_if(item(&Key::issued(account.id), None, row)?, condition);
+        let exists = tx.check(Key::account(account.id), Condition::present());
+        match tx.try_commit().await? {
             Ok(()) => {
                 *seen = Seen { issued, changes };
                 Ok(Written::Yes)
             }
             // Reading again would not help, because the row is unchanged.
-            Err(1) => Err(TableError::Request(format!("{} was deleted", account.id))),
+            Err(index) if index == exists => {
+                Err(TableError::Request(format!("{} was deleted", account.id)))
+            }
             Err(_) => Ok(Written::ConditionFailed),
         }
     }

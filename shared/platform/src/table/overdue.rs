@@ -12,9 +12,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Key, Table, TableError, item, key,
+    Condition, Key, Table, TableError,
+    item::{item, text},
+    key,
     pagination::{Index, LISTING, STATUS},
-    text, unreadable,
+    unreadable,
 };
 
 /// Position of a scan: the partition, and the last sort key seen in it.
@@ -93,11 +95,7 @@ impl Table {
             .map(|entry| entry.key)
             .collect();
         // The index is eventually consistent: check the row.
-        let rows = self
-            .get_all(&keys)
-            .await?
-            .into_values()
-            .filter_map(unreadable::from_item::<Delivery>);
+        let rows = self.get_rows::<Delivery>(keys).await?;
         let rows = rows
             .filter(|row| row.status == Status::Retrying && is_overdue(&row.progress.awaited))
             .collect();
@@ -114,7 +112,7 @@ impl Table {
 
     /// Stores where the next run of the sweeper resumes.
     pub async fn set_sweeper_position(&self, position: &Position) -> Result<(), TableError> {
-        self.put_item(item(&Key::sweeper(), None, position)?, None)
+        self.put_item(item(&Key::sweeper(), None, position)?, Condition::default())
             .await
             .map(|_| ())
     }

@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use ulid::Ulid;
 
 use super::{
-    Item, Key, Table, TableError, is_live, key,
+    Item, Key, Table, TableError,
+    item::{is_live, text, text_of},
+    key,
     response_size::{MAX_RESPONSE_BYTES, response_bytes},
-    text,
     unreadable::{self, readable},
 };
 
@@ -187,7 +188,7 @@ impl<'a> Partition<'a> {
             .into_iter()
             .filter(is_live);
         let place = |item| Found {
-            sort_key: sort_key(&item, self.sort).unwrap_or_default(),
+            sort_key: text_of(&item, self.sort).unwrap_or_default(),
             response_bytes: response_bytes(&item),
             item,
         };
@@ -198,7 +199,7 @@ impl<'a> Partition<'a> {
 
     /// Items older than this have not been read.
     fn edge(&self) -> Option<String> {
-        sort_key(self.stopped_at.as_ref()?, self.sort)
+        text_of(self.stopped_at.as_ref()?, self.sort)
     }
 }
 
@@ -372,8 +373,4 @@ fn page<T: DeserializeOwned>(mut found: Vec<Found>, page_request: &PageRequest) 
         next,
         response_bytes,
     }
-}
-
-fn sort_key(item: &Item, name: &str) -> Option<String> {
-    item.get(name)?.as_s().ok().cloned()
 }

@@ -21,11 +21,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
+    Condition, Item, Key, Table, TableError, WriteError,
     inbound::ReporterRow,
-    item, key, number,
+    item::{item, text},
+    key,
     pagination::{Page, PageRequest},
-    text, unreadable,
+    transaction::Transaction,
 };
 use crate::{
     clock,
@@ -164,10 +165,6 @@ impl Row {
             self,
         )
     }
-
-    fn unchanged(&self) -> Condition {
-        Condition::that("#version = :version", [(":version", number(self.version))])
-    }
 }
 
 fn place(id: &str) -> AadContext<'_> {
@@ -187,35 +184,11 @@ impl Table {
         entry: &Entry,
         moved: impl Fn(ProviderId) -> Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = self.new_provider(stored, keys).await?;
-        writes.push(self.audit_write(entry)?);
-        self.with_default(writes, None, Some(&stored.provider), moved)
+        let mut tx = self.transaction();
+        tx.put_new_provider(stored, keys).await?;
+        tx.audit(entry)?;
+        self.commit_with_default(tx, None, Some(&stored.provider), moved)
             .await
-    }
-
-    /// Returns the writes of a new provider: its row, then its name. Excludes those of the default.
-    pub(super) async fn new_provider(
-        &self,
-        stored: &StoredProvider,
-        keys: &KeyringCache,
-    ) -> Result<Vec<TransactWriteItem>, TableError> {
-        let Provider { id, settings, .. } = &stored.provider;
-        let member = item(
-            &Key::of_channel(settings.channel, *id),
-            None,
-            serde_json::json!({"id": id}),
-        )?;
-        let mut writes = vec![
-            self.tx_put(
-                Row::seal(stored, keys).await?.item()?,
-                Some(Condition::absent()),
-            )?,
-            self.tx_put(name_item(&stored.provider)?, Some(Condition::absent()))?,
-            self.tx_put(member, None)?,
-        ];
-        self.change_reporter(&mut writes, None, Some(stored), keys)
-            .await?;
-        Ok(writes)
     }
 
     /// Replaces a provider unless it has changed since it was read. The channel must be the same.
@@ -227,35 +200,17 @@ impl Table {
         entry: &Entry,
         moved: impl Fn(ProviderId) -> Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = vec![self.tx_put(
+        let (old, new) = (&before.provider, &after.provider);
+        let mut tx = self.transaction();
+        tx.put_if(
             Row::seal(after, keys).await?.item()?,
-            Some(unchanged(&before.provider)),
-        )?];
-        if name_key(&before.provider) != name_key(&after.provider) {
-            writes.push(self.tx_put(name_item(&after.provider)?, Some(Condition::absent()))?);
-            writes.push(self.tx_delete(&name_key(&before.provider), None)?);
-        }
-        writes.push(self.audit_write(entry)?);
-        self.change_reporter(&mut writes, Some(before), Some(after), keys)
-            .await?;
-        self.with_default(writes, Some(&before.provider), Some(&after.provider), moved)
+            Condition::version(old.version),
+        );
+        tx.rename(name_key(old), name_key(new), new.id);
+        tx.audit(entry)?;
+        tx.change_reporter(Some(before), Some(after), keys).await?;
+        self.commit_with_default(tx, Some(old), Some(new), moved)
             .await
-    }
-
-    /// Adds `change` to the provider's number of campaigns. The condition fails if the provider
-    /// does not exist.
-    pub(super) fn count_provider_use(
-        &self,
-        id: ProviderId,
-        change: i8,
-    ) -> Result<TransactWriteItem, TableError> {
-        let values = [(":change", number(change)), (":one", number(1))];
-        let update = "SET #version = #version + :one ADD #campaigns :change";
-        self.tx_update(
-            &Key::provider(id),
-            update,
-            Condition::that("attribute_exists(pk)", values),
-        )
     }
 
     /// Deletes a provider that no campaign uses, unless it has changed since it was read.
@@ -265,16 +220,17 @@ impl Table {
         keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let Provider { id, settings, .. } = &stored.provider;
-        let mut writes = vec![
-            self.tx_delete(&Key::provider(*id), Some(unchanged(&stored.provider)))?,
-            self.tx_delete(&name_key(&stored.provider), None)?,
-            self.tx_delete(&Key::of_channel(settings.channel, *id), None)?,
-            self.audit_write(entry)?,
-        ];
-        self.change_reporter(&mut writes, Some(stored), None, keys)
-            .await?;
-        self.with_default(writes, Some(&stored.provider), None, |_| entry.clone())
+        let provider = &stored.provider;
+        let mut tx = self.transaction();
+        tx.delete_if(
+            Key::provider(provider.id),
+            Condition::version(provider.version),
+        );
+        tx.delete(name_key(provider));
+        tx.delete(Key::of_channel(provider.settings.channel, provider.id));
+        tx.audit(entry)?;
+        tx.change_reporter(Some(stored), None, keys).await?;
+        self.commit_with_default(tx, Some(provider), None, |_| entry.clone())
             .await
     }
 
@@ -308,15 +264,11 @@ impl Table {
         ids: &[ProviderId],
         keys: &KeyringCache,
     ) -> Result<HashMap<ProviderId, StoredProvider>, TableError> {
-        let wanted: Vec<Key> = ids.iter().map(|id| Key::provider(*id)).collect();
-        let items = self
-            .get_all(&wanted)
-            .await?
-            .into_values()
-            .filter_map(unreadable::from_item::<Row>)
-            .collect();
+        let rows = self
+            .get_rows::<Row>(ids.iter().map(|id| Key::provider(*id)))
+            .await?;
         let opened = Page {
-            items,
+            items: rows.collect(),
             next: None,
             response_bytes: 0,
         }
@@ -375,29 +327,23 @@ impl Table {
             .collect())
     }
 
-    /// Executes these writes, the resource's first and its name's second, together with those that
-    /// change its channel's default.
-    async fn with_default(
+    /// Executes the transaction of a provider together with the writes that change its channel's
+    /// default.
+    async fn commit_with_default(
         &self,
-        writes: Vec<TransactWriteItem>,
+        tx: Transaction<'_>,
         before: Option<&Provider>,
         after: Option<&Provider>,
         moved: impl Fn(ProviderId) -> Entry,
     ) -> Result<(), WriteError> {
-        let own = writes.len();
         for _ in 0..MAX_TRIES {
-            let mut all = writes.clone();
-            all.extend(self.change_default(before, after, &moved).await?);
-            match self.transact(all).await? {
+            let mut all = tx.clone();
+            self.change_default(&mut all, before, after, &moved).await?;
+            match all.try_commit().await? {
                 Ok(()) => return Ok(()),
                 // Another provider became the default in the meantime.
-                Err(index) if index >= own => {}
-                Err(index) => {
-                    let Some(after) = after else {
-                        return Err(WriteError::Changed);
-                    };
-                    return Err(self.write_error(index, &name_key(after)).await?);
-                }
+                Err(index) if index >= tx.len() => {}
+                Err(index) => return Err(tx.error(index).await?),
             }
         }
         Err(WriteError::Changed)
@@ -405,10 +351,11 @@ impl Table {
 
     async fn change_default(
         &self,
+        tx: &mut Transaction<'_>,
         before: Option<&Provider>,
         after: Option<&Provider>,
         moved: impl Fn(ProviderId) -> Entry,
-    ) -> Result<Vec<TransactWriteItem>, TableError> {
+    ) -> Result<(), TableError> {
         let is_default = |provider: Option<&Provider>| {
             provider.is_some_and(|provider| provider.settings.default)
         };
@@ -416,20 +363,21 @@ impl Table {
             .or(before)
             .filter(|_| is_default(before) != is_default(after))
         else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        let place = Key::default_of(provider.settings.channel);
+        let key = Key::default_of(provider.settings.channel);
         if !is_default(after) {
-            return Ok(vec![self.tx_delete(&place, None)?]);
+            tx.delete(key);
+            return Ok(());
         }
-        let previous = self.get::<Member>(&place).await?.map(|member| member.id);
-        let condition = previous.map_or_else(Condition::absent, |id| {
+        let previous = self.get::<Member>(&key).await?.map(|member| member.id);
+        let unchanged = previous.map_or_else(Condition::absent, |id| {
             Condition::that("#id = :id", [(":id", text(id.to_string()))])
         });
-        let mut writes = vec![self.tx_put(
-            item(&place, None, serde_json::json!({"id": provider.id}))?,
-            Some(condition),
-        )?];
+        tx.put_if(
+            item(&key, None, serde_json::json!({"id": provider.id}))?,
+            unchanged,
+        );
         if let Some(row) = match previous {
             Some(previous) => self.get::<Row>(&Key::provider(previous)).await?,
             None => None,
@@ -440,15 +388,38 @@ impl Table {
                 version: row.version + 1,
                 ..row.clone()
             };
-            writes.push(self.tx_put(other.item()?, Some(row.unchanged()))?);
-            writes.push(self.audit_write(&moved(row.id))?);
+            tx.put_if(other.item()?, Condition::version(row.version));
+            tx.audit(&moved(row.id))?;
         }
-        Ok(writes)
+        Ok(())
+    }
+}
+
+impl Transaction<'_> {
+    /// Writes a new provider, without making it its channel's default.
+    pub(super) async fn put_new_provider(
+        &mut self,
+        stored: &StoredProvider,
+        keys: &KeyringCache,
+    ) -> Result<(), TableError> {
+        let provider = &stored.provider;
+        self.put_if(Row::seal(stored, keys).await?.item()?, Condition::absent());
+        self.claim_name(name_key(provider), provider.id);
+        self.put(item(
+            &Key::of_channel(provider.settings.channel, provider.id),
+            None,
+            serde_json::json!({"id": provider.id}),
+        )?);
+        self.change_reporter(None, Some(stored), keys).await
+    }
+
+    /// Adds `change` to the provider's number of campaigns. Fails if the provider does not exist.
+    pub(super) fn count_provider_use(&mut self, id: ProviderId, change: i8) {
+        self.count(Key::provider(id), "campaigns", change);
     }
 
     async fn change_reporter(
-        &self,
-        writes: &mut Vec<TransactWriteItem>,
+        &mut self,
         before: Option<&StoredProvider>,
         after: Option<&StoredProvider>,
         keys: &KeyringCache,
@@ -468,30 +439,10 @@ impl Table {
             },
         );
         let key = |stored: Option<&StoredProvider>| stored.and_then(|stored| stored.key.clone());
-        writes.extend(self.move_inbound(
-            &ring,
-            key(before).as_ref(),
-            key(after).as_ref().zip(row),
-        )?);
-        Ok(())
+        self.move_inbound_key(&ring, key(before).as_ref(), key(after).as_ref().zip(row))
     }
 }
 
 fn name_key(provider: &Provider) -> Key {
     Key::name(KIND, &provider.settings.name)
-}
-
-fn name_item(provider: &Provider) -> Result<Item, TableError> {
-    item(
-        &name_key(provider),
-        None,
-        serde_json::json!({"id": provider.id}),
-    )
-}
-
-fn unchanged(provider: &Provider) -> Condition {
-    Condition::that(
-        "#version = :version",
-        [(":version", number(provider.version))],
-    )
 }

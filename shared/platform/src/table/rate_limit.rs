@@ -9,12 +9,14 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{id::WebhookId, webhook::Line};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttributeValue, Condition, Item, Key, Table, TableError, Written, item, number,
+    Condition, Item, Key, Table, TableError, Written,
+    item::{item, number},
     unreadable::readable,
 };
 
@@ -96,7 +98,7 @@ impl Table {
                 )
             };
             let Some(found) = self.get::<Limiter>(&key).await? else {
-                match self.put_item(fresh()?, Some(Condition::absent())).await? {
+                match self.put_item(fresh()?, Condition::absent()).await? {
                     Written::Yes => return Ok(Slot::Granted(now)),
                     Written::ConditionFailed => continue,
                 }
@@ -109,7 +111,7 @@ impl Table {
                         Condition::that("#since = :current", [(":current", since(current))])
                     }
                 };
-                match self.put_item(fresh()?, Some(unchanged)).await? {
+                match self.put_item(fresh()?, unchanged).await? {
                     Written::Yes => return Ok(Slot::Granted(now)),
                     Written::ConditionFailed => continue,
                 }

@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError, accounts, item, number,
+    Condition, Item, Key, Table, TableError, WriteError,
+    item::item,
     pagination::{Page, PageRequest},
+    transaction::Transaction,
 };
 use crate::{
     document::{describe_json_error, describe_validation_errors},
@@ -177,18 +179,15 @@ impl Table {
         keys: &KeyringCache,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
-        let mut writes = Writes::default();
-        writes.push(self.tx_put(service_item(stored, keys).await?, Some(Condition::absent()))?);
-        writes.name(
-            self.tx_put(name_item(&stored.service)?, Some(Condition::absent()))?,
-            name_key(&stored.service),
-        );
-        self.change_account(&mut writes, None, Some(stored), account, keys)
+        let mut tx = self.transaction();
+        tx.put_if(service_item(stored, keys).await?, Condition::absent());
+        tx.claim_name(name_key(&stored.service), stored.service.id);
+        tx.change_service_uses(None, Some(stored), account, keys)
             .await?;
-        self.change_user(&mut writes, None, Some(stored))?;
-        self.change_receiver(&mut writes, None, Some(stored), keys)
-            .await?;
-        self.execute(writes, entries).await
+        for entry in entries {
+            tx.audit(entry)?;
+        }
+        tx.commit().await
     }
 
     /// Replaces a service unless it has changed since it was read.
@@ -200,24 +199,19 @@ impl Table {
         keys: &KeyringCache,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
-        let mut writes = Writes::default();
-        writes.push(self.tx_put(
+        let (old, new) = (&before.service, &after.service);
+        let mut tx = self.transaction();
+        tx.put_if(
             service_item(after, keys).await?,
-            Some(unchanged(&before.service)),
-        )?);
-        if name_key(&before.service) != name_key(&after.service) {
-            writes.name(
-                self.tx_put(name_item(&after.service)?, Some(Condition::absent()))?,
-                name_key(&after.service),
-            );
-            writes.push(self.tx_delete(&name_key(&before.service), None)?);
+            Condition::version(old.version),
+        );
+        tx.rename(name_key(old), name_key(new), new.id);
+        tx.change_service_uses(Some(before), Some(after), account, keys)
+            .await?;
+        for entry in entries {
+            tx.audit(entry)?;
         }
-        self.change_account(&mut writes, Some(before), Some(after), account, keys)
-            .await?;
-        self.change_user(&mut writes, Some(before), Some(after))?;
-        self.change_receiver(&mut writes, Some(before), Some(after), keys)
-            .await?;
-        self.execute(writes, entries).await
+        tx.commit().await
     }
 
     /// Deletes a service unless it has changed since it was read.
@@ -227,18 +221,17 @@ impl Table {
         keys: &KeyringCache,
         entry: Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = Writes::default();
-        writes.push(self.tx_delete(
-            &Key::service(stored.service.id),
-            Some(unchanged(&stored.service)),
-        )?);
-        writes.push(self.tx_delete(&name_key(&stored.service), None)?);
-        self.change_account(&mut writes, Some(stored), None, None, keys)
+        let service = &stored.service;
+        let mut tx = self.transaction();
+        tx.delete_if(
+            Key::service(service.id),
+            Condition::version(service.version),
+        );
+        tx.delete(name_key(service));
+        tx.change_service_uses(Some(stored), None, None, keys)
             .await?;
-        self.change_user(&mut writes, Some(stored), None)?;
-        self.change_receiver(&mut writes, Some(stored), None, keys)
-            .await?;
-        self.execute(writes, &[entry]).await
+        tx.audit(&entry)?;
+        tx.commit().await
     }
 
     /// Returns a service.
@@ -298,29 +291,34 @@ impl Table {
             "the account of {id} does not exist"
         )))
     }
+}
 
-    /// Adds `change` to the service's number of webhooks. The condition fails if the service does
-    /// not exist.
-    pub(super) fn count_service_use(
-        &self,
-        id: ServiceId,
-        change: i8,
-    ) -> Result<TransactWriteItem, TableError> {
-        let values = [(":change", number(change)), (":one", number(1))];
-        let update = "SET #version = #version + :one ADD #webhooks :change";
-        self.tx_update(
-            &Key::service(id),
-            update,
-            Condition::that("attribute_exists(pk)", values),
-        )
+impl Transaction<'_> {
+    /// Adds `change` to the service's number of webhooks. Fails if the service does not exist.
+    pub(super) fn count_service_use(&mut self, id: ServiceId, change: i8) {
+        self.count(Key::service(id), "webhooks", change);
+    }
+
+    /// Writes what depends on a service: the counts of its account and user, and the item under
+    /// its inbound key. Creates `new_account`, if there is one.
+    async fn change_service_uses(
+        &mut self,
+        before: Option<&StoredService>,
+        after: Option<&StoredService>,
+        new_account: Option<&Account>,
+        keys: &KeyringCache,
+    ) -> Result<(), TableError> {
+        self.change_account(before, after, new_account, keys)
+            .await?;
+        self.change_user(before, after);
+        self.change_receiver(before, after, keys).await
     }
 
     async fn change_account(
-        &self,
-        writes: &mut Writes,
+        &mut self,
         before: Option<&StoredService>,
         after: Option<&StoredService>,
-        fresh: Option<&Account>,
+        new_account: Option<&Account>,
         keys: &KeyringCache,
     ) -> Result<(), TableError> {
         let account = |stored: Option<&StoredService>| {
@@ -331,44 +329,33 @@ impl Table {
             return Ok(());
         }
         if let Some(old) = old {
-            writes.push(self.count_account_use(old, -1)?);
+            self.count_account_use(old, -1);
         }
-        match (new, fresh) {
-            (Some(_), Some(fresh)) => {
-                let [row, name] = self.new_account(fresh, 1, keys).await?;
-                writes.push(row);
-                writes.name(name, accounts::name_key(fresh));
-            }
-            (Some(new), None) => writes.push(self.count_account_use(new, 1)?),
+        match (new, new_account) {
+            (Some(_), Some(account)) => self.put_new_account(account, 1, keys).await?,
+            (Some(new), None) => self.count_account_use(new, 1),
             (None, _) => {}
         }
         Ok(())
     }
 
-    fn change_user(
-        &self,
-        writes: &mut Writes,
-        before: Option<&StoredService>,
-        after: Option<&StoredService>,
-    ) -> Result<(), TableError> {
+    fn change_user(&mut self, before: Option<&StoredService>, after: Option<&StoredService>) {
         let user = |stored: Option<&StoredService>| {
             stored.and_then(|stored| stored.service.settings.user_id)
         };
         let (old, new) = (user(before), user(after));
         if old != new {
             if let Some(old) = old {
-                writes.push(self.count_service(old, -1)?);
+                self.count_service(old, -1);
             }
             if let Some(new) = new {
-                writes.push(self.count_service(new, 1)?);
+                self.count_service(new, 1);
             }
         }
-        Ok(())
     }
 
     async fn change_receiver(
-        &self,
-        writes: &mut Writes,
+        &mut self,
         before: Option<&StoredService>,
         after: Option<&StoredService>,
         keys: &KeyringCache,
@@ -390,46 +377,7 @@ impl Table {
             },
         );
         let key = |stored: Option<&StoredService>| stored.and_then(|stored| stored.key.clone());
-        writes.all.extend(self.move_inbound(
-            &ring,
-            key(before).as_ref(),
-            key(after).as_ref().zip(row),
-        )?);
-        Ok(())
-    }
-
-    async fn execute(&self, mut writes: Writes, entries: &[Entry]) -> Result<(), WriteError> {
-        for entry in entries {
-            writes.push(self.audit_write(entry)?);
-        }
-        let Writes { all, names } = writes;
-        let Err(index) = self.transact(all).await? else {
-            return Ok(());
-        };
-        match names.iter().find(|(at, _)| *at == index) {
-            Some((_, name)) => Err(WriteError::NameTaken(
-                self.id_by_name(name).await?.unwrap_or_default(),
-            )),
-            None => Err(WriteError::Changed),
-        }
-    }
-}
-
-/// The writes of a transaction, and the names that they claim.
-#[derive(Default)]
-struct Writes {
-    all: Vec<TransactWriteItem>,
-    names: Vec<(usize, Key)>,
-}
-
-impl Writes {
-    fn push(&mut self, write: TransactWriteItem) {
-        self.all.push(write);
-    }
-
-    fn name(&mut self, write: TransactWriteItem, name: Key) {
-        self.names.push((self.all.len(), name));
-        self.all.push(write);
+        self.move_inbound_key(&ring, key(before).as_ref(), key(after).as_ref().zip(row))
     }
 }
 
@@ -444,19 +392,4 @@ async fn service_item(stored: &StoredService, keys: &KeyringCache) -> Result<Ite
 
 fn name_key(service: &Service) -> Key {
     Key::name(KIND, &service.settings.name)
-}
-
-fn name_item(service: &Service) -> Result<Item, TableError> {
-    item(
-        &name_key(service),
-        None,
-        serde_json::json!({"id": service.id}),
-    )
-}
-
-fn unchanged(service: &Service) -> Condition {
-    Condition::that(
-        "#version = :version",
-        [(":version", number(service.version))],
-    )
 }

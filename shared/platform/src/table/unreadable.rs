@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use serde::de::DeserializeOwned;
 
-use super::{Item, TableError, key_of};
+use super::{Item, TableError, item::key_of};
 use crate::{keyring::KeyringError, telemetry};
 
 impl TableError {

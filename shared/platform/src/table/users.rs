@@ -1,14 +1,16 @@
 //! Users. A user's row counts its credentials and services, so that none can be created for a user
 //! that is being deleted.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{audit::Entry, id::UserId, user::User};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
+    Condition, Item, Key, Table, TableError, WriteError,
     credentials::LiveAdmin,
-    item, number,
+    item::item,
     pagination::{Page, PageRequest},
+    transaction::Transaction,
 };
 
 const KIND: &str = "user";
@@ -66,12 +68,11 @@ impl Table {
             credentials: 0,
             services: 0,
         };
-        let writes = vec![
-            self.tx_put(user_item(&holder)?, Some(Condition::absent()))?,
-            self.tx_put(name_item(user)?, Some(Condition::absent()))?,
-            self.audit_write(entry)?,
-        ];
-        self.transact_named(writes, &name_key(user)).await
+        let mut tx = self.transaction();
+        tx.put_if(user_item(&holder)?, Condition::absent());
+        tx.claim_name(name_key(user), user.id);
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Replaces a user unless it has changed since it was read. `other_admin` must still be an
@@ -87,50 +88,25 @@ impl Table {
             user: after.clone(),
             ..*before
         };
-        let mut writes = vec![self.tx_put(user_item(&holder)?, Some(unchanged(&before.user)))?];
-        if name_key(&before.user) != name_key(after) {
-            writes.push(self.tx_put(name_item(after)?, Some(Condition::absent()))?);
-            writes.push(self.tx_delete(&name_key(&before.user), None)?);
-        }
-        writes.push(self.audit_write(entry)?);
-        let own = writes.len();
+        let mut tx = self.transaction();
+        tx.put_if(user_item(&holder)?, Condition::version(before.user.version));
+        tx.rename(name_key(&before.user), name_key(after), after.id);
+        tx.audit(entry)?;
         if let Some(other) = other_admin {
-            writes.push(self.tx_check(&Key::live_admin(other.credential), Condition::present())?);
-            writes.push(self.check_active(other.user)?);
+            tx.check_live_admin(other);
+            tx.check_active(other.user);
         }
-        match self.transact(writes).await? {
-            Ok(()) => Ok(()),
-            Err(index) if index >= own => Err(WriteError::Changed),
-            Err(index) => Err(self.write_error(index, &name_key(after)).await?),
-        }
+        tx.commit().await
     }
 
     /// Deletes a user without credentials and services, unless it has changed since it was read.
     pub async fn delete_user(&self, holder: &Holder, entry: &Entry) -> Result<(), WriteError> {
-        let writes = vec![
-            self.tx_delete(&Key::user(holder.user.id), Some(unchanged(&holder.user)))?,
-            self.tx_delete(&name_key(&holder.user), None)?,
-            self.audit_write(entry)?,
-        ];
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
-    }
-
-    /// Adds `change` to the user's number of services. The condition fails if the user does not
-    /// exist.
-    pub(super) fn count_service(
-        &self,
-        user: UserId,
-        change: i8,
-    ) -> Result<TransactWriteItem, TableError> {
-        let values = [(":change", number(change)), (":one", number(1))];
-        let update = "SET #version = #version + :one ADD #services :change";
-        self.tx_update(
-            &Key::user(user),
-            update,
-            Condition::that("attribute_exists(pk)", values),
-        )
+        let user = &holder.user;
+        let mut tx = self.transaction();
+        tx.delete_if(Key::user(user.id), Condition::version(user.version));
+        tx.delete(name_key(user));
+        tx.audit(entry)?;
+        tx.commit().await
     }
 
     /// Returns a user.
@@ -158,6 +134,42 @@ impl Table {
     }
 }
 
+impl Transaction<'_> {
+    /// Adds `change` to the user's number of services. Fails if the user does not exist.
+    pub(super) fn count_service(&mut self, user: UserId, change: i8) {
+        self.count(Key::user(user), "services", change);
+    }
+
+    /// Adds `change` to the user's number of credentials. The user must exist, and be active if
+    /// `other_admin` is theirs.
+    pub(super) fn count_credential(
+        &mut self,
+        user: UserId,
+        change: i8,
+        other_admin: Option<LiveAdmin>,
+    ) {
+        let condition = if other_admin.is_some_and(|other| other.user == user) {
+            active()
+        } else {
+            Condition::present()
+        };
+        self.count_if(Key::user(user), "credentials", change, condition);
+    }
+
+    /// Requires that a user exists and is active.
+    pub(super) fn check_active(&mut self, user: UserId) {
+        self.check(Key::user(user), active());
+    }
+}
+
+/// The user is active.
+fn active() -> Condition {
+    Condition::that(
+        "#active = :active",
+        [(":active", AttributeValue::Bool(true))],
+    )
+}
+
 pub(super) fn user_item(holder: &Holder) -> Result<Item, TableError> {
     let Holder {
         user,
@@ -176,14 +188,6 @@ pub(super) fn user_item(holder: &Holder) -> Result<Item, TableError> {
     )
 }
 
-pub(super) fn name_item(user: &User) -> Result<Item, TableError> {
-    item(&name_key(user), None, serde_json::json!({"id": user.id}))
-}
-
 pub(super) fn name_key(user: &User) -> Key {
     Key::name(KIND, &user.settings.name)
-}
-
-fn unchanged(user: &User) -> Condition {
-    Condition::that("#version = :version", [(":version", number(user.version))])
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     audit::Entry,
     condition::{self, subject::Subject},
@@ -24,10 +25,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AttributeValue, Condition, Item, Key, Table, TableError, TransactWriteItem, WriteError,
-    Written, item, key, number,
+    Condition, Item, Key, Table, TableError, WriteError, Written,
+    item::{item, number, text},
+    key,
     pagination::{Page, PageRequest},
-    text, unreadable,
+    transaction::Transaction,
+    unreadable,
 };
 use crate::{
     document::{describe_json_error, describe_validation_errors},
@@ -185,19 +188,15 @@ impl Table {
         keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let mut writes = vec![
-            self.tx_put(
-                self.webhook_item(webhook, keys).await?,
-                Some(Condition::absent()),
-            )?,
-            self.tx_put(name_item(webhook)?, Some(Condition::absent()))?,
-        ];
+        let mut tx = self.transaction();
+        tx.put_if(webhook_item(webhook, keys).await?, Condition::absent());
+        tx.claim_name(name_key(webhook), webhook.id);
         for pattern in subscribed(webhook) {
-            writes.push(self.tx_put(subscription_item(webhook, pattern)?, None)?);
+            tx.put(subscription_item(webhook, pattern)?);
         }
-        writes.push(self.audit_write(entry)?);
-        writes.extend(self.count_webhook(None, Some(webhook))?);
-        self.transact_named(writes, &name_key(webhook)).await
+        tx.audit(entry)?;
+        tx.count_webhook(None, Some(webhook));
+        tx.commit().await
     }
 
     /// Replaces `before` with `after` unless it has changed since it was read.
@@ -208,40 +207,39 @@ impl Table {
         keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let row = self.webhook_item(after, keys).await?;
-        let mut writes = vec![self.tx_put(row, Some(unchanged_in_health(before)))?];
-        let (old_name, new_name) = (name_key(before), name_key(after));
-        if old_name != new_name {
-            writes.push(self.tx_put(name_item(after)?, Some(Condition::absent()))?);
-            writes.push(self.tx_delete(&old_name, None)?);
-        }
+        let mut tx = self.transaction();
+        tx.put_if(
+            webhook_item(after, keys).await?,
+            unchanged_in_health(before),
+        );
+        tx.rename(name_key(before), name_key(after), after.id);
         let kept: BTreeSet<&Pattern> = subscribed(after).collect();
         for pattern in subscribed(before).filter(|pattern| !kept.contains(pattern)) {
-            writes.push(self.tx_delete(&Key::subscription(pattern, before.id), None)?);
+            tx.delete(Key::subscription(pattern, before.id));
         }
         for pattern in kept {
-            writes.push(self.tx_put(subscription_item(after, pattern)?, None)?);
+            tx.put(subscription_item(after, pattern)?);
         }
-        writes.push(self.audit_write(entry)?);
-        writes.extend(self.count_webhook(Some(before), Some(after))?);
-        self.transact_named(writes, &new_name).await
+        tx.audit(entry)?;
+        tx.count_webhook(Some(before), Some(after));
+        tx.commit().await
     }
 
     /// Deletes a webhook unless it has changed since it was read.
     pub async fn delete_webhook(&self, webhook: &Webhook, entry: &Entry) -> Result<(), WriteError> {
-        let mut writes = vec![
-            self.tx_delete(&Key::webhook(webhook.id), Some(unchanged(webhook)))?,
-            self.tx_delete(&name_key(webhook), None)?,
-            self.tx_delete(&Key::rate_limit(webhook.id), None)?,
-        ];
+        let mut tx = self.transaction();
+        tx.delete_if(
+            Key::webhook(webhook.id),
+            Condition::version(webhook.state.version),
+        );
+        tx.delete(name_key(webhook));
+        tx.delete(Key::rate_limit(webhook.id));
         for pattern in subscribed(webhook) {
-            writes.push(self.tx_delete(&Key::subscription(pattern, webhook.id), None)?);
+            tx.delete(Key::subscription(pattern, webhook.id));
         }
-        writes.push(self.audit_write(entry)?);
-        writes.extend(self.count_webhook(Some(webhook), None)?);
-        self.transact(writes)
-            .await?
-            .map_err(|_| WriteError::Changed)
+        tx.audit(entry)?;
+        tx.count_webhook(Some(webhook), None);
+        tx.commit().await
     }
 
     /// Records the health of a webhook, unless it has started or stopped failing since it was read,
@@ -324,9 +322,9 @@ impl Table {
         &self,
         ids: &[WebhookId],
     ) -> Result<HashMap<WebhookId, Row>, TableError> {
-        let keys: Vec<Key> = ids.iter().map(|id| Key::webhook(*id)).collect();
-        let rows = self.get_all(&keys).await?.into_values();
-        let rows = rows.filter_map(unreadable::from_item::<Row>);
+        let rows = self
+            .get_rows::<Row>(ids.iter().map(|id| Key::webhook(*id)))
+            .await?;
         Ok(rows.map(|row| (row.id, row)).collect())
     }
 
@@ -354,14 +352,8 @@ impl Table {
         pattern: &Pattern,
         after: Option<Position>,
     ) -> Result<(Vec<Subscriber>, Option<Position>), TableError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .consistent_read(true);
-        let query = query.key_condition_expression("pk = :pk");
-        let query = query.expression_attribute_values(":pk", text(key::subscriptions(pattern)));
-        let page = query
+        let page = self
+            .partition(&key::subscriptions(pattern))
             .set_exclusive_start_key(after.map(|position| position.0))
             .send()
             .await?;
@@ -413,38 +405,33 @@ impl Table {
     pub async fn subscribed_to(&self, pattern: &Pattern) -> Result<Vec<String>, TableError> {
         self.sort_keys(&key::subscriptions(pattern)).await
     }
+}
 
+impl Transaction<'_> {
     /// Updates the webhook counts of the services if they differ between `before` and `after`.
-    fn count_webhook(
-        &self,
-        before: Option<&Webhook>,
-        after: Option<&Webhook>,
-    ) -> Result<Vec<TransactWriteItem>, TableError> {
+    fn count_webhook(&mut self, before: Option<&Webhook>, after: Option<&Webhook>) {
         let service = |webhook: Option<&Webhook>| {
             webhook.and_then(|webhook| webhook.settings.destination.service())
         };
         let (old, new) = (service(before), service(after));
         if old == new {
-            return Ok(Vec::new());
+            return;
         }
-        let old = old.map(|old| self.count_service_use(old, -1));
-        old.into_iter()
-            .chain(new.map(|new| self.count_service_use(new, 1)))
-            .collect()
+        if let Some(old) = old {
+            self.count_service_use(old, -1);
+        }
+        if let Some(new) = new {
+            self.count_service_use(new, 1);
+        }
     }
+}
 
-    async fn webhook_item(
-        &self,
-        webhook: &Webhook,
-        keys: &KeyringCache,
-    ) -> Result<Item, TableError> {
-        let listing = Some((KIND, webhook.id.ulid().to_string()));
-        item(
-            &Key::webhook(webhook.id),
-            listing,
-            Row::seal(webhook, keys).await?,
-        )
-    }
+async fn webhook_item(webhook: &Webhook, keys: &KeyringCache) -> Result<Item, TableError> {
+    item(
+        &Key::webhook(webhook.id),
+        Some((KIND, webhook.id.ulid().to_string())),
+        Row::seal(webhook, keys).await?,
+    )
 }
 
 impl Subscriber {
@@ -490,15 +477,8 @@ fn subscribed(webhook: &Webhook) -> impl Iterator<Item = &Pattern> {
         .filter(|_| webhook.settings.enabled)
 }
 
-fn unchanged(webhook: &Webhook) -> Condition {
-    Condition::that(
-        "#version = :version",
-        [(":version", number(webhook.state.version))],
-    )
-}
-
-/// Like [`unchanged`], and the health is the same too. Health is part of the row, but does not
-/// change its version.
+/// The version and the health are the same. Health is part of the row, but does not change its
+/// version.
 fn unchanged_in_health(webhook: &Webhook) -> Condition {
     let (health, since) = same_health(webhook);
     let version = (":version", number(webhook.state.version));
@@ -520,14 +500,6 @@ fn same_health(webhook: &Webhook) -> (&'static str, Option<(&'static str, Attrib
 
 fn name_key(webhook: &Webhook) -> Key {
     Key::name(KIND, &webhook.settings.name)
-}
-
-fn name_item(webhook: &Webhook) -> Result<Item, TableError> {
-    item(
-        &name_key(webhook),
-        None,
-        serde_json::json!({"id": webhook.id}),
-    )
 }
 
 fn subscription_item(webhook: &Webhook, pattern: &Pattern) -> Result<Item, TableError> {

@@ -141,7 +141,7 @@ async fn provider(app: &App, new: &NewMessage) -> ApiResult<((ProviderId, String
     let wanted = requested_provider(app, new).await?;
     let candidates = app
         .table
-        .candidates(wanted.as_deref(), new.channel, &app.keys)
+        .provider_candidates(wanted.as_deref(), new.channel, &app.keys)
         .await?;
     let provider = choose(wanted.as_deref(), new.channel, &candidates)?;
     let content = provider.prepare(new.content.clone())?;

@@ -42,7 +42,7 @@ pub async fn requeue(
     hops: u8,
     now: Timestamp,
 ) -> Result<Option<Delivery>, RetryError> {
-    if table.keep_event(before.id.event, now).await? == Written::ConditionFailed {
+    if table.extend_event(before.id.event, now).await? == Written::ConditionFailed {
         return Ok(None);
     }
     let (row, task) = before.manual_retry(hops, now, random::token());

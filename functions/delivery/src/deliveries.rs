@@ -105,7 +105,9 @@ impl Deliveries<'_> {
         let app = self.app;
         let was = rows.delivery(task.delivery);
         let webhook = match rows.webhook(task.delivery.webhook) {
-            Some(row) if !row.stopped().includes(task.queued_at) => row.open(&app.keys).await?,
+            Some(row) if !row.cancelled_until().includes(task.queued_at) => {
+                row.open(&app.keys).await?
+            }
             _ => return cancel(app, was, task, event).await,
         };
         let timeout = attempt::timeout(&webhook);
@@ -133,7 +135,7 @@ impl Deliveries<'_> {
             if stale
                 && app
                     .table
-                    .stopped(webhook.id)
+                    .cancelled_until(webhook.id)
                     .await?
                     .includes(task.queued_at)
             {

@@ -98,11 +98,11 @@ pub(super) async fn requeue_waiting(
 /// Re-queues the message if its place is still valid. Returns false if its line has ended.
 async fn requeue_in_line(
     app: &App,
-    webhook: Option<webhooks::Row>,
+    webhook: Option<webhooks::WebhookRow>,
     task: &DeliveryTask,
     now: Timestamp,
 ) -> Result<bool, DeliverError> {
-    let Some(row) = webhook.filter(|row| !row.stopped().includes(task.queued_at)) else {
+    let Some(row) = webhook.filter(|row| !row.cancelled_until().includes(task.queued_at)) else {
         return Ok(false);
     };
     let webhook = row.open(&app.keys).await?;

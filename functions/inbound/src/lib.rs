@@ -27,7 +27,7 @@ use platform::{
         events::{MAX_EVENT_BYTES, stored_bytes},
         idempotency::Claim,
         inbound::KeyOwner,
-        users::Holder,
+        users::StoredUser,
     },
     telemetry,
 };
@@ -123,7 +123,7 @@ fn probe(caller: &KeyOwner) -> Result<Accepted, InboundError> {
 async fn publish(
     app: &App,
     receiver: &Receiver,
-    holder: &Holder,
+    holder: &StoredUser,
     call: &inbound::Request<'_>,
 ) -> Result<Accepted, InboundError> {
     if !holder.user.settings.active {

@@ -14,7 +14,7 @@ use domain::{
 use jiff::Timestamp;
 use platform::{
     clock, random,
-    table::{WriteError, admin::FirstAdmin, audit, users::Holder},
+    table::{WriteError, admin::FirstAdmin, audit, users::StoredUser},
 };
 use serde::Serialize;
 
@@ -95,7 +95,7 @@ async fn create(
 async fn replace(
     app: &App,
     first: FirstAdmin,
-    holder: &Holder,
+    holder: &StoredUser,
     token: TokenMark,
     now: Timestamp,
 ) -> Result<Credential, RotationError> {

@@ -102,7 +102,7 @@ async fn send_logged(
 
 async fn remind(app: &App, credential: &Credential, now: Timestamp) -> Result<bool, RotationError> {
     if credential.status(now) == Status::Expired {
-        app.table.forget_reminder(credential).await?;
+        app.table.remove_reminder(credential).await?;
     }
     let Some(reminder) = credential.reminder(now) else {
         return Ok(false);

@@ -24,7 +24,7 @@ use platform::{
     random,
     table::{
         Table, TableError, Written,
-        overdue::{Overdue, Position},
+        overdue::{Overdue, SweeperPosition},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -142,7 +142,11 @@ pub async fn handle(app: &App, request: &Request, deadline: Deadline) -> Result<
 /// Returns the next overdue deliveries, without those that may be waiting for their webhook's rate
 /// limit: a new message would move them to the end of the line, every time. A message that was lost
 /// there is found once the line has ended.
-async fn overdue(app: &App, from: Position, before: Timestamp) -> Result<Overdue, TableError> {
+async fn overdue(
+    app: &App,
+    from: SweeperPosition,
+    before: Timestamp,
+) -> Result<Overdue, TableError> {
     let mut overdue = app.table.overdue(from, before).await?;
     let webhooks: BTreeSet<WebhookId> = overdue.rows.iter().map(|row| row.id.webhook).collect();
     let ends = app.table.line_ends(webhooks).await?;

@@ -28,7 +28,7 @@ use crate::{
     egress::{Egress, EgressError, EgressRequest},
     keyring::KeyringCache,
     random,
-    table::{Table, TableError, Written, oauth_tokens::Seen},
+    table::{Table, TableError, Written, oauth_tokens::StoredTokens},
 };
 
 /// Dependencies of a token request.
@@ -125,7 +125,7 @@ impl Tokens<'_> {
         &self,
         account: &Account,
         settings: &OAuth2,
-        mut seen: Seen,
+        mut seen: StoredTokens,
         time: Duration,
     ) -> Result<Option<SecretString>, OAuthError> {
         let now = clock::now();

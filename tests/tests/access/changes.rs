@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use platform::{
     clock,
     egress::Egress,
-    table::{Key, WriteError, users::Holder},
+    table::{Key, WriteError, users::StoredUser},
 };
 use serde_json::json;
 use tests::fake::system::{System, allow};
@@ -189,12 +189,12 @@ async fn concurrent_change_keeps_the_last_use() {
     let token = one.token.clone().expect("a token");
     fixture
         .table()
-        .token_used(&token, day(1))
+        .record_token_use(&token, day(1))
         .await
         .expect("noted");
     fixture
         .table()
-        .token_used("a guess", day(1))
+        .record_token_use("a guess", day(1))
         .await
         .expect("nothing to note");
     fixture
@@ -215,7 +215,7 @@ async fn change_user(
     user: &User,
     change: impl FnOnce(&mut user::Settings),
 ) -> Result<(), WriteError> {
-    let before: Holder = fixture.holder(user).await;
+    let before: StoredUser = fixture.holder(user).await;
     let mut settings = before.user.settings.clone();
     change(&mut settings);
     let after = before.user.clone().changed(settings, day(1));

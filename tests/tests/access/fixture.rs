@@ -12,7 +12,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use platform::{
     clock, random,
-    table::{Table, audit, users::Holder},
+    table::{Table, audit, users::StoredUser},
 };
 use rotation::{Answer, App, Reminded, Request, RotationError};
 use serde_json::Value;
@@ -63,7 +63,7 @@ impl Fixture {
         make_user(self.table(), name, day(0)).await
     }
 
-    pub(crate) async fn holder(&self, user: &User) -> Holder {
+    pub(crate) async fn holder(&self, user: &User) -> StoredUser {
         self.table()
             .user(user.id)
             .await

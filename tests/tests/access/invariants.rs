@@ -6,7 +6,7 @@ use domain::credential::{Credential, Grant, Status};
 use jiff::Timestamp;
 use platform::{
     clock,
-    table::{Key, pagination::PageRequest, users::Holder},
+    table::{Key, pagination::PageRequest, users::StoredUser},
 };
 use serde_json::{Value, json};
 
@@ -139,9 +139,9 @@ async fn tokens(
 fn holders(
     items: &BTreeMap<(String, String), Value>,
     credentials: &[Credential],
-    users: &[Holder],
+    users: &[StoredUser],
 ) {
-    for Holder {
+    for StoredUser {
         user,
         credentials: count,
         ..
@@ -167,7 +167,7 @@ fn holders(
     );
     let names: BTreeMap<String, String> = users
         .iter()
-        .map(|Holder { user, .. }| {
+        .map(|StoredUser { user, .. }| {
             (
                 Key::name("user", &user.settings.name).pk,
                 user.id.to_string(),

@@ -6,7 +6,7 @@ use domain::{delivery::Status, id::DeliveryId};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use platform::{
     deadline::Deadline,
-    table::{Key, overdue::Position},
+    table::{Key, overdue::SweeperPosition},
 };
 use serde_json::{Value, json};
 use sweeper::{Request, Swept};
@@ -290,7 +290,7 @@ async fn walk_in_steps_visits_each_delivery_once() {
         system.delivery.table.clone(),
         system.time() + SignedDuration::from_hours(1),
     );
-    let (mut met, mut position) = (Vec::new(), Some(Position::default()));
+    let (mut met, mut position) = (Vec::new(), Some(SweeperPosition::default()));
     while let Some(from) = position {
         // As a run stores it, and the next one reads it.
         system
@@ -304,7 +304,7 @@ async fn walk_in_steps_visits_each_delivery_once() {
     }
     assert_eq!((met.len(), met.into_iter().collect()), (30, ids));
     let early = system
-        .at(table.overdue(Position::default(), system.time()))
+        .at(table.overdue(SweeperPosition::default(), system.time()))
         .await
         .expect("read");
     assert!(early.rows.is_empty(), "none is due yet");

@@ -15,7 +15,7 @@ use platform::{
     oauth::Tokens,
     random,
     service_client::{self, Authorized, ConnectError},
-    table::{Table, accounts::Used, audit},
+    table::{Table, accounts::StoredAccount, audit},
 };
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl OAuthFixture {
             .clone()
             .changed(settings(document, fields), self.system.time());
         let (table, keys) = (&self.system.delivery.table, &self.system.delivery.keys);
-        let used = Used {
+        let used = StoredAccount {
             account: before.clone(),
             services: 0,
         };

@@ -225,10 +225,10 @@ impl Operator {
                 return false;
             };
             let now = clock::now();
-            let Ok(stopped) = self.table.stops(&[id.webhook]).await else {
+            let Ok(cancellations) = self.table.cancellations([id.webhook]).await else {
                 return false;
             };
-            if was.status == Status::Pending || stopped(id.webhook).includes(now) {
+            if was.status == Status::Pending || cancellations.of(id.webhook).includes(now) {
                 return false;
             }
             {

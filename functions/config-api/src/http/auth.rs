@@ -213,7 +213,7 @@ async fn resolve_caller(
     }
     if grant.should_record_use(now) {
         log_failure(
-            app.table.token_used(&hash, now).await,
+            app.table.record_token_use(&hash, now).await,
             "the last use of a token",
         );
     }

@@ -13,7 +13,7 @@ use http::StatusCode;
 use platform::{
     clock, random,
     table::{
-        accounts::Used,
+        accounts::StoredAccount,
         pagination::{Page, PageRequest},
         services::StoredService,
     },
@@ -101,7 +101,7 @@ pub async fn patch(
 ) -> ApiResult<Tagged<api::Account>> {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id, &caller);
-    let write = |before: Used| async move {
+    let write = |before: StoredAccount| async move {
         let old = Value::Object(before.account.settings.to_map(Reveal::Full));
         let mut document = before.account.settings.base(patch);
         apply(&mut document, patch);
@@ -139,7 +139,7 @@ pub async fn delete(
     if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
-    let write = |used: Used| async move {
+    let write = |used: StoredAccount| async move {
         if used.services > 0 {
             let read = |page_request: PageRequest| async move {
                 Ok(app.table.services(&page_request, &app.keys).await?)
@@ -159,7 +159,7 @@ pub async fn delete(
 }
 
 /// Returns 409 if a webhook of one of the account's services sets the account's new header.
-async fn check_header(app: &App, before: &Used, after: &Account) -> ApiResult<()> {
+async fn check_header(app: &App, before: &StoredAccount, after: &Account) -> ApiResult<()> {
     let (old, new) = (
         &before.account.settings.authorization,
         &after.settings.authorization,
@@ -171,14 +171,14 @@ async fn check_header(app: &App, before: &Used, after: &Account) -> ApiResult<()
     account_header::check(app, &services, old, new).await
 }
 
-async fn find(app: &App, id: AccountId) -> ApiResult<Used> {
+async fn find(app: &App, id: AccountId) -> ApiResult<StoredAccount> {
     app.table
         .account(id, &app.keys)
         .await?
         .ok_or_else(|| Problem::not_found("account"))
 }
 
-impl Versioned for Used {
+impl Versioned for StoredAccount {
     fn version(&self) -> u64 {
         self.account.version
     }

@@ -8,7 +8,7 @@ use domain::{
     message::{MessageRef, NewMessage},
 };
 use http::HeaderMap;
-use platform::table::messages::Kind;
+use platform::table::messages::MessageList;
 
 use super::messages::{answer, page, send};
 use crate::{
@@ -36,7 +36,7 @@ pub async fn list(
     State(app): State<Arc<App>>,
     query: Query,
 ) -> ApiResult<Json<api::List<api::Call>>> {
-    page(&app, Kind::Calls, query, |_| true).await
+    page(&app, MessageList::Calls, query, |_| true).await
 }
 
 /// Triggers a phone call through a provider.

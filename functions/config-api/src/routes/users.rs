@@ -16,7 +16,7 @@ use platform::{
         credentials::LiveAdmin,
         pagination::{Page, PageRequest},
         services::StoredService,
-        users::Holder,
+        users::StoredUser,
     },
 };
 
@@ -94,7 +94,7 @@ pub async fn patch(
 ) -> ApiResult<Tagged<api::User>> {
     let patch = &body.json()?;
     let (app, id, caller) = (&*app, id, &caller);
-    let write = |before: Holder| async move {
+    let write = |before: StoredUser| async move {
         let old = before.user.settings.to_value();
         let mut document = old.clone();
         apply(&mut document, patch);
@@ -140,7 +140,7 @@ pub async fn delete(
     if_match: IfMatch,
 ) -> ApiResult<StatusCode> {
     let (app, id, caller) = (&*app, id, &caller);
-    let write = |holder: Holder| async move {
+    let write = |holder: StoredUser| async move {
         if holder.credentials > 0 {
             let ids = app
                 .table
@@ -171,21 +171,25 @@ pub async fn delete(
     if_match.delete(|| find(app, id), write).await
 }
 
-async fn find(app: &App, id: UserId) -> ApiResult<Holder> {
+async fn find(app: &App, id: UserId) -> ApiResult<StoredUser> {
     app.table
         .user(id)
         .await?
         .ok_or_else(|| Problem::not_found("user"))
 }
 
-impl Versioned for Holder {
+impl Versioned for StoredUser {
     fn version(&self) -> u64 {
         self.user.version
     }
 }
 
 /// Returns 403 if the user's credentials have scopes that the caller lacks.
-async fn check_switch(app: &App, caller: &Principal, holder: &Holder) -> Result<(), UpdateError> {
+async fn check_switch(
+    app: &App,
+    caller: &Principal,
+    holder: &StoredUser,
+) -> Result<(), UpdateError> {
     if holder.credentials == 0 || caller.scopes.grants(Scope::Admin) {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 //!
 //! An account's settings are one encrypted document. The row counts the services that use the
 //! account, so that no service can be created with an account that is being deleted. Issued tokens
-//! are in an item of their own, because requests write them often.
+//! are in an item of their own ([`super::oauth_tokens`]), because requests write them often.
 
 use domain::{
     account::{Account, Settings},
@@ -11,26 +11,21 @@ use domain::{
     secrets::Reveal,
 };
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     Condition, Item, Key, Table, TableError, WriteError,
+    document::{EncryptedField, restored},
     item::item,
     pagination::{Page, PageRequest},
     transaction::Transaction,
 };
-use crate::{
-    document::{describe_json_error, describe_validation_errors},
-    encryption::AadContext,
-    keyring::KeyringCache,
-};
+use crate::keyring::KeyringCache;
 
 const KIND: &str = "account";
 
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct AccountRow {
     id: AccountId,
     name: String,
     created_at: Timestamp,
@@ -44,14 +39,14 @@ struct Row {
 
 /// An account with its usage count.
 #[derive(Debug, Clone)]
-pub struct Used {
+pub struct StoredAccount {
     /// The account.
     pub account: Account,
     /// Number of services that use the account.
     pub services: u32,
 }
 
-impl Row {
+impl AccountRow {
     async fn seal(
         account: &Account,
         services: u32,
@@ -64,60 +59,42 @@ impl Row {
             updated_at,
             version,
         } = account;
-        let document = Value::Object(settings.to_map(Reveal::Full)).to_string();
-        let sealed = keys
-            .get()
-            .await?
-            .seal(place(&id.to_string(), "settings"), &document);
-        let name = settings.name.clone();
+        let document = settings.to_map(Reveal::Full);
         Ok(Self {
             id: *id,
-            name,
+            name: settings.name.clone(),
             created_at: *created_at,
             updated_at: *updated_at,
             version: *version,
             services,
-            sealed,
+            sealed: settings_field(*id).seal_json(&document, keys).await?,
         })
     }
 
-    async fn open(self, keys: &KeyringCache) -> Result<Used, TableError> {
-        let Self {
-            id,
-            created_at,
-            updated_at,
-            version,
-            services,
-            sealed,
-            name: _,
-        } = self;
-        let document = keys
-            .open(place(&id.to_string(), "settings"), &sealed)
-            .await?;
-        let unreadable = |what: String| TableError::Document(format!("account {id}: {what}"));
-        let value = serde_json::from_str(document.expose_secret())
-            .map_err(|error| unreadable(describe_json_error(&error)))?;
-        let settings = Settings::restore(value)
-            .map_err(|problems| unreadable(describe_validation_errors(&problems)))?;
-        Ok(Used {
-            account: Account {
-                id,
-                settings,
-                created_at,
-                updated_at,
-                version,
-            },
-            services,
+    async fn open(self, keys: &KeyringCache) -> Result<StoredAccount, TableError> {
+        let field = settings_field(self.id);
+        let document = field.open_json(&self.sealed, keys).await?;
+        let account = Account {
+            id: self.id,
+            settings: restored(&field, Settings::restore(document))?,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            version: self.version,
+        };
+        Ok(StoredAccount {
+            account,
+            services: self.services,
         })
+    }
+
+    fn item(&self) -> Result<Item, TableError> {
+        let listing = (KIND, self.id.ulid().to_string());
+        item(&Key::account(self.id), Some(listing), self)
     }
 }
 
-fn place<'a>(id: &'a str, field: &'a str) -> AadContext<'a> {
-    AadContext {
-        resource: KIND,
-        id,
-        field,
-    }
+fn settings_field(id: AccountId) -> EncryptedField {
+    EncryptedField::new(KIND, id, "settings")
 }
 
 impl Table {
@@ -137,16 +114,14 @@ impl Table {
     /// Replaces an account unless it has changed since it was read.
     pub async fn update_account(
         &self,
-        before: &Used,
+        before: &StoredAccount,
         after: &Account,
         keys: &KeyringCache,
         entry: &Entry,
     ) -> Result<(), WriteError> {
+        let row = AccountRow::seal(after, before.services, keys).await?;
         let mut tx = self.transaction();
-        tx.put_if(
-            account_item(after, before.services, keys).await?,
-            Condition::version(before.account.version),
-        );
+        tx.put_if(row.item()?, Condition::version(before.account.version));
         tx.rename(name_key(&before.account), name_key(after), after.id);
         tx.audit(entry)?;
         tx.commit().await
@@ -170,8 +145,8 @@ impl Table {
         &self,
         id: AccountId,
         keys: &KeyringCache,
-    ) -> Result<Option<Used>, TableError> {
-        match self.get::<Row>(&Key::account(id)).await? {
+    ) -> Result<Option<StoredAccount>, TableError> {
+        match self.get::<AccountRow>(&Key::account(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
             None => Ok(None),
         }
@@ -182,7 +157,7 @@ impl Table {
         &self,
         name: &str,
         keys: &KeyringCache,
-    ) -> Result<Option<Used>, TableError> {
+    ) -> Result<Option<StoredAccount>, TableError> {
         match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.account(id, keys).await,
             None => Ok(None),
@@ -194,8 +169,8 @@ impl Table {
         &self,
         page_request: &PageRequest,
         keys: &KeyringCache,
-    ) -> Result<Page<Used>, TableError> {
-        let page = self.listed::<Row>(KIND, page_request).await?;
+    ) -> Result<Page<StoredAccount>, TableError> {
+        let page = self.listed::<AccountRow>(KIND, page_request).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 }
@@ -208,8 +183,8 @@ impl Transaction<'_> {
         services: u32,
         keys: &KeyringCache,
     ) -> Result<(), TableError> {
-        let item = account_item(account, services, keys).await?;
-        self.put_if(item, Condition::absent());
+        let row = AccountRow::seal(account, services, keys).await?;
+        self.put_if(row.item()?, Condition::absent());
         self.claim_name(name_key(account), account.id);
         Ok(())
     }
@@ -218,19 +193,6 @@ impl Transaction<'_> {
     pub(super) fn count_account_use(&mut self, id: AccountId, change: i8) {
         self.count(Key::account(id), "services", change);
     }
-}
-
-async fn account_item(
-    account: &Account,
-    services: u32,
-    keys: &KeyringCache,
-) -> Result<Item, TableError> {
-    let listing = Some((KIND, account.id.ulid().to_string()));
-    item(
-        &Key::account(account.id),
-        listing,
-        Row::seal(account, services, keys).await?,
-    )
 }
 
 fn name_key(account: &Account) -> Key {

@@ -13,7 +13,7 @@ use super::{
     Condition, Key, Table, TableError, WriteError,
     item::{item, text},
     transaction::Transaction,
-    users::{Holder, name_key, user_item},
+    users::{StoredUser, name_key, user_item},
 };
 
 /// Marker for the first admin.
@@ -41,7 +41,7 @@ impl Table {
         now: Timestamp,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
-        let holder = Holder {
+        let holder = StoredUser {
             user: user.clone(),
             credentials: 1,
             services: 0,

@@ -7,11 +7,10 @@ use domain::{
     id::CredentialId,
 };
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
 
 use super::{
     Condition, Item, Key, Table, TableError, Written,
-    item::item,
+    item::{Expiring, item},
     key,
     pagination::{Page, PageRequest, TimeRange},
 };
@@ -31,13 +30,6 @@ pub fn entry(actor: Actor, action: &str, resource: &impl Display, changes: Vec<S
         resource: resource.to_string(),
         changes,
     }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Row<E> {
-    #[serde(flatten)]
-    entry: E,
-    expires_at: i64,
 }
 
 impl Table {
@@ -70,17 +62,17 @@ impl Table {
         page_request: &PageRequest,
     ) -> Result<Page<Entry>, TableError> {
         Ok(self
-            .by_day::<Row<Entry>>(key::audit, range, page_request)
+            .by_day::<Expiring<Entry>>(key::audit, range, page_request)
             .await?
-            .map(|row| row.entry))
+            .map(|stored| stored.row))
     }
 
     pub(super) fn audit_item(&self, entry: &Entry) -> Result<Item, TableError> {
         item(
             &Key::audit(entry.id),
             None,
-            Row {
-                entry,
+            Expiring {
+                row: entry,
                 expires_at: self.expiry(entry.at),
             },
         )

@@ -90,7 +90,7 @@ impl Table {
     }
 
     /// Returns the resources that have these names.
-    pub async fn existing(
+    pub async fn resources_named(
         &self,
         names: &Names,
         keys: &KeyringCache,

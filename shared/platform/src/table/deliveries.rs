@@ -5,32 +5,25 @@
 //! however often it is rewritten. The index `status` only contains deliveries that have not
 //! succeeded.
 
-use std::collections::{HashMap, HashSet};
+mod batch;
+
+use std::collections::HashMap;
 
 use domain::{
     attempt::{Attempt, NextAttempt},
-    delivery::{Delivery, DeliveryTask, Status},
-    id::{DeliveryId, EventId, WebhookId},
+    delivery::{Delivery, Status},
+    id::{DeliveryId, WebhookId},
 };
-use serde::{Deserialize, Serialize};
 
+pub use self::batch::BatchRows;
 use super::{
     Condition, Item, Key, Table, TableError, Written,
-    events::Dispatched,
-    item::{is_live, item, number, text},
+    item::{Expiring, is_live, item, number, text},
     key,
     pagination::{LISTING, Page, PageRequest, STATUS, TimeRange},
     response_size::{MAX_RESPONSE_BYTES, response_bytes},
-    unreadable::{self, readable},
-    webhooks,
+    unreadable,
 };
-
-#[derive(Serialize, Deserialize)]
-struct Row<T> {
-    #[serde(flatten)]
-    row: T,
-    expires_at: i64,
-}
 
 /// The newest attempts of a delivery that fit into a response.
 #[derive(Default)]
@@ -58,93 +51,7 @@ impl Attempts {
     }
 }
 
-/// The rows that a batch of messages needs.
-#[derive(Debug, Default)]
-pub struct BatchRows {
-    webhooks: HashMap<WebhookId, webhooks::Row>,
-    deliveries: HashMap<DeliveryId, Delivery>,
-    events: HashMap<EventId, Dispatched>,
-    unreadable: HashSet<Key>,
-}
-
-impl BatchRows {
-    /// Checks that all rows of this message could be read. Rows that do not exist are fine.
-    ///
-    /// # Errors
-    ///
-    /// If a row is unreadable. Only this message fails, not its batch.
-    pub fn check(&self, message: &DeliveryTask) -> Result<(), TableError> {
-        match keys_of(message).find(|key| self.unreadable.contains(key)) {
-            Some(key) => Err(TableError::Document(format!(
-                "{}/{} is unreadable",
-                key.pk, key.sk
-            ))),
-            None => Ok(()),
-        }
-    }
-
-    /// Unwraps an item that was read. Remembers the key if it is unreadable.
-    fn read<T>(&mut self, key: Key, read: Result<T, TableError>) -> Result<Option<T>, TableError> {
-        let read = readable(&key.pk, read)?;
-        if read.is_none() {
-            self.unreadable.insert(key);
-        }
-        Ok(read)
-    }
-
-    /// Returns the webhook, unless it was deleted.
-    pub fn webhook(&self, id: WebhookId) -> Option<webhooks::Row> {
-        self.webhooks.get(&id).cloned()
-    }
-
-    /// Returns the delivery's row. None before the first attempt.
-    pub fn delivery(&self, id: DeliveryId) -> Option<Delivery> {
-        self.deliveries.get(&id).cloned()
-    }
-
-    /// Returns the event, if the message did not include it.
-    pub fn event(&self, id: EventId) -> Option<&Dispatched> {
-        self.events.get(&id)
-    }
-}
-
 impl Table {
-    /// Loads the rows that these messages need in one `BatchGetItem`: webhooks, delivery rows, and
-    /// events that the messages do not include. A second one loads large data of events.
-    pub async fn load_batch(&self, messages: &[&DeliveryTask]) -> Result<BatchRows, TableError> {
-        let keys: Vec<Key> = messages.iter().copied().flat_map(keys_of).collect();
-        let mut items = self.get_all(&keys).await?;
-        let mut context = BatchRows::default();
-        let mut events = Vec::new();
-        for message in messages {
-            let id = message.delivery;
-            if let Some((key, item)) = items.remove_entry(&Key::webhook(id.webhook))
-                && let Some(row) =
-                    context.read(key, serde_dynamo::from_item(item).map_err(TableError::from))?
-            {
-                context.webhooks.insert(id.webhook, row);
-            }
-            if let Some((key, item)) = items.remove_entry(&Key::delivery(id))
-                && let Some(row) = context.read(key, from_item(item))?
-            {
-                context.deliveries.insert(id, row);
-            }
-            if let Some((key, item)) = items.remove_entry(&Key::event(id.event))
-                && let Some(row) =
-                    context.read(key, serde_dynamo::from_item(item).map_err(TableError::from))?
-            {
-                events.push((id.event, row));
-            }
-        }
-        let (ids, rows): (Vec<EventId>, _) = events.into_iter().unzip();
-        for (id, dispatched) in ids.into_iter().zip(self.with_data(rows).await?) {
-            if let Some(dispatched) = context.read(Key::event(id), dispatched)? {
-                context.events.insert(id, dispatched);
-            }
-        }
-        Ok(context)
-    }
-
     /// Writes the row that follows `was`, with its attempt unless the row contains it. The
     /// condition fails if the stored row no longer awaits the same attempt, or if a row exists but
     /// `was` is none.
@@ -168,7 +75,7 @@ impl Table {
         let Some(attempt) = attempt.filter(is_recorded) else {
             return self.put_item(row_item, condition).await;
         };
-        let stored = Row {
+        let stored = Expiring {
             row: attempt,
             expires_at: self.expiry(row.kept_from()),
         };
@@ -197,7 +104,7 @@ impl Table {
     /// Returns a delivery's row.
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, TableError> {
         Ok(self
-            .get::<Row<Delivery>>(&Key::delivery(id))
+            .get::<Expiring<Delivery>>(&Key::delivery(id))
             .await?
             .map(|stored| stored.row))
     }
@@ -208,9 +115,9 @@ impl Table {
         ids: &[DeliveryId],
     ) -> Result<HashMap<DeliveryId, Delivery>, TableError> {
         let rows = self
-            .get_rows::<Row<Delivery>>(ids.iter().map(|id| Key::delivery(*id)))
+            .get_rows::<Expiring<Delivery>>(ids.iter().map(|id| Key::delivery(*id)))
             .await?;
-        Ok(rows.map(|Row { row, .. }| (row.id, row)).collect())
+        Ok(rows.map(|Expiring { row, .. }| (row.id, row)).collect())
     }
 
     /// Returns a delivery with its attempts in order. If they exceed the size of a response, older
@@ -265,7 +172,7 @@ impl Table {
         page_request: &PageRequest,
     ) -> Result<Page<Delivery>, TableError> {
         let page = self
-            .by_day::<Row<Delivery>>(
+            .by_day::<Expiring<Delivery>>(
                 |day, shard| key::deliveries(webhook, day, shard),
                 range,
                 page_request,
@@ -292,7 +199,7 @@ impl Table {
         let mut rows = self.get_all(&keys).await?;
         let found = keys
             .iter()
-            .filter_map(|key| unreadable::from_item::<Row<Delivery>>(rows.remove(key)?));
+            .filter_map(|key| unreadable::from_item::<Expiring<Delivery>>(rows.remove(key)?));
         Ok(Page {
             items: found.map(|stored| stored.row).collect(),
             next,
@@ -305,7 +212,7 @@ impl Table {
         let mut item = item(
             &Key::delivery(row.id),
             None,
-            Row {
+            Expiring {
                 row,
                 expires_at: self.expiry(row.kept_from()),
             },
@@ -319,17 +226,4 @@ impl Table {
         }
         Ok(item)
     }
-}
-
-/// Returns the keys of the rows that a message needs.
-fn keys_of(message: &DeliveryTask) -> impl Iterator<Item = Key> + use<> {
-    let DeliveryId { event, webhook } = message.delivery;
-    let event = message.event.is_none().then(|| Key::event(event));
-    [Key::webhook(webhook), Key::delivery(message.delivery)]
-        .into_iter()
-        .chain(event)
-}
-
-fn from_item(item: Item) -> Result<Delivery, TableError> {
-    Ok(serde_dynamo::from_item::<_, Row<Delivery>>(item)?.row)
 }

@@ -47,7 +47,7 @@ pub struct Dispatched {
 const MAX_DATA_BYTES_IN_ROW: usize = 32 * 1024;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Row {
+pub(super) struct EventRow {
     id: EventId,
     #[serde(rename = "type")]
     kind: EventType,
@@ -68,12 +68,12 @@ pub(super) struct Row {
 
 /// Data with an item of its own.
 #[derive(Serialize, Deserialize)]
-struct DataRow {
+struct EventDataRow {
     data: String,
     expires_at: i64,
 }
 
-impl Row {
+impl EventRow {
     /// Returns the event with its data, which is in the row or is this one.
     fn with_data(self, data: Option<String>) -> Result<Dispatched, TableError> {
         let Self {
@@ -122,13 +122,13 @@ impl Table {
         let expires_at = self.expiry(event.id.made_at().max(*dispatched_at));
         let is_large = event.data.len() > MAX_DATA_BYTES_IN_ROW;
         if is_large {
-            let data = DataRow {
+            let data = EventDataRow {
                 data: event.data.clone(),
                 expires_at,
             };
             self.put_data(event.id, data, absent()).await?;
         }
-        let row = Row {
+        let row = EventRow {
             id: event.id,
             kind: event.kind.clone(),
             timestamp: event.timestamp,
@@ -152,7 +152,7 @@ impl Table {
     async fn put_data(
         &self,
         id: EventId,
-        data: DataRow,
+        data: EventDataRow,
         absent: Condition,
     ) -> Result<(), TableError> {
         let key = Key::event_data(id);
@@ -192,7 +192,7 @@ impl Table {
 
     /// Extends an event's expiry so that a chain of attempts from `now` on can read it. The
     /// condition fails if it has expired.
-    pub async fn keep_event(&self, id: EventId, now: Timestamp) -> Result<Written, TableError> {
+    pub async fn extend_event(&self, id: EventId, now: Timestamp) -> Result<Written, TableError> {
         // Usually the ID alone shows that the event lasts long enough.
         if self.expiry(id.made_at()) > now.as_second().saturating_add(MAX_RETRY_CHAIN.as_secs()) {
             return Ok(Written::Yes);
@@ -218,12 +218,12 @@ impl Table {
 
     /// Returns an event.
     pub async fn event(&self, id: EventId) -> Result<Option<Dispatched>, TableError> {
-        let Some(row) = self.get::<Row>(&Key::event(id)).await? else {
+        let Some(row) = self.get::<EventRow>(&Key::event(id)).await? else {
             return Ok(None);
         };
         let data = match row.data {
             Some(_) => None,
-            None => self.get::<DataRow>(&Key::event_data(id)).await?,
+            None => self.get::<EventDataRow>(&Key::event_data(id)).await?,
         };
         row.with_data(data.map(|row| row.data)).map(Some)
     }
@@ -238,7 +238,9 @@ impl Table {
             items,
             next,
             response_bytes,
-        } = self.by_day::<Row>(key::events, range, page_request).await?;
+        } = self
+            .by_day::<EventRow>(key::events, range, page_request)
+            .await?;
         let mut readable_items = Vec::with_capacity(items.len());
         for event in self.with_data(items).await? {
             let event = event.and_then(|dispatched| {
@@ -261,18 +263,18 @@ impl Table {
     /// unreadable.
     pub(super) async fn with_data(
         &self,
-        rows: Vec<Row>,
+        rows: Vec<EventRow>,
     ) -> Result<Vec<Result<Dispatched, TableError>>, TableError> {
         let lacking = rows.iter().filter(|row| row.data.is_none());
         let keys: Vec<Key> = lacking.map(|row| Key::event_data(row.id)).collect();
         let mut items = self.get_all(&keys).await?;
-        let complete = |row: Row| {
+        let complete = |row: EventRow| {
             let item = match row.data {
                 Some(_) => None,
                 None => items.remove(&Key::event_data(row.id)),
             };
             let data = item
-                .map(serde_dynamo::from_item::<_, DataRow>)
+                .map(serde_dynamo::from_item::<_, EventDataRow>)
                 .transpose()?;
             row.with_data(data.map(|row| row.data))
         };

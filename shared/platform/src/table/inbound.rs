@@ -1,31 +1,35 @@
-//! Resolves an inbound key to its connected service or provider.
+//! Inbound keys: the items that resolve them to a connected service or a provider.
 //!
-//! The data is stored under the keyed hash of the URL's key. It is written with every change of the
-//! service or provider.
+//! What an inbound request needs is stored under the keyed hash of the URL's key, so that one read
+//! returns it. It is written with every change of the service or provider.
+
+use std::fmt::Display;
 
 use domain::{
     callback::Mapping,
-    id::ProviderId,
-    inbound::{Key as InboundKey, Receiver},
+    id::{ProviderId, ServiceId, UserId},
+    inbound::{Key as InboundKey, Receiver, Verification},
     message::Channel,
+    secrets::Reveal,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Key, Table, TableError, item::item, services::ReceiverRow, transaction::Transaction,
-    users::Holder,
+    Key, Table, TableError,
+    document::{EncryptedField, parse_json, restored, unreadable},
+    item::item,
+    providers::StoredProvider,
+    services::{self, StoredService},
+    transaction::Transaction,
+    users::StoredUser,
 };
-use crate::{
-    document::{describe_json_error, describe_validation_errors},
-    encryption::Keyring,
-    keyring::KeyringCache,
-};
+use crate::{encryption::Keyring, keyring::KeyringCache};
 
 /// The owner of an inbound URL.
 #[derive(Debug, Clone)]
 pub enum KeyOwner {
     /// A connected service and its user.
-    Service(Box<Receiver>, Box<Holder>),
+    Service(Box<Receiver>, Box<StoredUser>),
     /// A provider that sends reports.
     Provider(Reporter),
 }
@@ -41,36 +45,91 @@ pub struct Reporter {
     pub mapping: Mapping,
 }
 
+/// The service of an inbound key, with its encrypted verification.
 #[derive(Serialize, Deserialize)]
-pub(super) struct ReporterRow {
-    pub(super) provider: ProviderId,
-    pub(super) channel: Channel,
+struct ReceiverRow {
+    service: ServiceId,
+    name: String,
+    user: UserId,
+    sealed: String,
+}
+
+/// The provider of an inbound key.
+#[derive(Serialize, Deserialize)]
+struct ReporterRow {
+    provider: ProviderId,
+    channel: Channel,
     /// JSON text.
-    pub(super) callback: String,
+    callback: String,
+}
+
+impl ReceiverRow {
+    /// Returns the row of a service. None without a user.
+    async fn seal(stored: &StoredService, keys: &KeyringCache) -> Result<Option<Self>, TableError> {
+        let (id, settings) = (stored.service.id, &stored.service.settings);
+        let Some(user) = settings.user_id else {
+            return Ok(None);
+        };
+        let document = settings.verification.to_value(Reveal::Full);
+        Ok(Some(Self {
+            service: id,
+            name: settings.name.clone(),
+            user,
+            sealed: verification(id).seal_json(&document, keys).await?,
+        }))
+    }
+
+    async fn open(self, keys: &KeyringCache) -> Result<Receiver, TableError> {
+        let field = verification(self.service);
+        let document = field.open_json(&self.sealed, keys).await?;
+        Ok(Receiver {
+            service: self.service,
+            name: self.name,
+            user: self.user,
+            verification: restored(&field, Verification::restore(document))?,
+        })
+    }
+}
+
+fn verification(id: ServiceId) -> EncryptedField {
+    EncryptedField::new(services::KIND, id, "verification")
+}
+
+impl ReporterRow {
+    /// Returns the row of a provider. None if it sends no reports.
+    fn of(stored: &StoredProvider) -> Option<Self> {
+        let (id, settings) = (stored.provider.id, &stored.provider.settings);
+        Some(Self {
+            provider: id,
+            channel: settings.channel,
+            callback: settings.callback.as_ref()?.to_value().to_string(),
+        })
+    }
 }
 
 impl TryFrom<ReporterRow> for Reporter {
     type Error = TableError;
 
-    fn try_from(
-        ReporterRow {
-            provider,
-            channel,
-            callback,
-        }: ReporterRow,
-    ) -> Result<Self, TableError> {
-        let unreadable =
-            |what: String| TableError::Document(format!("callback of {provider}: {what}"));
-        let value = serde_json::from_str(&callback)
-            .map_err(|error| unreadable(describe_json_error(&error)))?;
-        let mapping = Mapping::parse(value, channel)
-            .map_err(|problems| unreadable(describe_validation_errors(&problems)))?;
+    fn try_from(row: ReporterRow) -> Result<Self, TableError> {
+        let document = format!("callback of {}", row.provider);
+        let value = parse_json(&document, &row.callback)?;
         Ok(Self {
-            provider,
-            channel,
-            mapping,
+            provider: row.provider,
+            channel: row.channel,
+            mapping: restored(&document, Mapping::parse(value, row.channel))?,
         })
     }
+}
+
+/// Parses the inbound key in a document.
+pub(super) fn parse_inbound_key(
+    document: impl Display,
+    key: Option<String>,
+) -> Result<Option<InboundKey>, TableError> {
+    let parsed = key.map(|key| {
+        InboundKey::parse(&key).ok_or_else(|| unreadable(document, "invalid inbound key"))
+    });
+    parsed.transpose()
 }
 
 impl Table {
@@ -81,14 +140,14 @@ impl Table {
         key: &InboundKey,
         keys: &KeyringCache,
     ) -> Result<Option<KeyOwner>, TableError> {
-        let hash = keys.get().await?.token_key(key.expose());
-        let (place, of_user) = (Key::inbound(&hash), key.user().map(Key::user));
-        let wanted: Vec<Key> = [Some(place.clone()), of_user.clone()]
+        let hashed = hashed(key, &*keys.get().await?);
+        let of_user = key.user().map(Key::user);
+        let wanted: Vec<Key> = [Some(hashed.clone()), of_user.clone()]
             .into_iter()
             .flatten()
             .collect();
         let mut items = self.get_all(&wanted).await?;
-        let Some(row) = items.remove(&place) else {
+        let Some(row) = items.remove(&hashed) else {
             return Ok(None);
         };
         if row.contains_key("provider") {
@@ -97,35 +156,55 @@ impl Table {
         }
         let row: ReceiverRow = serde_dynamo::from_item(row)?;
         let holder = match of_user.and_then(|of_user| items.remove(&of_user)) {
-            Some(item) if Some(row.user) == key.user() => Some(Holder::from_item(item)?),
+            Some(item) if Some(row.user) == key.user() => Some(StoredUser::from_item(item)?),
             _ => self.user(row.user).await?,
         };
-        let verification = row.open(keys).await?;
-        let receiver = Receiver {
-            service: row.service,
-            name: row.name,
-            user: row.user,
-            verification,
-        };
+        let receiver = row.open(keys).await?;
         // A user with services can't be deleted.
         Ok(holder.map(|holder| KeyOwner::Service(Box::new(receiver), Box::new(holder))))
     }
 }
 
 impl Transaction<'_> {
+    /// Writes the item under a service's inbound key.
+    pub(super) async fn change_receiver(
+        &mut self,
+        before: Option<&StoredService>,
+        after: Option<&StoredService>,
+        keys: &KeyringCache,
+    ) -> Result<(), TableError> {
+        let row = match after {
+            Some(after) => ReceiverRow::seal(after, keys).await?,
+            None => None,
+        };
+        let key = |stored: Option<&StoredService>| stored.and_then(|stored| stored.key.clone());
+        let ring = keys.get().await?;
+        self.move_inbound_key(&ring, key(before), key(after).zip(row))
+    }
+
+    /// Writes the item under a provider's inbound key.
+    pub(super) async fn change_reporter(
+        &mut self,
+        before: Option<&StoredProvider>,
+        after: Option<&StoredProvider>,
+        keys: &KeyringCache,
+    ) -> Result<(), TableError> {
+        let row = after.and_then(ReporterRow::of);
+        let key = |stored: Option<&StoredProvider>| stored.and_then(|stored| stored.key.clone());
+        let ring = keys.get().await?;
+        self.move_inbound_key(&ring, key(before), key(after).zip(row))
+    }
+
     /// Writes `row` under the key `after`, and deletes the item of the key `before` if that is
     /// another one.
-    pub(super) fn move_inbound_key(
+    fn move_inbound_key(
         &mut self,
         ring: &Keyring,
-        before: Option<&InboundKey>,
-        after: Option<(&InboundKey, impl Serialize)>,
+        before: Option<InboundKey>,
+        after: Option<(InboundKey, impl Serialize)>,
     ) -> Result<(), TableError> {
-        let hashed = |key: &InboundKey| Key::inbound(&ring.token_key(key.expose()));
-        let (old, new) = (
-            before.map(hashed),
-            after.map(|(key, row)| (hashed(key), row)),
-        );
+        let old = before.map(|key| hashed(&key, ring));
+        let new = after.map(|(key, row)| (hashed(&key, ring), row));
         if let Some(old) = old.filter(|old| new.as_ref().is_none_or(|(new, _)| old != new)) {
             self.delete(old);
         }
@@ -134,4 +213,8 @@ impl Transaction<'_> {
         }
         Ok(())
     }
+}
+
+fn hashed(key: &InboundKey, ring: &Keyring) -> Key {
+    Key::inbound(&ring.token_key(key.expose()))
 }

@@ -3,13 +3,22 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Key, TableError};
 use crate::clock;
 
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
+
+/// A row that expires.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Expiring<T> {
+    #[serde(flatten)]
+    pub(super) row: T,
+    /// Epoch seconds.
+    pub(super) expires_at: i64,
+}
 
 /// Builds the item of a serializable row: its key, and its position in the index `listing`, if it
 /// is listed.

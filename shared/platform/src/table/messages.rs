@@ -16,15 +16,15 @@ use serde_json::{Map, Value};
 
 use super::{
     Condition, Item, Key, Table, TableError, Written,
+    document::parse_json,
     item::item,
     key,
     pagination::{Page, PageRequest, TimeRange},
     unreadable::readable,
 };
-use crate::document::describe_json_error;
 
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct MessageRow {
     #[serde(flatten)]
     message: Message,
     /// JSON text, because DynamoDB's numbers would change some values.
@@ -32,32 +32,32 @@ struct Row {
     expires_at: i64,
 }
 
-impl TryFrom<Row> for Message {
+impl TryFrom<MessageRow> for Message {
     type Error = TableError;
 
     fn try_from(
-        Row {
+        MessageRow {
             mut message,
             metadata,
             expires_at: _,
-        }: Row,
+        }: MessageRow,
     ) -> Result<Self, TableError> {
-        message.content.metadata = serde_json::from_str(&metadata)
-            .map_err(|error| TableError::Document(describe_json_error(&error)))?;
+        let document = format!("metadata of {}", message.id);
+        message.content.metadata = parse_json(document, &metadata)?;
         Ok(message)
     }
 }
 
 /// Maps a provider's ID to its message.
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct ProviderMessageRow {
     message: MessageRef,
     expires_at: i64,
 }
 
-/// The two lists.
+/// The lists of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageList {
     /// SMS, e-mail and chatbot messages.
     Messages,
     /// Calls.
@@ -86,7 +86,7 @@ impl Table {
         else {
             return self.put_item(row_item, condition).await;
         };
-        let known = Known {
+        let known = ProviderMessageRow {
             message: row.id,
             expires_at: self.expiry(row.created_at),
         };
@@ -102,7 +102,7 @@ impl Table {
 
     /// Returns a message or call.
     pub async fn message(&self, id: MessageRef) -> Result<Option<Message>, TableError> {
-        self.get::<Row>(&Key::message(id))
+        self.get::<MessageRow>(&Key::message(id))
             .await?
             .map(Message::try_from)
             .transpose()
@@ -114,7 +114,7 @@ impl Table {
         ids: &[MessageRef],
     ) -> Result<HashMap<MessageRef, Message>, TableError> {
         let rows = self
-            .get_rows::<Row>(ids.iter().map(|id| Key::message(*id)))
+            .get_rows::<MessageRow>(ids.iter().map(|id| Key::message(*id)))
             .await?;
         let messages =
             rows.filter_map(|row| readable(row.message.id, Message::try_from(row)).transpose());
@@ -130,7 +130,7 @@ impl Table {
         theirs: &str,
     ) -> Result<Option<MessageRef>, TableError> {
         Ok(self
-            .get::<Known>(&Key::provider_message(provider, theirs))
+            .get::<ProviderMessageRow>(&Key::provider_message(provider, theirs))
             .await?
             .map(|known| known.message))
     }
@@ -138,16 +138,16 @@ impl Table {
     /// Lists the messages or calls of a time range, newest first.
     pub async fn messages(
         &self,
-        kind: Kind,
+        kind: MessageList,
         range: TimeRange,
         page_request: &PageRequest,
     ) -> Result<Page<Message>, TableError> {
         let kind = match kind {
-            Kind::Messages => key::MESSAGES,
-            Kind::Calls => key::CALLS,
+            MessageList::Messages => key::MESSAGES,
+            MessageList::Calls => key::CALLS,
         };
         let page = self
-            .by_day::<Row>(
+            .by_day::<MessageRow>(
                 |day, shard| key::messages(kind, day, shard),
                 range,
                 page_request,
@@ -165,7 +165,7 @@ impl Table {
         item(
             &Key::message(message.id),
             None,
-            Row {
+            MessageRow {
                 message,
                 metadata,
                 expires_at,

@@ -11,6 +11,7 @@ pub mod campaigns;
 mod condition;
 pub mod credentials;
 pub mod deliveries;
+mod document;
 pub mod event_types;
 pub mod events;
 pub mod idempotency;

@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Condition, Key, Table, TableError, Written,
+    document::EncryptedField,
     item::{item, number},
 };
-use crate::{document::describe_json_error, encryption::AadContext, keyring::KeyringCache};
+use crate::keyring::KeyringCache;
 
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct TokensRow {
     changes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lease: Option<Lease>,
@@ -30,15 +31,15 @@ struct Row {
 }
 
 #[derive(Default, Serialize, Deserialize)]
-struct Private {
+struct TokensDocument {
     /// Version of the account that the last token was fetched for.
     version: u64,
-    access: Option<Access>,
-    refresh: Option<Refresh>,
+    access: Option<StoredAccess>,
+    refresh: Option<StoredRefresh>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Access {
+struct StoredAccess {
     token: String,
     good_until: Timestamp,
     lease: String,
@@ -47,7 +48,7 @@ struct Access {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Refresh {
+struct StoredRefresh {
     token: String,
     /// Fingerprint of the consent that the refresh token belongs to.
     consent: String,
@@ -55,7 +56,7 @@ struct Refresh {
 
 /// The tokens of an account, as read.
 #[derive(Debug)]
-pub struct Seen {
+pub struct StoredTokens {
     /// The tokens and the lease.
     pub issued: IssuedTokens,
     changes: u64,
@@ -72,29 +73,20 @@ impl Table {
         account: &Account,
         settings: &OAuth2,
         keys: &KeyringCache,
-    ) -> Result<Seen, TableError> {
-        let Some(row) = self.get::<Row>(&Key::issued(account.id)).await? else {
-            return Ok(Seen {
+    ) -> Result<StoredTokens, TableError> {
+        let Some(row) = self.get::<TokensRow>(&Key::issued(account.id)).await? else {
+            return Ok(StoredTokens {
                 issued: IssuedTokens::default(),
                 changes: 0,
             });
         };
-        let Private {
+        let TokensDocument {
             version,
             access,
             refresh,
         } = match &row.sealed {
-            Some(sealed) => {
-                let document = keys.open(place(&account.id.to_string()), sealed).await?;
-                serde_json::from_str(document.expose_secret()).map_err(|error| {
-                    TableError::Document(format!(
-                        "the token of {}: {}",
-                        account.id,
-                        describe_json_error(&error)
-                    ))
-                })?
-            }
-            None => Private::default(),
+            Some(sealed) => issued_field(account).open_json(sealed, keys).await?,
+            None => TokensDocument::default(),
         };
         let ours = access.filter(|access| access.settings == settings.fingerprint());
         if ours.is_none() && version > account.version {
@@ -104,7 +96,7 @@ impl Table {
             )));
         }
         let token = ours.map(
-            |Access {
+            |StoredAccess {
                  token,
                  good_until,
                  lease,
@@ -117,7 +109,7 @@ impl Table {
         );
         let refresh = refresh.filter(|refresh| refresh.consent == settings.consent());
         let refresh = refresh.map(|refresh| SecretString::from(refresh.token));
-        Ok(Seen {
+        Ok(StoredTokens {
             issued: IssuedTokens {
                 token,
                 refresh,
@@ -138,7 +130,7 @@ impl Table {
         &self,
         account: &Account,
         settings: &OAuth2,
-        seen: &mut Seen,
+        seen: &mut StoredTokens,
         issued: IssuedTokens,
         keys: &KeyringCache,
     ) -> Result<Written, TableError> {
@@ -147,7 +139,7 @@ impl Table {
                  access,
                  good_until,
                  lease,
-             }| Access {
+             }| StoredAccess {
                 token: access.expose_secret().to_owned(),
                 good_until: *good_until,
                 lease: lease.clone(),
@@ -155,27 +147,21 @@ impl Table {
             },
         );
         let refresh = issued.refresh.as_ref();
-        let refresh = refresh.map(|token| Refresh {
+        let refresh = refresh.map(|token| StoredRefresh {
             token: token.expose_secret().to_owned(),
             consent: settings.consent(),
         });
-        let private = Private {
+        let document = TokensDocument {
             version: account.version,
             access,
             refresh,
         };
-        let document = serde_json::to_string(&private)
-            .map_err(|error| TableError::Document(error.to_string()))?;
-        let sealed = keys
-            .get()
-            .await?
-            .seal(place(&account.id.to_string()), &document);
         let changes = seen.changes.saturating_add(1);
-        let row = Row {
+        let row = TokensRow {
             changes,
             lease: issued.lease.clone(),
             failure: issued.failure.clone(),
-            sealed: Some(sealed),
+            sealed: Some(issued_field(account).seal_json(&document, keys).await?),
         };
         let condition = match seen.changes {
             0 => Condition::absent(),
@@ -186,7 +172,7 @@ impl Table {
         let exists = tx.check(Key::account(account.id), Condition::present());
         match tx.try_commit().await? {
             Ok(()) => {
-                *seen = Seen { issued, changes };
+                *seen = StoredTokens { issued, changes };
                 Ok(Written::Yes)
             }
             // Reading again would not help, because the row is unchanged.
@@ -198,10 +184,6 @@ impl Table {
     }
 }
 
-fn place(account: &str) -> AadContext<'_> {
-    AadContext {
-        resource: "account",
-        id: account,
-        field: "issued",
-    }
+fn issued_field(account: &Account) -> EncryptedField {
+    EncryptedField::new("account", account.id, "issued")
 }

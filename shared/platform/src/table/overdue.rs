@@ -21,7 +21,7 @@ use super::{
 
 /// Position of a scan: the partition, and the last sort key seen in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct SweeperPosition {
     partition: usize,
     #[serde(default)]
     after: Option<String>,
@@ -33,12 +33,12 @@ pub struct Overdue {
     /// The overdue deliveries.
     pub rows: Vec<Delivery>,
     /// The next position. None at the end.
-    pub next: Option<Position>,
+    pub next: Option<SweeperPosition>,
 }
 
 /// The index's entry of a delivery.
 #[derive(Deserialize)]
-struct Entry {
+struct StatusEntry {
     #[serde(flatten)]
     key: Key,
     awaited: Option<NextAttempt>,
@@ -49,7 +49,11 @@ const PAGE_SIZE: i32 = 2_000;
 
 impl Table {
     /// Performs one step of the scan. Returns the deliveries whose attempt was due before `before`.
-    pub async fn overdue(&self, from: Position, before: Timestamp) -> Result<Overdue, TableError> {
+    pub async fn overdue(
+        &self,
+        from: SweeperPosition,
+        before: Timestamp,
+    ) -> Result<Overdue, TableError> {
         let partitions = partitions();
         let Some((index, partition)) = partitions.get(from.partition) else {
             return Ok(Overdue {
@@ -71,11 +75,11 @@ impl Table {
             .as_ref()
             .and_then(|last| last.get(sk)?.as_s().ok())
         {
-            Some(last) => Position {
+            Some(last) => SweeperPosition {
                 after: Some(last.clone()),
                 ..from
             },
-            None => Position {
+            None => SweeperPosition {
                 partition: from.partition + 1,
                 after: None,
             },
@@ -84,7 +88,7 @@ impl Table {
             .items
             .unwrap_or_default()
             .into_iter()
-            .filter_map(unreadable::from_item::<Entry>);
+            .filter_map(unreadable::from_item::<StatusEntry>);
         let is_overdue = |awaited: &Option<NextAttempt>| {
             awaited
                 .as_ref()
@@ -106,12 +110,12 @@ impl Table {
     }
 
     /// Returns where the last run of the sweeper stopped. The start if it finished.
-    pub async fn sweeper_position(&self) -> Result<Position, TableError> {
+    pub async fn sweeper_position(&self) -> Result<SweeperPosition, TableError> {
         Ok(self.get(&Key::sweeper()).await?.unwrap_or_default())
     }
 
     /// Stores where the next run of the sweeper resumes.
-    pub async fn set_sweeper_position(&self, position: &Position) -> Result<(), TableError> {
+    pub async fn set_sweeper_position(&self, position: &SweeperPosition) -> Result<(), TableError> {
         self.put_item(item(&Key::sweeper(), None, position)?, Condition::default())
             .await
             .map(|_| ())

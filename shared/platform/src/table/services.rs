@@ -1,174 +1,25 @@
-//! Connected services, and the items under their inbound keys.
-//!
-//! A service's settings and its inbound key are one encrypted document. Its row counts the webhooks
-//! that send to it. The data that an inbound request needs is stored under the keyed hash of the
-//! key, so that one read returns the service and its verification. It is written in the same
-//! transaction as the service.
+//! Connected services. A service's row, its name, the counts of its account and user, and the item
+//! under its inbound key change in one transaction.
+
+mod row;
 
 use domain::{
     account::Account,
     audit::Entry,
-    id::{ServiceId, UserId},
-    inbound::{Key as InboundKey, Verification},
-    secrets::Reveal,
-    service::{Connection, Service, Settings},
+    id::ServiceId,
+    service::{Connection, Service},
 };
-use jiff::Timestamp;
-use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
+use self::row::ServiceRow;
+pub use self::row::StoredService;
 use super::{
-    Condition, Item, Key, Table, TableError, WriteError,
-    item::item,
+    Condition, Key, Table, TableError, WriteError,
     pagination::{Page, PageRequest},
     transaction::Transaction,
 };
-use crate::{
-    document::{describe_json_error, describe_validation_errors},
-    encryption::AadContext,
-    keyring::KeyringCache,
-};
+use crate::keyring::KeyringCache;
 
-const KIND: &str = "service";
-
-#[derive(Serialize, Deserialize)]
-struct Row {
-    id: ServiceId,
-    name: String,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: u64,
-    /// Number of webhooks that send to the service.
-    #[serde(default)]
-    webhooks: u32,
-    sealed: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Private {
-    settings: Map<String, Value>,
-    key: Option<String>,
-}
-
-/// A service with its stored state.
-#[derive(Debug, Clone)]
-pub struct StoredService {
-    /// The service.
-    pub service: Service,
-    /// Key of the inbound URL. None without a user.
-    pub key: Option<InboundKey>,
-    /// Number of webhooks that send to the service.
-    pub webhooks: u32,
-}
-
-/// The service and verification of an inbound key.
-#[derive(Serialize, Deserialize)]
-pub(super) struct ReceiverRow {
-    pub(super) service: ServiceId,
-    pub(super) name: String,
-    pub(super) user: UserId,
-    sealed: String,
-}
-
-impl ReceiverRow {
-    pub(super) async fn open(&self, keys: &KeyringCache) -> Result<Verification, TableError> {
-        let service = self.service;
-        let document = keys
-            .open(place(&service.to_string(), "verification"), &self.sealed)
-            .await?;
-        let unreadable =
-            |what: String| TableError::Document(format!("verification of {service}: {what}"));
-        let value = serde_json::from_str(document.expose_secret())
-            .map_err(|error| unreadable(describe_json_error(&error)))?;
-        Verification::restore(value)
-            .map_err(|problems| unreadable(describe_validation_errors(&problems)))
-    }
-}
-
-impl Row {
-    async fn seal(stored: &StoredService, keys: &KeyringCache) -> Result<Self, TableError> {
-        let StoredService {
-            service:
-                Service {
-                    id,
-                    settings,
-                    created_at,
-                    updated_at,
-                    version,
-                },
-            key,
-            webhooks,
-        } = stored;
-        let key = key.as_ref().map(|key| key.expose().to_owned());
-        let document = json(&Private {
-            settings: settings.to_map(Reveal::Full),
-            key,
-        })?;
-        let sealed = keys
-            .get()
-            .await?
-            .seal(place(&id.to_string(), "private"), &document);
-        let (created_at, updated_at, version, webhooks) =
-            (*created_at, *updated_at, *version, *webhooks);
-        Ok(Self {
-            id: *id,
-            name: settings.name.clone(),
-            created_at,
-            updated_at,
-            version,
-            webhooks,
-            sealed,
-        })
-    }
-
-    async fn open(self, keys: &KeyringCache) -> Result<StoredService, TableError> {
-        let Self {
-            id,
-            created_at,
-            updated_at,
-            version,
-            webhooks,
-            sealed,
-            name: _,
-        } = self;
-        let document = keys
-            .open(place(&id.to_string(), "private"), &sealed)
-            .await?;
-        let unreadable = |what: String| TableError::Document(format!("service {id}: {what}"));
-        let Private { settings, key } = serde_json::from_str(document.expose_secret())
-            .map_err(|error| unreadable(describe_json_error(&error)))?;
-        let settings = Settings::restore(settings.into())
-            .map_err(|problems| unreadable(describe_validation_errors(&problems)))?;
-        let service = Service {
-            id,
-            settings,
-            created_at,
-            updated_at,
-            version,
-        };
-        let parsed = |key: String| {
-            InboundKey::parse(&key).ok_or_else(|| unreadable("its inbound key".to_owned()))
-        };
-        Ok(StoredService {
-            service,
-            key: key.map(parsed).transpose()?,
-            webhooks,
-        })
-    }
-}
-
-fn json<T: Serialize>(value: &T) -> Result<String, TableError> {
-    serde_json::to_string(value).map_err(|error| TableError::Document(error.to_string()))
-}
-
-fn place<'a>(id: &'a str, field: &'a str) -> AadContext<'a> {
-    AadContext {
-        resource: KIND,
-        id,
-        field,
-    }
-}
+pub(super) const KIND: &str = "service";
 
 impl Table {
     /// Creates a service, optionally with a new account.
@@ -179,11 +30,13 @@ impl Table {
         keys: &KeyringCache,
         entries: &[Entry],
     ) -> Result<(), WriteError> {
+        let row = ServiceRow::seal(stored, keys).await?;
         let mut tx = self.transaction();
-        tx.put_if(service_item(stored, keys).await?, Condition::absent());
+        tx.put_if(row.item()?, Condition::absent());
         tx.claim_name(name_key(&stored.service), stored.service.id);
-        tx.change_service_uses(None, Some(stored), account, keys)
-            .await?;
+        tx.change_account(None, Some(stored), account, keys).await?;
+        tx.change_user(None, Some(stored));
+        tx.change_receiver(None, Some(stored), keys).await?;
         for entry in entries {
             tx.audit(entry)?;
         }
@@ -200,14 +53,14 @@ impl Table {
         entries: &[Entry],
     ) -> Result<(), WriteError> {
         let (old, new) = (&before.service, &after.service);
+        let row = ServiceRow::seal(after, keys).await?;
         let mut tx = self.transaction();
-        tx.put_if(
-            service_item(after, keys).await?,
-            Condition::version(old.version),
-        );
+        tx.put_if(row.item()?, Condition::version(old.version));
         tx.rename(name_key(old), name_key(new), new.id);
-        tx.change_service_uses(Some(before), Some(after), account, keys)
+        tx.change_account(Some(before), Some(after), account, keys)
             .await?;
+        tx.change_user(Some(before), Some(after));
+        tx.change_receiver(Some(before), Some(after), keys).await?;
         for entry in entries {
             tx.audit(entry)?;
         }
@@ -228,8 +81,9 @@ impl Table {
             Condition::version(service.version),
         );
         tx.delete(name_key(service));
-        tx.change_service_uses(Some(stored), None, None, keys)
-            .await?;
+        tx.change_account(Some(stored), None, None, keys).await?;
+        tx.change_user(Some(stored), None);
+        tx.change_receiver(Some(stored), None, keys).await?;
         tx.audit(&entry)?;
         tx.commit().await
     }
@@ -240,7 +94,7 @@ impl Table {
         id: ServiceId,
         keys: &KeyringCache,
     ) -> Result<Option<StoredService>, TableError> {
-        match self.get::<Row>(&Key::service(id)).await? {
+        match self.get::<ServiceRow>(&Key::service(id)).await? {
             Some(row) => row.open(keys).await.map(Some),
             None => Ok(None),
         }
@@ -264,7 +118,7 @@ impl Table {
         page_request: &PageRequest,
         keys: &KeyringCache,
     ) -> Result<Page<StoredService>, TableError> {
-        let page = self.listed::<Row>(KIND, page_request).await?;
+        let page = self.listed::<ServiceRow>(KIND, page_request).await?;
         page.open(KIND, |row| row.open(keys)).await
     }
 
@@ -299,21 +153,8 @@ impl Transaction<'_> {
         self.count(Key::service(id), "webhooks", change);
     }
 
-    /// Writes what depends on a service: the counts of its account and user, and the item under
-    /// its inbound key. Creates `new_account`, if there is one.
-    async fn change_service_uses(
-        &mut self,
-        before: Option<&StoredService>,
-        after: Option<&StoredService>,
-        new_account: Option<&Account>,
-        keys: &KeyringCache,
-    ) -> Result<(), TableError> {
-        self.change_account(before, after, new_account, keys)
-            .await?;
-        self.change_user(before, after);
-        self.change_receiver(before, after, keys).await
-    }
-
+    /// Updates the service counts of the accounts if they differ between `before` and `after`.
+    /// Creates `new_account`, if there is one.
     async fn change_account(
         &mut self,
         before: Option<&StoredService>,
@@ -339,55 +180,22 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Updates the service counts of the users if they differ between `before` and `after`.
     fn change_user(&mut self, before: Option<&StoredService>, after: Option<&StoredService>) {
         let user = |stored: Option<&StoredService>| {
             stored.and_then(|stored| stored.service.settings.user_id)
         };
         let (old, new) = (user(before), user(after));
-        if old != new {
-            if let Some(old) = old {
-                self.count_service(old, -1);
-            }
-            if let Some(new) = new {
-                self.count_service(new, 1);
-            }
+        if old == new {
+            return;
+        }
+        if let Some(old) = old {
+            self.count_service(old, -1);
+        }
+        if let Some(new) = new {
+            self.count_service(new, 1);
         }
     }
-
-    async fn change_receiver(
-        &mut self,
-        before: Option<&StoredService>,
-        after: Option<&StoredService>,
-        keys: &KeyringCache,
-    ) -> Result<(), TableError> {
-        let ring = keys.get().await?;
-        let row = after.and_then(
-            |StoredService {
-                 service: Service { id, settings, .. },
-                 ..
-             }| {
-                let document = settings.verification.to_value(Reveal::Full).to_string();
-                let sealed = ring.seal(place(&id.to_string(), "verification"), &document);
-                Some(ReceiverRow {
-                    service: *id,
-                    name: settings.name.clone(),
-                    user: settings.user_id?,
-                    sealed,
-                })
-            },
-        );
-        let key = |stored: Option<&StoredService>| stored.and_then(|stored| stored.key.clone());
-        self.move_inbound_key(&ring, key(before).as_ref(), key(after).as_ref().zip(row))
-    }
-}
-
-async fn service_item(stored: &StoredService, keys: &KeyringCache) -> Result<Item, TableError> {
-    let listing = Some((KIND, stored.service.id.ulid().to_string()));
-    item(
-        &Key::service(stored.service.id),
-        listing,
-        Row::seal(stored, keys).await?,
-    )
 }
 
 fn name_key(service: &Service) -> Key {

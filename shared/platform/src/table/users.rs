@@ -16,7 +16,7 @@ use super::{
 const KIND: &str = "user";
 
 #[derive(Serialize, Deserialize)]
-struct Row<U> {
+struct UserRow<U> {
     #[serde(flatten)]
     user: U,
     /// Number of credentials.
@@ -29,7 +29,7 @@ struct Row<U> {
 
 /// A user with its usage counts.
 #[derive(Debug, Clone)]
-pub struct Holder {
+pub struct StoredUser {
     /// The user.
     pub user: User,
     /// Number of credentials.
@@ -38,13 +38,13 @@ pub struct Holder {
     pub services: u32,
 }
 
-impl From<Row<User>> for Holder {
+impl From<UserRow<User>> for StoredUser {
     fn from(
-        Row {
+        UserRow {
             user,
             credentials,
             services,
-        }: Row<User>,
+        }: UserRow<User>,
     ) -> Self {
         Self {
             user,
@@ -54,16 +54,16 @@ impl From<Row<User>> for Holder {
     }
 }
 
-impl Holder {
+impl StoredUser {
     pub(super) fn from_item(item: Item) -> Result<Self, TableError> {
-        Ok(serde_dynamo::from_item::<_, Row<User>>(item)?.into())
+        Ok(serde_dynamo::from_item::<_, UserRow<User>>(item)?.into())
     }
 }
 
 impl Table {
     /// Creates a user.
     pub async fn create_user(&self, user: &User, entry: &Entry) -> Result<(), WriteError> {
-        let holder = Holder {
+        let holder = StoredUser {
             user: user.clone(),
             credentials: 0,
             services: 0,
@@ -79,12 +79,12 @@ impl Table {
     /// admin credential of an active user.
     pub async fn update_user(
         &self,
-        before: &Holder,
+        before: &StoredUser,
         after: &User,
         other_admin: Option<LiveAdmin>,
         entry: &Entry,
     ) -> Result<(), WriteError> {
-        let holder = Holder {
+        let holder = StoredUser {
             user: after.clone(),
             ..*before
         };
@@ -100,7 +100,7 @@ impl Table {
     }
 
     /// Deletes a user without credentials and services, unless it has changed since it was read.
-    pub async fn delete_user(&self, holder: &Holder, entry: &Entry) -> Result<(), WriteError> {
+    pub async fn delete_user(&self, holder: &StoredUser, entry: &Entry) -> Result<(), WriteError> {
         let user = &holder.user;
         let mut tx = self.transaction();
         tx.delete_if(Key::user(user.id), Condition::version(user.version));
@@ -110,15 +110,15 @@ impl Table {
     }
 
     /// Returns a user.
-    pub async fn user(&self, id: UserId) -> Result<Option<Holder>, TableError> {
+    pub async fn user(&self, id: UserId) -> Result<Option<StoredUser>, TableError> {
         Ok(self
-            .get::<Row<User>>(&Key::user(id))
+            .get::<UserRow<User>>(&Key::user(id))
             .await?
-            .map(Holder::from))
+            .map(StoredUser::from))
     }
 
     /// Returns the user with this name, ignoring case.
-    pub async fn user_named(&self, name: &str) -> Result<Option<Holder>, TableError> {
+    pub async fn user_named(&self, name: &str) -> Result<Option<StoredUser>, TableError> {
         match self.id_by_name(&Key::name(KIND, name)).await? {
             Some(id) => self.user(id).await,
             None => Ok(None),
@@ -126,11 +126,11 @@ impl Table {
     }
 
     /// Lists users, newest first.
-    pub async fn users(&self, page_request: &PageRequest) -> Result<Page<Holder>, TableError> {
+    pub async fn users(&self, page_request: &PageRequest) -> Result<Page<StoredUser>, TableError> {
         Ok(self
-            .listed::<Row<User>>(KIND, page_request)
+            .listed::<UserRow<User>>(KIND, page_request)
             .await?
-            .map(Holder::from))
+            .map(StoredUser::from))
     }
 }
 
@@ -170,8 +170,8 @@ fn active() -> Condition {
     )
 }
 
-pub(super) fn user_item(holder: &Holder) -> Result<Item, TableError> {
-    let Holder {
+pub(super) fn user_item(holder: &StoredUser) -> Result<Item, TableError> {
+    let StoredUser {
         user,
         credentials,
         services,
@@ -180,7 +180,7 @@ pub(super) fn user_item(holder: &Holder) -> Result<Item, TableError> {
     item(
         &Key::user(user.id),
         listing,
-        Row {
+        UserRow {
             user,
             credentials: *credentials,
             services: *services,

@@ -37,7 +37,10 @@ pub async fn import(
 ) -> ApiResult<Json<api::ImportReport>> {
     let import = Import::parse(body.json()?, &app.allow)?;
     for _ in 0..MAX_ATTEMPTS {
-        let existing = app.table.existing(&import.names(), &app.keys).await?;
+        let existing = app
+            .table
+            .resources_named(&import.names(), &app.keys)
+            .await?;
         let plan = import
             .clone()
             .plan(&existing, (random::id(), [random::id(), random::id()]))

@@ -89,8 +89,8 @@ pub async fn get(
 ) -> ApiResult<Tagged<api::DeliveryWithAttempts>> {
     let (seen, attempts) = match app.table.delivery_with_attempts(id).await? {
         Some((row, attempts)) => {
-            let stops = app.table.stops(&[id.webhook]).await?;
-            (Seen::of(&row, stops(id.webhook)), attempts)
+            let cancelled = app.table.cancellations([id.webhook]).await?.of(id.webhook);
+            (Seen::of(&row, cancelled), attempts)
         }
         None => (pending(&app, id).await?, Vec::new()),
     };
@@ -120,7 +120,13 @@ pub async fn retry(
             "The delivery's first attempt is in progress. Deliveries that have been pending for more than an hour can be retried.",
         ));
     }
-    if app.table.stops(&[id.webhook]).await?(id.webhook).includes(now) {
+    if app
+        .table
+        .cancellations([id.webhook])
+        .await?
+        .of(id.webhook)
+        .includes(now)
+    {
         return Err(Problem::conflict("The webhook was deleted or is disabled."));
     }
     let Some(dispatched) = app.table.event(id.event).await? else {
@@ -193,7 +199,7 @@ async fn pending_or(app: &App, id: DeliveryId, row: Option<&Delivery>) -> ApiRes
     match row {
         Some(row) => Ok(Seen::of(
             row,
-            app.table.stops(&[id.webhook]).await?(id.webhook),
+            app.table.cancellations([id.webhook]).await?.of(id.webhook),
         )),
         None => pending(app, id).await,
     }
@@ -210,6 +216,6 @@ async fn pending(app: &App, id: DeliveryId) -> ApiResult<Seen> {
     Ok(Seen::without_row(
         &dispatched,
         id,
-        app.table.stops(&[id.webhook]).await?(id.webhook),
+        app.table.cancellations([id.webhook]).await?.of(id.webhook),
     ))
 }

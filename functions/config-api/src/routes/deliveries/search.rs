@@ -26,7 +26,7 @@ async fn of_webhook(
     page_request: &PageRequest,
 ) -> ApiResult<Page<Seen>> {
     let key = |id: EventId| id.ulid().to_string();
-    let stopped = app.table.stops(&[webhook]).await?(webhook);
+    let stopped = app.table.cancellations([webhook]).await?.of(webhook);
     let rows = app
         .table
         .deliveries_of(webhook, range, page_request)
@@ -115,7 +115,7 @@ pub(super) async fn find(
                 .table
                 .deliveries_of(webhook, range, page_request)
                 .await?;
-            let stopped = app.table.stops(&[webhook]).await?(webhook);
+            let stopped = app.table.cancellations([webhook]).await?.of(webhook);
             Ok(page.map(|row| Seen::of(&row, stopped)))
         }
         Filter {
@@ -125,11 +125,8 @@ pub(super) async fn find(
         } => {
             let page = app.table.deliveries_with(status, page_request).await?;
             let ids: BTreeSet<WebhookId> = page.items.iter().map(|row| row.id.webhook).collect();
-            let stops = app
-                .table
-                .stops(&ids.into_iter().collect::<Vec<_>>())
-                .await?;
-            Ok(page.map(|row| Seen::of(&row, stops(row.id.webhook))))
+            let cancellations = app.table.cancellations(ids).await?;
+            Ok(page.map(|row| Seen::of(&row, cancellations.of(row.id.webhook))))
         }
         Filter { .. } => scan_events(app, filter, page_request).await,
     }
@@ -229,15 +226,12 @@ pub(super) async fn seen(app: &App, matches: &[(&Dispatched, WebhookId)]) -> Api
         .collect();
     let webhooks: BTreeSet<WebhookId> = ids.iter().map(|id| id.webhook).collect();
     let rows = app.table.deliveries(&ids).await?;
-    let stops = app
-        .table
-        .stops(&webhooks.into_iter().collect::<Vec<_>>())
-        .await?;
+    let cancellations = app.table.cancellations(webhooks).await?;
     let one = |(event, webhook): &(&Dispatched, WebhookId)| {
         let id = delivery(event, *webhook);
         rows.get(&id).map_or_else(
-            || Seen::without_row(event, id, stops(*webhook)),
-            |row| Seen::of(row, stops(*webhook)),
+            || Seen::without_row(event, id, cancellations.of(*webhook)),
+            |row| Seen::of(row, cancellations.of(*webhook)),
         )
     };
     Ok(matches.iter().map(one).collect())

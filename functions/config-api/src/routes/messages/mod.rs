@@ -12,7 +12,7 @@ use domain::{
 };
 use http::HeaderMap;
 use platform::table::{
-    messages::Kind,
+    messages::MessageList,
     pagination::{Page, PageRequest},
 };
 use serde_json::Value;
@@ -58,7 +58,7 @@ pub async fn list(
         channel.is_none_or(|channel| row.channel == channel)
             && campaign.is_none_or(|campaign| row.campaign_id == Some(campaign))
     };
-    page(&app, Kind::Messages, query, wanted).await
+    page(&app, MessageList::Messages, query, wanted).await
 }
 
 /// Sends a message through a provider.
@@ -124,11 +124,11 @@ pub(super) async fn send<T: for<'a> From<&'a Message>>(
 /// read the other filters from the query.
 pub(super) async fn page<T: for<'a> From<&'a Message>>(
     app: &App,
-    kind: Kind,
+    kind: MessageList,
     mut query: Query,
     wanted: impl Fn(&Message) -> bool,
 ) -> ApiResult<Json<api::List<T>>> {
-    let channel = if kind == Kind::Calls {
+    let channel = if kind == MessageList::Calls {
         Channel::Call
     } else {
         Channel::Sms

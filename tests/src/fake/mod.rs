@@ -14,6 +14,7 @@ pub mod services;
 pub mod sqs;
 pub mod system;
 mod update;
+mod webhooks;
 
 use std::{
     collections::BTreeMap,

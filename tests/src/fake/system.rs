@@ -10,10 +10,9 @@ use domain::{
     delivery::Delivery,
     egress_policy::AllowList,
     event::Event,
-    id::{DeliveryId, WebhookId},
+    id::DeliveryId,
     pattern::EventType,
-    signature::SigningSecret,
-    webhook::{Settings, Webhook},
+    webhook::Webhook,
 };
 use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
@@ -25,7 +24,7 @@ use platform::{
     random,
     table::{Table, audit, events::Dispatched},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{
@@ -111,57 +110,6 @@ impl System {
     /// Runs a future at the system's time.
     pub fn at<'a, F: Future + 'a>(&self, work: F) -> LocalBoxFuture<'a, F::Output> {
         Box::pin(clock::at(self.now, work))
-    }
-
-    /// Adds a webhook to the receiver's path `name`: for events of type `message`, unless `fields`
-    /// say otherwise.
-    ///
-    /// # Panics
-    /// If the settings are invalid.
-    pub async fn webhook(&self, name: &str, fields: Value) -> Webhook {
-        let mut settings =
-            json!({"name": name, "url": self.receiver.url_of(name), "events": ["message"]});
-        settings
-            .as_object_mut()
-            .expect("an object")
-            .extend(fields.as_object().expect("an object").clone());
-        let (settings, _) = Settings::parse(settings, &allow()).expect("settings");
-        self.at(async {
-            let secret = SigningSecret::generated(random::bytes());
-            let webhook = Webhook::new(random::id(), settings, secret, clock::now());
-            self.table()
-                .create_webhook(&webhook, &self.delivery.keys, &entry(&webhook))
-                .await
-                .expect("created");
-            webhook
-        })
-        .await
-    }
-
-    /// Changes a stored webhook.
-    ///
-    /// # Panics
-    /// If it does not exist.
-    pub async fn change(&self, id: WebhookId, change: impl FnOnce(Webhook, Timestamp) -> Webhook) {
-        self.at(async {
-            let before = self.stored_webhook(id).await.expect("a webhook");
-            let after = change(before.clone(), self.now);
-            self.table()
-                .update_webhook(&before, &after, &self.delivery.keys, &entry(&after))
-                .await
-                .expect("changed");
-        })
-        .await;
-    }
-
-    /// Reads a stored webhook.
-    ///
-    /// # Panics
-    /// If the read fails.
-    pub async fn stored_webhook(&self, id: WebhookId) -> Option<Webhook> {
-        self.at(self.table().webhook(id, &self.delivery.keys))
-            .await
-            .expect("read")
     }
 
     /// Enqueues an event, as the API does.
@@ -325,7 +273,7 @@ impl System {
         (self.dispatch, self.delivery) = workers(&self.fake, &self.delivery.egress.clone());
     }
 
-    fn table(&self) -> &Table {
+    pub(super) fn table(&self) -> &Table {
         &self.delivery.table
     }
 }

@@ -3,9 +3,7 @@
 use domain::{credential::Credential, scope::Scope, user::User};
 use platform::table::WriteError;
 use serde_json::{Value, json};
-use tests::fake::Fake;
-
-use tests::{client::Response, fixture::Api};
+use tests::{client::Response, fake::Fake, fixture::Api};
 
 use crate::{
     fixture::{Fixture, day, entry},

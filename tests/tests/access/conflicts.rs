@@ -1,9 +1,7 @@
 //! What a deletion is refused for, and what an empty change leaves as it is.
 
 use serde_json::{Value, json};
-use tests::fake::Fake;
-
-use tests::fixture::Api;
+use tests::{fake::Fake, fixture::Api};
 
 use crate::fixture::day;
 

@@ -3,12 +3,14 @@
 
 use platform::clock;
 use serde_json::{Value, json};
-use tests::fake::{
-    Fake,
-    sqs::{Message, Name},
+use tests::{
+    client::Response,
+    fake::{
+        Fake,
+        sqs::{Message, Name},
+    },
+    fixture::Api,
 };
-
-use tests::{client::Response, fixture::Api};
 
 async fn api() -> (Fake, Api) {
     let fake = Fake::default();

@@ -3,9 +3,7 @@
 
 use platform::clock;
 use serde_json::{Value, json};
-use tests::fake::Fake;
-
-use tests::fixture::Api;
+use tests::{fake::Fake, fixture::Api};
 
 const EVENT: &str = r#"{"type": "message", "data": {}}"#;
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tests::fake::{
-    Fake, FaultPlan,
-    system::{System, allow},
+use tests::{
+    client::Response,
+    fake::{
+        Fake, FaultPlan,
+        system::{System, allow},
+    },
+    fixture::Api,
 };
-
-use tests::{client::Response, fixture::Api};
 
 async fn start() -> (System, Api) {
     let system = System::new(&platform::egress::Egress::new(allow())).await;

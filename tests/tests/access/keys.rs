@@ -3,9 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tests::fake::Fake;
-
-use tests::fixture::Api;
+use tests::{fake::Fake, fixture::Api};
 
 use crate::fixture::day;
 

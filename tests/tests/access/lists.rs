@@ -1,9 +1,10 @@
 //! Who the caller is, and what lists are asked for.
 
 use serde_json::{Value, json};
-use tests::fake::{Fake, sqs::Name};
-
-use tests::fixture::Api;
+use tests::{
+    fake::{Fake, sqs::Name},
+    fixture::Api,
+};
 
 use crate::fixture::day;
 

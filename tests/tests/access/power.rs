@@ -2,9 +2,7 @@
 //! forge an event.
 
 use serde_json::{Value, json};
-use tests::fake::Fake;
-
-use tests::{client::Response, fixture::Api};
+use tests::{client::Response, fake::Fake, fixture::Api};
 
 use crate::fixture::day;
 

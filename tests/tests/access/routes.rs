@@ -6,11 +6,10 @@ use platform::egress::Egress;
 use serde_json::{Value, json};
 use tests::{
     fake::system::{System, allow},
+    fixture::Api,
     receiver::Receiver,
     rights::{allowed, taken, unused_patterns},
 };
-
-use tests::fixture::Api;
 
 /// A route with what it takes. A new route needs its line here.
 struct Route {

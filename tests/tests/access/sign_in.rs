@@ -1,9 +1,11 @@
 //! What stands around each request: the sign-in, and the frame of an answer.
 
 use serde_json::Value;
-use tests::fake::{Call, Fake, FaultPlan};
-
-use tests::{client::Response, fixture::Api};
+use tests::{
+    client::Response,
+    fake::{Call, Fake, FaultPlan},
+    fixture::Api,
+};
 
 use crate::fixture::day;
 

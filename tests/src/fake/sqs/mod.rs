@@ -1,80 +1,15 @@
 //! Fake of SQS standard queues: a message stays until it is deleted, is hidden while a consumer works
 //! on it, and is redelivered if it is not deleted in time.
 
+mod message;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+pub use self::message::{Message, Name};
 use super::AwsError;
-
-/// The queues of the system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Name {
-    /// Events to dispatch.
-    Events,
-    /// First attempts.
-    Deliveries,
-    /// Later attempts.
-    Retries,
-    /// Dead letters.
-    Dead,
-}
-
-impl Name {
-    const ALL: [Self; 4] = [Self::Events, Self::Deliveries, Self::Retries, Self::Dead];
-
-    /// Returns the URL.
-    pub fn url(self) -> String {
-        format!("https://sqs.us-east-1.amazonaws.com/123456789012/{self:?}")
-    }
-
-    /// Returns the ARN.
-    pub fn arn(self) -> String {
-        format!("arn:aws:sqs:us-east-1:123456789012:{self:?}")
-    }
-}
-
-/// A message on a queue.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// The id.
-    pub id: String,
-    /// The queue.
-    pub queue: Name,
-    /// The body.
-    pub body: String,
-    /// The delay that it was sent with, in seconds.
-    pub delay_seconds: i64,
-    /// When it can be received.
-    pub visible_at: Timestamp,
-    /// The number of receives.
-    pub received: u32,
-    /// The queue that SQS moved it from to `dead`, if any.
-    pub moved_from: Option<Name>,
-    /// The message attributes.
-    pub attributes: Value,
-}
-
-impl Message {
-    /// Whether the sweeper redrives it: SQS moved it to `dead`, and not too often.
-    pub fn should_redrive(&self) -> bool {
-        let redrives = self.attributes["redrives"]["StringValue"]
-            .as_str()
-            .and_then(|count| count.parse::<u32>().ok());
-        self.moved_from.is_some() && redrives.unwrap_or(0) < 3
-    }
-
-    /// Returns the receipt handle of the latest receive.
-    pub fn receipt(&self) -> String {
-        format!("{}/{}", self.id, self.received)
-    }
-
-    /// Returns the body as JSON, or null.
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_default()
-    }
-}
 
 /// The visibility timeout of the template: six times 60 s.
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
@@ -288,7 +223,7 @@ impl Queues {
                 for message in found {
                     self.set_visible_at(&message.id, now + hidden);
                 }
-                let shown: Vec<Value> = found.iter().map(shown).collect();
+                let shown: Vec<Value> = found.iter().map(Message::to_json).collect();
                 Ok(json!({"Messages": shown}))
             }
             "DeleteMessage" => {
@@ -346,18 +281,6 @@ impl Queues {
         self.messages.push(message);
         id
     }
-}
-
-/// Renders a message as `ReceiveMessage` returns it.
-fn shown(message: &Message) -> Value {
-    let mut system = json!({"ApproximateReceiveCount": message.received.to_string()});
-    if let Some(queue) = message.moved_from {
-        system["DeadLetterQueueSourceArn"] = json!(queue.arn());
-    }
-    json!({
-        "MessageId": message.id, "ReceiptHandle": message.receipt(), "Body": message.body, "Attributes": system,
-        "MessageAttributes": message.attributes,
-    })
 }
 
 fn check(entry: &Value) -> Result<(), AwsError> {

@@ -1,5 +1,7 @@
 //! Calls of third parties to a service's inbound URL.
 
+mod effects;
+
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -256,74 +258,6 @@ async fn inactive_users_service_accepts_no_calls() {
     assert_eq!(status().await, 403);
 }
 
-/// From the third party's call to another call to its service, all of it for the service's user.
-#[tokio::test]
-async fn events_of_a_call_reach_only_the_services_user() {
-    let stack = Stack::get();
-    let (user, other, receiver) = (stack.user().await, stack.user().await, Receiver::start());
-    let authorization = json!({"type": "header", "name": "x-key", "value": "key-of-the-account"});
-    let builder = stack
-        .service(receiver.url())
-        .authorization(authorization)
-        .set("user_id", user.as_str());
-    let service = builder.create().await;
-    let mine = json!({"all": [
-        {"field": "service_id", "op": "eq", "value": service.id}, {"field": "user_id", "op": "eq", "value": user},
-    ]});
-    let webhook = stack
-        .webhook()
-        .events(["service.received"])
-        .set("conditions", mine)
-        .set("url", Value::Null);
-    let webhook = webhook
-        .set("service_id", service.id.as_str())
-        .set("path", "/users/{user_id}/{body.note}");
-    webhook.create().await;
-    let call = async |note: &str| {
-        let request = stack
-            .call(Method::POST, &service.webhook_url())
-            .body(json!({"note": note}).to_string());
-        stack.send(request).await.status
-    };
-    let active = async |user: &str, active: bool| {
-        stack
-            .patch(&format!("/v1/users/{user}"), json!({"active": active}))
-            .await
-            .expect(200);
-    };
-    let hand_over = async |user: &str| {
-        stack
-            .patch(&service.path(""), json!({"user_id": user}))
-            .await
-            .expect(200);
-    };
-    assert_eq!(call("first").await, 202);
-    let request = receiver.only().await;
-    assert_eq!(
-        (request.path.as_str(), request.header("x-key")),
-        (&*format!("/users/{user}/first"), "key-of-the-account")
-    );
-
-    active(&user, false).await;
-    assert_eq!(call("while-inactive").await, 403);
-    hand_over(&other).await;
-    assert_eq!(call("of-the-other").await, 202, "it is the other one's now");
-    hand_over(&user).await;
-    assert_eq!(call("while-still-inactive").await, 403);
-    active(&user, true).await;
-    assert_eq!(call("last").await, 202);
-    let paths: Vec<String> = receiver
-        .wait_for(2)
-        .await
-        .into_iter()
-        .map(|request| request.path)
-        .collect();
-    assert_eq!(
-        paths,
-        ["first", "last"].map(|note| format!("/users/{user}/{note}"))
-    );
-}
-
 #[tokio::test]
 async fn repeated_call_is_published_once() {
     let stack = Stack::get();
@@ -386,53 +320,4 @@ async fn new_url_revokes_the_former_one() {
     // The key is nowhere in the table as it is.
     let key = url.rsplit('/').next().expect("a key").to_owned();
     assert!(!stack.table_dump().await.contains(&key));
-}
-
-#[tokio::test]
-async fn slack_challenge_is_returned() {
-    let stack = Stack::get();
-    let service = service(&stack, json!({"type": "slack", "secret": SECRET})).await;
-    let body = r#"{"type": "url_verification", "challenge": "3eZbrw1aB10FEMAGAZd4FyFQ"}"#;
-    let now = platform::clock::now().as_second();
-    let signature = format!("v0={}", hmac(&format!("v0:{now}:{body}")));
-    let request = stack
-        .call(Method::POST, &service.webhook_url())
-        .header("x-slack-request-timestamp", now);
-    let answer = stack
-        .send(request.header("x-slack-signature", signature).body(body))
-        .await;
-    assert_eq!(
-        (answer.status, answer.text.as_str()),
-        (200, "3eZbrw1aB10FEMAGAZd4FyFQ")
-    );
-}
-
-#[tokio::test]
-async fn webhook_loop_ends() {
-    let stack = Stack::get();
-    let service = service(&stack, json!({"type": "none"})).await;
-    for (hops, status) in [
-        ("0", 202),
-        ("2", 202),
-        ("3", 508),
-        ("255", 508),
-        ("-1", 508),
-        ("many", 508),
-    ] {
-        let request = stack
-            .call(Method::POST, &service.webhook_url())
-            .header("tieline-hops", hops);
-        assert_eq!(stack.send(request).await.status, status, "{hops}");
-    }
-    let receiver = Receiver::start();
-    taker(&stack, &service, &receiver).await;
-    stack
-        .send(
-            stack
-                .call(Method::POST, &service.webhook_url())
-                .header("tieline-hops", "2"),
-        )
-        .await
-        .expect(202);
-    assert_eq!(receiver.only().await.header("tieline-hops"), "3");
 }

@@ -1,7 +1,6 @@
 //! Events, webhooks and loops that an inbound call leads to.
 
 use super::{SECRET, hmac, service, taker};
-use hmac::KeyInit;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{receiver::Receiver, stack::Stack};

@@ -92,3 +92,29 @@ fn names_in(expression: &str) -> impl Iterator<Item = (String, String)> {
     let words = expression.split(|c: char| !c.is_alphanumeric() && !"#_".contains(c));
     words.filter_map(|word| Some((word.to_owned(), word.strip_prefix('#')?.to_owned())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_without_names_or_values_are_none() {
+        let (expression, names, values) = Condition::default().into_parts();
+        assert_eq!((expression, names, values), (None, None, None));
+        let (expression, names, values) = Condition::absent().into_parts();
+        assert_eq!(expression.as_deref(), Some("attribute_not_exists(pk)"));
+        assert_eq!((names, values), (None, None));
+    }
+
+    #[test]
+    fn update_parts_include_names_of_both_expressions() {
+        let condition = Condition::version(3).with([(":one", number(1))]);
+        let (_, names, values) = condition.into_update_parts("SET #a.#b_c = :one");
+        let mut names: Vec<String> = names.expect("names").into_keys().collect();
+        names.sort();
+        assert_eq!(names, ["#a", "#b_c", "#version"]);
+        let mut values: Vec<String> = values.expect("values").into_keys().collect();
+        values.sort();
+        assert_eq!(values, [":one", ":version"]);
+    }
+}

@@ -6,18 +6,31 @@ use std::{collections::BTreeMap, fs, thread, time::Duration};
 use quick_xml::escape::unescape;
 use url::form_urlencoded::Serializer;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     StartError, Workspace, at,
     emulator::{API_ID, Emulator},
     functions::{self, FUNCTIONS, Package},
     http::{self, HttpError},
-    reload,
-    stack::Queues,
-    template,
+    reload, template,
 };
 
 const BUCKET: &str = "deploy";
 const STACK: &str = "tieline";
+
+/// Queue URLs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// Accepted events.
+    pub events: String,
+    /// First attempts.
+    pub deliveries: String,
+    /// Later attempts.
+    pub retries: String,
+    /// Dead letters.
+    pub dead: String,
+}
 
 /// The deployed resources.
 #[derive(Debug)]

@@ -29,11 +29,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use deploy::Queues;
 use emulator::Emulator;
 pub use error::StartError;
 pub use functions::FUNCTIONS;
 use reload::Watcher;
-pub use stack::{Aws, Queues, Stack};
+pub use stack::{Aws, Stack};
 use tools::{CARGO_LAMBDA, EMULATOR};
 
 /// Options for starting a stack.
@@ -362,22 +363,4 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn partial_state_is_removed_once_the_lock_is_acquired() {
-        let root = std::env::temp_dir().join(format!("tieline-lock-{}", std::process::id()));
-        let workspace = Workspace {
-            directory: root.join("dev"),
-            root: root.clone(),
-        };
-        let partial = emulator::partial(&workspace.file("state"));
-        create_directory(&workspace.file("state")).unwrap();
-        fs::write(&partial, "[").unwrap();
-        let held = lock(&workspace, |line| panic!("{line}")).unwrap();
-        assert!(!partial.exists());
-        drop(held);
-        fs::remove_dir_all(root).unwrap();
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::deploy::Deployed;
+use crate::deploy::{Deployed, Queues};
 
 /// Addresses and names of a running stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,19 +40,6 @@ pub struct Aws {
     pub access_key_id: String,
     /// Not a secret.
     pub secret_access_key: String,
-}
-
-/// Queue URLs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Queues {
-    /// Accepted events.
-    pub events: String,
-    /// First attempts.
-    pub deliveries: String,
-    /// Later attempts.
-    pub retries: String,
-    /// Dead letters.
-    pub dead: String,
 }
 
 impl Aws {

@@ -299,11 +299,11 @@ impl From<&Auth> for AuthView {
     }
 }
 
-impl From<&settings::Signing> for Signing {
-    fn from(signing: &settings::Signing) -> Self {
+impl From<&webhook::Signing> for Signing {
+    fn from(signing: &webhook::Signing) -> Self {
         match signing {
-            settings::Signing::Standard => Self::Standard,
-            settings::Signing::Header(name) => Self::Header {
+            webhook::Signing::Standard => Self::Standard,
+            webhook::Signing::Header(name) => Self::Header {
                 name: name.to_string(),
             },
         }

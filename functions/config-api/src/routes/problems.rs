@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn every_problem_type_has_a_page() {
         let sources = [
-            include_str!("../http/problem.rs"),
+            include_str!("../http/problem/mod.rs"),
             include_str!("../../../inbound/src/response.rs"),
         ];
         let used: BTreeSet<&str> = sources

@@ -6,12 +6,13 @@
 pub(crate) mod allowed_ips;
 pub mod grant;
 pub mod reminder;
+mod status;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-pub use self::{allowed_ips::AllowedIps, grant::Grant, reminder::Reminder};
+pub use self::{allowed_ips::AllowedIps, grant::Grant, reminder::Reminder, status::Status};
 use crate::{
     event::timestamp,
     id::{CredentialId, UserId},
@@ -95,27 +96,6 @@ pub struct Settings {
     /// Source addresses from which it may be used.
     #[serde(default, skip_serializing_if = "AllowedIps::is_empty")]
     pub allowed_ips: AllowedIps,
-}
-
-/// Status of a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// The token is valid.
-    Active,
-    /// Revoked by an admin.
-    Revoked,
-    /// Expired.
-    Expired,
-}
-
-impl Status {
-    /// Every status with its name.
-    pub const ALL: [(&str, Self); 3] = [
-        ("active", Self::Active),
-        ("revoked", Self::Revoked),
-        ("expired", Self::Expired),
-    ];
 }
 
 /// Default rotation period, in days.

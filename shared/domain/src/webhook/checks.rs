@@ -5,7 +5,8 @@ use http::HeaderName;
 
 use super::{
     Auth,
-    settings::{Secrets, Settings, Signing},
+    settings::{Secrets, Settings},
+    signing::Signing,
 };
 use crate::{
     secrets::Reveal,

@@ -11,6 +11,7 @@ mod origins;
 pub mod request;
 mod secrets;
 pub mod settings;
+mod signing;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub use self::{
     destination::Destination,
     health::Health,
     settings::{MAX_PATTERNS, Settings},
+    signing::Signing,
 };
 use crate::{
     attempt::{Failure, Outcome},

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::{Auth, Settings, Webhook, settings::Signing};
+use super::{Auth, Settings, Webhook, signing::Signing};
 use crate::{
     outgoing::header_texts,
     secrets::{

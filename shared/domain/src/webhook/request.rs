@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Webhook, settings::Signing};
+use super::{Webhook, signing::Signing};
 use crate::{
     event::Event,
     excerpt,

@@ -11,17 +11,15 @@ use super::{
     Destination,
     auth::Auth,
     checks::{self, undefined_secrets},
+    signing::Signing,
 };
 use crate::{
     condition::Condition,
     egress_policy::{self, AllowList},
-    outgoing::{FORMATS, header_name, headers, method},
+    outgoing::{FORMATS, headers, method},
     pattern::Pattern,
     retry::RetryPolicy,
-    secrets::{
-        Reveal,
-        mask::{self},
-    },
+    secrets::{Reveal, mask},
     signature::SigningSecret,
     template::{BodyTemplate, Format, HeaderTemplate},
     validation::{
@@ -62,15 +60,6 @@ impl std::ops::Deref for Secrets {
     fn deref(&self) -> &Self::Target {
         &self.0
     }
-}
-
-/// How a request proves that it comes from Tieline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signing {
-    /// Standard Webhooks signature headers.
-    Standard,
-    /// The signing secret itself in a header.
-    Header(HeaderName),
 }
 
 /// Status codes that count as success.
@@ -325,30 +314,6 @@ impl Secrets {
             .map(|(name, value)| (name.clone(), show(value.expose_secret())))
             .collect::<Map<_, _>>()
             .into()
-    }
-}
-
-impl Signing {
-    fn parse(value: Value) -> Validated<Self> {
-        let mut fields = FieldReader::of(value)?;
-        let signing = match fields.required("type", string).as_deref() {
-            Some("standard") => Some(Self::Standard),
-            Some("header") => fields.required("name", header_name).map(Self::Header),
-            Some(_) => {
-                return Err(
-                    ValidationErrors::here("must be one of: standard, header").under("type")
-                );
-            }
-            None => None,
-        };
-        fields.finish(signing)
-    }
-
-    fn to_value(&self) -> Value {
-        match self {
-            Self::Standard => json!({"type": "standard"}),
-            Self::Header(name) => json!({"type": "header", "name": name.as_str()}),
-        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! the events of others. Dispatch reads up to a thousand conditions per event: parsing a stored
 //! condition is cheap, and regular expressions are compiled only if the result depends on them.
 
+mod class_cost;
 mod expression;
 pub mod op;
 mod steps;

@@ -1,16 +1,17 @@
 //! Makes one attempt: builds the request, sends it through the egress client and records the
 //! outcome.
 
-use std::{borrow::Cow, time::Duration};
+mod response_text;
+
+use std::time::Duration;
 
 use domain::{
     attempt::{Attempt, Failure, Outcome, Requested},
     event::EventText,
     id::ServiceId,
-    media_type,
     outgoing::Request,
     retry::parse_retry_after,
-    secrets::redact::{Redactor, Secrets},
+    secrets::redact::Secrets,
     service::Connection,
     webhook::{Webhook, request},
 };
@@ -18,6 +19,7 @@ use http::{HeaderName, Method, header::RETRY_AFTER};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
+use self::response_text::redacted;
 use crate::{
     clock,
     egress::{Egress, EgressError, EgressRequest, EgressResponse, MAX_WEBHOOK_RESPONSE_BYTES},
@@ -321,117 +323,5 @@ fn failure(error: EgressError) -> Failure {
     }
 }
 
-/// The body of a response as text.
-struct Text {
-    text: String,
-    /// Whether the response continues beyond the text.
-    cut: bool,
-}
-
-impl Text {
-    /// Limited to the number of bytes read: decoded characters may take more space than the bytes
-    /// that they replace.
-    fn new(answer: &EgressResponse, text: &str) -> Self {
-        // The cut may have split a character. Drop its first bytes.
-        let cut = answer.truncated || answer.incomplete.is_some();
-        let text = if cut {
-            text.trim_end_matches(char::REPLACEMENT_CHARACTER)
-        } else {
-            text
-        };
-        let end = text.floor_char_boundary(MAX_WEBHOOK_RESPONSE_BYTES);
-        Self {
-            text: text[..end].to_owned(),
-            cut: cut || end < text.len(),
-        }
-    }
-
-    /// The text with secrets masked, and whether there were any.
-    fn redacted(self, redactor: &Redactor) -> (String, bool) {
-        let shown = if self.cut {
-            redactor.cut(&self.text)
-        } else {
-            redactor.whole(&self.text)
-        };
-        let masked = shown != self.text;
-        (shown, masked)
-    }
-}
-
-/// The body of a response as text, with secrets masked. A search is bounded (see
-/// [`domain::secrets::redact`]). Yields first, so that the other attempts of the batch can proceed.
-async fn redacted(answer: &EgressResponse, secrets: Secrets) -> String {
-    if answer.body.is_empty() {
-        return String::new();
-    }
-    tokio::task::yield_now().await;
-    let redactor = Redactor::new(secrets);
-    // Whatever charset the response declares, its bytes may contain a secret.
-    if !matches!(
-        media_type::text(&answer.headers, &answer.body),
-        Some(Cow::Borrowed(_))
-    ) {
-        let bytes = Text::new(answer, &String::from_utf8_lossy(&answer.body));
-        if let (shown, true) = bytes.redacted(&redactor) {
-            return shown;
-        }
-    }
-    let text = media_type::text_lossy(&answer.headers, &answer.body);
-    Text::new(answer, &text).redacted(&redactor).0
-}
-
 #[cfg(test)]
-mod tests {
-    use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn response_is_decoded_with_its_charset_and_masked() {
-        let utf16 =
-            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_be_bytes).collect() };
-        let marked = utf16("\u{feff}é S3CR3T-S3CR3T");
-        for (kind, body, truncated, expected) in [
-            (
-                "text/plain; charset=windows-1252",
-                &b"Jos\xe9 \x80"[..],
-                false,
-                "José €",
-            ),
-            ("text/plain", "é".as_bytes(), false, "é"),
-            ("text/plain", b"Jos\xe9 x", false, "Jos\u{fffd} x"),
-            ("text/plain", &marked, false, "é •••"),
-            (
-                "text/plain; charset=utf-16be",
-                &utf16("日本")[..3],
-                true,
-                "日",
-            ),
-            (
-                "text/plain; charset=iso-8859-1",
-                b"\xe9 S3CR3T-S3CR3T",
-                false,
-                "\u{fffd} •••",
-            ),
-            // In UTF-16 these bytes are other characters.
-            (
-                "text/plain; charset=utf-16le",
-                b"a S3CR3T-S3CR3T",
-                false,
-                "a •••",
-            ),
-            ("text/plain", b"", false, ""),
-        ] {
-            let answer = EgressResponse {
-                status: StatusCode::OK,
-                headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]),
-                body: body.to_vec(),
-                truncated,
-                incomplete: None,
-            };
-            let mut secrets = Secrets::default();
-            secrets.add("S3CR3T-S3CR3T");
-            assert_eq!(redacted(&answer, secrets).await, expected, "{kind}");
-        }
-    }
-}
+mod tests;

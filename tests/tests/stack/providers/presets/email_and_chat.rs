@@ -10,8 +10,7 @@ use tests::{
 #[tokio::test]
 async fn sendgrid_preset_sends_and_reports() {
     let (stack, events) = (Stack::get(), Receiver::start());
-    let sendgrid_preset_sends_and_reports =
-        Receiver::replying([Reply::status(202).header("x-message-id", "14c5d75ce93")]);
+    let sendgrid = Receiver::replying([Reply::status(202).header("x-message-id", "14c5d75ce93")]);
     stack
         .message_webhook()
         .url(events.url())
@@ -19,11 +18,8 @@ async fn sendgrid_preset_sends_and_reports() {
         .create()
         .await;
     let provider = stack
-        .provider(
-            "sendgrid_preset_sends_and_reports",
-            &sendgrid_preset_sends_and_reports.url(),
-        )
-        .set("api_key", "SG.a-key-of-sendgrid_preset_sends_and_reports")
+        .provider("sendgrid", &sendgrid.url())
+        .set("api_key", "SG.a-key-of-sendgrid")
         .create()
         .await;
 
@@ -35,7 +31,7 @@ async fn sendgrid_preset_sends_and_reports() {
         stack.message("messages", message.clone()).await,
         stack.message("messages", message).await,
     );
-    let requests = sendgrid_preset_sends_and_reports.wait_for(2).await;
+    let requests = sendgrid.wait_for(2).await;
     for request in &requests {
         assert_eq!(
             (request.method.as_str(), request.path.as_str()),
@@ -43,7 +39,7 @@ async fn sendgrid_preset_sends_and_reports() {
         );
         assert_eq!(
             request.header("authorization"),
-            "Bearer SG.a-key-of-sendgrid_preset_sends_and_reports"
+            "Bearer SG.a-key-of-sendgrid"
         );
         assert_eq!(request.header("content-type"), "application/json");
         let mut body = request.json();
@@ -103,7 +99,7 @@ async fn telegram_preset_sends() {
     let good = json!({"ok": true, "result": {"message_id": 7, "chat": {"id": 42, "type": "private"}, "text": "Hi"}});
     let bad =
         json!({"ok": false, "error_code": 400, "description": format!("Bad Request: {token}")});
-    let telegram_preset_sends = Receiver::replying([
+    let telegram = Receiver::replying([
         Reply::status(200).body(good.to_string()),
         Reply::status(400).body(bad.to_string()),
     ]);
@@ -114,7 +110,7 @@ async fn telegram_preset_sends() {
         .create()
         .await;
     let provider = stack
-        .provider("telegram_preset_sends", &telegram_preset_sends.url())
+        .provider("telegram", &telegram.url())
         .set("api_key", token)
         .create()
         .await;
@@ -122,7 +118,7 @@ async fn telegram_preset_sends() {
 
     let message = json!({"channel": "chatbot", "provider": provider.id, "to": "42", "text": "Hi {x} \"there\""});
     let id = stack.message("messages", message.clone()).await;
-    let request = telegram_preset_sends.only().await;
+    let request = telegram.only().await;
     assert_eq!(
         request.path.replace("%3A", ":"),
         format!("/bot{token}/sendMessage")

@@ -1,6 +1,5 @@
-//! Credentials, users and reminders, as they run in production, over the fake services: what a
-//! change leaves in the table, what the daily reminders read, send and mark, who may call which
-//! route of the API, and what an import of a campaign makes.
+//! Credentials, users and reminders over the fake services: the items that a change leaves, the
+//! daily reminders, the scopes of every route, and the import of campaigns.
 
 mod admins;
 mod bootstrap;

@@ -1,5 +1,5 @@
-//! Dispatch and delivery, as they run in production, through crashes, copies and refusals: whatever
-//! happens on the way, each accepted event gets to one end at each webhook that matched.
+//! Dispatch and delivery through crashes, duplicates and errors: each accepted event reaches one
+//! final status for each matching webhook.
 
 mod batches;
 mod points;

@@ -1,5 +1,5 @@
-//! Lists and single resources, as the API gives them, over the fake services: every entry once, in
-//! order, in answers that Lambda can give.
+//! Lists and single resources of the API over the fake services: every entry once, in order, within
+//! Lambda's quota for responses.
 
 mod api;
 mod batches;

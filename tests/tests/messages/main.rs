@@ -1,5 +1,5 @@
-//! Providers, messages and calls over the fake services: which provider is taken, what retries come
-//! to, and that no crash loses a message or makes two of one.
+//! Providers, messages and calls over the fake services: selection of the provider, retries, and
+//! that no crash loses or duplicates a message.
 
 mod api;
 mod chosen;

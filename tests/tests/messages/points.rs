@@ -1,5 +1,5 @@
-//! A break at every point where something can break between the request and the last event: at each
-//! call to AWS and to the provider, before and after it took effect; and a copy of each message.
+//! A crash or fault at every point between the request and the last event: at each call to AWS and to
+//! the provider, before and after it takes effect; and a duplicate of each message.
 //! The client repeats its request with the same key until it gets a response.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,5 @@
-//! Connected services, as they run in production, over the fake services: what third parties send,
-//! through crashes and repetitions; the access tokens that calls to them carry; and the rights that
-//! both take.
+//! Connected services over the fake services: inbound calls with crashes and duplicates, access
+//! tokens of outgoing calls, and the IAM rights of both.
 
 mod calls;
 mod changes;

@@ -1,5 +1,5 @@
-//! Bodies that are hardly JSON, and texts that programs stumble over, through the gateway's events:
-//! each gets an answer that blames the request, and none an internal error.
+//! Malformed bodies and hostile texts through events of the gateway: each is a client error, none an
+//! internal error.
 
 mod texts;
 

@@ -1,5 +1,5 @@
-//! What a token with one scope can't do by way of it: read a stored secret, use an admin's power,
-//! forge an event.
+//! A token with a single scope cannot use it to read a stored secret, act as an admin or forge an
+//! event.
 
 mod moves;
 mod scopes;

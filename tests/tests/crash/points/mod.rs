@@ -1,5 +1,5 @@
-//! A break at every point where something can break: at each call to AWS and to the receiver,
-//! before and after it took effect; and a copy of each message.
+//! A crash or fault at every point: at each call to AWS and to the receiver, before and after it
+//! takes effect; and a duplicate of each message.
 
 mod cases;
 mod outcome;

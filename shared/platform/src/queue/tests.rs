@@ -39,7 +39,9 @@ fn queue(
                     bad.push(json!({"Id": entry["Id"], "Code": "InvalidMessageContents", "SenderFault": true}));
                 }
                 None => {
-                    good.push(json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x"}))
+                    good.push(
+                        json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x"}),
+                    );
                 }
             }
         }

@@ -26,7 +26,7 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Sort key after which the next page starts. None on the last page.
     pub next: Option<String>,
-    /// Size of the items in a response, in bytes ([`response_bytes`]).
+    /// Size of the items in a response, in bytes ([`super::response_size`]).
     pub response_bytes: usize,
 }
 
@@ -97,7 +97,7 @@ pub struct PageRequest {
     pub after: Option<String>,
     /// Maximum number of items.
     pub limit: usize,
-    /// Maximum size of the items in bytes ([`response_bytes`]).
+    /// Maximum size of the items in bytes ([`super::response_size`]).
     pub byte_budget: usize,
 }
 

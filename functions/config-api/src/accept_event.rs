@@ -8,6 +8,7 @@ use domain::{
     id::EventId,
     pattern::EventType,
     scope::Scope,
+    time,
     validation::{Validated, ValidationErrors},
 };
 use http::StatusCode;
@@ -29,7 +30,6 @@ use crate::{
     http::{ApiResult, Problem, auth::Principal, idempotency::IdempotencyKey},
     routes::event_types,
 };
-use domain::time;
 
 /// A request to publish an event.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Request {
     pub new: NewEvent,
     /// The client's idempotency key.
     pub key: Option<IdempotencyKey>,
-    /// The event's document. A repeated request must have the same.
+    /// The event's JSON document. Must be identical when the key is reused.
     pub document: Value,
     /// How many times the chain of requests has already passed through Tieline.
     pub hops: u8,
@@ -71,7 +71,8 @@ pub async fn publish_all(
     // In sequence, so that the first of two events with the same key makes the claim.
     let mut is_table_failing = false;
     for request in requests {
-        // Every access of a failing table takes seconds: what needs none is still accepted in time.
+        // Each access to a failing table takes seconds. Events that need none are still accepted in
+        // time.
         let result = if is_table_failing && types.needs_table(&request) {
             Err(Problem::internal("the table failed for an earlier event"))
         } else {

@@ -9,6 +9,7 @@ use domain::{
     id::ProviderId,
     message::{Content, Message, MessageRef, NewMessage, SendTask},
     provider::choose,
+    queue_message::QueueMessage,
     validation::ValidationErrors,
 };
 use platform::{
@@ -22,7 +23,6 @@ use crate::{
     accept_event::{digest, key_reused, key_space},
     http::{ApiResult, Problem, auth::Principal, idempotency::IdempotencyKey},
 };
-use domain::queue_message::QueueMessage;
 
 /// A request to send a message or trigger a call.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use domain::{
     attempt::{Arrival, Attempt},
     delivery::{CompletedAttempt, Delivery, DeliveryTask, arrive},
     event::EventText,
-    webhook::Webhook,
 };
 use platform::{
     attempt::{self, Endpoint, NotAttempted},
@@ -19,7 +18,7 @@ use platform::{
 use tokio::time::Instant;
 
 use super::{
-    App, DeliverError, dead_letter, follow_up, health, queue, rate_limit,
+    App, DeliverError, dead_letter, follow_up, health, rate_limit,
     tasks::{Kind, Received},
 };
 
@@ -39,6 +38,8 @@ pub(super) struct Rows {
 /// Maximum age of a webhook's row when its request is sent. Older rows are re-read, because the
 /// webhook may have been disabled or deleted in the meantime.
 const MAX_ROW_AGE: Duration = Duration::from_secs(1);
+/// Tries for recording an attempt. Giving up would repeat the request.
+const RECORD_TRIES: usize = 10;
 
 impl Kind for Deliveries<'_> {
     type Task = DeliveryTask;
@@ -160,27 +161,30 @@ impl Deliveries<'_> {
             Err(NotAttempted::Stopped) => return cancel(app, was, task, event).await,
             made => made?,
         };
-        let row = Delivery::record_attempt(
-            was.clone(),
-            &CompletedAttempt {
-                task,
-                event_type: &event.kind,
-                attempt: &made,
-                outcome: &outcome,
-                stops: webhook.stopped_by(&outcome, clock::now()),
-            },
-            &webhook.settings.retry,
-            clock::now(),
-            random::token(),
-        );
-        log(&row, &made);
-        match app.table.record(&row, was.as_ref(), Some(&made)).await? {
-            Written::Yes => {
+        let completed = CompletedAttempt {
+            task,
+            event_type: &event.kind,
+            attempt: &made,
+            outcome: &outcome,
+            stops: webhook.stopped_by(&outcome, clock::now()),
+        };
+        let mut was = was;
+        for _ in 0..RECORD_TRIES {
+            let (now, token) = (clock::now(), random::token());
+            let policy = &webhook.settings.retry;
+            let row = Delivery::record_attempt(was.clone(), &completed, policy, now, token);
+            if app.table.record(&row, was.as_ref(), Some(&made)).await? == Written::Yes {
+                log(&row, &made);
                 health::record(app, webhook, &row, &made, &outcome).await;
-                follow_up::first(app, &row, Some(webhook), &made).await
+                return follow_up::first(app, &row, webhook, &made).await;
             }
-            Written::ConditionFailed => handle_conflict(app, task).await,
+            // The row changed since it was read. The attempt counts if it is still awaited.
+            was = app.table.delivery(task.delivery).await?;
+            if arrive(was.as_ref(), task) != Arrival::Attempt {
+                return after_conflict(app, was.as_ref(), task).await;
+            }
         }
+        Err(DeliverError::Busy)
     }
 }
 
@@ -191,20 +195,27 @@ async fn cancel(
     event: &EventText,
 ) -> Result<(), DeliverError> {
     let row = Delivery::cancelled(was.clone(), task, &event.kind, clock::now());
-    tracing::info!(delivery = %row.id, number = task.attempt.id.number, status = row.status.as_str(), "cancelled");
-    // Condition failed: a duplicate or a manual retry won the race; this task is obsolete.
-    let (Written::Yes | Written::ConditionFailed) =
-        app.table.record(&row, was.as_ref(), None).await?;
-    Ok(())
+    match app.table.record(&row, was.as_ref(), None).await? {
+        Written::Yes => {
+            tracing::info!(delivery = %row.id, number = task.attempt.id.number, status = row.status.as_str(), "cancelled");
+            Ok(())
+        }
+        Written::ConditionFailed => {
+            let row = app.table.delivery(task.delivery).await?;
+            after_conflict(app, row.as_ref(), task).await
+        }
+    }
 }
 
 /// Handles a row that changed since the batch was read. If a duplicate of this task recorded it,
-/// the follow-up may be missing.
-async fn handle_conflict(app: &App, task: &DeliveryTask) -> Result<(), DeliverError> {
-    let row = app.table.delivery(task.delivery).await?;
-    match arrive(row.as_ref(), task) {
+/// the follow-up may be missing. If it awaits this task, the queue redelivers the task.
+async fn after_conflict(
+    app: &App,
+    row: Option<&Delivery>,
+    task: &DeliveryTask,
+) -> Result<(), DeliverError> {
+    match arrive(row, task) {
         Arrival::FollowUp => follow_up::repeat(app, task).await,
-        // This task became the awaited one in the meantime. Its attempt is not recorded yet.
         Arrival::Attempt => Err(DeliverError::Busy),
         Arrival::Stale => Ok(()),
     }
@@ -222,19 +233,4 @@ fn log(row: &Delivery, made: &Attempt) {
         status = row.status.as_str(),
         "attempt"
     );
-}
-
-/// Queues a task.
-pub(super) async fn queue_task(
-    to: &platform::queue::Queue,
-    task: &DeliveryTask,
-    delay_seconds: u32,
-) -> Result<(), DeliverError> {
-    let group = Some(task.delivery.webhook.to_string());
-    queue(to, task.clone(), delay_seconds, group).await
-}
-
-/// Loads the webhook of a delivery. None if it was deleted.
-pub(super) async fn webhook_of(app: &App, row: &Delivery) -> Result<Option<Webhook>, DeliverError> {
-    Ok(app.table.webhook(row.id.webhook, &app.keys).await?)
 }

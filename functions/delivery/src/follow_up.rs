@@ -4,23 +4,18 @@
 
 use domain::{
     attempt::{Arrival, Attempt},
-    delivery::{Delivery, DeliveryTask, arrive, delivery_failed},
+    delivery::{Delivery, DeliveryTask, WRITE_AHEAD_DELAY_SECS, arrive, delivery_failed},
     webhook::Webhook,
 };
 use platform::{clock, random, table::Written};
 
-use super::{
-    App, DeliverError,
-    deliveries::{queue_task, webhook_of},
-    health::disable,
-    publish,
-};
+use super::{App, DeliverError, health::disable, publish, queue_task, webhook_of};
 
 /// Follow-up of an attempt that was just recorded.
 pub(super) async fn first(
     app: &App,
     row: &Delivery,
-    webhook: Option<&Webhook>,
+    webhook: &Webhook,
     last: &Attempt,
 ) -> Result<(), DeliverError> {
     if let Some(reason) = row.stops {
@@ -28,7 +23,7 @@ pub(super) async fn first(
     }
     match row.awaited_task() {
         Some(task) => queue_task(&app.retries, &task, task.attempt.delay(clock::now())).await,
-        None => emit_failure(app, row, webhook, Some(last)).await,
+        None => emit_failure(app, row, Some(webhook), Some(last)).await,
     }
 }
 
@@ -48,7 +43,8 @@ pub(super) async fn repeat(app: &App, task: &DeliveryTask) -> Result<(), Deliver
         let webhook = webhook_of(app, &row).await?;
         return emit_failure(app, &row, webhook.as_ref(), attempts.last()).await;
     };
-    queue_task(&app.retries, &next, next.attempt.delay(clock::now())).await?;
+    let delay_seconds = next.attempt.delay(clock::now()).max(WRITE_AHEAD_DELAY_SECS);
+    queue_task(&app.retries, &next, delay_seconds).await?;
     // Condition failed: another invocation continued from here; the queued message is obsolete.
     let (Written::Yes | Written::ConditionFailed) =
         app.table.record(&renewed, Some(&row), None).await?;

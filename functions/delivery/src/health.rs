@@ -11,7 +11,7 @@ use platform::{
     table::{WriteError, audit::entry},
 };
 
-use super::{App, DeliverError, deliveries::webhook_of, publish};
+use super::{App, DeliverError, publish, webhook_of};
 
 /// Records how an attempt changed the webhook's health. Writes nothing if it didn't. Errors are
 /// only logged, because the next attempt makes up for them.

@@ -20,8 +20,10 @@ mod tasks;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::{
     attempt::{Due, Task},
+    delivery::{Delivery, DeliveryTask},
     event::Event,
     queue_message::QueueMessage,
+    webhook::Webhook,
 };
 use futures::future::join_all;
 use platform::{
@@ -45,7 +47,7 @@ pub struct App {
     pub keys: KeyringCache,
     /// Client for outgoing HTTP requests.
     pub egress: Egress,
-    /// Queue of first attempts.
+    /// Queue of first attempts and manual retries.
     pub deliveries: Queue,
     /// Queue of later attempts.
     pub retries: Queue,
@@ -65,7 +67,7 @@ enum DeliverError {
     Queue(#[from] QueueError),
     #[error(transparent)]
     NotAttempted(#[from] NotAttempted),
-    #[error("concurrent updates: too many conflicts")]
+    #[error("the row was changed concurrently")]
     Busy,
 }
 
@@ -90,12 +92,13 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
     for record in batch.records {
         let message_id = record.message_id.unwrap_or_default();
         let body = record.body.unwrap_or_default();
+        let group = record.attributes.get("MessageGroupId").cloned();
         match QueueMessage::parse(&body) {
-            Ok(QueueMessage::Delivery(task)) => match Received::of(message_id, body, task) {
+            Ok(QueueMessage::Delivery(task)) => match Received::of(message_id, body, group, task) {
                 Ok(received) => deliveries.push(received),
                 Err(action) => deferred.push(action),
             },
-            Ok(QueueMessage::Send(task)) => match Received::of(message_id, body, task) {
+            Ok(QueueMessage::Send(task)) => match Received::of(message_id, body, group, task) {
                 Ok(received) => sends.push(received),
                 Err(action) => deferred.push(action),
             },
@@ -126,7 +129,12 @@ pub async fn handle(app: &App, batch: SqsEvent, deadline: Deadline) -> SqsBatchR
 
 impl<T: Task + Into<QueueMessage>> Received<T> {
     /// The task if it is due; otherwise the ID of the queue message and what to do with it.
-    fn of(message_id: String, body: String, task: T) -> Result<Self, (String, Deferred)> {
+    fn of(
+        message_id: String,
+        body: String,
+        group: Option<String>,
+        task: T,
+    ) -> Result<Self, (String, Deferred)> {
         match task.due(clock::now()) {
             Due::Now(task) => Ok(Self {
                 message_id,
@@ -136,10 +144,17 @@ impl<T: Task + Into<QueueMessage>> Received<T> {
             Due::Later {
                 task,
                 delay_seconds,
-            } => Err((
-                message_id,
-                Deferred::Requeue(Box::new(task.into()), delay_seconds),
-            )),
+            } => {
+                let message = Box::new(task.into());
+                Err((
+                    message_id,
+                    Deferred::Requeue {
+                        message,
+                        delay_seconds,
+                        group,
+                    },
+                ))
+            }
             Due::Lost => {
                 let reason = "exceeded the maximum number of re-queues".to_owned();
                 Err((message_id, Deferred::DeadLetter(body, reason)))
@@ -150,7 +165,12 @@ impl<T: Task + Into<QueueMessage>> Received<T> {
 
 /// Handling of queue messages that need no attempt now.
 enum Deferred {
-    Requeue(Box<QueueMessage>, u32),
+    Requeue {
+        message: Box<QueueMessage>,
+        delay_seconds: u32,
+        /// Its message group, which it keeps.
+        group: Option<String>,
+    },
     DeadLetter(String, String),
 }
 
@@ -158,17 +178,15 @@ impl Deferred {
     /// Performs it. Returns the queue message's ID if that failed.
     async fn act(self, app: &App, message_id: String) -> Option<String> {
         let result = match self {
-            Self::Requeue(message, delay_seconds) => {
-                let group = match &*message {
-                    QueueMessage::Delivery(task) => Some(task.delivery.webhook.to_string()),
-                    QueueMessage::Send(_) | QueueMessage::Report(_) => None,
-                };
-                queue(&app.retries, *message, delay_seconds, group).await
-            }
+            Self::Requeue {
+                message,
+                delay_seconds,
+                group,
+            } => queue(&app.retries, *message, delay_seconds, group).await,
             Self::DeadLetter(body, why) => dead_letter(app, body, &why).await,
         };
         result.err().map(|error| {
-            tracing::error!(%error, "message not re-queued");
+            tracing::error!(%error, "failed to re-queue or dead-letter message");
             message_id
         })
     }
@@ -187,6 +205,21 @@ async fn queue(
         .await?)
 }
 
+/// Queues a task of a delivery.
+async fn queue_task(
+    to: &Queue,
+    task: &DeliveryTask,
+    delay_seconds: u32,
+) -> Result<(), DeliverError> {
+    let group = Some(task.delivery.webhook.to_string());
+    queue(to, task.clone(), delay_seconds, group).await
+}
+
+/// Loads the webhook of a delivery. None if it was deleted.
+async fn webhook_of(app: &App, row: &Delivery) -> Result<Option<Webhook>, DeliverError> {
+    Ok(app.table.webhook(row.id.webhook, &app.keys).await?)
+}
+
 /// Publishes events. Idempotent: an event's ID is derived from what it reports.
 async fn publish(app: &App, events: impl IntoIterator<Item = Event>) -> Result<(), DeliverError> {
     for event in events {
@@ -197,13 +230,13 @@ async fn publish(app: &App, events: impl IntoIterator<Item = Event>) -> Result<(
 
 /// Sends a message that can't be processed to `dead`, which has an alarm.
 async fn dead_letter(app: &App, body: String, why: &str) -> Result<(), DeliverError> {
-    tracing::error!(why, "message dead-lettered");
-    Ok(app
-        .dead
+    app.dead
         .send(OutgoingMessage {
             body,
             delay_seconds: 0,
             group: None,
         })
-        .await?)
+        .await?;
+    tracing::error!(why, "message dead-lettered");
+    Ok(())
 }

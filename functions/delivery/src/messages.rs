@@ -74,15 +74,13 @@ impl Kind for Messages<'_> {
         if !self.deadline.leaves(provider_client::TIMEOUT) {
             return Err(NotAttempted::NoTime.into());
         }
-        let provider = rows.providers.get(&row.provider_id);
+        let Self { app, .. } = self;
+        let mut provider = rows.providers.get(&row.provider_id).cloned();
         if provider.is_none() {
             // Missing or unreadable, as above.
-            self.app
-                .table
-                .provider(row.provider_id, &self.app.keys)
-                .await?;
+            provider = app.table.provider(row.provider_id, &app.keys).await?;
         }
-        attempt(self.app, row, provider, &received.task).await
+        attempt(app, row, provider.as_ref(), &received.task).await
     }
 
     async fn repeat(&self, rows: &Rows, task: &SendTask) -> Result<(), DeliverError> {
@@ -106,9 +104,10 @@ async fn attempt(
 ) -> Result<(), DeliverError> {
     let number = task.attempt.id.number;
     let made = match provider {
-        _ if row.is_out_of_time(clock::now()) => {
-            provider_client::unmade(number, "the message is older than 1 hour")
-        }
+        _ if row.is_out_of_time(clock::now()) => provider_client::unmade(
+            number,
+            "more than 1 hour has passed since the first attempt",
+        ),
         Some(provider) => {
             provider_client::send(
                 &app.egress,

@@ -13,7 +13,7 @@ use platform::{
     table::{rate_limit::Slot, webhooks},
 };
 
-use super::{App, DeliverError, deliveries::queue_task, tasks::Received};
+use super::{App, DeliverError, queue_task, tasks::Received};
 
 /// Waits for a slot within the webhook's rate limit. Returns true once the attempt may start.
 /// Returns false if the slot is far off and the message was re-queued.
@@ -45,7 +45,10 @@ pub(super) async fn acquire(
             clock::sleep_until(at).await;
             Ok(true)
         }
-        Slot::RetryAt(place, line) => postpone(app, task, place, line, limit).await,
+        Slot::RetryAt(place, line) => {
+            postpone(app, task, place, line, limit).await?;
+            Ok(false)
+        }
     }
 }
 
@@ -108,7 +111,10 @@ async fn requeue_in_line(
     let webhook = row.open(&app.keys).await?;
     let (line, limit) = (webhook.state.line, webhook.settings.rate_limit_per_second);
     match task.place_in(line, now).zip(limit) {
-        Some((place, limit)) => postpone(app, task, place, line, limit).await.map(|_| true),
+        Some((place, limit)) => {
+            postpone(app, task, place, line, limit).await?;
+            Ok(true)
+        }
         None => Ok(false),
     }
 }
@@ -119,8 +125,7 @@ async fn postpone(
     place: Timestamp,
     line: Line,
     limit: u32,
-) -> Result<bool, DeliverError> {
+) -> Result<(), DeliverError> {
     let (task, delay_seconds) = task.clone().in_line(place, line, limit, clock::now());
-    queue_task(&app.retries, &task, delay_seconds).await?;
-    Ok(false)
+    queue_task(&app.retries, &task, delay_seconds).await
 }

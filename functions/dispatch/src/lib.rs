@@ -32,7 +32,7 @@ pub struct App {
     pub table: Table,
     /// Queue of accepted events.
     pub events: Queue,
-    /// Queue of first attempts.
+    /// Queue of first attempts and manual retries.
     pub deliveries: Queue,
     /// Dead-letter queue for unreadable messages.
     pub dead: Queue,

@@ -14,6 +14,7 @@ use domain::{
     event::Event,
     inbound::{self, Key, Receiver, received},
     pattern::EventType,
+    time,
 };
 use http::Method;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -34,7 +35,6 @@ use platform::{
 use serde_json::Value;
 
 use self::response::{Accepted, Rejection};
-use domain::time;
 
 /// Dependencies of the inbound function.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 use domain::{
     callback::{self, Callback, CallbackReport, NoReport},
     inbound,
+    queue_message::QueueMessage,
 };
 use platform::{
     clock,
@@ -18,7 +19,6 @@ use super::{
     App, InboundError,
     response::{Accepted, Rejection},
 };
-use domain::queue_message::QueueMessage;
 
 /// Space that is reserved for the event's fields about its message, in bytes.
 const RESERVED_BYTES: usize = 32 * 1024;

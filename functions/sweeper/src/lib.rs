@@ -1,6 +1,6 @@
 //! Re-queues deliveries whose queue message was lost, once an hour.
 //!
-//! A delivery whose next attempt is more than an hour overdue has lost its message. The sweeper
+//! A delivery whose next attempt is more than an hour overdue is assumed to have lost its message. The sweeper
 //! queues a new message with a new token. The old message, if it still exists, is obsolete from
 //! then on. Then it moves the dead letters that SQS itself created back to their queues
 //! ([`redrive`]), because deliveries without an attempt have no row to find them by. The run stops
@@ -36,7 +36,7 @@ pub struct App {
     pub table: Table,
     /// Queue of accepted events.
     pub events: Queue,
-    /// Queue of first attempts.
+    /// Queue of first attempts and manual retries.
     pub deliveries: Queue,
     /// Queue of later attempts.
     pub retries: Queue,

@@ -10,7 +10,7 @@ use platform::{queue::ascii_json, random};
 use serde_json::json;
 use tests::{
     fake::{
-        FaultPlan,
+        Fake, FaultPlan,
         sqs::{self, Name},
         system::System,
     },
@@ -51,6 +51,78 @@ fn waiting(system: &System) -> Vec<(u32, String)> {
 
 fn requests(system: &System) -> usize {
     system.receiver.requests().len()
+}
+
+/// Puts the row's awaited attempt under the token of the queued one, as another invocation does
+/// that reissued it and now writes the row.
+fn write_reissued(fake: &Fake, token: &str) {
+    let mut state = fake.state();
+    let (_, row) = state
+        .table
+        .items()
+        .iter()
+        .find(|((pk, _), _)| pk.starts_with("deliveries#"))
+        .expect("a row");
+    let mut row = row.clone();
+    row.get_mut("awaited").expect("awaited")["M"]["token"] = json!({"S": token});
+    state.table.seed(row.into());
+}
+
+/// Replaces the queued retry by one under the token `reissued`, whose row is not yet written.
+fn reissue(system: &System) {
+    let mut state = system.fake.state();
+    let queued = state.queues.on(Name::Retries).remove(0);
+    let mut task: DeliveryTask = serde_json::from_str(&queued.body).expect("a task");
+    task.attempt.replaces = Some(task.attempt.id.token.clone());
+    "reissued".clone_into(&mut task.attempt.id.token);
+    let mut copy = queued.clone();
+    copy.body = ascii_json(&task).expect("JSON");
+    state.queues.delete(&[queued.id.as_str()].into());
+    state.queues.copy(&copy);
+}
+
+#[tokio::test]
+async fn attempt_whose_row_is_reissued_is_recorded_once() {
+    let mut system = super::system().await;
+    let id = failing(&mut system).await;
+    system.step().await.expect("the first attempt");
+    reissue(&system);
+    let fake = system.fake.clone();
+    system.receiver.script(move |_| {
+        write_reissued(&fake, "reissued");
+        Reply::status(200)
+    });
+    system.step().await.expect("the second attempt");
+    let (row, attempts) = system.history(id).await.expect("a delivery");
+    assert_eq!(
+        (row.status, attempts.len(), requests(&system)),
+        (Status::Succeeded, 2, 2)
+    );
+    system.run().await;
+    assert_eq!(requests(&system), 2);
+}
+
+#[tokio::test]
+async fn cancellation_whose_row_is_reissued_is_repeated() {
+    let mut system = super::system().await;
+    let id = failing(&mut system).await;
+    system.step().await.expect("the first attempt");
+    reissue(&system);
+    system
+        .change(id.webhook, |webhook, now| {
+            webhook.disabled(DisabledReason::Gone, now)
+        })
+        .await;
+    let (fake, mut is_first) = (system.fake.clone(), true);
+    system.fake.plan(move |call| {
+        if call.operation == "PutItem" && std::mem::take(&mut is_first) {
+            write_reissued(&fake, "reissued");
+        }
+        FaultPlan::Answered
+    });
+    system.run().await;
+    let (row, _) = system.history(id).await.expect("a delivery");
+    assert_eq!((row.status, requests(&system)), (Status::Cancelled, 1));
 }
 
 #[tokio::test]

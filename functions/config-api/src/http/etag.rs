@@ -98,7 +98,7 @@ impl From<TableError> for UpdateError {
 /// Result of the `If-Match` check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Precondition {
-    /// No `If-Match` header: any version.
+    /// No `If-Match` header, or `*`: any version.
     None,
     /// `If-Match` matches the current version.
     Matched,
@@ -122,19 +122,23 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 const MAX_ATTEMPTS: usize = 5;
 
 impl IfMatch {
+    /// The entity tags.
+    fn named(&self) -> impl Iterator<Item = &str> + Clone {
+        let values = self.0.iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).map(str::trim)
+    }
+
     /// Returns 412 if there is an `If-Match` that does not include the version.
     fn check(&self, version: u64) -> ApiResult<Precondition> {
         if self.0.is_empty() {
             return Ok(Precondition::None);
         }
         let current = tag(&version.to_string());
-        let mut named = self
-            .0
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim);
-        if named.any(|tag| tag == "*" || current == tag) {
+        let mut named = self.named();
+        if named.clone().any(|tag| tag == "*") {
+            return Ok(Precondition::None);
+        }
+        if named.any(|tag| current == tag) {
             Ok(Precondition::Matched)
         } else {
             Err(Problem::stale())
@@ -193,10 +197,11 @@ mod tests {
     #[test]
     fn if_match_accepts_only_the_current_version() {
         let with = |value: &str| IfMatch(vec![HeaderValue::try_from(value).expect("a value")]);
-        assert_eq!(IfMatch(Vec::new()).check(3).ok(), Some(Precondition::None));
+        for any in [IfMatch(Vec::new()), with("*"), with("\"1\", *")] {
+            assert_eq!(any.check(3).ok(), Some(Precondition::None), "any version");
+        }
         for (value, matched) in [
             ("\"3\"", true),
-            ("*", true),
             ("\"1\", \"3\"", true),
             ("\"2\"", false),
             ("3", false),

@@ -10,12 +10,14 @@ use domain::validation::{FieldReader, Validated, ValidationErrors, one_of, strin
 use http::request::Parts;
 use platform::{
     encryption::AadContext,
+    keyring::KeyringError,
     table::pagination::{Page, PageRequest},
 };
 use serde_json::Map;
 
 use super::{ApiResult, Problem, problem::MAX_LISTED};
 use crate::{App, api};
+use secrecy::ExposeSecret;
 
 /// Query parameters. Read like fields of a document, so that one response lists all unknown and
 /// invalid ones.
@@ -98,9 +100,14 @@ impl Paging {
         let after = match &self.cursor {
             None => None,
             Some(cursor) => {
-                let opened = app.keys.open(self.place(), cursor).await;
-                let forged = |_| Problem::bad_request("The cursor was not returned by this list.");
-                Some(secrecy::ExposeSecret::expose_secret(&opened.map_err(forged)?).to_owned())
+                let opened = app.keys.open(self.aad(), cursor).await;
+                let opened = opened.map_err(|error| match error {
+                    KeyringError::Seal(_) => {
+                        Problem::bad_request("The cursor was not returned by this list.")
+                    }
+                    error => error.into(),
+                })?;
+                Some(opened.expose_secret().to_owned())
             }
         };
         Ok(PageRequest::new(after, self.limit))
@@ -114,7 +121,7 @@ impl Paging {
         next: Option<String>,
     ) -> ApiResult<Json<api::List<T>>> {
         let next_cursor = match next {
-            Some(next) => Some(app.keys.get().await?.seal(self.place(), &next)),
+            Some(next) => Some(app.keys.get().await?.seal(self.aad(), &next)),
             None => None,
         };
         Ok(Json(api::List {
@@ -123,7 +130,7 @@ impl Paging {
         }))
     }
 
-    fn place(&self) -> AadContext<'_> {
+    fn aad(&self) -> AadContext<'_> {
         AadContext {
             resource: "cursor",
             id: &self.list,

@@ -12,9 +12,10 @@ pub enum Outcome {
     },
     /// Can be retried.
     Failed(Failure),
-    /// Can't be retried: the request can't be built, or its target is not allowed.
+    /// Can't be retried: the request can't be built, its target is not allowed, or the provider was
+    /// deleted.
     Blocked {
-        /// Explanation for the webhook's owner, without internal addresses.
+        /// Explanation for clients, without internal addresses.
         reason: String,
     },
 }
@@ -22,11 +23,11 @@ pub enum Outcome {
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The receiver responded with a status that is no success.
+    /// The receiver responded with a status that does not count as success.
     Status {
         /// HTTP status.
         code: u16,
-        /// Delay requested with `Retry-After`, for 429 and 503 only.
+        /// Delay requested with `Retry-After`; [`Failure::retry_after`] uses it for 429 and 503.
         retry_after: Option<Duration>,
     },
     /// The receiver responded with a success status, but the response body was incomplete.
@@ -36,7 +37,7 @@ pub enum Failure {
         /// Why the body was incomplete.
         cause: Box<Self>,
     },
-    /// No response within the webhook's timeout.
+    /// No response within the timeout.
     Timeout,
     /// The connection failed or broke.
     Unreachable(String),
@@ -96,7 +97,7 @@ impl Outcome {
         }
     }
 
-    /// Error text for the webhook's owner; `None` on success.
+    /// Error text for clients; `None` on success.
     pub fn error(&self) -> Option<String> {
         match self {
             Self::Delivered { .. } => None,

@@ -11,7 +11,7 @@ pub struct NextAttempt {
     /// Number and token of the queue message that requests it.
     #[serde(flatten)]
     pub id: AttemptToken,
-    /// When it is due.
+    /// Due time; not before the end of the last attempt.
     pub due_at: Timestamp,
 }
 

@@ -21,7 +21,7 @@ pub struct Attempt {
     pub request: Requested,
     /// Response body, at most 16 KiB; `None` without a response.
     pub response_body: Option<String>,
-    /// Tags that had no value in this event.
+    /// Template tags without a value.
     #[serde(default)]
     pub missing_tags: Vec<String>,
 }

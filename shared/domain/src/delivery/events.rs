@@ -14,8 +14,8 @@ pub fn is_about_webhooks(kind: &EventType) -> bool {
     kind.as_str().starts_with("webhook.")
 }
 
-/// The event for a delivery that ended without success; `None` if the delivery's own event is about
-/// such failures.
+/// The event for a delivery that ended without success; `None` if the delivery is neither
+/// `failed` nor `blocked`, or if its own event is about webhooks.
 pub fn delivery_failed(
     row: &Delivery,
     webhook_name: &str,

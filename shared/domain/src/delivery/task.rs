@@ -115,7 +115,7 @@ impl DeliveryTask {
         (self.line == Some(line) && place > now).then_some(place)
     }
 
-    /// Whether it comes directly from dispatch and has not been delayed.
+    /// Whether it was due immediately and has not been postponed.
     pub fn is_fresh(&self) -> bool {
         self.attempt.due_at.is_none()
     }

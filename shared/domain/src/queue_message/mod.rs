@@ -17,8 +17,8 @@ pub enum QueueMessage {
 }
 
 impl QueueMessage {
-    /// Parses a queue message. Those of earlier releases have no kind, and differ in a required
-    /// field.
+    /// Parses a queue message. Messages of earlier releases have no `kind`; a required field tells
+    /// them apart.
     ///
     /// # Errors
     /// If the text is none of them.

@@ -20,8 +20,8 @@ use super::{
     unreadable::readable,
 };
 
-/// Maximum size of a stored event, in bytes. DynamoDB limits an item to 400 KB, of which the
-/// matches take up to 30 KB.
+/// Maximum size of a stored event, in bytes. Its data must fit into one item, which DynamoDB limits
+/// to 400 KB.
 pub const MAX_EVENT_BYTES: usize = 350 * 1024;
 
 /// Maximum number of webhooks that one event can match. Bounded by the size of its row.
@@ -41,9 +41,9 @@ pub struct Dispatched {
     pub dispatched_at: Timestamp,
 }
 
-/// Maximum size in bytes of data in an event's row. A partition takes 1,000 write units a second,
-/// one for each KB. The partitions of a day would soon be full of larger data, so it gets an item
-/// with a partition of its own.
+/// Maximum size in bytes of data in an event's row. Larger data has an item in its own partition: a
+/// partition takes 1,000 write units (of 1 KB) a second, and large data would use up those of a
+/// day.
 const MAX_DATA_BYTES_IN_ROW: usize = 32 * 1024;
 
 #[derive(Serialize, Deserialize)]

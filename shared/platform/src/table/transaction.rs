@@ -149,7 +149,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// Executes the transaction. Does not tell which condition failed.
+    /// Executes the transaction. Does not report which condition failed.
     pub(super) async fn commit_if(&self) -> Result<Written, TableError> {
         let done = self.try_commit().await?;
         Ok(done.map_or(Written::ConditionFailed, |()| Written::Yes))

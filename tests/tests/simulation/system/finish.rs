@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use tests::fake::sqs::{Message, Name};
 
-use super::super::{
-    batch::Process,
-    chance::{below, happens},
-    checker::{Broken, live, waiting},
-    faults::Faults,
-    history::message,
+use super::{
+    super::{
+        batch::Process,
+        chance::{below, happens},
+        checker::{Broken, live, waiting},
+        faults::Faults,
+        history::message,
+    },
+    Done, QUEUES, System,
 };
-use super::{Done, QUEUES, System};
 
 impl System {
     pub(super) fn finish(&mut self, done: Done) -> Result<(), Broken> {

@@ -35,7 +35,7 @@ pub use steps::TooCostly;
 ///
 /// ```
 /// use domain::{
-///     condition::{Condition, Subject},
+///     condition::{Condition, subject::Subject},
 ///     event::Event,
 ///     id::{EventId, WebhookId},
 ///     pattern::EventType,

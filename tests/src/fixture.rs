@@ -94,7 +94,7 @@ impl Api {
         }
     }
 
-    /// Sends a request. Null stands for no body.
+    /// Sends a request. Null sends no body.
     pub async fn call(&self, method: &str, path: &str, body: Value) -> Response {
         self.call_with(method, path, &[], body).await
     }

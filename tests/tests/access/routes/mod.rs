@@ -22,7 +22,7 @@ struct Route {
     scope: Option<&'static str>,
     /// Another scope that it takes besides.
     also: Option<&'static str>,
-    /// What `{id}` stands for.
+    /// Value of `{id}`.
     subject: Subject,
     /// A body that is right; null for none.
     body: Value,
@@ -46,7 +46,7 @@ enum Subject {
     Delivery,
 }
 
-/// Builds a line of the tables. `line` is the method and the path; an empty scope stands for none.
+/// Builds a line of the tables. `line` is the method and the path; an empty scope means none.
 fn route(
     line: &'static str,
     scope: &'static str,

@@ -75,12 +75,15 @@ impl Kind for Messages<'_> {
             return Err(NotAttempted::NoTime.into());
         }
         let Self { app, .. } = self;
-        let mut provider = rows.providers.get(&row.provider_id).cloned();
-        if provider.is_none() {
+        let reread;
+        let provider = if let Some(provider) = rows.providers.get(&row.provider_id) {
+            Some(provider)
+        } else {
             // Missing or unreadable, as above.
-            provider = app.table.provider(row.provider_id, &app.keys).await?;
-        }
-        attempt(app, row, provider.as_ref(), &received.task).await
+            reread = app.table.provider(row.provider_id, &app.keys).await?;
+            reread.as_ref()
+        };
+        attempt(app, row, provider, &received.task).await
     }
 
     async fn repeat(&self, rows: &Rows, task: &SendTask) -> Result<(), DeliverError> {

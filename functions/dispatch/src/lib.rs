@@ -129,7 +129,12 @@ fn messages(dispatched: &Dispatched) -> Result<Vec<OutgoingMessage>, DispatchErr
     if matches.is_empty() {
         return Ok(Vec::new());
     }
-    let size = ascii_json(event)?.len();
+    // A large event is not serialized only to learn its size.
+    let size = if event.data.len() <= MAX_INLINE_EVENT_BYTES {
+        ascii_json(event)?.len()
+    } else {
+        event.data.len()
+    };
     let is_inline = size <= MAX_INLINE_EVENT_BYTES && size * matches.len() <= MAX_COPIES_BYTES;
     let inline = is_inline.then(|| event.clone());
     let message = |webhook: &WebhookId| {

@@ -1,16 +1,30 @@
 //! Proxy between the functions and the emulator that fails some calls as AWS does.
 //!
-//! It takes one call per connection, and forwards it, responds with an error, or forwards it and
-//! drops the response. A seed and the number of the call decide which.
+//! It forwards a call, responds with an error, or forwards the call and drops the response. A seed
+//! and the number of the call decide which.
 
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
-    io::{self, Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    io,
+    net::{Ipv4Addr, TcpListener},
     sync::{Arc, Mutex, MutexGuard},
     thread,
 };
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use futures::{future::ready, stream};
+use reqwest::RequestBuilder;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::client;
 
 /// The proxy. It runs until the process ends.
 #[derive(Debug)]
@@ -22,11 +36,12 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Inner {
     emulator: u16,
-    state: Mutex<State>,
+    http: reqwest::Client,
+    faults: Mutex<Faults>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Faults {
     rule: Rule,
     calls: u64,
     met: BTreeMap<(String, Option<Fault>), usize>,
@@ -63,18 +78,24 @@ pub const TRANSIENT: [Fault; 3] = [Fault::Throttled, Fault::Broken, Fault::Respo
 impl Proxy {
     pub(super) fn start(emulator: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("non-blocking");
         let port = listener.local_addr().expect("a port").port();
         let inner = Arc::new(Inner {
             emulator,
-            state: Mutex::default(),
+            http: client::http(),
+            faults: Mutex::default(),
         });
-        let shared = Arc::clone(&inner);
+        let app = axum::Router::new()
+            .fallback(serve)
+            .layer(DefaultBodyLimit::disable())
+            .with_state(Arc::clone(&inner));
+        // A runtime of its own: each test has one that ends with the test.
         thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let inner = Arc::clone(&shared);
-                // A killed client is not an error.
-                thread::spawn(move || inner.serve(client).ok());
-            }
+            let runtime = Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+                axum::serve(listener, app).await.expect("server");
+            });
         });
         Self { port, inner }
     }
@@ -85,29 +106,29 @@ impl Proxy {
 
     /// Disables all faults and resets the counters.
     pub fn mend(&self) {
-        *self.inner.state() = State::default();
+        *self.inner.faults() = Faults::default();
     }
 
     /// Fails a percentage of later calls with every transient fault, chosen by the seed.
     pub fn fail(&self, percent: u64, seed: u64) {
-        *self.inner.state() = State {
+        *self.inner.faults() = Faults {
             rule: Rule::Some { percent, seed },
-            ..State::default()
+            ..Faults::default()
         };
     }
 
     /// Denies these actions (`"Query"`) to later calls.
     pub fn deny(&self, actions: &'static [&'static str]) {
-        *self.inner.state() = State {
+        *self.inner.faults() = Faults {
             rule: Rule::Actions(actions),
-            ..State::default()
+            ..Faults::default()
         };
     }
 
     /// Counts the calls to a service (`"DynamoDB"`) that met this fault, or succeeded.
     pub fn met(&self, service: &str, fault: Option<Fault>) -> usize {
         self.inner
-            .state()
+            .faults()
             .met
             .get(&(service.to_owned(), fault))
             .copied()
@@ -116,58 +137,71 @@ impl Proxy {
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("state")
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().expect("faults")
     }
 
-    fn serve(&self, mut client: TcpStream) -> io::Result<()> {
-        let Some(request) = Request::read(&mut client)? else {
-            return Ok(());
-        };
-        let fault = self.choose_fault(&request);
-        match fault {
-            None => client.write_all(&self.forward(&request)?)?,
-            Some(Fault::ResponseLost) => drop(self.forward(&request)?),
-            Some(Fault::Broken) => client.write_all(&error(500, "InternalServerError"))?,
-            Some(Fault::Denied) => client.write_all(&error(400, "AccessDeniedException"))?,
-            Some(Fault::Throttled) => {
-                let dynamo = request.service == "DynamoDB";
-                let code = if dynamo {
-                    "ProvisionedThroughputExceededException"
-                } else {
-                    "ThrottlingException"
-                };
-                client.write_all(&error(400, code))?;
-            }
-        }
-        client.shutdown(Shutdown::Both)
-    }
-
-    fn choose_fault(&self, request: &Request) -> Option<Fault> {
-        let mut state = self.state();
-        let fault = match state.rule {
+    fn choose_fault(&self, service: &str, action: &str) -> Option<Fault> {
+        let mut faults = self.faults();
+        let fault = match faults.rule {
             Rule::None => None,
-            Rule::Some { percent, seed } => chosen(percent, seed, state.calls),
-            Rule::Actions(denied) => denied
-                .contains(&request.action.as_str())
-                .then_some(Fault::Denied),
+            Rule::Some { percent, seed } => chosen(percent, seed, faults.calls),
+            Rule::Actions(denied) => denied.contains(&action).then_some(Fault::Denied),
         };
-        state.calls += 1;
-        *state
-            .met
-            .entry((request.service.clone(), fault))
-            .or_default() += 1;
+        faults.calls += 1;
+        *faults.met.entry((service.to_owned(), fault)).or_default() += 1;
         fault
     }
+}
 
-    /// Forwards a call. Returns the emulator's response, which closes the connection.
-    fn forward(&self, request: &Request) -> io::Result<Vec<u8>> {
-        let mut emulator = TcpStream::connect((Ipv4Addr::LOCALHOST, self.emulator))?;
-        emulator.write_all(&last(&request.bytes))?;
-        let mut answer = Vec::new();
-        emulator.read_to_end(&mut answer)?;
-        Ok(last(&answer))
+async fn serve(
+    State(inner): State<Arc<Inner>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    // Such as `DynamoDB_20120810.PutItem`.
+    let (service, action) = target
+        .and_then(|target| target.split_once('.'))
+        .unwrap_or_default();
+    let service = service.split('_').next().unwrap_or_default();
+    let url = format!("http://127.0.0.1:{}{uri}", inner.emulator);
+    let request = inner
+        .http
+        .request(method, url)
+        .headers(headers.clone())
+        .body(body);
+    let error = |status: u16, code| {
+        let body = json!({"__type": code, "message": "failed by the proxy"});
+        let status = StatusCode::from_u16(status).expect("a status");
+        (status, [("x-amzn-errortype", code)], Json(body)).into_response()
+    };
+    match inner.choose_fault(service, action) {
+        None => forward(request).await.unwrap_or_else(|_| closed()),
+        Some(Fault::ResponseLost) => {
+            forward(request).await.ok();
+            closed()
+        }
+        Some(Fault::Broken) => error(500, "InternalServerError"),
+        Some(Fault::Denied) => error(400, "AccessDeniedException"),
+        Some(Fault::Throttled) if service == "DynamoDB" => {
+            error(400, "ProvisionedThroughputExceededException")
+        }
+        Some(Fault::Throttled) => error(400, "ThrottlingException"),
     }
+}
+
+async fn forward(request: RequestBuilder) -> reqwest::Result<Response> {
+    let response = request.send().await?;
+    let (status, mut headers) = (response.status(), response.headers().clone());
+    // These describe the connection to the emulator, not the one to the client.
+    headers.remove(header::CONNECTION);
+    headers.remove(header::TRANSFER_ENCODING);
+    Ok((status, headers, response.bytes().await?).into_response())
 }
 
 fn chosen(percent: u64, seed: u64, call: u64) -> Option<Fault> {
@@ -178,85 +212,18 @@ fn chosen(percent: u64, seed: u64, call: u64) -> Option<Fault> {
     (chance % 100 < percent).then_some(TRANSIENT[kind])
 }
 
-fn error(status: u16, code: &str) -> Vec<u8> {
-    let body = format!(r#"{{"__type": "{code}", "message": "by intent"}}"#);
-    let headers = format!("content-type: application/x-amz-json-1.0\r\nx-amzn-errortype: {code}");
-    format!(
-        "HTTP/1.1 {status} X\r\n{headers}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-/// Sets `connection: close` in a message, which makes it the last one on its connection.
-fn last(message: &[u8]) -> Vec<u8> {
-    let (head, body) = message.split_at(end_of_head(message).unwrap_or(message.len()));
-    let head = String::from_utf8_lossy(head);
-    let mut lines: Vec<&str> = head.trim_end().split("\r\n").collect();
-    lines.retain(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-    lines.push("connection: close\r\n\r\n");
-    [lines.join("\r\n").as_bytes(), body].concat()
-}
-
-/// A raw call.
-struct Request {
-    bytes: Vec<u8>,
-    service: String,
-    action: String,
-}
-
-impl Request {
-    /// Reads the first call on a connection, if any.
-    fn read(client: &mut TcpStream) -> io::Result<Option<Self>> {
-        let mut bytes = Vec::new();
-        let mut buffer = [0; 16 * 1024];
-        loop {
-            let count = client.read(&mut buffer)?;
-            if count == 0 {
-                return Ok(None);
-            }
-            bytes.extend_from_slice(&buffer[..count]);
-            let Some(head) = end_of_head(&bytes) else {
-                continue;
-            };
-            let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
-            let length = header(&text, "content-length")
-                .and_then(|value| value.parse().ok())
-                .unwrap_or(0);
-            if bytes.len() < head + length {
-                continue;
-            }
-            // Such as `DynamoDB_20120810.PutItem`.
-            let (service, action) = header(&text, "x-amz-target")
-                .and_then(|t| t.split_once('.'))
-                .unwrap_or_default();
-            let service = service.split('_').next().unwrap_or_default().to_owned();
-            return Ok(Some(Self {
-                service,
-                action: action.to_owned(),
-                bytes,
-            }));
-        }
-    }
-}
-
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map(|at| at + 4)
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let mut headers = head.lines().filter_map(|line| line.split_once(':'));
-    headers
-        .find(|(found, _)| found.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.trim())
+/// Closes the connection without a response: a body that fails before the head is sent.
+fn closed() -> Response {
+    let lost = io::Error::other("the response is lost");
+    Body::from_stream(stream::once(ready(Err::<Bytes, _>(lost)))).into_response()
 }
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
+    use crate::{client::Client, receiver::Receiver};
 
     #[test]
     fn seeded_faults_have_the_requested_rate_and_every_kind() {
@@ -280,11 +247,31 @@ mod tests {
         );
     }
 
-    #[test]
-    fn last_message_closes_its_connection_and_keeps_its_body() {
-        let message = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\ncontent-length: 6\r\n\r\n\x00\r\n\r\n\xff";
-        let expected =
-            b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n\x00\r\n\r\n\xff";
-        assert_eq!(last(message), expected);
+    #[tokio::test]
+    async fn lost_response_closes_the_connection_after_the_call() {
+        let emulator = Receiver::start();
+        let proxy = Proxy::start(
+            Url::parse(&emulator.url())
+                .expect("a URL")
+                .port()
+                .expect("a port"),
+        );
+        let client = Client::new("");
+        let url = format!("http://127.0.0.1:{}/path?q=1", proxy.port());
+        let call = || client.request(Method::POST, &url).body("sent").send();
+        assert_eq!(call().await.expect("a response").status(), 200);
+
+        let lost = |seed: &u64| chosen(100, *seed, 0) == Some(Fault::ResponseLost);
+        proxy.fail(100, (0..).find(lost).expect("a seed"));
+        call().await.expect_err("no response");
+
+        for request in emulator.wait_for(2).await {
+            let parts = (
+                request.path.as_str(),
+                request.query.as_str(),
+                &request.body[..],
+            );
+            assert_eq!(parts, ("/path", "q=1", &b"sent"[..]));
+        }
     }
 }

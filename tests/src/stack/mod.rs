@@ -50,9 +50,6 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     /// Starts a stack and replaces the token of its admin.
     pub(crate) fn start(options: &local::Options) -> Self {
-        // Required by the client's TLS, though no test speaks TLS. Another crate may have
-        // installed it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let running =
             local::up(options).unwrap_or_else(|error| panic!("the stack did not start: {error}"));
         let former_token = running.stack().admin_token.clone();

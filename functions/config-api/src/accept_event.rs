@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
     event::{Event, NewEvent},
     id::EventId,
@@ -23,12 +22,15 @@ use platform::{
     },
 };
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::{
     App,
-    http::{ApiResult, Problem, auth::Principal, idempotency::IdempotencyKey},
-    routes::event_types,
+    http::{
+        ApiResult, Problem,
+        auth::Principal,
+        idempotency::{IdempotencyKey, digest, key_reused, key_space},
+    },
+    known_types,
 };
 
 /// A request to publish an event.
@@ -209,12 +211,6 @@ async fn accept(
     })
 }
 
-/// The space of idempotency keys for a credential and route. It survives the rotation of the
-/// credential's token.
-pub(crate) fn key_space(caller: &Principal, route: &str) -> String {
-    format!("{route}#{}", caller.credential)
-}
-
 /// Rejects reserved event types unless the caller has the scope `admin`.
 pub(crate) fn check_reserved(caller: &Principal, kind: &EventType) -> Validated<()> {
     if kind.is_reserved() && !caller.scopes.grants(Scope::Admin) {
@@ -223,20 +219,6 @@ pub(crate) fn check_reserved(caller: &Principal, kind: &EventType) -> Validated<
         ));
     }
     Ok(())
-}
-
-/// The error for an idempotency key that was used with another body.
-pub(crate) fn key_reused() -> Problem {
-    ValidationErrors::here(
-        "was used with another body within the last 24 hours. Use a new key for each request",
-    )
-    .of_header("Idempotency-Key")
-    .into()
-}
-
-/// Returns the SHA-256 of a text in base64url.
-pub(crate) fn digest(text: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }
 
 /// Returns the problem document for an invalid event. Adds an error if its type is unknown or
@@ -262,7 +244,7 @@ pub async fn rejection(
 #[derive(Debug, Default)]
 pub struct Types {
     looked_up: HashMap<EventType, Option<ValidationErrors>>,
-    names: event_types::Names,
+    names: known_types::Names,
 }
 
 impl Types {
@@ -280,11 +262,11 @@ impl Types {
         if let Some(looked_up) = self.looked_up.get(kind) {
             return Ok(looked_up.clone());
         }
-        let known = event_types::is_known(app, kind).await?;
+        let known = known_types::is_known(app, kind).await?;
         let problems = if known {
             None
         } else {
-            Some(event_types::unknown(app, kind, &mut self.names).await?)
+            Some(known_types::unknown(app, kind, &mut self.names).await?)
         };
         self.looked_up.insert(kind.clone(), problems.clone());
         Ok(problems)

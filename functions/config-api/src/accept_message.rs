@@ -20,8 +20,11 @@ use serde_json::Value;
 
 use crate::{
     App,
-    accept_event::{digest, key_reused, key_space},
-    http::{ApiResult, Problem, auth::Principal, idempotency::IdempotencyKey},
+    http::{
+        ApiResult, Problem,
+        auth::Principal,
+        idempotency::{IdempotencyKey, digest, key_reused, key_space},
+    },
 };
 
 /// A request to send a message or trigger a call.

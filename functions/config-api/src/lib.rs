@@ -11,6 +11,7 @@ pub mod accept_event;
 pub mod accept_message;
 pub mod api;
 pub mod http;
+mod known_types;
 pub mod openapi;
 pub mod retry;
 pub mod routes;

@@ -8,11 +8,12 @@ use domain::{
     event::EventText,
 };
 use platform::{
-    attempt::{self, Endpoint, NotAttempted},
+    attempt::{self, Endpoint},
     clock,
     deadline::Deadline,
     oauth::Tokens,
     random,
+    service_client::NotAttempted,
     table::{TableError, Written, deliveries::BatchRows},
 };
 use tokio::time::Instant;

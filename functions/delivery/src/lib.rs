@@ -27,13 +27,13 @@ use domain::{
 };
 use futures::future::join_all;
 use platform::{
-    attempt::NotAttempted,
     clock,
     deadline::Deadline,
     document::describe_json_error,
     egress::Egress,
     keyring::KeyringCache,
     queue::{OutgoingMessage, Queue, QueueError, receipts::Receipts},
+    service_client::NotAttempted,
     table::{Table, TableError},
 };
 

@@ -13,10 +13,10 @@ use domain::{
     message::{CompletedAttempt, Message, MessageRef, SendTask, attempt::arrive},
 };
 use platform::{
-    attempt::NotAttempted,
     clock,
     deadline::Deadline,
     provider_client, random,
+    service_client::NotAttempted,
     table::{TableError, Written, providers::StoredProvider},
 };
 

@@ -12,8 +12,9 @@ use http::Method;
 use secrecy::SecretString;
 
 use crate::{
-    attempt::{AttemptBuilder, NotAttempted, Transport, send_unauthenticated},
+    attempt::{AttemptBuilder, Transport, send_unauthenticated},
     egress::Egress,
+    service_client::NotAttempted,
     table::providers::StoredProvider,
 };
 

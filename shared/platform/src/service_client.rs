@@ -11,7 +11,6 @@ use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    attempt::NotAttempted,
     egress::{EgressError, EgressRequest, EgressResponse},
     oauth::{OAuthError, Tokens},
     table::TableError,
@@ -32,6 +31,20 @@ pub enum ConnectError {
     /// The request was no longer allowed when it was ready to be sent.
     #[error(transparent)]
     NotAttempted(#[from] NotAttempted),
+}
+
+/// Why an attempt was not made. Nothing was sent that has an effect.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAttempted {
+    /// The webhook was deleted or disabled in the meantime.
+    #[error("the webhook was stopped")]
+    Stopped,
+    /// The request could outlast the invocation.
+    #[error("not enough time left in this invocation")]
+    NoTime,
+    /// Reading or writing the table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
 }
 
 impl From<OAuthError> for ConnectError {

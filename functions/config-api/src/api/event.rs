@@ -13,8 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 
-use super::{Delivery, FieldError};
-use crate::http::Problem;
+use super::{Delivery, FieldError, Problem};
 
 #[derive(Debug, ToSchema)]
 pub struct EventTypeInput {

@@ -36,6 +36,7 @@ mod delivery;
 mod event;
 mod ids;
 mod message;
+mod problem;
 mod provider;
 mod retry;
 mod service;
@@ -52,10 +53,9 @@ use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 pub use self::{
     access::*, account::*, attempt::*, campaign::*, condition::*, delivery::*, event::*, ids::*,
-    message::*, provider::*, retry::*, service::*, validation::*, verification::*, webhook::*,
-    webhook_action::*,
+    message::*, problem::*, provider::*, retry::*, service::*, validation::*, verification::*,
+    webhook::*, webhook_action::*,
 };
-use crate::http::Problem;
 
 /// A page of a list, newest first.
 #[derive(Debug, Serialize, ToSchema)]

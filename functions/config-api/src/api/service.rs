@@ -9,8 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoResponses, ToSchema};
 
-use super::{AccountInput, Format, Method, VerificationInput, VerificationView};
-use crate::http::Problem;
+use super::{AccountInput, Format, Method, Problem, VerificationInput, VerificationView};
 
 #[derive(Debug, ToSchema)]
 pub struct ServiceInput {

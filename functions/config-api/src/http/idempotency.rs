@@ -1,9 +1,11 @@
 //! Idempotency keys of clients.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::validation::{Validated, ValidationErrors};
 use http::HeaderMap;
+use sha2::{Digest, Sha256};
 
-use crate::accept_event::digest;
+use super::{Problem, auth::Principal};
 
 /// An idempotency key: 1 to 255 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,4 +45,24 @@ pub fn header_key(headers: &HeaderMap) -> Validated<Option<IdempotencyKey>> {
     IdempotencyKey::parse(text)
         .map(Some)
         .map_err(|problems| problems.of_header("Idempotency-Key"))
+}
+
+/// The space of idempotency keys for a credential and route. It survives the rotation of the
+/// credential's token.
+pub(crate) fn key_space(caller: &Principal, route: &str) -> String {
+    format!("{route}#{}", caller.credential)
+}
+
+/// The error for an idempotency key that was used with another body.
+pub(crate) fn key_reused() -> Problem {
+    ValidationErrors::here(
+        "was used with another body within the last 24 hours. Use a new key for each request",
+    )
+    .of_header("Idempotency-Key")
+    .into()
+}
+
+/// Returns the SHA-256 of a text in base64url.
+pub(crate) fn digest(text: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::patches::PREFIX;
+use super::PREFIX;
 
 /// Metadata by schema and field. `*` matches every schema, `$` is the schema itself.
 const FIELDS: &str = include_str!("fields.json");

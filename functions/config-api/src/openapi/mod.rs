@@ -11,7 +11,6 @@ mod inbound;
 mod names;
 mod patches;
 mod responses;
-
 mod splits;
 mod unions;
 
@@ -21,10 +20,10 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::{
-    api,
-    http::{Problem, auth::SCHEME, problem::Reason},
-};
+use crate::{api, http::auth::SCHEME};
+
+/// Prefix of schema references.
+const PREFIX: &str = "#/components/schemas/";
 
 /// Returns the document before routes are added.
 pub fn base() -> OpenApi {
@@ -38,8 +37,8 @@ pub fn base() -> OpenApi {
             "The token of a credential. Each operation lists the scope that it requires.",
         ));
     let components = ComponentsBuilder::new()
-        .schema_from::<Problem>()
-        .schema_from::<Reason>()
+        .schema_from::<api::Problem>()
+        .schema_from::<api::Reason>()
         .schema_from::<api::FieldError>()
         .schema_from::<api::Rotation>()
         .security_scheme(SCHEME, SecurityScheme::Http(scheme.build()));

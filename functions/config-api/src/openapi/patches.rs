@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::fields::requests;
-
-/// Prefix of schema references.
-pub(super) const PREFIX: &str = "#/components/schemas/";
+use super::{PREFIX, fields::requests};
 
 /// Fields that can be set only on creation.
 const CREATE_ONLY: [(&str, &str); 2] = [("CredentialPatch", "user_id"), ("EventTypePatch", "name")];

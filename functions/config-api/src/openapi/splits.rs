@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{fields::never_null, patches::PREFIX};
+use super::{PREFIX, fields::never_null};
 
 /// A request schema to split, and its variants.
 struct Split {

@@ -25,7 +25,7 @@ use crate::{
     egress::{Egress, EgressError, EgressRequest, EgressResponse, MAX_WEBHOOK_RESPONSE_BYTES},
     keyring::KeyringCache,
     oauth::Tokens,
-    service_client::{self, Authorized, ConnectError},
+    service_client::{self, Authorized, ConnectError, NotAttempted},
     table::{Table, TableError},
 };
 
@@ -84,20 +84,6 @@ impl Endpoint {
         secrets.extend(&self.webhook.secrets());
         secrets
     }
-}
-
-/// Why an attempt was not made. Nothing was sent that has an effect.
-#[derive(Debug, thiserror::Error)]
-pub enum NotAttempted {
-    /// The webhook was deleted or disabled in the meantime.
-    #[error("the webhook was stopped")]
-    Stopped,
-    /// The request could outlast the invocation.
-    #[error("not enough time left in this invocation")]
-    NoTime,
-    /// Reading or writing the table failed.
-    #[error(transparent)]
-    Table(#[from] TableError),
 }
 
 fn gone(service: ServiceId) -> TableError {

@@ -22,7 +22,7 @@ macro_rules! internal {
 }
 internal!(
     platform::table::TableError,
-    platform::attempt::NotAttempted,
+    platform::service_client::NotAttempted,
     platform::queue::QueueError,
     platform::keyring::KeyringError,
     serde_json::Error,

@@ -1,7 +1,6 @@
 //! Event types, built-in and custom.
 
 mod input;
-mod known;
 
 use std::sync::Arc;
 
@@ -19,11 +18,8 @@ use platform::table::{
     events::MAX_MATCHES,
 };
 
+pub(crate) use self::input::parse;
 use self::input::{document, patched};
-pub(crate) use self::{
-    input::parse,
-    known::{Names, is_known, unknown},
-};
 use crate::{
     App, api,
     http::{

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::{
     App,
     http::{ApiResult, Problem, auth::Principal},
-    routes::event_types,
+    known_types,
 };
 
 /// Errors of event types that do not exist, except those that the `previous` settings contain.
@@ -27,15 +27,15 @@ async fn unknown_types(
     patterns: impl Iterator<Item = (usize, Pattern)>,
     previous: Option<&Settings>,
 ) -> ApiResult<Vec<FieldError>> {
-    let (mut problems, mut names) = (Vec::new(), event_types::Names::default());
+    let (mut problems, mut names) = (Vec::new(), known_types::Names::default());
     let is_new =
         |pattern: &Pattern| !previous.is_some_and(|previous| previous.events.contains(pattern));
     for (index, pattern) in patterns.filter(|(_, pattern)| is_new(pattern)) {
         if let Some(kind) = pattern.exact()
-            && !event_types::is_known(app, &kind).await?
+            && !known_types::is_known(app, &kind).await?
         {
             problems.extend(
-                event_types::unknown(app, &kind, &mut names)
+                known_types::unknown(app, &kind, &mut names)
                     .await?
                     .under(&index.to_string())
                     .under("events")

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     http::{ApiResult, Problem},
-    routes::event_types,
+    known_types,
 };
 
 /// The event of a test or preview. `data` is optional.
@@ -78,7 +78,7 @@ async fn wanted(app: &App, webhook: &Webhook) -> ApiResult<EventType> {
             }
         }
         if let Some(kind) = pattern.exact()
-            && event_types::is_known(app, &kind).await?
+            && known_types::is_known(app, &kind).await?
         {
             return Ok(kind);
         }

@@ -23,7 +23,7 @@ use crate::{
     accept_event::check_reserved,
     api,
     http::{ApiResult, JsonBody, PathId, Problem, auth::Principal},
-    routes::event_types,
+    known_types,
 };
 
 /// Maximum duration of a test. API Gateway times out after 30 s.
@@ -56,9 +56,9 @@ pub async fn test(
     {
         require_send_scope(&caller, &webhook.settings)?;
         check_reserved(&caller, kind).map_err(|problems| problems.under("type").under("event"))?;
-        if !event_types::is_known(&app, kind).await? {
+        if !known_types::is_known(&app, kind).await? {
             return Err(
-                event_types::unknown(&app, kind, &mut event_types::Names::default())
+                known_types::unknown(&app, kind, &mut known_types::Names::default())
                     .await?
                     .under("type")
                     .under("event")

@@ -20,7 +20,6 @@ use regex_syntax::{
 
 use super::{
     class_cost::ClassCost,
-    op::OperandError,
     steps::{Steps, TooCostly},
 };
 
@@ -39,18 +38,29 @@ pub(super) const SMALLER: &str =
 
 // Step costs, measured in an optimized build.
 const CHARACTER_STEPS: usize = 100;
-pub(super) const CLASS_STEPS: usize = 5_000;
-pub(super) const FOLD_STEPS: usize = 3;
 const COMPILED_BYTE_STEPS: usize = 6;
 const SEARCH_STEPS: usize = 2_000;
 const STATE_STEPS: usize = 8;
 const VISIT_STEPS: usize = 4;
 
+/// Why an expression can't be saved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExpressionError {
+    /// It is not a regular expression.
+    #[error(
+        "must be a regular expression, such as `^order-[0-9]+$` (without look-around and backreferences)"
+    )]
+    Malformed,
+    /// It would use too much memory.
+    #[error("is too large. {SMALLER}")]
+    TooLarge,
+}
+
 /// A regular expression, compiled on first use. Equal to another one with the same text.
 #[derive(Debug, Clone)]
 pub struct Expression {
     text: String,
-    program: OnceLock<Result<Program, OperandError>>,
+    program: OnceLock<Result<Program, ExpressionError>>,
 }
 
 #[derive(Debug, Clone)]
@@ -81,7 +91,7 @@ impl Expression {
     }
 
     /// Whether it can be saved: a valid regular expression that is not too large.
-    pub(super) fn check(&self) -> Result<(), OperandError> {
+    pub(super) fn check(&self) -> Result<(), ExpressionError> {
         self.program().as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
@@ -91,8 +101,8 @@ impl Expression {
         let text = &text.as_bytes()[..text.floor_char_boundary(MAX_SEARCHED)];
         match self.program() {
             Ok(program) => program.matches(text, steps),
-            Err(OperandError::TooLarge) => Err(TooCostly),
-            Err(_) => Ok(false),
+            Err(ExpressionError::TooLarge) => Err(TooCostly),
+            Err(ExpressionError::Malformed) => Ok(false),
         }
     }
 
@@ -109,7 +119,7 @@ impl Expression {
         self.program.take();
     }
 
-    fn program(&self) -> &Result<Program, OperandError> {
+    fn program(&self) -> &Result<Program, ExpressionError> {
         self.program.get_or_init(|| Program::compile(&self.text))
     }
 }
@@ -123,18 +133,18 @@ pub(super) fn fit_together(expressions: &[&Expression]) -> bool {
 }
 
 impl Program {
-    fn compile(text: &str) -> Result<Self, OperandError> {
+    fn compile(text: &str) -> Result<Self, ExpressionError> {
         let characters = text.chars().count();
         if characters > MAX_CHARACTERS {
-            return Err(OperandError::TooLarge);
+            return Err(ExpressionError::TooLarge);
         }
         let mut ast = Parser::new()
             .parse(text)
-            .map_err(|_| OperandError::NotAnExpression)?;
+            .map_err(|_| ExpressionError::Malformed)?;
         let Ok(ClassCost { steps, any, .. }) = visit(&ast, ClassCost::default());
         let steps = steps + characters * CHARACTER_STEPS;
         if steps > MAX_COMPILE_STEPS {
-            return Err(OperandError::TooLarge);
+            return Err(ExpressionError::TooLarge);
         }
         let mut text = text.to_owned();
         if !any.is_empty() {
@@ -143,18 +153,18 @@ impl Program {
             }
             ast = Parser::new()
                 .parse(&text)
-                .map_err(|_| OperandError::NotAnExpression)?;
+                .map_err(|_| ExpressionError::Malformed)?;
         }
         let hir = Translator::new()
             .translate(&text, &ast)
-            .map_err(|_| OperandError::NotAnExpression)?;
+            .map_err(|_| ExpressionError::Malformed)?;
         let config = thompson::Config::new()
             .which_captures(WhichCaptures::None)
             .nfa_size_limit(Some(MAX_BYTES));
         let nfa = Compiler::new()
             .configure(config)
             .build_from_hir(&hir)
-            .map_err(|_| OperandError::TooLarge)?;
+            .map_err(|_| ExpressionError::TooLarge)?;
         let steps = steps + nfa.memory_usage() * COMPILED_BYTE_STEPS;
         let config = Config::new()
             .unicode_word_boundary(true)
@@ -163,9 +173,9 @@ impl Program {
         let dfa = Builder::new()
             .configure(config)
             .build_from_nfa(nfa)
-            .map_err(|_| OperandError::TooLarge)?;
+            .map_err(|_| ExpressionError::TooLarge)?;
         if steps > MAX_COMPILE_STEPS {
-            Err(OperandError::TooLarge)
+            Err(ExpressionError::TooLarge)
         } else {
             Ok(Self { dfa, steps })
         }

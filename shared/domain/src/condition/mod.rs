@@ -296,7 +296,7 @@ impl Condition {
             let parse = fields.required("op", validation::one_of(&op::PARSERS));
             let checked = |op: Op| match &op {
                 Op::Matches(expression) if origin == Origin::Input => {
-                    expression.check().map(|()| op)
+                    expression.check().map(|()| op).map_err(Into::into)
                 }
                 _ => Ok(op),
             };

@@ -25,7 +25,7 @@ use std::cmp::Ordering;
 use serde_json::{Number, Value};
 
 use super::{
-    expression::{Expression, SMALLER},
+    expression::{Expression, ExpressionError},
     steps::{Steps, TooCostly},
 };
 use crate::time;
@@ -82,13 +82,8 @@ pub enum OperandError {
     #[error("must be a number or a string")]
     NotOrdered,
     /// The operator requires a regular expression.
-    #[error(
-        "must be a regular expression, such as `^order-[0-9]+$` (without look-around and backreferences)"
-    )]
-    NotAnExpression,
-    /// The expression would use too much memory.
-    #[error("is too large. {SMALLER}")]
-    TooLarge,
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
 }
 
 type Parsed<T> = Result<T, OperandError>;

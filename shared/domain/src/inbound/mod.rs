@@ -8,6 +8,7 @@ mod dedup;
 mod key;
 pub mod mac;
 pub(crate) mod payload;
+mod signed_headers;
 mod stripe;
 mod twilio;
 mod verification;

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::{
     VerifyError,
     mac::{Algorithm, Encoding},
-    verify::{check_recent, header, matches},
+    signed_headers::{check_recent, header, matches},
 };
 
 const NAME: &str = "stripe-signature";

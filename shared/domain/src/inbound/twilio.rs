@@ -12,7 +12,7 @@ use super::{
     Request, VerifyError,
     mac::{Algorithm, Encoding},
     payload::is_form,
-    verify::{matches, signature},
+    signed_headers::{matches, signature},
 };
 
 const HASH: &str = "bodySHA256";

@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::request::twiml;
 use crate::{
     message::Content,
+    template::escape_xml,
     validation::{FieldReader, Validated, ValidationErrors, boolean, entries, whole},
 };
 
@@ -164,4 +164,19 @@ fn limit(value: Value) -> Validated<Limit> {
         })
     })();
     fields.finish(parsed)
+}
+
+/// A call as `TwiML`, Twilio's XML for call instructions: speaks the text, then continues with the
+/// instructions at the URL.
+pub(super) fn twiml(content: &Content) -> String {
+    let mut out = String::from("<Response>");
+    for (verb, value) in [("Say", &content.text), ("Redirect", &content.url)] {
+        if let Some(value) = value {
+            out.extend(["<", verb, ">"]);
+            escape_xml(&mut out, value);
+            out.extend(["</", verb, ">"]);
+        }
+    }
+    out.push_str("</Response>");
+    out
 }

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::{Auth, Provider, RequestTemplate, Settings, Status};
+use super::{Auth, Provider, RequestTemplate, Settings, Status, limits::twiml};
 use crate::{
     email::Mailbox,
     message::{Channel, Content, Message},
     outgoing::{HOPS_HEADER, Request},
     signature::{self, SigningSecret},
-    template::{Audience, Missing, RenderError, TagValues, escape_xml},
+    template::{Audience, Missing, RenderError, TagValues},
     webhook::request::sensitive,
 };
 
@@ -229,19 +229,4 @@ fn content(content: &Content) -> Value {
         .into_iter()
         .filter_map(|(kind, body)| Some(json!({"type": kind, "value": body.as_ref()?})))
         .collect()
-}
-
-/// A call as `TwiML`, Twilio's XML for call instructions: speaks the text, then continues with the
-/// instructions at the URL.
-pub(super) fn twiml(content: &Content) -> String {
-    let mut out = String::from("<Response>");
-    for (verb, value) in [("Say", &content.text), ("Redirect", &content.url)] {
-        if let Some(value) = value {
-            out.extend(["<", verb, ">"]);
-            escape_xml(&mut out, value);
-            out.extend(["</", verb, ">"]);
-        }
-    }
-    out.push_str("</Response>");
-    out
 }

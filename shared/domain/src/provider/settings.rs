@@ -5,7 +5,10 @@ use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::{Auth, RequestTemplate, Status, template::check_tags};
+use super::{
+    Auth, RequestTemplate, Status,
+    template::{UNEDITED, check_placeholders, check_tags},
+};
 use crate::{
     callback::Mapping,
     egress_policy::{self, AllowList},
@@ -282,17 +285,6 @@ impl Settings {
         let text = media_type::text(headers, body)?;
         pointer.text(&json::read(text.as_bytes()).ok()?)
     }
-}
-
-const UNEDITED: &str = "contains a placeholder of the preset. Replace YOUR_… with your own value.";
-
-/// Rejects placeholders of presets, such as `YOUR_API_KEY`.
-pub(super) fn check_placeholders(text: &str, source: Source) -> Validated<()> {
-    let is_placeholder = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
-    if source == Source::Client && text.split("YOUR_").skip(1).any(is_placeholder) {
-        return Err(ValidationErrors::here(UNEDITED));
-    }
-    Ok(())
 }
 
 fn response(value: Value) -> Validated<Option<Pointer>> {

@@ -3,7 +3,7 @@
 use http::{HeaderName, Method};
 use serde_json::{Map, Value, json};
 
-use super::{Limits, settings::check_placeholders};
+use super::Limits;
 use crate::{
     outgoing::{FORMATS, headers, method},
     secrets::{Reveal, mask},
@@ -160,4 +160,17 @@ pub(super) fn check_tags<'a>(tags: impl Iterator<Item = &'a str>, source: Source
         MESSAGE.join(", "),
         PROVIDER.join(", "),
     )))
+}
+
+/// The error for a placeholder of a preset.
+pub(super) const UNEDITED: &str =
+    "contains a placeholder of the preset. Replace YOUR_… with your own value.";
+
+/// Rejects placeholders of presets, such as `YOUR_API_KEY`.
+pub(super) fn check_placeholders(text: &str, source: Source) -> Validated<()> {
+    let is_placeholder = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase());
+    if source == Source::Client && text.split("YOUR_").skip(1).any(is_placeholder) {
+        return Err(ValidationErrors::here(UNEDITED));
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    Audience, Missing, Reason, RenderError, TagValues, TemplateError,
+    Audience, Missing, Reason, RenderError, TagValues, TemplateError, fill,
     part::{self, Part, TagContext},
 };
 use crate::{
@@ -111,7 +111,7 @@ fn fill(
     missing: &mut Missing,
 ) -> Result<String, RenderError> {
     let mut out = String::new();
-    part::fill(&mut out, parts, values, view, VALUE_LIMIT, missing)?;
+    fill::fill(&mut out, parts, values, view, VALUE_LIMIT, missing)?;
     Ok(out)
 }
 

@@ -18,6 +18,7 @@
 //! as JSON, `null` as nothing, and an array or object as compact JSON.
 
 mod envelope;
+mod fill;
 mod form;
 mod header;
 mod json;
@@ -200,7 +201,7 @@ impl BodyTemplate {
         missing: &mut Missing,
     ) -> Result<String, RenderError> {
         let mut out = String::with_capacity(self.source.len());
-        part::fill(&mut out, &self.parts, values, view, MAX_RENDERED, missing)?;
+        fill::fill(&mut out, &self.parts, values, view, MAX_RENDERED, missing)?;
         json::check_keys(&self.parts, values, view)?;
         Ok(out)
     }

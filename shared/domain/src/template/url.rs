@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use super::{
-    Audience, Missing, Reason, RenderError, TagValues, TemplateError,
+    Audience, Missing, Reason, RenderError, TagValues, TemplateError, fill,
     part::{self, Part, TagContext, is_dots},
 };
 use crate::{
@@ -129,7 +129,7 @@ impl UrlTemplate {
         missing: &mut Missing,
     ) -> Result<Url, RenderError> {
         let mut out = self.start();
-        part::fill(
+        fill::fill(
             &mut out,
             &self.parts,
             values,
@@ -149,7 +149,7 @@ impl UrlTemplate {
             return (MASK.to_owned(), None);
         };
         let mut out = masked.start();
-        let filled = part::fill(
+        let filled = fill::fill(
             &mut out,
             &masked.parts,
             values,

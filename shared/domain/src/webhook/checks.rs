@@ -1,15 +1,15 @@
 //! Cross-field validation on create and update. Skipped when loading, so that stored webhooks
 //! always load.
 
-use http::HeaderName;
+use std::collections::BTreeMap;
 
-use super::{
-    Auth,
-    settings::{Secrets, Settings},
-    signing::Signing,
-};
+use http::HeaderName;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use super::{Auth, signing::Signing};
 use crate::{
-    secrets::Reveal,
+    template::HeaderTemplate,
     validation::{Validated, ValidationErrors},
 };
 
@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 192 * 1024;
 /// Tags that name an unknown secret. Unlike event data, secrets are known at this point.
 pub(super) fn undefined_secrets<'a>(
     tags: impl Iterator<Item = &'a str>,
-    secrets: &Secrets,
+    secrets: &BTreeMap<String, SecretString>,
 ) -> Vec<String> {
     let unknown = |tag: &&str| {
         tag.strip_prefix("secret.")
@@ -58,16 +58,13 @@ pub(super) fn check_extra_header(
 
 /// Validates that no header is also set by the connected service's account.
 pub(super) fn check_account_headers(
-    settings: &Settings,
+    headers: &[(HeaderName, HeaderTemplate)],
+    signing: &Signing,
     authenticating: &HeaderName,
 ) -> Validated<()> {
     let detail = "is already set by the service's account";
     let mut problems = Vec::new();
-    for (name, _) in settings
-        .headers
-        .iter()
-        .filter(|(name, _)| name == authenticating)
-    {
+    for (name, _) in headers.iter().filter(|(name, _)| name == authenticating) {
         problems.extend(
             ValidationErrors::here(detail)
                 .under(name.as_str())
@@ -75,7 +72,7 @@ pub(super) fn check_account_headers(
                 .0,
         );
     }
-    if matches!(&settings.signing, Signing::Header(name) if name == authenticating) {
+    if matches!(signing, Signing::Header(name) if name == authenticating) {
         problems.extend(
             ValidationErrors::here(detail)
                 .under("name")
@@ -91,9 +88,8 @@ pub(super) fn check_account_headers(
 }
 
 /// Validates the size of the settings. An error names the largest field.
-pub(super) fn check_size(settings: &Settings) -> Validated<()> {
+pub(super) fn check_size(settings: Map<String, Value>) -> Validated<()> {
     let sizes: Vec<(String, usize)> = settings
-        .to_map(Reveal::Full)
         .into_iter()
         .map(|(name, value)| (name, value.to_string().len()))
         .collect();

@@ -99,7 +99,7 @@ impl Settings {
     /// Reports every invalid field.
     pub fn parse(value: Value, allow: &AllowList) -> Validated<(Self, Option<SigningSecret>)> {
         let (settings, secret) = Self::read(value, Some(allow))?;
-        checks::check_size(&settings)?;
+        checks::check_size(settings.to_map(Reveal::Full))?;
         Ok((settings, secret))
     }
 
@@ -109,7 +109,7 @@ impl Settings {
     /// # Errors
     /// Reports every header that both set.
     pub fn check_account(&self, authenticating: &HeaderName) -> Validated<()> {
-        checks::check_account_headers(self, authenticating)
+        checks::check_account_headers(&self.headers, &self.signing, authenticating)
     }
 
     /// Loads stored settings without validation, so that stored webhooks always load. Sending

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use domain::validation::Validated;
+use domain::{inbound::Key as InboundKey, validation::Validated};
 use secrecy::ExposeSecret;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -79,4 +79,15 @@ pub(super) fn restored<T>(document: impl Display, restored: Validated<T>) -> Res
 /// The error for an unreadable document.
 pub(super) fn unreadable(document: impl Display, reason: impl Display) -> TableError {
     TableError::Document(format!("{document}: {reason}"))
+}
+
+/// Parses the inbound key in a document.
+pub(super) fn parse_inbound_key(
+    document: impl Display,
+    key: Option<String>,
+) -> Result<Option<InboundKey>, TableError> {
+    let parsed = key.map(|key| {
+        InboundKey::parse(&key).ok_or_else(|| unreadable(document, "invalid inbound key"))
+    });
+    parsed.transpose()
 }

@@ -3,8 +3,6 @@
 //! What an inbound request needs is stored under the keyed hash of the URL's key, so that one read
 //! returns it. It is written with every change of the service or provider.
 
-use std::fmt::Display;
-
 use domain::{
     callback::Mapping,
     id::{ProviderId, ServiceId, UserId},
@@ -16,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Key, Table, TableError,
-    document::{EncryptedField, parse_json, restored, unreadable},
+    document::{EncryptedField, parse_json, restored},
     item::item,
     providers::StoredProvider,
     services::{self, StoredService},
@@ -119,17 +117,6 @@ impl TryFrom<ReporterRow> for Reporter {
             mapping: restored(&document, Mapping::parse(value, row.channel))?,
         })
     }
-}
-
-/// Parses the inbound key in a document.
-pub(super) fn parse_inbound_key(
-    document: impl Display,
-    key: Option<String>,
-) -> Result<Option<InboundKey>, TableError> {
-    let parsed = key.map(|key| {
-        InboundKey::parse(&key).ok_or_else(|| unreadable(document, "invalid inbound key"))
-    });
-    parsed.transpose()
 }
 
 impl Table {

@@ -2,7 +2,7 @@
 //! that is being deleted.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{audit::Entry, id::UserId, user::User};
+use domain::{audit::Entry, credential::Credential, id::UserId, user::User};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -131,6 +131,34 @@ impl Table {
             .listed::<UserRow<User>>(KIND, page_request)
             .await?
             .map(StoredUser::from))
+    }
+
+    /// Returns all current credentials of a user.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Changed`] if the list does not contain all of them yet.
+    pub async fn credentials_of(&self, holder: &StoredUser) -> Result<Vec<Credential>, WriteError> {
+        let mut ids = Vec::new();
+        let mut page_request = PageRequest::new(None, 100);
+        loop {
+            let Page { items, next, .. } = self.credentials(&page_request).await?;
+            ids.extend(
+                items
+                    .iter()
+                    .filter(|one| one.settings.user_id == holder.user.id)
+                    .map(|one| one.id),
+            );
+            page_request.after = next;
+            if page_request.after.is_none() || ids.len() >= holder.credentials as usize {
+                break;
+            }
+        }
+        let found = self.credentials_by_id(&ids).await?;
+        if found.len() < holder.credentials as usize {
+            return Err(WriteError::Changed);
+        }
+        Ok(found.into_values().collect())
     }
 }
 

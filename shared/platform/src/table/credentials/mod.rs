@@ -18,7 +18,6 @@ use super::{
     item::item,
     pagination::{Page, PageRequest},
     transaction::Transaction,
-    users::StoredUser,
 };
 
 const KIND: &str = "credential";
@@ -105,35 +104,7 @@ impl Table {
         self.listed(KIND, page_request).await
     }
 
-    /// Returns all current credentials of a user.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError::Changed`] if the list does not contain all of them yet.
-    pub async fn credentials_of(&self, holder: &StoredUser) -> Result<Vec<Credential>, WriteError> {
-        let mut ids = Vec::new();
-        let mut page_request = PageRequest::new(None, 100);
-        loop {
-            let Page { items, next, .. } = self.credentials(&page_request).await?;
-            ids.extend(
-                items
-                    .iter()
-                    .filter(|one| one.settings.user_id == holder.user.id)
-                    .map(|one| one.id),
-            );
-            page_request.after = next;
-            if page_request.after.is_none() || ids.len() >= holder.credentials as usize {
-                break;
-            }
-        }
-        let found = self.credentials_by_id(&ids).await?;
-        if found.len() < holder.credentials as usize {
-            return Err(WriteError::Changed);
-        }
-        Ok(found.into_values().collect())
-    }
-
-    async fn credentials_by_id(
+    pub(super) async fn credentials_by_id(
         &self,
         ids: &[CredentialId],
     ) -> Result<HashMap<CredentialId, Credential>, TableError> {

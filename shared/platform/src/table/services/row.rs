@@ -16,8 +16,7 @@ use crate::{
     keyring::KeyringCache,
     table::{
         Item, Key, TableError,
-        document::{EncryptedField, restored},
-        inbound::parse_inbound_key,
+        document::{EncryptedField, parse_inbound_key, restored},
         item::item,
     },
 };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{StartError, Workspace, deploy::Deployed, emulator::Emulator, http};
+use crate::{StartError, deploy::Deployed, emulator::Emulator, http, workspace::Workspace};
 
 /// Issues a new token for the first admin, who is created if necessary.
 pub(crate) fn administrator(

@@ -9,11 +9,12 @@ use url::form_urlencoded::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    StartError, Workspace, at,
+    StartError,
     emulator::{API_ID, Emulator},
     functions::{self, FUNCTIONS, Package},
     http::{self, HttpError},
     reload, template,
+    workspace::{Workspace, at},
 };
 
 const BUCKET: &str = "deploy";

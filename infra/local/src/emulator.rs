@@ -6,7 +6,7 @@
 //! the state of a stack that was up is saved atomically.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::Write,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt,
@@ -17,7 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{StartError, Workspace, at, create_directory, http};
+use crate::{
+    StartError, http,
+    workspace::{Workspace, at, create_directory},
+};
 
 /// The API's ID. The emulator reads it from a tag, so that the API's URL is known before it is
 /// created.
@@ -32,7 +35,7 @@ const UNUSABLE: i32 = 65;
 const UNSAVED: i32 = 74;
 
 /// Maximum time without progress while the program stops.
-pub(crate) const STUCK_AFTER: Duration = Duration::from_mins(2);
+const STUCK_AFTER: Duration = Duration::from_mins(2);
 
 #[derive(Debug)]
 pub(crate) struct Emulator {
@@ -229,7 +232,7 @@ impl Drop for Emulator {
 }
 
 /// The file that the program writes while it saves the state in this directory.
-pub(crate) fn partial(state: &Path) -> PathBuf {
+fn partial(state: &Path) -> PathBuf {
     state.join("state.jsonl.partial")
 }
 
@@ -241,6 +244,47 @@ pub(crate) fn free(port: u16) -> Result<u16, StartError> {
         .local_addr()
         .map(|address| address.port())
         .map_err(|_| StartError::PortTaken(port))
+}
+
+/// Opens and locks the emulator's log. The emulator inherits the lock with the file, so that it is
+/// released only when both processes have ended.
+pub(crate) fn lock(workspace: &Workspace, say: fn(&str)) -> Result<File, StartError> {
+    let path = workspace.file("emulator.log");
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(at(&path))?;
+    let partial = partial(&workspace.file("state"));
+    let mut progress = (Instant::now(), None);
+    loop {
+        match file.try_lock() {
+            Ok(()) => {
+                // Left over from an interrupted save.
+                let _ = fs::remove_file(&partial);
+                return Ok(file);
+            }
+            Err(TryLockError::Error(source)) => return Err(StartError::File { path, source }),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        // The previous emulator may still be saving its state.
+        let written = fs::metadata(&partial).ok().map(|file| file.len());
+        if written != progress.1 {
+            if progress.1.is_none() {
+                say("Waiting for the previous stack to save its state …");
+            }
+            progress = (Instant::now(), written);
+        }
+        let patience = if written.is_some() {
+            STUCK_AFTER
+        } else {
+            Duration::from_secs(5)
+        };
+        if progress.0.elapsed() > patience {
+            return Err(StartError::Busy(workspace.directory.clone()));
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 #[cfg(test)]
@@ -257,5 +301,21 @@ mod tests {
             "{error}"
         );
         assert_ne!(free(0).unwrap(), port);
+    }
+
+    #[test]
+    fn partial_state_is_removed_once_the_lock_is_acquired() {
+        let root = std::env::temp_dir().join(format!("tieline-lock-{}", std::process::id()));
+        let workspace = Workspace {
+            directory: root.join("dev"),
+            root: root.clone(),
+        };
+        let partial = partial(&workspace.file("state"));
+        create_directory(&workspace.file("state")).unwrap();
+        fs::write(&partial, "[").unwrap();
+        let held = lock(&workspace, |line| panic!("{line}")).unwrap();
+        assert!(!partial.exists());
+        drop(held);
+        fs::remove_dir_all(root).unwrap();
     }
 }

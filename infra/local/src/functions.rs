@@ -17,7 +17,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{StartError, Workspace, at, create_directory};
+use crate::{
+    StartError,
+    workspace::{Workspace, at, create_directory},
+};
 
 /// All functions: the names of their crates, and of their `CodeUri` in the template.
 pub const FUNCTIONS: [&str; 6] = [

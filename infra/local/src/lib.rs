@@ -20,13 +20,13 @@ mod reload;
 mod stack;
 mod template;
 mod tools;
+mod workspace;
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::AtomicBool,
-    time::{Duration, Instant},
 };
 
 pub use deploy::Queues;
@@ -36,6 +36,8 @@ pub use functions::FUNCTIONS;
 use reload::Watcher;
 pub use stack::{Aws, Stack};
 use tools::{CARGO_LAMBDA, EMULATOR};
+pub use workspace::root;
+use workspace::{Workspace, at, create_directory, discard};
 
 /// Options for starting a stack.
 #[derive(Debug, Clone)]
@@ -81,26 +83,6 @@ pub struct Running {
 /// API Gateway's event for `/healthz`.
 const HEALTH_EVENT: &str = include_str!("../../../events/api-healthz.json");
 
-/// Prefix of directories with unusable states. Only the user deletes them.
-const UNUSABLE: &str = "unusable-state-";
-
-/// Paths of one stack.
-#[derive(Debug, Clone)]
-pub(crate) struct Workspace {
-    root: PathBuf,
-    directory: PathBuf,
-}
-
-impl Workspace {
-    fn file(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
-    }
-
-    fn log(&self, function: &str) -> PathBuf {
-        self.file(&format!("{function}.log"))
-    }
-}
-
 /// Starts the stack and returns when it responds.
 ///
 /// # Errors
@@ -130,7 +112,7 @@ fn start(options: &Options, invoke_port: Option<u16>) -> Result<Running, StartEr
     // The emulator's state contains the keyring.
     fs::set_permissions(&workspace.directory, fs::Permissions::from_mode(0o700))
         .map_err(at(&workspace.directory))?;
-    let log = lock(&workspace, options.say)?;
+    let log = emulator::lock(&workspace, options.say)?;
     if options.fresh {
         (options.say)("Discarding the previous state …");
         discard(&workspace)?;
@@ -270,15 +252,6 @@ impl Running {
     }
 }
 
-/// The repository that this crate was built from.
-pub fn root() -> PathBuf {
-    // The manifest is in <root>/infra/local.
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .map_or_else(PathBuf::new, Path::to_owned)
-}
-
 fn parameters(own: &[(String, String)], emulator: &Emulator) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = PARAMETERS
         .iter()
@@ -293,74 +266,3 @@ fn parameters(own: &[(String, String)], emulator: &Emulator) -> Vec<(String, Str
     all.extend_from_slice(own);
     all
 }
-
-/// Opens and locks the emulator's log. The emulator inherits the lock with the file, so that it is
-/// released only when both processes have ended.
-fn lock(workspace: &Workspace, say: fn(&str)) -> Result<File, StartError> {
-    let path = workspace.file("emulator.log");
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(at(&path))?;
-    let partial = emulator::partial(&workspace.file("state"));
-    let mut progress = (Instant::now(), None);
-    loop {
-        match file.try_lock() {
-            Ok(()) => {
-                // Left over from an interrupted save.
-                let _ = fs::remove_file(&partial);
-                return Ok(file);
-            }
-            Err(TryLockError::Error(source)) => return Err(StartError::File { path, source }),
-            Err(TryLockError::WouldBlock) => {}
-        }
-        // The previous emulator may still be saving its state.
-        let written = fs::metadata(&partial).ok().map(|file| file.len());
-        if written != progress.1 {
-            if progress.1.is_none() {
-                say("Waiting for the previous stack to save its state …");
-            }
-            progress = (Instant::now(), written);
-        }
-        let patience = if written.is_some() {
-            emulator::STUCK_AFTER
-        } else {
-            Duration::from_secs(5)
-        };
-        if progress.0.elapsed() > patience {
-            return Err(StartError::Busy(workspace.directory.clone()));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-fn discard(workspace: &Workspace) -> Result<(), StartError> {
-    for entry in fs::read_dir(&workspace.directory)
-        .map_err(at(&workspace.directory))?
-        .flatten()
-    {
-        let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with(UNUSABLE) {
-            continue;
-        }
-        if path.is_dir() {
-            fs::remove_dir_all(&path).map_err(at(&path))?;
-        } else if !path.ends_with("emulator.log") {
-            fs::remove_file(&path).map_err(at(&path))?;
-        }
-    }
-    Ok(())
-}
-
-fn create_directory(path: &Path) -> Result<(), StartError> {
-    fs::create_dir_all(path).map_err(at(path))
-}
-
-fn at(path: &Path) -> impl FnOnce(std::io::Error) -> StartError {
-    let path = path.to_owned();
-    move |source| StartError::File { path, source }
-}
-
-#[cfg(test)]
-mod tests;

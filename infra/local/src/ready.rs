@@ -6,11 +6,12 @@ use std::{fs, path::PathBuf};
 use serde_json::{Value, json};
 
 use crate::{
-    StartError, Workspace, at, bootstrap, create_directory,
+    StartError, bootstrap,
     deploy::Deployed,
     emulator::Emulator,
     http::{self, HttpError},
     stack::Stack,
+    workspace::{UNUSABLE, Workspace, at, create_directory},
 };
 
 /// A request that requires the table, the keyring and a token.
@@ -93,7 +94,7 @@ fn missing(emulator: &Emulator, deployed: &Deployed) -> Result<Option<&'static s
 pub(crate) fn move_aside(workspace: &Workspace) -> Result<PathBuf, StartError> {
     let mut number = 1;
     let aside = loop {
-        let path = workspace.file(&format!("{}{number}", crate::UNUSABLE));
+        let path = workspace.file(&format!("{}{number}", UNUSABLE));
         if !path.exists() {
             break path;
         }

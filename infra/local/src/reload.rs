@@ -18,10 +18,11 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    StartError, Workspace, at,
+    StartError,
     emulator::Emulator,
     functions::{is_cargos_own, quoted},
     http::{self, HttpError},
+    workspace::{Workspace, at},
 };
 
 /// Concurrent invocations per function. Each requires a process, and all of them restart on a

@@ -7,7 +7,10 @@ use std::{
     process::Command,
 };
 
-use crate::{StartError, at, create_directory};
+use crate::{
+    StartError,
+    workspace::{at, create_directory},
+};
 
 /// Packages that pip installs together.
 pub(crate) struct Tool {

@@ -30,6 +30,16 @@ fn copy(ring: &Keyring) -> Keyring {
     Keyring::from_json(&ring.to_json()).expect("keyring")
 }
 
+async fn run(secret: &Secret, step: Step) -> Result<(), RotateError> {
+    secret.keys().rotate(step, ARN, TOKEN).await
+}
+
+async fn run_all(secret: &Secret) {
+    for step in STEPS {
+        run(secret, step).await.expect("step");
+    }
+}
+
 /// Asserts the result of a complete rotation from `old`.
 fn assert_rotated(secret: &Secret, old: &Keyring) {
     assert_eq!(secret.staged("AWSCURRENT").as_deref(), Some(TOKEN));
@@ -41,18 +51,10 @@ fn assert_rotated(secret: &Secret, old: &Keyring) {
     );
     assert_ne!(new.current(), old.current());
     assert_eq!(new.token_key("t"), old.token_key("t"));
-    assert_eq!(
-        new.open(CONTEXT, &old.seal(CONTEXT, "s3cret"))
-            .expect("opens")
-            .expose_secret(),
-        "s3cret"
-    );
-    assert_eq!(
-        new.open(CONTEXT, &new.seal(CONTEXT, "s3cret"))
-            .expect("opens")
-            .expose_secret(),
-        "s3cret"
-    );
+    for sealed in [old, &new].map(|ring| ring.seal(CONTEXT, "s3cret")) {
+        let opened = new.open(CONTEXT, &sealed).expect("opens");
+        assert_eq!(opened.expose_secret(), "s3cret");
+    }
 }
 
 #[tokio::test]
@@ -60,7 +62,7 @@ async fn repeated_steps_are_idempotent() {
     let (secret, old) = started();
     for step in STEPS {
         for _ in 0..2 {
-            secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
+            run(&secret, step).await.expect("step");
         }
     }
     assert_rotated(&secret, &old);
@@ -70,9 +72,7 @@ async fn repeated_steps_are_idempotent() {
         "the first keyring, the new one and the stage"
     );
     // Repeats all steps after the rotation is complete.
-    for step in STEPS {
-        secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
-    }
+    run_all(&secret).await;
     assert_rotated(&secret, &old);
     assert_eq!(secret.state().writes, 3);
 }
@@ -89,7 +89,7 @@ async fn crash_at_any_request_is_repaired_by_a_retry() {
                 let mut crashes = 0;
                 let mut steps = STEPS.as_slice();
                 while let [step, rest @ ..] = steps {
-                    if secret.keys().rotate(*step, ARN, TOKEN).await.is_ok() {
+                    if run(&secret, *step).await.is_ok() {
                         steps = rest;
                     } else {
                         crashes += 1;
@@ -146,9 +146,7 @@ async fn old_cached_keyring_decrypts_values_of_the_new_one() {
         .await
         .expect("keyring")
         .seal(CONTEXT, "old");
-    for step in STEPS {
-        secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
-    }
+    run_all(&secret).await;
     let new = secret
         .keys()
         .get()
@@ -233,7 +231,7 @@ async fn step_for_another_secret_or_version_fails() {
 async fn step_before_create_secret_fails() {
     let (secret, _) = started();
     for step in [Step::TestSecret, Step::FinishSecret] {
-        let refused = secret.keys().rotate(step, ARN, TOKEN).await;
+        let refused = run(&secret, step).await;
         assert!(
             matches!(refused, Err(RotateError::NotCreated(_))),
             "{step:?}"
@@ -245,22 +243,16 @@ async fn step_before_create_secret_fails() {
 #[tokio::test]
 async fn concurrent_change_of_the_current_keyring_loses_no_keys() {
     let (secret, old) = started();
-    secret
-        .keys()
-        .rotate(Step::CreateSecret, ARN, TOKEN)
-        .await
-        .expect("step");
+    run(&secret, Step::CreateSecret).await.expect("step");
     let newer = copy(&old).with_new_key();
     secret.replace(newer.to_json().expose_secret());
     let pending = secret.value(TOKEN);
-    secret
-        .keys()
-        .rotate(Step::CreateSecret, ARN, TOKEN)
+    run(&secret, Step::CreateSecret)
         .await
         .expect("the value stays");
     assert_eq!(secret.value(TOKEN), pending);
     for step in [Step::TestSecret, Step::FinishSecret] {
-        let refused = secret.keys().rotate(step, ARN, TOKEN).await;
+        let refused = run(&secret, step).await;
         assert!(
             matches!(refused, Err(RotateError::LosesKeys(_))),
             "{step:?}"
@@ -274,15 +266,11 @@ async fn rotation_before_the_bootstrap_creates_the_first_keyring() {
     let secret = Secret::default();
     secret.begin(TOKEN);
     // Runs alone when rotation is enabled without rotating immediately.
-    secret
-        .keys()
-        .rotate(Step::TestSecret, ARN, TOKEN)
+    run(&secret, Step::TestSecret)
         .await
         .expect("nothing to test");
     assert_eq!(secret.state().writes, 0);
-    for step in STEPS {
-        secret.keys().rotate(step, ARN, TOKEN).await.expect("step");
-    }
+    run_all(&secret).await;
     let first = secret.ring("AWSCURRENT").expect("keyring");
     let bootstrapped = secret.keys().bootstrap().await.expect("keyring");
     assert_eq!(
@@ -295,13 +283,9 @@ async fn rotation_before_the_bootstrap_creates_the_first_keyring() {
 async fn bootstrap_during_the_first_rotation_is_not_undone() {
     let secret = Secret::default();
     secret.begin(TOKEN);
-    secret
-        .keys()
-        .rotate(Step::CreateSecret, ARN, TOKEN)
-        .await
-        .expect("step");
+    run(&secret, Step::CreateSecret).await.expect("step");
     let first = secret.keys().bootstrap().await.expect("keyring");
-    let refused = secret.keys().rotate(Step::FinishSecret, ARN, TOKEN).await;
+    let refused = run(&secret, Step::FinishSecret).await;
     assert!(matches!(refused, Err(RotateError::LosesKeys(_))));
     assert_eq!(
         secret.ring("AWSCURRENT").expect("keyring").token_key("t"),
@@ -318,11 +302,7 @@ async fn test_step_accepts_a_copy_of_the_current_keyring() {
         .put(TOKEN, Some("AWSPENDING"), &old.to_json())
         .await
         .expect("put");
-    secret
-        .keys()
-        .rotate(Step::TestSecret, ARN, TOKEN)
-        .await
-        .expect("step");
+    run(&secret, Step::TestSecret).await.expect("step");
 }
 
 #[tokio::test]
@@ -334,11 +314,7 @@ async fn invalid_value_is_neither_replaced_nor_made_current() {
         .await
         .expect("put");
     for step in [Step::CreateSecret, Step::TestSecret, Step::FinishSecret] {
-        let error = secret
-            .keys()
-            .rotate(step, ARN, TOKEN)
-            .await
-            .expect_err("no keyring");
+        let error = run(&secret, step).await.expect_err("no keyring");
         assert!(
             matches!(error, RotateError::Keyring(KeyringError::Malformed(_))),
             "{error}"
@@ -347,13 +323,7 @@ async fn invalid_value_is_neither_replaced_nor_made_current() {
     let secret = Secret::default();
     secret.replace("hunter2");
     secret.begin(TOKEN);
-    assert!(
-        secret
-            .keys()
-            .rotate(Step::CreateSecret, ARN, TOKEN)
-            .await
-            .is_err()
-    );
+    assert!(run(&secret, Step::CreateSecret).await.is_err());
     assert_eq!(secret.value(TOKEN), None);
 }
 
@@ -368,15 +338,13 @@ async fn full_keyring_is_rejected_before_storing() {
     }
     let secret = Secret::holding(&ring);
     secret.begin(TOKEN);
-    secret
-        .keys()
-        .rotate(Step::CreateSecret, ARN, TOKEN)
+    run(&secret, Step::CreateSecret)
         .await
         .expect("one more fits");
     let ring = ring.with_new_key();
     let secret = Secret::holding(&ring);
     secret.begin(TOKEN);
-    let refused = secret.keys().rotate(Step::CreateSecret, ARN, TOKEN).await;
+    let refused = run(&secret, Step::CreateSecret).await;
     assert!(matches!(refused, Err(RotateError::Full)));
     assert_eq!(secret.value(TOKEN), None);
 }

@@ -182,7 +182,7 @@ impl Program {
     }
 
     fn bytes(&self) -> usize {
-        self.dfa.get_nfa().memory_usage() + self.dfa.memory_usage()
+        self.dfa.get_nfa().memory_usage()
     }
 
     /// Runs the automaton and computes its states on demand.

@@ -27,4 +27,9 @@ impl Steps {
         self.0.set(left);
         Ok(())
     }
+
+    #[cfg(test)]
+    pub(super) fn spent(&self) -> u64 {
+        MAX_STEPS - self.0.get()
+    }
 }

@@ -123,8 +123,7 @@ fn is_dns_name(name: &str) -> bool {
 /// ignored.
 fn is_local_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    let last = name.rsplit('.').next().unwrap_or(name);
-    name.is_empty() || LOCAL_NAMES.contains(&last)
+    (name.rsplit('.').next()).is_some_and(|last| LOCAL_NAMES.contains(&last))
 }
 
 #[cfg(test)]
@@ -233,6 +232,7 @@ mod tests {
             &format!("{longest}x"),
             "a..b",
             "a.b..",
+            ".",
             &"ü".repeat(60),
         ] {
             assert_eq!(

@@ -1,0 +1,57 @@
+use super::*;
+
+#[test]
+fn envelope_names_are_fallbacks() {
+    let data = json!({"a": [{"b": 1}]});
+    for (field, value) in [
+        ("type", json!("chat")),
+        ("id", json!("evt_01K3S0M3ZC0000000000000000")),
+        ("timestamp", json!("2026-03-02T09:00:00+01:00")),
+        ("data.a.0.b", json!(1)),
+        ("a[0].b", json!(1)),
+    ] {
+        let comparison = compare(field, "eq", value);
+        assert!(condition(&comparison).on(&data), "{field}");
+        let own = json!({"type": "mine", "id": "mine", "timestamp": "mine", "data": {}, "a": []});
+        assert!(!condition(&comparison).on(&own), "{field}");
+    }
+}
+
+#[test]
+fn event_and_webhook_fields_cannot_be_shadowed() {
+    let data =
+        json!({"event": {"type": "mine", "x": 1}, "webhook": {"name": "mine"}, "eventful": 1});
+    for (field, value) in [
+        ("event.type", json!("chat")),
+        ("event.id", json!("evt_01K3S0M3ZC0000000000000000")),
+        ("event.timestamp", json!("2026-03-02T09:00:00+01:00")),
+        ("webhook.name", json!("CRM")),
+        ("webhook.id", json!("wh_01K3S0M3ZC0000000000000000")),
+        ("event", json!({"type": "mine", "x": 1})),
+        ("eventful", json!(1)),
+    ] {
+        let comparison = compare(field, "eq", value);
+        assert!(condition(&comparison).on(&data), "{field}");
+        assert_eq!(condition(&comparison).to_value(), comparison);
+    }
+    assert!(!condition(&compare("event.type", "ne", "chat")).on(&data));
+    for (wrong, said) in [
+        ("event.kind", "`event.id`, `event.type`, `event.timestamp`"),
+        ("event.type.x", "`event.id`"),
+        ("webhook.url", "`webhook.id`, `webhook.name`"),
+        ("secret.key", "secret"),
+    ] {
+        let comparison = compare(wrong, "exists", true);
+        let (pointer, detail) = problem(comparison.clone());
+        assert_eq!(pointer, "/field");
+        assert!(detail.contains(said), "{detail}");
+        assert!(Condition::restore(comparison).is_ok(), "{wrong}");
+    }
+    let event = event(data);
+    let unnamed = Subject {
+        webhook_name: None,
+        ..subject(&event)
+    };
+    let named = condition(&compare("webhook.name", "exists", false));
+    assert_eq!(named.matches(&unnamed), Ok(true));
+}

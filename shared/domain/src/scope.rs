@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn names_round_trip() {
         for scope in Scope::ALL {
-            assert_eq!(scope.as_str().parse(), Ok(*scope));
+            assert_eq!(scope.to_string().parse(), Ok(*scope));
             assert_eq!(
                 serde_json::to_value(scope).expect("json"),
                 json!(scope.as_str())

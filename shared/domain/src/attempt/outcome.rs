@@ -106,3 +106,34 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn incomplete_response_tells_its_cause() {
+        let broken = Failure::Unreachable("reset".to_owned());
+        for (cause, is_timeout, error) in [
+            (Failure::Timeout, true, "not complete within the timeout"),
+            (broken, false, "cut off"),
+        ] {
+            let cause = Box::new(cause);
+            let failure = Failure::Incomplete { code: 200, cause };
+            assert_eq!(failure.is_timeout(), is_timeout, "{error}");
+            let error = format!("the receiver responded with 200, but the response was {error}");
+            let outcome = Outcome::Failed(failure);
+            assert_eq!(outcome.error(), Some(error));
+            assert_eq!(outcome.status_code(), Some(200));
+        }
+    }
+
+    #[test]
+    fn retry_after_counts_for_429_and_503() {
+        let retry_after = Some(Duration::from_secs(9));
+        for (code, delay) in [(429, retry_after), (503, retry_after), (500, None)] {
+            let failure = Failure::Status { code, retry_after };
+            assert_eq!(failure.retry_after(), delay, "{code}");
+        }
+    }
+}

@@ -12,20 +12,28 @@ fn delivery_failure_emits_one_event_and_none_about_itself() {
     let blocked = Outcome::Blocked {
         reason: "no".to_owned(),
     };
-    for (outcome, status, error, policy) in [
+    for (outcome, status, code, error, policy) in [
         (
             failed(500),
             "failed",
+            Some(500),
             "the receiver responded with 500",
             RetryPolicy::None,
         ),
         (
             failed(410),
             "failed",
+            Some(410),
             "the receiver responded with 410",
             RetryPolicy::default(),
         ),
-        (blocked, "blocked", "blocked: no", RetryPolicy::default()),
+        (
+            blocked,
+            "blocked",
+            None,
+            "blocked: no",
+            RetryPolicy::default(),
+        ),
     ] {
         let row = settle(None, &task, &outcome, &policy, at(1));
         assert_eq!(
@@ -46,7 +54,7 @@ fn delivery_failure_emits_one_event_and_none_about_itself() {
                 "event_type": "message",
                 "status": status,
                 "attempts": 1,
-                "status_code": outcome.status_code(),
+                "status_code": code,
                 "error": error,
             }),
             hops: 2,

@@ -1,0 +1,237 @@
+//! Bodies in each format.
+
+use super::*;
+
+#[test]
+fn telegram_message_accepts_any_text() {
+    let text =
+        r#"{"parse_mode": "html", "chat_id": "42", "text": "link for request: {link_staff}"}"#;
+    for value in [
+        "https://a.example/?x=1&y=2",
+        "\"}, {\"a\": \"",
+        "a\nb\\",
+        "<b>",
+        "{secret.t}{link_staff}",
+        "🎉 é \u{0}",
+    ] {
+        let sent: Value =
+            serde_json::from_str(&body(Format::Json, text, &json!({"link_staff": value})).unwrap())
+                .unwrap();
+        let expected = json!({"parse_mode": "html", "chat_id": "42", "text": format!("link for request: {value}")});
+        assert_eq!(sent, expected);
+    }
+}
+
+#[test]
+fn bodies_are_rendered() {
+    use Format::{Form, Json, Xml};
+    let data = json!({"s": "a\"<&>'b c", "n": 1.5, "b": true, "z": null, "o": {"k": ["v"]}, "list": [{"id": 7}], "cut": "]]>", "br": "]]"});
+    for (format, template, expected) in [
+        (
+            Json,
+            r#"{"a": {n}, "b": {o}, "c": {list.0.id}, "d": {s}, "e": {gone}}"#,
+            r#"{"a": 1.5, "b": {"k":["v"]}, "c": 7, "d": "a\"<&>'b c", "e": null}"#,
+        ),
+        (
+            Json,
+            r#"["{n} {b} {z} {o} {gone}", {z}, {}, {"k":{}}]"#,
+            r#"["1.5 true  {\"k\":[\"v\"]} ", null, {}, {"k":{}}]"#,
+        ),
+        (Json, "{o}", r#"{"k":["v"]}"#),
+        (
+            Json,
+            r#"{"{s}": 1, "\"{n}" : 2, "a\\": {b}}"#,
+            r#"{"a\"<&>'b c": 1, "\"1.5" : 2, "a\\": true}"#,
+        ),
+        (
+            Json,
+            r#"["{ s}", "{}", "{a b}", "{{n}}", "{n", "{é}"]"#,
+            r#"["{ s}", "{}", "{a b}", "{1.5}", "{n", "{é}"]"#,
+        ),
+        (
+            Json,
+            r#"[{event.id}, "{webhook.name}", "{secret.t}", {secret.t}]"#,
+            r#"["evt_1", "Tom & \"Co\"", "s3cr\"et/", "s3cr\"et/"]"#,
+        ),
+        (
+            Xml,
+            "<a b='{s}'>{s} {n}<c/>{o}</a>",
+            "<a b='a&quot;&lt;&amp;&gt;&apos;b c'>a&quot;&lt;&amp;&gt;&apos;b c 1.5<c/>{&quot;k&quot;:[&quot;v&quot;]}</a>",
+        ),
+        (
+            Xml,
+            "<a><![CDATA[{s}{cut}]]></a>",
+            "<a><![CDATA[a\"<&>'b c]]]]><![CDATA[>]]></a>",
+        ),
+        (
+            Xml,
+            "<a><![CDATA[{br}>{br}]]></a>",
+            "<a><![CDATA[]]]]><![CDATA[>]]]]></a>",
+        ),
+        (
+            Xml,
+            "<a b='\"' c = \"'\" >{n}</a >",
+            "<a b='\"' c = \"'\" >1.5</a >",
+        ),
+        (Xml, "<a>]{gone}]{gone}></a>", "<a>]]&gt;</a>"),
+        (
+            Xml,
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!-- x --><a>&lt;&#233;{n}</a>\n",
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!-- x --><a>&lt;&#233;1.5</a>\n",
+        ),
+        (Form, "a={s}&b={n}", "a=a%22%3C%26%3E%27b%20c&b=1.5"),
+        (
+            Form,
+            " a=x y+%20é=\n&\n{s}&&{gone}={b}\n",
+            "a=x%20y+%20%C3%A9%3D&a%22%3C%26%3E%27b%20c=&=true",
+        ),
+        (Form, "", ""),
+    ] {
+        assert_eq!(
+            body(format, template, &data).as_deref(),
+            Ok(expected),
+            "{template}"
+        );
+    }
+}
+
+#[test]
+fn invalid_templates_are_rejected() {
+    use Format::{Form, Json, Xml};
+    for (format, template) in [
+        (Json, ""),
+        (Json, "{"),
+        (Json, "text {x}"),
+        (Json, "{x}{y}"),
+        (Json, "1{x}"),
+        (Json, "-{x}"),
+        (Json, "{x}1"),
+        (Json, r"{{x}: 1}"),
+        (Json, r#"{"a": 1, {x}}"#),
+        (Json, r#""\{x}""#),
+        (Json, r#""\u00{x}""#),
+        (Json, r#""\u{x}""#),
+        (Json, r#"["a"{x}]"#),
+        (Json, "\"a\n{x}\""),
+        (Json, r#""{x}"#),
+        (Xml, ""),
+        (Xml, "{x}"),
+        (Xml, "<a>{x}"),
+        (Xml, "<a>{x}</b>"),
+        (Xml, "<{x}/>"),
+        (Xml, "<a {x}='1'/>"),
+        (Xml, "<a {x}/>"),
+        (Xml, "<a b={x}/>"),
+        (Xml, "<a></a{x}>"),
+        (Xml, "<a></a {x}>"),
+        (Xml, "<a><!-- {x} --></a>"),
+        (Xml, "<a><?p {x}?></a>"),
+        (Xml, "<!DOCTYPE a><a>{x}</a>"),
+        (Xml, "<a/>{x}"),
+        (Xml, "<a/><b/>"),
+        (Xml, "<a>&{x};</a>"),
+        (Xml, "<a>&foo;</a>"),
+        (Xml, "<a>&am{x}p;</a>"),
+        (Xml, "<a b='&{x};'/>"),
+        (Xml, "<a b='&foo;'/>"),
+        (Xml, "<a b='<'/>"),
+        (Xml, "<a>]]></a>"),
+        (Xml, "<a>\u{1}</a>"),
+        (Xml, "<a>&#1;</a>"),
+        (Xml, "<a b='&#1;'/>"),
+        (Xml, "<a>&#{x};</a>"),
+        (Xml, "<a b='1' b='{x}'/>"),
+        (Xml, "<a b='1'c='{x}'/>"),
+        (Xml, "<a><![CDATA[{x}</a>"),
+        (Xml, "<?xml version='1.1'?><a/>"),
+        (Xml, "<?xml encoding='UTF-8'?><a/>"),
+        (Xml, "<?xml version='1.0' encoding='latin1'?><a/>"),
+        (Xml, "<?xml version='{x}'?><a/>"),
+        (Xml, "\u{feff}<a/>"),
+        (Xml, "<a/><![CDATA[x]]>"),
+        (Form, "a=%"),
+        (Form, "a=%4{x}"),
+        (Form, "a=%{x}"),
+        (Form, "%zz=1"),
+    ] {
+        assert!(BodyTemplate::parse(format, template).is_err(), "{template}");
+    }
+    let long = format!("a={}", "b".repeat(MAX_BODY - 2));
+    assert!(BodyTemplate::parse(Form, &long).is_ok());
+    assert_eq!(
+        BodyTemplate::parse(Form, &(long + "b")),
+        Err(TemplateError::TooLong(MAX_BODY))
+    );
+}
+
+#[test]
+fn error_contains_the_position() {
+    let message = |format, text| {
+        BodyTemplate::parse(format, text)
+            .expect_err("rejected")
+            .to_string()
+    };
+    assert_eq!(
+        message(Format::Json, "{\"a\": {x.y},\n \"b\": \"{x.y}\" 1}"),
+        "is not valid JSON after replacing tags with values (line 2, column 15)"
+    );
+    assert_eq!(
+        message(Format::Xml, "<a>\n  é<{x}/></a>"),
+        "is not a valid XML template: `{x}` is not an element name (line 2, column 4)"
+    );
+    assert_eq!(
+        message(Format::Xml, "<?xml encoding=\"UTF-8\"?><a/>"),
+        "is not a valid XML template: the declaration must come first and say version 1.0 and, if any, \
+         encoding UTF-8 (line 1, column 1)"
+    );
+}
+
+#[test]
+fn duplicate_keys_and_oversized_bodies_are_unfit() {
+    let template = r#"{"{k}": 1, "role": {o}, "{l}": {"role": 2}}"#;
+    let with = |k, l| {
+        body(
+            Format::Json,
+            template,
+            &json!({"k": k, "l": l, "o": {"role": 1}}),
+        )
+    };
+    assert!(with("a", "b").is_ok());
+    assert_eq!(with("role", "b"), Err(unfit("k", Reason::RepeatedKey)));
+    assert_eq!(with("a", "a"), Err(unfit("k", Reason::RepeatedKey)));
+    let many = "{x}".repeat(10_000);
+    assert_eq!(
+        body(Format::Form, &many, &json!({"x": "y".repeat(300)})),
+        Err(unfit("x", Reason::TooLong))
+    );
+}
+
+#[test]
+fn default_bodies_are_rendered() {
+    let data = json!({"a": [1, null, "<x>"], "b c": {"1": true}, "xmlns": "\u{1}", "é": [], "a:b": "\"", "": 1});
+    let rendered = |format| envelope(format, "message", "2026-01-02T03:04:05Z", &data);
+    assert_eq!(
+        rendered(Format::Json),
+        format!(r#"{{"type":"message","timestamp":"2026-01-02T03:04:05Z","data":{data}}}"#)
+    );
+    assert_eq!(
+        rendered(Format::Xml),
+        "<event><type>message</type><timestamp>2026-01-02T03:04:05Z</timestamp><data><entry name=\"\">1</entry>\
+         <a><item>1</item><item></item><item>&lt;x&gt;</item></a><entry name=\"a:b\">&quot;</entry>\
+         <entry name=\"b c\"><entry name=\"1\">true</entry></entry><entry name=\"xmlns\">\u{fffd}</entry>\
+         <entry name=\"é\"></entry></data></event>"
+    );
+    let form = rendered(Format::Form);
+    let pairs: Vec<(String, String)> = ::url::form_urlencoded::parse(form.as_bytes())
+        .into_owned()
+        .collect();
+    let expected = [
+        ("type", "message"),
+        ("timestamp", "2026-01-02T03:04:05Z"),
+        ("data", &data.to_string()),
+    ];
+    assert_eq!(
+        pairs,
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+}

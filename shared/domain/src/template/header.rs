@@ -88,11 +88,7 @@ impl HeaderTemplate {
                 continue;
             };
             let sent = sent.text();
-            length += if view == Audience::Receiver {
-                sent.len()
-            } else {
-                find(path, view).map_or(0, |shown| shown.text().len())
-            };
+            length += find(path, view).map_or(0, |shown| shown.text().len());
             if length > VALUE_LIMIT {
                 return Err(RenderError::new(path, Reason::TooLong));
             }

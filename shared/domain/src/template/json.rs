@@ -47,7 +47,7 @@ fn scan(text: &str) -> Vec<Part> {
     let (mut at, mut done) = (0, 0);
     while at < bytes.len() {
         match bytes[at] {
-            b'\\' if string.is_some() => at += 1,
+            b'\\' => at += 1,
             b'"' => match string.take() {
                 Some(since)
                     if text

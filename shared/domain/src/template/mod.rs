@@ -146,7 +146,7 @@ impl ClientError for TemplateError {}
 /// let mut missing = Missing::default();
 /// let body = template.render(&values, Audience::Receiver, &mut missing)?;
 /// assert_eq!(body, r#"{"text": "Hi Zoë \"Z\"", "n": 3}"#);
-/// assert!(missing.is_empty());
+/// assert!(Vec::from(missing).is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

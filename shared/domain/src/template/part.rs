@@ -71,16 +71,12 @@ pub(super) fn split(
     let mut done = 0;
     for (at, _) in text.match_indices('{') {
         if let Some((path, length)) = tag_at(&text[at..]) {
-            if done < at {
-                parts.push(Part::Text(literal(&text[done..at])?));
-            }
+            parts.push(Part::Text(literal(&text[done..at])?));
             parts.push(Part::Tag(path, context));
             done = at + length;
         }
     }
-    if done < text.len() {
-        parts.push(Part::Text(literal(&text[done..])?));
-    }
+    parts.push(Part::Text(literal(&text[done..])?));
     Ok(parts)
 }
 

@@ -39,18 +39,7 @@ pub enum Audience {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missing(BTreeSet<String>);
 
-impl Missing {
-    /// The names, sorted, without duplicates.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-
-    /// Whether every tag had a value.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
+/// The names, sorted.
 impl From<Missing> for Vec<String> {
     fn from(missing: Missing) -> Self {
         missing.0.into_iter().collect()

@@ -92,7 +92,7 @@ impl Destination {
         };
         let (url, service, path) = match self {
             Self::Url(url) => (Some(shown(url.as_str())), None, None),
-            Self::Service { service, path } => (None, Some(service), Some(shown(&path.source))),
+            Self::Service { service, path } => (None, Some(service), Some(shown(path.as_str()))),
         };
         map.insert("url".to_owned(), json!(url));
         map.insert("service_id".to_owned(), json!(service));
@@ -134,7 +134,7 @@ impl Destination {
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Url(url) => url.as_str(),
-            Self::Service { path, .. } => &path.source,
+            Self::Service { path, .. } => path.as_str(),
         }
     }
 }

@@ -108,7 +108,7 @@ fn missing_tags_are_listed_without_a_request() {
     assert!(request::build(&one, &sms("hi"), None, at(0)).is_err());
     let missing = request::missing(&one, &sms("hi"), None);
     assert_eq!(
-        missing.names().collect::<Vec<_>>(),
+        Vec::from(missing),
         ["message.metadata.b", "message.metadata.region"]
     );
 }

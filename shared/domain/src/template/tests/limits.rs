@@ -53,3 +53,42 @@ fn text_after_the_last_tag_counts_towards_the_limit() {
         Err(unfit("x", Reason::TooLong))
     );
 }
+
+#[test]
+fn limits_are_inclusive() {
+    let data = |length: usize| json!({"x": "x".repeat(length)});
+    let unfit = || unfit("x", Reason::TooLong);
+    let rendered = [2_097_150, 2_097_151]
+        .map(|length| body(Format::Json, "\"{x}\"", &data(length)).map(|body| body.len()));
+    assert_eq!(rendered, [Ok(2_097_152), Err(unfit())]);
+    let rendered = [7_982, 7_983]
+        .map(|length| url("https://h.example/{x}", &data(length)).map(|url| url.len()));
+    assert_eq!(rendered, [Ok(8_000), Err(unfit())]);
+    // The secret has 8 bytes and its mask 9.
+    let header = HeaderTemplate::parse("{secret.t}{x}").expect("header");
+    let rendered = [4_087, 4_088, 4_089].map(|length| {
+        with(&data(length), |scope, missing| {
+            [
+                header.render(scope, missing),
+                header.render_masked("x-up", scope),
+            ]
+            .map(|text| text.map(|text| text.len()))
+        })
+        .0
+    });
+    assert_eq!(
+        rendered,
+        [
+            [Ok(4_095), Ok(4_096)],
+            [Ok(4_096), Err(unfit())],
+            [Err(unfit()), Err(unfit())]
+        ]
+    );
+    let parsed =
+        [32_768, 32_769].map(|length| BodyTemplate::parse(Format::Form, &"x".repeat(length)).err());
+    assert_eq!(parsed, [None, Some(TemplateError::TooLong(32_768))]);
+    let parsed = [7_982, 7_983].map(|length| {
+        UrlTemplate::parse(&format!("https://h.example/{}", "x".repeat(length))).err()
+    });
+    assert_eq!(parsed, [None, Some(TemplateError::TooLong(8_000))]);
+}

@@ -95,7 +95,7 @@ fn blocked_preview_has_reason_and_missing_tags() {
         shown.expect_err("blocked").to_string(),
         "`{ticket.id}` has no value but is part of the URL path"
     );
-    assert_eq!(missing.names().collect::<Vec<_>>(), ["a", "b", "ticket.id"]);
+    assert_eq!(Vec::from(missing), ["a", "b", "ticket.id"]);
 }
 
 #[test]

@@ -220,8 +220,7 @@ fn url(value: Value) -> Validated<String> {
     let text = string(value)?;
     let plain =
         text.len() <= MAX_URL_BYTES && !text.chars().any(|c| c.is_control() || c.is_whitespace());
-    let absolute = Url::parse(&text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let absolute = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if plain && absolute {
         Ok(text)
     } else {

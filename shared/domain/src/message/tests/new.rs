@@ -1,202 +1,234 @@
 //! Validation of messages and calls.
 
 use proptest::prelude::*;
-use serde_json::json;
 
-use crate::{message::NewMessage, validation::ValidationErrors};
+use super::*;
 
-fn pointers(problems: ValidationErrors) -> Vec<String> {
-    problems
-        .0
-        .into_iter()
-        .map(|invalid| invalid.pointer)
-        .collect()
+/// A valid document of this kind with other fields; null is a missing one.
+fn document(kind: &str, fields: &Value) -> Value {
+    let mut document = match kind {
+        "email" => json!({"channel": kind, "to": "a@example.com", "text": "t"}),
+        "call" => json!({"to": "+15555550100", "text": "hi"}),
+        _ => json!({"channel": kind, "to": "+15555550100", "text": "hi"}),
+    };
+    for (name, value) in fields.as_object().expect("an object") {
+        document[name] = value.clone();
+    }
+    document
+}
+
+fn parse(kind: &str, fields: &Value) -> crate::validation::Validated<NewMessage> {
+    let parse = match kind {
+        "call" => NewMessage::parse_call,
+        _ => NewMessage::parse,
+    };
+    parse(document(kind, fields))
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn valid_messages_are_accepted_and_invalid_ones_reported() {
-    let long = "x".repeat(1_601);
-    for (document, wrong) in [
+fn every_invalid_field_is_reported() {
+    for (kind, fields, wrong) in [
+        ("sms", json!({}), ""),
+        ("sms", json!({"text": "a\nb", "from": "Shop"}), ""),
+        ("sms", json!({"from": "55512"}), ""),
+        ("sms", json!({"from": "12345678"}), ""),
+        ("sms", json!({"from": "123456789"}), "/from"),
+        ("sms", json!({"from": "5555550111"}), "/from"),
+        ("sms", json!({"from": "(555) 555-0111"}), "/from"),
+        ("sms", json!({"from": "Shop 5555550111"}), ""),
+        ("sms", json!({"from": "+1555555"}), ""),
+        ("sms", json!({"from": "+1"}), "/from"),
+        ("sms", json!({"text": "a\u{0}"}), "/text"),
+        ("sms", json!({"text": " \n"}), "/text"),
+        ("sms", json!({"text": null}), "/text"),
+        ("sms", json!({"to": "15555550100"}), "/to"),
+        ("sms", json!({"to": "+05555550100"}), "/to"),
+        ("sms", json!({"to": "+1 5555550100"}), "/to"),
+        ("sms", json!({"to": "+123456"}), "/to"),
+        ("sms", json!({"to": "+1234567"}), ""),
+        ("sms", json!({"to": "+１２３４５６７８"}), "/to"),
+        ("sms", json!({"metadata": []}), "/metadata"),
+        ("sms", json!({"campaign_id": "camp_1"}), "/campaign_id"),
+        ("sms", json!({"url": "https://a.example"}), "/url"),
+        ("sms", json!({"channel": "call"}), "/channel"),
+        ("chatbot", json!({"to": "42"}), ""),
+        ("chatbot", json!({"to": ""}), "/to"),
+        ("chatbot", json!({"text": null}), "/text"),
         (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi"}),
+            "email",
+            json!({"to": "a.b+c@x-y.example.com", "text": null, "html": "<p>"}),
             "",
         ),
         (
-            json!({"channel": "sms", "to": "+15555550100", "text": "a\nb", "from": "Shop"}),
+            "email",
+            json!({"to": "user@उदाहरण.परीक्षा", "from": "Support <s@example.com>"}),
             "",
         ),
+        ("email", json!({"to": "a@b@example.com"}), "/to"),
+        ("email", json!({"to": "Ana <a@example.com>"}), "/to"),
         (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi", "from": "55512"}),
-            "",
-        ),
-        (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi", "from": "5555550111"}),
+            "email",
+            json!({"from": "Acme, Inc. <s@example.com>"}),
             "/from",
         ),
         (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi", "from": "+1555555"}),
-            "",
-        ),
-        (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi", "from": "+1"}),
+            "email",
+            json!({"from": "Acme <s@example.com>, b@c.de"}),
             "/from",
         ),
+        ("email", json!({"subject": "a\r\nBcc: b"}), "/subject"),
+        ("email", json!({"text": null, "subject": "s"}), "/text"),
+        ("call", json!({}), ""),
         (
-            json!({"channel": "sms", "to": "+15555550100", "text": long}),
-            "/text",
-        ),
-        (
-            json!({"channel": "sms", "to": "+15555550100", "text": "a\u{0}"}),
-            "/text",
-        ),
-        (
-            json!({"channel": "sms", "to": "+15555550100", "text": " \n"}),
-            "/text",
-        ),
-        (json!({"channel": "sms", "to": "+15555550100"}), "/text"),
-        (
-            json!({"channel": "sms", "to": "15555550100", "text": "hi"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "sms", "to": "+05555550100", "text": "hi"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "sms", "to": "+1 5555550100", "text": "hi"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "sms", "to": "+1234567890123456", "text": "hi"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "sms", "to": "+123456", "text": "hi"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "sms", "to": "+１２３４５６７８", "text": "hi"}),
-            "/to",
-        ),
-        (json!({"channel": "chatbot", "to": "42", "text": "hi"}), ""),
-        (json!({"channel": "chatbot", "to": "", "text": "hi"}), "/to"),
-        (
-            json!({"channel": "email", "to": "a.b+c@x-y.example.com", "subject": "s", "html": "<p>"}),
+            "call",
+            json!({"text": null, "url": "http://a.example/twiml"}),
             "",
         ),
+        ("call", json!({"url": "javascript:alert(1)"}), "/url"),
+        ("call", json!({"url": "ftp://a.example/"}), "/url"),
+        ("call", json!({"url": "https://"}), "/url"),
+        ("call", json!({"url": "https://a.example/ b"}), "/url"),
+        ("call", json!({"url": "https://a.example/\u{7f}"}), "/url"),
+        ("call", json!({"text": null}), "/text"),
         (
-            json!({"channel": "email", "to": "a@b@example.com", "subject": "s", "text": "t"}),
-            "/to",
+            "call",
+            json!({"to": "x", "from": "+1", "html": "x"}),
+            "/to /from /html",
         ),
         (
-            json!({"channel": "email", "to": "a@example", "subject": "s", "text": "t"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "email", "to": "a b@example.com", "subject": "s", "text": "t"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "email", "to": "a..b@example.com", "subject": "s", "text": "t"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "email", "to": "a@-x.example.com", "subject": "s", "text": "t"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "email", "to": format!("a@{}.com", "x".repeat(64)), "subject": "s", "text": "t"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "email", "to": "Ana <a@example.com>", "subject": "s", "text": "t"}),
-            "/to",
-        ),
-        (
-            json!({"channel": "email", "to": "user@उदाहरण.परीक्षा", "from": "Support <s@example.com>", "text": "t"}),
-            "",
-        ),
-        (
-            json!({"channel": "email", "to": "a@example.com", "from": "Acme, Inc. <s@example.com>", "text": "t"}),
-            "/from",
-        ),
-        (
-            json!({"channel": "email", "to": "a@example.com", "from": "Acme <s@example.com>, b@c.de", "text": "t"}),
-            "/from",
-        ),
-        (
-            json!({"channel": "email", "to": "a@example.com", "subject": "a\r\nBcc: b", "text": "t"}),
-            "/subject",
-        ),
-        (
-            json!({"channel": "email", "to": "a@example.com", "text": "t"}),
-            "",
-        ),
-        (
-            json!({"channel": "email", "to": "a@example.com", "subject": "s"}),
-            "/text",
-        ),
-        (
-            json!({"channel": "call", "to": "+15555550100", "text": "hi"}),
-            "/channel",
-        ),
-        (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi", "metadata": []}),
-            "/metadata",
-        ),
-        (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi", "metadata": {"a": "x".repeat(16_384)}}),
-            "/metadata",
-        ),
-        (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi", "campaign_id": "camp_1"}),
-            "/campaign_id",
-        ),
-        (
-            json!({"channel": "sms", "to": "+15555550100", "text": "hi", "url": "https://a.example"}),
-            "/url",
+            "?",
+            json!({"to": 1, "from": "", "metadata": 1, "x": 1}),
+            "/channel /to /from /metadata /x",
         ),
     ] {
-        let found = NewMessage::parse(document.clone()).map_or_else(pointers, |_| Vec::new());
-        assert_eq!(found.join(" "), wrong, "{document}");
+        let found = parse(kind, &fields).map_or_else(|errors| errors.0, |_| Vec::new());
+        let pointers: Vec<&str> = found.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers.join(" "), wrong, "{kind} {fields}");
     }
-    let all = NewMessage::parse(json!({"to": 1, "from": "", "metadata": 1, "x": 1}))
-        .expect_err("invalid");
-    assert_eq!(
-        pointers(all),
-        ["/channel", "/to", "/from", "/metadata", "/x"]
+}
+
+#[test]
+fn texts_have_a_maximum_length() {
+    let url = format!("https://a.example/{}", "x".repeat(1_982));
+    let no_url = "must be an absolute http or https URL of at most 2000 bytes";
+    let no_phone = "must be a phone number in E.164 format, such as +15555550100";
+    for (kind, field, longest, detail) in [
+        (
+            "sms",
+            "text",
+            "é".repeat(1_600),
+            "must have at most 1600 characters",
+        ),
+        (
+            "email",
+            "text",
+            "x".repeat(32_768),
+            "must have at most 32768 bytes",
+        ),
+        (
+            "email",
+            "html",
+            "x".repeat(131_072),
+            "must have at most 131072 bytes",
+        ),
+        (
+            "email",
+            "subject",
+            "é".repeat(998),
+            "must have 1 to 998 characters",
+        ),
+        (
+            "chatbot",
+            "to",
+            "é".repeat(255),
+            "must have 1 to 255 characters",
+        ),
+        (
+            "sms",
+            "from",
+            "é".repeat(255),
+            "must have 1 to 255 characters",
+        ),
+        (
+            "sms",
+            "provider",
+            "é".repeat(100),
+            "must have 1 to 100 characters",
+        ),
+        ("sms", "to", "+123456789012345".to_owned(), no_phone),
+        (
+            "call",
+            "text",
+            "x".repeat(32_768),
+            "must have at most 32768 bytes",
+        ),
+        ("call", "url", url, no_url),
+    ] {
+        assert!(
+            parse(kind, &json!({field: longest})).is_ok(),
+            "{kind} {field}"
+        );
+        let errors = parse(kind, &json!({field: longest + "1"})).expect_err("too long");
+        let (pointer, found) = (errors.0[0].pointer.as_str(), errors.0[0].detail.as_str());
+        assert_eq!(
+            (pointer, found),
+            (format!("/{field}").as_str(), detail),
+            "{kind}"
+        );
+    }
+    let metadata = |bytes| json!({"metadata": {"a": "x".repeat(bytes - r#"{"a":""}"#.len())}});
+    assert!(parse("sms", &metadata(16_384)).is_ok() && parse("sms", &metadata(16_385)).is_err());
+}
+
+#[test]
+fn every_field_is_read() {
+    let mut document = document(
+        "email",
+        &json!({"html": "<p>", "subject": "s", "metadata": {"a": 1}}),
     );
-    for (document, wrong) in [
-        (json!({"to": "+15555550100", "text": "hi"}), ""),
-        (
-            json!({"to": "+15555550100", "url": "https://a.example/twiml"}),
-            "",
-        ),
-        (
-            json!({"to": "+15555550100", "url": "javascript:alert(1)"}),
-            "/url",
-        ),
-        (
-            json!({"to": "+15555550100", "url": "https://a.example/ b"}),
-            "/url",
-        ),
-        (json!({"to": "+15555550100"}), "/text"),
-        (json!({"to": "x", "text": "hi", "html": "x"}), "/to /html"),
-    ] {
-        let found = NewMessage::parse_call(document.clone()).map_or_else(pointers, |_| Vec::new());
-        assert_eq!(found.join(" "), wrong, "{document}");
-    }
+    document["from"] = json!("Support <s@example.com>");
+    document["provider"] = json!(" GW ");
+    document["campaign_id"] = json!("camp_01K3S0M3ZC0000000000000000");
+    let content = Content {
+        to: "a@example.com".to_owned(),
+        from: Some("Support <s@example.com>".to_owned()),
+        subject: Some("s".to_owned()),
+        text: Some("t".to_owned()),
+        html: Some("<p>".to_owned()),
+        url: None,
+        metadata: Map::from_iter([("a".to_owned(), json!(1))]),
+    };
+    let email = NewMessage {
+        channel: Channel::Email,
+        provider: Some("GW".to_owned()),
+        content,
+        campaign_id: "camp_01K3S0M3ZC0000000000000000".parse().ok(),
+        hops: 0,
+    };
+    assert_eq!(NewMessage::parse(document), Ok(email));
+    let call = parse(
+        "call",
+        &json!({"url": "https://a.example", "provider": "GW"}),
+    )
+    .expect("a call");
+    assert_eq!(
+        (call.channel, call.provider.as_deref()),
+        (Channel::Call, Some("GW"))
+    );
+    assert_eq!(
+        json!(call.content),
+        json!({
+            "to": "+15555550100", "from": null, "subject": null, "text": "hi", "html": null,
+            "url": "https://a.example", "metadata": {},
+        })
+    );
 }
 
 proptest! {
     #[test]
     fn parse_accepts_any_document(field in "(channel|to|from|subject|text|html|url|metadata|provider)", text in "\\PC{0,40}") {
-        for channel in ["sms", "email", "chatbot"] {
-            let mut document = json!({"channel": channel, "to": "+15555550100", "text": "hi", "subject": "s"});
-            document[&field] = json!(text);
-            let _ = NewMessage::parse(document.clone());
-            let _ = NewMessage::parse_call(document);
+        for kind in ["sms", "email", "chatbot", "call"] {
+            let _ = parse(kind, &json!({&field: text}));
         }
     }
 }

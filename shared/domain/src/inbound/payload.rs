@@ -1,10 +1,7 @@
 //! Converts an inbound request to the `data` of the event `service.received`.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{
-    HeaderMap, HeaderName,
-    header::{CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION},
-};
+use http::{HeaderMap, HeaderName, header::CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
 use super::{Receiver, Request, Verification};
@@ -160,7 +157,5 @@ fn contains_credential(name: &HeaderName, verification: &Verification) -> bool {
         _ => false,
     };
     // `Idempotency-Key` and `I-Twilio-Idempotency-Token` are identifiers, not secrets.
-    verifies
-        || [COOKIE, PROXY_AUTHORIZATION].contains(name)
-        || is_secret_header(name.as_str()) && !name.as_str().contains("idempotency")
+    verifies || is_secret_header(name.as_str()) && !name.as_str().contains("idempotency")
 }

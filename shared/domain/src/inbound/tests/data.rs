@@ -46,6 +46,7 @@ fn bodies_are_parsed_by_content_type() {
     let form = "application/x-www-form-urlencoded";
     let form_1252 = "application/x-www-form-urlencoded; Charset=\"Windows-1252\"";
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let object = |levels: usize| format!("{}0{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
     let nested: Value = serde_json::from_str(&deep(64)).expect("JSON");
     for (content_type, body, expected) in [
         (Some("application/json"), "", Value::Null),
@@ -104,6 +105,17 @@ fn bodies_are_parsed_by_content_type() {
         (None, &deep(64), nested),
         (None, &deep(65), json!(deep(65))),
         (None, &deep(100_000), json!(deep(100_000))),
+        (
+            None,
+            &object(64),
+            serde_json::from_str(&object(64)).expect("JSON"),
+        ),
+        (None, &object(65), json!(object(65))),
+        (
+            Some(form),
+            &format!("payload={}", deep(65)),
+            json!({"payload": deep(65)}),
+        ),
     ] {
         let headers: Vec<(&str, &str)> = content_type
             .map(|text| ("content-type", text))
@@ -186,7 +198,7 @@ fn events_contain_no_credentials() {
         "x-hub-signature-256",
         "stripe-signature",
         "webhook-signature",
-        "x-auth",
+        "x-caller",
     ];
     let pairs: Vec<(&str, &str)> = kept
         .iter()
@@ -194,8 +206,8 @@ fn events_contain_no_credentials() {
         .map(|name| (*name, "value"))
         .collect();
     for verification in [
-        json!({"type": "header", "name": "X-Auth", "value": "value"}),
-        json!({"type": "hmac", "header": "x-auth", "secret": "x"}),
+        json!({"type": "header", "name": "X-Caller", "value": "value"}),
+        json!({"type": "hmac", "header": "x-caller", "secret": "x"}),
     ] {
         let call = Call::new(&pairs, "");
         let data = received(&receiver(&verification), &call.request());

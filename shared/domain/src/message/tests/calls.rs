@@ -125,7 +125,7 @@ fn recording_with_status_advances_the_call() {
         first.event.expect("an event").kind.as_str(),
         "call.recording"
     );
-    // The events are recorded up to their maximum; the status still counts.
+    // A report that is not recorded still counts.
     let full = Message {
         reported: vec![EventId::new(at(0), 1); 50],
         ..row.clone()

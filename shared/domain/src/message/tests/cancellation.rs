@@ -6,19 +6,10 @@ use super::*;
 fn queued_message_can_be_cancelled() {
     let (row, task) = accepted(Channel::Sms);
     let cancelled = row.cancelled(at(1)).expect("queued");
-    let change = Change {
-        status: Status::Failed,
-        at: at(1),
-        provider_status: None,
-    };
     let expected = Message {
-        status: Status::Failed,
         error: Some("cancelled".to_owned()),
-        history: vec![row.history[0].clone(), change],
         progress: Progress::default(),
-        updated_at: at(1),
-        version: 2,
-        ..row.clone()
+        ..stepped(row.clone(), Status::Failed, None, 1)
     };
     assert_eq!(cancelled, expected);
     assert!(cancelled.is_cancelled() && cancelled.cancelled(at(2)).is_none());

@@ -77,6 +77,21 @@ fn sent(channel: Channel) -> Message {
     attempted(row, &task, SENT, 0, 1)
 }
 
+/// The row after a change to `status`, apart from its attempts.
+fn stepped(mut row: Message, status: Status, theirs: Option<&str>, seconds: i64) -> Message {
+    row.history.push(Change {
+        status,
+        at: at(seconds),
+        provider_status: theirs.map(str::to_owned),
+    });
+    Message {
+        status,
+        updated_at: at(seconds),
+        version: row.version + 1,
+        ..row
+    }
+}
+
 fn status(status: Status, theirs: &str) -> Report {
     Report::Status {
         status,

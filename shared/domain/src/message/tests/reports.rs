@@ -31,19 +31,7 @@ fn final_report_is_recorded_and_repeats_lead_to_the_same_event() {
     let delivered = status(Status::Delivered, "delivered");
     let first = reported(&sent, &delivered, 2);
     let row = first.row.expect("a step");
-    let mut history = sent.history.clone();
-    history.push(Change {
-        status: Status::Delivered,
-        at: at(2),
-        provider_status: Some("delivered".to_owned()),
-    });
-    let expected = Message {
-        status: Status::Delivered,
-        history,
-        updated_at: at(2),
-        version: 3,
-        ..sent.clone()
-    };
+    let expected = stepped(sent.clone(), Status::Delivered, Some("delivered"), 2);
     assert_eq!(row, expected);
     assert_eq!(event_names(&row), ["sms.sent", "sms.delivered"]);
     assert_eq!(row.events().pop(), first.event);

@@ -9,10 +9,8 @@ fn steps_of(comparison: &Condition, a: &Value) -> usize {
 
 #[test]
 fn comparisons_cost_what_they_compare() {
-    let (time, same) = (
-        json!("2026-03-02T08:00:00Z"),
-        json!("2026-03-02T09:00:00+01:00"),
-    );
+    let time = || json!("2026-03-02T08:00:00Z");
+    let same = || json!("2026-03-02T09:00:00+01:00");
     for (actual, op, value, steps) in [
         (json!(1), "eq", json!(1), 5),
         (json!(null), "starts_with", json!("x"), 0),
@@ -22,18 +20,14 @@ fn comparisons_cost_what_they_compare() {
         (json!(1), "in", json!([0, 1, 2]), 10),
         (json!([[1, 2], 1]), "contains", json!([1, 3]), 20),
         (json!("0123456789"), "contains", json!("x"), 20),
-        (time.clone(), "eq", time.clone(), 5),
-        (time.clone(), "eq", same.clone(), 5 + 100 + 20 + 25),
-        (time.clone(), "gt", same, 100 + 20 + 25),
-        (time.clone(), "eq", json!("2026"), 5),
-        (json!("2026"), "eq", time, 5),
+        (time(), "eq", time(), 5),
+        (time(), "eq", same(), 5 + 100 + 20 + 25),
+        (time(), "gt", same(), 100 + 20 + 25),
+        (time(), "eq", json!("2026"), 5),
+        (json!("2026"), "eq", time(), 5),
     ] {
-        let comparison = condition(&compare("a", op, value.clone()));
-        assert_eq!(
-            steps_of(&comparison, &actual),
-            steps,
-            "{actual} {op} {value}"
-        );
+        let found = steps_of(&condition(&compare("a", op, value.clone())), &actual);
+        assert_eq!(found, steps, "{actual} {op} {value}");
     }
 }
 
@@ -56,61 +50,36 @@ fn expressions_cost_characters_memory_and_states() {
 /// optimized build that is below 5 ms; the limit here allows for machines under load.
 #[test]
 fn evaluation_is_bounded() {
-    let text: String = (0..65_536_u32)
-        .map(|i| {
-            if i.wrapping_mul(2_654_435_761) >> 13 & 1 == 0 {
-                'a'
-            } else {
-                'b'
-            }
-        })
-        .collect();
-    let accented = "é".repeat(32_768);
-    let data = json!({
-        "ab": text,
-        "e": accented,
+    let text = |i: u32| "ba".as_bytes()[(i.wrapping_mul(2_654_435_761) >> 13 & 1) as usize];
+    let event = event(json!({
+        "ab": (0..65_536).map(|i| char::from(text(i))).collect::<String>(),
+        "e": "é".repeat(32_768),
         "list": vec![0; 128_000],
         "objects": vec![json!({"a": [1, 2]}); 20_000],
         "times": vec!["2026-01-01T00:00:00Z"; 11_000],
         "time": format!("2026-01-01T00:00:00.{}Z", "0".repeat(200_000)),
-    });
-    let event = event(data);
-    let matches = |field: &str, text: &str| compare(field, "matches", text);
-    for (costly, bounded) in [
-        (matches("ab", "[ab]*a[ab]{3000}[cd]"), true),
-        (matches("ab", "[ab]*a[ab]{300}[cd]"), true),
-        (matches("ab", "(?:a|b|ab|ba){1,200}c"), true),
-        (matches("e", r"\b(?:é?){500}x"), true),
-        (matches("e", r"(?i)\bzebra\b"), true),
-        (matches("ab", "urgent"), true),
-        (
-            compare("ab", "contains", json!(format!("{}c", "ab".repeat(100)))),
-            true,
-        ),
-        (compare("list", "contains", json!(1)), true),
-        (compare("list", "contains", json!([1])), true),
-        (compare("objects", "contains", json!({"a": [1, 3]})), true),
-        (compare("list", "in", json!(vec![0; 100])), false),
-        (
-            compare("times", "contains", json!("2027-01-01T00:00:00Z")),
-            true,
-        ),
-        (compare("time", "gt", json!("2027-01-01T00:00:00Z")), true),
-        (
-            compare("time", "in", json!(vec!["2027-01-01T00:00:00Z"; 20])),
-            true,
-        ),
+    }));
+    let later = "2027-01-01T00:00:00Z";
+    for costly in [
+        compare("ab", "matches", "[ab]*a[ab]{3000}[cd]"),
+        compare("ab", "matches", "[ab]*a[ab]{300}[cd]"),
+        compare("ab", "matches", "(?:a|b|ab|ba){1,200}c"),
+        compare("e", "matches", r"\b(?:é?){500}x"),
+        compare("e", "matches", r"(?i)\bzebra\b"),
+        compare("ab", "matches", "urgent"),
+        compare("ab", "contains", "ab".repeat(100) + "c"),
+        compare("list", "contains", 1),
+        compare("list", "contains", vec![1]),
+        compare("objects", "contains", json!({"a": [1, 3]})),
+        compare("times", "contains", later),
+        compare("time", "gt", later),
+        compare("time", "in", vec![later; 20]),
     ] {
-        let many =
-            Condition::restore(json!({"any": vec![costly.clone(); 50]})).expect("a condition");
+        let many = Condition::restore(json!({"any": vec![costly.clone(); 50]}));
         let began = std::time::Instant::now();
-        let outcome = many.matches(&subject(&event));
+        let outcome = many.expect("a condition").matches(&subject(&event));
         let taken = began.elapsed();
-        assert_eq!(
-            outcome,
-            if bounded { Err(TooCostly) } else { Ok(false) },
-            "{costly}"
-        );
+        assert_eq!(outcome, Err(TooCostly), "{costly}");
         // Steps are limited; they only take their nominal time in an optimized build.
         assert!(
             cfg!(debug_assertions) || taken.as_millis() < 25,

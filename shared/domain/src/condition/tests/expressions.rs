@@ -80,7 +80,7 @@ fn expressions_match_like_the_reference() {
         ("Grüße", r"\bGrüße\b", true),
         ("Grüße", r"\bße\b", false),
         ("Über", r"(?i)^über$", true),
-        ("naïve zebra, café", r"\bzebra\b", true),
+        ("naïve zebra, café", r"\bz[ae]bra\b", true),
         ("naïve xzebra", r"\bzebra\b", false),
         ("é", r"^\w$", true),
         ("é", "^.$", true),

@@ -105,8 +105,13 @@ fn operators_compare_as_documented() {
         ("digits", "matches", json!(r"^\d+$"), true),
         ("one", "matches", json!("1"), false),
     ] {
-        let comparison = condition(&compare(field, op, value.clone()));
-        assert_eq!(comparison.on(&ticket()), expected, "{field} {op} {value}");
+        let comparison = compare(field, op, value);
+        assert_eq!(
+            condition(&comparison).on(&ticket()),
+            expected,
+            "{comparison}"
+        );
+        assert_eq!(condition(&comparison).to_value(), comparison);
     }
 }
 

@@ -327,5 +327,5 @@ fn float(number: &Number) -> f64 {
 )]
 fn compare_whole(left: i128, right: f64) -> Ordering {
     left.cmp(&(right as i128))
-        .then_with(|| 0.0_f64.total_cmp(&(right.fract() + 0.0)))
+        .then_with(|| 0.0_f64.total_cmp(&right.fract()))
 }

@@ -62,16 +62,16 @@ impl Client {
     }
 }
 
-/// A response.
+/// A response of the API.
 #[derive(Debug, Clone)]
 pub struct Response {
-    /// The status code.
+    /// HTTP status.
     pub status: u16,
-    /// The headers.
+    /// Response headers.
     pub headers: HeaderMap,
-    /// The raw body.
+    /// Unparsed body.
     pub text: String,
-    /// The body as JSON, or null.
+    /// Body as JSON, or null.
     pub body: Value,
 }
 

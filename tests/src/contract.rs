@@ -90,8 +90,8 @@ pub fn check(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &
     }
 }
 
-/// Fails if a timestamp set by Tieline does not have exactly three decimals, or an event's time,
-/// which may be a whole second from the client, one or two.
+/// Fails if a timestamp set by Tieline does not have exactly three decimals. An event's time may
+/// also have one or two, because clients may set it to a whole second.
 fn check_times(name: &str, value: &Value) {
     const OURS: [&str; 8] = [
         "at",
@@ -105,7 +105,7 @@ fn check_times(name: &str, value: &Value) {
     ];
     match value {
         Value::Object(fields) => {
-            // What clients give is as it was given.
+            // Data from clients is returned unchanged.
             let given = ["data", "example", "body"];
             for (field, value) in fields
                 .iter()
@@ -139,7 +139,7 @@ enum Route {
     NoPath,
 }
 
-/// Finds the operation of a path. A literal path wins over one with parameters.
+/// Finds the operation of a path. A literal path takes precedence over one with parameters.
 fn operation(method: &str, path: &str) -> Route {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let paths = DOCUMENT["paths"].as_object().expect("paths");
@@ -193,7 +193,7 @@ fn validator(schema: &Value) -> Arc<Validator> {
     Arc::clone(made.entry(schema.to_string()).or_insert_with(build))
 }
 
-/// Forbids fields that a schema does not name.
+/// Disallows fields that a schema does not describe.
 fn close(schema: &mut Value) {
     let Some(map) = schema.as_object_mut() else {
         return;

@@ -1,4 +1,4 @@
-//! Config-api in the test's own process, over the fake services, and a client of it.
+//! In-process config-api over the fake services, and a client of it.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -25,35 +25,35 @@ use crate::{
 /// Lambda's quota for a response, in bytes.
 const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
-/// The largest response with resources that is checked against its schema, in bytes: larger ones
-/// take seconds.
+/// Maximum size of a response that is checked against its schema, in bytes. Larger ones take
+/// seconds.
 const MAX_CHECKED_BYTES: usize = 256 * 1024;
 
-/// A process of config-api, called with one token.
+/// A process of config-api, and a token for its requests.
 #[derive(Debug, Clone)]
 pub struct Api {
     router: Router,
     token: String,
-    /// The time of each call. The machine's, if `None`.
+    /// Time of each request; the real time if `None`.
     now: Option<Timestamp>,
     /// The client's address, as the gateway reports it.
     source: Option<String>,
 }
 
 impl Api {
-    /// Creates the first admin at this time, and calls with their token.
+    /// Creates the first admin at this time, and a client with its token.
     pub async fn of_admin(fake: &Fake, now: Timestamp) -> (Self, Admin) {
         let admin = clock::at(now, bootstrap(fake)).await;
         (Self::new(fake, &admin.token, Some(now)), admin)
     }
 
-    /// Creates the first admin, and calls with their token by the machine's clock.
+    /// Creates the first admin, and a client with its token and the real time.
     pub async fn in_real_time(fake: &Fake) -> Self {
         let admin = bootstrap(fake).await;
         Self::new(fake, &admin.token, None)
     }
 
-    /// Starts a process, and calls it with a token at this time.
+    /// Starts a process, and creates a client with this token and time.
     pub fn over(fake: &Fake, token: &str, now: Timestamp) -> Self {
         Self::new(fake, token, Some(now))
     }
@@ -67,7 +67,7 @@ impl Api {
         }
     }
 
-    /// Calls the same process with another token, or with none if it is empty.
+    /// Returns a client of the same process with another token, or with none if it is empty.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl Api {
         }
     }
 
-    /// Calls the same process at another time.
+    /// Returns a client of the same process at another time.
     #[must_use]
     pub fn at(&self, now: Timestamp) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Api {
         }
     }
 
-    /// Calls the same process from another address.
+    /// Returns a client of the same process with another address.
     #[must_use]
     pub fn from(&self, source: &str) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl Api {
         }
     }
 
-    /// Sends a request. Null sends no body.
+    /// Sends a request. Null means no body.
     pub async fn call(&self, method: &str, path: &str, body: Value) -> Response {
         self.call_with(method, path, &[], body).await
     }
@@ -227,14 +227,14 @@ impl Api {
         }
     }
 
-    /// Creates a credential of the caller's user with these scopes. Returns its id and its token.
+    /// Creates a credential of the caller's user with these scopes. Returns its ID and its token.
     pub async fn credential(&self, scopes: &[&str]) -> (String, String) {
         let body = json!({"description": "CRM", "scopes": scopes});
         let created = self.call("POST", "/v1/credentials", body).await;
         (created.field(201, "id"), created.field(201, "token"))
     }
 
-    /// Creates a user with an admin credential. Returns the ids of both, and the token.
+    /// Creates a user with an admin credential. Returns the IDs of both, and the token.
     pub async fn admin(&self, name: &str) -> (String, String, String) {
         let user = self
             .call("POST", "/v1/users", json!({"name": name}))
@@ -250,7 +250,7 @@ async fn bootstrap(fake: &Fake) -> Admin {
     let request = rotation::Request::Bootstrap { reissue: false };
     let app = functions::rotation(fake);
     match rotation::handle(&app, request).await.expect("an admin") {
-        rotation::Answer::Admin(admin) => admin,
-        answer => panic!("{answer:?} has no admin"),
+        rotation::RotationResponse::Admin(admin) => admin,
+        response => panic!("{response:?} has no admin"),
     }
 }

@@ -1,4 +1,4 @@
-//! Publishing many events at once.
+//! Concurrent publishing of many events.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -12,13 +12,13 @@ use crate::{
     stack::{Stack, text, unique},
 };
 
-/// The number of concurrent requests.
+/// Number of concurrent requests.
 const CONCURRENT: usize = 20;
-/// The maximum number of attempts for a request that fails with a server error.
+/// Maximum number of tries for a request that fails with a server error.
 const TRIES: usize = 10;
 
 /// Publishes events in batches, each event with its number and an idempotency key. Repeats a batch
-/// that fails in whole or in part, as clients do. Returns the number of each event id.
+/// that fails completely or in part, as clients do. Returns the number of each event ID.
 pub async fn publish_many(stack: &Stack, count: u64, batch: usize) -> BTreeMap<String, u64> {
     let numbers: Vec<u64> = (0..count).collect();
     let batches = numbers
@@ -44,12 +44,12 @@ async fn publish_batch(stack: &Stack, numbers: &[u64]) -> Vec<(String, u64)> {
     };
     let batch = json!({"events": numbers.iter().map(event).collect::<Vec<Value>>()});
     for _ in 0..TRIES {
-        let answer = stack.post("/v1/events/batch", batch.clone()).await;
-        if answer.status >= 500 {
+        let response = stack.post("/v1/events/batch", batch.clone()).await;
+        if response.status >= 500 {
             continue;
         }
-        let answer = answer.expect(202);
-        let results = answer["results"].as_array().expect("results");
+        let response = response.expect(202);
+        let results = response["results"].as_array().expect("results");
         if results
             .iter()
             .all(|result| result["error"]["status"] != 500)
@@ -64,7 +64,7 @@ async fn publish_batch(stack: &Stack, numbers: &[u64]) -> Vec<(String, u64)> {
     panic!("a batch was refused {TRIES} times");
 }
 
-/// Counts the requests for each event, each of which must carry the data of its event.
+/// Counts the requests for each event. Each request must contain the data of its event.
 pub fn counted(published: &BTreeMap<String, u64>, got: &[Request]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for request in got {

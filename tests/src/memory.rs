@@ -2,7 +2,7 @@
 
 use std::{env, fs, process::Command};
 
-/// Set in the process that measures itself.
+/// Set in the process that takes the measurement.
 const MEASURED: &str = "TIELINE_TEST_MEASURED";
 
 /// Returns the peak memory of this process since the last [`reset_peak`], in MiB.

@@ -19,9 +19,9 @@ pub struct ProviderBuilder {
 #[derive(Debug, Clone)]
 pub struct Provider {
     stack: Stack,
-    /// The id.
+    /// ID of the provider.
     pub id: String,
-    /// The response to its creation.
+    /// Response to the request that created it.
     pub document: Value,
 }
 
@@ -82,12 +82,12 @@ impl Provider {
         format!("/v1/providers/{}{rest}", self.id)
     }
 
-    /// Returns the URL of its reports.
+    /// Returns the URL for its reports.
     pub fn callback_url(&self) -> String {
         text(&self.document, "callback_url")
     }
 
-    /// Reports with a form.
+    /// Sends a report as a form.
     pub async fn report_form(&self, fields: &[(&str, &str)]) -> Response {
         let form = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
@@ -101,7 +101,7 @@ impl Provider {
             .await
     }
 
-    /// Reports with JSON.
+    /// Sends a report as JSON.
     pub async fn report(&self, body: &Value) -> Response {
         let request = self
             .stack
@@ -112,7 +112,7 @@ impl Provider {
 }
 
 impl Stack {
-    /// Builds a provider at this URL by a preset in `docs/providers`.
+    /// Builds a provider at this URL from a preset in `docs/providers`.
     pub fn provider(&self, preset: &str, url: &str) -> ProviderBuilder {
         ProviderBuilder::new(self.clone(), preset, url)
     }
@@ -130,7 +130,7 @@ impl Stack {
         json!({"test": self.condition()["value"]})
     }
 
-    /// Sends a message or call with the test's metadata. Returns its id. `kind` is `messages` or
+    /// Sends a message or call with the test's metadata. Returns its ID. `kind` is `messages` or
     /// `calls`.
     pub async fn message(&self, kind: &str, mut document: Value) -> String {
         document["metadata"] = self.metadata();

@@ -1,4 +1,4 @@
-//! IAM rights: those that the template grants a function, and those that its calls need.
+//! IAM rights that the template grants a function, and rights that its calls need.
 //!
 //! A right on the table covers actions on items whose partition key matches a pattern
 //! (`dynamodb:LeadingKeys`).
@@ -114,10 +114,10 @@ fn table_rights(function: &str) -> Vec<TableRights> {
     rights.collect()
 }
 
-/// Returns the patterns of a function that none of these calls needs, such as `read claim#*`.
+/// Returns the patterns of a function that none of these calls need, such as `read claim#*`.
 ///
 /// # Panics
-/// If the function may not make one of the calls.
+/// If the function lacks the right to make one of the calls.
 pub fn unused_patterns(function: &str, calls: &[Call]) -> BTreeSet<String> {
     let rights = table_rights(function);
     let named = |right: &TableRights, pattern: &str| {
@@ -212,7 +212,7 @@ fn items(
 /// Returns the rights that calls need.
 ///
 /// # Panics
-/// If a call does not have the form of the SDK.
+/// If a call does not have the form that the SDK uses.
 pub fn taken(calls: &[Call]) -> Rights {
     calls.iter().flat_map(taken_by).collect()
 }
@@ -226,7 +226,7 @@ fn taken_by(
         vec![(format!("{service}:{action}"), resource.to_owned())]
     };
     match operation.as_str() {
-        // Each write takes the right of its own operation.
+        // Each write requires the right of its own operation.
         "TransactWriteItems" => {
             let writes = request["TransactItems"].as_array().expect("writes").iter();
             let kinds = writes

@@ -18,9 +18,9 @@ pub struct ServiceBuilder {
 #[derive(Debug, Clone)]
 pub struct Service {
     stack: Stack,
-    /// The id.
+    /// ID of the service.
     pub id: String,
-    /// The response to its creation.
+    /// Response to the request that created it.
     pub document: Value,
 }
 
@@ -83,7 +83,7 @@ impl Service {
         self.stack.post(&self.path("/send"), request).await
     }
 
-    /// Returns the URL of its inbound calls.
+    /// Returns its inbound URL.
     pub fn webhook_url(&self) -> String {
         text(&self.document, "webhook_url")
     }

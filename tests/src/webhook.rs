@@ -7,7 +7,7 @@ use crate::{
     stack::{Stack, text, unique},
 };
 
-/// Builder of a webhook. By default it takes the test's own events of type `message` without
+/// Builder of a webhook. By default it receives the test's own events of type `message` and has no
 /// retries.
 #[derive(Debug)]
 pub struct WebhookBuilder {
@@ -19,11 +19,11 @@ pub struct WebhookBuilder {
 #[derive(Debug, Clone)]
 pub struct Webhook {
     stack: Stack,
-    /// The id.
+    /// ID of the webhook.
     pub id: String,
-    /// The signing secret, given or generated.
+    /// Signing secret, given or generated.
     pub secret: String,
-    /// The response to its creation.
+    /// Response to the request that created it.
     pub document: Value,
 }
 
@@ -60,7 +60,7 @@ impl WebhookBuilder {
         )
     }
 
-    /// Sets a schedule of retries.
+    /// Sets custom retry delays, in seconds.
     #[must_use]
     pub fn retry<const N: usize>(self, delays_seconds: [u32; N]) -> Self {
         self.set(
@@ -69,7 +69,7 @@ impl WebhookBuilder {
         )
     }
 
-    /// Takes events about this webhook instead of the test's own.
+    /// Subscribes to events about this webhook instead of the test's own.
     #[must_use]
     pub fn about(self, webhook: &Webhook) -> Self {
         self.set(

@@ -1,4 +1,4 @@
-//! The samples in `events/`: each is what its function takes, and there is none that no test knows.
+//! The samples in `events/`: each is valid input of its function, and each is tested.
 
 use std::{fs, path::PathBuf};
 
@@ -20,11 +20,11 @@ use tests::fake::{
     system::{System, allow},
 };
 
-/// What the samples of inbound calls are signed with, or carry.
+/// Secret that the samples of inbound requests are signed with, or contain.
 const SECRET: &str = "this-is-only-an-example-secret";
 /// When they were made.
 const MADE_AT: &str = "2026-01-31T12:00:00Z";
-/// The key in their path.
+/// The key in their path, and its user.
 const KEY: (&str, &str) = ("your-own-key-goes-here", "usr_01J0000000000000000000000A");
 
 fn folder() -> PathBuf {
@@ -47,7 +47,7 @@ fn call(name: &str) -> (String, Request) {
 fn message(name: &str) -> String {
     let batch: SqsEvent = serde_json::from_str(&sample(name)).expect(name);
     let [record] = batch.records.as_slice() else {
-        panic!("{name} holds more than one message")
+        panic!("{name} contains more than one message")
     };
     record.body.clone().expect("body")
 }
@@ -132,14 +132,14 @@ fn key() -> Key {
     Key::new(KEY.0, KEY.1.parse().expect("an id"))
 }
 
-/// A sample of an inbound call.
+/// A sample of an inbound request.
 struct Inbound {
     name: &'static str,
-    /// The service's verification, but for its secret.
+    /// The service's verification, without its secret.
     verification: &'static str,
-    /// Whether the time is signed, so that it is taken for five minutes.
+    /// Whether the timestamp is signed, so that the request is valid for five minutes.
     timed: bool,
-    /// A place in the event's data, and what is there; for a challenge the whole answer.
+    /// A pointer into the event's data, and the value there; for a challenge the whole response.
     outcome: (&'static str, &'static str),
 }
 
@@ -246,8 +246,8 @@ impl Inbound {
         verification
     }
 
-    /// What a service that has this secret answers after so many seconds, and the data of the event
-    /// that it publishes.
+    /// Response of a service with this secret after this many seconds, and the data of the
+    /// published event.
     async fn call(
         &self,
         egress: &Egress,
@@ -270,18 +270,18 @@ impl Inbound {
         }
         system.set_time(system.time() + SignedDuration::from_secs(seconds));
         let (_, request) = call(&self.file());
-        let answer = system
+        let response = system
             .at(inbound::handle(&functions::inbound(&system.fake), &request))
             .await
-            .expect("an answer");
-        let body = String::from_utf8(answer.body().to_vec()).expect("UTF-8");
+            .expect("a response");
+        let body = String::from_utf8(response.body().to_vec()).expect("UTF-8");
         let state = system.fake.state();
         let data = state
             .queues
             .on(Name::Events)
             .first()
             .map(|event| event.json()["data"].clone());
-        (answer.status().as_u16(), body, data.unwrap_or_default())
+        (response.status().as_u16(), body, data.unwrap_or_default())
     }
 }
 

@@ -1,6 +1,6 @@
-//! Fake of one DynamoDB table with a primary key `pk`, `sk` and two indexes: `listing` over `list_pk`,
-//! `list_sk`, which holds whole items, and `status` over `status_pk`, `status_sk`, which holds keys
-//! and `awaited`.
+//! Fake of one DynamoDB table with a primary key `pk`, `sk` and two indexes: `listing` over
+//! `list_pk`, `list_sk`, which contains whole items, and `status` over `status_pk`, `status_sk`,
+//! which contains keys and `awaited`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::{
     update,
 };
 
-/// `pk` and `sk`.
+/// Partition key and sort key of an item.
 pub type Key = (String, String);
 
 /// The table and the writes to it.
@@ -25,7 +25,7 @@ pub struct Table {
     transactions: BTreeSet<String>,
 }
 
-/// A write that took effect.
+/// A recorded write.
 #[derive(Debug, Clone)]
 pub struct RecordedWrite {
     /// The key of the item.
@@ -36,10 +36,10 @@ pub struct RecordedWrite {
     pub at: Instant,
 }
 
-/// The maximum that one page of a query reads, in bytes.
+/// Maximum number of bytes that one page of a query reads.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
-/// The maximum size of an item, in bytes.
+/// Maximum size of an item, in bytes.
 const MAX_BYTES: usize = 400 * 1024;
 
 impl Table {
@@ -65,7 +65,7 @@ impl Table {
         self.items.insert(key, item);
     }
 
-    pub(super) fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, AwsError> {
+    pub(super) fn execute(&mut self, operation: &str, request: &Value) -> Result<Value, AwsError> {
         match operation {
             "GetItem" => {
                 let found = self.items.get(&key_of(&request["Key"])?);
@@ -232,15 +232,15 @@ impl Table {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect::<Item>()
         });
-        let mut answer = json!({"Items": shown.collect::<Vec<_>>(), "Count": found.len()});
-        // Also when nothing follows: DynamoDB stops at the limit and does not look.
+        let mut response = json!({"Items": shown.collect::<Vec<_>>(), "Count": found.len()});
+        // Even if nothing follows: DynamoDB stops at the limit without checking.
         if let Some(last) = found.last().filter(|_| found.len() == limit) {
             let key = BTreeSet::from(["pk", "sk", of_index, sort]).into_iter();
-            answer["LastEvaluatedKey"] = key
+            response["LastEvaluatedKey"] = key
                 .map(|name| (name.to_owned(), last[name].clone()))
                 .collect();
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 

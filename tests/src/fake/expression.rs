@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 /// An item or a key, each attribute in DynamoDB's JSON, such as `{"S": "text"}`.
 pub type Item = Map<String, Value>;
 
-/// Attributes that expressions may name without a placeholder; many other names are reserved words.
+/// Attributes that expressions may contain without a placeholder. Many other names are reserved
+/// words.
 const PLAIN: [&str; 7] = [
     "pk",
     "sk",
@@ -20,7 +21,7 @@ const PLAIN: [&str; 7] = [
     "used_at",
 ];
 
-/// The fields of a request that hold expressions. They share its names and values.
+/// The request fields that contain expressions. They share names and values.
 const FIELDS: [&str; 3] = [
     "ConditionExpression",
     "KeyConditionExpression",
@@ -77,7 +78,7 @@ impl<'a> Expression<'a> {
         self.text.split_whitespace()
     }
 
-    /// Returns the partition that a key condition names first.
+    /// Returns the partition in a key condition.
     pub(super) fn partition(&self) -> Option<&str> {
         let condition = ["list_", "status_"]
             .into_iter()
@@ -92,7 +93,7 @@ impl<'a> Expression<'a> {
     /// # Panics
     /// If the form is not supported.
     pub fn holds(&self, item: Option<&Item>) -> bool {
-        // `AND` binds closer than `OR`. The `AND` of a `BETWEEN` belongs to it.
+        // `AND` binds closer than `OR`, and the `AND` of a `BETWEEN` belongs to it.
         self.text.split(" OR ").any(|part| {
             let mut words = part.split_whitespace().peekable();
             let mut all = true;

@@ -1,17 +1,17 @@
-//! The functions, each as a new process with nothing in memory.
+//! The functions, each as a new process with empty memory.
 
 use axum::Router;
 use platform::{aws::Aws, egress::Egress, keyring::KeyringCache, queue::Queue, table::Table};
 
 use super::{Fake, sqs::Name, system::allow};
 
-/// The public URL of config-api and of delivery's own calls.
+/// Public URL of config-api, and of delivery for its own requests.
 const API_URL: &str = "https://tieline.example.com";
 
-/// The public URL of the inbound function.
+/// Public URL of the inbound function.
 pub const PUBLIC_URL: &str = "https://hooks.example.com";
 
-/// The clients of one process. They share a budget of retries, as the SDK's clients do.
+/// The clients of one process. They share one retry quota, like the SDK's clients.
 #[derive(Debug)]
 pub struct Clients(Aws);
 

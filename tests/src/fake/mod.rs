@@ -1,9 +1,9 @@
 //! Fakes of DynamoDB, SQS and Secrets Manager in the test's process.
 //!
 //! They replace the HTTP client of the SDKs, so that the production code is tested down to the
-//! wire. They keep the guarantees that the functions rely on: conditions, atomic transactions, the
+//! wire. They have the properties that the functions rely on: conditions, atomic transactions, the
 //! quotas of SQS. An operation that no function uses panics. A plan decides for each call whether
-//! it fails, loses its response, or ends the process.
+//! it fails, loses its response, or crashes the process.
 
 pub mod dynamodb;
 pub mod expression;
@@ -53,25 +53,25 @@ struct Inner {
     latency: Mutex<Latency>,
 }
 
-/// The latency of the next call. `None` yields to other tasks once.
+/// Latency of the next call. `None` yields to other tasks once.
 type Latency = Box<dyn FnMut() -> Option<Duration> + Send>;
 
-/// The number of simulated processes so far.
+/// Number of simulated processes so far.
 static PROCESSES: AtomicUsize = AtomicUsize::new(0);
 
 /// The state of the services.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The table.
+    /// The DynamoDB table.
     pub table: dynamodb::Table,
-    /// The queues.
+    /// The SQS queues.
     pub queues: sqs::Queues,
-    /// The calls so far.
+    /// Calls since the last clearing.
     pub calls: Vec<Call>,
-    /// A time and its instant. If set, the services follow tokio's clock, whatever the clocks of the
+    /// A time and its instant. If set, the services use tokio's clock, whatever the clocks of the
     /// processes show.
     pub since: Option<(Timestamp, Instant)>,
-    /// The one secret of Secrets Manager.
+    /// The keyring's secret in Secrets Manager.
     secret: Option<String>,
 }
 
@@ -80,9 +80,9 @@ pub struct State {
 pub struct Call {
     /// Index since the calls were last cleared, from 0.
     pub index: usize,
-    /// The operation, such as `PutItem`.
+    /// Operation, such as `PutItem`.
     pub operation: String,
-    /// The input.
+    /// Input, as JSON.
     pub request: Value,
 }
 
@@ -90,7 +90,7 @@ pub struct Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultPlan {
     /// The call succeeds or fails as AWS would respond.
-    Answered,
+    NoFault,
     /// The process ends before the call takes effect.
     CrashBefore,
     /// The process ends after the call took effect, before the response.
@@ -123,10 +123,10 @@ impl AwsError {
         self
     }
 
-    fn answer(self) -> HttpResponse {
+    fn into_response(self) -> HttpResponse {
         let mut body = self.more;
         body.insert("__type".to_owned(), json!(self.code));
-        body.insert("message".to_owned(), json!("refused by the fake"));
+        body.insert("message".to_owned(), json!("rejected by the fake"));
         response(
             if self.code.starts_with("Internal") {
                 500
@@ -140,7 +140,7 @@ impl AwsError {
 
 impl Default for Fake {
     fn default() -> Self {
-        let plan: Mutex<Plan> = Mutex::new(Box::new(|_| FaultPlan::Answered));
+        let plan: Mutex<Plan> = Mutex::new(Box::new(|_| FaultPlan::NoFault));
         let latency: Mutex<Latency> = Mutex::new(Box::new(|| None));
         Self(Arc::new(Inner {
             state: Mutex::default(),
@@ -162,8 +162,7 @@ impl Fake {
     /// but without delay.
     pub fn aws(&self) -> Aws {
         let connector = SharedHttpConnector::new(self.clone());
-        // The SDK's clients of one region share a budget of retries: each process gets its own
-        // region.
+        // The SDK's clients of one region share a retry quota, so each process gets its own region.
         let region = format!("fake-{}", PROCESSES.fetch_add(1, Ordering::Relaxed));
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -176,8 +175,8 @@ impl Fake {
         Aws::new(config.build())
     }
 
-    /// Locks the state of the services. No call is answered until the guard is dropped, and a
-    /// second lock in the same statement deadlocks.
+    /// Locks the state of the services. Calls wait until the guard is dropped, and a second lock in
+    /// the same statement deadlocks.
     ///
     /// # Panics
     /// If a call has panicked before.
@@ -201,7 +200,7 @@ impl Fake {
         *self.0.latency.lock().expect("the fake has panicked") = Box::new(latency);
     }
 
-    /// Returns the notification that the plan ends the process.
+    /// Returns the notification that the plan crashes the process.
     pub fn crash(&self) -> Arc<Notify> {
         Arc::clone(&self.0.crash)
     }
@@ -215,7 +214,7 @@ impl Fake {
         counts
     }
 
-    async fn answer(self, target: String, request: Value) -> HttpResponse {
+    async fn respond(self, target: String, request: Value) -> HttpResponse {
         let (service, operation) = target
             .split_once('.')
             .expect("a target is service.operation");
@@ -228,11 +227,11 @@ impl Fake {
         let fault = (self.0.plan.lock().expect("the fake has panicked"))(&call);
         match fault {
             FaultPlan::CrashBefore => self.end().await,
-            FaultPlan::Fails(code) => return AwsError::new(code).answer(),
+            FaultPlan::Fails(code) => return AwsError::new(code).into_response(),
             FaultPlan::Partial if operation == "TransactWriteItems" => {
-                return partial::conflict(&call.request).answer();
+                return partial::conflict(&call.request).into_response();
             }
-            FaultPlan::Answered
+            FaultPlan::NoFault
             | FaultPlan::CrashAfter
             | FaultPlan::ResponseLost
             | FaultPlan::Partial => {}
@@ -242,16 +241,16 @@ impl Fake {
         } else {
             (call, None)
         };
-        let answer = self.state().answer(service, &call);
-        match (fault, answer) {
+        let result = self.state().execute(service, &call);
+        match (fault, result) {
             (FaultPlan::CrashAfter, _) => self.end().await,
-            (FaultPlan::ResponseLost, _) => AwsError::new("InternalServerError").answer(),
-            (_, Ok(answer)) => response(200, &partial::with(answer, left_out)),
-            (_, Err(error)) => error.answer(),
+            (FaultPlan::ResponseLost, _) => AwsError::new("InternalServerError").into_response(),
+            (_, Ok(output)) => response(200, &partial::with(output, left_out)),
+            (_, Err(error)) => error.into_response(),
         }
     }
 
-    /// Ends the process: the future never completes, and the test drops it.
+    /// Crashes the process: the future never completes, and the test drops it.
     async fn end(&self) -> ! {
         self.0.crash.notify_one();
         std::future::pending().await
@@ -259,13 +258,13 @@ impl Fake {
 }
 
 impl State {
-    fn answer(&mut self, service: &str, call: &Call) -> Result<Value, AwsError> {
+    fn execute(&mut self, service: &str, call: &Call) -> Result<Value, AwsError> {
         let now = self.since.map_or_else(clock::now, |(time, since)| {
             time + SignedDuration::try_from(since.elapsed()).expect("within the life of a test")
         });
         match service {
-            "DynamoDB_20120810" => self.table.answer(&call.operation, &call.request),
-            "AmazonSQS" => self.queues.answer(&call.operation, &call.request, now),
+            "DynamoDB_20120810" => self.table.execute(&call.operation, &call.request),
+            "AmazonSQS" => self.queues.execute(&call.operation, &call.request, now),
             "secretsmanager" => match (call.operation.as_str(), &self.secret) {
                 ("GetSecretValue", Some(value)) => Ok(json!({"SecretString": value})),
                 ("GetSecretValue", None) => Err(AwsError::new("ResourceNotFoundException")),
@@ -290,7 +289,7 @@ impl HttpConnector for Fake {
             .expect("a target")
             .to_owned();
         let input = serde_json::from_slice(request.body().bytes().expect("a body")).expect("JSON");
-        let answer = self.clone().answer(target, input);
+        let response = self.clone().respond(target, input);
         let latency = (self.0.latency.lock().expect("the fake has panicked"))();
         HttpConnectorFuture::new(async move {
             // Other tasks run during the request, as they would in production.
@@ -298,7 +297,7 @@ impl HttpConnector for Fake {
                 Some(time) => tokio::time::sleep(time).await,
                 None => tokio::task::yield_now().await,
             }
-            Ok(answer.await)
+            Ok(response.await)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Batches of which half is left out, and conflicting transactions.
+//! Batches that are processed only half, and conflicting transactions.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{AwsError, Call};
 type LeftOut = Option<(&'static str, Value)>;
 
 /// Removes the second half of a call's batch, and returns how the response reports it. A batch of
-/// one stays whole.
+/// one stays complete.
 pub(super) fn halved(mut call: Call) -> (Call, LeftOut) {
     let left_out = match call.operation.as_str() {
         "SendMessageBatch" => {
@@ -37,11 +37,11 @@ pub(super) fn halved(mut call: Call) -> (Call, LeftOut) {
 }
 
 /// Adds the omitted half to a response.
-pub(super) fn with(mut answer: Value, left_out: LeftOut) -> Value {
+pub(super) fn with(mut response: Value, left_out: LeftOut) -> Value {
     if let Some((field, left_out)) = left_out {
-        answer[field] = left_out;
+        response[field] = left_out;
     }
-    answer
+    response
 }
 
 /// The error of a transaction that conflicts with another one on its first item.

@@ -17,7 +17,7 @@ impl System {
     /// Adds an SMS provider that sends to the receiver's path `name` and reports deliveries.
     ///
     /// # Panics
-    /// If the name is taken.
+    /// If the name is already in use.
     pub async fn provider(&self, name: &str) -> StoredProvider {
         let settings = json!({
             "name": name, "provider_id": name, "channel": "sms", "send_url": self.receiver.url_of(name), "api_key": "k",

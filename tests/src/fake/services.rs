@@ -18,7 +18,7 @@ use super::system::{System, allow};
 impl System {
     /// Adds an active user.
     ///
-    /// # Panics
+    /// If the ID is already in use.
     /// If the id is taken.
     pub async fn user(&self, id: UserId) {
         let settings = user::Settings {
@@ -80,7 +80,7 @@ impl System {
         .await
     }
 
-    /// Transfers a service to another user. Its inbound key stays.
+    /// Assigns a service to another user. Its inbound key is unchanged.
     ///
     /// # Panics
     /// If the service does not exist.

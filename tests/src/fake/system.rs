@@ -34,28 +34,28 @@ use super::{
 };
 use crate::receiver::Receiver;
 
-/// The system.
+/// Dispatch and delivery over the fake services.
 pub struct System {
     /// The fakes of AWS.
     pub fake: Fake,
-    /// The receiver of its calls.
+    /// The receiver of all its requests.
     pub receiver: Receiver,
     /// The dispatch function.
     pub dispatch: dispatch::App,
     /// The delivery function.
     pub delivery: delivery::App,
-    /// The number of processes that ended during their work.
+    /// Number of processes that crashed.
     pub crashes: usize,
-    /// The timeout of an invocation.
+    /// Timeout of an invocation.
     pub timeout: Duration,
     now: Timestamp,
     crash: Arc<Notify>,
 }
 
-/// The maximum number of batches of a run; no test needs as many.
+/// Maximum number of batches of a run, more than any test needs.
 const MAX_STEPS: usize = 5_000;
 
-/// Returns the egress policy of tests: any port of this machine.
+/// Returns the allow-list of tests: any port of this machine.
 ///
 /// # Panics
 /// Never.
@@ -166,7 +166,7 @@ impl System {
     /// Works until the queues are empty, skipping every delay.
     ///
     /// # Panics
-    /// If the queues do not get empty.
+    /// If the queues never become empty.
     pub async fn run(&mut self) {
         for _ in 0..MAX_STEPS {
             if self.step().await.is_none() {
@@ -204,7 +204,7 @@ impl System {
     }
 
     /// Invokes the queue's function with a batch, and deletes the messages that it does not report
-    /// as failed. If its process ends, it deletes none and starts a new process.
+    /// as failed. If its process crashes, deletes none and starts a new process.
     pub async fn work(&mut self, queue: Name, batch: &[Message]) -> Option<SqsBatchResponse> {
         let records = sqs_event(batch);
         let deadline = Deadline::after(self.timeout);
@@ -214,18 +214,18 @@ impl System {
                 _ => delivery::handle(&self.delivery, records, deadline).await,
             }
         };
-        let answer = tokio::select! {
+        let response = tokio::select! {
             biased;
             () = self.crash.notified() => None,
-            answer = self.at(handled) => Some(answer),
+            response = self.at(handled) => Some(response),
         };
-        match &answer {
+        match &response {
             None => {
                 self.crashes += 1;
                 self.restart();
             }
-            Some(answer) => {
-                let failed: BTreeSet<_> = answer
+            Some(response) => {
+                let failed: BTreeSet<_> = response
                     .batch_item_failures
                     .iter()
                     .map(|failure| failure.item_identifier.as_str())
@@ -237,13 +237,13 @@ impl System {
                 self.fake.state().queues.delete(&done.collect());
             }
         }
-        answer
+        response
     }
 
     /// Retries a delivery manually, as the API does for a request with these `hops`. Returns `None`
-    /// if the process ends or a call fails.
+    /// if the process crashes or a call fails.
     ///
-    /// # Panics
+    /// If there is no such delivery, or it changes concurrently.
     /// If there is no such delivery, or it changes at the same time.
     pub async fn retry(&mut self, id: DeliveryId, hops: u8) -> Option<Delivery> {
         let was = self
@@ -264,7 +264,7 @@ impl System {
         tokio::select! {
             biased;
             () = self.crash.notified() => None,
-            answer = asked => answer.ok().map(|row| row.expect("no other task changes it")),
+            response = asked => response.ok().map(|row| row.expect("no other task changes it")),
         }
     }
 

@@ -1,6 +1,6 @@
-//! Update expressions of DynamoDB, in the forms that the table uses: `SET name = :value`, `SET name =
-//! name + :value`, `SET name = list_append(name, :value)`, `ADD name :value` and `REMOVE name`, one
-//! after another. Any other form panics.
+//! Update expressions of DynamoDB, in the forms that the table uses: `SET name = :value`, `SET name
+//! = name + :value`, `SET name = list_append(name, :value)`, `ADD name :value` and `REMOVE name`,
+//! in sequence. Any other form panics.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(super) fn updated(before: &Item, update: &Expression<'_>) -> Item {
     for clause in ["SET", "ADD", "REMOVE"] {
         assert!(
             words.iter().filter(|word| **word == clause).count() <= 1,
-            "{clause} is there twice in {words:?}"
+            "{clause} is repeated in {words:?}"
         );
     }
     let mut rest = words.as_slice();

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::system::{System, allow, entry};
 
 impl System {
-    /// Adds a webhook to the receiver's path `name`: for events of type `message`, unless `fields`
-    /// say otherwise.
+    /// Adds a webhook to the receiver's path `name`. It subscribes to events of type `message`
+    /// unless `fields` override that.
     ///
     /// # Panics
     /// If the settings are invalid.

@@ -1,7 +1,8 @@
 //! A stack whose functions can be killed and cut off from AWS.
 //!
-//! It is separate from the stack of [`Stack::get`], in `target/fault-stack`. Its functions reach the
-//! emulator through a [`Proxy`]. Tests use it one at a time, since faults affect all of it.
+//! It is separate from the stack of [`Stack::get`], in `target/fault-stack`. Its functions reach
+//! the emulator through a [`Proxy`]. Only one test uses it at a time, because faults affect all of
+//! it.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
@@ -26,16 +27,16 @@ use crate::{
 
 const DIRECTORY: &str = "fault-stack";
 
-/// The maximum number of receives in the template, after which a message is a dead letter.
+/// Maximum number of receives in the template, after which a message becomes a dead letter.
 pub const RECEIVES: u32 = 200;
 
-/// The visibility timeout in seconds: short, but longer than a successful batch takes.
+/// Visibility timeout in seconds: short, but longer than a successful batch takes.
 pub const VISIBILITY: u32 = 8;
 
 /// Exclusive use of the stack by one test.
 #[derive(Debug)]
 pub struct Faulty {
-    /// The stack.
+    /// The shared stack.
     pub stack: Stack,
     /// The proxy of the functions' calls to AWS.
     pub proxy: &'static Proxy,
@@ -60,10 +61,10 @@ impl Faulty {
         faulty
     }
 
-    /// Kills every process of a function (`"delivery"`) as the kernel does when memory runs out.
-    /// Returns their number.
+    /// Kills every process of a function (`"delivery"`) with SIGKILL, as the kernel does when
+    /// memory runs out. Returns the number of processes.
     ///
-    /// The processes are found by their program in this stack's directory.
+    /// Processes are found by their program in this stack's directory.
     pub fn kill(&self, function: &str) -> usize {
         let programs = local::root()
             .join("target")
@@ -130,8 +131,8 @@ impl Faulty {
         self.all(webhook, published, "succeeded").await;
     }
 
-    /// Waits until these events' deliveries to the webhook all have this status, and no
-    /// other deliveries to it do.
+    /// Waits until all these events' deliveries to the webhook have this status, and no other
+    /// deliveries to it do.
     pub async fn all(&self, webhook: &Webhook, published: &BTreeMap<String, u64>, status: &str) {
         let path = format!("/v1/deliveries?webhook_id={}&status={status}", webhook.id);
         let all = async || {
@@ -168,11 +169,11 @@ impl Faulty {
         let names = ["", "NotVisible", "Delayed"]
             .map(|which| format!("ApproximateNumberOfMessages{which}"));
         let query = json!({"QueueUrl": queue, "AttributeNames": names});
-        let answer = self.stack.aws("AmazonSQS.GetQueueAttributes", &query).await;
-        let number = |name: &String| answer["Attributes"][name].as_str()?.parse::<usize>().ok();
+        let response = self.stack.aws("AmazonSQS.GetQueueAttributes", &query).await;
+        let number = |name: &String| response["Attributes"][name].as_str()?.parse::<usize>().ok();
         names
             .iter()
-            .map(|name| number(name).unwrap_or_else(|| panic!("no {name}: {answer}")))
+            .map(|name| number(name).unwrap_or_else(|| panic!("no {name}: {response}")))
             .sum()
     }
 }

@@ -47,26 +47,26 @@ struct Shared {
 }
 
 struct Script {
-    /// The test's clock, as far as it has one.
+    /// The test's clock, if it has one.
     now: Timestamp,
     reply: Box<dyn FnMut(&Request) -> Reply + Send>,
 }
 
 impl Receiver {
-    /// Starts a receiver that replies 200, on a port that the stack may call.
+    /// Starts a receiver that replies 200, on a port that the stack's egress policy allows.
     pub fn start() -> Self {
         Self::serve(bind_allowed(), Arc::default())
     }
 
     /// Starts a receiver that gives these replies in sequence and repeats the last one, on a port
-    /// that the stack may call.
+    /// that the stack's egress policy allows.
     pub fn replying<const N: usize>(replies: [Reply; N]) -> Self {
         let receiver = Self::start();
         receiver.set_replies(replies);
         receiver
     }
 
-    /// Starts a receiver that replies 200, on any free port. It notifies `crash` when a reply ends
+    /// Starts a receiver that replies 200, on any free port. It notifies `crash` if a reply crashes
     /// the sender's process.
     pub(crate) fn with_crash(crash: Arc<Notify>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -103,7 +103,7 @@ impl Receiver {
         self.url_of("/")
     }
 
-    /// Returns the URL of a path, which may hold tags and a query.
+    /// Returns the URL of a path, which may contain tags and a query.
     pub fn url_of(&self, path: &str) -> String {
         format!(
             "http://127.0.0.1:{}/{}",
@@ -112,17 +112,17 @@ impl Receiver {
         )
     }
 
-    /// Replies by this script from now on.
+    /// Replaces the replies by this script.
     pub fn script(&self, script: impl FnMut(&Request) -> Reply + Send + 'static) {
         self.shared.script().reply = Box::new(script);
     }
 
-    /// Gives this reply from now on.
+    /// Replaces the replies by this one.
     pub fn set_reply(&self, reply: Reply) {
         self.set_replies([reply]);
     }
 
-    /// Gives these replies in sequence from now on, and repeats the last one.
+    /// Replaces the replies by these, in sequence. The last one is repeated.
     pub fn set_replies(&self, replies: impl IntoIterator<Item = Reply>) {
         let mut replies: VecDeque<Reply> = replies.into_iter().collect();
         self.script(move |_| {
@@ -238,8 +238,8 @@ async fn receive(State(shared): State<Arc<Shared>>, request: axum::extract::Requ
     reply.into_response().await
 }
 
-/// Binds a free port that this process has not used before: a late call to another test's receiver
-/// must not reach this one.
+/// Binds a free port that this process has not used before: a late request to another test's
+/// receiver must not reach this one.
 fn bind_allowed() -> TcpListener {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let offset = u16::try_from(std::process::id() % 1000 * 97 % 1000).expect("below 1000");

@@ -51,17 +51,17 @@ impl Reply {
         Self::status(200).mode(Mode::Hang)
     }
 
-    /// Status and headers at once, then an endless body, a byte at a time.
+    /// Status and headers immediately, then an endless body, one byte at a time.
     pub fn drip() -> Self {
         Self::status(200).mode(Mode::Drip)
     }
 
-    /// The sender's process ends before the request is recorded.
+    /// The sender's process crashes before the request is recorded.
     pub fn crash_before() -> Self {
         Self::status(200).mode(Mode::CrashBefore)
     }
 
-    /// The sender's process ends after the request is recorded.
+    /// The sender's process crashes after the request is recorded.
     pub fn crash_after() -> Self {
         Self::status(200).mode(Mode::CrashAfter)
     }

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 /// A recorded request.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The method, such as `POST`.
+    /// HTTP method, such as `POST`.
     pub method: Method,
-    /// The path, still percent-encoded.
+    /// Path, still percent-encoded.
     pub path: String,
-    /// The query, still percent-encoded; empty if the URL has none.
+    /// Query, still percent-encoded; empty if the URL has none.
     pub query: String,
-    /// The headers.
+    /// Request headers.
     pub headers: HeaderMap,
-    /// The raw body.
+    /// Unparsed body.
     pub body: Bytes,
     /// When the request was complete, in real time.
     pub instant: Instant,
@@ -54,8 +54,8 @@ impl Request {
         String::from_utf8(self.body.to_vec()).expect("UTF-8")
     }
 
-    /// Returns the request as debugging services echo it: URL and body in plain, then all of it in
-    /// JSON.
+    /// Returns the request as debugging services echo it: URL and body as they are, then all of it
+    /// as JSON.
     pub fn echo(&self) -> String {
         let headers = self
             .headers

@@ -51,11 +51,11 @@ impl Stack {
         .await;
     }
 
-    /// Waits until a queue holds a message with this text.
+    /// Waits until a queue contains a message with this text.
     pub async fn on_queue(&self, queue: &str, text: &str) {
         let base = &self.endpoint().endpoint_url;
         let url = format!("{base}/_ministack/sqs/messages?QueueUrl={queue}");
-        self.until(&format!("{queue} holds {text}"), async || {
+        self.until(&format!("{queue} contains {text}"), async || {
             let request = self.client.request(Method::GET, &url);
             let dump = self.client.send(request).await.expect(200);
             if dump.to_string().contains(text) {
@@ -72,7 +72,7 @@ impl Stack {
         &self.shared.running.stack().queues
     }
 
-    /// Calls a service of the emulator as the AWS SDKs do; `target` is such as
+    /// Calls a service of the emulator like the AWS SDKs. `target` is for example
     /// `secretsmanager.DescribeSecret`.
     pub async fn aws(&self, target: &str, body: &Value) -> Value {
         let aws = self.endpoint();

@@ -1,8 +1,8 @@
 //! The stack that the tests of one process share.
 //!
-//! The first test that asks for it starts it in `target/test-stack` on a free port, so that `cargo
+//! The first test that needs it starts it in `target/test-stack` on a free port, so that `cargo
 //! dev` can run at the same time. It ends with the process. Each test has its own [`Stack`]: the
-//! events that it publishes carry its mark, and its webhooks take only those, so that tests run
+//! events that it publishes carry its mark, and its webhooks match only those, so that tests run
 //! concurrently.
 
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
@@ -20,10 +20,10 @@ use crate::{
     webhook::{Webhook, WebhookBuilder},
 };
 
-/// The maximum time that tests wait for a condition.
+/// Maximum time that tests wait for a condition.
 pub const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The interval between polls of a condition.
+/// Interval between checks of a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
 /// A running stack with the tokens of its admin.
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     former_token: String,
 }
 
-/// The stack, as seen by one test.
+/// One test's view of the stack.
 #[derive(Debug, Clone)]
 pub struct Stack {
     shared: &'static Shared,
@@ -74,11 +74,11 @@ pub(crate) fn options(directory: &str) -> local::Options {
     }
 }
 
-/// Replaces the admin's token. Done before any test uses the token, as it revokes the old one.
+/// Replaces the admin's token. Done before any test uses the token, because it revokes the old one.
 fn reissue(stack: &local::Stack) -> String {
     let stack = stack.clone();
     // In a separate thread: a test's runtime cannot block on itself.
-    let answer = std::thread::spawn(move || {
+    let response = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -86,10 +86,10 @@ fn reissue(stack: &local::Stack) -> String {
         let event = json!({"action": "bootstrap", "reissue": true});
         runtime.block_on(invoke(&Client::new(""), &stack, "rotation", &event))
     });
-    let answer = answer.join().expect("invocation").expect(200);
-    answer["token"]
+    let response = response.join().expect("invocation").expect(200);
+    response["token"]
         .as_str()
-        .unwrap_or_else(|| panic!("no token: {answer}"))
+        .unwrap_or_else(|| panic!("no token: {response}"))
         .to_owned()
 }
 
@@ -173,7 +173,7 @@ impl Stack {
         self.send(self.request(Method::DELETE, path)).await
     }
 
-    /// Returns a field of every item of a list, over all pages. `path` has a query.
+    /// Returns a field of every item of a list, over all pages. `path` must have a query.
     pub async fn listed(&self, path: &str, field: &str) -> Vec<String> {
         let mut all = Vec::new();
         let mut cursor = String::new();
@@ -206,7 +206,7 @@ impl Stack {
         ServiceBuilder::new(self.clone(), server_url)
     }
 
-    /// Creates an active user. Returns the id.
+    /// Creates an active user. Returns its ID.
     pub async fn user(&self) -> String {
         text(
             &self
@@ -233,7 +233,7 @@ impl Stack {
         json!({"type": kind, "data": data})
     }
 
-    /// Publishes an event. Returns its id.
+    /// Publishes an event. Returns its ID.
     pub async fn publish(&self, kind: &str, data: Value) -> String {
         let accepted = self
             .post("/v1/events", self.event(kind, data))
@@ -246,11 +246,11 @@ impl Stack {
     pub async fn event_read(&self, id: &str) -> Value {
         let path = format!("/v1/events/{id}");
         self.until(&format!("event {id} is dispatched"), async || {
-            let answer = self.get_path(&path).await;
-            if answer.status == 200 {
-                Ok(answer.body)
+            let response = self.get_path(&path).await;
+            if response.status == 200 {
+                Ok(response.body)
             } else {
-                Err(answer.body)
+                Err(response.body)
             }
         })
         .await

@@ -1,4 +1,4 @@
-//! However admins end one another's access, one admin remains.
+//! At least one admin remains, however admins remove each other's access.
 
 use domain::{credential::Credential, scope::Scope, user::User};
 use platform::table::WriteError;
@@ -10,7 +10,7 @@ use crate::{
     invariants,
 };
 
-/// What one of two does to the other at the same time: both have read before either writes.
+/// How one of two admins removes the other's access concurrently: both read before either writes.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Revoke,
@@ -18,7 +18,8 @@ enum End {
     Deactivate,
 }
 
-/// Ends the access of `victim`, whose credential is as it was `read`; `other` was found to stay.
+/// Removes the access of `victim`, whose credential was `read` earlier. The write requires that
+/// `other` remains.
 async fn end(
     fixture: &Fixture,
     how: End,
@@ -141,7 +142,7 @@ async fn concurrent_revocation_of_a_users_credentials_leaves_one() {
     }
 }
 
-/// What ends an admin's access through the API.
+/// Every way in which the API removes an admin's access.
 const ENDS: [&str; 7] = [
     "revoke",
     "delete",
@@ -152,7 +153,7 @@ const ENDS: [&str; 7] = [
     "delete the user",
 ];
 
-/// Does it to a user, or to its credential.
+/// Applies one of [`ENDS`] to a user or to its credential.
 async fn ends(api: &Api, how: &str, user: &str, credential: &str) -> Response {
     let (user, credential) = (
         format!("/v1/users/{user}"),
@@ -190,7 +191,7 @@ async fn ends(api: &Api, how: &str, user: &str, credential: &str) -> Response {
 }
 
 /// Whether an admin credential without an expiry remains.
-async fn somebody_stays(fake: &Fake) -> bool {
+async fn an_admin_remains(fake: &Fake) -> bool {
     tests::fake::functions::rotation(fake)
         .table
         .another_admin(|_| false)
@@ -203,8 +204,8 @@ async fn somebody_stays(fake: &Fake) -> bool {
 async fn last_permanent_admin_can_not_be_removed() {
     let fake = Fake::default();
     let (api, first) = Api::of_admin(&fake, day(0)).await;
-    // Others hold admin credentials too: one with an end, one that is revoked, one of a user who is
-    // not active.
+    // Other admin credentials exist: one that expires, one that is revoked, one of an inactive
+    // user.
     let (_, ending, _) = api.admin("Eve").await;
     ends(&api, "an end", "", &ending).await.field(200, "id");
     let (_, revoked, _) = api.admin("Bob").await;
@@ -218,11 +219,10 @@ async fn last_permanent_admin_can_not_be_removed() {
         assert_eq!(refused.status, 409, "{how}: {}", refused.body);
     }
     assert_eq!(api.call("GET", "/v1/users", Value::Null).await.status, 200);
-    assert!(somebody_stays(&fake).await);
+    assert!(an_admin_remains(&fake).await);
 }
 
-/// All that was read before may have changed by the time of the write: only the write itself can
-/// see to it.
+/// Anything read earlier may have changed by the time of the write, so the write itself must check.
 #[tokio::test]
 async fn removals_of_an_admin_check_another_in_the_same_transaction() {
     for how in ENDS.into_iter().filter(|how| *how != "delete the user") {
@@ -236,7 +236,8 @@ async fn removals_of_an_admin_check_another_in_the_same_transaction() {
         );
         assert!(checks_an_admin(&fake), "{how}");
     }
-    // One of the user's credentials may be made an admin's before the write.
+    // Another request may turn one of the user's credentials into an admin credential before the
+    // write.
     let fake = Fake::default();
     let (api, _) = Api::of_admin(&fake, day(0)).await;
     let user = api
@@ -248,7 +249,7 @@ async fn removals_of_an_admin_check_another_in_the_same_transaction() {
     assert!(checks_an_admin(&fake));
 }
 
-/// Whether the last transaction checks that an admin is there, and active.
+/// Whether the last transaction checks that an active admin exists.
 fn checks_an_admin(fake: &Fake) -> bool {
     let state = fake.state();
     let last = state
@@ -283,7 +284,7 @@ async fn concurrent_mutual_revocation_through_the_api_leaves_one_admin() {
             );
             let (a, b) = both.await;
             assert!(
-                somebody_stays(&fake).await,
+                an_admin_remains(&fake).await,
                 "{one} and {two}: {} and {}",
                 a.status,
                 b.status

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::{credential::Status, id::CredentialId, scope::Scope, user::User};
 use jiff::Timestamp;
 use platform::clock;
-use rotation::{Admin, Answer, Request, RotationError};
+use rotation::{Admin, Request, RotationError, RotationResponse};
 use tests::rights::unused_patterns;
 
 use crate::{
@@ -24,12 +24,12 @@ async fn bootstrap(
     )
     .await?
     {
-        Answer::Admin(admin) => Ok(admin),
-        answer => panic!("{answer:?} is no admin"),
+        RotationResponse::Admin(admin) => Ok(admin),
+        response => panic!("{response:?} is no admin"),
     }
 }
 
-/// Whether a token counts at a time.
+/// Whether a token is valid at a time.
 async fn counts(fixture: &Fixture, admin: &Admin, now: Timestamp) -> bool {
     let hash = fixture
         .app
@@ -106,7 +106,7 @@ async fn concurrent_bootstraps_create_one_admin() {
 async fn reissue_replaces_an_expired_credential() {
     let fixture = Fixture::new().await;
     let first = bootstrap(&fixture, false, day(0)).await.expect("made");
-    // Another admin ends it, in one way and the next.
+    // Another admin first revokes it, then deletes its replacement.
     fixture
         .credential(&fixture.user, &[Scope::Admin], day(0))
         .await;
@@ -130,13 +130,13 @@ async fn reissue_replaces_an_expired_credential() {
     let third = bootstrap(&fixture, true, day(4)).await.expect("reissued");
     assert!(counts(&fixture, &third, day(4)).await && !counts(&fixture, &second, day(4)).await);
     invariants::check(&fixture, day(4)).await;
-    // The mark has moved on: the next one replaces the token of the newest.
+    // The marker names the newest credential: the next reissue replaces that one's token.
     let fourth = bootstrap(&fixture, true, day(5)).await.expect("reissued");
     assert_eq!(fourth.credential_id, third.credential_id);
     invariants::check(&fixture, day(5)).await;
 }
 
-/// The actions on record about a resource, oldest first, all of which the function itself did.
+/// The audited actions on a resource, oldest first. All of them must be by the function itself.
 fn actions(fixture: &Fixture, resource: &str) -> Vec<String> {
     let state = fixture.fake.state();
     let items = state.table.items().iter().filter(|((pk, _), item)| {
@@ -178,7 +178,7 @@ async fn bootstrap_is_audited() {
 async fn reissue_replaces_a_deleted_admin() {
     let fixture = Fixture::new().await;
     let mut before = bootstrap(&fixture, false, day(0)).await.expect("made");
-    // The second time, another user has the name.
+    // The second time, another user has taken the name.
     for at in [1, 3] {
         let stored = fixture.stored(id(&before)).await;
         fixture

@@ -1,5 +1,4 @@
-//! Every change of credentials and users is one legal transaction, and leaves no trace but what
-//! follows from it.
+//! Every change of credentials and users is one legal transaction, and derived items match it.
 
 use domain::{
     credential::{Credential, Settings},
@@ -20,7 +19,7 @@ use crate::{
     invariants,
 };
 
-/// A change by its name, and how it is made at a time.
+/// A change: its name, and a function that makes it at a given time.
 type Change = (&'static str, fn(Credential, Timestamp) -> Credential);
 
 const CHANGES: [Change; 12] = [
@@ -191,7 +190,7 @@ async fn concurrent_change_keeps_the_last_use() {
         .table()
         .record_token_use(&token, day(1))
         .await
-        .expect("noted");
+        .expect("recorded");
     fixture
         .table()
         .record_token_use("a guess", day(1))

@@ -1,5 +1,4 @@
-//! A run of the reminders that ends, or loses an answer, at each of its calls; and the run after
-//! it.
+//! Reminder runs that crash or lose a response at each of their calls, and the runs that follow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +11,8 @@ use crate::{
     invariants,
 };
 
-/// When the run is: some credentials are due soon, some are due, some overdue, and some are not to
-/// be reminded of.
+/// The day of the run. Some credentials are due soon, some due, some overdue, and some need no
+/// reminder.
 const NOW: i64 = 100;
 
 async fn fixture() -> Fixture {
@@ -39,7 +38,7 @@ async fn fixture() -> Fixture {
     fixture
 }
 
-/// A run that may not come to its end. After that there is a new process.
+/// Starts a run that may crash. A new process replaces a crashed one.
 async fn run(fixture: &mut Fixture, now: Timestamp) {
     let crash = fixture.fake.crash();
     tokio::select! {
@@ -78,11 +77,11 @@ async fn run_after_any_crash_sends_the_missing_reminders() {
                 if call.index == n {
                     fault
                 } else {
-                    FaultPlan::Answered
+                    FaultPlan::NoFault
                 }
             });
             run(&mut fixture, day(NOW)).await;
-            fixture.fake.plan(|_| FaultPlan::Answered);
+            fixture.fake.plan(|_| FaultPlan::NoFault);
             fixture.try_remind(day(NOW)).await.expect("reminded");
 
             let mut ids: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
@@ -101,7 +100,7 @@ async fn run_after_any_crash_sends_the_missing_reminders() {
             );
             let kinds: Vec<&String> = ids.values().flatten().map(|(_, kind)| kind).collect();
             assert_eq!(sorted(kinds), sorted(stages.iter().collect()), "{context}");
-            // All four are under way at once: each may have been sent, and not yet marked.
+            // All four are sent concurrently: each may have been sent but not yet marked.
             assert!(
                 sent.len() <= 2 * stages.len(),
                 "{context}: {} were sent",

@@ -1,5 +1,5 @@
-//! Custom event types from their creation to their end, the names that webhooks may ask for, and
-//! loops through the API.
+//! Custom event types from creation to deletion, the names that webhooks may use, and loops through
+//! the API.
 
 use platform::clock;
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ async fn custom_type_is_read_changed_and_deleted() {
     }
     let event = json!({"type": "order.paid", "data": {}});
     assert_eq!(api.call("POST", "/v1/events", event).await.status, 422);
-    // A webhook that named it before can be changed and switched on again; others can't name it any
+    // A webhook that already named it can be changed and enabled again; others can't name it any
     // more.
     for patch in [
         json!({"enabled": true}),
@@ -161,7 +161,7 @@ async fn built_in_types_are_read_only() {
 #[tokio::test]
 async fn custom_types_beyond_a_thousand_are_rejected() {
     let (fake, api) = api().await;
-    // Rows that were written before types were counted and had versions.
+    // Rows from releases that neither counted types nor gave them versions.
     for n in 0..999 {
         let name = format!("old.n{n}");
         fake.state().table.seed(json!({

@@ -1,4 +1,4 @@
-//! An organisation with users and credentials, and the function that reminds it of them.
+//! An organization with users and credentials, and the rotation function.
 
 use std::fmt::Display;
 
@@ -14,7 +14,7 @@ use platform::{
     clock, random,
     table::{Table, audit, users::StoredUser},
 };
-use rotation::{Answer, App, Reminded, Request, RotationError};
+use rotation::{App, Reminded, Request, RotationError, RotationResponse};
 use serde_json::Value;
 use tests::fake::{
     Fake,
@@ -22,7 +22,7 @@ use tests::fake::{
     sqs::{Message, Name},
 };
 
-/// The organisation, with one user.
+/// The organization, with one user.
 pub(crate) struct Fixture {
     pub(crate) fake: Fake,
     pub(crate) app: App,
@@ -37,7 +37,7 @@ pub(crate) struct Sent {
     pub(crate) credential: String,
 }
 
-/// A time, in days since the organisation began.
+/// A time, in days since the organization was created.
 pub(crate) fn day(days: i64) -> Timestamp {
     "2026-01-01T08:00:00Z".parse::<Timestamp>().expect("a time")
         + SignedDuration::from_hours(24 * days)
@@ -71,7 +71,7 @@ impl Fixture {
             .expect("a user")
     }
 
-    /// A credential of a user with these scopes, made at a time.
+    /// Creates a credential of a user with these scopes at a time.
     pub(crate) async fn credential(
         &self,
         user: &User,
@@ -96,7 +96,7 @@ impl Fixture {
             .expect("a credential")
     }
 
-    /// Replaces a credential by what `change` makes of the one that is stored.
+    /// Replaces a stored credential by the result of `change`.
     pub(crate) async fn change(
         &self,
         id: CredentialId,
@@ -114,24 +114,24 @@ impl Fixture {
         after
     }
 
-    /// A run of the reminders as of a time.
+    /// Runs the reminders as of a time.
     pub(crate) async fn try_remind(&self, now: Timestamp) -> Result<Reminded, RotationError> {
         let request = Request::Remind {
             now: now.to_string(),
         };
         match clock::at(now, rotation::handle(&self.app, request)).await? {
-            Answer::Reminded(reminded) => Ok(reminded),
-            answer => panic!("{answer:?} is no answer to a reminder"),
+            RotationResponse::Reminded(reminded) => Ok(reminded),
+            response => panic!("{response:?} is no response to a reminder"),
         }
     }
 
-    /// How many reminders a run as of a time sent, and how many credentials it found overdue.
+    /// Returns how many reminders a run as of a time sent, and how many credentials were overdue.
     pub(crate) async fn remind(&self, now: Timestamp) -> (usize, usize) {
         let Reminded { reminded, overdue } = self.try_remind(now).await.expect("reminded");
         (reminded, overdue)
     }
 
-    /// The events that were queued so far, in order.
+    /// The queued events so far, in order.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         let state = self.fake.state();
         let events = state
@@ -166,7 +166,7 @@ async fn make_user(table: &Table, name: &str, now: Timestamp) -> User {
     user
 }
 
-/// A credential that is not stored yet. The hash of its token is its id.
+/// A credential that is not stored yet. Its ID serves as its token's hash.
 pub(crate) fn credential(user: &User, scopes: &[Scope], now: Timestamp) -> Credential {
     let id: CredentialId = random::id();
     let settings = Settings {

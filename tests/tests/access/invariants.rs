@@ -1,4 +1,4 @@
-//! What holds of the table after every change.
+//! Invariants of the table after every change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
-/// What may be in the table, besides the audit log and what has no place of its own here.
+/// Kinds of items that the table may contain.
 const KINDS: [&str; 9] = [
     "user",
     "name",
@@ -25,7 +25,7 @@ const KINDS: [&str; 9] = [
     "claim",
 ];
 
-/// Checks that everything follows from the credentials and users, and nothing else is there.
+/// Checks that all items follow from the credentials and users, and that there are no others.
 pub(crate) async fn check(fixture: &Fixture, now: Timestamp) {
     let all = PageRequest::new(None, 1_000);
     let credentials = fixture.table().credentials(&all).await.expect("read").items;
@@ -79,7 +79,7 @@ pub(crate) async fn check(fixture: &Fixture, now: Timestamp) {
     );
     assert!(
         reminders.is_subset(&(&active | &expired)),
-        "the reminders {reminders:?} hold more than {active:?}"
+        "the reminders {reminders:?} contain more than {active:?}"
     );
 
     tokens(fixture, &items, &credentials, now).await;
@@ -116,7 +116,7 @@ async fn tokens(
             );
             continue;
         };
-        // What has no end must not be swept away.
+        // Items that never expire must have no TTL.
         assert_eq!(
             grant.ends_at.is_some(),
             item["expires_at"]["N"].is_string(),
@@ -163,7 +163,7 @@ fn holders(
         credentials
             .iter()
             .all(|credential| known.contains(&credential.settings.user_id)),
-        "a holder is gone"
+        "the owner does not exist"
     );
     let names: BTreeMap<String, String> = users
         .iter()

@@ -1,5 +1,4 @@
-//! What belongs to one credential: its idempotency keys, the addresses that it is used from, its
-//! refused uses.
+//! Per-credential data: idempotency keys, allowed addresses, and audit entries of rejected uses.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -137,13 +136,13 @@ async fn rejected_uses_are_recorded_once_in_15_minutes() {
             "after {minutes} minutes"
         );
     }
-    // Another credential has its own.
+    // Another credential has its own interval.
     let other_id = api
         .with_token(&other)
         .call("GET", "/v1/audit", Value::Null)
         .await;
     assert_eq!(other_id.status, 200);
-    // A token that was rotated away is its credential's.
+    // A token that was rotated away counts as a use of its credential.
     let (id, former) = api.credential(&["audit:read"]).await;
     let rotate = async || {
         api.call(
@@ -189,7 +188,7 @@ async fn token_works_from_allowed_addresses_only() {
     ] {
         assert_eq!(read(&holder.from(source)).await.status, 200, "{source}");
     }
-    // What a client writes into a header counts for nothing.
+    // Headers from the client don't change the source address.
     let forged = [("x-forwarded-for", "203.0.113.7")];
     let refused = holder
         .from("203.0.113.8")

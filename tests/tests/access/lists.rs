@@ -1,4 +1,4 @@
-//! Who the caller is, and what lists are asked for.
+//! The caller's own data, and the filters of lists.
 
 use serde_json::{Value, json};
 use tests::{
@@ -8,7 +8,7 @@ use tests::{
 
 use crate::fixture::day;
 
-/// Ids or names of what a list shows.
+/// IDs or names in a list.
 async fn shown(api: &Api, path: &str, field: &str) -> Vec<String> {
     let reply = api.call("GET", path, Value::Null).await;
     assert_eq!(reply.status, 200, "{path}: {}", reply.body);

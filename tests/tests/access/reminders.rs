@@ -1,4 +1,4 @@
-//! Reminders in the course of time.
+//! Reminders over time.
 
 use std::collections::BTreeSet;
 
@@ -80,7 +80,7 @@ async fn new_token_restarts_the_reminders() {
         assert_eq!(fixture.remind(day(at)).await.0, reminded, "day {at}");
         invariants::check(&fixture, day(at)).await;
     }
-    // Twice within a period, and once more when it is overdue.
+    // Rotated twice within a period, then left until it is overdue.
     fixture
         .change(one.id, day(176), |one| rotated(one, 2, 176))
         .await;
@@ -106,7 +106,7 @@ async fn expired_credentials_get_no_reminder() {
         .await;
     assert_eq!(fixture.remind(day(90)).await, (0, 0));
     invariants::check(&fixture, day(90)).await;
-    // With more time, it is a credential like any other.
+    // Without an expiry, it gets reminders like any other credential.
     fixture
         .change(expiring.id, day(91), |one| ending(one, None))
         .await;
@@ -120,7 +120,7 @@ async fn expired_credentials_get_no_reminder() {
 async fn reminders_cover_every_page() {
     let fixture = Fixture::new().await;
     for n in 0..250 {
-        // On one day, on all days of the last month, and all in one moment.
+        // Due on one day, and spread over the days of a month.
         let at = if n < 150 { day(0) } else { day(n % 30) };
         fixture.credential(&fixture.user, &SCOPES, at).await;
     }
@@ -185,7 +185,7 @@ async fn unsendable_reminder_does_not_block_others() {
         if fails {
             FaultPlan::Fails("ResourceNotFoundException")
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     fixture
@@ -193,7 +193,7 @@ async fn unsendable_reminder_does_not_block_others() {
         .await
         .expect_err("one was not sent");
     assert_eq!(fixture.sent().len(), 29);
-    fixture.fake.plan(|_| FaultPlan::Answered);
+    fixture.fake.plan(|_| FaultPlan::NoFault);
     assert_eq!(fixture.remind(day(90)).await, (1, 30));
     assert_eq!(fixture.sent()[29].credential, ids[3]);
 }

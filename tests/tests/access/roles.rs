@@ -1,4 +1,4 @@
-//! The rights that the template gives a function.
+//! The rights that the template grants a function.
 
 use tests::rights::{Rights, allowed};
 

@@ -1,4 +1,4 @@
-//! What a run costs: by what is due, not by what there is.
+//! The cost of a run depends on the number of due credentials, not on the number of all.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::fixture::{Fixture, day};
 
-/// What a run over `due` credentials that are due and `fresh` ones that are not calls, after
-/// checking what it sends.
+/// The calls of a run over `due` due credentials and `fresh` others. Also checks what the run
+/// sends.
 async fn calls(due: usize, fresh: usize) -> BTreeMap<String, usize> {
     let fixture = Fixture::new().await;
     for _ in 0..due {
@@ -37,8 +37,7 @@ async fn calls(due: usize, fresh: usize) -> BTreeMap<String, usize> {
     fixture.fake.counts()
 }
 
-/// Puts as many credentials beside `model` whose items are like its own: to make them one by one
-/// would take long.
+/// Adds `count` credentials with copies of the items of `model`. Faster than creating them.
 fn copies(fixture: &Fixture, model: &Credential, count: usize) {
     let id = model.id.to_string();
     let mut state = fixture.fake.state();

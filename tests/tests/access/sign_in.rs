@@ -1,4 +1,4 @@
-//! What stands around each request: the sign-in, and the frame of an answer.
+//! Authentication of requests, and the headers that every response has.
 
 use serde_json::Value;
 use tests::{
@@ -19,7 +19,7 @@ async fn failed_use_record_does_not_fail_the_request() {
             if call.operation == operation {
                 FaultPlan::Fails("ResourceNotFoundException")
             } else {
-                FaultPlan::Answered
+                FaultPlan::NoFault
             }
         }
     };
@@ -31,7 +31,7 @@ async fn failed_use_record_does_not_fail_the_request() {
     );
     assert_eq!(fake.counts()["UpdateItem"], 2, "the use of both tokens");
 
-    fake.plan(|_| FaultPlan::Answered);
+    fake.plan(|_| FaultPlan::NoFault);
     assert_eq!(
         api.call("POST", &format!("/v1/credentials/{id}/revoke"), Value::Null)
             .await

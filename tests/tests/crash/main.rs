@@ -10,7 +10,7 @@ mod tokens;
 use platform::egress::Egress;
 use tests::fake::system::{System, allow};
 
-/// A system of a test's own.
+/// A separate system for one test.
 async fn system() -> System {
     System::new(&egress()).await
 }

@@ -1,4 +1,4 @@
-//! Schedules of hours and days, made of delays that SQS takes.
+//! Schedules of hours and days, composed of delays that SQS allows.
 
 use domain::delivery::{DeliveryTask, Status};
 use jiff::SignedDuration;
@@ -9,11 +9,11 @@ use tests::{
     receiver::{Reply, Request},
 };
 
-/// When the receiver was called, in seconds from the event on, and how the delivery ended.
+/// When the receiver was called, in seconds since the event, and the delivery's final status.
 async fn calls(
     system: &mut System,
     retry: Value,
-    mut answer: impl FnMut(usize) -> Reply + Send + 'static,
+    mut response: impl FnMut(usize) -> Reply + Send + 'static,
 ) -> (Vec<i64>, Status) {
     let fields = if retry.is_null() {
         json!({})
@@ -24,7 +24,7 @@ async fn calls(
     let mut count = 0;
     system.receiver.script(move |_: &Request| {
         count += 1;
-        answer(count)
+        response(count)
     });
     let (event, started) = (system.publish("message", json!({})).await, system.time());
     system.run().await;
@@ -52,7 +52,7 @@ async fn default_policy_is_48_retries_30_minutes_apart() {
         (times, status),
         ((0..=48).map(|n| n * 1800).collect(), Status::Failed)
     );
-    // Each half hour is two waits of a quarter, and nothing else is done while it passes.
+    // Each half hour is two waits of 900 s. Nothing else happens in between.
     let sent = system.fake.state().queues.sent().to_vec();
     let waits: Vec<i64> = sent
         .iter()
@@ -140,10 +140,10 @@ async fn retries_follow_schedule_and_retry_after() {
             Status::Failed,
         ),
     ];
-    for (retry, answer, times, status) in cases {
+    for (retry, response, times, status) in cases {
         let mut system = super::system().await;
         assert_eq!(
-            calls(&mut system, retry.clone(), answer).await,
+            calls(&mut system, retry.clone(), response).await,
             (times.to_vec(), status),
             "{retry}"
         );
@@ -188,7 +188,10 @@ async fn message_requeued_too_often_is_dead_lettered() {
             .queues
             .receive(Name::Retries, system.time());
         system.begin_count();
-        system.work(Name::Retries, &batch).await.expect("an answer");
+        system
+            .work(Name::Retries, &batch)
+            .await
+            .expect("a response");
         assert_eq!(
             system.fake.counts(),
             [("SendMessage".to_owned(), 1)].into(),
@@ -250,7 +253,8 @@ async fn delivery_read_during_an_attempt_is_consistent() {
     };
     system.run().await;
     assert_eq!(system.history(id).await.expect("a delivery").1.len(), 2);
-    // The row was read before its second attempt was recorded, the attempts after that.
+    // Simulates a row that was read before its second attempt was recorded, and attempts read after
+    // that.
     system.fake.state().table.seed(before.into());
     let (row, attempts) = system.history(id).await.expect("a delivery");
     assert_eq!((row.status, attempts.len()), (Status::Retrying, 1));

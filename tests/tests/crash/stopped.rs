@@ -1,4 +1,4 @@
-//! Deleting and disabling stop every call that has not begun, for good.
+//! Deleting and disabling permanently stop every call that has not begun.
 
 use domain::{
     condition,
@@ -65,7 +65,7 @@ async fn disabled_webhook_cancels_queued_deliveries() {
                 system.step().await.expect("a step");
             }
             stop(&mut system, webhook.id, how).await;
-            // One more crash point: a cancelled message that comes again.
+            // A cancelled message may be received twice as well.
             let copies = {
                 let state = system.fake.state();
                 state
@@ -87,7 +87,7 @@ async fn disabled_webhook_cancels_queued_deliveries() {
                 .await;
             let made = system.receiver.requests().len();
             match (steps, how) {
-                // Not yet dispatched: it goes to who is there by then.
+                // Not yet dispatched: it matches the webhooks that exist at dispatch.
                 (0, Stop::DisableAndEnable) => {
                     assert_eq!(
                         history.expect("a delivery").0.status,
@@ -127,7 +127,7 @@ async fn disabled_webhook_cancels_queued_deliveries() {
     }
 }
 
-/// A redelivered message of the 410 must not disable a webhook that was enabled since.
+/// A duplicate of the message that got a 410 must not disable a webhook that was enabled since.
 #[tokio::test]
 async fn duplicate_gone_message_does_not_disable_again() {
     let mut system = super::system().await;
@@ -146,7 +146,7 @@ async fn duplicate_gone_message_does_not_disable_again() {
     );
     system.set_time(system.time() + SignedDuration::from_secs(1));
     system.change(webhook.id, switch(true)).await;
-    system.work(queue, &batch).await.expect("an answer");
+    system.work(queue, &batch).await.expect("a response");
     assert!(
         system
             .stored_webhook(webhook.id)
@@ -158,8 +158,7 @@ async fn duplicate_gone_message_does_not_disable_again() {
     assert_eq!(system.receiver.requests().len(), 1);
 }
 
-/// However many deliveries are answered with 410, the webhook is disabled once, and one event tells
-/// of it.
+/// However many deliveries get a 410, the webhook is disabled once, and one event reports it.
 #[tokio::test]
 async fn crash_after_gone_emits_one_event() {
     let mut system = super::system().await;
@@ -179,7 +178,7 @@ async fn crash_after_gone_emits_one_event() {
     assert_eq!(ids.len(), 1);
 }
 
-/// A repeated dispatch sends to the webhooks that matched at first, whatever webhooks exist by now.
+/// A repeated dispatch sends to the stored matches, whatever webhooks exist by then.
 #[tokio::test]
 async fn repeated_dispatch_sends_the_stored_matches() {
     let mut system = super::system().await;
@@ -191,12 +190,12 @@ async fn repeated_dispatch_sends_the_stored_matches() {
         if call.operation == "PutItem" {
             FaultPlan::CrashAfter
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     system.step().await.expect("the event");
     assert_eq!(system.crashes, 1);
-    system.fake.plan(|_| FaultPlan::Answered);
+    system.fake.plan(|_| FaultPlan::NoFault);
     system.webhook("later", conditions).await;
     let no_more = condition::Condition::parse(json!({"field": "n", "op": "eq", "value": 2}))
         .expect("a condition");

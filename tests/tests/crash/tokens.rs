@@ -1,4 +1,4 @@
-//! The row names the one message that it waits for: copies, duplicates and older chains die.
+//! The row names the one message that it awaits: copies, duplicates and older chains are dropped.
 
 use domain::{
     delivery::{Delivery, DeliveryTask, Status},
@@ -17,7 +17,7 @@ use tests::{
     receiver::Reply,
 };
 
-/// A delivery that fails, with two retries of 600 s, dispatched.
+/// Dispatches a delivery that fails and has two retries of 600 s.
 async fn failing(system: &mut System) -> DeliveryId {
     let webhook = system
         .webhook(
@@ -38,7 +38,7 @@ async fn row(system: &System, id: DeliveryId) -> Delivery {
     system.history(id).await.expect("a delivery").0
 }
 
-/// The messages about deliveries that wait for their time, by number and token.
+/// The delayed messages about deliveries, by number and token.
 fn waiting(system: &System) -> Vec<(u32, String)> {
     let messages = system.fake.state().queues.on(Name::Retries);
     let message = |message: &sqs::Message| serde_json::from_str(&message.body).expect("a message");
@@ -53,8 +53,8 @@ fn requests(system: &System) -> usize {
     system.receiver.requests().len()
 }
 
-/// Puts the row's awaited attempt under the token of the queued one, as another invocation does
-/// that reissued it and now writes the row.
+/// Sets the row's awaited token to the token of the queued message, like another invocation that
+/// reissued it and now writes the row.
 fn write_reissued(fake: &Fake, token: &str) {
     let mut state = fake.state();
     let (_, row) = state
@@ -68,7 +68,7 @@ fn write_reissued(fake: &Fake, token: &str) {
     state.table.seed(row.into());
 }
 
-/// Replaces the queued retry by one under the token `reissued`, whose row is not yet written.
+/// Replaces the queued retry by one with the token `reissued`, whose row is not written yet.
 fn reissue(system: &System) {
     let mut state = system.fake.state();
     let queued = state.queues.on(Name::Retries).remove(0);
@@ -118,7 +118,7 @@ async fn cancellation_whose_row_is_reissued_is_repeated() {
         if call.operation == "PutItem" && std::mem::take(&mut is_first) {
             write_reissued(&fake, "reissued");
         }
-        FaultPlan::Answered
+        FaultPlan::NoFault
     });
     system.run().await;
     let (row, _) = system.history(id).await.expect("a delivery");
@@ -180,8 +180,8 @@ async fn obsolete_message_is_dropped_without_a_call() {
     assert_eq!(requests(&system), 3);
 }
 
-/// A copy under the same token comes from SQS or from a crash, and in the same batch it is dropped.
-/// A copy of a first message under another token comes from a repeated dispatch.
+/// A copy with the same token comes from SQS or from a crash, and is dropped within a batch. A copy
+/// of a first message with another token comes from a repeated dispatch.
 #[tokio::test]
 async fn repeated_dispatch_costs_one_extra_call() {
     for other_token in [false, true] {
@@ -225,7 +225,7 @@ async fn repeated_dispatch_costs_one_extra_call() {
     }
 }
 
-/// A message that comes again long after its attempt takes the place of the one that it led to.
+/// A message that is redelivered long after its attempt replaces the message that followed it.
 #[tokio::test]
 async fn duplicate_follow_up_is_obsolete() {
     let mut system = super::system().await;
@@ -246,8 +246,8 @@ async fn duplicate_follow_up_is_obsolete() {
     assert_eq!(requests(&system), 3);
 }
 
-/// A repeated follow-up sends before it writes, so its message is awaited whether or not that write
-/// comes about.
+/// A repeated follow-up sends before it writes, so its message is awaited whether or not the write
+/// succeeds.
 #[tokio::test]
 async fn reissued_message_may_arrive_before_its_row_is_written() {
     let mut system = super::system().await;
@@ -259,14 +259,14 @@ async fn reissued_message_may_arrive_before_its_row_is_written() {
         if call.operation == "PutItem" {
             FaultPlan::CrashBefore
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     assert!(
         system.work(Name::Deliveries, &[first]).await.is_none(),
         "it crashes"
     );
-    system.fake.plan(|_| FaultPlan::Answered);
+    system.fake.plan(|_| FaultPlan::NoFault);
     system
         .fake
         .state()
@@ -285,7 +285,7 @@ async fn manual_retry_supersedes_the_older_chain() {
     system.step().await.expect("the first attempt");
     let older = waiting(&system);
     system.set_time(started + SignedDuration::from_secs(10));
-    system.retry(id, 0).await.expect("asked for");
+    system.retry(id, 0).await.expect("requested");
     system.step().await.expect("the retry");
     assert!(
         waiting(&system).len() == 2 && waiting(&system).contains(&older[0]),
@@ -317,7 +317,7 @@ async fn manual_retry_supersedes_the_older_chain() {
 
     // A retry of an ended delivery: its second end emits another event.
     system.receiver.script(|_| Reply::status(410));
-    system.retry(id, 0).await.expect("asked for");
+    system.retry(id, 0).await.expect("requested");
     system.run().await;
     let (gone, attempts) = system.history(id).await.expect("a delivery");
     assert_eq!(
@@ -337,7 +337,7 @@ async fn manual_retry_supersedes_the_older_chain() {
     );
 }
 
-/// A manual retry interrupted at any point: a delivery that waited for a retry still ends, and one
+/// A manual retry that crashes at any point: a delivery that awaited a retry still ends, and one
 /// that had ended does so once the retry is requested again.
 #[tokio::test]
 async fn interrupted_manual_retry_loses_nothing() {
@@ -361,13 +361,13 @@ async fn interrupted_manual_retry_loses_nothing() {
                     if call.index == n {
                         fault
                     } else {
-                        FaultPlan::Answered
+                        FaultPlan::NoFault
                     }
                 });
                 let asked = system.retry(id, 0).await;
-                system.fake.plan(|_| FaultPlan::Answered);
+                system.fake.plan(|_| FaultPlan::NoFault);
                 if ended && asked.is_none() {
-                    system.retry(id, 0).await.expect("asked for again");
+                    system.retry(id, 0).await.expect("requested again");
                 }
                 system.run().await;
                 let row = row(&system, id).await;
@@ -382,7 +382,7 @@ async fn interrupted_manual_retry_loses_nothing() {
     }
 }
 
-/// Each time in seconds after `started`.
+/// Times are in seconds since `started`.
 fn seconds(started: Timestamp, times: impl Iterator<Item = Timestamp>) -> Vec<i64> {
     times
         .map(|at| at.duration_since(started).as_secs())

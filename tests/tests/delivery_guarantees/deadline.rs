@@ -1,5 +1,5 @@
-//! The end of an invocation: what does not fit is handed back, and nothing is lost or killed on the
-//! way. And stops that come while a call is being prepared.
+//! The deadline of an invocation: work that does not fit is returned to the queue, and nothing is
+//! lost or killed. Also stops while a call is being prepared.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn call_that_may_exceed_the_deadline_is_returned_to_the_queue() {
     assert_eq!(
         left[0].visible_at.duration_since(system.time()).as_secs(),
         2,
-        "it comes back soon"
+        "it becomes visible soon"
     );
     system.timeout = TIMEOUT;
     system.run().await;
@@ -78,7 +78,7 @@ async fn late_call_checks_again_that_the_webhook_is_enabled() {
             row.insert("enabled".to_owned(), json!({"BOOL": false}));
             state.table.seed(row.into());
         }
-        FaultPlan::Answered
+        FaultPlan::NoFault
     });
     system.step().await.expect("the attempt");
     system.fake.latency(|| None);

@@ -1,5 +1,5 @@
-//! Retention: whatever a chain of attempts reads lives as long as the chain, however old its
-//! event's id is.
+//! Retention: everything that a chain of attempts reads lives as long as the chain, however old the
+//! event's ID is.
 
 use domain::{
     delivery::Status,
@@ -72,7 +72,7 @@ async fn retry_near_event_expiry_completes_its_schedule() {
     let mut system = super::system().await;
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [86_400, 86_400, 86_400]}});
     let webhook = system.webhook("hook", retry).await;
-    // The first try succeeds; the manual retry fails until its last attempt.
+    // The first attempt succeeds; the manual retry fails until its last attempt.
     let mut count = 0;
     system.receiver.script(move |_| {
         count += 1;
@@ -86,7 +86,7 @@ async fn retry_near_event_expiry_completes_its_schedule() {
     };
     let started = system.time();
     system.set_time(event.timestamp + RETENTION - SignedDuration::from_mins(1));
-    let again = system.retry(id, 0).await.expect("asked for");
+    let again = system.retry(id, 0).await.expect("requested");
     assert_eq!(again.status, Status::Retrying);
     system.run().await;
     let (row, _) = system.history(id).await.expect("a delivery");

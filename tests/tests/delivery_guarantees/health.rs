@@ -1,4 +1,4 @@
-//! Webhooks that fail for days: their owners are warned, and in the end they are disabled.
+//! Webhooks that fail for days: their owners are warned, and finally the webhooks are disabled.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use tests::{
     receiver::{Reply, Request},
 };
 
-/// The events of this type that were sent, each as often as it was.
+/// The emitted events of this type, including repeats.
 fn emitted(system: &System, kind: &str) -> Vec<Value> {
     let state = system.fake.state();
     let sent = state
@@ -34,7 +34,7 @@ fn ids(events: &[Value]) -> BTreeSet<String> {
     events.iter().map(|event| event["id"].to_string()).collect()
 }
 
-/// An event every six hours for so many days, each tried once.
+/// Publishes an event every six hours for this many days. Each gets one attempt.
 async fn days(system: &mut System, days: i64) {
     for _ in 0..days * 4 {
         system.publish("message", json!({})).await;
@@ -121,7 +121,7 @@ async fn five_days_without_success_warn_then_disable() {
     assert_eq!(heard, 2, "the owner's own webhook hears of both");
     assert_eq!(failing_since(&system, owner.id).await, None);
 
-    // Enabled again, it starts from zero.
+    // Once enabled again, it starts without failures.
     system.change(webhook.id, enable).await;
     days(&mut system, 1).await;
     assert!(
@@ -225,7 +225,8 @@ async fn webhook_events_do_not_cause_further_ones() {
     );
 }
 
-/// Wherever the process ends while the webhook is disabled: it is, and one event reports it.
+/// Wherever the process crashes while it disables the webhook, the webhook gets disabled and one
+/// event reports it.
 #[tokio::test]
 async fn crash_while_disabling_loses_no_event() {
     for n in 0..12 {
@@ -249,7 +250,7 @@ async fn crash_while_disabling_loses_no_event() {
                 if call.index == n {
                     fault
                 } else {
-                    FaultPlan::Answered
+                    FaultPlan::NoFault
                 }
             });
             system.run().await;

@@ -1,4 +1,4 @@
-//! How many times what leads to a call left Tieline.
+//! Hop counts of the requests that an event leads to.
 
 use domain::id::DeliveryId;
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn manual_retry_keeps_the_hops_of_its_request() {
             1,
         )
         .await
-        .expect("asked for");
+        .expect("requested");
     system.run().await;
     let hops: Vec<String> = system
         .receiver

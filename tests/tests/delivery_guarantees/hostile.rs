@@ -14,13 +14,13 @@ use tests::{
     receiver::{Reply, Request},
 };
 
-/// Decodes to something else in every code that answers are searched in.
+/// Decodes to something else in every encoding that responses are searched in.
 static COSTLY: LazyLock<String> = LazyLock::new(|| {
     let unit = "%61+\\u0061&#97;000a%2561%5Cu0061 ";
     unit.repeat(16 * 1024 / unit.len())
 });
 
-/// As many and as long secret headers as a webhook may have, each of a thousand words.
+/// The maximum number and length of secret headers of a webhook, each of a thousand words.
 fn headers() -> Value {
     let value = |n: u8| {
         (0..816)
@@ -71,7 +71,7 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
     }
     assert!(batches.len() >= 5, "{} batches", batches.len());
 
-    // All in one process, on one thread: in production each batch has an instance of its own.
+    // All in one process, on one thread. In production each batch has its own instance.
     let started = Instant::now();
     let handled = batches.iter().map(|batch| {
         system.at(delivery::handle(
@@ -80,8 +80,8 @@ async fn hostile_webhooks_do_not_delay_a_healthy_one() {
             Deadline::after(Duration::from_mins(1)),
         ))
     });
-    for answer in join_all(handled).await {
-        assert!(answer.batch_item_failures.is_empty());
+    for response in join_all(handled).await {
+        assert!(response.batch_item_failures.is_empty());
     }
 
     let requests = system.receiver.requests();

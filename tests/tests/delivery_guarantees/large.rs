@@ -10,12 +10,12 @@ use tests::{
     receiver::Reply,
 };
 
-/// Data of 220 KB that takes 7 MB as a tree of values.
+/// Data of 220 KB that takes 7 MB as parsed values.
 fn zeros() -> Value {
     json!({"zeros": vec![0; 110_000]})
 }
 
-/// Rows of one day share four partitions. With large data they would soon be throttled.
+/// Rows of one day share four partitions, which large data would soon throttle.
 #[tokio::test]
 async fn large_data_is_stored_in_a_separate_partition() {
     let mut system = super::system().await;
@@ -87,7 +87,7 @@ async fn data_does_not_expire_before_a_later_row() {
         if is_row && rows == 1 {
             FaultPlan::Fails("ResourceNotFoundException")
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     let event = system.publish("message", zeros()).await;

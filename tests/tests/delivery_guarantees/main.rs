@@ -1,6 +1,6 @@
-//! The delivery guarantee, over the fake services: an accepted event reaches every webhook that it
-//! matches, or its delivery ends with a history, whatever happens to webhooks, messages and
-//! processes in between.
+//! The delivery guarantee, over the fake services: an accepted event is delivered to every webhook
+//! that it matches, or its delivery ends with a recorded reason, whatever happens to webhooks,
+//! messages and processes in between.
 
 mod deadline;
 mod expiry;

@@ -1,5 +1,5 @@
-//! Matching a batch of events: each pattern is read once, page by page, whatever its subscribers
-//! carry.
+//! Matching a batch of events: each pattern is read once, page by page, whatever the size of its
+//! subscriptions.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,7 +8,7 @@ use platform::deadline::Deadline;
 use serde_json::{Value, json};
 use tests::fake::{sqs::Name, system::sqs_event};
 
-/// Conditions of almost 16 KiB that hold for `{"n": 1}`.
+/// Conditions of almost 16 KiB that match `{"n": 1}`.
 fn large_conditions() -> Value {
     json!({"all": [{"field": "n", "op": "eq", "value": 1}, {"field": "n", "op": "ne", "value": "x".repeat(16_000)}]})
 }
@@ -16,7 +16,7 @@ fn large_conditions() -> Value {
 #[tokio::test]
 async fn batch_reads_each_pattern_once_and_page_by_page() {
     let mut system = super::system().await;
-    // 80 subscriptions of 16 KB are two pages of a query.
+    // 80 subscriptions of 16 KB take two pages of a query.
     let mut wild = BTreeSet::new();
     for n in 0..80 {
         let fields = json!({"events": ["*"], "conditions": large_conditions()});
@@ -116,7 +116,7 @@ async fn costly_conditions_match_nothing_and_block_no_webhook() {
     );
 }
 
-/// Compiled, the expressions take more than a page of subscribers may keep.
+/// The compiled expressions exceed the limit for a page of subscribers.
 #[tokio::test]
 async fn expressions_exceeding_a_pages_memory_match_every_event() {
     let mut system = super::system().await;

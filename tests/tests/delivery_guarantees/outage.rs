@@ -1,5 +1,5 @@
 //! Outages of AWS services: accepted events are delivered once the services recover, without manual
-//! help.
+//! action.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,18 +31,18 @@ fn fail_until(
         if out {
             FaultPlan::Fails("InternalServerError")
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     now
 }
 
-/// When the next message is seen.
+/// When the next message becomes visible.
 fn next(system: &System) -> Option<Timestamp> {
     system.fake.state().queues.next().map(|(next, _)| next)
 }
 
-/// How many messages there are of deliveries without an attempt.
+/// The number of messages of deliveries without an attempt.
 fn first_attempts(system: &System) -> usize {
     let state = system.fake.state();
     state.queues.on(Name::Events).len() + state.queues.on(Name::Deliveries).len()
@@ -71,7 +71,7 @@ async fn hour_long_table_outage_loses_no_event() {
         "retried" if request.at < started + SignedDuration::from_mins(90) => Reply::status(500),
         _ => Reply::status(200),
     });
-    // Some wait for their retry, some for their first attempt, and the others to be dispatched.
+    // Some await their retry, some their first attempt, and the others their dispatch.
     let mut events = Vec::new();
     for n in 0..3 {
         events.push(system.publish("message", json!({"n": n})).await);
@@ -139,7 +139,7 @@ async fn failed_message_returns_with_growing_delay() {
         if call.operation == "BatchGetItem" {
             FaultPlan::Fails("InternalServerError")
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     let mut waits = Vec::new();
@@ -150,17 +150,17 @@ async fn failed_message_returns_with_growing_delay() {
     }
     assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
 
-    // Should that fail as well, the visibility timeout brings it back.
+    // If that fails as well, the visibility timeout applies.
     system.fake.plan(|call| match call.operation.as_str() {
         "BatchGetItem" | "ChangeMessageVisibilityBatch" => FaultPlan::Fails("InternalServerError"),
-        _ => FaultPlan::Answered,
+        _ => FaultPlan::NoFault,
     });
     system.step().await.expect("the attempt");
     let next = next(&system).expect("the message");
     assert_eq!(next.duration_since(system.time()).as_secs(), 360);
 }
 
-/// Sweeps, and says how many dead letters went back.
+/// Runs the sweeper, and returns the number of redriven dead letters.
 async fn redriven(system: &System) -> usize {
     let request = sweeper::Request {
         now: system.time().to_string(),
@@ -207,7 +207,7 @@ async fn sweeper_redrives_only_messages_dead_lettered_by_sqs() {
     system
         .work(Name::Deliveries, &[first])
         .await
-        .expect("an answer");
+        .expect("a response");
     let expected = BTreeMap::from([
         (Name::Events, 1),
         (Name::Deliveries, 1),
@@ -239,7 +239,7 @@ async fn sweeper_redrives_only_messages_dead_lettered_by_sqs() {
         assert_eq!(row.status, Status::Succeeded);
     }
 
-    // What comes back again and again stays: it is the message that is wrong.
+    // A message that fails after each redrive stays: the message itself is the cause.
     system.publish("message", json!({})).await;
     for round in 0..5 {
         let ids: BTreeSet<String> = system
@@ -286,7 +286,7 @@ async fn failed_overdue_delivery_does_not_block_the_redrive() {
         if put(call) {
             FaultPlan::Fails("ResourceNotFoundException")
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     let (sweeper, request) = (
@@ -316,7 +316,7 @@ async fn table_outage_postpones_the_redrive() {
         if call.operation == "Query" {
             FaultPlan::Fails("InternalServerError")
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     let (sweeper, request) = (
@@ -330,6 +330,6 @@ async fn table_outage_postpones_the_redrive() {
         .await
         .expect_err("the table fails");
     assert_eq!(system.fake.state().queues.on(Name::Dead).len(), 1);
-    system.fake.plan(|_| FaultPlan::Answered);
+    system.fake.plan(|_| FaultPlan::NoFault);
     assert_eq!(redriven(&system).await, 1);
 }

@@ -1,4 +1,4 @@
-//! Deliveries whose message is gone: the sweeper finds them.
+//! The sweeper finds deliveries whose message was lost.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -20,7 +20,7 @@ use tests::{
     rights::unused_patterns,
 };
 
-/// A delivery whose first attempt failed, and whose next one is due in ten minutes.
+/// A delivery whose first attempt failed and whose next one is due in ten minutes.
 async fn waiting(system: &mut System) -> DeliveryId {
     let retry = json!({"retry": {"type": "custom", "delays_seconds": [600, 86_400]}});
     let webhook = system.webhook("hook", retry).await;
@@ -56,7 +56,7 @@ fn lose(system: &System) {
         .delete(&lost.iter().map(|message| message.id.as_str()).collect());
 }
 
-/// A new message would get a place at the end of the line, and every run would move it there again.
+/// A new message would get a place at the end of the line, in every run again.
 #[tokio::test]
 async fn rate_limited_delivery_keeps_its_slot_until_the_queue_ends() {
     let mut system = super::system().await;
@@ -106,7 +106,7 @@ async fn lost_message_is_requeued_once_overdue_by_an_hour() {
             redriven: 0
         }
     );
-    // It writes its position only when it did not reach the end.
+    // It stores its position only if it did not reach the end.
     let unused = BTreeSet::from(["write sweeper".to_owned()]);
     assert_eq!(
         unused_patterns("SweeperFunction", &system.fake.state().calls),
@@ -125,7 +125,7 @@ async fn lost_message_is_requeued_once_overdue_by_an_hour() {
             sent: 1,
             redriven: 0
         },
-        "should it get lost again"
+        "in case it is lost again"
     );
     system.run().await;
     let (row, attempts) = system.history(id).await.expect("a delivery");
@@ -179,7 +179,7 @@ async fn crashed_run_loses_and_duplicates_nothing() {
                 if call.index == n {
                     fault
                 } else {
-                    FaultPlan::Answered
+                    FaultPlan::NoFault
                 }
             });
             let (sweeper, request) = (
@@ -194,7 +194,7 @@ async fn crashed_run_loses_and_duplicates_nothing() {
                 () = crash.notified() => {}
                 _ = system.at(sweeper::handle(&sweeper, &request, deadline())) => {}
             }
-            system.fake.plan(|_| FaultPlan::Answered);
+            system.fake.plan(|_| FaultPlan::NoFault);
             sweep(&mut system, SignedDuration::from_hours(2)).await;
             system.run().await;
             let (row, attempts) = system.history(id).await.expect("a delivery");
@@ -208,7 +208,8 @@ async fn crashed_run_loses_and_duplicates_nothing() {
     }
 }
 
-/// As many deliveries that wait, in order of their events, the oldest first.
+/// Creates this many deliveries that await a retry. Their IDs are in the order of their events,
+/// oldest first.
 async fn many(system: &mut System, count: usize) -> Vec<DeliveryId> {
     let webhook = system
         .webhook(
@@ -258,7 +259,7 @@ async fn run_without_time_succeeds_and_the_next_one_continues() {
     assert_eq!((swept.overdue, swept.sent), (20, 20));
 }
 
-/// Puts every third delivery into the index that earlier releases used.
+/// Moves every third delivery to the index that earlier releases used.
 fn move_to_the_former_index(system: &System) {
     let mut state = system.fake.state();
     let rows: Vec<Value> = state
@@ -292,7 +293,7 @@ async fn walk_in_steps_visits_each_delivery_once() {
     );
     let (mut met, mut position) = (Vec::new(), Some(SweeperPosition::default()));
     while let Some(from) = position {
-        // As a run stores it, and the next one reads it.
+        // Stored and read back, as between two runs.
         system
             .at(table.set_sweeper_position(&from))
             .await

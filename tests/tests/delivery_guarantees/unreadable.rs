@@ -1,4 +1,4 @@
-//! Rows that can't be read: what is read beside them goes on.
+//! Unreadable rows do not affect the rows that are read with them.
 
 use domain::{delivery::Status, id::DeliveryId, pattern::Pattern};
 use jiff::SignedDuration;
@@ -9,7 +9,7 @@ use tests::{
     receiver::Reply,
 };
 
-/// Damages the items whose partition key begins with `prefix`, those of `request` only.
+/// Damages the items whose partition key begins with `prefix`, but only in responses to `request`.
 fn damage(system: &System, prefix: &str, field: &str, request: impl Fn(&Value) -> bool) -> usize {
     let mut state = system.fake.state();
     let found = state
@@ -104,7 +104,7 @@ async fn unreadable_row_fails_only_its_delivery() {
         assert_eq!(
             left.len(),
             1,
-            "it comes again, and is not taken for stopped or done"
+            "it is redelivered, and counts as neither stopped nor done"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Calls to AWS that fail, now and then.
+//! Calls to AWS that fail from time to time.
 
 use tests::{
     faults::{Faulty, proxy::TRANSIENT},
@@ -13,7 +13,7 @@ async fn every_event_is_delivered_while_a_fifth_of_all_calls_fail() {
     let faulty = Faulty::get().await;
     let receiver = Receiver::start();
     let webhook = faulty.stack.webhook().url(receiver.url()).create().await;
-    // New processes read the keyring.
+    // New processes have to read the keyring.
     for function in ["config-api", "delivery", "dispatch"] {
         faulty.kill(function);
     }
@@ -21,7 +21,7 @@ async fn every_event_is_delivered_while_a_fifth_of_all_calls_fail() {
 
     let published = publish_many(&faulty.stack, EVENTS as u64, 5).await;
     receiver
-        .wait_until("every event came", |got| {
+        .wait_until("every event arrived", |got| {
             counted(&published, got).len() == EVENTS
         })
         .await;

@@ -1,4 +1,4 @@
-//! Dead letters, sent back as README says.
+//! Dead letters, redriven as README describes.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use tests::{
 };
 use tokio::process::Command;
 
-/// How many get stuck on each of the three queues.
+/// Number of dead letters from each of the three queues.
 const EACH: usize = 25;
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn dead_letters_are_delivered_after_the_documented_redrive() {
         .create()
         .await;
 
-    // Retries, first attempts and events, of each function that loses a right which it needs.
+    // Retries, first attempts and events. Each function loses a right that it needs.
     let mut published = publish_many(stack, EACH as u64, EACH).await;
     let waiting = "retrying";
     receiver.wait_for(EACH).await;
@@ -52,8 +52,8 @@ async fn dead_letters_are_delivered_after_the_documented_redrive() {
         faulty.until_empty(queue).await;
     }
     let letters = faulty.count(dead).await - 1;
-    // A slow machine may need more than the second after which a message is seen again: then there
-    // are two of it.
+    // On a slow machine a message may become visible again after a second although it was
+    // processed. Then there are two copies.
     let copies = letters.checked_sub(3 * EACH).expect("all are dead");
     assert_eq!(receiver.requests().len(), EACH, "nothing was delivered");
 
@@ -67,7 +67,7 @@ async fn dead_letters_are_delivered_after_the_documented_redrive() {
     let succeeded =
         |published: &BTreeMap<String, u64>, got: &[_]| counted(published, got).len() == 3 * EACH;
     receiver
-        .wait_until("every event came", |got| succeeded(&published, got))
+        .wait_until("every event arrived", |got| succeeded(&published, got))
         .await;
     faulty.all_succeeded(&webhook, &published).await;
     assert!(
@@ -84,7 +84,7 @@ async fn dead_letters_are_delivered_after_the_documented_redrive() {
         .await;
 }
 
-/// Does what README says, on this stack; what that says.
+/// Runs the command from README on this stack. Returns its output.
 async fn redrive(faulty: &Faulty) -> String {
     let readme = std::fs::read_to_string(local::root().join("README.md")).expect("README.md");
     let mut blocks = readme

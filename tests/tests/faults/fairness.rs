@@ -1,5 +1,5 @@
-//! Endpoints that hang. Tested here, as no other delivery runs at the same time that would change what is
-//! measured.
+//! Endpoints that hang. Tested here because other concurrent deliveries would distort the
+//! measurement.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use tests::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(6);
-/// What a busy machine may take for the rest; a second time-out would be more.
+/// Tolerance for a busy machine. A second timeout would take longer.
 const TOLERANCE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn hung_endpoint_delays_others_by_at_most_one_timeout() {
     );
     assert!(
         other.requests().len() < 200,
-        "so many would have taken several timeouts"
+        "all of them would have taken several timeouts"
     );
     webhook.delete().await;
 }

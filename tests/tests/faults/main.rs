@@ -1,6 +1,6 @@
-//! The delivery promise through the whole stack while things break: processes, calls to AWS, and
-//! what lies in the dead letters by then. One binary, so that one stack does, which is not the
-//! other tests'.
+//! The delivery guarantee through the whole stack with faults: killed processes, failing calls to
+//! AWS, and dead letters. All in one binary, because they share one stack, separate from that of
+//! the other tests.
 #![cfg(target_os = "linux")]
 
 mod calls;

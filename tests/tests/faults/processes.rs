@@ -1,4 +1,4 @@
-//! Processes that are killed in mid-delivery.
+//! Processes that are killed during deliveries.
 
 use serde_json::json;
 use tests::{
@@ -8,10 +8,10 @@ use tests::{
 };
 
 const EVENTS: usize = 500;
-/// Longer than a batch takes that is well.
+/// Longer than a successful batch takes.
 const VISIBILITY: u32 = 10;
 const KILLS: usize = 10;
-/// How many calls come at least from a kill to the next one.
+/// Minimum number of requests between two kills.
 const BETWEEN: usize = 20;
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn ten_kills_lose_and_mix_up_nothing() {
 
     let kills = async {
         for _ in 0..KILLS {
-            // The next call waits for its answer, and the process with it.
+            // The next request gets no response, so its process hangs.
             receiver.set_replies([Reply::hang(), Reply::status(200)]);
             let got = receiver.wait_for(receiver.requests().len() + 1).await.len();
             assert!(faulty.kill("delivery") > 0, "a delivery process runs");
@@ -39,14 +39,17 @@ async fn ten_kills_lose_and_mix_up_nothing() {
     let (published, ()) = tokio::join!(publish_many(&faulty.stack, EVENTS as u64, 100), kills);
 
     let got = receiver
-        .wait_until("every event came", |got| {
+        .wait_until("every event arrived", |got| {
             counted(&published, got).len() == EVENTS
         })
         .await;
-    assert!(got.len() > EVENTS, "what waited for its answer came again");
+    assert!(
+        got.len() > EVENTS,
+        "requests of killed processes are repeated"
+    );
     faulty.all_succeeded(&webhook, &published).await;
     assert_eq!(faulty.count(&faulty.stack.queues().dead).await, 0);
-    // No response had another id for the same event.
+    // No response had another ID for the same event.
     let ids = counted(&published, &receiver.requests());
     assert_eq!(
         ids.keys().collect::<Vec<_>>(),

@@ -1,4 +1,4 @@
-//! Messages that get lost. Here, as a run looks at all deliveries that there are.
+//! Lost messages. Tested here because a run processes all deliveries of the stack.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The API in this process, with an admin's token.
+//! In-process API with an admin's token.
 
 use domain::{
     attempt::{Attempt, Requested},
@@ -65,7 +65,7 @@ impl Api {
         self.call("PATCH", path, &[], body).await
     }
 
-    /// Sends a POST without a body, but with its content type.
+    /// Sends a POST with a content type but without a body.
     pub(crate) async fn post_nothing(&self, path: &str) -> Response {
         let headers = [("content-type", "application/json")];
         self.call("POST", path, &headers, Value::Null).await
@@ -82,7 +82,7 @@ impl Api {
         self.client.call_with(method, &path, headers, body).await
     }
 
-    /// All entries of a list, page by page.
+    /// All entries of a list, over all pages.
     pub(crate) async fn all(&self, list: &str, limit: usize) -> Vec<Value> {
         let mut all = Vec::new();
         let mut cursor = String::new();
@@ -103,7 +103,7 @@ impl Api {
         }
     }
 
-    /// An event that was dispatched to these webhooks.
+    /// Stores an event that was dispatched to these webhooks.
     pub(crate) async fn event(
         &self,
         id: EventId,
@@ -126,7 +126,7 @@ impl Api {
         self.table.put_event(dispatched).await.expect("written")
     }
 
-    /// A delivery that failed at its only attempt.
+    /// Stores a delivery whose only attempt failed.
     pub(crate) async fn failed(&self, id: DeliveryId) -> Delivery {
         let row = failed(id);
         assert_eq!(
@@ -144,7 +144,7 @@ pub(crate) fn texts(data: &[Value], field: &str) -> Vec<String> {
         .collect()
 }
 
-/// Ids of events, the newest first: `count` of them, each `seconds` after the next.
+/// IDs of `count` events, newest first, `seconds` apart.
 pub(crate) fn ids(count: usize, seconds: i64) -> Vec<EventId> {
     let now = clock::now();
     let at = |n: usize| {

@@ -1,5 +1,5 @@
-//! No more than 1,000 webhooks get one event, whatever its type and the patterns that they ask
-//! with; and no 422 lists more than 100 problems.
+//! Limits: an event matches at most 1,000 webhooks, whatever its type and their patterns, and a 422
+//! lists at most 100 errors.
 
 use domain::id::WebhookKind;
 use platform::random;
@@ -9,7 +9,7 @@ use tests::client::Response;
 
 use crate::api::Api;
 
-/// Lets this many webhooks ask for a pattern.
+/// Subscribes this many webhooks to a pattern.
 fn subscribe(api: &Api, pattern: &str, count: usize) {
     let mut state = api.fake.state();
     for _ in 0..count {
@@ -58,7 +58,7 @@ async fn custom_types_count_webhooks_by_name_and_by_wildcard() {
     for pattern in ["c.*", "*", "c.d"] {
         webhook(&api, pattern).await.expect(422);
     }
-    // Before a type is defined, only its own definition can tell.
+    // Before a type exists, only its creation can check this.
     subscribe(&api, "e.f", 600);
     subscribe(&api, "e.*", 400);
     api.post("event-types", json!({"name": "e.f"}))

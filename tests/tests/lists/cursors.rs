@@ -1,4 +1,4 @@
-//! A cursor is good for the list that gave it, with the filters that it was given for.
+//! A cursor is valid only for the list and the filters that it was issued for.
 
 use crate::api::{Api, ids};
 

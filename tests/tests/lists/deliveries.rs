@@ -1,4 +1,4 @@
-//! Deliveries: what their lists read, and what of a long history is shown.
+//! Reads of delivery lists, and the part of a long history that is shown.
 
 use domain::id::{DeliveryId, EventId, WebhookId, WebhookKind};
 use platform::random;
@@ -35,7 +35,7 @@ fn deliveries(events: &[EventId], webhooks: &[WebhookId]) -> Vec<String> {
     events.iter().flat_map(of).collect()
 }
 
-/// How many keys a call asks for.
+/// The number of keys in a call.
 fn keys(call: &Call) -> usize {
     call.request["RequestItems"]["table"]["Keys"]
         .as_array()
@@ -144,7 +144,7 @@ async fn delivery_without_a_row_is_listed_as_pending() {
     assert_eq!(texts(&both, "status"), ["failed"]);
 }
 
-/// Puts attempts 2 to `last` beside a delivery, each answered with `body`.
+/// Stores attempts 2 to `last` of a delivery, each with the response `body`.
 fn history(api: &Api, id: DeliveryId, last: u32, body: &str) {
     let mut state = api.fake.state();
     for number in 2..=last {

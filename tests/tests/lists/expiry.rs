@@ -1,4 +1,4 @@
-//! TTL deletes late: what is past its time is not there.
+//! DynamoDB's TTL deletes late: reads treat expired items as missing.
 
 use domain::id::{DeliveryId, EventId, WebhookId};
 use jiff::SignedDuration;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Api, ids, texts};
 
-/// Lets everything that expires be past its time; how much that is.
+/// Expires every item with a TTL. Returns their number.
 fn expire(api: &Api) -> usize {
     let mut state = api.fake.state();
     let mut items: Vec<Value> = state
@@ -24,7 +24,7 @@ fn expire(api: &Api) -> usize {
     items.len()
 }
 
-/// A late retry keeps the rows of an event that is older than the retention.
+/// A late retry keeps the rows of an event that is older than the retention period.
 #[tokio::test]
 async fn row_older_than_the_retention_is_listed_and_replayed() {
     let api = Api::new().await;
@@ -93,7 +93,7 @@ async fn expired_item_is_not_found() {
     api.get(&format!("deliveries/{}", delivery.id))
         .await
         .expect(404);
-    // A new item replaces it.
+    // A new item replaces the expired one.
     let again = api.event(event, json!({"n": 2}), &[]).await;
     assert_eq!(again.event.parse().expect("an event").data, json!({"n": 2}));
     api.failed(delivery.id).await;

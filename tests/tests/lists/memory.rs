@@ -1,12 +1,12 @@
-//! The memory that a list of large events takes.
+//! Memory that a list of large events takes.
 
 use serde_json::{Value, json};
 use tests::memory::{measures, peak_mib, reset_peak};
 
 use crate::api::{Api, ids};
 
-/// Asserts that reading the list takes less than this many MiB. The fake DynamoDB's part is in the
-/// peak, too.
+/// Asserts that reading the list takes less than this many MiB, including the memory of the fake
+/// DynamoDB.
 async fn assert_takes_below(most: u64, api: &Api, list: &str, least_bytes: usize) {
     let before = peak_mib();
     reset_peak();
@@ -16,11 +16,11 @@ async fn assert_takes_below(most: u64, api: &Api, list: &str, least_bytes: usize
     assert!(page.len() > least_bytes, "{} bytes", page.len());
     assert!(
         grown < most,
-        "{grown} MiB beside {started} MiB (before: {before} MiB)"
+        "{grown} MiB on top of {started} MiB (before: {before} MiB)"
     );
 }
 
-/// 19 events of 220 KB, which as trees of values would take 7 MB each.
+/// 19 events of 220 KB, each of which takes 7 MB as parsed values.
 #[tokio::test]
 async fn list_of_large_events_takes_little_memory() {
     if !measures("memory::list_of_large_events_takes_little_memory") {
@@ -34,7 +34,7 @@ async fn list_of_large_events_takes_little_memory() {
     assert_takes_below(90, &api, "events?limit=100", 19 * 220_000).await;
 }
 
-/// 100 examples of 16 KB, which as trees of values would take 0.5 MB each.
+/// 100 examples of 16 KB, each of which takes 0.5 MB as parsed values.
 #[tokio::test]
 async fn list_of_event_types_takes_little_memory() {
     if !measures("memory::list_of_event_types_takes_little_memory") {

@@ -1,11 +1,11 @@
-//! DynamoDB's pages of 1 MB and Lambda's answers of 6 MB lose no entry.
+//! Pages lose no entry to DynamoDB's limit of 1 MB or Lambda's of 6 MB.
 
 use domain::id::EventId;
 use serde_json::{Value, json};
 
 use crate::api::{Api, ids, texts};
 
-/// Events whose data holds this text so many times, newest first.
+/// Events whose data contains this text `count` times, newest first.
 async fn events(api: &Api, text: &str, sizes: &[usize], seconds: i64) -> Vec<String> {
     let ids: Vec<EventId> = ids(sizes.len(), seconds);
     for (id, size) in ids.iter().zip(sizes) {

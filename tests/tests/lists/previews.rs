@@ -1,4 +1,4 @@
-//! Previews, tests and calls of services show no secret, and answer no question about one.
+//! Previews, tests and responses of services reveal no secret, nor whether a guess is right.
 
 use serde_json::{Value, json};
 use tests::receiver::{Receiver, Reply};
@@ -21,20 +21,20 @@ impl Api {
     }
 }
 
-/// The beginning of the secret, and another text as long.
+/// The start of the secret, and a different text of the same length.
 fn guesses(length: usize) -> (String, String) {
     let mut other = SECRET[..length].to_owned();
     other.replace_range(length - 1.., "_");
     (SECRET[..length].to_owned(), other)
 }
 
-/// An answer with `Q` in place of a text, as it is and percent-encoded.
-fn without(text: &str, answer: &str) -> String {
+/// A response with `Q` in place of a text, both as is and percent-encoded.
+fn without(text: &str, response: &str) -> String {
     let encoded = text
         .replace('/', "%2F")
         .replace('+', "%2B")
         .replace('=', "%3D");
-    answer.replace(&encoded, "Q").replace(text, "Q")
+    response.replace(&encoded, "Q").replace(text, "Q")
 }
 
 #[tokio::test]
@@ -54,29 +54,30 @@ async fn echoing_service_confirms_no_guess() {
     let path = format!("services/{}/send", service["id"].as_str().expect("an id"));
     for length in [8, 12, SECRET.len() - 1] {
         let (guess, other) = guesses(length);
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for text in [&guess, &other] {
             let request = json!({"body": {"a": text}, "headers": {"x-a": text}, "query": {"a": text}, "path": "/x"});
-            let answer = api.post(&path, request).await.expect(200);
+            let response = api.post(&path, request).await.expect(200);
             assert!(
-                !answer.to_string().contains(SECRET) && answer["body"].to_string().contains("•••"),
-                "{answer}"
+                !response.to_string().contains(SECRET)
+                    && response["body"].to_string().contains("•••"),
+                "{response}"
             );
-            let body = answer["body"].to_string();
+            let body = response["body"].to_string();
             assert!(
                 body.contains(&format!("{{\\\"a\\\":\\\"{text}\\\"}}")),
                 "{text} in {body}"
             );
-            answers.push(without(text, &body));
+            responses.push(without(text, &body));
         }
-        assert_eq!(answers[0], answers[1]);
+        assert_eq!(responses[0], responses[1]);
     }
-    // The whole secret is masked, as it must be.
-    let answer = api
+    // The whole secret is masked.
+    let response = api
         .post(&path, json!({"body": {"a": SECRET}}))
         .await
         .expect(200);
-    assert!(!answer.to_string().contains(SECRET));
+    assert!(!response.to_string().contains(SECRET));
     assert_eq!(api.post_nothing(&path).await.expect(200)["status"], 200);
 }
 
@@ -91,21 +92,21 @@ async fn preview_confirms_no_guess() {
         .await;
     for length in 4..SECRET.len() {
         let (guess, other) = guesses(length);
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for text in [&guess, &other] {
             let event = json!({"type": "ticket.created", "data": {"q": text}});
-            let mut answer = api
+            let mut response = api
                 .post(&format!("{webhook}/render"), json!({"event": event}))
                 .await
                 .expect(200);
-            let request = answer["request"].as_object_mut().expect("a request");
+            let request = response["request"].as_object_mut().expect("a request");
             assert_eq!(request["body"], format!("{{\"q\": \"{text}\"}}"));
             assert_eq!(request["headers"]["x-q"], *text);
             assert_eq!(request["headers"]["x-key"], "•••");
             request["headers"]["webhook-id"] = Value::Null;
-            answers.push(without(text, &answer.to_string()));
+            responses.push(without(text, &response.to_string()));
         }
-        assert_eq!(answers[0], answers[1]);
+        assert_eq!(responses[0], responses[1]);
     }
 }
 
@@ -116,7 +117,7 @@ async fn preview_uses_the_types_example_and_lists_missing_tags() {
         .webhook(&json!({"url": "https://example.com/hooks/{id}"}))
         .await;
     let render = format!("{webhook}/render");
-    for answer in [
+    for response in [
         api.post_nothing(&render).await,
         api.post(&render, json!({})).await,
         api.post(&render, json!({"event": {"type": "ticket.created"}}))
@@ -127,17 +128,17 @@ async fn preview_uses_the_types_example_and_lists_missing_tags() {
         )
         .await,
     ] {
-        let answer = answer.expect(200);
+        let response = response.expect(200);
         assert_eq!(
-            (&answer["request"]["url"], &answer["matched"]),
+            (&response["request"]["url"], &response["matched"]),
             (&json!("https://example.com/hooks/7315"), &json!(true))
         );
-        assert_eq!(answer["missing_tags"], json!([]));
+        assert_eq!(response["missing_tags"], json!([]));
     }
-    // Data that is given takes the example's place.
+    // Given data replaces the example.
     let event = json!({"event": {"type": "ticket.created", "data": {"a": 1}}});
-    let answer = api.post(&render, event.clone()).await.expect(200);
-    let url = answer["request"]["url"].as_str().expect("a URL");
+    let response = api.post(&render, event.clone()).await.expect(200);
+    let url = response["request"]["url"].as_str().expect("a URL");
     assert!(
         url.starts_with("https://example.com/hooks/evt_"),
         "the event's own ID: {url}"
@@ -145,19 +146,19 @@ async fn preview_uses_the_types_example_and_lists_missing_tags() {
     let by_subject = api
         .webhook(&json!({"name": "By subject", "url": "https://example.com/hooks/{subject}"}))
         .await;
-    let answer = api
+    let response = api
         .post(&format!("{by_subject}/render"), event)
         .await
         .expect(200);
     assert_eq!(
-        (&answer["request"], &answer["missing_tags"]),
+        (&response["request"], &response["missing_tags"]),
         (&Value::Null, &json!(["subject"]))
     );
-    let answer = api
+    let response = api
         .post(&render, json!({"event": {"data": 1}, "x": 1}))
         .await
         .expect(422);
-    let pointers: Vec<_> = answer["errors"]
+    let pointers: Vec<_> = response["errors"]
         .as_array()
         .expect("errors")
         .iter()
@@ -223,18 +224,18 @@ async fn preview_of_a_large_event_is_small() {
         "\u{1}".repeat(40_000),
     ] {
         let event = json!({"type": "ticket.created", "data": {"text": text}});
-        // That it fits Lambda's limit is checked for every answer.
-        let answer = api
+        // Every response is checked against Lambda's limit.
+        let response = api
             .post(&format!("{webhook}/render"), json!({"event": event}))
             .await
             .expect(200);
         assert_eq!(
             (
-                &answer["request"]["truncated"],
-                &answer["conditions"][49]["truncated"]
+                &response["request"]["truncated"],
+                &response["conditions"][49]["truncated"]
             ),
             (&json!(true), &json!(true))
         );
-        assert!(answer["request"]["body"].as_str().expect("a body").len() <= 16 * 1024);
+        assert!(response["request"]["body"].as_str().expect("a body").len() <= 16 * 1024);
     }
 }

@@ -1,4 +1,5 @@
-//! Replays: what ended in a range of time, or was missed, is queued again, 500 at a time.
+//! Replays: deliveries that ended in a time range, or missed events, are queued again, 500 per
+//! request.
 
 use std::collections::BTreeSet;
 
@@ -25,16 +26,16 @@ async fn webhook(api: &Api, fields: Value) -> WebhookId {
         .expect("an id")
 }
 
-/// All calls of a replay to its end: how many were queued by each.
+/// Calls a replay until its end. Returns the count of each call.
 async fn replay(api: &Api, webhook: WebhookId, range: &Value) -> Vec<u64> {
     let (mut counts, mut input) = (Vec::new(), range.clone());
     loop {
-        let answer = api
+        let response = api
             .post(&format!("webhooks/{webhook}/replay"), input.clone())
             .await
             .expect(202);
-        counts.push(answer["count"].as_u64().expect("a count"));
-        let Some(cursor) = answer["next_cursor"].as_str() else {
+        counts.push(response["count"].as_u64().expect("a count"));
+        let Some(cursor) = response["next_cursor"].as_str() else {
             return counts;
         };
         assert!(counts.len() < 100, "the replay does not end");
@@ -42,7 +43,7 @@ async fn replay(api: &Api, webhook: WebhookId, range: &Value) -> Vec<u64> {
     }
 }
 
-/// The events that are queued to be delivered.
+/// The events queued for delivery.
 fn queued(api: &Api) -> Vec<EventId> {
     let state = api.fake.state();
     let messages = state.queues.on(Name::Deliveries);
@@ -57,7 +58,7 @@ fn queued(api: &Api) -> Vec<EventId> {
 
 fn distinct(ids: Vec<EventId>) -> BTreeSet<EventId> {
     let (count, distinct) = (ids.len(), ids.into_iter().collect::<BTreeSet<_>>());
-    assert_eq!(distinct.len(), count, "none twice");
+    assert_eq!(distinct.len(), count, "no duplicates");
     distinct
 }
 

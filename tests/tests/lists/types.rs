@@ -1,4 +1,4 @@
-//! Event types of one's own: newest first, and the built-in ones after them.
+//! Custom event types, newest first, then the built-in ones.
 
 use jiff::SignedDuration;
 use platform::clock;
@@ -12,7 +12,7 @@ async fn custom_types_are_listed_newest_first_before_built_in_ones() {
     let built_in = texts(&api.all("event-types", 100).await, "name");
     let mut expected = Vec::new();
     let now = clock::now();
-    // Together more than a page of DynamoDB's.
+    // Together more than one page of DynamoDB.
     for n in 0..80 {
         let name = format!("{}.n{n}", ["b", "z", "a", "m"][n % 4]);
         let made = api.post(

@@ -1,4 +1,4 @@
-//! Client of the messages API, with the system behind it.
+//! Client of the messages API, and the system behind it.
 
 use domain::message::{Message, MessageRef};
 use platform::egress::Egress;
@@ -22,8 +22,8 @@ impl Api {
         Self { system, client }
     }
 
-    /// Calls the API at the system's time, with an idempotency key unless it is empty. Null stands
-    /// for no body. Returns `None` if the process ended first.
+    /// Calls the API at the system's time, with an idempotency key unless it is empty. Null sends
+    /// no body. Returns `None` if the process crashed first.
     pub(crate) async fn try_call(
         &self,
         method: &str,
@@ -51,7 +51,7 @@ impl Api {
             .expect("no crash was planned")
     }
 
-    /// Adds a provider of SMS, which is called at the receiver's path of its name.
+    /// Adds an SMS provider that is called at the receiver's path of the same name.
     pub(crate) async fn provider(&self, name: &str, fields: Value) -> Value {
         let mut body = json!({
             "name": name, "provider_id": name, "channel": "sms", "send_url": self.system.receiver.url_of(name),
@@ -81,7 +81,7 @@ impl Api {
             .expect("a message")
     }
 
-    /// The calls to this path so far.
+    /// The requests to this path so far.
     pub(crate) fn requests(&self, path: &str) -> Vec<Request> {
         self.system
             .receiver

@@ -1,4 +1,4 @@
-//! Choice of the provider, and that a channel has at most one default.
+//! Selection of the provider. A channel has at most one default.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Api, egress, sms};
 
-/// The name of the provider that a message goes through which names none; else what is wrong.
+/// The provider of a message that names none, or the error.
 async fn chosen(api: &Api) -> String {
     let mut message = sms("");
     message["provider"] = Value::Null;
@@ -20,7 +20,7 @@ async fn chosen(api: &Api) -> String {
     }
 }
 
-/// The names of the providers that say that they are the default; the channel must agree.
+/// The names of the providers shown as default. The channel's default must agree.
 async fn defaults(api: &Api) -> Vec<String> {
     let list = api
         .call("GET", "/v1/providers?channel=sms", Value::Null)
@@ -85,7 +85,7 @@ async fn default_moves_to_another_provider() {
         (chosen(&api).await.as_str(), defaults(&api).await),
         ("first", vec!["first".to_owned()])
     );
-    // A change of something else leaves it where it is.
+    // Other changes don't affect the default.
     patch(&api, &second, json!({"provider_id": "other"})).await;
     patch(&api, &first, json!({"name": "renamed"})).await;
     assert_eq!(
@@ -115,7 +115,7 @@ async fn default_moves_to_another_provider() {
     let lost = log["data"].as_array().expect("data").iter();
     let lost = lost
         .filter(|entry| entry["changes"] == json!(["default"]) && entry["resource"] == first["id"]);
-    // First the second one took it, then the first got it back; later it gave it up.
+    // The second one took it, the first took it back, and finally gave it up.
     assert_eq!(lost.count(), 3);
 }
 

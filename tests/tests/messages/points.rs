@@ -1,6 +1,6 @@
-//! A crash or fault at every point between the request and the last event: at each call to AWS and to
-//! the provider, before and after it takes effect; and a duplicate of each message.
-//! The client repeats its request with the same key until it gets a response.
+//! A crash or fault at every point between the request and the last event: at each call to AWS and
+//! to the provider, before and after it takes effect, and a duplicate of each message. The client
+//! repeats its request with the same key until it gets a response.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +14,12 @@ use tests::{
 
 use crate::api::{Api, egress, sms};
 
-/// What the provider does, and how it has to end.
+/// The provider's responses, and the expected end.
 #[derive(Debug, Clone, Copy)]
 struct Case {
-    /// By the seconds since the request.
-    answers: fn(i64) -> u16,
-    /// Whether the provider reports the delivery of what was sent.
+    /// Status by the seconds since the request.
+    responses: fn(i64) -> u16,
+    /// Whether the provider reports that it delivered the message.
     reports: bool,
     attempts: usize,
     history: &'static [Status],
@@ -27,33 +27,32 @@ struct Case {
 
 const CASES: [Case; 4] = [
     Case {
-        answers: |_| 200,
+        responses: |_| 200,
         reports: false,
         attempts: 1,
         history: &[Status::Queued, Status::Sent],
     },
     Case {
-        answers: |_| 200,
+        responses: |_| 200,
         reports: true,
         attempts: 1,
         history: &[Status::Queued, Status::Sent, Status::Delivered],
     },
     Case {
-        answers: |seconds| if seconds < 1_500 { 500 } else { 200 },
+        responses: |seconds| if seconds < 1_500 { 500 } else { 200 },
         reports: false,
         attempts: 4,
         history: &[Status::Queued, Status::Sent],
     },
     Case {
-        answers: |_| 500,
+        responses: |_| 500,
         reports: false,
         attempts: 4,
         history: &[Status::Queued, Status::Failed],
     },
 ];
 
-/// What breaks, and when: at the n-th call to AWS or to the provider, or a copy of the n-th
-/// message.
+/// A break: at the n-th call to AWS or to the provider, or a copy of the n-th message.
 #[derive(Debug, Clone)]
 enum Break {
     Aws(usize, FaultPlan),
@@ -61,14 +60,14 @@ enum Break {
     Copy(usize),
 }
 
-/// How much of each there was.
+/// The number of possible breaks of each kind.
 struct Points {
     aws: Vec<String>,
     requests: usize,
     sent: usize,
 }
 
-/// Lets the case run to its end through this break, and checks that end.
+/// Runs the case to its end with this break, and checks the end.
 async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
     let mut api = Api::new(egress).await;
     let provider = api.provider("provider", json!({})).await;
@@ -88,7 +87,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
         count += 1;
         match &broken {
             Some((n, reply)) if *n == count - 1 => reply.clone(),
-            _ => Reply::status((case.answers)(request.at.duration_since(began).as_secs())),
+            _ => Reply::status((case.responses)(request.at.duration_since(began).as_secs())),
         }
     });
     api.system.begin_count();
@@ -99,7 +98,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
     };
     let plan = move |call: &Call| match broken {
         Some((n, fault)) if n == call.index => fault,
-        _ => FaultPlan::Answered,
+        _ => FaultPlan::NoFault,
     };
     api.system.fake.plan(plan);
     let mut id = None;
@@ -112,7 +111,7 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
             break;
         }
     }
-    let id = id.expect("an answer");
+    let id = id.expect("a response");
     let (mut reported, mut copied) = (!case.reports, false);
     loop {
         if let Some(Break::Copy(n)) = point
@@ -127,8 +126,8 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
         if api.system.step().await.is_none() {
             break;
         }
-        // These calls are not ours.
-        api.system.fake.plan(|_| FaultPlan::Answered);
+        // The test's own calls are not broken.
+        api.system.fake.plan(|_| FaultPlan::NoFault);
         if !reported && api.message(id.parse().expect("an id")).await.status == Status::Sent {
             reported = true;
             let report = json!({
@@ -138,13 +137,13 @@ async fn run(case: Case, egress: &Egress, point: Option<&Break>) -> Points {
                 "provider": provider["id"],
                 "received_at": api.system.time(),
             });
-            // Twice, as providers do.
+            // Twice, because providers repeat reports.
             api.system.put(Name::Deliveries, report.to_string()).await;
             api.system.put(Name::Deliveries, report.to_string()).await;
         }
         api.system.fake.plan(plan);
     }
-    api.system.fake.plan(|_| FaultPlan::Answered);
+    api.system.fake.plan(|_| FaultPlan::NoFault);
     check(case, &api, &id, usize::from(point.is_some())).await;
     let state = api.system.fake.state();
     Points {
@@ -192,7 +191,7 @@ async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
         .iter()
         .map(|attempt| attempt.number)
         .collect();
-    // An attempt whose time passes while a message comes again is left out.
+    // An attempt may be skipped if its time passes while a message is redelivered.
     let fewest = case.attempts.saturating_sub(breaks).max(1);
     assert!(
         (fewest..=case.attempts).contains(&numbers.len()),
@@ -216,7 +215,7 @@ async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
         "one id for the provider"
     );
 
-    // However often an event is sent, it has one id, and leads to one delivery.
+    // However often an event is emitted, it has one ID and leads to one delivery.
     let events: BTreeMap<String, String> = message
         .events()
         .into_iter()
@@ -247,7 +246,7 @@ async fn check(case: Case, api: &Api, id: &str, breaks: usize) {
     assert_eq!(heard, events.into_keys().collect());
 }
 
-/// Says at which break an assertion failed.
+/// Prints the break if an assertion fails.
 struct Context(Option<Break>);
 
 impl Drop for Context {

@@ -1,4 +1,4 @@
-//! What retries of messages come to, and how long anything takes.
+//! Timing of retries of messages, and the maximum duration of sending.
 
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,7 @@ async fn message_fails_after_an_hour_of_retries() {
     assert_eq!(
         event["data"]["metadata"],
         json!({"n": 1e300}),
-        "what DynamoDB's numbers can't hold"
+        "what DynamoDB's numbers can't represent"
     );
     let shown = api
         .call("GET", &format!("/v1/messages/{id}"), Value::Null)
@@ -168,7 +168,7 @@ async fn attempts_of_a_batch_run_concurrently() {
 
 #[tokio::test]
 async fn early_report_is_retried_for_15_minutes() {
-    // Attempts come after 0 s, 5 s, 5 min and 30 min.
+    // Attempts are made after 0 s, 5 s, 5 min and 30 min.
     for (known_after, status) in [(200, Status::Delivered), (1_000, Status::Sent)] {
         let mut api = Api::new(&egress()).await;
         let provider = api

@@ -1,5 +1,5 @@
-//! Calls of third parties: one delivery becomes one event, wherever a call ends; and what a call
-//! costs.
+//! Requests of third parties: one delivery becomes one event wherever a request crashes, and
+//! requests have a fixed cost.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use tests::fake::{
 
 use crate::inbound::{InboundFixture, user};
 
-/// A fake failure that the SDK does not repeat.
+/// A failure that the SDK does not retry.
 const FAILS: FaultPlan = FaultPlan::Fails("ResourceNotFoundException");
 
 impl InboundFixture {
@@ -84,11 +84,11 @@ async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
         if call.index == n {
             fault
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     let first = fixture.call(&request).await;
-    fixture.system.fake.plan(|_| FaultPlan::Answered);
+    fixture.system.fake.plan(|_| FaultPlan::NoFault);
     let begun = fixture.sent().len();
 
     fixture.later(SignedDuration::from_secs(1));
@@ -102,9 +102,9 @@ async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
     let sent = fixture.sent();
     assert!(
         sent.iter().all(|sent| *sent == id),
-        "{context}: {sent:?}, answered with {id}"
+        "{context}: {sent:?}, but the response is {id}"
     );
-    // The second call sends it unless the first one marked its claim.
+    // The second request sends it unless the first one completed its claim.
     assert!(
         (1..=2).contains(&sent.len()) && sent.len() <= begun + 1,
         "{context}: {sent:?}"
@@ -116,7 +116,7 @@ async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
 
     fixture.system.run().await;
     let requests = fixture.system.receiver.requests();
-    // A message too many may cost a call too many, under the same id.
+    // A duplicate message may cost a duplicate request, under the same ID.
     assert!(
         (1..=sent.len()).contains(&requests.len()),
         "{context}: {requests:?}"
@@ -151,22 +151,22 @@ async fn call_is_deduplicated_for_a_day() {
     assert_eq!(fixture.sent(), [first, second]);
 }
 
-/// Both find no claim, one of them makes it, and both answer with its event.
+/// Both find no claim, one of them creates it, and both return its event's ID.
 #[tokio::test]
 async fn concurrent_duplicate_calls_are_one_event() {
     let fixture = InboundFixture::new().await;
     let request = fixture.request("d-1");
     let apps = [(); 2].map(|()| inbound(&fixture.system.fake));
-    let answers = fixture.system.at(async {
+    let responses = fixture.system.at(async {
         tokio::join!(
             inbound::handle(&apps[0], &request),
             inbound::handle(&apps[1], &request)
         )
     });
-    let (one, other) = answers.await;
+    let (one, other) = responses.await;
     assert_eq!(
-        one.expect("an answer").body(),
-        other.expect("an answer").body()
+        one.expect("a response").body(),
+        other.expect("a response").body()
     );
     let sent: BTreeSet<String> = fixture.sent().into_iter().collect();
     assert_eq!(sent.len(), 1);
@@ -195,7 +195,7 @@ async fn captured_call_is_a_duplicate_whatever_its_unsigned_parts() {
             .insert(name, HeaderValue::try_from(value).expect("a value"));
         assert_eq!(fixture.accepted(&again).await, first, "{name}");
     }
-    // Nor does one call take the id of another away.
+    // Nor can one request take over the ID of another.
     let mut other = fixture.request("d-3");
     other
         .headers_mut()
@@ -205,7 +205,10 @@ async fn captured_call_is_a_duplicate_whatever_its_unsigned_parts() {
         .headers_mut()
         .insert("x-github-delivery", HeaderValue::from_static("d-1"));
     let third = fixture.accepted(&other).await;
-    assert_eq!(third, first, "the id beside the signature is one as well");
+    assert_eq!(
+        third, first,
+        "the unsigned ID identifies the delivery as well"
+    );
     let other = fixture.request("d-2");
     assert_ne!(fixture.accepted(&other).await, first);
     assert_eq!(fixture.sent().len(), 3);
@@ -217,12 +220,15 @@ async fn head_and_options_publish_nothing() {
     for method in [Method::HEAD, Method::OPTIONS] {
         let mut request = fixture.request("d-1");
         *request.method_mut() = method;
-        let answer = fixture
+        let response = fixture
             .system
             .at(inbound::handle(&inbound(&fixture.system.fake), &request))
             .await
-            .expect("an answer");
-        assert_eq!((answer.status(), answer.body().len()), (StatusCode::OK, 0));
+            .expect("a response");
+        assert_eq!(
+            (response.status(), response.body().len()),
+            (StatusCode::OK, 0)
+        );
         *request.uri_mut() = request
             .uri()
             .to_string()
@@ -260,7 +266,7 @@ async fn call_costs_the_expected_operations() {
         (202, words("BatchGetItem PutItem GetItem"))
     );
 
-    // What is refused costs no more than it takes to know it.
+    // A rejected request costs only the reads that its rejection requires.
     let mut unsigned = fixture.request("d-2");
     unsigned
         .headers_mut()
@@ -282,7 +288,7 @@ async fn call_costs_the_expected_operations() {
     *large.body_mut() = Body::from("x".repeat(256 * 1024 + 1));
     assert_eq!(fixture.cost(&large).await, (413, words("")));
 
-    // The key names its first user: of another one it takes a read more.
+    // The key names its first user. Another user takes one more read.
     fixture.system.user(user('B')).await;
     fixture.system.hand_over(&fixture.stored, user('B')).await;
     let handed = fixture.request("d-3");

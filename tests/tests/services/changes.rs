@@ -1,5 +1,5 @@
-//! Accounts that change, or go, while a token is fetched for them; and the refresh tokens that
-//! outlive it.
+//! Accounts that are changed or deleted while a token is fetched for them, and the refresh tokens
+//! that outlive the change.
 
 use std::{future::Future, time::Duration};
 
@@ -12,8 +12,8 @@ use crate::oauth::{OAuthFixture, Process, token};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A call whose token is fetched while something else happens; the issuer's first answer is held
-/// until then.
+/// Calls a service and runs `work` while its token is fetched. The authorization server's first
+/// response is held until then.
 async fn while_fetching<T>(fixture: &OAuthFixture, work: impl Future<Output = T>) -> (u16, T) {
     let process = fixture.process().await;
     let concurrent = async {
@@ -21,7 +21,7 @@ async fn while_fetching<T>(fixture: &OAuthFixture, work: impl Future<Output = T>
         work.await
     };
     let (result, done) = tokio::join!(fixture.call(&process, TIMEOUT), concurrent);
-    (result.expect("an answer"), done)
+    (result.expect("a response"), done)
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn token_for_former_settings_is_not_used_under_new_ones() {
             .await;
         let waiting = fixture.call_with(&next, &changed, fixture.system.time(), TIMEOUT);
         let (status, ()) = tokio::join!(waiting, async { fixture.issuer.release() });
-        assert_eq!(status.expect("an answer"), 200);
+        assert_eq!(status.expect("a response"), 200);
         changed
     };
     let (status, changed) = while_fetching(&fixture, work).await;
@@ -50,13 +50,13 @@ async fn token_for_former_settings_is_not_used_under_new_ones() {
         )
     );
 
-    // Who still has the former settings reads them again; nothing is fetched for those any more.
+    // A caller with the previous settings reads them again. No token is fetched for those any more.
     let result = fixture.call(&former, TIMEOUT).await;
     assert!(matches!(result, Err(ConnectError::Table(_))), "{result:?}");
     let again = fixture
         .call_with(&next, &changed, fixture.system.time(), TIMEOUT)
         .await;
-    assert_eq!((again.expect("an answer"), fixture.asked()), (200, 2));
+    assert_eq!((again.expect("a response"), fixture.asked()), (200, 2));
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn renamed_account_keeps_its_token() {
     let other = fixture
         .call_with(&next, &renamed, fixture.system.time(), TIMEOUT)
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!((status, other, fixture.asked()), (200, 200, 1));
 }
 

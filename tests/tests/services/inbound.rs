@@ -1,4 +1,4 @@
-//! A service of the kind `github`, and the function that takes its calls.
+//! A service with the verification `github`, and the inbound function.
 
 use domain::{id::UserId, inbound::Key};
 use hmac::{Hmac, KeyInit, Mac};
@@ -14,7 +14,7 @@ use tests::fake::{
 
 const SECRET: &str = "It's a Secret to Everybody";
 
-/// The service with its system.
+/// The service and its system.
 pub(crate) struct InboundFixture {
     pub(crate) system: System,
     pub(crate) stored: StoredService,
@@ -49,7 +49,7 @@ impl InboundFixture {
         }
     }
 
-    /// A signed call; `delivery` says which one it is, in its body and beside it.
+    /// A signed request. `delivery` identifies it, in its body and in a header.
     pub(crate) fn request(&self, delivery: &str) -> Request {
         let body = json!({"action": "opened", "number": delivery}).to_string();
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key");
@@ -69,34 +69,34 @@ impl InboundFixture {
             .expect("a request")
     }
 
-    /// Makes a call, and returns status and answer. `None` when the process ends on the way; then
-    /// there is a new one.
+    /// Sends a request. Returns status and response; `None` if the process crashes, which starts a
+    /// new one.
     pub(crate) async fn call(&mut self, request: &Request) -> Option<(u16, Value)> {
         let crash = self.system.fake.crash();
-        let answer = tokio::select! {
+        let response = tokio::select! {
             biased;
             () = crash.notified() => None,
-            answer = self.system.at(inbound::handle(&self.app, request)) => Some(answer.expect("an answer")),
+            response = self.system.at(inbound::handle(&self.app, request)) => Some(response.expect("a response")),
         };
-        if answer.is_none() {
+        if response.is_none() {
             self.app = inbound(&self.system.fake);
         }
-        answer.map(|answer| {
+        response.map(|response| {
             (
-                answer.status().as_u16(),
-                serde_json::from_slice(answer.body()).expect("JSON"),
+                response.status().as_u16(),
+                serde_json::from_slice(response.body()).expect("JSON"),
             )
         })
     }
 
-    /// Makes a call that is accepted, and returns the event's id.
+    /// Sends a request that is accepted. Returns the event's ID.
     pub(crate) async fn accepted(&mut self, request: &Request) -> String {
         let (status, body) = self.call(request).await.expect("no crash");
         assert_eq!(status, 202, "{body}");
         body["id"].as_str().expect("an id").to_owned()
     }
 
-    /// The ids of the events that were queued so far, in order.
+    /// The IDs of the queued events so far, in order.
     pub(crate) fn sent(&self) -> Vec<String> {
         let state = self.system.fake.state();
         let events = state
@@ -121,7 +121,7 @@ impl InboundFixture {
             .collect()
     }
 
-    /// What a call costs, in operations, in a process that is warm.
+    /// The operations of a request in a warm process.
     pub(crate) async fn cost(&mut self, request: &Request) -> (u16, Vec<String>) {
         self.system.begin_count();
         let (status, _) = self.call(request).await.expect("no crash");

@@ -1,4 +1,5 @@
-//! Leases on fetching a token: when a process dies with one, others wait until the lease ends, and no longer.
+//! Leases on fetching a token: if the holder's process crashes, others wait until the lease ends,
+//! and no longer.
 
 use std::time::Duration;
 
@@ -11,20 +12,20 @@ use tests::{
 
 use crate::oauth::{OAuthFixture, token};
 
-/// More than a fetch may take.
+/// Longer than fetching a token may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// The timeout of requests that are expected to run out of time: enough to begin a fetch.
+/// The timeout of requests that are expected to time out: enough to begin fetching a token.
 const SHORT: Duration = Duration::from_millis(800);
-/// The calls of one who fetches a token.
+/// The calls of the caller that fetches a token.
 const CALLS: [&str; 3] = ["GetItem", "TransactWriteItems", "TransactWriteItems"];
 
-/// When a lease that is taken at the system's time ends: a fetch takes 10 s, and what follows on it
-/// 25 s.
+/// The end of a lease acquired at the system's time: 10 s for fetching the token and 25 s for the
+/// rest.
 fn end(fixture: &OAuthFixture) -> Timestamp {
     fixture.system.time() + SignedDuration::from_secs(10 + 25)
 }
 
-/// While the lease holds, others wait for it; from its end on, one of them fetches.
+/// Until the lease ends, others wait. After that, one of them fetches a token.
 async fn is_waited_for(fixture: &mut OAuthFixture, end: Timestamp, context: &str) {
     let asked = fixture.asked();
     fixture.issuer.set_reply(token("second"));
@@ -44,7 +45,7 @@ async fn is_waited_for(fixture: &mut OAuthFixture, end: Timestamp, context: &str
     fixture.system.set_time(end);
     let process = fixture.process().await;
     assert_eq!(
-        fixture.call(&process, TIMEOUT).await.expect("an answer"),
+        fixture.call(&process, TIMEOUT).await.expect("a response"),
         200,
         "{context}"
     );
@@ -63,18 +64,18 @@ async fn dead_lease_holder_blocks_until_the_lease_ends() {
             let mut fixture = OAuthFixture::new(Receiver::replying([token("first")])).await;
             assert!(
                 fixture.call_broken(n, fault, TIMEOUT).await.is_none(),
-                "{context}: it ends on the way"
+                "{context}: the process crashes"
             );
             match (n, fault) {
                 (1, FaultPlan::CrashAfter) | (2, FaultPlan::CrashBefore) => {
                     let end = end(&fixture);
                     is_waited_for(&mut fixture, end, &context).await;
                 }
-                // Before it had the lease, and after it gave it back, no other request waits.
+                // Before it acquired the lease or after it returned it: no other request waits.
                 _ => {
                     let process = fixture.process().await;
                     assert_eq!(
-                        fixture.call(&process, TIMEOUT).await.expect("an answer"),
+                        fixture.call(&process, TIMEOUT).await.expect("a response"),
                         200,
                         "{context}"
                     );
@@ -98,11 +99,11 @@ async fn lease_holder_that_dies_during_its_request_blocks_until_the_lease_ends()
         _ = fixture.issuer.wait_for(1) => {}
     }
     let end = end(&fixture);
-    is_waited_for(&mut fixture, end, "it asked").await;
+    is_waited_for(&mut fixture, end, "crash while fetching").await;
 }
 
-/// The SDK repeats a call whose answer was lost, and the token's write is tried once more whatever
-/// it failed on.
+/// The SDK retries a call whose response was lost, and the write of the token is retried once after
+/// any error.
 #[tokio::test]
 async fn retried_calls_do_not_wait_for_their_own_lease() {
     let lost = CALLS
@@ -128,7 +129,7 @@ async fn retried_calls_do_not_wait_for_their_own_lease() {
         );
         let process = fixture.process().await;
         assert_eq!(
-            fixture.call(&process, TIMEOUT).await.expect("an answer"),
+            fixture.call(&process, TIMEOUT).await.expect("a response"),
             200,
             "{context}"
         );
@@ -140,8 +141,8 @@ async fn retried_calls_do_not_wait_for_their_own_lease() {
     }
 }
 
-/// The holder comes back after its lease: what it got serves its own call, and what others have
-/// fetched since stays.
+/// A holder that finishes after its lease uses its own token and keeps the one that others have
+/// stored since.
 #[tokio::test]
 async fn late_lease_holder_changes_nothing() {
     let fixture =
@@ -157,17 +158,17 @@ async fn late_lease_holder_changes_nothing() {
         let status = fixture
             .call_with(&other, &fixture.account, end, TIMEOUT)
             .await
-            .expect("an answer");
+            .expect("a response");
         fixture.issuer.release();
         status
     };
     let (of_late, of_other) = tokio::join!(fixture.call(&late, TIMEOUT), concurrent);
-    assert_eq!((of_late.expect("an answer"), of_other), (200, 200));
+    assert_eq!((of_late.expect("a response"), of_other), (200, 200));
     assert_eq!(
         fixture
             .call_with(&third, &fixture.account, end, TIMEOUT)
             .await
-            .expect("an answer"),
+            .expect("a response"),
         200
     );
     assert_eq!(

@@ -28,7 +28,7 @@ use tests::{
     receiver::{Receiver, Reply, Request},
 };
 
-/// A function that makes calls. Nothing is shared with another one but the table.
+/// A process that makes calls. Processes share only the table.
 pub(crate) struct Process {
     table: Table,
     keys: KeyringCache,
@@ -47,7 +47,7 @@ fn entry(account: &Account) -> Entry {
     audit::entry(Actor::System, "account.changed", &account.id, Vec::new())
 }
 
-/// The account's document, with these fields of its authorization in place of others.
+/// The account's document with these fields of its authorization replaced.
 fn settings(mut document: Value, fields: &Value) -> Settings {
     let authorization = document["authorization"]
         .as_object_mut()
@@ -56,7 +56,7 @@ fn settings(mut document: Value, fields: &Value) -> Settings {
     Settings::parse(document, &allow()).expect("settings")
 }
 
-/// A token that lasts for an hour, of which the last minute is not used.
+/// A token that is valid for an hour. Its last minute is not used.
 pub(crate) fn token(access: &str) -> Reply {
     Reply::status(200).body(
         json!({"access_token": access, "token_type": "Bearer", "expires_in": 3600}).to_string(),
@@ -68,7 +68,7 @@ impl OAuthFixture {
         Self::with(issuer, &json!({"grant_type": "client_credentials"})).await
     }
 
-    /// With these fields of the account's authorization.
+    /// Starts with these fields of the account's authorization replaced.
     pub(crate) async fn with(issuer: Receiver, fields: &Value) -> Self {
         let system = System::new(&Egress::new(allow())).await;
         let authorization = json!({
@@ -94,7 +94,7 @@ impl OAuthFixture {
         }
     }
 
-    /// A new process. It knows the keyring, so that its calls are those about tokens.
+    /// A new process. It has read the keyring, so that its calls are only those about tokens.
     pub(crate) async fn process(&self) -> Process {
         let clients = Clients::new(&self.system.fake);
         let keys = clients.keys();
@@ -106,7 +106,7 @@ impl OAuthFixture {
         }
     }
 
-    /// The account as an admin changed it: its name, and these fields of its authorization.
+    /// Changes the account's name and these fields of its authorization, as an admin does.
     pub(crate) async fn change(&self, before: &Account, name: &str, fields: &Value) -> Account {
         let mut document = Value::Object(before.settings.to_map(Reveal::Full));
         document["name"] = json!(name);
@@ -134,7 +134,7 @@ impl OAuthFixture {
             .expect("deleted");
     }
 
-    /// A call by a process that may take this long: the status, or why there is none.
+    /// Makes a call in a process with this timeout. Returns the status or the error.
     pub(crate) async fn call(
         &self,
         process: &Process,
@@ -144,7 +144,7 @@ impl OAuthFixture {
             .await
     }
 
-    /// The same by a process that has read the account as it is here, and at another time.
+    /// Like [`Self::call`], for a process that read the account in this state, and at another time.
     pub(crate) async fn call_with(
         &self,
         process: &Process,
@@ -167,11 +167,11 @@ impl OAuthFixture {
             limit: 1024,
         };
         let answered = Box::pin(clock::at(time, service_client::call(tokens, account, call))).await;
-        answered.map(|Authorized { answer, .. }| answer.status.as_u16())
+        answered.map(|Authorized { response, .. }| response.status.as_u16())
     }
 
-    /// A call by a new process whose `n`th operation meets this fault. Where the process ends there
-    /// is nothing.
+    /// Makes a call in a new process whose `n`th operation has this fault. Returns `None` if the
+    /// process crashes.
     pub(crate) async fn call_broken(
         &self,
         n: usize,
@@ -184,7 +184,7 @@ impl OAuthFixture {
             if call.index == n {
                 fault
             } else {
-                FaultPlan::Answered
+                FaultPlan::NoFault
             }
         });
         let crash = self.system.fake.crash();
@@ -193,7 +193,7 @@ impl OAuthFixture {
             () = crash.notified() => None,
             result = self.call(&process, timeout) => Some(result),
         };
-        self.system.fake.plan(|_| FaultPlan::Answered);
+        self.system.fake.plan(|_| FaultPlan::NoFault);
         result
     }
 
@@ -203,7 +203,7 @@ impl OAuthFixture {
         self.server.requests().iter().map(authorization).collect()
     }
 
-    /// How often a token was asked for.
+    /// The number of token requests.
     pub(crate) fn asked(&self) -> usize {
         self.issuer.requests().len()
     }

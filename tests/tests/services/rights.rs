@@ -1,5 +1,5 @@
-//! The rights of the functions that meet third parties: the template gives what their code takes,
-//! and no more.
+//! IAM rights of the functions that communicate with third parties: the template grants exactly
+//! what the code needs.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ async fn inbound_uses_exactly_the_rights_of_its_role() {
         fixture.accepted(&request).await,
         fixture.accepted(&request).await
     );
-    // A provider's report goes another way.
+    // A provider's report uses other keys.
     let key = provider.key.as_ref().expect("a key").expose();
     let report = http::Request::post(format!("{PUBLIC_URL}/in/{key}"))
         .header("content-type", "application/json");
@@ -45,8 +45,8 @@ async fn inbound_uses_exactly_the_rights_of_its_role() {
     assert_eq!(unused_patterns("InboundFunction", &calls), BTreeSet::new());
 }
 
-/// A webhook that sends to a connected service, with a token; fails, loses an answer, and is gone
-/// at last.
+/// A webhook that sends to a connected service with a token: it fails, loses a response, and
+/// finally responds with 410.
 #[tokio::test]
 async fn delivery_uses_exactly_the_rights_of_its_role() {
     let issuer = Receiver::replying([token("first")]);
@@ -82,7 +82,8 @@ async fn delivery_uses_exactly_the_rights_of_its_role() {
         .await;
     system.restart();
 
-    // The process ends before what follows the second attempt, so that its message comes again.
+    // The process crashes before the follow-up of the second attempt, so that its message is
+    // redelivered.
     let mut retries = 0;
     system.fake.plan(move |call| {
         retries += usize::from(
@@ -91,7 +92,7 @@ async fn delivery_uses_exactly_the_rights_of_its_role() {
         if retries == 2 {
             FaultPlan::CrashBefore
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     let (mut calls, mut of_dispatch): (Vec<Call>, Vec<Call>) = (Vec::new(), Vec::new());
@@ -107,11 +108,12 @@ async fn delivery_uses_exactly_the_rights_of_its_role() {
         };
         of_function.append(&mut system.fake.state().calls);
         if system.crashes == 1 {
-            system.fake.plan(|_| FaultPlan::Answered);
+            system.fake.plan(|_| FaultPlan::NoFault);
         }
     }
     assert_eq!((system.crashes, system.receiver.requests().len()), (1, 3));
-    // Lambda takes the first three on the function's behalf; no message is handed back here.
+    // Lambda uses the first three on the function's behalf. No message is returned to the queue
+    // here.
     let consumed = [
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
@@ -123,7 +125,7 @@ async fn delivery_uses_exactly_the_rights_of_its_role() {
         .filter(|(action, _)| !consumed.contains(&&**action))
         .collect();
     assert_eq!(taken(&calls), made);
-    // Sending messages is tested elsewhere.
+    // Other tests send messages.
     let of_messages = [
         "read calls#*",
         "read messages#*",
@@ -135,7 +137,7 @@ async fn delivery_uses_exactly_the_rights_of_its_role() {
     ];
     let unused: BTreeSet<String> = of_messages.map(str::to_owned).into();
     assert_eq!(unused_patterns("DeliveryFunction", &calls), unused);
-    // It reads an event only when that comes again.
+    // Dispatch reads an event only if its message is redelivered.
     let unused = BTreeSet::from(["read events#*".to_owned()]);
     assert_eq!(unused_patterns("DispatchFunction", &of_dispatch), unused);
 }

@@ -1,5 +1,5 @@
-//! Access tokens: asked for once for many callers, in whatever process, and used until they end or
-//! are refused.
+//! Access tokens: requested once for concurrent callers in all processes, and used until they
+//! expire or are rejected.
 
 use std::{iter::repeat_n, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::oauth::{OAuthFixture, Process, token};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Ten calls at once, by five processes.
+/// Makes ten concurrent calls in five processes.
 async fn ten(fixture: &OAuthFixture) -> Vec<Result<u16, String>> {
     let processes: Vec<Process> = join_all((0..5).map(|_| fixture.process())).await;
     let calls = (0..10).map(|n| fixture.call(&processes[n / 2], TIMEOUT));
@@ -40,7 +40,7 @@ async fn token_request_carries_the_hops_of_its_call() {
     let fixture = OAuthFixture::new(Receiver::replying([token("first")])).await;
     let process = fixture.process().await;
     assert_eq!(
-        fixture.call(&process, TIMEOUT).await.expect("an answer"),
+        fixture.call(&process, TIMEOUT).await.expect("a response"),
         200
     );
     assert_eq!(fixture.issuer.requests()[0].header("tieline-hops"), "2");
@@ -90,7 +90,7 @@ async fn token_rejected_by_the_service_is_replaced_once() {
     ]))
     .await;
     assert_eq!(ten(&fixture).await, vec![Ok(200); 10]);
-    // Of the next ten calls, all are refused; when they come again, none is.
+    // All of the next ten calls are rejected; their repeats are not.
     fixture
         .server
         .set_replies(repeat_n(Reply::status(401), 10).chain([Reply::status(200)]));
@@ -104,11 +104,11 @@ async fn token_rejected_by_the_service_is_replaced_once() {
             &*vec!["Bearer second".to_owned(); 10]
         )
     );
-    // The service has the last word, after one more token.
+    // After one new token, the service's response is returned.
     fixture.server.set_reply(Reply::status(401));
     let process = fixture.process().await;
     assert_eq!(
-        fixture.call(&process, TIMEOUT).await.expect("an answer"),
+        fixture.call(&process, TIMEOUT).await.expect("a response"),
         401
     );
     assert_eq!(
@@ -145,7 +145,7 @@ async fn one_time_refresh_token_survives_a_response_without_a_token() {
         assert_eq!(error.to_string(), format!("no access token: {reason}"));
     }
     assert_eq!(
-        fixture.call(&process, TIMEOUT).await.expect("an answer"),
+        fixture.call(&process, TIMEOUT).await.expect("a response"),
         200
     );
     assert_eq!(fixture.bearers(), ["Bearer late"]);

@@ -1,5 +1,5 @@
-//! One invocation of a function: a process works on a batch until it is done, out of time, or ended
-//! by a fault.
+//! One invocation of a function: a process works on a batch until it is done, out of time, or
+//! crashed by a fault.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,19 +20,19 @@ use super::{
 /// A process that works on batches.
 pub(super) type Process = Box<(dispatch::App, delivery::App)>;
 
-/// How long a function may take, as the template has it.
+/// The functions' timeout in the template.
 const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How a process's clock is wrong: it is off by one amount, and later in the invocation by another.
+/// The error of a process's clock: one offset, and later in the invocation another.
 #[derive(Clone, Copy)]
 pub(super) struct ClockError {
     pub(super) first: SignedDuration,
     pub(super) then: SignedDuration,
-    /// When it is corrected from the one to the other.
+    /// When the offset changes.
     pub(super) after: Duration,
 }
 
-/// Works on a batch, by a clock that is wrong.
+/// Works on a batch with this clock error.
 pub(super) async fn work(
     history: History,
     process: Process,
@@ -56,31 +56,31 @@ pub(super) async fn work(
         FUNCTION_TIMEOUT,
         clock::jumping(clock::now() + clock_error.first, jump, handled),
     );
-    let answer = RUNNING.scope(Arc::clone(&running), async {
+    let response = RUNNING.scope(Arc::clone(&running), async {
         tokio::select! {
             biased;
             () = running.crash.notified() => Ok(None),
-            answer = handled => answer.map(Some),
+            response = handled => response.map(Some),
         }
     });
-    let answer = Box::pin(answer).await;
-    let (in_time, answer) = (answer.is_ok(), answer.unwrap_or_default());
+    let response = Box::pin(response).await;
+    let (in_time, response) = (response.is_ok(), response.unwrap_or_default());
     let faults = {
         let mut records = history.records();
         let work = &mut records.work[running.number];
-        // A process that takes too long was slowed down.
-        work.faults += usize::from(answer.is_none());
+        // A process that exceeds its timeout was slowed down by a fault.
+        work.faults += usize::from(response.is_none());
         work.faults
     };
-    let process = answer.map(|answer| {
-        let failed = answer
+    let process = response.map(|response| {
+        let failed = response
             .batch_item_failures
             .into_iter()
             .map(|failure| failure.item_identifier)
             .collect();
         (process, failed)
     });
-    // The next batch is not asked for at the same moment.
+    // Batches are not received at the same instant.
     sleep(Duration::from_millis(between(1, 5))).await;
     Done::Batch {
         queue,

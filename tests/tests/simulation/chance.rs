@@ -1,5 +1,4 @@
-//! What is left to chance: drawn from the seed of the simulation, so that it falls the same way
-//! again.
+//! Random choices, drawn from the seed of the simulation so that they are reproducible.
 
 use platform::random;
 
@@ -13,12 +12,12 @@ pub(super) fn between(low: u64, high: u64) -> u64 {
     low + below(high - low + 1)
 }
 
-/// Whether something happens that does so `rate` times in ten thousand.
+/// Returns true with a probability of `rate` in ten thousand.
 pub(super) fn happens(rate: u64) -> bool {
     rate > 0 && below(10_000) < rate
 }
 
-/// One of these.
+/// One of these items.
 pub(super) fn one_of<T: Clone>(list: &[T]) -> T {
     let at = usize::try_from(below(list.len() as u64)).expect("small");
     list[at].clone()

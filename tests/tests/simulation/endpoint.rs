@@ -1,5 +1,5 @@
-//! The endpoints that webhooks send to: some answer well, others fail, hang, redirect, ask for
-//! patience or are gone.
+//! Endpoints of the webhooks: some succeed, others fail, hang, redirect, send `Retry-After` or are
+//! gone.
 
 use std::{
     sync::{Arc, Mutex},
@@ -17,26 +17,26 @@ use super::{
     history::{EndpointCall, History, RUNNING},
 };
 
-/// How an endpoint behaves.
+/// How an endpoint responds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behavior {
-    /// It answers 200, or 302 now and then.
+    /// Responds with 200, sometimes with 302.
     Well,
-    /// So many calls in a hundred fail, in this or that way.
+    /// This percentage of requests fails in various ways.
     Flaky(u64),
-    /// It answers 503.
+    /// Responds with 503.
     Down,
-    /// It answers 410 to one call in twenty.
+    /// Responds with 410 to one request in twenty.
     Leaving,
-    /// Half of its calls are never answered.
+    /// Half of the requests get no response.
     Hangs,
-    /// It answers 429 to half of its calls, and says for how long.
+    /// Responds with 429 and a `Retry-After` to half of the requests.
     Busy,
 }
 
 impl Behavior {
-    /// The status and the `Retry-After` of an answer, or that there is none.
-    fn answer(self) -> Result<(u16, Option<u64>), Silence> {
+    /// Status and `Retry-After` of a response, or the reason why there is none.
+    fn respond(self) -> Result<(u16, Option<u64>), Silence> {
         let well = || Ok((if below(10) == 0 { 302 } else { 200 }, None));
         match self {
             Self::Flaky(percent) if below(100) < percent => match below(6) {
@@ -55,14 +55,14 @@ impl Behavior {
     }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 enum Silence {
     NotAllowed,
     Closed,
     Hang,
 }
 
-/// All endpoints, `https://<name>.example.com`; `behavior` tells how one behaves.
+/// All endpoints, `https://<name>.example.com`, each with its `behavior`.
 pub(super) fn network(
     history: History,
     faults: Arc<Mutex<Faults>>,
@@ -92,8 +92,8 @@ pub(super) fn network(
                     crash().await;
                 }
                 sleep(Duration::from_millis(between(1, 30))).await;
-                let answer = behavior.answer();
-                if matches!(answer, Err(Silence::NotAllowed)) {
+                let response = behavior.respond();
+                if matches!(response, Err(Silence::NotAllowed)) {
                     return Err(EgressError::Unreachable(Unreachable::Refused));
                 }
                 let body = serde_json::from_slice(call.body.as_deref().unwrap_or_default())
@@ -124,13 +124,14 @@ pub(super) fn network(
                     between(1, 50)
                 }))
                 .await;
-                match answer {
+                match response {
                     Err(Silence::Hang) => std::future::pending().await,
                     Err(_) => Err(EgressError::Unreachable(Unreachable::Closed)),
                     Ok((status, wait)) => {
                         history.records().calls[index].answered = Some(status);
-                        // It says so in its body, too: that is on record.
-                        let body = wait.map_or_else(|| "noted".to_owned(), |wait| wait.to_string());
+                        // Also in the body, which is recorded.
+                        let body =
+                            wait.map_or_else(|| "received".to_owned(), |wait| wait.to_string());
                         let headers = wait
                             .map(|wait| (RETRY_AFTER, wait.into()))
                             .into_iter()

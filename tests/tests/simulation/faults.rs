@@ -1,5 +1,5 @@
-//! What goes wrong: how often each kind of fault comes up in a simulation. Each has faults of some
-//! kinds only, so that no kind hides another; some have none at all.
+//! Faults: how often each kind occurs in a simulation. Each simulation has faults of some kinds
+//! only, so that no kind hides another; some have none.
 
 use std::time::Duration;
 
@@ -12,32 +12,32 @@ use super::{
     chance::{below, between, happens, one_of},
 };
 
-/// How often each kind of fault comes up, in ten thousand calls or messages.
+/// Rate of each kind of fault, per ten thousand calls or messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Faults {
-    /// The process ends at a call, before or after it took effect.
+    /// The process crashes at a call, before or after it took effect.
     pub(super) crashes: u64,
-    /// A call takes effect, and its answer is lost.
+    /// A call takes effect, and its response is lost.
     lost: u64,
     /// A call fails without effect.
     fails: u64,
-    /// A batch is taken by half, a transaction meets another one.
+    /// Half of a batch is left out, or a transaction conflicts with another one.
     partial: u64,
     /// A call takes seconds.
     slow: u64,
-    /// A message is there twice.
+    /// A message is duplicated.
     pub(super) copies: u64,
-    /// A message comes late.
+    /// A message is delayed.
     pub(super) late: u64,
-    /// A message that was worked on is not deleted.
+    /// A processed message is not deleted.
     pub(super) undeleted: u64,
     /// An awaited message of the queue `retries` is purged.
     pub(super) purged: u64,
-    /// The most that a clock is off while a batch is worked on, in milliseconds.
+    /// Maximum clock error during a batch, in milliseconds.
     pub(super) skew: u64,
-    /// After how many receives a message is a dead letter.
+    /// Maximum number of receives, after which a message is dead-lettered.
     pub(super) receives: u32,
-    /// Dead letters of the queue `retries` are thrown away instead of being redriven by hand.
+    /// Dead letters of the queue `retries` are deleted instead of being redriven manually.
     pub(super) thrown_away: bool,
     outage: Option<Outage>,
 }
@@ -50,7 +50,8 @@ struct Outage {
     to: Timestamp,
 }
 
-/// What fails together: one operation, the whole table, or all of SQS that functions call.
+/// Operations that fail together: one operation, the whole table, or all of SQS that functions
+/// call.
 const OUTAGES: [&[&str]; 9] = [
     &["BatchGetItem"],
     &["GetItem"],
@@ -76,10 +77,9 @@ const OUTAGES: [&[&str]; 9] = [
         "SendMessageBatch",
     ],
 ];
-/// After how many receives a message is a dead letter: fewer than an outage takes, or as the
-/// template has it.
+/// Possible maximum numbers of receives: fewer than an outage takes, or that of the template.
 const RECEIVES: [u32; 3] = [5, 20, MAX_RECEIVED];
-/// Errors of AWS's: those that the SDK tries again, and one that it does not.
+/// Errors of AWS: three that the SDK retries, and one that it does not.
 const ERRORS: [&str; 4] = [
     "InternalServerError",
     "ProvisionedThroughputExceededException",
@@ -88,7 +88,7 @@ const ERRORS: [&str; 4] = [
 ];
 
 impl Faults {
-    /// None at all.
+    /// No faults.
     pub(super) fn none() -> Self {
         Self {
             crashes: 0,
@@ -107,7 +107,7 @@ impl Faults {
         }
     }
 
-    /// Those of a seed.
+    /// Draws the faults of a simulation from its seed.
     pub(super) fn drawn() -> Self {
         if below(10) == 0 {
             return Self::none();
@@ -140,7 +140,7 @@ impl Faults {
         }
     }
 
-    /// From now on nothing goes wrong.
+    /// Stops all faults.
     pub(super) fn end(&mut self) {
         *self = Self {
             receives: self.receives,
@@ -153,7 +153,7 @@ impl Faults {
         self.slow > 0
     }
 
-    /// The fault of a call to AWS.
+    /// Draws the fault of a call to AWS.
     pub(super) fn fault(&self, call: &Call, now: Timestamp) -> FaultPlan {
         let out = |outage: &Outage| {
             outage.operations.contains(&call.operation.as_str())
@@ -176,11 +176,11 @@ impl Faults {
         if batch && happens(self.partial) {
             FaultPlan::Partial
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     }
 
-    /// How long a call is on its way.
+    /// Draws the latency of a call.
     pub(super) fn latency(&self) -> Duration {
         Duration::from_millis(if happens(self.slow) {
             between(500, 8_000)
@@ -189,8 +189,7 @@ impl Faults {
         })
     }
 
-    /// How far a clock is off while a batch is worked on. In every other batch it is corrected
-    /// during the work.
+    /// Draws the clock error of a batch. In half of the batches it changes during the work.
     pub(super) fn clock_error(&self) -> ClockError {
         let off = || {
             let off = i64::try_from(below(2 * self.skew + 1)).expect("small");

@@ -1,4 +1,4 @@
-//! Records for the checker: accepted events, the work on messages, and calls to endpoints.
+//! Records for the checker: accepted events, processed messages, and requests to endpoints.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,45 +14,44 @@ use serde_json::Value;
 use tests::fake::sqs;
 use tokio::{sync::Notify, time::Instant};
 
-/// The history of one simulation. Clones are the same one.
+/// The history of one simulation. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct History(Arc<Mutex<Records>>);
 
 /// The records of one simulation.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    /// Events that were accepted, with the response received.
+    /// Accepted events, with the response received.
     pub(super) accepted: Vec<Accepted>,
-    /// Every piece of work, by its number.
+    /// All work, by its number.
     pub(super) work: Vec<Work>,
-    /// Every call to an endpoint.
+    /// Every request to an endpoint.
     pub(super) calls: Vec<EndpointCall>,
-    /// How many copies of each delivery's messages there were.
+    /// Number of copies of each delivery's messages.
     pub(super) copies: BTreeMap<DeliveryId, usize>,
-    /// When a manual retry of a delivery was requested.
+    /// When manual retries of a delivery were requested.
     pub(super) retried: BTreeMap<DeliveryId, Vec<Instant>>,
-    /// Deliveries whose message may be gone for a reason that is allowed: only the sweeper can find
-    /// them.
+    /// Deliveries whose message may legitimately be lost: only the sweeper can find them.
     pub(super) may_be_lost: BTreeSet<DeliveryId>,
-    /// How often each message was received with a fault.
+    /// Number of receives with a fault, by message.
     pub(super) failed_receives: BTreeMap<String, usize>,
 }
 
-/// An event that was accepted.
+/// An accepted event.
 #[derive(Debug, Clone)]
 pub(super) struct Accepted {
     /// The event.
     pub(super) event: Event,
-    /// When it began to be published.
+    /// When publishing it began.
     pub(super) at: Instant,
 }
 
 /// One run of a function, or one request to the API.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    /// What it worked on.
+    /// The deliveries that it worked on.
     pub(super) deliveries: BTreeSet<DeliveryId>,
-    /// The events that it dispatched: what went wrong there goes for all their deliveries.
+    /// The events that it dispatched. Its faults count for all of their deliveries.
     events: BTreeSet<EventId>,
     /// When it read which webhooks.
     pub(super) reads: Vec<(WebhookId, Instant)>,
@@ -60,14 +59,14 @@ pub(super) struct Work {
     pub(super) faults: usize,
 }
 
-/// A call that an endpoint received.
+/// A request that an endpoint received.
 #[derive(Debug, Clone)]
 pub(super) struct EndpointCall {
     /// The webhook's name.
     pub(super) name: String,
     /// The header `webhook-id`.
     pub(super) webhook_id: String,
-    /// Its body.
+    /// The body.
     pub(super) body: Value,
     /// When it was sent.
     pub(super) began: Instant,
@@ -84,7 +83,7 @@ pub(super) struct EndpointCall {
 pub(super) struct Running {
     /// Its number in the history.
     pub(super) number: usize,
-    /// Records when its process ends.
+    /// Notified when its process crashes.
     pub(super) crash: Notify,
 }
 
@@ -143,7 +142,8 @@ impl History {
 }
 
 impl Records {
-    /// Records that a message stays on its queue, due to a fault that may be `new`.
+    /// Records that a message stays on its queue due to a fault. `new` says whether that fault is
+    /// not counted yet.
     pub(super) fn record_redelivery(&mut self, queued: &sqs::Message, new: bool) {
         *self.failed_receives.entry(queued.id.clone()).or_default() += usize::from(new);
         self.record_copy(queued);

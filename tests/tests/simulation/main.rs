@@ -5,7 +5,7 @@
 //! A seed determines each run: the faults, the order in which processes take turns, and the clock,
 //! which jumps to the next thing that happens. A seed that violates a guarantee is printed;
 //! `SIMULATION_SEED=<seed> cargo test --test simulation` replays it.
-//! `SIMULATION_DELIVERIES=100000 cargo simulate` plays more, with Tieline's crates optimized.
+//! `SIMULATION_DELIVERIES=100000 cargo simulate` runs more, with Tieline's crates optimized.
 
 mod batch;
 mod chance;
@@ -32,9 +32,9 @@ use self::{checker::Broken, faults::Faults, system::System};
 
 /// Minimum number of deliveries in a run, unless `SIMULATION_DELIVERIES` says otherwise.
 const DELIVERIES: usize = 10_000;
-/// How many seeds are played at the same time.
+/// Number of seeds that run concurrently.
 const THREADS: usize = 2;
-/// How many events are published in a simulation.
+/// Number of events published in a simulation.
 const EVENTS: u64 = 30;
 
 /// The result of a simulation.
@@ -42,11 +42,11 @@ const EVENTS: u64 = 30;
 struct Played {
     deliveries: usize,
     calls: usize,
-    /// What tells one history from another.
+    /// Fingerprint of the history.
     mark: u64,
 }
 
-/// Plays a seed.
+/// Runs a seed.
 fn play(seed: u64) -> Result<Played, Broken> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -71,7 +71,7 @@ async fn simulation() -> Result<Played, Broken> {
     })
 }
 
-/// Plays a seed, and panics with its number where a guarantee is broken.
+/// Runs a seed, and panics with its number if a guarantee is violated.
 fn tried(seed: u64) -> Played {
     match catch_unwind(AssertUnwindSafe(|| play(seed))) {
         Ok(Ok(played)) => played,

@@ -1,5 +1,5 @@
-//! What is done from outside: events are published, webhooks change, deliveries are tried again by
-//! hand, dead letters are redriven, and the schedule starts the sweeper.
+//! External actions: publishing events, changing webhooks, manual retries, redriving dead letters,
+//! and the sweeper's schedule.
 
 use std::{collections::BTreeSet, rc::Rc, sync::Arc};
 
@@ -36,7 +36,7 @@ use super::{
     system::Done,
 };
 
-/// Who does it.
+/// Performs the actions.
 pub(super) struct Operator {
     /// The webhooks, in the order of the plan.
     pub(super) webhooks: Vec<WebhookId>,
@@ -50,7 +50,7 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// One that has set up these webhooks.
+    /// Creates an operator and these webhooks.
     pub(super) async fn open(fake: &Fake, history: &History, hooks: &[Hook]) -> Self {
         let clients = Clients::new(fake);
         let (table, keys) = (clients.table(), clients.keys());
@@ -84,7 +84,7 @@ impl Operator {
         }
     }
 
-    /// Does something. Where that fails or its process ends, it is not done again.
+    /// Performs an action. Actions that fail or whose process crashes are not repeated.
     pub(super) fn act(
         self: Rc<Self>,
         action: Action,
@@ -103,7 +103,7 @@ impl Operator {
         })
     }
 
-    /// A run of the sweeper.
+    /// Runs the sweeper.
     pub(super) fn sweep(self: Rc<Self>) -> LocalBoxFuture<'static, Done> {
         Box::pin(async move {
             let request = sweeper::Request {
@@ -129,7 +129,7 @@ impl Operator {
         })
     }
 
-    /// The result of some work, unless its process ended, and the number of faults.
+    /// Runs some work. Returns its result, unless its process crashed, and the number of faults.
     fn process<'a, T: 'a>(
         &'a self,
         deliveries: BTreeSet<DeliveryId>,
@@ -186,7 +186,7 @@ impl Operator {
             let Some(before) = self.table.webhook(self.webhooks[hook], &self.keys).await? else {
                 return Ok(());
             };
-            // It is switched already: by Tieline, or because the request before failed.
+            // Already in this state: Tieline disabled it, or an earlier request failed.
             if before.settings.enabled == enabled {
                 return Ok(());
             }
@@ -212,7 +212,7 @@ impl Operator {
         deleted.await;
     }
 
-    /// As the API does it for a delivery that has a row.
+    /// Retries a delivery that has a row, as the API does.
     async fn retry(&self) {
         let known = known(&self.fake);
         if known.is_empty() {
@@ -251,7 +251,7 @@ impl Operator {
         }
     }
 
-    /// Moves the dead letters back to their queues, or throws those away that the sweeper makes up
+    /// Moves the dead letters back to their queues, or deletes those that the sweeper compensates
     /// for.
     pub(super) fn redrive(&self, throw_away: bool) {
         let awaited = waiting(&self.fake)

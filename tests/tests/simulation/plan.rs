@@ -11,23 +11,23 @@ use super::{
     endpoint::Behavior,
 };
 
-/// A webhook that is to be.
+/// A planned webhook.
 #[derive(Debug, Clone)]
 pub(super) struct Hook {
-    /// Its name.
+    /// Name of the webhook and its endpoint.
     pub(super) name: String,
-    /// How its endpoint behaves.
+    /// How its endpoint responds.
     pub(super) behavior: Behavior,
     /// The delays between its attempts, in seconds.
     pub(super) delays: Vec<u64>,
-    /// It wants events whose `n` is this; any, where it is none.
+    /// Only events with this `n` match; any event if `None`.
     pub(super) wants: Option<u64>,
-    /// Its settings.
+    /// The webhook's fields.
     pub(super) settings: Value,
 }
 
 impl Hook {
-    /// Whether no request can be made of its URL: a part of that is missing in every event.
+    /// Whether its URL can't be rendered, because a tag in the path has no value in any event.
     pub(super) fn has_no_address(&self) -> bool {
         self.settings["url"]
             .as_str()
@@ -35,10 +35,10 @@ impl Hook {
     }
 }
 
-/// A tag that no event has a value for.
+/// A tag without a value in any event.
 const NOWHERE: &str = "{missing}";
 
-/// Something that is done at a time; webhooks by their place in the list.
+/// A scheduled action. Webhooks are given by their index.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
     /// Publishes an event with this `n`.
@@ -49,35 +49,35 @@ pub(super) enum Action {
     Enable(usize),
     /// Deletes it.
     Delete(usize),
-    /// Asks for another try of some delivery.
+    /// Requests a manual retry of some delivery.
     Retry,
     /// Moves the dead letters back to their queues.
     Redrive,
 }
 
-/// What is done, in order.
+/// The actions, in order.
 pub(super) type Timeline = VecDeque<(Timestamp, Action)>;
 
 /// Number of webhooks, the first ones, that subscribe to the events about the others.
 pub(super) const WATCHERS: usize = 2;
-/// How many different `n` there are.
+/// Number of different values of `n`.
 const KINDS: u64 = 3;
 
-/// The webhooks of a seed.
+/// Draws the webhooks of a simulation.
 pub(super) fn hooks() -> Vec<Hook> {
-    // Some systems are well but for one webhook, others ail.
-    let ailing = between(1, 10);
+    // In some simulations nearly all endpoints are healthy, in others about half.
+    let unhealthy = between(1, 10);
     (0..between(20, 40))
-        .map(|index| hook(index, ailing))
+        .map(|index| hook(index, unhealthy))
         .collect()
 }
 
-/// A webhook whose endpoint ails in so many cases of 20.
-fn hook(index: u64, ailing: u64) -> Hook {
+/// A webhook whose endpoint is unhealthy with a probability of `unhealthy` in 20.
+fn hook(index: u64, unhealthy: u64) -> Hook {
     let name = format!("hook{index}");
     let watches = index < WATCHERS as u64;
     let behavior = match below(11) {
-        _ if watches || below(20) >= ailing => Behavior::Well,
+        _ if watches || below(20) >= unhealthy => Behavior::Well,
         0..=3 => Behavior::Flaky(between(5, 60)),
         4..=5 => Behavior::Busy,
         6..=7 => Behavior::Hangs,
@@ -123,15 +123,15 @@ fn hook(index: u64, ailing: u64) -> Hook {
     }
 }
 
-/// What is done in a seed with so many webhooks, of which one in three is switched off, on or
-/// deleted on the way.
+/// Draws the actions of a simulation with this many webhooks, a third of which are disabled,
+/// enabled or deleted in between.
 pub(super) fn timeline(hooks: usize, events: u64) -> Timeline {
     let lasts = one_of(&[60, 600, 7_200]) * 1_000;
     let at = |millisecond: u64| {
         clock::now() + SignedDuration::from_millis(i64::try_from(millisecond).expect("small"))
     };
     let mut timeline: Vec<(Timestamp, Action)> = Vec::new();
-    // Events come in bursts, so that batches fill.
+    // Events are published in bursts, so that batches fill.
     let mut left = events;
     while left > 0 {
         let (start, burst) = (below(lasts), between(1, 20).min(left));

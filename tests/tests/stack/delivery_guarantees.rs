@@ -1,4 +1,5 @@
-//! The delivery promise as an API's user sees it: replays, a webhook's health, a webhook's limit.
+//! The delivery guarantee as users of the API see it: replays, a webhook's health, a webhook's rate
+//! limit.
 
 use std::time::Duration;
 
@@ -148,7 +149,7 @@ async fn rate_limit_holds_and_fails_no_delivery() {
     let published = publish_many(&stack, EVENTS as u64, EVENTS).await;
 
     let got = receiver
-        .wait_until("every event came", |got| {
+        .wait_until("every event arrived", |got| {
             counted(&published, got).len() == EVENTS
         })
         .await;

@@ -1,4 +1,4 @@
-//! Where webhooks may not go.
+//! Targets that webhooks must not reach.
 
 use tests::stack::Stack;
 
@@ -31,21 +31,21 @@ async fn webhook_to_a_forbidden_target_is_not_created() {
         "https://user:pass@example.com/",
         "https://example.com:22/",
         "https://example.com:0/",
-        // Of the ports on this machine, only those that are allowed.
+        // On this machine, only the allowed ports can be reached.
         "http://127.0.0.1:8999/",
         "http://127.0.0.1:10000/",
         "http://localhost:9000/",
         "http://127.0.0.2:9000/",
-        // Tags come after the authority.
+        // Tags are allowed only after the authority.
         "https://{host}/",
         "https://example.com{port}/",
         "https:///path",
         "example.com/hook",
         "",
     ] {
-        let answer = stack.webhook().url(url).try_create().await;
-        assert_eq!(answer.status, 422, "{url}: {}", answer.text);
-        assert_eq!(answer.pointers(), ["/url"], "{url}");
+        let response = stack.webhook().url(url).try_create().await;
+        assert_eq!(response.status, 422, "{url}: {}", response.text);
+        assert_eq!(response.pointers(), ["/url"], "{url}");
     }
 }
 
@@ -53,12 +53,12 @@ async fn webhook_to_a_forbidden_target_is_not_created() {
 async fn change_is_validated_like_a_creation() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
-    let answer = stack
+    let response = stack
         .patch(
             &webhook.path(""),
             serde_json::json!({"url": "https://169.254.169.254/"}),
         )
         .await;
-    assert_eq!(answer.pointers(), ["/url"]);
+    assert_eq!(response.pointers(), ["/url"]);
     assert_eq!(webhook.read().await["url"], "https://example.com/");
 }

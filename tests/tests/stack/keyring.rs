@@ -1,6 +1,5 @@
-//! Rotation of the keyring, in the four steps of Secrets Manager. The emulator moves the stages by
-//! itself and invokes no function, so these tests invoke the steps as Secrets Manager would, each of
-//! them twice.
+//! Rotation of the keyring, in the four steps of Secrets Manager. The emulator only moves the
+//! stages, so these tests invoke each step twice, as Secrets Manager might.
 
 use serde_json::{Value, json};
 use standardwebhooks::Webhook as Verifier;
@@ -56,10 +55,10 @@ async fn values_encrypted_before_a_rotation_decrypt_after_it() {
         "11111111-0d2a-4d55-9a5e-7c8f6b2d1e00".to_owned(),
         "22222222-0d2a-4d55-9a5e-7c8f6b2d1e00".to_owned(),
     );
-    // Enables rotation; what the emulator makes the current version is the keyring as it was.
+    // Enables rotation. The emulator makes a copy of the keyring the current version.
     let rotate = json!({"SecretId": secret, "ClientRequestToken": current});
     stack.aws("secretsmanager.RotateSecret", &rotate).await;
-    // A pending version without a value is what Secrets Manager begins with.
+    // Secrets Manager starts a rotation with a pending version without a value.
     let empty = json!({
         "SecretId": secret, "ClientRequestToken": pending, "VersionStages": ["AWSPENDING"], "SecretString": "",
     });

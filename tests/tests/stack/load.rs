@@ -1,4 +1,4 @@
-//! Many events at once.
+//! Concurrent publishing of many events.
 
 use tests::{
     load::{counted, publish_many},
@@ -22,8 +22,8 @@ async fn no_event_is_lost_or_mixed_up() {
             counts.len() == published.len() && counts.values().all(|count| *count >= least)
         }
     };
-    healthy.wait_until("every event came", each(1)).await;
+    healthy.wait_until("every event arrived", each(1)).await;
     failing
-        .wait_until("every event came and was retried", each(2))
+        .wait_until("every event arrived and was retried", each(2))
         .await;
 }

@@ -1,5 +1,5 @@
-//! The contract through the whole stack: HTTP, functions, table, queues, receivers. One binary, so
-//! that one stack does.
+//! The API contract through the whole stack: HTTP, functions, table, queues, receivers. All in one
+//! binary, because they share one stack.
 
 mod access;
 mod api;

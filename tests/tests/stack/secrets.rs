@@ -1,4 +1,4 @@
-//! Secrets stay where they belong.
+//! Secrets are never revealed.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
@@ -23,7 +23,7 @@ async fn no_secret_is_in_the_table_a_queue_a_log_or_a_response() {
     let signing = "whsec_c2VjcmV0LW9mLWEtdGVzdC10aGF0LWxlYWtzLW5vd2hlcmU=";
     let plain_signing = "a-plain-signing-secret-of-a-test";
     let pair = BASE64_STANDARD.encode(format!("ada:{password}"));
-    // Receivers that send back all that they were sent.
+    // Receivers that echo everything they receive.
     let basic = format!("Authorization: Basic {pair}");
     let echo = |status, secrets: &[&str]| {
         Receiver::replying([Reply::status(status).body(secrets.join(" "))])
@@ -59,7 +59,7 @@ async fn no_secret_is_in_the_table_a_queue_a_log_or_a_response() {
 
     let event = stack.publish("message", json!({"text": "hi"})).await;
     stack.delivery_until(&event, &first, "succeeded").await;
-    // The third attempt waits on its queue.
+    // The third attempt is still queued.
     bad.wait_for(2).await;
     let waiting = |delivery: &serde_json::Value| {
         delivery["attempts"]
@@ -67,10 +67,10 @@ async fn no_secret_is_in_the_table_a_queue_a_log_or_a_response() {
             .is_some_and(|all| all.len() == 2)
     };
     let delivery = stack
-        .delivery_when(&event, &second, "tried twice", waiting)
+        .delivery_when(&event, &second, "attempted twice", waiting)
         .await;
     assert_eq!(delivery["status"], "retrying");
-    // The receivers did get them.
+    // The receivers did get the secrets.
     let request = good.only().await;
     assert_eq!(request.path, format!("/bot{bot_token}/send"));
     assert!(request.text().contains(bot_token));
@@ -205,7 +205,7 @@ async fn echoing_receiver_puts_no_secret_into_the_history() {
         );
         for echoed in [recorded, tested, delivery.to_string()] {
             assert!(echoed.contains("•••"), "{echoed}");
-            // Whatever code it is in, these parts of the secrets go through it as they are.
+            // These parts of the secrets are the same in every encoding.
             let pair = BASE64_STANDARD.encode(format!("ada:{password}"));
             for part in ["quotes", "AAF-path_token", query, literal, signing, &pair] {
                 assert!(!echoed.contains(part), "{part} in {echoed}");

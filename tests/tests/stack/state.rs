@@ -1,4 +1,4 @@
-//! Kept state that can't be used is named and moved, never deleted, and never served.
+//! Unusable saved state is reported and moved, never deleted or served.
 
 use std::{fs, path::PathBuf};
 
@@ -41,7 +41,7 @@ fn unreadable_state_is_moved_and_the_next_start_is_empty() {
             "[\"dynamodb\", {\"__ministack_format__\": 99, \"payload\": {}}]\n[\"end\", 1]",
             "newer emulator",
         ),
-        // As the emulator itself saves it.
+        // In the emulator's own format.
         (
             "dynamodb.json",
             r#"{"__ministack_format__": 2, "payload": {"tab"#,

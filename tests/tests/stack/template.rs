@@ -1,6 +1,6 @@
-//! What the template says and the emulator does not enforce.
+//! Properties of the template that the emulator does not enforce.
 
-/// The template's text from a resource's name to the next one's.
+/// The template's text from one resource's name to the next.
 fn resource(name: &str) -> String {
     let template =
         std::fs::read_to_string(local::root().join("infra/template.yaml")).expect("template");

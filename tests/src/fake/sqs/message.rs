@@ -33,26 +33,27 @@ impl Name {
 /// A message on a queue.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// The id.
+    /// ID, unique over all queues.
     pub id: String,
-    /// The queue.
+    /// Current queue.
     pub queue: Name,
-    /// The body.
+    /// Text of the message.
     pub body: String,
-    /// The delay that it was sent with, in seconds.
+    /// Delay that it was sent with, in seconds.
     pub delay_seconds: i64,
-    /// When it can be received.
+    /// When it becomes visible.
     pub visible_at: Timestamp,
-    /// The number of receives.
+    /// Number of receives.
     pub received: u32,
     /// The queue that SQS moved it from to `dead`, if any.
     pub moved_from: Option<Name>,
-    /// The message attributes.
+    /// Message attributes, such as the number of redrives.
     pub attributes: Value,
 }
 
 impl Message {
-    /// Whether the sweeper redrives it: SQS moved it to `dead`, and not too often.
+    /// Whether the sweeper may redrive it: SQS moved it to `dead`, and it has not been redriven too
+    /// often.
     pub fn should_redrive(&self) -> bool {
         let redrives = self.attributes["redrives"]["StringValue"]
             .as_str()

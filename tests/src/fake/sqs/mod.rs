@@ -1,5 +1,5 @@
-//! Fake of SQS standard queues: a message stays until it is deleted, is hidden while a consumer works
-//! on it, and is redelivered if it is not deleted in time.
+//! Fake of SQS standard queues: a message exists until it is deleted, is invisible while a consumer
+//! works on it, and is redelivered if it is not deleted in time.
 
 mod message;
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 pub use self::message::{Message, Name};
 use super::AwsError;
 
-/// The visibility timeout of the template: six times 60 s.
+/// Visibility timeout in the template: six times 60 s.
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
-/// The maximum number of receives in the template, after which a message moves to `dead`.
+/// Maximum number of receives in the template, after which a message moves to `dead`.
 pub const MAX_RECEIVED: u32 = 200;
-/// The maximum size of a message and of a batch, in bytes.
+/// Maximum size of a message and of a batch, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
 /// All queues.
@@ -72,8 +72,8 @@ impl Queues {
             .min()
     }
 
-    /// Receives up to 10 visible messages and hides them. Moves a message received too often to
-    /// `dead` instead.
+    /// Receives up to 10 visible messages and hides them. Moves messages that reached the maximum
+    /// number of receives to `dead` instead.
     pub fn receive(&mut self, queue: Name, now: Timestamp) -> Vec<Message> {
         let visible = self
             .messages
@@ -110,7 +110,7 @@ impl Queues {
     }
 
     /// Rotates the order of messages: standard queues guarantee none.
-    pub fn turn(&mut self, by: usize) {
+    pub fn rotate(&mut self, by: usize) {
         let count = self.messages.len().max(1);
         self.messages.rotate_left(by % count);
     }
@@ -129,7 +129,7 @@ impl Queues {
         }
     }
 
-    /// Moves a message to `dead`, as if it had been received too often.
+    /// Moves a message to `dead`, as if it had reached the maximum number of receives.
     pub fn give_up(&mut self, id: &str, now: Timestamp) {
         for message in self.messages.iter_mut().filter(|message| message.id == id) {
             (message.moved_from, message.queue) = (Some(message.queue), Name::Dead);
@@ -137,14 +137,14 @@ impl Queues {
         }
     }
 
-    /// Finds the message of a receipt handle, unless it was received again since.
+    /// Finds the message of a receipt handle, unless it was received again later.
     fn received(&mut self, queue: Name, receipt: &Value) -> Option<&mut Message> {
         self.messages
             .iter_mut()
             .find(|message| message.queue == queue && *receipt == message.receipt())
     }
 
-    pub(super) fn answer(
+    pub(super) fn execute(
         &mut self,
         operation: &str,
         request: &Value,
@@ -219,7 +219,7 @@ impl Queues {
                     .map_or(VISIBILITY, SignedDuration::from_secs);
                 let found = self.receive(queue, now);
                 let (found, rest) = found.split_at(most.min(found.len()));
-                assert!(rest.is_empty(), "ten are asked for");
+                assert!(rest.is_empty(), "ten are requested");
                 for message in found {
                     self.set_visible_at(&message.id, now + hidden);
                 }

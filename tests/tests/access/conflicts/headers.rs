@@ -175,7 +175,7 @@ async fn account_must_not_set_a_header_of_its_services_webhooks() {
         assert_eq!(api.call("PATCH", &path, change).await.status, 200);
     }
     for (path, change) in changes {
-        let answer = api.call("PATCH", path, change.clone()).await;
-        assert_eq!(answer.status, 200, "{change}: {}", answer.body);
+        let response = api.call("PATCH", path, change.clone()).await;
+        assert_eq!(response.status, 200, "{change}: {}", response.body);
     }
 }

@@ -1,4 +1,4 @@
-//! What a deletion is refused for, and what an empty change leaves as it is.
+//! Deletions that conflict with dependent resources, and patches that change nothing.
 
 mod headers;
 
@@ -11,7 +11,7 @@ async fn create(api: &Api, path: &str, body: Value) -> String {
     api.call("POST", path, body).await.field(201, "id")
 }
 
-/// One of each resource, each used by the next.
+/// Creates one of each resource, each used by the next.
 async fn resources(api: &Api) -> [String; 7] {
     let user = create(api, "/v1/users", json!({"name": "Ana"})).await;
     let credential = json!({"description": "d", "scopes": ["events:write"], "user_id": user});

@@ -1,5 +1,5 @@
-//! Malformed bodies and hostile texts through events of the gateway: each is a client error, none an
-//! internal error.
+//! Malformed bodies and hostile texts in gateway events: each is a client error, never an internal
+//! one.
 
 mod texts;
 

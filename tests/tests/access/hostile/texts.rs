@@ -3,7 +3,7 @@
 use super::{EVENT, admin};
 use serde_json::{Value, json};
 
-/// Texts that programs stumble over.
+/// Texts that often break programs.
 fn texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",
@@ -198,7 +198,7 @@ async fn hostile_field_values_are_client_errors() {
     }
 }
 
-/// The path with everything encoded that a client would encode.
+/// The path, percent-encoded as a client would encode it.
 fn percent(path: &str) -> String {
     path.split('/')
         .map(|part| url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>())

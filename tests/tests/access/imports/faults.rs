@@ -67,7 +67,7 @@ async fn concurrent_provider_change_keeps_the_campaign_count() {
         ("DELETE", ""),
         ("DELETE", "/import"),
     ] {
-        // However far the one is when the other begins.
+        // At every position of the import where the other request can begin.
         for ahead in 0..12 {
             let (system, api) = start().await;
             let spring = import(&api, "fail").await;
@@ -136,7 +136,7 @@ async fn crashed_import_is_all_or_nothing() {
                 if call.index == at {
                     fault
                 } else {
-                    FaultPlan::Answered
+                    FaultPlan::NoFault
                 }
             });
             let crash = system.fake.crash();
@@ -145,7 +145,7 @@ async fn crashed_import_is_all_or_nothing() {
                 () = crash.notified() => None,
             };
             let calls = system.fake.state().calls.len();
-            system.fake.plan(|_| FaultPlan::Answered);
+            system.fake.plan(|_| FaultPlan::NoFault);
             let made = whole(&system.fake).len();
             assert!([0, 3].contains(&made), "{fault:?} at call {at}: {made}");
             outcomes.insert((answered, made));

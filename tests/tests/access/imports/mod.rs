@@ -1,4 +1,4 @@
-//! Imports of campaigns: at the same time, cut short, and refused.
+//! Imports of campaigns: concurrent, interrupted and rejected.
 
 mod faults;
 
@@ -17,8 +17,7 @@ use tests::{
 async fn start() -> (System, Api) {
     let system = System::new(&platform::egress::Egress::new(allow())).await;
     let (api, _) = Api::of_admin(&system.fake, system.time()).await;
-    // So that calls which begin together stay in step: the keyring is read, and the token's use
-    // noted.
+    // Caches the keyring and records the token's use, so that concurrent calls stay in step.
     api.call("GET", "/v1/campaigns", Value::Null).await;
     (system, api)
 }
@@ -50,7 +49,7 @@ async fn import_of(api: &Api, bundle: Value, mode: &str) -> Response {
     .await
 }
 
-/// What an answer lists, such as `campaign Spring`.
+/// The entries of a list in a response, such as `campaign Spring`.
 fn listed(reply: &Response, list: &str) -> BTreeSet<String> {
     let entries = reply.body[list].as_array().into_iter().flatten();
     let text = |entry: &Value, field: &str| entry[field].as_str().expect("text").to_owned();
@@ -59,8 +58,8 @@ fn listed(reply: &Response, list: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The names of the campaigns and providers that are there. Each has its name to itself, is in its
-/// place, and a provider's row counts the campaigns that name it.
+/// The names of the existing campaigns and providers. Checks that each owns its name, is listed,
+/// and that a provider's row counts the campaigns that use it.
 fn whole(fake: &Fake) -> BTreeSet<String> {
     let state = fake.state();
     let items = state.table.items();
@@ -120,7 +119,7 @@ fn whole(fake: &Fake) -> BTreeSet<String> {
     }
     assert!(
         uses.is_empty(),
-        "campaigns name providers that are not there: {uses:?}"
+        "campaigns use providers that do not exist: {uses:?}"
     );
     let count = |prefix: &str| {
         items
@@ -136,7 +135,7 @@ fn whole(fake: &Fake) -> BTreeSet<String> {
     names
 }
 
-/// The bundle of a campaign of this name that names no providers.
+/// The bundle of a campaign with this name and without providers.
 fn alone(name: &str) -> Value {
     json!({"format": "tieline.campaign/1", "campaign": {"name": name}, "providers": []})
 }
@@ -193,7 +192,7 @@ async fn rejected_import_changes_nothing() {
             "{}",
             refused.body
         );
-        assert!(refused.body.to_string().len() < 1_000, "a short answer");
+        assert!(refused.body.to_string().len() < 1_000, "a short response");
     }
     assert_eq!(import(&api, "fail").await.status, 409);
     let cases = [

@@ -9,7 +9,7 @@ use tests::{client::Response, fake::Fake, fixture::Api};
 
 use crate::fixture::day;
 
-/// What an admin has set up, all of it with secrets.
+/// Resources with secrets that an admin has set up.
 struct Target {
     api: Api,
     user: String,
@@ -79,7 +79,7 @@ impl Target {
         self.api.with_token(&self.api.credential(scopes).await.1)
     }
 
-    /// The path with ids in place of `{webhook}` and the like.
+    /// The path with IDs in place of placeholders such as `{webhook}`.
     fn path(&self, path: &str) -> String {
         let ids = [
             ("{user}", &self.user),
@@ -108,7 +108,7 @@ fn pointers(reply: &Response) -> String {
     pointers.join(" ")
 }
 
-/// Scopes that end with a credential don't protect its user's switch.
+/// Expired credentials do not restrict who may activate or deactivate their user.
 #[tokio::test]
 async fn switching_a_user_requires_the_scopes_of_their_credentials() {
     let target = Target::new().await;
@@ -162,7 +162,7 @@ async fn switching_a_user_requires_the_scopes_of_their_credentials() {
     assert_eq!(active(&users, false).await, 200);
 }
 
-/// An admin may publish what Tieline publishes; in a batch each entry is judged by itself.
+/// Admins may publish reserved types. In a batch each entry is checked separately.
 #[tokio::test]
 async fn reserved_types_require_an_admin() {
     let target = Target::new().await;
@@ -194,7 +194,7 @@ async fn reserved_types_require_an_admin() {
     );
 }
 
-/// What signs or sends on request leaves a trace.
+/// Actions that sign or send on request are audited.
 #[tokio::test]
 async fn webhook_tests_are_audited() {
     let target = Target::new().await;

@@ -1,10 +1,11 @@
-//! Moves of addresses that secrets are sent to.
+//! Changes of URLs that secrets are sent to.
 
 use serde_json::json;
 
 use super::{ATTACKER, HOOK, Target, pointers};
 
-/// A secret that is not sent when an address moves is not sent by a later patch either.
+/// A secret that was unused when a URL changed origin is not sent to the new origin by a later
+/// patch either.
 #[tokio::test]
 async fn secret_dropped_by_a_move_is_not_restored_by_a_second_patch() {
     let target = Target::new().await;
@@ -31,7 +32,7 @@ async fn secret_dropped_by_a_move_is_not_restored_by_a_second_patch() {
             json!({"signing": {"type": "header", "name": "X-Secret"}}),
             "/secret",
         ),
-        // A second move does not make them belong there.
+        // A second change of the URL does not assign them to the new origin.
         (
             json!({"url": "https://b.example.com/", "body": "{\"t\": \"{secret.bot}\"}"}),
             "/secrets/bot",
@@ -78,7 +79,7 @@ async fn secret_dropped_by_a_move_is_not_restored_by_a_second_patch() {
     assert_eq!(reply.status, 200, "{}", reply.body);
 }
 
-/// Within the origin, and where the patch brings what is sent, addresses move freely.
+/// URLs can change within their origin, and to another one if the patch includes the secrets.
 #[tokio::test]
 async fn address_moves_within_its_origin_or_with_its_secrets() {
     let target = Target::new().await;
@@ -132,7 +133,7 @@ async fn address_moves_within_its_origin_or_with_its_secrets() {
     }
 }
 
-/// Secrets of webhooks go to the service that they send to: moving it moves them.
+/// A webhook's secrets are sent to its service, so moving the service moves them.
 #[tokio::test]
 async fn service_moves_to_an_approved_origin() {
     let target = Target::new().await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{ATTACKER, Target, pointers};
 
-/// Each attempt with its answer: pointers of a 422, or how the detail of another problem ends.
+/// Each attempt with its response: pointers of a 422, or the end of another problem's detail.
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
@@ -17,7 +17,7 @@ async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
     let admin = json!({"description": "mine", "scopes": ["admin"]});
     let of_user =
         json!({"description": "theirs", "scopes": ["webhooks:write"], "user_id": &target.user});
-    for (scope, line, body, status, answer) in [
+    for (scope, line, body, status, response) in [
         // Webhooks.
         (
             "webhooks:write",
@@ -255,8 +255,8 @@ async fn single_scope_grants_no_secret_no_admin_right_and_no_forged_event() {
         };
         assert!(
             got.trim_end_matches('.')
-                .ends_with(answer.trim_end_matches('.'))
-                && (status != 422 || got == answer),
+                .ends_with(response.trim_end_matches('.'))
+                && (status != 422 || got == response),
             "{scope}: {line} {body}: {got}"
         );
     }

@@ -1,4 +1,4 @@
-//! Every route of the API's own description, with every kind of token.
+//! Every route in the OpenAPI document, with every kind of token.
 
 mod events_and_services;
 mod people_and_messages;
@@ -14,17 +14,17 @@ use tests::{
     rights::{allowed, taken, unused_patterns},
 };
 
-/// A route with what it takes. A new route needs its line here.
+/// A route and what it requires. Each new route needs an entry.
 struct Route {
     method: &'static str,
     path: &'static str,
-    /// The scope that it asks for; none where anybody may.
+    /// The required scope; none if any caller may use the route.
     scope: Option<&'static str>,
-    /// Another scope that it takes besides.
+    /// A second required scope.
     also: Option<&'static str>,
     /// Value of `{id}`.
     subject: Subject,
-    /// A body that is right; null for none.
+    /// A valid body; null for none.
     body: Value,
     status: u16,
 }
@@ -46,7 +46,7 @@ enum Subject {
     Delivery,
 }
 
-/// Builds a line of the tables. `line` is the method and the path; an empty scope means none.
+/// Builds an entry of the tables. `line` is the method and the path; an empty scope means none.
 fn route(
     line: &'static str,
     scope: &'static str,
@@ -98,7 +98,7 @@ fn call() -> Value {
     json!({"to": "+15555550100", "text": "Hello"})
 }
 
-/// The query parameters of a route, one by one, each with every value that its description names.
+/// The query parameters of a route, one at a time, each with every value that the document lists.
 fn filters(document: &Value, route: &str) -> Vec<String> {
     let (method, path) = route.split_once(' ').expect("a method and a path");
     let parameters = document["paths"][path][method]["parameters"]
@@ -115,7 +115,7 @@ fn filters(document: &Value, route: &str) -> Vec<String> {
                 .expect("a schema");
         }
         let values: Vec<&str> = match (name, schema["enum"].as_array()) {
-            // Only a list's own answer has one.
+            // Only a response of the list contains a valid one.
             ("cursor", _) => continue,
             (_, Some(choices)) => choices.iter().filter_map(Value::as_str).collect(),
             ("webhook_id", _) => vec!["wh_00000000000000000000000000"],
@@ -125,7 +125,8 @@ fn filters(document: &Value, route: &str) -> Vec<String> {
             ("enabled", _) => vec!["true", "false"],
             ("since" | "until", _) => vec!["2026-01-01T00:00:00Z"],
             ("limit", _) => vec!["1"],
-            // Names of resources, event types, actions, recipients: `message` is one of each.
+            // Names of resources, event types, actions and recipients: `message` is valid for all
+            // of them.
             _ => vec!["message"],
         };
         filters.extend(values.iter().map(|value| format!("{name}={value}")));
@@ -133,7 +134,8 @@ fn filters(document: &Value, route: &str) -> Vec<String> {
     filters
 }
 
-/// One of a kind, made by the admin where the route may end it.
+/// The ID of a resource of this kind. Routes that may delete it get one that the admin just
+/// created.
 async fn subject(
     api: &Api,
     receiver: &Receiver,
@@ -233,7 +235,7 @@ async fn routes_accept_exactly_their_scopes() {
         .await
         .body;
 
-    // From here on all calls are counted, those of a process that has just begun.
+    // From here on, all calls of a new process are counted.
     system.begin_count();
     let api = Api::over(&system.fake, &admin.token, system.time());
     let document = api.call("GET", "/openapi.json", Value::Null).await.body;
@@ -327,7 +329,7 @@ async fn routes_accept_exactly_their_scopes() {
         }
         let done = call(&holder).await;
         assert_eq!(done.status, *status, "{name}: {}", done.body);
-        // A filter may read other items than the bare list does.
+        // A filter may read other items than the unfiltered list.
         for filter in filters(&document, &name) {
             let filtered = holder
                 .call(&method, &format!("{path}?{filter}"), Value::Null)
@@ -341,7 +343,7 @@ async fn routes_accept_exactly_their_scopes() {
         allowed("ConfigApiFunction"),
         "what all routes call, and what the function may call"
     );
-    // None of them has an idempotency key.
+    // None of these requests has an idempotency key.
     let unused = ["read claim#*", "write claim#*"].map(str::to_owned);
     assert_eq!(unused_patterns("ConfigApiFunction", &calls), unused.into());
 }

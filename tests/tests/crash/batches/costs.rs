@@ -1,4 +1,4 @@
-//! Calls and time that a batch costs.
+//! Calls and time per batch.
 
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ async fn batch_shares_its_reads() {
         counts(&[("BatchGetItem", 1), ("PutItem", 10)])
     );
 
-    // The subscriptions to `message` and to `*`, once for all events of the type.
+    // The subscriptions to `message` and to `*` are read once for all events of the type.
     for _ in 0..10 {
         system.publish("message", json!({})).await;
     }
@@ -64,7 +64,7 @@ async fn batch_shares_its_reads() {
     );
 }
 
-/// Events that messages don't include are read with the batch. Large data takes another read.
+/// Events that are not in their messages are read with the batch. Large data takes a second read.
 #[tokio::test]
 async fn event_not_in_its_message_is_read_with_the_batch() {
     for (size, reads) in [(32_700, 1), (100_000, 2)] {
@@ -89,8 +89,8 @@ async fn event_not_in_its_message_is_read_with_the_batch() {
     }
 }
 
-/// An event that many want travels along with none of them: its copies would not fit the memory of
-/// a function.
+/// An event with many matches is not included in its messages: the copies would exceed the
+/// function's memory.
 #[tokio::test]
 async fn event_shared_by_many_deliveries_is_read_with_the_batch() {
     let mut system = super::super::system().await;
@@ -122,7 +122,7 @@ async fn event_shared_by_many_deliveries_is_read_with_the_batch() {
     }
 }
 
-/// A hung endpoint delays no other delivery, and a whole batch of them takes as long as one.
+/// A hung endpoint delays no other delivery, and a batch of ten takes as long as one.
 #[tokio::test]
 async fn attempts_of_a_batch_run_concurrently() {
     for hung in [1, 10] {

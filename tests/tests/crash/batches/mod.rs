@@ -1,4 +1,4 @@
-//! Batches: what one message does never harms the others, and what each step costs.
+//! Batches: no message affects the others, and each step has a fixed cost.
 
 mod costs;
 
@@ -46,15 +46,15 @@ async fn poison_message_is_dead_lettered_and_the_rest_succeeds() {
         for body in poison {
             system.put(queue, body.to_owned()).await;
         }
-        // All of them in one batch.
+        // All of them are in one batch.
         let good = system.fake.state().queues.next().expect("messages").1;
         let mut batch = system.fake.state().queues.receive(queue, system.time());
         if good != queue {
             batch.extend(system.fake.state().queues.receive(good, system.time()));
         }
         assert_eq!(batch.len(), poison.len() + 1, "{queue:?}");
-        let answer = system.work(queue, &batch).await.expect("an answer");
-        assert!(answer.batch_item_failures.is_empty(), "{queue:?}");
+        let response = system.work(queue, &batch).await.expect("a response");
+        assert!(response.batch_item_failures.is_empty(), "{queue:?}");
         system.run().await;
         assert_eq!(system.receiver.requests().len(), requests, "{queue:?}");
         let dead: BTreeSet<String> = system
@@ -79,12 +79,12 @@ async fn failed_dead_letter_is_redelivered() {
             if call.operation == "SendMessage" {
                 FaultPlan::Fails("InternalError")
             } else {
-                FaultPlan::Answered
+                FaultPlan::NoFault
             }
         });
         system.step().await.expect("the poison");
         assert_eq!(system.fake.state().queues.on(queue).len(), 1, "{queue:?}");
-        system.fake.plan(|_| FaultPlan::Answered);
+        system.fake.plan(|_| FaultPlan::NoFault);
         system.run().await;
         assert_eq!(
             system.fake.state().queues.on(Name::Dead).len(),
@@ -94,7 +94,7 @@ async fn failed_dead_letter_is_redelivered() {
     }
 }
 
-/// Whether the call is a write of the item with this key.
+/// Whether the call writes the item with this key.
 fn writes(call: &Call, key: &Key) -> bool {
     call.operation == "PutItem"
         && call.request["Item"]["pk"]["S"] == key.pk
@@ -121,7 +121,7 @@ async fn only_failed_messages_are_redelivered() {
             if writes(call, &key) {
                 FaultPlan::Fails(code)
             } else {
-                FaultPlan::Answered
+                FaultPlan::NoFault
             }
         });
         let batch = system
@@ -129,21 +129,21 @@ async fn only_failed_messages_are_redelivered() {
             .state()
             .queues
             .receive(Name::Deliveries, system.time());
-        let answer = system
+        let response = system
             .work(Name::Deliveries, &batch)
             .await
-            .expect("an answer");
+            .expect("a response");
         let bad = batch
             .iter()
             .find(|message| message.json()["delivery"] == failing.to_string())
             .expect("a message");
-        let named: Vec<_> = answer
+        let named: Vec<_> = response
             .batch_item_failures
             .iter()
             .map(|failure| failure.item_identifier.as_str())
             .collect();
         assert_eq!(named, [bad.id.as_str()], "{code}");
-        system.fake.plan(|_| FaultPlan::Answered);
+        system.fake.plan(|_| FaultPlan::NoFault);
         system.run().await;
         assert_eq!(system.receiver.requests().len(), 11, "{code}");
         for webhook in webhooks {
@@ -174,7 +174,7 @@ async fn only_failed_events_are_redelivered() {
         if writes(call, &key) {
             FaultPlan::Fails("InternalServerError")
         } else {
-            FaultPlan::Answered
+            FaultPlan::NoFault
         }
     });
     let batch = system
@@ -182,10 +182,10 @@ async fn only_failed_events_are_redelivered() {
         .state()
         .queues
         .receive(Name::Events, system.time());
-    let answer = system.work(Name::Events, &batch).await.expect("an answer");
-    assert_eq!(answer.batch_item_failures.len(), 1);
-    assert_eq!(answer.batch_item_failures[0].item_identifier, batch[0].id);
-    system.fake.plan(|_| FaultPlan::Answered);
+    let response = system.work(Name::Events, &batch).await.expect("a response");
+    assert_eq!(response.batch_item_failures.len(), 1);
+    assert_eq!(response.batch_item_failures[0].item_identifier, batch[0].id);
+    system.fake.plan(|_| FaultPlan::NoFault);
     system.run().await;
     let heard: BTreeSet<String> = system
         .receiver
@@ -196,7 +196,7 @@ async fn only_failed_events_are_redelivered() {
     assert_eq!(heard, [bad.id.to_string(), good.id.to_string()].into());
 }
 
-/// A batch that can't be read, or a queue that takes nothing, costs time and no message.
+/// An unreadable batch, or a queue that rejects messages, costs time but loses no message.
 #[tokio::test]
 async fn service_outage_loses_nothing() {
     for operation in [
@@ -215,7 +215,7 @@ async fn service_outage_loses_nothing() {
                 left -= 1;
                 return FaultPlan::Fails("InternalServerError");
             }
-            FaultPlan::Answered
+            FaultPlan::NoFault
         });
         system.run().await;
         assert_eq!(system.receiver.requests().len(), 1, "{operation}");

@@ -1,17 +1,17 @@
-//! What is broken: the ways that deliveries go.
+//! The cases to break: webhooks, the receiver's responses and the expected ends.
 
 use domain::delivery::Status;
 use serde_json::{Value, json};
 
-/// An event `message` with `{"n": 1}`, what the receiver does, and how it has to end.
+/// An event `message` with `{"n": 1}`, the receiver's responses, and the expected end.
 pub(super) struct Case {
     pub(super) name: &'static str,
-    /// Each webhook's name and fields, and how its delivery ends; `None` where there is none.
+    /// Each webhook's name and fields, and the end of its delivery; `None` if there is none.
     pub(super) webhooks: Vec<(&'static str, Value, Option<Ended>)>,
-    /// By path and by the seconds since the event.
-    pub(super) answers: fn(&str, i64) -> u16,
-    /// The types of events that report failures.
-    pub(super) tells: &'static [&'static str],
+    /// Status by path and seconds since the event.
+    pub(super) responses: fn(&str, i64) -> u16,
+    /// The types of the events that report failures.
+    pub(super) emits: &'static [&'static str],
 }
 
 #[derive(Clone, Copy)]
@@ -21,7 +21,7 @@ pub(super) struct Ended {
     pub(super) calls: usize,
 }
 
-/// Each attempt is a call, but of what is blocked.
+/// Each attempt is a call, unless it is blocked.
 fn ended(status: Status, attempts: u32) -> Ended {
     Ended {
         status,
@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
     let twice = json!({"retry": {"type": "custom", "delays_seconds": [600, 600]}});
     let condition = |n: u32| json!({"conditions": {"field": "n", "op": "eq", "value": n}});
     let failures = json!({"field": "delivery_id", "op": "exists", "value": true});
-    let watch = |tells: &str| ("watch", json!({"events": [tells]}), None);
+    let watch = |emits: &str| ("watch", json!({"events": [emits]}), None);
     vec![
         Case {
             name: "three of five match",
@@ -53,8 +53,8 @@ pub(super) fn cases() -> Vec<Case> {
                 ("differs", condition(2), None),
                 ("other", json!({"events": ["chat"]}), None),
             ],
-            answers: |_, _| 200,
-            tells: &[],
+            responses: |_, _| 200,
+            emits: &[],
         },
         Case {
             name: "the second and the third attempt succeed",
@@ -62,14 +62,14 @@ pub(super) fn cases() -> Vec<Case> {
                 ("early", twice.clone(), Some(ended(Status::Succeeded, 2))),
                 ("late", twice.clone(), Some(ended(Status::Succeeded, 3))),
             ],
-            answers: |path, seconds| {
+            responses: |path, seconds| {
                 if seconds < if path == "early" { 500 } else { 1100 } {
                     500
                 } else {
                     200
                 }
             },
-            tells: &[],
+            emits: &[],
         },
         Case {
             name: "every attempt fails",
@@ -77,12 +77,12 @@ pub(super) fn cases() -> Vec<Case> {
                 ("fails", twice.clone(), Some(ended(Status::Failed, 3))),
                 watch("webhook.delivery_failed"),
             ],
-            answers: |path, _| if path == "watch" { 200 } else { 500 },
-            tells: &["webhook.delivery_failed"],
+            responses: |path, _| if path == "watch" { 200 } else { 500 },
+            emits: &["webhook.delivery_failed"],
         },
         Case {
             name: "there are no retries",
-            // The watch fails too, of which no event tells.
+            // The watching webhook fails too. No event reports that.
             webhooks: vec![
                 (
                     "once",
@@ -95,17 +95,17 @@ pub(super) fn cases() -> Vec<Case> {
                     None,
                 ),
             ],
-            answers: |_, _| 404,
-            tells: &["webhook.delivery_failed"],
+            responses: |_, _| 404,
+            emits: &["webhook.delivery_failed"],
         },
         Case {
-            name: "gone at once",
+            name: "gone immediately",
             webhooks: vec![
                 ("gone", json!({}), Some(ended(Status::Failed, 1))),
                 watch("webhook.*"),
             ],
-            answers: |path, _| if path == "gone" { 410 } else { 200 },
-            tells: &["webhook.delivery_failed", "webhook.disabled"],
+            responses: |path, _| if path == "gone" { 410 } else { 200 },
+            emits: &["webhook.delivery_failed", "webhook.disabled"],
         },
         Case {
             name: "gone later",
@@ -113,12 +113,12 @@ pub(super) fn cases() -> Vec<Case> {
                 ("gone", twice, Some(ended(Status::Failed, 2))),
                 watch("webhook.*"),
             ],
-            answers: |path, seconds| match (path, seconds) {
+            responses: |path, seconds| match (path, seconds) {
                 ("gone", 500..) => 410,
                 ("gone", _) => 500,
                 _ => 200,
             },
-            tells: &["webhook.delivery_failed", "webhook.disabled"],
+            emits: &["webhook.delivery_failed", "webhook.disabled"],
         },
         Case {
             name: "blocked",
@@ -130,8 +130,8 @@ pub(super) fn cases() -> Vec<Case> {
                 ),
                 watch("webhook.*"),
             ],
-            answers: |_, _| 200,
-            tells: &["webhook.delivery_failed"],
+            responses: |_, _| 200,
+            emits: &["webhook.delivery_failed"],
         },
     ]
 }

@@ -1,5 +1,5 @@
 //! A crash or fault at every point: at each call to AWS and to the receiver, before and after it
-//! takes effect; and a duplicate of each message.
+//! takes effect, and a duplicate of each message.
 
 mod cases;
 mod outcome;
@@ -17,8 +17,7 @@ use tests::{
     receiver::{Reply, Request},
 };
 
-/// What breaks, and when: at the n-th call to AWS or to the receiver, or a copy of the n-th
-/// message.
+/// A break: at the n-th call to AWS or to the receiver, or a copy of the n-th message.
 #[derive(Debug, Clone)]
 enum Break {
     Aws(usize, FaultPlan),
@@ -26,7 +25,7 @@ enum Break {
     Copy(usize),
 }
 
-/// How much of each there was.
+/// The number of possible breaks of each kind.
 struct Points {
     /// The operation of each call.
     aws: Vec<String>,
@@ -34,14 +33,14 @@ struct Points {
     sent: usize,
 }
 
-/// Lets the case run to its end through these breaks, and checks that end.
+/// Runs the case to its end with these breaks, and checks the end.
 async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
     let mut system = System::new(egress).await;
     let mut ids = BTreeMap::new();
     for (name, fields, _) in &case.webhooks {
         ids.insert(*name, system.webhook(name, fields.clone()).await.id);
     }
-    let (started, answers) = (system.time(), case.answers);
+    let (started, responses) = (system.time(), case.responses);
     let receiver: BTreeMap<usize, Reply> = breaks
         .iter()
         .filter_map(|point| {
@@ -55,7 +54,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
     let mut count = 0;
     system.receiver.script(move |request: &Request| {
         count += 1;
-        let status = answers(request.name(), request.at.duration_since(started).as_secs());
+        let status = responses(request.name(), request.at.duration_since(started).as_secs());
         receiver
             .get(&(count - 1))
             .cloned()
@@ -75,7 +74,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
         .collect();
     system
         .fake
-        .plan(move |call| aws.get(&call.index).copied().unwrap_or(FaultPlan::Answered));
+        .plan(move |call| aws.get(&call.index).copied().unwrap_or(FaultPlan::NoFault));
     let mut copies: BTreeSet<usize> = breaks
         .iter()
         .filter_map(|point| {
@@ -92,7 +91,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
             break;
         }
     }
-    system.fake.plan(|_| FaultPlan::Answered);
+    system.fake.plan(|_| FaultPlan::NoFault);
     let requests = system.receiver.requests().len();
     let points = {
         let state = system.fake.state();
@@ -110,7 +109,7 @@ async fn run(case: &Case, egress: &Egress, breaks: &[Break]) -> Points {
     points
 }
 
-/// Copies those of these messages that were sent by now.
+/// Copies the messages with these indexes that have been sent by now.
 fn copy_sent(system: &System, copies: &mut BTreeSet<usize>) {
     let mut state = system.fake.state();
     while let Some(n) = copies
@@ -124,7 +123,7 @@ fn copy_sent(system: &System, copies: &mut BTreeSet<usize>) {
     }
 }
 
-/// Says in which case and at which break an assertion failed.
+/// Prints the case and the breaks if an assertion fails.
 struct Context<'a>(&'a Case, Vec<Break>);
 
 impl Drop for Context<'_> {
@@ -140,7 +139,7 @@ async fn with(case: &Case, egress: &Egress, breaks: Vec<Break>) -> Points {
     run(case, egress, &context.1).await
 }
 
-/// Whether it matters that the operation took effect before its answer was lost.
+/// Whether losing the response of the operation differs from the operation failing.
 fn has_effect(operation: &str) -> bool {
     [
         "PutItem",
@@ -180,7 +179,7 @@ async fn one_break_anywhere(name: &str) {
     }
 }
 
-/// What repairs one break may break too, and what was sent may be there twice.
+/// The repair of one break may break too, and its messages may already have been sent.
 async fn two_breaks_anywhere(name: &str) {
     let egress = super::egress();
     let case = cases()
@@ -233,7 +232,7 @@ async fn crash_during_failure_without_retries() {
 
 #[tokio::test]
 async fn crash_during_gone_response() {
-    one_break_anywhere("gone at once").await;
+    one_break_anywhere("gone immediately").await;
 }
 
 #[tokio::test]
@@ -253,5 +252,5 @@ async fn two_crashes_during_failed_delivery() {
 
 #[tokio::test]
 async fn two_crashes_during_gone_response() {
-    two_breaks_anywhere("gone at once").await;
+    two_breaks_anywhere("gone immediately").await;
 }

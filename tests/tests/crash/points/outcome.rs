@@ -93,14 +93,14 @@ pub(super) async fn check(
         );
 
         let stored = item(system, &Key::webhook(ids[name]));
-        let gone = case.tells.contains(&"webhook.disabled");
+        let gone = case.emits.contains(&"webhook.disabled");
         assert_eq!(
             stored["disabled_reason"]["S"],
             if gone { json!("gone") } else { Value::Null },
             "{name}"
         );
         let failed = format!("{id}|{}", ended.attempts);
-        for kind in case.tells {
+        for kind in case.emits {
             let (of, at) = match *kind {
                 "webhook.disabled" => {
                     let at = stored["stopped_at"]["S"].as_str().expect("a time");
@@ -113,8 +113,7 @@ pub(super) async fn check(
         }
     }
 
-    // However often an event that reports a failure is sent, it has one id, and leads to one
-    // delivery.
+    // However often an event about a failure is emitted, it has one ID and leads to one delivery.
     let sent: Vec<(Name, Value)> = system
         .fake
         .state()
@@ -151,7 +150,7 @@ pub(super) async fn check(
     }
 }
 
-/// The item under a key, null when there is none.
+/// The item with this key; null if there is none.
 fn item(system: &System, key: &Key) -> Value {
     json!(
         system
@@ -163,7 +162,7 @@ fn item(system: &System, key: &Key) -> Value {
     )
 }
 
-/// The items that were written under a key, in order.
+/// The items that were written with this key, in order.
 fn writes(system: &System, key: &Key) -> Vec<Value> {
     let key = (key.pk.clone(), key.sk.clone());
     let state = system.fake.state();
@@ -176,8 +175,8 @@ fn writes(system: &System, key: &Key) -> Vec<Value> {
         .collect()
 }
 
-/// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by
-/// another.
+/// No attempt number is recorded under two tokens or after a higher one, and no attempt is
+/// replaced.
 fn recorded_once(system: &System, id: DeliveryId, attempts: u32) {
     let rows = writes(system, &Key::delivery(id));
     let mut tickets: Vec<(u32, String)> = rows

@@ -5,8 +5,8 @@ use domain::webhook::{Settings, Webhook};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-/// How long the receiver waits for the last of `count` events, sent at one a second, when `change`
-/// is made after 10 s.
+/// Time until the receiver gets the last of `count` events, sent at one per second, if `change` is
+/// made after 10 s.
 async fn waiting(
     count: u32,
     change: impl FnOnce(Webhook, Timestamp) -> Webhook + Clone,
@@ -70,7 +70,7 @@ async fn raised_limit_applies_to_waiting_messages() {
         assert!(count > waiting as usize - 30, "{count} waited");
         assert!(
             last <= 12_000,
-            "the last one came {last} ms after the change to {limit:?}"
+            "the last one arrived {last} ms after the change to {limit:?}"
         );
     }
 }
@@ -129,5 +129,5 @@ async fn re_enabled_webhook_is_not_delayed_by_its_old_messages() {
     };
     let (count, last) = waiting(90, enable, true).await;
     assert_eq!(count, 1, "what waited is cancelled");
-    assert!(last <= 3_000, "the next event came {last} ms after");
+    assert!(last <= 3_000, "the next event arrived {last} ms after");
 }

@@ -1,4 +1,4 @@
-//! Webhooks with a limit of their own, and webhooks that hang.
+//! Webhooks with a rate limit, and webhooks that hang.
 
 mod changes;
 
@@ -10,7 +10,7 @@ use tests::{
     receiver::{Reply, Request},
 };
 
-/// When the webhook of this name was called, in milliseconds from the begin.
+/// When the webhook of this name was called, in milliseconds since the start.
 fn calls(system: &System, name: &str, started: Timestamp) -> Vec<i64> {
     let requests = system
         .receiver
@@ -48,8 +48,7 @@ async fn calls_stay_within_the_limit_and_none_fails() {
         let mut times = calls(&system, "hook", started);
         times.sort_unstable();
         assert_eq!(times.len(), count);
-        // The system's clock stands still while a batch is worked on: what waits less than a second
-        // counts as of its begin.
+        // The system's clock does not advance during a batch: waits below a second count as none.
         let most = usize::try_from(limit * 11 + 1).expect("small");
         for (at, first) in times.iter().enumerate() {
             let within = times[at..]
@@ -69,7 +68,7 @@ async fn calls_stay_within_the_limit_and_none_fails() {
     }
 }
 
-/// Waiting messages check their line often: that reads no events.
+/// Waiting messages check their line often, without reading events.
 #[tokio::test]
 async fn rate_limited_message_reads_only_its_webhook() {
     let mut system = super::system().await;
@@ -105,15 +104,15 @@ async fn webhook_disabled_while_rate_limited_is_not_called() {
         system.publish("message", json!({})).await,
         system.publish("message", json!({})).await,
     ];
-    // Both are in one batch. The webhook is disabled when the second asks for its turn, before the
-    // first is called.
+    // Both are in one batch. The webhook is disabled when the second message acquires its slot,
+    // before the first is called.
     let (fake, mut turns) = (system.fake.clone(), 0);
     system.fake.plan(move |call| {
         turns += usize::from(call.operation == "UpdateItem");
         if turns == 2 {
             super::disable(&fake, webhook.id);
         }
-        FaultPlan::Answered
+        FaultPlan::NoFault
     });
     system.run().await;
     let mut ends = Vec::new();
@@ -150,7 +149,7 @@ async fn webhook_disabled_while_its_service_is_read_is_not_called() {
         if call.request.to_string().contains(&service.to_string()) {
             super::disable(&fake, webhook.id);
         }
-        FaultPlan::Answered
+        FaultPlan::NoFault
     });
     system.run().await;
     let (row, _) = system
@@ -227,12 +226,12 @@ async fn hanging_webhook_does_not_delay_other_first_attempts() {
             .expect("a webhook")
             .state
             .health
-            .expect("ill")
+            .expect("failing")
             .hangs
     );
 
-    // From now on its first attempts are made by way of `retries`; the queue `deliveries` is free
-    // at once.
+    // From now on its first attempts are made through `retries`, which keeps the queue `deliveries`
+    // free.
     for _ in 0..20 {
         system.publish("message", json!({})).await;
     }
@@ -272,7 +271,7 @@ async fn hanging_webhook_does_not_delay_other_first_attempts() {
         21
     );
 
-    // It is taken back as soon as it answers.
+    // As soon as it responds, its first attempts are made from `deliveries` again.
     system.receiver.script(|_| Reply::status(500));
     system.publish("message", json!({})).await;
     system.run().await;
@@ -283,7 +282,7 @@ async fn hanging_webhook_does_not_delay_other_first_attempts() {
             .expect("a webhook")
             .state
             .health
-            .expect("ill")
+            .expect("failing")
             .hangs
     );
 }

@@ -1,4 +1,4 @@
-//! Every recorded attempt was a request that carried the event's ID, and no request is repeated more
+//! Every recorded attempt was a request with the event's ID, and requests are repeated no more
 //! often than faults explain.
 
 use std::collections::BTreeMap;
@@ -42,7 +42,8 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
                 format!("{} to {}", call.webhook_id, call.name),
             )
         })?;
-        // An event about a webhook that was deleted in between lacks its name when emitted again.
+        // An event about a webhook lacks its name if it is emitted again after the webhook was
+        // deleted.
         let sent = &events[&id.event];
         let is = |event: &Value| {
             call.body["timestamp"] == shown_time(event)
@@ -58,10 +59,10 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     for (id, row) in &past.rows {
         let calls = calls.get(id).map_or(&[][..], Vec::as_slice);
         let attempts = past.attempts(*id);
-        let answers: Vec<_> = calls.iter().map(|call| call.answered).collect();
+        let responses: Vec<_> = calls.iter().map(|call| call.answered).collect();
         let what = || {
             format!(
-                "{id}: {:?}, and calls answered {answers:?}",
+                "{id}: {:?}, and calls answered {responses:?}",
                 summary(attempts)
             )
         };
@@ -74,10 +75,13 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
                 .iter()
                 .filter(|attempt| attempt.status_code == code)
                 .count();
-            let answered = answers.iter().filter(|answered| **answered == code).count();
+            let answered = responses
+                .iter()
+                .filter(|answered| **answered == code)
+                .count();
             kept(recorded <= answered, "what is recorded was called", what)?;
         }
-        let delivered = answers
+        let delivered = responses
             .iter()
             .flatten()
             .any(|code| (200..400).contains(code));
@@ -96,7 +100,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
         let allowed = past.allowance(*id, calls);
         kept(
             extra <= allowed,
-            "no call is repeated where nothing went wrong",
+            "no call is repeated without a fault",
             || format!("{extra} repeated where {allowed} may be: {}", what()),
         )?;
     }
@@ -109,7 +113,7 @@ fn shown_time(event: &Value) -> String {
     time::show_event(time.parse().expect("a time"))
 }
 
-/// Which delivery a call was of.
+/// The delivery that a call belongs to.
 pub(super) fn delivery(past: &Past<'_>, call: &EndpointCall) -> Option<DeliveryId> {
     let at = past.hooks.iter().position(|hook| hook.name == call.name)?;
     Some(DeliveryId {

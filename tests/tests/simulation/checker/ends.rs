@@ -1,5 +1,5 @@
-//! Every event that was accepted is dispatched to whom it matches, and each of its deliveries comes
-//! to an end with its history.
+//! Every accepted event is dispatched to the webhooks that it matches, and each of its deliveries
+//! ends with a complete history.
 
 use domain::{
     attempt::Attempt,
@@ -89,7 +89,7 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
             let what = || format!("{} and {}", accepted.event.id, hook.name);
             kept(
                 wanted || !gets,
-                "an event goes to no webhook that does not match it",
+                "an event is sent only to matching webhooks",
                 what,
             )?;
             let stopped = stops
@@ -97,12 +97,12 @@ fn every_event_is_dispatched(past: &Past<'_>) -> Result<(), Broken> {
                 .any(|stop| stop.at <= *at && stop.until.is_none_or(|until| until >= accepted.at));
             kept(
                 gets || !wanted || stopped,
-                "an event goes to everybody who wants it",
+                "an event is sent to every matching webhook",
                 what,
             )?;
             kept(
                 !gets || !gone,
-                "an event goes to no webhook that was stopped before",
+                "an event is not sent to webhooks stopped before it",
                 what,
             )?;
         }
@@ -130,7 +130,7 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     .contains(&row.status);
     kept(
         over && row.progress.awaited.is_none(),
-        "every delivery comes to an end",
+        "every delivery ends",
         what,
     )?;
     let last = row.progress.last.as_ref().map_or(0, |last| last.number);
@@ -158,11 +158,10 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     let most = hook.delays.len() + 1;
     kept(
         made <= most,
-        "a schedule has as many attempts as were asked for",
+        "a schedule has as many attempts as configured",
         what,
     )?;
-    // A try that was asked for by hand may take the place of the next one without a schedule of its
-    // own, after a crash.
+    // After a crash, a manual retry may replace the next attempt without starting a new schedule.
     if !past.records.retried.contains_key(&row.id) {
         in_time(past, row)?;
     }
@@ -178,8 +177,8 @@ fn ended(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     )
 }
 
-/// By how many seconds after its begin a schedule with so many attempts ends at the latest: the
-/// attempts take time, too.
+/// Upper bound for the duration of a schedule with this many attempts, in seconds, including the
+/// attempts themselves.
 fn latest(hook: &Hook, attempts: usize) -> u64 {
     hook.delays.iter().sum::<u64>() + 60 * attempts as u64
 }
@@ -188,8 +187,8 @@ fn later(time: Timestamp, seconds: u64) -> Timestamp {
     time + SignedDuration::from_secs(i64::try_from(seconds).expect("small"))
 }
 
-/// No attempt of the last chain begins before its delay is over, nor before the time that the
-/// endpoint asked to be given. A schedule that is late by then ends on time all the same.
+/// No attempt of the last chain begins before its delay has passed, nor before the time that
+/// `Retry-After` requested. A late schedule still ends on time.
 fn in_time(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     let (attempts, hook) = (past.attempts(row.id), past.hook(row.id.webhook));
     for pair in attempts
@@ -212,7 +211,7 @@ fn in_time(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
             hook.delays.iter().sum(),
             later(pair[0].at, asked_for),
         ));
-        // A clock may be set back between the check of the time and the record of it.
+        // A clock may be set back between the check of the time and its recording.
         kept(
             pair[1].at + past.slack() >= due,
             "no attempt begins before its time",
@@ -227,8 +226,8 @@ fn in_time(past: &Past<'_>, row: &Delivery) -> Result<(), Broken> {
     Ok(())
 }
 
-/// No number is recorded under two tokens, none after a higher one, and no attempt is replaced by
-/// another.
+/// No attempt number is recorded under two tokens or after a higher one, and no attempt is
+/// replaced.
 fn recorded_once(past: &Past<'_>, id: DeliveryId, rows: &[Delivery]) -> Result<(), Broken> {
     let mut tokens: Vec<_> = rows
         .iter()
@@ -246,7 +245,7 @@ fn recorded_once(past: &Past<'_>, id: DeliveryId, rows: &[Delivery]) -> Result<(
         let message = token.and_then(|token| past.messages(id).get(&token.token));
         let asked_for = awaited
             .zip(message)
-            .is_some_and(|(awaited, message)| message.attempt.answers(awaited));
+            .is_some_and(|(awaited, message)| message.attempt.matches(awaited));
         kept(
             asked_for,
             "each attempt is the one that was awaited",
@@ -261,7 +260,7 @@ fn recorded_once(past: &Past<'_>, id: DeliveryId, rows: &[Delivery]) -> Result<(
     )
 }
 
-/// The attempts in short.
+/// A summary of the attempts.
 pub(super) fn summary(attempts: &[Attempt]) -> Vec<(u32, Option<u16>, Option<&str>)> {
     attempts
         .iter()

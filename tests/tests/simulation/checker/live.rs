@@ -1,5 +1,4 @@
-//! What holds while the system is at work: nothing that is awaited is without a message, and
-//! nothing is awaited twice.
+//! Invariants while the system runs: every awaited attempt has a message, and only one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,15 +11,15 @@ use tests::fake::{Fake, sqs::Name};
 use super::{Broken, kept, waiting};
 use crate::history::{History, message};
 
-/// Every delivery that waits has a message on a queue that leads on: the one that it awaits, or the
-/// one whose follow-up is to be repeated.
+/// Every waiting delivery has a queued message that continues it: the awaited one, or one whose
+/// follow-up will be repeated.
 pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), Broken> {
     let queued = queued(fake);
     let records = history.records();
     for row in &waiting(fake) {
         let messages = queued.get(&row.id).map_or(&[][..], Vec::as_slice);
         let led_on = messages.iter().any(|message| {
-            answers(row, message) || row.progress.last.as_ref() == Some(&message.attempt.id)
+            is_awaited_by(row, message) || row.progress.last.as_ref() == Some(&message.attempt.id)
         });
         kept(
             led_on || records.may_be_lost.contains(&row.id),
@@ -28,7 +27,7 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
             || {
                 let retried = records.retried.get(&row.id).map_or(0, Vec::len);
                 format!(
-                    "{} awaits {:?}, and there are {messages:?}; asked for by hand {retried} times",
+                    "{} awaits {:?}, and there are {messages:?}; manually retried {retried} times",
                     row.id, row.progress.awaited
                 )
             },
@@ -38,14 +37,14 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
     dead_letters_have_a_reason(fake, history)
 }
 
-/// A message is a dead letter only after something went wrong each time that it was received.
+/// A message is dead-lettered only after every receive of it failed.
 pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Result<(), Broken> {
     let receives = fake.state().queues.max_receives();
     let records = history.records();
     for dead in fake.state().queues.on(Name::Dead) {
         let failed = records.failed_receives.get(&dead.id).copied().unwrap_or(0);
-        // A message that replaces another one is not recorded if the row of that one changes in
-        // between, and is redelivered.
+        // A message that replaces another one is not recorded if the row changes in between, and is
+        // redelivered.
         let refused =
             usize::from(message(&dead).is_some_and(|message| message.attempt.replaces.is_some()));
         kept(
@@ -62,8 +61,7 @@ pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Resu
     Ok(())
 }
 
-/// After the sweeper has run without a fault: of the messages of each delivery, those under one
-/// token are awaited.
+/// After a sweeper run without faults, the awaited messages of each delivery have one token.
 pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broken> {
     let (queued, records) = (queued(fake), history.records());
     let disturbed = records.disturbances();
@@ -75,7 +73,7 @@ pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broke
             .get(&row.id)
             .into_iter()
             .flatten()
-            .filter(|message| answers(row, message));
+            .filter(|message| is_awaited_by(row, message));
         let tokens: BTreeSet<&str> = awaited
             .map(|message| message.attempt.id.token.as_str())
             .collect();
@@ -94,7 +92,7 @@ pub(crate) fn one_chain_each(fake: &Fake, history: &History) -> Result<(), Broke
     Ok(())
 }
 
-/// Nothing is queued any more, nor does anybody wait.
+/// Nothing is queued, and no delivery waits.
 pub(super) fn nothing_is_left(fake: &Fake) -> Result<(), Broken> {
     for queue in [Name::Events, Name::Deliveries, Name::Retries, Name::Dead] {
         let left = fake.state().queues.on(queue);
@@ -108,12 +106,12 @@ pub(super) fn nothing_is_left(fake: &Fake) -> Result<(), Broken> {
     })
 }
 
-/// Whether the row takes the message for the one that it waits for.
-fn answers(row: &Delivery, message: &DeliveryTask) -> bool {
+/// Whether the message is the one that the row awaits.
+fn is_awaited_by(row: &Delivery, message: &DeliveryTask) -> bool {
     row.progress
         .awaited
         .as_ref()
-        .is_some_and(|awaited| message.attempt.answers(&awaited.id))
+        .is_some_and(|awaited| message.attempt.matches(&awaited.id))
 }
 
 fn queued(fake: &Fake) -> BTreeMap<DeliveryId, Vec<DeliveryTask>> {

@@ -1,4 +1,4 @@
-//! Reads the history of a simulation, and names the guarantee that was broken.
+//! Checks the history of a simulation, and names the violated guarantee.
 
 mod calls;
 mod ends;
@@ -30,17 +30,17 @@ use super::{
     system::System,
 };
 
-/// A guarantee that was broken.
+/// A violated guarantee.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken {
-    /// Which.
+    /// Name of the guarantee.
     guarantee: &'static str,
-    /// By what.
+    /// What violated it.
     what: String,
 }
 
 impl Broken {
-    /// This one.
+    /// Creates the violation of this guarantee.
     pub(super) fn new(guarantee: &'static str, what: impl fmt::Display) -> Self {
         Self {
             guarantee,
@@ -55,7 +55,7 @@ impl fmt::Display for Broken {
     }
 }
 
-/// That the guarantee was kept.
+/// Returns an error unless the guarantee was kept.
 fn kept(kept: bool, guarantee: &'static str, what: impl FnOnce() -> String) -> Result<(), Broken> {
     if kept {
         Ok(())
@@ -64,36 +64,35 @@ fn kept(kept: bool, guarantee: &'static str, what: impl FnOnce() -> String) -> R
     }
 }
 
-/// What is left of a simulation.
+/// State and history at the end of a simulation.
 struct Past<'a> {
     hooks: &'a [Hook],
     webhooks: &'a [WebhookId],
     records: &'a Records,
     state: &'a State,
-    /// Every delivery's row.
+    /// The row of every delivery.
     rows: BTreeMap<DeliveryId, Delivery>,
-    /// Every delivery's row as it was written, in order.
+    /// Every written version of each delivery's row, in order.
     written: BTreeMap<DeliveryId, Vec<Delivery>>,
-    /// What was deleted of the history.
+    /// Deleted items of deliveries and attempts.
     lost: Vec<Key>,
-    /// Every attempt on record.
+    /// Every recorded attempt.
     attempts: BTreeMap<DeliveryId, Vec<Attempt>>,
-    /// Every event: when its row was written, and what it matched.
+    /// Every event: when its row was written, and its matches.
     events: BTreeMap<EventId, (Instant, Vec<WebhookId>)>,
-    /// The times in which each webhook was stopped.
+    /// The times during which each webhook was stopped.
     stops: BTreeMap<WebhookId, Vec<Stop>>,
-    /// Every message about a delivery that was sent, by the token that it carries.
+    /// Every message sent about a delivery, by its token.
     messages: BTreeMap<DeliveryId, BTreeMap<String, DeliveryTask>>,
     disturbances: BTreeMap<DeliveryId, usize>,
     disturbed_events: BTreeMap<EventId, usize>,
-    /// The most that clocks were off, in milliseconds.
+    /// Maximum clock error, in milliseconds.
     skew: u64,
-    /// Whether nothing went wrong at all.
+    /// Whether the simulation had no faults.
     calm: bool,
 }
 
-/// Checks everything once nothing is left to do; says how many deliveries there were, and how many
-/// calls.
+/// Checks everything at the end. Returns the number of deliveries and of calls.
 pub(super) fn check(
     system: &System,
     hooks: &[Hook],
@@ -209,13 +208,13 @@ impl<'a> Past<'a> {
         self.messages.get(&id).unwrap_or(&NONE)
     }
 
-    /// How far clocks may be from each other.
+    /// Maximum difference between two clocks.
     fn slack(&self) -> Duration {
         Duration::from_millis(2 * self.skew)
     }
 
-    /// How many of a delivery's calls need not be on record: those of work in which something went
-    /// wrong, and those that several messages asked for.
+    /// The number of a delivery's calls that may be unrecorded: those of work with faults, and
+    /// those requested by several messages.
     fn allowance(&self, id: DeliveryId, calls: &[&EndpointCall]) -> usize {
         let messages = self.messages(id);
         let numbers: BTreeSet<u32> = messages
@@ -232,8 +231,8 @@ impl<'a> Past<'a> {
             .iter()
             .filter(|call| self.records.work[call.by].faults > 0)
             .count();
-        // Where the answer to a send is lost, the SDK sends the same messages again, duplicates among
-        // them.
+        // If the response to a send is lost, the SDK sends the same messages again, including
+        // duplicates.
         let sent_again = self.disturbances.get(&id).copied().unwrap_or(0)
             + self.disturbed_events.get(&id.event).copied().unwrap_or(0);
         let copies = self.records.copies.get(&id).copied().unwrap_or(0);
@@ -241,7 +240,7 @@ impl<'a> Past<'a> {
     }
 }
 
-/// The rows of the deliveries that wait for another attempt.
+/// The rows of the deliveries that await another attempt.
 pub(super) fn waiting(fake: &Fake) -> Vec<Delivery> {
     let state = fake.state();
     let rows = state
@@ -285,7 +284,7 @@ fn read<T: DeserializeOwned>(item: &Item) -> T {
     serde_json::from_value(plain(item)).expect("an item of this shape")
 }
 
-/// An item without DynamoDB's types.
+/// An item without DynamoDB's type descriptors.
 fn plain(item: &Item) -> Value {
     Value::Object(
         item.iter()

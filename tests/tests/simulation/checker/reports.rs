@@ -1,5 +1,5 @@
 //! Each end without success, and each disabling, is reported by one event, however often that event
-//! was sent.
+//! is emitted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,9 +75,9 @@ fn disablings(past: &Past<'_>) -> Result<(), Broken> {
         let stops = &past.stops[webhook];
         let ours = stops.iter().filter(|stop| stop.by_tieline).count();
         let reported = reported.get(&webhook.to_string()).map_or(0, BTreeSet::len);
-        // If it is changed before the event is published, there is none.
-        let stands = |stop: &Stop| stop.by_tieline && stop.until.is_none() && !stop.deleted;
-        let least = usize::from(stops.last().is_some_and(stands));
+        // If the webhook is changed before the event is published, there is no event.
+        let is_reported = |stop: &Stop| stop.by_tieline && stop.until.is_none() && !stop.deleted;
+        let least = usize::from(stops.last().is_some_and(is_reported));
         kept(
             (least..=ours).contains(&reported),
             "a disabling is reported by one event",

@@ -1,5 +1,6 @@
-//! Deleting and disabling stop every call that has not begun: who reads a webhook that is stopped
-//! does not call it, and who reads one that was does not call it for what was queued before.
+//! Deleting and disabling stop every call that has not begun: a process that reads a stopped
+//! webhook does not call it, and one that reads a re-enabled webhook does not call it for
+//! deliveries queued before the stop.
 
 use std::time::Duration;
 
@@ -9,18 +10,18 @@ use tokio::time::Instant;
 
 use super::{Broken, Past, calls::delivery, kept, plain};
 
-/// How old what was read of a webhook may be when it is called.
+/// Maximum age of a webhook's row when the webhook is called.
 const CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// A time in which a webhook is disabled or deleted.
+/// A time during which a webhook is disabled or deleted.
 pub(super) struct Stop {
-    /// From then on.
+    /// Start.
     pub(super) at: Instant,
-    /// Until then, if it was enabled again.
+    /// End, if it was enabled again.
     pub(super) until: Option<Instant>,
-    /// Whether it was not asked for.
+    /// Whether Tieline disabled it, not an admin.
     pub(super) by_tieline: bool,
-    /// Whether the webhook was deleted in between.
+    /// Whether the webhook was deleted during this time.
     pub(super) deleted: bool,
 }
 
@@ -49,7 +50,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
             let queued_before = queued_last + past.slack() < stop.at;
             let covered_at =
                 |at: Instant| stop.until.is_none_or(|until| until > at) || queued_before;
-            // What was read longer ago is read again right before the call.
+            // A row older than that is read again right before the call.
             (stop.at < read_at && covered_at(read_at))
                 || (stop.at + CACHE_TTL < call.began && covered_at(call.began))
         };
@@ -69,7 +70,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The times in which a webhook is stopped.
+/// The times during which a webhook was stopped.
 pub(super) fn stops(state: &State, webhook: WebhookId) -> Vec<Stop> {
     let key = (format!("webhook#{webhook}"), "webhook".to_owned());
     let mut stops: Vec<Stop> = Vec::new();

@@ -1,4 +1,4 @@
-//! What follows on finished work: messages are deleted, copied, delayed or moved.
+//! Follow-up of finished work: messages are deleted, copied, delayed or moved.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ impl System {
             }
             Done::Sweep { well: false, .. } | Done::Action => {}
         }
-        self.meddle();
+        self.disturb();
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl System {
         state.calls.clear();
         let failed = process.as_ref().map(|(_, failed)| failed);
         for message in batch {
-            // Where calls are slow, what does not fit the invocation is handed back.
+            // If calls are slow, work that does not fit the invocation is returned to the queue.
             let handed_back =
                 self.faults().slow() && failed.is_some_and(|failed| failed.contains(&message.id));
             if faults > 0 || handed_back {
@@ -98,8 +98,8 @@ impl System {
         state.queues.delete(&done);
     }
 
-    /// Copies some of the messages that were sent, and keeps some back.
-    fn meddle(&mut self) {
+    /// Copies some of the sent messages, and delays some.
+    fn disturb(&mut self) {
         let Faults {
             copies,
             late,
@@ -138,7 +138,7 @@ impl System {
         }
     }
 
-    /// Removes those of these messages that are awaited: the sweeper is to find out.
+    /// Removes the awaited ones among these messages. The sweeper has to find their deliveries.
     fn purge(&self, messages: &[Message]) {
         let awaited: Vec<_> = waiting(&self.fake)
             .into_iter()

@@ -1,6 +1,6 @@
-//! The system at work: processes of the functions take batches off the queues side by side, end
-//! where the faults say so, and are followed by others; once an hour the sweeper comes by. Time is
-//! tokio's, which leaps to whatever comes next.
+//! The running system: processes of the functions receive batches concurrently, crash as the faults
+//! require, and are replaced. The sweeper runs once an hour. Time is tokio's, which jumps to the
+//! next timer.
 
 mod finish;
 
@@ -38,27 +38,27 @@ use super::{
 
 /// The system.
 pub(super) struct System {
-    /// Its services.
+    /// The fakes of AWS.
     pub(super) fake: Fake,
-    /// What happened.
+    /// The recorded history.
     pub(super) history: History,
-    /// What goes wrong.
+    /// The current faults.
     pub(super) faults: Arc<Mutex<Faults>>,
-    /// What is done from outside.
+    /// The source of external actions.
     pub(super) operator: Rc<Operator>,
     egress: Egress,
     idle: Vec<Process>,
-    /// How many batches of each queue are worked on.
+    /// Number of batches in progress, by queue.
     busy: [usize; 3],
-    /// How many of the messages that were sent are known.
+    /// Number of sent messages processed so far.
     seen: usize,
     next_sweep: Timestamp,
     window: Duration,
 }
 
-/// What has come to its end.
+/// Finished work.
 pub(super) enum Done {
-    /// A batch; the process, unless it ended, and the ids of what failed.
+    /// A batch, with the process unless it crashed, and the IDs of the failed messages.
     Batch {
         queue: Name,
         batch: Vec<Message>,
@@ -66,27 +66,26 @@ pub(super) enum Done {
         faults: usize,
         in_time: bool,
     },
-    /// A run of the sweeper: whether nothing went wrong, and which of the dead letters that it
-    /// found it should have sent back.
+    /// A run of the sweeper: whether it had no faults, and the dead letters that it should have
+    /// redriven but did not.
     Sweep { well: bool, left: Vec<Message> },
-    /// Something from outside.
+    /// An external action.
     Action,
 }
 
 type Going = FuturesUnordered<LocalBoxFuture<'static, Done>>;
 
 const QUEUES: [Name; 3] = [Name::Events, Name::Deliveries, Name::Retries];
-/// How many processes work on one queue.
+/// Maximum number of processes per queue.
 const MAX_BUSY: usize = 3;
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
-/// How long a message is waited for after the first of a batch, so that batches fill, in
-/// milliseconds.
+/// How long a batch waits for more messages after its first one, in milliseconds.
 const WINDOWS: [u64; 3] = [100, 1_000, 4_000];
 /// More batches than any simulation needs.
 const MAX_BATCHES: usize = 20_000;
 
 impl System {
-    /// A new system with these webhooks.
+    /// Creates a system with these webhooks.
     pub(super) async fn new(hooks: &[Hook], faults: Faults) -> Self {
         let fake = Fake::default();
         fake.state().queues.set_max_receives(faults.receives);
@@ -126,13 +125,13 @@ impl System {
         system
     }
 
-    /// Lets faults decide about calls from now on.
+    /// Draws the faults of all later calls.
     fn plan(&self) {
         let (history, faults) = (self.history.clone(), Arc::clone(&self.faults));
         let started = (clock::now(), Instant::now());
         self.fake.plan(move |call| {
             let Ok(running) = RUNNING.try_with(Arc::clone) else {
-                return FaultPlan::Answered;
+                return FaultPlan::NoFault;
             };
             if call.operation == "BatchGetItem" {
                 let read = webhooks(&call.request).map(|webhook| (webhook, Instant::now()));
@@ -143,7 +142,7 @@ impl System {
                 .lock()
                 .expect("the lock is not poisoned")
                 .fault(call, now);
-            if fault != FaultPlan::Answered {
+            if fault != FaultPlan::NoFault {
                 history.fault(&running);
             }
             if [FaultPlan::CrashBefore, FaultPlan::CrashAfter].contains(&fault) {
@@ -180,7 +179,10 @@ impl System {
                 batches += self.receive(&mut going);
             }
             if batches > MAX_BATCHES {
-                return Err(Broken::new("it ends", "the queues are never empty"));
+                return Err(Broken::new(
+                    "the simulation ends",
+                    "the queues are never empty",
+                ));
             }
             let message = self.fake.state().queues.next().map(|(at, _)| at);
             if going.is_empty() && timeline.is_empty() && message.is_none() {
@@ -191,7 +193,7 @@ impl System {
                 live::nothing_is_stranded(&self.fake, &self.history)?;
                 going.push(Rc::clone(&self.operator).sweep());
             }
-            // What is visible by now waits for a process, not for its time.
+            // Messages that are already visible wait for a process, not for a time.
             let next = [
                 timeline.front().map(|(at, _)| *at),
                 message.filter(|at| *at > now),
@@ -219,27 +221,27 @@ impl System {
         let thrown_away = self.faults().thrown_away;
         self.faults().end();
         self.run(Timeline::new()).await?;
-        // The sweeper re-drives what an outage left; messages that came back too often need an
-        // operator.
+        // The sweeper re-drives dead letters of an outage. Those that it has redriven three times
+        // need an operator.
         sleep(Duration::from_hours(1)).await;
         let swept = Rc::clone(&self.operator).sweep().await;
         self.finish(swept)?;
         self.operator.redrive(thrown_away);
         self.run(Timeline::new()).await?;
         live::nothing_is_stranded(&self.fake, &self.history)?;
-        // What is overdue by an hour counts as lost; no delay is longer than two.
+        // An overdue delivery counts as lost after an hour, and no delay is longer than two.
         sleep(Duration::from_hours(4)).await;
         match Rc::clone(&self.operator).sweep().await {
             Done::Sweep { well: true, left } if left.is_empty() => self.run(Timeline::new()).await,
             Done::Sweep { left, .. } => Err(Broken::new(
-                "the sweeper runs where nothing goes wrong",
+                "the sweeper succeeds without faults",
                 format!("{left:?}"),
             )),
             Done::Batch { .. } | Done::Action => unreachable!("it is a sweep"),
         }
     }
 
-    /// What tells this history from another.
+    /// Fingerprint of the history.
     pub(super) fn mark(&self) -> u64 {
         let (state, records) = (self.fake.state(), self.history.records());
         let mut mark = DefaultHasher::new();
@@ -260,7 +262,7 @@ impl System {
         mark.finish()
     }
 
-    /// Begins to work on what has come, and returns how many batches that are.
+    /// Starts work on the visible messages. Returns the number of batches.
     fn receive(&mut self, going: &mut Going) -> usize {
         let mut batches = 0;
         for (index, queue) in QUEUES.into_iter().enumerate() {
@@ -269,7 +271,7 @@ impl System {
                     let mut state = self.fake.state();
                     state
                         .queues
-                        .turn(usize::try_from(below(1 << 20)).expect("small"));
+                        .rotate(usize::try_from(below(1 << 20)).expect("small"));
                     state.queues.receive(queue, clock::now())
                 };
                 if batch.is_empty() {
@@ -295,7 +297,7 @@ impl System {
     }
 }
 
-/// The webhooks of which a `BatchGetItem` reads the rows.
+/// The webhooks whose rows a `BatchGetItem` reads.
 fn webhooks(request: &Value) -> impl Iterator<Item = WebhookId> {
     let tables = request["RequestItems"]
         .as_object()

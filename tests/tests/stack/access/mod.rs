@@ -8,7 +8,7 @@ use tests::{
     stack::{Stack, text, unique},
 };
 
-/// A new credential with these scopes: its document, with the token.
+/// Creates a credential with these scopes. Returns its document, with the token.
 async fn credential(stack: &Stack, scopes: &[&str]) -> Value {
     let body = json!({"description": unique("credential"), "scopes": scopes});
     stack.post("/v1/credentials", body).await.expect(201)
@@ -153,7 +153,7 @@ async fn revoked_deleted_and_expired_tokens_are_rejected() {
         stack.get_path(&path(&expiring)).await.expect(200)["status"],
         "expired"
     );
-    // A known credential whose token was refused is on record.
+    // A rejected token of a known credential is audited.
     stack
         .until("the refusal is on record", async || {
             let audit = stack.get_path("/v1/audit?limit=100").await.expect(200);
@@ -229,7 +229,7 @@ async fn caller_can_not_grant_or_acquire_scopes_beyond_their_own() {
         stack.get_path(&path(&strong)).await.expect(200)["status"],
         "active"
     );
-    // Nor in another user's name, where it would outlive their own.
+    // Nor for another user, whose credential would outlive the caller's own.
     let user = stack
         .post("/v1/users", json!({"name": unique("user")}))
         .await
@@ -305,7 +305,7 @@ async fn reminders_are_sent_once_and_stop_with_a_rotation() {
         stack.get_path(&path(&made)).await.expect(200)["rotation_overdue"],
         false
     );
-    // Whatever was sent by mistake would arrive before this.
+    // Any event sent by mistake would arrive before this one.
     stack
         .publish("chat", json!({"credential_id": made["id"]}))
         .await;

@@ -1,4 +1,4 @@
-//! Who may call.
+//! Authentication and authorization.
 
 use domain::token::Token;
 use reqwest::Method;
@@ -9,7 +9,7 @@ async fn every_invalid_token_gets_the_same_response() {
     let stack = Stack::get();
     let unknown = Token::from_random([7; 32]).expose().to_owned();
     let typo = format!("{}x", &stack.token()[..stack.token().len() - 1]);
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for authorization in [
         None,
         Some("Bearer".to_owned()),
@@ -25,19 +25,19 @@ async fn every_invalid_token_gets_the_same_response() {
         if let Some(authorization) = &authorization {
             request = request.header("authorization", authorization);
         }
-        let answer = stack.send(request).await;
+        let response = stack.send(request).await;
         assert_eq!(
-            answer.header("www-authenticate"),
+            response.header("www-authenticate"),
             "Bearer",
             "{authorization:?}"
         );
-        answers.push(answer.problem(401));
+        responses.push(response.problem(401));
     }
     assert!(
-        answers.iter().all(|answer| *answer == answers[0]),
-        "{answers:#?}"
+        responses.iter().all(|response| *response == responses[0]),
+        "{responses:#?}"
     );
-    insta::assert_json_snapshot!(answers[0], @r#"
+    insta::assert_json_snapshot!(responses[0], @r#"
     {
       "detail": "Send a valid token: `Authorization: Bearer <token>`.",
       "status": 401,
@@ -78,7 +78,7 @@ async fn every_documented_route_requires_a_token() {
     for (path, operations) in paths.iter().filter(|(path, _)| !path.starts_with("/in/")) {
         for (method, operation) in operations.as_object().expect("operations") {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("method");
-            let answer = anonymous
+            let response = anonymous
                 .send(
                     anonymous
                         .request(
@@ -88,11 +88,11 @@ async fn every_documented_route_requires_a_token() {
                         .json("x"),
                 )
                 .await;
-            if answer.status == 200 {
+            if response.status == 200 {
                 public.push(path.as_str());
                 continue;
             }
-            answer.problem(401);
+            response.problem(401);
             let scope = operation["security"][0]["token"][0].as_str();
             let any_token = path == "/v1/me" && scope.is_none();
             assert!(

@@ -50,7 +50,7 @@ async fn pages_are_ordered_newest_first() {
     }
     assert_eq!(seen, published);
 
-    // A cursor is good for its own list, as it was given.
+    // A cursor is valid only for its own list, unmodified.
     let page = stack.get_path(&format!("{list}&limit=2")).await.expect(200);
     let cursor = text(&page, "next_cursor");
     let other_end = if cursor.ends_with('A') { "B" } else { "A" };

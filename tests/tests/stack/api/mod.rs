@@ -1,4 +1,4 @@
-//! The HTTP API's conventions, the same on every route.
+//! Conventions of the HTTP API that apply to every route.
 
 mod auth;
 mod lists;

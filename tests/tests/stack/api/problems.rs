@@ -1,4 +1,4 @@
-//! What is refused, and how that is said.
+//! Rejected requests and their problem documents.
 
 use reqwest::Method;
 use serde_json::json;
@@ -28,7 +28,7 @@ async fn one_response_names_every_invalid_field() {
     });
     insta::assert_json_snapshot!(stack.post("/v1/webhooks", document).await.problem(422), @r#"
     {
-      "detail": "The request has 8 invalid fields",
+      "detail": "The request has 8 invalid fields.",
       "errors": [
         {
           "detail": "must not be empty",
@@ -129,13 +129,13 @@ async fn too_deep_documents_are_rejected() {
     );
 
     let conditions = json!({"field": "a", "op": "eq", "value": nested(63)});
-    let answer = stack
+    let response = stack
         .webhook()
         .url("https://example.com/")
         .set("conditions", conditions)
         .try_create()
         .await;
-    assert_eq!(answer.pointers(), ["/conditions"]);
+    assert_eq!(response.pointers(), ["/conditions"]);
     let webhook = stack.webhook().url("https://example.com/").create().await;
     let render = json!({"event": event(62)});
     assert_eq!(
@@ -172,13 +172,13 @@ async fn unknown_paths_and_methods_are_rejected() {
         (Method::DELETE, "/v1/events"),
         (Method::POST, "/healthz"),
     ] {
-        let answer = stack.send(stack.request(method, path)).await;
+        let response = stack.send(stack.request(method, path)).await;
         assert!(
-            answer.header("allow").contains("GET"),
+            response.header("allow").contains("GET"),
             "{path}: {:?}",
-            answer.headers
+            response.headers
         );
-        answer.problem(405);
+        response.problem(405);
     }
 }
 
@@ -207,7 +207,7 @@ async fn names_are_unique_case_insensitively() {
         .patch(&other.path(""), json!({"name": name}))
         .await
         .problem(409);
-    // Its own name in another case is not taken.
+    // A resource may keep its own name in another case.
     first.patch(json!({"name": name.to_uppercase()})).await;
 
     first.delete().await;
@@ -219,7 +219,7 @@ async fn every_response_has_the_common_headers() {
     let stack = Stack::get();
     let anonymous = stack.with_token("");
     let mut ids = std::collections::BTreeSet::new();
-    for answer in [
+    for response in [
         anonymous.get_path("/healthz").await,
         anonymous.get_path("/openapi.json").await,
         anonymous.get_path("/v1/webhooks").await,
@@ -229,14 +229,14 @@ async fn every_response_has_the_common_headers() {
         stack.post("/v1/webhooks", json!({})).await,
         raw(&stack, "text/plain", "x").await,
     ] {
-        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+        assert_eq!(response.header("cache-control"), "no-store", "{response:?}");
         assert_eq!(
-            answer.header("x-content-type-options"),
+            response.header("x-content-type-options"),
             "nosniff",
-            "{answer:?}"
+            "{response:?}"
         );
-        let id = answer.header("x-request-id").to_owned();
-        assert!(!id.is_empty(), "{answer:?}");
+        let id = response.header("x-request-id").to_owned();
+        assert!(!id.is_empty(), "{response:?}");
         ids.insert(id);
     }
     assert_eq!(ids.len(), 8, "each request has its own id");

@@ -68,7 +68,7 @@ async fn import_mode_decides_about_existing_resources() {
         assert_eq!(read["sms_provider_id"], report["renamed"][0]["id"]);
     }
 
-    // A provider that is reused counts the campaign that comes to it.
+    // A reused provider counts the imported campaign.
     let mut bundle = campaign.export().await;
     bundle["campaign"]["name"] = json!(unique("Summer"));
     let report = campaign

@@ -1,4 +1,4 @@
-//! Campaigns: their providers, and their way from one deployment to another.
+//! Campaigns: their providers, and exporting and importing them.
 
 mod imports;
 
@@ -11,7 +11,7 @@ use tests::{
 
 const KEYS: [&str; 2] = ["0123456789-api-key", "0123456789-secret-key"];
 
-/// A campaign with a provider for SMS and one for e-mails, which a receiver stands in for.
+/// A campaign with a provider for SMS and one for e-mail, both simulated by a receiver.
 struct Campaign {
     stack: Stack,
     id: String,
@@ -73,14 +73,14 @@ impl Campaign {
         self.stack.post("/v1/campaigns/import", request).await
     }
 
-    /// Ends it, and its providers.
+    /// Deletes it and its providers.
     async fn delete(&self) {
         for path in [self.path(), path_of(&self.sms), path_of(&self.email)] {
             assert_eq!(self.stack.delete(&path).await.status, 204, "{path}");
         }
     }
 
-    /// Reads what an import created: in order, the providers and the campaign.
+    /// Reads what an import created: first the providers, then the campaign.
     async fn created(&mut self, report: &Value) {
         let ids: Vec<String> = report["created"]
             .as_array()
@@ -176,8 +176,7 @@ async fn exported_campaign_sends_after_import_with_its_keys() {
         json!({"created": created, "reused": [], "renamed": []})
     );
 
-    // Nothing was created: every name is free. Without their keys, the providers are there and
-    // refuse to send.
+    // Nothing was created: every name is free. Providers without their keys exist but can't send.
     let report = campaign
         .import(json!({"bundle": bundle, "on_conflict": "fail"}))
         .await
@@ -274,7 +273,7 @@ async fn campaign_requires_providers_of_its_channels() {
         .await
         .problem(409);
 
-    // A message goes through its campaign's provider, unless it names another.
+    // A message is sent through its campaign's provider, unless it names another.
     let other = provider(stack, &receiver, "sms").await;
     let mut message = campaign.message();
     assert_eq!(
@@ -298,7 +297,7 @@ async fn campaign_requires_providers_of_its_channels() {
         ["/campaign_id"]
     );
 
-    // A provider stays while a campaign names it.
+    // A provider can't be deleted while a campaign uses it.
     stack.delete(&path_of(sms)).await.problem(409);
     let etag = stack
         .get_path(&campaign.path())

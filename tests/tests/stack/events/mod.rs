@@ -1,4 +1,4 @@
-//! Publishing events and reading them back.
+//! Publishing and reading events.
 
 mod types;
 
@@ -100,7 +100,7 @@ async fn repeated_request_with_the_same_key_is_one_event() {
         .await
         .problem(422);
 
-    // The space of keys is each route's own.
+    // Each route has its own space of keys.
     let batch =
         json!({"events": [{"type": "message", "data": event["data"], "idempotency_key": key}]});
     let results = stack.post("/v1/events/batch", batch).await.expect(202);
@@ -131,8 +131,8 @@ async fn batch_returns_a_result_for_each_event() {
         keyed(4),
         "text",
     ]});
-    let mut answer = stack.post("/v1/events/batch", batch).await.expect(202);
-    let results = answer["results"].as_array_mut().expect("results");
+    let mut response = stack.post("/v1/events/batch", batch).await.expect(202);
+    let results = response["results"].as_array_mut().expect("results");
     let ids: Vec<String> = [0, 3, 4]
         .iter()
         .map(|index| text(&results[*index], "id"))
@@ -147,7 +147,7 @@ async fn batch_returns_a_result_for_each_event() {
     insta::assert_json_snapshot!(errors, @r#"
     [
       {
-        "detail": "The request has 1 invalid field",
+        "detail": "The request has 1 invalid field.",
         "errors": [
           {
             "detail": "is not a known event type. Create a custom type with `POST /v1/event-types`, or list all with `GET /v1/event-types`.",
@@ -157,7 +157,7 @@ async fn batch_returns_a_result_for_each_event() {
         "status": 422
       },
       {
-        "detail": "The request has 2 invalid fields",
+        "detail": "The request has 2 invalid fields.",
         "errors": [
           {
             "detail": "must be an object",
@@ -171,17 +171,17 @@ async fn batch_returns_a_result_for_each_event() {
         "status": 422
       },
       {
-        "detail": "The request has 1 invalid field",
+        "detail": "The request has 1 invalid field.",
         "errors": [
           {
-            "detail": "was used with another body within the last 24 hours. Use a new key for each request",
+            "detail": "was used with another body within the last 24 hours. Use a new key for each request.",
             "pointer": "/idempotency_key"
           }
         ],
         "status": 422
       },
       {
-        "detail": "The request has 1 invalid field",
+        "detail": "The request has 1 invalid field.",
         "errors": [
           {
             "detail": "must be an object",
@@ -219,14 +219,14 @@ async fn concurrent_repeats_are_one_event() {
     stack.webhook().url(receiver.url()).create().await;
     let key = unique("key");
     let event = stack.event("message", json!({"number": 1}));
-    let answers = join_all((0..6).map(|_| publish_with_key(&stack, &key, &event))).await;
-    let first = answers[0].body.clone();
-    for answer in answers {
-        assert_eq!(answer.expect(202), first);
+    let responses = join_all((0..6).map(|_| publish_with_key(&stack, &key, &event))).await;
+    let first = responses[0].body.clone();
+    for response in responses {
+        assert_eq!(response.expect(202), first);
     }
     let other = stack.publish("message", json!({"number": 2})).await;
     let got = receiver
-        .wait_until("the other event came", |got| {
+        .wait_until("the other event arrived", |got| {
             got.iter().any(|r| r.header("webhook-id") == other)
         })
         .await;
@@ -242,7 +242,7 @@ async fn large_event_is_delivered_complete() {
     let stack = Stack::get();
     let receiver = Receiver::start();
     let webhook = stack.webhook().url(receiver.url()).create().await;
-    // On a queue, each of these takes three times the bytes.
+    // On a queue, each of these characters takes three times the bytes.
     let long = "😀".repeat(60_000);
     let event = stack.publish("message", json!({"text": long})).await;
     assert_eq!(receiver.only().await.data(), json!({"text": long}));

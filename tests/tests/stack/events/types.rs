@@ -90,7 +90,7 @@ async fn custom_event_type_is_delivered() {
         .await;
     stack.publish(&kind, json!({"number": 8})).await;
     assert_eq!(receiver.only().await.json()["type"], kind.as_str());
-    // Its example is what a test sends.
+    // A test sends its example.
     webhook.test(json!({})).await;
     assert_eq!(
         receiver.wait_for(2).await[1].json()["data"],

@@ -1,4 +1,4 @@
-//! Providers as admins keep them.
+//! Providers as resources.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn provider_keys_are_write_only() {
         .expect(200);
     assert_eq!(renamed["callback_url"], view["callback_url"]);
     assert_eq!(renamed["request"]["format"], "form");
-    // The keys are still there.
+    // The keys are unchanged.
     let tested = json!({"to": "+15555550100", "from": "+15555550101"});
     let attempt = stack
         .post(&provider.path("/test"), tested)

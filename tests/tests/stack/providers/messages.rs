@@ -8,7 +8,7 @@ use tests::{
     stack::{Stack, text},
 };
 
-/// A provider of SMS that asks for nothing but the default request.
+/// An SMS provider with the default request.
 fn plain(stack: &Stack, receiver: &Receiver) -> ProviderBuilder {
     let keys = stack
         .provider("twilio-sms", &receiver.url())
@@ -76,7 +76,7 @@ async fn duplicate_key_is_one_message() {
     );
     assert_eq!(send("Another").await.pointers(), ["Idempotency-Key"]);
 
-    // What was accepted stays so, also when its provider is gone.
+    // Accepted messages stay readable, even if their provider is deleted.
     assert_eq!(stack.delete(&provider.path("")).await.status, 204);
     assert_eq!(send("Hello").await.expect(202)["id"], first["id"]);
     assert_eq!(send("Another").await.pointers(), ["Idempotency-Key"]);
@@ -168,7 +168,7 @@ async fn failing_provider_is_retried() {
 #[tokio::test]
 async fn report_before_the_response_is_retried() {
     let stack = Stack::get();
-    // The answer that names the id comes with the second attempt.
+    // The response to the second attempt contains the ID.
     let receiver = Receiver::replying([
         Reply::status(500),
         Reply::status(200).body(r#"{"id": "theirs-early"}"#),
@@ -183,7 +183,7 @@ async fn report_before_the_response_is_retried() {
     provider.report_form(&report).await.expect(202);
     let delivered = stack.message_until(&id, "delivered").await;
     assert_eq!(delivered["provider_message_id"], "theirs-early");
-    // One of another provider's says nothing about it.
+    // A report from another provider has no effect.
     let other = plain(&stack, &receiver).create().await;
     let foreign = [("MessageSid", id.as_str()), ("MessageStatus", "failed")];
     other.report_form(&foreign).await.expect(202);

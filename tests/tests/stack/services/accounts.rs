@@ -75,7 +75,7 @@ async fn account_is_created_with_its_service_and_replaced() {
         .problem(409);
     service.send(json!({})).await.expect(200);
     assert_eq!(receiver.only().await.header("x-key"), "k");
-    // The name is taken by now: neither the account nor the service is made.
+    // The name is in use by now: neither the account nor the service is created.
     let name = unique("service");
     let body = json!({"name": name, "server_url": receiver.url(), "account": fresh});
     stack.post("/v1/services", body).await.problem(409);
@@ -94,9 +94,9 @@ async fn patch_keeps_secrets_and_a_new_type_replaces_them() {
         "client_id": "us", "client_secret": "0123456789abcdef",
     });
     let body = json!({"name": unique("account"), "authorization": authorization});
-    let answer = stack.post("/v1/accounts", body).await;
-    assert!(!answer.text.contains("0123456789abcdef"));
-    let path = format!("/v1/accounts/{}", text(&answer.expect(201), "id"));
+    let response = stack.post("/v1/accounts", body).await;
+    assert!(!response.text.contains("0123456789abcdef"));
+    let path = format!("/v1/accounts/{}", text(&response.expect(201), "id"));
     let changed = stack
         .patch(&path, json!({"authorization": {"scope": "a b"}}))
         .await

@@ -1,4 +1,4 @@
-//! Connected services: accounts, calls to them, their own calls.
+//! Connected services: accounts, requests to them, and their inbound requests.
 
 mod accounts;
 mod inbound;

@@ -64,17 +64,17 @@ async fn ten_concurrent_calls_request_one_token() {
         json!({"scope": "a b", "audience": "https://api"}),
     )
     .await;
-    let answers = join_all((0..10).map(|_| service.send(json!({})))).await;
+    let responses = join_all((0..10).map(|_| service.send(json!({})))).await;
     assert!(
-        answers.iter().all(|answer| answer.status == 200),
-        "{answers:?}"
+        responses.iter().all(|response| response.status == 200),
+        "{responses:?}"
     );
     let request = issuer.only().await;
     assert_eq!(
         (request.method.as_str(), request.path.as_str()),
         ("POST", "/token")
     );
-    // RFC 6749, section 2.3.1: id and secret are form-encoded before they are joined.
+    // RFC 6749, section 2.3.1: ID and secret are form-encoded before they are joined.
     assert_eq!(
         request.header("authorization"),
         "Basic Y2xpZW50JTNBMTpzJTI2Y3JldCtvZit0aGUrY2xpZW50"
@@ -92,7 +92,7 @@ async fn ten_concurrent_calls_request_one_token() {
     let dump = stack.table_dump().await;
     assert!(!dump.contains("s&cret of the client"));
 
-    // A change of the settings forgets the token; a change of the name does not.
+    // A change of the settings discards the token; a change of the name does not.
     let account = format!(
         "/v1/accounts/{}",
         tests::stack::text(&service.document, "account_id")
@@ -121,7 +121,7 @@ async fn ten_concurrent_calls_request_one_token() {
 #[tokio::test]
 async fn expired_or_rejected_token_is_replaced_once() {
     let stack = Stack::get();
-    // The first ends at once.
+    // The first one expires immediately.
     let replies = [
         token("first", &json!({"expires_in": 0})),
         token("second", &json!({})),
@@ -140,8 +140,11 @@ async fn expired_or_rejected_token_is_replaced_once() {
     )));
 
     server.set_reply(Reply::status(401));
-    let answer = service.send(json!({"body": {"n": 1}})).await.expect(200);
-    assert_eq!(answer["status"], 401, "the service has the last word");
+    let response = service.send(json!({"body": {"n": 1}})).await.expect(200);
+    assert_eq!(
+        response["status"], 401,
+        "the response of the service is returned"
+    );
     assert_eq!(bearers(&server)[2..], ["Bearer second", "Bearer third"]);
     assert_eq!(issuer.requests().len(), 3);
     assert!(
@@ -214,12 +217,12 @@ async fn token_endpoint_failure_is_reported_without_secrets() {
         ),
     ] {
         issuer.set_reply(reply);
-        let answer = service.send(json!({})).await;
-        assert!(!answer.text.contains("cret of"), "{}", answer.text);
-        let problem = answer.problem(502);
+        let response = service.send(json!({})).await;
+        assert!(!response.text.contains("cret of"), "{}", response.text);
+        let problem = response.problem(502);
         assert_eq!(
             problem["detail"],
-            format!("The service's account got no access token: {expected}")
+            format!("The service's account got no access token: {expected}.")
         );
     }
     assert_eq!(server.requests().len(), 0);

@@ -1,4 +1,4 @@
-//! Calls to services.
+//! Requests to services.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use tests::{
     stack::Stack,
 };
 
-/// `{"authorization": "Bearer s3cr3t-k3y"}` as gzip has it.
+/// `{"authorization": "Bearer s3cr3t-k3y"}`, gzipped.
 const PACKED: [u8; 58] = [
     31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 44, 45, 201, 200, 47, 202, 172, 74, 44, 201, 204,
     207, 83, 178, 82, 80, 114, 74, 77, 44, 74, 45, 82, 40, 54, 78, 46, 50, 46, 209, 205, 54, 174,
@@ -55,13 +55,13 @@ async fn every_method_and_format_is_sent() {
             "method": method, "path": "/tickets/7", "query": {"q": "a b", "n": 1}, "headers": {"X-Trace": "t"},
             "format": format, "body": body,
         });
-        let answer = service.send(request).await.expect(200);
+        let response = service.send(request).await.expect(200);
         assert_eq!(
-            (&answer["status"], &answer["body"]),
+            (&response["status"], &response["body"]),
             (&json!(201), &json!({"id": 7}))
         );
-        assert_eq!(answer["headers"]["content-type"], "application/json");
-        assert!(answer["elapsed_ms"].is_u64());
+        assert_eq!(response["headers"]["content-type"], "application/json");
+        assert!(response["elapsed_ms"].is_u64());
         let got = receiver.wait_for(n + 1).await.pop().expect("a request");
         assert_eq!(
             (got.method.as_str(), got.path.as_str()),
@@ -92,29 +92,29 @@ async fn any_response_is_returned() {
         html.header("set-cookie", "session=1")
             .header("x-echo", "s3cr3t-k3y"),
     );
-    let answer = service.send(json!({})).await;
-    assert!(!answer.text.contains("s3cr3t-k3y"), "{}", answer.text);
-    let answer = answer.expect(200);
+    let response = service.send(json!({})).await;
+    assert!(!response.text.contains("s3cr3t-k3y"), "{}", response.text);
+    let response = response.expect(200);
     assert_eq!(
-        (&answer["status"], &answer["body"]),
+        (&response["status"], &response["body"]),
         (&json!(500), &json!("<h1>•••</h1>"))
     );
-    assert!(answer["headers"]["set-cookie"].is_null());
-    assert_eq!(answer["headers"]["x-echo"], "•••");
+    assert!(response["headers"]["set-cookie"].is_null());
+    assert_eq!(response["headers"]["x-echo"], "•••");
     receiver.set_reply(Reply::status(302).header("location", "https://example.com/"));
-    let answer = service.send(json!({})).await.expect(200);
+    let response = service.send(json!({})).await.expect(200);
     assert_eq!(
-        (&answer["status"], &answer["body"]),
+        (&response["status"], &response["body"]),
         (&json!(302), &json!(""))
     );
     receiver.set_reply(Reply::status(200).body("x".repeat((1 << 20) + 1)));
     service.send(json!({})).await.problem(502);
     receiver.set_reply(Reply::status(200).body("x".repeat(1 << 20)));
-    let answer = service.send(json!({})).await.expect(200);
-    assert_eq!(answer["body"].as_str().map(str::len), Some(1 << 20));
+    let response = service.send(json!({})).await.expect(200);
+    assert_eq!(response["body"].as_str().map(str::len), Some(1 << 20));
 }
 
-/// As services for debugging do.
+/// Echoes the request, like debugging services.
 #[tokio::test]
 async fn echoing_service_shows_no_secret() {
     let stack = Stack::get();
@@ -198,8 +198,8 @@ async fn path_can_not_leave_the_service() {
         "\\..\\x",
         "a\nb",
     ] {
-        let answer = service.send(json!({"path": path})).await;
-        assert_eq!(answer.pointers(), ["/path"], "{path}");
+        let response = service.send(json!({"path": path})).await;
+        assert_eq!(response.pointers(), ["/path"], "{path}");
     }
     for headers in [
         json!({"x-key\n": "a"}),
@@ -229,7 +229,7 @@ async fn unreachable_service_is_reported_by_its_own_problem() {
         (unreachable, 0, "connection_refused"),
         (hung.url(), 1000, "timeout"),
         (dripping.url(), 1000, "timeout"),
-        // A server that speaks no TLS.
+        // A server without TLS.
         (plain.url().replace("http:", "https:"), 0, "tls"),
         // A name that never resolves (RFC 6761).
         ("https://unknown.invalid/".to_owned(), 0, "dns"),

@@ -6,7 +6,7 @@ use tests::{
     stack::{Stack, text, unique},
 };
 
-/// A webhook to a service has no URL of its own.
+/// A webhook that sends to a service has no URL of its own.
 fn to(service: &str, path: &str) -> [(&'static str, Value); 3] {
     [
         ("url", Value::Null),
@@ -55,7 +55,7 @@ async fn delivery_carries_the_accounts_authorization() {
         receiver.url_of("/api/v2/tickets/7/comments?by=a%20b%2Fc")
     );
 
-    // What the service is, is decided when it is called.
+    // The service's settings are read when it is called.
     let other = Receiver::start();
     stack
         .patch(&service.path(""), json!({"server_url": other.url()}))
@@ -104,7 +104,7 @@ async fn rejected_token_is_renewed_within_the_attempt() {
     assert_eq!(tokens, ["Bearer old-token", "Bearer new-token"]);
     assert_eq!(issuer.requests().len(), 2);
 
-    // Without a token there is a failed attempt that says so.
+    // Without a token the attempt fails and says why.
     issuer.set_reply(Reply::status(400).body(r#"{"error": "invalid_scope"}"#));
     receiver.set_reply(Reply::status(401));
     let event = stack.publish("message", json!({})).await;

@@ -89,7 +89,7 @@ async fn failure_is_retried_until_success() {
 #[tokio::test]
 async fn final_failure_emits_an_event() {
     let stack = Stack::get();
-    // A port that had a listener a moment ago, and has none now.
+    // A port on which nothing listens any more.
     let unreachable = Receiver::start().url();
     let failing = stack.webhook().url(unreachable).retry([1]).create().await;
     let receiver = Receiver::replying([Reply::status(503)]);
@@ -124,8 +124,8 @@ async fn final_failure_emits_an_event() {
     assert_eq!(data["delivery_id"], delivery["id"]);
     assert_eq!(data["attempts"], 2);
 
-    // The delivery of that event failed too, and no event reports it. A later event has taken the
-    // same path by then.
+    // The delivery of that event failed too, and no event reports it. A later event has been
+    // processed by then.
     stack
         .delivery_until(request.header("webhook-id"), &watcher, "failed")
         .await;
@@ -265,7 +265,7 @@ async fn delivery_can_be_retried_manually() {
     receiver.wait_for(2).await;
     let retried = |delivery: &Value| attempts(delivery).len() == 2;
     let delivery = stack
-        .delivery_when(&event, &webhook, "tried twice", retried)
+        .delivery_when(&event, &webhook, "attempted twice", retried)
         .await;
     assert_eq!(delivery["status"], "retrying", "under a fresh schedule");
 
@@ -276,7 +276,7 @@ async fn delivery_can_be_retried_manually() {
         [(1, Some(500)), (2, Some(500)), (3, Some(200))]
     );
 
-    // Also one that succeeded.
+    // Deliveries that succeeded can be retried, too.
     stack.post(&path, Value::Null).await.expect(202);
     let got = receiver.wait_for(4).await;
     assert!(
@@ -300,7 +300,7 @@ async fn retries_end_with_their_schedule() {
             json!({"type": "fixed", "interval_seconds": 1, "duration_seconds": 2}),
             3,
         ),
-        // What the receiver asks for does not move the end.
+        // `Retry-After` does not move the end of the schedule.
         (json!({"type": "custom", "delays_seconds": [1, 1]}), 3),
     ];
     let mut webhooks = Vec::new();

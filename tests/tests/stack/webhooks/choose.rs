@@ -1,4 +1,4 @@
-//! Which events a webhook gets.
+//! Which events a webhook receives.
 
 use serde_json::{Value, json};
 use tests::{receiver::Receiver, stack::Stack};
@@ -64,13 +64,13 @@ async fn conditions_select_events() {
         json!({}),
         json!("x"),
     ] {
-        let answer = stack
+        let response = stack
             .webhook()
             .url("https://example.com/")
             .set("conditions", wrong.clone())
             .try_create()
             .await;
-        let pointers = answer.pointers();
+        let pointers = response.pointers();
         assert!(
             pointers
                 .iter()

@@ -1,4 +1,4 @@
-//! What a webhook's receiver gets.
+//! Requests that a webhook's receiver gets.
 
 use serde_json::{Value, json};
 use tests::{

@@ -1,4 +1,4 @@
-//! Signatures, as a receiver checks them with a library of its own.
+//! Signatures, verified with a Standard Webhooks library.
 
 use serde_json::json;
 use standardwebhooks::Webhook as Verifier;
@@ -129,12 +129,12 @@ async fn invalid_secrets_are_rejected() {
         "whsec_not base64",
         "line\nbreak in a secret, long",
     ] {
-        let answer = stack
+        let response = stack
             .webhook()
             .url("https://example.com/")
             .set("secret", secret)
             .try_create()
             .await;
-        assert_eq!(answer.pointers(), ["/secret"], "{secret:?}");
+        assert_eq!(response.pointers(), ["/secret"], "{secret:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Deleting and disabling stop what is queued.
+//! Deleting and disabling a webhook stop its queued deliveries.
 
 use serde_json::json;
 use tests::{
@@ -30,7 +30,7 @@ async fn disabling_cancels_queued_retries_for_good() {
     assert_eq!(
         stack.delivery(&event, &webhook).await["status"],
         "cancelled",
-        "at once"
+        "immediately"
     );
     stack
         .post(&format!("/v1/deliveries/{id}/retry"), json!(null))
@@ -40,7 +40,7 @@ async fn disabling_cancels_queued_retries_for_good() {
     assert_eq!(
         stack.delivery(&event, &webhook).await["status"],
         "cancelled",
-        "for good"
+        "permanently"
     );
 
     stack.logged("delivery", &[&id, "cancelled"]).await;
@@ -66,7 +66,7 @@ async fn deleting_cancels_queued_retries() {
     assert_eq!(
         stack.delivery(&event, &webhook).await["status"],
         "cancelled",
-        "at once"
+        "immediately"
     );
     stack.logged("delivery", &[&id, "cancelled"]).await;
     assert_eq!(receiver.requests().len(), 1);

@@ -1,4 +1,4 @@
-//! Test, preview, new secret.
+//! Test, preview and secret rotation.
 
 use serde_json::json;
 use tests::{
@@ -45,13 +45,13 @@ async fn webhook_test_sends_at_once_and_returns_the_response() {
         (&json!(null), &json!("no response within the timeout"))
     );
 
-    let answer = stack
+    let response = stack
         .post(
             &webhook.path("/test"),
             json!({"event": {"type": 1}, "colour": 2}),
         )
         .await;
-    assert_eq!(answer.pointers(), ["/colour", "/event/type"]);
+    assert_eq!(response.pointers(), ["/colour", "/event/type"]);
 }
 
 #[tokio::test]
@@ -125,12 +125,12 @@ async fn new_secret_is_shown_once() {
     assert!(read["secret"].is_null());
     assert!(secret.ends_with(&text(&read, "secret_hint")));
     for wrong in [json!(-1), json!(604_801), json!("day")] {
-        let answer = stack
+        let response = stack
             .post(
                 &webhook.path("/rotate-secret"),
                 json!({"overlap_seconds": wrong}),
             )
             .await;
-        assert_eq!(answer.pointers(), ["/overlap_seconds"]);
+        assert_eq!(response.pointers(), ["/overlap_seconds"]);
     }
 }

@@ -61,7 +61,7 @@ async fn concurrent_webhooks_of_one_name_create_one() {
     let mut statuses: Vec<u16> = join_all((0..5).map(create))
         .await
         .iter()
-        .map(|answer| answer.status)
+        .map(|response| response.status)
         .collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409]);

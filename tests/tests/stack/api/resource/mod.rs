@@ -1,4 +1,4 @@
-//! Webhooks as a resource: create, read, change, delete.
+//! Webhooks as an example of a resource: create, read, update, delete.
 
 mod conflicts;
 
@@ -8,7 +8,7 @@ use tests::{
     stack::{Stack, unique},
 };
 
-/// Without what differs each time.
+/// The document without fields that differ between runs.
 fn stable(mut document: Value) -> Value {
     let map = document.as_object_mut().expect("object");
     for name in [
@@ -31,14 +31,14 @@ fn stable(mut document: Value) -> Value {
 async fn webhook_gets_defaults() {
     let stack = Stack::get();
     let document = json!({"name": unique("plain"), "url": "https://example.com/hook", "events": ["ticket.updated"]});
-    let answer = stack.post("/v1/webhooks", document).await;
-    let id = answer.body["id"].as_str().unwrap_or_default();
-    // The path of the public URL comes first.
+    let response = stack.post("/v1/webhooks", document).await;
+    let id = response.body["id"].as_str().unwrap_or_default();
+    // The path starts with that of the public URL.
     assert_eq!(
-        answer.header("location"),
+        response.header("location"),
         format!("/_aws/execute-api/tieline/v1/webhooks/{id}")
     );
-    insta::assert_json_snapshot!(stable(answer.expect(201)), @r#"
+    insta::assert_json_snapshot!(stable(response.expect(201)), @r#"
     {
       "auth": {
         "type": "none"
@@ -115,14 +115,14 @@ async fn secrets_are_write_only() {
         assert!(read[name].is_null(), "{name}");
     }
 
-    // What was read cannot be written back by mistake.
-    let answer = stack
+    // A document that was read can't be written back by mistake.
+    let response = stack
         .patch(
             &webhook.path(""),
             json!({"url": read["url"], "headers": read["headers"]}),
         )
         .await;
-    assert_eq!(answer.pointers(), ["/headers/x-api-key", "/url"]);
+    assert_eq!(response.pointers(), ["/headers/x-api-key", "/url"]);
 }
 
 #[tokio::test]
@@ -197,8 +197,8 @@ async fn patch_changes_only_named_fields() {
 async fn deleted_webhook_is_not_found() {
     let stack = Stack::get();
     let webhook = stack.webhook().url("https://example.com/").create().await;
-    let answer = stack.delete(&webhook.path("")).await;
-    assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+    let response = stack.delete(&webhook.path("")).await;
+    assert_eq!((response.status, response.text.as_str()), (204, ""));
     stack.get_path(&webhook.path("")).await.problem(404);
     stack.patch(&webhook.path(""), json!({})).await.problem(404);
     stack.delete(&webhook.path("")).await.problem(404);
@@ -308,7 +308,7 @@ async fn values_out_of_bounds_are_rejected() {
             "/retry/delays_seconds",
         ),
     ] {
-        // Off, so that it takes no other test's events.
+        // Disabled, so that it receives no other test's events.
         let webhook = |value| {
             stack
                 .webhook()

@@ -131,7 +131,7 @@ async fn telegram_preset_sends() {
     assert_eq!(sent["provider_message_id"], "7");
     assert_eq!(kinds(&events.wait_for(1).await), ["chatbot.sent"]);
 
-    // The token is in the URL, and comes back in an answer: it shows nowhere.
+    // The token is in the URL, and the response echoes it. It is masked everywhere.
     let refused = stack.message("messages", message).await;
     let tried = stack
         .until("an attempt was made", async || {
@@ -159,7 +159,7 @@ async fn telegram_preset_sends() {
     ] {
         assert!(!shown.contains("AAE-token_of-a-bot"), "{shown}");
     }
-    // What waits for its provider ends with it.
+    // Queued messages fail with their provider.
     assert_eq!(stack.delete(&provider.path("")).await.status, 204);
     let failed = stack.message_until(&refused, "failed").await;
     assert_eq!(failed["error"], "blocked: the provider was deleted");

@@ -1,5 +1,5 @@
-//! Each documented preset against an imitation of its API: the shapes of requests, answers and
-//! reports are those that its documentation has.
+//! Each documented preset against a mock of its API. Requests, responses and reports have the
+//! shapes that the API's documentation gives.
 
 mod email_and_chat;
 
@@ -30,7 +30,7 @@ fn basic(name: &str, password: &str) -> String {
     )
 }
 
-/// The types of the events that came, and their data.
+/// The types of the received events, and their data.
 fn emitted(requests: &[Request]) -> Vec<(String, Value)> {
     let events = requests.iter().map(Request::json);
     events
@@ -56,9 +56,9 @@ fn kinds(requests: &[Request]) -> Vec<String> {
 async fn twilio_sms_preset_sends_and_reports() {
     let (stack, events) = (Stack::get(), Receiver::start());
     let sid = "SM0f1e2d3c4b5a69788796a5b4c3d2e1f0";
-    let answer =
+    let response =
         json!({"sid": sid, "status": "queued", "to": TO, "error_code": null, "num_segments": "1"});
-    let twilio = Receiver::replying([Reply::status(201).body(answer.to_string())]);
+    let twilio = Receiver::replying([Reply::status(201).body(response.to_string())]);
     stack
         .message_webhook()
         .url(events.url())
@@ -110,7 +110,7 @@ async fn twilio_sms_preset_sends_and_reports() {
         ];
         provider.report_form(&fields).await.expect(202)
     };
-    // Reports come late, too early, and again.
+    // Reports are late, early or repeated.
     assert_eq!(report("queued").await, json!({"reports": 0}));
     assert_eq!(report("delivered").await, json!({"reports": 1}));
     stack.message_until(&id, "delivered").await;

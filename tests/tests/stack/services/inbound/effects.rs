@@ -1,11 +1,11 @@
-//! Events, webhooks and loops that an inbound call leads to.
+//! Events, webhooks and loops that an inbound request leads to.
 
 use super::{SECRET, hmac, service, taker};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{receiver::Receiver, stack::Stack};
 
-/// From the third party's call to another call to its service, all of it for the service's user.
+/// From an inbound request to a request to the same service, all for the service's user.
 #[tokio::test]
 async fn events_of_a_call_reach_only_the_services_user() {
     let stack = Stack::get();
@@ -83,11 +83,11 @@ async fn slack_challenge_is_returned() {
     let request = stack
         .call(Method::POST, &service.webhook_url())
         .header("x-slack-request-timestamp", now);
-    let answer = stack
+    let response = stack
         .send(request.header("x-slack-signature", signature).body(body))
         .await;
     assert_eq!(
-        (answer.status, answer.text.as_str()),
+        (response.status, response.text.as_str()),
         (200, "3eZbrw1aB10FEMAGAZd4FyFQ")
     );
 }

@@ -1,4 +1,4 @@
-//! Calls of third parties to a service's inbound URL.
+//! Requests of third parties to a service's inbound URL.
 
 mod effects;
 
@@ -25,7 +25,7 @@ async fn service(stack: &Stack, verification: Value) -> Service {
         .await
 }
 
-/// A webhook that takes what this service received.
+/// A webhook that receives the events of this service.
 async fn taker(stack: &Stack, service: &Service, receiver: &Receiver) -> Webhook {
     let condition = json!({"field": "service_id", "op": "eq", "value": service.id});
     stack
@@ -77,12 +77,12 @@ async fn inbound_call_becomes_an_event_and_a_delivery() {
     let request = request
         .header("x-github-event", "issues")
         .header("cookie", "a=1; b=2");
-    let answer = stack
+    let response = stack
         .send(request.header("authorization", "Bearer x"))
         .await;
-    assert_eq!(answer.header("cache-control"), "no-store");
-    assert!(!answer.header("x-request-id").is_empty());
-    let id = text(&answer.expect(202), "id");
+    assert_eq!(response.header("cache-control"), "no-store");
+    assert!(!response.header("x-request-id").is_empty());
+    let id = text(&response.expect(202), "id");
     assert!(id.starts_with("evt_"));
 
     let request = receiver.only().await;
@@ -161,10 +161,10 @@ async fn inbound_bodies_of_every_type_and_method_are_published() {
         data["body"],
         json!({"id": "12345678901234567890123", "cut": "\u{fffd}"})
     );
-    // The emulator answers OPTIONS itself; an HTTP API without CORS settings hands it to the
+    // The emulator responses OPTIONS itself. An HTTP API without CORS settings passes it to the
     // function.
-    let answer = stack.send(stack.call(Method::HEAD, &url)).await;
-    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    let response = stack.send(stack.call(Method::HEAD, &url)).await;
+    assert_eq!((response.status, response.text.as_str()), (200, ""));
     let got = stack.send(stack.call(Method::GET, &url)).await.expect(202);
     let data = stack.event_read(&text(&got, "id")).await["data"].clone();
     assert_eq!(
@@ -239,7 +239,7 @@ async fn inactive_users_service_accepts_no_calls() {
         .await
         .expect(200);
     assert_eq!(status().await, 202);
-    // Another user takes the service over; the URL stays.
+    // The service is assigned to another user; its URL is unchanged.
     let other = stack.user().await;
     let changed = stack
         .patch(&service.path(""), json!({"user_id": other}))
@@ -274,7 +274,7 @@ async fn repeated_call_is_published_once() {
     assert_eq!(
         send("d-2", "{}").await,
         first,
-        "another id beside the same signature"
+        "another ID with the same signature"
     );
     let second = send("d-3", r#"{"n": 3}"#).await;
     assert_ne!(second, first);
@@ -317,7 +317,7 @@ async fn new_url_revokes_the_former_one() {
         .post(&oneway.path("/rotate-url"), json!({}))
         .await
         .problem(409);
-    // The key is nowhere in the table as it is.
+    // The table does not contain the key itself.
     let key = url.rsplit('/').next().expect("a key").to_owned();
     assert!(!stack.table_dump().await.contains(&key));
 }

@@ -1,6 +1,6 @@
 """Uses the generated Python client against a running stack: creates, lists, changes and deletes each resource.
 
-TIELINE_URL and TIELINE_TOKEN name the stack and its admin. The client is the package `client` on PYTHONPATH.
+TIELINE_URL and TIELINE_TOKEN are the stack's URL and its admin's token. The client is the package `client` on PYTHONPATH.
 """
 
 import os
@@ -27,7 +27,7 @@ from client import models
 
 
 def resources(mark: str) -> list[tuple[Any, Any, Any, Any, Any, Any, Any, Callable[[Any], bool]]]:
-    """Create, list, get, update, delete, what is created, how it is changed, and whether it is."""
+    """For each resource: its five operations, what to create, a patch, and a check of the patched resource."""
     account = models.AccountInput(
         name=f"account {mark}", authorization=models.HeaderAuthorizationInput(type_="header", name="x-key", value="abc")
     )
@@ -97,7 +97,7 @@ def resources(mark: str) -> list[tuple[Any, Any, Any, Any, Any, Any, Any, Callab
 
 
 def main() -> None:
-    """Goes through the life of each resource."""
+    """Creates, lists, reads, changes and deletes each resource."""
     client = AuthenticatedClient(
         base_url=os.environ["TIELINE_URL"], token=os.environ["TIELINE_TOKEN"], raise_on_unexpected_status=True
     )

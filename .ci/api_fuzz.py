@@ -1,8 +1,8 @@
 """Runs schemathesis against a running stack, seeded and bounded in time, with three kinds of tokens.
 
-With all scopes, whatever is sent gets a documented response. With a single scope, all other routes answer 403; without a
-token, all answer 401. TIELINE_URL and TIELINE_TOKEN name the stack and its admin. This file is also the module of checks
-that schemathesis loads.
+With all scopes, every request must get a documented response. With a single scope, all other routes must return 403;
+without a token, all must return 401. TIELINE_URL and TIELINE_TOKEN are the stack's URL and its admin's token. This file is
+also the module of checks that schemathesis loads.
 """
 
 import json
@@ -17,9 +17,9 @@ import schemathesis
 
 SEED = "20817"
 
-# Not asked for: success for all data that the schema allows, as it can't say that an ID must exist.
+# Without `positive_data_acceptance`: schemas can't express that an ID must exist.
 CHECKS = [
-    "no_fault_of_ours",
+    "no_internal_error",
     "status_code_conformance",
     "content_type_conformance",
     "response_headers_conformance",
@@ -31,14 +31,14 @@ CHECKS = [
 
 
 @schemathesis.check
-def no_fault_of_ours(_context: Any, response: Any, _case: Any) -> None:
-    """No 5xx, except that a third party failed (502, 504), which only some operations document."""
+def no_internal_error(_context: Any, response: Any, _case: Any) -> None:
+    """Fails on 5xx, except 502 and 504 for failures of third parties, which only some operations document."""
     assert response.status_code < 500 or response.status_code in (502, 504), f"{response.status_code}"
 
 
 @schemathesis.check
-def refused(_context: Any, response: Any, case: Any) -> None:
-    """The token of this run is refused: 401 without one, 403 where it lacks the operation's scope."""
+def rejected(_context: Any, response: Any, case: Any) -> None:
+    """Expects 401 without a token, and 403 if the token lacks the operation's scope."""
     security = case.operation.definition.raw["security"]
     scopes = security[0]["token"] if security else []
     scope = os.environ.get("TIELINE_SCOPE", "")
@@ -49,7 +49,7 @@ def refused(_context: Any, response: Any, case: Any) -> None:
 
 
 def call(method: str, path: str, body: Any = None) -> Any:
-    """A call of the API as the admin."""
+    """Sends a request to the API as the admin."""
     headers = {"authorization": f"Bearer {os.environ['TIELINE_TOKEN']}", "content-type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(os.environ["TIELINE_URL"] + path, data, headers, method=method)
@@ -58,13 +58,13 @@ def call(method: str, path: str, body: Any = None) -> Any:
 
 
 def run(name: str, token: str, scope: str, seconds: int, *more: str) -> bool:
-    """One run of schemathesis; whether it found nothing."""
+    """Runs schemathesis. Returns whether it found nothing."""
     print(f"== schemathesis: {name}", flush=True)
     url, here = os.environ["TIELINE_URL"], Path(__file__)
     command = [
         str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/openapi.json", "--url", url, "--seed", SEED,
         "--max-time", str(seconds), "--workers", "1", "--output-truncate", "false", "--warnings", "off",
-        # Answered by another function, or not JSON.
+        # Served by another function, or not JSON.
         "--exclude-path-regex", "^/(in|docs|problems)", *more,
     ]
     command += ["--header", f"Authorization: Bearer {token}"] if token else []
@@ -73,16 +73,16 @@ def run(name: str, token: str, scope: str, seconds: int, *more: str) -> bool:
 
 
 def credential(scopes: list[str]) -> str:
-    """The token of a new credential."""
+    """Creates a credential and returns its token."""
     return call("POST", "/v1/credentials", {"description": "schemathesis", "scopes": scopes})["token"]
 
 
 def main() -> int:
-    """All runs, also after one that finds something."""
+    """Performs all runs, even if one of them fails."""
     document = call("GET", "/openapi.json")
-    # Not `admin`: no run may end the admin's own credential.
+    # Without `admin`: no run may revoke the admin's own credential.
     scopes = [scope for scope in document["components"]["schemas"]["Scope"]["enum"] if scope != "admin"]
-    checks = ["--checks", "refused", "--mode", "positive", "--phases", "examples,fuzzing"]
+    checks = ["--checks", "rejected", "--mode", "positive", "--phases", "examples,fuzzing"]
     fine = [
         run("all scopes", credential(scopes), "", 120, "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
         run("a single scope", credential(["audit:read"]), "audit:read", 40, *checks),

@@ -70,7 +70,7 @@ pub async fn publish_all(
     let space = &key_space(caller, route);
     let mut types = Types::default();
     let mut accepted = Vec::with_capacity(requests.len());
-    // In sequence, so that the first of two events with the same key makes the claim.
+    // In sequence, so that the first of two events with the same key claims it.
     let mut is_table_failing = false;
     for request in requests {
         // Each access to a failing table takes seconds. Events that need none are still accepted in
@@ -215,7 +215,7 @@ async fn accept(
 pub(crate) fn check_reserved(caller: &Principal, kind: &EventType) -> Validated<()> {
     if kind.is_reserved() && !caller.scopes.grants(Scope::Admin) {
         return Err(ValidationErrors::here(
-            "is reserved for Tieline's own events. Publishing it requires the scope `admin`",
+            "is reserved for Tieline's own events. Publishing it requires the scope `admin`.",
         ));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Accepts messages and calls: resolves the provider, claims the idempotency key, stores the row
 //! and enqueues its send task.
 //!
-//! The row is stored first because the send task is useless without it. If a client got no response
+//! The row is stored first because a send task without a row is dropped. If a client got no response
 //! and repeats the request with the same key, the claim contains the message's ID: the existing row
 //! is found and its first send task is enqueued again.
 
@@ -34,7 +34,7 @@ pub struct Request {
     pub new: NewMessage,
     /// The client's idempotency key.
     pub key: Option<IdempotencyKey>,
-    /// The request body. A repeated request must have the same.
+    /// The request body. A repeated request must have the same one.
     pub document: Value,
 }
 

@@ -220,7 +220,7 @@ async fn webhook_of(app: &App, row: &Delivery) -> Result<Option<Webhook>, Delive
     Ok(app.table.webhook(row.id.webhook, &app.keys).await?)
 }
 
-/// Publishes events. Idempotent: an event's ID is derived from what it reports.
+/// Publishes events. Idempotent: an event's ID is derived from its cause.
 async fn publish(app: &App, events: impl IntoIterator<Item = Event>) -> Result<(), DeliverError> {
     for event in events {
         app.events.send_json(&event, 0, None).await?;

@@ -52,9 +52,9 @@ pub(super) async fn acquire(
     }
 }
 
-/// Re-queues the messages that keep their place in their webhook's line. Only the webhooks are read
-/// for them, because many messages check their line often. Returns the others, and the IDs of those
-/// that failed.
+/// Re-queues the messages whose place in their webhook's line is still ahead. Reads only the
+/// webhooks, because many messages check their line often. Returns the other messages, and the IDs
+/// of those that failed.
 pub(super) async fn requeue_waiting(
     app: &App,
     received: Vec<Received<DeliveryTask>>,

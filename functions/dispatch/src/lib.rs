@@ -2,7 +2,7 @@
 //!
 //! Input: batches from the queue `events`. Output: the event's row with the webhooks that match,
 //! and one message to `deliveries` for each match. The row is written only if absent, and the
-//! messages are *always* sent. A crash at any point is repaired by redelivery. Once the row exists
+//! messages are *always* sent. A crash at any point is repaired by redelivery. Once the row exists,
 //! its matches are final.
 
 mod matching;

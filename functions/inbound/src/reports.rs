@@ -20,7 +20,7 @@ use super::{
     response::{Accepted, Rejection},
 };
 
-/// Space that is reserved for the event's fields about its message, in bytes.
+/// Space reserved for the message's own fields in the event, in bytes.
 const RESERVED_BYTES: usize = 32 * 1024;
 
 pub(super) async fn accept(

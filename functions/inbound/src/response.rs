@@ -34,7 +34,7 @@ pub(crate) enum Rejection {
     TooLarge,
     #[error("The body {0}.")]
     Unreadable(#[from] Unreadable),
-    #[error("The request has passed through Tieline too many times.")]
+    #[error("The request exceeded the maximum number of hops through Tieline (3).")]
     Loop,
     #[error("Internal error. Quote `request_id` when you report it.")]
     Internal,

@@ -58,7 +58,7 @@ pub enum Request {
 /// The function's response.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum RotationResponse {
     /// Response to a bootstrap.
     Admin(Admin),
     /// Response to a reminder run.
@@ -104,16 +104,16 @@ impl From<WriteError> for RotationError {
 }
 
 /// Handles a request.
-pub async fn handle(app: &App, request: Request) -> Result<Answer, RotationError> {
+pub async fn handle(app: &App, request: Request) -> Result<RotationResponse, RotationError> {
     // Boxed: the SDK's futures would exceed the compiler's type-layout depth.
     match request {
         Request::Bootstrap { reissue } => Box::pin(bootstrap::run(app, reissue))
             .await
-            .map(Answer::Admin),
-        Request::Remind { now } => remind::run(app, &now).await.map(Answer::Reminded),
+            .map(RotationResponse::Admin),
+        Request::Remind { now } => remind::run(app, &now).await.map(RotationResponse::Reminded),
         Request::Rotate(event) => Box::pin(keyring::run(app, event))
             .await
-            .map(|()| Answer::Done),
+            .map(|()| RotationResponse::Done),
     }
 }
 
@@ -161,6 +161,9 @@ mod tests {
 
     #[test]
     fn done_serializes_as_null() {
-        assert_eq!(serde_json::to_string(&Answer::Done).expect("json"), "null");
+        assert_eq!(
+            serde_json::to_string(&RotationResponse::Done).expect("json"),
+            "null"
+        );
     }
 }

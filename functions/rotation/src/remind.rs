@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::credential::{Credential, Status, reminder::STEP};
+use domain::credential::{Credential, Status, reminder::REMINDER_INTERVAL};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use platform::{
@@ -70,7 +70,7 @@ pub(crate) async fn run(app: &App, now: &str) -> Result<Reminded, RotationError>
 /// Lists all credentials whose next reminder is due within a week. Includes overdue ones of any
 /// age.
 async fn list_due(app: &App, now: Timestamp) -> Result<Vec<Credential>, RotationError> {
-    let horizon = now.checked_add(STEP).unwrap_or(now);
+    let horizon = now.checked_add(REMINDER_INTERVAL).unwrap_or(now);
     let mut page_request = PageRequest::new(None, PAGE_SIZE);
     // Keyed by ID: a credential that changes during the listing can appear again further down.
     let mut found = BTreeMap::new();

@@ -70,7 +70,7 @@ pub enum StartError {
         moved_to.display()
     )]
     Unusable {
-        /// The problem.
+        /// Why the state can't be used.
         reason: String,
         /// The new location.
         moved_to: PathBuf,
@@ -114,7 +114,7 @@ pub enum StartError {
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// The path.
+        /// The file or directory.
         path: PathBuf,
         /// The I/O error.
         source: std::io::Error,

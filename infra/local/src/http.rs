@@ -19,7 +19,7 @@ pub enum HttpError {
 }
 
 /// A response with a 2xx status.
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) body: String,
     /// Whether Lambda reports that the handler failed.
     pub(crate) function_error: bool,
@@ -28,12 +28,12 @@ pub(crate) struct Answer {
 /// Functions may run for a minute.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
-pub(crate) fn get(url: &str) -> Result<Answer, HttpError> {
+pub(crate) fn get(url: &str) -> Result<HttpResponse, HttpError> {
     send(builder("GET", url), &[])
 }
 
 /// Sends a `GET` request with a bearer token.
-pub(crate) fn get_as(url: &str, token: &str) -> Result<Answer, HttpError> {
+pub(crate) fn get_as(url: &str, token: &str) -> Result<HttpResponse, HttpError> {
     send(
         builder("GET", url).header("authorization", format!("Bearer {token}")),
         &[],
@@ -41,14 +41,18 @@ pub(crate) fn get_as(url: &str, token: &str) -> Result<Answer, HttpError> {
 }
 
 /// Executes an action of a service with the JSON protocol, such as `DynamoDB_20120810.GetItem`.
-pub(crate) fn aws(base: &str, target: &str, body: &serde_json::Value) -> Result<Answer, HttpError> {
+pub(crate) fn aws(
+    base: &str,
+    target: &str,
+    body: &serde_json::Value,
+) -> Result<HttpResponse, HttpError> {
     let request = builder("POST", base)
         .header("x-amz-target", target)
         .header("content-type", "application/x-amz-json-1.0");
     send(request, body.to_string().as_bytes())
 }
 
-pub(crate) fn put(url: &str, body: &[u8]) -> Result<Answer, HttpError> {
+pub(crate) fn put(url: &str, body: &[u8]) -> Result<HttpResponse, HttpError> {
     send(builder("PUT", url), body)
 }
 
@@ -59,7 +63,7 @@ pub(crate) fn post(
     service: &str,
     content_type: &str,
     body: &str,
-) -> Result<Answer, HttpError> {
+) -> Result<HttpResponse, HttpError> {
     let unsigned =
         format!("AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request");
     let request = builder("POST", url)
@@ -72,7 +76,7 @@ fn builder(method: &str, url: &str) -> ureq::http::request::Builder {
     ureq::http::Request::builder().method(method).uri(url)
 }
 
-fn send(request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, HttpError> {
+fn send(request: ureq::http::request::Builder, body: &[u8]) -> Result<HttpResponse, HttpError> {
     let no_response = |error: ureq::Error| HttpError::NoResponse(Box::new(error));
     let request = request
         .body(body)
@@ -91,7 +95,7 @@ fn send(request: ureq::http::request::Builder, body: &[u8]) -> Result<Answer, Ht
             body,
         });
     }
-    Ok(Answer {
+    Ok(HttpResponse {
         body,
         function_error: response.headers().contains_key("x-amz-function-error"),
     })

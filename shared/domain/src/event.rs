@@ -24,7 +24,7 @@ pub struct Event {
     pub timestamp: Timestamp,
     /// Data for tags and conditions.
     pub data: Value,
-    /// How many times the chain that led to it has left Tieline and come back in, through an
+    /// How many times the chain that led to it has left Tieline and re-entered it, through an
     /// inbound URL or the API.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
@@ -51,7 +51,7 @@ pub struct EventText {
     pub timestamp: Timestamp,
     /// The payload: the text of a JSON object.
     pub data: String,
-    /// Number of times that the event left Tieline and came back.
+    /// How many times the chain that led to it has left Tieline and re-entered it.
     pub hops: u8,
 }
 
@@ -133,7 +133,7 @@ impl Serialize for EventText {
 pub struct NewEvent {
     /// Event type. The caller checks whether it is known.
     pub kind: EventType,
-    /// When it happened, if the client says so.
+    /// When it happened, if the client sent a time.
     pub timestamp: Option<Timestamp>,
     /// Data.
     pub data: Map<String, Value>,

@@ -31,7 +31,7 @@ pub fn query(text: &str) -> Map<String, Value> {
     pair_by_pair(text.as_bytes(), None)
 }
 
-/// Parses a form of which only some pairs matter: like [`read`], or, if that fails, each name and
+/// Parses a form in which only some pairs matter: like [`read`], or, if that fails, each name and
 /// value separately. Undecodable ones stay percent-encoded.
 pub(crate) fn pair_by_pair(bytes: &[u8], charset: Option<&'static Encoding>) -> Map<String, Value> {
     if let Some(map) = read(bytes, charset) {

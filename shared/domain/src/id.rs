@@ -33,7 +33,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A person or system that holds credentials.
+    /// A person or system that owns credentials.
     UserKind UserId "usr",
     /// An integration credential.
     CredentialKind CredentialId "cred",
@@ -202,9 +202,9 @@ fn parse_ulid(text: &str) -> Option<Ulid> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct DeliveryId {
-    /// The event.
+    /// ID of the event.
     pub event: EventId,
-    /// The webhook.
+    /// ID of the webhook.
     pub webhook: WebhookId,
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, mem::decode_latin1};
 use http::{HeaderMap, header::CONTENT_TYPE};
 
-/// A content type.
+/// The parts of a content type that decide how a body is decoded.
 pub(crate) struct MediaType {
     /// Type and subtype in lower case, such as `text/plain`; empty if there is none.
     essence: String,

@@ -1,7 +1,7 @@
 //! Access tokens of credentials: `tl_live_`, 43 base62 characters of 256 random bits, and 6 of
 //! their CRC-32.
 //!
-//! The prefix lets secret scanners recognise a token. The checksum detects typos before any read.
+//! The prefix lets secret scanners recognize a token. The checksum detects typos before any read.
 //! It is no proof of validity: that requires a lookup in the table.
 
 use secrecy::{ExposeSecret as _, SecretString};

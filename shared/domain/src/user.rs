@@ -34,13 +34,13 @@ pub struct Settings {
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Role in the organisation.
+    /// Role in the organization.
     pub role: Role,
     /// Whether the user's credentials and inbound URLs work.
     pub active: bool,
 }
 
-/// Role in the organisation. Informational only: scopes grant permissions.
+/// Role in the organization. Informational only: scopes grant permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -80,7 +80,7 @@ impl Settings {
 }
 
 impl User {
-    /// A new user.
+    /// Creates a user at `now`, with version 1.
     pub fn new(id: UserId, settings: Settings, now: Timestamp) -> Self {
         Self {
             id,

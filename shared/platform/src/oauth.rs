@@ -3,7 +3,7 @@
 //!
 //! Returns a token that the service has not rejected. The caller that fetches has a lease on the
 //! account's row; the others poll that row until the fetch is done. A new refresh token is stored
-//! in the same write as the result that came with it, even if that is an error.
+//! in the same write as the rest of its response, even if that is an error.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use domain::{
     account::{
         Account, OAuth2,
         oauth_tokens::{Failure, IssuedToken, IssuedTokens, Lease, Step},
-        token_response::TokenAnswer,
+        token_response::TokenResponse,
     },
     outgoing::HOPS_HEADER,
     secrets::redact::Redactor,
@@ -264,7 +264,7 @@ impl Tokens<'_> {
         if let Some(token) = &refresh {
             secrets.add(token.expose_secret());
         }
-        let TokenAnswer { token, refresh } = TokenAnswer::read(
+        let TokenResponse { token, refresh } = TokenResponse::read(
             response.status,
             &response.body,
             &Redactor::new(secrets),

@@ -60,7 +60,7 @@ impl From<OAuthError> for ConnectError {
 #[derive(Debug)]
 pub struct Authorized {
     /// The response, whatever its status.
-    pub answer: EgressResponse,
+    pub response: EgressResponse,
     /// The access token, if the request carried one.
     pub token: Option<SecretString>,
 }
@@ -92,7 +92,7 @@ pub async fn call_if(
         };
         ready(timeout).await?;
         return Ok(Authorized {
-            answer: tokens.egress.call(call).await?,
+            response: tokens.egress.call(call).await?,
             token: None,
         });
     };
@@ -100,7 +100,7 @@ pub async fn call_if(
     loop {
         let refused_token = refused
             .as_ref()
-            .and_then(|answered| answered.token.as_ref());
+            .and_then(|authorized| authorized.token.as_ref());
         let token = tokens.get(account, settings, refused_token, left()).await?;
         if let Err(unsent) = ready(left()).await {
             return refused.ok_or(unsent.into());
@@ -114,15 +114,15 @@ pub async fn call_if(
             &AUTHORIZATION,
             &bearer,
         );
-        let answer = tokens.egress.call(authorized).await?;
-        if answer.status != StatusCode::UNAUTHORIZED || refused.is_some() {
+        let response = tokens.egress.call(authorized).await?;
+        if response.status != StatusCode::UNAUTHORIZED || refused.is_some() {
             return Ok(Authorized {
-                answer,
+                response,
                 token: Some(token),
             });
         }
         refused = Some(Authorized {
-            answer,
+            response,
             token: Some(token),
         });
     }

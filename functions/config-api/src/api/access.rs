@@ -1,6 +1,9 @@
 //! Users, credentials and the audit log.
 
-#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+#![expect(
+    missing_docs,
+    reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
+)]
 
 use domain::{
     audit::Entry,
@@ -13,7 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 mirror! {
-    /// Role in the organisation. Informational only: scopes grant permissions.
+    /// Role in the organization. Informational only: scopes grant permissions.
     #[serde(rename_all = "lowercase")]
     Role of user::Role {
         /// Manages integrations.
@@ -152,7 +155,7 @@ pub struct Credential {
     #[schema(format = DateTime)]
     pub rotation_due_at: String,
     pub rotation_overdue: bool,
-    /// When the token was last used, accurate to 15 minutes; null: never.
+    /// When the token was last used, to within 15 minutes; null if it was never used.
     #[schema(format = DateTime)]
     pub last_used_at: Option<String>,
 }

@@ -1,6 +1,9 @@
 //! Accounts of connected services.
 
-#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+#![expect(
+    missing_docs,
+    reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
+)]
 
 use domain::{
     account::{

@@ -1,6 +1,9 @@
 //! Conditions of webhooks, and how they evaluate.
 
-#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+#![expect(
+    missing_docs,
+    reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
+)]
 
 use domain::condition::{self, MAX_COMPARISONS, op};
 use serde::Serialize;
@@ -51,7 +54,7 @@ impl From<&condition::Condition> for Condition {
     }
 }
 
-/// By hand, because derived schemas can't refer to themselves or list the operators.
+/// Written manually, because derived schemas can't refer to themselves or list the operators.
 impl PartialSchema for Condition {
     fn schema() -> RefOr<Schema> {
         let this = || Ref::from_schema_name("Condition");
@@ -98,10 +101,11 @@ pub struct Comparison {
     pub field: String,
     pub op: &'static str,
     pub value: Value,
-    /// The field's value in the event; null if it has none. Longer than 16 KiB, a string is cut,
-    /// and an array or object becomes the beginning of its JSON.
+    /// The field's value in the event; null if the field is missing. A string of more than 16 KiB is
+    /// truncated; an array or object of more than 16 KiB is returned as a string with the first
+    /// 16 KiB of its JSON.
     pub actual: Option<Value>,
-    /// True if `actual` was cut; otherwise absent.
+    /// True if `actual` was truncated; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub truncated: bool,

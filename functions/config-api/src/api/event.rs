@@ -1,6 +1,9 @@
 //! Event types and events.
 
-#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+#![expect(
+    missing_docs,
+    reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
+)]
 
 use domain::{
     event,
@@ -131,12 +134,12 @@ pub struct BatchResults {
 #[serde(untagged)]
 pub enum BatchResult {
     Accepted(Accepted),
-    Refused(BatchRefusal),
+    Rejected(BatchRejection),
 }
 
 /// An event in a batch that was not accepted.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct BatchRefusal {
+pub struct BatchRejection {
     /// Why the event was not accepted.
     pub error: BatchError,
 }
@@ -156,7 +159,7 @@ impl From<Result<event::Event, Problem>> for BatchResult {
     fn from(result: Result<event::Event, Problem>) -> Self {
         match result {
             Ok(event) => Self::Accepted(event.into()),
-            Err(problem) => Self::Refused(BatchRefusal {
+            Err(problem) => Self::Rejected(BatchRejection {
                 error: problem.into(),
             }),
         }

@@ -1,6 +1,9 @@
 //! Messages and calls.
 
-#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+#![expect(
+    missing_docs,
+    reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
+)]
 
 use domain::{message, time::show_millis};
 use serde::Serialize;
@@ -40,7 +43,7 @@ mirror! {
         Delivered,
         /// The call took place and has ended (calls).
         Completed,
-        /// Not delivered. Final, except that the provider may report on a canceled message that was
+        /// Not delivered. Final, except that the provider may report on a cancelled message that was
         /// sent after all.
         Failed,
     }
@@ -111,7 +114,9 @@ pub struct Message {
     pub id: String,
     #[schema(value_type = MessageChannel)]
     pub channel: Channel,
-    /// Statuses only move forward; `delivered` and `failed` are final.
+    /// Statuses only move forward. `delivered` and `failed` are final, with one exception: a
+    /// cancelled message becomes `sent` if an attempt in progress succeeds or its provider reports
+    /// on it.
     pub status: MessageStatus,
     pub provider_id: String,
     /// Name of the provider at the time the message was accepted.
@@ -276,7 +281,7 @@ pub enum CallStatus {
     Queued,
     /// The provider accepted it.
     Sent,
-    /// The recipient's phone rings.
+    /// The recipient's phone is ringing.
     Ringing,
     /// The recipient answered.
     Answered,

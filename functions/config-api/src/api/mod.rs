@@ -3,7 +3,10 @@
 //! Responses are built from the domain's types and serialized as they are documented. Input types
 //! (`…Input`, `…Patch`) only describe requests; the parsers in the domain crate validate.
 
-#![expect(missing_docs, reason = "the fields' descriptions are the document's")]
+#![expect(
+    missing_docs,
+    reason = "doc comments become OpenAPI descriptions; fields.json describes the other fields"
+)]
 
 /// Defines an enum of the API and its conversion from the domain's.
 macro_rules! mirror {

@@ -22,7 +22,7 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Maximum nesting depth of a document, in arrays and objects.
 const MAX_DEPTH: usize = 64;
 
-/// Depth at which a too deep document is cut for validation. Below the parser's limit of 128.
+/// Depth at which too deep documents are pruned for validation. Below the parser's limit of 128.
 const PRUNE_DEPTH: usize = 100;
 
 /// The JSON document in the body; `None` if the body is empty.
@@ -121,7 +121,7 @@ impl<S: Sync> FromRequest<S> for JsonBody {
 }
 
 /// Parses a document with null in place of everything deeper than [`PRUNE_DEPTH`]. The depth check
-/// still rejects the prune fields, and only these; other entries of a batch stay valid.
+/// still rejects exactly the pruned fields, so the other entries of a batch stay valid.
 fn prune(bytes: &[u8]) -> Option<Value> {
     let (mut kept, mut levels, mut in_string, mut escaped) =
         (Vec::with_capacity(bytes.len()), 0_usize, false, false);

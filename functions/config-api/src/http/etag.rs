@@ -65,7 +65,7 @@ pub trait Versioned {
 /// Error of a change.
 #[derive(Debug)]
 pub enum UpdateError {
-    /// The request can't be fulfilled; returned to the client as it is.
+    /// The request can't be fulfilled; returned to the client unchanged.
     Problem(Problem),
     /// The table rejected the write. [`WriteError::Changed`] is retried.
     Write(WriteError),
@@ -122,7 +122,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 const MAX_ATTEMPTS: usize = 5;
 
 impl IfMatch {
-    /// The entity tags.
+    /// The entity tags in all headers, in order.
     fn named(&self) -> impl Iterator<Item = &str> + Clone {
         let values = self.0.iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).map(str::trim)
@@ -174,7 +174,7 @@ impl IfMatch {
         Err(WriteError::Changed.into())
     }
 
-    /// Like [`Self::change`] for a deletion, which is answered with 204.
+    /// Like [`Self::change`], for a deletion. Returns 204.
     pub async fn delete<T, F, G>(
         &self,
         read: impl Fn() -> F,

@@ -56,7 +56,7 @@ pub(crate) fn key_space(caller: &Principal, route: &str) -> String {
 /// The error for an idempotency key that was used with another body.
 pub(crate) fn key_reused() -> Problem {
     ValidationErrors::here(
-        "was used with another body within the last 24 hours. Use a new key for each request",
+        "was used with another body within the last 24 hours. Use a new key for each request.",
     )
     .of_header("Idempotency-Key")
     .into()

@@ -28,7 +28,7 @@ pub async fn complete(request: Request, next: Next) -> Response {
     let problem = response
         .extensions_mut()
         .remove()
-        .or_else(|| made_elsewhere(response.status(), &method, &path));
+        .or_else(|| from_framework(response.status(), &method, &path));
     if let Some(problem) = problem {
         let named = route.as_deref().and_then(|route| named(route, &path));
         let problem = named.into_iter().fold(problem, Problem::with_id);
@@ -69,7 +69,7 @@ fn named<'a>(route: &str, path: &'a str) -> Option<&'a str> {
 }
 
 /// Returns the problem document for an error response of the framework.
-fn made_elsewhere(status: StatusCode, method: &Method, path: &str) -> Option<Problem> {
+fn from_framework(status: StatusCode, method: &Method, path: &str) -> Option<Problem> {
     match status {
         // Handlers read bodies and queries themselves, so a 400 of the framework means a path that
         // is not UTF-8.

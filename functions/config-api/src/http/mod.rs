@@ -45,7 +45,7 @@ impl<T> Created<T> {
         }
     }
 
-    /// Changes the status to 202: the resource exists, but its processing has only begun.
+    /// Changes the status to 202: the resource exists and is processed asynchronously.
     #[must_use]
     pub fn accepted(self) -> Self {
         let status = StatusCode::ACCEPTED;

@@ -214,8 +214,8 @@ pub fn text(text: &str) -> Validated<String> {
     Ok(text.to_owned())
 }
 
-/// Parses a filter by recipient. The `+` of a phone number means a blank in a query unless it is
-/// encoded.
+/// Parses a filter by recipient. In a query, an unencoded `+` decodes to a space, so a phone number
+/// with a leading space gets its `+` back.
 pub fn recipient(text: &str) -> Validated<String> {
     let digits = text
         .strip_prefix(' ')

@@ -85,7 +85,7 @@ fn operation(method: &str, id: &str) -> Value {
             "413": problem("The body is larger than 256 KiB, or its event is larger than 350 KiB."),
             "422": problem("The provider's report can't be parsed."),
             "500": problem("Internal error. Quote `request_id` when you report it."),
-            "508": problem("The request passed through Tieline too many times (`tieline-hops`)."),
+            "508": problem("The request exceeded the maximum number of hops through Tieline (3, counted by `tieline-hops`)."),
             "429": {"$ref": "#/components/responses/TooManyRequests"},
             "503": {"$ref": "#/components/responses/Unavailable"},
         },

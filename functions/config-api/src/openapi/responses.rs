@@ -63,7 +63,7 @@ const INTERNAL: Error = (
 const LOOP: Error = (
     "LoopDetected",
     508,
-    "The request passed through Tieline too many times (`tieline-hops`).",
+    "The request exceeded the maximum number of hops through Tieline (3, counted by `tieline-hops`).",
 );
 
 const ERRORS: [Error; 12] = [

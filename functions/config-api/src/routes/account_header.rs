@@ -14,7 +14,7 @@ use crate::{
     http::{ApiResult, Problem, problem::MAX_LISTED},
 };
 
-/// Items read at once.
+/// Number of items read concurrently.
 const PAGE: usize = 100;
 
 /// Returns 409 if the authorization changes from `before` to `after` and a webhook that sends to

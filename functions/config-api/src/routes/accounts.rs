@@ -69,7 +69,11 @@ pub async fn create(
     app.table
         .create_account(&account, &app.keys, &entry)
         .await?;
-    Ok(Created::new("/v1/accounts", &account.id, answer(&account)))
+    Ok(Created::new(
+        "/v1/accounts",
+        &account.id,
+        to_response(&account),
+    ))
 }
 
 /// Returns an account.
@@ -80,7 +84,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<AccountId>,
 ) -> ApiResult<Tagged<api::Account>> {
-    Ok(answer(&find(&app, id).await?.account))
+    Ok(to_response(&find(&app, id).await?.account))
 }
 
 /// Updates an account.
@@ -113,14 +117,14 @@ pub async fn patch(
             .changed(settings, clock::now())
             .patched(&before.account, patch)?;
         if fields.is_empty() {
-            return Ok(answer(&before.account));
+            return Ok(to_response(&before.account));
         }
         check_header(app, &before, &after).await?;
         let entry = caller.entry("account.updated", &after.id, fields);
         app.table
             .update_account(&before, &after, &app.keys, &entry)
             .await?;
-        Ok(answer(&after))
+        Ok(to_response(&after))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -184,6 +188,6 @@ impl Versioned for StoredAccount {
     }
 }
 
-fn answer(account: &Account) -> Tagged<api::Account> {
+fn to_response(account: &Account) -> Tagged<api::Account> {
     Tagged::new(account.version, account.into())
 }

@@ -10,7 +10,7 @@ use domain::{
 use http::HeaderMap;
 use platform::table::messages::MessageList;
 
-use super::messages::{answer, page, send};
+use super::messages::{page, read, send};
 use crate::{
     App, api,
     http::{ApiResult, Created, JsonBody, PathId, Tagged, auth::Principal, query::Query},
@@ -65,5 +65,5 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<CallId>,
 ) -> ApiResult<Tagged<api::CallWithAttempts>> {
-    answer(&app, MessageRef::Call(id), "call").await
+    read(&app, MessageRef::Call(id), "call").await
 }

@@ -8,7 +8,7 @@ use http::header::CONTENT_SECURITY_POLICY;
 
 use crate::http::{ApiResult, Problem};
 
-/// A problem type.
+/// The explanation of a problem type.
 struct Kind {
     /// The last part of `type`.
     name: &'static str,
@@ -104,8 +104,8 @@ const KINDS: [Kind; 15] = [
         name: "loop",
         status: 508,
         title: "Loop detected",
-        meaning: "The request passed through Tieline three times or more (header tieline-hops): a webhook leads back to \
-            its own event.",
+        meaning: "The request exceeded the maximum number of hops through Tieline (3, counted by the header tieline-hops): \
+            a webhook leads back to its own event.",
         action: "Find the webhook that sends to this deployment, and change or disable it.",
     },
     Kind {

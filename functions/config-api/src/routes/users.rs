@@ -63,7 +63,7 @@ pub async fn create(
     app.table
         .create_user(&user, &caller.entry("user.created", &user.id, Vec::new()))
         .await?;
-    Ok(Created::new("/v1/users", &user.id, answer(&user)))
+    Ok(Created::new("/v1/users", &user.id, to_response(&user)))
 }
 
 /// Returns a user.
@@ -74,7 +74,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<UserId>,
 ) -> ApiResult<Tagged<api::User>> {
-    Ok(answer(&find(&app, id).await?.user))
+    Ok(to_response(&find(&app, id).await?.user))
 }
 
 /// Updates a user.
@@ -104,7 +104,7 @@ pub async fn patch(
         }
         let fields = audit::changes(&old, &settings.to_value());
         if fields.is_empty() {
-            return Ok(answer(&before.user));
+            return Ok(to_response(&before.user));
         }
         let stops = before.user.settings.active && !settings.active;
         let other = if stops {
@@ -121,7 +121,7 @@ pub async fn patch(
                 &caller.entry("user.updated", &after.id, fields),
             )
             .await?;
-        Ok(answer(&after))
+        Ok(to_response(&after))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -221,6 +221,6 @@ async fn other_admin(app: &App, user: UserId) -> ApiResult<LiveAdmin> {
     })
 }
 
-fn answer(user: &User) -> Tagged<api::User> {
+fn to_response(user: &User) -> Tagged<api::User> {
     Tagged::new(user.version, user.into())
 }

@@ -46,7 +46,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// A new account.
+    /// Creates an account at `now`, with version 1.
     pub const fn new(id: AccountId, settings: Settings, now: Timestamp) -> Self {
         Self {
             id,

@@ -24,7 +24,7 @@ pub struct IssuedToken {
 /// Token state of an account.
 #[derive(Debug, Clone, Default)]
 pub struct IssuedTokens {
-    /// The last token.
+    /// The last token, even if it has expired.
     pub token: Option<IssuedToken>,
     /// Refresh token, if the server has replaced the configured one.
     pub refresh: Option<SecretString>,
@@ -74,14 +74,14 @@ impl IssuedTokens {
         waited: Option<&str>,
         now: Timestamp,
     ) -> Step {
-        let serves = |token: &&IssuedToken| {
+        let is_usable = |token: &&IssuedToken| {
             let refused = refused
                 .is_some_and(|refused| refused.expose_secret() == token.access.expose_secret());
-            // A caller that waited for a token uses it as it is. If it is invalid, fetching another
+            // A caller that waited for a token uses it unconditionally. If it is invalid, fetching another
             // one would not help.
             waited == Some(&*token.lease) || now < token.good_until && !refused
         };
-        if let Some(token) = self.token.as_ref().filter(serves) {
+        if let Some(token) = self.token.as_ref().filter(is_usable) {
             return Step::Use(token.access.clone());
         }
         if let Some(lease) = self.lease.as_ref().filter(|lease| now < lease.until) {

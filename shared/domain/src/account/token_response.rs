@@ -1,7 +1,7 @@
 //! Token endpoint responses: RFC 6749, sections 5.1 and 5.2, and common deviations.
 //!
 //! A refresh token may be single-use: once the server has replaced it, the old one is invalid.
-//! [`TokenAnswer::read`] therefore finds the new one in every 2xx response, even without a usable
+//! [`TokenResponse::read`] therefore finds the new one in every 2xx response, even without a usable
 //! access token.
 
 use http::StatusCode;
@@ -22,14 +22,14 @@ const MAX_ERROR: usize = 50;
 
 /// The used part of a token endpoint's response.
 #[derive(Debug, Clone)]
-pub struct TokenAnswer {
+pub struct TokenResponse {
     /// Access token, or the reason why there is none, without secrets.
     pub token: Result<IssuedToken, String>,
     /// Refresh token that replaces the current one.
     pub refresh: Option<SecretString>,
 }
 
-impl TokenAnswer {
+impl TokenResponse {
     /// Parses the response (JSON or a form) to a request made at `now` under `lease`. `secrets` are
     /// masked in the reason.
     pub fn read(
@@ -159,10 +159,10 @@ mod tests {
 
     const OK: StatusCode = StatusCode::OK;
 
-    fn read(status: StatusCode, body: &str) -> TokenAnswer {
+    fn read(status: StatusCode, body: &str) -> TokenResponse {
         let mut secrets = Secrets::default();
         secrets.add("s3cret-of-the-client");
-        TokenAnswer::read(
+        TokenResponse::read(
             status,
             body.as_bytes(),
             &Redactor::new(secrets),
@@ -205,7 +205,7 @@ mod tests {
             ("access_token=a&scope=repo%2Cgist&token_type=bearer", 3540),
             ("access_token=a&expires_in=600\n", 540),
         ] {
-            let TokenAnswer { token, refresh } = read(OK, body);
+            let TokenResponse { token, refresh } = read(OK, body);
             let token = token.expect(body);
             assert_eq!(
                 (token.access.expose_secret(), &*token.lease),

@@ -44,7 +44,7 @@ impl Progress {
             Self {
                 awaited: Some(next),
                 ..
-            } if request.answers(&next.id) => Arrival::Attempt,
+            } if request.matches(&next.id) => Arrival::Attempt,
             Self { last, .. } if last.as_ref() == Some(&request.id) => Arrival::FollowUp,
             _ => Arrival::Stale,
         }

@@ -43,7 +43,7 @@ impl AttemptRequest {
     }
 
     /// Whether a row that waits for `next` waits for this request.
-    pub fn answers(&self, next: &AttemptToken) -> bool {
+    pub fn matches(&self, next: &AttemptToken) -> bool {
         let tokens = [Some(&self.id.token), self.replaces.as_ref()];
         self.id.number == next.number && tokens.contains(&Some(&next.token))
     }

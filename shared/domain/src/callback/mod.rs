@@ -48,7 +48,7 @@ pub enum Named {
 /// A report in a queue message, identified by its field `callback`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallbackReport {
-    /// The report.
+    /// The parsed report, with the ID of its message.
     pub callback: Callback,
     /// The provider that sent it.
     pub provider: ProviderId,

@@ -34,7 +34,7 @@ pub struct Bundle {
     pub(super) sms: Option<usize>,
     /// Index of its e-mail provider in `providers`.
     pub(super) email: Option<usize>,
-    /// Its providers.
+    /// Its providers, at most [`MAX_PROVIDERS`].
     pub(super) providers: Vec<Imported>,
 }
 

@@ -37,7 +37,7 @@ pub struct Campaign {
 }
 
 impl Campaign {
-    /// A new campaign.
+    /// Creates a campaign at `now`, with version 1.
     pub const fn new(id: CampaignId, settings: Settings, now: Timestamp) -> Self {
         Self {
             id,

@@ -70,7 +70,7 @@ pub enum Condition {
     Not(Box<Condition>),
     /// Compares a field.
     Compare {
-        /// The field.
+        /// A path into the event's data, or a metadata field.
         field: Field,
         /// Operator and operand.
         op: Op,
@@ -92,9 +92,9 @@ pub struct Comparison {
     /// The field: a path into the event's `data`, or one of `event.id`, `event.type`,
     /// `event.timestamp`, `webhook.id` and `webhook.name`.
     pub field: String,
-    /// The operator.
+    /// Name of the operator, such as `eq`.
     pub op: &'static str,
-    /// The operand.
+    /// Operand as JSON.
     pub value: Value,
     /// The field's value; null if the field is missing.
     pub actual: Option<Value>,

@@ -15,7 +15,7 @@ use crate::{
 /// An event as seen by one webhook.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// The event.
+    /// The event with its data.
     pub event: &'a Event,
     /// ID of the webhook.
     pub webhook: WebhookId,

@@ -185,7 +185,7 @@ pub struct TokenMark {
 }
 
 impl Credential {
-    /// A new credential.
+    /// Creates a credential at `now`, with version 1.
     pub fn new(
         id: CredentialId,
         settings: Settings,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Interval between reminders, and between the first one and the due date.
-pub const STEP: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub const REMINDER_INTERVAL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Position of a reminder in the sequence: −1 is the one before the due date, 0 the due date, 1 a
 /// week after it, and so on.
@@ -28,7 +28,7 @@ impl Credential {
         let stage = now
             .duration_since(self.rotation_due_at())
             .as_secs()
-            .div_euclid(STEP.as_secs());
+            .div_euclid(REMINDER_INTERVAL.as_secs());
         let due = Reminder(stage);
         let open = stage >= -1 && self.reminded.is_none_or(|sent| sent < due);
         (open && self.status(now) == Status::Active).then_some(due)
@@ -39,7 +39,7 @@ impl Credential {
         let stage = self
             .reminded
             .map_or(-1, |Reminder(sent)| sent.saturating_add(1));
-        let offset = STEP
+        let offset = REMINDER_INTERVAL
             .checked_mul(i32::try_from(stage).unwrap_or(i32::MAX))
             .unwrap_or(SignedDuration::MAX);
         self.rotation_due_at()
@@ -61,7 +61,8 @@ impl Credential {
             EventType::rotation_due()
         };
         let planned = due_at.checked_add(
-            STEP.checked_mul(i32::try_from(stage).unwrap_or(0))
+            REMINDER_INTERVAL
+                .checked_mul(i32::try_from(stage).unwrap_or(0))
                 .unwrap_or_default(),
         );
         let at = planned

@@ -120,7 +120,7 @@ pub fn next(
 /// A completed attempt and the task that requested it.
 #[derive(Debug)]
 pub struct CompletedAttempt<'a> {
-    /// The task.
+    /// The task that requested the attempt.
     pub task: &'a DeliveryTask,
     /// The event's type.
     pub event_type: &'a EventType,

@@ -3,7 +3,7 @@
 //! [`check_url`] allows https on port 443 or from 1024 on, without user info, to a name that may be
 //! public or to a public address. [`check_address`] checks resolved addresses; the dialler calls it
 //! with the exact addresses it will connect to. Both make one exception: the (address, port) pairs
-//! in the deployment's [`AllowList`] list. These also allow plain http if the URL contains the address
+//! in the deployment's [`AllowList`]. These also allow plain http if the URL contains the address
 //! itself.
 
 mod addresses;

@@ -229,7 +229,7 @@ fn tieline() -> Vec<Row> {
     let rotation = |days_overdue: u32| {
         json!({
             "credential_id": "cred_01K3S0M3ZC0000000000000000",
-            "description": "CRM synchronisation",
+            "description": "CRM synchronization",
             "user_id": "usr_01K3S0M3ZC0000000000000000",
             "rotation_due_at": "2026-03-09T00:00:00Z",
             "days_overdue": days_overdue,

@@ -55,7 +55,7 @@ impl Key {
         })
     }
 
-    /// The key itself.
+    /// The key as it appears in the URL. A secret.
     pub fn expose(&self) -> &str {
         self.text.expose_secret()
     }

@@ -57,7 +57,7 @@ pub enum Status {
 }
 
 impl Provider {
-    /// A new provider.
+    /// Creates a provider at `now`, with version 1.
     pub fn new(id: ProviderId, settings: Settings, now: Timestamp) -> Self {
         let secret_origins = SecretOrigins::default();
         Self {

@@ -40,7 +40,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A new service.
+    /// Creates a service at `now`, with version 1.
     pub const fn new(id: ServiceId, settings: Settings, now: Timestamp) -> Self {
         Self {
             id,
@@ -66,9 +66,9 @@ impl Service {
 /// A service and the account that authenticates its requests.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    /// The service.
+    /// The service that receives the requests.
     pub service: Service,
-    /// The account.
+    /// The account that authenticates them.
     pub account: Account,
 }
 

@@ -23,7 +23,7 @@ pub enum Destination {
     Url(UrlTemplate),
     /// A connected service, whose account authenticates the requests.
     Service {
-        /// The service.
+        /// ID of the service.
         service: ServiceId,
         /// Path and query below the service's URL.
         path: ServicePath,

@@ -138,7 +138,7 @@ impl Line {
 }
 
 impl Webhook {
-    /// A new webhook.
+    /// Creates a webhook at `now`, with version 1.
     pub fn new(id: WebhookId, settings: Settings, secret: SigningSecret, now: Timestamp) -> Self {
         let stopped_at = (!settings.enabled).then_some(now);
         let state = State {

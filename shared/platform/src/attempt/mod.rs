@@ -32,7 +32,7 @@ use crate::{
 /// A webhook with everything that its requests need.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// The webhook.
+    /// The webhook, with its secrets.
     pub webhook: Webhook,
     /// The connected service that receives the requests. None if the webhook has a URL.
     pub connection: Option<Connection>,
@@ -149,10 +149,10 @@ pub(crate) async fn send_unauthenticated(
     egress: &Egress,
     call: EgressRequest,
 ) -> Result<Authorized, ConnectError> {
-    let answer = egress.call(call).await;
-    answer
-        .map(|answer| Authorized {
-            answer,
+    let response = egress.call(call).await;
+    response
+        .map(|response| Authorized {
+            response,
             token: None,
         })
         .map_err(ConnectError::from)
@@ -223,21 +223,21 @@ impl AttemptBuilder {
                     timeout,
                     limit: MAX_WEBHOOK_RESPONSE_BYTES,
                 };
-                let answered = match (transport.call)(call).await {
+                let result = match (transport.call)(call).await {
                     Err(ConnectError::Table(error)) => return Err(error.into()),
                     Err(ConnectError::NotAttempted(unsent)) => return Err(unsent),
-                    answered => answered,
+                    result => result,
                 };
-                let outcome = outcome_of(&answered, &transport.accepts);
+                let outcome = outcome_of(&result, &transport.accepts);
                 let mut attempt = self.finish(&outcome);
-                if let Ok(Authorized { answer, token }) = &answered {
+                if let Ok(Authorized { response, token }) = &result {
                     let secrets = (transport.secrets)(token.as_ref());
-                    attempt.response_body = Some(redacted(answer, secrets).await);
+                    attempt.response_body = Some(redacted(response, secrets).await);
                 }
                 Ok((
                     attempt,
                     outcome,
-                    answered.ok().map(|Authorized { answer, .. }| answer),
+                    result.ok().map(|Authorized { response, .. }| response),
                 ))
             }
         }
@@ -267,21 +267,18 @@ pub fn timeout(webhook: &Webhook) -> Duration {
     Duration::from_secs(webhook.settings.timeout_seconds.into())
 }
 
-fn outcome_of(
-    answered: &Result<Authorized, ConnectError>,
-    accepts: impl Fn(u16) -> bool,
-) -> Outcome {
-    match answered {
-        Ok(Authorized { answer, .. }) => {
-            let code = answer.status.as_u16();
-            match answer.incomplete {
+fn outcome_of(result: &Result<Authorized, ConnectError>, accepts: impl Fn(u16) -> bool) -> Outcome {
+    match result {
+        Ok(Authorized { response, .. }) => {
+            let code = response.status.as_u16();
+            match response.incomplete {
                 None if accepts(code) => Outcome::Delivered { code },
                 Some(error) if accepts(code) => Outcome::Failed(Failure::Incomplete {
                     code,
                     cause: Box::new(failure(error)),
                 }),
                 _ => {
-                    let wait = answer
+                    let wait = response
                         .headers
                         .get(RETRY_AFTER)
                         .and_then(|value| value.to_str().ok());

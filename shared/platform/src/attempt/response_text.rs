@@ -19,9 +19,9 @@ struct Text {
 impl Text {
     /// Limited to the number of bytes read: decoded characters may take more space than the bytes
     /// that they replace.
-    fn new(answer: &EgressResponse, text: &str) -> Self {
+    fn new(response: &EgressResponse, text: &str) -> Self {
         // The cut may have split a character. Drop its first bytes.
-        let cut = answer.truncated || answer.incomplete.is_some();
+        let cut = response.truncated || response.incomplete.is_some();
         let text = if cut {
             text.trim_end_matches(char::REPLACEMENT_CHARACTER)
         } else {
@@ -48,22 +48,22 @@ impl Text {
 
 /// The body of a response as text, with secrets masked. A search is bounded (see
 /// [`domain::secrets::redact`]). Yields first, so that the other attempts of the batch can proceed.
-pub(super) async fn redacted(answer: &EgressResponse, secrets: Secrets) -> String {
-    if answer.body.is_empty() {
+pub(super) async fn redacted(response: &EgressResponse, secrets: Secrets) -> String {
+    if response.body.is_empty() {
         return String::new();
     }
     tokio::task::yield_now().await;
     let redactor = Redactor::new(secrets);
     // Whatever charset the response declares, its bytes may contain a secret.
     if !matches!(
-        media_type::text(&answer.headers, &answer.body),
+        media_type::text(&response.headers, &response.body),
         Some(Cow::Borrowed(_))
     ) {
-        let bytes = Text::new(answer, &String::from_utf8_lossy(&answer.body));
+        let bytes = Text::new(response, &String::from_utf8_lossy(&response.body));
         if let (shown, true) = bytes.redacted(&redactor) {
             return shown;
         }
     }
-    let text = media_type::text_lossy(&answer.headers, &answer.body);
-    Text::new(answer, &text).redacted(&redactor).0
+    let text = media_type::text_lossy(&response.headers, &response.body);
+    Text::new(response, &text).redacted(&redactor).0
 }

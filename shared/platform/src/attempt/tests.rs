@@ -38,7 +38,7 @@ async fn response_is_decoded_with_its_charset_and_masked() {
         ),
         ("text/plain", b"", false, ""),
     ] {
-        let answer = EgressResponse {
+        let response = EgressResponse {
             status: StatusCode::OK,
             headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]),
             body: body.to_vec(),
@@ -47,6 +47,6 @@ async fn response_is_decoded_with_its_charset_and_masked() {
         };
         let mut secrets = Secrets::default();
         secrets.add("S3CR3T-S3CR3T");
-        assert_eq!(redacted(&answer, secrets).await, expected, "{kind}");
+        assert_eq!(redacted(&response, secrets).await, expected, "{kind}");
     }
 }

@@ -140,32 +140,31 @@ fn request(call: EgressRequest) -> Request {
 
 /// Reads the body up to the limit. An error after the head is part of the result.
 async fn read(mut response: Response, limit: usize, deadline: Instant) -> EgressResponse {
-    let mut answer = EgressResponse {
+    let mut read = EgressResponse {
         status: response.status(),
         headers: std::mem::take(response.headers_mut()),
         body: Vec::new(),
         truncated: false,
         incomplete: None,
     };
-    while !answer.truncated {
+    while !read.truncated {
         match timeout_at(deadline, response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
-                let room = limit - answer.body.len();
-                answer.truncated = chunk.len() > room;
-                answer
-                    .body
-                    .extend_from_slice(&chunk[..chunk.len().min(room)]);
+                let space = limit - read.body.len();
+                read.truncated = chunk.len() > space;
+                read.body
+                    .extend_from_slice(&chunk[..chunk.len().min(space)]);
             }
             Ok(Ok(None)) => break,
             Ok(Err(error)) => {
-                answer.incomplete = Some(error.into());
+                read.incomplete = Some(error.into());
                 break;
             }
             Err(_) => {
-                answer.incomplete = Some(EgressError::Timeout);
+                read.incomplete = Some(EgressError::Timeout);
                 break;
             }
         }
     }
-    answer
+    read
 }

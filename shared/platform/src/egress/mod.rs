@@ -1,7 +1,7 @@
 //! The only client for outgoing HTTP: webhooks, their tests, providers, services and token
 //! endpoints.
 //!
-//! Sends a [`EgressRequest`] and returns the [`EgressResponse`] or an error. Guarantees:
+//! Sends an [`EgressRequest`] and returns the [`EgressResponse`] or an error. Guarantees:
 //! - The target passes [`check_url`], and the resolved address passes [`check_address`]. The
 //!   address is checked where the name is resolved, so DNS rebinding can't bypass the check.
 //! - No redirect is followed and no proxy from the environment is used.
@@ -84,7 +84,7 @@ pub type Network = Box<
 pub struct EgressRequest {
     /// The HTTP method.
     pub method: Method,
-    /// The target.
+    /// The target: an absolute URL, checked against the egress policy.
     pub url: Url,
     /// Header fields. `User-Agent` is added if missing.
     pub headers: HeaderMap,

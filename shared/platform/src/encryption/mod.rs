@@ -158,18 +158,18 @@ impl Keyring {
         &self.current
     }
 
-    /// Encrypts `plain` for `place` with the current key.
+    /// Encrypts `plain` for the field `context` with the current key.
     ///
     /// # Panics
     ///
     /// If the text is larger than AES-GCM allows, about 64 GiB.
-    pub fn seal(&self, place: AadContext<'_>, plain: &str) -> String {
+    pub fn seal(&self, context: AadContext<'_>, plain: &str) -> String {
         let nonce = random::bytes::<NONCE_LEN>();
         let mut sealed = plain.as_bytes().to_vec();
         let tag = cipher(&self.keys[&self.current])
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
-                place.aad(&self.current),
+                context.aad(&self.current),
                 &mut sealed,
             )
             .expect("a text within AES-GCM's limit");
@@ -177,10 +177,10 @@ impl Keyring {
         format!("{}.{}", self.current, URL_SAFE_NO_PAD.encode(whole))
     }
 
-    /// Decrypts a value that was encrypted for the same place.
+    /// Decrypts a value that was encrypted for the same field.
     pub fn open(
         &self,
-        place: AadContext<'_>,
+        context: AadContext<'_>,
         sealed: &str,
     ) -> Result<SecretString, EncryptionError> {
         let (id, text) = sealed.split_once('.').ok_or(EncryptionError::Malformed)?;
@@ -197,7 +197,7 @@ impl Keyring {
         let plain = cipher(key)
             .open_in_place(
                 Nonce::assume_unique_for_key(*nonce),
-                place.aad(id),
+                context.aad(id),
                 ciphertext,
             )
             .map_err(|_| EncryptionError::Mismatch)?;

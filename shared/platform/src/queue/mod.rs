@@ -31,7 +31,7 @@ const MAX_CONCURRENT_BATCHES: usize = 8;
 /// Number of tries per batch. Each sends the entries that are left.
 const MAX_TRIES: u32 = 4;
 
-/// A queue.
+/// Client of one SQS queue.
 #[derive(Debug, Clone)]
 pub struct Queue {
     client: Client,
@@ -261,17 +261,17 @@ fn delay(seconds: u32) -> Option<i32> {
 /// Splits messages into batches of at most 10 and 1 MiB, in order, each with its position.
 fn batches(messages: Vec<OutgoingMessage>) -> Vec<Vec<(usize, OutgoingMessage)>> {
     let mut batches: Vec<Vec<(usize, OutgoingMessage)>> = Vec::new();
-    let mut room = 0;
+    let mut space = 0;
     for (index, message) in messages.into_iter().enumerate() {
         let size = message.body.len();
         if let Some(batch) = batches
             .last_mut()
-            .filter(|batch| batch.len() < MAX_COUNT && size <= room)
+            .filter(|batch| batch.len() < MAX_COUNT && size <= space)
         {
-            room -= size;
+            space -= size;
             batch.push((index, message));
         } else {
-            room = MAX_BYTES.saturating_sub(size);
+            space = MAX_BYTES.saturating_sub(size);
             batches.push(vec![(index, message)]);
         }
     }

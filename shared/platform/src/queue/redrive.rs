@@ -1,7 +1,7 @@
 //! Dead letters: reading them, and moving back those that SQS itself moved.
 //!
-//! SQS moves a message that was received too often, as happens to any message in an outage of
-//! hours. The message then carries the ARN of its source queue. Messages that a function
+//! SQS moves a message that exceeds the maximum number of receives, as any message does in an
+//! outage of hours. The message then carries the ARN of its source queue. Messages that a function
 //! dead-lettered itself carry none.
 
 use aws_sdk_sqs::types::{
@@ -18,7 +18,7 @@ const REDRIVES: &str = "redrives";
 /// sweeper.
 const VISIBILITY_TIMEOUT_SECS: i32 = 900;
 
-/// A dead letter.
+/// A dead letter as received.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     body: String,

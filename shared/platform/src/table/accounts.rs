@@ -40,7 +40,7 @@ struct AccountRow {
 /// An account with its usage count.
 #[derive(Debug, Clone)]
 pub struct StoredAccount {
-    /// The account.
+    /// The account, decrypted.
     pub account: Account,
     /// Number of services that use the account.
     pub services: u32,

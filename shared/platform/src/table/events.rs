@@ -33,7 +33,7 @@ const MAX_RETRY_CHAIN: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// A dispatched event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatched {
-    /// The event.
+    /// The event, with its data as JSON text.
     pub event: EventText,
     /// The webhooks that matched. Final: only these get the event.
     pub matches: Vec<WebhookId>,

@@ -30,7 +30,7 @@ struct UserRow<U> {
 /// A user with its usage counts.
 #[derive(Debug, Clone)]
 pub struct StoredUser {
-    /// The user.
+    /// The user without usage counts.
     pub user: User,
     /// Number of credentials.
     pub credentials: u32,

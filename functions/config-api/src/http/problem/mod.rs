@@ -139,7 +139,7 @@ impl Problem {
         )
     }
 
-    /// 409: a name in use, or a state that does not allow the request.
+    /// 409: a name is already in use, or the resource's state does not allow the request.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -185,7 +185,7 @@ impl Problem {
         )
     }
 
-    /// 413: the body or the stored event is too large.
+    /// 413: the body or the event's stored form is too large.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -211,9 +211,11 @@ impl Problem {
         let count = problems.0.len();
         let problems = problems.capped();
         let detail = match count {
-            1 => "The request has 1 invalid field".to_owned(),
-            count if count == problems.0.len() => format!("The request has {count} invalid fields"),
-            _ => "The request has too many invalid fields to list them all".to_owned(),
+            1 => "The request has 1 invalid field.".to_owned(),
+            count if count == problems.0.len() => {
+                format!("The request has {count} invalid fields.")
+            }
+            count => format!("The request has {count} invalid fields. Not all of them are listed."),
         };
         let problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -227,7 +229,7 @@ impl Problem {
         }
     }
 
-    /// 508: a webhook loops back to Tieline.
+    /// 508: the chain of requests exceeded the maximum number of hops through Tieline.
     pub fn loop_detected(error: impl std::fmt::Display) -> Self {
         Self::new(
             StatusCode::LOOP_DETECTED,

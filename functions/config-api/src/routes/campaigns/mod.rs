@@ -64,7 +64,7 @@ pub async fn create(
     Ok(Created::new(
         "/v1/campaigns",
         &campaign.id,
-        answer(&campaign),
+        to_response(&campaign),
     ))
 }
 
@@ -76,7 +76,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<CampaignId>,
 ) -> ApiResult<Tagged<api::Campaign>> {
-    Ok(answer(&find(&app, id).await?))
+    Ok(to_response(&find(&app, id).await?))
 }
 
 /// Updates a campaign.
@@ -101,7 +101,7 @@ pub async fn patch(
         check_providers(app, &settings).await?;
         let fields = audit::changes(&old, &Value::Object(settings.to_map()));
         if fields.is_empty() {
-            return Ok(answer(&before));
+            return Ok(to_response(&before));
         }
         let after = before.clone().changed(settings, clock::now());
         app.table
@@ -111,7 +111,7 @@ pub async fn patch(
                 &caller.entry("campaign.updated", &after.id, fields),
             )
             .await?;
-        Ok(answer(&after))
+        Ok(to_response(&after))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -163,6 +163,6 @@ impl Versioned for Campaign {
     }
 }
 
-fn answer(campaign: &Campaign) -> Tagged<api::Campaign> {
+fn to_response(campaign: &Campaign) -> Tagged<api::Campaign> {
     Tagged::new(campaign.version, campaign.into())
 }

@@ -71,7 +71,7 @@ pub async fn list(
             Some(_) => {
                 app.table
                     .reminders(
-                        now.checked_add(reminder::STEP).unwrap_or(now),
+                        now.checked_add(reminder::REMINDER_INTERVAL).unwrap_or(now),
                         &page_request,
                     )
                     .await?
@@ -123,7 +123,7 @@ pub async fn create(
     Ok(Created::new(
         "/v1/credentials",
         &credential.id,
-        answer(&app, &credential, Some(&token)).await?,
+        to_response(&app, &credential, Some(&token)).await?,
     ))
 }
 
@@ -135,7 +135,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<CredentialId>,
 ) -> ApiResult<Tagged<api::Credential>> {
-    answer(&app, &find(&app, id).await?, None).await
+    to_response(&app, &find(&app, id).await?, None).await
 }
 
 /// Updates a credential.
@@ -221,7 +221,7 @@ async fn change(
         let after = change(before.clone(), now)?;
         if after.version == before.version {
             // No change: nothing to write or audit.
-            return Ok(answer(app, &before, None).await?);
+            return Ok(to_response(app, &before, None).await?);
         }
         let after = Credential {
             last_used_at,
@@ -233,7 +233,7 @@ async fn change(
         app.table
             .update_credential(&before, &after, other, now, Some(&entry))
             .await?;
-        Ok(answer(app, &after, None).await?)
+        Ok(to_response(app, &after, None).await?)
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -304,13 +304,13 @@ impl Rotation {
             Self::Overdue => credential.is_overdue(now),
             Self::Soon => {
                 let left = credential.rotation_due_at().duration_since(now);
-                active && left.is_positive() && left <= reminder::STEP
+                active && left.is_positive() && left <= reminder::REMINDER_INTERVAL
             }
         }
     }
 }
 
-async fn answer(
+async fn to_response(
     app: &App,
     credential: &Credential,
     token: Option<&Token>,

@@ -9,7 +9,7 @@ use domain::{
 };
 use platform::clock;
 
-use super::{answer, find, new_token, require_scopes};
+use super::{find, new_token, require_scopes, to_response};
 use crate::{
     App, api,
     http::{ApiResult, IfMatch, JsonBody, PathId, Problem, Tagged, auth::Principal, overlap},
@@ -59,7 +59,7 @@ pub async fn rotate(
         app.table
             .update_credential(&before, &after, None, now, Some(&entry))
             .await?;
-        Ok(answer(app, &after, Some(&token)).await?)
+        Ok(to_response(app, &after, Some(&token)).await?)
     };
     if_match.change(|| find(app, id), write).await
 }

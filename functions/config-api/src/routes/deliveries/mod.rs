@@ -177,7 +177,7 @@ impl Filter {
             .is_none_or(|webhook| seen.id.webhook == webhook)
             && self.event.is_none_or(|event| seen.id.event == event)
             && self.status.is_none_or(|status| seen.status == status)
-            && self.range.holds(seen.id.event.made_at())
+            && self.range.contains(seen.id.event.made_at())
     }
 }
 

@@ -73,7 +73,7 @@ fn name(value: Value) -> Validated<EventType> {
     let name = EventType::parse(&string(value)?)?;
     if name.is_reserved() && event_type::find(name.as_str()).is_none() {
         return Err(ValidationErrors::here(
-            "is in a namespace that is reserved for Tieline's own events. Choose another first word",
+            "is in a namespace that is reserved for Tieline's own events. Choose another first word.",
         ));
     }
     Ok(name)
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn patch_validates_only_what_it_changes() {
-        // Each field breaks a rule of today.
+        // Each field violates a current rule.
         let before = CustomType {
             name: EventType::parse("ticket.own").expect("a name"),
             description: Some("x".repeat(1_001)),

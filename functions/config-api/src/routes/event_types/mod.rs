@@ -89,7 +89,11 @@ pub async fn create(
     }
     let entry = caller.entry("event_type.created", &new.name, Vec::new());
     match app.table.create_event_type(&new, &entry).await? {
-        stored::Created::Yes => Ok(Created::new("/v1/event-types", &new.name, answer(&new))),
+        stored::Created::Yes => Ok(Created::new(
+            "/v1/event-types",
+            &new.name,
+            to_response(&new),
+        )),
         stored::Created::Taken => Err(taken()),
         stored::Created::Full => Err(Problem::conflict(format!(
             "There are already {MAX_TYPES} custom event types, which is the maximum. Delete one first."
@@ -109,7 +113,7 @@ pub async fn get(
     if let Some(known) = event_type::find(&name) {
         return Ok(Tagged::hashed(known.into()));
     }
-    Ok(answer(&find(&app, &name).await?))
+    Ok(to_response(&find(&app, &name).await?))
 }
 
 /// Updates the description or the example of a custom event type.
@@ -133,11 +137,11 @@ pub async fn patch(
         let after = patched(&before, patch)?;
         let fields = audit::changes(&document(&before), &document(&after));
         if fields.is_empty() {
-            return Ok(answer(&before));
+            return Ok(to_response(&before));
         }
         let entry = caller.entry("event_type.updated", &after.name, fields);
         app.table.update_event_type(&before, &after, &entry).await?;
-        Ok(answer(&after))
+        Ok(to_response(&after))
     };
     if_match.change(|| find(app, name), write).await
 }
@@ -193,6 +197,6 @@ impl Versioned for CustomType {
     }
 }
 
-fn answer(own: &CustomType) -> Tagged<api::EventType> {
+fn to_response(own: &CustomType) -> Tagged<api::EventType> {
     Tagged::new(own.version, own.clone().into())
 }

@@ -87,7 +87,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<MessageId>,
 ) -> ApiResult<Tagged<api::MessageWithAttempts>> {
-    answer(&app, MessageRef::Message(id), "message").await
+    read(&app, MessageRef::Message(id), "message").await
 }
 
 /// Accepts a request to send a message or trigger a call.
@@ -155,7 +155,7 @@ pub(super) async fn page<T: for<'a> From<&'a Message>>(
 }
 
 /// Returns one message or call. `what` names the kind in a 404.
-pub(super) async fn answer<T: for<'a> From<&'a Message>>(
+pub(super) async fn read<T: for<'a> From<&'a Message>>(
     app: &App,
     id: MessageRef,
     what: &str,

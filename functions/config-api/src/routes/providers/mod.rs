@@ -94,7 +94,7 @@ pub async fn create(
     Ok(Created::new(
         "/v1/providers",
         &stored.provider.id,
-        answer(&app, &stored),
+        to_response(&app, &stored),
     ))
 }
 
@@ -106,7 +106,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<ProviderId>,
 ) -> ApiResult<Tagged<api::Provider>> {
-    Ok(answer(&app, &find(&app, id).await?))
+    Ok(to_response(&app, &find(&app, id).await?))
 }
 
 /// Updates a provider.
@@ -143,7 +143,7 @@ pub async fn patch(
             .changed(settings, clock::now())
             .patched(&before.provider, patch)?;
         if fields.is_empty() && provider.secret_origins == before.provider.secret_origins {
-            return Ok(answer(app, &before));
+            return Ok(to_response(app, &before));
         }
         let after = StoredProvider {
             provider,
@@ -155,7 +155,7 @@ pub async fn patch(
         app.table
             .update_provider(&before, &after, &app.keys, &entry, moved)
             .await?;
-        Ok(answer(app, &after))
+        Ok(to_response(app, &after))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -238,7 +238,7 @@ impl Versioned for StoredProvider {
     }
 }
 
-fn answer(app: &App, stored: &StoredProvider) -> Tagged<api::Provider> {
+fn to_response(app: &App, stored: &StoredProvider) -> Tagged<api::Provider> {
     Tagged::new(stored.version(), view(app, stored))
 }
 

@@ -93,7 +93,7 @@ pub async fn create(
     Ok(Created::new(
         "/v1/services",
         &stored.service.id,
-        answer(&app, &stored),
+        to_response(&app, &stored),
     ))
 }
 
@@ -105,7 +105,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<ServiceId>,
 ) -> ApiResult<Tagged<api::Service>> {
-    Ok(answer(&app, &find(&app, id).await?))
+    Ok(to_response(&app, &find(&app, id).await?))
 }
 
 /// Updates a service.
@@ -246,14 +246,14 @@ async fn change(
         check_header(app, &before, &after.service.settings, account.as_ref()).await?;
         let fields = changed_fields(&before, &after);
         if fields.is_empty() {
-            return Ok(answer(app, &before));
+            return Ok(to_response(app, &before));
         }
         let entry = caller.entry("service.updated", &after.service.id, fields);
         let entries = entries(caller, account.as_ref(), entry);
         app.table
             .update_service(&before, &after, account.as_ref(), &app.keys, &entries)
             .await?;
-        Ok(answer(app, &after))
+        Ok(to_response(app, &after))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -296,7 +296,7 @@ impl Versioned for StoredService {
     }
 }
 
-fn answer(app: &App, stored: &StoredService) -> Tagged<api::Service> {
+fn to_response(app: &App, stored: &StoredService) -> Tagged<api::Service> {
     Tagged::new(stored.version(), view(app, stored))
 }
 

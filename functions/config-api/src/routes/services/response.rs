@@ -42,17 +42,17 @@ const OMITTED_HEADERS: [&str; 9] = [
 
 pub(super) fn view(
     connection: &Connection,
-    answered: &Authorized,
+    authorized: &Authorized,
     elapsed_ms: u128,
 ) -> ApiResult<api::Sent> {
-    let Authorized { answer, token } = answered;
-    if answer.truncated {
+    let Authorized { response, token } = authorized;
+    if response.truncated {
         return Err(Problem::bad_gateway(
             "The service's response is larger than 1 MiB.",
         ));
     }
     // Tieline does not request compression, and could not search a compressed body for secrets.
-    if !answer.body.is_empty() && is_encoded(&answer.headers) {
+    if !response.body.is_empty() && is_encoded(&response.headers) {
         return Err(Problem::bad_gateway(
             "The service sent a compressed response, which Tieline does not support.",
         ));
@@ -61,16 +61,16 @@ pub(super) fn view(
     // control the text around them.
     let redactor = Redactor::new(connection.secrets(token.as_ref()));
     let redact = |text: &str| redactor.whole(text);
-    let (headers, headers_truncated) = headers(&answer.headers, redact);
+    let (headers, headers_truncated) = headers(&response.headers, redact);
     // Lambda limits responses to 6 MB, and a control character without a short JSON escape needs 7
     // bytes.
     let long = |byte: &u8| byte.is_ascii_control() && !b"\n\r\t".contains(byte);
     let is_text =
         |text: &Cow<'_, str>| text.bytes().filter(|byte| long(byte)).count() <= MAX_CONTROL_CHARS;
-    let text = media_type::text(&answer.headers, &answer.body).filter(is_text);
+    let text = media_type::text(&response.headers, &response.body).filter(is_text);
     // In another charset or in base64, a secret would not be found.
     if !matches!(text, Some(Cow::Borrowed(_))) {
-        let text = String::from_utf8_lossy(&answer.body);
+        let text = String::from_utf8_lossy(&response.body);
         if redact(&text) != text {
             return Err(Problem::bad_gateway(
                 "The service's response contains a secret and is not UTF-8 text, so the secret can't be masked.",
@@ -82,10 +82,13 @@ pub(super) fn view(
         let body = domain::json::read(text.as_bytes()).unwrap_or_else(|_| Value::from(text));
         (body, None)
     } else {
-        (BASE64_STANDARD.encode(&answer.body).into(), Some("base64"))
+        (
+            BASE64_STANDARD.encode(&response.body).into(),
+            Some("base64"),
+        )
     };
     Ok(api::Sent {
-        status: answer.status.as_u16(),
+        status: response.status.as_u16(),
         headers,
         headers_truncated,
         body,
@@ -180,7 +183,7 @@ mod tests {
 
     #[test]
     fn header_values_are_text_without_credentials() {
-        let answered = of(&[
+        let authorized = of(&[
             ("x-name", b"Jos\xe9"),
             ("x-upstream", b"Bearer abc"),
             ("x-session", b"0123456789abcdef0123456789abcdef"),
@@ -190,7 +193,7 @@ mod tests {
             ("x-ratelimit-tokens", b"7"),
             ("set-cookie", b"a=b"),
         ]);
-        let (shown, cut) = headers(&answered, str::to_owned);
+        let (shown, cut) = headers(&authorized, str::to_owned);
         let shown: Vec<(&str, &str)> = shown
             .iter()
             .map(|(name, value)| (&**name, &**value))

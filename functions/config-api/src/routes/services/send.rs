@@ -59,14 +59,14 @@ pub async fn send(
         egress: &app.egress,
         hops: caller.hops,
     };
-    let answered = service_client::call(tokens, account, call)
+    let authorized = service_client::call(tokens, account, call)
         .await
         .and_then(complete);
     let elapsed_ms = started.elapsed().as_millis();
-    match answered {
-        Ok(answered) => {
-            tracing::info!(service = %id, status_code = answered.answer.status.as_u16(), elapsed_ms, "request to service completed");
-            view(&connection, &answered, elapsed_ms).map(Json)
+    match authorized {
+        Ok(authorized) => {
+            tracing::info!(service = %id, status_code = authorized.response.status.as_u16(), elapsed_ms, "request to service completed");
+            view(&connection, &authorized, elapsed_ms).map(Json)
         }
         Err(error) => {
             tracing::warn!(service = %id, %error, elapsed_ms, "request to service failed");
@@ -75,11 +75,11 @@ pub async fn send(
     }
 }
 
-/// Turns an incomplete response into an error, since the client could not tell what is missing.
-fn complete(answered: Authorized) -> Result<Authorized, ConnectError> {
-    match answered.answer.incomplete {
+/// Turns an incomplete response into an error, because clients could not tell what is missing.
+fn complete(authorized: Authorized) -> Result<Authorized, ConnectError> {
+    match authorized.response.incomplete {
         Some(error) => Err(error.into()),
-        None => Ok(answered),
+        None => Ok(authorized),
     }
 }
 
@@ -87,7 +87,7 @@ fn problem(error: ConnectError, timeout_message: &str) -> Problem {
     match error {
         ConnectError::Egress(error) => Problem::gateway_timeout(timeout_message, reason(error)),
         ConnectError::NoToken(why) => {
-            Problem::bad_gateway(format!("The service's account got {why}"))
+            Problem::bad_gateway(format!("The service's account got {why}."))
         }
         ConnectError::Table(error) => error.into(),
         ConnectError::NotAttempted(error) => error.into(),

@@ -110,7 +110,7 @@ pub async fn create(
     Ok(Created::new(
         "/v1/webhooks",
         &webhook.id,
-        answer(&webhook, shown.as_ref()),
+        to_response(&webhook, shown.as_ref()),
     ))
 }
 
@@ -123,7 +123,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     PathId(id): PathId<WebhookId>,
 ) -> ApiResult<Tagged<api::Webhook>> {
-    Ok(answer(&find(&app, id).await?, None))
+    Ok(to_response(&find(&app, id).await?, None))
 }
 
 /// Updates a webhook.
@@ -234,13 +234,13 @@ pub(super) async fn change(
         let after = after.patched(&before, patch, [&from, &to])?;
         let fields = changed_fields(&before, &after);
         if fields.is_empty() && after.secret_origins == before.secret_origins {
-            return Ok(answer(&before, shown.as_ref()));
+            return Ok(to_response(&before, shown.as_ref()));
         }
         let entry = caller.entry("webhook.updated", &after.id, fields);
         app.table
             .update_webhook(&before, &after, &app.keys, &entry)
             .await?;
-        Ok(answer(&after, shown.as_ref()))
+        Ok(to_response(&after, shown.as_ref()))
     };
     if_match.change(|| find(app, id), write).await
 }
@@ -293,7 +293,7 @@ fn secret_or_new(given: Option<SigningSecret>) -> (SigningSecret, Option<Signing
     )
 }
 
-fn answer(webhook: &Webhook, shown: Option<&SigningSecret>) -> Tagged<api::Webhook> {
+fn to_response(webhook: &Webhook, shown: Option<&SigningSecret>) -> Tagged<api::Webhook> {
     let view = api::Webhook::from(webhook).with_secret(shown);
     Tagged::new(webhook.version(), view)
 }

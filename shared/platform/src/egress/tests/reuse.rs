@@ -5,7 +5,7 @@ use super::*;
 /// Actions of a receiver for the requests of one connection, in order. Then it closes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Act {
-    Answer,
+    Respond,
     /// Closes without sending a byte.
     Close,
     /// Resets the connection, discarding what was sent.
@@ -23,7 +23,7 @@ async fn serve(listener: TcpListener, connections: &[&[Act]]) -> Vec<Vec<String>
         for act in *acts {
             requests.push(request(&mut stream).await);
             match act {
-                Act::Answer => respond_ok(&mut stream).await,
+                Act::Respond => respond_ok(&mut stream).await,
                 Act::Close => stream.shutdown().await.expect("closed"),
                 Act::Reset => stream.set_zero_linger().expect("a socket"),
                 Act::Begin => {
@@ -71,14 +71,14 @@ async fn calls(
 
 #[tokio::test]
 async fn connection_is_reused() {
-    let (results, seen) = calls(3, &[&[Act::Answer; 3]]).await;
+    let (results, seen) = calls(3, &[&[Act::Respond; 3]]).await;
     assert_eq!((results, seen[0].len()), (vec![Ok(200); 3], 3));
 }
 
 #[tokio::test]
 async fn request_lost_on_a_reused_connection_is_repeated() {
     for loss in [Act::Close, Act::Reset, Act::Begin] {
-        let (results, seen) = calls(2, &[&[Act::Answer, loss], &[Act::Answer]]).await;
+        let (results, seen) = calls(2, &[&[Act::Respond, loss], &[Act::Respond]]).await;
         assert_eq!(results, [Ok(200), Ok(200)]);
         assert_eq!(seen[0][1], seen[1][0], "the repeat is the same request");
         assert!(
@@ -93,7 +93,7 @@ async fn request_lost_on_a_reused_connection_is_repeated() {
 async fn request_is_repeated_at_most_once() {
     let closed = Err(EgressError::Unreachable(Unreachable::Closed));
     // The repeat is lost too. On a new connection, that is the outcome.
-    let (results, seen) = calls(2, &[&[Act::Answer, Act::Close], &[Act::Close]]).await;
+    let (results, seen) = calls(2, &[&[Act::Respond, Act::Close], &[Act::Close]]).await;
     assert_eq!((results, seen.len()), (vec![Ok(200), closed], 2));
     // A loss on the first use of a connection is not repeated.
     let (results, seen) = calls(1, &[&[Act::Close]]).await;

@@ -11,9 +11,9 @@ use crate::table::{Condition, Key, Table, TableError, key, transaction::Transact
 /// An admin credential that never expires and whose user is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveAdmin {
-    /// The credential.
+    /// ID of the credential.
     pub credential: CredentialId,
-    /// The credential's user.
+    /// ID of the credential's user.
     pub user: UserId,
 }
 

@@ -22,7 +22,7 @@ use super::{
 /// A page of items, newest first.
 #[derive(Debug)]
 pub struct Page<T> {
-    /// The items.
+    /// Items in order, at most as many as requested.
     pub items: Vec<T>,
     /// Sort key after which the next page starts. None on the last page.
     pub next: Option<String>,
@@ -131,7 +131,7 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// Returns whether the range includes this time.
-    pub fn holds(&self, at: Timestamp) -> bool {
+    pub fn contains(&self, at: Timestamp) -> bool {
         self.since <= at && at <= self.until
     }
 

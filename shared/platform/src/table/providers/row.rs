@@ -24,7 +24,7 @@ use crate::{
 /// A provider with its stored state.
 #[derive(Debug, Clone)]
 pub struct StoredProvider {
-    /// The provider.
+    /// The provider, decrypted.
     pub provider: Provider,
     /// Key of the callback URL for status reports.
     pub key: Option<InboundKey>,

@@ -24,7 +24,7 @@ use crate::{
 /// A service with its stored state.
 #[derive(Debug, Clone)]
 pub struct StoredService {
-    /// The service.
+    /// The service, decrypted.
     pub service: Service,
     /// Key of the inbound URL. None without a user.
     pub key: Option<InboundKey>,

@@ -39,7 +39,7 @@ pub(super) async fn repeat(app: &App, task: &DeliveryTask) -> Result<(), Deliver
     if let Some(reason) = row.stops {
         disable(app, &row, reason).await?;
     }
-    let Some((renewed, next)) = row.reissue_task(random::token()) else {
+    let Some((reissued, next)) = row.reissue_task(random::token()) else {
         let webhook = webhook_of(app, &row).await?;
         return emit_failure(app, &row, webhook.as_ref(), attempts.last()).await;
     };
@@ -47,7 +47,7 @@ pub(super) async fn repeat(app: &App, task: &DeliveryTask) -> Result<(), Deliver
     queue_task(&app.retries, &next, delay_seconds).await?;
     // Condition failed: another invocation continued from here; the queued message is obsolete.
     let (Written::Yes | Written::ConditionFailed) =
-        app.table.record(&renewed, Some(&row), None).await?;
+        app.table.record(&reissued, Some(&row), None).await?;
     Ok(())
 }
 

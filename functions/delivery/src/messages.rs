@@ -158,11 +158,11 @@ async fn first(app: &App, row: &Message) -> Result<(), DeliverError> {
 
 /// Follow-up of a recorded attempt whose task was redelivered.
 async fn repeat(app: &App, row: &Message) -> Result<(), DeliverError> {
-    if let Some((renewed, next)) = row.reissue_task(clock::now(), random::token()) {
+    if let Some((reissued, next)) = row.reissue_task(clock::now(), random::token()) {
         queue_task(app, row, next).await?;
         // Condition failed: another invocation continued from here; the queued task is obsolete.
         let (Written::Yes | Written::ConditionFailed) =
-            app.table.update_message(&renewed, row).await?;
+            app.table.update_message(&reissued, row).await?;
     }
     publish(app, row.events()).await
 }

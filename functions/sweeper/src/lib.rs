@@ -158,12 +158,12 @@ async fn overdue(
 /// Re-queues one delivery. The message is sent before the row is written. It matches both the old
 /// and the new state of the row. It is due immediately, not at the scheduled time of the run.
 async fn requeue(app: &App, row: Delivery) -> Result<bool, SweepError> {
-    let Some((revived, task)) = row.requeue_overdue(clock::now(), random::token()) else {
+    let Some((requeued, task)) = row.requeue_overdue(clock::now(), random::token()) else {
         return Ok(false);
     };
     let group = Some(row.id.webhook.to_string());
     app.retries
         .send_json(&QueueMessage::from(task), WRITE_AHEAD_DELAY_SECS, group)
         .await?;
-    Ok(app.table.record(&revived, Some(&row), None).await? == Written::Yes)
+    Ok(app.table.record(&requeued, Some(&row), None).await? == Written::Yes)
 }

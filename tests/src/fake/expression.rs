@@ -174,11 +174,7 @@ impl<'a> Expression<'a> {
                 let bounds = (next(), next(), next());
                 assert_eq!(bounds.1, "AND", "{}", self.text);
                 let order = compare(self.value(bounds.0), self.value(bounds.2));
-                assert!(
-                    order.is_le(),
-                    "the bounds of {} are the wrong way round",
-                    self.text
-                );
+                assert!(order.is_le(), "the bounds of {} are reversed", self.text);
                 let (low, high) = (ordering(bounds.0), ordering(bounds.2));
                 low.is_some_and(Ordering::is_ge) && high.is_some_and(Ordering::is_le)
             }

@@ -18,8 +18,8 @@ use super::system::{System, allow};
 impl System {
     /// Adds an active user.
     ///
+    /// # Panics
     /// If the ID is already in use.
-    /// If the id is taken.
     pub async fn user(&self, id: UserId) {
         let settings = user::Settings {
             name: id.to_string(),

@@ -243,8 +243,8 @@ impl System {
     /// Retries a delivery manually, as the API does for a request with these `hops`. Returns `None`
     /// if the process crashes or a call fails.
     ///
+    /// # Panics
     /// If there is no such delivery, or it changes concurrently.
-    /// If there is no such delivery, or it changes at the same time.
     pub async fn retry(&mut self, id: DeliveryId, hops: u8) -> Option<Delivery> {
         let was = self
             .at(self.table().delivery(id))

@@ -112,7 +112,7 @@ async fn tokens(
                 .and_then(|at| at.parse::<i64>().ok());
             assert!(
                 swept.is_some_and(|at| at <= now.as_second()),
-                "{token} has time left"
+                "{token} has not expired"
             );
             continue;
         };

@@ -77,7 +77,7 @@ async fn default_policy_is_48_retries_30_minutes_apart() {
     );
     assert_eq!(
         counts["UpdateItem"], 2,
-        "it begins to fail, and is warned of: {counts:?}"
+        "the first failure and the warning are written: {counts:?}"
     );
     assert!(system.fake.state().queues.on(Name::Dead).is_empty());
 }

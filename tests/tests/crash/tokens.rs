@@ -217,7 +217,7 @@ async fn repeated_dispatch_costs_one_extra_call() {
             assert_eq!(
                 requests(&system),
                 3 + usize::from(is_repeated),
-                "the duplicate of attempt {number} lives on"
+                "the duplicate of attempt {number} is not dropped"
             );
             let (row, attempts) = system.history(id).await.expect("a delivery");
             assert_eq!((row.status, attempts.len()), (Status::Failed, 3));
@@ -239,7 +239,7 @@ async fn duplicate_follow_up_is_obsolete() {
         let awaited = row(&system, id).await.progress.awaited.expect("awaited").id;
         assert!(
             waiting(&system).contains(&(awaited.number, awaited.token)),
-            "what is awaited is queued"
+            "every awaited attempt is queued"
         );
     }
     system.run().await;

@@ -99,7 +99,7 @@ async fn five_days_without_success_warn_then_disable() {
     assert_eq!(
         failing_since(&system, webhook.id).await,
         Some(started),
-        "what was wrong can be read"
+        "`failing_since` is kept"
     );
     let disabled = emitted(&system, "webhook.disabled");
     assert_eq!(disabled.len(), 1, "{disabled:?}");
@@ -118,7 +118,7 @@ async fn five_days_without_success_warn_then_disable() {
         .into_iter()
         .filter(|request| request.name() == "owner")
         .count();
-    assert_eq!(heard, 2, "the owner's own webhook hears of both");
+    assert_eq!(heard, 2, "the owner's webhook receives both events");
     assert_eq!(failing_since(&system, owner.id).await, None);
 
     // Once enabled again, it starts without failures.
@@ -195,7 +195,7 @@ async fn success_resets_health_and_a_healthy_webhook_costs_no_write() {
             .expect("a webhook")
             .settings
             .enabled,
-        "four days and four are no five"
+        "failures before a success don't count"
     );
     assert_eq!(emitted(&system, "webhook.failing").len(), 2);
 }

@@ -72,7 +72,7 @@ async fn large_event_is_complete_in_first_attempt_retry_and_manual_retry() {
     assert_eq!(
         expiry(Key::event_data(event.id)),
         expiry(Key::event(event.id)),
-        "extended together"
+        "both are extended"
     );
 }
 

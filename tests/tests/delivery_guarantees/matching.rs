@@ -199,6 +199,6 @@ async fn event_data_is_stored_unchanged() {
     assert_eq!(
         stored.data,
         data.to_string(),
-        "in the size that the API checked"
+        "it has the size that the API checked"
     );
 }

@@ -97,7 +97,7 @@ async fn hour_long_table_outage_loses_no_event() {
     assert_eq!(
         system.receiver.requests().len(),
         before,
-        "no endpoint is called whose delivery can't be read"
+        "no request is sent for an unreadable delivery"
     );
     let receives = system.fake.state().queues.on(Name::Events)[0].received;
     assert!(
@@ -110,7 +110,7 @@ async fn hour_long_table_outage_loses_no_event() {
     }
     assert!(
         system.time() <= end + SignedDuration::from_secs(310),
-        "all is at work again: {}",
+        "everything is processed again: {}",
         system.time()
     );
     system.run().await;

@@ -82,7 +82,7 @@ async fn rate_limited_delivery_keeps_its_slot_until_the_queue_ends() {
     assert_eq!(
         sweep(&mut system, hours(2)).await.sent,
         1,
-        "lost, as the line has ended"
+        "lost, because the line has ended"
     );
 }
 
@@ -115,7 +115,7 @@ async fn lost_message_is_requeued_once_overdue_by_an_hour() {
     assert_eq!(
         sweep(&mut system, minutes(59)).await,
         none,
-        "its deadline starts again"
+        "its time until overdue starts again"
     );
     lose(&system);
     assert_eq!(
@@ -136,7 +136,7 @@ async fn lost_message_is_requeued_once_overdue_by_an_hour() {
     assert_eq!(
         sweep(&mut system, minutes(600)).await,
         none,
-        "what has ended does not wait"
+        "ended deliveries await nothing"
     );
 }
 
@@ -151,7 +151,7 @@ async fn late_message_starts_no_second_chain() {
     assert_eq!(
         system.fake.state().queues.on(Name::Retries).len(),
         2,
-        "the old one still lives"
+        "the old one is still valid"
     );
     system.run().await;
     assert_eq!(

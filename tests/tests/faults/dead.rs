@@ -72,7 +72,7 @@ async fn dead_letters_are_delivered_after_the_documented_redrive() {
     faulty.all_succeeded(&webhook, &published).await;
     assert!(
         (4 * EACH..=4 * EACH + copies).contains(&receiver.requests().len()),
-        "and each once, but for {copies} copies"
+        "each is sent once, except for {copies} copies"
     );
     stack.on_queue(dead, &nonsense).await;
     assert_eq!(faulty.count(dead).await, 1);

@@ -96,5 +96,5 @@ async fn failing_table_fails_only_entries_that_need_it_and_only_once() {
         .calls
         .iter()
         .filter(|call| call.request.to_string().contains("claim#"));
-    assert_eq!(claims.count(), 1, "no further access that takes its time");
+    assert_eq!(claims.count(), 1, "no further slow access");
 }

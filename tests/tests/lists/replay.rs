@@ -113,7 +113,7 @@ async fn replay_requeues_failed_deliveries_once_in_batches_of_500() {
     assert_eq!(
         replay(&api, one, &range).await.iter().sum::<u64>(),
         0,
-        "they are under way"
+        "they are in progress"
     );
 }
 
@@ -149,7 +149,7 @@ async fn replay_matches_missed_events_again() {
             .iter()
             .sum::<u64>(),
         0,
-        "not a second time"
+        "it is not repeated"
     );
     let deliveries = api
         .all(&format!("deliveries?event_id={}", events[1]), 10)
@@ -292,7 +292,7 @@ async fn delivery_pending_over_an_hour_can_be_retried_and_replayed() {
     assert_eq!(
         replay(&api, one, &json!({"status": "missed"})).await,
         [0],
-        "all of them may be under way"
+        "all of them may be in progress"
     );
 
     // Three were dispatched more than an hour ago.
@@ -323,6 +323,6 @@ async fn delivery_pending_over_an_hour_can_be_retried_and_replayed() {
     assert_eq!(
         replay(&api, one, &json!({"status": "missed"})).await,
         [0],
-        "they have rows by now"
+        "they have rows now"
     );
 }

@@ -162,7 +162,7 @@ async fn attempts_of_a_batch_run_concurrently() {
         quick
             .iter()
             .all(|request| request.instant - began < Duration::from_secs(5)),
-        "none waits for those that hang"
+        "no request waits for the hanging ones"
     );
 }
 

@@ -133,7 +133,7 @@ async fn broken_at(n: usize, fault: FaultPlan, context: &str) {
     assert_eq!(
         (row.status, attempts.len()),
         (Status::Succeeded, 1),
-        "{context}: dispatch knows it once"
+        "{context}: dispatched once"
     );
 }
 

@@ -91,7 +91,7 @@ async fn deleted_account_leaves_no_token() {
     assert_eq!(
         (status, fixture.bearers()),
         (200, vec!["Bearer first".to_owned()]),
-        "it serves the call that it is for"
+        "the holder uses its own token"
     );
     let id = fixture.account.id.to_string();
     let kept = |fixture: &OAuthFixture| {
@@ -114,7 +114,7 @@ async fn deleted_account_leaves_no_token() {
     assert_eq!(
         (fixture.asked(), calls, kept(&fixture)),
         (1, 2, false),
-        "it is known with the first look"
+        "it is found with the first lookup"
     );
 }
 

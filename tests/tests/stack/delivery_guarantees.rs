@@ -62,7 +62,7 @@ async fn replay_delivers_events_missed_while_disabled() {
     assert_eq!(
         replay(&stack, &webhook, "missed").await["count"],
         0,
-        "by now it has them"
+        "it is stored with them now"
     );
 }
 

@@ -97,7 +97,7 @@ async fn values_encrypted_before_a_rotation_decrypt_after_it() {
             assert_eq!(
                 made.get_or_insert_with(|| value.clone()),
                 &value,
-                "{step} {time}: it is made once"
+                "{step} {time}: it is created once"
             );
         }
     }

@@ -153,7 +153,7 @@ async fn service_moves_to_an_approved_origin() {
     assert_eq!(
         api.call("PATCH", &path, back.clone()).await.status,
         403,
-        "nothing is there any more"
+        "the account no longer serves this origin"
     );
     assert_eq!(admin.call("PATCH", &path, back).await.status, 200);
     let webhook =

@@ -274,7 +274,7 @@ async fn routes_accept_exactly_their_scopes() {
         .collect();
     assert_eq!(
         described, known,
-        "the routes that are described, and those that this test knows"
+        "the documented routes, and those in this test"
     );
 
     for (
@@ -341,7 +341,7 @@ async fn routes_accept_exactly_their_scopes() {
     assert_eq!(
         taken(&calls),
         allowed("ConfigApiFunction"),
-        "what all routes call, and what the function may call"
+        "the calls of all routes, and the rights of the function"
     );
     // None of these requests has an idempotency key.
     let unused = ["read claim#*", "write claim#*"].map(str::to_owned);

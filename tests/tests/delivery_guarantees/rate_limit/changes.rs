@@ -128,6 +128,6 @@ async fn re_enabled_webhook_is_not_delayed_by_its_old_messages() {
         webhook.changed(settings, now)
     };
     let (count, last) = waiting(90, enable, true).await;
-    assert_eq!(count, 1, "what waited is cancelled");
+    assert_eq!(count, 1, "waiting deliveries are cancelled");
     assert!(last <= 3_000, "the next event arrived {last} ms after");
 }

@@ -257,7 +257,7 @@ async fn hanging_webhook_does_not_delay_other_first_attempts() {
             .filter(|request| request.name() == "hangs")
             .count(),
         1,
-        "nothing waited for it"
+        "no other request waited for it"
     );
     assert_eq!(system.fake.state().queues.on(Name::Retries).len(), 20);
     system.run().await;

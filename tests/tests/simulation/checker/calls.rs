@@ -87,7 +87,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
             .any(|code| (200..400).contains(code));
         kept(
             row.status != Status::Succeeded || delivered,
-            "what succeeded was called",
+            "every successful attempt was a call",
             what,
         )?;
         // Attempts that could not be sent reached no endpoint.

@@ -32,7 +32,7 @@ pub(super) fn check(past: &Past<'_>) -> Result<(), Broken> {
             past.events
                 .get(&id.event)
                 .is_some_and(|(_, matches)| matches.contains(&id.webhook)),
-            "only what matched is delivered",
+            "only matching events are delivered",
             || id.to_string(),
         )?;
         recorded_once(past, *id, rows)?;

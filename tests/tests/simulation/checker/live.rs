@@ -23,7 +23,7 @@ pub(crate) fn nothing_is_stranded(fake: &Fake, history: &History) -> Result<(), 
         });
         kept(
             led_on || records.may_be_lost.contains(&row.id),
-            "nothing that is awaited is without a message",
+            "every awaited attempt has a message",
             || {
                 let retried = records.retried.get(&row.id).map_or(0, Vec::len);
                 format!(
@@ -49,7 +49,7 @@ pub(crate) fn dead_letters_have_a_reason(fake: &Fake, history: &History) -> Resu
             usize::from(message(&dead).is_some_and(|message| message.attempt.replaces.is_some()));
         kept(
             failed + refused >= receives as usize,
-            "only what failed again and again is a dead letter",
+            "only messages that failed every receive are dead letters",
             || {
                 format!(
                     "{} after {failed} failures of {} receives",

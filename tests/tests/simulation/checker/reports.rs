@@ -80,7 +80,7 @@ fn disablings(past: &Past<'_>) -> Result<(), Broken> {
         let least = usize::from(stops.last().is_some_and(is_reported));
         kept(
             (least..=ours).contains(&reported),
-            "a disabling is reported by one event",
+            "each disabling is reported by one event",
             || format!("{webhook} was disabled {ours} times, which {reported} events report"),
         )?;
     }

@@ -28,7 +28,7 @@ impl System {
             } => {
                 if !in_time && !self.faults().slow() {
                     return Err(Broken::new(
-                        "no function runs out of time",
+                        "no invocation exceeds its timeout",
                         format!("{batch:?}"),
                     ));
                 }
@@ -37,7 +37,7 @@ impl System {
             Done::Sweep { well: true, left } => {
                 if let Some(left) = left.first().filter(|_| !self.faults().slow()) {
                     return Err(Broken::new(
-                        "dead letters of an outage are sent back",
+                        "dead letters of an outage are redriven",
                         format!("{left:?}"),
                     ));
                 }

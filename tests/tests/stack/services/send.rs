@@ -165,7 +165,7 @@ async fn echoing_service_shows_no_secret() {
         let body = sent.expect(200)["body"].as_str().expect("text").to_owned();
         assert!(
             body.contains("authorization") && body.contains("notes"),
-            "the rest is there: {body}"
+            "the rest is unmasked: {body}"
         );
 
         receiver.set_reply(

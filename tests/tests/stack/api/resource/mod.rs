@@ -158,7 +158,7 @@ async fn patch_changes_only_named_fields() {
     assert_eq!(changed["secret_hint"], webhook.document["secret_hint"]);
     assert!(
         changed["secret"].is_null(),
-        "the secret stays, and is not shown again"
+        "the secret is unchanged and not shown again"
     );
     assert_eq!(changed["created_at"], webhook.document["created_at"]);
     assert_eq!(changed, webhook.read().await);
@@ -189,7 +189,11 @@ async fn patch_changes_only_named_fields() {
             json!({"colour": null, "conditions": null}),
         )
         .await;
-    assert_eq!(unknown.pointers(), ["/colour"], "unknown, and not ignored");
+    assert_eq!(
+        unknown.pointers(),
+        ["/colour"],
+        "unknown fields are not ignored"
+    );
     stack.patch(&webhook.path(""), json!([])).await.problem(422);
 }
 

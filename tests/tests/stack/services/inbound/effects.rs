@@ -56,7 +56,11 @@ async fn events_of_a_call_reach_only_the_services_user() {
     active(&user, false).await;
     assert_eq!(call("while-inactive").await, 403);
     hand_over(&other).await;
-    assert_eq!(call("of-the-other").await, 202, "it is the other one's now");
+    assert_eq!(
+        call("of-the-other").await,
+        202,
+        "it belongs to the other user now"
+    );
     hand_over(&user).await;
     assert_eq!(call("while-still-inactive").await, 403);
     active(&user, true).await;

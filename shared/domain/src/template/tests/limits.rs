@@ -46,15 +46,6 @@ fn rendering_stops_at_the_first_unfit_value() {
 }
 
 #[test]
-fn text_after_the_last_tag_counts_towards_the_limit() {
-    let text = format!("https://h.example/{{x}}/{}", "y".repeat(5_000));
-    assert_eq!(
-        url(&text, &json!({"x": "x".repeat(5_000)})),
-        Err(unfit("x", Reason::TooLong))
-    );
-}
-
-#[test]
 fn limits_are_inclusive() {
     let data = |length: usize| json!({"x": "x".repeat(length)});
     let unfit = || unfit("x", Reason::TooLong);

@@ -248,6 +248,11 @@ fn credentials_have_limits() {
         (bearer("a b"), vec!["/auth/token"]),
         (bearer("a\tb"), vec!["/auth/token"]),
         (to_service("bearer"), vec!["/auth"]),
+        (json!({"url": "https://example.com/•••"}), vec!["/url"]),
+        (
+            json!({"headers": {"x-token": "•••"}}),
+            vec!["/headers/x-token"],
+        ),
         (json!({"auth": {"type": "key"}}), vec!["/auth/type"]),
         (secret(&name, &"v".repeat(4096)), vec![]),
         (secret("a_B-9", "v"), vec![]),
@@ -301,16 +306,6 @@ fn success_includes_redirects_unless_excluded() {
         let mut codes = vec![199, 200, 299, 300, 399, 400];
         codes.retain(|code| settings.success.accepts(*code));
         assert_eq!(codes, accepted, "{success}");
-    }
-}
-
-#[test]
-fn masks_are_rejected() {
-    for change in [
-        json!({"url": "https://example.com/•••"}),
-        json!({"headers": {"x-token": "•••"}}),
-    ] {
-        assert!(settings(&change).is_err(), "{change}");
     }
 }
 

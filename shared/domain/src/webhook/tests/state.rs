@@ -6,31 +6,12 @@ use crate::{
     secrets::origin::Origin,
 };
 
-#[test]
-fn old_secret_signs_until_its_overlap_ends() {
-    let secrets = SigningSecrets::only(SigningSecret::parse(SECRET).expect("a secret"));
-    let fresh = SigningSecret::generated([7; 32]);
-    let rotated = secrets
-        .clone()
-        .rotated(fresh.clone(), SignedDuration::from_secs(60), at(0))
-        .expect("rotated");
-    assert_eq!(
-        rotated
-            .at(at(59))
-            .iter()
-            .map(|secret| secret.expose())
-            .collect::<Vec<_>>(),
-        [fresh.expose(), SECRET]
-    );
-    assert_eq!(rotated.at(at(60)).len(), 1);
-    assert_eq!(
-        secrets
-            .rotated(fresh, SignedDuration::ZERO, at(0))
-            .expect("rotated")
-            .at(at(0))
-            .len(),
-        1
-    );
+fn health(failing_since: Timestamp) -> Health {
+    Health {
+        failing_since,
+        warned: true,
+        hangs: false,
+    }
 }
 
 #[test]
@@ -77,11 +58,6 @@ fn rotated_secrets_keep_their_own_overlaps() {
 
 #[test]
 fn changes_update_the_state() {
-    let failing = Health {
-        failing_since: at(0),
-        warned: true,
-        hangs: false,
-    };
     let mut webhook = webhook(&json!({"enabled": false}));
     // `None` for a webhook that Tieline disables.
     for (second, change, stopped_at, line, reason) in [
@@ -102,7 +78,7 @@ fn changes_update_the_state() {
             };
             webhook.changed(settings, at(second))
         } else {
-            webhook.state.health = Some(failing.clone());
+            webhook.state.health = Some(health(at(0)));
             webhook.disabled(DisabledReason::Gone, at(second))
         };
         let line = if line == 0 {
@@ -116,7 +92,7 @@ fn changes_update_the_state() {
             version: u64::try_from(second + 1).expect("a version"),
             disabled_reason: reason,
             stopped_at: Some(at(stopped_at)),
-            health: reason.map(|_| failing.clone()),
+            health: reason.map(|_| health(at(0))),
             line: Line(line),
         };
         assert_eq!((&webhook.state, webhook.state.line.since()), (&state, line));
@@ -146,11 +122,7 @@ fn attempts_disable_a_webhook_that_is_gone_or_fails_for_long() {
         (Some(days(0)), Outcome::Delivered { code: 200 }, None),
         (Some(days(0)), blocked, None),
     ] {
-        webhook.state.health = failing_since.map(|failing_since| Health {
-            failing_since,
-            warned: true,
-            hangs: false,
-        });
+        webhook.state.health = failing_since.map(health);
         let stopped = webhook.stopped_by(&outcome, days(5));
         assert_eq!(stopped, reason, "{failing_since:?} {outcome:?}");
     }
@@ -159,11 +131,6 @@ fn attempts_disable_a_webhook_that_is_gone_or_fails_for_long() {
 #[test]
 fn events_name_the_webhook_and_the_cause() {
     let webhook = webhook(&json!({}));
-    let health = Health {
-        failing_since: at(0),
-        warned: false,
-        hangs: false,
-    };
     let hours = |hours: i64| at(hours * 3_600);
     // A late warning is listed at its creation.
     for (noticed, listed) in [
@@ -173,7 +140,7 @@ fn events_name_the_webhook_and_the_cause() {
         (hours(8 * 24 + 30), hours(208)),
         (hours(8 * 24 + 31), hours(208)),
     ] {
-        let event = webhook.failing_event(&health, noticed);
+        let event = webhook.failing_event(&health(at(0)), noticed);
         let cause = format!("{}|2027-01-15T08:00:00Z", webhook.id);
         let expected = json!({
             "id": derived_id(&EventType::webhook_failing(), &cause, listed),
@@ -202,6 +169,7 @@ fn events_name_the_webhook_and_the_cause() {
 }
 
 /// A patch that contains no secret moves the webhook to another origin.
+
 #[test]
 fn stored_secrets_stay_at_their_origin() {
     let origins = ["https://a.example", "https://b.example"];

@@ -166,7 +166,8 @@ impl UrlTemplate {
         self.origin.as_str().trim_end_matches('/').to_owned()
     }
 
-    fn checked(&self, text: &str) -> Result<Url, RenderError> {
+    /// Parses a rendered URL and rejects one with another structure. Escaping already prevents that.
+    pub(super) fn checked(&self, text: &str) -> Result<Url, RenderError> {
         match Url::parse(text) {
             Ok(url) if url.origin() == self.origin.origin() && Shape::of(&url) == self.shape => {
                 Ok(url)

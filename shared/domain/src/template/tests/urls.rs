@@ -120,3 +120,19 @@ fn invalid_urls_are_rejected() {
         assert_eq!(UrlTemplate::parse(template), Err(error), "{template}");
     }
 }
+
+#[test]
+fn other_structures_are_rejected() {
+    let template = UrlTemplate::parse("https://h.example/{a}?b").expect("url");
+    for text in [
+        "https://i.example/a?b",
+        "https://h.example/a/c?b",
+        "https://h.example/a?b=",
+        "https://h.example/a",
+        "/a?b",
+    ] {
+        let unfit = unfit("a", Reason::Structure);
+        assert_eq!(template.checked(text), Err(unfit), "{text}");
+    }
+    assert!(template.checked("https://h.example/a?b").is_ok());
+}

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn bodies_are_rendered() {
     use Format::{Form, Json, Xml};
-    let data = json!({"s": "a\"<&>'b c", "n": 1.5, "b": true, "z": null, "o": {"k": ["v"]}, "list": [{"id": 7}], "cut": "]]>", "br": "]]"});
+    let data = json!({"s": "a\"<&>'b c", "n": 1.5, "b": true, "z": null, "o": {"k": ["v"]}, "list": [{"id": 7}], "cut": "]]>\r\u{1}", "br": "]]"});
     for (format, template, expected) in [
         (
             Json,
@@ -41,7 +41,7 @@ fn bodies_are_rendered() {
         (
             Xml,
             "<a><![CDATA[{s}{cut}]]></a>",
-            "<a><![CDATA[a\"<&>'b c]]]]><![CDATA[>]]></a>",
+            "<a><![CDATA[a\"<&>'b c]]]]><![CDATA[>]]>&#13;<![CDATA[\u{fffd}]]></a>",
         ),
         (
             Xml,

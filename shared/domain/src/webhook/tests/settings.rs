@@ -223,12 +223,7 @@ fn credentials_have_limits() {
     let bearer = |token: &str| json!({"auth": {"type": "bearer", "token": token}});
     let secret = |name: &str, value: &str| json!({"secrets": {name: value}});
     let long = |length: usize| "é".repeat(length);
-    let to_service = |auth: &str| {
-        json!({
-            "url": null, "service_id": "svc_01J0000000000000000000000S", "path": "/",
-            "auth": {"type": auth, "token": "t"},
-        })
-    };
+    let to_service = |auth: Value| json!({"url": null, "service_id": "svc_01J0000000000000000000000S", "path": "/", "auth": auth});
     let (name, overlong) = ("n".repeat(64), "n".repeat(65));
     for (change, pointers) in [
         (basic(&long(1000), &long(1000)), vec![]),
@@ -247,7 +242,11 @@ fn credentials_have_limits() {
         (bearer(&"t".repeat(4090)), vec!["/auth/token"]),
         (bearer("a b"), vec!["/auth/token"]),
         (bearer("a\tb"), vec!["/auth/token"]),
-        (to_service("bearer"), vec!["/auth"]),
+        (to_service(json!({"type": "none"})), vec![]),
+        (
+            to_service(json!({"type": "bearer", "token": "t"})),
+            vec!["/auth"],
+        ),
         (json!({"url": "https://example.com/•••"}), vec!["/url"]),
         (
             json!({"headers": {"x-token": "•••"}}),
